@@ -52,13 +52,11 @@ collected: install
 
 # For every change. Left out: browsers (tests/browser), what is killed or taken away while traffic runs (chaos), a cluster
 # (cluster), whole installations started from outside (platform), the load generator and the benchmark (load), clients in
-# other languages (clients), every call asked in every way (contract) and by attackers (security), nine files that take long,
-# what is marked `chaos` or `slow`, and fourteen in fifteen of the simulated sales.
-TAKE_LONG := reservations/test_checkout routes/test_accounts routes/test_broken_loops routes/test_nginx routes/test_postgres_failover \
-  routes/test_returns routes/test_set_aside routes/test_sign_in routes/test_trouble
-WHOLE := browser chaos cluster platform load clients contract security $(TAKE_LONG:%=%.py)
+# other languages (clients), every call asked in every way (contract) and by attackers (security), files that take more than
+# five seconds, what is marked `chaos` or `slow`, and fourteen in fifteen of the simulated sales.
+WHOLE := browser chaos cluster platform load clients contract security
 test-fast: install
-	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' $(WHOLE:%=--ignore tests/%) $(ARGS)
+	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' --shorter-than 5 $(WHOLE:%=--ignore tests/%) $(ARGS)
 
 # All tests again, with each line and branch watched, which takes about twice as long. In the end it lists which files of the
 # engine are below 95 %, and fails if tests/support/covered.json does not say why.
@@ -115,6 +113,13 @@ manifests: install $(VENV)/.charts
 clients/node_modules/.package-lock.json: clients/package-lock.json
 	@if command -v npm >/dev/null; then cd clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
 	else echo "the tests of the clients for Node.js will be skipped, for want of npm" >&2; fi
+
+# The QR decoder of the check-in page, for browsers that have none, as it is on npm; the version is in clients/package.json.
+.PHONY: scripts
+QR := clients/node_modules/qr
+scripts: clients/node_modules/.package-lock.json
+	@note="/*! qr $$(node -p "require('./$(QR)/package.json').version") by Paul Miller, MIT OR Apache-2.0 (npmjs.com/package/qr), copied by make scripts */"; \
+	for it in index decode; do { echo "$$note"; sed "s#'./index.js'#'./qr-index.js'#" $(QR)/$$it.js; } > app/static/qr-$$it.js; done
 
 # Types of the API's documents, for the clients.
 .PHONY: client-types

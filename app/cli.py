@@ -25,6 +25,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "env": "running:env",
     "simulate": "simulate:simulate",
     "check": "operating:check",
+    "audit": "audit:audit",
     "doctor": "doctor:doctor",
     "config": "config:app",
     "backup": "backup:backup",

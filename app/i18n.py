@@ -22,7 +22,21 @@ from app.core import formatting, zones
 from app.core.clock import from_ms
 
 ENGLISH = "en"  # the language of the templates; it has no catalogue
-LANGUAGES = (ENGLISH, "de", "fr", "es", "it", "pt", "nl", "pl", "tr", "ar", "ja", "ko")
+OWN_NAMES = {  # as CLDR has them; asking for them would read twelve locales at each start
+    ENGLISH: "English",
+    "de": "Deutsch",
+    "fr": "Français",
+    "es": "Español",
+    "it": "Italiano",
+    "pt": "Português",
+    "nl": "Nederlands",
+    "pl": "Polski",
+    "tr": "Türkçe",
+    "ar": "العربية",
+    "ja": "日本語",
+    "ko": "한국어",
+}
+LANGUAGES = tuple(OWN_NAMES)
 CATALOGUES = Path(__file__).parent / "locale"
 SAMPLES = (1, *range(200), 1_000_000)  # among these each plural form of each language occurs; 1 before 0
 
@@ -101,6 +115,8 @@ def install(environment: Environment, language: str) -> None:
         "counted": partial(formatting.counted, language=language),
         "duration": partial(formatting.duration, units=named, language=language),
         "money": partial(formatting.money, language=language),
+        "accounted": partial(formatting.accounted, language=language),
+        "percent": partial(formatting.percent, language=language),
         "number": partial(formatting.number, language=language),
         "moment": from_ms,
         "moments_in": formatting.moments_in,

@@ -18,10 +18,11 @@ QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn
 SILENT = ("asyncpg.pool",)
 
 
-def configure(settings: Settings, role: str) -> None:
-    """Set logging up for this process; `role` (web, worker, up) is on every line."""
+def configure(settings: Settings, role: str, *more: Any) -> None:
+    """Set logging up; `role` (web, worker, up) is on every line. `more`: further processors."""
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        *more,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

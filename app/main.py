@@ -7,7 +7,7 @@ from asyncio import Event
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from app.core.email import ClaimSigner, Traces
 from app.core.errors import CannotRun
 from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
+from app.core.order_rights import OrderSigner
 from app.core.place_tokens import PlaceSigner
 from app.gate import sessions
 from app.gate.ended_sessions import EndedSessions
@@ -38,6 +39,7 @@ from app.store.connections import connected
 from app.store.redis.job_queue import open_queue
 from app.tracing import opened_tracer
 from app.waiting_room import queue as waiting_room
+from app.waiting_room.members import MemberLogins
 from app.waiting_room.queue import Queues
 from app.web.api import openapi
 from app.web.api.registry import CALLS
@@ -67,7 +69,11 @@ class Given:
     secret: bytes
     places: PlaceSigner
     claims: ClaimSigner
-    contract: bytes  # the OpenAPI document
+
+
+@cache
+def _contract() -> bytes:
+    return msgspec.json.encode(openapi.contract(CALLS))
 
 
 def create_app(settings: Settings) -> Quart:
@@ -75,8 +81,7 @@ def create_app(settings: Settings) -> Quart:
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
-    contract = msgspec.json.encode(openapi.contract(CALLS))
-    given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret), contract)
+    given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret))
     trusted = trusted_networks(settings.trusted_proxies)
     quart = Quart("fairgate", static_folder=None)
     quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
@@ -145,6 +150,7 @@ async def _app(
         traces=Traces(secret),
         handover=HandoverSigner(secret),
         devices=DeviceSigner(secret),
+        orders=OrderSigner(secret),
         keyring=await signing_keys.open_keyring(stores.postgres),
         status_board=status_board,
         gate=sessions.open_gate(queues),
@@ -152,6 +158,7 @@ async def _app(
         ended_sessions=ended,
         sites=Sites(stores),
         connectors=Connectors(stores, Sealer(secret)),
+        member_logins=MemberLogins(stores, Sealer(secret, "member logins"), given.places),
         hidden=Hidden(stores.postgres, status_board.hide),
         feeds=Feeds(queues, status_board, gate_rooms.counts, running, closing),
         alert_board=AlertBoard(stores, closing),
@@ -160,7 +167,7 @@ async def _app(
         throttles=Throttles(stores, settings),
         open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
         drift=Drift(),
-        contract=given.contract,
+        contract=_contract,
         trusted=trusted_networks(settings.trusted_proxies),
         creating=asyncio.Semaphore(settings.postgres_pool_max // 4),
         exporting=asyncio.Semaphore(settings.postgres_pool_max // 4),

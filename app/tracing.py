@@ -12,13 +12,13 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
 import structlog
 
-from app.store.traces import ALL, Point, Sampling, Span, Tracer
+from app.store.traces import ALL, Sampling, Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -64,17 +64,18 @@ async def opened_tracer(role: Literal["web", "worker"]) -> AsyncIterator[Tracer 
 
 
 def _start(role: str) -> tuple[Tracer, Callable[[], None]]:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from app.otlp import Ended, ReportingExporter
 
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     protocol = next((it for name in PROTOCOLS if (it := os.environ.get(name))), SPOKEN)
     if protocol != SPOKEN:
         log.warning("traces are sent as http/protobuf, which is all there is here", asked_for=protocol)
-    sending = BatchSpanProcessor(_reporting(OTLPSpanExporter()))
-    readable = _conversion(_resource(role))
-    tracer = Tracer(sampling(), lambda span: sending.on_end(readable(span)))
+    sending = BatchSpanProcessor(ReportingExporter(_resource(role)))
+    queue: Callable[[Any], None] = sending.on_end  # it looks at the context alone
+    tracer = Tracer(sampling(), lambda span: queue(Ended(span)))
     log.info("traces are sent", sampler=os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
     return tracer, sending.shutdown
 
@@ -118,61 +119,6 @@ def _resource(role: str) -> Any:
         "fairgate.role": role,
     }
     return Resource.create().merge(Resource(ours)).merge(OTELResourceDetector().detect())
-
-
-def _conversion(resource: Any) -> Callable[[Span], Any]:
-    """Makes the SDK's spans of ours."""
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-    from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
-
-    scope = InstrumentationScope("fairgate", schema_url="https://opentelemetry.io/schemas/1.37.0")
-    kinds = {it.name.lower(): it for it in SpanKind}
-    sampled, unset, error = TraceFlags(TraceFlags.SAMPLED), Status(StatusCode.UNSET), Status(StatusCode.ERROR)
-
-    def context(it: Point) -> SpanContext:
-        return SpanContext(it.trace_id, it.span_id, not isinstance(it, Span), sampled)
-
-    def readable(it: Span) -> Any:
-        return ReadableSpan(
-            it.name,
-            context(it),
-            context(it.parent) if it.parent else None,
-            resource,
-            {**it.attributes, "error.type": it.error} if it.error else it.attributes,
-            links=[Link(context(link)) for link in it.links],
-            kind=kinds[it.kind],
-            status=error if it.error else unset,
-            start_time=it.started_ns,
-            end_time=it.ended_ns,
-            instrumentation_scope=scope,
-        )
-
-    return readable
-
-
-def _reporting(exporter: Any) -> Any:
-    """The exporter, which logs when the collector stops taking spans and when it takes them again."""
-    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-
-    class Reporting(SpanExporter):
-        taken = True
-
-        def export(self, spans: Sequence[Any]) -> SpanExportResult:
-            result: SpanExportResult = exporter.export(spans)
-            taken = result is SpanExportResult.SUCCESS
-            if taken != self.taken:
-                self.taken = taken
-                if taken:
-                    log.info("the collector takes spans again")
-                else:
-                    log.warning("the collector takes no spans; they are dropped until it does")
-            return result
-
-        def shutdown(self) -> None:
-            exporter.shutdown()
-
-    return Reporting()
 
 
 async def _bounded(work: Callable[[], None], seconds: float) -> None:

@@ -7,6 +7,7 @@ commands by their help: so each is written once.
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -67,10 +68,15 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def settings() -> str:
     """Every field of Settings with the docstring below it."""
-    tree = ast.parse(Path(sys.modules[Settings.__module__].__file__ or "").read_text())
-    found = next(it for it in tree.body if isinstance(it, ast.ClassDef) and it.name == Settings.__name__)
+    bodies = [
+        ast.parse(inspect.getsource(it)).body[0]
+        for it in Settings.__mro__
+        if it.__module__.startswith("app.settings")
+    ]
     said = {
         before.target.id: ast.literal_eval(after.value)
+        for found in bodies
+        if isinstance(found, ast.ClassDef)
         for before, after in zip(found.body, found.body[1:], strict=False)
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name)
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from load import (
     accuracy,
     arriving,
+    calm,
     floods,
     gates,
     growth,
@@ -15,6 +16,7 @@ from load import (
     processes,
     proxy,
     rates,
+    ratios,
     rooms,
     streams,
     visits,
@@ -23,9 +25,11 @@ from load.figures import Row
 from load.measuring import Run
 
 ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
+    "ratios": ratios.ratios,
     "reservations": rates.reservations,
     "strangers": rates.strangers,
     "paced": rates.paced,
+    "calm": calm.calm,
     "last": rates.last_tickets,
     "confirms": paying.confirms,
     "joins": rates.joins,

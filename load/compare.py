@@ -21,7 +21,7 @@ from load.conditions import Conditions
 from load.figures import Figure
 from load.report import WIDTH, Report, headline, number
 
-Judgement = Literal["higher", "lower", "within the spread", "one trial", "only in A", "only in B"]
+Judgement = Literal["higher", "lower", "no difference", "one trial", "only in A", "only in B"]
 UNLIKE = ("cpu", "cores", "python", "redis", "postgres", "fsync", "server", "connections", "threads", "size")
 
 
@@ -46,7 +46,7 @@ class Pair(msgspec.Struct, frozen=True):
 
     @property
     def judgement(self) -> Judgement:
-        """Whether B differs from A by more than the trials of each do among themselves."""
+        """Whether B differs from A by more than the trials of each among themselves; else nobody can tell."""
         if self.before is None:
             return "only in B"
         if self.after is None:
@@ -57,7 +57,7 @@ class Pair(msgspec.Struct, frozen=True):
             return "higher"
         if max(self.after.trials) < min(self.before.trials):
             return "lower"
-        return "within the spread"
+        return "no difference"
 
 
 def read(path: Path) -> Report:
@@ -96,7 +96,7 @@ def show(console: Console, before: Report, after: Report) -> None:
     table = Table("row", "figure")
     for name in ("A", "A, lowest - highest", "B", "B, lowest - highest", "B / A"):
         table.add_column(name, justify="right")
-    table.add_column("outside the spread")
+    table.add_column("B is")
     for pair in pairs(before, after):
         ratio = f"{pair.ratio:.2f}" if pair.ratio is not None else ""
         table.add_row(pair.row, pair.what, *_cells(pair.before), *_cells(pair.after), ratio, pair.judgement)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from app import version
 from app.runtime.sockets import ServerName
 from app.store.connections import Stores
 from load.sizes import Size
@@ -43,7 +44,7 @@ async def conditions(stores: Stores, server: ServerName, how: How, size: Size) -
         cores=psutil.cpu_count() or 0,
         memory_gib=round(psutil.virtual_memory().total / 2**30),
         load_average=round(psutil.getloadavg()[0], 1),
-        python=platform.python_version(),
+        python=version.python(),
         redis=f"{name} {info.get('valkey_version', info['redis_version'])}",
         postgres=await stores.postgres.fetchval("SHOW server_version"),
         fsync=await stores.postgres.fetchval("SHOW fsync"),

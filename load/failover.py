@@ -23,6 +23,7 @@ import typer
 from app.core.model import EventId, RoomId
 from app.runtime.embedded_stores import free_port
 from app.store.connections import Stores, connect_postgres, connect_redis
+from load.books import read_books
 from load.failover_crowd import FailoverCrowd, no_cookies
 from load.failover_site import (
     READY_S,
@@ -37,7 +38,7 @@ from load.failover_site import (
     start,
 )
 from load.replicas import beside
-from load.verdict import judge, read_books
+from load.verdict import judge
 
 MENDED_S = 200.0  # reconciliation comes each minute
 ROOM = {"admission_rate_per_minute": 60_000, "active_visitors_max": None, "visitors_per_ticket_max": 100}

@@ -154,6 +154,6 @@ def no_cookies() -> CookieJar:
 
 def _code(found: httpx.Response) -> str:
     try:
-        return str(found.json().get("code", ""))
+        return str(found.json().get("code") or "")
     except ValueError:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +14,13 @@ from app.core.model import RoomId
 from app.runtime.sockets import ServerName
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
+from load.books import read_books
 from load.conditions import Conditions, conditions
 from load.crowd import Sale
 from load.figures import GENERATOR, Trial
 from load.product import Product, data_folder, running
 from load.sizes import Size
-from load.verdict import Admitted, Verdict, judge, over_admitted, read_books
+from load.verdict import Admitted, Verdict, judge, over_admitted
 from load.wrk import How, Requests, send
 
 SAMPLE_EVERY_S = 0.25
@@ -66,12 +67,21 @@ class Run:
 
 
 async def measure(
-    product: Product, requests: Requests, how: How, *good: int, url: str = ""
+    product: Product,
+    requests: Requests,
+    how: How,
+    *good: int,
+    url: str = "",
+    cpu_s: Callable[[], Mapping[str, float]] | None = None,
 ) -> tuple[Trial, list[str]]:
-    """Send, and look at the stores and the processes before and after. The trial, and what was captured."""
-    scripts_before, cpu_before = await _scripts(product.stores), product.cpu_s()
+    """Send, and look at the stores and the processes before and after. The trial, and what was captured.
+
+    `url` and `cpu_s` are of whoever answers, if it is not the product.
+    """
+    spent = cpu_s or product.cpu_s
+    scripts_before, cpu_before = await _scripts(product.stores), spent()
     answers = await send(url or product.url, requests, how)
-    scripts_after, cpu_after = await _scripts(product.stores), product.cpu_s()
+    scripts_after, cpu_after = await _scripts(product.stores), spent()
     used = {role: cpu_after[role] - cpu_before.get(role, 0.0) for role in cpu_after}
     trial = Trial(
         per_s=answers.per_s(*good),

@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from statistics import median
 
-from load import crowd, prepared, reference
+from load import crowd, prepared
 from load.crowd import Sale
 from load.figures import Reference, Row, Trial, row_of
 from load.measuring import Run, Watched, admissions, judged, measure, repeated
 from load.product import Product
+from load.reference import stores as reference
 from load.verdict import Verdict
 
 RATE = 6_000  # admissions a minute in the rooms that are joined: the controller has its work to do meanwhile
 REMEMBERED_MAX = 120_000  # tokens one web process knows by their digest, see `app.core.tokens.CACHE_MAX`
 ROWS_PER_BATCH = """
-    SELECT count(*)::float / greatest(1, count(DISTINCT created_at)) FROM reservations WHERE event_id = $1
+    SELECT count(*)::float / greatest(1, count(DISTINCT xmin::text)) FROM reservations WHERE event_id = $1
 """
 SESSIONS = "SELECT visitor_id FROM sessions WHERE room_id = $1"
 Tokens = Callable[[Product, Sale, int], Awaitable[list[str]]]
@@ -181,7 +182,7 @@ async def reserve_trial(
 ) -> tuple[Trial, Verdict, int]:
     """Reservations in a fresh sale; the verdict, and how many were committed at once.
 
-    The holds of one batch have the same `created_at`.
+    Those have the same transaction, as long as nothing has changed them.
     """
     sale = await crowd.open_sale(product, name)
     count = min(REMEMBERED_MAX, run.size.buyers_per_s_max * run.size.seconds)

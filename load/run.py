@@ -27,13 +27,14 @@ from app.core.model import EventId, RoomId
 from app.runtime import child_process
 from app.store.connections import STORE_AWAY
 from app.store.keys import RoomKeys
+from load.books import read_books
 from load.measuring import Watched, admissions
 from load.outside import judge_from_outside
 from load.plan import PLAN, PROGRESS, Found, Plan
 from load.scenarios import SCENARIOS, Name
 from load.summary import Judged, progress, show
 from load.target import NoTarget, Sale, Target, a_sale, reached, staff, the_sale
-from load.verdict import Verdict, judge, read_books
+from load.verdict import Verdict, judge
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 TOKEN = "FAIRGATE_LOAD_TOKEN"

@@ -8,75 +8,11 @@ installed and the tests are not.
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import asyncpg
-
-from app.core.model import EventId, RoomId
-from app.store.connections import RedisClient, Stores
-from app.store.keys import RoomKeys
-
-LIVE = ("held", "paying", "confirmed")
-TYPES = """
-    SELECT t.ticket_type_id, t.total, t.held, t.sold,
-        (SELECT count(*) FROM tickets k JOIN reservations r USING (reservation_id)
-         WHERE r.event_id = t.event_id AND r.status = 'confirmed' AND k.ticket_type_id = t.ticket_type_id
-        ) AS issued
-    FROM ticket_types t WHERE t.event_id = $1
-"""
-ROWS = """
-    SELECT reservation_id, visitor_id, status, released,
-        (SELECT json_object_agg(i ->> 'ticket_type_id', (i ->> 'quantity')::bigint)
-         FROM jsonb_array_elements(items) AS i) AS items
-    FROM reservations WHERE event_id = $1
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Tickets of one type as one store counts them."""
-
-    total: int
-    free: int
-    held: int
-    sold: int
-
-    @property
-    def balanced(self) -> bool:
-        """Nothing appeared or vanished."""
-        return min(self.held, self.sold) >= 0 and self.free + self.held + self.sold == self.total
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """Tickets that somebody holds, or has bought, as one store tells it."""
-
-    visitor_id: str
-    sold: bool
-    items: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Books:
-    """What both stores say about one event at one moment."""
-
-    # Redis
-    stock: Mapping[str, Count]
-    holds: Mapping[str, Owned]
-    allowance: Mapping[str, int]  # visitor_id -> tickets held + bought
-    in_flight: frozenset[str]  # submitted, outcome not yet settled
-    # Postgres
-    counters: Mapping[str, Count]
-    rows: Mapping[str, Owned]  # held, paying, confirmed
-    statuses: Mapping[str, str]  # of every reservation there ever was
-    issued: Mapping[str, int]  # tickets with a code
-    unreleased: frozenset[str]  # ended or confirmed, Redis perhaps not yet told
-    missing: frozenset[str]  # reservations somebody was promised and that are not there
+from load.books import Books, Count, Owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +57,10 @@ def oversold(books: Books) -> Iterator[str]:
             yield f"{kind}: rows hold or sold {owned} of {count.total}"
         if books.issued.get(kind, 0) > count.total:
             yield f"{kind}: {books.issued[kind]} tickets issued of {count.total}"
+    made_with = Counter(it.code for it in books.rows.values())
+    for code, (used, most) in books.codes.items():
+        if max(used, made_with[code]) > most:
+            yield f"code {code}: used {used} times, in {made_with[code]} reservations, {most} are allowed"
     if not books.holds.keys() - books.rows.keys():  # what Postgres has not seen yet it may refuse
         for kind, count in books.stock.items():
             if count.free < 0:
@@ -148,12 +88,25 @@ def stranded(books: Books) -> Iterator[str]:
     for reservation_id in sorted((books.holds.keys() & books.rows.keys()) - books.unreleased):
         if books.holds[reservation_id].sold != books.rows[reservation_id].sold:
             yield f"reservation {reservation_id} is sold in one store and held in the other"
+    yield from _miscounted(books)
     spent = _by_visitor(books.holds.values())
     for visitor_id in sorted(books.allowance.keys() | spent.keys()):
         if books.allowance.get(visitor_id, 0) != spent[visitor_id]:
             allowance = books.allowance.get(visitor_id, 0)
             has = spent[visitor_id]
             yield f"visitor {visitor_id}: allowance spent {allowance}, tickets held or bought {has}"
+
+
+def _miscounted(books: Books) -> Iterator[str]:
+    """Uses of codes that nobody has."""
+    ours = Counter(it.code for it in books.holds.values() if it.code)
+    theirs = Counter(it.code for it in books.rows.values() if it.code)
+    for code in sorted(ours.keys() | books.code_uses.keys()):
+        if books.code_uses.get(code, 0) != ours[code]:
+            yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, holds make {ours[code]}"
+    for code, (used, _) in sorted(books.codes.items()):
+        if used != theirs[code]:
+            yield f"code {code}: Postgres counts {used}, rows make {theirs[code]}"
 
 
 def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:
@@ -180,6 +133,9 @@ def agreement(books: Books) -> Iterator[str]:
     for kind in sorted(books.stock.keys() | books.counters.keys()):
         if books.stock.get(kind) != books.counters.get(kind):
             yield f"{kind}: Redis counts {books.stock.get(kind)}, Postgres {books.counters.get(kind)}"
+    for code, (used, _) in sorted(books.codes.items()):
+        if books.code_uses.get(code, 0) != used:
+            yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, Postgres {used}"
 
 
 def judge(books: Books, moments: Iterable[Admitted] = (), burst: float = 0) -> Verdict:
@@ -221,70 +177,3 @@ def _unbalanced(store: str, counts: Mapping[str, Count], owned: Counter[tuple[st
                 f"{kind}: {store} counts {count.held} held and {count.sold} sold, "
                 f"one by one they are {owned[kind, False]} and {owned[kind, True]}"
             )
-
-
-# reading the stores ---------------------------------------------------------------------------------------
-async def read_books(
-    stores: Stores, room_id: RoomId, event_id: EventId, promised: Collection[str] = ()
-) -> Books:
-    """What both stores say about one event now; `promised` are reservations somebody was answered 201 for."""
-    in_redis, in_postgres = await asyncio.gather(
-        _read_redis(stores.redis, room_id), _read_postgres(stores.postgres, event_id)
-    )
-    missing = frozenset(promised) - in_postgres["statuses"].keys()
-    return Books(**in_redis, **in_postgres, missing=missing)
-
-
-async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
-    keys = RoomKeys(room_id)
-    client: Any = redis  # redis-py types these for its sync and async clients at once
-    async with client.pipeline(transaction=False) as pipe:
-        pipe.hgetall(keys.stock).hgetall(keys.holds).hgetall(keys.allowance).xrange(keys.submissions)
-        stock, holds, allowance, submissions = await pipe.execute()
-    return {
-        "stock": {
-            name.partition(":")[2]: _count(stock, name.partition(":")[2])
-            for name in stock
-            if name.startswith("total:")
-        },
-        "holds": {reservation_id: _owned(text) for reservation_id, text in holds.items()},
-        "allowance": {who: int(count) for who, count in allowance.items() if not who.endswith(":sold")},
-        "in_flight": frozenset(fields["s"].partition("|")[0] for _, fields in submissions),
-    }
-
-
-def _count(stock: Mapping[str, str], kind: str) -> Count:
-    return Count(*(int(stock[f"{name}:{kind}"]) for name in ("total", "free", "held", "sold")))
-
-
-def _owned(text: str) -> Owned:
-    state, visitor_id, *_, lines = text.split("|")
-    items = (line.split(":") for line in lines.split(","))
-    return Owned(visitor_id, state == "sold", {kind: int(quantity) for kind, quantity, _ in items})
-
-
-async def _read_postgres(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Any]:
-    types, rows = await asyncio.gather(postgres.fetch(TYPES, event_id), postgres.fetch(ROWS, event_id))
-    statuses = {row["reservation_id"]: row["status"] for row in rows}
-    return {
-        "counters": {
-            row["ticket_type_id"]: Count(
-                row["total"], row["total"] - row["held"] - row["sold"], row["held"], row["sold"]
-            )
-            for row in types
-        },
-        "rows": {
-            row["reservation_id"]: Owned(
-                row["visitor_id"], row["status"] == "confirmed", json.loads(row["items"])
-            )
-            for row in rows
-            if row["status"] in LIVE
-        },
-        "statuses": statuses,
-        "issued": {row["ticket_type_id"]: row["issued"] for row in types},
-        "unreleased": frozenset(
-            row["reservation_id"]
-            for row in rows
-            if row["status"] not in ("held", "paying") and not row["released"]
-        ),
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from pathlib import Path
 import asyncpg
 import hypothesis
 import pytest
+import structlog
+from structlog._config import BoundLoggerLazyProxy
 
-from app.runtime import embedded_postgres, embedded_stores, gc_tuning, migrate
+from app.runtime import embedded_postgres, embedded_stores, gc_tuning
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
 from app.store.keys import PERMANENT
+from tests.support import prepared
 from tests.support.emptying import Empty, emptying
+from tests.support.prepared import TEMPLATE, database, prepare
 
 # Generated cases are the same each time, so that a red test is the fault of what was changed; how long one
 # takes says how loaded the machine is.
@@ -34,10 +39,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", action="store_true", help="keep a picture of every page in artefacts/")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # which a process of xdist has
+        prepared.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        prepared.end()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """What collecting has made stays: the cycle collector need not go through it again and again."""
     gc_tuning.freeze_startup_objects()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A test that sets logging up does so for itself alone: loggers keep what they were first used with."""
+    yield
+    if not structlog.is_configured():
+        return
+    structlog.reset_defaults()
+    for module in list(sys.modules.values()):
+        logger = vars(module).get("log")
+        if isinstance(logger, BoundLoggerLazyProxy):
+            vars(logger).pop("bind", None)
 
 
 @dataclass(frozen=True)
@@ -55,6 +83,7 @@ class Servers:
 def servers() -> Iterator[Servers]:
     folder = Path(tempfile.mkdtemp(prefix="fairgate-test-"))
     folder.chmod(0o711)
+    prepare(folder / "postgres")
     valkey = embedded_stores.start_valkey(folder / "valkey")
     postgres = embedded_postgres.start_postgres(folder / "postgres")
 
@@ -68,18 +97,12 @@ def servers() -> Iterator[Servers]:
 
     try:
         asyncio.run(ready())
-        asyncio.run(execute("CREATE DATABASE template_fairgate"))
-        migrate.up(_database(postgres.url, "template_fairgate"))
-        asyncio.run(execute("CREATE DATABASE test TEMPLATE template_fairgate"))
-        yield Servers(valkey.url, postgres.url, "template_fairgate", _database(postgres.url, "test"))
+        asyncio.run(execute(f"CREATE DATABASE test TEMPLATE {TEMPLATE}"))
+        yield Servers(valkey.url, postgres.url, TEMPLATE, database(postgres.url, "test"))
     finally:
         embedded_stores.stop(valkey)
         embedded_stores.stop(postgres)
         shutil.rmtree(folder)
-
-
-def _database(url: str, name: str) -> str:
-    return url.rsplit("/", 1)[0] + "/" + name
 
 
 @pytest.fixture
@@ -103,7 +126,7 @@ async def own_database_url(servers: Servers) -> AsyncIterator[str]:
     """A migrated database for a test that changes the schema."""
     admin = await asyncpg.connect(servers.postgres_url)
     await admin.execute(f"CREATE DATABASE own TEMPLATE {servers.template}")
-    yield _database(servers.postgres_url, "own")
+    yield database(servers.postgres_url, "own")
     await admin.execute("DROP DATABASE own WITH (FORCE)")
     await admin.close()
 

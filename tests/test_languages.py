@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from babel import Locale
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
@@ -40,6 +41,11 @@ def test_the_first_language_that_is_known_is_taken(wanted: list[str], chosen: st
 
 def test_arabic_goes_from_right_to_left() -> None:
     assert {it for it in i18n.LANGUAGES if i18n.direction(it) == "rtl"} == {"ar"}
+
+
+def test_languages_are_called_by_their_own_names() -> None:
+    names = {it: Locale.parse(it).get_display_name(it) for it in i18n.LANGUAGES}
+    assert {it: str(name).capitalize() for it, name in names.items()} == i18n.OWN_NAMES
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)

@@ -31,6 +31,7 @@ OURS = {
     "fairgate_gate",
     "fairgate_client",
 }
+LATE = {"app/otlp.py"}  # of an extra as a whole: nothing imports it at once
 DISTRIBUTIONS = packages_distributions()
 ALL, PROGRAM = ((ROOT / folder / "requirements.lock").read_text() for folder in ("", "deploy"))
 
@@ -46,6 +47,8 @@ def imported(folder: str, *, also_later: bool = True) -> dict[str, str]:
     """The distributions that the modules below `folder` import, each with a module that does."""
     found: dict[str, str] = {}
     for path in sorted((ROOT / folder).rglob("*.py")):
+        if not also_later and str(path.relative_to(ROOT)) in LATE:
+            continue
         for node in ast.walk(parsed(path)) if also_later else at_once(parsed(path)):
             for name in names_of(node):
                 top = name.partition(".")[0]
@@ -107,6 +110,21 @@ def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...], late
     assert {it: where for it, where in imported(folder, also_later=False).items() if it not in needed} == {}
     needed |= declared(*later)
     assert {it: where for it, where in imported(folder).items() if it not in needed} == {}
+
+
+@pytest.mark.parametrize("late", sorted(LATE))
+def test_a_module_of_an_extra_is_imported_late(late: str) -> None:
+    module = late.removesuffix(".py").replace("/", ".")
+    at_import, later = (
+        {
+            str(path.relative_to(ROOT))
+            for path in sorted((ROOT / "app").rglob("*.py"))
+            for node in walk(parsed(path))
+            if module in names_of(node)
+        }
+        for walk in (at_once, ast.walk)
+    )
+    assert (at_import, bool(later)) == (set(), True)
 
 
 def test_what_the_program_declares_is_imported() -> None:

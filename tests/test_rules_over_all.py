@@ -13,12 +13,15 @@ PUBLIC = {
     ("GET", "/v1/rooms"),
     ("GET", "/v1/rooms/{room_id}"),
     ("GET", "/v1/rooms/{room_id}/events"),
+    *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("head", "heads", "entries")),
+    *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("inclusion", "consistency")),
     ("POST", "/v1/rooms/{room_id}/places"),  # throttled by address, in join.lua
     ("GET", "/v1/rooms/{room_id}/gate"),  # asks for a booking token in its own words
     ("GET", "/v1/gate"),  # the same, of the room it finds
     ("GET", "/v1/events"),
     ("GET", "/v1/events/{event_id}"),
     ("GET", "/v1/events/{event_id}/availability"),
+    ("GET", "/v1/events/{event_id}/buyer-form"),
     ("GET", "/v1/events/{event_id}/seats"),
     ("GET", "/v1/reservations/{reservation_id}/claim"),  # leads to a form, whatever the link is
     ("POST", "/v1/users"),  # throttled by address
@@ -83,7 +86,11 @@ def test_every_parameter_is_of_a_known_kind(call: Endpoint) -> None:
         "alert_id",
         "key_id",
         "sid",
+        "invite_id",
         "customer_id",
+        "set_id",
+        "ticket_id",
+        "code",
     }
 
 
@@ -99,7 +106,7 @@ def test_the_hot_lane_is_what_it_should_be() -> None:
 def test_creating_calls_of_staff_honour_idempotency_keys() -> None:
     creating = {it.name for it in CALLS if it.tag.startswith("Staff") and 201 in it.answers}
     staff_make = {"create_event", "create_ticket_type", "create_seats", "create_room", "create_webhook"}
-    staff_make |= {"create_key"}
+    staff_make |= {"create_key", "create_codes", "refund_order"}
     assert creating == staff_make
     assert all("Idempotency-Key" in it.headers for it in CALLS if it.name in creating)
 

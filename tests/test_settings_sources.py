@@ -8,7 +8,9 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from app import cli, logs
 from app.runtime import reloading
 from app.settings import Settings
 from app.settings_sources import CONFIG, BadConfig, variables_of
+from tests.support.pass_certificates import pass_certificates
 
 ROOT = Path(__file__).parents[1]
 SECRETS = [name for name, it in Settings.model_fields.items() if it.annotation is SecretStr]
@@ -35,6 +38,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@cache
+def wallet_files() -> dict[str, str]:
+    """Certificates that are there: the settings read them."""
+    return pass_certificates(Path(mkdtemp(prefix="fairgate-passes-")))
+
+
 def other_values() -> dict[str, object]:
     """A value for every setting that is not its default."""
     file = "of the file, long enough"
@@ -49,6 +58,10 @@ def other_values() -> dict[str, object]:
             "payments_url": "http://file.example",
         },
         **{"smtp_url": "smtp://file.example", "mail_from": "a@file.example", "log_level": "debug"},
+        **wallet_files(),
+        **{"second_factor": "admins", "oidc_issuer": "https://file.example", "oidc_client_id": "file"},
+        **{"oidc_client_secret": "of the file", "oidc_domains": ["file.example"]},
+        **{"oidc_groups_claim": "of_file", "oidc_roles": "file=admin"},
         **{"log_format": "json", "log_file": "/file.log", "secret": file, "ops_token": file},
     }
     for name, field in Settings.model_fields.items():
@@ -191,7 +204,11 @@ def test_a_reload_applies_each_setting_or_says_that_it_needs_a_restart(
             file.write_text("{}")
             before, running = Settings(), Settings()
             unchanged = getattr(running, name)
-            needed = {"mail_from": "a@file.example"} if name == "smtp_url" else {}
+            needed = {
+                "smtp_url": {"mail_from": "a@file.example"},
+                "oidc_issuer": {"oidc_client_id": "file"},
+                "wallet_certificate": wallet_files(),
+            }.get(name, {})
             file.write_text(json.dumps({name: value} | needed))
             after = reloading.reload(before, running)
             applied = name in Settings.RELOADED

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hatchling.plugin.manager import PluginManager
 from packaging.version import Version
 
 import hatch_build
-from app.version import Build, build, from_description
+from app.version import Build, build, from_description, python
 
 ROOT = Path(__file__).parents[1]
 COMMIT = "1a2b3c4d5e" * 4
@@ -113,3 +115,19 @@ def test_trees_of_every_kind_have_an_honest_version(
 
     (repository / "README.md").write_text("changed")
     assert hatch_build.of_git(repository) == {"commit": commit, "modified": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "prefix", "says"),
+    [
+        ("'--enable-optimizations' '--with-lto'", "/usr/local", ""),
+        ("'--enable-shared'", "/usr", ""),
+        ("'--enable-shared'", "/root/.pyenv/versions/3.11.7", ", compiled without profiles"),
+        (None, "/opt/python", ", compiled without profiles"),
+    ],
+)
+def test_a_python_without_profiles_is_named(
+    monkeypatch: pytest.MonkeyPatch, options: str | None, prefix: str, says: str
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_config_var", {"CONFIG_ARGS": options, "prefix": prefix}.get)
+    assert python() == platform.python_version() + says

@@ -17,7 +17,7 @@ import structlog
 
 from app import loops
 from app.core.model import RoomId
-from app.reservations import holds
+from app.reservations import batches, holds
 from app.store.connections import STORE_AWAY
 from app.store.redis import submissions
 from app.store.redis.submissions import Message
@@ -55,6 +55,7 @@ class Lane:
         }
         self._rung = asyncio.Event()
         self._behind = True  # there may be submissions we have read and not settled
+        self._next: list[Message] = []  # read when the batch before was settled
         self._interrupted = False  # by a store, so the batch is not to blame
         self._worked_at = time.monotonic()
         self._took_over_at = 0.0
@@ -66,7 +67,7 @@ class Lane:
     async def run(self) -> None:
         """Work until the stream is empty and stays so, or the worker stops; then finish the batch in hand."""
         backoff = Backoff()
-        while not self._ctx.stopping.is_set():
+        while self._next or not self._ctx.stopping.is_set():
             self._rung.clear()
             try:
                 if not await self.step() and await self._is_over():
@@ -86,8 +87,10 @@ class Lane:
     async def step(self) -> bool:
         """Process a batch: first what was interrupted or taken over, then new ones. False: there is none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
+        messages, self._next = self._next, []
         own = await submissions.read_own(redis, self._keys, consumer) if self._behind else []
-        messages = own or await self._read_new()
+        if self._behind or not messages:
+            messages = own or await self._read_new()
         if messages:
             structlog.contextvars.bind_contextvars(batch=messages[0].message_id)
             if own and not self._interrupted and await self._is_bad():
@@ -107,16 +110,23 @@ class Lane:
         sampled = [(it.traceparent, (it.reservation_id,)) for it in messages if it.traceparent]
         told = {**self._told, "messaging.batch.message_count": len(messages)}
         with continued(self._ctx.stores.tracer, sampled, "process submissions", "consumer", told):
-            await self._decide_and_record(messages)
+            await self._record(messages)
 
-    async def _decide_and_record(self, messages: Sequence[Message]) -> None:
-        readable = [it for it in messages if it.reservation_id]
-        if readable:
-            batch = await holds.decide(self._ctx.stores, self._room_id, readable)
-            await holds.record(self._ctx.stores, batch)
+    async def _record(self, messages: Sequence[Message]) -> None:
+        stores, room_id = self._ctx.stores, self._room_id
         for message in messages:
             if not message.reservation_id:
-                await holds.give_up(self._ctx.stores, self._room_id, message, "it cannot be read")
+                await batches.give_up(stores, room_id, message, "it cannot be read")
+        readable = [it for it in messages if it.reservation_id]
+        if not readable:
+            return
+        reader = "" if self._behind or self._ctx.stopping.is_set() else self._ctx.worker_id
+        try:
+            batch = await batches.decided(stores, room_id, readable)
+            self._next = await batches.record(stores, batch, reader)
+        except Superseded:  # restored since it was submitted: what it was granted then is void
+            batch = await batches.decided(stores, room_id, readable, again=True)
+            self._next = await batches.record(stores, batch, reader)
 
     async def _is_bad(self) -> bool:
         tried = await submissions.deliveries(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
@@ -136,7 +146,7 @@ class Lane:
             except Exception as error:  # whatever it is: it comes of this submission
                 what = {"room_id": self._room_id, "reservation_id": message.reservation_id}
                 log.error("a reservation request is given up and set aside", **what, why=repr(error))
-                await holds.give_up(self._ctx.stores, self._room_id, message, error)
+                await batches.give_up(self._ctx.stores, self._room_id, message, error)
             await submissions.end_alone(redis, self._keys, message)
 
     async def _again(self, backoff: Backoff, *, interrupted: bool) -> None:

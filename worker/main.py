@@ -28,6 +28,7 @@ from app.core.errors import CannotRun
 from app.runtime import cpu_policy, installation, reloading
 from app.settings import Settings
 from app.store.redis.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
+from app.store.spans import with_trace_ids
 from worker import jobs, lifespan
 from worker.timing import Backoff
 
@@ -75,7 +76,7 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
             settings = installation.resolve(Settings())
-            logs.configure(settings, "worker")
+            logs.configure(settings, "worker", with_trace_ids)
             return worker_settings(settings)
         except CannotRun as error:
             sys.exit(f"fairgate: {error}")

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.core.script_constants import CONSTANTS
 from app.store.answer_log import SLOW_S, AnswerLog
 from app.store.scripts.admission import Known
+
+UNWATCHED_S = CONSTANTS["UNWATCHED_MS"] / 1000
 
 
 class Outlook:
@@ -26,9 +29,9 @@ class Outlook:
 
     def known(self, now: float, *, away: bool) -> Known:
         """What the next tick tells; `away`: Postgres is, now."""
-        self._telling = now
         if not self._now_ms:
-            return Known(sure_ms=-1)
+            return self._known_at_first(now)
+        self._telling = now
         answered_at = min(now, *(it.answered_at for it in self._stores))
         sure_ms = min(self._now_ms, self._in_redis(answered_at))
         if away:
@@ -40,6 +43,17 @@ class Outlook:
         if not spans:
             return Known(sure_ms)
         return Known(sure_ms, min(it[0] for it in spans), max(it[1] for it in spans))
+
+    def _known_at_first(self, now: float) -> Known:
+        """Of an outage that nobody may have told, in times before now: what the clock of Redis says is not
+        known yet. Of longer ago it knows by itself that nobody ticked."""
+        self._told_until = now - UNWATCHED_S
+        over = [it for log in self._stores for it in log.outages if it.until_s > self._told_until]
+        self._telling = now
+        if not over:
+            return Known(sure_ms=-1)
+        from_s = min(it.from_s for it in over) - SLOW_S  # the tick may take so long
+        return Known(-1, round(1000 * (from_s - now)), round(1000 * (max(it.until_s for it in over) - now)))
 
     def failed(self) -> None:
         """A tick was not answered."""

@@ -69,7 +69,8 @@ async def purge(ctx: WorkerContext) -> None:
 
     await loops.each("purge", in_time(await _sales(ctx, DEAD_S)), forget_dead)
     for _ in in_time(range(PURGE_STEPS_MAX)):
-        if not await retention.forget(ctx.stores.postgres, ctx.settings.audit_keep_days):
+        days = ctx.settings.audit_keep_days, ctx.settings.buyers_keep_days
+        if not await retention.forget(ctx.stores.postgres, *days):
             break
 
 

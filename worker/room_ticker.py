@@ -25,13 +25,14 @@ from app.store.keys import RoomKeys
 from app.store.postgres_watch import PostgresWatch
 from app.store.scripts import admission
 from app.store.scripts.admission import Tick
-from app.store.scripts.loader import server_of
 from app.store.scripts.room import NotLoaded
+from app.store.scripts.together import server_of
 from app.store.sql import resting, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from app.waiting_room.visitor_events import hand_on
+from worker.log_writer import LogWriter
 from worker.outlook import Outlook
 from worker.timing import repeat
 
@@ -107,6 +108,7 @@ class RoomTicker:
         self._pace: Pace | None = None  # to be shown
         self._recorded: Moved = ()
         self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
+        self._log = LogWriter(stores, room_id)
         self._dropped = 0  # visitor events, as far as it was told
         self.version = 0  # of the room in Postgres, as far as it is known
         self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
@@ -176,6 +178,7 @@ class RoomTicker:
             or self._pace is not None
             or self._is_to_be_recorded(tick)
             or self._has_events(tick)
+            or self._log.is_due(tick)
         )
 
     async def _go_on(self, tick: Tick) -> None:
@@ -198,11 +201,14 @@ class RoomTicker:
         if self._has_events(tick):
             await hand_on(self._stores, self._room_id, tick.dropped)
             self._dropped, self._hands_on_at = tick.dropped, time.monotonic() + HAND_ON_EVERY_S
+        if self._log.is_due(tick):
+            await self._log.write()
         return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
 
     def _over(self, tick: Tick, *, more: bool = False) -> None:
         """All that follows from this tick is done; when is the next?"""
-        recorded = self._is_recorded(tick) and not tick.unkept and not tick.visitor_events
+        written = self._log.is_done(tick) and not tick.visitor_events
+        recorded = written and self._is_recorded(tick) and not tick.unkept
         moved, self._seen = _moved(tick) != self._seen, _moved(tick)
         self.ticked = True
         self.at_rest = recorded and not more and rests(tick) and tick.status.version >= self.version
@@ -282,7 +288,8 @@ def _numbers_run_out(tick: Tick) -> bool:
 def _progress(tick: Tick) -> Moved:
     """What Postgres has to know."""
     now = tick.status
-    return now.state, now.serving_position, now.last_number, now.opened_at_ms
+    lanes = (it.serving_position for it in now.lanes)
+    return now.state, now.serving_position, now.last_number, now.opened_at_ms, *lanes
 
 
 def _moved(tick: Tick) -> Moved:

@@ -55,11 +55,13 @@ async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> Reg
 async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
     """The account with this e-mail and password. Raises CredentialInvalid, BacklogFull.
 
-    An unknown e-mail is refused with the same message and after the same work as a wrong password.
+    An unknown e-mail, or a deactivated account, is refused with the same message and after the same work as
+    a wrong password.
     """
     with stores_answer():
         found = await accounts.select_by_email(stores.postgres, normalised(email))
-        if not await passwords.verify(found.password_hash if found else None, password) or found is None:
+        good = await passwords.verify(found.password_hash if found else None, password)
+        if not good or found is None or found.deactivated_at is not None:
             logs.get(__name__).info("a password was wrong", account_id=found.account_id if found else None)
             raise CredentialInvalid("The e-mail or the password is wrong.")
         if passwords.is_outdated(found.password_hash):

@@ -38,13 +38,20 @@ async def begin(
     return secret
 
 
-async def of_secret(stores: Stores, secret: str) -> SignIn | None:
-    """Who is signed in with this secret, or None."""
+async def of_secret(stores: Stores, secret: str, *, idle_s: int = 0, used: bool = True) -> SignIn | None:
+    """Who is signed in with this secret, or None, also where it was not used for `idle_s` seconds (0: however
+    long). `used`: this is a use; a stream that is left open is none."""
     with stores_answer():
-        found = await sign_ins.select_sign_in(stores.postgres, _hash(secret))
-        if found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:
+        found = await sign_ins.select_sign_in(stores.postgres, _hash(secret), idle_s)
+        if used and found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:
             await sign_ins.touch(stores.postgres, found.sign_in_id)
     return found
+
+
+async def prove(stores: Stores, sign_in_id: str) -> None:
+    """Somebody proved just now who they are, beyond the cookie."""
+    with stores_answer():
+        await sign_ins.prove(stores.postgres, sign_in_id)
 
 
 async def set_clock(stores: Stores, subject: str, sign_in_id: str, *, chosen: str, browser: str) -> None:

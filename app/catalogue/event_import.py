@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from app.catalogue import ticket_types
-from app.catalogue.events import event_of, insert_event, transaction, update_event, update_room
+from app.catalogue.events import ARCHIVED, event_of, insert_event, transaction, update_event, update_room
 from app.core import seating
 from app.core.account import Author
 from app.core.definitions import (
@@ -17,10 +17,11 @@ from app.core.definitions import (
     EventPatch,
     TicketTypePatch,
 )
+from app.core.errors import Conflict
 from app.core.model import Event, Struct, TicketTypeId
 from app.core.seating import Section
 from app.store.connections import Stores
-from app.store.sql import events
+from app.store.sql import events, sale_lives
 
 
 async def import_event(
@@ -44,6 +45,8 @@ async def import_event(
         before = await events.lock_event(connection, event.event_id)
         if before is None:
             await insert_event(connection, event, definition, by)
+        elif await sale_lives.is_archived(connection, before.room_id):
+            raise Conflict(ARCHIVED)
         else:
             event = msgspec.structs.replace(before, **_written_fields(definition, written, EventPatch))
             await update_event(connection, before, event, by)

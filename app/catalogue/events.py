@@ -25,15 +25,17 @@ from app.core.definitions import (
 )
 from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
+from app.core.seating import SeatRow
 from app.reservations import holds
 from app.store.away import stores_answer
 from app.store.connections import Connection, Queries, Stores
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import events, rooms, seats
+from app.store.sql import events, rooms, sale_lives, seats
 from app.store.sql.events import EventFilter
 from app.waiting_room import control, emptying
 
 T = TypeVar("T")
+ARCHIVED = "This sale is in the archive, where nothing is changed; take it out first."
 
 
 async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
@@ -59,26 +61,20 @@ async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author
     return event
 
 
-async def sections_of(
+async def seat_rows(
     stores: Stores, event_id: EventId, types: Sequence[TicketType]
-) -> dict[TicketTypeId, tuple[int, int] | None]:
-    """Rows and seats in each of them, of the seated types; None for one whose rows differ."""
-    seated = [it.ticket_type_id for it in types if it.seated]
+) -> dict[str, list[SeatRow]]:
+    """The rows of the seated types, the best first, all seats free."""
     with stores_answer():
-        rows = await seats.select_rows(stores.postgres, event_id, seated)
-    found: dict[TicketTypeId, tuple[int, int] | None] = {}
-    for it in seated:
-        shapes = {(row.first, row.states) for row in rows[it]}
-        [(first, states), *others] = shapes
-        regular = not others and first == 1 and seating.GAP not in states
-        found[it] = (len(rows[it]), len(states)) if regular else None
-    return found
+        return await seats.select_rows(
+            stores.postgres, event_id, [it.ticket_type_id for it in types if it.seated]
+        )
 
 
 async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, by: Author) -> Event:
     """Change an event; new limits apply to later reservations. Raises EventNotFound, Conflict."""
     async with transaction(stores) as connection:
-        event = await _locked(connection, event_id)
+        event = await locked(connection, event_id)
         changed = msgspec.structs.replace(event, **_sent_fields(patch))
         await update_event(connection, event, changed, by)
     await update_room(stores, changed)
@@ -89,7 +85,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
     """Delete an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
     with stores_answer():
         async with transaction(stores) as connection:
-            event = await _locked(connection, event_id)
+            event = await locked(connection, event_id)
             if await events.has_reservations(connection, event_id):
                 raise Conflict(
                     "Tickets were already reserved; unpublish the event and close its room instead."
@@ -105,7 +101,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
 async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
     """The event with its ticket types. Raises EventNotFound."""
     with stores_answer():
-        found = await _existing(stores, event_id, events.select_event)
+        found = await existing(stores, event_id, events.select_event)
         return found, await events.select_ticket_types(stores.postgres, event_id)
 
 
@@ -113,6 +109,14 @@ async def revision(stores: Stores, event_id: EventId) -> int:
     """How many times the event was changed since it was made."""
     with stores_answer():
         return await events.revision_of(stores.postgres, event_id)
+
+
+async def currencies_of(stores: Stores, event_ids: list[EventId]) -> dict[EventId, str]:
+    """The currency of each of these events that is there."""
+    if not event_ids:
+        return {}
+    with stores_answer():
+        return await events.currencies_of(stores.postgres, event_ids)
 
 
 async def events_page(
@@ -128,10 +132,10 @@ async def events_page(
 async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
     """The room before an event. Raises EventNotFound."""
     with stores_answer():
-        return await _existing(stores, event_id, events.room_of)
+        return await existing(stores, event_id, events.room_of)
 
 
-async def _existing(
+async def existing(
     stores: Stores, event_id: EventId, select: Callable[[Queries, EventId], Awaitable[T | None]]
 ) -> T:
     """What `select` finds for an event; made-up ids are looked up once. Raises EventNotFound."""
@@ -153,7 +157,7 @@ async def create_ticket_type(
     Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict when there are too many types.
     """
     async with transaction(stores) as connection:
-        event = await _locked(connection, event_id)
+        event = await locked(connection, event_id)
         made = await ticket_types.insert(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
     await update_room(stores, event)
@@ -163,12 +167,15 @@ async def create_ticket_type(
 async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: Author) -> list[TicketType]:
     """Put seats on sale, section by section: each is a ticket type whose tickets are its seats; all or none.
 
-    Raises EventNotFound, ValidationFailed, AlreadyExists for a section that is there, Conflict for too many.
+    Raises EventNotFound, ValidationFailed, AlreadyExists for a section that is there and is not to grow, and
+    Conflict for too many, or when one that grows has another price.
     """
-    sections = seating.sections_of(new)
+    sections, put = seating.sections_of(new), ticket_types.insert_section
+    if new.grow:
+        put = ticket_types.grow_section
     async with transaction(stores) as connection:
-        event = await _locked(connection, event_id)
-        made = [await ticket_types.insert_section(connection, event_id, section, by) for section in sections]
+        event = await locked(connection, event_id)
+        made = [await put(connection, event_id, section, by) for section in sections]
         await rooms.touch_room(connection, event.room_id)
     await update_room(stores, event)
     return made
@@ -183,7 +190,7 @@ async def change_ticket_type(
     would be left.
     """
     async with transaction(stores) as connection:
-        event = await _locked(connection, event_id)
+        event = await locked(connection, event_id)
         before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
         if before is None:
             raise TicketTypeNotFound
@@ -209,6 +216,12 @@ def event_of(new: NewEvent) -> Event:
         hold_extend_s=new.hold_extend_s,
         timezone=new.timezone,
         sell_after_start=new.sell_after_start,
+        prices_include_tax=new.prices_include_tax,
+        fee_per_ticket=new.fee_per_ticket,
+        fee_rate_bp=new.fee_rate_bp,
+        fee_tax_rate_bp=new.fee_tax_rate_bp,
+        payments=new.payments,
+        seller=new.seller,
         published=new.published,
     )
 
@@ -236,10 +249,13 @@ async def update_event(connection: Connection, before: Event, after: Event, by: 
     await audit.record(connection, by, "change", Thing("event", after.event_id), **fields)
 
 
-async def _locked(connection: Connection, event_id: EventId) -> Event:
-    event = await events.lock_event(connection, event_id)
+async def locked(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event:
+    """The event, locked to be changed. Raises EventNotFound, and Conflict when it is in the archive."""
+    event = await events.lock_event(connection, event_id, selling=selling)
     if event is None:
         raise EventNotFound
+    if await sale_lives.is_archived(connection, event.room_id):
+        raise Conflict(ARCHIVED)
     return event
 
 

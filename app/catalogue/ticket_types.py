@@ -8,7 +8,7 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import rules
+from app.core import rules, seating
 from app.core.account import Author
 from app.core.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
 from app.core.errors import AlreadyExists, Conflict
@@ -34,6 +34,8 @@ async def insert(connection: Connection, event_id: EventId, new: NewTicketType, 
         sold=0,
         sale_from=new.sale_from,
         sale_until=new.sale_until,
+        hidden=new.hidden,
+        tax_rate_bp=new.tax_rate_bp,
     )
     await _insert(connection, event_id, made, by)
     return made
@@ -64,10 +66,36 @@ async def insert_section(
         seated=True,
         sale_from=section.sale_from,
         sale_until=section.sale_until,
+        hidden=section.hidden,
+        tax_rate_bp=section.tax_rate_bp,
     )
     await _insert(connection, event_id, new, by)
     await seats.insert_seats(connection, event_id, section)
     return new
+
+
+async def grow_section(connection: Connection, event_id: EventId, section: Section, by: Author) -> TicketType:
+    """Add the seats that a section has not yet, new rows behind the others; a new section if there is none.
+
+    Raises Conflict when it has another price, or too many rows or seats.
+    """
+    before = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
+    if before is None:
+        return await insert_section(connection, event_id, section, by)
+    if not before.seated or before.price != section.price:
+        why = "has another price, which it keeps when it grows" if before.seated else "has no seats"
+        raise Conflict(f"{before.name} {why}.")
+    there = (await seats.select_rows(connection, event_id, [before.ticket_type_id]))[before.ticket_type_id]
+    added = seating.added_rows(there, section.rows)
+    new = sum(len(list(row.numbers())) for _, row in added)
+    if await seats.count_seats(connection, event_id) + new > SEATS_OF_EVENT_MAX:
+        raise Conflict(f"An event has at most {SEATS_OF_EVENT_MAX} seats.")
+    await seats.insert_rows(connection, event_id, before.ticket_type_id, added)
+    grown = msgspec.structs.replace(before, total=before.total + new)
+    await events.update_ticket_type(connection, event_id, grown)
+    fields = {"before": _fields(before), "after": _fields(grown)}
+    await audit.record(connection, by, "change", _thing(event_id, grown), **fields)
+    return grown
 
 
 async def upsert_section(
@@ -79,7 +107,8 @@ async def upsert_section(
         await insert_section(connection, event_id, section, by)
         return
     there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
-    if there.get(section.ticket_type_id) != list(section.rows):
+    rows = [it.all_free() for it in there.get(section.ticket_type_id, ())]
+    if rows != list(section.rows):
         raise Conflict(f"{section.name} already exists with other seats; use another name.")
     await update(connection, event_id, it, terms, by)
 
@@ -98,6 +127,8 @@ async def update(
         total=terms.get("quantity", before.total),
         sale_from=terms.get("sale_from", before.sale_from),
         sale_until=terms.get("sale_until", before.sale_until),
+        hidden=terms.get("hidden", before.hidden),
+        tax_rate_bp=terms.get("tax_rate_bp", before.tax_rate_bp),
     )
     rules.check_sale_window(changed.sale_from, changed.sale_until)
     if before.seated and changed.total != before.total:
@@ -122,4 +153,5 @@ def _thing(event_id: EventId, it: TicketType) -> Thing:
 def _fields(it: TicketType) -> Fields:
     """The audit log's fields of a ticket type, by the names of the API."""
     fields: Fields = {"name": it.name, "price": it.price, "quantity": it.total}
-    return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until}
+    fields["tax_rate_bp"] = it.tax_rate_bp
+    return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until, "hidden": it.hidden}

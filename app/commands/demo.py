@@ -32,6 +32,10 @@ StoryName = Literal["success", "failures"]
 def demo(
     *,
     fans: Annotated[int, typer.Option(min=0, max=20_000, help="Number of simulated fans.")] = 400,
+    once: Annotated[bool, typer.Option("--once", help="Let the crowd come once, not forever.")] = False,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the console in a browser, on a terminal.")
+    ] = True,
     told: Annotated[
         StoryName | None,
         typer.Option(
@@ -56,11 +60,13 @@ def demo(
     from app.runtime import supervisor
 
     with _folder(data, told) as folder:
-        settings = read_settings(folder).model_copy(update={"payments": SIMULATED})
+        shown = {"payments": SIMULATED, "demo": told is None}
+        settings = read_settings(folder).model_copy(update=shown)
         logs.configure(settings, "up")
         free = 0 if told and port == PORT else port  # nobody looks for a story at a certain port
         plan = supervisor.Plan(settings, host, free, server, web, workers, ops_port)
-        asyncio.run(supervisor.run(plan, _with_fans(fans) if told is None else _telling(told)))
+        opens = open_ and sys.stdout.isatty()
+        asyncio.run(supervisor.run(plan, _with_fans(fans, once, opens) if told is None else _telling(told)))
 
 
 def _tell_at(told: StoryName | None, url: str, key: str) -> None:
@@ -91,12 +97,12 @@ def _folder(data: Path | None, told: StoryName | None) -> Iterator[Path | None]:
         yield Path(folder) / "data"
 
 
-def _with_fans(fans: int) -> supervisor.OnReady:
+def _with_fans(fans: int, once: bool, opens: bool) -> supervisor.OnReady:
     from app.demo import sale
     from app.runtime import supervisor
 
     async def on_ready(url: str, settings: Settings) -> None:
-        await sale.run(url, settings, fans)
+        await sale.run(url, settings, sale.Demo(fans, once, opens))
         await supervisor.until_stopped(url, settings)
 
     return on_ready

@@ -13,6 +13,7 @@ from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.model import Event
+from app.core.seat_numbering import seats_in
 from app.core.seating import Section
 from app.settings import Settings
 from app.store.connections import Stores
@@ -47,7 +48,7 @@ def import_event(
             print("\n".join(f"{file}, {fault}" for fault in error.faults))
         raise
 
-    total = sum(it.rows * it.seats_per_row for it in definition.sections)
+    total = sum(seats_in(it) for it in definition.sections)
     written = 0
 
     def tell(section: Section) -> None:

@@ -76,8 +76,9 @@ def web(
             "FAIRGATE_SECRET is not set: it signs the place tokens; give all processes the same one"
         )
     from app.runtime import serve
+    from app.store.spans import with_trace_ids
 
-    logs.configure(settings, "web")
+    logs.configure(settings, "web", with_trace_ids)
     listener = sockets.listen(host, port) if fd is None else sockets.inherited(fd)
     serve.run(settings, listener, server, _ops_listener(ops_host, ops_port, ops_fd))
 
@@ -91,9 +92,10 @@ def worker(
 ) -> None:
     """Run one worker on existing stores: admission, reservations, payments, e-mails, webhooks."""
     settings = with_addresses(settings_of(data))
+    from app.store.spans import with_trace_ids
     from worker import main
 
-    logs.configure(settings, "worker")
+    logs.configure(settings, "worker", with_trace_ids)
     main.run(settings, _ops_listener(ops_host, ops_port, ops_fd))
 
 

@@ -6,16 +6,21 @@ from datetime import datetime
 from typing import Literal
 
 from app.core.model import Role, Struct
+from app.core.rights import Grants
 from app.core.scopes import KeyRights
 
 
 class Account(Struct, frozen=True):
-    """The holder of an access token; `jti` is the token's id, empty for an API key, which has `key`."""
+    """The holder of an access token; `jti` is the token's id, empty for an API key, which has `key`.
+
+    `grants`: what they may do in single sales; read only where their role alone does not suffice.
+    """
 
     subject: str
     role: Role
     jti: str = ""
     key: KeyRights | None = None
+    grants: Grants | None = None
 
 
 class Author(Struct, frozen=True):
@@ -39,3 +44,6 @@ class RegisteredAccount(Struct, frozen=True):
     role: Role
     password_hash: str
     created_at: datetime
+    deactivated_at: datetime | None = None  # it cannot sign in, and nothing it signed in for is good
+    last_sign_in_at: datetime | None = None
+    last_sign_in_from: str = ""

@@ -25,6 +25,14 @@ MailKind = Literal[
     "message",
     "reset_password",
     "alert",
+    "tickets_link",
+    "transfer_offer",
+    "ticket",
+    "transferred",
+    "test",
+    "invite",
+    "moved",
+    "room_invite",
 ]
 MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"

@@ -21,8 +21,12 @@ CUSTOMER = r"^[a-z0-9][a-z0-9-]{0,39}\Z"
 DOMAIN = r"^[A-Za-z0-9.-]{0,253}\Z"
 SHARED_SECRET = r"^([!-~]{16,200})?\Z"
 EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `mail.mailbox` knows more, and trims it
-SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[1-9][0-9]{0,4}\Z"
+CODE = r"^[A-Za-z0-9][A-Za-z0-9-]{2,31}\Z"
+SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[a-z0-9]{1,6}\Z"
+LABEL = r"^([A-Za-z0-9]{1,6})?\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
+PROOF = r"^[A-Za-z0-9._-]+\Z"
+GATEWAY = r"^[a-z][a-z0-9_]{0,39}\Z"
 OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
 PATH = r"^(/[^\x00-\x20\x7f]*)?\Z"
 METHOD = r"^[A-Z]{0,20}\Z"
@@ -31,8 +35,11 @@ SERVER = r"^[A-Za-z0-9._:-]{0,64}\Z"
 SIX_DIGITS = r"^[0-9]{6}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
+CODE_PREFIX = r"^[A-Za-z0-9]*\Z"
 PATTERN_MEANS = {  # the message for a value that does not match
     OPAQUE: "must be an id issued by Fairgate",
+    PROOF: "must be a JWT",
+    GATEWAY: "must be the name of a payment gateway",
     SLUG: "must be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",
     TEXT: "must not contain control characters other than tab and line feed",
@@ -45,6 +52,8 @@ PATTERN_MEANS = {  # the message for a value that does not match
     DOMAIN: "must be the name of a domain, as shop.example",
     SHARED_SECRET: "must be 16 to 200 printable characters without spaces",
     EMAIL: "must be an e-mail address",
+    CODE: "must be 3 to 32 letters, digits and hyphens",
+    CODE_PREFIX: "must be up to 16 letters and digits",
     SEAT_ID: "must be a seat of the seat map, SECTION-ROW-NUMBER, as stalls-a-12",
     PATH: "must begin with /, without spaces",
     METHOD: "must be a method in capitals, as GET",
@@ -53,6 +62,7 @@ PATTERN_MEANS = {  # the message for a value that does not match
     SIX_DIGITS: "must be the six digits of the code",
     COLOUR: "must be a colour, as #8a1c4a",
     PICTURE: "must be a PNG, JPEG or WebP picture, as data:image/png;base64,...",
+    LABEL: "must be 1 to 6 letters and digits",
     ROW: "must be 1 to 8 letters and digits",
 }
 
@@ -60,6 +70,7 @@ Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
 Quantity = Annotated[int, Meta(ge=1, le=100)]
+Code = Annotated[str, Meta(pattern=CODE)]  # of a buyer; either case, kept in capitals
 SeatId = Annotated[str, Meta(pattern=SEAT_ID)]
 At = Annotated[datetime, Meta(tz=True)]
 Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]

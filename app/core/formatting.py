@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import NumberPattern, format_decimal
+from babel.numbers import NumberPattern, format_decimal, format_percent
 
 from app.core import zones
 from app.core.clock import from_ms, in_zone
@@ -50,6 +51,20 @@ def money(amount: int, currency: str, language: str = ENGLISH) -> str:
         major(amount, currency), language, currency=currency, currency_digits=False
     )
     return _LETTER_BEFORE_DIGIT.sub("\u00a0", text)
+
+
+def accounted(amount: int, currency: str, language: str = ENGLISH) -> str:
+    """Minor units as a document of accounts has them, with the currency's code: 4500, EUR -> 45.00 EUR."""
+    decimals = scale(currency)
+    pattern: NumberPattern = copy(Locale.parse(language).decimal_formats[None])
+    pattern.frac_prec = (decimals, decimals)
+    text = str(pattern.apply(major(amount, currency), language)).replace("\u202f", "\u00a0")
+    return f"{text}\u00a0{currency}"
+
+
+def percent(rate_bp: int, language: str = ENGLISH) -> str:
+    """Hundredths of a percent: 1900 -> 19%, 550 -> 5.5%."""
+    return str(format_percent(Decimal(rate_bp).scaleb(-4), locale=language, decimal_quantization=False))
 
 
 @cache

@@ -67,9 +67,9 @@ class HandoverSigner:
             raise CredentialInvalid("The ticket has expired.")
         return ticket
 
-    def sign_code(self, room_id: RoomId, visitor_id: VisitorId, now_s: int) -> str:
+    def sign_code(self, room_id: RoomId, visitor_id: VisitorId, now_s: int, ttl_s: int = CARRY_TTL_S) -> str:
         """A new code for the place of this visitor."""
-        code = CarryCode(new_ticket_id(), room_id, visitor_id, now_s + CARRY_TTL_S)
+        code = CarryCode(new_ticket_id(), room_id, visitor_id, now_s + ttl_s)
         return _signed(_CODE_PREFIX, code, self._code_key)
 
     def read_code(self, text: str, now_s: int) -> CarryCode:

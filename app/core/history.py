@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.core.model import Pace, RoomSettings, RoomState, RoomStatus
-from app.core.wait_estimate import at_rate, starting_pace, wait_range_s
+from app.core.wait_estimate import at_rate, published_pace, starting_pace, wait_range_s
 
 EVERY_MS = 1_000
 KEPT_MS = 15 * 60_000
@@ -161,24 +161,43 @@ def last_in_queue_s(
 ) -> tuple[int, int] | None:
     """How long the last in the queue would wait with the changed settings, estimated as for visitors.
 
-    None: nobody is called. What is measured holds as far as it is the rate or the cap that decides: a change
-    of the other one changes nothing.
+    None: nobody is called, or nobody can say yet how soon people leave. What is measured holds as far as it
+    is the rate or the cap that decides: a change of the other one changes nothing.
     """
     rate = changed.admission_rate_per_minute
     if rate == 0:
         return None
-    return wait_range_s(max(0, status.waiting - 1), _changed_pace(status, settings, changed), rate)
+    unchanged = changed.active_visitors_max == settings.active_visitors_max
+    if unchanged and rate == settings.admission_rate_per_minute:
+        pace = published_pace(status, rate)  # what visitors are told
+    else:
+        pace = _changed_pace(status, settings, changed)
+    return wait_range_s(max(0, status.waiting - 1), pace, rate) if pace else None
 
 
-def _changed_pace(status: RoomStatus, settings: RoomSettings, changed: RoomSettings) -> Pace:
-    outflow, rate = status.outflow_per_minute, changed.admission_rate_per_minute
+def _changed_pace(status: RoomStatus, settings: RoomSettings, changed: RoomSettings) -> Pace | None:
+    rate = changed.admission_rate_per_minute
     cap, inside = settings.active_visitors_max, status.called + status.active
     if cap is not None and inside >= CAP_REACHED * cap:  # slots become free at a pace of their own
         more = (changed.active_visitors_max or 10 * cap) / cap
-        return starting_pace(min(rate, round(outflow * more) or rate))
+        return _flowing(_outflow(status, settings) * more, rate)
     if changed.active_visitors_max is not None and inside >= changed.active_visitors_max:
-        return starting_pace(min(rate, outflow or rate))
+        return _flowing(_outflow(status, settings), rate)
     return at_rate(status.pace or starting_pace(rate), rate)
+
+
+def _outflow(status: RoomStatus, settings: RoomSettings) -> float:
+    """People a minute who make room for others: as measured for visitors, else of the last minute."""
+    pace = published_pace(status, settings.admission_rate_per_minute)
+    if status.blocked != "cap" or pace is None:
+        return status.outflow_per_minute
+    return 60 / pace.each_s
+
+
+def _flowing(outflow_per_minute: float, rate: int) -> Pace | None:
+    """The pace of so many a minute, and never more than the rate. None: nobody was seen to leave."""
+    each_s = 60 / min(rate, outflow_per_minute) if outflow_per_minute > 0 else 0.0
+    return Pace(rate, each_s, 0.0, each_s) if each_s else None
 
 
 def _base(times: Sequence[int], i: int) -> int:

@@ -40,7 +40,8 @@ RedirectType = Literal[
     "queue", "safetynet", "disabled"
 ]  # came through; a store is unavailable; the gate is off
 _STEM = 22  # characters of a visitor's id that are random; those after them name the network it is from
-_QUEUE_ID = re.compile(r"([0-9a-f-]{36})(?:-([0-9a-f]{6}))?", re.IGNORECASE)
+_QUEUE_ID = re.compile(r"([0-9a-f-]{36})(?:-([0-9a-f]{6}|[1-7m]))?", re.IGNORECASE)
+_MEMBER = frozenset("m1234567")  # or that say that they are a member, and in which lane
 _NONCE_BYTES = 12
 _AES_BLOCK_BITS = 128
 
@@ -104,11 +105,8 @@ def config_key(secret: str) -> str:
 def queue_id(visitor_id: VisitorId) -> str:
     """The visitor as a GUID, and behind it their network if the id has one: our ids have characters that
     separate fields there."""
-    guid, network = (
-        str(uuid.UUID(bytes=from_base64url(visitor_id[:_STEM]))),
-        from_base64url(visitor_id[_STEM:]),
-    )
-    return f"{guid}-{network.hex()}" if network else guid
+    guid, rest = str(uuid.UUID(bytes=from_base64url(visitor_id[:_STEM]))), visitor_id[_STEM:]
+    return f"{guid}-{rest if rest in {'', *_MEMBER} else from_base64url(rest).hex()}".removesuffix("-")
 
 
 def visitor_of(text: str) -> VisitorId | None:
@@ -120,7 +118,8 @@ def visitor_of(text: str) -> VisitorId | None:
         stem = to_base64url(uuid.UUID(found[1]).bytes)
     except ValueError:
         return None
-    return VisitorId(stem + to_base64url(bytes.fromhex(found[2] or "")))
+    rest = (found[2] or "").lower()
+    return VisitorId(stem + (rest if rest in _MEMBER else to_base64url(bytes.fromhex(rest))))
 
 
 def token(
@@ -205,10 +204,10 @@ def read_enqueue_token(
 
 
 class Sealer:
-    """Encrypts shops' secrets for the database with a key derived from ours."""
+    """Encrypts others' secrets for the database with a key derived from ours, one for each purpose."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._cipher = AESGCM(hmac.digest(secret, b"fairgate knownuser secrets", "sha256"))
+    def __init__(self, secret: bytes, purpose: str = "knownuser secrets") -> None:
+        self._cipher = AESGCM(hmac.digest(secret, f"fairgate {purpose}".encode(), "sha256"))
 
     def seal(self, room_id: RoomId, text: str) -> bytes:
         """The secret as it is stored, bound to its room."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NewType
 
@@ -26,6 +25,7 @@ from app.core.formats import (
     Name,
     Text,
 )
+from app.core.lanes import LANES_MAX, Lane
 
 RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
@@ -35,6 +35,7 @@ VisitorId = NewType("VisitorId", str)
 VISITOR_ID_BYTES, NETWORK_BYTES = 16, 3
 NETWORK_CHARS = base64url_length(NETWORK_BYTES)
 VISITOR_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + NETWORK_CHARS
+MEMBER_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + 1  # of a member: tells them from everybody else
 ReservationId = NewType("ReservationId", str)
 
 
@@ -46,38 +47,13 @@ ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired
 Role = Literal["user", "operator", "admin"]
 KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
+DrawEntropy = Literal["none", "entries"]
 GateMode = Literal["auto", "queue_all", "off"]  # queue when there is a crowd; always; never
 SigningAlgorithm = Literal["EdDSA", "ES256", "RS256"]  # of booking tokens and passes
 GateFail = Literal["closed", "open"]  # while Redis is unavailable newcomers wait, or pass
 # Why nobody can be called in an open room, until staff, time or somebody inside changes it.
 Blocked = Literal["", "rate", "cap", "held", "not_on_sale_yet", "sale_over", "nothing_on_sale"]
 Slower = Literal["", "paused", "rate_lowered", "slower"]
-NoticeType = Literal[
-    "reservation.held",
-    "reservation.confirmed",
-    "reservation.cancelled",
-    "reservation.expired",
-    "payment.succeeded",
-    "payment.declined",
-    "payment.failed",
-    "payment.refunded",
-    "room.opened",
-    "room.paused",
-    "room.resumed",
-    "room.closed",
-    "room.sold_out",
-    "room.rate_changed",
-    "room.reset",
-    "room.deleted",
-    "room.visitor_events_dropped",
-    "visitor.joined",
-    "visitor.called",
-    "visitor.claimed",
-    "visitor.no_show",
-    "visitor.left",
-    "alert.started",
-    "alert.ended",
-]
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +69,9 @@ class Theme(Struct, frozen=True):
     cover: Annotated[str, Meta(max_length=40_000, pattern=PICTURE)] = ""
     welcome: Annotated[str, Meta(max_length=500, pattern=TEXT)] = ""  # above the message
     footer: Annotated[str, Meta(max_length=300, pattern=TEXT)] = ""
+    terms: Annotated[str, Meta(max_length=500, pattern=URL)] = ""  # addresses that the foot links to
+    privacy: Annotated[str, Meta(max_length=500, pattern=URL)] = ""
+    imprint: Annotated[str, Meta(max_length=500, pattern=URL)] = ""
 
 
 class BypassRule(Struct, frozen=True):
@@ -124,6 +103,9 @@ class RoomSettings(Struct, frozen=True):
     session_ends_on_confirm: bool = True
     restore_window_s: Annotated[int, Meta(ge=0, le=300)] = 10
     queueing_method: QueueingMethod = "fifo"
+    draw_entropy: DrawEntropy = (
+        "none"  # beside the seed; `entries`: a lottery's draws also follow from who joined
+    )
     prequeue_at: At | None = None
     opens_at: At | None = None
     closes_at: At | None = None
@@ -144,6 +126,10 @@ class RoomSettings(Struct, frozen=True):
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     allowed_return_hosts: Annotated[list[Annotated[str, Meta(pattern=HOST)]], Meta(max_length=50)] = []
     autopilot: Autopilot | None = None  # the rate follows the shop's health; None: it is what staff set
+    members_only: bool = False  # only members may join, whom the organiser vouches for
+    members_until: At | None = None  # from then on everybody may
+    # groups with a share of the calls each; whoever is in none shares the rest (`core/lanes.py`)
+    lanes: Annotated[list[Lane], Meta(max_length=LANES_MAX)] = []
     visitor_events: bool = False  # `visitor.*` for other systems: one for each step of each visitor
 
 
@@ -163,6 +149,8 @@ class Room(Struct, frozen=True):
     closed_at_ms: int
     # distinguishes it from deleted rooms of the same name; "" for rooms from before migration 0027
     generation: str = ""
+    # of its log at the opening: draws are made with it and the seed; None: not known, b"": the seed alone
+    draw_root: bytes | None = None
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -174,6 +162,14 @@ class Pace(msgspec.Struct, frozen=True):
     each_s: float
     since_ms: int = 0  # when shown waits last became longer; 0: never
     why: Slower = ""
+
+
+class LaneStatus(msgspec.Struct, frozen=True):
+    """The live part of a lane; during the pre-queue of a lottery nobody is counted in one."""
+
+    share: int  # of the calls, in percent, while anybody waits in every lane
+    serving_position: int
+    waiting: int
 
 
 class RoomStatus(Struct, frozen=True):
@@ -195,6 +191,7 @@ class RoomStatus(Struct, frozen=True):
     pace: Pace | None = None  # None: not measured yet
     blocked: Blocked = ""
     generation: str = ""  # as in `Room`
+    lanes: list[LaneStatus] = []  # the ordinary one first; empty: the room has none
     moved_ms: int = 0  # until when somebody was called, or it is clear why nobody was; 0: not known
 
 
@@ -230,6 +227,16 @@ class Event(Struct, frozen=True):
     hold_extend_s: int = 0  # 0: holds are not extended
     timezone: str = "UTC"  # IANA; its times are given in it
     sell_after_start: bool = False  # else nothing is reserved once it has begun
+    prices_include_tax: bool = True  # as staff type them; stored prices always do (`core/sums.py`)
+    fee_per_ticket: int = 0  # the booking fee: for each ticket that costs anything ...
+    fee_rate_bp: int = 0  # ... and of what the tickets cost, in hundredths of a percent
+    fee_tax_rate_bp: int = 0  # the tax in the fee
+    payments: list[str] = []  # the gateways that are offered, of those that are set up; none: all of them
+    seller: str = ""  # who sells: name, address, tax number, in lines, for receipts
+    cancelled_at: datetime | None = None
+    moved_from: datetime | None = None  # when it was to start before it was moved
+    refund_until: datetime | None = None  # until then buyers can cancel and be refunded; None: always
+    notice: str = ""  # the organiser's words about it, for fans
 
 
 class TicketType(Struct, frozen=True):
@@ -244,6 +251,10 @@ class TicketType(Struct, frozen=True):
     seated: bool = False  # its tickets are seats
     sale_from: datetime | None = None  # None: no limit on this side
     sale_until: datetime | None = None
+    hidden: bool = False  # shown and sold to those alone whose code opens it
+    tax_rate_bp: int = 0  # of the tax in the price, in hundredths of a percent
+    blocked: int = 0  # seats that staff keep off sale, beside `total`
+    plan: str | None = None  # where a section stands, `seat_plan.Place` as JSON; None: where it fits
 
 
 class Item(Struct, frozen=True):
@@ -253,22 +264,6 @@ class Item(Struct, frozen=True):
     quantity: int
     price: int = 0
     seat_ids: list[str] | UnsetType = UNSET  # of a seated type: as many as `quantity`
-
-
-class NamedSeats(Struct, frozen=True):
-    """Particular seats, by their ids."""
-
-    seat_ids: list[str]
-
-
-class BestAvailable(Struct, frozen=True):
-    """The best free seats of one type, together if that many are left together."""
-
-    ticket_type_id: TicketTypeId
-    quantity: int
-
-
-Wanted = Sequence[Item] | NamedSeats | BestAvailable  # what a reservation is asked for
 
 
 class Reservation(Struct, frozen=True):
@@ -285,10 +280,16 @@ class Reservation(Struct, frozen=True):
     created_at_ms: int
     expires_at_ms: int
     confirmed_at_ms: int
-    tickets: list[dict[str, Any]]  # [{ticket_id, ticket_type_id, seat_id, code}] once confirmed
+    tickets: list[dict[str, Any]]  # [{ticket_id, ticket_type_id, seat_id, code, transferred}] once confirmed
     claimed_by: str | None = None  # the account that took a guest's reservation over
     extended_s: int = 0  # by how much `expires_at_ms` was put off; 0: it was not
     extend_s: int = 0  # by how much the event lets a hold be put off, once
+    buyer_form: str = "{}"  # what its event asks buyers for: JSON of `buyers.BuyerForm`
+    code: str | None = None  # the access or discount code it was made with
+    discount: int = 0  # what the code took off the order; what it takes off a ticket is in the prices
+    refunded: int = 0  # of `amount`, by refunds of parts
+    cancelled_items: list[Item] = []  # of what `amount` paid for: went back on sale, no longer in `items`
+    tax_rates: dict[str, int] = {}  # by ticket type, when it was made; "" is the booking fee's
 
     @property
     def extendable(self) -> bool:

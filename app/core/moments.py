@@ -42,7 +42,7 @@ def _out_of_range(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, datetime):
         if not in_range(value):
             yield path
-    elif isinstance(value, msgspec.Struct):
+    elif isinstance(value, msgspec.Struct) and has_moments(type(value)):
         for it in msgspec.structs.fields(value):
             yield from _out_of_range(getattr(value, it.name), f"{path}.{it.encode_name}".removeprefix("."))
     elif isinstance(value, list):

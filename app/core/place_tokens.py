@@ -11,11 +11,13 @@ import os
 from app.core.base64url import from_base64url, to_base64url
 from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid
+from app.core.lanes import ORDINARY
 from app.core.model import NETWORK_BYTES, VISITOR_ID_BYTES, RoomId, VisitorId
 
 TOKEN_LENGTH_MAX = 4096
 REQUEST_ID_MAX = 100
 _PLACE = "p1"
+_MEMBER = "m"
 
 
 def new_visitor_id(network: str = "") -> VisitorId:
@@ -24,6 +26,14 @@ def new_visitor_id(network: str = "") -> VisitorId:
     So the line knows where each of a million came from, which costs it nothing (`include/networks.lua`).
     """
     return VisitorId(to_base64url(os.urandom(VISITOR_ID_BYTES)) + network)
+
+
+def new_member_id(lane: int = ORDINARY) -> VisitorId:
+    """A fresh unguessable visitor_id of a member, of `MEMBER_ID_CHARS`: no other visitor's is as long.
+
+    Its last character says which lane they are in.
+    """
+    return VisitorId(to_base64url(os.urandom(VISITOR_ID_BYTES)) + (str(lane) if lane else _MEMBER))
 
 
 class PlaceSigner:
@@ -36,6 +46,7 @@ class PlaceSigner:
         self._jti_key = _derived(secret, b"booking token id")
         self._account_key = _derived(secret, b"visitor of an account")
         self._network_key = _derived(secret, b"network of a visitor")
+        self._member_key = _derived(secret, b"member of a room")
         self._request_key = _derived(secret, b"request id")
 
     def sign(self, claims: PlaceClaims) -> str:
@@ -77,6 +88,10 @@ class PlaceSigner:
         """The visitor an account is in a room: the same one on every device."""
         text = f"{room_id} {subject}".encode()
         return VisitorId(to_base64url(hmac.digest(self._account_key, text, "sha256")[:16]))
+
+    def member_key(self, room_id: RoomId, name: str) -> bytes:
+        """What is kept of a member's name: it says nothing about them, and differs from room to room."""
+        return hmac.digest(self._member_key, f"{room_id} {name}".encode(), "sha256")
 
     def network(self, room_id: RoomId, address: str) -> str:
         """A client address as 4 characters that say no more than which visitors of a room share one."""

@@ -51,6 +51,11 @@ def draw_of(seed: bytes, visitor_id: str) -> int:
     return int.from_bytes(digest[:7]) >> (56 - DRAW_BITS)
 
 
+def draw_key(seed: bytes, root: bytes | None) -> bytes:
+    """The key of the draws: the seed; where the log's root at the opening counts, HMAC-SHA256(seed, root)."""
+    return hmac.digest(seed, root, "sha256") if root else seed
+
+
 def commitment(seed: bytes) -> str:
     """The commitment of a seed, published before the opening."""
     return hashlib.sha256(seed).hexdigest()
@@ -116,7 +121,8 @@ def taken_over(before: RoomSettings, after: RoomSettings) -> RoomSettings:
 
 
 def check_times(settings: RoomSettings) -> None:
-    """Pre-queue, opening and closing come in this order. Raises ValidationFailed naming the later field."""
+    """Pre-queue, opening and closing come in this order; only a time for members has an end. Raises
+    ValidationFailed naming the later field."""
     begins = settings.prequeue_at
     if begins and settings.opens_at and settings.opens_at < begins:
         raise ValidationFailed("opens_at", "must be at or after prequeue_at")
@@ -124,6 +130,15 @@ def check_times(settings: RoomSettings) -> None:
         raise ValidationFailed("closes_at", "must be after opens_at")
     if settings.closes_at and begins and settings.closes_at <= begins:
         raise ValidationFailed("closes_at", "must be after prequeue_at")
+    if settings.members_until and not settings.members_only:
+        raise ValidationFailed("members_until", "is the end of a time that is for members: set members_only")
+
+
+def is_for_members(settings: RoomSettings, now_ms: int) -> bool:
+    """Whether only members may join; `include/members.lua` decides."""
+    return settings.members_only and (
+        settings.members_until is None or now_ms < to_ms(settings.members_until)
+    )
 
 
 def check_sale_window(sale_from: datetime | None, sale_until: datetime | None, field: str = "") -> None:
@@ -133,7 +148,10 @@ def check_sale_window(sale_from: datetime | None, sale_until: datetime | None, f
 
 
 def sold_until(event: Event, sale_until: datetime | None) -> datetime | None:
-    """When a ticket type's sale ends: at the latest when the event begins, unless staff sell on."""
+    """When a ticket type's sale ends: at the latest when the event begins, unless staff sell on, or is
+    cancelled."""
+    if event.cancelled_at is not None:
+        return event.cancelled_at if sale_until is None else min(sale_until, event.cancelled_at)
     if event.sell_after_start:
         return sale_until
     return event.starts_at if sale_until is None else min(sale_until, event.starts_at)

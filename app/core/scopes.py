@@ -16,6 +16,8 @@ Scope = Literal[
     "events:write",
     "reservations:read",
     "reservations:write",
+    "check_ins:read",
+    "check_ins:write",
     "stats:read",
     "audit:read",
     "webhooks:read",

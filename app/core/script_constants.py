@@ -5,18 +5,21 @@ What is only of one script stands there.
 
 from __future__ import annotations
 
-from app.core.model import NETWORK_CHARS, VISITOR_ID_CHARS
+from app.core.lanes import LANE_BAND
+from app.core.model import MEMBER_ID_CHARS, NETWORK_CHARS, VISITOR_ID_CHARS
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
 HEAD = 17  # values of `include/room_now.lua`'s head
 VISITOR_EVENTS_MAX = 100_000  # of a room, that no worker has handed on yet: 10 MB
+LOG_PENDING_MAX = 250_000  # noted for a room's public log and not written there yet: 15 MB
 ENDINGS_OVERLAP_MS = 2_000  # read again: a clock may be set back a little
 
 CONSTANTS: dict[str, int] = {
     "MINUTE_MS": 60_000,
     "TOKEN": 60_000,  # one admission in the bucket, to which each ms adds the rate a minute: no remainders
     "VISITOR_EVENTS_MAX": VISITOR_EVENTS_MAX,
+    "LOG_PENDING_MAX": LOG_PENDING_MAX,
     "ENDINGS_TOLD_MS": HOUR_MS,  # how a place ended; then Postgres is asked
     "ENDINGS_OVERLAP_MS": ENDINGS_OVERLAP_MS,
     "OUTCOMES_KEPT_S": 2 * 86_400,  # there is a hash a day: an outcome is known for 24 to 48 hours
@@ -30,6 +33,8 @@ CONSTANTS: dict[str, int] = {
     "UNWATCHED_MS": 3_000,  # without a tick of any worker while somebody is called
     "HEAD": HEAD,
     "VISITOR_ID_CHARS": VISITOR_ID_CHARS,
+    "MEMBER_ID_CHARS": MEMBER_ID_CHARS,
     "NETWORK_CHARS": NETWORK_CHARS,
+    "LANE_BAND": LANE_BAND,
     "BATCH": 1_000,  # values of one command: longer ones cost more than they save
 }

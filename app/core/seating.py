@@ -7,32 +7,61 @@ numbers. A seat's id is SECTION-ROW-NUMBER, as in `stalls-a-12`; rows have no hy
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from anyascii import anyascii
 
-from app.core import typed
+from app.core import seat_numbering, typed
 from app.core.definitions import ROW_SEATS_MAX, ROWS_MAX, SEATS_MAX, NewSeat, NewSeats, NewSection
 from app.core.errors import ValidationFailed
 from app.core.model import TicketTypeId
 from app.core.rules import check_sale_window
 
-FREE, HELD, SOLD, GAP = "f", "h", "s", "-"  # a seat's state, as one character
+FREE, HELD, SOLD, BLOCKED, GAP = "f", "h", "s", "b", "-"  # a seat's state, as one character
+ACCESSIBLE, COMPANION, NEITHER = "a", "c", "."  # a seat's kind
+KINDS = {"accessible": ACCESSIBLE, "companion": COMPANION}
 SLUG_MAX = 40
 
 
+class Seat(NamedTuple):
+    """A seat of a row: neighbours have neighbouring numbers, and it is called by its label."""
+
+    number: int
+    label: str
+    state: str
+    kind: str
+
+
 class SeatRow(NamedTuple):
-    """A row: `states` has a character for each number from `first` on."""
+    """A row: `states` has a character for each number from `first` on; so has `kinds`, unless it is empty.
+
+    A kind is a (accessible), c (companion) or . (neither). `labels`: what the seats are called, with a comma
+    between, empty where there is none; without it by their numbers.
+    """
 
     row: str
     first: int
     states: str
+    kinds: str = ""
+    labels: str = ""
+
+    def seats(self) -> Iterator[Seat]:
+        """Its seats from left to right."""
+        labels = self.labels.split(",") if self.labels else ()
+        for at, state in enumerate(self.states):
+            if state != GAP:
+                label = labels[at] if labels else str(self.first + at)
+                yield Seat(self.first + at, label, state, self.kinds[at] if self.kinds else NEITHER)
 
     def numbers(self) -> Iterator[int]:
         """The numbers of its seats."""
         return (number for number, state in enumerate(self.states, self.first) if state != GAP)
+
+    def all_free(self) -> SeatRow:
+        """The same row with no seat blocked or taken."""
+        return self._replace(states="".join(GAP if it == GAP else FREE for it in self.states))
 
 
 class Section(NamedTuple):
@@ -44,6 +73,8 @@ class Section(NamedTuple):
     rows: Sequence[SeatRow]
     sale_from: datetime | None = None
     sale_until: datetime | None = None
+    hidden: bool = False
+    tax_rate_bp: int = 0
 
     @property
     def total(self) -> int:
@@ -51,9 +82,9 @@ class Section(NamedTuple):
         return sum(len(it.states) - it.states.count(GAP) for it in self.rows)
 
 
-def seat_id(ticket_type_id: str, row: str, number: int) -> str:
+def seat_id(ticket_type_id: str, row: str, label: str) -> str:
     """How a seat is called."""
-    return f"{ticket_type_id}-{row}-{number}"
+    return f"{ticket_type_id}-{row}-{label}"
 
 
 def type_of(seat: str) -> str:
@@ -61,25 +92,71 @@ def type_of(seat: str) -> str:
     return seat.rsplit("-", 2)[0]
 
 
-def natural_order(seat: str) -> tuple[str, int, str, int]:
+def natural_order(seat: str) -> tuple[str, int, str, int, str]:
     """Sorts seat ids as people count: row b before row aa, seat 2 before seat 10."""
-    section, row, number = seat.rsplit("-", 2)
-    return section, len(row), row, int(number)
+    section, row, label = seat.rsplit("-", 2)
+    return section, len(row), row, len(label), label
 
 
 def seat_words(seat: str) -> str:
     """A seat in words, beside the name of its section."""
-    _, row, number = seat.rsplit("-", 2)
-    return f"row {row.upper()} seat {number}"
+    row, label = seat_name(seat)
+    return f"row {row} seat {label}"
 
 
-def row_of(row: str, numbers: Sequence[int]) -> SeatRow:
-    """The row that has these numbers, in ascending order."""
+def row_of(
+    row: str,
+    numbers: Sequence[int],
+    blocked: Container[int] = (),
+    kinds: Mapping[int, str] | None = None,
+    labels: Mapping[int, str] | None = None,
+) -> SeatRow:
+    """The row that has these numbers, in ascending order; those `blocked` are not on sale."""
     first, last = numbers[0], numbers[-1]
-    if last - first + 1 == len(numbers):
+    if last - first + 1 == len(numbers) and not (blocked or kinds or labels):
         return SeatRow(row, first, FREE * len(numbers))
-    there = set(numbers)
-    return SeatRow(row, first, "".join(FREE if it in there else GAP for it in range(first, last + 1)))
+    states = {number: BLOCKED if number in blocked else FREE for number in numbers}
+    called = {number: str(number) for number in numbers} | dict(labels or {})
+    numbered = range(first, last + 1)
+    return SeatRow(
+        row,
+        first,
+        "".join(states.get(it, GAP) for it in numbered),
+        "".join(kinds.get(it, NEITHER) for it in numbered) if kinds else "",
+        ",".join(called.get(it, "") for it in numbered) if labels else "",
+    )
+
+
+def row_with(row: str, seats: Sequence[Seat]) -> SeatRow:
+    """The row that has these seats, all free."""
+    return row_of(
+        row,
+        [it.number for it in seats],
+        kinds={it.number: it.kind for it in seats if it.kind != NEITHER},
+        labels={it.number: it.label for it in seats if it.label != str(it.number)},
+    )
+
+
+def added_rows(there: Sequence[SeatRow], wanted: Sequence[SeatRow]) -> list[tuple[int, SeatRow]]:
+    """What rows have to be given to become those wanted: the number of each, and its new seats alone.
+
+    New rows are behind the others. Raises ValidationFailed for rows that are too long or too many, and for a
+    seat where another one is.
+    """
+    numbers = {it.row: n for n, it in enumerate(there, 1)}
+    added = []
+    for row in wanted:
+        number = numbers.setdefault(row.row, len(numbers) + 1)
+        had = {it.label: it.number for it in there[number - 1].seats()} if number <= len(there) else {}
+        if not (new := [it for it in row.seats() if it.label not in had]):
+            continue
+        places = {*had.values(), *(it.number for it in new)}
+        if len(places) < len(had) + len(new):
+            raise ValidationFailed("seats", f"would stand where other seats of row {row.row.upper()} are")
+        if max(places) - min(places) >= ROW_SEATS_MAX or number > ROWS_MAX:
+            raise ValidationFailed("seats", f"make row {row.row.upper()} longer than {ROW_SEATS_MAX} seats")
+        added.append((number, row_with(row.row, new)))
+    return added
 
 
 def sections_of(new: NewSeats) -> list[Section]:
@@ -91,19 +168,22 @@ def sections_of(new: NewSeats) -> list[Section]:
 
 
 def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -> list[Section]:
-    """Sections of equal rows. Raises ValidationFailed naming the field."""
+    """Sections by their measures. Raises ValidationFailed naming the field."""
     made: list[Section] = []
     total = 0
     for i, new in enumerate(sections):
         ticket_type_id = new.ticket_type_id or _slug(new.name, f"sections[{i}].name")
         if any(ticket_type_id == it.ticket_type_id for it in made):
             raise ValidationFailed(f"sections[{i}].name", f"makes the id {ticket_type_id} a second time")
-        total += new.rows * new.seats_per_row
+        total += seat_numbering.seats_in(new)
         if total > seats_max:
             raise ValidationFailed(f"sections[{i}].rows", f"makes more than {seats_max:,} seats at once")
-        rows = [SeatRow(_label(number), 1, FREE * new.seats_per_row) for number in range(new.rows)]
+        rows = [
+            row_with(name, [Seat(n, label, FREE, NEITHER) for n, label in enumerate(labels, 1) if label])
+            for name, labels in seat_numbering.rows_of(new, f"sections[{i}]")
+        ]
         check_sale_window(new.sale_from, new.sale_until, f"sections[{i}]")
-        terms = (new.name, new.price, rows, new.sale_from, new.sale_until)
+        terms = (new.name, new.price, rows, new.sale_from, new.sale_until, new.hidden, new.tax_rate_bp)
         made.append(Section(TicketTypeId(ticket_type_id), *terms))
     return made
 
@@ -124,12 +204,12 @@ def _listed_sections(seats: Sequence[NewSeat]) -> list[Section]:
             raise ValidationFailed(f"seats[{i}].number", "appears twice")
         numbers[it.number] = i
     return [
-        Section(TicketTypeId(slug), first.section, first.price, _listed_rows(rows))
+        Section(TicketTypeId(slug), first.section, first.price, _listed_rows(seats, rows))
         for slug, (first, rows) in found.items()
     ]
 
 
-def _listed_rows(rows: dict[str, dict[int, int]]) -> list[SeatRow]:
+def _listed_rows(seats: Sequence[NewSeat], rows: dict[str, dict[int, int]]) -> list[SeatRow]:
     first_seat = next(iter(next(iter(rows.values())).values()))
     if len(rows) > ROWS_MAX:
         raise ValidationFailed(f"seats[{first_seat}].section", f"has more than {ROWS_MAX} rows")
@@ -139,8 +219,14 @@ def _listed_rows(rows: dict[str, dict[int, int]]) -> list[SeatRow]:
         if ordered[-1] - ordered[0] >= ROW_SEATS_MAX:
             field = f"seats[{numbers[ordered[-1]]}].number"
             raise ValidationFailed(field, f"is {ROW_SEATS_MAX} or more above the first of its row")
-        made.append(row_of(row, ordered))
+        made.append(row_with(row, [_listed(it, seats[numbers[it]]) for it in ordered]))
+        if len({it.label for it in made[-1].seats()}) < len(ordered):
+            raise ValidationFailed(f"seats[{max(numbers.values())}].label", "is of two seats of this row")
     return made
+
+
+def _listed(number: int, new: NewSeat) -> Seat:
+    return Seat(number, new.label.lower() or str(number), FREE, KINDS.get(new.kind, NEITHER))
 
 
 class SeatName(NamedTuple):
@@ -152,8 +238,8 @@ class SeatName(NamedTuple):
 
 def seat_name(seat: str) -> SeatName:
     """The seat with this id, in words."""
-    _, row, number = seat.rsplit("-", 2)
-    return SeatName(row.upper(), number)
+    _, row, label = seat.rsplit("-", 2)
+    return SeatName(row.upper(), label.upper())
 
 
 def slug_of(name: str) -> str:
@@ -178,13 +264,3 @@ def _slug(name: str, field: str) -> str:
     if not slug:
         raise ValidationFailed(field, "needs a letter a to z or a digit, to make an id of")
     return slug
-
-
-def _label(number: int) -> str:
-    """The name of a row: a, b ... z, aa, ab ..."""
-    label = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, 26)
-        label = chr(ord("a") + letter) + label
-    return label

@@ -6,8 +6,9 @@ from base64 import b64decode
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr
 
+SECRET_MIN = 16  # bytes
 SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 
@@ -47,3 +48,10 @@ def check_webhook_secret(text: str) -> None:
         good = False
     if not good:
         raise ValueError("must be `whsec_` and 24 bytes or more in base64")
+
+
+def long_enough(value: SecretStr) -> SecretStr:
+    """A secret that nobody can guess, or "". Raises ValueError."""
+    if 0 < len(value.get_secret_value().encode()) < SECRET_MIN:
+        raise ValueError(f"must be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
+    return value

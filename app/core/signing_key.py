@@ -29,8 +29,8 @@ from jwt.utils import der_to_raw_signature
 from app.core.base64url import to_base64url
 from app.core.model import SigningAlgorithm
 
-Purpose = Literal["booking", "access", "pass", "any"]
-PURPOSES: tuple[Purpose, ...] = ("booking", "access", "pass")  # each has a key of its own
+Purpose = Literal["booking", "access", "pass", "log", "any"]
+PURPOSES: tuple[Purpose, ...] = ("booking", "access", "pass", "log")  # each has a key of its own
 OF_ROOMS: tuple[Purpose, ...] = ("booking", "pass")  # tokens whose algorithm a room chooses
 ALGORITHMS: tuple[SigningAlgorithm, ...] = get_args(SigningAlgorithm)
 RSA_BITS = 2048

@@ -8,9 +8,11 @@ a standstill, too. A low rate is none: calls that are a minute apart are waited 
 from __future__ import annotations
 
 from app.core.model import RoomStatus
+from app.core.wait_estimate import longest_s
 
 STILL_MS = 40_000  # never shorter: stores fail over, workers are restarted
 INTERVALS = 3  # or as many times as long as the next call is expected to take
+MINUTE_MS = 60_000  # but whoever read "under a minute" does not read it again after one without movement
 STEP_S, STEPS_UNTIL_S = 10, 120  # shown in steps, so that the figure is calm
 
 
@@ -24,7 +26,8 @@ def still_since_ms(status: RoomStatus, rate_per_minute: int, least_ms: int = STI
     if status.blocked not in ("", "cap"):
         return 0
     between_s = max(60 / rate_per_minute, status.pace.first_s if status.pace else 0.0)
-    longest_ms = max(least_ms, round(INTERVALS * between_s * 1000))
+    promised_ms = MINUTE_MS if longest_s(between_s) * 1000 < MINUTE_MS else INTERVALS * between_s * 1000
+    longest_ms = max(least_ms, min(promised_ms, round(INTERVALS * between_s * 1000)))
     return status.moved_ms if status.now_ms - status.moved_ms >= longest_ms else 0
 
 

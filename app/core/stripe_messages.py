@@ -15,11 +15,12 @@ DECIDED = (
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
 )
+REFUNDED, REFUND_FAILED = "charge.refunded", "refund.failed"
 NOTED = {  # kind of message: its name in an order's history, and the field that has the sum
-    "charge.refunded": ("refunded at the gateway", "amount_refunded"),
+    REFUNDED: ("refunded at the gateway", "amount_refunded"),
     "charge.dispute.created": ("disputed by the buyer", "amount"),
     "charge.dispute.closed": ("dispute closed", "amount"),
-    "refund.failed": ("refund failed", "amount"),
+    REFUND_FAILED: ("refund failed", "amount"),
 }
 
 
@@ -42,6 +43,19 @@ def intent_of(subject: dict[str, Any]) -> str:
     """The PaymentIntent that a charge, refund or dispute is of; else empty."""
     named = subject.get("payment_intent")
     return named if isinstance(named, str) else ""
+
+
+def refund_of(subject: dict[str, Any]) -> str:
+    """Our refund_id from the metadata of a refund of a part; else empty."""
+    metadata = subject.get("metadata")
+    named = metadata.get("refund_id") if isinstance(metadata, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def failure_of(subject: dict[str, Any]) -> str:
+    """Why a refund failed, in Stripe's words."""
+    reason = subject.get("failure_reason")
+    return reason[:40].replace("_", " ") if isinstance(reason, str) else "no reason given"
 
 
 def note_of(kind: str, subject: dict[str, Any]) -> Note | None:

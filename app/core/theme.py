@@ -32,16 +32,27 @@ def check(theme: Theme) -> None:
     """Raises ValidationFailed for colours that cannot be read and pictures that are none."""
     paper = theme.paper or LIGHT["paper"]
     for ink in (LIGHT["ink"], LIGHT["soft"]):
-        _readable("theme.paper", ink, paper, "the text on it")
+        _readable("theme.paper", ink, paper, "with the text on it")
     if theme.accent:
         grounds = (paper, LIGHT["card"], _mixed(LIGHT["card"], theme.accent, TINT))
         for ground in grounds:
-            _readable("theme.accent", theme.accent, ground, f"it on {ground}")
+            _readable("theme.accent", theme.accent, ground, f"on {ground}")
     elif theme.paper:
-        _readable("theme.paper", LIGHT["go"], paper, "the links on it")
+        _readable("theme.paper", LIGHT["go"], paper, "with the links on it")
     for name in ("logo", "cover"):
         if getattr(theme, name):
             picture(getattr(theme, name), f"theme.{name}")
+
+
+def contrasts(theme: Theme) -> dict[str, float]:
+    """The least contrast of each colour with what it stands on or under, for whoever chooses it."""
+    paper = theme.paper or LIGHT["paper"]
+    accent = theme.accent or LIGHT["go"]
+    grounds = (paper, LIGHT["card"], _mixed(LIGHT["card"], accent, TINT))
+    return {
+        "accent": min(contrast(accent, ground) for ground in grounds),
+        "paper": min(contrast(ink, paper) for ink in (LIGHT["ink"], LIGHT["soft"])),
+    }
 
 
 def picture(uri: str, field: str = "theme") -> tuple[str, bytes]:
@@ -68,6 +79,8 @@ def palettes(theme: Theme) -> tuple[dict[str, str], dict[str, str]]:
     dark: dict[str, str] = {}
     if theme.paper:
         light["paper"] = theme.paper
+    if theme.paper and theme.logo:
+        dark["plate"] = theme.paper  # a logo made for light pages stays on their ground
     if theme.accent:
         accent = _lightened(theme.accent)
         light |= {"go": theme.accent, "on-go": WHITE, "go-tint": _mixed(LIGHT["card"], theme.accent, TINT)}
@@ -103,7 +116,7 @@ def _readable(field: str, ink: str, ground: str, what: str) -> None:
     found = contrast(ink, ground)
     if found < READABLE:
         raise ValidationFailed(
-            field, f"has too little contrast: {what} has {found:.1f} to 1 and needs {READABLE} to 1"
+            field, f"has too little contrast {what}: {found:.1f} to 1, where {READABLE} to 1 is needed"
         )
 
 

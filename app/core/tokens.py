@@ -36,7 +36,7 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 _BOOKING_TYPE = "JWT"
 _ACCESS_TYPE = "at+jwt"  # RFC 9068; keeps a booking token of a room named "fairgate" from passing as one
 _PASS_TYPE = "pass+jwt"
-PUBLISHED: tuple[Purpose, ...] = ("booking", "pass", "any")  # access tokens are read by nobody but us
+PUBLISHED: tuple[Purpose, ...] = ("booking", "pass", "log", "any")  # access tokens are read by nobody but us
 _PURPOSES: dict[str, Purpose] = {_BOOKING_TYPE: "booking", _ACCESS_TYPE: "access", _PASS_TYPE: "pass"}
 _TYPES: dict[type, str] = {BookingClaims: _BOOKING_TYPE, Account: _ACCESS_TYPE, PassClaims: _PASS_TYPE}
 
@@ -106,9 +106,9 @@ class BookingSigner:
         self._remember(_digest(token))
         return token
 
-    def newest(self, algorithm: SigningAlgorithm) -> SigningKey | None:
-        """The key that signs booking tokens by this algorithm; None: it is not loaded, or not made."""
-        return self._newest.get(("booking", algorithm))
+    def newest(self, algorithm: SigningAlgorithm, purpose: Purpose = "booking") -> SigningKey | None:
+        """The key that signs for this purpose by this algorithm; None: it is not loaded, or not made."""
+        return self._newest.get((purpose, algorithm))
 
     def sign_foreign(self, payload: dict[str, Any], key: SigningKey) -> str:
         """A token in another waiting room's form, of an issuer that is not ours: we never read it."""

@@ -7,9 +7,9 @@ import unicodedata
 
 DIGITS_MAX = 15
 _SPACES = re.compile(r"\s+")
-_NUMBER = r"0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,2}( \d{3})+"
+_NUMBER = r"0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+|[1-9]\d{0,2}(\.\d{3})+|[1-9]\d{0,2}( \d{3})+"
 _WHOLE = re.compile(_NUMBER, re.ASCII)
-_AMOUNT = re.compile(rf"(?P<whole>{_NUMBER})[.,](?P<part>\d+)", re.ASCII)
+_AMOUNT = re.compile(rf"(?P<whole>{_NUMBER})(?P<mark>[.,])(?P<part>\d+)", re.ASCII)
 _DURATION = re.compile(rf"(?P<count>{_NUMBER}) ?(?P<unit>[a-z]*)", re.ASCII)
 _UNITS = {  # in seconds, the largest first
     "day": 86_400,
@@ -42,25 +42,28 @@ def ticket_code(text: str) -> str:
 
 
 def whole_number(text: str) -> int | None:
-    """A whole number, thousands apart or not: 1200, 1,200, 1 200. None for anything else, as 1,5 or 1.200."""
+    """A whole number, thousands apart or not: 1200, 1,200, 1.200, 1 200. None for anything else, as 1,5."""
     text = _plain(text)
     if not _WHOLE.fullmatch(text):
         return None
-    digits = re.sub("[, ]", "", text)
+    digits = re.sub("[,. ]", "", text)
     return int(digits) if len(digits) <= DIGITS_MAX else None
 
 
 def amount(text: str, scale: int) -> int | None:
-    """An amount of money in minor units: 45, 45.5, 45,50, 1,000, 1 000.00. None for what it may not mean.
+    """An amount of money in minor units: 45, 45.5, 45,50, 1,000, 1.000,00. None for what it may not mean.
 
-    Three digits after a comma are thousands, unless the currency has three decimals: then nobody can know.
+    Three digits after a comma or a point are thousands. If the currency has three decimals, those after a
+    point are decimals, and of those after a comma nobody can know.
     """
     text = _plain(text)
-    units = whole_number(text)
-    if units is not None:
-        return None if scale == 3 and text.count(",") == 1 else units * 10**scale
     parts = _AMOUNT.fullmatch(text)
-    if parts is None or len(part := parts["part"]) > scale:
+    units = whole_number(text)
+    if units is not None and not (scale == 3 and parts):
+        return units * int(10**scale)
+    if units is not None and text.count(",") == 1:
+        return None
+    if parts is None or len(part := parts["part"]) > scale or parts["mark"] in parts["whole"]:
         return None
     units = whole_number(parts["whole"])
     return None if units is None else units * 10**scale + int(part.ljust(scale, "0"))

@@ -23,6 +23,7 @@ AT_ONCE_SHARE = 0.5  # this share arrives together, the others one by one
 AT_ONCE_S, ONE_BY_ONE_S = 0.08, 0.5  # between two of them
 NO_SHOW_SHARE, CANCEL_SHARE, FORGET_SHARE, DECLINED_SHARE = 0.05, 0.10, 0.10, 0.10
 LOOK_S = (1.0, 8.0)  # how long one looks at the tickets, and then for the card
+NEXT_S = (3.0, 20.0)  # between two fans, where the crowd never ends
 TICKETS = (1, 1, 2, 2, 2, 3, 4)
 CLAIM_AGAIN_S = 1.0
 ATTEMPTS_MAX = 60  # calls repeated on 429 and 503
@@ -85,17 +86,27 @@ class Crowd:
     status: StatusFollower = field(default_factory=StatusFollower)
     tally: Counter[str] = field(default_factory=Counter)
 
-    async def come(self, fans: int) -> None:
-        """Let this many fans arrive, wait and buy; returns when the last one is done."""
+    async def come(self, fans: int, *, again: bool = False) -> None:
+        """Let this many fans arrive, wait and buy; returns when the last one is done.
+
+        `again`: never, because each of them is followed by another one a little later.
+        """
         following = asyncio.create_task(self.status.follow(self.client, self.room_id))
         try:
             async with asyncio.TaskGroup() as tasks:
                 early = round(fans * AT_ONCE_SHARE)
                 for number in range(fans):
                     late = max(0, number - early)
-                    tasks.create_task(self._fan(AT_ONCE_S * (number - late) + ONE_BY_ONE_S * late))
+                    arrives_in_s = AT_ONCE_S * (number - late) + ONE_BY_ONE_S * late
+                    tasks.create_task(self._fans(arrives_in_s) if again else self._fan(arrives_in_s))
         finally:
             following.cancel()
+
+    async def _fans(self, arrives_in_s: float) -> None:
+        """One after the other, forever."""
+        while True:
+            await self._fan(arrives_in_s)
+            arrives_in_s = self.random.uniform(*NEXT_S)
 
     async def _fan(self, arrives_in_s: float) -> None:
         await asyncio.sleep(arrives_in_s)
@@ -150,6 +161,7 @@ class Crowd:
             raise GaveUp("forgot")
         if mood < FORGET_SHARE + CANCEL_SHARE:
             await self._call("POST", f"{path}/cancel", place_token)
+            await self._leave(place_token)
             raise GaveUp("cancelled")
         if self.random.random() < DECLINED_SHARE:
             with suppress(GaveUp):
@@ -157,6 +169,11 @@ class Crowd:
         await self._pay(path, place_token, "tok_ok")
         self.tally["bought"] += 1
         self.tally["tickets"] += quantity
+
+    async def _leave(self, place_token: str) -> None:
+        """Say goodbye, so that the next one need not wait for the end of the session."""
+        with suppress(GaveUp):
+            await self._call("DELETE", f"/v1/rooms/{self.room_id}/places/me", place_token)
 
     async def _pay(self, path: str, place_token: str, card: str) -> None:
         await self._call(

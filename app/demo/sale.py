@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import webbrowser
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import msgspec
 
+from app.accounts import sign_in_links
 from app.catalogue import event_import, events
-from app.core.account import COMMAND_LINE
-from app.core.definitions import EventDefinition, NewRoomOfEvent, NewSection, NewTicketType
+from app.core.account import COMMAND_LINE, Account
+from app.core.definitions import (
+    EventDefinition,
+    NewRoomOfEvent,
+    NewSection,
+    NewTicketType,
+    TicketTypePatch,
+)
 from app.core.errors import EventNotFound, Refusal
-from app.core.model import EventId, RoomId
+from app.core.model import EventId, RoomId, Theme, TicketTypeId
 from app.demo.fans import Crowd, a_client
 from app.settings import Settings
 from app.store.connections import STORE_AWAY, Stores, connected
@@ -29,9 +37,20 @@ EVENT = "demo"
 HALL = "demo-seats"
 HALL_SHARE = 0.25  # this share of fans comes in addition, for the seats
 STARTS_IN_DAYS = 60
-REPORT_EVERY_S = 10.0
+REPORT_EVERY_S, REPORT_RARELY_S = 10.0, 300.0
+SUPPLY_EVERY_S = 20.0
+FANS_MAX = 20_000  # as many as `--fans` takes
+FREE_LEAST, MORE = 500, 2_000  # tickets of a type that are always free, and how many are added
 OPEN_STATES = ("open", "sold_out")
 REFUSED: tuple[type[Exception], ...] = (Refusal, *STORE_AWAY)
+
+
+LOOK = Theme(
+    accent="#8a1c4a",
+    paper="#fbf3f0",
+    welcome="One night, one harbour, no second date.",
+    footer="Harbour Hall · a demo of Fairgate",
+)
 
 
 def concert() -> EventDefinition:
@@ -52,8 +71,10 @@ def concert() -> EventDefinition:
             admission_rate_per_minute=120,
             active_visitors_max=60,
             claim_window_s=60,
-            session_ttl_s=300,
-            message="Simulated fans are queueing with you. This is a demo: nothing is really sold.",
+            session_ttl_s=90,
+            unclaimed_per_network_max=FANS_MAX,  # they all come from here
+            message="This is a demo: nothing is really sold.",
+            theme=LOOK,
         ),
         ticket_types=[
             NewTicketType(ticket_type_id="standing", name="Standing", price=5_900, quantity=4_000),
@@ -84,16 +105,29 @@ def seated_concert() -> EventDefinition:
     )
 
 
-async def run(url: str, settings: Settings, fans: int) -> None:
-    """Put the concerts on sale, print the links, and run the fans until the last one is done."""
+@dataclass(frozen=True)
+class Demo:
+    """How it is run: `fans` at once, whether they come `once` only, whether a browser is opened."""
+
+    fans: int
+    once: bool = False
+    opens: bool = False
+
+
+async def run(url: str, settings: Settings, demo: Demo) -> None:
+    """Put the concerts on sale, print the links, and run the fans until the last one is done, or forever."""
     try:
         async with connected(settings) as stores:
             queues = queue.open_queues(stores, settings)
             on_sale = [await _on_sale(stores, queues, it) for it in (concert(), seated_concert())]
+            code = await sign_in_links.make(stores, Account("demo", "admin"))
     except REFUSED as error:
         _print(f"the demo events could not be put on sale: {error}")
         return
-    _links(url, settings.data)
+    link = f"{url}/admin/link?code={code}"
+    _links(url, link)
+    if demo.opens:
+        await asyncio.to_thread(webbrowser.open, link)
     async with a_client(url) as client:
         crowds = []
         for (event_id, ticket_type_ids, state), share in zip(on_sale, (1, HALL_SHARE), strict=True):
@@ -101,23 +135,49 @@ async def run(url: str, settings: Settings, fans: int) -> None:
                 crowd = Crowd(
                     client, event_id, event_id, ticket_type_ids, random.Random(), seated=event_id == HALL
                 )
-                crowds.append((crowd, round(fans * share)))
+                crowds.append((crowd, round(demo.fans * share)))
             else:
                 _print(f"the room is {state}, as it was left; open it with: fairgate room open {event_id}")
-        await _run_fans(crowds)
+        await _run_fans(settings, crowds, demo)
 
 
-async def _run_fans(crowds: list[tuple[Crowd, int]]) -> None:
+async def _run_fans(settings: Settings, crowds: list[tuple[Crowd, int]], demo: Demo) -> None:
     """Run the fans of both events; reports progress now and then, and at the end."""
-    if not crowds:
+    if not sum(fans for _, fans in crowds):
         return
     _print(f"{sum(fans for _, fans in crowds)} simulated fans are on their way")
     try:
-        with _reported([crowd for crowd, _ in crowds]):
-            await asyncio.gather(*(crowd.come(fans) for crowd, fans in crowds))
+        with _reported([crowd for crowd, _ in crowds], REPORT_EVERY_S if demo.once else REPORT_RARELY_S):
+            async with asyncio.TaskGroup() as group:
+                supplying = None if demo.once else group.create_task(_supply(settings))
+                await asyncio.gather(*(crowd.come(fans, again=not demo.once) for crowd, fans in crowds))
+                if supplying:
+                    supplying.cancel()
     except* httpx.HTTPError as errors:
         _print(f"the fans gave up: {errors.exceptions[0]}")
     _print(f"the fans are gone: {_summary([it for it, _ in crowds])}; the sale goes on, Ctrl-C ends it")
+
+
+async def _supply(settings: Settings) -> None:
+    """Before the concert is sold out more tickets go on sale: a crowd that never ends needs them."""
+    while True:
+        await asyncio.sleep(SUPPLY_EVERY_S)
+        try:
+            async with connected(settings, "command") as stores:
+                await _add_tickets(stores)
+        except REFUSED as error:
+            _print(f"no more tickets could be put on sale: {error}")
+
+
+async def _add_tickets(stores: Stores) -> None:
+    event_id = EventId(EVENT)
+    _, ticket_types = await events.event(stores, event_id)
+    for it in ticket_types:
+        if it.total - it.held - it.sold < FREE_LEAST:
+            more = TicketTypePatch(quantity=it.total + MORE)
+            await events.change_ticket_type(
+                stores, event_id, TicketTypeId(it.ticket_type_id), more, by=COMMAND_LINE
+            )
 
 
 async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> tuple[str, list[str], str]:
@@ -136,32 +196,30 @@ async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> t
     return event_id, [it.ticket_type_id for it in ticket_types], state
 
 
-def _links(url: str, data: Path) -> None:
+def _links(url: str, link: str) -> None:
+    print(f"  sign in     {link}", flush=True)
     for name, path in (
+        ("demo", "/admin/demo"),
         ("queue page", f"/rooms/{EVENT}"),
         ("seat map", f"/rooms/{HALL}"),
-        ("console", "/admin"),
         ("API docs", "/docs"),
     ):
         print(f"  {name:<12}{url}{path}", flush=True)
-    print(
-        f"  a token for the console and the API:  fairgate token --role admin --sub me --data {data}",
-        flush=True,
-    )
+    print("  the first link signs you in to the console once, within 15 minutes", flush=True)
 
 
 @contextmanager
-def _reported(crowds: list[Crowd]) -> Iterator[None]:
-    reporting = asyncio.create_task(_report(crowds))
+def _reported(crowds: list[Crowd], every_s: float) -> Iterator[None]:
+    reporting = asyncio.create_task(_report(crowds, every_s))
     try:
         yield
     finally:
         reporting.cancel()
 
 
-async def _report(crowds: list[Crowd]) -> None:
+async def _report(crowds: list[Crowd], every_s: float) -> None:
     while True:
-        await asyncio.sleep(REPORT_EVERY_S)
+        await asyncio.sleep(every_s)
         _print(f"fans: {_summary(crowds)}")
 
 

@@ -19,7 +19,7 @@ from app.doctor.finding import Finding, good, note, wrong
 from app.notifications.channels import email
 from app.settings import Settings
 from app.settings_sources import known_variables
-from app.version import build
+from app.version import build, python
 
 OPEN_FILES_MIN = 10_000  # each visitor whose page is open holds one
 BACKLOG_MIN = 1024  # connections the kernel keeps in a rush
@@ -33,7 +33,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 async def versions(_settings: Settings) -> list[Finding]:
     """What runs here."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    system = f"Python {platform.python_version()}, {platform.platform()}"
+    system = f"Python {python()}, {platform.platform()}"
     return [note("versions", f"Fairgate {build()}, {system}; {libraries}")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ from app.audit import Thing
 from app.core import knownuser
 from app.core.account import Author
 from app.core.clock import from_ms
-from app.core.errors import CredentialInvalid, NotFound, RoomNotFound, ValidationFailed
+from app.core.errors import CredentialInvalid, NotFound, RoleRequired, RoomNotFound, ValidationFailed
 from app.core.knownuser import Connector, ConnectorSettings, Enqueue, Sealer
 from app.core.model import RoomId, VisitorId
 from app.gate.sessions import Gate, sessions_known
@@ -47,6 +48,17 @@ async def connectors_of(connectors: Connectors, customer_id: str) -> list[Connec
     with stores_answer():
         rows = await kept.select_connectors(connectors.stores.postgres, customer_id)
     return [connector for row in rows if (connector := _opened(connectors.sealer, row))]
+
+
+async def check_customer(connectors: Connectors, customer_id: str, rooms: Collection[str] | None) -> None:
+    """Refuse a customer of rooms beside these: its rooms share a secret, and what its connector does.
+
+    `rooms` None: all. Raises RoleRequired, StoreUnavailable.
+    """
+    if rooms is None:
+        return
+    if any(it.room_id not in rooms for it in await connectors_of(connectors, customer_id)):
+        raise RoleRequired("This customer has other rooms, which your rights in single sales do not reach.")
 
 
 async def set_connector(

@@ -7,24 +7,27 @@ worker finds in the table. What a job does, step by step, is in `steps.py`.
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import uuid4
 
+import msgspec
 from arq.connections import ArqRedis
 
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
-from app.core.csv_rows import csv_rows
+from app.core.buyers import BuyerForm
+from app.core.csv_rows import csv_rows, safe
 from app.core.errors import Conflict, EventNotFound, NotFound, ValidationFailed
-from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
+from app.core.jobs import ASKED, EXPORTS, SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
 from app.core.model import EventId
+from app.jobs import spreadsheet
+from app.jobs.steps import columns_of
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.redis import job_queue
-from app.store.sql import jobs, reservations
+from app.store.sql import buyers, jobs, reservations
 from app.store.sql.jobs import Failure, Job
-from app.store.sql.orders import Order
 
 FAILURES_MAX = 100  # shown
 
@@ -41,6 +44,7 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
             and await reservations.room_of(stores.postgres, EventId(request.event_id)) is None
         ):
             raise EventNotFound
+        request = await _with_questions(stores, kind, request)
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await jobs.insert(connection, job_id, kind, request, by.subject, by.role):
                 raise Conflict(
@@ -48,6 +52,7 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
                     "Wait for them to end."
                 )
             after: dict[str, object] = {"kind": kind, "event_id": request.event_id, "status": request.status}
+            after |= {"format": request.format if kind in EXPORTS else ""}
             after |= {"made_from": request.made_from, "made_to": request.made_to, "subject": request.subject}
             noted = {name: it for name, it in after.items() if it}
             await audit.record(connection, by, "start", Thing("job", job_id), after=noted)
@@ -55,9 +60,22 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
     return job_id
 
 
+async def continue_job(queue: ArqRedis, job_id: str) -> None:
+    """Have a worker begin a job that was stored with what it is about. Without the queue one finds it."""
+    await job_queue.enqueue_step(queue, job_id, 0)
+
+
+async def _with_questions(stores: Stores, kind: JobKind, request: JobRequest) -> JobRequest:
+    """With the questions of the sale as they are now: all parts of a file have the same columns."""
+    if kind not in ASKED or not request.event_id:
+        return request
+    form = await buyers.form_of(stores.postgres, request.event_id) or BuyerForm()
+    return msgspec.structs.replace(request, questions=[(it.question_id, it.label) for it in form.questions])
+
+
 def _check(kind: JobKind, request: JobRequest) -> None:
     """A job for all orders must name an event, and a message must have a text."""
-    if kind != "export_orders" and not request.event_id:
+    if kind not in EXPORTS and not request.event_id:
         raise ValidationFailed("event", "choose the event whose orders are meant")
     if kind == "cancel_orders" and request.status not in (None, "held", "confirmed"):
         raise ValidationFailed("status", "must be held or confirmed, or any")
@@ -99,10 +117,10 @@ async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
             await audit.record(connection, by, "stop", Thing("job", job_id), after={})
 
 
-async def open_file(stores: Stores, job_id: str) -> AsyncIterator[bytes]:
-    """A job's file. Raises NotFound, and Conflict before its first piece exists."""
+async def open_file(stores: Stores, job_id: str) -> tuple[Job, AsyncIterator[bytes]]:
+    """A job and its file. Raises NotFound, and Conflict before the file is complete."""
     job, _ = await get(stores, job_id)
-    if job.kind != "export_orders":
+    if job.kind not in EXPORTS:
         raise NotFound("No file comes of this job.")
     if job.state != "done":
         raise Conflict("The file is not complete.")
@@ -110,11 +128,20 @@ async def open_file(stores: Stores, job_id: str) -> AsyncIterator[bytes]:
         first = await jobs.next_part(stores.postgres, job_id, -1)
     if first is None and job.done:
         raise NotFound("The file was deleted after a day. Ask for a new one.")
-    return _pieces(stores, job_id, first)
+    columns = columns_of(job)
+    pieces = _pieces(stores, job_id, first)
+    if job.request.format == "xlsx":
+        return job, spreadsheet.workbook(columns, pieces)
+    return job, _with_header(columns, pieces)
+
+
+async def _with_header(columns: Sequence[str], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield csv_rows([safe(columns)])
+    async for it in pieces:
+        yield it
 
 
 async def _pieces(stores: Stores, job_id: str, part: tuple[int, bytes] | None) -> AsyncIterator[bytes]:
-    yield csv_rows([Order._fields])
     while part is not None:
         number, content = part
         yield gzip.decompress(content)

@@ -7,25 +7,44 @@ follows outside of Postgres is repaired by others if it stays undone: the stock 
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from app import audit, metrics
 from app.audit import Thing
 from app.core.account import Author
-from app.core.csv_rows import csv_rows
-from app.core.jobs import ITEMS_MAX, JobKind
-from app.reservations import holds
+from app.core.codes import code_field, made_up, set_field
+from app.core.csv_rows import csv_rows, safe
+from app.core.jobs import EXPORTS, ITEMS_MAX, JobKind
+from app.core.model import EventId
+from app.jobs import spreadsheet
+from app.reservations import approvals, holds
 from app.store.connections import STORE_AWAY, Connection, Stores
-from app.store.sql import hold_endings, jobs, mail_queue, orders
+from app.store.scripts import filling
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql import (
+    buyers,
+    codes,
+    exports,
+    hold_endings,
+    job_lists,
+    jobs,
+    mail_queue,
+    money_lines,
+    orders,
+    reservations,
+)
 from app.store.sql.jobs import Item, Job
 
 EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders a step
-TRIES_MAX = 10  # of an order that cannot be cancelled just now
+TRIES_MAX = 400  # of an order that is being paid: two seconds each, longer than a bank may take
 MESSAGES_WAITING_MAX = 400  # so that a confirmation never waits behind a whole audience
 TOO_MANY = f"These are more than {ITEMS_MAX:,} orders. Choose fewer, by event or time."
 TOOK_TOO_LONG = "It took too long to list these orders. Choose fewer, by event or time, or try again later."
+SHEET_FULL = f"A spreadsheet has at most {spreadsheet.ROWS_MAX:,} rows. Choose fewer, or make a CSV file."
 PAYING = "A payment is under way. Cancel it by hand once its outcome is known."
 
 Said = Literal["more", "later", "over"]  # later: there is nothing to do for a moment
@@ -89,17 +108,43 @@ async def _continue(connection: Connection, stores: Stores, job: Job) -> StepRes
 
 
 async def _export(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
-    found = await orders.of_ids(connection, _ids(items))
-    await jobs.add_part(connection, job.job_id, job.done, gzip.compress(csv_rows(found)))
+    columns, read = columns_of(job), TABLES[job.kind][1]
+    found = await _with_answers(connection, job, await read(connection, _ids(items)))
+    if job.request.format == "xlsx":
+        before = await jobs.rows_so_far(connection, job.job_id)
+        if before + len(found) > spreadsheet.ROWS_MAX:
+            raise TooMany(SHEET_FULL)
+        content = await asyncio.to_thread(spreadsheet.piece, found, len(columns), before)
+    else:
+        content = csv_rows(_safe(job, found))
+    await jobs.add_part(connection, job.job_id, job.done, gzip.compress(content, 6), len(found))
     await jobs.drop_items(connection, job.job_id, items)
     return StepResult("more", len(items))
+
+
+async def _with_answers(
+    connection: Connection, job: Job, rows: Sequence[Sequence[object]]
+) -> Sequence[Sequence[object]]:
+    """The rows, each beginning with its order, with what its buyer answered, a question a column."""
+    if not job.request.questions:
+        return rows
+    said = await buyers.answers_of(connection, sorted({str(it[0]) for it in rows}))
+    ids = [question_id for question_id, _ in job.request.questions]
+    return [(*it, *(said.get(str(it[0]), {}).get(name, "") for name in ids)) for it in rows]
+
+
+def _safe(job: Job, rows: Sequence[Sequence[object]]) -> list[Sequence[object]]:
+    """The rows without formulas; the ids of orders, and what is plain already, stay as they are."""
+    kept = len(exports.Order._fields) if job.kind == "export_orders" else 0
+    return [(*it[:kept], *safe(it[kept:])) for it in rows]
 
 
 async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> StepResult:
     """Orders that are being paid or changed right now are tried again after all others."""
     ids = _ids(items)
     before = await orders.statuses(connection, ids)
-    ended = await hold_endings.cancel_many(connection, ids)
+    held_back = await approvals.held_back(connection, ids)
+    ended = await hold_endings.cancel_many(connection, [it for it in ids if it not in held_back])
     by = Author(job.asked_by, job.asked_role, job.job_id)
     for it in ended:
         thing = Thing("reservation", it.reservation_id)
@@ -109,7 +154,10 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
     busy = [it for it in items if still.get(it.reservation_id) in ("held", "paying", "confirmed")]
     over = [it for it in items if it not in busy]
     await jobs.drop_items(connection, job.job_id, over)
+    for_two = [it for it in busy if it.reservation_id in held_back]
+    busy = [it for it in busy if it not in for_two]
     failed = await jobs.postpone(connection, job.job_id, busy, TRIES_MAX, PAYING) if busy else 0
+    failed += await jobs.postpone(connection, job.job_id, for_two, 1, approvals.HELD_BACK) if for_two else 0
 
     async def follow() -> None:
         metrics.reserved("cancelled", len(ended))
@@ -126,18 +174,74 @@ async def _message(connection: Connection, _stores: Stores, job: Job, items: lis
     return StepResult("more", len(items))
 
 
+async def _tell_moved(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
+    if await mail_queue.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
+        return StepResult("later")
+    await mail_queue.queue_of_moved(connection, _ids(items))
+    await jobs.drop_items(connection, job.job_id, items)
+    return StepResult("more", len(items))
+
+
+async def _make_codes(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> StepResult:
+    """Some codes of a set, and once there are enough all of them into Redis, in case it missed any."""
+    event_id, set_id = EventId(job.event_id or ""), items[0].reservation_id
+    room_id, found = (
+        await reservations.room_of(connection, event_id),
+        await codes.select_sets(connection, event_id, set_id),
+    )
+    new, left = list[str](), found[0].wanted - found[0].made if found and room_id else 0
+    if left > 0:
+        prefix = await codes.prefix_of(connection, event_id, set_id)
+        while len(new) < min(left, job_lists.CODES_A_STEP):
+            more = made_up(min(left, job_lists.CODES_A_STEP) - len(new), prefix)
+            new += await codes.insert_codes(connection, event_id, found[0], more)
+    elif room_id:
+        with suppress(RoomNotReady):  # a room that is not loaded loads them by itself
+            await holds.load_codes(stores, room_id, event_id, set_id)
+    await jobs.drop_items(connection, job.job_id, items)
+
+    async def follow() -> None:
+        if room_id and new:
+            fields = [set_field(found[0]), *(code_field(it, set_id, True) for it in new)]
+            with suppress(RoomNotReady, *STORE_AWAY):  # the last step has all of them
+                await filling.load_codes(stores.redis, holds.keys_of(room_id), fields)
+
+    return StepResult("more", len(new), follow=follow)
+
+
 def _ids(items: list[Item]) -> list[str]:
     return [it.reservation_id for it in items]
 
 
+Rows = Callable[[Connection, Sequence[str]], Awaitable[Sequence[Sequence[object]]]]
+TABLES: dict[JobKind, tuple[tuple[str, ...], Rows]] = {  # the columns of a file, and its rows
+    "export_orders": (exports.Order._fields, exports.of_ids),
+    "export_tickets": (exports.TicketLine._fields, exports.tickets),
+    "export_money": (money_lines.MoneyLine._fields, money_lines.money),
+    "export_audit": (exports.AuditLine._fields, exports.audit),
+}
+
+
+def columns_of(job: Job) -> tuple[str, ...]:
+    """The columns of its file."""
+    return (*TABLES[job.kind][0], *(label for _, label in job.request.questions))
+
+
 Work = Callable[[Connection, Stores, Job, list[Item]], Awaitable[StepResult]]
 LISTS: dict[JobKind, Callable[[Connection, Job], Awaitable[int]]] = {
-    "export_orders": jobs.list_orders,
-    "cancel_orders": jobs.list_cancellable,
-    "message_buyers": jobs.list_buyers,
+    "export_orders": job_lists.list_orders,
+    "export_tickets": job_lists.list_sold,
+    "export_money": job_lists.list_sold,
+    "export_audit": job_lists.list_audit,
+    "cancel_orders": job_lists.list_cancellable,
+    "message_buyers": job_lists.list_buyers,
+    "tell_moved": job_lists.list_holders,
+    "make_codes": job_lists.list_codes,
 }
 STEPS: dict[JobKind, tuple[int, Work]] = {
-    "export_orders": (EXPORTED, _export),
+    **dict.fromkeys(EXPORTS, (EXPORTED, _export)),
     "cancel_orders": (CANCELLED, _cancel),
     "message_buyers": (WRITTEN_TO, _message),
+    "tell_moved": (WRITTEN_TO, _tell_moved),
+    "make_codes": (1, _make_codes),
 }

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from app.core.clock import now_ms
+from app.core.why import why
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
@@ -95,7 +96,7 @@ async def within_deadline(part: Awaitable[T]) -> T | Unreachable:
     except TimeoutError:
         return Unreachable(f"no answer within {DEADLINE_S:.0f} s")
     except STORE_AWAY as error:
-        return Unreachable(str(error) or type(error).__name__)
+        return Unreachable(why(error))
 
 
 async def _redis(redis: RedisClient) -> list[RedisNode]:

@@ -61,15 +61,15 @@ class ThisProcess:
 
 
 async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
-    """Write this web process's heartbeat every second, and remove it at the end."""
+    """Write this web process's heartbeat at once and every second, and remove it at the end."""
     myself, beat = ThisProcess(), None
     try:
         while True:
-            await asyncio.sleep(BEAT_S)
             # Not broken off: what is on its way would arrive after the farewell, and redis-py may swallow
             # a cancellation while it connects.
             beat = asyncio.create_task(_beat(redis, name, myself.about(loops)))
             await asyncio.shield(beat)
+            await asyncio.sleep(BEAT_S)
     finally:
         with suppress(*REDIS_AWAY):
             async with asyncio.timeout(LAST_WORD_S):

@@ -60,13 +60,13 @@ class SaleReport(msgspec.Struct, frozen=True):
 async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
     """The report of a room's sale. Goes over all of its rows: do not call often. Raises StoreUnavailable."""
     now = at_ms or now_ms()
-    unstored = await _unstored(stores, room)
+    unstored = await unstored_samples(stores, room)
     with stores_answer():
         async with (
             stores.postgres.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            step_s, steps = await _steps(connection, room, unstored, now)
+            step_s, steps = await steps_of(connection, room, unstored, now)
             progress = await rooms.select_progress(connection, room.room_id)
             turns = await report_rows.select_turns(connection, room.room_id)
             rows = await _event_rows(connection, room.event_id)
@@ -97,7 +97,7 @@ async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
     )
 
 
-async def _unstored(stores: Stores, room: Room) -> list[Sample]:
+async def unstored_samples(stores: Stores, room: Room) -> list[Sample]:
     """The last samples, which are not all rolled up yet; none while Redis is unavailable."""
     with suppress(StoreUnavailable):
         recent = await history.recent(stores, room.room_id)
@@ -105,7 +105,7 @@ async def _unstored(stores: Stores, room: Room) -> list[Sample]:
     return []
 
 
-async def _steps(
+async def steps_of(
     connection: Connection, room: Room, unstored: list[Sample], now: int
 ) -> tuple[int, list[Step]]:
     """The history in steps, and how long one is. The last one may be going on."""

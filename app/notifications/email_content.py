@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime, parseaddr
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,27 +18,35 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from app import i18n
 from app.core import formatting
 from app.core.clock import to_ms
-from app.core.email import CLAIM_LINK_S, ClaimSigner, MailKind, address
+from app.core.email import MailKind
 from app.core.jobs import JobRequest
+from app.core.mail_texts import EVENT
 from app.core.model import Item
-from app.core.password_resets import ResetSigner
 from app.core.seating import SeatName, seat_name
 from app.core.zones import UTC
-from app.notifications import alert_mail
+from app.notifications import alert_mail, mail_links
 from app.notifications.alert_mail import AlertView
-from app.settings import Settings
+from app.notifications.mail_links import Writer, open_writer
+from app.notifications.mail_sums import sums_of_mail
 from app.store.sql.mails import Mail
+
+__all__ = ["EmailContent", "NoLongerNeeded", "Writer", "open_writer", "readable_copy", "write"]
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "mail"
 QR_SCALE, QR_BORDER = 6, 3
 SECRET_LINK = "(a link that is shown to nobody else)"
+_PLACE = re.compile(r"/carry\?place=[\w.-]+")  # what gives a place to another browser
 _GAPS = re.compile(r"\n{3,}")
+A_LINK: tuple[MailKind, ...] = ("reset_password", "invite", "room_invite", "tickets_link", "transfer_offer")
 # In which states of the reservation a mail is still true. One that was overtaken is not sent.
 TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
     "held": ("held", "paying"),
     "confirmed": ("confirmed",),
     "cancelled": ("cancelled",),
     "reminder": ("confirmed",),
+    "moved": ("confirmed",),
+    "transfer_offer": ("confirmed",),
+    "ticket": ("confirmed",),
 }
 
 
@@ -75,29 +80,14 @@ class NoLongerNeeded(Exception):
     """The e-mail is no longer needed; the message says why."""
 
 
-class Writer(NamedTuple):
-    """What e-mails are written with: our address for links, "" if it is unknown."""
-
-    base_url: str
-    signer: ClaimSigner | None
-    resets: ResetSigner | None
-
-
-def open_writer(settings: Settings) -> Writer:
-    """The writer of this process. Without a secret there are no links to add a reservation to an account."""
-    secret = settings.secret.get_secret_value().encode()
-    base_url = settings.public_url.rstrip("/")
-    if not secret:
-        return Writer(base_url, None, None)
-    return Writer(base_url, ClaimSigner(secret), ResetSigner(secret))
-
-
 def write(writer: Writer, it: Mail) -> EmailContent:
     """Write the e-mail. Raises NoLongerNeeded."""
+    if it.kind == "test":
+        it = sample(it, cast(MailKind, it.subject_id.partition(" ")[0]))
     _check_needed(writer, it)
     language = i18n.choose([it.locale or "", it.room_locale or ""])
     names = msgspec.json.decode(it.type_names, type=dict[str, str])
-    tickets = _tickets_of(it, names)
+    tickets = tickets_of(it, names)
     said = msgspec.json.decode(it.message, type=JobRequest) if it.message else JobRequest()
     shown: dict[str, object] = {
         "it": it,
@@ -107,23 +97,65 @@ def write(writer: Writer, it: Mail) -> EmailContent:
         "starts_at_ms": to_ms(it.starts_at),
         "until_ms": to_ms(it.until),
         "zone": it.timezone or UTC,
+        "moved_from_ms": to_ms(it.moved_from),
+        "refund_until_ms": to_ms(it.refund_until),
         "lines": [_line(names, item, it.currency or "", language) for item in _items(it.items)],
+        "sums": sums_of_mail(it),
         "tickets": tickets,
-        "room_url": _url(writer, f"/rooms/{it.room_id}"),
-        "reservation_url": _url(writer, f"/reservations/{it.reservation_id}") if it.reservation_id else "",
-        "confirm_url": _url(writer, f"/confirm/{it.confirm_token}"),
+        "cancelled": [_ticket(names, n, each) for n, each in enumerate(_tickets(it.cancelled), 1)],
+        "room_url": mail_links.room_url(writer, it),
+        "reservation_url": mail_links.reservation_url(writer, it),
+        "confirm_url": mail_links.url(writer, f"/confirm/{it.confirm_token}"),
         "confirm_code": it.confirm_code or "",
-        "reset_url": reset_url(writer, it),
+        "secret_url": mail_links.secret_url(writer, it),
         "site": urlsplit(writer.base_url).netloc,
         "alert": _alert(writer, it),
-        "claim_url": claim_url(writer, it) if it.kind in ("held", "confirmed") else "",
+        "claim_url": mail_links.claim_url(writer, it),
+        "intro": _own(it, it.own_intro).replace("\r\n", "\n").strip(),
+        "accent": it.accent,
     }
-    templates = _templates(language)
-    text = templates.get_template(f"{it.kind}.txt").render(shown)
+    return _written(it, templates(language), shown, [ticket.code for ticket in tickets])
+
+
+def _written(it: Mail, words: Environment, shown: dict[str, object], codes: list[str]) -> EmailContent:
+    text = words.get_template(f"{it.kind}.txt").render(shown)
     text = _GAPS.sub("\n\n", text)  # where something was left out
-    subject = text.partition("\n")[0]
-    html = templates.get_template(f"{it.kind}.html").render(shown, subject=subject)
-    return EmailContent(subject, text, html, [ticket.code for ticket in tickets])
+    subject, _, rest = text.partition("\n")
+    subject = _own(it, it.own_subject) or subject
+    text = "\n".join([subject, *(["", str(shown["intro"])] if shown["intro"] else []), rest])
+    html = words.get_template(f"{it.kind}.html").render(shown, subject=subject)
+    return EmailContent(subject, text, html, codes)
+
+
+def _own(it: Mail, words: str) -> str:
+    """Words of the sale's own, with its name in them."""
+    return words.replace(EVENT, it.event_name or it.room_name)
+
+
+def sample(it: Mail, kind: MailKind) -> Mail:
+    """The same sale's mail of this kind, about a ticket that nobody bought."""
+    line = '"ticket_type_id": "ticket"'
+    return it._replace(
+        kind=kind,
+        overdue=False,
+        until=it.starts_at,
+        reservation_id="sample",
+        status={"held": "held", "cancelled": "cancelled"}.get(kind, "confirmed"),
+        amount=5000,
+        refunded=5000,
+        currency=it.currency or "EUR",
+        items=f'[{{{line}, "quantity": 1, "price": 5000}}]',
+        tickets=f'[{{{line}, "seat_id": null, "code": "SAMPLE"}}]',
+        type_names='{"ticket": "Ticket"}',
+        cancelled="[]",
+        notice=it.notice or "",
+        cancelled_at=None,
+        moved_from=it.starts_at,
+        refund_until=None,
+        message=None,
+        alert=None,
+        sums=f'{{"items":[{{{line},"quantity":1,"price":5000}}],"discount":0,"tax_rates":{{}}}}',
+    )
 
 
 def _check_needed(writer: Writer, it: Mail) -> None:
@@ -134,12 +166,18 @@ def _check_needed(writer: Writer, it: Mail) -> None:
         raise NoLongerNeeded("The job that had it sent is not kept any more.")
     if it.kind == "alert" and it.alert is None:
         raise NoLongerNeeded("The alert is not kept any more.")
-    if it.kind == "reset_password" and not reset_url(writer, it):
+    if it.kind in A_LINK and not mail_links.secret_url(writer, it):
         raise NoLongerNeeded(
             "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
         )
     if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
         raise NoLongerNeeded("Another address was left meanwhile.")
+    if it.kind == "refunded" and not it.refunded and it.cancelled == "[]":
+        raise NoLongerNeeded("Everything was refunded before, and told of.")
+    if it.kind == "moved" and it.until != it.starts_at:
+        raise NoLongerNeeded("The event was moved again.")
+    if it.kind in ("moved", "reminder") and it.cancelled_at is not None:
+        raise NoLongerNeeded("The event was cancelled.")
     true_while = TRUE_WHILE.get(it.kind)
     if true_while is not None and it.status not in true_while:
         raise NoLongerNeeded(f"The reservation is {it.status} meanwhile.")
@@ -152,68 +190,30 @@ def _alert(writer: Writer, it: Mail) -> AlertView | None:
     return alert_mail.view(it.alert, it.room_name, writer.base_url, ended=" ended " in it.subject_id)
 
 
-def _tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:
-    if it.kind not in ("confirmed", "reminder"):
+def tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:
+    """The tickets that a mail brings; none for most kinds."""
+    if it.kind not in ("confirmed", "reminder", "ticket"):
         return []
-    return [
-        Ticket(
-            names.get(each["ticket_type_id"] or "", ""),
-            seat_name(each["seat_id"]) if each["seat_id"] else None,
-            each["code"] or "",
-            f"ticket-{n}",
-        )
-        for n, each in enumerate(_tickets(it.tickets), 1)
-    ]
+    return [_ticket(names, n, each) for n, each in enumerate(_tickets(it.tickets), 1)]
+
+
+def _ticket(names: dict[str, str], number: int, each: dict[str, Any]) -> Ticket:
+    return Ticket(
+        names.get(each["ticket_type_id"] or "", ""),
+        seat_name(each["seat_id"]) if each["seat_id"] else None,
+        each["code"] or "",
+        f"ticket-{number}",
+    )
 
 
 def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
-    """The e-mail as staff may read it: without a link that would let them take the account over."""
-    url = reset_url(writer, it)
-    if not url:
-        return content
-    body, html = (text.replace(url, SECRET_LINK) for text in (content.body, content.html))
+    """The e-mail as staff may read it: without a link by which they could act as its reader."""
+    url = mail_links.secret_url(writer, it)
+    body, html = content.body, content.html
+    if url:
+        body, html = (text.replace(url, SECRET_LINK) for text in (body, html))
+    body, html = (_PLACE.sub("", text) for text in (body, html))
     return content._replace(body=body, html=html)
-
-
-def reset_url(writer: Writer, it: Mail) -> str:
-    """The link to choose a new password; "" in other e-mails."""
-    if it.kind != "reset_password" or writer.resets is None or not writer.base_url:
-        return ""
-    return _url(writer, f"/admin/reset-password?token={writer.resets.token(it.subject_id)}")
-
-
-def claim_url(writer: Writer, it: Mail) -> str:
-    """The link to add a guest's reservation to the mailbox's account; "" if there is none."""
-    if not it.guest or writer.signer is None or not writer.base_url or it.reservation_id is None:
-        return ""
-    exp = int(it.created_at.timestamp()) + CLAIM_LINK_S
-    signature = writer.signer.sign(it.reservation_id, it.recipient, exp)
-    return _url(writer, f"/v1/reservations/{it.reservation_id}/claim?expires={exp}&signature={signature}")
-
-
-def message(it: Mail, content: EmailContent, sender: str) -> EmailMessage:
-    """The mail as it is sent. Its Message-ID is the mail's id, so that a copy can be recognised.
-
-    Raises ValueError when the recipient is no address.
-    """
-    recipient = address(it.recipient)
-    mail = EmailMessage(policy=(SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type="7bit"))
-    mail["From"] = sender
-    mail["To"] = recipient
-    mail["Subject"] = content.subject
-    mail["Date"] = format_datetime(it.created_at)
-    mail["Message-ID"] = f"<{it.mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(content.body)
-    mail.add_alternative(content.html, subtype="html")
-    *_, html = mail.iter_parts()
-    assert isinstance(html, EmailMessage)
-    for number, code in enumerate(content.codes, 1):
-        name = f"ticket-{number}"
-        html.add_related(
-            picture(code), "image", "png", cid=f"<{name}>", filename=f"{name}.png", disposition="inline"
-        )
-    return mail
 
 
 def picture(code: str) -> bytes:
@@ -224,9 +224,7 @@ def picture(code: str) -> bytes:
 
 
 _items: Callable[[str], list[Item]] = msgspec.json.Decoder(list[Item]).decode
-_tickets: Callable[[str], list[dict[str, str | None]]] = msgspec.json.Decoder(
-    list[dict[str, str | None]]
-).decode
+_tickets: Callable[[str], list[dict[str, Any]]] = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 
 def _line(names: dict[str, str], item: Item, currency: str, language: str) -> TicketLine:
@@ -234,12 +232,9 @@ def _line(names: dict[str, str], item: Item, currency: str, language: str) -> Ti
     return TicketLine(item.quantity, name, formatting.money(item.price, currency, language))
 
 
-def _url(writer: Writer, path: str) -> str:
-    return f"{writer.base_url}{path}" if writer.base_url else ""
-
-
 @cache
-def _templates(language: str) -> Environment:
+def templates(language: str) -> Environment:
+    """The templates of mails in a language."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html"]),

@@ -12,7 +12,7 @@ from app.set_aside import failures
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.redis import notice_stream
 from app.store.spans import continued
-from app.store.sql import outbox
+from app.store.sql import outbox, receipts
 from app.store.traces import Attributes
 
 LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
@@ -46,6 +46,7 @@ async def _publish(stores: Stores, connection: Connection, number: int | None = 
             entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
             for channel in CHANNELS:
                 await channel.queue(connection, found)
+            await receipts.number(connection, found.numbers)
             await outbox.mark_streamed(connection, found.numbers, entry_id)
     return len(found.notices)
 

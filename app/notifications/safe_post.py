@@ -17,6 +17,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from app.core.webhook_policy import is_public
+from app.core.why import why
 from app.store.traces import Span
 
 POST_TIMEOUT_S = 10.0  # the whole of it, name to answer; below the lease of a delivery
@@ -75,7 +76,7 @@ async def checked(url: httpx.URL, *, private: bool) -> list[str]:
         async with asyncio.timeout(POST_TIMEOUT_S):
             found = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise AddressRefused(f"its host cannot be resolved: {error}") from None
+        raise AddressRefused(f"its host cannot be found: {why(error)}") from None
     addresses = list(dict.fromkeys(str(it[4][0]) for it in found))
     if not addresses:
         raise AddressRefused("its host has no address")
@@ -177,7 +178,7 @@ async def _exchange(
     except TimeoutError:
         raise NotAccepted(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
     except httpx.HTTPError as error:
-        raise NotAccepted(f"{type(error).__name__}: {error}"[:200]) from None
+        raise NotAccepted(why(error)[:200]) from None
     if not answer.is_success:
         raise NotAccepted(f"answered {answer.status_code}", answer.status_code)
     return answer.status_code, text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -11,13 +11,14 @@ from purgatory import AsyncCircuitBreakerFactory, ContextChanged, Event
 from purgatory.domain.model import CLOSED, HALF_OPENED, OPENED, OpenedState
 
 from app import metrics
+from app.core.errors import PaymentsNotConfigured, WrongUsage
+from app.core.refunds import Refund
 from app.store.sql.payments import Attempt, Bill
 
 ANSWER_TIMEOUT_S = 3.0  # one answer of the gateway
 FAILURES_MAX = 20  # in a row: then it is left alone for a while
 LEFT_ALONE_S = 5.0  # then the next call tries whether it is back
 PAY_AT_BANK_S = 600  # a buyer who has to go on elsewhere, to a page of the gateway or of a bank, has so long
-TEST_SALE = "simulated-"  # begins the payment ids of rooms that are a `test`, where another gateway is set up
 
 T = TypeVar("T")
 
@@ -32,6 +33,10 @@ class CircuitOpen(GatewayFailed):
 
 class NotDecided(GatewayFailed):
     """The gateway answered: it cannot say or do it yet."""
+
+
+class Refused(GatewayFailed):
+    """The gateway answered no: what was asked for cannot be done, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,16 @@ class Gateway(Protocol):
         """The charge, or None if it never arrived. Raises GatewayFailed."""
 
     async def refund(self, payment_id: str) -> None:
-        """Refund the charge, or make sure that nothing will be charged. Raises GatewayFailed."""
+        """Refund what is left of the charge, or make sure that nothing will be charged.
+
+        Raises GatewayFailed.
+        """
+
+    async def refund_part(self, refund: Refund) -> None:
+        """Refund a part of a charge, once for each `refund_id`.
+
+        Raises Refused where it cannot, and GatewayFailed where it is not known whether it was.
+        """
 
     async def stop(self, payment_id: str) -> None:
         """End a payment whose buyer does not go on with it, unless it has charged. Raises GatewayFailed.
@@ -102,6 +116,10 @@ class GuardedGateway:
         """Raises CircuitOpen while the circuit is open."""
         await self._ask(lambda: self._gateway.refund(payment_id))
 
+    async def refund_part(self, refund: Refund) -> None:
+        """Raises CircuitOpen while the circuit is open."""
+        await self._ask(lambda: self._gateway.refund_part(refund))
+
     async def stop(self, payment_id: str) -> None:
         """Raises CircuitOpen while the circuit is open."""
         await self._ask(lambda: self._gateway.stop(payment_id))
@@ -117,11 +135,14 @@ class GuardedGateway:
             raise GatewayFailed(f"no answer within {self._timeout_s:g} s") from None
 
 
-class WithTestSales:
-    """The gateway for real sales, and the simulated one for the payments of rooms set to `test`."""
+class ByPayment:
+    """Each payment is asked about at the gateway it was begun with, which its id names (`payment_id_at`).
 
-    def __init__(self, real: Gateway, simulated: Gateway) -> None:
-        self._real, self._simulated = real, simulated
+    `first` is for ids that name none: payments from before several gateways could be set up.
+    """
+
+    def __init__(self, gateways: Mapping[str, Gateway], first: str) -> None:
+        self._gateways, self._first = gateways, first
 
     def accept(self, attempt: Attempt) -> None:
         """As the gateway of this payment does."""
@@ -139,17 +160,70 @@ class WithTestSales:
         """Raises GatewayFailed."""
         await self._of(payment_id).refund(payment_id)
 
+    async def refund_part(self, refund: Refund) -> None:
+        """Raises GatewayFailed."""
+        await self._of(refund.payment_id).refund_part(refund)
+
     async def stop(self, payment_id: str) -> None:
         """Raises GatewayFailed."""
         await self._of(payment_id).stop(payment_id)
 
     def _of(self, payment_id: str) -> Gateway:
-        return self._simulated if payment_id.startswith(TEST_SALE) else self._real
+        name = next((it for it in self._gateways if payment_id.startswith(f"{it}-")), self._first)
+        return self._gateways[name]
+
+
+class OpenedWhenAsked:
+    """A gateway that is not set up any more: opened for the payments that were begun with it. Where it cannot
+    be, nothing is known of them, and they wait."""
+
+    def __init__(self, name: str, open_it: Callable[[], Awaitable[Gateway]]) -> None:
+        self._name, self._open = name, open_it
+        self._opened: Gateway | None = None
+        self._opening = asyncio.Lock()
+
+    def accept(self, attempt: Attempt) -> None:
+        """Nothing is begun with it."""
+        raise PaymentsNotConfigured
+
+    async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
+        """Raises GatewayFailed."""
+        return await (await self._gateway()).charge(attempt, bill)
+
+    async def look_up(self, payment_id: str) -> Charge | None:
+        """Raises GatewayFailed."""
+        return await (await self._gateway()).look_up(payment_id)
+
+    async def refund(self, payment_id: str) -> None:
+        """Raises GatewayFailed."""
+        await (await self._gateway()).refund(payment_id)
+
+    async def refund_part(self, refund: Refund) -> None:
+        """Raises GatewayFailed."""
+        await (await self._gateway()).refund_part(refund)
+
+    async def stop(self, payment_id: str) -> None:
+        """Raises GatewayFailed."""
+        await (await self._gateway()).stop(payment_id)
+
+    async def _gateway(self) -> Gateway:
+        async with self._opening:
+            if self._opened is None:
+                try:
+                    self._opened = await self._open()
+                except WrongUsage as error:
+                    raise NotDecided(f"begun with {self._name}, which is not set up: {error}") from None
+            return self._opened
+
+
+def payment_id_at(gateway: str, key: str) -> str:
+    """The id of a payment, which names the gateway it is begun with."""
+    return f"{gateway}-{key}"
 
 
 def _is_no_failure(error: BaseException) -> bool:
     """Whether an error is none of the gateway's: the caller went away, a store did, a bank takes its time."""
-    return isinstance(error, NotDecided) or not isinstance(error, GatewayFailed | TimeoutError)
+    return isinstance(error, NotDecided | Refused) or not isinstance(error, GatewayFailed | TimeoutError)
 
 
 def _show(_name: str, _kind: str, event: Event) -> None:

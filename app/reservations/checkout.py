@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 
@@ -28,21 +29,24 @@ from app.core.errors import (
 from app.core.model import Reservation, ReservationId
 from app.payments.gateway import (
     PAY_AT_BANK_S,
-    TEST_SALE,
     CircuitOpen,
     GatewayFailed,
+    payment_id_at,
 )
+from app.payments.gateways import gateway_for, offered
 from app.reservations import holds
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import conclude, refund
+from app.settings import SIMULATED
 from app.store.away import stores_answer
-from app.store.sql import hold_endings, payment_steps, payments, reservations, server
+from app.store.sql import fates, hold_endings, payment_steps, payments, reservations, server
 from app.store.sql.hold_endings import Ended
 from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
 from app.store.sql.payments import Attempt, Bill, PaymentState
 
 CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
 POLL_S = 0.25
+SALE_CANCELLED = "This event was cancelled; nothing is sold any more."
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +82,7 @@ async def confirm(
     key = engine.signed(f"pay|{reservation_id}|{idempotency_key}")
     body = f"{payment.method}\n{payment.token}"
     attempt = Attempt(
-        key if await _is_real(engine, reservation_id) else TEST_SALE + key,
+        payment_id_at(await _gateway_for(engine, reservation_id, payment.method), key),
         reservation_id,
         hashlib.blake2b(body.encode(), digest_size=12).hexdigest(),
         payment.method,
@@ -89,19 +93,24 @@ async def confirm(
         return await engine.see_through(_pay(engine, attempt))
 
 
-async def _is_real(engine: ReservationEngine, reservation_id: ReservationId) -> bool:
-    """Whether the gateway that is set up is asked; else the simulated one is, as the room is a test.
+async def _gateway_for(engine: ReservationEngine, reservation_id: ReservationId, method: str) -> str:
+    """Which gateway is asked: one that is set up, or the simulated one where the room is a test.
 
     Raises PaymentsNotConfigured.
     """
     if engine.settings.simulates_payments:
-        return True
+        return SIMULATED
     with stores_answer():
-        if engine.settings.gateway:
-            return not await payments.is_of_a_test(engine.stores.postgres, reservation_id)
+        if names := engine.settings.gateways:
+            is_test, some = await payments.offered(engine.stores.postgres, reservation_id)
+            if is_test:
+                return SIMULATED
+            if there := offered(names, some):
+                return gateway_for(there, method)
+            raise PaymentsNotConfigured
         if await payments.costs_money(engine.stores.postgres, reservation_id):
             raise PaymentsNotConfigured
-    return True
+    return SIMULATED
 
 
 async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
@@ -113,6 +122,8 @@ async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
     if bill is None:
         if standing := await _earlier_outcome(engine, attempt):
             return standing
+        if await fates.is_cancelled(engine.stores.postgres, attempt.reservation_id):
+            raise Conflict(SALE_CANCELLED)
         raise Conflict("Another payment for this reservation just ended; send this one again.")
     if await _charge(engine, attempt, bill):
         found = await _fetch(engine, attempt.reservation_id)
@@ -223,9 +234,15 @@ async def _wait_for_change(engine: ReservationEngine, reservation_id: str) -> No
 async def cancel(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
     """Cancel a reservation: release its tickets and refund what was paid. A second time changes nothing.
 
-    Raises ReservationNotFound, and Conflict while a payment is under way.
+    Raises ReservationNotFound, and Conflict while a payment is under way, after the moment until which the
+    sale refunds, or once a ticket of it was used or given away.
     """
     with stores_answer():
+        until, is_used = await fates.own_cancelling(engine.stores.postgres, reservation_id)
+        if is_used:
+            raise Conflict("A ticket of it was used, or is somebody else's by now; ask the organiser.")
+        if until is not None and until <= datetime.now(UTC):
+            raise Conflict("This sale does not refund any longer.")
         ended = await hold_endings.cancel(engine.stores.postgres, reservation_id)
         return await finish_cancel(engine, reservation_id, ended)
 

@@ -14,16 +14,18 @@ from typing import NamedTuple
 
 from app.core.errors import EventNotFound
 from app.core.model import EventId, RoomId
-from app.core.seating import FREE, GAP, HELD, SOLD, SeatRow, seat_id
+from app.core.seating import BLOCKED, FREE, HELD, SOLD, SeatRow, seat_id
 from app.reservations.holds import keys_of
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
-from app.store.redis import ledger, seat_rows
-from app.store.sql import balances, reservations, resting, seats
+from app.store.redis import ledger, seat_rows, submissions
+from app.store.sql import balances, codes, reservations, resting, seats
+from app.store.sql.codes import CodeBalance
 
 LOOKS = 12
 PAUSE_S = 0.5  # together longer than `repair` takes to finish what a crash left
 LINES_MAX = 20
+NONE = ("none", "")  # of a seat that Redis does not have
 
 Finding = tuple[str, str]  # what kind, and of which ticket type, reservation or visitor
 
@@ -37,6 +39,7 @@ class _Side(NamedTuple):
     allowance: dict[str, int]
     seat_rows: dict[str, list[SeatRow]]
     sitters: dict[str, str]
+    codes: dict[str, str]
     quiet: bool
 
 
@@ -59,9 +62,20 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
         return [line for _, line in _postgres(await balances.balances(stores.postgres, event_id))]
     if not await ledger.has_room(stores.redis, keys_of(room_id)):
         await rebuild_room(stores, room_id)
-    lines = sorted((await lasting_differences(stores, room_id, event_id)).values())
+    lines = sorted((await settled_differences(stores, room_id, event_id)).values())
     more = len(lines) - LINES_MAX
     return lines if more <= 0 else [*lines[:LINES_MAX], f"and {more} more like these"]
+
+
+async def settled_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
+    """The lasting differences, without holds that wait in the stream for a worker to write them."""
+    found = await lasting_differences(stores, room_id, event_id)
+    uncommitted = {name for kind, name in found if kind == "reservation held gone"}
+    if not uncommitted:
+        return found
+    waiting = await submissions.waiting(stores.redis, keys_of(room_id), uncommitted)
+    seats = await ledger.seats_of(stores.redis, keys_of(room_id), waiting)
+    return {it: line for it, line in found.items() if it[1] not in waiting | seats}
 
 
 async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
@@ -76,13 +90,16 @@ async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId
         allowance = await ledger.allowance(stores.redis, keys)
         rows = await seat_rows.live_rows(stores.redis, keys)
         sitters = await ledger.sitters(stores.redis, keys)
+        of_codes = await ledger.codes(stores.redis, keys)
         after = await ledger.stock(stores.redis, keys)
         prices = await ledger.prices(stores.redis, keys)
-        redis = _Side(after, prices, holds, allowance, rows, sitters, quiet=before == after)
+        redis = _Side(after, prices, holds, allowance, rows, sitters, of_codes, quiet=before == after)
         counted = await balances.balances(stores.postgres, event_id)
         live = await balances.live_states(stores.postgres, event_id)
         seated = await _seats_of(stores, event_id)
         now = dict(_findings(redis, counted, live)) | dict(_seats(redis, seated, counted))
+        settled = redis.quiet and redis.holds.keys() == live.keys()
+        now |= dict(_codes(redis, *await _codes_of(stores, event_id), settled=settled))
         found = {finding: line for finding, line in now.items() if not look or finding in found}
         if not found:
             break
@@ -92,6 +109,14 @@ async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId
 async def _seats_of(stores: Stores, event_id: EventId) -> _Seats:
     live = await seats.live_seats(stores.postgres, event_id)
     return _Seats(live, await seats.claims(stores.postgres, event_id) if live else [])
+
+
+async def _codes_of(stores: Stores, event_id: EventId) -> tuple[dict[str, str], list[CodeBalance]]:
+    """What Redis should have of codes, and how often each is used in Postgres."""
+    terms: dict[str, str] = {}
+    async for fields in codes.fields(stores.postgres, event_id):
+        terms |= fields
+    return terms, await codes.balances(stores.postgres, event_id)
 
 
 def _findings(
@@ -155,9 +180,10 @@ def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Ite
         if claim.kept_by != claim.reservation_id:
             line = f"Postgres: seat {claim.seat_id} is of {claim.reservation_id}, kept by {claim.kept_by}"
             yield ("claim", claim.seat_id), line
-    sums = Counter(it.ticket_type_id for it in seated.live.values())
+    sums = Counter(it.ticket_type_id for it in seated.live.values() if it.state != BLOCKED)
+    types = {it.ticket_type_id for it in seated.live.values()}
     for it in counted:
-        if it.ticket_type_id in sums and sums[it.ticket_type_id] != it.total:
+        if it.ticket_type_id in types and sums[it.ticket_type_id] != it.total:
             line = f"Postgres: {it.ticket_type_id} has {sums[it.ticket_type_id]} seats, total = {it.total}"
             yield ("seats", it.ticket_type_id), line
     yield from _each_seat(redis, seated.live)
@@ -165,29 +191,53 @@ def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Ite
 
 def _each_seat(redis: _Side, live: dict[str, seats.LiveSeat]) -> Iterator[tuple[Finding, str]]:
     states = _states(redis.seat_rows)
+    for seat, (_, its_kind) in states.items():
+        if seat in live and live[seat].kind != its_kind:
+            yield ("kind", seat), f"seat {seat} is of kind {its_kind} in Redis, {live[seat].kind} in Postgres"
     held = [(seat, entry) for entry in redis.holds.values() for seat in entry.seats]
     due = {seat: (SOLD if entry.state == "sold" else HELD, entry.visitor_id) for seat, entry in held}
     times = Counter(seat for seat, _ in held)
     for seat in states.keys() | live.keys() | due.keys() | redis.sitters.keys():
-        ours, theirs = states.get(seat, "none"), live[seat].state if seat in live else "none"
+        ours, theirs = states.get(seat, NONE)[0], live[seat].state if seat in live else "none"
         if ours != theirs:
             yield (f"seat {ours} {theirs}", seat), f"seat {seat} is {ours} in Redis, {theirs} in Postgres"
-        if (ours, redis.sitters.get(seat)) != due.get(seat, (FREE, None)):
+        if (ours, redis.sitters.get(seat)) != due.get(seat, (BLOCKED if ours == BLOCKED else FREE, None)):
             line = f"Redis: seat {seat} is {ours} of {redis.sitters.get(seat)}, holds say {due.get(seat)}"
             yield ("seat", seat), line
         if times[seat] > 1:
             yield ("twice", seat), f"Redis: seat {seat} is in {times[seat]} holds"
 
 
-def _states(rows: dict[str, list[SeatRow]]) -> dict[str, str]:
-    """The state of each seat in Redis."""
+def _states(rows: dict[str, list[SeatRow]]) -> dict[str, tuple[str, str]]:
+    """The state and the kind of each seat in Redis."""
     return {
-        seat_id(ticket_type_id, row.row, number): state
+        seat_id(ticket_type_id, row.row, seat.label): (seat.state, seat.kind)
         for ticket_type_id, its_rows in rows.items()
         for row in its_rows
-        for number, state in enumerate(row.states, row.first)
-        if state != GAP
+        for seat in row.seats()
     }
+
+
+def _codes(
+    redis: _Side, terms: dict[str, str], counted: list[CodeBalance], *, settled: bool
+) -> Iterator[tuple[Finding, str]]:
+    """Compare what codes are good for in the two stores, and how often each is used, with the rows."""
+    for it in counted:
+        if it.used != it.rows or it.used > it.uses_max:
+            yield ("code rows", it.code), f"Postgres: counter and rows of {it} differ"
+    ours = {field: value for field, value in redis.codes.items() if not field.startswith("used:")}
+    for field in ours.keys() | terms.keys():
+        if (theirs := terms.get(field, "")) != ours.get(field, ""):
+            yield ("code terms", field), f"{field} is {ours.get(field)} in Redis, {theirs} in Postgres"
+    if not redis.quiet:
+        return
+    due = Counter(entry.code for entry in redis.holds.values() if entry.code)
+    used = {it.code: it.used for it in counted}
+    for code in due.keys() | used.keys() | {it[5:] for it in redis.codes if it.startswith("used:")}:
+        says = int(redis.codes.get(f"used:{code}", 0))
+        if says != due[code] or (settled and says != used.get(code, 0)):
+            line = f"code {code} is used {says} times in Redis, holds make {due[code]}"
+            yield ("code", code), f"{line}, Postgres counts {used.get(code, 0)}"
 
 
 def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:

@@ -1,12 +1,12 @@
 """Reservations, as the rest of the program calls them: reserve, get, watch.
 
-Paying is in `reservations/checkout.py`, the work behind the stream in `reservations/holds.py`.
+Paying is in `reservations/checkout.py`, the work behind the stream in `reservations/batches.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,21 +21,22 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId, Wanted
+from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
 from app.core.outcomes import PENDING, outcome_known, read_outcome, terms_granted
-from app.core.terms import items_of, read_terms
+from app.core.terms import Policy, code_in, items_of, read_terms
+from app.core.wanted import Wanted
 from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
 from app.reservations.pending import LOOK_UP_OTHERS_S, ReservationEngine, Waiter, open_engine
 from app.reservations.refusals import REFUSALS, UNKNOWN_WORDS, refusal, refusal_of
-from app.reservations.request import TicketRequest, ticket_request
+from app.reservations.request import TicketRequest, coded, ticket_request
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
 from app.store.redis import submissions
-from app.store.scripts.stock import Change, Submission
+from app.store.scripts.stock import ANY_AMOUNT, Change, Submission
 from app.store.spans import sampled, span
 from app.store.sql import reservations
 
@@ -51,8 +52,8 @@ __all__ = [
     "count_change",
     "extend",
     "get",
+    "of_browser",
     "of_visitor",
-    "of_visits",
     "open_engine",
     "reserve",
     "watch",
@@ -81,6 +82,7 @@ async def reserve(
     wait: bool = True,
     expected: int | None = None,
     network: str = "",
+    code: str | None = None,
 ) -> Reserved:
     """Take the tickets, all or none; returns when the row is committed (or, without `wait`, submitted).
 
@@ -89,15 +91,14 @@ async def reserve(
     to come to the `expected` amount, if there is one, else it is PriceChanged (with the present `amount`).
 
     The room is that of the token: an event of another room is WrongRoom, an unknown one EventNotFound. Raises
-    also RateLimited (visitor, `network`), SoldOut, NotOnSale, SeatTaken, LimitExceeded, SessionEnded,
-    BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the field), StoreUnavailable. A
-    refusal that is the answer of an earlier equal call has `replayed` set.
+    also RateLimited (visitor, `network`), SoldOut, NotOnSale, CodeRefused, SeatTaken, LimitExceeded,
+    SessionEnded, BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the field),
+    StoreUnavailable. A refusal that is the answer of an earlier equal call has `replayed` set.
     """
-    request = ticket_request(wanted)
+    request = coded(ticket_request(wanted), code)
     reservation_id = _reservation_id(engine, claims.visitor_id, event_id, idempotency_key)
-    submission = _submission(engine, claims, reservation_id, request, wait)._replace(network=network)
-    if expected is not None:
-        submission = submission._replace(expected=expected)
+    submission = _submission(engine, claims, reservation_id, request, wait)
+    submission = submission._replace(network=network, expected=ANY_AMOUNT if expected is None else expected)
     waiter = engine.wait_for(claims.room_id, reservation_id) if wait else None
     try:
         word, outcome = await _submit(engine, claims, event_id, submission, request)
@@ -109,8 +110,8 @@ async def reserve(
     replayed = word != "queued"
     if word != "known" and not wait:
         return Reserved(reservation_id, None, replayed)
-    terms, extend_s = _terms(outcome, request, replayed), await engine.extension_s(event_id)
-    return Reserved(reservation_id, _as_answered(claims, event_id, reservation_id, terms, extend_s), replayed)
+    terms, policy = _terms(outcome, request, replayed), await engine.policy_of(event_id)
+    return Reserved(reservation_id, _as_answered(claims, event_id, reservation_id, terms, policy), replayed)
 
 
 def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
@@ -166,7 +167,7 @@ async def _submit(
         return word, detail
     if word in UNKNOWN_WORDS:
         raise request.refusal(word, detail)
-    if word in ("seat_taken", "not_on_sale"):
+    if word in ("seat_taken", "companion_alone", "not_on_sale", "code_refused"):
         raise refusal(word, request, detail)
     if word == "limited":
         raise change_limits.refusal(engine.limits, detail)
@@ -195,10 +196,11 @@ async def _outcome(waiter: Waiter, word: str) -> str:
 
 
 def _as_answered(
-    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, text: str, extend_s: int
+    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, text: str, policy: Policy
 ) -> Reservation:
     """The reservation as it was first answered; the same on each repeat."""
     terms = read_terms(text)
+    code, discount = code_in(terms.items) or (None, 0)
     return Reservation(
         reservation_id=reservation_id,
         event_id=event_id,
@@ -212,7 +214,10 @@ def _as_answered(
         expires_at_ms=terms.expires_at_ms,
         confirmed_at_ms=0,
         tickets=[],
-        extend_s=extend_s,
+        extend_s=policy.extend_s,
+        tax_rates=policy.tax_rates,
+        code=code,
+        discount=discount,
     )
 
 
@@ -265,10 +270,16 @@ async def of_visitor(
         return await reservations.of_visitor(engine.stores.postgres, event_id, visitor_id)
 
 
-async def of_visits(engine: ReservationEngine, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
-    """One browser's reservations in the rooms where it has a place, newest first. Raises StoreUnavailable."""
+async def of_browser(
+    engine: ReservationEngine, visitors: Mapping[RoomId, VisitorId], others: Sequence[str]
+) -> list[Reservation]:
+    """One browser's reservations in the rooms where it has a place, and those that links showed it; newest
+    first. Raises StoreUnavailable."""
     with stores_answer():
-        return await reservations.of_visits(engine.stores.postgres, visitors)
+        mine = await reservations.of_visits(engine.stores.postgres, visitors)
+        shown = await reservations.fetch(engine.stores.postgres, others) if others else {}
+    shown |= {it.reservation_id: it for it in mine}
+    return sorted(shown.values(), key=lambda it: -it.created_at_ms)
 
 
 async def watch(engine: ReservationEngine, reservation_id: ReservationId) -> AsyncIterator[Reservation]:

@@ -14,14 +14,19 @@ from app.core.email import normalised
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound
 from app.core.model import EventId, Reservation, ReservationId, VisitorId
 from app.core.place_tokens import PlaceSigner
-from app.reservations import checkout
+from app.core.refunds import Refund
+from app.reservations import approvals, checkout
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import accounts, balances, hold_endings, reservations
+from app.store.sql import accounts, balances, exports, hold_endings, receipts, reservations
 from app.store.sql import orders as order_rows
+from app.store.sql import refunds as refund_rows
 from app.store.sql.audit import AuditFilter, Entry
-from app.store.sql.orders import MailLine, Order, OrderFilter, OrderRow, OrderTimes, PaymentNote, PaymentRow
+from app.store.sql.exports import Order
+from app.store.sql.hold_endings import Ended
+from app.store.sql.orders import MailLine, OrderFilter, OrderRow, OrderTimes, PaymentNote, PaymentRow
+from app.store.sql.receipts import Receipt
 
 FOUND_MAX = 1000  # reservations that one word may name
 AUDIT_MAX = 100
@@ -36,6 +41,8 @@ class OrderStory(NamedTuple):
     notes: list[PaymentNote]
     mails: list[MailLine]
     changes: list[Entry]  # of staff, the newest first
+    refunds: list[Refund]  # of parts, the first one first
+    receipt: Receipt | None
 
 
 async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
@@ -44,7 +51,7 @@ async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Orde
     Raises EventNotFound and StoreUnavailable before the first chunk.
     """
     await _check_exists(stores, wanted.event_id)
-    return order_rows.orders(stores.postgres, wanted)
+    return exports.orders(stores.postgres, wanted)
 
 
 async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) -> tuple[list[OrderRow], int]:
@@ -76,30 +83,57 @@ async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
         payments = await order_rows.payments(postgres, reservation_id)
         notes = await order_rows.payment_notes(postgres, reservation_id)
         mails = await order_rows.mails(postgres, reservation_id)
+        refunds = await refund_rows.of_order(postgres, reservation_id)
+        receipt = await receipts.of_order(postgres, reservation_id)
     about = AuditFilter(kind="reservation", id=reservation_id)
     changes, _ = await audit.entries(stores, about, limit=AUDIT_MAX, offset=0)
-    return OrderStory(reservation, times, payments, notes, mails, changes)
+    return OrderStory(reservation, times, payments, notes, mails, changes, refunds, receipt)
+
+
+async def refunds_of(stores: Stores, reservation_id: ReservationId) -> list[Refund]:
+    """The refunds of parts of an order, the first one first. Raises ReservationNotFound, StoreUnavailable."""
+    with stores_answer():
+        if await reservations.event_of(stores.postgres, reservation_id) is None:
+            raise ReservationNotFound("There is no such reservation.")
+        return await refund_rows.of_order(stores.postgres, reservation_id)
+
+
+async def receipt_of(stores: Stores, reservation: Reservation) -> Receipt | None:
+    """The receipt of an order that was paid for; None while it has no number. Raises ReservationNotFound."""
+    if not reservation.confirmed_at_ms or not reservation.amount:
+        raise ReservationNotFound
+    with stores_answer():
+        return await receipts.of_order(stores.postgres, reservation.reservation_id)
 
 
 async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by: Author) -> Reservation:
     """Cancel an order as its owner could: release its tickets and refund what was paid.
 
     A second time changes nothing. Raises ReservationNotFound, and Conflict while a payment is under way or
-    when the hold has expired.
+    when the hold has expired; ApprovalNeeded where a second person has to do the same.
     """
-    with stores_answer():
-        async with engine.stores.postgres.acquire() as connection, connection.transaction():
-            before = await order_rows.lock_status(connection, reservation_id)
-            ended = await hold_endings.cancel(connection, reservation_id)
-            if ended:
-                thing, after = Thing("reservation", reservation_id), {"status": "cancelled"}
-                await audit.record(connection, by, "cancel", thing, before={"status": before}, after=after)
-        if before is None:
-            raise ReservationNotFound("There is no such reservation.")
-        found = await checkout.finish_cancel(engine, reservation_id, ended)
+    async with approvals.asking(engine.stores, reservation_id, by=by):
+        with stores_answer():
+            before, ended = await _cancel(engine.stores, reservation_id, by)
+            if before is None:
+                raise ReservationNotFound("There is no such reservation.")
+            found = await checkout.finish_cancel(engine, reservation_id, ended)
     if found.status == "expired":
         raise Conflict("The hold has expired; there is nothing to cancel.")
     return found
+
+
+async def _cancel(stores: Stores, reservation_id: str, by: Author) -> tuple[str | None, list[Ended]]:
+    """End it in Postgres: the state it had, None if there is no such, and what has ended."""
+    async with stores.postgres.acquire() as connection, connection.transaction():
+        before = await order_rows.lock_status(connection, reservation_id)
+        if before == "confirmed":
+            await approvals.needs_approval(connection, reservation_id, None, by=by)
+        ended = await hold_endings.cancel(connection, reservation_id)
+        if ended:
+            thing, after = Thing("reservation", reservation_id), {"status": "cancelled"}
+            await audit.record(connection, by, "cancel", thing, before={"status": before}, after=after)
+    return before, ended
 
 
 async def _visitors(stores: Stores, places: PlaceSigner, email: str) -> dict[EventId, VisitorId]:

@@ -1,4 +1,4 @@
-"""Confirm holds without a gateway: paid elsewhere, as staff say, or free of charge."""
+"""Confirm holds without a gateway: paid elsewhere, as staff say, free of charge, or for guests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from app.core.clock import now_ms
 from app.core.errors import Conflict, HoldExpired, ReservationNotFound
 from app.core.model import Reservation, ReservationId
 from app.reservations import holds
+from app.reservations.checkout import SALE_CANCELLED
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
-from app.store.sql import orders, payments
+from app.store.sql import fates, orders, payments
 from app.store.sql.payments import Attempt, Sold
 
 
@@ -33,6 +34,13 @@ async def confirm_free(engine: ReservationEngine, reservation_id: ReservationId)
     return await _confirm(engine, reservation_id, "free", "", None)
 
 
+async def confirm_guest(
+    engine: ReservationEngine, reservation_id: ReservationId, *, by: Author
+) -> Reservation:
+    """Confirm a guest's hold, which costs nothing, in the name of whoever invites; else as `confirm_free`."""
+    return await _confirm(engine, reservation_id, "free", "", by)
+
+
 async def _confirm(
     engine: ReservationEngine, reservation_id: ReservationId, method: str, reference: str, by: Author | None
 ) -> Reservation:
@@ -48,6 +56,9 @@ async def _confirm(
         raise Conflict("This reservation was cancelled.")
     if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
         raise HoldExpired
+    with stores_answer():
+        if found.status == "held" and await fates.is_cancelled(engine.stores.postgres, reservation_id):
+            raise Conflict(SALE_CANCELLED)
     if found.status == "held" and method == "free":
         raise Conflict("These tickets are not free.")
     return found
@@ -61,8 +72,9 @@ async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) 
             return
         sold: list[Sold] = await payments.confirm(connection, [attempt.payment_id])
         if by is not None:
-            thing, paid = Thing("reservation", attempt.reservation_id), {"status": "confirmed"}
-            after = paid | {"paid_elsewhere": attempt.token}
-            await audit.record(connection, by, "confirm_paid", thing, before={"status": before}, after=after)
+            free, thing = attempt.method == "free", Thing("reservation", attempt.reservation_id)
+            after = {"status": "confirmed"} | ({} if free else {"paid_elsewhere": attempt.token})
+            action, was = "add guest" if free else "confirm_paid", {"status": before}
+            await audit.record(connection, by, action, thing, before=was, after=after)
     await holds.publish_sold(engine.stores, sold)
     await holds.announce(engine.stores, [attempt.reservation_id])

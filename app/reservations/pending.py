@@ -23,6 +23,7 @@ from app import loops
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import EventId, Reservation, RoomId
 from app.core.outcomes import PENDING, outcome_known, read_outcome
+from app.core.terms import NO_POLICY, Policy
 from app.loops import Loops
 from app.payments.gateway import Gateway
 from app.payments.gateways import open_gateway
@@ -43,7 +44,7 @@ from app.store.sql.payments import Attempt, Bill
 
 SWEEP_S = 0.1
 LOOK_UP_S = 1.0  # for an outcome that should have come by itself
-EXTENSION_FRESH_S = 1.0
+POLICY_FRESH_S = 1.0
 LOOK_UP_OTHERS_S = 0.1  # for one that goes to another process
 
 
@@ -78,7 +79,7 @@ class ReservationEngine:
     read: Coalescer[str, str, Reservation | None] = field(init=False)
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
-    extensions: dict[EventId, tuple[float, asyncio.Task[int]]] = field(default_factory=dict)
+    policies: dict[EventId, tuple[float, asyncio.Task[Policy]]] = field(default_factory=dict)
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
 
     def __post_init__(self) -> None:
@@ -163,16 +164,16 @@ class ReservationEngine:
             if not waiter.outcome.done():  # else the caller went away
                 waiter.outcome.set_result(outcome)
 
-    async def extension_s(self, event_id: EventId) -> int:
-        """By how many seconds the event extends a hold, cached for a moment: many ask, one reads.
+    async def policy_of(self, event_id: EventId) -> Policy:
+        """What the event says of its holds, cached for a moment: many ask, one reads.
 
-        0 when Postgres does not answer; reading the reservation will show it.
+        Nothing when Postgres does not answer; reading the reservation will show it.
         """
         now = time.monotonic()
-        read_at, reading = self.extensions.get(event_id, (now, None))
-        if reading is None or now - read_at > EXTENSION_FRESH_S:
-            reading = shared_task(_extension_s(self.stores, event_id))
-            self.extensions[event_id] = now, reading
+        read_at, reading = self.policies.get(event_id, (now, None))
+        if reading is None or now - read_at > POLICY_FRESH_S:
+            reading = shared_task(_policy_of(self.stores, event_id))
+            self.policies[event_id] = now, reading
         return reading.result() if reading.done() else await asyncio.shield(reading)
 
     @contextmanager
@@ -217,11 +218,11 @@ async def open_engine(
                 engine.resolve(reservation_id, stopping)
 
 
-async def _extension_s(stores: Stores, event_id: EventId) -> int:
+async def _policy_of(stores: Stores, event_id: EventId) -> Policy:
     try:
-        return await reservations.extension_s(stores.postgres, event_id)
+        return await reservations.policy_of(stores.postgres, event_id)
     except STORE_AWAY:
-        return 0
+        return NO_POLICY
 
 
 async def _listen(engine: ReservationEngine) -> None:

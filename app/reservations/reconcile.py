@@ -13,8 +13,9 @@ Repaired is what one side proves:
 * A reservation that was granted in Redis and is gone from Postgres, or is sold in Redis and held in Postgres,
   was lost there in a fail-over: it is written again (`recovery`).
 * A hold that was never granted and is in the stream no more is given back: nobody was told of it.
-* Totals, prices and sale windows of Redis follow Postgres.
-* The counters, allowances and seats of Redis follow its own holds, in one atomic step (`recount.lua`).
+* Totals, prices, sale windows, codes and blocked seats of Redis follow Postgres.
+* The counters, allowances, seats and uses of codes of Redis follow its own holds, in one atomic step
+  (`recount.lua`).
 
 Where Postgres contradicts itself (counters and rows, a seat without its reservation) a person has to look: it
 is reported, and no counter in Postgres is ever changed by itself.
@@ -28,19 +29,20 @@ from typing import NamedTuple
 from app import metrics
 from app.core.errors import EventNotFound
 from app.core.model import EventId, Reservation, RoomId
+from app.core.seating import BLOCKED, FREE
 from app.core.terms import entry_text, terms_of
 from app.reservations import consistency, holds, recovery
 from app.reservations.consistency import Finding
 from app.reservations.holds import keys_of
 from app.store.connections import Stores
-from app.store.redis import ledger, submissions
-from app.store.scripts import stock
+from app.store.redis import ledger
+from app.store.scripts import filling, stock
 from app.store.sql import reservations
 from app.store.sql.hold_endings import Ended
 
 HOLDS_MAX = 20_000  # recounted in one step, which takes Redis 0.15 s, once, and only where drift lasted
 MEND_MAX = 1_000  # reservations, and seats, a round
-RECOUNTED = frozenset(("stock", "sum", "negative", "holds", "allowance", "counters", "total"))
+RECOUNTED = frozenset(("stock", "sum", "negative", "holds", "allowance", "counters", "total", "code"))
 TOTALS = frozenset(("total", "price"))
 STATES = {"held": "held", "paying": "held", "confirmed": "sold"}  # as Redis has them
 
@@ -61,11 +63,11 @@ async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
     if room_id is None:
         raise EventNotFound
     await _ready(stores, room_id)
-    found = await _drift(stores, room_id, event_id)
+    found = await consistency.settled_differences(stores, room_id, event_id)
     if not mend or not found:
         return Report([], sorted(found.values()))
     await _repair(stores, room_id, event_id, found)
-    left = await _drift(stores, room_id, event_id)
+    left = await consistency.settled_differences(stores, room_id, event_id)
     for drift, outcome in ((found.keys() - left.keys(), "mended"), (left.keys(), "left")):
         for kind, _ in drift:
             metrics.DRIFT.labels(kind.partition(" ")[0], outcome).inc()
@@ -82,29 +84,34 @@ async def _ready(stores: Stores, room_id: RoomId) -> None:
     await stock.release(stores.redis, keys_of(room_id), ())
 
 
-async def _drift(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
-    """The lasting differences, without work in progress."""
-    found = await consistency.lasting_differences(stores, room_id, event_id)
-    uncommitted = {name for kind, name in found if kind == "reservation held gone"}
-    if not uncommitted:
-        return found
-    waiting = await submissions.waiting(stores.redis, keys_of(room_id), uncommitted)
-    seats = await ledger.seats_of(stores.redis, keys_of(room_id), waiting)
-    return {it: line for it, line in found.items() if it[1] not in waiting | seats}
-
-
 async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Mapping[Finding, str]) -> None:
     kinds = {kind for kind, _ in found}
     if kinds & TOTALS or any(kind.startswith("seat none") for kind in kinds):
         await holds.load_totals(stores, room_id, event_id)
+    if "code terms" in kinds:
+        await holds.load_codes(stores, room_id, event_id)
     differing = [(name, kind) for kind, name in found if kind.startswith("reservation ")][:MEND_MAX]
     rows = await reservations.fetch(stores.postgres, [name for name, _ in differing])
     lost = [rows[name] for name, kind in differing if _is_lost(kind, rows.get(name))]
     await holds.update_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
     await _recover(stores, room_id, event_id, differing, rows)
+    if "kind" in kinds:
+        await holds.load_totals(stores, room_id, event_id, again=True)
+    await _keep_back(stores, room_id, event_id, found)
     seats = [name for kind, name in found if kind == "seat" or kind in ("seat h f", "seat s f", "seat f h")]
     if lost or seats or kinds & RECOUNTED:
         await _recount(stores, room_id, lost, seats[:MEND_MAX])
+
+
+async def _keep_back(stores: Stores, room_id: RoomId, event_id: EventId, found: Collection[Finding]) -> None:
+    """Redis blocks the seats that Postgres has blocked, and no others; only of those that nobody has."""
+    changed = False
+    for kind, to in (("seat b f", FREE), ("seat f b", BLOCKED)):
+        if differing := [name for it, name in found if it == kind][:MEND_MAX]:
+            await filling.keep_back(stores.redis, keys_of(room_id), differing, to=to)
+            changed = True
+    if changed:
+        await holds.load_totals(stores, room_id, event_id)
 
 
 async def _recover(
@@ -135,7 +142,7 @@ async def _recount(
     """Restore the lost ones and recount; then apply what happened to them meanwhile."""
     entries = {it.reservation_id: _entry(it) for it in lost}
     records = [*entries.items(), *((seat, "") for seat in seats)]
-    await stock.recount(stores.redis, keys_of(room_id), records, holds_max=HOLDS_MAX)
+    await filling.recount(stores.redis, keys_of(room_id), records, holds_max=HOLDS_MAX)
     if entries:
         now = await reservations.fetch(stores.postgres, list(entries))
         await holds.update_redis(stores, [_ended(it) for it in now.values()])

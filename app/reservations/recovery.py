@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 import structlog
 
 from app.core.model import EventId, RoomId
-from app.reservations import holds
+from app.reservations import batches
 from app.reservations.holds import keys_of
 from app.store.connections import Stores
 from app.store.redis import ledger
@@ -43,7 +43,7 @@ async def write_again(stores: Stores, room_id: RoomId, event_id: EventId, names:
         return set()
     lost = [NewHold(it.reservation_id, it.visitor_id, it.fingerprint, it.terms) for it in known.granted]
     try:
-        written, _ = await holds.write(stores, Origin(room_id, known.epoch, event_id), lost)
+        written, _ = await batches.write(stores, Origin(room_id, known.epoch, event_id), lost)
     except Superseded:
         return set()
     log.warning("PostgreSQL had lost reservations: written again", event_id=event_id, count=len(written))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core.errors import (
     BacklogFull,
+    CompanionAlone,
     IdempotencyKeyReused,
     InternalError,
     LimitExceeded,
@@ -14,12 +15,13 @@ from app.core.errors import (
     SoldOut,
 )
 from app.core.outcomes import read_outcome
-from app.reservations.request import TicketRequest, not_on_sale
+from app.reservations.request import TicketRequest, code_refused, not_on_sale
 
 FAILED = "This request could not be processed, and nothing was taken. It has been logged; send a new one."
 REFUSALS: dict[str, type[Refusal]] = {
     "sold_out": SoldOut,
     "seat_taken": SeatTaken,
+    "companion_alone": CompanionAlone,
     "limit_exceeded": LimitExceeded,
     "reused": IdempotencyKeyReused,
     "session_ended": SessionEnded,
@@ -45,5 +47,9 @@ def refusal(word: str, request: TicketRequest | None = None, detail: str = "") -
         return REFUSALS[word]()
     if word == "not_on_sale":
         return not_on_sale(detail, request.fields if request else {})
+    if word == "code_refused":
+        return code_refused(detail)
     taken = detail.split("+")
+    if word == "companion_alone":
+        return CompanionAlone(f"Without the accessible seat beside it: {', '.join(taken)}.", seat_ids=taken)
     return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)

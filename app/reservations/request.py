@@ -14,11 +14,19 @@ from itertools import groupby
 from typing import NamedTuple
 
 from app.core.clock import from_ms
-from app.core.errors import NotOnSale, ValidationFailed
-from app.core.model import BestAvailable, NamedSeats, Wanted
+from app.core.errors import CodeRefused, NotOnSale, ValidationFailed
 from app.core.seating import natural_order, type_of
+from app.core.wanted import BestAvailable, NamedSeats, Together, Wanted
 
 BEST = "*"
+GUEST = "*"  # in place of a code: free, and not bound to what visitors are; no code is written so
+_WHY = {
+    "unknown": "There is no such code for this event.",
+    "used_up": "This code has been used up.",
+    "other": "This code is not for these tickets.",
+    "from": "This code is valid from {}.",
+    "until": "This code was valid until {}.",
+}
 _MESSAGES = {
     "unknown_type": "is not on sale here",
     "seated_type": "is sold by the seat; use seat_ids or best_available",
@@ -44,6 +52,19 @@ class TicketRequest(NamedTuple):
         raise ValueError(f"nobody asked for {detail!r}")
 
 
+def code_refused(detail: str) -> CodeRefused:
+    """Why a code was refused; `detail` as the scripts return it: unknown, used_up, other, from|until:MS."""
+    reason, _, ms = detail.partition(":")
+    at = from_ms(int(ms or 0))
+    moment = at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else ""
+    return CodeRefused(_WHY[reason].format(moment), reason=reason)
+
+
+def coded(request: TicketRequest, code: str | None) -> TicketRequest:
+    """The same request made with a code."""
+    return _request(f"{request.items}!{code.upper()}", request.fields) if code else request
+
+
 def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
     """Why these tickets are not on sale now; `detail` as the scripts return it: TYPE:from|until:MS."""
     name, word, ms = detail.split(":")
@@ -56,6 +77,11 @@ def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
 
 def ticket_request(wanted: Wanted) -> TicketRequest:
     """The tickets that a body asks for. Raises ValidationFailed naming the field."""
+    if isinstance(wanted, Together):
+        counted, seats = ticket_request(wanted.items), ticket_request(wanted.seats)
+        for name in counted.fields.keys() & seats.fields.keys():
+            raise ValidationFailed(seats.fields[name], "is of a ticket type that is among the items, too")
+        return _request(f"{counted.items},{seats.items}", {**counted.fields, **seats.fields})
     if isinstance(wanted, NamedSeats):
         return _named(wanted)
     if isinstance(wanted, BestAvailable):

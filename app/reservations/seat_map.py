@@ -1,16 +1,20 @@
-"""The seats of an event as they are now: free, held, sold; what a visitor chooses from."""
+"""The seats of an event as they are now: free, held, sold, blocked; what a visitor chooses from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.core.errors import Restoring
 from app.core.model import RoomId
-from app.core.seating import SeatRow
+from app.core.seating import BLOCKED, SeatRow
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.away import stores_answer
+from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import seat_rows
 from app.store.redis.loaded import is_restoring
-from app.store.scripts import room
+from app.store.scripts import filling, room
+from app.store.sql import seats
 
 
 async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatRow]]:
@@ -29,3 +33,18 @@ async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatR
 
     with stores_answer():
         return await rooms.when_loaded(room_id, read)
+
+
+async def mark_taken(
+    stores: Stores, keys: RoomKeys, event_id: str, named: Sequence[str]
+) -> dict[str, str | None]:
+    """Those of the seats that are not free in Postgres, now neither in Redis; None: staff have blocked it.
+
+    Raises RoomNotReady.
+    """
+    taken = await seats.taken(stores.postgres, event_id, named)
+    if whose := {seat: visitor_id for seat, visitor_id in taken.items() if visitor_id}:
+        await filling.block_seats(stores.redis, keys, whose.items())
+    if blocked := [seat for seat, visitor_id in taken.items() if visitor_id is None]:
+        await filling.keep_back(stores.redis, keys, blocked, to=BLOCKED)
+    return taken

@@ -6,20 +6,22 @@ The gateway's books decide. Every step may run twice; a payment is charged, conf
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
+from app.core.refunds import Refund
 from app.loops import each
 from app.payments.gateway import (
     ANSWER_TIMEOUT_S,
     Charge,
     Gateway,
     GatewayFailed,
+    NotDecided,
+    Refused,
 )
 from app.reservations import holds
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import Stores
-from app.store.sql import hold_endings, payments
+from app.store.sql import hold_endings, payments, refunds
 from app.store.sql.payments import PaymentState
 
 ASKED_AT_ONCE = 20  # payments the gateway is asked about
@@ -42,10 +44,32 @@ async def conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Ch
 
 
 async def refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
-    """Refund a payment. If the gateway does not answer, the worker asks again."""
-    with suppress(GatewayFailed):
+    """Refund what is left of a payment. If the gateway does not answer, the worker asks again; if it says no,
+    staff may have it asked again."""
+    try:
         await gateway.refund(payment_id)
-        await payments.mark_refunded(stores.postgres, payment_id)
+    except NotDecided:
+        return
+    except GatewayFailed as failed:
+        refused = isinstance(failed, Refused)
+        await refunds.whole_later(stores.postgres, payment_id, str(failed), refused=refused)
+        return
+    await payments.mark_refunded(stores.postgres, payment_id)
+
+
+async def refund_part(stores: Stores, gateway: Gateway, part: Refund) -> None:
+    """Refund a part of a payment, once; answers of the gateway as in `refund`."""
+    made = await payments.state(stores.postgres, part.payment_id)
+    if made is not None and made.status == "succeeded":  # else what is left of it goes back, this included
+        try:
+            await gateway.refund_part(part)
+        except Refused as refused:
+            await refunds.mark_failed(stores.postgres, part.refund_id, str(refused))
+            return
+        except GatewayFailed as failed:
+            await refunds.later(stores.postgres, part.refund_id, str(failed))
+            return
+    await refunds.mark_done(stores.postgres, part.refund_id)
 
 
 async def settle_payments(stores: Stores, gateway: Gateway) -> int:
@@ -53,6 +77,13 @@ async def settle_payments(stores: Stores, gateway: Gateway) -> int:
 
     Many at once: those it does not answer for keep the others waiting no longer than one of them.
     """
+    await each(
+        "refund_parts",
+        await refunds.owed(stores.postgres),
+        lambda part: refund_part(stores, gateway, part),
+        key=lambda part: part.refund_id,
+        at_once=ASKED_AT_ONCE,
+    )
     sales = _sales(stores)
     unsettled = await payments.unsettled(stores.postgres, ASK_AGAIN_AFTER_S)
     await each(

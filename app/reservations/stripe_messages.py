@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.stripe_messages import DECIDED, intent_of, note_of, payment_of
+from app.core.stripe_messages import (
+    DECIDED,
+    REFUND_FAILED,
+    REFUNDED,
+    failure_of,
+    intent_of,
+    note_of,
+    payment_of,
+    refund_of,
+)
 from app.payments.gateway import Gateway
 from app.reservations.settlement import process_message
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import stripe_payments
+from app.store.sql import payments, refunds, stripe_payments
 
 
 async def process(
@@ -27,7 +36,20 @@ async def process(
         if not payment_id:
             return
         if note := note_of(kind, subject):
-            await stripe_payments.note(stores.postgres, message_id, payment_id, *note)
+            keep = stripe_payments.note_refunded if kind == REFUNDED else stripe_payments.note
+            await keep(stores.postgres, message_id, payment_id, *note)
+        if kind == REFUND_FAILED and not await payments.is_processed(stores.postgres, message_id):
+            await _refund_failed(stores, payment_id, subject)
+            await payments.mark_processed(stores.postgres, message_id)  # it may come again after the retry
         if kind in DECIDED:
             await stripe_payments.look_at_once(stores.postgres, payment_id)
             await process_message(stores, gateway, message_id, payment_id)
+
+
+async def _refund_failed(stores: Stores, payment_id: str, subject: dict[str, Any]) -> None:
+    """A bank sent a refund of ours back: staff have to try again, and then Stripe is asked what is left."""
+    why = f"the bank sent it back ({failure_of(subject)})"
+    if refund_id := refund_of(subject):
+        await refunds.mark_failed(stores.postgres, refund_id, why)
+    else:
+        await refunds.whole_failed(stores.postgres, payment_id, why)

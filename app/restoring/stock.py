@@ -13,12 +13,12 @@ from app.core.model import EventId, RoomId
 from app.core.seating import SeatRow
 from app.store.connections import RedisClient, Stores
 from app.store.keys import DAY_MS, RoomKeys
-from app.store.scripts import stock
+from app.store.scripts import filling
 from app.store.sql import balances
 
 
 async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoch: int) -> int:
-    """Load seats, stock, holds, allowance, buyers and outcomes from Postgres; how many reservations live.
+    """Load seats, stock, codes, holds, allowance, buyers, outcomes from Postgres; how many reservations live.
 
     May be cut off anywhere and run again. Raises RoomNotReady when the room is not under the restoration that
     made this `epoch`: another one began since. Sessions are to be loaded before: they make the buyers.
@@ -26,14 +26,16 @@ async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoc
     keys = RoomKeys(room_id, now_ms() // DAY_MS)
     loaded = 0
     async with balances.snapshot(stores.postgres, event_id) as snapshot:
-        await stock.clear_stock(stores.redis, keys, epoch=epoch)
-        ticket_types = await snapshot.ticket_types()
+        await filling.clear_stock(stores.redis, keys, epoch=epoch)
+        ticket_types, fee = await snapshot.on_sale()
         seated = [it.ticket_type_id for it in ticket_types if it.seated]
         if seated:
             await load_seats(stores.redis, keys, await snapshot.seat_rows(seated))
-        await stock.load_stock(stores.redis, keys, ticket_types)
+        await filling.load_stock(stores.redis, keys, ticket_types, fee)
+        async for fields in snapshot.codes():
+            await filling.load_codes(stores.redis, keys, fields)
         async for chunk in snapshot.reservations():
-            loaded += await stock.load_holds(stores.redis, keys, chunk, epoch=epoch)
+            loaded += await filling.load_holds(stores.redis, keys, chunk, epoch=epoch)
     return loaded
 
 
@@ -43,4 +45,4 @@ async def load_seats(redis: RedisClient, keys: RoomKeys, rows: Mapping[str, Sequ
     Raises RoomNotReady.
     """
     for ticket_type_id, its_rows in rows.items():
-        await stock.load_seats(redis, keys, its_rows, ticket_type_id=ticket_type_id)
+        await filling.load_seats(redis, keys, its_rows, ticket_type_id=ticket_type_id)

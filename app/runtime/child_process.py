@@ -42,6 +42,19 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     return before_exec
 
 
+def as_role() -> Callable[[], None]:
+    """A `preexec_fn` for a process that reads its settings again at SIGHUP: one that comes before it is able
+    to waits until then (`reloading.on_hangup`), where it would have ended the process."""
+    before_exec = die_with_parent(signal.SIGKILL)
+
+    def hold_hangups() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        if before_exec is not None:
+            before_exec()
+
+    return hold_hangups
+
+
 def program() -> list[str]:
     """The command line of another Fairgate process, however this one was installed."""
     beside = OURS / "fairgate"

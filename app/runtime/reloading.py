@@ -22,9 +22,11 @@ def on_hangup(running: Settings, then: Callable[[], None] = lambda: None) -> boo
     """Reload at SIGHUP, from now on; `then` runs afterwards. `running` are the settings that all of the
     process reads.
 
-    At a terminal SIGHUP ends the process as ever, because its window was closed: False.
+    At a terminal SIGHUP ends the process as ever, because its window was closed: False. One that came while
+    the process was starting has waited (`child_process.as_role`), and is heard now.
     """
     if sys.stderr.isatty():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         return False
     before = [Settings()]
 
@@ -33,6 +35,7 @@ def on_hangup(running: Settings, then: Callable[[], None] = lambda: None) -> boo
         then()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     return True
 
 

@@ -17,6 +17,7 @@ def of(role: str, settings: Settings, data: Path, url: str) -> dict[str, str]:
         **os.environ,
         "FAIRGATE_DATA": str(data),
         "FAIRGATE_SECRET": settings.secret.get_secret_value(),
+        "FAIRGATE_DEMO": "on" if settings.demo else "off",
         "FAIRGATE_PAYMENTS": settings.gateway,
         "FAIRGATE_SIMULATE_PAYMENTS": "off",  # the line above decides
         "FAIRGATE_PAYMENT_WEBHOOK_SECRET": settings.payment_webhook_secret.get_secret_value(),

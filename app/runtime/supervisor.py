@@ -33,7 +33,7 @@ from app.runtime import (
     reloading,
     role_environment,
 )
-from app.runtime.child_process import Child, die_with_parent
+from app.runtime.child_process import Child, as_role
 from app.runtime.embedded_stores import EmbeddedStore
 from app.runtime.installation import Installation, InstallationRefused, Member
 from app.runtime.sockets import OPS_HOST, ServerName, listen, url_of
@@ -239,7 +239,7 @@ def _role(running: RunningInstallation, arguments: list[str], files: tuple[int, 
             pass_fds=files,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C reaches us alone, and we stop them in order
-            preexec_fn=die_with_parent(signal.SIGKILL),
+            preexec_fn=as_role(),
         )
 
     return Child(arguments[0], launch)

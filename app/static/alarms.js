@@ -3,6 +3,7 @@
 import { follow } from "./live.js";
 import { ring } from "./ring.js";
 
+if (window.top !== window) document.documentElement.dataset.framed = ""; // the page of the demo has its own navigation
 const place = document.querySelector("[data-alarms]"), lost = document.querySelector("[data-alarms-lost]");
 const switches = [...document.querySelectorAll("[data-alarm-switch]")];
 const title = document.title;
@@ -33,6 +34,17 @@ function ringFor(urgent) {
   if (stored("sound")) ring();
 }
 
+// Until the next page: an alert that comes lies over what is below it, and one that goes leaves its room. Else a button
+// would move away from under the finger that is about to press it.
+function inPlace(change) {
+  const height = place.offsetHeight;
+  change();
+  place.style.height = "";
+  const over = place.offsetHeight > height;
+  if (place.offsetHeight !== height) place.style.height = `${height}px`;
+  place.classList.toggle("over", over);
+}
+
 let unseen = 0;
 const showTitle = () => { document.title = stored("title") && unseen ? `(${unseen}) ${title}` : title; };
 
@@ -40,7 +52,7 @@ function take(alarms) {
   if (place.dataset.shown !== alarms.html) {
     place.dataset.shown = alarms.html;
     const found = new DOMParser().parseFromString(alarms.html, "text/html").body;
-    place.replaceChildren(...found.childNodes);
+    inPlace(() => place.replaceChildren(...found.childNodes));
   }
   unseen = alarms.unseen;
   showTitle();

@@ -13,21 +13,59 @@ const hall = document.querySelector("[data-hall]");
 let wait = STOCK_MS, seats = null, agreed = null; // agreed: the total we were just told, of what is still chosen
 
 const rows = () => form.querySelectorAll("[data-type]");
-const isCounted = (row) => !seats || !("seated" in row.dataset);
+const isCounted = (row) => !seats || !("seated" in row.dataset) || "unmapped" in row.dataset; // a code opened it: it is not on the map
 const countOf = (row) => Math.max(0, Math.trunc(Number(row.querySelector("input").value)) || 0);
+
+// What a ticket costs with the visitor's code; `reduced` of `app/core/codes.py`.
+function reduced(row, price) {
+  if (!row || !("coded" in row.dataset)) return price;
+  const off = Math.floor((price * Number(form.dataset.percent) + 50) / 100) + Number(form.dataset.offTicket);
+  return Math.max(0, price - off);
+}
+
+// What the code takes off the order, of the tickets it is for.
+function reduction() {
+  let sum = 0;
+  for (const row of form.querySelectorAll("[data-coded]")) {
+    const mine = seats?.ids().filter((id) => id.startsWith(`${row.dataset.type}-`) && id.split("-").length === row.dataset.type.split("-").length + 2) ?? [];
+    sum += Number(row.dataset.price) * (isCounted(row) ? countOf(row) : mine.length);
+  }
+  return Math.min(sum, Number(form.dataset.offOrder ?? 0));
+}
+
+// The booking fee of what is chosen; `fee_of` of `app/core/sums.py`.
+function fee(sum) {
+  if (!("feePerTicket" in form.dataset) || !sum) return 0;
+  const typeOf = (id) => id.split("-").slice(0, -2).join("-");
+  const priceOf = (id) => Number(form.querySelector(`[data-type="${typeOf(id)}"]`)?.dataset.price ?? 1);
+  let paid = seats?.ids().filter((id) => priceOf(id) > 0).length ?? 0;
+  for (const row of rows()) if (isCounted(row) && Number(row.dataset.price) > 0) paid += countOf(row);
+  return Number(form.dataset.feePerTicket) * paid + Math.floor((2 * sum * Number(form.dataset.feeRateBp) + 10000) / 20000);
+}
 
 const cost = (sum) => money(sum, root.dataset.currency, Number(root.dataset.decimals));
 
-function amount() {
+function tickets() {
   let total = seats?.amount() ?? 0;
   for (const row of rows()) if (isCounted(row)) total += countOf(row) * Number(row.dataset.price);
-  return agreed ?? total;
+  return total - reduction();
 }
+
+const amount = () => agreed ?? tickets() + fee(tickets());
 
 function showTotal() {
   const total = amount(), line = form.querySelector("[data-total]");
   line.hidden = total === 0;
   line.querySelector("output").textContent = cost(total);
+  showFee(total);
+}
+
+// Of a total that we were told its part is not known.
+function showFee(total) {
+  const line = form.querySelector("[data-fee]");
+  if (!line) return;
+  line.hidden = total === 0 || agreed !== null;
+  line.querySelector("output").textContent = line.hidden ? "" : cost(fee(tickets()));
 }
 
 function addSteps(row) {
@@ -43,13 +81,14 @@ function addSteps(row) {
   }
 }
 
-function showStock(document) {
+function showStock(document, priced = reduced) {
   if (document.updated_at) heard(Date.parse(document.updated_at)); // a device that slept lost time
   for (const type of document.ticket_types) {
     const left = form.querySelector(`[data-type="${type.ticket_type_id}"] [data-left]`);
     if (!left) continue;
     left.textContent = type.sold >= type.total ? left.dataset.sold : counted(type.free, left.dataset);
-    showPrice(left.closest("[data-type]"), type.price);
+    const row = left.closest("[data-type]");
+    showPrice(row, priced(row, type.price));
   }
 }
 
@@ -84,15 +123,16 @@ async function watchStock() {
 function wish() {
   const chosen = [...rows()].filter((row) => isCounted(row) && countOf(row)), ids = seats?.ids() ?? [];
   const items = chosen.map((row) => ({ ticket_type_id: row.dataset.type, quantity: countOf(row) }));
-  if (ids.length) return items.length ? "one_kind" : { seat_ids: ids };
-  if (!items.length) return "nothing_chosen";
-  if (!chosen.some((row) => "seated" in row.dataset)) return { items };
-  return items.length > 1 ? "one_section" : { best_available: items[0] };
+  if (!items.length && !ids.length) return "nothing_chosen";
+  const best = items.filter((_, n) => "seated" in chosen[n].dataset), plain = items.filter((it) => !best.includes(it));
+  if (best.length + Boolean(ids.length) > 1) return "one_section";
+  return { ...(plain.length && { items: plain }), ...(ids.length && { seat_ids: ids }), ...(best.length && { best_available: best[0] }) };
 }
 
 async function reserve() {
   const body = wish();
   if (typeof body === "string") return showProblem(body);
+  if (form.elements.code) body.code = form.elements.code.value;
   hideProblems();
   const key = form.elements.idempotency_key.value;
   const more = { "X-Expected-Amount": String(amount()) };
@@ -119,25 +159,21 @@ function problemOf({ status, body }) {
 async function openHall() {
   try {
     const { openSeats } = await import("./seats.js");
-    hall.hidden = false;
-    root.classList.add("mapped");
     seats = await openSeats(hall, {
+      priced: (id, price) => reduced(form.querySelector(`[data-type="${id}"]`), price),
       url, currency: root.dataset.currency, decimals: Number(root.dataset.decimals), changed: showSeated,
       problem: (code, detail) => (code ? showProblem(code, detail) : hideProblems()),
     });
-    for (const element of document.querySelectorAll("[data-map-only]")) element.hidden = false;
-    for (const element of document.querySelectorAll("[data-plain-only]")) element.hidden = true;
   } catch (error) {
     console.warn(error);
-    hall.hidden = true;
-    root.classList.remove("mapped");
+    root.classList.add("plain");
   }
   showTotal();
 }
 
 function showSeated() {
   if (!seats) return;
-  showStock({ ticket_types: seats.sections().map((it) => ({ ...it, ticket_type_id: it.id })) });
+  showStock({ ticket_types: seats.sections().map((it) => ({ ...it, ticket_type_id: it.id })) }, (_, price) => price);
   changed();
 }
 
@@ -153,14 +189,15 @@ async function begin() {
     if (!tick().includes("session_expires_at")) return;
     clearInterval(ticking);
     showProblem("session_ended");
-    for (const element of document.querySelectorAll('[data-panel="choose"], [data-hall]')) element.hidden = true;
-    root.classList.remove("mapped");
+    document.querySelector('[data-panel="choose"]').hidden = true;
+    root.classList.add("plain");
     document.querySelector('[data-panel="outside"]').hidden = false;
   }, 1000);
   if (hall) await openHall();
   if (![...rows()].every((row) => "seated" in row.dataset && seats)) watchStock();
 }
 
+document.documentElement.dataset.runs = "";
 heard(Number(root.dataset.now));
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 if (form) begin();

@@ -44,6 +44,7 @@ function showFigures() {
   figure("inside", number(live.called + live.active), `${cap}, ${number(live.called)} of them called`);
   figure("free", number(live.free), `${number(live.held ?? 0)} held, ${number(live.sold ?? 0)} sold`);
   figure("workers", number(live.workers));
+  for (const [at, lane] of live.lanes.entries()) figure(`lane_${at}`, number(lane.waiting), `${lane.share} % of the calls`);
   if (live.gate) showGate(live.gate);
   if (live.origin) showOrigin(live.origin);
   if (live.pilot) showPilot(live.pilot);
@@ -79,12 +80,19 @@ function showState() {
   for (const element of all("[data-states]")) element.hidden = !element.dataset.states.split(" ").includes(live.state);
 }
 
+function showLatest(newest) {
+  if (!newest) return;
+  const head = Object.assign(document.createElement("span"), { className: "note", textContent: `Last change: ${time(newest.at_ms)}, ${newest.who}` });
+  one("[data-latest]").replaceChildren(head, ` ${momentsIn(newest.what)}`);
+}
+
 function showChanges() {
   const [newest] = live.changes, last = live.changes.find((it) => it.undoable), log = one("[data-log]"), undo = one("[data-undo]");
   undo.hidden = !last;
   if (last) { undo.elements.audit_id.value = last.audit_id; text("[data-undo-what]", momentsIn(last.what)); }
   if (log.dataset.newest === String(newest?.audit_id)) return;
   log.dataset.newest = newest?.audit_id;
+  showLatest(newest);
   log.replaceChildren(...live.changes.map((it) => {
     const line = document.createElement("li"), head = document.createElement("span");
     head.className = "note";
@@ -136,7 +144,7 @@ const edited = () => live && inputs.some((it) => it.value.trim() !== current()[i
 function setSliders() {
   for (const slider of all("[data-slider]")) {
     const input = document.getElementById(slider.dataset.slider), value = current()[input.id];
-    slider.hidden = false;
+    slider.disabled = false;
     if (!input.dataset.touched) input.value = form.elements[`${input.name}_was`].value = value;  // not a change of ours
     const most = Math.max(100, 2 * Number(value || 0), Number(input.value || 0));
     if (!slider.dataset.max || Number(slider.dataset.max) < most) slider.dataset.max = slider.max = most;

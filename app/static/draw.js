@@ -5,12 +5,17 @@ const BITS = 52;
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const bytes = (text) => Uint8Array.from(text.match(/../g), (pair) => parseInt(pair, 16));
 
+async function hmac(raw, message) {
+  const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return crypto.subtle.sign("HMAC", key, message);
+}
+
 // {kept, draw}: whether the seed is the one that was promised, and the draw of this visitor. `rules.py` draws the same.
-export async function drawOf({ commitment, seed }, visitorId) {
+export async function drawOf({ commitment, seed, log_root }, visitorId) {
   const raw = bytes(seed);
   const kept = hex(await crypto.subtle.digest("SHA-256", raw)) === commitment;
-  const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  const mac = hex(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(visitorId)));
+  const key = log_root ? new Uint8Array(await hmac(raw, bytes(log_root))) : raw;
+  const mac = hex(await hmac(key, new TextEncoder().encode(visitorId)));
   return { kept, draw: parseInt(mac.slice(0, BITS / 4), 16) };
 }
 

@@ -1,9 +1,13 @@
 // Draws a hall on a canvas: sections as blocks from afar, their seats from near. Only what is in sight is drawn, once a
 // frame at most, and nothing while nothing changes. Tells each frame as an event `drawn` with what it cost.
-import { FREE, NONE, halfAt, numberOf } from "./hall.js";
+import { ACCESSIBLE, BLOCKED, COMPANION, FREE, NONE, halfAt, numberOf, placeIn } from "./hall.js";
 import { CHOSEN, MINE, OFF, glyphs, readPaint } from "./hall-glyphs.js";
 
 const SEATS_FROM_PX = 6.5, STAMPS_FROM_PX = 10, ROWS_FROM_PX = 13, NUMBERS_FROM_PX = 21, SCALE_MAX = 44; // px a seat
+const SIGNS = { // by kind; the shapes of templates/event/hall.html
+  [ACCESSIBLE]: { stroke: new Path2D("M6.4 4.6v4h3.4l1.9 3.6M6.5 6.4h3M5.2 7.4a3.6 3.6 0 1 0 4.6 4.6"), fill: new Path2D("M5.1 2.4a1.3 1.3 0 1 0 2.6 0a1.3 1.3 0 1 0 -2.6 0") },
+  [COMPANION]: { stroke: new Path2D("M1.8 13c0-3 1.4-4.7 3.6-4.7S9 10 9 13M12 5.8v5M9.5 8.3h5"), fill: new Path2D("M3.3 4.6a2.1 2.1 0 1 0 4.2 0a2.1 2.1 0 1 0 -4.2 0") },
+};
 const PAD_PX = 14, FLIGHT_MS = 280;
 const DARK = matchMedia("(prefers-color-scheme: dark)"), STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -52,7 +56,7 @@ export function hallView(canvas, hall, marks) {
   }
 
   function outline(section) {
-    const [x, y] = screen(0, 0), front = section.front - 0.9, back = section.front + section.depth + 0.9;
+    const [x, y] = screen(section.x, section.y), front = section.front - 0.9, back = section.front + section.depth + 0.9;
     const half = (radius) => halfAt(section, Math.max(radius, 1)) + 0.75 / Math.max(radius, 1);
     const turn = (angle) => Math.PI / 2 - angle;
     c.beginPath();
@@ -80,7 +84,7 @@ export function hallView(canvas, hall, marks) {
     const radius = section.front + section.depth / 2, high = (section.depth + 1.5) * camera.scale;
     const along = 2 * radius * halfAt(section, radius) * camera.scale, turned = [Math.cos(section.centre), Math.sin(section.centre)].map(Math.abs);
     const wide = Math.min(along / turned[0], high / turned[1]); // as much as fits across a block that is turned
-    const [x, y] = screen(radius * Math.sin(section.centre), radius * Math.cos(section.centre));
+    const [x, y] = screen(...placeIn(section, radius, section.centre));
     const size = Math.max(10, Math.min(16, wide / 6));
     const lines = high > size * 2.7 && wide > 52 ? 2 : 1, up = lines === 2 ? size * 0.62 : 0;
     write(section.name, x, y - up, size, paint.ink, wide - 8, 650) ||
@@ -101,7 +105,7 @@ export function hallView(canvas, hall, marks) {
   function kindOf(seat, section) {
     if (marks.chosen.has(seat)) return CHOSEN;
     if (marks.mine.has(seat)) return MINE;
-    return hall.state[seat] === FREE && marks.isOff(section) ? OFF : hall.state[seat];
+    return hall.state[seat] === BLOCKED || (hall.state[seat] === FREE && marks.isOff(section)) ? OFF : hall.state[seat];
   }
 
   function drawSeats(section, sight) {
@@ -117,14 +121,17 @@ export function hallView(canvas, hall, marks) {
       for (let seat = row.start; seat < row.start + row.count; seat++) {
         const x = hall.x[seat], y = hall.y[seat];
         if (hall.state[seat] === NONE || x < sight.left - 1 || x > sight.right + 1 || y < sight.top - 1 || y > sight.bottom + 1) continue;
-        const kind = kindOf(seat, section), at = screen(x, y);
+        const kind = kindOf(seat, section), at = screen(x, y), own = hall.kind[seat];
+        c.globalAlpha = marks.only && !own ? 0.18 : 1;
         const left = Math.round(at[0] * ratio - half), top = Math.round(at[1] * ratio - half);
-        if (tiny && kind === FREE) c.rect(left, top, px - 1, px - 1);
+        if (tiny && kind === FREE && !marks.only) c.rect(left, top, px - 1, px - 1);
         else c.drawImage(stampOf(kind, band, px), left, top);
-        if (numbered && kind === FREE) c.fillText(numberOf(row, seat), at[0] * ratio, at[1] * ratio);
+        if (own && !tiny && kind === FREE) drawKind(own, left, top, px);
+        else if (numbered && kind === FREE) c.fillText(numberOf(row, seat), at[0] * ratio, at[1] * ratio);
         cost.seats += 1;
       }
     }
+    c.globalAlpha = 1;
     if (tiny) {
       c.fillStyle = paint.bands[band] ?? paint.ink;
       c.fill();
@@ -132,15 +139,28 @@ export function hallView(canvas, hall, marks) {
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
+  // The sign of an accessible or companion seat, as the key to the map has it.
+  function drawKind(own, left, top, px) {
+    const { stroke, fill } = SIGNS[own], { strokeStyle, fillStyle } = c;
+    c.save();
+    c.translate(left + px * 0.14, top + px * 0.14);
+    c.scale((px * 0.72) / 16, (px * 0.72) / 16);
+    Object.assign(c, { strokeStyle: paint.onSeat, fillStyle: paint.onSeat, lineWidth: 1.9, lineCap: "round", lineJoin: "round" });
+    c.stroke(stroke);
+    c.fill(fill);
+    c.restore();
+    Object.assign(c, { strokeStyle, fillStyle });
+  }
+
   function drawRowNames(section, sight) {
-    const radius = section.front - 1.6, at = screen(radius * Math.sin(section.centre), radius * Math.cos(section.centre));
+    const radius = section.front - 1.6, at = screen(...placeIn(section, radius, section.centre));
     write(section.name, at[0], at[1], Math.min(15, camera.scale), paint.ink, Infinity, 650);
     if (camera.scale < ROWS_FROM_PX) return;
     for (const row of section.rows) {
       if (!meet(row.box, sight)) continue;
       const angle = halfAt(section, row.radius) + 1.1 / row.radius;
       for (const side of [-1, 1]) {
-        const to = section.centre + side * angle, [x, y] = screen(row.radius * Math.sin(to), row.radius * Math.cos(to));
+        const to = section.centre + side * angle, [x, y] = screen(...placeIn(section, row.radius, to));
         write(row.label.toUpperCase(), x, y, Math.min(13, camera.scale * 0.5), paint.soft, Infinity, 500);
       }
     }

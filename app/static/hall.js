@@ -1,7 +1,9 @@
 // The plan of a hall, made from sections, rows and seat numbers alone: the sections stand in rings around the stage, the
 // first ones in front. A unit of length is the width of a seat; an angle of 0 looks straight at the stage.
-export const FREE = 0, HELD = 1, SOLD = 2, NONE = 3;
-const LETTERS = "fhs-";
+export const FREE = 0, HELD = 1, SOLD = 2, NONE = 3, BLOCKED = 4;
+export const ACCESSIBLE = 1, COMPANION = 2;
+const LETTERS = "fhs-b", KINDS = ".ac";
+const kindOf = (kinds, k) => (kinds ? Math.max(0, KINDS.indexOf(kinds[k])) : 0);
 const ROW = 1.2; // from row to row
 const AISLE = 3, GAP = 6; // between neighbours, and between rings
 const FRONT_MIN = 12, FRONT_MAX = 60, ANGLE_MAX = 2.4, FRONT_ANGLE = 1.7;
@@ -15,9 +17,10 @@ export function planHall(document) {
   const byPrice = ringsOf(sections, true);
   const rings = byPrice.length <= RINGS_MAX ? byPrice : ringsOf(sections, false);
   for (const ring of rings) spread(ring);
+  for (const it of sections) settle(it);
   const rows = sections.flatMap((it) => it.rows);
   const count = rows.reduce((sum, it) => sum + it.count, 0);
-  const hall = { sections, rows, x: new Float32Array(count), y: new Float32Array(count), state: new Uint8Array(count) };
+  const hall = { sections, rows, x: new Float32Array(count), y: new Float32Array(count), state: new Uint8Array(count), kind: new Uint8Array(count) };
   let start = 0;
   for (const row of rows) start = placeRow(hall, row, start);
   hall.stage = stageOf(rings[0]?.front ?? FRONT_MIN);
@@ -25,9 +28,9 @@ export function planHall(document) {
   return hall;
 }
 
-function sectionOf({ ticket_type_id: id, name, price, rows, free, sold, total, sale_from, sale_until }) {
-  const section = { id, name, price, free, sold, total, from: Date.parse(sale_from) || 0, until: Date.parse(sale_until) || Infinity };
-  section.rows = rows.map((it) => ({ section, label: it.row, first: it.first, states: it.states, count: it.states.length }));
+function sectionOf({ ticket_type_id: id, name, price, rows, free, sold, total, sale_from, sale_until, plan }) {
+  const section = { id, name, price, free, sold, total, plan, from: Date.parse(sale_from) || 0, until: Date.parse(sale_until) || Infinity };
+  section.rows = rows.map((it) => ({ section, label: it.row, first: it.first, states: it.states, kinds: it.kinds ?? "", labels: it.labels, count: it.states.length }));
   section.width = Math.max(...section.rows.map((it) => it.count));
   section.depth = (rows.length - 1) * ROW;
   return section;
@@ -81,6 +84,25 @@ function spread({ front, sections, angle }) {
   }
 }
 
+// A section that staff have placed stands with its middle there, turned; x and y are of the middle of its circle.
+function settle(section) {
+  Object.assign(section, { x: 0, y: 0 });
+  if (!section.plan) return;
+  const middle = section.front + section.depth / 2;
+  section.centre = (section.plan.turn * Math.PI) / 180;
+  section.x = section.plan.x - middle * Math.sin(section.centre);
+  section.y = section.plan.y - middle * Math.cos(section.centre);
+}
+
+// A place in a section, by its distance and angle.
+export const placeIn = (section, radius, angle) => [section.x + radius * Math.sin(angle), section.y + radius * Math.cos(angle)];
+
+// The distance and angle of a point, as a section sees it.
+function seenFrom(section, x, y) {
+  const radius = Math.hypot(x - section.x, y - section.y), off = Math.atan2(x - section.x, y - section.y) - section.centre;
+  return [radius, Math.atan2(Math.sin(off), Math.cos(off))];
+}
+
 // Half the angle that a section takes at a distance from the middle.
 export const halfAt = (section, radius) => section.half * (section.front / radius) ** SPREAD;
 const stepOf = (row) => (2 * halfAt(row.section, row.radius)) / row.section.width;
@@ -90,8 +112,10 @@ function placeRow(hall, row, start) {
   Object.assign(row, { start, box: { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity } });
   for (let k = 0; k < row.count; k++) {
     const angle = row.section.centre + (k - (row.count - 1) / 2) * step;
-    const x = (hall.x[start + k] = row.radius * Math.sin(angle)), y = (hall.y[start + k] = row.radius * Math.cos(angle));
+    const [x, y] = placeIn(row.section, row.radius, angle);
+    [hall.x[start + k], hall.y[start + k]] = [x, y];
     hall.state[start + k] = LETTERS.indexOf(row.states[k]);
+    hall.kind[start + k] = kindOf(row.kinds, k);
     row.box = around(row.box, { left: x - 0.6, top: y - 0.6, right: x + 0.6, bottom: y + 0.6 });
   }
   row.section.box = row.section.box ? around(row.section.box, row.box) : row.box;
@@ -112,11 +136,16 @@ export function updateHall(hall, document) {
   const sections = document.sections.filter((it) => it.rows.length);
   const rows = sections.flatMap((it) => it.rows);
   const same = rows.length === hall.rows.length && sections.length === hall.sections.length &&
+    sections.every((it, n) => JSON.stringify(it.plan) === JSON.stringify(hall.sections[n].plan)) &&
     rows.every((it, n) => it.row === hall.rows[n].label && it.states.length === hall.rows[n].count);
   if (!same) return false;
   sections.forEach(({ free, sold, total, price, name }, n) => Object.assign(hall.sections[n], { free, sold, total, price, name }));
-  rows.forEach(({ states }, n) => {
+  rows.forEach(({ states, kinds = "" }, n) => {
     const row = hall.rows[n];
+    if (kinds !== row.kinds) {
+      row.kinds = kinds;
+      for (let k = 0; k < row.count; k++) hall.kind[row.start + k] = kindOf(kinds, k);
+    }
     if (states === row.states) return;
     row.states = states;
     for (let k = 0; k < row.count; k++) hall.state[row.start + k] = LETTERS.indexOf(states[k]);
@@ -126,17 +155,18 @@ export function updateHall(hall, document) {
 
 // --- which seat is meant: by arithmetic on angle and distance, so the work does not grow with the seats ---------------
 export function sectionAt(hall, x, y) {
-  const radius = Math.hypot(x, y), angle = Math.atan2(x, y);
-  return hall.sections.find((it) => radius > it.front - 1 && radius < it.front + it.depth + 1 &&
-    Math.abs(angle - it.centre) < halfAt(it, radius) + 0.6 / radius);
+  return hall.sections.find((it) => {
+    const [radius, angle] = seenFrom(it, x, y);
+    return radius > it.front - 1 && radius < it.front + it.depth + 1 && Math.abs(angle) < halfAt(it, radius) + 0.6 / radius;
+  });
 }
 
 export function seatAt(hall, x, y) {
   const section = sectionAt(hall, x, y);
   if (!section) return -1;
-  const radius = Math.hypot(x, y);
+  const [radius, angle] = seenFrom(section, x, y);
   const row = section.rows[Math.min(section.rows.length - 1, Math.max(0, Math.round((radius - section.front) / ROW)))];
-  const k = Math.round((Math.atan2(x, y) - section.centre) / stepOf(row) + (row.count - 1) / 2);
+  const k = Math.round(angle / stepOf(row) + (row.count - 1) / 2);
   const seat = row.start + k;
   const there = k >= 0 && k < row.count && hall.state[seat] !== NONE;
   return there && Math.hypot(hall.x[seat] - x, hall.y[seat] - y) < 0.75 ? seat : -1;
@@ -152,16 +182,16 @@ export function rowOf(hall, seat) {
   return hall.rows[low];
 }
 
-export const numberOf = (row, seat) => row.first + seat - row.start;
+export const numberOf = (row, seat) => (row.labels ? row.labels[seat - row.start].toUpperCase() : String(row.first + seat - row.start));
 export const idOf = (hall, seat) => {
   const row = rowOf(hall, seat);
-  return `${row.section.id}-${row.label}-${numberOf(row, seat)}`;
+  return `${row.section.id}-${row.label}-${numberOf(row, seat).toLowerCase()}`;
 };
 
 export function seatOf(hall, id) {
-  const [, name, number] = /^(.*)-(\d+)$/.exec(id) ?? [];
+  const [, name, number] = /^(.*)-([a-z0-9]+)$/.exec(id) ?? [];
   const row = hall.rows.find((it) => `${it.section.id}-${it.label}` === name);
-  const k = row ? Number(number) - row.first : -1;
+  const k = !row ? -1 : row.labels ? row.labels.indexOf(number) : Number(number) - row.first;
   return k >= 0 && k < row.count && hall.state[row.start + k] !== NONE ? row.start + k : -1;
 }
 

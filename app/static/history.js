@@ -1,7 +1,7 @@
 // Which span of time the cockpit's graphs show: the last minutes as they are heard of, or what is stored of the sale.
 import { look } from "./calls.js";
 
-const RECENT = { "5m": 300000, "15m": 900000, "1h": 3600000 }, AGAIN_MS = 10000, LEAST_MS = 60000, GAP_MS = 15000, GAP_STEPS = 2.5;
+const RECENT = { "5m": 300000, "15m": 900000, "1h": 3600000 }, AGAIN_MS = 10000, LEAST_MS = 20000, GAP_MS = 15000, GAP_STEPS = 2.5;
 const words = { "5m": "the last 5 minutes", "15m": "the last 15 minutes", "1h": "the last hour", sale: "the whole sale" };
 
 export class Span {

@@ -11,15 +11,29 @@ const here = location.pathname, asked = `${here}?asked=1`; // asked: a hold show
 const LOOK_MS = 3000, LOOK_AFTER_END_MS = 1500;
 let paying = false;
 
+// What the sale asks its buyer for, if it does.
+function buyer() {
+  if (!form.querySelector("[data-buyer]")) return {};
+  const said = { answers: {} };
+  for (const it of form.querySelectorAll("[data-buyer] [name]")) {
+    const value = it.type !== "checkbox" ? it.value : it.checked ? "yes" : "";
+    if (it.name.startsWith("answer.")) said.answers[it.name.slice(7)] = value;
+    else said[it.name] = it.type === "checkbox" ? it.checked : value;
+  }
+  return { buyer: said };
+}
+
 async function pay() {
   hideProblems();
   paying = true;
-  const token = form.elements.token?.value; // none: the tickets are free
-  const method = form.elements.method?.value ?? "card";
-  const body = token ? { payment: { method, token } } : {};
+  const way = form.elements.way?.value.split(" ") ?? []; // where there are several
+  const token = way[1] ?? form.elements.token?.value; // none: the tickets are free
+  const method = way[0] ?? form.elements.method?.value ?? "card";
+  const body = { ...(token ? { payment: { method, token } } : {}), ...buyer() };
   const key = form.elements.idempotency_key.value;
   const answer = await persist("POST", `${url}/confirm`, { body, key }, { onRetry: () => showProblem("retrying") });
   paying = false;
+  if (answer.status === 422 && body.buyer) return HTMLFormElement.prototype.submit.call(form); // shows what is missing
   if (answer.status === 202) return location.assign(answer.body?.continue_url || asked);
   if ([200, 404, 409, 410].includes(answer.status)) return location.replace(here); // the page tells what became of it
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();

@@ -13,6 +13,7 @@ export async function join(url) {
   if (answer.status === 401) return { forgetful: true };
   if (answer.status === 200 || answer.status === 201) return { place: answer.body };
   if (answer.body?.code === "removed") return { place: { state: "removed" } };
+  if (answer.body?.code === "members_only") return { ...again(answer), outside: true }; // or a member with another device now
   return again(answer); // not open, closed, sold out: the shared document tells; throttled or away: later
 }
 

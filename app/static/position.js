@@ -6,7 +6,7 @@ export function panelOf(status, place) {
   if (["removed", "active", "called", "done"].includes(mine)) return mine;
   if (status.state === "sold_out" && mine === "waiting") return "returns";
   if (["sold_out", "closed"].includes(status.state)) return status.state;
-  if (!mine) return status.state === "scheduled" ? "scheduled" : "door";
+  if (!mine) return status.state === "scheduled" ? "scheduled" : status.members_only ? "members" : "door"; // for a member it is not
   if (mine === "prequeue") return ["scheduled", "prequeue"].includes(status.state) ? "prequeue" : "drawing";
   return mine;
 }
@@ -35,10 +35,17 @@ export function passedOf(status, place) {
 }
 
 // How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in core/wait_estimate.py is its twin.
-export function waitOf({ pace }, position) {
+export function waitOf({ pace, lanes }, place, mine = 0) {
   if (!pace) return null;
+  const position = lanes ? callsBefore(lanes, mine, place) : place;
   const seconds = Math.min(position * pace.first_s, pace.base_s + position * pace.each_s);
   return { p50: Math.ceil(seconds), p90: Math.ceil(seconds * 1.2 + 5) };
+}
+
+// How many calls it takes until the k-th of a lane is called: the others get theirs meanwhile. `calls_before` in core/lanes.py.
+function callsBefore(lanes, mine, position) {
+  const ofOther = (it) => Math.min(it.waiting, Math.floor((position * it.share) / lanes[mine].share));
+  return lanes.reduce((sum, it, at) => (at === mine ? sum : sum + ofOther(it)), position);
 }
 
 // Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since.

@@ -15,18 +15,27 @@ const POLL_AFTER_S = 30;
 const patience = (it) => jittered((it?.poll_after_s || POLL_AFTER_S) * (it?.state === "prequeue" ? 2000 : 1000));
 const STEP_MS = 1000; // between questions about our own place
 
-let { status, place } = start;
+let { place, status, began } = start;
+status = forMe(status);
 if (place) place.passed = passedOf(status, place);
-let began = start.began;
 let link = "polling", documentAt = performance.now();
 let alerted = false, alerts = null, forgotten = 0;
 let busy = false, drawn = false, notBefore = 0, askAt = performance.now() + patience(place);
 
+// What the document says of a room for members is not meant for one; and how far the queue is, is how far our lane is.
+function forMe(next) {
+  const { serving_position } = next.lanes?.[place?.lane ?? 0] ?? next;
+  return { ...next, serving_position, ...(start.member && { members_only: false }) };
+}
+
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
-  place = next && { ...next, passed: passedOf(status, next) };
+  place = next;
+  status = forMe(status);
+  if (place) place.passed = passedOf(status, place);
   askAt = performance.now() + patience(place);
   if (place?.state === "waiting" && (!sameNumber || !began)) remember();
+  if (place?.state === "done" && start.place?.state !== "done") location.reload(); // with what was bought
 }
 
 // Where the progress bar began is kept in a cookie, so that a refresh, with or without script, draws the same bar.
@@ -37,6 +46,7 @@ function remember() {
 
 function setStatus(next) {
   if (isOlder(next, status)) return;
+  next = forMe(next);
   heard(Date.parse(next.updated_at));
   documentAt = performance.now();
   const moved = next.opens_at !== status.opens_at || next.prequeue_at !== status.prequeue_at;
@@ -56,6 +66,7 @@ async function once(step) {
   notBefore = performance.now() + (answer.againMs ?? (step === join ? 0 : STEP_MS));
   if (answer.claimed) return goOn();
   if (answer.forgetful) return askForCookies();
+  if (answer.outside) { start.member = false; status.members_only = true; }
   forgotten = 0;
   if ("place" in answer) setPlace(answer.place);
   react();

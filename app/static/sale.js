@@ -1,5 +1,6 @@
 // A new sale: the preview follows what is typed.
 import { within } from "./calls.js";
+import { fitted } from "./pictures.js";
 
 const form = document.querySelector("[data-sale]"), WAIT_MS = 500;
 let typing, asked = 0;
@@ -17,3 +18,16 @@ form.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(look, WAIT_MS);
 });
+
+for (const field of document.querySelectorAll("[data-picture]")) {
+  const { picture } = field.dataset, value = form.elements[picture];
+  const show = (address) => {
+    value.value = address;
+    look();
+  };
+  field.hidden = false;
+  field.querySelector("input").addEventListener("change", async ({ target }) => {
+    if (target.files[0]) show(await fitted(target.files[0], picture).catch(() => ""));
+  });
+  field.querySelector("button").addEventListener("click", () => show(""));
+}

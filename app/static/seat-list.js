@@ -1,5 +1,7 @@
+import { numberOf } from "./hall.js";
+
 // The same seats as a list, for whoever would rather read than look at a map: a section, a row, its seats as boxes to check.
-export function seatList(place, { words, hall, stateOf, toggle, left }) {
+export function seatList(place, { words, hall, stateOf, toggle, left, kindWord = () => "", shows = () => true }) {
   const section = document.createElement("select"), row = document.createElement("select"), seats = document.createElement("fieldset");
   const legend = document.createElement("legend");
   let boxes = [];
@@ -33,19 +35,29 @@ export function seatList(place, { words, hall, stateOf, toggle, left }) {
     if (!it) return;
     legend.textContent = words.row.replace("{row}", it.label.toUpperCase());
     for (let seat = it.start; seat < it.start + it.count; seat++) {
-      if (it.states[seat - it.start] === "-") continue;
+      if (it.states[seat - it.start] === "-" || !shows(seat)) continue;
       const box = Object.assign(document.createElement("input"), { type: "checkbox" }), text = document.createElement("span");
-      text.textContent = it.first + seat - it.start;
+      text.textContent = numberOf(it, seat);
       const label = Object.assign(document.createElement("label"), { className: "seat-box" });
+      if (kindWord(seat)) text.append(sign(hall().kind[seat]));
       label.append(box, text);
       box.addEventListener("change", () => {
         toggle(seat);
         show();
       });
-      boxes.push({ seat, box, label, number: text.textContent });
+      boxes.push({ seat, box, label, number: `${text.textContent}${kindWord(seat)}` });
       seats.append(label);
     }
     showSeats();
+  }
+
+  function sign(kind) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), use = document.createElementNS(svg.namespaceURI, "use");
+    svg.setAttribute("class", "kind");
+    svg.setAttribute("aria-hidden", "true");
+    use.setAttribute("href", kind === 1 ? "#kind-a" : "#kind-c");
+    svg.append(use);
+    return svg;
   }
 
   function showSeats() {

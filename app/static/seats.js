@@ -5,14 +5,13 @@ import { now } from "./clock.js";
 import { FREE, bestTogether, idOf, neighbour, numberOf, planHall, rowOf, seatAt, seatOf, sectionAt, updateHall } from "./hall.js";
 import { listen } from "./hall-input.js";
 import { hallView } from "./hall-view.js";
-import { seatList } from "./seat-list.js";
 import { counted, money } from "./formatting.js";
 
 const LOOK_MS = 2500, LOOK_MAX_MS = 20000, STALE_MS = 12000;
 const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap comes nearer
 
 // What booking.js calls: {ids, count, amount, lose, words}. `problem(code, text)` shows one, `changed()` is told of each change.
-export async function openSeats(place, { url, currency, decimals, problem, changed }) {
+export async function openSeats(place, { url, currency, decimals, problem, changed, priced }) {
   const words = { ...place.dataset }, canvas = place.querySelector("canvas"), spoken = place.querySelector("[data-spoken]");
   const pattern = (name) => ({ ...document.querySelector(`[data-pattern="${name}"]`).dataset });
   const most = Number(words.most), chosen = new Set(), mine = new Set(), left = pattern("left"), many = pattern("chosen");
@@ -21,12 +20,18 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
   const bands = {};
   for (const row of document.querySelectorAll("[data-band]")) bands[row.dataset.type] = Number(row.dataset.band);
   const marks = {
-    chosen, mine, bands, words, cursor: -1,
+    chosen, mine, bands, words, cursor: -1, only: false,
     isOff: (section) => section.from > now() || section.until <= now(),
     left: (section) => section.sold >= section.total ? left.sold : counted(section.free, left),
   };
   const view = hallView(canvas, hall, marks);
-  const list = seatList(document.querySelector("[data-list]"), { words, hall: () => hall, stateOf, toggle, left: marks.left });
+  let list = { show() {}, rebuild() {} };
+  const listed = document.querySelector("[data-list]"), parts = { words, hall: () => hall, stateOf, toggle, left: marks.left, kindWord, shows: (seat) => !marks.only || hall.kind[seat] > 0 };
+  const openList = async () => { // whoever never opens the list does not load it
+    const { seatList } = await import("./seat-list.js");
+    list = seatList(listed, parts);
+    list.rebuild();
+  };
 
   function readMine() {
     mine.clear();
@@ -36,13 +41,16 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
   // --- seats in words ---------------------------------------------------------------------------------------------------
   function name(seat) {
     const row = rowOf(hall, seat);
-    return words.seat.replace("{section}", row.section.name).replace("{row}", row.label.toUpperCase()).replace("{number}", numberOf(row, seat));
+    return words.seat.replace("{section}", row.section.name).replace("{row}", row.label.toUpperCase()).replace("{number}", numberOf(row, seat)) + kindWord(seat);
+  }
+  function kindWord(seat) {
+    return hall.kind[seat] ? `, ${[words.kindA, words.kindC][hall.kind[seat] - 1]}` : "";
   }
   function stateOf(seat) {
     if (chosen.has(seat)) return "chosen";
     if (mine.has(seat)) return "mine";
     if (hall.state[seat] === FREE) return marks.isOff(rowOf(hall, seat).section) ? "off" : "free";
-    return ["free", "held", "sold"][hall.state[seat]];
+    return ["free", "held", "sold", "", "off"][hall.state[seat]];
   }
   const stateWord = (seat) => words[`is${stateOf(seat)[0].toUpperCase()}${stateOf(seat).slice(1)}`];
   const price = (seat) => money(rowOf(hall, seat).section.price, currency, decimals);
@@ -88,6 +96,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     });
     basket.replaceChildren(...shown);
     empty.hidden = chosen.size > 0;
+    document.querySelector("[data-picked]").textContent = [...chosen].sort((a, b) => a - b).map(name).join("; ") || counted(0, many);
   }
 
   function pickBest() {
@@ -95,7 +104,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     if (!(quantity >= 1)) return problem("nothing_chosen");
     if (quantity > most) return problem("limit_exceeded");
     const sections = hall.sections.filter((it) => (!only || it.id === only) && !marks.isOff(it));
-    const seats = bestTogether(hall, quantity, sections, (seat) => hall.state[seat] === FREE);
+    const seats = bestTogether(hall, quantity, sections, (seat) => hall.state[seat] === FREE && !hall.kind[seat]); // those of a kind are chosen one by one
     if (!seats.length) return problem("sold_out");
     chosen.clear();
     for (const seat of seats) chosen.add(seat);
@@ -183,7 +192,9 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     heardAt = performance.now();
     if (response.headers.get("ETag") === tag) return null;
     tag = response.headers.get("ETag");
-    return response.json();
+    const found = await response.json();
+    for (const it of found.sections) it.price = priced(it.ticket_type_id, it.price);
+    return found;
   }
 
   function hear(document) {
@@ -198,6 +209,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
       view.replace(hall);
       list.rebuild();
     }
+    showKinds();
     if (amount() !== paid) show();
     const lost = [...chosen].filter((seat) => hall.state[seat] !== FREE);
     if (!lose(lost)) {
@@ -222,14 +234,31 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     setTimeout(again, jittered(wait));
   }
 
+  // Accessible seats alone, on the map and in the list.
+  function showKinds() {
+    const any = hall.kind.some(Boolean);
+    for (const it of place.querySelectorAll("[data-kinds]")) it.hidden = !any;
+    if (!any) marks.only = false;
+  }
+  place.querySelector("[data-only]").addEventListener("change", (event) => {
+    marks.only = event.target.checked;
+    view.invalidate();
+    list.rebuild();
+  });
+
   readMine();
+  showKinds();
+  if (listed.open) openList();
+  else listed.addEventListener("toggle", openList, { once: true });
   listen(canvas, view, { tap, hover });
   canvas.addEventListener("keydown", press);
   canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible") && marks.cursor >= 0) view.reveal(marks.cursor); });
   for (const [by, act] of Object.entries({ in: () => view.zoom(1.7, undefined, undefined, true), out: () => view.zoom(1 / 1.7, undefined, undefined, true), all: view.showAll })) {
     place.querySelector(`[data-zoom="${by}"]`).addEventListener("click", act);
   }
-  document.querySelector("[data-best] button").addEventListener("click", pickBest);
+  const best = document.querySelector("[data-best] button");
+  best.addEventListener("click", pickBest);
+  best.disabled = false;
   for (const button of document.querySelectorAll("[data-show]")) {
     button.addEventListener("click", () => view.showBox(hall.sections.find((it) => it.id === button.dataset.show).box));
   }

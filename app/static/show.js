@@ -9,6 +9,7 @@ const stub = document.querySelector("[data-shown]");
 const live = document.querySelector("[data-live]");
 const name = document.querySelector("[data-title]").dataset.title;
 const QUEUEING = ["prequeue", "drawing", "waiting", "returns"]; // in queue_document.py as well
+const BEFORE_TICKETS = ["scheduled", "door", "prequeue", "drawing", "waiting", "returns"]; // there as well
 const icon = document.querySelector('link[rel="icon"]'), usualIcon = icon.href;
 const turnIcon = document.querySelector("[data-turn]").dataset.turn;
 let shown = { panel: stub.dataset.shown, notice: visibleNotice(), wait: "" }, saidAt = 0;
@@ -42,6 +43,7 @@ export function show({ status, place, began, lost }) {
   setCountdown("session_expires_at", Date.parse(place?.session_expires_at) || 0);
   fill("available", number(status.available ?? 0));
   fill("seed", status.draw?.seed ?? "");
+  fill("log_root", status.draw?.log_root ?? "");
   fill("visitor", place?.visitor_id ?? "");
   for (const element of all('[data-fill="revealed"]')) element.hidden = !(status.draw?.seed && place?.queue_number);
   fill("held", (patterns) => counted(status.held ?? 0, patterns));
@@ -52,6 +54,8 @@ export function show({ status, place, began, lost }) {
   for (const element of all('[data-when="in-line"]')) element.hidden = !["prequeue", "waiting"].includes(place?.state);
   for (const element of all('[data-when="queueing"]')) element.hidden = !QUEUEING.includes(panel);
   for (const element of all('[data-when="joinable"]')) element.hidden = ["sold_out", "closed"].includes(status.state);
+  for (const element of all('[data-when="leavable"]')) element.hidden = !["waiting", "returns"].includes(panel);
+  for (const element of all('[data-when="before-tickets"]')) element.hidden = !BEFORE_TICKETS.includes(panel);
   if (panel !== shown.panel) showPanel(panel);
   if (notice !== shown.notice) {
     only("notice", (shown.notice = notice));
@@ -61,6 +65,7 @@ export function show({ status, place, began, lost }) {
 
 function showPanel(panel) {
   only("panel", (shown.panel = panel));
+  only("leave", panel);
   stub.dataset.shown = panel;
   icon.href = panel === "called" ? turnIcon : usualIcon;
   const parts = document.querySelectorAll(`[data-panel="${panel}"] h2, [data-panel="${panel}"] .lead`);
@@ -69,7 +74,7 @@ function showPanel(panel) {
 
 function showLine(status, place, began, notice) {
   const position = positionOf(status, place), stopped = notice && notice !== "lost";
-  const estimate = stopped ? null : waitOf(status, position); // while nobody is called any figure is made up
+  const estimate = stopped ? null : waitOf(status, position, place.lane); // while nobody is called any figure is made up
   fill("position", number(position));
   fill("ahead", (patterns) => (position > 1 || estimate ? counted(position - 1, patterns) : patterns.first));
   fill("queue_number", number(place.queue_number));

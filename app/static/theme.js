@@ -1,7 +1,8 @@
-// The look of a room: what is typed or chosen shows in the previews at once. Contrast is judged by the server.
+// The look of a room: what is typed or chosen shows in the previews at once, with its contrast. The server judges it, too.
+import { fitted } from "./pictures.js";
+
 const form = document.querySelector("[data-theme]");
 const state = document.querySelector("[data-state]");
-const PICTURES = { logo: { width: 480, height: 160, characters: 12000 }, cover: { width: 1200, height: 500, characters: 40000 } };
 const all = (selector) => document.querySelectorAll(selector);
 const setProperty = (selector, name, value) => {
   for (const element of all(selector)) element.style.setProperty(name, value);
@@ -10,10 +11,47 @@ const setProperty = (selector, name, value) => {
 function showText({ target }) {
   state.textContent = state.dataset.unsaved;
   const value = target.value.trim();
+  showContrast();
   for (const element of all(`[data-shows="${target.name}"]`)) element.textContent = value;
   if (!/^(#[0-9a-f]{6})$/i.test(value)) return;
   if (target.name === "paper") setProperty(".preview.light", "--paper", value);
   if (target.name === "accent") setProperty(".preview.light", "--go", value); // in dark it is made lighter: press Preview
+}
+
+// As `contrasts` in core/theme.py: the least contrast of a colour with all it stands on or under.
+const READABLE = 4.5, TINT = 0.12, usual = form.dataset;
+const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+const light = (colour) => channels(colour).map((it) => it / 255).map((it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, it, n) => sum + it * [0.2126, 0.7152, 0.0722][n], 0);
+const contrast = (one, other) => {
+  const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+};
+const mixed = (ground, colour) => `#${channels(ground).map((it, n) => Math.round(it + (channels(colour)[n] - it) * TINT).toString(16).padStart(2, "0")).join("")}`;
+const colourOf = (name, otherwise) => (/^#[0-9a-f]{6}$/i.test(form.elements[name].value.trim()) ? form.elements[name].value.trim() : otherwise);
+
+function showContrast() {
+  const paper = colourOf("paper", usual.paper), accent = colourOf("accent", usual.go);
+  const found = {
+    accent: Math.min(...[paper, usual.card, mixed(usual.card, accent)].map((it) => contrast(accent, it))),
+    paper: Math.min(contrast(usual.ink, paper), contrast(usual.soft, paper)),
+  };
+  for (const [name, value] of Object.entries(found)) {
+    document.querySelector(`[data-contrast="${name}"]`).textContent = (Math.floor(10 * value) / 10).toFixed(1);
+    const verdict = document.querySelector(`[data-verdict="${name}"]`);
+    verdict.textContent = value >= READABLE ? verdict.dataset.good : verdict.dataset.bad;
+    verdict.className = value >= READABLE ? "" : "wrong-inline";
+  }
+}
+
+for (const picker of all("[data-colour]")) {
+  const text = form.elements[picker.dataset.colour];
+  picker.hidden = false;
+  picker.addEventListener("input", () => {
+    text.value = picker.value;
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  text.addEventListener("input", () => { if (/^#[0-9a-f]{6}$/i.test(text.value.trim())) picker.value = text.value.trim(); });
 }
 
 function showPicture(name, address) {
@@ -26,25 +64,11 @@ function showPicture(name, address) {
   for (const element of all(`[data-without="${name}"]`)) element.hidden = Boolean(address);
 }
 
-// Drawn smaller and with less detail until it fits.
-async function fitted(file, { width, height, characters }) {
-  const image = await createImageBitmap(file);
-  for (let scale = Math.min(1, width / image.width, height / image.height), step = 0; step < 12; step++, scale *= 0.8) {
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, Math.round(image.width * scale));
-    canvas.height = Math.max(1, Math.round(image.height * scale));
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    const address = canvas.toDataURL("image/webp", 0.8);
-    if (address.length <= characters) return address;
-  }
-  return "";
-}
-
 for (const field of all("[data-picture]")) {
   const name = field.dataset.picture;
   field.hidden = false;
   field.querySelector("input").addEventListener("change", async ({ target }) => {
-    if (target.files[0]) showPicture(name, await fitted(target.files[0], PICTURES[name]).catch(() => ""));
+    if (target.files[0]) showPicture(name, await fitted(target.files[0], name).catch(() => ""));
   });
   field.querySelector("button").addEventListener("click", () => showPicture(name, ""));
 }

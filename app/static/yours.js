@@ -2,6 +2,9 @@
 // in their habits if they read the page's language (14:00 or 2 pm). It runs while the page is read, so nothing moves once it is seen.
 (() => {
   const page = document.documentElement, locale = page.lang;
+  // Pages are laid out for their module before it is there; if it does not come, as without a script.
+  if ("noModule" in HTMLScriptElement.prototype) page.dataset.script = "";
+  addEventListener("load", () => setTimeout(() => { if (!("runs" in page.dataset)) delete page.dataset.script; }, 5000));
   const habits = (navigator.languages || []).find((it) => it.split("-")[0] === locale) || locale;
   const face = (at, timeZone, options) => new Intl.DateTimeFormat("en-US", { timeZone, ...options }).format(at);
 

@@ -10,6 +10,7 @@ ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
 WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
 WEBS = "fairgate:webs"  # the same of web processes
 PROCESS = "fairgate:process:"  # + a name of these: hash, what it says of itself; TTL
+SIGN_IN_LINK = "fairgate:sign-in:"  # + the hash of a link's code: whom it signs in; TTL
 TOTALS = "fairgate:totals"  # hash: since_ms, when what all processes count began
 WRITABLE = "fairgate:writable"  # written to see whether Redis takes writes; TTL
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
@@ -193,7 +194,7 @@ class RoomKeys:
 
     @property
     def holds(self) -> str:
-        """Hash: reservation_id -> held or sold|visitor_id|the terms of `allocate.lua`."""
+        """Hash: reservation_id -> held or sold|visitor_id|the terms of `include/granting.lua`."""
         return self._key("holds")
 
     @property
@@ -212,13 +213,19 @@ class RoomKeys:
         return self._key("sitters")
 
     @property
+    def codes(self) -> str:
+        """Hash: what codes are good for, and how often each is in use (see `include/codes.lua`)."""
+        return self._key("codes")
+
+    @property
     def turnover(self) -> str:
         """Sorted set: visitor_id or :NETWORK, score = its theoretical arrival time (ms); TTL an hour."""
         return self._key("turnover")
 
     @property
     def submissions(self) -> str:
-        """Stream: requests not yet settled; `s` = reservation_id|visitor_id|fingerprint|instance|items."""
+        """Stream: requests not yet settled; `s` = reservation_id|visitor_id|fingerprint|instance|items, `d` =
+        epoch|event_id|terms, what it was granted."""
         return self._key("submissions")
 
     @property
@@ -237,6 +244,11 @@ class RoomKeys:
         return self._key("visitor_events")
 
     @property
+    def log(self) -> str:
+        """Stream: what happened in the queue, until a worker wrote it to the public log; capped."""
+        return self._key("log")
+
+    @property
     def outcomes(self) -> str:
         """Hash: reservation_id -> fingerprint|word|..., visitor_id:refused -> the last refusal; TTL 48 h."""
         return self._key(f"outcomes:{self.day}")
@@ -250,5 +262,5 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "visitor_events wanted networks stock holds allowance seats sitters submissions".split()
+    "visitor_events log wanted networks stock holds allowance seats sitters codes submissions".split()
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, Protocol, TypeVar
@@ -119,8 +119,7 @@ def batch(
     }
     recorded, error = RECORD.set(record), ""
     try:
-        with bound_contextvars(**work.ids):
-            yield work
+        yield work
     except BaseException as broke:
         error = type(broke).__name__
         raise
@@ -171,6 +170,18 @@ def sampled() -> Span | None:
     """The span of the request that is handled here, if it is sampled."""
     record = RECORD.get()
     return None if record is None else record.span
+
+
+def with_trace_ids(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A processor of structlog: a line that is logged for a sampled request, or in a batch of some, says so.
+
+    It looks when there is a line. To bind the ids beforehand costs each sampled request 6 us, which logs
+    nothing as a rule.
+    """
+    here = sampled()
+    return event if here is None else {**here.ids, **event}
 
 
 def shared_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

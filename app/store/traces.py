@@ -10,7 +10,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from random import getrandbits
+from math import inf, log, log1p
+from random import getrandbits, random
 from typing import Literal, NamedTuple
 
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
@@ -110,19 +111,30 @@ class Tracer:
 
     def __init__(self, sampling: Sampling, send: Callable[[Span], None]) -> None:
         self._sampling, self._send = sampling, send
+        self._odds = log1p(-sampling.bound / ALL) if 0 < sampling.bound < ALL else 0.0
+        self.passes = self._gap()  # how many requests that continue no trace are not sampled now
 
     def request(self, traceparent: str | None) -> Span | None:
         """The server span of a request, if it is sampled; whoever answers it names it."""
         caller = read_traceparent(traceparent) if traceparent else None
         if caller is None:
-            low = getrandbits(64)
-            if low >= self._sampling.bound:  # most requests of a crowd end here
+            if self.passes:
+                self.passes -= 1
                 return None
-            return Span(self._send, getrandbits(64) << 64 | low or 1, None, "", "server", {})
+            self.passes = self._gap()
+            trace_id = getrandbits(64) << 64 | getrandbits(64) * self._sampling.bound >> 64
+            return Span(self._send, trace_id or 1, None, "", "server", {})
         if not self._sampling.wants(caller):
             return None
         parent = Point(self._send, caller.trace_id, caller.span_id)
         return Span(self._send, caller.trace_id, parent, "", "server", {})
+
+    def _gap(self) -> float:
+        """How many ids at random are not below the bound until one is: drawn once for all of them, for a draw
+        for each would be most of what a request costs that is not sampled."""
+        if self._odds:
+            return log(1 - random()) // self._odds
+        return 0 if self._sampling.bound else inf
 
     def point(self, traceparent: str | None) -> Point | None:
         """Where a stored `traceparent` leads; None if there is none, or it is not sampled."""

@@ -14,7 +14,7 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import gating, rules
+from app.core import gating, lanes, rules
 from app.core.account import AUTOPILOT, Author
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
@@ -32,7 +32,7 @@ from app.store.redis.conf import conf_fields
 from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.sql import gate_counts, rooms, sessions, signing_keys
+from app.store.sql import gate_counts, rooms, sale_lives, sessions, signing_keys
 from app.store.sql.audit import AuditFilter, Fields
 from app.waiting_room.queue import Queues
 
@@ -97,8 +97,11 @@ async def configure(queues: Queues, room_id: RoomId, patch: dict[str, Any], *, b
 def patched(room: Room, patch: dict[str, Any]) -> Room:
     """The room with other settings. Raises ValidationFailed (naming the field), QueueingMethodLocked."""
     settings = read_settings(msgspec.to_builtins(room.settings) | patch)
-    if settings.queueing_method != room.settings.queueing_method and room.state != "scheduled":
+    before = room.settings.queueing_method, room.settings.draw_entropy
+    if (settings.queueing_method, settings.draw_entropy) != before and room.state != "scheduled":
         raise QueueingMethodLocked
+    if room.state != "scheduled":
+        lanes.check_change(room.settings.lanes, settings.lanes)
     if "autopilot" not in patch:
         settings = rules.taken_over(room.settings, settings)
     return msgspec.structs.replace(room, settings=settings)
@@ -157,13 +160,15 @@ async def undo(queues: Queues, room_id: RoomId, audit_id: int, *, by: Author) ->
         raise Conflict("This change cannot be undone.")
     before, after = change.before or {}, change.after or {}
 
-    def put_back(room: Room) -> Room:
-        now = msgspec.to_builtins(room.settings)
-        if any(now[name] != value for name, value in _settings_alone(after).items()):
-            raise Conflict("The room has changed in the meantime; look at it again.")
-        return msgspec.structs.replace(room, settings=read_settings(now | _settings_alone(before)))
+    return await _change(queues, room_id, "change", lambda room: put_back(room, before, after), by)
 
-    return await _change(queues, room_id, "change", put_back, by)
+
+def put_back(room: Room, before: Fields, after: Fields) -> Room:
+    """The room as it was before a change. Raises Conflict when it is not as that left it."""
+    now = msgspec.to_builtins(room.settings)
+    if any(now[name] != value for name, value in _settings_alone(after).items()):
+        raise Conflict("The room has changed in the meantime; look at it again.")
+    return msgspec.structs.replace(room, settings=read_settings(now | _settings_alone(before)))
 
 
 async def refresh(stores: Stores, room_id: RoomId) -> None:
@@ -220,17 +225,31 @@ async def _change(
             before = msgspec.structs.replace(row.room, state=state)
             after = change(before)
             if after != before:
-                await signing_keys.ensure_keys(connection, after.settings.signing_algorithm)
-                await rooms.update_room(connection, after)
-                if after.settings.bypass != before.settings.bypass:
-                    kept = [gating.rule_id(it) for it in after.settings.bypass]
-                    await gate_counts.fold_rules(connection, room_id, kept)
-                reason = {"why": why} if why else {}
-                fields = {"before": audit_fields(before), "after": audit_fields(after) | reason}
-                await audit.record(connection, by, action, Thing("room", room_id), **fields)
+                if await sale_lives.is_archived(connection, room_id):
+                    raise Conflict(
+                        "This sale is in the archive, where nothing is changed; take it out first."
+                    )
+                await write_room(connection, before, after, action, by, why)
         if after != before:
             await push(queues.stores, room_id)
     return await queues.loaded_rooms.read(room_id)
+
+
+async def write_room(
+    connection: Connection, before: Room, after: Room, action: str, by: Author, why: str = ""
+) -> None:
+    """Write a change of a room that is locked, with its row of the audit log; `push` it afterwards."""
+    if before.settings.test and not after.settings.test:
+        if await sale_lives.is_rehearsal(connection, before.room_id):
+            raise Conflict("A rehearsal is always a test: all that is bought in it is wiped.")
+    await signing_keys.ensure_keys(connection, after.settings.signing_algorithm)
+    await rooms.update_room(connection, after)
+    if after.settings.bypass != before.settings.bypass:
+        kept = [gating.rule_id(it) for it in after.settings.bypass]
+        await gate_counts.fold_rules(connection, before.room_id, kept)
+    reason = {"why": why} if why else {}
+    fields = {"before": audit_fields(before), "after": audit_fields(after) | reason}
+    await audit.record(connection, by, action, Thing("room", before.room_id), **fields)
 
 
 def _settings_alone(fields: Fields) -> Fields:

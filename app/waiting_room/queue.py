@@ -15,7 +15,8 @@ import msgspec
 
 from app.core import errors, rules
 from app.core.claims import PlaceClaims
-from app.core.errors import Refusal, Restoring, StoreUnavailable
+from app.core.errors import MembersOnly, Refusal, Restoring, StoreUnavailable
+from app.core.members import is_member
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
@@ -28,7 +29,7 @@ from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.restoring import EndingRecord
 from app.store.scripts.room import AskRecord, JoinRecord
-from app.store.sql import sessions
+from app.store.sql import members, sessions
 from app.store.sql.ended_places import insert_ended
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
 
@@ -44,6 +45,7 @@ JOIN_REFUSALS: dict[str, type[Refusal]] = {
     "removed": errors.RemovedByStaff,
     "restoring": errors.Restoring,
     "too_many": errors.LimitExceeded,
+    "members_only": errors.MembersOnly,
 }
 _ASK_REFUSALS: dict[str, type[Refusal]] = {"absent": errors.PlaceNotFound, "restoring": errors.Restoring}
 _CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
@@ -67,12 +69,15 @@ class Joining(msgspec.Struct, frozen=True):
     `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it.
 
     `quantity`: tickets wanted at once; 0: nothing is said, which is one for a new place.
+
+    `returns`: they know that all is sold, and want a place for what comes back.
     """
 
     visitor_id: VisitorId
     known: PlaceClaims | None = None
     network: str = ""
     quantity: int = 0
+    returns: bool = False
 
 
 class Queues:
@@ -208,6 +213,12 @@ async def submit(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: I
 async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
     with stores_answer():
         room = await queues.loaded_rooms.get(room_id)
+        # Without Postgres those of a lane come like everybody else; who has moved could have a second place.
+        by_proof = room.settings.members_only or (room.settings.lanes and not queues.postgres.away)
+        if by_proof and (outside := await _outside(queues, room_id, batch)):
+            inside = [it for it in batch if it.visitor_id not in outside]
+            found = iter(await _join_batch(queues, room_id, inside) if inside else ())
+            return [MembersOnly() if it.visitor_id in outside else next(found) for it in batch]
         records = [
             JoinRecord(
                 it.visitor_id,
@@ -215,12 +226,19 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
                 draw_for(room, it.visitor_id),
                 *_token_fields(it.known),
                 it.quantity,
+                int(it.returns),
             )
             for it in batch
         ]
         script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
         room_script = RoomScript(script, queues.join_throttle, JOIN_REFUSALS)
         return await decide(queues, room_id, records, room_script)
+
+
+async def _outside(queues: Queues, room_id: RoomId, batch: list[Joining]) -> set[VisitorId]:
+    """Visitors who were members: each has become another one, in another browser, or was struck off."""
+    came = {it.visitor_id for it in batch if is_member(it.visitor_id)}
+    return came - await members.present(queues.stores.postgres, room_id, list(came)) if came else came
 
 
 async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
@@ -269,7 +287,7 @@ def draw_for(room: Room, visitor_id: VisitorId) -> int | str:
     """The visitor's draw in a lottery. The room may be outdated: a script that needs a draw asks for it."""
     if room.settings.queueing_method != "lottery":
         return room_scripts.NO_DRAW
-    return rules.draw_of(room.seed, visitor_id)
+    return rules.draw_of(rules.draw_key(room.seed, room.draw_root), visitor_id)
 
 
 def _token_fields(known: PlaceClaims | None) -> tuple[int, int, int]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from app.core import rules
 from app.core.clock import from_ms
-from app.core.model import RoomId
-from app.store.connections import Stores
+from app.core.model import Room, RoomId
+from app.store.connections import Connection, Stores
 from app.store.keys import RoomKeys
+from app.store.redis import entrants
 from app.store.scripts import admission
-from app.store.sql import queue_numbers
+from app.store.sql import queue_numbers, rooms
 from app.store.sql.locks import try_lock
 
+MIXED_WITHIN_MS = 60_000
 DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
 
 
@@ -41,11 +45,41 @@ async def draw_batch(stores: Stores, room_id: RoomId) -> int:
 
     A lock keeps workers from doing the same work; the order does not hang on it: a number has one visitor and
     a visitor one number in Postgres, and only the first to come with the number that is next moves anybody.
+    Where draws are made with the log's root, too, nobody is drawn before it is known: a second or two.
     """
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate draw", room_id):
             return 0
+        row = await rooms.select_room(connection, room_id)
+        if row is None or not await _is_mixed(connection, stores, row.room):
+            return 0
         return await _draw_next(stores, room_id)
+
+
+async def _is_mixed(connection: Connection, stores: Stores, room: Room) -> bool:
+    """Whether everybody in the pre-queue has the draw that counts; at first they have that of the seed."""
+    if room.settings.queueing_method != "lottery" or room.settings.draw_entropy == "none":
+        return True
+    if room.draw_root is None:
+        waited_ms = time.time_ns() // 1_000_000 - room.opened_at_ms
+        if room.opened_at_ms and waited_ms > MIXED_WITHIN_MS:  # nothing writes the log: by the seed alone
+            await rooms.keep_draw_root(connection, room, b"")
+        return False
+    if room.draw_root:
+        await _mix(stores, room)
+    return True
+
+
+async def _mix(stores: Stores, room: Room) -> None:
+    """Give everybody the draw of seed and root. Done again it changes nothing."""
+    keys, root = RoomKeys(room.room_id), (room.draw_root or b"").hex()
+    if await entrants.mixed(stores.redis, keys) == root:
+        return
+    key = rules.draw_key(room.seed, room.draw_root)
+    async for visitor_ids in entrants.pages(stores.redis, keys, DRAW_BATCH):
+        draws = {it: rules.draw_of(key, it) for it in visitor_ids}
+        await admission.mix(stores.redis, keys, draws, mixed="")
+    await admission.mix(stores.redis, keys, {}, mixed=root)
 
 
 async def _draw_next(stores: Stores, room_id: RoomId) -> int:

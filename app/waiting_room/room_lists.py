@@ -24,6 +24,7 @@ async def page(
     public_only: bool,
     *,
     of_event: bool | None = None,
+    archived: bool | None = None,
     only: Sequence[str] | None = None,
     limit: int = LISTED_MAX,
     offset: int = 0,
@@ -31,7 +32,7 @@ async def page(
     """One page of all rooms, of the public ones, or `only` of these: those that are not closed first, then by
     room_id.
 
-    `of_event`: only those of an event, or only those without one.
+    `of_event`: only those of an event, or only those without one; `archived` likewise.
     Without one that is being restored or in trouble.
     """
     with stores_answer():
@@ -39,6 +40,7 @@ async def page(
             queues.stores.postgres,
             public_only=public_only,
             of_event=of_event,
+            archived=archived,
             only=only,
             limit=limit,
             offset=offset,
@@ -47,12 +49,19 @@ async def page(
 
 
 async def count(
-    queues: Queues, public_only: bool, *, of_event: bool | None = None, only: Sequence[str] | None = None
+    queues: Queues,
+    public_only: bool,
+    *,
+    of_event: bool | None = None,
+    archived: bool | None = None,
+    only: Sequence[str] | None = None,
 ) -> int:
     """How many of these rooms there are. Raises StoreUnavailable."""
     postgres = queues.stores.postgres
     with stores_answer():
-        return await rooms.count_rooms(postgres, public_only=public_only, of_event=of_event, only=only)
+        return await rooms.count_rooms(
+            postgres, public_only=public_only, of_event=of_event, archived=archived, only=only
+        )
 
 
 async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:

@@ -132,7 +132,8 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
         carried = await select_carried(rooms.stores.postgres, room_id, unchecked)
     undrawn = [VisitorId(record.visitor_id) for record, word in again if word == "undrawn"]
     drawn = await queue_numbers.select_drawn(rooms.stores.postgres, room_id, undrawn) if undrawn else {}
-    seed = (await rooms.loaded_rooms.get(room_id)).seed
+    room = await rooms.loaded_rooms.get(room_id)
+    key = rules.draw_key(room.seed, room.draw_root)
     prepared: list[Record] = []
     for record, word in again:
         if isinstance(record, JoinRecord):
@@ -144,6 +145,6 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
             theirs = (record.visitor_id, record.known_number) in carried
             record = record._replace(known_epoch=room_scripts.CARRIED if theirs else room_scripts.CHECKED)
         if word == "no_draw":
-            record = record._replace(draw=rules.draw_of(seed, record.visitor_id))
+            record = record._replace(draw=rules.draw_of(key, record.visitor_id))
         prepared.append(record)
     return prepared

@@ -36,6 +36,7 @@ from app.core.model import RoomId
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
 from app.store.keys import RoomKeys
+from tests.support.prepared import prepare
 from tests.support.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -90,7 +91,7 @@ class Product:
         self, *, tickets: int = 100, opened: bool = True, event: dict[str, Any] | None = None, **room: Any
     ) -> str:
         """A sale with one kind of ticket; nobody is called until a rate is set. Returns its room_id."""
-        name = f"sale-{next(_numbers)}"
+        name = (event or {}).get("event_id") or f"sale-{next(_numbers)}"
         await self.staff(
             "POST",
             "/v1/events",
@@ -171,6 +172,9 @@ def _started(process: subprocess.Popen[str], url: str) -> None:
     watchdog.cancel()
 
 
+AWAY = {"FAIRGATE_OIDC_ISSUER": "http://127.0.0.1:9", "FAIRGATE_OIDC_CLIENT_ID": "fairgate"}  # nobody there
+
+
 @contextmanager
 def running(port: int = 0, **settings: str) -> Iterator[Product]:
     """`fairgate up` on a folder of its own, with these settings in its environment."""
@@ -188,8 +192,10 @@ def running(port: int = 0, **settings: str) -> Iterator[Product]:
         "FAIRGATE_DATA": str(folder / "data"),
         "FAIRGATE_LOG_LEVEL": "warning",
         "FAIRGATE_SIMULATE_PAYMENTS": "on",
+        **AWAY,
         **settings,
     }
+    prepare(folder / "data" / "postgres")
     command = [FAIRGATE, "up", "--port", str(port), "--data", str(folder / "data")]
     with open(folder / "log", "w") as log:
         up = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from playwright.async_api import Page, expect
@@ -62,9 +63,88 @@ async def order(page: Page, product: Product) -> None:
     await page.get_by_text("Cancel and refund", exact=True).click()
 
 
+async def move_or_cancel(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/fate")
+    await page.locator("summary", has_text="Cancel the sale").click()
+
+
+async def sale_mails(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/mails")
+
+
+async def sale_buyers(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/buyers")
+
+
+async def refund_of_a_part(page: Page, product: Product) -> None:
+    order_id, _ = await bought(product, "axe@example.org")
+    await signed_in(page, product, f"/admin/orders/{order_id}")
+    await page.get_by_text("Refund a part or cancel tickets").click()
+
+
+async def attendees(page: Page, product: Product) -> None:
+    order_id, buyer = await bought(product, "a.rather.long.address.of.somebody@subdomain.example.org")
+    async with httpx.AsyncClient(verify=False, base_url=product.url, headers=buyer, timeout=20) as client:
+        event_id = (await client.get(f"/v1/reservations/{order_id}")).json()["event_id"]
+    await signed_in(page, product, f"/admin/rooms/{event_id}/attendees")
+    await expect(page.get_by_role("region", name="Attendees found")).to_be_visible()
+
+
+async def door(page: Page, product: Product) -> None:
+    """With the result of a code that is unknown."""
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/door")
+    await expect(page.locator("[data-link]")).to_have_text("online")
+    await page.get_by_label("Code of a ticket").fill("nothing")
+    await page.get_by_role("button", name="Check in", exact=True).click()
+    await expect(page.locator("[data-verdict]")).to_contain_text("Unknown")
+
+
 async def sale_report(page: Page, product: Product) -> None:
     await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/report")
     await expect(page.get_by_role("heading", name="Where visitors dropped off")).to_be_visible()
+
+
+async def overview(page: Page, product: Product) -> None:
+    """Of a draft, with its next steps."""
+    room_id = await product.a_sale(opened=False, event={"published": False})
+    await signed_in(page, product, f"/admin/rooms/{room_id}/overview")
+    await expect(page.get_by_role("heading", name="Next steps")).to_be_visible()
+
+
+async def edit(page: Page, product: Product) -> None:
+    """With everything about money and times open."""
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/edit")
+    for summary in reversed(await page.locator("details:not([open]) > summary").all()):
+        await summary.click()
+
+
+async def edit_confirmed(page: Page, product: Product) -> None:
+    """What a change means, before it is made."""
+    await edit(page, product)
+    await page.get_by_label("Starts", exact=True).fill("2030-06-08T20:00")
+    await page.get_by_label("Price of Standing").fill("50")
+    await page.get_by_role("button", name="Review the changes").click()
+    await expect(page.get_by_text("Nothing is changed yet: 2 changes to confirm")).to_be_visible()
+
+
+async def duplicate(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/duplicate")
+
+
+async def codes(page: Page, product: Product) -> None:
+    """Of a sale with one code, made just now with the form, and a batch."""
+    room_id = await product.a_sale()
+    await signed_in(page, product, f"/admin/rooms/{room_id}/codes")
+    for fields in (
+        {"For whom": "Fan club", "One code for all": "FANS"},
+        {"For whom": "Press", "How many": "3"},
+    ):
+        for label, value in (fields | {"Percent off": "10"}).items():
+            await page.get_by_label(label).fill(value)
+        await page.get_by_role("button", name="Create codes").click()
+        await expect(page.get_by_role("heading", name=fields["For whom"])).to_be_visible()
+        await page.get_by_role("link", name="All codes").click()
+    await expect(page.get_by_role("link", name="Press")).to_be_visible()
 
 
 async def webhooks(page: Page, product: Product) -> None:
@@ -78,6 +158,27 @@ async def audit_log(page: Page, product: Product) -> None:
 
 async def users(page: Page, product: Product) -> None:
     await signed_in(page, product, "/admin/users")
+
+
+async def people_of_a_sale(page: Page, product: Product) -> None:
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/people")
+
+
+async def is_it_you(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/sign-ins/proof")
+
+
+async def how_mails_leave(page: Page, product: Product) -> None:
+    await signed_in(page, product, "/admin/mail/sender")
+
+
+async def invitation(page: Page, product: Product) -> None:
+    """What the link of somebody who is invited shows."""
+    await signed_in(page, product, "/admin/users")
+    await page.get_by_label("E-mail", exact=True).fill(f"{uuid4().hex}@example.org")
+    await page.get_by_label("Name", exact=True).fill("Nora")
+    await page.get_by_role("button", name="Invite").click()
+    await page.goto(await page.get_by_label("The secret").input_value())
 
 
 async def keys(page: Page, product: Product) -> None:
@@ -144,13 +245,28 @@ STAFF = [
     orders,
     no_orders,
     order,
+    attendees,
+    door,
     message,
     job,
     jobs,
     sale_report,
+    move_or_cancel,
+    sale_mails,
+    sale_buyers,
+    refund_of_a_part,
+    overview,
+    edit,
+    edit_confirmed,
+    duplicate,
+    codes,
     webhooks,
     audit_log,
     users,
+    people_of_a_sale,
+    is_it_you,
+    how_mails_leave,
+    invitation,
     keys,
     health,
     alerts,

@@ -7,14 +7,20 @@ your module (as FANS below); then add that list to EVERY_PAGE. Its name is shown
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import jwt
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.booking_pages import BOOKING
 from tests.browser.conftest import Product
 from tests.browser.console_pages import STAFF
+from tests.browser.entry_pages import ENTRY
+from tests.browser.fairness_pages import FAIRNESS
+from tests.browser.people_pages import PEOPLE
+from tests.browser.seat_pages import SEATS
 from tests.browser.site_pages import SITES
 from tests.browser.steps import heading, joined
 
@@ -65,8 +71,26 @@ async def prequeue(page: Page, product: Product) -> None:
     await expect(heading(page)).to_have_text("You are in the pre-queue")
 
 
+async def members(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(members_only=True, members_until=FAR)
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("For members only at the moment")
+
+
+async def member_link(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(members_only=True)
+    login = {"algorithm": "HS256", "key": "k" * 32}
+    await product.staff("PUT", f"/v1/rooms/{room_id}/member-login", login)
+    proof = jwt.encode({"sub": "ann", "exp": int(time.time()) + 600}, "k" * 32, algorithm="HS256")
+    await page.goto(f"{product.url}/rooms/{room_id}/member?proof={proof}")
+    await expect(page.get_by_role("button", name="Go to the queue")).to_be_visible()
+
+
+LANES = [{"name": "Members of the club", "share": 30}]
+
+
 async def waiting(page: Page, product: Product) -> None:
-    await joined(page, product, await product.a_sale(message="Doors open at seven."))
+    await joined(page, product, await product.a_sale(message="Doors open at seven.", lanes=LANES))
     for summary in await page.locator('[data-panel="waiting"] summary').all():
         await summary.click()
 
@@ -75,6 +99,8 @@ async def paused(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
+    await expect(page.locator('[data-notice="paused"]')).to_be_visible()
+    await page.reload()  # news moves what is below it; the page as it is found does not
     await expect(page.locator('[data-notice="paused"]')).to_be_visible()
 
 
@@ -96,7 +122,7 @@ async def drawn(page: Page, product: Product) -> None:
 
 async def left(page: Page, product: Product) -> None:
     await by_hand(page, product, await product.a_sale())
-    await page.locator('[data-panel="waiting"]').get_by_text("Leave the queue").first.click()
+    await page.get_by_text("Leave the queue").first.click()
     await page.get_by_role("button", name="Leave the queue").click()
     await expect(heading(page)).to_have_text("You left the queue")
 
@@ -128,6 +154,8 @@ FANS: list[Walk] = [
     sales,
     not_open,
     prequeue,
+    members,
+    member_link,
     waiting,
     paused,
     called,
@@ -138,6 +166,7 @@ FANS: list[Walk] = [
     closed,
     nothing_here,
     outside,
+    *FAIRNESS,
 ]
 
 
@@ -168,11 +197,21 @@ async def sign_ins(page: Page, product: Product) -> None:
     await page.goto(f"{product.url}/admin/sign-ins")
 
 
-async def new_sale(page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/sales/new?like={room_id}")
+async def fill_new_sale(page: Page, name: str) -> None:
+    """The fields that are not filled in already."""
+    await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_label("Starts", exact=True).fill("2035-05-31T20:00")
+    await page.get_by_label("Time zone").fill("Europe/Berlin")
+    await page.get_by_label("Name, row 1", exact=True).fill("Standing")
+    await page.get_by_label("Price, row 1").first.fill("45")
+    await page.get_by_label("How many, row 1").fill("100")
+    await page.get_by_label("Opens").fill("2035-01-31T10:00")
+
+
+async def new_sale(page: Page, product: Product) -> None:
+    await staff(page, product)
+    await page.goto(f"{product.url}/admin/sales/new")
+    await fill_new_sale(page, "Autumn Gala")
     await expect(page.locator("iframe.look")).to_be_visible()
 
 
@@ -195,4 +234,15 @@ async def arabic(page: Page, product: Product) -> None:
 
 
 COCKPIT: list[Walk] = [sign_in, all_sales, cockpit, sign_ins, new_sale, wrong_sale]
-EVERY_PAGE: list[Walk] = [*FANS, look_of_a_sale, arabic, *BOOKING, *COCKPIT, *STAFF, *SITES]
+EVERY_PAGE: list[Walk] = [
+    *FANS,
+    look_of_a_sale,
+    arabic,
+    *BOOKING,
+    *COCKPIT,
+    *STAFF,
+    *ENTRY,
+    *SEATS,
+    *SITES,
+    *PEOPLE,
+]

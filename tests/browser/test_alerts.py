@@ -14,6 +14,7 @@ from app.web.console.frame import NAVIGATION
 from tests.browser.conftest import OpenContext, Product
 from tests.browser.console_pages import signed_in
 from tests.browser.steps import joined
+from tests.browser.test_every_page import PICTURES
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +33,7 @@ def worker_of(product: Product) -> tuple[str, int]:
 
 
 async def test_a_frozen_worker_is_seen_on_every_page_and_stays_seen_until_it_goes_on(
-    visitor: OpenContext, product: Product
+    visitor: OpenContext, product: Product, pytestconfig: pytest.Config
 ) -> None:
     room_id = await product.a_sale()
     context = await visitor(viewport=DESK)
@@ -42,8 +43,17 @@ async def test_a_frozen_worker_is_seen_on_every_page_and_stays_seen_until_it_goe
     await other.get_by_label("Show the number of alerts in the title").check()
     alarm = page.locator(".alarm", has_text="No worker is running")
     await expect(alarm).to_be_hidden()
+    speed = page.get_by_role("heading", name="Speed")
+    before = await speed.bounding_box()
     with product.frozen(worker_of(product)[0]):
         await expect(alarm).to_be_visible(timeout=SOON_MS)  # the page was open, and nobody reloaded it
+        await expect(alarm).to_be_in_viewport()
+        after = await speed.bounding_box()
+        assert before is not None
+        assert after is not None
+        assert abs(after["y"] - before["y"]) < 1  # pixel: somebody may be about to press what is there
+        if pytestconfig.getoption("--pictures"):
+            await page.screenshot(path=PICTURES / "an-alarm.png")
         await expect(other.locator(".alarm", has_text="No worker is running")).to_be_visible()
         await expect(other).to_have_title(re.compile(r"^\(\d\) Alerts"))
         for path in NAVIGATION.values():

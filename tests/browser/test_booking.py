@@ -83,8 +83,8 @@ async def test_from_the_link_to_the_tickets(page: Page, product: Product) -> Non
     await page.reload()
     await expect(page.locator(".ticket")).to_have_count(2)
     await page.goto(f"{product.url}/rooms/{room_id}")
-    await expect(heading(page)).to_have_text("You are done here")
-    await page.get_by_role("link", name="My reservations").first.click()
+    await expect(heading(page)).to_have_text("You have 2 tickets")
+    await page.get_by_role("link", name="Show my tickets").click()
     await expect(page.get_by_text("2 \u00d7 Standing")).to_be_visible()
 
 

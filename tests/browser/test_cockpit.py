@@ -119,7 +119,7 @@ async def test_everything_works_without_scripts(visitor: OpenContext, product: P
     )
     await desk.get_by_label("Admitted per minute", exact=True).fill("many")
     await desk.get_by_role("button", name="Apply").click()
-    await expect(desk.get_by_role("alert").first).to_contain_text("admission_rate_per_minute")
+    await expect(desk.get_by_role("alert").first).to_contain_text("Rate must be a whole number")
     await expect(desk.get_by_label("Admitted per minute", exact=True)).to_have_attribute(
         "aria-invalid", "true"
     )

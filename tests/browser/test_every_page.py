@@ -1,5 +1,6 @@
-"""What holds for every page of the product (`every_page.py`): axe finds nothing, it fits its window, and
-each time of day says by which clock it is.
+"""What holds for every page of the product (`every_page.py`): axe finds nothing, it fits its window, nothing
+moves by itself, each time of day says by which clock it is, and no text is a machine's. What fans press is 44
+pixels high on a phone.
 
 With `--pictures` one of each is kept in `artefacts/screenshots`, which git ignores, to be looked at.
 """
@@ -13,24 +14,32 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.axe import COLOURS, violations
+from tests.browser.booking_pages import BOOKING
 from tests.browser.clocks import unnamed_times
 from tests.browser.conftest import Product
-from tests.browser.every_page import EVERY_PAGE, Walk
+from tests.browser.every_page import EVERY_PAGE, FANS, Walk
+from tests.browser.machine_text import machine_texts
+from tests.browser.shifts import shifts, watch_shifts
+from tests.browser.targets import small_targets
 
 pytestmark = pytest.mark.browser
 
 PICTURES = Path(__file__).parents[2] / "artefacts" / "screenshots"
 Window = tuple[int, int, Literal["light", "dark"]]
-WINDOWS: tuple[Window, ...] = ((360, 740, "light"), (768, 1024, "dark"), (1440, 900, "light"))
+PHONE = 360
+WINDOWS: tuple[Window, ...] = ((PHONE, 740, "light"), (768, 1024, "dark"), (1440, 900, "light"))
 
 
 @pytest.mark.parametrize("walk", EVERY_PAGE, ids=lambda walk: walk.__name__)
 async def test_axe_finds_nothing_and_it_fits(
     page: Page, product: Product, walk: Walk, pytestconfig: pytest.Config
 ) -> None:
+    await watch_shifts(page)
     await walk(page, product)
+    assert await shifts(page) == []
     assert await violations(page) == []
     assert await unnamed_times(page) == []
+    assert await machine_texts(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await violations(page, COLOURS) == []
     for width, height, scheme in WINDOWS:
@@ -39,3 +48,5 @@ async def test_axe_finds_nothing_and_it_fits(
         if pytestconfig.getoption("--pictures"):
             await page.screenshot(path=PICTURES / f"{walk.__name__}-{width}-{scheme}.png", full_page=True)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        if width == PHONE and walk in (*FANS, *BOOKING):
+            assert await small_targets(page) == []

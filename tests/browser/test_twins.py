@@ -15,6 +15,7 @@ from app import i18n
 from app.core import formatting
 from app.core.clock import from_ms
 from app.core.currencies import SCALES
+from app.core.lanes import calls_before
 from app.core.model import Blocked, Pace
 from app.core.wait_estimate import wait_range_s
 from app.i18n import LANGUAGES
@@ -84,6 +85,7 @@ async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules:
                 "available": free,
                 "serving_position": serving,
                 "blocked": blocked or None,
+                **({"members_only": True} if free == 5 else {}),
             },
             "place": {"state": place, "quantity": quantity, "queue_number": 7} if place else None,
         }
@@ -94,7 +96,7 @@ async def test_panels_and_notices_are_the_same_with_and_without_scripts(modules:
     script = "[line.panelOf(it.status, it.place), line.noticeOf(it.status, it.place, false)]"
     for case, (panel, notice) in zip(cases, await asked(modules, script, cases), strict=True):
         state, place = case["status"]["state"], case["place"]
-        expected = panel_of(state, place["state"] if place else None)
+        expected = panel_of(state, place["state"] if place else None, case["status"]["available"] == 5)
         assert panel == expected, case
         quantity = place["quantity"] if place else 1
         reached = place is not None and case["status"]["serving_position"] >= 7
@@ -164,6 +166,22 @@ async def test_waits_are_estimated_the_same(modules: Page) -> None:
         pace = status["pace"] and msgspec.convert(status["pace"], Pace)
         expected = wait_range_s(position - 1, pace, pace.rate_per_minute if pace else 0)
         assert estimate == (expected and {"p50": expected[0], "p90": expected[1]}), status
+
+
+async def test_waits_in_a_lane_are_estimated_the_same(modules: Page) -> None:
+    pace, figures = Pace(600, 0.1, 0.0, 0.1), [(60, 500), (30, 9), (10, 0)]
+    lanes = [{"share": share, "waiting": waiting} for share, waiting in figures]
+    shares, waiting = [list(it) for it in zip(*figures, strict=True)]
+    cases: list[Any] = [
+        [{"pace": msgspec.to_builtins(pace), "lanes": lanes}, position, lane]
+        for lane in range(3)
+        for position in (1, 2, 9, 400)
+    ]
+    estimates = await asked(modules, "line.waitOf(...it)", cases)
+    for (_, position, lane), estimate in zip(cases, estimates, strict=True):
+        expected = wait_range_s(calls_before(position, lane, shares, waiting) - 1, pace, 600)
+        assert expected is not None
+        assert estimate == {"p50": expected[0], "p90": expected[1]}, (position, lane)
 
 
 async def test_a_longer_wait_is_explained_the_same(modules: Page) -> None:

@@ -51,7 +51,9 @@ BODIES = [
     reserving("a price", {"items": [ITEM | {"price": 1}]}, field="items[0].price"),
     reserving("an amount", {"items": [ITEM], "amount": 1}, field="amount"),
     reserving("the same type twice", {"items": [ITEM, ITEM]}, field="items[1].ticket_type_id"),
-    reserving("tickets and seats", {"items": [ITEM], "seat_ids": ["stalls-a-1"]}, field="seat_ids"),
+    reserving(
+        "tickets and a seat nobody has", {"items": [ITEM], "seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"
+    ),
     reserving("no seats", {"seat_ids": []}, field="seat_ids"),
     reserving("a seat nobody has", {"seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"),
     reserving("a seat that is none", {"seat_ids": ["a-1+b-2,standing:1@*"]}, field="seat_ids[0]"),

@@ -16,7 +16,7 @@ from app.core.model import EventId, RoomId
 from tests.support.waiting import wait_until
 
 ASK_AGAIN_S = 0.1
-VISITS_MAX = 600
+VISITS_MAX = 4_000
 ENDINGS = ("hold", "confirm", "cancel", "confirm")  # what one visitor after the other does with a hold
 
 
@@ -70,7 +70,7 @@ class Crowd:
     def _noted(self, found: httpx.Response) -> httpx.Response | None:
         """The answer; None for a 503. Whatever breaks the contract is strange."""
         document = found.json() if "json" in found.headers.get("content-type", "") else {}
-        code = document.get("code", "")
+        code = document.get("code") or ""
         self.answers[f"{found.status_code} {code}".strip()] += 1
         asked = f"{found.request.method} {found.request.url.path}: {found.status_code} {code}"
         if found.status_code >= 400 and found.headers["content-type"] != "application/problem+json":

@@ -20,10 +20,12 @@ from app.core.model import EventId, RoomId
 from app.reservations import consistency
 from app.store.connections import REDIS_AWAY, Stores, connect_postgres, connect_redis
 from app.store.keys import WORKERS
-from load.verdict import Books, judge, read_books
+from load.books import Books, read_books
+from load.verdict import judge
 from tests.chaos.crowd import Crowd, Sale
 from tests.platform.conftest import new_folder
 from tests.platform.outside import Up, fairgate, up
+from tests.support.prepared import prepare
 from tests.support.waiting import wait_until
 
 STARTS_AT = "2031-06-01T19:00:00Z"
@@ -189,6 +191,7 @@ def frozen(pid: int) -> Iterator[None]:
 async def a_site(*arguments: str, **settings: str) -> AsyncIterator[Site]:
     """An installation with throttles off; when it ends its books are checked and its log is calm."""
     with new_folder() as folder:
+        prepare(folder / "postgres")
         running = await up(folder, "--simulate-payments", *arguments, FAIRGATE_RATE_LIMITS="off", **settings)
         env = await fairgate("env", "--data", str(folder))
         told = dict(line.split("=", 1) for line in env.out.splitlines())

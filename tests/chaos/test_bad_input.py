@@ -20,6 +20,7 @@ from tests.chaos.bad_requests import CONFIRM, JSON, KEY, RESERVE, Bad
 from tests.chaos.crowd import Crowd, Sale, Visitor
 from tests.chaos.site import Site
 from tests.platform.outside import fairgate
+from tests.support.tampering import tampered
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
@@ -117,7 +118,6 @@ async def _tokens(site: Site, me: Visitor, stranger: Visitor, late: Visitor) -> 
     none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     forged = base64.urlsafe_b64encode(json.dumps(claims | {"sub": "somebody"}).encode()).decode().rstrip("=")
-    other_end = "A" if me.place_token[-1] != "A" else "B"
     ends_at = json.loads(base64.urlsafe_b64decode(late.booking_token.split(".")[1] + "=="))["exp"]
 
     async def over() -> bool:
@@ -129,11 +129,11 @@ async def _tokens(site: Site, me: Visitor, stranger: Visitor, late: Visitor) -> 
         "place": me.place_token,
         "forged booking": f"{head}.{forged}.{signature}",
         "unsigned": f"{none}.{payload}.",
-        "altered": f"{head}.{payload}.{signature[:-2]}{'AA' if signature[-2:] != 'AA' else 'BB'}",
+        "altered": f"{head}.{payload}.{tampered(signature)}",
         "expired": late.booking_token,
         "other booking": stranger.booking_token,
         "other place": stranger.place_token,
-        "forged place": me.place_token[:-1] + other_end,
+        "forged place": tampered(me.place_token),
         "admin": site.staff_token,
     }
     for role in ("user", "operator"):

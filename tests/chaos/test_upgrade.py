@@ -14,7 +14,7 @@ from app.store.connections import RedisClient
 from tests.chaos.crowd import Crowd, Visitor
 from tests.chaos.two_releases import ROOT, Fleet, Proxied, Release, a_fleet, release_before
 from tests.conftest import Servers
-from tests.platform.outside import Up, fairgate
+from tests.platform.outside import Up
 
 WAITING = 5  # visitors before a queue that stands still
 STANDS_STILL = {"admission_rate_per_minute": 1, "claim_window_s": 600}
@@ -53,7 +53,7 @@ async def test_a_sale_goes_on_during_an_upgrade(
     async with a_fleet() as fleet:
         old_worker = await fleet.worker(old)
         old_url, old_web = await fleet.web(old, "granian")
-        site = await a_site(fleet, settings, tmp_path)
+        site = await a_site(fleet, old)
         still = Crowd(site.client(), await site.open_sale(room=STANDS_STILL))
         waiting = [await still.visitor() for _ in range(WAITING)]
         async with site.crowd(await site.open_sale()) as crowd:
@@ -64,6 +64,7 @@ async def test_a_sale_goes_on_during_an_upgrade(
                 await both_work(fleet, new, crowd)
                 if not old.drains:
                     fleet.proxy.known.remove(old_url)  # as its operator would, by hand
+                    await crowd.promises(MORE)  # what it was asked before is answered
                 await fleet.stop(old_worker, old_web)
                 await crowd.promises(MORE)
                 await asyncio.to_thread(migrate.up, settings["DATABASE_URL"], ("after",))
@@ -98,9 +99,9 @@ async def nobody_lost_their_place(waiting: list[Visitor]) -> None:
         assert place["state"] in ("waiting", "called")
 
 
-async def a_site(fleet: Fleet, settings: dict[str, str], folder: Path) -> Proxied:
+async def a_site(fleet: Fleet, old: Release) -> Proxied:
     """The site as visitors and staff have it, through the proxy."""
-    token = await fairgate("token", "--role", "admin", "--sub", "chaos", **settings)
-    assert token.code == 0, token.err
-    up = Up(fleet.running[0], "http://fairgate.test", folder, folder / "before.log")
-    return Proxied(up, settings["REDIS_URL"], settings["DATABASE_URL"], token.out.strip(), fleet.proxy)
+    token = await old.run("token", "--role", "admin", "--sub", "chaos")
+    up = Up(fleet.running[0], "http://fairgate.test", old.log.parent, old.log)
+    stores = old.settings["REDIS_URL"], old.settings["DATABASE_URL"]
+    return Proxied(up, *stores, token.strip(), fleet.proxy)

@@ -62,26 +62,30 @@ class Release:
     @property
     def drains(self) -> bool:
         """Whether its web processes say that they are about to end."""
-        return "shutdown_delay_s" in (self.checkout / "app/settings.py").read_text()
+        return any("shutdown_delay_s" in it.read_text() for it in (self.checkout / "app").rglob("*.py"))
 
-    async def start(self, *arguments: str, fd: int = -1) -> asyncio.subprocess.Process:
-        """Start a command."""
+    async def start(
+        self, *arguments: str, fd: int = -1, out: int | None = None
+    ) -> asyncio.subprocess.Process:
+        """Start a command; what it prints goes into the log, or where `out` says."""
         given = environment(**self.settings)
         given.pop("PYTHONDONTWRITEBYTECODE", None)  # its files are new, and several processes load them
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, str(self.checkout / "fairgate"), *arguments),
                 env=given,
-                stdout=log,
+                stdout=log if out is None else out,
                 stderr=log,
                 pass_fds=(fd,) if fd >= 0 else (),
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )
 
-    async def run(self, *arguments: str) -> None:
-        """Run a command to its end. Asserts that it succeeds."""
-        process = await self.start(*arguments)
-        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0, self.log.read_text()
+    async def run(self, *arguments: str) -> str:
+        """Run a command to its end; what it printed. Asserts that it succeeds."""
+        process = await self.start(*arguments, out=asyncio.subprocess.PIPE)
+        printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+        assert process.returncode == 0, self.log.read_text()
+        return printed.decode()
 
 
 @dataclass

@@ -15,6 +15,7 @@ from tests.clients.counter_queue import Client
 from tests.clients.shops import _asgi_shop
 from tests.clients.test_knownuser_connector import Browser
 from tests.support.listening import listening
+from tests.support.tampering import tampered
 from tests.support.waiting import wait_until
 
 JSON = {"Accept": "application/json"}
@@ -153,7 +154,7 @@ async def _opens_nothing_of_ours(product: Product, http: httpx.AsyncClient, toke
 
 
 async def _no_other_id_is_taken(client: Client) -> None:
-    for wrong in ({"event_id": "other"}, {"request_id": client.request_id[:-1] + "A"}):
+    for wrong in ({"event_id": "other"}, {"request_id": tampered(client.request_id)}):
         body = {"event_id": "counters", "request_id": client.request_id, **wrong}
         refusal = await client.http.post(f"{client.public}/generate_token", json=body)
         assert (refusal.status_code, refusal.json()["error"][:7]) == (400, "Invalid")

@@ -183,14 +183,21 @@ def test_clocks_are_compared(theirs: int, word: str | None) -> None:
 def secret_settings() -> dict[str, str]:
     """Every setting that is a secret or may have one in it, with one."""
     kept = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
-    assert kept == {"secret", "payment_webhook_secret", "payments_key", "smtp_url", "ops_token"}, (
-        "tell this test of the new one"
-    )
+    assert kept == {
+        "secret",
+        "payment_webhook_secret",
+        "payments_key",
+        "smtp_url",
+        "ops_token",
+        "oidc_client_secret",
+        "wallet_key_password",
+    }, "tell this test of the new one"
     return {
         "FAIRGATE_SECRET": SECRET,
         "FAIRGATE_PAYMENT_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "FAIRGATE_PAYMENTS_KEY": SECRET,
         "FAIRGATE_OPS_TOKEN": SECRET,
+        "FAIRGATE_WALLET_KEY_PASSWORD": SECRET,
         "FAIRGATE_SMTP_URL": f"smtp://fairgate:{SECRET}@127.0.0.1:1",
         "FAIRGATE_MAIL_FROM": "tickets@example.org",
         "REDIS_URL": f"redis://fairgate:{SECRET}@127.0.0.1:1/0",

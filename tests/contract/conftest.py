@@ -12,7 +12,8 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig,
 
 from app.store.connections import connected
 from tests.conftest import Servers
-from tests.contract.world import World, a_world
+from tests.contract.making import a_world
+from tests.contract.world import World
 from tests.routes.conftest import served, settings, settings_of, web, worker, working
 from tests.support.emptying import Empty
 from tests.support.listening import listening

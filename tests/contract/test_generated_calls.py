@@ -27,7 +27,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.core.errors import WrongRoom
+from app.commands.audit import over_http
+from app.core.errors import WrongRoom, WrongUsage
+from app.core.log_audit import audit
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, NoBody, NoQuery, param_names
 from tests.contract.world import NOT_SEEN, Known, World
@@ -59,6 +61,14 @@ async def test_every_answer_is_in_the_contract(world: World, call: Endpoint) -> 
 def test_every_call_has_a_success_that_is_seen() -> None:
     assert NOT_SEEN.keys() <= {it.name for it in CALLS}
     assert [it.name for it in CALLS if not it.answers.keys() - NOT_SEEN.get(it.name, set())] == []
+
+
+async def test_anybody_can_read_the_log_of_the_sale_and_finds_it_fair(world: World) -> None:
+    verdict = audit(await asyncio.to_thread(over_http, world.url, "gala"))
+    assert verdict.findings == []
+    assert verdict.signed > 0
+    with pytest.raises(WrongUsage):
+        await asyncio.to_thread(over_http, world.url, "nowhere")
 
 
 @dataclass

@@ -37,6 +37,9 @@ FIELDS = {  # what a body needs besides its moments
     "seats_per_row": 1,
     "type": "payment.failed",
     "data": {"payment_id": "p"},
+    "device": "phone",
+    "scan_id": "scan-00000001",
+    "code": "CODE1234",
 }
 
 
@@ -63,7 +66,7 @@ def document(kind: Any, keys: tuple[str, ...], moment: str) -> Any:
     if get_origin(inner) is list:
         return [document(get_args(inner)[0], keys[1:], moment)]
     fields = {it.encode_name: it for it in msgspec.structs.fields(inner)}
-    needed = {name: FIELDS[name] for name, it in fields.items() if it.required}
+    needed = {name: FIELDS[name] for name, it in fields.items() if it.required and name != keys[0]}
     return {**needed, keys[0]: document(fields[keys[0]].type, keys[1:], moment)}
 
 

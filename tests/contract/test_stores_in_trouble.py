@@ -132,6 +132,7 @@ async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Kn
     return await http.request(call.method, path, headers=headers, json=known.body, params=known.query)
 
 
+@pytest.mark.timeout(300)  # it makes every call there is
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, servers: Servers) -> None:
     begin, store = TROUBLES[trouble]

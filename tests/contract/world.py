@@ -8,15 +8,7 @@ from typing import Any
 import msgspec
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
-from app.core.claims import session_id
-from app.core.model import RoomId
-from app.core.password_resets import digest
-from app.core.place_tokens import new_visitor_id
-from app.gate import sessions
-from app.gate.sessions import Entering
 from app.web.http.routes import Endpoint, param_names
-from tests.routes.conftest import Web, bearer, ops
-from tests.support.waiting import wait_until
 
 FAN = {"email": "fan@example.org", "password": "correct horse"}
 NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse"}
@@ -33,7 +25,7 @@ PAYMENT = {"payment": {"method": "card", "token": "tok_ok"}}
 WEBHOOK = {"url": "http://127.0.0.1:9/", "types": ["room.sold_out"]}  # nobody listens; it does not happen
 KEY = {"name": "The books", "role": "operator"}
 ROOMS = ("hall", "spare", "to-open", "to-pause", "to-resume", "to-close", "to-delete", "to-reset")
-EVENTS = ("matinee", "doomed")
+EVENTS = ("matinee", "doomed", "called-off")
 EXPIRES = 2_000_000_000  # of the link
 ASYNC = {"Prefer": "respond-async"}
 HTML = {"Accept": "text/html"}
@@ -72,12 +64,26 @@ KNOWN: dict[str, list[Known]] = {
     "create_event": [Known(201, body=NEW_EVENT)],
     "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
     "delete_event": [Known(204, ids={"event_id": "doomed"})],
+    "cancel_event": [Known(200, ids={"event_id": "called-off"}, body={"notice": "Ill."})],
+    "move_event": [Known(200, ids={"event_id": "matinee"}, body={"starts_at": "2036-01-01T20:00:00Z"})],
     "create_ticket_type": [Known(201, ids={"event_id": "matinee"}, body=BOX)],
     "change_ticket_type": [Known(200, ids={"event_id": "matinee"}, body={"quantity": 20})],
     "read_seats": [Known(200), Known(304, headers={"If-None-Match": "*"})],
+    "block_seats": [Known(200, body={"seat_ids": ["stalls-j-20"]})],
+    "set_seat_kind": [Known(204, body={"seat_ids": ["stalls-j-18"], "kind": "accessible"})],
+    "save_seat_plan": [Known(204, body={"sections": [{"ticket_type_id": "stalls", "x": 0, "y": 20}]})],
+    "release_seats": [Known(200, body={"seat_ids": ["stalls-j-19"]})],
+    "create_codes": [
+        Known(201, body={"name": "Fans", "code": "TWENTY", "percent": 20}),
+        Known(202, ids={"event_id": "matinee"}, body={"name": "Many", "count": 1001, "percent": 5}),
+    ],
+    "switch_codes": [Known(200, body={"active": True})],
+    "switch_code": [Known(204, body={"active": True})],
     "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
     "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
     "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
+    "set_buyer": [Known(200, body={"email": "fan@example.org", "locale": "en"})],
+    "set_buyer_form": [Known(200, ids={"event_id": "matinee"}, body={"name": "optional"})],
     "confirm_paid": [Known(200, ids={"reservation_id": "to_pay"}, body={"reference": "till 7"})],
     "show_claim": [Known(302)],
     "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
@@ -106,14 +112,28 @@ KNOWN: dict[str, list[Known]] = {
     "acknowledge_alert": [Known(200)],
     "create_key": [Known(201, body=KEY)],
     "revoke_key": [Known(204)],
+    "refund_order": [
+        Known(201, ids={"reservation_id": "paid"}, body={"amount": 1}, headers={"Idempotency-Key": "r"})
+    ],
+    "transfer_ticket": [Known(201, ids={"reservation_id": "paid"}, body={"email": "bob@example.org"})],
+    "withdraw_transfer": [Known(204, ids={"reservation_id": "paid"})],
+    "list_transfers": [Known(200, ids={"reservation_id": "paid"})],
     "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
+    "check_in": [Known(200, body={"device": "Gate A", "scans": [{"scan_id": "s", "code": "none"}]})],
+    "undo_check_in": [Known(204, body={"scan_id": "undone"})],
     "end_session": [Known(204, ids={"room_id": "spare", "sid": "to_end"})],
     "renew_session": [Known(200, ids={"room_id": "spare", "sid": "to_renew"})],
     "report_origin": [Known(200, ids={"room_id": "spare"}, body={"p95_ms": 120, "error_rate": 0.0})],
     "set_knownuser": [Known(200, ids={"room_id": "spare"}, body={"customer_id": "spare-shop"})],
     "delete_knownuser": [Known(204, ids={"room_id": "to-resume"})],
+    "invite_members": [Known(200, ids={"room_id": "spare"}, body={"emails": ["member@example.org"]})],
+    "withdraw_invite": [Known(204)],
+    "set_member_login": [Known(200, ids={"room_id": "spare"}, body={"algorithm": "HS256"})],
+    "delete_member_login": [Known(204, ids={"room_id": "to-resume"})],
     "push_knownuser": [Known(200)],
     "secure_integration_config": [Known(200, "shop")],
+    "log_inclusion": [Known(200, query={"leaf": 0, "size": 1})],
+    "log_consistency": [Known(200, query={"first": 1, "second": 1})],
     "remove_visitor": [Known(204, ids={"room_id": "spare"})],
 }
 # The counters of AWS's Virtual Waiting Room: tests/clients/test_other_connectors.py has their 202.
@@ -127,6 +147,7 @@ NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see t
     "reservation_stream": {204},  # after the last event there will be: tests/routes/test_streams.py
     **{"queue_num": {202}, "generate_token": {202}},
     "site_gate": {302},  # of the room it finds: tests/routes/test_sites.py
+    "transfer_ticket": {200},  # offered there already: tests/routes/test_ticket_links.py
     "confirm": {202},  # a gateway that takes its time: tests/routes/test_reserving.py
 }
 
@@ -155,6 +176,8 @@ class World:
         body = it.body
         if call.name == "hear_gateway":
             body = {**body, "data": {"payment_id": self.ids["payment_id"]}}
+        if call.name == "transfer_ticket":
+            body = {**body, "ticket_id": self.ids["ticket_id"]}
         if call.name == "push_knownuser":
             body = {"url": self.shop}
         if call.name == "confirm_email":
@@ -172,108 +195,3 @@ class World:
             for kind in (call.body, call.query)
         ]
         return body or None, query
-
-
-async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> World:
-    """Make it. Needs a running worker: one visitor is inside, one is called."""
-    patient = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
-    await web.event(
-        "gala", floor=1000, max_tickets_per_visitor=100, hold_ttl_s=3600, hold_extend_s=60, room=patient
-    )
-    await _made(web, "/v1/events/gala/seats", STALLS_SECTION)
-    for event_id in EVENTS:
-        await web.event(event_id)
-    for room_id in ROOMS:
-        await web.room(room_id)
-    for room_id in ("hall", "matinee"):
-        await web.post(f"/v1/rooms/{room_id}/pause", headers=web.as_("operator"))
-    webhook = await _made(web, "/v1/webhooks", WEBHOOK)
-    key = await _made(web, "/v1/keys", KEY)
-    await _made(web, "/v1/users", {**FAN, "name": "Fan"})
-    user, going = [bearer((await web.post("/v1/login", FAN)).json()["access_token"]) for _ in "ab"]
-    await _made(web, "/v1/users", CHANGING | {"name": "Changing"})
-    changing = bearer((await web.post("/v1/login", CHANGING)).json()["access_token"])
-    await _made(web, "/v1/users", RESETTING | {"name": "Resetting"})
-    await web.app.stores.postgres.execute(
-        "INSERT INTO password_resets SELECT $1, account_id, now() + interval '1 hour' FROM accounts "
-        "WHERE email = $2",
-        *(digest(RESET), RESETTING["email"]),
-    )
-    place, booking = await web.inside("gala")
-    held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(6)]
-    to_read, to_confirm, to_pay, to_cancel, to_refund, paid = [it["reservation_id"] for it in held]
-    await _made(web, f"/v1/reservations/{paid}/confirm", PAYMENT, {**booking, "Idempotency-Key": "paid"}, 200)
-    payment_id = await web.app.stores.postgres.fetchval("SELECT payment_id FROM payments")
-    waiting, wanting, leaving, called = [
-        bearer((await web.join(room_id))["place_token"]) for room_id in ("hall", "matinee", "gala", "gala")
-    ]
-    inside = [
-        await sessions.enter(web.app.gate, RoomId("spare"), Entering(new_visitor_id(), "", True))
-        for _ in "ab"
-    ]
-    to_end, to_renew = [session_id(it.visitor_id, it.queue_number or 0) for it in inside if it is not None]
-
-    for room_id in ("to-resume", "gala"):
-        path = f"/v1/rooms/{room_id}/knownuser"
-        body = {
-            "customer_id": "shop",
-            "public_config": True,
-            "secret_key": f"{room_id:x<16}",
-        }
-        spoken = await web.send("PUT", path, json=body, headers=web.as_("operator"))
-        assert spoken.status_code == 200, spoken.text
-
-    again = await web.post("/v1/rooms/gala/places", {"email": FAN["email"]}, headers=place)
-    assert again.status_code == 200
-    signature = web.app.claims.sign(to_read, FAN["email"], EXPIRES)
-
-    async def is_called() -> bool:
-        mine = await web.get("/v1/rooms/gala/places/me", headers=called)
-        return bool(mine.json()["state"] == "called")
-
-    await wait_until(is_called, "the call")
-    return World(
-        url,
-        contract,
-        ids={
-            **{"room_id": "gala", "event_id": "gala", "ticket_type_id": "floor"},
-            **{it: it for it in (*ROOMS, *EVENTS)},
-            **{"reservation_id": to_read, "to_confirm": to_confirm, "to_cancel": to_cancel},
-            **{"to_pay": to_pay, "to_refund": to_refund, "key_id": key["key_id"]},
-            **{"visitor_id": held[0]["visitor_id"], "payment_id": payment_id},
-            **{"webhook_id": webhook["webhook_id"], "sid": to_end, "to_end": to_end, "to_renew": to_renew},
-            **{"customer_id": "shop", "alert_id": await _an_alert(web)},
-            "request_id": web.app.places.request_id(RoomId("gala"), held[0]["visitor_id"], 1),
-        },
-        credentials={
-            **{"admin": web.as_("admin"), "operator": web.as_("operator")},
-            **{"user": user, "going": going, "changing": changing},
-            **{"place": place, "booking": booking},
-            **{"called": called, "leaving": leaving, "waiting": waiting, "wanting": wanting},
-            **{"shop": {"api-key": spoken.json()["api_key"]}},
-            **{"ops": ops(), "nobody": {}, "gateway": {}, "forged": bearer("a.b.c")},
-        },
-        code=await web.app.stores.postgres.fetchval("SELECT confirm_code FROM mailboxes"),
-        shop=shop,
-        link={"expires": EXPIRES, "signature": signature},
-    )
-
-
-async def _an_alert(web: Web) -> str:
-    """One that stays: a key that is old."""
-    postgres = web.app.stores.postgres
-    await postgres.execute("UPDATE signing_keys SET created_at = now() - interval '400 days'")
-    made = await postgres.fetchval(
-        "INSERT INTO alerts (rule, subject, severity, text, since) "
-        "VALUES ('key_old', 'booking', 'ticket', 'The key is old.', now()) RETURNING alert_id"
-    )
-    return str(made)
-
-
-async def _made(
-    web: Web, path: str, body: Any, headers: dict[str, str] | None = None, status: int = 201
-) -> dict[str, Any]:
-    answer = await web.post(path, body, headers=headers or web.as_("admin"))
-    assert answer.status_code == status, answer.text
-    document: dict[str, Any] = answer.json()
-    return document

@@ -12,15 +12,17 @@ from app.web.http.problems import problem_response, refusal_of
 
 TABLE = {
     400: "malformed_json idempotency_key_required bad_header request_id_invalid",
-    401: "credential_missing credential_invalid booking_token_expired",
+    401: "credential_missing credential_invalid booking_token_expired second_factor_required",
     402: "payment_declined",
     403: "wrong_room role_required wrong_account session_ended removed foreign_origin scope_required "
-    "event_not_allowed address_unclear",
+    "event_not_allowed address_unclear members_only proof_refused",
     404: "not_found room_not_found event_not_found ticket_type_not_found reservation_not_found "
-    "place_not_found",
+    "place_not_found codes_not_found log_not_begun",
     405: "method_not_allowed",
-    409: "sold_out not_on_sale seat_taken price_changed room_closed room_sold_out room_not_open "
-    "payments_not_configured idempotency_key_reused conflict queueing_method_locked already_exists",
+    409: "sold_out not_on_sale seat_taken companion_alone price_changed code_refused room_closed "
+    "room_sold_out room_not_open "
+    "payments_not_configured idempotency_key_reused conflict queueing_method_locked already_exists "
+    "approval_needed member_elsewhere",
     410: "no_show session_expired left done removed hold_expired",
     413: "body_too_large",
     415: "unsupported_media_type",

@@ -13,6 +13,7 @@ from app.core.errors import CredentialInvalid
 from app.core.knownuser import Connector, ConnectorSettings, Sealer, UrlRule, digest, with_token
 from app.core.model import RoomId
 from app.core.place_tokens import new_visitor_id
+from tests.support.tampering import tampered
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
 NOW_S = 1_700_000_000
@@ -114,7 +115,7 @@ def test_enqueue_tokens_are_read() -> None:
         ("", {}),
         ("a.b", {}),
         ("..", {}),
-        (BARE[:-1] + "h", {}),
+        (tampered(BARE), {}),
         (BARE.replace("..", ".AAAA."), {}),
         ("\u00e9" + BARE, {}),
         (BARE, {"customer_id": "other"}),

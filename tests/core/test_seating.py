@@ -45,7 +45,7 @@ def test_seats_sort_as_people_count() -> None:
 
 
 def test_a_seat_reads_back() -> None:
-    seat = seat_id("upper-circle", "aa", 7)
+    seat = seat_id("upper-circle", "aa", "7")
     assert (seat, type_of(seat), seat_words(seat)) == ("upper-circle-aa-7", "upper-circle", "row AA seat 7")
 
 
@@ -60,6 +60,6 @@ def test_a_list_keeps_the_order_it_names_rows_in() -> None:
     places = [("b", 2), ("a", 5), ("b", 1), ("a", 3)]
     seats = [NewSeat(section="Box", row=row, number=number, price=100) for row, number in places]
     [box] = sections_of(NewSeats(seats=seats))
-    assert [tuple(it) for it in box.rows] == [("b", 1, "ff"), ("a", 3, "f-f")]
+    assert [it[:3] for it in box.rows] == [("b", 1, "ff"), ("a", 3, "f-f")]
     assert box.total == 4
     assert [list(it.numbers()) for it in box.rows] == [[1, 2], [3, 5]]

@@ -28,6 +28,7 @@ STILL = RoomStatus(
     moved_ms=MOVED,
 )
 SLOW = Pace(rate_per_minute=60, first_s=20.0, base_s=0.0, each_s=20.0)
+SLOWER = Pace(rate_per_minute=60, first_s=40.0, base_s=0.0, each_s=40.0)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,13 @@ SLOW = Pace(rate_per_minute=60, first_s=20.0, base_s=0.0, each_s=20.0)
         ("the rate is 0", {}, 0, False),
         ("one call in 20 s is expected: 60 s are the limit", {}, 3, False),
         ("which are over", {"moved_ms": NOW - 60_000}, 3, True),
+        (
+            'a call in 40 s is expected, and the first has read "under a minute"',
+            {"moved_ms": NOW - 60_000},
+            1.5,
+            True,
+        ),
+        ("which was not a minute ago", {"moved_ms": NOW - 59_000}, 1.5, False),
         ("people inside stay so long that a call in 20 s is expected", {"pace": SLOW}, 60, False),
         ("no worker of this version has ticked yet", {"moved_ms": 0}, 60, False),
     ],

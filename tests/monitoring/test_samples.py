@@ -78,7 +78,9 @@ def test_the_effect_is_told_by_the_rule_visitors_are_told_by() -> None:
 
 def test_while_the_cap_holds_the_line_back_a_higher_rate_changes_nothing_and_a_higher_cap_does() -> None:
     now = RoomSettings(name="x", admission_rate_per_minute=600, active_visitors_max=100)
-    full = status(inside=100, outflow=30)
+    full = msgspec.structs.replace(
+        status(inside=100, outflow=30), pace=Pace(600, 2.0, 0.0, 2.0), blocked="cap"
+    )
     faster = msgspec.structs.replace(now, admission_rate_per_minute=6000)
     wider = msgspec.structs.replace(now, active_visitors_max=200)
     unbound = msgspec.structs.replace(now, active_visitors_max=None)
@@ -89,3 +91,14 @@ def test_while_the_cap_holds_the_line_back_a_higher_rate_changes_nothing_and_a_h
     )
     assert last_in_queue_s(full, now, wider) == wait_range_s(300, starting_pace(60), 600)
     assert last_in_queue_s(full, now, unbound) == wait_range_s(300, starting_pace(300), 600)
+
+
+def test_a_full_cap_that_nobody_was_seen_to_leave_has_no_wait() -> None:
+    now = RoomSettings(name="x", admission_rate_per_minute=120, active_visitors_max=60)
+    full = msgspec.structs.replace(status(inside=60, outflow=0), pace=None, blocked="cap")
+    assert last_in_queue_s(full, now, now) is None
+    assert last_in_queue_s(full, now, msgspec.structs.replace(now, active_visitors_max=90)) is None
+    slow = msgspec.structs.replace(full, outflow_per_minute=9)  # of a rate of 120: the rate says nothing
+    assert last_in_queue_s(slow, now, now) is None
+    measured = msgspec.structs.replace(slow, pace=Pace(120, 60 / 9, 0.0, 60 / 9))
+    assert last_in_queue_s(measured, now, now) == wait_range_s(300, starting_pace(9), 120)

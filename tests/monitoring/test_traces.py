@@ -145,7 +145,7 @@ def looked_at_holding(spans: list[Seen], reservation_id: str) -> None:
     assert (work.kind, work.service) == ("consumer", "fairgate-worker")
     assert (work.parent_id, work.links) == (asked.span_id, [(TRACE, asked.span_id)])
     assert has(work, {"messaging.operation.type": "process", "messaging.batch.message_count": 1})
-    steps = ["EVALSHA allocate", "SELECT insert_holds", "EVALSHA settle"]
+    steps = ["SELECT insert_holds", "PIPELINE settle"]
     assert [it.name for it in spans if it.parent_id == work.span_id and it.name in steps] == steps
     insert = only(spans, "SELECT insert_holds")
     assert insert.attributes["db.system.name"] == "postgresql"
@@ -153,7 +153,7 @@ def looked_at_holding(spans: list[Seen], reservation_id: str) -> None:
     assert reservation_id not in insert.attributes["db.query.text"]
     outcome = only(spans, "outcome")
     assert outcome.parent_id == asked.span_id
-    assert outcome.started_ns < only(spans, "EVALSHA settle").ended_ns < asked.ended_ns
+    assert outcome.started_ns < only(spans, "PIPELINE settle").ended_ns < asked.ended_ns
 
 
 def looked_at_paying(spans: list[Seen], reservation_id: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from app.store.connections import Stores
 from tests.conftest import Servers
 from tests.platform.outside import Ended, Run, Up, fairgate, up
+from tests.support.prepared import prepare
 
 
 @contextlib.contextmanager
@@ -42,6 +43,7 @@ def data() -> Iterator[Path]:
 async def installation() -> AsyncIterator[Up]:
     """One `fairgate up` with embedded stores for the tests after which it still runs."""
     with new_folder() as folder:
+        prepare(folder / "postgres")
         running = await up(folder)
         yield running
         await running.stop()

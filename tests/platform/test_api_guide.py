@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.platform.outside import FAIRGATE, environment, up
+from tests.support.prepared import prepare
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/tutorials/api.md"
@@ -64,6 +65,7 @@ async def test_the_guide_does_what_it_says(data: Path) -> None:
     script = "".join(f"{it.commands}echo '{END} {it.line}'\n" for it in steps)
     assert script.count(ADDRESS) == 1
 
+    prepare(data / "postgres")
     running = await up(data, command[3], **{command[1]: command[2]})
     told, errors = await _bash(script.replace(ADDRESS, running.url), data)
     await running.stop()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.platform.outside import OPS, fairgate, up
+from tests.support.prepared import prepare
 from tests.support.waiting import wait_until
 
 LIBRARIES = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")]
@@ -90,6 +91,7 @@ async def test_an_hour_back_and_forth_costs_nobody_a_turn_or_a_ticket(data: Path
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+    prepare(data / "postgres")
     running = await up(data, "--simulate-payments", **faked)
     token = (await fairgate("token", "--role", "admin", "--sub", "boss", "--data", str(data))).out.strip()
     async with httpx.AsyncClient(base_url=running.url, timeout=20) as client:

@@ -80,7 +80,9 @@ async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(s
         there, engine.gateway = engine.gateway, _FailsToRefund(stores.postgres)
         assert (await cancel(engine, reservation_id)).status == "cancelled"
         assert await payments(stores) == ["refunding"]
-        await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
+        await stores.postgres.execute(
+            "UPDATE payments SET created_at = now() - interval '1 minute', refund_due_at = now()"
+        )
         await settle_payments(stores, there)
         assert await payments(stores) == ["refunded"]
         assert await charged(stores) == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.core.claims import BookingClaims
 from app.core.errors import Refusal
 from app.core.model import ReservationId
-from app.reservations import holds
+from app.reservations import batches, holds
 from app.reservations.checkout import Payment, cancel, confirm
 from app.reservations.operations import check
 from app.reservations.pending import ReservationEngine
@@ -110,16 +110,16 @@ class Sale:
         messages = await submissions.read_new(stores.redis, LIVE, READ)
         messages += [it for it in await submissions.read_own(stores.redis, LIVE, READ) if it not in messages]
         if messages:
-            batch = await holds.decide(stores, HALL, messages)
-            await holds.record(stores, batch)
-            await holds.record(stores, batch)
+            batch = await batches.decided(stores, HALL, messages)
+            await batches.record(stores, batch)
+            await batches.record(stores, batch)
             await self.learn()
 
     async def decide_and_die(self) -> None:
         """A worker that took stock and was killed before it wrote anything."""
         messages = await submissions.read_new(self.engine.stores.redis, LIVE, READ)
         if messages:
-            await holds.decide(self.engine.stores, HALL, messages)
+            await batches.decided(self.engine.stores, HALL, messages)
 
     async def learn(self) -> None:
         """Take over into the model what was decided; rows are never unmade."""

@@ -9,7 +9,7 @@ import pytest
 from app.reservations import holds
 from app.reservations.operations import check
 from app.store.connections import Stores
-from app.store.scripts import stock as stock_scripts
+from app.store.scripts import filling
 from app.store.sql import hold_endings
 from tests.support.sales import (
     GALA,
@@ -135,5 +135,5 @@ async def test_totals_follow_postgres(stores: Stores) -> None:
         await stores.postgres.execute("UPDATE ticket_types SET total = 20 WHERE ticket_type_id = 'floor'")
         await holds.load_totals(stores, HALL, GALA)
         assert await stock(stores.redis, "floor", LIVE) == (20, 0, 0)
-        await stock_scripts.load_stock(stores.redis, LIVE, ticket_types())
+        await filling.load_stock(stores.redis, LIVE, ticket_types())
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)

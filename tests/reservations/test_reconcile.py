@@ -9,7 +9,7 @@ import pytest
 from app import metrics
 from app.core.errors import EventNotFound, Refusal
 from app.core.model import EventId
-from app.reservations import consistency, holds, reconcile
+from app.reservations import batches, consistency, reconcile
 from app.reservations.operations import Payment, cancel, check, confirm
 from app.reservations.pending import ReservationEngine
 from app.store.connections import Stores
@@ -140,11 +140,11 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
         submitted = await ask(engine, await a_session(stores), "floor:2", wait=False)
         messages = await submissions.read_new(stores.redis, LIVE, "worker1")
         messages += await submissions.read_new(stores.redis, LIVE, "worker1")
-        batch = await holds.decide(stores, HALL, messages)
+        batch = await batches.decided(stores, HALL, messages)
         for mend in (False, True):
             assert await reconcile.reconcile(stores, GALA, mend=mend) == ([], [])
         assert await stock(stores.redis, keys=LIVE) == (8, 2, 0)
-        await holds.record(stores, batch)
+        await batches.record(stores, batch)
         assert await rows(stores) == {submitted.reservation_id: "held"}
         assert await check(stores, GALA) == []
 

@@ -212,7 +212,10 @@ async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores:
     async with an_engine(stores) as engine:
         ann, eve = await a_session(stores), await a_session(stores)
         reserved = await ask(engine, ann, "balcony:4", key="later", wait=False)
-        refused_later = await ask(engine, eve, "balcony:2", key="later", wait=False)
+        with pytest.raises(SoldOut):  # what is decided against is not to be waited for
+            await ask(engine, eve, "balcony:2", key="at once", wait=False)
+        await stores.postgres.execute("UPDATE ticket_types SET total = 4 WHERE ticket_type_id = 'balcony'")
+        refused_later = await ask(engine, eve, "balcony:1", key="later", wait=False)
         assert reserved.reservation is None
         assert not engine.waiting
         assert (await ask(engine, ann, "balcony:4", key="later", wait=False)).replayed

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTaken, SoldOut, ValidationFailed
-from app.core.model import BestAvailable, NamedSeats, TicketTypeId, Wanted
+from app.core.model import TicketTypeId
+from app.core.wanted import BestAvailable, NamedSeats, Wanted
 from app.reservations import consistency, holds
 from app.reservations.operations import Payment, Reserved, cancel, check, confirm, get, reserve
 from app.restoring.stock import rebuild_stock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.reservations import holds
+from app.reservations import batches, holds
 from app.reservations.operations import Payment, cancel, check, confirm
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
@@ -104,14 +104,14 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
     async with a_shop(stores, {"floor": 2}) as engine:
         old = Message("1-1", "r-old", "ann", "print", "", "floor:2")
         await stores.redis.hset(holds.keys_of(HALL).outcomes, "r-old", "print|pending|ann")
-        batch = await holds.decide(stores, HALL, [old])
+        batch = await batches.decided(stores, HALL, [old])
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         reserved = await ask(engine, await a_session(stores), "floor:2")
         assert reserved.reservation is not None
         with pytest.raises(Superseded):
-            await holds.record(stores, batch)
+            await batches.record(stores, batch)
         assert await counters(stores) == (2, 0)
         assert await check(stores, GALA) == []
 

@@ -20,7 +20,7 @@ from app.store.keys import ROOMS
 from app.store.redis import busy
 from app.store.scripts import admission
 from app.store.sql.rooms import record_progress
-from app.waiting_room import control, room_lists
+from app.waiting_room import control, room_lists, room_log
 from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status, want
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token, whole
 from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, ask
@@ -67,13 +67,14 @@ async def a_closed_room(queues: Queues, **settings: Any) -> Closed:
 
 
 async def _age(queues: Queues) -> None:
-    """Make the room in Redis one that closed, and was loaded, two hours ago."""
+    """Make the room in Redis one that closed, and was loaded, two hours ago, and its public log written."""
     client: Client = queues.stores.redis
     now_ms = (await status(queues, ROOM))[1].now_ms
     old = {"closed_at_ms": now_ms - 7_200_000, "restored_at_ms": now_ms - 7_200_000}
     await client.hset(KEYS.conf, mapping=old)
     await queues.stores.postgres.execute("UPDATE rooms SET closed_at = now() - interval '2 hours'")
     await queues.stores.postgres.execute("UPDATE calls SET called_at = called_at - interval '2 hours'")
+    await room_log.write(queues.stores, ROOM)
 
 
 async def _is_loaded(queues: Queues) -> bool:
@@ -202,6 +203,7 @@ async def _unloaded(queues: Queues) -> bool:
     client: Client = queues.stores.redis
     await client.delete(LIVE.active, LIVE.turns)
     await record_progress(queues.stores.postgres, HALL, (await status(queues, HALL))[1])
+    await room_log.write(queues.stores, HALL)
     return await unload_room(queues.stores, HALL, closed_s=0, loaded_s=0)
 
 

@@ -24,7 +24,7 @@ from app.store.connections import Stores
 from app.web.console.frame import CONSOLE
 from app.web.console.runbook import rendered
 from tests.routes.conftest import Web, code, field_of
-from tests.routes.test_mail import ANN, registered
+from tests.routes.mailing import ANN, registered
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.receiver import receiving
 from tests.support.waiting import wait_until

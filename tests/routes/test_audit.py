@@ -46,6 +46,9 @@ STEPS = {
     "change_ticket_type": Step(
         "/v1/events/{e}/ticket-types/floor", {"price": 1}, rows=(("change", "ticket_type", "{e}/floor"),)
     ),
+    "set_buyer_form": Step(
+        "/v1/events/{e}/buyer-form", {"name": "required"}, rows=(("change", "event", "{e}"),)
+    ),
     "create_room": Step("/v1/rooms", {"room_id": "shop", "name": "Shop"}, rows=(("create", "room", "shop"),)),
     "change_room": Step("/v1/rooms/{e}", {"message": "Soon"}, rows=(("change", "room", "{e}"),)),
     "open_room": Step("/v1/rooms/{e}/open", rows=(("open", "room", "{e}"),)),
@@ -78,18 +81,39 @@ FORMS = {
     ),
 }
 FORMS_ELSEWHERE = {
-    "send_again",  # tests/routes/test_mail.py
-    "make_sale",  # tests/routes/test_new_sale.py
-    "undo",  # tests/routes/test_cockpit.py
-    "remove_visitor",
+    *("save_mail_text", "save_buyer_form"),  # tests/routes/test_buyers.py
+    *("check_in_typed", "check_in_scans", "undo_scan"),  # tests/routes/test_door.py
+    *("send_again", "send_test"),  # tests/routes/test_mail.py, test_sender.py
+    *("add_guest", "read_guests", "withdraw_guest"),  # tests/routes/test_guests.py
+    *("make_sale", "undo", "remove_visitor"),  # tests/routes/test_new_sale.py, test_cockpit.py
+    *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/test_codes.py
+    *("keep_seats", "grow_section", "save_plan"),  # tests/routes/test_seat_plan.py
     "end_sign_in",  # nothing of the sale is changed
     "end_other_sign_ins",
-    "set_clock",
+    *("set_clock", "give_proof"),  # tests/security/test_proofs.py
     "change_password",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),
+    *("move_sale", "cancel_sale", "retry_refunds"),  # tests/routes/test_fate.py
+    *("refund_part", "retry_refund"),  # tests/routes/test_refunds.py, test_stripe_refunds.py
     "sign_out_user",  # tests/routes/test_sign_in.py
+    *("invite_user", "withdraw_invitation", "set_active"),  # tests/routes/test_people.py
+    *("begin_second_factor", "confirm_second_factor", "remove_second_factor"),  # test_second_factor.py
+    *(
+        "forget_second_factor",
+        "begin_passkey",
+        "add_passkey",
+        "remove_passkey",
+    ),  # and tests/browser/test_people.py
+    *(
+        "give_right",
+        "change_right",
+        "withdraw_from_sale",
+        "set_refund_limit",
+    ),  # tests/routes/test_sale_rights.py
     *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
+    *("add_invites", "send_invite_again", "withdraw_invite"),  # tests/security/test_room_invites.py
+    *("set_entry", "set_lanes", "set_login", "remove_login"),  # tests/security/test_members.py
     "save_autopilot",  # test_cockpit_autopilot.py
     "show_preview",  # it changes nothing: tests/routes/test_gate_preview.py
     *(
@@ -102,17 +126,23 @@ FORMS_ELSEWHERE = {
         "remove_knownuser",
         "push_config",
     ),  # test_console_sites.py
+    *("edit_sale", "undo_edit"),  # tests/routes/test_edit_sale.py
+    *("live", "rehearse", "wipe", "duplicate_sale"),  # tests/routes/test_sale_life.py
     *("acknowledge", "set_rule", "set_mailing"),  # tests/routes/test_alerts.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
 CHANGES_AGAIN = {"reset_room", "advance_room"}  # a second time, too
 ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
 ELSEWHERE |= {"acknowledge_alert"}  # test_alerts.py
-ELSEWHERE |= {"create_key", "revoke_key", "cancel_order"}  # test_api_keys.py, test_orders.py
+ELSEWHERE |= {"create_key", "revoke_key", "cancel_order", "refund_order"}  # test_api_keys.py, test_refunds.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
-ELSEWHERE |= {"preview_gate"}  # it changes nothing: test_gate_preview.py
-ELSEWHERE |= {"delete_room"}  # of a room without an event: test_own_rooms.py
-ELSEWHERE |= {"report_origin"}  # changes nothing that staff set; what the autopilot does: test_origin.py
+ELSEWHERE |= {"cancel_event", "move_event"}  # test_fate.py
+ELSEWHERE |= {"check_in", "undo_check_in", "delete_room"}  # test_door.py; test_own_rooms.py
+ELSEWHERE |= {"block_seats", "release_seats", "set_seat_kind", "save_seat_plan"}  # test_seat_plan.py
+ELSEWHERE |= {"preview_gate", "report_origin"}  # they change nothing that staff set: test_gate_preview.py
+ELSEWHERE |= {"create_codes", "switch_codes", "switch_code"}  # test_codes.py
+ELSEWHERE |= {"invite_members", "withdraw_invite"}  # tests/security/test_room_invites.py
+ELSEWHERE |= {"set_member_login", "delete_member_login"}  # tests/security/test_members.py
 ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing of ours
 ELSEWHERE |= {"increment_serving_counter", "reset_initial_state"}  # tests/clients/test_other_connectors.py
 CHANGES = [

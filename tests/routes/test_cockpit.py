@@ -55,10 +55,10 @@ async def test_the_effect_of_other_numbers_is_shown_before_they_are_applied(web:
     never = (await web.get(f"{HERE}/effect?{RATE}=0", headers=staff)).json()
     assert never["then"] == "never: the rate is 0"
     wrong = (await web.get(f"{HERE}/effect?{RATE}=-5", headers=staff)).json()
-    assert (wrong["field"], wrong["problem"]) == (RATE, "must be at least 0")
+    assert (wrong["field"], wrong["problem"]) == (RATE, "Rate must be at least 0")
     page = (await web.get(f"{HERE}?{RATE}=x", headers=staff)).text
     assert 'id="admission_rate_per_minute-wrong"' in page
-    assert "must be a whole number, not text" in page
+    assert "Rate must be a whole number" in page
     assert (await room(web))[RATE] == 60  # looking changed nothing
 
 

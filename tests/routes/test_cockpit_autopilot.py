@@ -71,14 +71,14 @@ async def test_it_is_switched_on_changed_paused_resumed_and_switched_off(web: We
 async def test_what_makes_no_sense_is_refused_and_stays_in_the_form(web: Web) -> None:
     await web.event("hall")
     for name, text, problem in (
-        ("floor", "", "autopilot.floor: must be a whole number"),
-        ("floor", "many", "autopilot.floor: must be a whole number"),
-        ("floor", "0", "autopilot.floor: must be at least 1"),
-        ("ceiling", "59", "autopilot.ceiling: must be at least the floor"),
-        ("error_percent", "few", "autopilot.error_rate: must be a number of per cent, as 1 or 0.5"),
-        ("error_percent", "nan", "autopilot.error_rate: must be a number of per cent, as 1 or 0.5"),
-        ("error_percent", "200", "autopilot.error_rate: must be at most 1.0"),
-        ("in_flight", "x", "autopilot.in_flight: must be a whole number"),
+        ("floor", "", "Floor must be a whole number"),
+        ("floor", "many", "Floor must be a whole number"),
+        ("floor", "0", "Floor must be at least 1"),
+        ("ceiling", "59", "Ceiling must be at least the floor"),
+        ("error_percent", "few", "Error rate must be a number of per cent, as 1 or 0.5"),
+        ("error_percent", "nan", "Error rate must be a number of per cent, as 1 or 0.5"),
+        ("error_percent", "200", "Error rate must be at most 1.0"),
+        ("in_flight", "x", "In flight must be a whole number"),
     ):
         assert await sent(web, FORM, do="save", **(FIELDS | {name: text})) == (422, problem), (name, text)
     answer = await web.send(

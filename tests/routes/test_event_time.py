@@ -11,7 +11,7 @@ import pytest
 from icalendar import Calendar
 
 from tests.routes.conftest import Web, field_of
-from tests.routes.test_mail import bought
+from tests.routes.mailing import bought
 from worker.context import WorkerContext
 
 # The same moment, on both sides of a change of the clocks.

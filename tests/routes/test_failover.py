@@ -175,7 +175,11 @@ async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp
                     assert not await buyer.reserves()
                     wire.target = ("127.0.0.1", new.port)  # for new connections; the old ones stay open
                     await wait_until(buyer.reserves, "a ticket from the new primary")
-                    assert (await ready(web))["redis"] == "ok"
+
+                    async def is_ready() -> bool:
+                        return bool((await ready(web))["redis"] == "ok")
+
+                    await wait_until(is_ready, "readiness with the new primary")
 
 
 async def test_connections_that_go_dumb_are_replaced(settings: Settings, servers: Any) -> None:

@@ -10,6 +10,7 @@ from app.core.signing_key import SigningKey
 from app.core.tokens import BookingSigner
 from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 from tests.routes.conftest import Web, bearer, code, field_of
+from tests.support.tampering import tampered
 
 
 async def test_a_booking_token_opens_the_gate(web: Web) -> None:
@@ -169,7 +170,7 @@ async def test_tickets_that_are_no_good(web: Web) -> None:
         (GATE, with_ticket("https://shop.example:8443/a", text)),
         ("/v1/rooms/other/gate", ticketed),  # and to the room
         (GATE, with_ticket("https://shop.example/a", late)),
-        (GATE, with_ticket("https://shop.example/a", text[:-1] + ("A" if text[-1] != "A" else "B"))),
+        (GATE, with_ticket("https://shop.example/a", tampered(text))),
         (GATE, with_ticket("https://shop.example/a", "t1.x.y")),
         (GATE, with_ticket("https://shop.example/a", "")),
         (GATE, with_ticket("https://shop.example/a", "t1." + "a" * 1800)),

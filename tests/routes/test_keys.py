@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 async def test_processes_that_start_together_share_one_key(stores: Stores) -> None:
     rings = await asyncio.gather(*(signing_keys.open_keyring(stores.postgres) for _ in range(4)))
     assert len({it.signer.jwks()["keys"][0]["kid"] for it in rings}) == 1
-    assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 3  # one a purpose
+    assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 4  # one a purpose
 
 
 async def test_after_a_rotation_old_tokens_stay_good_and_new_ones_are_known_everywhere(
@@ -39,8 +39,8 @@ async def test_after_a_rotation_old_tokens_stay_good_and_new_ones_are_known_ever
             answer = await other.get("/v1/rooms/hall/stats", headers=bearer(token))
             assert answer.status_code == 200
         keys = (await other.get("/.well-known/jwks.json")).json()["keys"]
-        assert {it["kid"] for it in keys[:2]} == {made["booking"], made["pass"]}
-        assert len(keys) == 4
+        assert {it["kid"] for it in keys[:3]} == {made["booking"], made["pass"], made["log"]}
+        assert len(keys) == 6
 
 
 async def test_forged_key_names_do_not_ask_postgres_each_time(web: Web) -> None:
@@ -60,12 +60,12 @@ async def test_forged_key_names_do_not_ask_postgres_each_time(web: Web) -> None:
 async def test_a_key_is_forgotten_when_all_its_tokens_have_run_out(stores: Stores) -> None:
     await signing_keys.open_keyring(stores.postgres)
     await signing_keys.rotate(stores.postgres, by=COMMAND_LINE)
-    assert len(await keyring.load_keys(stores.postgres)) == 6
+    assert len(await keyring.load_keys(stores.postgres)) == 8
     await stores.postgres.execute(
         "UPDATE signing_keys SET retired_at = now() - make_interval(secs => $1) WHERE retired_at IS NOT NULL",
         float(KEY_OVERLAP_S + 1),
     )
-    assert len(await keyring.load_keys(stores.postgres)) == 3
+    assert len(await keyring.load_keys(stores.postgres)) == 4
 
 
 async def test_a_rotation_is_in_the_audit_log(web: Web) -> None:
@@ -87,7 +87,7 @@ async def test_each_kind_of_token_has_its_key_and_no_other_signs_it(web: Web) ->
     for purpose, token in (("booking", booking), ("pass", pass_), ("access", access)):
         assert jwt.get_unverified_header(token)["kid"] == kids[purpose]
     published = {it["kid"] for it in (await web.get("/.well-known/jwks.json")).json()["keys"]}
-    assert published == {kids["booking"], kids["pass"]}
+    assert published == {kids["booking"], kids["pass"], kids["log"]}
     keys: dict[str, SigningKey] = {it.purpose: it for it in await keyring.load_keys(web.app.stores.postgres)}
     for purpose in ("booking", "pass"):  # whoever has one of these makes no admin of it
         strange = BookingSigner([SigningKey(keys[purpose].kid, keys[purpose].private)])

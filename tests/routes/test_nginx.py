@@ -120,7 +120,7 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
     kept = set()
 
     async def checked(path: str) -> None:
-        for headers in [*askers, *reversed(askers)]:
+        for headers in [*askers, *askers[-2::-1]]:
             through = await ask(front.nginx, path, headers)
             direct = await ask(front.direct, path, headers)
             assert made_for(through) == made_for(direct), (path, headers)

@@ -11,7 +11,8 @@ import pytest
 
 from app.core.model import EventId
 from app.store.connections import Stores
-from app.store.sql.orders import CHUNK, OrderFilter, orders
+from app.store.sql.exports import CHUNK, orders
+from app.store.sql.orders import OrderFilter
 from tests.routes.conftest import Web, bearer, code, field_of
 from worker.context import WorkerContext
 
@@ -35,7 +36,7 @@ async def test_a_reservation_is_a_row_of_it_through_its_life(web: Web, worker: W
     assert answer.headers["content-disposition"] == 'attachment; filename="gala-orders.csv"'
     first, second = rows(answer)
     assert (first["reservation_id"], first["status"]) == (kept, "held")
-    assert (first["items"], first["amount"], first["currency"]) == ("floor:2:5000", "10000", "EUR")
+    assert (first["items"], first["amount"], first["currency"]) == ("floor:2:50.00", "100.00", "EUR")
     assert first["created_at"].endswith("Z")
     assert first["confirmed_at"] == first["ended_at"] == first["codes"] == ""
     assert (second["reservation_id"], second["status"]) == (given_up, "cancelled")

@@ -25,6 +25,7 @@ from app.payments.gateway import Charge
 
 class Purse:
     taken = {}
+    given = []
     def accept(self, attempt):
         if attempt.method != "coins":
             raise ValidationFailed("payment.method", "has to be coins")
@@ -34,6 +35,9 @@ class Purse:
         return self.taken.get(payment_id)
     async def refund(self, payment_id):
         self.taken[payment_id] = Charge("declined")
+
+    async def refund_part(self, refund):
+        self.given.append(refund.amount)
 
 @asynccontextmanager
 async def open_purse(settings, stores):

@@ -50,6 +50,8 @@ async def test_what_is_cancelled_is_offered_to_the_line_and_a_newcomer_is_refuse
     buyer, reservation, (first, second) = await sold_out(web, {}, {})
     assert (await stands(web, second, "waiting"))["queue_position"] == 2
     assert code(await web.post("/v1/rooms/gala/places")) == (409, "room_sold_out")
+    late = await web.post("/v1/rooms/gala/places", {"returns": True})
+    assert (late.status_code, late.json()["queue_position"]) == (201, 3)
     assert (await web.post(f"{reservation}/cancel", headers=buyer)).status_code == 200
     called = await stands(web, first, "called")
     assert called["claim_by"]

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.reservations.settlement import settle_payments
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import GATEWAY_SECRET, Web, code, field_of, served, stripe_signature
@@ -189,26 +188,6 @@ async def test_a_buyer_who_never_comes_back_loses_the_hold_and_cannot_pay_later(
     await stores.postgres.execute("UPDATE reservations SET expires_at = now() - interval '1 minute'")
     await status(shop, path, place, "expired")
     assert stripe.pay(address).status_code == 410
-
-
-async def test_money_that_comes_after_the_tickets_are_gone_goes_back_once(
-    shop: Web, stripe: Stripe, stores: Stores
-) -> None:
-    path, place, _ = await held(shop)
-    stripe.pay((await pay(shop, path, place, payment=CHECKOUT)).json()["continue_url"])
-    await stores.postgres.execute("UPDATE reservations SET expires_at = now() - interval '1 minute'")
-    await stores.postgres.execute("UPDATE ticket_types SET total = held + sold")
-    intent = intent_of(stripe, path)
-    for message_id in ("evt_a", "evt_b"):
-        assert await tell(shop, "checkout.session.completed", intent, message_id) == 204
-    await status(shop, path, place, "expired")
-
-    async def back() -> bool:
-        await settle_payments(stores, shop.app.engine.gateway)
-        return refunded(stripe, intent) == [5000]
-
-    await wait_until(back, "the refund")
-    assert await stores.postgres.fetchval("SELECT status FROM payments") == "refunded"
 
 
 async def test_what_was_cut_off_before_it_charged_never_charges(

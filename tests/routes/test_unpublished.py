@@ -10,7 +10,7 @@ from app.web.pages.visitor_pages import FORMS, PAGES
 from tests.routes.conftest import Web
 
 THINGS = ("room_id", "event_id")
-IDS = {"digest": "0", "theme_file": "style.css", "name": "x", "sid": "x"}
+IDS = {"digest": "0", "theme_file": "style.css", "name": "x", "sid": "x", "invite_id": "x"}
 READS = ("status", "read_event", "availability", "read_seats")
 STREAMS = ("room_stream",)
 

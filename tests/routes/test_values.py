@@ -8,7 +8,7 @@ import pytest
 
 from app.store.connections import Stores
 from tests.routes.conftest import Web, field_of
-from tests.routes.test_mail import bought
+from tests.routes.mailing import bought
 from worker.context import WorkerContext
 
 

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from app.runtime import child_process
-from app.runtime.child_process import Child, die_with_parent
+from app.runtime.child_process import Child, as_role, die_with_parent
+from tests.support.waiting import PATIENCE_S
 
 
 def a_child(program: str) -> Child:
@@ -98,3 +99,40 @@ signal.pause()
 def test_off_linux_there_is_no_such_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_process, "_libc", None)
     assert die_with_parent(signal.SIGTERM) is None
+
+
+def test_a_hangup_before_a_role_can_hear_it_waits_until_it_can(started: list[Child]) -> None:
+    program = """
+import asyncio, sys
+from app.runtime.reloading import on_hangup
+from app.settings import Settings
+
+async def main():
+    print("starting", flush=True)
+    sys.stdin.readline()
+    heard = asyncio.Event()
+    on_hangup(Settings(), then=heard.set)
+    await heard.wait()
+    print("heard", flush=True)
+
+asyncio.run(main())
+"""
+
+    def launch() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=as_role(),
+        )
+
+    child = Child("test", launch)
+    child.start()
+    started.append(child)
+    assert child.process is not None
+    assert child.process.stdout is not None
+    assert child.process.stdout.readline() == b"starting\n"
+    child.send(signal.SIGHUP)
+    out, _ = child.process.communicate(b"go on\n", timeout=PATIENCE_S)
+    assert (out.splitlines()[-1], child.bury()) == (b"heard", 0)

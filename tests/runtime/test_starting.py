@@ -13,7 +13,15 @@ pytestmark = pytest.mark.slow
 
 MIGRATING = {"alembic", "sqlalchemy", "mako"}
 SERVING = {"quart", "flask", "hypercorn", "granian", "limits", "jinja2", "httpx", "arq"}
-SELDOM = {"email_validator", "icalendar", "zxcvbn"}  # loaded by the first request that needs them
+SELDOM = {  # loaded by the first request that needs them
+    "email_validator",
+    "fontTools",
+    "fpdf",
+    "icalendar",
+    "markdown_it",
+    "xlsxwriter",
+    "zxcvbn",
+}
 LOADING = {"locust", "gevent", "geventhttpclient", "load"}
 A_COMMAND = "from app import cli; cli.run({!r}.split())"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.scripts.stock import Request, RoomNotReady, block_seats
+from app.store.scripts.filling import block_seats
+from app.store.scripts.stock import Request, RoomNotReady
 from tests.support.sales import KEYS, decided, stock
 from tests.support.seating import seats_on_sale, states
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.scripts.stock import Request, RoomNotReady, clear_stock
+from app.store.scripts.filling import clear_stock
+from app.store.scripts.stock import Request, RoomNotReady
 from tests.support.sales import KEYS, decided, let_in, on_sale
 
 

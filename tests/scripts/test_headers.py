@@ -14,13 +14,40 @@ from redis.exceptions import ResponseError
 
 from app.core.script_constants import CONSTANTS
 from app.store.redis import busy, counts, notice_stream, origin
-from app.store.scripts import admission, by_hand, carrying, gate, loader, replies, restoring, room, stock
+from app.store.scripts import (
+    admission,
+    by_hand,
+    carrying,
+    filling,
+    gate,
+    loader,
+    replies,
+    restoring,
+    room,
+    shrinking,
+    stock,
+    together,
+)
 from tests.scripts import lua_names
 from tests.support.builders import KEYS, Client
 
 NAMES = sorted(path.stem for path in loader.SCRIPTS.glob("*.lua"))
 INCLUDES = sorted((loader.SCRIPTS / "include").glob("*.lua"))
-TYPED = (room, carrying, gate, admission, by_hand, restoring, stock, notice_stream, busy, counts, origin)
+TYPED = (
+    room,
+    carrying,
+    gate,
+    admission,
+    by_hand,
+    restoring,
+    filling,
+    stock,
+    shrinking,
+    notice_stream,
+    busy,
+    counts,
+    origin,
+)
 # Given by the typed call itself: from its keys, or the same for every call.
 OWN = {"channel", "ended_channel", "group", "reading"}
 
@@ -214,7 +241,7 @@ async def test_an_error_names_the_file_and_the_line(redis: Client, scripts: Call
             await loader.call(redis, name, KEYS)
         assert place in str(failed.value)
         assert "user_script:" not in str(failed.value)
-    (reply,) = await loader.call_each(redis, "script_a", [KEYS])
+    (reply,) = await together.call_each(redis, "script_a", [KEYS])
     assert "include/deep.lua:4" in str(reply)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.scripts.stock import LoadedHold, RoomNotReady, load_holds, release
+from app.store.scripts.filling import LoadedHold, load_holds
+from app.store.scripts.stock import RoomNotReady, release
 from tests.support.sales import KEYS, let_in, on_sale, stock
 
 HELD = LoadedHold("r1", "held|ann|10000|EUR|1|2|floor:2:5000", "print|held|10000|EUR|1|2|floor:2:5000")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from app.store.scripts.stock import Request, RoomNotReady, load_stock
+from app.store.scripts.filling import load_stock
+from app.store.scripts.stock import Request, RoomNotReady
 from tests.support.sales import KEYS, decided, on_sale, stock, ticket_types
 
 

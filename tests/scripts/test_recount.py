@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.store.redis import ledger
+from app.store.scripts import filling
 from app.store.scripts import stock as stock_scripts
 from app.store.scripts.stock import Request, RoomNotReady
 from tests.support.builders import Client
@@ -16,7 +17,7 @@ SEATED = "held|eve|7000|EUR|1|2|stalls:1:7000@stalls-a-1"
 
 
 async def recounted(redis: Client, *records: tuple[str, str], holds_max: int = 100) -> bool:
-    return await stock_scripts.recount(redis, KEYS, records, holds_max=holds_max)
+    return await filling.recount(redis, KEYS, records, holds_max=holds_max)
 
 
 async def test_counters_and_allowances_follow_the_holds(redis: Client) -> None:
@@ -43,7 +44,7 @@ async def test_a_lost_reservation_is_known_again_once(redis: Client) -> None:
 
 async def test_seats_in_question_follow_the_holds(redis: Client) -> None:
     await seats_on_sale(redis)
-    await stock_scripts.block_seats(redis, KEYS, [("stalls-b-2", "nobody")])
+    await filling.block_seats(redis, KEYS, [("stalls-b-2", "nobody")])
     assert await recounted(redis, ("lost", SEATED), ("stalls-b-2", ""), ("stalls-z-9", ""))
     assert await states(redis) == {"a": "hffff", "b": "fffff", "c": "fffff"}
     assert await redis.hgetall(KEYS.sitters) == {"stalls-a-1": "eve"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.core.model import VisitorId
+from app.store.scripts.filling import load_stock
 from app.store.scripts.gate import BeingRestored, RenewRecord, renew
 from app.store.scripts.restoring import SessionRecord, load_sessions
 from app.store.scripts.room import leave
-from app.store.scripts.stock import Submission, confirm, load_stock, submit
+from app.store.scripts.stock import Submission, confirm, submit
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
 from tests.support.queue_steps import claim, crowd, join, stand, tick
 from tests.support.sales import ticket_types

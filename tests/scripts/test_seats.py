@@ -9,16 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from app.core.seating import FREE
-from app.store.scripts.stock import (
-    Decision,
-    LoadedHold,
-    Request,
-    Submitted,
-    confirm,
-    load_holds,
-    release,
-    submit,
-)
+from app.store.scripts.filling import LoadedHold, load_holds
+from app.store.scripts.stock import Decision, Request, Submitted, confirm, release, submit
 from tests.support.sales import KEYS, NOW, decided, let_in, stock, submission
 from tests.support.seating import a_section, seats_on_sale, states
 

@@ -70,7 +70,7 @@ async def test_who_is_inside_counts_for_as_many_as_they_want_until_they_reserve(
     assert await redis.hgetall(KEYS.wanted) == {"v1": "3", ":inside": "2"}
     await join(redis, "v2")
     assert (await tick(redis)).calls == 0  # all three are spoken for
-    await redis.hdel(KEYS.wanted, "v1", ":inside")  # as `allocate.lua` does, with the mark of a buyer
+    await redis.hdel(KEYS.wanted, "v1", ":inside")  # as `include/granting.lua` does, with the mark of a buyer
     await redis.sadd(KEYS.buyers, "v1")
     await stock(redis, 1, held=2, sold=7)
     assert (await tick(redis)).calls == 1

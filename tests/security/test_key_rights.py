@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from app.core.scopes import SCOPES, KeyRights
 from app.settings import Settings
@@ -19,6 +20,7 @@ from tests.security.test_origins import everything
 
 FOR_KEYS = [it for it in CALLS if it.auth is not None and it.auth.takes_keys]
 MINE, OTHER = "gala", "matinee"
+BASE = "http://fairgate.test"
 NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
 BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
     "create_room": {"room_id": "new-room", "name": "New"},
@@ -28,6 +30,18 @@ BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
     "create_ticket_type": {"ticket_type_id": "box", "name": "Box", "price": 1, "quantity": 2},
     "change_ticket_type": {"quantity": 9},
     "create_seats": {"sections": [{"name": "Balcony", "price": 1, "rows": 1, "seats_per_row": 1}]},
+    "create_codes": {"name": "More", "code": "more", "percent": 5},
+    "switch_codes": {"active": False},
+    "switch_code": {"active": False},
+    "transfer_ticket": {"ticket_id": "t" * 32, "email": "bob@example.org"},
+    "block_seats": {"seat_ids": ["balcony-a-1"]},
+    "set_seat_kind": {"seat_ids": ["balcony-a-1"], "kind": ""},
+    "save_seat_plan": {"sections": []},
+    "release_seats": {"seat_ids": ["balcony-a-1"]},
+    "invite_members": {"emails": ["guest@example.org"]},
+    "set_member_login": {"algorithm": "HS256"},
+    "move_event": {"starts_at": "2036-01-01T20:00:00Z"},
+    "cancel_event": {},
     "create_webhook": {"url": "http://127.0.0.1:9/", "types": ["room.sold_out"]},
     "create_key": {"name": "Another", "role": "operator"},
 }
@@ -35,8 +49,9 @@ BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app, webhooks into private networks allowed."""
-    async with served(settings.model_copy(update={"webhooks_private": True})) as found:
+    """The app, webhooks into private networks allowed, and e-mail set up as far as it has to be to invite."""
+    mails = {"smtp_url": SecretStr("smtp://127.0.0.1:9"), "mail_from": "a@example.org", "public_url": BASE}
+    async with served(settings.model_copy(update={"webhooks_private": True, **mails})) as found:
         yield found
 
 
@@ -46,6 +61,23 @@ async def a_key(web: Web, by: dict[str, str] | None = None, **fields: Any) -> di
     made = await web.post("/v1/keys", body, headers=by or web.as_("admin"))
     assert made.status_code == 201, made.text
     return bearer(made.json()["key"])
+
+
+async def an_invite(web: Web, room_id: str) -> str:
+    """An invitation to the room."""
+    path, by = f"/v1/rooms/{room_id}/invites", web.as_("operator")
+    sent = await web.post(path, BODIES["invite_members"], headers=by)
+    assert sent.status_code == 200, sent.text
+    found: str = (await web.get(path, headers=by)).json()["items"][0]["invite_id"]
+    return found
+
+
+async def a_code(web: Web, event_id: str) -> dict[str, str]:
+    """A code, and its set."""
+    body = {"name": "Fans", "code": "FANS", "percent": 10}
+    made = await web.post(f"/v1/events/{event_id}/codes", body, headers=web.as_("admin"))
+    assert made.status_code == 201, made.text
+    return {"set_id": made.json()["set_id"], "code": "FANS"}
 
 
 async def a_sale(web: Web, event_id: str, **fields: Any) -> dict[str, str]:
@@ -65,6 +97,9 @@ async def a_sale(web: Web, event_id: str, **fields: Any) -> dict[str, str]:
         "reservation_id": held.json()["reservation_id"],
         "visitor_id": mine["visitor_id"],
         "sid": f"{mine['visitor_id']}-1",
+        "invite_id": await an_invite(web, event_id),
+        **await a_code(web, event_id),
+        "ticket_id": "t" * 32,
     }
 
 

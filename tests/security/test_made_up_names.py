@@ -28,11 +28,15 @@ OTHERWISE = {  # what is answered where not 404, for a reason
     "claim_reservation": 401,  # the link is not one of ours
     "GET /reservations/<reservation_id>/claim": 200,  # the form
     "POST /reservations/<reservation_id>/claim": 401,  # the link is not one of ours
+    "GET /reservations/<reservation_id>/open": 401,  # the link is not one of ours
+    "GET /admin/rooms/<room_id>/door/worker.js": 200,  # a file, the same for all
     "POST /rooms/<room_id>/join": 307,  # asks whether cookies come back, before anything else
     "POST /rooms/<room_id>/carry": 307,  # the same
+    "POST /rooms/<room_id>/member": 307,  # the same
     "GET /admin/rooms/<room_id>/theme/preview.css": 200,  # made of what the form says alone
 }
 # What a call needs to be sent to come as far as looking for the thing.
+QUERIES = {"log_inclusion": "?leaf=0&size=1", "log_consistency": "?first=1&second=2"}
 BODIES: dict[str, Any] = {
     "join": {},
     "want": {"quantity": 1},
@@ -42,8 +46,18 @@ BODIES: dict[str, Any] = {
     "create_ticket_type": {"ticket_type_id": "gold", "name": "Gold", "price": 1, "quantity": 1},
     "change_ticket_type": {"name": "Other"},
     "create_seats": {"sections": [{"name": "A", "price": 1, "rows": 1, "seats_per_row": 1}]},
+    "create_codes": {"name": "Fans", "percent": 5},
+    "switch_codes": {"active": True},
+    "switch_code": {"active": True},
+    "transfer_ticket": {"ticket_id": "t" * 32, "email": "bob@example.org"},
+    "block_seats": {"seat_ids": ["stalls-a-1"]},
+    "set_seat_kind": {"seat_ids": ["stalls-a-1"], "kind": ""},
+    "save_seat_plan": {"sections": []},
+    "release_seats": {"seat_ids": ["stalls-a-1"]},
     "change_room": {"name": "Other"},
     "set_knownuser": {"customer_id": "shop"},
+    "invite_members": {"emails": ["member@example.org"]},
+    "set_member_login": {"algorithm": "HS256"},
     "push_knownuser": {"url": "https://shop.example/"},
 }
 
@@ -138,7 +152,7 @@ async def test_every_call_for_what_is_not_there(web: Web) -> None:
             call: Endpoint = call, headers: dict[str, str] = headers, expected: set[int] = expected
         ) -> None:
             key = {"Idempotency-Key": f"k-{next(_count)}"} if "Idempotency-Key" in call.headers else {}
-            path = made_up(call.path)
+            path = made_up(call.path) + QUERIES.get(call.name, "")
             body = BODIES.get(call.name, next((it.body for it in KNOWN.get(call.name, []) if it.body), None))
             if "/vwr/" in path:  # names the room once more
                 body, path = _of_a_counter_queue(call, path)

@@ -18,7 +18,7 @@ from app.store.connections import Stores
 from app.store.sql.mails import select
 from app.store.sql.password_resets import ASKED_A_DAY, ASKING_AN_HOUR
 from tests.routes.conftest import Web, bearer, code, field_of, served
-from tests.routes.test_mail import settled, text_of
+from tests.routes.mailing import settled, text_of
 from tests.security.test_origins import everything
 from tests.support.mail_server import MailServer, mail_server
 from worker.context import WorkerContext

@@ -12,8 +12,9 @@ from itertools import chain
 
 from app.store.keys import PERMANENT
 from load.verdict import Admitted, over_admitted
+from tests.simulation.lanes import Sharing
 from tests.simulation.model import ENDING_KEPT_MS
-from tests.simulation.rules import Standing
+from tests.simulation.rules import Standing, lane_of, network_said
 from tests.simulation.view import View
 
 
@@ -28,6 +29,7 @@ class History:
     turns_of: dict[int, str] = field(default_factory=dict)  # queue number -> who claimed it
     turns_told: set[int] = field(default_factory=set)  # of these the visitor holds a booking token
     wiped: bool = False
+    sharing: Sharing = field(default_factory=Sharing)
 
     def forget_untold(self) -> None:
         """Redis is wiped: a claim nobody was told of, and Postgres does not know, has not happened."""
@@ -55,6 +57,7 @@ class Look:
     visitors_per_ticket: float
     per_network: int
     lottery: bool
+    lanes: tuple[int, ...]
     keys_without_ttl: frozenset[str]
 
 
@@ -64,9 +67,14 @@ def serving_follows_the_numbers(look: Look) -> Iterator[str]:
         yield f"the serving position fell from {look.before.serving} to {look.now.serving}"
     if look.now.serving > look.now.last:
         yield f"the serving position {look.now.serving} is above the last number {look.now.last}"
-    called = max(look.now.turns.values(), default=0)
-    if called > look.now.serving:
-        yield f"number {called} was called, the serving position is {look.now.serving}"
+    for visitor, number in look.now.turns.items():
+        lane = lane_of(visitor, look.lanes)
+        serving = look.now.lane_serving.get(lane, 0) if lane else look.now.serving
+        if number > serving:
+            yield f"number {number} of lane {lane} was called, the serving position is {serving}"
+    for lane, serving in look.before.lane_serving.items():
+        if look.now.lane_serving.get(lane, 0) < serving:
+            yield f"the serving position of lane {lane} fell from {serving}"
     told = max(chain(look.now.waiting.values(), look.now.turns.values()), default=0)
     if told > look.now.reserved:
         yield f"number {told} was given out, Postgres knows of {look.now.reserved}"
@@ -110,7 +118,7 @@ def _enough(look: Look) -> float:
 
 
 def _is_full(look: Look, visitor: str) -> bool:
-    network = visitor[22:] or look.now.noted.get(visitor, "")
+    network = network_said(visitor) or look.now.noted.get(visitor, "")
     return look.now.unclaimed.get(network, 0) >= look.per_network
 
 
@@ -127,16 +135,33 @@ def calls_keep_the_order(look: Look) -> Iterator[str]:
     """Nobody is called past a smaller number that waits, unless that one wants more at once than is free, or
     too many from where they come are called and have not claimed."""
     fresh = look.now.turns.keys() - look.before.turns.keys()
-    enough = [
-        it
-        for visitor, it in look.now.waiting.items()
-        if look.now.wants.get(visitor, 1) <= _enough(look) and not _is_full(look, visitor)
-    ]
-    if fresh and look.now.admitted > look.before.admitted and enough:
-        first = min(enough)
+    first: dict[int, int] = {}
+    for visitor, number in _callable(look):
+        lane = lane_of(visitor, look.lanes)
+        first[lane] = min(number, first.get(lane, number))
+    if fresh and look.now.admitted > look.before.admitted:
         for visitor in sorted(fresh & look.now.called.keys()):
-            if look.now.turns[visitor] > first:
-                yield f"{visitor} was called with {look.now.turns[visitor]}, {first} waits"
+            before = first.get(lane_of(visitor, look.lanes), math.inf)
+            if look.now.turns[visitor] > before:
+                yield f"{visitor} was called with {look.now.turns[visitor]}, {before} waits"
+
+
+def _callable(look: Look) -> Iterator[tuple[str, int]]:
+    """Who waits and would be called if it were their turn, with their number."""
+    for visitor, number in look.now.waiting.items():
+        if look.now.wants.get(visitor, 1) <= _enough(look) and not _is_full(look, visitor):
+            yield visitor, number
+
+
+def lanes_keep_their_shares(look: Look) -> Iterator[str]:
+    """While two lanes have somebody to call, neither is called more than a quantum beyond its share."""
+    if not look.lanes:
+        return
+    drawn = look.now.draw_next if look.now.prequeue else math.inf
+    waits = {lane_of(visitor, look.lanes) for visitor, number in _callable(look) if number < drawn}
+    fresh = look.now.turns.keys() - look.before.turns.keys()
+    called = sorted(fresh) if look.now.admitted > look.before.admitted else []
+    yield from look.history.sharing.look(look.lanes, called, waits)
 
 
 def one_place_a_visitor(look: Look) -> Iterator[str]:
@@ -202,6 +227,7 @@ ROOM = (
     admissions_keep_the_rate,
     admissions_keep_the_limits,
     calls_keep_the_order,
+    lanes_keep_their_shares,
     nobody_hoards_calls,
     one_place_a_visitor,
     numbers_are_unique_and_dense,

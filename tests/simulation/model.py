@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.simulation.rules import UNIT, Rules, Standing
+from tests.simulation.lanes import Lanes
+from tests.simulation.rules import UNIT, Rules, Standing, network_said
 
 ENDING_KEPT_MS = 3_600_000
 TICKETS_MAX = 4
@@ -49,6 +50,7 @@ class RoomModel:
     buyers: set[str] = field(default_factory=set)
     wants: dict[str, int] = field(default_factory=dict)  # tickets at once, of who ever wanted more than one
     networks: Mapping[str, str] = field(default_factory=dict)  # where visitors say they come from
+    lanes: Lanes = field(default_factory=Lanes)
     noted: dict[str, str] = field(default_factory=dict)  # of these whose id does not say it, until they claim
 
     @property
@@ -157,14 +159,20 @@ class RoomModel:
                 self.endings[visitor] = self.endings[visitor][0], now_ms
             else:
                 del self.endings[visitor]
-        complete = [it for it, number in self.waiting.items() if not self.prequeue or number < self.draw_next]
-        room = self._room(now_ms)
-        for visitor in sorted(complete, key=self.waiting.__getitem__):
-            enough = self.wants.get(visitor, 1) <= min(self._free, self._spare())
-            if room > 0 and enough and self._not_hoarding(visitor):
-                self._call(visitor, now_ms)
-                room -= 1
+        order, room = sorted(self.waiting, key=self.waiting.__getitem__), self._room(now_ms)
+        drawn = [it for it in order if not self.prequeue or self.waiting[it] < self.draw_next]
+        self.lanes.call(drawn, room, self.rules.lanes, lambda some, n: self._call_first(some, n, now_ms))
         self.level = min(self.level, self.rules.capacity)
+
+    def _call_first(self, visitors: Sequence[str], count: int, now_ms: int) -> list[str]:
+        """Call the first of these for whom enough is free."""
+        calls: list[str] = []
+        for visitor in visitors:
+            enough = len(calls) < count and self.wants.get(visitor, 1) <= min(self._free, self._spare())
+            if enough and self._not_hoarding(visitor):
+                self._call(visitor, now_ms)
+                calls.append(visitor)
+        return calls
 
     def undrawn(self, count: int) -> list[str]:
         """The next of the draw; none before Postgres knows of the numbers the opening kept for them."""
@@ -220,7 +228,7 @@ class RoomModel:
         if visitor not in self.waiting:
             return None
         number = self.waiting[visitor]
-        ahead = sum(other < number for other in self.waiting.values())
+        ahead = sum(it < number for it in self.lanes.beside(visitor, self.waiting, self.rules.lanes))
         return Standing("waiting", number, ahead + (len(self.prequeue) if number >= self.draw_next else 0))
 
     def is_over(self, visitor: str, now_ms: int) -> bool:
@@ -267,7 +275,7 @@ class RoomModel:
 
     def network_of(self, visitor: str) -> str:
         """Where they come from; empty: nobody knows."""
-        return visitor[22:] or self.noted.get(visitor, "")
+        return network_said(visitor) or self.noted.get(visitor, "")
 
     @property
     def unclaimed(self) -> dict[str, int]:
@@ -277,10 +285,7 @@ class RoomModel:
     @property
     def per_network(self) -> int:
         """The setting, or a twentieth of those who could be called at once, three at least."""
-        rules = self.rules
-        most = [rules.rate * rules.claim_window_s / 60, rules.active_max or math.inf]
-        most.append(self._free * max(1, rules.visitors_per_ticket))
-        return rules.per_network or max(3, math.ceil(min(most) / 20))
+        return self.rules.of_one_network(self._free)
 
     def buy(self, visitor: str) -> None:
         """They reserved something: what they wanted is done with."""
@@ -294,24 +299,19 @@ class RoomModel:
         lapsed = self.endings.get(visitor, ("", 0))[0] == "no_show"
         self.called[visitor] = now_ms + self.rules.claim_window_s * (500 if lapsed else 1000)
         self.turns[visitor] = number
-        self.serving = max(self.serving, number)
-        self.level -= UNIT
-        self.admitted += 1
+        self.serving = max(self.serving, 0 if self.lanes.serve(visitor, number, self.rules.lanes) else number)
+        self.level, self.admitted = self.level - UNIT, self.admitted + 1
 
     def _give_back(self, visitor: str) -> None:
         """Not what may have been given back before Redis was lost."""
-        if self.turns[visitor] > self.restored_serving:
+        if self.turns[visitor] > self.lanes.restored_to(visitor, self.rules.lanes, self.restored_serving):
             self.level += UNIT
             self.given_back += 1
 
     def _act_on_schedule(self, now_ms: int) -> None:
-        rules, before = self.rules, self.state in ("scheduled", "prequeue")
-        if 0 < rules.closes_at_ms <= now_ms and self.state != "closed":
-            self._enter("closed", now_ms)
-        elif before and now_ms >= self.restore_until_ms and (self.reopens or 0 < rules.opens_at_ms <= now_ms):
-            self._enter("open", now_ms)
-        elif self.state == "scheduled" and 0 < rules.prequeue_at_ms <= now_ms:
-            self._enter("prequeue", now_ms)
+        may_open, reopens = now_ms >= self.restore_until_ms, self.reopens
+        if due := self.rules.due(self.state, now_ms, may_open=may_open, reopens=reopens):
+            self._enter(due, now_ms)
 
     def _end(self, visitor: str, word: str, now_ms: int) -> None:
         for standing in (self.prequeue, self.waiting, self.called, self.active, self.turns):

@@ -23,7 +23,6 @@ from tests.simulation.invariants import Lost, returning
 from tests.simulation.model import RoomModel
 from tests.simulation.rules import Rules, Standing
 from tests.simulation.sale_world import ROOM, SaleWorld
-from tests.simulation.steps import NETWORKS
 from tests.simulation.watch import Differs, standing
 from tests.support.builders import STAFF
 
@@ -68,6 +67,7 @@ def settings_of(rules: Rules) -> RoomSettings:
             "restore_window_s": rules.restore_window_s,
             "queueing_method": "lottery" if rules.lottery else "fifo",
             "prequeue_at": rfc3339(rules.prequeue_at_ms),
+            "lanes": [{"name": f"lane {at}", "share": it} for at, it in enumerate(rules.lanes) if at],
         }
     )
 
@@ -95,7 +95,8 @@ class QueueWorld:
     # visitors -----------------------------------------------------------------------------------------
     async def join(self, *visitors: str) -> None:
         for visitor in visitors:
-            joining = Joining(VisitorId(visitor), self.tokens.get(visitor), NETWORKS.get(visitor, ""))
+            network = self.room.networks.get(visitor, "")
+            joining = Joining(VisitorId(visitor), self.tokens.get(visitor), network)
             self.room.reserved = EVERY_NUMBER  # the operation asks Postgres for more by itself
             told = await self._told(visitor, queue.join(self.line, ROOM, joining))
             if told.new and told.number and told.number < max(self.watch.history.given, default=0):
@@ -234,7 +235,11 @@ class QueueWorld:
                 continue
             state = next((name for name in LIVE if visitor in getattr(room, name)), "ended")
             number = token.queue_number or room.waiting.get(visitor) or room.turns.get(visitor) or 0
-            if state == "waiting" and number <= room.serving and not token.quantity:
+            if (
+                state == "waiting"
+                and number <= room.lanes.called_to(visitor, room.rules.lanes, room.serving)
+                and not token.quantity
+            ):
                 state = "behind"  # came back late after an earlier wipe: counts as called from now on
             if state == "ended" and number and self.kept.get(visitor) == number:
                 state = "over"  # and Postgres knows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,8 @@ OFF = {"rate": 0, "burst": 1}  # throttles have tests of their own
 
 def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
     """The settings in the words of `conf`."""
-    return {
+    lanes: dict[str, str | int] = {"lanes": " ".join(map(str, rules.lanes))} if rules.lanes else {}
+    return lanes | {
         "rate": rules.rate,
         "burst": rules.burst,
         "active_max": rules.active_max,
@@ -45,12 +47,20 @@ def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
 class RoomWorld:
     """One room without Postgres: the numbers it would know of are what the step `numbers` says."""
 
-    def __init__(self, redis: RedisClient, rules: Rules, draws: dict[str, int], *, event: bool) -> None:
+    def __init__(
+        self,
+        redis: RedisClient,
+        rules: Rules,
+        draws: dict[str, int],
+        *,
+        event: bool,
+        networks: Mapping[str, str] = NETWORKS,
+    ) -> None:
         self.redis = redis
         self.keys = RoomKeys(RoomId("room"))
         self.version = 1
         self.event_id = "event" if event else ""
-        self.model = RoomModel(rules, draws, TICKETS if event else None, tick_ms=START_MS, networks=NETWORKS)
+        self.model = RoomModel(rules, draws, TICKETS if event else None, tick_ms=START_MS, networks=networks)
         self.watch = Watch(redis, self.keys, self.model, START_MS)
         self.drawing: tuple[int, list[VisitorId]] = (0, [])
         self.looked: Numbers | None = None
@@ -96,7 +106,7 @@ class RoomWorld:
         plenty = self.model.last + len(visitors) <= self.model.reserved
         known = (NO_TOKEN, 0) if plenty else (NUMBERLESS, 1)
         records = [
-            JoinRecord(it, NETWORKS.get(it, ""), self.model.draws[it], *known, quantity=quantity)
+            JoinRecord(it, self.model.networks.get(it, ""), self.model.draws[it], *known, quantity=quantity)
             for it in visitors
         ]
         answers = await room.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)

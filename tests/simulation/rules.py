@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 UNIT = 60_000
@@ -24,11 +26,26 @@ class Rules:
     prequeue_at_ms: int = 0
     opens_at_ms: int = 0
     closes_at_ms: int = 0
+    lanes: tuple[int, ...] = ()  # their shares, the ordinary one's first; empty: there are none
 
     @property
     def capacity(self) -> int:
         """How much the bucket holds: the burst, never less than one second of the rate or one admission."""
         return max(self.burst * UNIT, self.rate * 1_000, UNIT)
+
+    def of_one_network(self, free: float) -> int:
+        """How many of one network may be called and not have claimed, with so many tickets free."""
+        most = [self.rate * self.claim_window_s / 60, self.active_max or math.inf]
+        most.append(free * max(1, self.visitors_per_ticket))
+        return self.per_network or max(3, math.ceil(min(most) / 20))
+
+    def due(self, state: str, now_ms: int, *, may_open: bool, reopens: bool) -> str:
+        """The state that the schedule brings now; empty: none."""
+        if 0 < self.closes_at_ms <= now_ms and state != "closed":
+            return "closed"
+        if state in ("scheduled", "prequeue") and may_open and (reopens or 0 < self.opens_at_ms <= now_ms):
+            return "open"
+        return "prequeue" if state == "scheduled" and 0 < self.prequeue_at_ms <= now_ms else ""
 
 
 @dataclass(frozen=True)
@@ -40,3 +57,14 @@ class Standing:
     ahead: int = -1
     until_ms: int = 0
     new: bool = False
+
+
+def network_said(visitor: str) -> str:
+    """Where an anonymous visitor's id says that they come from; empty: nowhere."""
+    return visitor[22:] if len(visitor) == 26 else ""
+
+
+def lane_of(visitor: str, lanes: Sequence[int]) -> int:
+    """The lane of a visitor; a member's id ends in it."""
+    last = visitor[22:] if len(visitor) == 23 else ""
+    return int(last) if last.isdigit() and int(last) < len(lanes) else 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from app.store.connections import RedisClient
+from tests.simulation.lanes import NAMES, NETWORKS_OF, SHARES, in_lanes
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.room_world import START_MS, RoomWorld
 from tests.simulation.steps import (
@@ -35,10 +37,29 @@ async def run_room(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Fail
     return await _take_all(world.take, steps)
 
 
+async def run_lanes(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Failure | None:
+    """The same of a room with lanes."""
+    random = Random(seed)
+    draws = {NAMES[visitor]: random.getrandbits(52) for visitor in VISITORS}
+    rules = replace(rules_of(random, start_ms=START_MS), lanes=random.choice(SHARES))
+    world = RoomWorld(redis, rules, draws, event=random.random() < 0.3, networks=NETWORKS_OF)
+    await world.load()
+    return await _take_all(world.take, steps)
+
+
 async def run_sale(stores: PinnedStores, seed: int, steps: Sequence[Step]) -> Failure | None:
     """The same of a whole sale; after the last step everything is brought to its end and judged."""
     random = Random(seed)
     rules = sale_rules(random, start_ms=START_MS)
+    world = World(stores, rules, random.randbytes(32))
+    await world.load()
+    return await _take_all(world.take, [*steps, Step("settle")])
+
+
+async def run_lane_sale(stores: PinnedStores, seed: int, steps: Sequence[Step]) -> Failure | None:
+    """A sale whose room has lanes."""
+    random = Random(seed)
+    rules = replace(sale_rules(random, start_ms=START_MS), lanes=random.choice(SHARES))
     world = World(stores, rules, random.randbytes(32))
     await world.load()
     return await _take_all(world.take, [*steps, Step("settle")])
@@ -49,9 +70,21 @@ def steps_of_room(seed: int) -> list[Step]:
     return room_steps(Random(-seed))
 
 
+def steps_of_lanes(seed: int) -> list[Step]:
+    """What happens in the room with lanes of this seed."""
+    random = Random(-seed)
+    return in_lanes(random, room_steps(random))
+
+
 def steps_of_sale(seed: int) -> list[Step]:
     """What happens in the sale of this seed."""
     return sale_steps(Random(-seed))
+
+
+def steps_of_lane_sale(seed: int) -> list[Step]:
+    """What happens in the sale with lanes of this seed."""
+    random = Random(-seed)
+    return in_lanes(random, sale_steps(random), changes=0)
 
 
 async def pass_or_explain(seed: int, steps: Sequence[Step], run: Run) -> None:

@@ -9,51 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from load.verdict import LIVE, Books, Count, Owned
+from load.books import LIVE, Books, Owned
 from tests.simulation.model import RoomModel
+from tests.simulation.reservations import Decided, Hold, Row, Wish, counts_of, uses
 
 IN_REDIS = ("stock", "holds", "outcomes", "refusals", "stream")
-
-
-class Wish(NamedTuple):
-    """A submission: who wants what, under which id."""
-
-    reservation_id: str
-    visitor: str
-    items: tuple[tuple[str, int], ...]
-
-    @property
-    def quantity(self) -> int:
-        """Tickets in all."""
-        return sum(count for _, count in self.items)
-
-
-@dataclass(frozen=True)
-class Hold:
-    """Tickets set aside in Redis."""
-
-    wish: Wish
-    expires_ms: int
-    sold: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """A reservation in Postgres."""
-
-    wish: Wish
-    expires_ms: int
-    status: str = "held"
-    released: bool = False
-
-
-class Decided(NamedTuple):
-    """A batch as Redis decided it."""
-
-    epoch: int
-    decisions: list[tuple[int, Wish, str, int]]  # message, wish, word, expires_ms
 
 
 @dataclass
@@ -64,6 +26,7 @@ class SaleModel:
     room: RoomModel
     totals: dict[str, int]
     max_tickets: int
+    codes: dict[str, int]  # how many orders each is good for
     hold_ttl_ms: int
     now_ms: int = 0
     redis: Literal["whole", "old", "restoring", "gone"] = "whole"
@@ -75,6 +38,7 @@ class SaleModel:
     outcomes: dict[str, tuple[Wish, str]] = field(default_factory=dict)
     refusals: dict[str, tuple[Wish, str]] = field(default_factory=dict)  # the last one of each visitor
     stream: dict[int, tuple[Wish, str]] = field(default_factory=dict)  # message -> wish, who has read it
+    granted: dict[int, tuple[int, int]] = field(default_factory=dict)  # message -> epoch, end; said in it
     rows: dict[str, Row] = field(default_factory=dict)
 
     @property
@@ -93,12 +57,13 @@ class SaleModel:
             return "pending" if known[1] == "pending" else "known"
         if session_ms <= self.now_ms or self.room.active.get(wish.visitor) != session_ms:
             return "session_ended"
-        word = self._refusal(wish, limit_first=True)
+        word = self._refusal(wish)
         if word:
             self.refusals[wish.visitor] = wish, word
             return word
         self.messages += 1
         self.stream[self.messages] = wish, ""
+        self.granted[self.messages] = self.redis_epoch, self._hold(wish)
         self.outcomes[wish.reservation_id] = wish, "pending"
         return "queued"
 
@@ -112,8 +77,11 @@ class SaleModel:
         """All that anybody has read is this worker's now."""
         self.stream = {it: (wish, reader and worker) for it, (wish, reader) in self.stream.items()}
 
-    def decide(self, messages: Iterable[tuple[int, Wish]]) -> Decided | None:
-        """Take stock for a batch, one after the other. None: the room is not ready."""
+    def decide(self, messages: Sequence[tuple[int, Wish]], *, again: bool) -> Decided | None:
+        """What the messages were granted, or are granted now. None: the room is not ready."""
+        epochs = {self.granted[it][0] for it, _ in messages}
+        if len(epochs) == 1 and not again:
+            return Decided(epochs.pop(), [(it, wish, "held", self.granted[it][1]) for it, wish in messages])
         if not self.ready:
             return None
         return Decided(self.redis_epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
@@ -216,17 +184,19 @@ class SaleModel:
         """Both stores, in the words of the verdict."""
         live = {it: row for it, row in self.rows.items() if row.status in LIVE}
         held = {
-            it: Owned(hold.wish.visitor, hold.sold, dict(hold.wish.items)) for it, hold in self.holds.items()
+            it: Owned(hold.wish.visitor, hold.sold, dict(hold.wish.items), hold.wish.code)
+            for it, hold in self.holds.items()
         }
         rows = {
-            it: Owned(r.wish.visitor, r.status == "confirmed", dict(r.wish.items)) for it, r in live.items()
+            it: Owned(r.wish.visitor, r.status == "confirmed", dict(r.wish.items), r.wish.code)
+            for it, r in live.items()
         }
         spent = Counter[str]()
         for hold in self.holds.values():
             spent[hold.wish.visitor] += hold.wish.quantity
-        counters = _counts(self.totals, rows.values())
+        counters = counts_of(self.totals, rows.values())
         return Books(
-            stock=_counts(self.stock, held.values()),
+            stock=counts_of(self.stock, held.values()),
             holds=held,
             allowance=dict(spent),
             in_flight=frozenset(wish.reservation_id for wish, _ in self.stream.values()),
@@ -238,6 +208,8 @@ class SaleModel:
                 it for it, r in self.rows.items() if r.status not in ("held", "paying") and not r.released
             ),
             missing=frozenset(),
+            code_uses={it: count for it, count in uses(held.values()).items() if count},
+            codes={it: (uses(rows.values())[it], most) for it, most in self.codes.items()},
         )
 
     def tell_room(self) -> None:
@@ -253,33 +225,44 @@ class SaleModel:
             return self.outcomes[wish.reservation_id]
         return last if last and last[0].reservation_id == wish.reservation_id else None
 
-    def _refusal(self, wish: Wish, *, limit_first: bool) -> str:
-        free = _counts(self.stock, self.books().holds.values())
-        spent = self.books().allowance.get(wish.visitor, 0)
-        too_many = "limit_exceeded" if spent + wish.quantity > self.max_tickets else ""
-        too_few = "sold_out" if any(free[kind].free < count for kind, count in wish.items) else ""
-        return (too_many or too_few) if limit_first else (too_few or too_many)
+    def _refusal(self, wish: Wish) -> str:
+        if wish.code and uses(self.books().holds.values())[wish.code] >= self.codes[wish.code]:
+            return "code_refused"
+        if self.books().allowance.get(wish.visitor, 0) + wish.quantity > self.max_tickets:
+            return "limit_exceeded"
+        free = counts_of(self.stock, self.books().holds.values())
+        return "sold_out" if any(free[kind].free < count for kind, count in wish.items) else ""
 
     def _decide(self, wish: Wish) -> tuple[str, int]:
-        if wish.reservation_id in self.holds:
-            return "known", self.holds[wish.reservation_id].expires_ms
-        known = self._known(wish)
+        known, hold = self._known(wish), self.holds.get(wish.reservation_id)
+        if hold is not None:
+            if hold.expires_ms <= self.now_ms and known and known[1] == "pending":  # nobody was told of it
+                hold = replace(hold, expires_ms=self.now_ms + self.hold_ttl_ms)
+            self.holds[wish.reservation_id] = hold
+            return "known", hold.expires_ms
         if known is None:
             return "forgotten", 0
         if known[1] != "pending":
             return f"settled {known[1]}", 0
-        word = self._refusal(wish, limit_first=False)
+        word = self._refusal(wish)
         if word:
             self.outcomes[wish.reservation_id] = wish, word
             return word, 0
-        self.holds[wish.reservation_id] = Hold(wish, self.now_ms + self.hold_ttl_ms)
+        return "held", self._hold(wish)
+
+    def _hold(self, wish: Wish) -> int:
+        """Take the tickets; until when."""
+        expires_ms = self.now_ms + self.hold_ttl_ms
+        self.holds[wish.reservation_id] = Hold(wish, expires_ms)
         if wish.visitor in self.room.active:
             self.room.buy(wish.visitor)
-        return "held", self.now_ms + self.hold_ttl_ms
+        return expires_ms
 
     def _insert(self, wish: Wish, expires_ms: int) -> bool:
         counts = self.books().counters
         fits = all(counts[kind].free >= count for kind, count in wish.items)
+        used, most = self.books().codes.get(wish.code, (0, 1))
+        fits = fits and used < most
         if fits:
             self.rows[wish.reservation_id] = Row(wish, expires_ms)
         return fits
@@ -315,13 +298,3 @@ class SaleModel:
                 self.room.rules.ends_on_confirm or bought >= self.max_tickets
             ):
                 self.room.finish(visitor, self.now_ms)
-
-
-def _counts(totals: dict[str, int], owned: Iterable[Owned]) -> dict[str, Count]:
-    held, sold = Counter[str](), Counter[str]()
-    for it in owned:
-        (sold if it.sold else held).update(it.items)
-    return {
-        kind: Count(total, total - held[kind] - sold[kind], held[kind], sold[kind])
-        for kind, total in totals.items()
-    }

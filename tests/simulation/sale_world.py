@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.model import EventId, RoomId
-from app.reservations import holds
+from app.reservations import batches, holds
 from app.restoring import room as rebuild
 from app.store.redis import submissions
 from app.store.redis.submissions import Message
@@ -22,16 +22,20 @@ from app.store.scripts.stock import RoomNotReady, Submission
 from app.store.sql import hold_endings, payments
 from app.store.sql.payments import Attempt
 from app.store.sql.reservations import Superseded
-from load.verdict import Books, lost, oversold, read_books, stranded
+from load.books import Books, read_books
+from load.verdict import lost, oversold, stranded
+from tests.simulation import looks
 from tests.simulation.pinned import PinnedStores
-from tests.simulation.sale_model import Decided, SaleModel, Wish
+from tests.simulation.reservations import Decided, Wish
+from tests.simulation.sale_model import SaleModel
+from tests.simulation.steps import BUYERS
 from tests.simulation.watch import Differs, Watch
 
 ROOM, EVENT = RoomId("room"), EventId("event")
 MAX_TICKETS, HOLD_TTL_S, BACKLOG_MAX = 4, 30, 100
+CODE, CODED, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them reserve with
 TROUBLE = (RoomNotReady, Superseded)
 ANOTHER_RUN = "0" * 40
-IN_POSTGRES = ("counters", "rows", "issued", "statuses", "unreleased")
 
 
 @dataclass
@@ -40,8 +44,9 @@ class Hands:
 
     messages: list[Message]
     expected: list[tuple[int, Wish]]
-    batch: holds.Batch | None = None
+    batch: batches.Batch | None = None
     decided: Decided | None = None
+    void: bool = False  # what was granted, as the room was restored since
 
 
 class SaleWorld:
@@ -66,8 +71,8 @@ class SaleWorld:
     async def reserve(self, visitor: str, key: str, *items: tuple[str, int]) -> None:
         if self.restarted:  # a server that forgot a key cannot tell which of two bodies was the first
             items = self.bodies.get((visitor, key), items)
-        wish = Wish(f"{visitor}-{key}", visitor, items)
-        text = ",".join(f"{kind}:{count}" for kind, count in items)
+        wish = Wish(f"{visitor}-{key}", visitor, items, CODE if key == "b" and visitor in CODED else "")
+        text = ",".join(f"{kind}:{count}" for kind, count in items) + (f"!{wish.code}" if wish.code else "")
         session_ms = self.sessions.get(visitor, 1_000)
         submission = Submission(wish.reservation_id, visitor, session_ms, text, "", text)
         told = await stock.submit(
@@ -108,21 +113,22 @@ class SaleWorld:
         if hands is None or not hands.messages:
             return
         try:
-            hands.batch = await holds.decide(self.stores, ROOM, hands.messages)
+            hands.batch = await batches.decided(self.stores, ROOM, hands.messages, again=hands.void)
         except RoomNotReady:
             hands.batch = None
-        hands.decided = self.model.decide(hands.expected)
+        hands.decided = self.model.decide(hands.expected, again=hands.void)
         if (hands.batch is None) != (hands.decided is None):
             raise Differs("told", [f"decide: model {hands.decided}, engine {hands.batch}"])
 
     async def record(self, worker: str, calls: int | None = None) -> None:
         hands = self.hands.get(worker)
         if hands is not None and hands.batch is not None and hands.decided is not None:
-            await self.do(holds.record(self.stores, hands.batch), self.model.record(hands.decided), calls)
+            hands.void = hands.decided.epoch != self.model.epoch
+            await self.do(batches.record(self.stores, hands.batch), self.model.record(hands.decided), calls)
 
     async def drain(self) -> None:
         """A worker at its best: everything at once."""
-        for step in (self.read, self.decide, self.record):
+        for step in (self.read, self.decide, self.record, self.decide, self.record):
             await step("w0")
 
     # ending -------------------------------------------------------------------------------------------
@@ -259,79 +265,34 @@ class SaleWorld:
 
     async def differences(self) -> list[str]:
         """What the two sides do not agree on."""
-        return self._compare(await read_books(self.pinned.plain, ROOM, EVENT), await self._details())
+        return await self._compare(await read_books(self.pinned.plain, ROOM, EVENT))
 
-    def _compare(self, books: Books, details: dict[str, object]) -> list[str]:
-        """Of Redis only while the room is whole there."""
-        engine, model = vars(books) | details, self._model()
-        return [
-            f"{name}: model {model[name]}, engine {engine[name]}"
-            for name in (model if self.model.ready else IN_POSTGRES)
-            if name != "missing" and engine[name] != model[name]
-        ]
+    async def _compare(self, books: Books) -> list[str]:
+        return looks.compare(self.model, books, await looks.details(self.pinned.plain.redis, self.keys))
 
     async def check(self) -> None:
         """Compare the books. Raises Differs."""
         books = await read_books(self.pinned.plain, ROOM, EVENT, self.promised)
-        if differences := self._compare(books, await self._details()):
+        if differences := await self._compare(books):
             raise Differs("state", differences)
         lists = (oversold, lost, stranded) if self.model.redis == "whole" else (oversold,)
         for found in lists:
             if wrong := list(found(books)):
                 raise Differs(found.__name__, wrong)
         if self.model.redis == "whole":
-            self._hear()
+            looks.hear(self.model, self.told)
 
     async def check_room(self) -> None:
         """Compare the room, while it is whole in Redis. Raises Differs."""
         if self.model.redis == "whole":
             self.model.tell_room()
-            await self._check_numbers()
+            self.watch.model.reserved = await looks.numbers_reserved(self.pinned.plain, self.keys)
             await self.watch.check()
-
-    async def _check_numbers(self) -> None:
-        """No more numbers may be given out than Postgres knows of. How many at a time is no matter."""
-        redis: Any = self.pinned.plain.redis
-        reserved = int(await redis.hget(self.keys.meter, "numbers_reserved"))
-        known = await self.pinned.plain.postgres.fetchval("SELECT numbers_reserved FROM rooms")
-        if reserved > known:
-            raise Differs("numbers", [f"{reserved} may be given out, Postgres knows of {known}"])
-        self.watch.model.reserved = reserved
 
     @property
     def promised(self) -> list[str]:
         """Reservations that somebody was promised."""
         return [it for it, word in self.told.items() if word == "held"]
-
-    def _hear(self) -> None:
-        """Whoever asks is told the outcome: always the same one, and the one Postgres knows."""
-        for reservation_id, (_, word) in self.model.outcomes.items():
-            if word == "pending":
-                continue
-            before = self.told.setdefault(reservation_id, word)
-            if before != word:
-                raise Differs("told", [f"{reservation_id} was told {before}, is told {word}"])
-            if (word == "held") != (reservation_id in self.model.rows):
-                raise Differs(
-                    "told", [f"{reservation_id} is told {word}, row: {self._status(reservation_id)!r}"]
-                )
-
-    async def _details(self) -> dict[str, object]:
-        """What Redis knows besides its books."""
-        redis: Any = self.pinned.plain.redis
-        known = await redis.hgetall(self.keys.outcomes)
-        last = {it.partition(":")[0]: text.split("|") for it, text in known.items() if ":" in it}
-        return {
-            "outcomes": {it: text.split("|")[1] for it, text in known.items() if ":" not in it},
-            "refusals": {visitor: (line[0], line[2]) for visitor, line in last.items()},
-        }
-
-    def _model(self) -> dict[str, object]:
-        refusals = self.model.refusals.items()
-        return vars(self.model.books()) | {
-            "outcomes": {it: word for it, (_, word) in self.model.outcomes.items()},
-            "refusals": {visitor: (wish.reservation_id, word) for visitor, (wish, word) in refusals},
-        }
 
     def _status(self, reservation_id: str) -> str:
         row = self.model.rows.get(reservation_id)

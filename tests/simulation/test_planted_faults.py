@@ -16,7 +16,17 @@ from app.store.connections import RedisClient
 from app.store.scripts import loader
 from tests.simulation import pinned
 from tests.simulation.pinned import PinnedStores
-from tests.simulation.runs import Failure, run_room, run_sale, steps_of_room, steps_of_sale
+from tests.simulation.runs import (
+    Failure,
+    run_lane_sale,
+    run_lanes,
+    run_room,
+    run_sale,
+    steps_of_lane_sale,
+    steps_of_lanes,
+    steps_of_room,
+    steps_of_sale,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -53,10 +63,23 @@ ROOM_FAULTS = {
         "include/turns.lua", "config.claim_window_ms / 2", "config.claim_window_ms"
     ),
 }
+LANE_FAULTS = {
+    "shares are not kept": Fault("include/sharing.lua", "local share = shares[at + 1]", "local share = 50"),
+    "a lane has no end": Fault("include/lanes.lua", "is_last and '+inf'", "true and '+inf'"),
+    "all lanes have one serving position": Fault(
+        "include/lanes.lua", "if lane == 0 then\n", "if true then\n"
+    ),
+}
 SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(
         "release.lua", "redis.call('HDEL', holds", "redis.call('HGET', holds"
     ),
+    "what is granted is not taken": Fault("include/granting.lua", "  take(it)\n", ""),
+    "a repeated request is granted again": Fault(
+        "submit.lua", "remember(reservation_id, told[reservation_id])", ""
+    ),
+    "what is granted anew after a restore is not kept": Fault("decide_again.lua", "write_grants()", ""),
+    "an ended hold keeps its code": Fault("release.lua", "count_code(items, -1)", ""),
     "an outcome has no end": Fault(
         "include/outcomes.lua", "redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)", ""
     ),
@@ -89,6 +112,21 @@ async def test_a_fault_of_the_room_is_found(
 ) -> None:
     plant(fault)
     assert await _is_found(lambda seed: run_room(redis, seed, steps_of_room(seed)))
+
+
+@pytest.mark.parametrize("fault", LANE_FAULTS.values(), ids=LANE_FAULTS.keys())
+async def test_a_fault_of_lanes_is_found(
+    redis: RedisClient, plant: Callable[[Fault], None], fault: Fault
+) -> None:
+    plant(fault)
+    assert await _is_found(lambda seed: run_lanes(redis, seed, steps_of_lanes(seed)))
+
+
+async def test_a_lane_that_is_not_restored_is_found(
+    simulation_stores: PinnedStores, plant: Callable[[Fault], None]
+) -> None:
+    plant(Fault("restore.lua", "math.max(there[lane] or 0, stored[lane - 1] or 0)", "0"))
+    assert await _is_found(lambda seed: run_lane_sale(simulation_stores, seed, steps_of_lane_sale(seed)))
 
 
 @pytest.mark.parametrize("fault", SALE_FAULTS.values(), ids=SALE_FAULTS.keys())

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from app.core.lanes import LANE_BAND
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from tests.simulation.model import RoomModel
@@ -18,7 +19,10 @@ SETS = ("prequeue", "waiting", "called", "active")
 
 # Everything of a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a room of ten.
 LOOK = """
-local conf = redis.call('HMGET', KEYS[1], 'state', 'restored_serving')
+local conf = redis.call('HMGET', KEYS[1], 'state', 'restored_serving', 'method')
+table.insert(conf, redis.call('HGET', KEYS[2], 'lane_serving') or '')
+table.insert(conf, redis.call('HGET', KEYS[1], 'restored_lanes') or '')
+table.insert(conf, redis.call('HGET', KEYS[2], 'lane_credit') or '')
 local reply = {conf, redis.call('HMGET', KEYS[2], unpack(ARGV))}
 for i = 3, 6 do reply[i] = redis.call('ZRANGE', KEYS[i], 0, -1, 'WITHSCORES') end
 reply[7] = redis.call('HGETALL', KEYS[7])
@@ -52,6 +56,9 @@ class View:
     draw_last: int
     admitted: int
     restored_serving: int
+    lane_serving: Mapping[int, int]
+    lane_restored: Mapping[int, int]
+    lane_credit: str  # not compared
     sure_ms: int
     prequeue: Mapping[str, int]
     waiting: Mapping[str, int]
@@ -73,7 +80,7 @@ class View:
         return [
             f"{it.name}: model {getattr(self, it.name)}, engine {getattr(other, it.name)}"
             for it in fields(self)
-            if getattr(self, it.name) != getattr(other, it.name)
+            if it.name != "lane_credit" and getattr(self, it.name) != getattr(other, it.name)
         ]
 
 
@@ -90,6 +97,9 @@ def of_model(model: RoomModel) -> View:
         draw_last=model.draw_last,
         admitted=model.admitted,
         restored_serving=model.restored_serving,
+        lane_serving=dict(model.lanes.serving),
+        lane_restored=dict(model.lanes.restored),
+        lane_credit="",
         sure_ms=model.sure_ms,
         prequeue=dict(model.prequeue),
         waiting=dict(model.waiting),
@@ -117,6 +127,8 @@ def adopt(model: RoomModel, view: View) -> None:
     for name in ("prequeue", "waiting", "called", "active", "turns", "endings", "wants"):
         setattr(model, name, dict(getattr(view, name)))
     model.noted = dict(view.noted)
+    model.lanes.serving, model.lanes.restored = dict(view.lane_serving), dict(view.lane_restored)
+    model.lanes.adopt(view.lane_credit)
     model.endings.update(dict.fromkeys(view.lapsed, ("no_show", view.tick_ms)))
     model.removed, model.buyers, model.tickets = set(view.removed), set(view.buyers), view.tickets
 
@@ -125,17 +137,16 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
     """What Redis says, and the keys that carry no TTL."""
     client: Any = redis  # redis-py types EVAL for its sync and async clients at once
     reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
-    conf, values, prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[:11]
-    state, restored_serving = conf
+    (state, restored, method, *lanes), values, *_ = reply
+    prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[2:11]
     meter = {name: int(value or 0) for name, value in zip(METER, values, strict=True)}
-    standing, numbers, at = (_scores(prequeue), _scores(waiting)), _scores(turns), _scores(ended)
+    numbers, at, wants = _scores(turns), _scores(ended), _scores(reply[12])
+    standing = _entrants(prequeue, method), _numbers(waiting)
     told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
     tickets = tuple(int(count) for count in reply[11] if count is not None)
-    wants = _scores(reply[12])
     wanted_inside, networks = wants.pop(":inside", 0), dict(_pairs(reply[13]))
-    gone = tickets[:2] == (0, 0) and tickets[2] > 0
     return View(
-        state="sold_out" if state == "open" and gone else state,
+        state=_shown(state, tickets),
         level=meter["level"],
         tick_ms=meter["tick_ms"],
         serving=meter["serving_position"],
@@ -144,7 +155,8 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
         draw_next=meter["draw_next"],
         draw_last=meter["draw_last"],
         admitted=meter["admitted"],
-        restored_serving=int(restored_serving),
+        restored_serving=int(restored),
+        **_lanes(*lanes),
         sure_ms=meter["sure_ms"],
         prequeue=standing[0],
         waiting=standing[1],
@@ -174,6 +186,27 @@ def _lapsed(endings: Mapping[str, tuple[str, int]], *line: Container[str]) -> fr
 
 def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:
     return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _shown(state: str, tickets: tuple[int, ...]) -> str:
+    gone = tickets[:2] == (0, 0) and tickets[2] > 0
+    return "sold_out" if state == "open" and gone else state
+
+
+def _lanes(serving: str, restored: str, credit: str) -> dict[str, Any]:
+    by_lane = [
+        {at: int(it) for at, it in enumerate(text.split()) if at and int(it)} for text in (serving, restored)
+    ]
+    return {"lane_serving": by_lane[0], "lane_restored": by_lane[1], "lane_credit": credit}
+
+
+def _entrants(flat: list[str], method: str) -> dict[str, int]:
+    return _scores(flat) if method == "lottery" else _numbers(flat)
+
+
+def _numbers(flat: list[str]) -> dict[str, int]:
+    """Queue numbers: each lane has a band of scores."""
+    return {member: int(score) % LANE_BAND for member, score in _pairs(flat)}
 
 
 def _scores(flat: list[str]) -> dict[str, int]:

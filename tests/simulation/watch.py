@@ -50,7 +50,7 @@ class Watch:
         self._remember(now)
         rules = self.model.rules
         limits = rules.active_max, rules.visitors_per_ticket, self.model.per_network, rules.lottery
-        look = Look(self._before, now, self.history, *limits, lasting)
+        look = Look(self._before, now, self.history, *limits, rules.lanes, lasting)
         for invariant in ROOM:
             if wrong := list(invariant(look)):
                 raise Differs(invariant.__name__, wrong)

@@ -8,14 +8,16 @@ import msgspec
 
 from app.core.rules import draw_of
 from app.reservations import holds
-from load.verdict import judge, read_books
+from load.books import read_books
+from load.verdict import judge
+from tests.simulation.lanes import NAMES, NETWORKS_OF
 from tests.simulation.model import RoomModel
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.queue_world import QueueWorld, settings_of
 from tests.simulation.room_world import START_MS
-from tests.simulation.rules import Rules
+from tests.simulation.rules import Rules, lane_of
 from tests.simulation.sale_model import SaleModel
-from tests.simulation.sale_world import EVENT, HOLD_TTL_S, MAX_TICKETS, ROOM, SaleWorld
+from tests.simulation.sale_world import CODE, EVENT, HOLD_TTL_S, MAX_TICKETS, ROOM, USES_MAX, SaleWorld
 from tests.simulation.steps import NETWORKS, VISITORS, Step
 from tests.simulation.watch import Differs, Watch
 
@@ -29,9 +31,12 @@ class World:
     """One seed's world."""
 
     def __init__(self, pinned: PinnedStores, rules: Rules, seed: bytes) -> None:
-        draws = {visitor: draw_of(seed, visitor) for visitor in VISITORS}
-        room = RoomModel(rules, draws, tick_ms=START_MS, networks=NETWORKS)
-        model = SaleModel(room, dict(TOTALS), MAX_TICKETS, HOLD_TTL_S * 1000, START_MS, "gone")
+        visitors, networks = (NAMES.values(), NETWORKS_OF) if rules.lanes else (VISITORS, NETWORKS)
+        draws = {visitor: draw_of(seed, visitor) for visitor in visitors}
+        room = RoomModel(rules, draws, tick_ms=START_MS, networks=networks)
+        model = SaleModel(
+            room, dict(TOTALS), MAX_TICKETS, {CODE: USES_MAX}, HOLD_TTL_S * 1000, START_MS, "gone"
+        )
         self.pinned = pinned
         self.watch = Watch(pinned.plain.redis, holds.keys_of(ROOM), room, START_MS)
         self.sale = SaleWorld(pinned, model, self.watch)
@@ -58,6 +63,20 @@ class World:
             "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total) "
             "VALUES ($1, $2, $2, 100, $3)",
             [(EVENT, kind, total) for kind, total in TOTALS.items()],
+        )
+        await postgres.execute(
+            "INSERT INTO code_sets (event_id, set_id, name, uses_max, percent, wanted) "
+            "VALUES ($1, 'set', 'Once', $2, 10, 1)",
+            EVENT,
+            USES_MAX,
+        )
+        await postgres.execute(
+            "INSERT INTO codes (event_id, code, set_id, uses_max) VALUES ($1, $2, 'set', $3)",
+            *(EVENT, CODE, USES_MAX),
+        )
+        await postgres.executemany(
+            "INSERT INTO members (room_id, member_key, visitor_id) VALUES ($1, $2, $3)",
+            [(ROOM, it.encode(), it) for it in self.line.room.draws if lane_of(it, self.rules.lanes)],
         )
         await self.sale.rebuild(None)
 
@@ -103,7 +122,11 @@ class World:
         """Everything finds its end: nothing in flight, every hold over; then the verdict must be good."""
         payments = [it.rpartition("-") for it, row in self.sale.model.rows.items() if row.status == "paying"]
         steps = [Step("rebuild", (None,)), Step("read", ("w1",)), Step("take_over", ("w0",))]
-        steps += [Step("read_own", ("w0",)), Step("decide", ("w0",)), Step("record", ("w0",))]
+        steps += [Step("read_own", ("w0",))]
+        steps += 2 * [
+            Step("decide", ("w0",)),
+            Step("record", ("w0",)),
+        ]  # again: the room may have been restored
         steps += [Step("declined", (visitor, key)) for visitor, _, key in payments]
         steps += [Step("wait", (HOLD_TTL_S * 1000,)), Step("expire", (None,)), Step("mend", (None,))]
         steps += [Step("totals", (kind, total, None)) for kind, total in self.sale.model.totals.items()]

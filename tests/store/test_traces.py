@@ -69,6 +69,15 @@ def test_what_is_sampled() -> None:
         assert (nothing, off) == (None, None)
 
 
+def test_a_ratio_samples_its_share_of_new_traces() -> None:
+    bound = round(ALL * 0.01)
+    tracer = Tracer(Sampling(bound, follows=True), lambda _: None)
+    found = [it for _ in range(100_000) if (it := tracer.request(None))]
+    assert 800 < len(found) < 1_200  # 1,000, and six standard deviations of 31
+    assert max(it.trace_id % ALL for it in found) < bound  # so others who go by the ratio agree
+    assert len({it.trace_id for it in found}) == len(found)
+
+
 async def test_each_request_of_a_batch_finds_its_work() -> None:
     ended: list[Span] = []
     tracer = Tracer(Sampling(ALL, follows=True), ended.append)

@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.store.connections import RedisClient, Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import ledger
+from app.store.scripts import filling
 from app.store.scripts import stock as stock_scripts
 from app.store.scripts.stock import Decision, Request, Submission
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -65,7 +66,7 @@ async def on_sale(
     """Load the room and its stock, nobody inside yet."""
     run_id = await redis.eval(RUN_ID, 1, keys.conf)
     await redis.hset(keys.conf, mapping={**CONF, "run_id": run_id, **conf})
-    await stock_scripts.load_stock(redis, keys, ticket_types(totals))
+    await filling.load_stock(redis, keys, ticket_types(totals))
 
 
 async def let_in(
@@ -82,11 +83,11 @@ def submission(reservation_id: str, visitor_id: str = "ann", items: str = "floor
 
 
 async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> list[Decision]:
-    """What `allocate` says to requests that were submitted."""
+    """What Redis decides on requests that were submitted and not decided."""
     for it in requests:
         await redis.hsetnx(KEYS.outcomes, it.reservation_id, f"print|pending|{it.visitor_id}")
     await redis.expire(KEYS.outcomes, 172_800)
-    return (await stock_scripts.allocate(redis, KEYS, requests, now_ms=now_ms)).decisions
+    return (await stock_scripts.decide_again(redis, KEYS, requests, now_ms=now_ms)).decisions
 
 
 async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys = KEYS) -> tuple[int, ...]:

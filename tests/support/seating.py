@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from app.core.claims import BookingClaims
 from app.core.definitions import NewSection
-from app.core.model import BestAvailable, NamedSeats, TicketType, TicketTypeId
+from app.core.model import TicketType, TicketTypeId
 from app.core.seating import Section, seat_id, whole_sections
+from app.core.wanted import BestAvailable, NamedSeats
 from app.reservations.holds import load_totals
 from app.reservations.operations import Reserved, reserve
 from app.reservations.pending import ReservationEngine
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import seat_rows
-from app.store.scripts import stock
+from app.store.scripts import filling
 from app.store.sql import seats
 from tests.support.sales import GALA, HALL, KEYS, TOTALS, a_sale, an_engine, on_sale, working
 
@@ -49,8 +51,8 @@ async def seats_on_sale(
     await on_sale(redis, keys, TOTALS, **conf)
     for section in sections or (a_section(),):
         ticket_type_id = section.ticket_type_id
-        await stock.load_seats(redis, keys, section.rows, ticket_type_id=ticket_type_id)
-        await stock.load_stock(redis, keys, [type_of_section(section)])
+        await filling.load_seats(redis, keys, section.rows, ticket_type_id=ticket_type_id)
+        await filling.load_stock(redis, keys, [type_of_section(section)])
 
 
 async def states(redis: RedisClient, keys: RoomKeys = KEYS, ticket_type: str = "stalls") -> dict[str, str]:
@@ -58,16 +60,16 @@ async def states(redis: RedisClient, keys: RoomKeys = KEYS, ticket_type: str = "
     rows = (await seat_rows.live_rows(redis, keys))[ticket_type]
     client: Any = redis
     runs: str = await client.hget(keys.seats, f"runs:{ticket_type}")
-    longest = [max(map(len, row.states.replace("-", "h").replace("s", "h").split("h"))) for row in rows]
+    longest = [max(map(len, re.split("[^f]", row.states))) for row in rows]
     assert len(runs) == len(rows)
     for ours, text in zip(longest, runs, strict=True):
         assert _length(text) == min(ours, 100)
     sitters: Mapping[str, str] = await client.hgetall(keys.sitters)
     taken = {
-        seat_id(ticket_type, row.row, number)
+        seat_id(ticket_type, row.row, seat.label)
         for row in rows
-        for number, state in enumerate(row.states, row.first)
-        if state in "hs"
+        for seat in row.seats()
+        if seat.state in "hs"
     }
     assert taken == {it for it in sitters if it.startswith(f"{ticket_type}-")}
     return {row.row: row.states for row in rows}

@@ -59,6 +59,20 @@ def in_order(files: list[str]) -> list[str]:
     return sorted(files, key=lambda it: (-total[units[it]], units[it]))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shorter-than", type=float, metavar="S", help="leave out files that took longer in a whole run"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that is not known to take long is collected."""
+    most_s: float | None = config.getoption("--shorter-than")
+    if most_s is None or not collection_path.is_relative_to(config.rootpath):
+        return None
+    return True if seconds_of(str(collection_path.relative_to(config.rootpath))) > most_s else None
+
+
 @pytest.hookimpl(trylast=True)  # after the files were shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Also where one process runs them all: else what they share would be started again and again."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from app.core.account import COMMAND_LINE
-from app.core.model import NoticeType
+from app.core.notice_types import NoticeType
 from app.notifications import safe_post
 from app.notifications.channels import webhooks
 from app.notifications.relay import relay

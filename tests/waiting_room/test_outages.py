@@ -118,6 +118,25 @@ async def test_no_turn_is_lost_by_an_outage_however_short(stores: Stores, store:
         assert words(await claim(redis, *inside, now_ms=now_ms)) == ["active"] * len(inside), case
 
 
+@pytest.mark.parametrize("store", ["redis", "postgres"])
+async def test_a_ticker_that_begins_after_a_short_outage_tells_of_it(stores: Stores, store: str) -> None:
+    """The room came to this worker, or was quiet before: all that it has not told is what it knows."""
+    redis: Client = stores.redis
+    for length_s in (1.0, 1.6, 2.4):
+        until_s = FROM_S + length_s
+        inside = {f"in{part}": FROM_S + part * length_s for part in INSIDE}
+        await called(redis, {"before": FROM_S - NOTICED_S, **inside})
+        worker = Worker(stores, redis, store, True, (FROM_S, until_s))
+        await worker.run(FROM_S)
+        worker.tick_at = until_s + 0.2
+        await worker.run(until_s)
+        worker.outlook = Outlook((worker.watch.log, worker.answers))
+        await worker.run(until_s + NOTICED_S)
+        now_ms = at(until_s + NOTICED_S)
+        assert words(await ask(redis, "before", now_ms=now_ms)) == ["no_show"], length_s
+        assert words(await claim(redis, *inside, now_ms=now_ms)) == ["active"] * len(inside), length_s
+
+
 @pytest.mark.parametrize("length_s", [1.0, 5.0, 15.0])
 async def test_a_claim_that_could_not_be_kept_begins_a_session_that_is_still_there(
     stores: Stores, length_s: float

@@ -9,10 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 
+from app.core.lanes import Lane
 from app.core.model import Place, RoomStatus
 from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
@@ -22,6 +24,7 @@ from app.store.sql import rooms
 from app.waiting_room import control
 from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, place, status
 from tests.conftest import Servers
+from tests.restoring.test_rebuild_lanes import in_lane
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.support.waiting import PATIENCE_S, wait_until
 from tests.support.wire import wired
@@ -83,6 +86,23 @@ async def test_the_line_moves_by_itself_and_is_recorded(queues: Queues) -> None:
         await wait_until(recorded, "the serving position in Postgres")
     progress = await rooms.select_progress(queues.stores.postgres, ROOM)
     assert [it.serving_position for it in progress] == sorted(it.serving_position for it in progress)
+
+
+async def test_calls_of_one_lane_alone_are_recorded(queues: Queues) -> None:
+    lanes = [Lane(name="Members", share=20)]
+    await a_stored_room(queues.stores, admission_rate_per_minute=0, lanes=lanes)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    async with controllers(queues.stores):
+        await in_lane(queues, 1, 3)
+
+        async def recorded(*expected: object) -> bool:
+            lanes = await queues.stores.postgres.fetchval("SELECT lane_serving FROM rooms")
+            calls = await rooms.select_progress(queues.stores.postgres, ROOM)
+            return bool(calls) and (calls[-1].last_number, lanes) == expected
+
+        await wait_until(partial(recorded, 3, [0]), "the numbers in Postgres")
+        await control.configure(queues, ROOM, {"admission_rate_per_minute": 6_000}, by=STAFF)
+        await wait_until(partial(recorded, 3, [3]), "the serving position of the lane in Postgres")
 
 
 async def test_four_workers_admit_no_more_than_one_would(queues: Queues) -> None:

@@ -17,6 +17,12 @@ class CredentialInvalid(Refusal):
     status, code = 401, "credential_invalid"
 
 
+class SecondFactorRequired(Refusal):
+    """The password is right, and a second factor is needed beside it."""
+
+    status, code = 401, "second_factor_required"
+
+
 class BookingTokenExpired(Refusal):
     """The booking token has expired."""
 

@@ -69,6 +69,12 @@ class AlreadyExists(Conflict):
     code = "already_exists"
 
 
+class ApprovalNeeded(Conflict):
+    """A refund of this size needs a second person."""
+
+    status, code = 409, "approval_needed"
+
+
 class ValidationFailed(Refusal):
     """A field of the request is invalid."""
 

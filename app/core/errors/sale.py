@@ -25,6 +25,12 @@ class TicketTypeNotFound(NotFound):
     code = "ticket_type_not_found"
 
 
+class CodeSetNotFound(NotFound):
+    """There are no such codes."""
+
+    code = "codes_not_found"
+
+
 class ReservationNotFound(NotFound):
     """There is no such reservation, or it is not yours."""
 
@@ -43,6 +49,12 @@ class SeatTaken(Conflict):
     code = "seat_taken"
 
 
+class CompanionAlone(Conflict):
+    """A companion seat was asked for without the accessible seat next to it."""
+
+    code = "companion_alone"
+
+
 class PriceChanged(Conflict):
     """The tickets no longer cost what was expected."""
 
@@ -53,6 +65,12 @@ class NotOnSale(Conflict):
     """These tickets are not on sale now."""
 
     code = "not_on_sale"
+
+
+class CodeRefused(Conflict):
+    """The code is not known, used up, not valid now, or not for these tickets; `reason` says which."""
+
+    code = "code_refused"
 
 
 class PaymentsNotConfigured(Conflict):

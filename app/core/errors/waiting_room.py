@@ -18,6 +18,18 @@ class RemovedByStaff(Refusal):
     status, code = 403, "removed"
 
 
+class MembersOnly(Refusal):
+    """Only members may join this room now, with a proof of the organiser's login or a personal link."""
+
+    status, code = 403, "members_only"
+
+
+class ProofRefused(Refusal):
+    """The proof is not one by which somebody may join this room."""
+
+    status, code = 403, "proof_refused"
+
+
 class RequestIdInvalid(Refusal):
     """The event id is not this room's, or the request id was not given out here."""
 
@@ -36,6 +48,12 @@ class PlaceNotFound(NotFound):
     code = "place_not_found"
 
 
+class LogNotBegun(NotFound):
+    """Nothing has happened in this room yet that its public log could say."""
+
+    code = "log_not_begun"
+
+
 class RoomClosed(Conflict):
     """The room is closed."""
 
@@ -52,6 +70,12 @@ class RoomNotOpen(Conflict):
     """The room has not opened yet."""
 
     code = "room_not_open"
+
+
+class MemberElsewhere(Conflict):
+    """This member is in the room with another device, and inside or with tickets there."""
+
+    code = "member_elsewhere"
 
 
 class NotWaiting(Conflict):

@@ -17,21 +17,17 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from aiosmtplib import (
-    SMTP,
-    SMTPDataError,
-    SMTPException,
-    SMTPRecipientRefused,
-    SMTPResponseException,
-)
+from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPResponseException
 
 from app import audit, logs, metrics
 from app.audit import Thing
 from app.core.account import Author
 from app.core.email import MailState, address
 from app.core.errors import Conflict, NotFound
+from app.core.wallet import PassSigner
 from app.core.webhook_policy import retry_after_s
-from app.notifications import email_content
+from app.core.why import why as in_words
+from app.notifications import email_content, email_message, wallet_passes
 from app.notifications.channel import Channel, Send
 from app.notifications.email_content import EmailContent, NoLongerNeeded, Writer
 from app.set_aside import failures
@@ -58,6 +54,7 @@ class Mailer(NamedTuple):
     url: str
     sender: str
     writer: Writer
+    wallet: PassSigner | None = None
 
 
 class DeliveryUnclear(Exception):
@@ -66,9 +63,8 @@ class DeliveryUnclear(Exception):
 
 def open_mailer(settings: Settings) -> Mailer:
     """The mailer of this process; nothing to close."""
-    return Mailer(
-        settings.smtp_url.get_secret_value(), settings.mail_from, email_content.open_writer(settings)
-    )
+    url, writer = settings.smtp_url.get_secret_value(), email_content.open_writer(settings)
+    return Mailer(url, settings.mail_from, writer, settings.pass_signer())
 
 
 async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
@@ -123,7 +119,8 @@ async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, Em
 async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, content: EmailContent) -> bool:
     """Send one e-mail and record the result; False if it was refused. Raises what ends the connection."""
     try:
-        message = email_content.message(it, content, mailer.sender)
+        files = await asyncio.to_thread(wallet_passes.files_of, mailer.wallet, it)
+        message = email_message.message(it, content, mailer.sender, files)
     except ValueError as error:
         await _ended(stores, it, f"not an address: {error}")
         return True
@@ -221,7 +218,7 @@ async def _ended(stores: Stores, it: Mail, why: str) -> None:
 
 async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) -> None:
     again_s = retry_after_s(it.attempts, random.random())
-    why = _without(it.recipient, f"{type(error).__name__}: {error}")
+    why = _without(it.recipient, in_words(error))
     given_up = await mails.failed(stores.postgres, it, again_s, why, refused=refused)
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:

@@ -19,7 +19,7 @@ from app import audit, logs, metrics
 from app.audit import Thing
 from app.core.account import Author
 from app.core.errors import NotFound, ValidationFailed
-from app.core.model import NoticeType
+from app.core.notice_types import NoticeType
 from app.core.webhook_policy import new_secret, retry_after_s
 from app.loops import each
 from app.notifications import safe_post

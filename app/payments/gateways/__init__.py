@@ -6,12 +6,13 @@ and the circuit around it (`payments/gateway.py`), or what a payment buys.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Literal
 
 from app.core.errors import WrongUsage
-from app.payments.gateway import Gateway, GuardedGateway, WithTestSales
+from app.payments.gateway import ByPayment, Gateway, GuardedGateway, OpenedWhenAsked
 from app.payments.gateways.at_door import open_at_door
 from app.payments.gateways.invoice import open_invoice
 from app.payments.gateways.simulated import SimulatedGateway, open_simulated
@@ -39,22 +40,45 @@ ON_OUR_PAGES: dict[str, tuple[OnOurPages, str]] = {
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, stores: Stores) -> AsyncIterator[Gateway]:
-    """The gateway of this process, guarded. Rooms that are a `test` have the simulated one in any case.
+    """The gateways of this process, each guarded. Rooms that are a `test` have the simulated one in any case,
+    and payments that were begun with one that the setting no longer names are still its own.
 
     Raises WrongUsage for a name that is not in the table.
     """
-    name = settings.gateway or SIMULATED  # without a gateway only test rooms get this far
-    check(name)
-    async with GATEWAYS[name](settings, stores) as gateway:
-        guarded = GuardedGateway(gateway)
-        if name == SIMULATED:
-            yield guarded
-        else:
-            yield WithTestSales(guarded, SimulatedGateway(stores.postgres))
+    names = settings.gateways or (SIMULATED,)  # without a gateway only test rooms get this far
+    check(settings.gateway)
+    async with AsyncExitStack() as stack:
+
+        async def opened(name: str) -> Gateway:
+            return GuardedGateway(await stack.enter_async_context(GATEWAYS[name](settings, stores)))
+
+        ready = {name: await opened(name) for name in names}
+        ready.setdefault(SIMULATED, SimulatedGateway(stores.postgres))
+        later = {it: OpenedWhenAsked(it, partial(opened, it)) for it in GATEWAYS if it not in ready}
+        yield ByPayment({**ready, **later}, names[0])
 
 
-def check(name: str) -> None:
-    """Raises WrongUsage for a name that is not in the table."""
-    if name not in GATEWAYS:
-        known = ", ".join(sorted(GATEWAYS))
-        raise WrongUsage(f"the setting FAIRGATE_PAYMENTS is wrong: no gateway {name!r}; known: {known}")
+def check(setting: str) -> None:
+    """Raises WrongUsage for a name that is not in the table; `setting` as FAIRGATE_PAYMENTS has it."""
+    for name in setting.split(",") if setting else ():
+        if name not in GATEWAYS:
+            known = ", ".join(sorted(GATEWAYS))
+            raise WrongUsage(f"the setting FAIRGATE_PAYMENTS is wrong: no gateway {name!r}; known: {known}")
+
+
+def gateway_for(names: Sequence[str], method: str) -> str:
+    """Which of these gateways takes a payment by this method: the one of that name, else the first that goes
+    by no method of its own."""
+    if method in names:
+        return method
+    return next((it for it in names if ON_OUR_PAGES.get(it, ("", ""))[0] != it), names[0])
+
+
+def ways_to_pay(names: Sequence[str]) -> list[tuple[OnOurPages, str]]:
+    """What our own pages pay with at these gateways: method and token of each."""
+    return [ON_OUR_PAGES[it] for it in names if it in ON_OUR_PAGES]
+
+
+def offered(names: Sequence[str], some: Sequence[str]) -> list[str]:
+    """Those of the gateways that are set up which a sale offers; all, if it names none."""
+    return [it for it in names if not some or it in some]

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.core.errors import ValidationFailed
+from app.core.refunds import Refund
 from app.payments.gateway import Charge
 from app.settings import Settings
 from app.store.connections import Stores
@@ -34,6 +35,9 @@ class PaidOutside:
 
     async def refund(self, payment_id: str) -> None:
         """What was paid on the spot is given back on the spot."""
+
+    async def refund_part(self, refund: Refund) -> None:
+        """As `refund`: the order says how much."""
 
     async def stop(self, payment_id: str) -> None:
         """Nothing to do: it waits for nobody."""

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from app.core.clock import now_ms
 from app.core.errors import ValidationFailed
-from app.payments.gateway import Charge, GatewayFailed
+from app.core.refunds import Refund
+from app.payments.gateway import Charge, GatewayFailed, Refused
 from app.settings import Settings
 from app.store.connections import Postgres, Stores
 from app.store.sql import simulated_charges
@@ -55,6 +56,11 @@ class SimulatedGateway:
     async def refund(self, payment_id: str) -> None:
         """Record the refund in the gateway's books."""
         await simulated_charges.refund(self._postgres, payment_id)
+
+    async def refund_part(self, refund: Refund) -> None:
+        """Record it in the gateway's books, where no more goes back than was charged."""
+        if not await simulated_charges.refund_part(self._postgres, refund):
+            raise Refused("that is more than was charged")
 
     async def stop(self, payment_id: str) -> None:
         """Nothing to do: its payments wait for nobody."""

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from app.core.errors import ValidationFailed, WrongUsage
+from app.core.refunds import Refund
 from app.core.stripe_amounts import stripe_amount
-from app.payments.gateway import PAY_AT_BANK_S, Charge, GatewayFailed, NotDecided
+from app.payments.gateway import PAY_AT_BANK_S, Charge, GatewayFailed, NotDecided, Refused
 from app.settings import Settings
 from app.store.connections import Postgres, Stores
 from app.store.sql import stripe_payments
 from app.store.sql.payments import Attempt, Bill
+from app.store.sql.refunds import SURE_AFTER_TRIES
 from app.store.sql.stripe_payments import Opened
 
 if TYPE_CHECKING:
@@ -167,9 +169,32 @@ class StripeGateway:
         if _is_pending(intent, opened):
             raise NotDecided("the bank has not decided yet")
         if intent.status == "succeeded" and not intent.latest_charge.refunded:
+            left = intent.latest_charge.amount - intent.latest_charge.amount_refunded
             await _ask(
-                self._api.refunds.create_async({"payment_intent": intent.id}, _key("refund", payment_id))
+                self._api.refunds.create_async(
+                    {"payment_intent": intent.id, "amount": left},
+                    _key(f"refund-{left}-{opened.refund_tries}", payment_id),
+                )
             )
+
+    async def refund_part(self, refund: Refund) -> None:
+        """Refund a part. Its id is in the refund's metadata: Stripe forgets idempotency keys after a day."""
+        opened = await stripe_payments.opened(self._postgres, refund.payment_id)
+        amount = stripe_amount(refund.amount, refund.currency)
+        intent = await self._intent(opened) if opened and (opened.intent_id or opened.session_id) else None
+        if intent is None or intent.status != "succeeded" or amount is None:
+            raise Refused("Stripe has no charge that this sum could be refunded of")
+        made = await _ask(self._api.refunds.list_async({"payment_intent": intent.id, "limit": 100}))
+        if any(_is_of(it, refund) for it in made.data):
+            return
+        asked: Any = {
+            "payment_intent": intent.id,
+            "amount": amount,
+            "metadata": {"payment_id": refund.payment_id, "refund_id": refund.refund_id},
+        }
+        # While an earlier request may be under way, another key would make another refund.
+        tries = refund.tries if refund.tries >= SURE_AFTER_TRIES else 0
+        await _ask(self._api.refunds.create_async(asked, _key(f"part-{tries}", refund.refund_id)))
 
     async def stop(self, payment_id: str) -> None:
         """End the session or the intent, unless it has charged."""
@@ -187,10 +212,6 @@ class StripeGateway:
                 await _ask(self._api.payment_intents.cancel_async(opened.intent_id))
 
 
-class Refused(GatewayFailed):
-    """Stripe answered no: the card is declined, or what was asked for cannot be (any more)."""
-
-
 class Canceled:
     """An expired session: it has no PaymentIntent that could charge."""
 
@@ -202,6 +223,12 @@ def _is_pending(intent: Any, opened: Opened) -> bool:
     if intent is None or intent.status == "requires_payment_method":
         return intent is None or bool(opened.session_id)
     return intent.status not in ("succeeded", "canceled")
+
+
+def _is_of(made: Any, refund: Refund) -> bool:
+    """Whether Stripe's refund is this one, and did not fail since."""
+    named = getattr(made.metadata, "refund_id", "")  # Stripe's objects are no dicts
+    return made.status not in ("failed", "canceled") and named == refund.refund_id
 
 
 def _patience_s(intent: Any) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from redis.asyncio import ConnectionPool
@@ -88,7 +88,8 @@ class _Renewals:
 class _Commands:
     """How a connection packs commands, and what a trace says of the one whose reply it awaits."""
 
-    sent: tuple[Any, ...] = ()  # that command and its first argument; empty once a reply has come
+    # That command and its first argument, of many those of the first one, too; empty once a reply has come.
+    sent: tuple[Any, ...] = ()
 
     def pack_command(self, *arguments: Any) -> list[bytes]:
         self.sent = arguments[:2]
@@ -99,28 +100,38 @@ class _Commands:
         of_all = list(commands)
         connection: Any = super()
         packed: list[bytes] = connection.pack_commands(of_all)
-        self.sent = "PIPELINE", len(of_all)
+        self.sent = "PIPELINE", len(of_all), *(tuple(of_all[0])[:2] if of_all else ())
         return packed
 
     def asked(self, _what: str) -> tuple[str, Attributes]:
         """The command: a script by its name, of others no argument, for those may be anybody's."""
         connection: Any = self
-        command, argument = (*self.sent, "")[:2]
-        operation, script = str(command).upper(), ""
-        told: Attributes = {
-            "db.system.name": "redis",
-            "db.operation.name": operation,
-            "server.address": str(getattr(connection, "host", "") or getattr(connection, "path", "")),
-        }
-        if (port := int(getattr(connection, "port", PORT))) != PORT:
-            told["server.port"] = port
-        if connection.db:
-            told["db.namespace"] = str(connection.db)
-        if operation == "PIPELINE":
-            told["db.operation.batch.size"] = argument
-        if operation == "EVALSHA" and (script := SCRIPT_NAMES.get(argument, "")):
-            told["db.stored_procedure.name"] = script
-        return f"{operation} {script}".rstrip(), told
+        command, argument, first, digest = (*self.sent, "", "", "", "")[:4]
+        operation, size = str(command).upper(), argument
+        if operation != "PIPELINE":
+            first, digest = command, argument
+        script = SCRIPT_NAMES.get(digest, "") if str(first).upper() == "EVALSHA" else ""
+        server = getattr(connection, "host", "") or getattr(connection, "path", "")
+        told = _told(operation, script, str(server), int(getattr(connection, "port", PORT)), connection.db)
+        return f"{operation} {script}".rstrip(), (
+            {**told, "db.operation.batch.size": size} if operation == "PIPELINE" else told
+        )
+
+
+@lru_cache(maxsize=256)
+def _told(operation: str, script: str, server: str, port: int, database: int) -> Attributes:
+    told: Attributes = {
+        "db.system.name": "redis",
+        "db.operation.name": operation,
+        "server.address": server,
+    }
+    if port != PORT:
+        told["server.port"] = port
+    if database:
+        told["db.namespace"] = str(database)
+    if script:
+        told["db.stored_procedure.name"] = script
+    return told
 
 
 class _FastConnection(_Commands, AbstractConnection):

@@ -2,17 +2,22 @@
 -- The result depends only on elapsed time and on the keys, so late, repeated, missed and concurrent ticks are
 -- harmless.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
--- KEYS throttle, polls, wanted, submissions, networks, renewed, visitor_events
+-- KEYS throttle, polls, wanted, submissions, networks, renewed, visitor_events, log
 -- ARGV now_ms:clock, limit:num, channel, sure_ms:num, away_from_ms:num, away_until_ms:num
--- USES bucket, callable, calling, ending_due, freezing, off_sale, opening, outflow, room, room_now, schedule
--- USES throttle
+-- USES bucket, callable, calling, ending_due, freezing, lanes, off_sale, opening, outflow, room, room_now
+-- USES schedule, room_log, throttle
 -- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, HEAD, TOKEN, UNWATCHED_MS
 -- REPLY unknown | (head restoring more undrawn numbers_left tell calls rate claim_window_ms admitted)
 -- REPLY (no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept visitor_events dropped)
+-- REPLY (noted)
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
--- A worker that has just started (-1) cannot know of an outage; nor can others if no worker looked meanwhile.
+-- A worker that has just begun (-1) says how long ago an outage was, and cannot know of all of them; nor can
+-- others if no worker looked meanwhile.
+if away_from_ms < 0 then
+  away_from_ms, away_until_ms = now_ms + away_from_ms, math.min(now_ms, now_ms + away_until_ms)
+end
 if sure_ms < 0 and progress.sure_ms and now_ms - progress.sure_ms > UNWATCHED_MS then
   away_from_ms, away_until_ms = progress.sure_ms, now_ms
 end
@@ -47,6 +52,7 @@ local what = table.concat({
   version, progress.serving_position, sizes.waiting, sizes.prequeue, sizes.called, sizes.active,
   sizes.free or -1, sizes.held or -1,
 }, ' ')
+if config.lanes then what = what .. ' ' .. lanes_now() end
 local since_ms = math.abs(now_ms - (progress.told_ms or 0)) -- the clock may have been set back
 local new = string.match(progress.told or '', '^%S*') ~= version
 local waits = sizes.waiting + sizes.prequeue > 0
@@ -62,6 +68,7 @@ local moved_ms = progress.moved_ms or 0
 local is_first = moved_ms == 0 or moved_ms > now_ms -- the clock was set back
 progress.moved_ms = (clear or is_first) and now_ms or math.max(moved_ms, last_call_s * 1000)
 save_meter()
+write_log()
 local reply = head({})
 reply[HEAD + 1], reply[HEAD + 2] = config.restoring, (more or calls == limit) and 1 or 0
 reply[HEAD + 3], reply[HEAD + 4] = undrawn and 1 or 0, progress.numbers_reserved - progress.last_number
@@ -87,4 +94,5 @@ local kept_ms = (progress.kept_ms or 0) - ENDINGS_OVERLAP_MS
 reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms, '+inf')
 reply[HEAD + 18] = redis.call('XLEN', visitor_events)
 reply[HEAD + 19] = progress.visitor_events_dropped or 0
+reply[HEAD + 20] = (progress.log_noted or 0) - (progress.log_taken or 0)
 return reply

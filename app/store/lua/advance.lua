@@ -2,9 +2,9 @@
 -- is not charged. Never more than `active_max` or the free tickets allow. Repeated with the same id it calls
 -- nobody.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
--- KEYS wanted, networks, renewed, advances, visitor_events
+-- KEYS wanted, networks, renewed, advances, visitor_events, log
 -- ARGV now_ms:clock, count:num, advance_id, known_max:num, ttl_ms:num
--- USES bucket, callable, calling, outflow, room, room_now
+-- USES bucket, callable, calling, outflow, room, room_log, room_now
 -- NEEDS HEAD
 -- REPLY unknown|restoring|away | not_open (state) | (head called limit)
 -- limit says why no more were called: nothing, nobody, cap, tickets, skipped.
@@ -21,11 +21,13 @@ if state ~= 'open' and state ~= 'paused' and state ~= 'sold_out' then return { '
 settle_bucket()
 local most, spare = within_limits(count)
 local level = progress.level
+note('advanced ' .. count)
 local calls = call_first(most, spare)
 progress.level = level
 count_outflow(calls)
 progress.outflow = measure_outflow()
 save_meter()
+write_log()
 local why = ''
 if calls < count then
   if sizes.waiting + sizes.prequeue == 0 then why = 'nobody'

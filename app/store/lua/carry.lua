@@ -3,9 +3,9 @@
 -- window are kept. Visitors inside are not moved, nor are buyers and holders, whose ticket limit belongs to
 -- their id.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
--- KEYS allowance, carried, networks, renewed, visitor_events
+-- KEYS allowance, carried, networks, renewed, visitor_events, log
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num
--- USES leaving, networks, room, turns, visitor_events, wanted
+-- USES lanes, leaving, networks, room, room_log, turns, visitor_events, wanted
 -- REPLY unknown | (word number given_up)
 -- REPLY used|absent|inside|removed|has_place|restoring | carried|again
 -- given_up is the number of the place that the new id had before; 0: none.
@@ -32,6 +32,7 @@ local function move(word, number)
   local line = ({ called = called, waiting = waiting, prequeue = prequeue })[word]
   local score = redis.call('ZSCORE', line, visitor_id)
   redis.call('ZREM', line, visitor_id)
+  if word ~= 'called' then score = score_of(to_id, number) end -- with another proof it may be another lane
   redis.call('ZADD', line, word == 'prequeue' and config.method == 'lottery' and draw or score, to_id)
   if word == 'called' then
     redis.call('HDEL', turns, visitor_id)
@@ -49,6 +50,9 @@ local function move(word, number)
   finish(visitor_id, 'left', number)
   tell_of_visitor('left', visitor_id, number)
   tell_of_visitor('joined', to_id, number)
+  if number > 0 and lane_of(to_id) ~= lane_of(visitor_id) then -- those behind them may have been called
+    note(string.format('passed %.0f %s moved', number, to_id))
+  end
 end
 
 local word, number = find_place(visitor_id)
@@ -63,5 +67,6 @@ if not reply then
   redis.call('PEXPIRE', carried, ttl_ms)
 end
 if progress.changed then save_meter() end
+write_log()
 if reply then return { reply, their_number or 0, 0 } end
 return { 'carried', number, their_number or 0 }

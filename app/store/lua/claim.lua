@@ -1,9 +1,9 @@
 -- Starts the session of each called visitor; claiming again returns the same session with the same end.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted, networks, renewed, visitor_events
+-- KEYS wanted, networks, renewed, visitor_events, log
 -- ARGV now_ms:clock, rate:num, burst:num, away_ms:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES answer, freezing, room, room_now, standing, throttle, turns
+-- USES answer, freezing, room, room_log, room_now, standing, throttle, turns
 -- NEEDS BATCH, HEAD
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
@@ -29,4 +29,5 @@ for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
 end
 forget_allowances(polls, BATCH)
 if progress.changed then save_meter() end
+write_log()
 return head(reply)

@@ -2,10 +2,12 @@
 -- visitor at once, and claims for visitors already called. Nothing changes for anybody else: they go to the
 -- queue page and join there. Only admitted visitors count for the throttle; quantity 0 admits nobody new.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, outflow
--- KEYS throttle, wanted, networks, renewed, visitor_events
+-- KEYS throttle, wanted, networks, renewed, visitor_events, log
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES answer, at_once, bucket, outflow, room, room_now, throttle, turns, visitor_events
+-- RECORD returns:num
+-- USES answer, at_once, bucket, lanes, members, outflow, room, room_log, room_now, throttle, turns
+-- USES visitor_events
 -- NEEDS BATCH, HEAD
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
@@ -24,14 +26,16 @@ local function let_in(visitor_id, address, newcomer)
   if word == 'called' and config.restoring == 1 then return 'restoring' end
   if word == 'called' then return 'active', number, -1, claim_turn(visitor_id), 1 end
   if word then return word, number, ahead, deadline_ms end
-  if not newcomer or not may_be_called(1) then return 'crowd' end
+  if not newcomer or is_kept_out(visitor_id) or not may_be_called(1) then return 'crowd' end
   if progress.last_number >= progress.numbers_reserved then return 'numbers_exhausted' end
   local wait_ms = address ~= '' and over_limit(throttle, address, rate, burst)
   if wait_ms then return 'limited', wait_ms end
   progress.last_number, progress.joined = progress.last_number + 1, progress.joined + 1
-  take_call(progress.last_number)
+  take_call(visitor_id, progress.last_number)
   redis.call('HSET', turns, visitor_id, progress.last_number)
   tell_of_visitor('joined', visitor_id)
+  local lane = lane_of(visitor_id)
+  note(string.format('called %.0f %s', progress.last_number, visitor_id) .. (lane > 0 and ' ' .. lane or ''))
   return 'active', progress.last_number, -1, begin_session(visitor_id), 2
 end
 
@@ -41,4 +45,5 @@ end
 forget_allowances(throttle, BATCH)
 count_outflow(progress.admitted - admitted_before)
 if progress.changed or progress.admitted > admitted_before then save_meter() end
+write_log()
 return head(reply)

@@ -5,7 +5,7 @@
 -- ARGV now_ms:clock, epoch
 -- RECORD visitor_id, number:num, expires_ms:num, ended_ms:num, began_ms:num
 -- USES networks, wanted
--- NEEDS EARLY_ENDS_KEPT_MS, LEFT_ALONE_MS
+-- NEEDS EARLY_ENDS_KEPT_MS, LANE_BAND, LEFT_ALONE_MS
 -- REPLY superseded|loaded
 local room = redis.call('HMGET', conf, 'epoch', 'restoring', 'session_ttl_ms')
 if room[1] ~= epoch or room[2] ~= '1' then return { 'superseded' } end
@@ -13,7 +13,7 @@ local ttl_ms = tonumber(room[3] or 0)
 for visitor_id, number, expires_ms, ended_ms, began_ms in records() do
   local lasts = ended_ms == 0 and expires_ms > now_ms
   local place = redis.call('HGET', turns, visitor_id) or redis.call('ZSCORE', waiting, visitor_id)
-  if lasts or (place and tonumber(place) <= number) then
+  if lasts or (place and tonumber(place) % LANE_BAND <= number) then
     redis.call('ZREM', waiting, visitor_id)
     if redis.call('ZREM', called, visitor_id) == 1 then count_unclaimed(visitor_id, -1) end
     forget_network(visitor_id)

@@ -1,10 +1,10 @@
 -- Tells each visitor their exact position, or how their place ended. Asking moves nobody forward, so polling
 -- gains nothing. A quantity (not 0) replaces the number of tickets the visitor wants, while they wait.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, polls
--- KEYS wanted, networks, renewed, visitor_events
+-- KEYS wanted, networks, renewed, visitor_events, log
 -- ARGV now_ms:clock, rate:num, burst:num
 -- RECORD visitor_id, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
--- USES answer, room, room_now, standing, throttle, wanted
+-- USES answer, room, room_log, room_now, standing, throttle, wanted
 -- NEEDS BATCH, HEAD
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
@@ -23,4 +23,5 @@ for visitor_id, draw, known_number, known_epoch, known_quantity, quantity in rec
 end
 forget_allowances(polls, BATCH)
 if progress.changed then save_meter() end
+write_log()
 return head(reply)

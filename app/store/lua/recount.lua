@@ -1,11 +1,11 @@
 -- Recomputes the counters of a room from its holds, atomically: held and sold of each ticket type, the tally
--- of each visitor, and who has the seats in question. Reservations that are in Postgres but were lost in
--- Redis are added first.
--- KEYS conf, stock, holds, allowance, buyers, active, seats, sitters
+-- of each visitor, the uses of each code, and who has the seats in question. Reservations that are in
+-- Postgres but were lost in Redis are added first.
+-- KEYS conf, stock, holds, allowance, buyers, active, seats, sitters, codes
 -- ARGV holds_max:num
 -- RECORD name, entry
 -- A record with an entry is a live reservation; one without is a seat that differs between the stores.
--- USES loaded, seats, sums
+-- USES code_uses, loaded, seats, sums
 -- REPLY unknown|restoring | recounted (holds) | too_many (holds)
 -- too_many: nothing was done, because it would block Redis for too long.
 local room = redis.call('HMGET', conf, 'run_id', 'restoring')
@@ -13,7 +13,7 @@ if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end
 local count = redis.call('HLEN', holds)
 if count > holds_max then return {'too_many', count} end
-local READ, asked, due, sums, tallies = '^([^|]*)|([^|]*)|.*|([^|]*)$', {}, {}, {}, {}
+local READ, asked, due, sums, tallies, uses = '^([^|]*)|([^|]*)|.*|([^|]*)$', {}, {}, {}, {}, {}
 for name, entry in records() do
   if entry == '' then
     asked[name] = true
@@ -30,6 +30,7 @@ for _, entry in ipairs(redis.call('HVALS', holds)) do
     add(tallies, visitor_id, quantity)
     if hold_state == 'sold' then add(tallies, visitor_id .. ':sold', quantity) end
   end
+  if code_in(items) then add(uses, 'used:' .. code_in(items), 1) end
   for _, seat_id in ipairs(string.find(items, '@', 1, true) and seat_ids_of(items) or {}) do
     due[seat_id] = {string.sub(hold_state, 1, 1), visitor_id}
   end
@@ -50,6 +51,10 @@ end
 write_fields(stock, all)
 redis.call('DEL', allowance)
 write_fields(allowance, tallies)
+for _, field in ipairs(redis.call('HKEYS', codes)) do
+  if string.sub(field, 1, 5) == 'used:' and not uses[field] then redis.call('HDEL', codes, field) end
+end
+write_fields(codes, uses)
 for seat_id in pairs(asked) do
   local seat_state, visitor_id = unpack(due[seat_id] or {'f'})
   set_seat(seat_id, seat_state, visitor_id)

@@ -1,36 +1,36 @@
--- Accepts reservation requests: repeats the outcome of known ones, refuses what has to be refused, and adds
--- each of the others to the stream once. Workers are notified only if the stream was empty: else one is
--- reading it.
--- KEYS conf, active, stock, allowance, submissions, outcomes, outcomes_before, seats, sitters, renewed
--- KEYS turnover
+-- Decides reservation requests, once: repeats the outcome of known ones, refuses what has to be refused, and
+-- lets each of the others take its tickets and adds it to the stream with its terms, for a worker to make
+-- durable. Workers are notified only if the stream was empty: else one is reading it.
+-- KEYS conf, active, stock, holds, allowance, buyers, submissions, outcomes, outcomes_before, seats, sitters
+-- KEYS wanted, renewed, turnover, codes
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel, visitor_rate:num, visitor_burst:num
 -- ARGV network_rate:num, network_burst:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
 -- RECORD traceparent
--- USES loaded, named_seats, outcomes, turnover, wishes
+-- USES granting, loaded, outcomes, turnover, wishes
 -- REPLY unknown|other_event|restoring
 -- EACH (word detail)
 -- EACH queued|pending|known|reused|session_ended|backlog_full|unknown_type|seated_type|no_seats|limited
--- EACH unknown_seat|seat_taken|not_on_sale|limit_exceeded|sold_out|price_changed
+-- EACH companion_alone
+-- EACH unknown_seat|seat_taken|not_on_sale|limit_exceeded|sold_out|price_changed|code_refused
 -- Details: for known the outcome; for ..._type and no_seats the type; for limited visitor|network:MS; for
--- unknown_seat and seat_taken SEATS; for not_on_sale TYPE:from|until:MS; for price_changed AMOUNT.
-local room = redis.call('HMGET', conf, 'run_id', 'event_id', 'restoring', 'max_tickets')
-if not is_loaded(room[1]) then return {'unknown'} end
-if room[2] ~= event_id then return {'other_event'} end
-if room[3] == '1' then return {'restoring'} end
-local max_tickets, before = tonumber(room[4]), redis.call('XLEN', submissions)
-local backlog, ids, visitors, from, refused, told, replies = before, {}, {}, {}, {}, {}, {}
+-- unknown_seat, seat_taken and companion_alone SEATS; for not_on_sale TYPE:from|until:MS; for price_changed
+-- AMOUNT; for code_refused unknown|used_up|other or from|until:MS.
+if not is_loaded(sale.run_id) then return {'unknown'} end
+if sale.event_id ~= event_id then return {'other_event'} end
+if sale.restoring == '1' then return {'restoring'} end
+local before = redis.call('XLEN', submissions)
+local ids, visitors, from, refused, told, entries, replies = {}, {}, {}, {}, {}, {}, {}
 for reservation_id, visitor_id, _, _, _, _, _, network in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
   from[#from + 1] = network
   refused[#refused + 1] = visitor_id .. ':refused' -- only the last refusal is stored: many would cost memory
 end
 read_turnover(visitors, from)
-local decided, refusals = recall(ids), recall(refused)
-local sessions = redis.call('ZMSCORE', active, unpack(visitors))
-local had = redis.call('HMGET', allowance, unpack(visitors))
+local decided, refusals, sessions = recall(ids), recall(refused), read_buyers(visitors)
 
-local KEPT = {sold_out = true, limit_exceeded = true, seat_taken = true, not_on_sale = true}
+local KEPT = {sold_out = true, limit_exceeded = true, seat_taken = true, not_on_sale = true,
+  code_refused = true, companion_alone = true}
 local function outcome_of(n, id)
   local last = refusals[n]
   return told[id] or decided[n] or last and string.sub(last, 1, #id) == id and string.sub(last, #id + 2)
@@ -40,17 +40,19 @@ local function goes_on(visitor_id, session_ms, ends_ms)
   if session_ms <= now_ms or ends_ms < session_ms then return false end
   return ends_ms == session_ms or tonumber(redis.call('HGET', renewed, visitor_id) or ends_ms) <= session_ms
 end
-local function judge(n, visitor_id, session_ms, items, expected)
-  if not goes_on(visitor_id, session_ms, tonumber(sessions[n] or 0)) then return 'session_ended' end
-  local it, refusal, which = wish(items), nil, nil
-  if it.wrong then return it.wrong, it.about end
-  it, refusal, which = name_seats(it, visitor_id)
-  if refusal then return refusal, which end
-  if (had[n] or 0) + it.count > max_tickets then return 'limit_exceeded' end
-  if expected >= 0 and expected ~= it.amount then return 'price_changed', string.format('%.0f', it.amount) end
-  return not enough(it) and 'sold_out' or backlog >= backlog_max and 'backlog_full' or 'queued'
+-- The word for a new request, and its detail: the terms where it is `queued`.
+local function decide(reservation_id, visitor_id, session_ms, items, expected)
+  local of_staff = session_ms == 0 -- for a guest; no token is signed with it
+  local goes = of_staff or goes_on(visitor_id, session_ms, sessions[visitor_id])
+  if not goes or wish(items).guest ~= of_staff then return 'session_ended' end
+  local it, refusal, about = judge(items, visitor_id, expected)
+  if refusal then return refusal, about end
+  if before + #entries >= backlog_max then return 'backlog_full' end
+  local terms = grant(reservation_id, visitor_id, it)
+  return terms and 'queued' or 'sold_out', terms
 end
 
+local origin = sale.epoch .. '|' .. event_id .. '|'
 for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected, network, traceparent
 in records() do
   local n, word, detail = #replies / 2 + 1, too_often(visitor_id, network)
@@ -61,14 +63,14 @@ in records() do
     word = body ~= fingerprint and 'reused' or string.sub(rest, 1, 8) == 'pending|' and 'pending' or 'known'
     detail = word == 'known' and rest
   else
-    word, detail = judge(n, visitor_id, session_ms, items, expected)
+    word, detail = decide(reservation_id, visitor_id, session_ms, items, expected)
   end
   if word == 'queued' then
-    local entry = {reservation_id, visitor_id, fingerprint, instance, items}
-    local fields = {'s', table.concat(entry, '|')}
-    if traceparent ~= '' then fields[3], fields[4] = 't', traceparent end
-    redis.call('XADD', submissions, '*', unpack(fields))
-    backlog, told[reservation_id] = backlog + 1, fingerprint .. '|pending|' .. visitor_id
+    local asked = table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|')
+    local fields = {'s', asked, 'd', origin .. detail}
+    if traceparent ~= '' then fields[5], fields[6] = 't', traceparent end
+    entries[#entries + 1] = fields
+    detail, told[reservation_id] = nil, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
   elseif not body and KEPT[word] then
     told[reservation_id] = fingerprint .. '|' .. word .. (detail and '|' .. visitor_id .. '|' .. detail or '')
@@ -76,7 +78,9 @@ in records() do
   end
   replies[#replies + 1], replies[#replies + 2] = word, detail or ''
 end
+write_grants()
 write_outcomes()
 write_turnover()
-if before == 0 and backlog > 0 then redis.call('PUBLISH', channel, backlog) end
+for _, fields in ipairs(entries) do redis.call('XADD', submissions, '*', unpack(fields)) end
+if before == 0 and #entries > 0 then redis.call('PUBLISH', channel, #entries) end
 return replies

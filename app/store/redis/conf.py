@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from app.core.clock import to_ms
+from app.core.lanes import shares_text
 from app.core.model import RoomSettings
 from app.store.sql.rooms import RoomRow
+
+FOR_EVER_MS = 9_000_000_000_000_000  # a whole number in Lua, too
 
 
 def conf_fields(row: RoomRow) -> dict[str, str | int]:
@@ -19,6 +22,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "session_ttl_ms": settings.session_ttl_s * 1000,
         "visitors_per_ticket": _decimal(settings),
         "ends_on_confirm": int(settings.session_ends_on_confirm),
+        "members_until_ms": _members_until_ms(settings),
         "visitor_events": int(settings.visitor_events),
         "method": settings.queueing_method,
         "prequeue_at_ms": to_ms(settings.prequeue_at),
@@ -29,6 +33,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "hold_ttl_ms": hold_ttl_s * 1000,
         "max_tickets": max_tickets,
         "currency": currency,
+        "lanes": shares_text(settings.lanes),
     }
 
 
@@ -40,12 +45,20 @@ def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
     """
     room, fields = row.room, conf_fields(row)
     fields |= {"version": room.version, "state": room.state}
+    if not fields["lanes"]:
+        del fields["lanes"]  # a room without lanes has no such field
     fields |= {"opened_at_ms": room.opened_at_ms, "closed_at_ms": room.closed_at_ms}
     fields |= {"unloaded": int(row.unloaded)}  # then nobody had been passed over
     undrawn = room.settings.queueing_method == "lottery" and draw_first == 0
     if (undrawn and room.state in ("open", "paused")) or (room.state == "open" and room.opened_at_ms == 0):
         fields |= {"state": "prequeue", "opened_at_ms": 0, "opens_at_ms": int(room.state == "open")}
     return fields
+
+
+def _members_until_ms(settings: RoomSettings) -> int:
+    if not settings.members_only:
+        return 0
+    return to_ms(settings.members_until) or FOR_EVER_MS
 
 
 def _decimal(settings: RoomSettings) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 
 from app.core.outcomes import outcome_known, terms_granted
-from app.core.terms import items_of, read_entry
+from app.core.terms import code_in, items_of, read_entry
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import RoomKeys
 
@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     visitor_id: str
     quantities: dict[str, int]  # by ticket type
     seats: list[str]
+    code: str = ""
 
 
 class Granted(NamedTuple):
@@ -88,7 +89,9 @@ async def stocks(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[dict[str
 
 def _counters(fields: Mapping[str, str]) -> dict[str, int]:
     return {
-        name: int(number) for name, number in fields.items() if not name.startswith(("price:", "windows"))
+        name: int(number)
+        for name, number in fields.items()
+        if not name.startswith(("price:", "windows", "hidden:", "fee"))
     }
 
 
@@ -126,6 +129,11 @@ async def allowance(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
     return {name: int(number) for name, number in (await _scan(redis, keys.allowance)).items()}
 
 
+async def codes(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
+    """What codes are good for, and how often each is in use; the fields of `include/codes.lua`."""
+    return await _scan(redis, keys.codes)
+
+
 async def sitters(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
     """Who has each held or sold seat."""
     return await _scan(redis, keys.sitters)
@@ -143,4 +151,5 @@ def _entry(text: str) -> Entry:
     state, visitor_id, terms = read_entry(text)
     items = items_of(terms.items)
     quantities: dict[str, int] = {it.ticket_type_id: it.quantity for it in items}
-    return Entry(state, visitor_id, quantities, [seat for it in items for seat in it.seat_ids or ()])
+    code, _ = code_in(terms.items) or ("", 0)
+    return Entry(state, visitor_id, quantities, [seat for it in items for seat in it.seat_ids or ()], code)

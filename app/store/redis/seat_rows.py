@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from app.core.seating import SeatRow
@@ -19,14 +19,17 @@ async def live_rows(redis: RedisClient, keys: RoomKeys) -> dict[str, list[SeatRo
         if field.startswith("row:"):
             ticket_type_id, _, row = field.removeprefix("row:").rpartition("-")
             number, first, states = value.split("|")
-            found.setdefault(ticket_type_id, []).append((int(number), SeatRow(row, int(first), states)))
+            more = [fields.get(f"{it}:{ticket_type_id}-{row}", "") for it in ("kinds", "labels")]
+            found.setdefault(ticket_type_id, []).append(
+                (int(number), SeatRow(row, int(first), states, *more))
+            )
     return {ticket_type_id: [row for _, row in sorted(rows)] for ticket_type_id, rows in found.items()}
 
 
-async def missing_types(redis: RedisClient, keys: RoomKeys, ticket_type_ids: Sequence[str]) -> list[str]:
-    """Those of the ticket types whose seats Redis does not have."""
-    if not ticket_type_ids:
+async def behind(redis: RedisClient, keys: RoomKeys, sizes: Mapping[str, int]) -> list[str]:
+    """Those of the ticket types of which Redis does not have as many seats; `sizes` by ticket type."""
+    if not sizes:
         return []
     client: Any = redis
-    there = await client.hmget(keys.seats, [f"runs:{it}" for it in ticket_type_ids])
-    return [it for it, runs in zip(ticket_type_ids, there, strict=True) if runs is None]
+    there = await client.hmget(keys.seats, [f"size:{it}" for it in sizes])
+    return [it for it, size in zip(sizes, there, strict=True) if size != str(sizes[it])]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -10,22 +12,25 @@ from redis.exceptions import ResponseError
 from app.core.model import RoomId
 from app.store.away import RedisUnable
 from app.store.connections import RedisClient
-from app.store.keys import CHANGE_CHANNEL, RoomKeys
+from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
 from app.store.pipelining import run_together
 from app.store.pubsub import publish
-from app.store.scripts.stock import GROUP
+from app.store.scripts.stock import GROUP, Settlement
+from app.store.scripts.together import call_and
 
 READ_MAX = 500  # submissions a batch
 TRIES_TTL_S = 86_400
 FIELDS = 5  # of a submission; what a newer release adds comes after them, and is passed over
 BACKLOGS_AT_ONCE = 500
+_GRANTED = re.compile(r"(\d+)\|([^|]*)\|(\d+\|[^|]*\|\d+\|\d+\|[^|]+)", re.ASCII)
 DEAD_MS = 3_600_000  # a consumer that has not asked for an hour is gone
 
 
 class Message(NamedTuple):
     """One submission as it was read; see `submit.lua` for its fields.
 
-    An entry that cannot be read has no `reservation_id`, and in `items` all there is of it.
+    An entry that cannot be read has no `reservation_id`, and in `items` all there is of it. One of the
+    release that left deciding to workers has no `terms`.
     """
 
     message_id: str
@@ -35,6 +40,9 @@ class Message(NamedTuple):
     instance: str
     items: str
     traceparent: str = ""  # of the request, if it is sampled
+    epoch: int = 0  # of the room when it was decided
+    event_id: str = ""
+    terms: str = ""  # what it was granted, as in `core/terms.py`
 
 
 async def outcomes(
@@ -79,18 +87,43 @@ async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -
             raise
         await open_group(redis, keys)  # the room is new, or Redis was lost
         reply = await redis.xreadgroup(GROUP, consumer, {keys.submissions: after}, count=READ_MAX)
-    entries: list[tuple[str, dict[str, str] | None]] = reply[0][1] if reply else []
-    gone = [message_id for message_id, fields in entries if not fields]
+    gone = [message_id for message_id, fields in _entries(reply) if not fields]
     if gone:
         await redis.xack(keys.submissions, GROUP, *gone)
-    return [_message(message_id, fields) for message_id, fields in entries if fields]
+    return _messages(reply)
+
+
+async def settle_and_read(
+    redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement], consumer: str
+) -> list[Message]:
+    """Settle a batch and read the next one, in one round trip; for a consumer with nothing else in hand."""
+    key = keys.submissions
+    read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", READ_MAX, "STREAMS", key, ">")
+    records = list(chain.from_iterable(settlements))
+    scalars = {"group": GROUP, "channel": OUTCOME_CHANNEL}
+    _, reply = await call_and(redis, "settle", keys, records, read, **scalars)
+    return [] if isinstance(reply, ResponseError) else _messages(reply)  # reading alone will show it again
+
+
+def _entries(reply: Any) -> list[tuple[str, dict[str, str] | None]]:
+    return reply[0][1] if reply else []
+
+
+def _messages(reply: Any) -> list[Message]:
+    return [_message(message_id, fields) for message_id, fields in _entries(reply) if fields]
 
 
 def _message(message_id: str, fields: dict[str, str]) -> Message:
     parts = fields.get("s", "").split("|")
     if len(parts) < FIELDS or not parts[0]:
         return Message(message_id, "", "", "", "", repr(fields))
-    return Message(message_id, *[*parts[:FIELDS], fields.get("t", "")])
+    reservation_id, visitor_id, fingerprint, instance, items = parts[:FIELDS]
+    asked = message_id, reservation_id, visitor_id, fingerprint, instance, items, fields.get("t", "")
+    granted = _GRANTED.fullmatch(fields.get("d", ""))
+    if granted is None:
+        return Message(*asked)  # it is decided by whoever works on it
+    epoch, event_id, terms = granted.groups()
+    return Message(*asked, int(epoch), event_id, terms)
 
 
 async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:

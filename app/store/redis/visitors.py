@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from app.core.lanes import LANE_BAND, LANES_MAX
 from app.core.model import RoomId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
@@ -27,9 +28,11 @@ class Visitor(NamedTuple):
 async def numbered(redis: RedisClient, keys: RoomKeys, queue_number: int) -> list[str]:
     """The visitor with this queue number, while they wait or have their turn."""
     client: Any = redis
-    waiting = await client.zrangebyscore(keys.waiting, queue_number, queue_number, start=0, num=FOUND_MAX)
-    if waiting:
-        return [str(it) for it in waiting]
+    for lane in range(LANES_MAX + 1 if await client.hexists(keys.conf, "lanes") else 1):
+        score = lane * LANE_BAND + queue_number
+        waiting = await client.zrangebyscore(keys.waiting, score, score, start=0, num=FOUND_MAX)
+        if waiting:
+            return [str(it) for it in waiting]
     cursor = 0
     for _ in range(SCANS_MAX):
         cursor, turns = await client.hscan(keys.turns, cursor, count=SCAN_COUNT)
@@ -70,7 +73,7 @@ async def state_of(redis: RedisClient, keys: RoomKeys, visitor_id: str) -> Visit
             return Visitor(visitor_id, state, number, int(deadline))
     waiting = await client.zscore(keys.waiting, visitor_id)
     if waiting is not None:
-        return Visitor(visitor_id, "waiting", int(waiting), 0)
+        return Visitor(visitor_id, "waiting", int(waiting) % LANE_BAND, 0)
     if await client.zscore(keys.prequeue, visitor_id) is not None:
         return Visitor(visitor_id, "pre-queue", 0, 0)
     ended = await client.hget(keys.endings, visitor_id)

@@ -13,8 +13,9 @@ from app.core.wait_estimate import Moment
 from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.scripts import replies
-from app.store.scripts.loader import call, call_each
+from app.store.scripts.loader import call
 from app.store.scripts.room import NotLoaded, loaded, pace_text, room_status, told
+from app.store.scripts.together import call_each
 
 
 class Tick(NamedTuple):
@@ -34,13 +35,14 @@ class Tick(NamedTuple):
     unkept: bool  # places ended that Postgres may not know of
     visitor_events: int  # that are to be handed on
     dropped: int  # visitor events that were one too many, since Redis has the room
+    noted: int  # for the room's public log, and not written there yet
 
 
 class Known(NamedTuple):
     """What a worker knows of both stores at a tick, in the time of Redis (ms)."""
 
     sure_ms: int = 0  # until when they are known to have answered; 0: until now, -1: it has only begun
-    away_from_ms: int = 0  # the outage it noticed last: since when
+    away_from_ms: int = 0  # the outage it noticed last: since when; below 0: so long ago
     away_until_ms: int = 0  # and when it was over
 
 
@@ -69,6 +71,7 @@ class TickReply(NamedTuple):
     unkept: int
     visitor_events: int
     dropped: int
+    noted: int
 
 
 class Undrawn(NamedTuple):
@@ -158,6 +161,7 @@ def _ticked(status: RoomStatus, it: TickReply) -> Tick:
         it.unkept > 0,
         it.visitor_events,
         it.dropped,
+        it.noted,
     )
 
 
@@ -189,6 +193,18 @@ async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int
         await call(redis, "undrawn", keys, limit=limit, now_ms=now_ms)
     )
     return Undrawn(draw_next, draw_last, visitor_ids)
+
+
+async def mix(
+    redis: RedisClient,
+    keys: RoomKeys,
+    records: Mapping[VisitorId, int],
+    *,
+    mixed: str,
+    now_ms: int = REDIS_TIME,
+) -> None:
+    """Give these, if they are in the pre-queue, another draw; `mixed`: with this all have theirs."""
+    loaded(await call(redis, "mix", keys, chain.from_iterable(records.items()), mixed=mixed, now_ms=now_ms))
 
 
 async def draw(
@@ -229,6 +245,11 @@ async def configure(
     return room_status(
         loaded(await call(redis, "configure", keys, fields, version=version, to=to, now_ms=now_ms))
     )
+
+
+async def take_log(redis: RedisClient, keys: RoomKeys, *, after: str, upto: int) -> None:
+    """Take what is in the public log out of the stream, below the entry `after`."""
+    told("take_log", await call(redis, "take_log", keys, after=after, upto=upto))
 
 
 async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:

@@ -21,25 +21,22 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisClusterException, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from app.core.script_constants import CONSTANTS
 from app.store.keys import BusyKeys, CountKeys, NoticeKeys, RoomKeys
-from app.store.pipelining import run_together
 from app.store.traces import SCRIPT_NAMES
 
 if TYPE_CHECKING:
     from app.store.connections import RedisClient
 
 SCRIPTS = Path(__file__).parents[1] / "lua"
-ROOMS_AT_ONCE = 200
 KEY_CLASSES = (RoomKeys, NoticeKeys, BusyKeys, CountKeys)
 _LINE = re.compile(r"^-- (KEYS|ARGV|RECORD|USES|NEEDS|GIVES|REPLY|EACH)\s+(.*)$")
 _AT = re.compile(r"user_script:(\d+)")
@@ -250,45 +247,3 @@ async def call(
     except ResponseError as error:
         located(it, error)
         raise
-
-
-async def call_each(
-    redis: RedisClient,
-    name: str,
-    rooms: Sequence[RoomKeys],
-    own: Callable[[RoomKeys], Mapping[str, str | int]] = lambda _: {},
-    /,
-    **common: int,
-) -> list[Any]:
-    """Run a script without records once for each of these rooms, many in a round trip.
-
-    Its scalars are those `common` to all, and the room's `own`. A raw reply each, in order; where Redis
-    cannot tell, the ResponseError. Raises what says that it is away.
-    """
-    it = script(name)
-    found: list[Any] = []
-    for first in range(0, len(rooms), ROOMS_AT_ONCE):
-        some = rooms[first : first + ROOMS_AT_ONCE]
-        replies = await run_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
-        for keys, reply in zip(some, replies, strict=True):
-            unknown = isinstance(reply, NoScriptError)
-            if isinstance(reply, ResponseError):
-                located(it, reply)
-            found.append(await call(redis, name, keys, **common, **own(keys)) if unknown else reply)
-    return found
-
-
-def _evalsha(it: Script, keys: RoomKeys, scalars: Mapping[str, str | int]) -> list[str | int]:
-    names = [getattr(keys, key) for key in it.keys]
-    return ["EVALSHA", it.sha, len(names), *names, *(scalars[scalar] for scalar in it.scalars)]
-
-
-def server_of(redis: RedisClient, key: str) -> str:
-    """Which server has this key, as far as we know; calls to the same one can share a round trip."""
-    if isinstance(redis, Redis):
-        return ""
-    try:
-        node = redis.get_node_from_key(key)
-    except RedisClusterException:  # none has it; asking says so
-        return ""
-    return node.name if node else ""

@@ -43,6 +43,7 @@ class RestorePoint(NamedTuple):
     draw_next: int
     draw_last: int
     counted: str = ""  # the counters of a room that was unloaded, in the order of `Counters`
+    lane_serving: str = ""  # the serving positions of its lanes, without the ordinary one
 
 
 async def restore(

@@ -10,12 +10,13 @@ from itertools import chain
 from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
-from app.core.model import Blocked, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
+from app.core.model import Blocked, LaneStatus, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
 from app.core.script_constants import HEAD
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts import replies
-from app.store.scripts.loader import call, call_each
+from app.store.scripts.loader import call
+from app.store.scripts.together import call_each
 
 NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
 # What `known_epoch` says of an older token when Postgres was asked how the visitor's places ended, and if it
@@ -45,6 +46,7 @@ class JoinRecord(NamedTuple):
     known_epoch: int
     known_quantity: int = 0
     quantity: int = 0  # wanted at once; 0: nothing is said
+    returns: int = 0  # 1: sold out, a place in the returns queue is wanted
 
 
 class AskRecord(NamedTuple):
@@ -101,7 +103,7 @@ def _head(
     version: int,
     epoch: int,
     state: Any,
-    serving_position: int,
+    serving_position: int | str,
     last_number: int,
     waiting: int,
     called: int,
@@ -115,12 +117,14 @@ def _head(
     generation: str,
     moved_ms: int,
 ) -> RoomStatus:
+    lanes = [] if isinstance(serving_position, int) else read_lanes(serving_position)
     return RoomStatus(
         now_ms=now_ms,
         version=version,
         epoch=epoch,
         state=state,
-        serving_position=serving_position,
+        serving_position=lanes[0].serving_position if lanes else int(serving_position),
+        lanes=lanes,
         last_number=last_number,
         waiting=waiting,
         called=called,
@@ -134,6 +138,12 @@ def _head(
         generation=generation,
         moved_ms=moved_ms,
     )
+
+
+def read_lanes(text: str) -> list[LaneStatus]:
+    """The lanes of such a text, where a room has any."""
+    figures = [int(it) for it in text.split(" ")]
+    return [LaneStatus(*it) for it in zip(figures[::3], figures[1::3], figures[2::3], strict=True)]
 
 
 def pace_text(pace: Pace | None) -> str:

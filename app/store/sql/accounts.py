@@ -19,7 +19,10 @@ class AccountFilter(NamedTuple):
     role: Role | None = None
 
 
-_COLUMNS = "account_id, email, name, role, password_hash, created_at"
+_COLUMNS = (
+    "account_id, email, name, role, password_hash, created_at, deactivated_at, last_sign_in_at, "
+    "last_sign_in_from"
+)
 
 
 def _account(row: Any) -> RegisteredAccount | None:
@@ -36,11 +39,12 @@ async def select_standing(
     queries: Queries, account_id: str, jti: str, made_ms: int
 ) -> tuple[Role | None, bool]:
     """The role an account has now, or None if there is no such account; and whether the token is over: signed
-    out, or made before the password was changed."""
+    out, made before the password was changed, or of an account that is deactivated."""
     row = await queries.fetchrow(
         "SELECT (SELECT role FROM accounts WHERE account_id = $1), "
         "EXISTS (SELECT FROM ended_tokens WHERE jti = $2) "
-        "OR EXISTS (SELECT FROM accounts WHERE account_id = $1 AND tokens_since_ms > $3)",
+        "OR EXISTS (SELECT FROM accounts WHERE account_id = $1 "
+        "           AND (tokens_since_ms > $3 OR deactivated_at IS NOT NULL))",
         *(account_id, jti, made_ms),
     )
     assert row is not None
@@ -142,10 +146,21 @@ async def select_page(
     return found, await postgres.fetchval(f"SELECT count(*) {where}", *wanted, timeout=60)
 
 
+async def set_active(connection: Connection, account_id: str, *, active: bool, since_ms: int) -> None:
+    """Let the account sign in, or not any more, which also ends its tokens."""
+    await connection.execute(
+        "UPDATE accounts SET deactivated_at = CASE WHEN $2 THEN NULL ELSE now() END, "
+        "tokens_since_ms = CASE WHEN $2 THEN tokens_since_ms ELSE $3 END WHERE account_id = $1",
+        *(account_id, active, since_ms),
+    )
+
+
 async def lock_admins(connection: Connection) -> list[str]:
-    """All admins' ids, locked until the transaction ends, so that two demotions cannot leave no admin."""
+    """The ids of all admins who can sign in, locked until the transaction ends, so that two demotions cannot
+    leave no admin."""
     rows = await connection.fetch(
-        "SELECT account_id FROM accounts WHERE role = 'admin' ORDER BY account_id FOR UPDATE"
+        "SELECT account_id FROM accounts WHERE role = 'admin' AND deactivated_at IS NULL "
+        "ORDER BY account_id FOR UPDATE"
     )
     return [row["account_id"] for row in rows]
 

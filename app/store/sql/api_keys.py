@@ -118,6 +118,16 @@ async def revoke(connection: Connection, key_id: str) -> str | None:
     return name
 
 
+async def revoke_of(connection: Connection, account_id: str) -> list[tuple[str, str]]:
+    """Revoke the keys that this account made: the id and name of each."""
+    rows = await connection.fetch(
+        "UPDATE api_keys SET revoked_at = now() WHERE made_by = $1 AND revoked_at IS NULL "
+        "RETURNING key_id, name",
+        account_id,
+    )
+    return [(row["key_id"], row["name"]) for row in rows]
+
+
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
     """One page of the keys, newest first, expired and revoked ones too; and how many there are."""
     rows = await postgres.fetch(

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from app.core.account import Author
-from app.store.connections import Connection
+from app.core.account import AUTOPILOT, Author
+from app.store.connections import Connection, Queries
 
 Fields = dict[str, Any]
 
@@ -82,6 +82,22 @@ async def select_entries(
         _, total = await select_entries(postgres, wanted, limit=1, offset=0)
         return [], total
     return [entry(row) for row in rows], rows[0]["matching"] if rows else 0
+
+
+async def select_of_sale(queries: Queries, room_id: str, event_id: str, limit: int) -> list[Entry]:
+    """The last changes by staff of a sale's event, room and ticket types, the newest first."""
+    rows = await queries.fetch(
+        """
+        SELECT audit_id, changed_at, subject, audit.role, accounts.name, request_id, action, kind, id,
+               before, after
+        FROM audit LEFT JOIN accounts ON account_id = subject
+        WHERE subject <> $3 AND ((kind = 'room' AND id = $1) OR (kind = 'event' AND id = $2)
+           OR (kind = 'ticket_type' AND starts_with(id, $2 || '/')))
+        ORDER BY audit_id DESC LIMIT $4
+        """,
+        *(room_id, event_id, AUTOPILOT.subject, limit),
+    )
+    return [entry(row) for row in rows]
 
 
 def entry(row: asyncpg.Record) -> Entry:

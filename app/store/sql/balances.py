@@ -14,15 +14,23 @@ from app.core.model import EventId, Item, RoomId, TicketType
 from app.core.outcomes import held_outcome, known_text
 from app.core.rules import sold_until
 from app.core.seating import SeatRow
-from app.core.terms import HoldTerms, entry_text, items_text, terms_text
-from app.store.scripts.stock import LoadedHold
-from app.store.sql import seats
+from app.core.sums import NO_FEE, Fee
+from app.core.terms import HoldTerms, entry_text, items_text, terms_text, with_code
+from app.store.scripts.filling import LoadedHold
+from app.store.sql import codes, seats
 from app.store.sql.events import TYPE_READ, select_event
 
 CHUNK = 1000
 LONG_S = 60.0  # statements that read all of an event
 
 _read_items = msgspec.json.Decoder(list[Item]).decode
+
+
+class OnSale(NamedTuple):
+    """What an event sells: its ticket types, the oldest first, and its booking fee."""
+
+    ticket_types: list[TicketType]
+    fee: Fee
 
 
 class Balance(NamedTuple):
@@ -35,12 +43,6 @@ class Balance(NamedTuple):
     rows_held: int
     rows_sold: int
     price: int
-
-
-async def ticket_types(postgres: asyncpg.Pool, event_id: EventId) -> list[TicketType]:
-    """The ticket types of an event, the oldest first."""
-    async with postgres.acquire() as connection:
-        return await _ticket_types(connection, event_id)
 
 
 async def events_on_sale(postgres: asyncpg.Pool) -> list[tuple[RoomId, EventId]]:
@@ -102,19 +104,24 @@ class Snapshot:
         self._connection = connection
         self._event_id = event_id
 
-    async def ticket_types(self) -> list[TicketType]:
-        """The ticket types of that moment."""
-        return await _ticket_types(self._connection, self._event_id)
+    async def on_sale(self) -> OnSale:
+        """What it sold at that moment."""
+        return await on_sale(self._connection, self._event_id)
 
     async def seat_rows(self, ticket_type_ids: Sequence[str]) -> dict[str, list[SeatRow]]:
         """The rows of these ticket types, all seats free."""
         return await seats.select_rows(self._connection, self._event_id, ticket_type_ids)
+
+    def codes(self) -> AsyncIterator[list[tuple[str, str]]]:
+        """What codes are good for, as fields of Redis, in chunks."""
+        return codes.fields(self._connection, self._event_id)
 
     async def reservations(self) -> AsyncIterator[list[LoadedHold]]:
         """Those that live and those of the last day, in chunks."""
         cursor = await self._connection.cursor(
             """
             SELECT reservation_id, visitor_id, status, amount, currency, items, fingerprint,
+                   used_code, discount,
                    round(extract(epoch FROM created_at) * 1000)::bigint AS created_ms,
                    round(extract(epoch FROM expires_at) * 1000)::bigint - 1000 * extended_s AS expires_ms,
                    created_at > now() - interval '24 hours' AS recent
@@ -139,8 +146,8 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
         yield Snapshot(connection, event_id)
 
 
-async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
-    """Ticket types as Redis gets them: sales end when the event begins, unless staff allow more."""
+async def on_sale(connection: Any, event_id: EventId) -> OnSale:
+    """What an event sells, as Redis gets it: sales end when the event begins, unless staff allow more."""
     rows = await connection.fetch(
         f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
@@ -148,8 +155,9 @@ async def _ticket_types(connection: Any, event_id: EventId) -> list[TicketType]:
     types = [TicketType(**dict(row.items())) for row in rows]
     event = await select_event(connection, event_id) if types else None
     if event is None:
-        return types
-    return [msgspec.structs.replace(it, sale_until=sold_until(event, it.sale_until)) for it in types]
+        return OnSale(types, NO_FEE)
+    types = [msgspec.structs.replace(it, sale_until=sold_until(event, it.sale_until)) for it in types]
+    return OnSale(types, Fee(event.fee_per_ticket, event.fee_rate_bp))
 
 
 _STATES = {"held": "held", "paying": "held", "confirmed": "sold"}
@@ -162,7 +170,7 @@ def _loaded(row: asyncpg.Record) -> LoadedHold:
             row["currency"],
             row["created_ms"],
             row["expires_ms"],
-            _items_text(row["items"]),
+            with_code(_items_text(row["items"]), row["used_code"], row["discount"]),
         )
     )
     state = _STATES.get(row["status"])

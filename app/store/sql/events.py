@@ -10,16 +10,19 @@ import asyncpg
 
 from app.core import typed
 from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
+from app.core.sale_life import FATE
 from app.store.connections import Connection, Queries
 from app.store.sql.rooms import readable
 
 _COLUMNS = """
     event_id, room_id, name, venue, artist, starts_at, currency, max_tickets_per_visitor, hold_ttl_s,
-    published, hold_extend_s, timezone, sell_after_start
+    published, hold_extend_s, timezone, sell_after_start, prices_include_tax, fee_per_ticket, fee_rate_bp,
+    fee_tax_rate_bp, payments, seller
 """
-_READ = _COLUMNS.replace("starts_at", readable("starts_at"))
-TYPE_READ = "ticket_type_id, name, price, total, held, sold, seated, " + ", ".join(
-    readable(it) for it in ("sale_from", "sale_until")
+_READ = ", ".join((_COLUMNS.replace("starts_at", readable("starts_at")), *FATE))
+TYPE_READ = (
+    "ticket_type_id, name, price, total, held, sold, seated, hidden, tax_rate_bp, blocked, "
+    "plan::text AS plan, " + ", ".join(readable(it) for it in ("sale_from", "sale_until"))
 )
 
 
@@ -45,7 +48,7 @@ def _ticket_type(row: Any) -> TicketType:
     return TicketType(**{name: row[name] for name in TicketType.__struct_fields__})
 
 
-def _search(event: Event) -> str:
+def search_text(event: Event) -> str:
     """What it is found by."""
     return typed.folded(f"{event.name} {event.artist} {event.venue}")
 
@@ -56,9 +59,13 @@ async def select_event(queries: Queries, event_id: EventId) -> Event | None:
     return _event(row) if row else None
 
 
-async def lock_event(connection: Connection, event_id: EventId) -> Event | None:
-    """The event, locked until the transaction ends: staff change it one after the other."""
-    row = await connection.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1 FOR UPDATE", event_id)
+async def lock_event(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event | None:
+    """The event, locked until the transaction ends: staff change it one after the other.
+
+    `selling`: tickets are reserved meanwhile, for a transaction that takes long.
+    """
+    how = "NO KEY UPDATE" if selling else "UPDATE"
+    row = await connection.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1 FOR {how}", event_id)
     return _event(row) if row else None
 
 
@@ -69,7 +76,7 @@ async def select_events(
     rows = await postgres.fetch(
         f"""
         SELECT {_READ}, count(*) OVER () AS matching FROM events
-        WHERE (published OR NOT $1)
+        WHERE (published AND archived_at IS NULL AND rehearsal_of IS NULL OR NOT $1)
           AND ($2::text IS NULL OR strpos(search, $2) > 0)
           AND ($3::timestamptz IS NULL OR starts_at >= $3)
           AND ($4::timestamptz IS NULL OR starts_at <= $4)
@@ -120,10 +127,10 @@ async def insert_event(connection: Connection, event: Event) -> bool:
     """A new event; False when the event_id is taken."""
     row = await connection.fetchrow(
         f"INSERT INTO events ({_COLUMNS}, search) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
         "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
-        *(getattr(event, name) for name in Event.__struct_fields__),
-        _search(event),
+        *(getattr(event, name) for name in Event.__struct_fields__ if name not in FATE),
+        search_text(event),
     )
     return row is not None
 
@@ -134,11 +141,13 @@ async def update_event(connection: Connection, event: Event) -> None:
         """
         UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
             max_tickets_per_visitor = $7, hold_ttl_s = $8, published = $9, hold_extend_s = $10,
-            timezone = $11, sell_after_start = $12, search = $13, revision = revision + 1
+            timezone = $11, sell_after_start = $12, prices_include_tax = $13, fee_per_ticket = $14,
+            fee_rate_bp = $15, fee_tax_rate_bp = $16, payments = $17, seller = $18,
+            search = $19, revision = revision + 1
         WHERE event_id = $1
         """,
-        *(getattr(event, name) for name in Event.__struct_fields__ if name != "room_id"),
-        _search(event),
+        *(getattr(event, name) for name in Event.__struct_fields__ if name not in ("room_id", *FATE)),
+        search_text(event),
     )
 
 
@@ -159,7 +168,8 @@ async def insert_ticket_type(connection: Connection, event_id: EventId, it: Tick
     """A new ticket type; False when the event has one with this id."""
     row = await connection.fetchrow(
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, sale_from, "
-        "sale_until, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp()) "
+        "sale_until, hidden, tax_rate_bp, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()) "
         "ON CONFLICT DO NOTHING RETURNING ticket_type_id",
         event_id,
         it.ticket_type_id,
@@ -169,6 +179,19 @@ async def insert_ticket_type(connection: Connection, event_id: EventId, it: Tick
         it.seated,
         it.sale_from,
         it.sale_until,
+        it.hidden,
+        it.tax_rate_bp,
+    )
+    return row is not None
+
+
+async def delete_ticket_type(connection: Connection, event_id: EventId, it: TicketTypeId) -> bool:
+    """Delete a ticket type; False once anything was reserved of its event."""
+    row = await connection.fetchrow(
+        "DELETE FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 AND NOT seated "
+        "AND NOT EXISTS (SELECT FROM reservations WHERE event_id = $1) RETURNING ticket_type_id",
+        event_id,
+        it,
     )
     return row is not None
 
@@ -186,9 +209,10 @@ async def lock_ticket_type(
 
 
 async def update_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> None:
-    """Write name, price, total and when it is on sale."""
+    """Write name, price, total, when it is on sale, whether it is hidden, and its tax."""
     await connection.execute(
-        "UPDATE ticket_types SET name = $3, price = $4, total = $5, sale_from = $6, sale_until = $7 "
+        "UPDATE ticket_types SET name = $3, price = $4, total = $5, sale_from = $6, sale_until = $7, "
+        "hidden = $8, tax_rate_bp = $9 "
         "WHERE event_id = $1 AND ticket_type_id = $2",
         event_id,
         it.ticket_type_id,
@@ -197,6 +221,8 @@ async def update_ticket_type(connection: Connection, event_id: EventId, it: Tick
         it.total,
         it.sale_from,
         it.sale_until,
+        it.hidden,
+        it.tax_rate_bp,
     )
 
 
@@ -210,6 +236,12 @@ async def revision_of(queries: Queries, event_id: EventId) -> int:
     """How many times the event was changed."""
     revision: int = await queries.fetchval("SELECT revision FROM events WHERE event_id = $1", event_id) or 0
     return revision
+
+
+async def currencies_of(queries: Queries, event_ids: list[EventId]) -> dict[EventId, str]:
+    """The currency of each of these events that is there."""
+    rows = await queries.fetch("SELECT event_id, currency FROM events WHERE event_id = ANY($1)", event_ids)
+    return {it["event_id"]: it["currency"] for it in rows}
 
 
 async def room_of(queries: Queries, event_id: EventId) -> RoomId | None:

@@ -25,16 +25,17 @@ class Ended(NamedTuple):
     reservation_id: str
     room_id: RoomId
     status: ReservationStatus
+    items: str = ""  # JSON of what a sold one keeps, where some of its tickets were cancelled
 
 
-# {chosen} locks the rows that end and says what they were; counters and seats go back in the same statement.
-# Seats after the counters: they are locked in this order everywhere, so that no two statements wait for each
-# other.
+# {chosen} locks the rows that end and says what they were; counters, seats and codes go back in the same
+# statement. Seats after the counters, codes after both: they are locked in this order everywhere, so that no
+# two statements wait for each other.
 _END = """
 WITH chosen AS ({chosen}), ended AS (
     UPDATE reservations it SET status = '{status}', ended_at = now(), released = false
     FROM chosen WHERE it.reservation_id = chosen.reservation_id AND it.status = chosen.status
-    RETURNING it.reservation_id, it.event_id, it.items, it.status, chosen.status AS was
+    RETURNING it.reservation_id, it.event_id, it.items, it.used_code AS code, it.status, chosen.status AS was
 ), sums AS (
     SELECT event_id, line.ticket_type_id,
            coalesce(sum(line.quantity) FILTER (WHERE was <> 'confirmed'), 0)::bigint AS held,
@@ -51,18 +52,30 @@ WITH chosen AS ({chosen}), ended AS (
 ), freed AS (
     DELETE FROM seat_holds USING ended
     WHERE seat_holds.reservation_id = ended.reservation_id AND (SELECT count(*) FROM counted) > 0
+), given_back AS (
+    UPDATE codes it SET used = it.used - locked.uses
+    FROM (SELECT event_id, code, sums.uses FROM codes
+          JOIN (SELECT event_id, code, count(*) AS uses FROM ended WHERE code IS NOT NULL
+                GROUP BY 1, 2) AS sums
+          USING (event_id, code)
+          WHERE (SELECT count(*) FROM counted) > 0 ORDER BY 1, 2 FOR UPDATE OF codes) AS locked
+    WHERE it.event_id = locked.event_id AND it.code = locked.code
 ){more}
 SELECT ended.reservation_id, events.room_id, ended.status FROM ended JOIN events USING (event_id)
 """
 # Whatever was or may still be charged for it is owed back, and its tickets open no door. What was paid
 # elsewhere can only be given back there.
-_REFUND = """, owed AS (
+_VOID = """, voided AS (
+    DELETE FROM tickets USING ended WHERE tickets.reservation_id = ended.reservation_id
+)"""
+_REFUND = (
+    """, owed AS (
     UPDATE payments SET status = 'refunding', settled_at = now() FROM ended
     WHERE payments.reservation_id = ended.reservation_id AND payments.status IN ('asked', 'succeeded')
       AND payments.gateway
-), voided AS (
-    DELETE FROM tickets USING ended WHERE tickets.reservation_id = ended.reservation_id
 )"""
+    + _VOID
+)
 
 _EXPIRE_DUE = _END.format(
     chosen="""
@@ -86,6 +99,13 @@ _CANCEL = _END.format(
     WHERE reservation_id = $1 AND status IN ('held', 'confirmed') FOR UPDATE""",
     status="cancelled",
     more=_REFUND,
+)
+_CANCEL_REFUNDED = _END.format(
+    chosen="""
+    SELECT reservation_id, status FROM reservations
+    WHERE reservation_id = $1 AND status = 'confirmed' FOR UPDATE""",
+    status="cancelled",
+    more=_VOID,
 )
 
 # Of many none is waited for: who holds one may wait for another of them.
@@ -117,6 +137,11 @@ async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
     return [Ended(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
 
 
+async def cancel_refunded(queries: Queries, reservation_id: str) -> list[Ended]:
+    """Cancel a purchase whose money is given back, as far as it is, by a refund of its own."""
+    return [Ended(*row) for row in await queries.fetch(_CANCEL_REFUNDED, reservation_id)]
+
+
 async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) -> list[Ended]:
     """Cancel those that can be cancelled and that nobody else has locked."""
     return [Ended(*row) for row in await connection.fetch(_CANCEL_MANY, reservation_ids, timeout=LONG_S)]
@@ -125,9 +150,13 @@ async def cancel_many(connection: Connection, reservation_ids: Sequence[str]) ->
 async def mark_released(
     postgres: asyncpg.Pool, reservation_ids: Sequence[str], statuses: Sequence[ReservationStatus]
 ) -> None:
-    """Mark that Redis knows these `statuses`; rows that have changed since stay unmarked."""
+    """Mark that Redis knows these `statuses`; rows that have changed since stay unmarked.
+
+    So do sold ones of which tickets were cancelled: `refunds.mark_shrunk` compares what is left of them.
+    """
     await postgres.execute(
-        "UPDATE reservations SET released = true WHERE reservation_id = ANY($1) AND status = ANY($2)",
+        "UPDATE reservations SET released = true WHERE reservation_id = ANY($1) AND status = ANY($2) "
+        "AND (status <> 'confirmed' OR cancelled_items IS NULL)",
         reservation_ids,
         statuses,
     )
@@ -140,7 +169,8 @@ async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = E
     """
     rows = await postgres.fetch(
         """
-        SELECT reservation_id, room_id, reservations.status
+        SELECT reservation_id, room_id, reservations.status,
+               CASE WHEN status = 'confirmed' AND cancelled_items IS NOT NULL THEN items::text ELSE '' END
         FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id)
         WHERE unloaded_at IS NULL AND status IN ('cancelled', 'expired', 'confirmed') AND NOT released
           AND coalesce(ended_at, confirmed_at) < now() - make_interval(secs => $1)

@@ -12,11 +12,9 @@ import msgspec
 from app.core.jobs import UNFINISHED, UNFINISHED_MAX, JobKind, JobRequest, JobState
 from app.core.model import Role
 from app.store.connections import Connection, Queries
-from app.store.sql.orders import WHERE
 
 BREAKS_MAX = 3  # steps that fail in a row, until the job is given up
 WHY_MAX = 300
-LIST_S = 20.0  # to list the orders of a job; a step has to end before its job is cut off
 
 
 class Job(NamedTuple):
@@ -118,50 +116,6 @@ async def unfinished(postgres: asyncpg.Pool) -> int:
     return count
 
 
-async def list_orders(connection: Connection, it: Job) -> int:
-    """Store the orders the job is about, oldest first, as of now; how many."""
-    asked = it.request
-    return await _list(
-        connection,
-        f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
-        f"FROM reservations {WHERE}",
-        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
-    )
-
-
-async def list_cancellable(connection: Connection, it: Job) -> int:
-    """The same, of orders that can be cancelled."""
-    asked = it.request
-    return await _list(
-        connection,
-        f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
-        f"FROM reservations {WHERE} AND reservations.status IN ('held', 'paying', 'confirmed')",
-        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
-    )
-
-
-async def list_buyers(connection: Connection, it: Job) -> int:
-    """The newest order of each buyer of the event who left an address; how many."""
-    return await _list(
-        connection,
-        """
-        SELECT $1, row_number() OVER (ORDER BY reservation_id), reservation_id FROM (
-            SELECT DISTINCT ON (reservations.visitor_id) reservation_id
-            FROM reservations JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
-            WHERE reservations.event_id = $2 AND reservations.status = 'confirmed'
-            ORDER BY reservations.visitor_id, reservations.created_at DESC) AS newest
-        """,
-        *(it.job_id, it.request.event_id),
-    )
-
-
-async def _list(connection: Connection, chosen: str, *arguments: object) -> int:
-    done = await connection.execute(
-        f"INSERT INTO job_items (job_id, number, reservation_id) {chosen}", *arguments, timeout=LIST_S
-    )
-    return int(done.rpartition(" ")[2])
-
-
 async def next_items(connection: Connection, job_id: str, limit: int) -> list[Item]:
     """The next orders to process; those that were tried before come last."""
     rows = await connection.fetch(
@@ -248,11 +202,20 @@ async def record_failure(postgres: asyncpg.Pool, job_id: str, error: str) -> Non
     )
 
 
-async def add_part(connection: Connection, job_id: str, number: int, content: bytes) -> None:
-    """Append a chunk to the job's file."""
+async def add_part(connection: Connection, job_id: str, number: int, content: bytes, rows: int) -> None:
+    """Append a chunk to the job's file, which has so many rows."""
     await connection.execute(
-        "INSERT INTO job_parts (job_id, number, content) VALUES ($1, $2, $3)", *(job_id, number, content)
+        "INSERT INTO job_parts (job_id, number, content, rows) VALUES ($1, $2, $3, $4)",
+        *(job_id, number, content, rows),
     )
+
+
+async def rows_so_far(connection: Connection, job_id: str) -> int:
+    """How many rows the job's file has."""
+    count: int = await connection.fetchval(
+        "SELECT coalesce(sum(rows), 0)::bigint FROM job_parts WHERE job_id = $1", job_id
+    )
+    return count
 
 
 async def next_part(postgres: asyncpg.Pool, job_id: str, after: int) -> tuple[int, bytes] | None:

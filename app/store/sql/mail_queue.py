@@ -7,38 +7,61 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.core.guests import PREFIX
 from app.store.connections import Connection
 
 REMIND_MAX = 1_000  # reminders written in one step
 PAID_A_DAY = 10  # mails about what was paid for, to one address that has not confirmed
+FREE_A_DAY = 3  # the same of what was free, as many as confirmations that anybody could ask for
+
+# Where a reservation's mails go: to its buyer, else to the address that its visitor left in the queue.
+# `known`: it has confirmed. Mailboxes are locked, so that none is confirmed between SELECT and INSERT.
+REACHED = """
+LEFT JOIN buyers ON buyers.reservation_id = reservations.reservation_id AND buyers.email <> ''
+LEFT JOIN LATERAL (
+    SELECT email, guest, recipient_hash, confirmed_at FROM mailboxes
+    WHERE mailboxes.room_id = events.room_id AND mailboxes.visitor_id = reservations.visitor_id FOR SHARE
+) AS mailbox ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(buyers.email, mailbox.email) AS email, coalesce(mailbox.guest, true) AS guest,
+           coalesce(buyers.recipient_hash, mailbox.recipient_hash) AS recipient_hash,
+           buyers.email IS NOT NULL AS named,
+           mailbox.confirmed_at IS NOT NULL AND (buyers.email IS NULL
+               OR lower(buyers.email) = lower(mailbox.email)) AS known
+) AS reached
+"""
 
 # Runs in the transaction that marks these rows of the outbox as published. Rows published again, after
 # Redis was lost, have their e-mails already.
 #
 # An unconfirmed address only gets what its visitor paid for: nobody pays to annoy somebody else. The rest
-# waits until it is confirmed. Mailboxes are locked, so that none is confirmed between SELECT and INSERT.
+# waits until it is confirmed. Free tickets go to the address they were taken with, too, but to few, unless
+# staff gave them to a guest.
 _OF_NOTICES = f"""
 WITH told AS (
-    SELECT number, split_part(outbox.type, '.', 2) AS kind, it.subject AS subject_id, mailboxes.room_id,
-           mailboxes.visitor_id, reservations.reservation_id, email, guest,
-           CASE outbox.type WHEN 'reservation.held' THEN expires_at END AS until, recipient_hash,
-           mailboxes.confirmed_at IS NOT NULL AS known,
-           reservations.confirmed_at IS NOT NULL AND reservations.amount > 0 AS paid,
+    SELECT number, split_part(outbox.type, '.', 2) AS kind, it.subject AS subject_id, events.room_id,
+           reservations.visitor_id, reservations.reservation_id, reached.email, reached.guest,
+           CASE outbox.type WHEN 'reservation.held' THEN expires_at END AS until, reached.recipient_hash,
+           reached.known,
+           CASE WHEN reservations.confirmed_at IS NULL THEN 0 WHEN reservations.amount > 0
+                     OR starts_with(reservations.visitor_id, '{PREFIX}') THEN {PAID_A_DAY}
+                WHEN reached.named THEN {FREE_A_DAY} ELSE 0 END AS a_day,
            coalesce(outbox.traces ->> it.subject, outbox.traces ->> 'traceparent') AS traceparent
     FROM outbox
     CROSS JOIN LATERAL unnest(outbox.subjects) AS it (subject)
     LEFT JOIN payments ON outbox.type = 'payment.refunded' AND payments.payment_id = it.subject
     JOIN reservations ON reservations.reservation_id = coalesce(payments.reservation_id, it.subject)
     JOIN events USING (event_id)
-    JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = reservations.visitor_id
+    {REACHED}
     WHERE outbox.number = ANY($1) AND NOT outbox.queued
       AND outbox.type IN ('reservation.held', 'reservation.confirmed', 'reservation.cancelled',
                           'payment.refunded')
-      AND EXISTS (SELECT FROM mailboxes)  -- looked at first, and in most sales the end of it
-    FOR SHARE OF mailboxes
+      AND reached.email IS NOT NULL
+      -- looked at first, and in most sales the end of it
+      AND (EXISTS (SELECT FROM mailboxes) OR EXISTS (SELECT FROM buyers))
 ), judged AS (
-    SELECT *, known OR paid AND kind <> 'held' AND {PAID_A_DAY} >=
-        row_number() OVER (PARTITION BY recipient_hash, known, paid ORDER BY number)
+    SELECT *, known OR a_day > 0 AND kind <> 'held' AND a_day >=
+        row_number() OVER (PARTITION BY recipient_hash, known, a_day ORDER BY number)
         + (SELECT count(*) FROM mail_traces WHERE mail_traces.kind = 'paid'
            AND recipient = recipient_hash AND at > now() - interval '1 day') AS goes
     FROM told
@@ -70,17 +93,19 @@ ON CONFLICT (kind, subject_id) DO NOTHING
 # Who bought less than a day before has just read when it starts. Those who were reminded of an
 # event that was moved then are reminded again, before the new time.
 _REMINDER_OF = "concat_ws(' ', reservations.reservation_id, extract(epoch FROM starts_at)::bigint)"
+# What was paid for is written about; a free ticket's mail has gone to its buyer's address before.
+_STATE = "CASE WHEN reached.known OR reached.named OR amount > 0 THEN 'waiting' ELSE 'unconfirmed' END"
 _OF_REMINDERS = f"""
 INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
-SELECT 'reminder', {_REMINDER_OF}, room_id, visitor_id, reservation_id, email, guest, starts_at,
-       CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
-FROM events JOIN reservations USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
-WHERE starts_at > now() AND starts_at <= now() + interval '24 hours'
+SELECT 'reminder', {_REMINDER_OF}, events.room_id, reservations.visitor_id, reservations.reservation_id,
+       reached.email, reached.guest, starts_at, {_STATE}
+FROM events JOIN reservations USING (event_id)
+{REACHED}
+WHERE reached.email IS NOT NULL AND starts_at > now() AND starts_at <= now() + interval '24 hours'
   AND reservations.status = 'confirmed' AND reservations.confirmed_at <= starts_at - interval '24 hours'
   AND NOT EXISTS (SELECT FROM mails WHERE kind = 'reminder' AND until = starts_at
                   AND subject_id IN (reservations.reservation_id, {_REMINDER_OF}))
 LIMIT {REMIND_MAX}
-FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
@@ -139,17 +164,34 @@ async def queue_of_reminders(postgres: asyncpg.Pool) -> bool:
 async def queue_of_message(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
     """Queue a job's message to the buyers of these, once each."""
     await connection.execute(
-        """
+        f"""
         INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
-        SELECT 'message', concat_ws(' ', $1::text, reservation_id), room_id, visitor_id, reservation_id,
-               email, guest,
-               CASE WHEN mailboxes.confirmed_at IS NULL AND amount = 0 THEN 'unconfirmed' ELSE 'waiting' END
-        FROM reservations JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
-        WHERE reservation_id = ANY($2)
-        FOR SHARE OF mailboxes
+        SELECT 'message', concat_ws(' ', $1::text, reservations.reservation_id), events.room_id,
+               reservations.visitor_id, reservations.reservation_id, reached.email, reached.guest, {_STATE}
+        FROM reservations JOIN events USING (event_id)
+        {REACHED}
+        WHERE reservations.reservation_id = ANY($2) AND reached.email IS NOT NULL
         ON CONFLICT (kind, subject_id) DO NOTHING
         """,
         *(job_id, reservation_ids),
+    )
+
+
+async def queue_of_moved(connection: Connection, reservation_ids: Sequence[str]) -> None:
+    """Queue an e-mail to the buyers of these that their event was moved, once for each date."""
+    await connection.execute(
+        f"""
+        INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until,
+                           state)
+        SELECT 'moved', concat_ws(' ', reservations.reservation_id, extract(epoch FROM starts_at)::bigint),
+               events.room_id, reservations.visitor_id, reservations.reservation_id, reached.email,
+               reached.guest, starts_at, {_STATE}
+        FROM reservations JOIN events USING (event_id)
+        {REACHED}
+        WHERE reservations.reservation_id = ANY($1) AND reached.email IS NOT NULL AND starts_at > now()
+        ON CONFLICT (kind, subject_id) DO NOTHING
+        """,
+        reservation_ids,
     )
 
 
@@ -157,7 +199,24 @@ async def messages_waiting(connection: Connection, at_most: int) -> int:
     """How many messages of jobs are still to be sent, counted up to `at_most`."""
     count: int = await connection.fetchval(
         "SELECT count(*) FROM "
-        "(SELECT FROM mails WHERE kind = 'message' AND state = 'waiting' LIMIT $1) AS waiting",
+        "(SELECT FROM mails WHERE kind IN ('message', 'moved') AND state = 'waiting' LIMIT $1) AS waiting",
         at_most,
     )
     return count
+
+
+async def queue_of_transfer(connection: Connection, transfer_id: str) -> None:
+    """Queue to the buyer that the ticket they gave away was accepted."""
+    await connection.execute(
+        f"""
+        INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
+        SELECT 'transferred', transfer_id, events.room_id, reservations.visitor_id,
+               reservations.reservation_id, reached.email, false, {_STATE}
+        FROM transfers JOIN tickets USING (ticket_id) JOIN reservations USING (reservation_id)
+        JOIN events USING (event_id)
+        {REACHED}
+        WHERE transfer_id = $1 AND reached.email IS NOT NULL
+        ON CONFLICT (kind, subject_id) DO NOTHING
+        """,
+        transfer_id,
+    )

@@ -93,7 +93,9 @@ async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
         )
         await connection.execute(
             "UPDATE mails SET recipient = $3 "
-            "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed'",
+            "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed' "
+            "AND NOT EXISTS (SELECT FROM buyers WHERE buyers.reservation_id = mails.reservation_id "
+            "AND buyers.email <> '')",
             *(*whose, new.email),
         )
         if not new.confirmed:
@@ -160,8 +162,9 @@ async def confirm(postgres: asyncpg.Pool, token: str) -> bool:
             return False
         await connection.execute(  # by itself: so it sees what was written while the mailbox was locked
             "UPDATE mails SET state = 'waiting', due_at = now(), created_at = now() "
-            "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed'",
-            *(it["room_id"], it["visitor_id"]),
+            "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed' "
+            "AND lower(recipient) = lower($3)",
+            *(it["room_id"], it["visitor_id"], it["email"]),
         )
         await connection.execute(
             "UPDATE accounts SET email_confirmed_at = now() "
@@ -183,9 +186,10 @@ async def of_reservation(postgres: asyncpg.Pool, reservation_id: str) -> Claimab
     """The mailbox of a reservation; None if there is none, or no such reservation."""
     row = await postgres.fetchrow(
         """
-        SELECT email, guest, claimed_by FROM reservations
-        JOIN events USING (event_id) JOIN mailboxes USING (room_id, visitor_id)
-        WHERE reservation_id = $1
+        SELECT coalesce(nullif(buyers.email, ''), mailboxes.email), coalesce(guest, true), claimed_by
+        FROM reservations JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_id, visitor_id)
+        LEFT JOIN buyers USING (reservation_id)
+        WHERE reservation_id = $1 AND coalesce(nullif(buyers.email, ''), mailboxes.email) IS NOT NULL
         """,
         reservation_id,
     )

@@ -37,6 +37,10 @@ class Mail(NamedTuple):
     locale: str | None  # of the visitor, or of who requested it
     room_locale: str | None
     reservation_id: str | None
+    cancelled_at: datetime | None  # of the event, as the next three
+    moved_from: datetime | None
+    refund_until: datetime | None
+    notice: str
     status: str | None  # of the reservation, as all that follows
     amount: int | None
     refunded: int | None
@@ -44,12 +48,18 @@ class Mail(NamedTuple):
     items: str  # JSON
     tickets: str  # JSON
     type_names: str  # JSON
+    cancelled: str  # JSON: tickets that were cancelled with the refund that it tells of
     subject_id: str
     confirm_token: str | None
     confirm_code: str | None
     message: str | None  # JSON of the job that has it sent
     traceparent: str | None  # of the request it is about, if that was sampled
     alert: str | None  # JSON of the alert it tells of
+    holder: str = ""  # of the tickets: the buyer's name
+    own_subject: str = ""  # the sale's own words; empty: as usual
+    own_intro: str = ""
+    accent: str = ""  # of the sale's look
+    sums: str = ""  # JSON: what the amount is made of
 
 
 class MailRow(NamedTuple):
@@ -70,6 +80,12 @@ class MailRow(NamedTuple):
     codes: list[str]
 
 
+# Of a test mail the kind that it tries.
+_OWN = (
+    "coalesce((SELECT mail_texts.{0} FROM mail_texts WHERE mail_texts.room_id = it.room_id "
+    "AND mail_texts.kind = CASE it.kind WHEN 'test' THEN split_part(subject_id, ' ', 1) "
+    "ELSE it.kind END), '') AS own_{0}"
+)
 _CLAIM = f"""
 WITH chosen AS (
     SELECT mail_id FROM mails WHERE state = 'waiting' AND due_at <= now()
@@ -83,26 +99,42 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        coalesce(it.until < now(), false) AS overdue,
        it.until, coalesce(it.room_id, ''), coalesce(rooms.settings ->> 'name', '') AS room_name,
        events.name AS event_name, venue, {readable("starts_at")}, timezone,
-       coalesce(it.locale, mailboxes.locale), rooms.settings ->> 'locale' AS room_locale,
-       reservations.reservation_id, reservations.status, reservations.amount, payments.amount AS refunded,
+       coalesce(it.locale, nullif(buyers.locale, ''), mailboxes.locale),
+       rooms.settings ->> 'locale' AS room_locale,
+       reservations.reservation_id,
+       events.cancelled_at, events.moved_from, events.refund_until, coalesce(events.notice, ''),
+       reservations.status, reservations.amount,
+       coalesce(refunds.amount, payments.amount - payments.refunded) AS refunded,
        reservations.currency, coalesce(reservations.items, '[]')::text AS items,
        coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_type_id', ticket_type_id, 'seat_id', seat_id,
                                                      'code', code) ORDER BY ticket_type_id, ticket_id)
-                 FROM tickets WHERE tickets.reservation_id = it.reservation_id), '[]')::text AS tickets,
+                 FROM tickets WHERE tickets.reservation_id = it.reservation_id
+                   AND CASE it.kind WHEN 'ticket' THEN ticket_id = (SELECT transfers.ticket_id FROM transfers
+                                                                    WHERE transfer_id = subject_id)
+                            ELSE transferred_at IS NULL END),
+                '[]')::text AS tickets,
        coalesce((SELECT jsonb_object_agg(ticket_type_id, ticket_types.name)
                  FROM ticket_types WHERE ticket_types.event_id = events.event_id), '{{}}')::text
-       AS type_names,
+       AS type_names, coalesce(refunds.tickets, '[]')::text AS cancelled,
        subject_id, confirm_token, confirm_code,
        (SELECT request::text FROM jobs
         WHERE it.kind = 'message' AND job_id = split_part(subject_id, ' ', 1)) AS message,
        it.traceparent,
        (SELECT row_to_json(alerts)::text FROM alerts
-        WHERE it.kind = 'alert' AND alert_id::text = split_part(subject_id, ' ', 1)) AS alert
+        WHERE it.kind = 'alert' AND alert_id::text = split_part(subject_id, ' ', 1)) AS alert,
+       coalesce(buyers.name, '') AS holder, {_OWN.format("subject")}, {_OWN.format("intro")},
+       coalesce(rooms.settings -> 'theme' ->> 'accent', '') AS accent,
+       CASE WHEN reservations.reservation_id IS NULL THEN '' ELSE jsonb_build_object(
+           'items', reservations.items || coalesce(cancelled_items, '[]'), 'discount', discount,
+           'tax_rates', CASE WHEN taxed THEN tax_rates_at(events.event_id, reservations.created_at)
+                             ELSE '{{}}' END)::text END AS sums
 FROM it LEFT JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)
 LEFT JOIN reservations USING (reservation_id)
+LEFT JOIN buyers USING (reservation_id)
 LEFT JOIN payments ON it.kind = 'refunded' AND payments.payment_id = it.subject_id
+LEFT JOIN refunds ON it.kind = 'refunded' AND refunds.refund_id = it.subject_id
 ORDER BY it.created_at
 """
 

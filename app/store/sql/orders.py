@@ -1,22 +1,17 @@
-"""The orders of an event, read in chunks, all of one moment."""
+"""SQL of orders, as staff look for them: lists, one with its history. Files of them: `exports`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from app.core.clock import in_zone
 from app.core.model import EventId, VisitorId
 from app.store.connections import Connection
-from app.store.sql.rooms import readable
 
-CHUNK = 1000
-LONG_S = 60.0  # the first chunk sorts all of them
-STALLED_S = 60  # a reader who takes nothing for so long is cut off: the moment must not be kept for ever
+LONG_S = 60.0  # all orders of an event are sorted
 
 
 class ReservationCounts(NamedTuple):
@@ -28,26 +23,6 @@ class ReservationCounts(NamedTuple):
     cancelled: int
     expired: int
     last_minute: int
-
-
-class Order(NamedTuple):
-    """A row of the report. `items`: TYPE:QUANTITY:PRICE, with spaces in between; `event_starts_at`: by the
-    clock of `event_timezone`."""
-
-    reservation_id: str
-    visitor_id: str
-    status: str
-    items: str
-    amount: int
-    currency: str
-    created_at: datetime
-    expires_at: datetime
-    confirmed_at: datetime | None
-    ended_at: datetime | None
-    codes: str
-    seat_ids: str
-    event_starts_at: datetime
-    event_timezone: str
 
 
 class OrderFilter(NamedTuple):
@@ -85,6 +60,8 @@ class PaymentRow(NamedTuple):
     amount: int
     created_at: datetime
     settled_at: datetime | None
+    refunded: int  # by refunds of parts
+    refund_why: str  # the gateway has not refunded the whole yet, for this reason
 
 
 class PaymentNote(NamedTuple):
@@ -124,8 +101,11 @@ WHERE ($1::text IS NULL OR reservations.event_id = $1) AND ($2::text IS NULL OR 
   AND ($4::timestamptz IS NULL OR reservations.created_at <= $4)
   AND ($5::text[] IS NULL OR reservation_id = ANY($5))
   AND ($6::text[] IS NULL OR reservations.event_id = ANY($6))
-"""
+  AND ($1 IS NOT NULL OR $5 IS NOT NULL
+       OR reservations.event_id NOT IN (SELECT event_id FROM events WHERE rehearsal_of IS NOT NULL))
+"""  # orders of a rehearsal are listed only where they are asked for
 
+_EMAIL = "coalesce(nullif(buyers.email, ''), mailboxes.email)"  # of the buyer, else of their visitor
 # Each way to find one by itself, so that each can use its index; visitors by event, as the index has them.
 _FIND = """
 SELECT reservation_id FROM reservations WHERE reservation_id = $1
@@ -134,51 +114,12 @@ UNION SELECT reservation_id FROM payments WHERE payment_id = $1
 UNION SELECT reservation_id FROM events JOIN reservations USING (event_id) WHERE visitor_id = $1
 UNION SELECT reservation_id FROM mailboxes JOIN events USING (room_id)
              JOIN reservations USING (event_id, visitor_id) WHERE lower(email) = $2
+UNION SELECT reservation_id FROM buyers WHERE lower(email) = $2 AND email <> ''
 UNION SELECT reservation_id FROM accounts JOIN reservations ON claimed_by = account_id WHERE email = $2
 UNION SELECT reservation_id FROM unnest($3::text[], $4::text[]) AS theirs (event_id, visitor_id)
              JOIN reservations USING (event_id, visitor_id)
 LIMIT $5
 """
-
-_SELECT = f"""
-SELECT reservation_id, visitor_id, status,
-       (SELECT string_agg(format('%s:%s:%s', line.ticket_type_id, line.quantity, line.price), ' ' ORDER BY nr)
-        FROM ROWS FROM (jsonb_to_recordset(items) AS (ticket_type_id text, quantity bigint, price bigint))
-             WITH ORDINALITY AS line (ticket_type_id, quantity, price, nr)) AS items,
-       amount, reservations.currency, reservations.created_at, expires_at, confirmed_at, ended_at,
-       coalesce((SELECT string_agg(code, ' ' ORDER BY ticket_type_id, ticket_id) FROM tickets
-                 WHERE tickets.reservation_id = reservations.reservation_id), '') AS codes,
-       coalesce((SELECT string_agg(seat, ' ') FROM jsonb_array_elements(items) AS line,
-                 jsonb_array_elements_text(line -> 'seat_ids') AS seat), '') AS seat_ids,
-       {readable("starts_at")}, timezone
-FROM reservations JOIN events USING (event_id)
-{{where}} ORDER BY reservations.created_at, reservation_id
-"""
-
-
-async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
-    """The orders, the oldest first, all of one moment."""
-    async with (
-        postgres.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{STALLED_S}s'")
-        cursor = await connection.cursor(_SELECT.format(where=WHERE), *wanted, timeout=LONG_S)
-        while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
-            yield [_order(row) for row in rows]
-
-
-def _order(row: asyncpg.Record) -> Order:
-    it = Order(*row)
-    return it._replace(event_starts_at=in_zone(it.event_starts_at, ZoneInfo(it.event_timezone)))
-
-
-async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list[Order]:
-    """These orders, the oldest first."""
-    rows = await connection.fetch(
-        _SELECT.format(where="WHERE reservation_id = ANY($1)"), reservation_ids, timeout=LONG_S
-    )
-    return [_order(row) for row in rows]
 
 
 async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> dict[str, str]:
@@ -230,7 +171,7 @@ async def select_page(
     """One page of the orders, the newest first, and how many match. Goes over all of an event's."""
     rows = await postgres.fetch(
         f"""
-        SELECT it.reservation_id, it.event_id, events.name, it.visitor_id, email, it.status,
+        SELECT it.reservation_id, it.event_id, events.name, it.visitor_id, {_EMAIL}, it.status,
                (SELECT coalesce(sum(quantity), 0)::bigint
                 FROM jsonb_to_recordset(it.items) AS line (quantity bigint)),
                it.amount, it.currency, it.created_at
@@ -238,6 +179,7 @@ async def select_page(
               ORDER BY reservations.created_at DESC, reservation_id LIMIT $7 OFFSET $8) AS it
         JOIN events USING (event_id)
         LEFT JOIN mailboxes ON mailboxes.room_id = events.room_id AND mailboxes.visitor_id = it.visitor_id
+        LEFT JOIN buyers ON buyers.reservation_id = it.reservation_id
         ORDER BY it.created_at DESC, it.reservation_id
         """,
         *(*wanted, limit, offset),
@@ -251,20 +193,17 @@ async def select_page(
 
 async def lock_status(connection: Connection, reservation_id: str) -> str | None:
     """A reservation's state, locked until the transaction ends; None if there is no such reservation."""
-    status: str | None = await connection.fetchval(
-        "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE", reservation_id
-    )
+    asked = "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE"
+    status: str | None = await connection.fetchval(asked, reservation_id)
     return status
 
 
 async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | None:
     """When what happened to an order, or None."""
     row = await postgres.fetchrow(
-        """
-        SELECT email, reservations.created_at, expires_at, extended_s, reservations.confirmed_at, ended_at
-        FROM reservations JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_id, visitor_id)
-        WHERE reservation_id = $1
-        """,
+        f"SELECT {_EMAIL}, it.created_at, expires_at, extended_s, it.confirmed_at, ended_at "
+        "FROM reservations it JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_id, visitor_id) "
+        "LEFT JOIN buyers USING (reservation_id) WHERE reservation_id = $1",
         reservation_id,
     )
     return OrderTimes(*row) if row else None
@@ -272,11 +211,12 @@ async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | Non
 
 async def payments(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentRow]:
     """The attempts to pay for an order, the first one first."""
-    rows = await postgres.fetch(
-        "SELECT payment_id, status, method, amount, created_at, settled_at FROM payments "
-        "WHERE reservation_id = $1 ORDER BY created_at, payment_id LIMIT 100",
-        reservation_id,
+    attempts = (
+        "SELECT payment_id, status, method, amount, created_at, settled_at, refunded, "
+        "CASE status WHEN 'refunding' THEN refund_why ELSE '' END FROM payments "
+        "WHERE reservation_id = $1 ORDER BY created_at, payment_id LIMIT 100"
     )
+    rows = await postgres.fetch(attempts, reservation_id)
     return [PaymentRow(*row) for row in rows]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from app.core.model import NoticeType
+from app.core.notice_types import NoticeType
 from app.store.connections import Connection
 
 KEPT_DAYS = 3  # how long published events can be replayed

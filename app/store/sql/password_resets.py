@@ -37,7 +37,8 @@ WITH sent AS (
     RETURNING kind
 ), made AS (
     INSERT INTO password_resets (token_hash, account_id, expires_at)
-    SELECT $1, account_id, now() + make_interval(secs => {RESET_S}) FROM accounts, counted WHERE email = $3
+    SELECT $1, account_id, now() + make_interval(secs => {RESET_S}) FROM accounts, counted
+    WHERE email = $3 AND deactivated_at IS NULL
     RETURNING expires_at
 )
 INSERT INTO mails (kind, subject_id, recipient, guest, until, locale)

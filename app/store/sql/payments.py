@@ -63,7 +63,8 @@ WITH made AS (
     ORDER BY reservation_id, nr
 ), locked AS (
     SELECT reservation_id FROM reservations JOIN made USING (reservation_id)
-    WHERE status = 'held' AND expires_at > now() ORDER BY reservation_id FOR UPDATE OF reservations{skip}
+    WHERE status = 'held' AND expires_at > now() AND {on} ORDER BY reservation_id
+    FOR UPDATE OF reservations{skip}
 ), taken AS (
     UPDATE reservations it SET status = 'paying' FROM locked JOIN made USING (reservation_id)
     WHERE it.reservation_id = locked.reservation_id
@@ -74,28 +75,33 @@ WITH made AS (
 )
 SELECT payment_id, amount, currency, expires_at FROM taken
 """
-_BEGIN = _TAKE.format(skip="")
-_BEGIN_UNLOCKED = _TAKE.format(skip=" SKIP LOCKED")
+# A sale that is cancelled refunds what was sold by then: nothing may be sold after it.
+_SALE_IS_ON = (
+    "NOT EXISTS (SELECT FROM events WHERE events.event_id = reservations.event_id "
+    "AND cancelled_at IS NOT NULL)"
+)
+_BEGIN = _TAKE.format(on=_SALE_IS_ON, skip="")
+_BEGIN_UNLOCKED = _TAKE.format(on=_SALE_IS_ON, skip=" SKIP LOCKED")
 
-_TAKE_WITHOUT_GATEWAY = """
+_TAKE_WITHOUT_GATEWAY = f"""
 WITH taken AS (
     UPDATE reservations SET status = 'paying'
     WHERE reservation_id = $2 AND status = 'held' AND expires_at > now()
       AND ($4 <> 'free' OR amount = 0)  -- nothing is given away, whoever asks
+      AND {_SALE_IS_ON}
     RETURNING reservation_id, amount
 )
 INSERT INTO payments (payment_id, reservation_id, fingerprint, method, token, amount, status, gateway)
 SELECT $1, reservation_id, $3, $4, $5, amount, 'asked', false FROM taken
 RETURNING payment_id
 """
-# Whether it is a hold that only a gateway could confirm, in a room that is no test.
 _IS_FOR_MONEY = """
 SELECT status IN ('held', 'paying') AND expires_at > now()
        AND NOT coalesce((rooms.settings ->> 'test')::boolean, false)
 FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id) WHERE reservation_id = $1
 """
-_IS_OF_A_TEST = """
-SELECT coalesce((rooms.settings ->> 'test')::boolean, false)
+_OFFERED = """
+SELECT coalesce((rooms.settings ->> 'test')::boolean, false), payments
 FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id) WHERE reservation_id = $1
 """
 
@@ -215,9 +221,10 @@ async def costs_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
     return bool(await postgres.fetchval(_IS_FOR_MONEY, reservation_id))
 
 
-async def is_of_a_test(postgres: asyncpg.Pool, reservation_id: str) -> bool:
-    """Whether its room is a `test`, where no money is taken."""
-    return bool(await postgres.fetchval(_IS_OF_A_TEST, reservation_id))
+async def offered(postgres: asyncpg.Pool, reservation_id: str) -> tuple[bool, list[str]]:
+    """Whether its room is a `test`, where no money is taken, and the gateways its sale offers; none: all."""
+    is_test, names = await postgres.fetchrow(_OFFERED, reservation_id) or (False, [])
+    return is_test, names
 
 
 async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[Sold]:
@@ -273,7 +280,7 @@ async def mark_processed(postgres: asyncpg.Pool, message_id: str) -> None:
 async def unsettled(postgres: asyncpg.Pool, older_than_s: float) -> list[PaymentState]:
     """Attempts without an outcome, and payments that must be refunded."""
     rows = await postgres.fetch(
-        f"{_STATE} WHERE payments.status IN ('asked', 'refunding') "
+        f"{_STATE} WHERE payments.status IN ('asked', 'refunding') AND payments.refund_due_at <= now() "
         "AND payments.created_at < now() - make_interval(secs => $1) ORDER BY payments.created_at LIMIT $2",
         older_than_s,
         OPEN_MAX,

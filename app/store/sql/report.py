@@ -49,12 +49,13 @@ class Sold(NamedTuple):
 
 
 class Paid(NamedTuple):
-    """Payments in one currency and state."""
+    """Payments in one currency and state; `refunded`: so much of them went back, or is on its way."""
 
     currency: str
     status: str
     payments: int
     amount: int
+    refunded: int
 
 
 async def select_turns(connection: Connection, room_id: RoomId) -> Turns:
@@ -119,7 +120,9 @@ async def select_paid(connection: Connection, event_id: EventId) -> list[Paid]:
     """The payments of an event."""
     rows = await connection.fetch(
         """
-        SELECT currency, payments.status, count(*), sum(payments.amount)::bigint
+        SELECT currency, payments.status, count(*), sum(payments.amount)::bigint,
+               sum(CASE WHEN payments.status IN ('refunding', 'refunded') THEN payments.amount
+                   ELSE payments.refunded END)::bigint
         FROM payments JOIN reservations USING (reservation_id) WHERE event_id = $1 GROUP BY 1, 2 ORDER BY 1, 2
         """,
         event_id,

@@ -18,10 +18,15 @@ from app.core.model import (
     RoomId,
     VisitorId,
 )
-from app.core.terms import items_of, read_terms, seats_of
+from app.core.terms import NO_POLICY, Policy, code_in, items_of, read_terms, seats_of
+from app.store.connections import Queries
 
 _read_items = msgspec.json.Decoder(list[Item]).decode
-_read_tickets = msgspec.json.Decoder(list[dict[str, str | None]]).decode
+_read_tickets = msgspec.json.Decoder(list[dict[str, str | bool | None]]).decode
+
+
+def _read_rates(text: str | None) -> dict[str, int]:
+    return msgspec.json.decode(text, type=dict[str, int]) if text else {}
 
 
 class Refused(Exception):
@@ -54,29 +59,34 @@ def _items_json(text: str) -> str:
     return msgspec.json.encode(items_of(text)).decode()
 
 
-# One statement, kept in the database with its plan: see migrations 0002, and 0003 for batches with seats.
+# One statement, kept in the database with its plan: see migrations 0002, 0003 for seats, 0081 for codes.
 _INSERT = "SELECT * FROM insert_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16)"
 _INSERT_SEATED = (
     "SELECT * FROM insert_seated_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16, $17,$18)"
+)
+_INSERT_CODED = (
+    "SELECT * FROM insert_coded_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16, $17,$18, "
+    "$19,$20,$21)"
 )
 
 
 async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
     """Write and commit a batch of holds in one statement, each id once; returns the new ids.
 
-    Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold` or
-    `one_holder_a_seat` would break) and Superseded.
+    Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold`,
+    `one_holder_a_seat` or `never_overused` would break) and Superseded.
     """
     ids, visitors, prints, terms = zip(*holds, strict=True)
     numbers = {text: number for number, text in enumerate(dict.fromkeys(terms))}  # most are the same few
-    seats = _seat_columns(numbers)
+    seats, codes = _seat_columns(numbers), _code_columns(numbers)
+    more = [*(seats or ([], [])), *codes] if codes else seats
     try:
         row = await postgres.fetchrow(
-            _INSERT_SEATED if seats else _INSERT,
+            _INSERT_CODED if codes else _INSERT_SEATED if seats else _INSERT,
             *origin,
             *(ids, visitors, prints, [numbers[text] for text in terms]),
             *_columns(numbers),
-            *seats,
+            *more,
         )
     except (
         asyncpg.CheckViolationError,
@@ -106,11 +116,19 @@ def _seat_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
     return [*zip(*seats, strict=True)]
 
 
+def _code_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
+    """The codes of the different terms, as columns; none for a batch that has no codes."""
+    codes = [(number, *found) for text, number in numbers.items() if (found := code_in(text))]
+    return [*zip(*codes, strict=True)]
+
+
 _SELECT = """
-SELECT reservations.*, events.room_id, events.hold_extend_s,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('ticket_id', ticket_id, 'ticket_type_id', ticket_type_id,
-                                                     'seat_id', seat_id, 'code', code)
-                                  ORDER BY ticket_type_id, ticket_id)
+SELECT reservations.*, events.room_id, events.hold_extend_s, events.buyer_form,
+       CASE WHEN events.taxed THEN tax_rates_at(event_id, reservations.created_at)::text END AS tax_rates,
+       coalesce((SELECT jsonb_agg(jsonb_build_object(
+                     'ticket_id', ticket_id, 'ticket_type_id', ticket_type_id, 'seat_id', seat_id,
+                     'code', CASE WHEN transferred_at IS NULL THEN code ELSE '' END,
+                     'transferred', transferred_at IS NOT NULL) ORDER BY ticket_type_id, ticket_id)
                  FROM tickets WHERE tickets.reservation_id = reservations.reservation_id), '[]') AS tickets
 FROM reservations JOIN events USING (event_id)
 """
@@ -143,12 +161,14 @@ async def extend(postgres: asyncpg.Pool, reservation_id: str) -> bool:
     return bool(extended)
 
 
-async def extension_s(postgres: asyncpg.Pool, event_id: EventId) -> int:
-    """By how many seconds the event extends a hold; 0: not at all."""
-    seconds: int | None = await postgres.fetchval(
-        "SELECT hold_extend_s FROM events WHERE event_id = $1", event_id
+async def policy_of(postgres: asyncpg.Pool, event_id: EventId) -> Policy:
+    """What the event says of its holds now."""
+    row = await postgres.fetchrow(
+        "SELECT hold_extend_s, CASE WHEN taxed THEN tax_rates_at(event_id, now())::text END "
+        "FROM events WHERE event_id = $1",
+        event_id,
     )
-    return seconds or 0
+    return Policy(row[0], _read_rates(row[1])) if row else NO_POLICY
 
 
 async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> list[Reservation]:
@@ -210,7 +230,7 @@ async def event_of(postgres: asyncpg.Pool, reservation_id: str) -> EventId | Non
     return event_id
 
 
-async def room_of(postgres: asyncpg.Pool, event_id: str) -> RoomId | None:
+async def room_of(postgres: Queries, event_id: str) -> RoomId | None:
     """The room in front of an event, None when there is no such event."""
     room_id: RoomId | None = await postgres.fetchval(
         "SELECT room_id FROM events WHERE event_id = $1", event_id
@@ -235,4 +255,10 @@ def _reservation(row: asyncpg.Record) -> Reservation:
         claimed_by=row["claimed_by"],
         extended_s=row["extended_s"],
         extend_s=row["hold_extend_s"],
+        buyer_form=row["buyer_form"],
+        code=row["used_code"],
+        discount=row["discount"],
+        refunded=row["refunded"],
+        cancelled_items=_read_items(row["cancelled_items"]) if row["cancelled_items"] else [],
+        tax_rates=_read_rates(row["tax_rates"]),
     )

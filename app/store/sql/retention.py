@@ -19,7 +19,13 @@ _PAST = {
     "mails": "created_at < now() - interval '30 days' AND state NOT IN ('waiting', 'handing_over')",
     "mailboxes": f"{_LONG_CLOSED} AND NOT EXISTS (SELECT FROM events "
     "WHERE events.room_id = mailboxes.room_id AND starts_at > now() - interval '30 days')",
+    "room_invites": f"{_LONG_CLOSED} AND NOT EXISTS (SELECT FROM events "
+    "WHERE events.room_id = room_invites.room_id AND starts_at > now() - interval '30 days')",
+    "members": _LONG_CLOSED,
     "password_resets": "expires_at <= now()",
+    "ticket_links": "expires_at <= now()",
+    "transfers": "state = 'offered' AND expires_at <= now() OR state = 'withdrawn'",
+    "invitations": "expires_at <= now()",
     "mail_traces": "at < now() - interval '1 day'",
     "calls": "called_at < now() - interval '2 days' AND room_id NOT IN (SELECT room_id FROM events)",
     "room_history": "step_s = 10 AND at < now() - interval '1 day'",
@@ -33,14 +39,39 @@ _PAST = {
     "alerts": "ended_at < now() - interval '90 days'",
     "audit": "$1 > 0 AND changed_at < now() - make_interval(days => $1)",
 }
+# The orders of sales that are over, and began so many days ago; none whose refund is still to be made.
+_OF_LONG_AGO = """
+SELECT reservation_id FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id)
+WHERE starts_at < now() - make_interval(days => $1) AND (NOT sell_after_start OR rooms.state = 'closed')
+  AND NOT EXISTS (SELECT FROM refunds WHERE refunds.reservation_id = reservations.reservation_id
+                  AND refunds.state = 'owed')
+"""
+# As when somebody erases their data, in the same order (`personal_data`).
+_BUYERS = (
+    "UPDATE transfers SET email = '', name = '', "
+    "state = CASE state WHEN 'offered' THEN 'withdrawn' ELSE state END WHERE transfer_id = ANY(ARRAY("
+    "SELECT transfer_id FROM transfers JOIN tickets USING (ticket_id) WHERE email <> '' "
+    f"AND reservation_id IN ({_OF_LONG_AGO}) LIMIT {STEP_MAX}))",
+    "UPDATE tickets SET holder_email = '', holder_name = '' WHERE ticket_id = ANY(ARRAY("
+    "SELECT ticket_id FROM tickets WHERE (holder_email <> '' OR holder_name <> '') "
+    f"AND reservation_id IN ({_OF_LONG_AGO}) LIMIT {STEP_MAX}))",
+    "WITH gone AS (DELETE FROM buyers WHERE reservation_id = ANY(ARRAY("
+    f"SELECT reservation_id FROM buyers WHERE reservation_id IN ({_OF_LONG_AGO}) LIMIT {STEP_MAX})) "
+    "RETURNING reservation_id), mailed AS (DELETE FROM mails USING gone "
+    "WHERE mails.reservation_id = gone.reservation_id) SELECT FROM gone",
+)
 
 
-async def forget(postgres: asyncpg.Pool, audit_keep_days: int) -> bool:
-    """Delete rows past their retention; of the audit log what is older than `audit_keep_days` (0: nothing).
+async def forget(postgres: asyncpg.Pool, audit_keep_days: int, buyers_keep_days: int = 0) -> bool:
+    """Delete rows past their retention; of the audit log what is older than `audit_keep_days`, and who bought
+    for events that began `buyers_keep_days` ago (0: nothing).
 
     Some of it: True when there may be more.
     """
     more = False
+    for statement in _BUYERS if buyers_keep_days else ():
+        done = await postgres.execute(statement, buyers_keep_days, timeout=60)
+        more = more or done.endswith(f" {STEP_MAX}")
     for table, condition in _PAST.items():
         given = (audit_keep_days,) if "$1" in condition else ()
         done = await postgres.execute(

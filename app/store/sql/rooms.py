@@ -17,7 +17,7 @@ PROGRESS_MAX = 100_000  # a day of seconds
 
 _COLUMNS = """
     r.room_id, r.settings, r.state, r.version, r.epoch, r.seed, r.serving_position, r.numbers_reserved,
-    r.opened_at, r.closed_at, r.unloaded_at, r.waiting_unloaded, r.generation,
+    r.opened_at, r.closed_at, r.unloaded_at, r.waiting_unloaded, r.generation, r.draw_root,
     e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
 """
 _FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
@@ -73,6 +73,7 @@ def _row(row: Any) -> RoomRow:
         opened_at_ms=to_ms(row["opened_at"]),
         closed_at_ms=to_ms(row["closed_at"]),
         generation=row["generation"],
+        draw_root=row["draw_root"],
     )
     unloaded = row["unloaded_at"] is not None, row["waiting_unloaded"]
     if room.event_id is None:
@@ -100,14 +101,16 @@ _PUBLIC = (
     "(r.settings ->> 'public')::boolean "
     "AND NOT EXISTS (SELECT FROM events WHERE events.room_id = r.room_id AND NOT published)"
 )
+_ARCHIVED = "EXISTS (SELECT FROM events WHERE events.room_id = r.room_id AND archived_at IS NOT NULL)"
 _OF_EVENT = "EXISTS (SELECT FROM events WHERE events.room_id = r.room_id)"
 
 
-def _where(public_only: bool, of_event: bool | None) -> str:
+def _where(public_only: bool, of_event: bool | None, archived: bool | None) -> str:
     """Which rooms; $1: only these, null for any."""
     kind = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}[of_event]
-    public = _PUBLIC if public_only else "true"
-    return f"WHERE {kind} AND {public} AND ($1::text[] IS NULL OR r.room_id = ANY($1))"
+    public = f"{_PUBLIC} AND NOT {_ARCHIVED}" if public_only else "true"
+    kept = {None: "true", True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}[archived]
+    return f"WHERE {kind} AND {public} AND {kept} AND ($1::text[] IS NULL OR r.room_id = ANY($1))"
 
 
 async def select_rooms(
@@ -115,6 +118,7 @@ async def select_rooms(
     *,
     public_only: bool,
     of_event: bool | None = None,
+    archived: bool | None = None,
     only: Sequence[str] | None = None,
     limit: int,
     offset: int,
@@ -122,7 +126,7 @@ async def select_rooms(
     """One page of all rooms, of the public ones, of those with an event or without, or `only` of these: those
     that are not closed first, then by room_id."""
     rows = await queries.fetch(
-        f"SELECT {_COLUMNS} {_FROM} {_where(public_only, of_event)} "
+        f"SELECT {_COLUMNS} {_FROM} {_where(public_only, of_event, archived)} "
         "ORDER BY r.state = 'closed', r.room_id LIMIT $2 OFFSET $3",
         *(only, limit, offset),
     )
@@ -130,10 +134,17 @@ async def select_rooms(
 
 
 async def count_rooms(
-    queries: Queries, *, public_only: bool, of_event: bool | None = None, only: Sequence[str] | None = None
+    queries: Queries,
+    *,
+    public_only: bool,
+    of_event: bool | None = None,
+    archived: bool | None = None,
+    only: Sequence[str] | None = None,
 ) -> int:
     """How many of these rooms there are."""
-    count: int = await queries.fetchval(f"SELECT count(*) FROM rooms r {_where(public_only, of_event)}", only)
+    count: int = await queries.fetchval(
+        f"SELECT count(*) FROM rooms r {_where(public_only, of_event, archived)}", only
+    )
     return count
 
 
@@ -167,6 +178,15 @@ async def delete_room(queries: Queries, room_id: RoomId) -> None:
     await queries.execute("DELETE FROM rooms WHERE room_id = $1", room_id, timeout=DELETING_S)
 
 
+async def keep_draw_root(queries: Queries, room: Room, root: bytes) -> None:
+    """Store what a lottery's draws are made with beside the seed, once; a new version, so that all know."""
+    await queries.execute(
+        "UPDATE rooms SET draw_root = $3, version = version + 1 "
+        "WHERE room_id = $1 AND generation = $2 AND draw_root IS NULL",
+        *(room.room_id, room.generation, root),
+    )
+
+
 async def touch_room(queries: Queries, room_id: RoomId) -> None:
     """Make a new version of the room, so that every process reads it again."""
     await queries.execute("UPDATE rooms SET version = version + 1 WHERE room_id = $1", room_id)
@@ -180,6 +200,9 @@ WITH progress AS (
         closed_at = CASE WHEN version <= $2 AND $3 = 'closed' THEN COALESCE(closed_at, now())
                          ELSE closed_at END,
         serving_position = GREATEST(serving_position, $5),
+        lane_serving = CASE WHEN $12::bigint[] = '{}' THEN lane_serving ELSE (
+            SELECT array_agg(GREATEST(was, now) ORDER BY at)
+            FROM unnest(lane_serving, $12::bigint[]) WITH ORDINALITY AS it (was, now, at)) END,
         version = CASE WHEN version < $2 THEN $2 + 1 ELSE version END,
         epoch = GREATEST(epoch, $10),
         numbers_reserved = GREATEST(numbers_reserved, $11),
@@ -220,6 +243,7 @@ async def record_progress(
         status.generation,  # it may have been reset since it was read
         status.epoch,
         numbers_reserved,
+        [it.serving_position for it in status.lanes[1:]],
     )
 
 
@@ -235,4 +259,7 @@ async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
 
 
 def _document(settings: RoomSettings) -> str:
-    return msgspec.json.encode(settings).decode()
+    fields = msgspec.to_builtins(settings)
+    if not settings.lanes:
+        del fields["lanes"]  # the release before 0.3 cannot read a room that has the field
+    return msgspec.json.encode(fields).decode()

@@ -18,6 +18,7 @@ OF_VISITORS = (
     "mails",
     "mailboxes",
     "enqueue_tokens",
+    "members",
     "gate_counts",
     "room_history",
     "visitor_event_ends",
@@ -67,7 +68,9 @@ async def empty_room(connection: Connection, room_id: RoomId, seed: bytes) -> st
         """
         UPDATE rooms SET generation = DEFAULT, seed = $2, version = version + 1, epoch = 0,
             serving_position = 0, numbers_reserved = 0, draw_first = 0, draw_last = 0, opened_at = NULL,
-            sold_out = false, seen_ms = 0, counted = NULL, unloaded_at = NULL, waiting_unloaded = 0
+            lane_serving = '{}',
+            sold_out = false, seen_ms = 0, counted = NULL, unloaded_at = NULL, waiting_unloaded = 0,
+            draw_root = NULL
         WHERE room_id = $1 RETURNING generation
         """,
         room_id,

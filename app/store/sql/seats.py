@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from app.core.model import EventId
-from app.core.seating import SeatRow, Section, row_of, seat_id
+from app.core.seating import NEITHER, SeatRow, Section, row_of, seat_id
 from app.store.connections import Connection, Queries
 
 LONG_S = 60.0  # statements that read all seats of an event
@@ -17,10 +17,11 @@ CHUNK = 10_000  # seats an INSERT
 
 
 class LiveSeat(NamedTuple):
-    """A seat in Postgres: `state` f, h or s; `?` for one that an ended reservation still has."""
+    """A seat in Postgres: `state` f, h, s or b; `?` for one that an ended reservation still has."""
 
     ticket_type_id: str
     state: str
+    kind: str
 
 
 class Claim(NamedTuple):
@@ -33,17 +34,29 @@ class Claim(NamedTuple):
 
 async def insert_seats(connection: Connection, event_id: EventId, section: Section) -> None:
     """Write the seats of a new section."""
+    await insert_rows(connection, event_id, section.ticket_type_id, enumerate(section.rows, 1))
+
+
+async def insert_rows(
+    connection: Connection, event_id: EventId, ticket_type_id: str, numbered: Iterable[tuple[int, SeatRow]]
+) -> None:
+    """Write the seats of rows, each with the number of its row; 1 is the best."""
     rows = [
-        (seat_id(section.ticket_type_id, it.row, number), number_of_row, it.row, number)
-        for number_of_row, it in enumerate(section.rows, 1)
-        for number in it.numbers()
+        (
+            *(seat_id(ticket_type_id, it.row, seat.label), number_of_row, it.row, seat.number),
+            None if seat.kind == NEITHER else seat.kind,
+            None if seat.label == str(seat.number) else seat.label,
+        )
+        for number_of_row, it in numbered
+        for seat in it.seats()
     ]
     for start in range(0, len(rows), CHUNK):
         await connection.execute(
-            "INSERT INTO seats (event_id, ticket_type_id, seat_id, row_number, row_name, number) "
-            "SELECT $1, $2, * FROM unnest($3::text[], $4::int[], $5::text[], $6::int[])",
+            "INSERT INTO seats (event_id, ticket_type_id, seat_id, row_number, row_name, number, kind, "
+            "label) SELECT $1, $2, * "
+            "FROM unnest($3::text[], $4::int[], $5::text[], $6::int[], $7::text[], $8::text[])",
             event_id,
-            section.ticket_type_id,
+            ticket_type_id,
             *zip(*rows[start : start + CHUNK], strict=True),
             timeout=LONG_S,
         )
@@ -52,7 +65,8 @@ async def insert_seats(connection: Connection, event_id: EventId, section: Secti
 async def count_seats(queries: Queries, event_id: EventId) -> int:
     """How many seats the event has."""
     count: int = await queries.fetchval(
-        "SELECT coalesce(sum(total), 0)::bigint FROM ticket_types WHERE event_id = $1 AND seated", event_id
+        "SELECT coalesce(sum(total + blocked), 0)::bigint FROM ticket_types WHERE event_id = $1 AND seated",
+        event_id,
     )
     return count
 
@@ -60,10 +74,16 @@ async def count_seats(queries: Queries, event_id: EventId) -> int:
 async def select_rows(
     queries: Any, event_id: EventId, ticket_type_ids: Sequence[str]
 ) -> dict[str, list[SeatRow]]:
-    """The rows of these ticket types, the best first, all seats free."""
+    """The rows of these ticket types, the best first, all seats free but those that staff have blocked."""
     rows = await queries.fetch(
         """
-        SELECT ticket_type_id, row_name, array_agg(number ORDER BY number) AS numbers FROM seats
+        SELECT ticket_type_id, row_name, array_agg(number ORDER BY number) AS numbers,
+               array_agg(number) FILTER (WHERE kept_as IS NOT NULL) AS blocked,
+               array_agg(number ORDER BY number) FILTER (WHERE kind IS NOT NULL) AS with_kind,
+               array_agg(kind ORDER BY number) FILTER (WHERE kind IS NOT NULL) AS kinds,
+               array_agg(number ORDER BY number) FILTER (WHERE label IS NOT NULL) AS labelled,
+               array_agg(label ORDER BY number) FILTER (WHERE label IS NOT NULL) AS labels
+        FROM seats LEFT JOIN seat_holds USING (event_id, seat_id)
         WHERE event_id = $1 AND ticket_type_id = ANY($2)
         GROUP BY ticket_type_id, row_number, row_name ORDER BY ticket_type_id, row_number
         """,
@@ -72,15 +92,35 @@ async def select_rows(
         timeout=LONG_S,
     )
     return {
-        ticket_type_id: [row_of(row["row_name"], row["numbers"]) for row in group]
+        ticket_type_id: [_row(row) for row in group]
         for ticket_type_id, group in groupby(rows, key=lambda row: row["ticket_type_id"])
     }
 
 
-async def taken(postgres: asyncpg.Pool, event_id: str, seat_ids: Sequence[str]) -> dict[str, str]:
-    """Those of the seats that somebody has, and who."""
+def _row(row: asyncpg.Record) -> SeatRow:
+    kinds = dict(zip(row["with_kind"] or (), row["kinds"] or (), strict=True))
+    labels = dict(zip(row["labelled"] or (), row["labels"] or (), strict=True))
+    return row_of(row["row_name"], row["numbers"], set(row["blocked"] or ()), kinds, labels)
+
+
+async def set_kind(
+    connection: Connection, event_id: EventId, seat_ids: Sequence[str], kind: str | None
+) -> dict[str, str]:
+    """Make these seats accessible (a), companion seats (c) or neither (None); seat -> ticket type of each."""
+    rows = await connection.fetch(
+        "UPDATE seats SET kind = $3 WHERE event_id = $1 AND seat_id = ANY($2) "
+        "RETURNING seat_id, ticket_type_id",
+        event_id,
+        seat_ids,
+        kind,
+    )
+    return {row["seat_id"]: row["ticket_type_id"] for row in rows}
+
+
+async def taken(postgres: asyncpg.Pool, event_id: str, seat_ids: Sequence[str]) -> dict[str, str | None]:
+    """Those of the seats that somebody has, and who; None: staff keep it off sale."""
     rows = await postgres.fetch(
-        "SELECT seat_id, visitor_id FROM seat_holds JOIN reservations USING (reservation_id) "
+        "SELECT seat_id, visitor_id FROM seat_holds LEFT JOIN reservations USING (reservation_id) "
         "WHERE seat_holds.event_id = $1 AND seat_id = ANY($2)",
         event_id,
         seat_ids,
@@ -92,8 +132,9 @@ async def live_seats(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Liv
     """Every seat of the event, by its id."""
     rows = await postgres.fetch(
         """
-        SELECT seats.seat_id, ticket_type_id,
-               CASE WHEN reservation_id IS NULL THEN 'f' WHEN status IN ('held', 'paying') THEN 'h'
+        SELECT seats.seat_id, ticket_type_id, coalesce(kind, '.') AS kind,
+               CASE WHEN kept_as IS NOT NULL THEN 'b' WHEN reservation_id IS NULL THEN 'f'
+                    WHEN status IN ('held', 'paying') THEN 'h'
                     WHEN status = 'confirmed' THEN 's' ELSE '?' END AS state
         FROM seats LEFT JOIN seat_holds USING (event_id, seat_id)
                    LEFT JOIN reservations USING (reservation_id)
@@ -102,7 +143,7 @@ async def live_seats(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Liv
         event_id,
         timeout=LONG_S,
     )
-    return {row["seat_id"]: LiveSeat(row["ticket_type_id"], row["state"]) for row in rows}
+    return {row["seat_id"]: LiveSeat(row["ticket_type_id"], row["state"], row["kind"]) for row in rows}
 
 
 async def claims(postgres: asyncpg.Pool, event_id: EventId) -> list[Claim]:
@@ -119,3 +160,13 @@ async def claims(postgres: asyncpg.Pool, event_id: EventId) -> list[Claim]:
         timeout=LONG_S,
     )
     return [Claim(*row) for row in rows]
+
+
+async def set_plan(queries: Queries, event_id: EventId, ticket_type_id: str, plan: str | None) -> None:
+    """Write where a section stands, as JSON; None: where it fits."""
+    await queries.execute(
+        "UPDATE ticket_types SET plan = $3::jsonb WHERE event_id = $1 AND ticket_type_id = $2 AND seated",
+        event_id,
+        ticket_type_id,
+        plan,
+    )

@@ -13,9 +13,13 @@ from app.store.scripts.restoring import RestorePoint, SessionRecord
 CHUNK = 1_000  # rows a script call
 POINT = """
     WITH was AS (SELECT * FROM rooms WHERE room_id = $1 FOR UPDATE),
-    served AS (
-        SELECT GREATEST(was.serving_position, max(s.queue_number)) AS n
-        FROM was LEFT JOIN sessions s USING (room_id) GROUP BY was.serving_position
+    claimed AS (
+        SELECT lane_of(visitor_id) AS lane, max(queue_number) AS n FROM sessions WHERE room_id = $1 GROUP BY 1
+    ),
+    served AS (SELECT GREATEST(was.serving_position, (SELECT n FROM claimed WHERE lane = 0)) AS n FROM was),
+    lanes AS (
+        SELECT string_agg(GREATEST(was.lane_serving[lane], claimed.n, 0)::text, ' ' ORDER BY lane) AS serving
+        FROM was, generate_series(1, 7) AS lane LEFT JOIN claimed USING (lane)
     ),
     drawn AS (
         SELECT max(queue_number) AS n FROM drawn_places, was
@@ -27,12 +31,12 @@ POINT = """
         FROM calls WHERE room_id = $1
     )
     UPDATE rooms SET epoch = was.epoch + 1, numbers_reserved = was.numbers_reserved + $3, unloaded_at = NULL
-    FROM was, served, drawn, settled WHERE rooms.room_id = $1
+    FROM was, served, lanes, drawn, settled WHERE rooms.room_id = $1
     RETURNING rooms.epoch, was.numbers_reserved AS last_number, rooms.numbers_reserved,
         served.n AS serving_position, was.draw_first,
         CASE WHEN was.unloaded_at IS NULL THEN settled.n ELSE served.n END AS settled,
         COALESCE(drawn.n + 1, was.draw_first) AS draw_next, was.draw_last,
-        COALESCE(array_to_string(was.counted, ' '), '') AS counted
+        COALESCE(array_to_string(was.counted, ' '), '') AS counted, lanes.serving AS lane_serving
 """
 
 

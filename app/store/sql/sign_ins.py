@@ -30,15 +30,21 @@ class SignIn(NamedTuple):
     expires_at: datetime
     zone: str
     own_zone: str  # that the account has chosen; "": the browser's
+    before_at: datetime | None  # when the account was signed in to before this
+    before_from: str
+    in_sales: bool  # whether it has rights in single sales
+    proof_age_s: float  # since somebody proved here who they are
 
 
 _SELECT = """
     SELECT sign_in_id, subject, coalesce(accounts.role, sign_ins.role) AS role, name, address, agent,
            sign_ins.created_at, seen_at, expires_at,
            coalesce(nullif(accounts.timezone, ''), sign_ins.timezone) AS zone,
-           coalesce(accounts.timezone, '') AS own_zone
+           coalesce(accounts.timezone, '') AS own_zone, before_at, before_from,
+           EXISTS (SELECT FROM sale_grants WHERE sale_grants.account_id = subject) AS in_sales,
+           extract(epoch FROM now() - coalesce(proved_at, sign_ins.created_at))::float8 AS proof_age_s
     FROM sign_ins LEFT JOIN accounts ON account_id = subject
-    WHERE expires_at > now()
+    WHERE expires_at > now() AND deactivated_at IS NULL
 """
 
 
@@ -53,18 +59,27 @@ async def insert_sign_in(
     ttl_s: int,
     zone: str,
 ) -> None:
-    """Write down a new one, and forget those that have expired."""
+    """Write down a new one, with when the account was signed in to before; forget those that have expired."""
     await queries.fetchrow(
-        "WITH gone AS (DELETE FROM sign_ins WHERE expires_at <= now()) "
-        "INSERT INTO sign_ins (secret_hash, subject, role, address, agent, timezone, expires_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7))",
+        "WITH gone AS (DELETE FROM sign_ins WHERE expires_at <= now()), "
+        "before AS (SELECT last_sign_in_at, last_sign_in_from FROM accounts WHERE account_id = $2), "
+        "noted AS (UPDATE accounts SET last_sign_in_at = now(), last_sign_in_from = $4 WHERE "
+        "account_id = $2) "
+        "INSERT INTO sign_ins (secret_hash, subject, role, address, agent, timezone, expires_at, "
+        "                      before_at, before_from) "
+        "SELECT $1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), "
+        "       (SELECT last_sign_in_at FROM before), "
+        "       coalesce((SELECT last_sign_in_from FROM before), '')",
         *(secret_hash, subject, role, address, agent, zone, ttl_s),
     )
 
 
-async def select_sign_in(queries: Queries, secret_hash: bytes) -> SignIn | None:
-    """The one with this secret, None once it is over."""
-    row = await queries.fetchrow(f"{_SELECT} AND secret_hash = $1", secret_hash)
+async def select_sign_in(queries: Queries, secret_hash: bytes, idle_s: int) -> SignIn | None:
+    """The one with this secret, None once it is over, or was not used for so long (0: however long)."""
+    row = await queries.fetchrow(
+        f"{_SELECT} AND secret_hash = $1 AND ($2 = 0 OR seen_at > now() - make_interval(secs => $2))",
+        *(secret_hash, idle_s),
+    )
     return SignIn(*row) if row else None
 
 
@@ -74,6 +89,11 @@ async def touch(postgres: asyncpg.Pool, sign_in_id: str) -> None:
         f"UPDATE sign_ins SET seen_at = now() WHERE sign_in_id = $1 AND seen_at < now() - {SEEN_EVERY}",
         sign_in_id,
     )
+
+
+async def prove(postgres: asyncpg.Pool, sign_in_id: str) -> None:
+    """Note that somebody proved just now who they are."""
+    await postgres.execute("UPDATE sign_ins SET proved_at = now() WHERE sign_in_id = $1", sign_in_id)
 
 
 async def set_zone(queries: Queries, sign_in_id: str, subject: str, chosen: str, browser: str) -> None:

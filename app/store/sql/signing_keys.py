@@ -9,7 +9,7 @@ import asyncpg
 from app.core.model import SigningAlgorithm
 from app.core.signing_key import OF_ROOMS, Purpose, SigningKey
 from app.core.tokens import KEY_OVERLAP_S
-from app.store.connections import Connection
+from app.store.connections import Connection, Queries
 
 _ONE_AT_A_TIME = 0x6661_6972_6B65_7973  # advisory lock: two processes never make a first key each
 
@@ -24,6 +24,27 @@ async def load_keys(postgres: asyncpg.Pool) -> list[SigningKey]:
         ORDER BY retired_at DESC NULLS FIRST, created_at DESC, kid
         """,
         float(KEY_OVERLAP_S),
+    )
+    return [SigningKey.from_pem(*row) for row in rows]
+
+
+async def select_newest(queries: Queries, purpose: Purpose) -> SigningKey | None:
+    """The EdDSA key that signs for this purpose; None: there is none yet."""
+    row = await queries.fetchrow(
+        "SELECT kid, private_pem, purpose, algorithm FROM signing_keys WHERE purpose = $1 "
+        "AND algorithm = 'EdDSA' AND retired_at IS NULL AND revoked_at IS NULL "
+        "ORDER BY created_at DESC, kid LIMIT 1",
+        purpose,
+    )
+    return SigningKey.from_pem(*row) if row else None
+
+
+async def select_all(queries: Queries, purpose: Purpose) -> list[SigningKey]:
+    """All keys that ever signed for this purpose but those that were revoked, the newest first."""
+    rows = await queries.fetch(
+        "SELECT kid, private_pem, purpose, algorithm FROM signing_keys "
+        "WHERE purpose = $1 AND revoked_at IS NULL ORDER BY created_at DESC, kid",
+        purpose,
     )
     return [SigningKey.from_pem(*row) for row in rows]
 

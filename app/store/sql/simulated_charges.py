@@ -7,6 +7,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.clock import from_ms, to_ms
+from app.core.refunds import Refund
 
 
 class BookedCharge(NamedTuple):
@@ -54,6 +55,20 @@ async def refund(postgres: asyncpg.Pool, payment_id: str) -> None:
         "DO UPDATE SET refunded_at = coalesce(simulated_charges.refunded_at, now())",
         payment_id,
     )
+
+
+async def refund_part(postgres: asyncpg.Pool, refund: Refund) -> bool:
+    """Refund a part, once for each id. False: so much was not charged, or is refunded already."""
+    done = await postgres.fetchval(
+        """
+        UPDATE simulated_charges SET refunds = refunds || jsonb_build_object($2::text, $3::bigint)
+        WHERE payment_id = $1 AND approved AND (refunds ? $2 OR refunded_at IS NULL
+            AND $3 + (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(refunds)) <= amount)
+        RETURNING true
+        """,
+        *(refund.payment_id, refund.refund_id, refund.amount),
+    )
+    return bool(done)
 
 
 def _booked(row: asyncpg.Record) -> BookedCharge:

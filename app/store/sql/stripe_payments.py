@@ -21,6 +21,7 @@ class Opened:
     closed: bool = False
     age_s: float = 0.0
     looked_at_s_ago: float = 0.0
+    refund_tries: int = 0  # of the whole, that did not succeed
 
 
 async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> bool:
@@ -39,7 +40,8 @@ async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> b
 
 _OPENED = """
 SELECT intent_id, session_id, amount, currency, closed,
-       extract(epoch FROM now() - created_at)::float8, extract(epoch FROM now() - looked_at)::float8
+       extract(epoch FROM now() - created_at)::float8, extract(epoch FROM now() - looked_at)::float8,
+       coalesce((SELECT refund_tries FROM payments WHERE payments.payment_id = $1), 0)
 FROM stripe_payments WHERE payment_id = $1
 """
 
@@ -82,6 +84,24 @@ async def payment_of_intent(postgres: Postgres, intent_id: str) -> str | None:
         "SELECT payment_id FROM stripe_payments WHERE intent_id = $1 AND intent_id <> ''", intent_id
     )
     return found
+
+
+# What Stripe says is the sum of all refunds so far, ours included; messages may overtake each other.
+_NOTE_REFUNDED = """
+INSERT INTO payment_notes (message_id, payment_id, kind, amount, currency)
+SELECT $1, payment_id, $3, $4, $5 FROM payments
+WHERE payment_id = $2 AND status = 'succeeded' AND $4 > refunded
+  AND $4 > (SELECT coalesce(max(it.amount), 0) FROM payment_notes it
+            WHERE it.payment_id = payments.payment_id AND it.kind = $3)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def note_refunded(
+    postgres: Postgres, message_id: str, payment_id: str, kind: str, amount: int, currency: str
+) -> None:
+    """Keep that so much of a payment was refunded at Stripe in all, if that is news: more than by us."""
+    await postgres.execute(_NOTE_REFUNDED, message_id, payment_id, kind, amount, currency)
 
 
 async def note(

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from app.accounts import accounts
+from app.accounts import accounts, second_factor
 from app.core.account import Account, RegisteredAccount
 from app.core.clock import from_ms
 from app.core.definitions import NewAccount, Password
@@ -20,10 +20,12 @@ from app.core.errors import (
     CredentialInvalid,
     NotFound,
     RateLimited,
+    SecondFactorRequired,
     StoreUnavailable,
 )
 from app.core.formats import Email, Name
 from app.core.model import Role, Struct
+from app.core.second_factor import FactorKeys
 from app.core.tokens import expiry
 from app.web.api.devices import device_cookie, known_device
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
@@ -42,6 +44,7 @@ class LoginBody(Struct, frozen=True):
 
     email: Email
     password: Annotated[str, Meta(max_length=200)]
+    code: Annotated[str, Meta(max_length=40)] = ""  # of the second factor, where there is one
 
 
 class LoggedIn(NamedTuple):
@@ -112,12 +115,13 @@ async def register(request: Request, body: NewAccount) -> Response:
     tag=TAG,
     body=LoginBody,
     answers={200: AccessTokenDocument},
-    errors=(CredentialInvalid, RateLimited, BacklogFull, *AWAY),
+    errors=(CredentialInvalid, SecondFactorRequired, RateLimited, BacklogFull, *AWAY),
 )
 async def log_in(request: Request, body: LoginBody) -> Response:
     """Log in: get an access token for e-mail and password.
 
-    Browsers also get a cookie, so that guesses made elsewhere cannot lock them out.
+    Browsers also get a cookie, so that guesses made elsewhere cannot lock them out. An account with codes of
+    an app needs one in `code`, too (401 `second_factor_required`).
     """
     done = await logged_in(request, body)
     document = AccessTokenDocument(done.token, from_ms(done.exp * 1000))
@@ -125,12 +129,32 @@ async def log_in(request: Request, body: LoginBody) -> Response:
 
 
 async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
-    """An access token for e-mail and password. Raises CredentialInvalid, RateLimited, BacklogFull."""
-    app, email = request.app, normalised(login.email)
-    await app.throttles.login(request.client, email, await known_device(request, email))
-    found = await accounts.log_in(app.stores, app.passwords, login.email, login.password)
+    """An access token for e-mail and password. Raises CredentialInvalid, SecondFactorRequired, RateLimited,
+    BacklogFull."""
+    app, found = request.app, await known_account(request, login)
+    await _check_second_factor(request, found, login.code)
     token, exp = app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
     return LoggedIn(token, exp, device_cookie(request, found.account_id))
+
+
+async def known_account(request: Request, login: LoginBody) -> RegisteredAccount:
+    """Whose e-mail and password these are. Raises CredentialInvalid, RateLimited, BacklogFull."""
+    app, email = request.app, normalised(login.email)
+    await app.throttles.login(request.client, email, await known_device(request, email))
+    return await accounts.log_in(app.stores, app.passwords, login.email, login.password)
+
+
+async def _check_second_factor(request: Request, found: RegisteredAccount, code: str) -> None:
+    app = request.app
+    has = await second_factor.factors_of(app.stores, found.account_id)
+    if has.codes:
+        if not code:
+            raise SecondFactorRequired("Send a code of the app, or a recovery code, as `code`.")
+        await app.throttles.second_factor(found.account_id)
+        keys = FactorKeys(app.settings.secret.get_secret_value().encode())
+        await second_factor.check(app.stores, keys, found.account_id, code)
+    elif second_factor.is_needed(app.settings.second_factor, found.role):
+        raise SecondFactorRequired("Set up codes of an app in the console first.")
 
 
 @endpoint("POST", "/v1/logout", tag=TAG, auth=ACCOUNT, answers={204: None}, errors=(Conflict, *AWAY))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app import metrics
 from app.core.account import Account
+from app.core.buyers import Buyer
 from app.core.errors import (
     BacklogFull,
     BadHeader,
@@ -20,8 +21,9 @@ from app.core.errors import (
 )
 from app.core.formats import Name
 from app.core.model import Reservation, ReservationId, Struct
-from app.reservations import operations, paid_elsewhere
+from app.reservations import buyers, operations, paid_elsewhere
 from app.reservations.operations import Payment
+from app.web.api.buyers import with_locale
 from app.web.api.reservations import REPLAYED, TAG, asked_reservation
 from app.web.documents.sale import (
     PayingDocument,
@@ -44,9 +46,10 @@ class PaymentBody(Struct, frozen=True):
 
 
 class ConfirmBody(Struct, frozen=True):
-    """A payment for the hold; tickets that are free need none."""
+    """A payment for the hold; tickets that are free need none. `buyer`: unless it was said before."""
 
     payment: PaymentBody | None = None
+    buyer: Buyer | None = None
 
 
 class PaidBody(Struct, frozen=True):
@@ -88,6 +91,9 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
     found = await _decided(request, asker)
+    said = await with_locale(request, found, body.buyer) if body.buyer else None
+    if said or found.buyer_form != "{}":  # as usual: nothing has to be said
+        await buyers.require(request.app.stores, request.app.traces, found, said)
     if not found.amount:
         confirmed = await paid_elsewhere.confirm_free(request.app.engine, found.reservation_id)
         headers = [NO_STORE, REPLAYED] if found.status == "confirmed" else [NO_STORE]
@@ -139,6 +145,10 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
 async def cancel(request: Request, asker: Asker) -> Response:
     """Cancel a reservation: release its tickets and refund what was paid. 200 also the second time."""
     found = await _decided(request, asker)
+    if not asker.bought(request, found):  # the link of a mail does not prove enough
+        raise ReservationNotFound
+    if any(ticket["transferred"] for ticket in found.tickets):
+        raise Conflict("A ticket was given to somebody else; ask the organiser.")
     ended = await operations.cancel(request.app.engine, found.reservation_id)
     if ended.status != found.status:
         metrics.reserved(ended.status)

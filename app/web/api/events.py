@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from app.catalogue import events
-from app.core import typed
+from app.core import codes, typed
 from app.core.account import Account
 from app.core.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
 from app.core.errors import (
@@ -56,11 +56,14 @@ class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts
 async def list_events(request: Request, query: EventsQuery) -> Response:
     """List published events, soonest first. Staff see all events, keys limited to some events only those."""
     text, staff = typed.folded(query.q or "") or None, await staff_asking(request)
-    wanted = EventFilter(text, query.starts_from, query.starts_to, staff is None, events_of(staff))
+    wanted = EventFilter(
+        text, query.starts_from, query.starts_to, staff is None, events_of(staff, "events:read")
+    )
     found, total = await events.events_page(
         request.app.stores, wanted, limit=query.per_page, offset=query.offset
     )
-    return page_response(request, query, [event_document(*it) for it in found], total)
+    documents = [event_document(it, types if staff else codes.shown(types, None)) for it, types in found]
+    return page_response(request, query, documents, total)
 
 
 @endpoint(
@@ -72,12 +75,15 @@ async def list_events(request: Request, query: EventsQuery) -> Response:
     errors=(EventNotFound, *AWAY),
 )
 async def read_event(request: Request) -> Response:
-    """Get an event; unpublished ones are visible to staff only."""
+    """Get an event; unpublished ones, and hidden ticket types, are visible to staff only."""
     found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
-    if not found.published and not await is_staff_call(request):
+    for_all = found.published and not any(it.hidden for it in ticket_types)
+    staff = not for_all and await is_staff_call(request)
+    if not found.published and not staff:
         raise EventNotFound
-    headers = [shared("read_event", published=found.published)]
-    return json_response(200, event_document(found, ticket_types), headers)
+    headers = [shared("read_event", published=not staff)]
+    types = ticket_types if staff else codes.shown(ticket_types, None)
+    return json_response(200, event_document(found, types), headers)
 
 
 @endpoint(
@@ -94,7 +100,7 @@ async def availability(request: Request) -> Response:
 
     async def read() -> tuple[bool, bytes]:
         found, ticket_types = await events.event(request.app.stores, event_id)
-        types = [ticket_type_document(it) for it in ticket_types]
+        types = [ticket_type_document(it) for it in codes.shown(ticket_types, None)]
         now = datetime.now(UTC).replace(microsecond=0)
         return found.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
 

@@ -90,7 +90,7 @@ ANSWERS |= {302: "To a page.", 304: "As you know it.", 503: "Not ready."}
 @endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})
 async def openapi(request: Request) -> Response:
     """Get this contract."""
-    return Response(200, request.app.contract, [shared("openapi")])
+    return Response(200, request.app.contract(), [shared("openapi")])
 
 
 def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:

@@ -12,12 +12,25 @@ from msgspec import Meta
 
 from app.core.account import Account
 from app.core.csv_rows import csv_rows
-from app.core.errors import Conflict, EventNotFound, ReservationNotFound, StoreUnavailable
-from app.core.formats import NAME, At, Slug
-from app.core.model import EventId, ReservationId, ReservationStatus
-from app.reservations import orders
-from app.store.sql.orders import Order, OrderFilter
+from app.core.errors import (
+    ApprovalNeeded,
+    BadHeader,
+    Conflict,
+    EventNotFound,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    ReservationNotFound,
+    StoreUnavailable,
+)
+from app.core.formats import NAME, OPAQUE, At, Slug
+from app.core.model import EventId, ReservationId, ReservationStatus, Struct
+from app.core.refunds import Refund, RefundState
+from app.reservations import orders, refunds
+from app.reservations.refunds import NewRefund
+from app.store.sql.exports import Order
+from app.store.sql.orders import OrderFilter
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
+from app.web.http.bodies import idempotency_key
 from app.web.http.cache_control import NO_STORE, PRIVATE
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
 from app.web.http.paging import PageQuery, page_response
@@ -25,7 +38,9 @@ from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, OPERATOR, author, events_of
 
 TAG = "Staff: events"
+AMOUNT_MAX = 1_000_000_000_000  # minor units
 CSV = b"text/csv; charset=utf-8"
+TicketId = Annotated[str, Meta(pattern=OPAQUE)]
 Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)]
 
 
@@ -81,7 +96,7 @@ async def list_orders(request: Request, account: Account, query: OrderListQuery)
         query.made_from,
         query.made_to,
         ids,
-        events_of(account),
+        events_of(account, "reservations:read"),
     )
     found, total = await orders.page(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
     return page_response(request, query, [OrderDocument(*it) for it in found], total)
@@ -94,7 +109,7 @@ async def list_orders(request: Request, account: Account, query: OrderListQuery)
     auth=ADMIN,
     scope="reservations:write",
     answers={200: ReservationDocument},
-    errors=(ReservationNotFound, Conflict, StoreUnavailable),
+    errors=(ReservationNotFound, Conflict, ApprovalNeeded, StoreUnavailable),
 )
 async def cancel_order(request: Request, account: Account) -> Response:
     """Cancel an order: its tickets go back on sale and what was paid is refunded.
@@ -104,6 +119,95 @@ async def cancel_order(request: Request, account: Account) -> Response:
     reservation_id = ReservationId(request.params["reservation_id"])
     ended = await orders.cancel(request.app.engine, reservation_id, by=author(request, account))
     return json_response(200, reservation_document(ended), [PRIVATE])
+
+
+class RefundBody(Struct, frozen=True):
+    """What to refund of an order, in minor units; nothing named: what the tickets cost. The tickets that are
+    named are cancelled, and go back on sale unless `to_stock` is false."""
+
+    amount: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] | None = None
+    ticket_ids: Annotated[tuple[TicketId, ...], Meta(max_length=100)] = ()
+    to_stock: bool = True
+    reason: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""
+
+
+class RefundDocument(msgspec.Struct, frozen=True):
+    """A refund of a part: `owed` until the gateway has refunded it (`done`) or refused (`failed`, and `why`).
+
+    `codes` are those of the tickets that were cancelled with it.
+    """
+
+    refund_id: str
+    amount: int
+    currency: str
+    codes: list[str]
+    to_stock: bool
+    reason: str
+    state: RefundState
+    why: str
+
+
+class RefundsDocument(msgspec.Struct, frozen=True):
+    """The refunds of parts of an order, the first one first."""
+
+    items: list[RefundDocument]
+
+
+@endpoint(
+    "POST",
+    "/v1/orders/{reservation_id}/refunds",
+    tag=TAG,
+    auth=ADMIN,
+    scope="reservations:write",
+    body=RefundBody,
+    answers={201: RefundDocument},
+    headers=("Idempotency-Key",),
+    errors=(
+        IdempotencyKeyRequired,
+        BadHeader,
+        IdempotencyKeyReused,
+        ReservationNotFound,
+        Conflict,
+        ApprovalNeeded,
+        StoreUnavailable,
+    ),
+)
+async def refund_order(request: Request, account: Account, body: RefundBody) -> Response:
+    """Refund a part of an order, never more than is left, and cancel tickets of it.
+
+    The same Idempotency-Key refunds once.
+    """
+    key = idempotency_key(request)
+    if key is None:
+        raise IdempotencyKeyRequired
+    reservation_id = ReservationId(request.params["reservation_id"])
+    new = NewRefund(body.amount, body.ticket_ids, body.to_stock, body.reason.strip())
+    made = await refunds.refund(request.app.engine, reservation_id, new, key, by=author(request, account))
+    return json_response(201, refund_document(made), [PRIVATE])
+
+
+@endpoint(
+    "GET",
+    "/v1/orders/{reservation_id}/refunds",
+    tag=TAG,
+    auth=OPERATOR,
+    scope="reservations:read",
+    answers={200: RefundsDocument},
+    errors=(ReservationNotFound, StoreUnavailable),
+)
+async def read_refunds(request: Request, account: Account) -> Response:
+    """Read the refunds of parts of an order."""
+    reservation_id = ReservationId(request.params["reservation_id"])
+    found = await orders.refunds_of(request.app.stores, reservation_id)
+    return json_response(200, RefundsDocument([refund_document(it) for it in found]), [PRIVATE])
+
+
+def refund_document(it: Refund) -> RefundDocument:
+    """A refund."""
+    codes = [ticket.code for ticket in it.tickets]
+    return RefundDocument(
+        it.refund_id, it.amount, it.currency, codes, it.to_stock, it.reason, it.state, it.why
+    )
 
 
 @endpoint(
@@ -126,8 +230,9 @@ async def orders_csv(request: Request, account: Account, query: OrdersQuery) -> 
 def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Request) -> Response:
     """The orders as a file.
 
-    No cell can be a formula to a spreadsheet: all are ids that we gave out, numbers, times, words of ours. An
-    id that begins with `-` is left as it is, because it would be another id with a quote before it.
+    No cell can be a formula to a spreadsheet: they are ids that we gave out, numbers, times, words of ours,
+    and names and addresses with a quote before what could be one. An id that begins with `-` is left as it
+    is, because it would be another id with a quote before it.
     """
     headers = [
         (b"content-disposition", f'attachment; filename="{name}.csv"'.encode()),

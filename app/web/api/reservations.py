@@ -15,6 +15,8 @@ from app.core.claims import BookingClaims
 from app.core.errors import (
     BacklogFull,
     BadHeader,
+    CodeRefused,
+    CompanionAlone,
     EventNotFound,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
@@ -71,6 +73,8 @@ class Accepted(msgspec.Struct, frozen=True):
         EventNotFound,
         SoldOut,
         NotOnSale,
+        CodeRefused,
+        CompanionAlone,
         SeatTaken,
         PriceChanged,
         IdempotencyKeyReused,
@@ -89,6 +93,10 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     of somebody else; `seat_ids` of the problem names them. `best_available` gives seats next to each other in
     the first row that has so many, else as near to each other as there are. With `X-Expected-Amount` it is
     409 `price_changed`, with the present `amount`, when they come to another one.
+
+    A `code` opens hidden ticket types, or takes something off: the prices in the answer are what the tickets
+    cost with it, and `discount` is what it took off the order besides. One that is not good for these tickets
+    now is 409 `code_refused`, with the `reason`: unknown, used_up, other (for other tickets), from or until.
     """
     key = idempotency_key(request)
     if key is None:
@@ -105,10 +113,15 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
             wait=wait,
             expected=expected_amount(request),
             network=network_of(request, claims.room_id),
+            code=body.code or None,
         )
     except Refusal as refusal:
         metrics.reserved(refusal.code)
         raise
+    return _taken(taken)
+
+
+def _taken(taken: operations.Reserved) -> Response:
     headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), NO_STORE]
     if taken.replayed:
         headers.append(REPLAYED)
@@ -129,7 +142,10 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     auth=OWNER,
     scope="reservations:read",
     answers={200: ReservationDocument, 202: Accepted},
-    errors=(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, StoreUnavailable, BacklogFull),
+    errors=(
+        *(ReservationNotFound, SoldOut, NotOnSale, CodeRefused, SeatTaken, CompanionAlone, LimitExceeded),
+        *(StoreUnavailable, BacklogFull),
+    ),
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
     """Get a reservation, as its owner or as staff. 202 while it is not decided yet."""
@@ -150,7 +166,16 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
     answers={200: Events("reservation", ReservationDocument), 204: None},
     headers=("Last-Event-ID",),
     errors=(
-        *(ReservationNotFound, SoldOut, NotOnSale, SeatTaken, LimitExceeded, RateLimited),
+        *(
+            ReservationNotFound,
+            SoldOut,
+            NotOnSale,
+            CodeRefused,
+            SeatTaken,
+            CompanionAlone,
+            LimitExceeded,
+            RateLimited,
+        ),
         *(StoreUnavailable, BacklogFull),
     ),
 )

@@ -7,10 +7,11 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.errors import ValidationFailed
-from app.core.formats import SeatId, Slug
-from app.core.model import BestAvailable, Item, NamedSeats, Struct, TicketTypeId, Wanted
+from app.core.formats import Code, SeatId, Slug
+from app.core.model import Item, Struct, TicketTypeId
+from app.core.wanted import BestAvailable, NamedSeats, Together, Wanted
 
-_ONE_OF = "items, seat_ids and best_available"
+_ONE_OF = "items, one of seat_ids and best_available, or both"
 
 
 class ReserveItem(Struct, frozen=True):
@@ -21,24 +22,31 @@ class ReserveItem(Struct, frozen=True):
 
 
 class ReserveBody(Struct, frozen=True):
-    """Which tickets to hold, all of them or none: counted ones, these seats, or the best seats there are."""
+    """Which tickets to hold, all of them or none: counted ones, these seats or the best there are."""
 
     items: Annotated[list[ReserveItem], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     seat_ids: Annotated[list[SeatId], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     best_available: ReserveItem | UnsetType = UNSET
+    code: Code | UnsetType = UNSET  # an access or discount code
 
     def wanted(self) -> Wanted:
-        """What is asked for. Raises ValidationFailed unless it is exactly one thing."""
-        sent = [name for name in self.__struct_fields__ if getattr(self, name) is not UNSET]
-        if len(sent) != 1:
-            text = "is one too many" if sent else "is missing"
-            raise ValidationFailed(sent[1] if sent else "items", f"{text}; send one of {_ONE_OF}")
-        if self.seat_ids:
-            return NamedSeats(seat_ids=self.seat_ids)
-        if self.best_available:
-            best = self.best_available
-            return BestAvailable(ticket_type_id=TicketTypeId(best.ticket_type_id), quantity=best.quantity)
-        return [
+        """What is asked for. Raises ValidationFailed for nothing, and for seats in two ways at once."""
+        if not (self.items or self.seat_ids or self.best_available):
+            raise ValidationFailed("items", f"is missing; send {_ONE_OF}")
+        if self.seat_ids and self.best_available:
+            raise ValidationFailed("best_available", f"is one too many; send {_ONE_OF}")
+        counted = [
             Item(ticket_type_id=TicketTypeId(it.ticket_type_id), quantity=it.quantity)
             for it in self.items or ()
         ]
+        seats = self._seats()
+        if seats is None:
+            return counted
+        return Together(items=counted, seats=seats) if counted else seats
+
+    def _seats(self) -> NamedSeats | BestAvailable | None:
+        if self.seat_ids:
+            return NamedSeats(seat_ids=self.seat_ids)
+        if best := self.best_available:
+            return BestAvailable(ticket_type_id=TicketTypeId(best.ticket_type_id), quantity=best.quantity)
+        return None

@@ -113,7 +113,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
     scope="rooms:write",
     body=RoomPatch,
     answers={200: RoomDocument},
-    errors=(RoomNotFound, QueueingMethodLocked, *AWAY),
+    errors=(RoomNotFound, QueueingMethodLocked, Conflict, *AWAY),
 )
 async def change_room(request: Request, account: Account, body: msgspec.Struct) -> Response:
     """Change a room's settings, from the next admission tick on."""

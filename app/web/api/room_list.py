@@ -65,7 +65,7 @@ async def list_rooms(request: Request, query: RoomsQuery) -> Response:
     events gets their rooms.
     """
     queues, staff = request.app.queues, await _staff(request) if query.every else None
-    only = sorted(staff.key.rooms or ()) if staff and staff.key and staff.key.events is not None else None
+    only = _only(staff)
     public = staff is None
     found = await room_lists.page(queues, public, only=only, limit=query.per_page, offset=query.offset)
     documents = [status_document(*it) if public else _listed(*it) for it in found]
@@ -75,9 +75,18 @@ async def list_rooms(request: Request, query: RoomsQuery) -> Response:
 async def _staff(request: Request) -> Account:
     """Who asks for all rooms. Raises CredentialMissing & Co., RoleRequired, ScopeRequired."""
     account: Account = await OPERATOR.read(request)
+    if account.grants is not None and not account.grants.may(SCOPE, {}, of_sales=True):
+        raise RoleRequired("The role operator is needed here.")
     if account.key is not None and not account.key.may(SCOPE):
         raise ScopeRequired(f"This API key has no scope `{SCOPE}`.")
     return account
+
+
+def _only(staff: Account | None) -> list[str] | None:
+    """The rooms that the list is limited to; None: no limit."""
+    if staff is not None and staff.grants is not None:
+        return sorted(staff.grants.rooms(SCOPE))
+    return sorted(staff.key.rooms or ()) if staff and staff.key and staff.key.events is not None else None
 
 
 def _listed(room: Room, status: RoomStatus) -> ListedRoom:

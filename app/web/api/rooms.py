@@ -14,9 +14,12 @@ from app.core.errors import (
     CredentialMissing,
     LeftQueue,
     LimitExceeded,
+    MemberElsewhere,
+    MembersOnly,
     NoShow,
     NotWaiting,
     PlaceNotFound,
+    ProofRefused,
     RateLimited,
     RemovedByStaff,
     RemovedFromQueue,
@@ -30,12 +33,14 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.formats import LOCALE, Email, Quantity
+from app.core.formats import LOCALE, PROOF, Email, Quantity
+from app.core.members import Proof
 from app.core.model import Place, RoomId, RoomStatus, Struct
 from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue
 from app.waiting_room.queue import Joining
 from app.web.api.mailbox import keep_mailbox
+from app.web.api.member_login import member_of
 from app.web.documents.waiting_room import (
     BookingTokenDocument,
     PlaceDocument,
@@ -61,9 +66,10 @@ class JoinBody(Struct, frozen=True):
 
     email: Email | None = None
     locale: Annotated[str, Meta(pattern=LOCALE)] | None = None
-    invite: None = None  # for invitations and proofs to come; nobody is to think that one counted
-    proof: None = None
+    invite: Annotated[str, Meta(max_length=100, pattern=PROOF)] | None = None  # of a personal link
+    proof: Proof | None = None  # of the organiser's login, in a room for members: a JWT
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
+    returns: bool = False  # sold out, a place in the returns queue is wanted
 
 
 class PlaceChange(Struct, frozen=True):
@@ -119,27 +125,35 @@ async def room_stream(request: Request) -> Response:
         RoomClosed,
         RoomSoldOut,
         LimitExceeded,
+        MembersOnly,
+        ProofRefused,
+        MemberElsewhere,
         RateLimited,
         *IN_ROOM,
     ),
 )
 async def join(request: Request, body: JoinBody) -> Response:
-    """Join the queue: 201 with a new place, 200 with the one you have.
+    """Join the queue: 201 with a new place, 200 with the one you have. With `returns` also when all is sold:
+    what comes back is offered in order.
 
     A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without the
-    cookie.
+    cookie. In a room for members a `proof` of the organiser's login says which member you are, and a place
+    they have elsewhere is yours; or an `invite`, which is good for whoever uses it first.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
     known = await _known(request) if may_identify(request) else None
     if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
         raise CredentialMissing("The browser sent no cookie back: load the queue page first.")
+    if body.proof is not None or body.invite is not None:
+        known = await member_of(request, body.proof or "", body.invite, known)
     network = network_of(request, room_id)
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(network),
         known=known,
         network=network,
         quantity=body.quantity or 0,
+        returns=body.returns,
     )
     place, now = await queue.join(app.queues, room_id, joining)
     if email is not None or (known and place.new and bearer(request)):

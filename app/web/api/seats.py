@@ -7,9 +7,10 @@ import hashlib
 
 import msgspec
 
-from app.catalogue import events
+from app.catalogue import events, seat_blocks, seat_plans
+from app.core import codes
 from app.core.account import Account
-from app.core.definitions import NewSeats
+from app.core.definitions import BlockSeats, KindOfSeats, NamedSeatIds, NewSeats
 from app.core.errors import (
     AlreadyExists,
     BadHeader,
@@ -20,13 +21,15 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import EventId
+from app.core.seat_plan import SeatPlan
 from app.reservations import seat_map
-from app.web.documents.sale import (
+from app.web.documents.sale import ticket_type_document
+from app.web.documents.seats import (
     CachedSeatMap,
     SeatMapDocument,
+    SeatsChangedDocument,
     SeatsMadeDocument,
     seat_map_document,
-    ticket_type_document,
 )
 from app.web.http.cache_control import shared
 from app.web.http.idempotency import once
@@ -42,7 +45,7 @@ async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
     async def read() -> CachedSeatMap:
         found, ticket_types = await events.event(request.app.stores, event_id)
         rows = await seat_map.live_rows(request.app.queues.loaded_rooms, found.room_id)
-        document = seat_map_document(found, ticket_types, rows)
+        document = seat_map_document(found, codes.shown(ticket_types, None), rows)
         plain = msgspec.json.encode(document)
         digest = hashlib.blake2b(msgspec.json.encode((document.currency, document.sections)), digest_size=12)
         gzipped = gzip.compress(plain, 5, mtime=0)
@@ -114,6 +117,9 @@ async def create_seats(request: Request, account: Account, body: NewSeats) -> Re
     `upper-circle`), its quantity is the number of its seats. Rows are a, b ... z, aa ..., the best first,
     with seats 1, 2 ...; so a seat is `upper-circle-a-12`. In a list, `row` and `number` name each seat,
     neighbours by neighbouring numbers.
+
+    With `grow` a section that is there gets those of the seats that it has not yet, also while it is on sale;
+    its new rows are behind the others.
     """
 
     async def create() -> Response:
@@ -125,3 +131,92 @@ async def create_seats(request: Request, account: Account, body: NewSeats) -> Re
         return json_response(201, document, [(b"location", request.path.encode())])
 
     return await once(request, account, body, create)
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/seats/block",
+    tag="Staff: events",
+    auth=ADMIN,
+    scope="events:write",
+    body=BlockSeats,
+    answers={200: SeatsChangedDocument},
+    errors=(EventNotFound, Conflict, Restoring, StoreUnavailable),
+)
+async def block_seats(request: Request, account: Account, body: BlockSeats) -> Response:
+    """Take seats off sale: blocked, or kept for the house. Also while the sale is open.
+
+    Seats that are free are `done`. Those that are held or sold stay so: they are `taken`. The quantity of a
+    section is what is on sale, so it is smaller by what is blocked. The same call again changes nothing.
+    """
+    done = await seat_blocks.block(
+        request.app.queues.loaded_rooms,
+        EventId(request.params["event_id"]),
+        body.seat_ids,
+        body.kept_as,
+        by=author(request, account),
+    )
+    return json_response(200, SeatsChangedDocument(*done))
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/seats/release",
+    tag="Staff: events",
+    auth=ADMIN,
+    scope="events:write",
+    body=NamedSeatIds,
+    answers={200: SeatsChangedDocument},
+    errors=(EventNotFound, Conflict, Restoring, StoreUnavailable),
+)
+async def release_seats(request: Request, account: Account, body: NamedSeatIds) -> Response:
+    """Put blocked seats on sale again. Those that are held or sold are `taken`."""
+    done = await seat_blocks.release(
+        request.app.queues.loaded_rooms,
+        EventId(request.params["event_id"]),
+        body.seat_ids,
+        by=author(request, account),
+    )
+    return json_response(200, SeatsChangedDocument(*done))
+
+
+@endpoint(
+    "POST",
+    "/v1/events/{event_id}/seats/kind",
+    tag="Staff: events",
+    auth=ADMIN,
+    scope="events:write",
+    body=KindOfSeats,
+    answers={204: None},
+    errors=(EventNotFound, Conflict, StoreUnavailable),
+)
+async def set_seat_kind(request: Request, account: Account, body: KindOfSeats) -> Response:
+    """Make seats accessible, companion seats, or neither.
+
+    Accessible seats are sold by name alone, never among the best available. A companion seat is sold with the
+    accessible seat next to it, or to who has that already; without it, it is 409 `companion_alone`.
+    """
+    event_id = EventId(request.params["event_id"])
+    by = author(request, account)
+    await seat_blocks.set_kind(request.app.stores, event_id, body.seat_ids, body.kind, by=by)
+    return Response(204)
+
+
+@endpoint(
+    "PUT",
+    "/v1/events/{event_id}/seats/plan",
+    tag="Staff: events",
+    auth=ADMIN,
+    scope="events:write",
+    body=SeatPlan,
+    answers={204: None},
+    errors=(EventNotFound, Conflict, StoreUnavailable),
+)
+async def save_seat_plan(request: Request, account: Account, body: SeatPlan) -> Response:
+    """Place sections on the plan that fans see; those that are not named stand where they fit.
+
+    `x` and `y` are of the middle of a section, in widths of a seat: to the right, and away from the stage.
+    """
+    event_id = EventId(request.params["event_id"])
+    await seat_plans.save(request.app.stores, event_id, body.sections, by=author(request, account))
+    return Response(204)

@@ -12,7 +12,8 @@ from app.core.account import Account
 from app.core.definitions import Words
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
 from app.core.formats import URL
-from app.core.model import NoticeType, Struct
+from app.core.model import Struct
+from app.core.notice_types import NoticeType
 from app.notifications.channels import webhooks
 from app.store.sql.webhooks import Webhook
 from app.web.documents.sale import Page

@@ -25,6 +25,7 @@ from app.store.sql.alerts import Alert
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Alarms, Staff, alarms_of, signed_in
+from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
 from app.web.pages.form_fields import redirect_to
@@ -97,14 +98,14 @@ async def alert_list(request: Request, staff: Staff) -> Response:
     return await _page(request, staff)
 
 
-@console_page("/admin/alerts/now", section="Alerts")
+@console_page("/admin/alerts/now", section="Alerts", of_sales=True)
 async def alarms_now(request: Request, staff: Staff) -> Response:
     """What stands above every page, as JSON."""
     body = _document(await request.app.alert_board.current(), staff)
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-@console_page("/admin/alerts/now/events", section="Alerts")
+@console_page("/admin/alerts/now/events", section="Alerts", of_sales=True)
 async def alarms_stream(request: Request, staff: Staff) -> Response:
     """The same whenever it changes, as a stream."""
 
@@ -113,8 +114,9 @@ async def alarms_stream(request: Request, staff: Staff) -> Response:
         async for lines in request.app.alert_board.watch():
             if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
                 asked_at = time.monotonic()
-                if await signed_in(request) is None:
-                    return
+                found = await signed_in(request, used=False)
+                if found is None or found.role != staff.account.role:
+                    return  # the page asks again, as who they are now
             yield _document(lines, staff)
 
     stream: Any = server_sent("status", documents(), request.app.draining)
@@ -173,6 +175,7 @@ def _came_from(request: Request) -> str:
 
 
 def _document(lines: tuple[AlertLine, ...], staff: Staff) -> bytes:
+    lines = lines if staff.may("operator") else ()  # who is here for single sales hears of none
     alarms = alarms_of(lines, staff.account.role)
     unseen = [it for it in lines if not it.acknowledged_by]
     urgent = [it.name for it in unseen if it.severity == "page"]
@@ -206,7 +209,7 @@ async def _page(
         room_name,
         await alerts.mailing(stores, staff.account.subject) or "",
         await alerts.recipients(stores),
-        refusal.detail if refusal and "rule" not in (form or {}) else "",
+        told(refusal) if refusal and "rule" not in (form or {}) else "",
     )
     return respond("console/alerts.html", document, refusal.status if refusal else 200)
 
@@ -226,7 +229,7 @@ def _line(
     value = form.get("threshold", "") if mine else str(limit.threshold)
     others = limit_of({key: it for key, it in settings.items() if key != (room_id, rule.name)}, rule, room_id)
     default = _in_words(rule, others)
-    return RuleLine(rule, before, after, limit, value, default, refusal.detail if mine and refusal else "")
+    return RuleLine(rule, before, after, limit, value, default, told(refusal) if mine and refusal else "")
 
 
 def _in_words(rule: Rule, limit: Limit) -> str:

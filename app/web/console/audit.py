@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from quart import Response
 
 from app import audit
+from app.catalogue.events import currencies_of
+from app.core.model import EventId
 from app.store.sql.audit import AuditFilter, Entry
 from app.web.console.frame import console_page
 from app.web.console.query import PER_PAGE, filters_of, moment, page_number, to_page
 from app.web.console.staff import Staff
+from app.web.console.words import field_name, value
 from app.web.http.routes import Request
 from app.web.pages.render import respond
 
-VALUE_MAX = 300  # characters shown of a value
+PRICED = "ticket_type"  # what has prices, in the currency of its event
 KINDS = (
-    *("account", "alert", "alert_rule", "api_key", "event", "mail", "reservation"),
+    *("account", "alert", "alert_rule", "api_key", "check_in", "event", "mail", "reservation"),
     *("room", "signing_key", "ticket_type", "visitor", "webhook"),
 )
 
@@ -64,27 +68,37 @@ async def audit_log(request: Request, staff: Staff) -> Response:
     found, total = await audit.entries(
         request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
-    changes = [Change(it, differences(it), _href(it)) for it in found]
+    currencies = await _currencies(request, found)
+    changes = [Change(it, differences(it, currencies.get(it.audit_id, "")), _href(it)) for it in found]
     more, address = number * PER_PAGE < total, to_page(request, fields)
     return respond(
         "console/audit.html", AuditPage(staff, fields, KINDS, changes, total, number, more, address)
     )
 
 
-def differences(entry: Entry) -> list[Difference]:
+def differences(entry: Entry, currency: str = "") -> list[Difference]:
     """The fields of a change, with their values before and after."""
     before, after = entry.change.before or {}, entry.change.after or {}
     names = list(dict.fromkeys([*before, *after]))
-    return [Difference(name, _words(before, name), _words(after, name)) for name in names]
+    return [
+        Difference(field_name(name), *(_words(fields, name, currency) for fields in (before, after)))
+        for name in names
+    ]
 
 
-def _words(fields: dict[str, Any], name: str) -> str | None:
-    """A value for display: text as it is, anything else as JSON, truncated; None for none."""
-    value = fields.get(name)
-    if value is None or value in ([], {}):
-        return None
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]} …"
+def _words(fields: dict[str, Any], name: str, currency: str) -> str | None:
+    """A value in words; None for none."""
+    it = fields.get(name)
+    return None if it in (None, [], {}) else value(name, it, currency)
+
+
+async def _currencies(request: Request, found: Sequence[Entry]) -> dict[int, str]:
+    """The currency of the prices in an entry, by its number; none of an event that is gone."""
+    events = {
+        it.audit_id: EventId(it.change.id.partition("/")[0]) for it in found if it.change.kind == PRICED
+    }
+    of_event = await currencies_of(request.app.stores, list(set(events.values())))
+    return {number: of_event.get(event_id, "") for number, event_id in events.items()}
 
 
 def _href(entry: Entry) -> str:

@@ -11,6 +11,7 @@ from app.web.console.cockpit import room_response
 from app.web.console.frame import console_form
 from app.web.console.pilot import wanted_autopilot
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 
@@ -24,6 +25,6 @@ async def save_autopilot(request: Request, staff: Staff, form: dict[str, str]) -
         wanted = wanted_autopilot(room.settings.autopilot, form)
         await control.configure(request.app.queues, room_id, {"autopilot": wanted}, by=staff.by)
     except ValidationFailed as refusal:
-        return await room_response(request, staff, form, refusal.detail, refusal.status)
+        return await room_response(request, staff, form, told(refusal), refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}#autopilot")

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from quart import Response
 
+from app.catalogue import editing
 from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
 from app.core.history import Point
@@ -28,15 +29,20 @@ from app.web.console.frame import console_form, console_page, within
 from app.web.console.gate_form import said
 from app.web.console.once import new_form
 from app.web.console.pilot import pilot_values
-from app.web.console.staff import Staff, signed_in
+from app.web.console.sale_head import SaleHead, sale_head
+from app.web.console.staff import Staff
+from app.web.console.standing import still_opens
+from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
+WHOLE = "This was one edit together with other parts of the sale: whoever may edit the sale can undo it."
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
-SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
+EVENTS = "/admin/rooms/<room_id>/events"
+SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out, or may not see it any more
 FIELDS_MAX = 20
 TABLE_MAX = 30  # lines
 RANGES: dict[HistoryRange, str] = {"5m": "5 min", "15m": "15 min", "1h": "1 h", "sale": "Whole sale"}
@@ -61,6 +67,7 @@ class RoomPage(msgspec.Struct, frozen=True):
     """One room: its live numbers and its controls."""
 
     staff: Staff
+    sale: SaleHead | None  # None: the room of a site
     room: Room
     status: RoomStatus
     live: Cockpit
@@ -93,7 +100,7 @@ async def room_effect(request: Request, staff: Staff) -> Response:
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-@console_page("/admin/rooms/<room_id>/events", section="Sales")
+@console_page(EVENTS, section="Sales")
 async def room_events(request: Request, staff: Staff) -> Response:
     """The cockpit's stream."""
     room_id = _room_id(request)
@@ -105,7 +112,7 @@ async def room_events(request: Request, staff: Staff) -> Response:
             yield document
             if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
                 asked_at = time.monotonic()
-                if await signed_in(request) is None:
+                if not await still_opens(request, EVENTS):
                     return
 
     stream: Any = server_sent("cockpit", documents(), request.app.draining)
@@ -125,7 +132,7 @@ async def step(request: Request, staff: Staff, form: dict[str, str]) -> Response
     try:
         await control.set_state(request.app.queues, room_id, asked, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, {}, refusal.detail, refusal.status)
+        return await room_response(request, staff, {}, told(refusal), refusal.status)
     return _changed(request, room_id)
 
 
@@ -139,7 +146,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
     try:
         await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except ValidationFailed as refusal:
-        return await room_response(request, staff, form, refusal.detail, refusal.status)
+        return await room_response(request, staff, form, told(refusal), refusal.status)
     return _changed(request, room_id)
 
 
@@ -148,10 +155,16 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
     """Undo the last change."""
     room_id, number = _room_id(request), form.get("audit_id", "")
     audit_id = typed.whole_number(number) or 0
+    room = await request.app.queues.loaded_rooms.read(room_id)
     try:
-        await control.undo(request.app.queues, room_id, audit_id, by=staff.by)
+        if last := await editing.whole_edit(request.app.stores, room, audit_id):
+            if not staff.may("admin") or room.event_id is None:
+                raise Conflict(WHOLE)
+            await editing.undo(request.app.stores, room.event_id, last, by=staff.by)
+        else:
+            await control.undo(request.app.queues, room_id, audit_id, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, {}, refusal.detail, refusal.status)
+        return await room_response(request, staff, {}, told(refusal), refusal.status)
     return _changed(request, room_id)
 
 
@@ -177,6 +190,7 @@ async def room_response(
     }
     page = RoomPage(
         staff=within(staff, "Sites") if found.event_id is None else staff,
+        sale=await sale_head(request, staff, found, "Cockpit", live.state),
         room=found,
         status=live,
         live=document,
@@ -197,7 +211,7 @@ async def room_response(
     return respond("console/room.html", page, status)
 
 
-@console_page("/admin/rooms/<room_id>/history", section="Sales")
+@console_page("/admin/rooms/<room_id>/history", section="Sales", scope="stats:read")
 async def room_history(request: Request, staff: Staff) -> Response:
     """What is stored of the room's history, as JSON for the graphs."""
     room_id = _room_id(request)
@@ -233,7 +247,7 @@ def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
         changed = control.read_settings(msgspec.to_builtins(room.settings) | _numbers(asked))
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]
-        return Effect(now, "", wrong["field"], wrong["message"])
+        return Effect(now, "", wrong["field"], told(refusal))
     assert isinstance(changed, RoomSettings)
     return Effect(now, last_in_queue(room, status, changed))
 

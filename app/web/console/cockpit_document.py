@@ -8,47 +8,20 @@ from typing import Any
 import msgspec
 
 from app.core import formatting
-from app.core.account import AUTOPILOT
+from app.core.account import AUTOPILOT, COMMAND_LINE
 from app.core.autopilot import health
 from app.core.clock import to_ms
 from app.core.history import Point, last_in_queue_s
 from app.core.model import Room, RoomSettings, RoomState, RoomStatus
+from app.core.stillness import still_since_ms
 from app.store.redis.origin import UNKNOWN, Origin
 from app.store.sql.audit import Entry
 from app.waiting_room.control import OPPOSITE
 from app.web.console.pilot import PilotLine, pilot_line
 from app.web.console.site_figures import GateLine, OriginLine, origin_line
+from app.web.console.words import field_name, value
+from app.web.documents.lanes import LaneDocument, lane_documents
 
-NAMES = {  # of settings, as the log of changes says them; others by their own name
-    "admission_rate_per_minute": "rate",
-    "active_visitors_max": "cap",
-    "claim_window_s": "claim window (s)",
-    "session_ttl_s": "session (s)",
-    "message": "message",
-    "name": "name",
-    "opens_at": "opening",
-    "closes_at": "closing",
-    "prequeue_at": "pre-queue",
-    "target_url": "address",
-    "allowed_return_hosts": "other hosts",
-    "gate_mode": "gate",
-    "gate_fail": "if stores are unavailable",
-    "session_renews": "requests renew sessions",
-    "session_max_s": "session at most (s)",
-    "pass_ip_bound": "passes bound to networks",
-    "bypass": "bypass rules",
-    "verified_crawlers": "crawlers pass",
-    "public": "listed",
-    "visitor_events": "visitor events",
-    "theme": "look",
-}
-WORDS = {  # as the settings' form says them
-    "auto": "in a crowd",
-    "queue_all": "everybody",
-    "off": "off",
-    "closed": "visitors wait",
-    "open": "visitors pass",
-}
 DONE = {
     "create": "created",
     "open": "opened",
@@ -57,6 +30,13 @@ DONE = {
     "close": "closed",
     "delete": "deleted",
     "reset": "reset",
+}
+AUTHORS = {COMMAND_LINE.subject: "command line"}  # of changes, who are no accounts
+BLOCKED = {  # why nobody is called, apart from the rate and the cap
+    "held": "all tickets are held",
+    "not_on_sale_yet": "tickets are not on sale yet",
+    "sale_over": "the ticket sale has ended",
+    "nothing_on_sale": "no tickets are on sale",
 }
 LONG = 40  # characters of a value that are shown
 
@@ -94,6 +74,7 @@ class Cockpit(msgspec.Struct, frozen=True):
     gate: GateLine | None = None  # of a site; a sale has none
     origin: OriginLine | None = None  # where something is known of its health
     pilot: PilotLine | None = None
+    lanes: list[LaneDocument] = []  # the ordinary one first; empty: the room has none
 
 
 def cockpit(
@@ -128,20 +109,34 @@ def cockpit(
         gate=gate,
         origin=origin_line(room, origin, health(list(origin.readings.values()), status.now_ms)),
         pilot=pilot_line(settings.autopilot, origin),
+        lanes=lane_documents(settings, status),
     )
 
 
 def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
-    """How long the last in the queue would wait with these settings, in words."""
+    """How long the last in the queue would wait with these settings, in words.
+
+    What visitors are told, or why they are told nothing. Paused, it is what others would do afterwards.
+    """
     if not status.waiting:
         return "nobody is waiting"
+    same = changed == room.settings
     if status.state not in ("open", "paused"):
         return f"nobody is called ({status.state.replace('_', ' ').replace('prequeue', 'pre-queue')})"
+    if status.state == "paused" and same:
+        return "paused: nobody is called"
+    if changed.admission_rate_per_minute == 0:
+        return "never: the rate is 0"
+    if reason := BLOCKED.get(status.blocked):
+        return f"nobody is called: {reason}"
+    if same and (still_ms := still_since_ms(status, changed.admission_rate_per_minute)):
+        return f"nobody called for {_minutes((status.now_ms - still_ms) // 1000)}"
     found = last_in_queue_s(status, room.settings, changed)
     if found is None:
-        return "never: the rate is 0"
+        return "unknown until somebody leaves: the cap is reached"
     low, high = map(_minutes, found)
-    return f"about {low}" if low == high else f"{low} to {high}"
+    told = f"about {low}" if low == high else f"{low} to {high}"
+    return f"{told} once resumed" if status.state == "paused" else told
 
 
 def change_lines(entries: Sequence[Entry]) -> list[ChangeLine]:
@@ -151,7 +146,7 @@ def change_lines(entries: Sequence[Entry]) -> list[ChangeLine]:
         ChangeLine(
             audit_id=it.audit_id,
             at_ms=to_ms(it.changed_at),
-            who=it.name or it.subject,
+            who=AUTHORS.get(it.subject) or it.name or it.subject,
             what=_what(it),
             undoable=it.audit_id == last and (it.change.action == "change" or it.change.action in OPPOSITE),
         )
@@ -178,7 +173,7 @@ def _what(it: Entry) -> str:
 
 
 def _changed(name: str, before: Any, after: Any) -> str:
-    label = NAMES.get(name, name)
+    label = field_name(name)
     if name == "autopilot":
         return f"{label} {_of_autopilot(before, after)}"
     if isinstance(before, dict) or isinstance(after, dict):
@@ -194,19 +189,8 @@ def _of_autopilot(before: Any, after: Any) -> str:
     return "changed"
 
 
-def _value(name: str, value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, int):
-        return formatting.number(value)
-    if isinstance(value, list):
-        return str(len(value)) if name == "bypass" else ", ".join(map(str, value)) or "none"
-    if name in ("gate_mode", "gate_fail"):
-        return WORDS[value]
-    text = str(value)
-    if text == "":
-        return "(empty)"
-    short = text if len(text) <= LONG else text[: LONG - 1] + "…"
-    return f"“{short}”" if name in ("message", "name") else short
+def _value(name: str, it: Any) -> str:
+    if name == "bypass":
+        return str(len(it or ()))
+    said = value(name, it, longest=LONG)
+    return f"“{said}”" if it and name in ("message", "name") else said

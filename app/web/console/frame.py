@@ -23,53 +23,32 @@ a compressed page, and works for signing in, when there is no session yet that a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
-from quart import Quart, Response
+from quart import Quart, Response, current_app
 
 from app.core.errors import Refusal, Retryable, RoleRequired
 from app.core.model import Role
-from app.web.console.staff import Entry, Staff, signed_in, staff_of
-from app.web.http.credentials import STAFF
+from app.core.scopes import Scope
+from app.web.console.console_routes import CONSOLE, NAVIGATION, ConsoleRoute, declare, scope_of
+from app.web.console.proofs import unproved
+from app.web.console.staff import Staff, signed_in
+from app.web.console.standing import SET_UP, lacks_factor_now, standing
+from app.web.console.words import told
 from app.web.http.deadlines import PAGE_TIMEOUT_S
 from app.web.http.origins import names_its_page
-from app.web.http.routes import Request
+from app.web.http.routes import BODY_MAX, Request
 from app.web.pages.entry import add_page, foreign_form, page
-from app.web.pages.form_fields import read_form
+from app.web.pages.form_fields import read_form, redirect_to
 from app.web.pages.render import respond
 
-NAVIGATION = {  # the sections in their order; one is shown once there is a page at its address
-    "Sales": "/admin",
-    "New sale": "/admin/sales/new",
-    "Sites": "/admin/sites",
-    "Orders": "/admin/orders",
-    "Jobs": "/admin/jobs",
-    "Mail": "/admin/mail",
-    "Webhooks": "/admin/webhooks",
-    "Audit": "/admin/audit",
-    "Users": "/admin/users",
-    "Keys": "/admin/keys",
-    "Alerts": "/admin/alerts",
-    "Health": "/admin/health",
-}
-Method = Literal["GET", "POST"]
+__all__ = ["CONSOLE", "NAVIGATION", "ConsoleRoute", "console_form", "console_page"]
 PageHandler = Callable[[Request, Staff], Awaitable[Response]]
 FormHandler = Callable[[Request, Staff, dict[str, str]], Awaitable[Response]]
 P = TypeVar("P", bound=PageHandler)
 F = TypeVar("F", bound=FormHandler)
-
-
-class ConsoleRoute(msgspec.Struct, frozen=True):
-    """One page or form of the console."""
-
-    method: Method
-    path: str
-    section: str  # the entry of the navigation it belongs to; "" for none
-    role: Role
-    name: str
-    answer: Callable[[Request], Awaitable[Response]]
-    within_s: float = PAGE_TIMEOUT_S
 
 
 class SignInPage(msgspec.Struct, frozen=True):
@@ -77,6 +56,7 @@ class SignInPage(msgspec.Struct, frozen=True):
 
     to: str  # where to go then
     problem: str = ""
+    provider: str = ""  # that one can sign in with, too
 
 
 class RefusedPage(msgspec.Struct, frozen=True):
@@ -89,21 +69,31 @@ class RefusedPage(msgspec.Struct, frozen=True):
 
 
 SIGNED_OUT = "You are no longer signed in. Nothing was changed."
-CONSOLE: list[ConsoleRoute] = []  # filled when the modules of pages are imported
 
 
 def console_page(
-    path: str, *, section: str = "", role: Role = "operator", within_s: float = PAGE_TIMEOUT_S
+    path: str,
+    *,
+    section: str = "",
+    role: Role = "operator",
+    scope: Scope | None = None,
+    of_sales: bool = False,
+    within_s: float = PAGE_TIMEOUT_S,
 ) -> Callable[[P], P]:
-    """Declare a page for staff with at least this role, answered in so many seconds."""
+    """Declare a page for staff with at least this role, answered in so many seconds.
 
-    def declare(view: P) -> P:
+    If it is about one sale, it is also for those whose rights there reach `scope`: see `scope_of`.
+    """
+
+    def declared(view: P) -> P:
         async def answer(request: Request) -> Response:
             found = await signed_in(request)
             if found is None:
                 return sign_in_form(_address(request), status=200 if request.path == "/admin" else 401)
-            staff = await staff_of(request, found, _entries(section, found.role))
-            if not staff.may(role):
+            staff, allowed = await standing(request, found, it)
+            if not it.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
+                return redirect_to(SET_UP)
+            if not allowed:
                 return _refused(staff, RoleRequired(f"This page needs the role {role}."), "/admin")
             try:
                 return await view(request, staff)
@@ -112,55 +102,63 @@ def console_page(
             except Refusal as refusal:
                 return _refused(staff, refusal, NAVIGATION.get(section, "/admin"))
 
-        _declare("GET", path, section, role, view.__name__, answer, within_s)
+        it = ConsoleRoute(
+            *("GET", path, section, role, view.__name__, answer, within_s),
+            *(scope_of("GET", path, role, scope, of_sales), of_sales),
+        )
+        declare(it)
         return view
 
-    return declare
+    return declared
 
 
-def console_form(path: str, *, section: str = "", role: Role = "operator") -> Callable[[F], F]:
-    """Declare a form's action, for staff with at least this role."""
+def console_form(
+    path: str,
+    *,
+    section: str = "",
+    role: Role = "operator",
+    scope: Scope | None = None,
+    of_sales: bool = False,
+    within_s: float = PAGE_TIMEOUT_S,
+    body_max: int = BODY_MAX,
+) -> Callable[[F], F]:
+    """Declare a form's action, for staff with at least this role; in a single sale as with pages."""
 
-    def declare(form: F) -> F:
+    def declared(form: F) -> F:
         async def answer(request: Request) -> Response:
             if not names_its_page(request):
                 return foreign_form(request)
-            found, fields = await signed_in(request), await read_form()
+            found, fields = await signed_in(request), await read_form(body_max)
             back = request.path.rpartition("/")[0]
             if found is None:
                 return sign_in_form(back, SIGNED_OUT, 401)
-            staff = await staff_of(request, found, _entries(section, found.role))
+            staff, allowed = await standing(request, found, it)
             try:
-                if not staff.may(role):
-                    raise RoleRequired(f"Only an account with the role {role} can do this.")
+                await _check_may(request, staff, it, allowed)
+                if (asking := await unproved(request, staff, found, it.path, fields, back)) is not None:
+                    return asking
                 return await form(request, staff, fields)
             except Retryable:
                 raise
             except Refusal as refusal:
                 return _refused(staff, refusal, back)
 
-        _declare("POST", path, section, role, form.__name__, answer)
+        it = ConsoleRoute(
+            *("POST", path, section, role, form.__name__, answer, within_s),
+            *(scope_of("POST", path, role, scope, of_sales), of_sales),
+        )
+        declare(it)
         return form
 
-    return declare
+    return declared
 
 
-def _declare(
-    method: Method,
-    path: str,
-    section: str,
-    role: Role,
-    name: str,
-    answer: Callable[[Request], Awaitable[Response]],
-    within_s: float = PAGE_TIMEOUT_S,
-) -> None:
-    assert not section or section in NAVIGATION, f"{path}: there is no section {section}"
-    CONSOLE.append(ConsoleRoute(method, path, section, role, name, answer, within_s))
-
-
-def _entries(section: str, role: Role) -> list[Entry]:
-    declared = {it.path for it in CONSOLE if it.method == "GET" and STAFF[role] >= STAFF[it.role]}
-    return [Entry(label, href, label == section) for label, href in NAVIGATION.items() if href in declared]
+async def _check_may(request: Request, staff: Staff, it: ConsoleRoute, allowed: bool) -> None:
+    """Raises RoleRequired."""
+    if not it.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
+        raise RoleRequired("Set up a second factor first: this installation asks for one.")
+    if not allowed:
+        raise RoleRequired(f"Only an account with the role {it.role} can do this.")
 
 
 def within(staff: Staff, section: str) -> Staff:
@@ -171,7 +169,9 @@ def within(staff: Staff, section: str) -> Staff:
 
 def sign_in_form(to: str, problem: str = "", status: int = 200) -> Response:
     """The form to sign in with, and then to go on to the page `to`."""
-    return respond("console/sign_in.html", SignInPage(to, problem), status)
+    settings = current_app.extensions["fairgate"].settings
+    provider = urlsplit(settings.oidc_issuer).hostname or ""
+    return respond("console/sign_in.html", SignInPage(to, problem, provider), status)
 
 
 def _address(request: Request) -> str:
@@ -180,7 +180,7 @@ def _address(request: Request) -> str:
 
 
 def _refused(staff: Staff, refusal: Refusal, back: str) -> Response:
-    document = RefusedPage(staff, refusal.title(), refusal.detail, back)
+    document = RefusedPage(staff, refusal.title(), told(refusal), back)
     return respond("console/refused.html", document, refusal.status)
 
 

@@ -141,7 +141,7 @@ def _processes(title: str, found: list[health.Process] | Unreachable, zone: str)
 
 
 def _process(it: health.Process, zone: str) -> Part:
-    facts = [("Last seen", f"{it.seen_ago_s:.0f} s ago")]
+    facts = [("Last seen", f"{max(0.0, it.seen_ago_s):.0f} s ago")]
     if it.about:
         started = datetime.fromtimestamp(int(it.about["started_ms"]) / 1000, UTC)
         facts += [
@@ -166,7 +166,7 @@ def _backlog(found: health.Backlog | Unreachable) -> Group:
     late = found.notices_lag_s > 30
     facts = [
         ("Reservations to process", f"{found.submissions:,}"),
-        ("Oldest event not sent", f"{found.notices_lag_s:.1f} s"),
+        ("Oldest event not sent", f"{max(0.0, found.notices_lag_s):.1f} s"),
         ("Webhook deliveries", f"{found.deliveries:,}"),
         ("E-mails", f"{found.mails:,}"),
     ]
@@ -208,7 +208,7 @@ def _postgres(found: PostgresState | Unreachable) -> Group:
         ("Role", "replica" if found.replica else "primary"),
         ("Size", size(found.size)),
         ("Connections", f"{found.connections:,} of {found.connections_max:,}, {found.active:,} active"),
-        ("Oldest open transaction", f"{found.oldest_s:.1f} s"),
+        ("Oldest open transaction", f"{max(0.0, found.oldest_s):.1f} s"),
         ("Durable writes", "yes" if found.durable else "no"),
         ("Up for", _span(int(found.uptime_s))),
     ]

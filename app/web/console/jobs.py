@@ -10,7 +10,16 @@ from quart import Response
 from app.catalogue import events
 from app.core.errors import Conflict, RoleRequired, ValidationFailed
 from app.core.formats import SLUG
-from app.core.jobs import SUBJECT_MAX, TEXT_MAX, UNFINISHED, JobKind, JobRequest
+from app.core.jobs import (
+    EXPORTS,
+    FORMATS,
+    SUBJECT_MAX,
+    TEXT_MAX,
+    UNFINISHED,
+    FileFormat,
+    JobKind,
+    JobRequest,
+)
 from app.core.model import Event, EventId, Role
 from app.jobs import control as jobs
 from app.store.sql.jobs import Failure, Job
@@ -19,6 +28,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.orders import wanted_orders
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.cache_control import NO_STORE
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
@@ -27,15 +37,26 @@ from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 WORDS: dict[JobKind, str] = {
-    "export_orders": "Orders as CSV",
+    "export_orders": "Orders",
+    "export_tickets": "Tickets, one a row",
+    "export_money": "Payments and refunds",
+    "export_audit": "Audit log",
     "cancel_orders": "Cancel and refund orders",
     "message_buyers": "Message to the buyers",
+    "tell_moved": "Mails about the new date",
+    "make_codes": "Create codes",
 }
 ROLES: dict[JobKind, Role] = {
-    "export_orders": "operator",
+    **dict.fromkeys(EXPORTS, "operator"),
     "cancel_orders": "admin",
     "message_buyers": "admin",
+    "tell_moved": "admin",
+    "make_codes": "admin",
 }
+FILES: dict[str, tuple[JobKind, FileFormat]] = {  # orders.csv, tickets.xlsx ...
+    f"{kind.removeprefix('export_')}.{form}": (kind, form) for kind in EXPORTS for form in FORMATS
+}
+XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CHIPS = {"queued": "off", "running": "warn", "done": "good", "failed": "bad", "stopped": "off"}
 
 
@@ -101,12 +122,16 @@ async def job(request: Request, staff: Staff) -> Response:
 @console_page("/admin/jobs/<job_id>/file", section="Jobs")
 async def job_file(request: Request, staff: Staff) -> Response:
     """The job's file."""
-    pieces = await jobs.open_file(request.app.stores, request.params["job_id"])
-    headers = [
-        (b"content-disposition", b'attachment; filename="orders.csv"'),
-        NO_STORE,
-    ]
-    return quart_response(Answer(200, pieces, headers, CSV))
+    job_id, stores = request.params["job_id"], request.app.stores
+    it, _ = await jobs.get(stores, job_id)
+    if it.kind == "make_codes" and it.event_id and it.request.ids:
+        event, _ = await events.event(stores, EventId(it.event_id))
+        return redirect_to(f"/admin/rooms/{event.room_id}/codes.csv?set={it.request.ids[0]}")
+    found, pieces = await jobs.open_file(stores, job_id)
+    about, form = found.kind.removeprefix("export_"), found.request.format
+    name = f"{found.event_id}-{about}" if found.event_id else about
+    headers = [(b"content-disposition", f'attachment; filename="{name}.{form}"'.encode()), NO_STORE]
+    return quart_response(Answer(200, pieces, headers, XLSX if form == "xlsx" else CSV))
 
 
 @console_form("/admin/jobs/<job_id>/stop", section="Jobs")
@@ -118,14 +143,19 @@ async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Resp
     try:
         await jobs.stop(request.app.stores, job_id, by=staff.by)
     except Conflict as refusal:
-        return await _job(request, staff, refusal.detail, refusal.status)
+        return await _job(request, staff, told(refusal), refusal.status)
     return redirect_to(f"/admin/jobs/{job_id}")
 
 
 @console_form("/admin/orders/file", section="Orders")
 async def make_file(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Start a job that exports the orders."""
-    return await _ask(request, staff, "export_orders", form)
+    """Start a job that exports these orders: `file` says what of them, and in which format."""
+    word = form.get("file", "orders.csv")
+    chosen = next((it for it in FILES if it == word), None)
+    if chosen is None:
+        raise ValidationFailed("file", f"must be one of {', '.join(FILES)}")
+    kind, file_format = FILES[chosen]
+    return await _ask(request, staff, kind, form, file_format)
 
 
 @console_form("/admin/orders/cancel", section="Orders", role="admin")
@@ -151,13 +181,15 @@ async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -
             request.app.stores, request.app.job_queue, "message_buyers", request_of, by=staff.by
         )
     except Conflict as refusal:
-        return await _message(request, staff, form, refusal.detail, refusal.status)
+        return await _message(request, staff, form, told(refusal), refusal.status)
     return redirect_to(f"/admin/jobs/{job_id}")
 
 
-async def _ask(request: Request, staff: Staff, kind: JobKind, form: dict[str, str]) -> Response:
+async def _ask(
+    request: Request, staff: Staff, kind: JobKind, form: dict[str, str], file_format: FileFormat = "csv"
+) -> Response:
     fields = {name: value for name, value in form.items() if value}
-    request_of = JobRequest(*await wanted_orders(request, fields, staff.zone))
+    request_of = JobRequest(*await wanted_orders(request, fields, staff.zone), format=file_format)
     job_id = await jobs.start(request.app.stores, request.app.job_queue, kind, request_of, by=staff.by)
     return redirect_to(f"/admin/jobs/{job_id}")
 
@@ -196,10 +228,10 @@ async def _job(request: Request, staff: Staff, problem: str = "", status: int = 
 
 
 def _job_view(staff: Staff, it: Job) -> JobView:
-    has_file = it.kind == "export_orders" and it.state == "done"
+    has_file = it.kind in (*EXPORTS, "make_codes") and it.state == "done"
     return JobView(
         it,
-        WORDS[it.kind],
+        WORDS[it.kind] + (f" as {it.request.format.upper()}" if it.kind in EXPORTS else ""),
         CHIPS[it.state],
         it.state in UNFINISHED,
         it.state in UNFINISHED and staff.may(ROLES[it.kind]),

@@ -18,6 +18,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -65,7 +66,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
             sent["events"] = events
         new = msgspec.convert(sent, NewKey)
     except msgspec.ValidationError as error:
-        return await _list(request, staff, form, validation_failed(error).detail, ValidationFailed.status)
+        return await _list(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
     secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
 
     async def make() -> api_keys.NewKey:
@@ -74,7 +75,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
     try:
         made = await only_once(request, staff, form, make)
     except (Conflict, ValidationFailed) as refusal:
-        return await _list(request, staff, form, refusal.detail, refusal.status)
+        return await _list(request, staff, form, told(refusal), refusal.status)
     return await _list(request, staff, key=api_keys.key_of(secret, made.key_id), made=new.name)
 
 

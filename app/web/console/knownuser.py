@@ -18,6 +18,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
 from app.web.console.query import filters_of
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.gate.addresses import queue_host
 from app.web.gate.knownuser import KnownUserChange, PushTo
 from app.web.http.routes import Request
@@ -97,6 +98,9 @@ async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -
             request, staff, ConnectorForm(form, {name: wrong["message"]}), status=refusal.status
         )
     settings = ConnectorSettings(**{name: getattr(new, name) for name in ConnectorSettings.__struct_fields__})
+    grants = staff.account.grants
+    rooms = grants.rooms("rooms:write") if grants is not None else None
+    await knownuser.check_customer(request.app.connectors, settings.customer_id, rooms)
     try:
         made, is_new = await only_once(
             request,
@@ -107,7 +111,7 @@ async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -
             ),
         )
     except Conflict as refusal:
-        return await _page(request, staff, ConnectorForm(form, {"": refusal.detail}), refusal.status)
+        return await _page(request, staff, ConnectorForm(form, {"": told(refusal)}), refusal.status)
     if not is_new:
         return redirect_to(f"/admin/rooms/{room_id}/knownuser?saved=1")
     return await _page(request, staff, secret=made.secret, api_key=config_key(made.secret))

@@ -16,6 +16,7 @@ from app.store.sql.mails import MailRow
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -73,7 +74,7 @@ async def send_again(request: Request, staff: Staff, form: dict[str, str]) -> Re
     try:
         await mails.send_again(request.app.stores, mail_id, by=staff.by)
     except Conflict as refusal:
-        return await _mail(request, staff, refusal.detail, refusal.status)
+        return await _mail(request, staff, told(refusal), refusal.status)
     return redirect_to(f"/admin/mail/{mail_id}")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,19 +14,25 @@ from quart import Response
 
 from app import metrics
 from app.catalogue import events as catalog
-from app.core.errors import Conflict, ValidationFailed
+from app.core.buyers import answered
+from app.core.errors import Conflict, EventNotFound, ValidationFailed
 from app.core.formats import SLUG
 from app.core.formatting import money
-from app.core.model import Event, EventId, ReservationId, ReservationStatus
+from app.core.model import Event, EventId, Item, ReservationId, ReservationStatus
 from app.core.seating import seat_words
-from app.reservations import orders
+from app.core.sums import Sums, sums_of
+from app.reservations import approvals, buyers, orders
 from app.reservations.orders import OrderStory
+from app.store.sql.buyers import StoredBuyer, read_form
 from app.store.sql.events import EventFilter
 from app.store.sql.orders import OrderFilter, OrderRow
+from app.store.sql.refund_approvals import Waiting
 from app.web.api.orders import csv_response
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, moment, one_of, page_number, to_page
+from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -33,6 +41,14 @@ from app.web.pages.render import respond
 STATUSES: tuple[ReservationStatus, ...] = get_args(ReservationStatus)
 STREAMED_MAX = 20_000  # orders in a file that is written while somebody waits; of more a job makes one
 EVENTS_MAX = 500  # offered to choose from; others are named in the address
+FILES = {
+    "tickets.xlsx": "Tickets, one a row (XLSX)",
+    "tickets.csv": "Tickets, one a row (CSV)",
+    "money.xlsx": "Payments and refunds (XLSX)",
+    "money.csv": "Payments and refunds (CSV)",
+    "orders.xlsx": "Orders (XLSX)",
+    "orders.csv": "Orders (CSV)",
+}
 CHIPS = {"held": "off", "paying": "warn", "confirmed": "good", "cancelled": "bad", "expired": "off"}
 
 
@@ -40,6 +56,7 @@ class OrdersPage(msgspec.Struct, frozen=True):
     """One page of the orders. `filters`: how they were chosen, for forms that act on all of them."""
 
     staff: Staff
+    sale: SaleHead | None  # where the orders of one sale are asked for
     asked: dict[str, str]
     filters: dict[str, str]
     events: list[Event]
@@ -49,6 +66,7 @@ class OrdersPage(msgspec.Struct, frozen=True):
     more: bool
     to_page: str
     csv: str  # "": they are too many to be written while somebody waits
+    files: dict[str, str]  # that a job can make of them, by what the form calls each
     chips: dict[str, str]
 
 
@@ -70,60 +88,83 @@ class OrderLine(msgspec.Struct, frozen=True):
     seats: list[str]
 
 
+class TicketRow(msgspec.Struct, frozen=True):
+    """A valid ticket of an order."""
+
+    ticket_id: str
+    name: str
+    code: str
+
+
 class OrderPage(msgspec.Struct, frozen=True):
-    """One order with its history, the newest first."""
+    """One order with its history, the newest first.
+
+    `left`: what can still be refunded, in minor units; None: nothing was paid, or all of it goes back.
+    """
 
     staff: Staff
     story: OrderStory
     event: Event
+    buyer: StoredBuyer | None
+    answers: list[tuple[str, str]]  # of the buyer, each with its question
     lines: list[OrderLine]
+    returned: list[OrderLine]  # that were cancelled and went back on sale
+    tickets: list[TicketRow]
+    sums: Sums  # what the amount is made of
     history: list[Step]
     chips: dict[str, str]
+    left: int | None
+    idempotency_key: str
     problem: str = ""
+    waiting: Waiting | None = None  # a refund that needs a second person
 
 
-@console_page("/admin/orders", section="Orders")
+@console_page("/admin/orders", section="Orders", scope="reservations:read", of_sales=True)
 async def order_list(request: Request, staff: Staff) -> Response:
     """The orders that match the filters."""
     fields = filters_of(request)
     wanted, number = await wanted_orders(request, fields, staff.zone), page_number(fields)
+    wanted = wanted._replace(events=staff.events("reservations:read"))
     found, total = await orders.page(
         request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
-    everything = EventFilter(None, None, None, published_only=False)
+    everything = EventFilter(None, None, None, published_only=False, events=staff.events("reservations:read"))
     listed, _ = await catalog.events_page(request.app.stores, everything, limit=EVENTS_MAX, offset=0)
     events = [it for it, _ in listed]
     filters = {name: it for name, it in fields.items() if name != "page"}
     csv = f"/admin/orders.csv?{urlencode(filters)}".rstrip("?") if total <= STREAMED_MAX else ""
     address, more = to_page(request, fields), number * PER_PAGE < total
-    shown = fields, filters, events, found, total, number, more, address, csv
-    document = OrdersPage(staff, *shown, CHIPS)
+    shown = fields, filters, events, found, total, number, more, address, csv, FILES
+    document = OrdersPage(staff, await _head(request, staff, wanted.event_id), *shown, CHIPS)
     return respond("console/orders.html", document)
 
 
-@console_page("/admin/orders.csv", section="Orders")
+@console_page("/admin/orders.csv", section="Orders", scope="reservations:read", of_sales=True)
 async def order_file(request: Request, staff: Staff) -> Response:
     """All matching orders as a file."""
     fields = filters_of(request)
     wanted = await wanted_orders(request, fields, staff.zone)
+    wanted = wanted._replace(events=staff.events("reservations:read"))
     name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
     return quart_response(csv_response(await orders.orders(request.app.stores, wanted), name, request))
 
 
-@console_page("/admin/orders/<reservation_id>", section="Orders")
+@console_page("/admin/orders/<reservation_id>", section="Orders", scope="reservations:read")
 async def order(request: Request, staff: Staff) -> Response:
     """One order."""
-    return await _order(request, staff)
+    return await order_page(request, staff)
 
 
-@console_form("/admin/orders/<reservation_id>/cancel", section="Orders", role="admin")
+@console_form(
+    "/admin/orders/<reservation_id>/cancel", section="Orders", role="admin", scope="reservations:write"
+)
 async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Cancel the order and refund it."""
     reservation_id = ReservationId(request.params["reservation_id"])
     try:
         ended = await orders.cancel(request.app.engine, reservation_id, by=staff.by)
     except Conflict as refusal:
-        return await _order(request, staff, refusal.detail, refusal.status)
+        return await order_page(request, staff, told(refusal), refusal.status)
     metrics.reserved(ended.status)
     return redirect_to(f"/admin/orders/{reservation_id}")
 
@@ -144,21 +185,68 @@ async def wanted_orders(request: Request, fields: dict[str, str], zone: str) -> 
     )
 
 
-async def _order(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
+async def _head(request: Request, staff: Staff, event_id: EventId | None) -> SaleHead | None:
+    """The head of the sale that was asked for, if there is one of that id."""
+    theirs = staff.events("reservations:read")
+    if event_id is None or (theirs is not None and event_id not in theirs):
+        return None
+    try:
+        event, _ = await catalog.event(request.app.stores, event_id)
+    except EventNotFound:
+        return None
+    room = await request.app.queues.loaded_rooms.read(event.room_id)
+    return await sale_head(request, staff, room, "Orders")
+
+
+async def order_page(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
+    """One order, with what went wrong."""
     story = await orders.story(request.app.stores, ReservationId(request.params["reservation_id"]))
     event, types = await catalog.event(request.app.stores, story.reservation.event_id)
-    names = {it.ticket_type_id: it.name for it in types}
-    lines = [
-        OrderLine(
-            names.get(it.ticket_type_id, it.ticket_type_id),
-            it.quantity,
-            it.price,
-            [seat_words(seat) for seat in it.seat_ids or ()],
-        )
-        for it in story.reservation.items
-    ]
-    document = OrderPage(staff, story, event, lines, _history(story), CHIPS, problem)
+    names: dict[str, str] = {it.ticket_type_id: it.name for it in types}
+    it = story.reservation
+    said = await buyers.of_reservation(request.app.stores, it.reservation_id)
+    document = OrderPage(
+        staff,
+        story,
+        event,
+        said,
+        answers=answered(read_form(it.buyer_form), said.answers) if said else [],
+        lines=[_line(names, item) for item in it.items],
+        returned=[_line(names, item) for item in it.cancelled_items],
+        tickets=[_ticket(names, ticket) for ticket in it.tickets],
+        sums=sums_of(it),
+        history=_history(story),
+        chips=CHIPS,
+        left=_left(story),
+        idempotency_key=secrets.token_urlsafe(16),
+        problem=problem,
+        waiting=await approvals.waiting(request.app.stores, it.reservation_id),
+    )
     return respond("console/order.html", document, status)
+
+
+def _line(names: Mapping[str, str], item: Item) -> OrderLine:
+    seats = [seat_words(seat) for seat in item.seat_ids or ()]
+    return OrderLine(names.get(item.ticket_type_id, item.ticket_type_id), item.quantity, item.price, seats)
+
+
+def _ticket(names: Mapping[str, str], ticket: Mapping[str, Any]) -> TicketRow:
+    name = names.get(ticket["ticket_type_id"], ticket["ticket_type_id"])
+    seat = f", {seat_words(ticket['seat_id'])}" if ticket["seat_id"] else ""
+    return TicketRow(ticket["ticket_id"], f"{name}{seat}", ticket["code"])
+
+
+def _left(story: OrderStory) -> int | None:
+    paid = [it.amount - it.refunded for it in story.payments if it.status == "succeeded"]
+    return sum(paid) if paid else None
+
+
+def _refund_steps(story: OrderStory) -> Iterator[Step]:
+    for made in story.refunds:
+        codes = f"; cancelled {', '.join(it.code for it in made.tickets)}" if made.tickets else ""
+        why = {"failed": f": refused ({made.why})", "owed": ": on its way"}.get(made.state, "")
+        sum_of = f"Refund of {money(made.amount, made.currency)}{why}{codes}"
+        yield Step(made.created_at, f"{sum_of}. {made.reason}" if made.reason else sum_of)
 
 
 def _history(story: OrderStory) -> list[Step]:
@@ -180,6 +268,7 @@ def _history(story: OrderStory) -> list[Step]:
         steps.append(Step(times.confirmed_at, "Confirmed: paid, tickets issued"))
     if times.ended_at is not None:
         steps.append(Step(times.ended_at, "Hold expired" if it.status == "expired" else "Cancelled"))
+    steps += _refund_steps(story)
     for mail in story.mails:
         href = f"/admin/mail/{mail.mail_id}"
         state = mail.state.replace("_", " ")

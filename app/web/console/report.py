@@ -11,10 +11,10 @@ from app.core.csv_rows import csv_rows, plain
 from app.core.model import Room, RoomId
 from app.core.sections import flat
 from app.monitoring import report
-from app.pdf.document import report_pdf
 from app.store.away import stores_answer
 from app.web.console.frame import console_page, within
 from app.web.console.report_document import ReportDocument, report_document
+from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
@@ -27,28 +27,40 @@ class ReportPage(msgspec.Struct, frozen=True):
     """The report of one room."""
 
     staff: Staff
+    sale: SaleHead | None  # None: the room of a site
     room: Room
     report: ReportDocument
 
 
-@console_page("/admin/rooms/<room_id>/report", section="Sales", within_s=CALL_TIMEOUT_S)
+@console_page("/admin/rooms/<room_id>/report", section="Sales", scope="stats:read", within_s=CALL_TIMEOUT_S)
 async def sale_report(request: Request, staff: Staff) -> Response:
     """The report as a page."""
     room, document = await _report(request)
     staff = within(staff, "Sites") if room.event_id is None else staff
-    return respond("console/report.html", ReportPage(staff, room, document))
+    head = await sale_head(request, staff, room, "After the sale")
+    return respond("console/report.html", ReportPage(staff, head, room, document))
 
 
-@console_page("/admin/rooms/<room_id>/report.pdf", section="Sales", within_s=CALL_TIMEOUT_S)
+@console_page(
+    "/admin/rooms/<room_id>/report.pdf", section="Sales", scope="stats:read", within_s=CALL_TIMEOUT_S
+)
 async def sale_report_pdf(request: Request, staff: Staff) -> Response:
     """The report as a PDF."""
     room, it = await _report(request)
     async with request.app.exporting:
-        made = await asyncio.to_thread(report_pdf, it.title, it.times, it.head, it.sections)
+        made = await asyncio.to_thread(_printed, it)
     return _file(made, "application/pdf", f"{room.room_id}-report.pdf")
 
 
-@console_page("/admin/rooms/<room_id>/report.csv", section="Sales", within_s=CALL_TIMEOUT_S)
+def _printed(it: ReportDocument) -> bytes:
+    from app.pdf.document import report_pdf  # loads slowly, and many processes print nothing
+
+    return report_pdf(it.title, it.times, it.head, it.sections)
+
+
+@console_page(
+    "/admin/rooms/<room_id>/report.csv", section="Sales", scope="stats:read", within_s=CALL_TIMEOUT_S
+)
 async def sale_report_csv(request: Request, staff: Staff) -> Response:
     """Each figure of the report in a row of its own: money in whole units, times in UTC, waits in s."""
     room, it = await _report(request)

@@ -27,7 +27,6 @@ from app.web.console.report_cells import (
 )
 
 GAPS_MAX = 10
-REFUNDS = ("refunding", "refunded")
 
 
 class ReportDocument(msgspec.Struct, frozen=True):
@@ -152,7 +151,7 @@ def _revenue(it: SaleReport) -> Section:
     rows = []
     for currency in currencies:
         paid = [x for x in it.rows.paid if x.currency == currency]
-        refunds = sum(x.amount for x in paid if x.status in REFUNDS)
+        refunds = sum(x.refunded for x in paid)
         failed = sum(x.payments for x in paid if x.status in ("declined", "failed"))
         rows.append(
             [
@@ -164,7 +163,10 @@ def _revenue(it: SaleReport) -> Section:
         )
     columns = ["Currency", "Sold", "Refunded", "Payments declined or failed"]
     return Section(
-        "Revenue", columns, rows, "Sold is what confirmed reservations cost, refunded ones left out."
+        "Revenue",
+        columns,
+        rows,
+        "Sold is what the tickets of confirmed reservations cost, cancelled ones left out.",
     )
 
 

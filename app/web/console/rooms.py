@@ -23,16 +23,30 @@ class RoomsPage(msgspec.Struct, frozen=True):
     number: int
     more: bool
     to_page: str
+    archived: bool  # these are the ones in the archive
+    stored: int  # how many are there
+    at_door: frozenset[str] = frozenset()  # the rooms of which they see nothing but the door
 
 
-@console_page("/admin", section="Sales")
+@console_page("/admin", section="Sales", of_sales=True)
 async def rooms(request: Request, staff: Staff) -> Response:
     """The sales."""
     fields, queues = filters_of(request), request.app.queues
-    number = page_number(fields)
+    number, archived = page_number(fields), "archive" in fields
+    grants = staff.account.grants
+    only = None if grants is None else sorted(it.room_id for it in grants.given)
     found = await room_lists.page(
-        queues, False, of_event=True, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+        queues,
+        False,
+        of_event=True,
+        archived=archived,
+        only=only,
+        limit=PER_PAGE,
+        offset=(number - 1) * PER_PAGE,
     )
-    total = await room_lists.count(queues, False, of_event=True)
+    total = await room_lists.count(queues, False, of_event=True, archived=archived, only=only)
+    stored = await room_lists.count(queues, False, of_event=True, archived=True, only=only)
     more, address = number * PER_PAGE < total, to_page(request, fields)
-    return respond("console/rooms.html", RoomsPage(staff, found, total, number, more, address))
+    door = frozenset(it.room_id for it in grants.given if it.sale_role == "door") if grants else frozenset()
+    document = RoomsPage(staff, found, total, number, more, address, archived, stored, door)
+    return respond("console/rooms.html", document)

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 from quart import Response
 
@@ -36,6 +35,8 @@ async def runbook(request: Request, staff: Staff) -> Response:
 @cache
 def rendered() -> Markup:
     """The runbook; what it says to the documentation's other pages is text here, as those are elsewhere."""
+    from markdown_it import MarkdownIt  # loads slowly, and most processes are never asked for this page
+
     markdown = MarkdownIt("commonmark", {"html": False})
     tokens = markdown.parse(RUNBOOK.read_text(encoding="utf-8"))
     for before, token in pairwise(tokens):

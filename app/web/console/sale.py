@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 import msgspec
 from quart import Response
@@ -19,10 +18,11 @@ from app.core.clock import now_ms
 from app.core.definitions import EventDefinition
 from app.core.errors import AlreadyExists, ValidationFailed
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings, RoomStatus
+from app.core.sale_life import FATE
 from app.core.zones import zones
-from app.web.console import sale_form, sale_plan
+from app.web.console import sale_form, sale_money, sale_plan
 from app.web.console.frame import console_form, console_page
-from app.web.console.sale_form import SaleForm
+from app.web.console.sale_form import LOOK, ROOM_NUMBERS, SaleForm
 from app.web.console.staff import Staff
 from app.web.documents.waiting_room import status_document
 from app.web.http.routes import Request
@@ -30,6 +30,7 @@ from app.web.pages.documents import event_head
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.queue_document import Standing, room_page
 from app.web.pages.render import html, respond
+from app.web.pages.theme import look_before_it_is_saved
 
 MOVING = re.compile(
     r'<script[^>]*></script>|<link rel="modulepreload"[^>]*>|<meta http-equiv="refresh"[^>]*>'
@@ -45,21 +46,15 @@ class NewSalePage(msgspec.Struct, frozen=True):
     plan: list[sale_plan.Step]
     doubts: list[str]
     preview: str  # a whole page; "" for none
-    like: str  # the name of the sale it was copied from
+    gateways: list[str]  # to choose from; none where there is no choice
+    queue_fields: tuple[str, ...] = (*ROOM_NUMBERS, "queueing_method", "message")
+    look_fields: tuple[str, ...] = LOOK
 
 
 @console_page("/admin/sales/new", section="New sale", role="admin")
 async def new_sale(request: Request, staff: Staff) -> Response:
-    """The empty form, or one filled in like another sale."""
-    asked = parse_qs(request.query.decode("latin-1"), max_num_fields=20).get("like", [""])[0]
-    if not asked:
-        return _page(staff, SaleForm(sale_form.BEGIN | {"zone": staff.zone}))
-    room = await request.app.queues.loaded_rooms.get(RoomId(asked))
-    if room.event_id is None:
-        return _page(staff, sale_form.like(room, None, [], {}), like=room.settings.name)
-    event, types = await events.event(request.app.stores, room.event_id)
-    shapes = await events.sections_of(request.app.stores, event.event_id, types)
-    return _page(staff, sale_form.like(room, event, types, shapes), like=event.name)
+    """The empty form."""
+    return _page(request, staff, SaleForm(sale_form.BEGIN | {"zone": staff.zone}))
 
 
 @console_form("/admin/sales/new", section="New sale", role="admin")
@@ -67,9 +62,9 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
     """Create everything, or show a preview, or what is wrong."""
     read = sale_form.read(form)
     if read.definition is None:
-        return _page(staff, read, status=ValidationFailed.status)
+        return _page(request, staff, read, status=ValidationFailed.status)
     if form.get("do") != "make":
-        return _page(staff, read)
+        return _page(request, staff, read)
     try:
         made = await events.create_sale(request.app.stores, read.definition, by=staff.by)
         await request.app.hidden.refresh()
@@ -79,11 +74,11 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
         [wrong] = refusal.members["errors"]
         read.wrong[wrong["field"]] = wrong["message"]
     else:
-        return redirect_to(f"/admin/rooms/{made.room_id}")
-    return _page(staff, read, status=AlreadyExists.status)
+        return redirect_to(f"/admin/rooms/{made.room_id}/overview")
+    return _page(request, staff, read, status=AlreadyExists.status)
 
 
-def _page(staff: Staff, form: SaleForm, *, like: str = "", status: int = 200) -> Response:
+def _page(request: Request, staff: Staff, form: SaleForm, *, status: int = 200) -> Response:
     zone, made = form.values.get("zone") or "UTC", form.definition
     page = NewSalePage(
         staff=staff,
@@ -92,7 +87,7 @@ def _page(staff: Staff, form: SaleForm, *, like: str = "", status: int = 200) ->
         plan=sale_plan.plan(made, zone, datetime.now(UTC)) if made else [],
         doubts=sale_plan.warnings(made) if made else [],
         preview=_preview(made) if made else "",
-        like=like,
+        gateways=sale_money.to_choose_from(request.app.settings.gateways),
     )
     return respond("console/new_sale.html", page, status)
 
@@ -129,10 +124,9 @@ def _preview(definition: EventDefinition) -> str:
         available=0,
         opened_at_ms=0,
     )
-    terms: dict[str, Any] = {
-        it: getattr(definition, it) for it in Event.__struct_fields__ if it not in ("event_id", "room_id")
-    }
+    apart = ("event_id", "room_id", *FATE)
+    terms: dict[str, Any] = {it: getattr(definition, it) for it in Event.__struct_fields__ if it not in apart}
     head = event_head(Event(event_id=event_id, room_id=room_id, **terms))
     standing = Standing(room, status, None, head, status_document(room, status), None)
-    page = html("room.html", room_page(standing), i18n.choose([settings.locale]))
-    return MOVING.sub("", page)
+    language, look = i18n.choose([settings.locale]), look_before_it_is_saved(settings)
+    return MOVING.sub("", html("room.html", room_page(standing), language, look))

@@ -1,4 +1,4 @@
-"""The form of a new sale: from its fields to a definition, and from a sale that was to its fields.
+"""The form of a sale: from its fields to a definition, and from a sale to its fields.
 
 Everything that is wrong is reported at once, beside its field. Times are local to a named zone.
 """
@@ -12,22 +12,25 @@ from typing import Any
 
 import msgspec
 
-from app.core import currencies, typed
+from app.core import typed, typed_seats
 from app.core.definition_errors import Keys, find_errors
 from app.core.definitions import EventDefinition
+from app.core.errors import ValidationFailed
 from app.core.formats import PATTERN_MEANS, ZONE
-from app.core.model import Event, Room, TicketType, TicketTypeId
+from app.core.model import Event, Room
 from app.core.seating import new_slug
 from app.core.zones import UTC, zones
-from app.web.console import local_times
+from app.web.console import local_times, sale_money
 from app.web.console.local_times import LocalTime
 
-TYPE_FIELDS = ("name", "price", "quantity")
-SECTION_FIELDS = ("name", "price", "rows", "seats_per_row")
+TYPE_FIELDS = ("name", "price", "tax_rate_bp", "quantity")
+SECTION_FIELDS = ("name", "price", "tax_rate_bp", "rows", "seats_per_row", "row_names", "numbering")
+SECTION_AS = {"blocks": "seats_per_row", "naming": "row_names"}  # where a field of a section is on the page
 WORDS = ("name", "artist", "venue", "currency")
 TIMES = ("prequeue_at", "opens_at", "closes_at")
-EVENT_NUMBERS = ("max_tickets_per_visitor", "hold_ttl_s")
+EVENT_NUMBERS = ("max_tickets_per_visitor", "hold_ttl_s", "hold_extend_s")
 ROOM_NUMBERS = ("admission_rate_per_minute", "active_visitors_max", "claim_window_s", "session_ttl_s")
+DURATIONS = ("hold_ttl_s", "hold_extend_s", "claim_window_s", "session_ttl_s")
 LOOK = ("accent", "paper", "welcome", "footer")
 LINES_MIN, LINES_MAX = 3, 100
 DIGITS_MAX = 3  # of the number of a line
@@ -35,13 +38,12 @@ BEGIN = {
     "zone": UTC,
     "currency": "EUR",
     "max_tickets_per_visitor": "10",
-    "hold_ttl_s": "300",
+    "hold_ttl_s": "5 min",
     "admission_rate_per_minute": "600",
     "active_visitors_max": "1000",
-    "claim_window_s": "120",
-    "session_ttl_s": "600",
+    "claim_window_s": "2 min",
+    "session_ttl_s": "10 min",
     "queueing_method": "fifo",
-    "published": "on",
 }
 
 
@@ -64,53 +66,50 @@ class SaleForm:
 def read(values: dict[str, str]) -> SaleForm:
     """The form as it was sent."""
     found = SaleForm({name: it.strip() for name, it in values.items()})
-    document = _document(found)
+    document = document_of(found, {})
     if not document["ticket_types"] and not document["sections"]:
         found.wrong["type-0-name"] = "add at least one ticket type or one section of seats"
-    for keys, text in find_errors(document):
-        found.wrong.setdefault(_field(keys), text)
-    taken = {it["ticket_type_id"] for it in document["ticket_types"]}
-    for i, it in enumerate(document["sections"]):
-        if it["ticket_type_id"] in taken:
-            found.wrong.setdefault(f"section-{i}-name", "is already the name of a ticket type above")
-    if not found.wrong:
-        found.definition = msgspec.convert(document, EventDefinition)
+    define(found, document)
     return found
 
 
-def like(
-    room: Room,
-    event: Event | None,
-    types: list[TicketType],
-    shapes: Mapping[TicketTypeId, tuple[int, int] | None],
-) -> SaleForm:
-    """The form of a sale that was: everything but its ids and times."""
-    settings = room.settings
-    cap = settings.active_visitors_max
-    values = BEGIN | {name: str(getattr(settings, name)) for name in ROOM_NUMBERS}
+def define(form: SaleForm, document: dict[str, Any], there: int = 0) -> None:
+    """The form's definition, or what is wrong with the document made of it.
+
+    `there`: how many ticket types at its beginning exist already; their fields are called `have-...`.
+    """
+    for keys, text in find_errors(document):
+        form.wrong.setdefault(_field(keys, there), text)
+    taken = {it["ticket_type_id"] for it in document["ticket_types"]}
+    for i, it in enumerate(document["sections"]):
+        if it["ticket_type_id"] in taken:
+            form.wrong.setdefault(f"section-{i}-name", "is already the name of a ticket type above")
+    if not form.wrong:
+        form.definition = msgspec.convert(document, EventDefinition)
+
+
+def settings_of(room: Room, event: Event | None) -> dict[str, str]:
+    """The fields of a sale without its ids, times and tickets."""
+    settings, cap = room.settings, room.settings.active_visitors_max
+    values = BEGIN | {name: _written(name, getattr(settings, name)) for name in ROOM_NUMBERS}
     values |= {"active_visitors_max": "" if cap is None else str(cap)}
-    values |= {
-        "queueing_method": settings.queueing_method,
-        "message": settings.message,
-        "name": settings.name,
-    }
-    values |= {name: getattr(settings.theme, name) for name in LOOK}
+    values |= {"queueing_method": settings.queueing_method, "message": settings.message}
+    values |= {"name": settings.name} | {name: getattr(settings.theme, name) for name in LOOK}
     if event is not None:
-        values |= {name: str(getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
+        values |= {name: _written(name, getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
+        values |= sale_money.written(event)
         values |= {"zone": event.timezone} | ({"sell_after_start": "on"} if event.sell_after_start else {})
-    counted = [it for it in types if not it.seated]
-    for i, it in enumerate(counted):
-        price = _price(it.price, values["currency"])
-        values |= {f"type-{i}-name": it.name, f"type-{i}-price": price, f"type-{i}-quantity": str(it.total)}
-    for i, it in enumerate(it for it in types if it.seated):
-        shape = shapes.get(it.ticket_type_id)
-        rows, seats = ("", "") if shape is None else map(str, shape)
-        terms = (it.name, _price(it.price, values["currency"]), rows, seats)
-        values |= {f"section-{i}-{name}": text for name, text in zip(SECTION_FIELDS, terms, strict=True)}
-    return SaleForm(values)
+    return values
 
 
-def _document(form: SaleForm) -> dict[str, Any]:
+def _written(name: str, value: Any) -> str:
+    if name == "hold_extend_s" and not value:
+        return ""
+    return typed.duration_text(value) if name in DURATIONS else str(value)
+
+
+def document_of(form: SaleForm, ids: dict[str, str]) -> dict[str, Any]:
+    """What the fields say, as the JSON values of a definition; `ids`: of the names that are taken."""
     values = form.values
     zone = values.get("zone", "") or UTC
     if zone not in zones():
@@ -119,17 +118,18 @@ def _document(form: SaleForm) -> dict[str, Any]:
     room: dict[str, Any] = {
         "queueing_method": values.get("queueing_method", "fifo"),
         "message": values.get("message", "").replace("\r\n", "\n"),
-        "theme": {name: values.get(name, "").replace("\r\n", "\n") for name in LOOK},
-        **{name: _time(form, name, zone) for name in TIMES},
+        "theme": {name: values.get(name, "").replace("\r\n", "\n") for name in LOOK}
+        | ({"logo": values["logo"]} if values.get("logo") else {}),  # only a new sale's form has one
+        **{name: moment(form, name, zone) for name in TIMES},
         **{name: _number(form, name) for name in ROOM_NUMBERS},
     }
-    ids: dict[str, str] = {}
     return {
         "event_id": values.get("event_id") or new_slug(values.get("name", ""), (), "event"),
         **{name: values.get(name, "") for name in WORDS},
-        "starts_at": _time(form, "starts_at", zone),
+        "starts_at": moment(form, "starts_at", zone),
         "timezone": zone,
         "sell_after_start": "sell_after_start" in values,
+        **sale_money.of_event(values, form.wrong),
         "published": "published" in values,
         **{name: _number(form, name) for name in EVENT_NUMBERS},
         "ticket_types": [
@@ -137,7 +137,7 @@ def _document(form: SaleForm) -> dict[str, Any]:
             for i, line in _lines(form, "type", TYPE_FIELDS)
         ],
         "sections": [
-            {"ticket_type_id": _id(ids, line), "name": line["name"], **_terms(form, "section", i, line)}
+            {"ticket_type_id": _id(ids, line), "name": line["name"], **_section(form, i, line)}
             for i, line in _lines(form, "section", SECTION_FIELDS)
         ],
         "room": room,
@@ -163,14 +163,46 @@ def _lines(form: SaleForm, kind: str, names: tuple[str, ...]) -> list[tuple[int,
 
 
 def _terms(form: SaleForm, kind: str, i: int, line: dict[str, str]) -> dict[str, Any]:
-    terms: dict[str, Any] = {"price": _minor(form, f"{kind}-{i}-price", line["price"])}
+    at = f"{kind}-{i}"
+    terms: dict[str, Any] = {"tax_rate_bp": sale_money.rate(form.values, form.wrong, f"{at}-tax_rate_bp")}
+    terms["price"] = sale_money.price(
+        form.values, form.wrong, f"{at}-price", line["price"], terms["tax_rate_bp"]
+    )
     return terms | {
-        name: _number(form, f"{kind}-{i}-{name}") for name in line if name not in ("name", "price")
+        name: _number(form, f"{at}-{name}") for name in line if name not in ("name", "price", "tax_rate_bp")
     }
+
+
+def _section(form: SaleForm, i: int, line: dict[str, str]) -> dict[str, Any]:
+    """The measures of a section, `20` or `18, 20` or `6+8+6` seats a row, and how they are called."""
+    name = f"section-{i}-"
+    measures = ("seats_per_row", "row_names", "numbering")
+    found = _terms(form, "section", i, {it: text for it, text in line.items() if it not in measures})
+    found["numbering"] = line["numbering"] or "left"
+    blocks = typed_seats.blocks(line["seats_per_row"])
+    if blocks is None:
+        form.wrong[f"{name}seats_per_row"] = "enter a number, or such as 18, 20, 22 or 6+8+6"
+        found["seats_per_row"] = None
+    elif len(blocks) == len(blocks[0]) == 1:
+        found["seats_per_row"] = blocks[0][0]
+    else:
+        found["blocks"] = blocks
+    rows = line["row_names"].replace(" ", "").lower()
+    if rows in ("1,2,3", "1,2,3,…", "1"):
+        found["naming"] = "numbers"
+    elif rows not in ("", "a", "a,b,c", "a,b,c,…"):
+        try:
+            found["row_names"] = typed_seats.row_names(rows)
+        except ValidationFailed as refusal:
+            [wrong] = refusal.members["errors"]
+            form.wrong[f"{name}row_names"] = wrong["message"]
+    return found
 
 
 def _number(form: SaleForm, name: str) -> int | None:
     text = form.values.get(name, "")
+    if name in DURATIONS:
+        return _duration(form, name, text)
     number = typed.whole_number(text)
     if number is not None:
         return number
@@ -179,22 +211,17 @@ def _number(form: SaleForm, name: str) -> int | None:
     return None
 
 
-def _minor(form: SaleForm, name: str, text: str) -> int:
-    """A price as 45 or 45.00, in minor units."""
-    decimals = currencies.scale(form.values.get("currency", ""))
-    minor = typed.amount(text, decimals)
-    if minor is None:
-        example = f"45 or 45.{'0' * decimals}" if decimals else "45"
-        form.wrong[name] = f"enter an amount such as {example}"
+def _duration(form: SaleForm, name: str, text: str) -> int | None:
+    """A length of time with its unit; a number alone could be of either."""
+    if not text and name == "hold_extend_s":
         return 0
-    return minor
+    seconds = None if typed.whole_number(text) is not None else typed.duration(text)
+    if seconds is None:
+        form.wrong[name] = "enter a time with its unit, such as 90 s, 5 min or 1 hour"
+    return seconds
 
 
-def _price(minor: int, currency: str) -> str:
-    return str(currencies.major(minor, currency))
-
-
-def _time(form: SaleForm, name: str, zone: str) -> datetime | None:
+def moment(form: SaleForm, name: str, zone: str) -> datetime | None:
     text = form.values.get(name, "")
     if not text:
         if name == "starts_at":
@@ -212,9 +239,11 @@ def _time(form: SaleForm, name: str, zone: str) -> datetime | None:
     return next((it.at for it in form.doubled.get(name, ()) if it.chosen), None)
 
 
-def _field(keys: Keys) -> str:
+def _field(keys: Keys, there: int = 0) -> str:
     """Where on the page a field of the definition is."""
-    if keys[0] in ("ticket_types", "sections") and len(keys) == 3:
-        kind, name = "type" if keys[0] == "ticket_types" else "section", keys[2]
-        return f"{kind}-{keys[1]}-{'name' if name == 'ticket_type_id' else name}"
+    if keys[0] in ("ticket_types", "sections") and len(keys) >= 3:
+        kind, name, i = "type" if keys[0] == "ticket_types" else "section", keys[2], int(keys[1])
+        if kind == "type":
+            kind, i = ("have", i) if i < there else ("type", i - there)
+        return f"{kind}-{i}-{'name' if name == 'ticket_type_id' else SECTION_AS.get(str(name), name)}"
     return str(keys[-1]).rpartition(".")[2]

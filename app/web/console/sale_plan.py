@@ -7,8 +7,10 @@ from datetime import datetime
 from app.core import formatting
 from app.core.clock import to_ms
 from app.core.definitions import EventDefinition
+from app.core.seat_numbering import seats_in
 
 Step = tuple[str, str]  # when, what
+TYPES_SHOWN = 12
 
 
 def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
@@ -34,6 +36,7 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
     opening = at(room.opens_at) if room.opens_at else "When you press Open in the cockpit"
     steps.append((opening, f"The queue opens. {_speed(definition)}"))
     steps.append(("From then on", _turn(definition)))
+    steps += [("On sale", it) for it in _on_sale(definition)]
     steps.append(("Sold out", _sold_out(definition)))
     closing = at(room.closes_at) if room.closes_at else "When you press Close"
     steps.append(
@@ -81,6 +84,17 @@ def _turn(definition: EventDefinition) -> str:
     )
 
 
+def _on_sale(definition: EventDefinition) -> list[str]:
+    """Each kind of ticket with its price in full, so that a slip of the point is seen."""
+    sold = [(it.name, it.quantity, it.price) for it in definition.ticket_types]
+    sold += [(it.name, seats_in(it), it.price) for it in definition.sections]
+    found = [
+        f"{name}: {formatting.number(count)} at {formatting.money(price, definition.currency)}"
+        for name, count, price in sold[:TYPES_SHOWN]
+    ]
+    return ["; ".join(found) + ("; …" if len(sold) > TYPES_SHOWN else ".")] if found else []
+
+
 def _sold_out(definition: EventDefinition) -> str:
     tickets, rate = _tickets(definition), definition.room.admission_rate_per_minute
     text = f"{formatting.number(tickets)} tickets"
@@ -93,7 +107,7 @@ def _sold_out(definition: EventDefinition) -> str:
 
 def _tickets(definition: EventDefinition) -> int:
     counted = sum(it.quantity for it in definition.ticket_types)
-    return counted + sum(it.rows * it.seats_per_row for it in definition.sections)
+    return counted + sum(seats_in(it) for it in definition.sections)
 
 
 def _duration(seconds: int) -> str:

@@ -5,26 +5,29 @@ Staff sign in with e-mail and password (`fairgate admin create`) or with an acce
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 from quart import Quart, Response
 
 from app.accounts import console_sessions as sign_ins
+from app.accounts import passkeys
+from app.accounts.second_factor import factors_of, is_needed
+from app.core.account import RegisteredAccount
 from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired, ValidationFailed
 from app.core.zones import zones
+from app.store.sql.passkeys import Passkey
+from app.store.sql.second_factors import Factors
 from app.store.sql.sign_ins import SignIn
-from app.web.api.accounts import LoggedIn, LoginBody, PasswordChange, logged_in, new_password
+from app.web.api.accounts import LoginBody, PasswordChange, known_account, new_password
 from app.web.console.frame import console_form, console_page, sign_in_form
+from app.web.console.proofs import proof_page
+from app.web.console.signing_in import CodePage, begin_step, check_staff, sign_in_as, where_to
 from app.web.console.staff import Staff, account_of, signed_in, with_cookie
+from app.web.console.standing import lacks_factor
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
 from app.web.pages.entry import foreign_form, page
 from app.web.pages.form_fields import read_form, redirect_to
 from app.web.pages.render import respond
-from app.web.pages.visitors import add_cookie
-
-OURS = re.compile(r"/admin(/[\w-]+)*(\?[\w=&%.+-]*)?")
 
 
 class SignInsPage(msgspec.Struct, frozen=True):
@@ -33,6 +36,10 @@ class SignInsPage(msgspec.Struct, frozen=True):
     staff: Staff
     sign_ins: list[SignIn]
     zones: list[str]
+    passkeys: list[Passkey]
+    factors: Factors
+    has_account: bool
+    needed: bool  # a second factor, before anything else
 
 
 async def sign_in(request: Request) -> Response:
@@ -40,11 +47,11 @@ async def sign_in(request: Request) -> Response:
     if not names_its_page(request):
         return foreign_form(request)
     form = await read_form()
-    to = form.get("to", "")
-    to = to if OURS.fullmatch(to) else "/admin"
+    to = where_to(form)
     try:
-        done = None if form.get("token", "").strip() else await _logged_in(request, form)
-        account, ttl_s = await account_of(request, done.token if done else form["token"].strip())
+        if not form.get("token", "").strip():
+            return await _by_password(request, form, to)
+        account, ttl_s = await account_of(request, form["token"].strip())
     except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
     if (before := await signed_in(request)) is not None:  # a browser has one session
@@ -57,10 +64,22 @@ async def sign_in(request: Request) -> Response:
         ttl_s=ttl_s,
         zone=form.get("zone", ""),
     )
-    response = with_cookie(redirect_to(to), request, secret)
-    if done is not None:
-        add_cookie(response, done.device)
-    return response
+    return with_cookie(redirect_to(to), request, secret)
+
+
+async def _by_password(request: Request, form: dict[str, str], to: str) -> Response:
+    """Sign in with e-mail and password, or go on to the code of the second factor. Raises CredentialInvalid,
+    RoleRequired, RateLimited."""
+    found = await _known(request, form)
+    await check_staff(request, found)
+    has, needed = await factors_of(request.app.stores, found.account_id), request.app.settings.second_factor
+    if has.codes:
+        said = {"to": to, "zone": form.get("zone", "")}
+        asking = respond("console/sign_in_code.html", CodePage())
+        return await begin_step(request, asking, "code", found.account_id, said)
+    if has.passkeys and is_needed(needed, found.role):
+        raise CredentialInvalid("Sign in with your passkey: the password alone does not suffice here.")
+    return await sign_in_as(request, found, to, form.get("zone", ""))
 
 
 async def sign_out(request: Request) -> Response:
@@ -73,14 +92,33 @@ async def sign_out(request: Request) -> Response:
     return with_cookie(redirect_to("/admin"), request, "")
 
 
-@console_page("/admin/sign-ins")
+@console_page("/admin/sign-ins", of_sales=True)
 async def sign_in_list(request: Request, staff: Staff) -> Response:
     """Where I am signed in."""
     found = await sign_ins.of_account(request.app.stores, staff.account.subject)
-    return respond("console/sign_ins.html", SignInsPage(staff, found, sorted(zones())))
+    stores, whose = request.app.stores, staff.account.subject
+    keys, has = await passkeys.of_account(stores, whose), await factors_of(stores, whose)
+    has_account = staff.name != whose
+    document = SignInsPage(
+        staff, found, sorted(zones()), keys, has, has_account, lacks_factor(request, staff, has)
+    )
+    return respond("console/sign_ins.html", document)
 
 
-@console_form("/admin/sign-ins/clock")
+@console_page("/admin/sign-ins/proof", of_sales=True)
+async def proof(request: Request, staff: Staff) -> Response:
+    """Prove again who I am, before what a script of a page asks for."""
+    page = await proof_page(request, staff, "/admin/sign-ins/proof", {}, "/admin/sign-ins")
+    return respond("console/proof.html", page)
+
+
+@console_form("/admin/sign-ins/proof", of_sales=True)
+async def give_proof(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Go on; the proof itself is asked for as by any dangerous form."""
+    return redirect_to("/admin/sign-ins")
+
+
+@console_form("/admin/sign-ins/clock", of_sales=True)
 async def set_clock(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Choose the time zone of the console's clock."""
     chosen, browser = form.get("timezone", "").strip(), form.get("zone", "")
@@ -90,21 +128,21 @@ async def set_clock(request: Request, staff: Staff, form: dict[str, str]) -> Res
     return redirect_to("/admin/sign-ins")
 
 
-@console_form("/admin/sign-ins/<sign_in_id>/end")
+@console_form("/admin/sign-ins/<sign_in_id>/end", of_sales=True)
 async def end_sign_in(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Sign one of my browsers out."""
     await sign_ins.end(request.app.stores, staff.account.subject, request.params["sign_in_id"])
     return redirect_to("/admin/sign-ins")
 
 
-@console_form("/admin/sign-ins/end-others")
+@console_form("/admin/sign-ins/end-others", of_sales=True)
 async def end_other_sign_ins(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Sign all my browsers out but this one."""
     await sign_ins.end_all(request.app.stores, staff.account.subject, but=staff.sign_in_id)
     return redirect_to("/admin/sign-ins")
 
 
-@console_form("/admin/sign-ins/password")
+@console_form("/admin/sign-ins/password", of_sales=True)
 async def change_password(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Change my password; ends all sign-ins."""
     sent = {name: form.get(name, "") for name in ("password", "new_password")}
@@ -116,14 +154,14 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
     return with_cookie(redirect_to("/admin"), request, "")
 
 
-async def _logged_in(request: Request, form: dict[str, str]) -> LoggedIn:
+async def _known(request: Request, form: dict[str, str]) -> RegisteredAccount:
     """The account of the e-mail and password in the form. Raises CredentialInvalid, RateLimited."""
     sent = {name: form.get(name, "") for name in ("email", "password")}
     try:
         login = msgspec.convert(sent, LoginBody)
     except msgspec.ValidationError:
         raise CredentialInvalid("The e-mail or the password is wrong.") from None
-    return await logged_in(request, login)
+    return await known_account(request, login)
 
 
 def register_sign_in(app: Quart) -> None:

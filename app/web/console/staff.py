@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from quart import Response
 
-from app.accounts import accounts, console_sessions
+from app.accounts import accounts, console_sessions, sale_rights
 from app.accounts.console_sessions import SIGN_IN_S
 from app.core.account import Account, Author
 from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Role
+from app.core.rights import Grants
+from app.core.scopes import Scope
 from app.core.tokens import expiry
 from app.core.zones import UTC, known_zone
 from app.monitoring.alert_board import AlertLine
@@ -21,10 +25,11 @@ from app.store.sql.sign_ins import SignIn
 from app.web.http.cookies import cookie_name, cookies
 from app.web.http.credentials import STAFF
 from app.web.http.routes import Request
-from app.web.http.staff_access import author
+from app.web.http.staff_access import author, events_of
 
 COOKIE = "fairgate_staff"
 ALARMS_MAX = 3  # shown in full
+JUST_NOW = timedelta(minutes=2)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -44,6 +49,13 @@ class Alarms(msgspec.Struct, frozen=True):
     may_acknowledge: bool
 
 
+class LastSignIn(NamedTuple):
+    """When and from where somebody signed in before."""
+
+    at: datetime
+    address: str
+
+
 class Staff(msgspec.Struct, frozen=True):
     """Who is looking at a page of the console, and where; `page.staff` in every template."""
 
@@ -56,19 +68,35 @@ class Staff(msgspec.Struct, frozen=True):
     alarms: Alarms
     zone: str = UTC  # of the clock that times are shown by
     own_zone: str = ""  # the same if they have chosen it; "": their browser's
+    before: LastSignIn | None = None  # just after signing in
+    here: Role | None = (
+        None  # what they are on this page by their rights in its sale; None: their own role counts
+    )
+    looks_only: bool = False  # they may change nothing here
 
     def may(self, role: Role) -> bool:
-        """Whether their role is at least this one."""
-        return STAFF[self.account.role] >= STAFF[role]
+        """Whether their role on this page is at least this one."""
+        return STAFF[self.here or self.account.role] >= STAFF[role]
+
+    def events(self, scope: Scope) -> list[str] | None:
+        """The events that a list of this scope is limited to for them; None: no limit."""
+        return events_of(self.account, scope)
+
+    @property
+    def word(self) -> str:
+        """What they are, in a word."""
+        return self.account.role if self.account.role != "user" else "single sales"
 
 
-async def signed_in(request: Request) -> SignIn | None:
-    """Who is signed in; None if the sign-in has ended or they are no longer staff. Raises RateLimited."""
+async def signed_in(request: Request, *, used: bool = True) -> SignIn | None:
+    """Who is signed in; None if the sign-in has ended or they are no longer staff. A stream that asks again
+    is no use of it, so it does not put the idle time-out off. Raises RateLimited."""
     secret = cookies(request, COOKIE).get("")
     if not secret:
         return None
-    found = await console_sessions.of_secret(request.app.stores, secret)
-    if found is None or STAFF[found.role] < STAFF["operator"]:
+    idle_s = 60 * request.app.settings.staff_idle_minutes
+    found = await console_sessions.of_secret(request.app.stores, secret, idle_s=idle_s, used=used)
+    if found is None or (STAFF[found.role] < STAFF["operator"] and not found.in_sales):
         return None
     await request.app.throttles.account(Account(subject=found.subject, role=found.role))
     return found
@@ -80,23 +108,36 @@ async def account_of(request: Request, token: str) -> tuple[Account, int]:
     if not isinstance(found, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
     found = await accounts.with_current_role(request.app.stores, found)
-    if STAFF[found.role] < STAFF["operator"]:
-        raise RoleRequired("The role operator or admin is needed here.")
+    if STAFF[found.role] < STAFF["operator"] and not await sale_rights.grants_of(request.app.stores, found):
+        raise RoleRequired("The role operator or admin is needed here, or rights in a sale.")
     return found, max(1, expiry(token) - int(time.time()))
 
 
-async def staff_of(request: Request, found: SignIn, entries: list[Entry]) -> Staff:
-    """What pages know about who is signed in, and what is wrong at the moment."""
-    account = Account(subject=found.subject, role=found.role)
+async def staff_of(
+    request: Request, found: SignIn, entries: list[Entry], grants: Grants | None = None
+) -> Staff:
+    """What pages know about who is signed in, and what is wrong at the moment; `grants` where they are here
+    by those."""
+    account = Account(subject=found.subject, role=found.role, grants=grants)
     name = found.name or found.subject
     by, zone = author(request, account), known_zone(found.zone)
     alarms = alarms_of(await request.app.alert_board.current(), found.role)
     about = entries, found.sign_in_id, found.expires_at, alarms, zone, found.own_zone
-    return Staff(account, name, by, *about)
+    return Staff(account, name, by, *about, _before(found))
+
+
+def _before(found: SignIn) -> LastSignIn | None:
+    """The sign-in before, while this one is new."""
+    if found.before_at is None or datetime.now(UTC_ZONE) - found.created_at > JUST_NOW:
+        return None
+    return LastSignIn(found.before_at, found.before_from or "an unknown address")
 
 
 def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
-    """The alerts as somebody with this role sees them above a page."""
+    """The alerts as somebody with this role sees them above a page; who is there for single sales sees
+    none."""
+    if STAFF[role] < STAFF["operator"]:
+        return Alarms([], 0, 0, False)
     new = [it for it in lines if not it.acknowledged_by]
     return Alarms(
         new[:ALARMS_MAX], max(0, len(new) - ALARMS_MAX), len(lines) - len(new), STAFF[role] >= STAFF["admin"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 import msgspec
@@ -13,24 +14,36 @@ from app.core.model import Room, RoomId, Theme
 from app.core.validation_messages import validation_failed
 from app.waiting_room import control, queue
 from app.web.console.frame import console_form, console_page, within
+from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.bodies import read_query
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 FIELDS = Theme.__struct_fields__
+SAVED = b"saved=1"
+COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
 class ThemePage(msgspec.Struct, frozen=True):
     """The fields as they were sent, and the preview, whose style sheet is at `preview`."""
 
     staff: Staff
+    sale: SaleHead | None  # None: the room of a site
     room: Room
     theme: Theme
     preview: str
-    saved: bool = False
+    saved: bool
+    just_saved: bool
+    contrasts: dict[str, float]  # of each colour with what it stands on or under
     problem: str = ""
+
+    @property
+    def usual(self) -> dict[str, str]:
+        """The colours where nothing is chosen."""
+        return theme.LIGHT
 
 
 class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +57,7 @@ class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def theme_page(request: Request, staff: Staff) -> Response:
     """The look as it is."""
     room = await _room(request)
-    return _page(request, staff, room, room.settings.theme)
+    return await _page(request, staff, room, room.settings.theme)
 
 
 @console_form("/admin/rooms/<room_id>/theme", section="Sales")
@@ -56,14 +69,14 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
         theme.check(wanted)
     except ValidationFailed as refusal:
         shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be repaired
-        return _page(request, staff, room, shown, problem=refusal.detail, status=refusal.status)
+        return await _page(request, staff, room, shown, problem=told(refusal), status=refusal.status)
     if form.get("do") != "save":
-        return _page(request, staff, room, wanted)
+        return await _page(request, staff, room, wanted)
     await control.configure(
         request.app.queues, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
     )
     request.app.status_board.outdated(room.room_id)
-    return redirect_to(f"/admin/rooms/{room.room_id}/theme")
+    return redirect_to(f"/admin/rooms/{room.room_id}/theme?{SAVED.decode()}")
 
 
 @console_page("/admin/rooms/<room_id>/theme/preview.css", section="Sales")
@@ -92,11 +105,28 @@ def _read(form: dict[str, str]) -> Theme:
         raise validation_failed(error) from None
 
 
-def _page(
+async def _page(
     request: Request, staff: Staff, room: Room, shown: Theme, problem: str = "", status: int = 200
 ) -> Response:
     query = urlencode({"accent": shown.accent, "paper": shown.paper})
     preview = f"/admin/rooms/{room.room_id}/theme/preview.css?{query}"
     staff = within(staff, "Sites") if room.event_id is None else staff
-    document = ThemePage(staff, room, shown, preview, shown == room.settings.theme, problem)
+    head = await sale_head(request, staff, room, "Look")
+    saved = shown == room.settings.theme
+    document = ThemePage(
+        staff=staff,
+        sale=head,
+        room=room,
+        theme=shown,
+        preview=preview,
+        saved=saved,
+        just_saved=saved and request.query == SAVED,
+        contrasts=theme.contrasts(Theme(accent=_colour(shown.accent), paper=_colour(shown.paper))),
+        problem=problem,
+    )
     return respond("console/theme.html", document, status)
+
+
+def _colour(text: str) -> str:
+    """A colour that can be counted with; what was mistyped is none."""
+    return text if COLOUR.fullmatch(text) else ""

@@ -9,7 +9,7 @@ from quart import Response
 
 from app.core import typed
 from app.core.errors import Conflict, ValidationFailed
-from app.core.model import NoticeType
+from app.core.notice_types import NoticeType
 from app.core.validation_messages import validation_failed
 from app.notifications.channels import webhooks
 from app.store.sql.delivery_log import Attempt, Queued
@@ -19,6 +19,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
+from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -67,7 +68,7 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
     try:
         new = msgspec.convert(sent, NewWebhook)
     except msgspec.ValidationError as error:
-        return await _list(request, staff, form, validation_failed(error).detail, ValidationFailed.status)
+        return await _list(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
     app = request.app
 
     async def make() -> webhooks.NewWebhook:
@@ -78,7 +79,7 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
     try:
         made = await only_once(request, staff, form, make)
     except (Conflict, ValidationFailed) as refusal:
-        return await _list(request, staff, form, refusal.detail, refusal.status)
+        return await _list(request, staff, form, told(refusal), refusal.status)
     return await _list(request, staff, made=made)
 
 

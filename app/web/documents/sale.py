@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
 
 from app.core.clock import from_ms, in_zone
 from app.core.model import Event, Item, Reservation, ReservationStatus, TicketType
-from app.core.rules import sold_until
-from app.core.seating import FREE, HELD, SOLD, SeatRow
+from app.core.sums import sums_of
 
 T = TypeVar("T")
 
@@ -38,6 +35,8 @@ class TicketTypeDocument(msgspec.Struct, frozen=True):
     total: int
     sale_from: datetime | None
     sale_until: datetime | None
+    hidden: bool
+    tax_rate_bp: int
 
 
 class EventDocument(msgspec.Struct, frozen=True):
@@ -55,6 +54,12 @@ class EventDocument(msgspec.Struct, frozen=True):
     hold_ttl_s: int
     hold_extend_s: int
     sell_after_start: bool
+    prices_include_tax: bool
+    fee_per_ticket: int
+    fee_rate_bp: int
+    fee_tax_rate_bp: int
+    payments: list[str]
+    seller: str
     ticket_types: list[TicketTypeDocument]
     seated: bool
     published: bool
@@ -68,67 +73,6 @@ class AvailabilityDocument(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
-class SeatRowDocument(msgspec.Struct, frozen=True):
-    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat."""
-
-    row: str
-    first: int
-    states: str
-
-
-class SeatSectionDocument(msgspec.Struct, frozen=True):
-    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number."""
-
-    ticket_type_id: str
-    name: str
-    price: int
-    seat_id: str
-    free: int
-    held: int
-    sold: int
-    total: int
-    sale_from: datetime | None
-    sale_until: datetime | None
-    rows: list[SeatRowDocument]
-
-
-class SeatStates(msgspec.Struct, frozen=True):
-    """What the characters of `states` mean."""
-
-    f: str = "free"
-    h: str = "held"
-    s: str = "sold"
-
-
-class SeatMapDocument(msgspec.Struct, frozen=True):
-    """The seats of an event, the best rows of a section first, and the state of each."""
-
-    event_id: str
-    currency: str
-    states: SeatStates
-    sections: list[SeatSectionDocument]
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CachedSeatMap:
-    """A seat map as it is cached for a moment: the document, and its bytes."""
-
-    published: bool
-    document: SeatMapDocument
-    plain: bytes
-    gzipped: bytes
-    tag: str  # ETag: another one when a seat changed, the same for both encodings (so a weak one)
-
-
-class SeatsMadeDocument(msgspec.Struct, frozen=True):
-    """The created sections, each a ticket type, and how many seats they have in all."""
-
-    event_id: str
-    ticket_types: list[TicketTypeDocument]
-    seats: int
-
-
 class ReservedItem(msgspec.Struct, frozen=True):
     """Tickets of one type; `price` is for each."""
 
@@ -138,12 +82,13 @@ class ReservedItem(msgspec.Struct, frozen=True):
 
 
 class TicketDocument(msgspec.Struct, frozen=True):
-    """A ticket of a confirmed reservation."""
+    """A ticket of a confirmed reservation; the code of one that was transferred is its new holder's alone."""
 
     ticket_id: str
     ticket_type_id: str
     seat_id: str | None
     code: str
+    transferred: bool = False
 
 
 class ReservationDocument(msgspec.Struct, frozen=True):
@@ -162,6 +107,11 @@ class ReservationDocument(msgspec.Struct, frozen=True):
     confirmed_at: datetime | None
     tickets: list[TicketDocument]
     extendable: bool
+    code: str | None
+    discount: int
+    fee: int  # the booking fee, in the amount
+    tax: int  # all tax in the amount
+    refunded: int  # of the amount, in minor units; a cancelled order gets back what is left of it, too
 
 
 class PayingDocument(ReservationDocument, frozen=True):
@@ -180,7 +130,8 @@ def ticket_type_document(it: TicketType) -> TicketTypeDocument:
     free = it.total - it.held - it.sold
     counts = (free, it.held, it.sold, it.total)
     return TicketTypeDocument(
-        it.ticket_type_id, it.name, it.price, *counts, _utc(it.sale_from), _utc(it.sale_until)
+        *(it.ticket_type_id, it.name, it.price, *counts, _utc(it.sale_from), _utc(it.sale_until), it.hidden),
+        it.tax_rate_bp,
     )
 
 
@@ -203,6 +154,12 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
         hold_ttl_s=event.hold_ttl_s,
         hold_extend_s=event.hold_extend_s,
         sell_after_start=event.sell_after_start,
+        prices_include_tax=event.prices_include_tax,
+        fee_per_ticket=event.fee_per_ticket,
+        fee_rate_bp=event.fee_rate_bp,
+        fee_tax_rate_bp=event.fee_tax_rate_bp,
+        payments=event.payments,
+        seller=event.seller,
         ticket_types=[ticket_type_document(it) for it in ticket_types],
         seated=any(it.seated for it in ticket_types),
         published=event.published,
@@ -211,6 +168,7 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
 
 def reservation_document(it: Reservation) -> ReservationDocument:
     """A reservation."""
+    parts = sums_of(it)
     return ReservationDocument(
         it.reservation_id,
         it.event_id,
@@ -225,6 +183,11 @@ def reservation_document(it: Reservation) -> ReservationDocument:
         from_ms(it.confirmed_at_ms),
         [TicketDocument(**ticket) for ticket in it.tickets],
         it.extendable,
+        it.code,
+        it.discount,
+        parts.fee,
+        parts.tax,
+        it.refunded,
     )
 
 
@@ -232,32 +195,6 @@ def paying_document(it: Reservation, continue_url: str, client_secret: str) -> P
     """A reservation whose payment is under way."""
     fields = msgspec.structs.asdict(reservation_document(it))
     return PayingDocument(**fields, continue_url=continue_url, client_secret=client_secret)
-
-
-def seat_map_document(
-    event: Event, ticket_types: list[TicketType], rows: Mapping[str, Sequence[SeatRow]]
-) -> SeatMapDocument:
-    """The seat map; `rows` by ticket type, with live states."""
-    sections = [_section(event, it, rows.get(it.ticket_type_id, ())) for it in ticket_types if it.seated]
-    now = datetime.now(UTC).replace(microsecond=0)
-    return SeatMapDocument(event.event_id, event.currency, SeatStates(), sections, now)
-
-
-def _section(event: Event, it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
-    free, held, sold = (sum(row.states.count(state) for row in rows) for state in (FREE, HELD, SOLD))
-    return SeatSectionDocument(
-        ticket_type_id=it.ticket_type_id,
-        name=it.name,
-        price=it.price,
-        seat_id=f"{it.ticket_type_id}-{{row}}-{{number}}",
-        free=free,
-        held=held,
-        sold=sold,
-        total=it.total,
-        sale_from=_utc(it.sale_from),
-        sale_until=_utc(sold_until(event, it.sale_until)),
-        rows=[SeatRowDocument(*row) for row in rows],
-    )
 
 
 def _item(item: Item) -> ReservedItem:

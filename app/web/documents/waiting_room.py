@@ -11,21 +11,17 @@ import msgspec
 from app.core import rules
 from app.core.claims import PlaceClaims
 from app.core.clock import from_ms, in_zone
+from app.core.members import lane_in, place_in_room, serving_of
 from app.core.model import Blocked, Pace, Place, PlaceState, Room, RoomId, RoomSettings, RoomState, RoomStatus
 from app.core.place_tokens import PlaceSigner
 from app.core.stillness import still_since_ms
 from app.core.wait_estimate import published_pace, wait_range_s
+from app.web.documents.draw import Draw, draw_document
+from app.web.documents.lanes import LaneDocument, lane_documents
 
 PASSED_OVER_S = 2
 DRAWN_S = 5  # the numbers of a million are drawn within seconds of the opening
 INSIDE_S = 15
-
-
-class Draw(msgspec.Struct, frozen=True):
-    """What is published of a lottery: the commitment at once, the seed after the opening."""
-
-    commitment: str
-    seed: str | None
 
 
 class PaceDocument(msgspec.Struct, frozen=True):
@@ -78,6 +74,12 @@ class StatusDocument(msgspec.Struct, frozen=True):
         datetime | None
     )  # nobody has been called since then, and nothing says why; null: the queue moves
     epoch: int  # when it grows the queue was rebuilt: clients ask for their place once, which restores it
+    members_only: bool | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # only there, and true, while only members may join
+    lanes: list[LaneDocument] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # only in a room with lanes: the ordinary one first, and then `serving_position` is its own
     stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is unavailable
 
 
@@ -103,6 +105,9 @@ class PlaceDocument(msgspec.Struct, frozen=True):
     session_expires_at: datetime | None
     quantity: int  # tickets wanted at once; 1 again from the first reservation on
     place_token: str
+    lane: int | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # only in a room with lanes: which of `lanes`; position and wait are those of the lane
 
 
 class BookingTokenDocument(msgspec.Struct, frozen=True):
@@ -122,13 +127,6 @@ class RoomDocument(RoomSettings, frozen=True, kw_only=True):
     opened_at: datetime | None
     closed_at: datetime | None
     draw: Draw | None
-
-
-def draw_document(room: Room, opened: bool) -> Draw | None:
-    """The draw of a lottery room; None for any other."""
-    if room.settings.queueing_method != "lottery":
-        return None
-    return Draw(rules.commitment(room.seed), room.seed.hex() if opened else None)
 
 
 def status_document(room: Room, status: RoomStatus) -> StatusDocument:
@@ -162,6 +160,8 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
         slower=slower_document(status.pace),
         still_since=from_ms(still_ms),
         epoch=status.epoch,
+        members_only=rules.is_for_members(settings, status.now_ms) or msgspec.UNSET,
+        lanes=lane_documents(settings, status) or msgspec.UNSET,
     )
 
 
@@ -213,7 +213,8 @@ def place_document(
     if place.ahead is not None:
         position = place.ahead + 1
         pace = published_pace(status, rate_per_minute)
-        wait = wait_range_s(place.ahead, pace, rate_per_minute) if pace else None
+        ahead = place_in_room(status, place.visitor_id, place.ahead)
+        wait = wait_range_s(ahead, pace, rate_per_minute) if pace else None
     # While nobody is called no estimate would be true.
     shown = wait if status.state == "open" and not still_since_ms(status, rate_per_minute) else None
     return PlaceDocument(
@@ -229,6 +230,7 @@ def place_document(
         from_ms(place.session_expires_at_ms),
         max(1, place.quantity),
         token,
+        lane_in(status, place.visitor_id) if status.lanes else msgspec.UNSET,
     )
 
 
@@ -243,9 +245,8 @@ def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None
         return rules.spread_s(DRAWN_S if status.state == "open" else rules.ASK_IDLE_S, jitter01)
     if place.ahead is None:  # inside or at an end: what comes next has its own time in this document
         return rules.spread_s(INSIDE_S, jitter01)
-    if (
-        place.queue_number or 0
-    ) <= status.serving_position:  # passed over: only their own place shows their turn
+    if (place.queue_number or 0) <= serving_of(status, place.visitor_id):
+        # passed over: only their own place shows their turn
         return rules.spread_s(PASSED_OVER_S, jitter01)
     if status.state == "sold_out":  # what comes back is offered to the first
         return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)

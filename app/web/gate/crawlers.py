@@ -11,10 +11,10 @@ import ipaddress
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from app import metrics
 from app.core.crawlers import Crawler, crawler_named
+from app.notifications.sender_domain import resolver_of
 from app.store.single_flight import SingleFlight
 from app.web.http.routes import Request
 
@@ -28,7 +28,6 @@ KEPT_MAX = 20_000  # answers remembered; beyond it a sixteenth is forgotten, the
 ASKED_MAX = 32  # addresses asked about at once: a flood of made-up crawlers costs no more
 WAIT_S = 2.0  # for both questions
 NAMES_MAX = 3  # host names of one address that are checked
-PORT = 53
 
 
 class _Kept(NamedTuple):
@@ -90,7 +89,7 @@ class Crawlers:
         DNSException, OSError."""
         from dns.resolver import NXDOMAIN, NoAnswer
 
-        resolver = self._resolver = self._resolver or _resolver(self._servers)
+        resolver = self._resolver = self._resolver or resolver_of(self._servers)
         kind = "AAAA" if ":" in address else "A"
         try:
             names = [str(it.target) for it in await resolver.resolve_address(address, lifetime=WAIT_S)]
@@ -111,15 +110,3 @@ def _address(client: str) -> str:
     except ValueError:
         return ""
     return str(getattr(ip, "ipv4_mapped", None) or ip)
-
-
-def _resolver(servers: Sequence[str]) -> Resolver:
-    from dns.asyncresolver import Resolver
-    from dns.nameserver import Do53Nameserver
-
-    if not servers:
-        return Resolver()
-    found = Resolver(configure=False)
-    asked = [urlsplit(f"dns://{it}") for it in servers]
-    found.nameservers = [Do53Nameserver(it.hostname or "", it.port or PORT) for it in asked]
-    return found

@@ -78,6 +78,8 @@ async def set_knownuser(request: Request, account: Account, body: KnownUserChang
     )
     by = author(request, account)
     await request.app.queues.loaded_rooms.read(_room_of(request))
+    rooms = account.grants.rooms("rooms:write") if account.grants is not None else None
+    await knownuser.check_customer(request.app.connectors, settings.customer_id, rooms)
     made, is_new = await knownuser.set_connector(
         request.app.connectors, _room_of(request), settings, body.secret_key, by=by
     )

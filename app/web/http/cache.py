@@ -28,6 +28,10 @@ class TimedCache(Generic[T]):
             return cached[1]
         return await self._reading.get(key, lambda: self._read(key, read))
 
+    def forget(self, key: str) -> None:
+        """Read it anew when it is asked for next."""
+        self._found.pop(key, None)
+
     async def _read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         try:
             found = await read()

@@ -13,12 +13,19 @@ CACHE_CONTROL = b"cache-control"
 PRIVATE: Header = (CACHE_CONTROL, b"private, no-store")
 NO_STORE: Header = (CACHE_CONTROL, b"no-store")
 SECOND: Header = (CACHE_CONTROL, b"public, max-age=1")
+SECONDS: Header = (CACHE_CONTROL, b"public, max-age=5")
 MINUTE: Header = (CACHE_CONTROL, b"public, max-age=60")
 PUBLIC: dict[str, Header] = {  # by the name of the call; what is not here is private
     "status": SECOND,
     "availability": SECOND,
     "read_event": SECOND,
     "read_seats": SECOND,
+    "log_head": SECOND,
+    "log_heads": SECOND,
+    "log_entries": SECOND,
+    "fairness": SECONDS,  # a page
+    "log_inclusion": MINUTE,
+    "log_consistency": MINUTE,
     "jwks": MINUTE,
     "openapi": MINUTE,
 }

@@ -10,9 +10,11 @@ from app.web.http.cache import TimedCache
 if TYPE_CHECKING:
     from app.core.account import Account
     from app.core.knownuser import Connector
+    from app.core.members import MemberLogin
+    from app.monitoring.fairness import Fairness
     from app.monitoring.readiness import Readiness
     from app.store.sql.orders import ReservationCounts
-    from app.web.documents.sale import CachedSeatMap
+    from app.web.documents.seats import CachedSeatMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +29,8 @@ class Caches:
     # By token: its account's current state. Calls that change something look it up each time.
     accounts: TimedCache[Account] = field(default_factory=lambda: TimedCache(2.0))
     connectors: TimedCache[Connector | None] = field(default_factory=lambda: TimedCache(2.0))  # by room_id
+    member_logins: TimedCache[MemberLogin | None] = field(
+        default_factory=lambda: TimedCache(2.0)
+    )  # by room_id
+    fairness: TimedCache[Fairness] = field(default_factory=lambda: TimedCache(5.0))  # by room_id
     readiness: TimedCache[Readiness] = field(default_factory=lambda: TimedCache(1.0))

@@ -6,6 +6,7 @@ checked at first, then the kind, then the room.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
@@ -25,8 +26,10 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import EventId, Reservation, RoomId
+from app.core.order_rights import OWNS, Right
 from app.web.http.client_ip import throttle_key
 from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE, WITHOUT_TOKEN, cookies
+from app.web.http.order_cookie import order_rights
 from app.web.http.routes import Auth, Request
 
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
@@ -39,13 +42,21 @@ KEY_ERRORS = (ScopeRequired, EventNotAllowed)
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks for a reservation: the visitors proven by their tokens, and the account if there is one."""
+    """Who asks for a reservation: the visitors proven by their tokens, the account if there is one, and what
+    the links of mails let this browser do."""
 
     visitors: tuple[PlaceClaims | BookingClaims, ...]
     account: Account | None
+    orders: Mapping[str, Right] = {}  # msgspec copies it
 
     def owns(self, request: Request, reservation: Reservation) -> bool:
-        """Whether the reservation is theirs."""
+        """Whether they see the reservation and may pay for it."""
+        return reservation.reservation_id in self.orders or self.bought(request, reservation)
+
+    def bought(self, request: Request, reservation: Reservation) -> bool:
+        """Whether it is theirs to cancel and to give away: more than the link of any mail proves."""
+        if self.orders.get(reservation.reservation_id) == OWNS:
+            return True
         for it in self.visitors:
             if (it.room_id, it.visitor_id) != (reservation.room_id, reservation.visitor_id):
                 continue
@@ -252,15 +263,16 @@ async def asker(request: Request) -> Asker:
 
 def _asker_of_cookies(request: Request) -> Asker:
     sent = list(cookies(request, PLACE_COOKIE).values())[:COOKIES_MAX]
-    if not sent:
+    orders = order_rights(request)
+    if not sent and not orders:
         raise CredentialMissing("Send the place token or the booking token as `Authorization: Bearer`.")
     visitors: list[PlaceClaims | BookingClaims] = []
     for token in sent:
         with suppress(CredentialInvalid):
             visitors.append(request.app.places.read(token))
-    if not visitors:
+    if not visitors and not orders:
         raise CredentialInvalid("The cookie is not valid. Join again.")
-    return Asker(tuple(visitors), None)
+    return Asker(tuple(visitors), None, orders)
 
 
 PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))

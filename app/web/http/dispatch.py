@@ -14,6 +14,7 @@ from typing import Any
 
 from app import metrics
 from app.core.errors import (
+    CodeSetNotFound,
     EventNotFound,
     NotFound,
     Refusal,
@@ -29,7 +30,7 @@ from app.web.http import request_log as lines
 from app.web.http.bodies import parse_body, parse_query
 from app.web.http.client_ip import client_address, forwarded_scheme
 from app.web.http.deadlines import CALL_TIMEOUT_S, answered_within
-from app.web.http.key_rights import check_key
+from app.web.http.key_rights import check_rights
 from app.web.http.misses import MISSES
 from app.web.http.origins import SAFE, check_origin
 from app.web.http.problems import problem_response, refusal_of
@@ -45,10 +46,14 @@ PARAMS: dict[str, tuple[re.Pattern[str], type[Refusal]]] = {
     "event_id": (_SLUG, EventNotFound),
     "ticket_type_id": (_SLUG, TicketTypeNotFound),
     "reservation_id": (_OPAQUE, ReservationNotFound),
+    "ticket_id": (_OPAQUE, NotFound),
     "visitor_id": (_OPAQUE, NotFound),
     "webhook_id": (_OPAQUE, NotFound),
     "key_id": (_OPAQUE, NotFound),
     "sid": (_OPAQUE, NotFound),
+    "invite_id": (_OPAQUE, NotFound),
+    "set_id": (_OPAQUE, CodeSetNotFound),
+    "code": (_OPAQUE, CodeSetNotFound),
     "alert_id": (_NUMBER, NotFound),
     "name": (_OPAQUE, NotFound),
     "customer_id": (_SLUG, NotFound),
@@ -155,7 +160,7 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         signed = (body,) if endpoint.auth.signs_body else ()
         who = await endpoint.auth.read(request, *signed)
         if endpoint.auth.takes_keys:
-            await check_key(endpoint, request, who)
+            await check_rights(endpoint, request, who)
         arguments.append(who)
     if endpoint.below and request.path.count("/") > endpoint.path.count("/"):
         arguments.append(endpoint.query())

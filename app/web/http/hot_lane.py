@@ -82,7 +82,13 @@ class HotLane:
             return
         try:
             app: App = self._quart.extensions["fairgate"]
-            if app.stores.tracer is None or (span := begin_span(app, app.stores.tracer, scope)) is None:
+            tracer = app.stores.tracer
+            if tracer is None:
+                await self._way(scope, receive, send)
+            elif tracer.passes and not app.trusted:  # as `begin_span` would say, without a call
+                tracer.passes -= 1
+                await self._way(scope, receive, send)
+            elif (span := begin_span(app, tracer, scope)) is None:
                 await self._way(scope, receive, send)
             else:
                 await serve_traced(span, self._way, scope, receive, send)

@@ -1,22 +1,33 @@
-"""Whether an API key may make a call: by the scope that the call declares, and by the event it is about."""
+"""Whether whoever has no role for it, or has an API key, may make a call: by the scope that the call
+declares, and by the event it is about."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from app.core.account import Account
-from app.core.errors import EventNotAllowed, ReservationNotFound, ScopeRequired
+from app.core.errors import EventNotAllowed, ReservationNotFound, RoleRequired, ScopeRequired
 from app.store.away import stores_answer
 from app.store.sql import reservations
 from app.web.http.credentials import Asker
 from app.web.http.routes import Endpoint, Request
 
+NOT_IN_THIS_SALE = "Your rights are in single sales, and do not reach this."
 
-async def check_key(endpoint: Endpoint, request: Request, who: object) -> None:
-    """Refuse what an API key may not do; other credentials pass.
 
-    Raises ScopeRequired, EventNotAllowed, ReservationNotFound, StoreUnavailable.
+async def check_rights(endpoint: Endpoint, request: Request, who: object) -> None:
+    """Refuse what an API key, or an account with rights in single sales alone, may not do; others pass.
+
+    Raises RoleRequired, ScopeRequired, EventNotAllowed, ReservationNotFound, StoreUnavailable.
     """
     account = who.account if isinstance(who, Asker) else who
-    if not isinstance(account, Account) or account.key is None:
+    if not isinstance(account, Account):
+        return
+    if account.grants is not None:
+        params = await params_of_sale(request)
+        if not account.grants.may(endpoint.scope, params, of_sales=endpoint.of_its_events):
+            raise RoleRequired(NOT_IN_THIS_SALE)
+    if account.key is None:
         return
     if endpoint.scope is None:
         raise ScopeRequired("No API key may make this call: it is for people and their accounts.")
@@ -24,12 +35,18 @@ async def check_key(endpoint: Endpoint, request: Request, who: object) -> None:
         raise ScopeRequired(f"This API key has no scope `{endpoint.scope}`.")
     if account.key.events is None or endpoint.of_its_events:
         return
-    params = request.params
-    if reservation_id := params.get("reservation_id"):
-        with stores_answer():
-            event_id = await reservations.event_of(request.app.stores.postgres, reservation_id)
-        if event_id is None:
-            raise ReservationNotFound
-        params = {"event_id": event_id}
-    if not account.key.is_for(params):
+    if not account.key.is_for(await params_of_sale(request)):
         raise EventNotAllowed("This API key is for some events and their rooms alone.")
+
+
+async def params_of_sale(request: Request) -> Mapping[str, str]:
+    """What the address names of a sale; where that is a reservation, its event. Raises
+    ReservationNotFound."""
+    reservation_id = request.params.get("reservation_id")
+    if not reservation_id:
+        return request.params
+    with stores_answer():
+        event_id = await reservations.event_of(request.app.stores.postgres, reservation_id)
+    if event_id is None:
+        raise ReservationNotFound
+    return {"event_id": event_id}

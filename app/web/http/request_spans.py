@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from structlog.contextvars import bound_contextvars
-
 from app.store.spans import RECORD, Record
 from app.store.traces import Span, Tracer
 from app.web.http.client_ip import is_trusted_proxy
@@ -24,13 +22,14 @@ Way = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def begin_span(app: App, tracer: Tracer, scope: Scope) -> Span | None:
     """The span of this request, None if it is not sampled."""
-    traceparent, peer = None, scope.get("client")
-    if app.trusted and peer and is_trusted_proxy(peer[0], app.trusted):
+    if app.trusted:
         for name, value in scope["headers"]:
             if name == b"traceparent":
-                traceparent = value.decode("latin-1")
+                peer = scope.get("client")
+                if peer and is_trusted_proxy(peer[0], app.trusted):
+                    return tracer.request(value.decode("latin-1"))
                 break
-    return tracer.request(traceparent)
+    return tracer.request(None)
 
 
 async def serve_traced(span: Span, way: Way, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,8 +47,7 @@ async def serve_traced(span: Span, way: Way, scope: Scope, receive: Receive, sen
 
     recorded = RECORD.set(record)
     try:
-        with bound_contextvars(**span.ids):
-            await way(scope, receive, noted)
+        await way(scope, receive, noted)
     except BaseException as broke:
         record.error = broke if isinstance(broke, Exception) else None
         raise

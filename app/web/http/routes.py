@@ -18,6 +18,7 @@ from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
 from app.core.errors import Refusal
 from app.core.handover import HandoverSigner
+from app.core.order_rights import OrderSigner
 from app.core.place_tokens import PlaceSigner
 from app.core.scopes import Scope
 from app.gate.ended_sessions import EndedSessions
@@ -28,6 +29,7 @@ from app.loops import Loops
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
+from app.waiting_room.members import MemberLogins
 from app.waiting_room.queue import Queues
 from app.web.http.caches import Caches
 from app.web.http.client_ip import Network
@@ -66,6 +68,7 @@ class App:
     traces: Traces
     handover: HandoverSigner
     devices: DeviceSigner
+    orders: OrderSigner
     keyring: Keyring
     status_board: StatusBoard
     gate: Gate
@@ -73,13 +76,14 @@ class App:
     ended_sessions: EndedSessions
     sites: Sites
     connectors: Connectors
+    member_logins: MemberLogins
     hidden: Hidden
     feeds: Feeds
     alert_board: AlertBoard
     throttles: Throttles
     open_streams: OpenStreams
     drift: Drift
-    contract: bytes  # the OpenAPI document
+    contract: Callable[[], bytes]  # the OpenAPI document, made when it is asked for
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
     loops: Loops
     job_queue: ArqRedis  # of jobs, for the workers

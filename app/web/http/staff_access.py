@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from app.accounts import accounts
+import msgspec
+
+from app.accounts import accounts, sale_rights
 from app.core.account import Account, Author
 from app.core.errors import (
     BookingTokenExpired,
@@ -12,6 +14,7 @@ from app.core.errors import (
     RoleRequired,
 )
 from app.core.model import Role
+from app.core.scopes import Scope
 from app.web.http.credentials import (
     KEY_ERRORS,
     PLACE_PREFIX,
@@ -36,10 +39,13 @@ async def _anybody(request: Request) -> Account:
 
 
 async def _staff(request: Request, role: Role) -> Account:
+    """Staff with this role, or with rights in single sales, which `key_rights` holds against the call."""
     account = await accounts.with_current_role(request.app.stores, await _anybody(request))
-    if STAFF[account.role] < STAFF[role]:
-        raise RoleRequired(f"The role {role} is needed here; yours is {account.role}.")
-    return account
+    if STAFF[account.role] >= STAFF[role]:
+        return account
+    if grants := await sale_rights.grants_of(request.app.stores, account):
+        return msgspec.structs.replace(account, grants=grants)
+    raise RoleRequired(f"The role {role} is needed here; yours is {account.role}.")
 
 
 async def _operator(request: Request) -> Account:
@@ -50,8 +56,10 @@ async def _admin(request: Request) -> Account:
     return await _staff(request, "admin")
 
 
-def events_of(account: Account | None) -> list[str] | None:
-    """The events that a list is limited to for this account; None: no limit."""
+def events_of(account: Account | None, scope: Scope) -> list[str] | None:
+    """The events that a list of this scope is limited to for this account; None: no limit."""
+    if account is not None and account.grants is not None:
+        return sorted(account.grants.events(scope))
     bound = account.key.events if account is not None and account.key is not None else None
     return None if bound is None else sorted(bound)
 

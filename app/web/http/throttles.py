@@ -26,6 +26,9 @@ LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # also while others gu
 LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
 RESETS_PER_ADDRESS = RateLimitItemPerMinute(30)
 REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
+CODES_PER_ACCOUNT = RateLimitItemPerMinute(5)  # of the second factor
+INVITATIONS_PER_ACCOUNT = RateLimitItemPerHour(60)
+CODES_PER_ADDRESS = RateLimitItemPerMinute(60)
 
 
 class Throttles:
@@ -72,9 +75,21 @@ class Throttles:
         """Count a step on the way to a new password, for the address. Raises RateLimited."""
         await self._count(RESETS_PER_ADDRESS, "password-reset", throttle_key(client))
 
+    async def second_factor(self, account_id: str) -> None:
+        """Count a code that is tried for this account. Raises RateLimited."""
+        await self._count(CODES_PER_ACCOUNT, "second-factor", account_id)
+
+    async def invitation(self, subject: str) -> None:
+        """Count an invitation by this account. Raises RateLimited."""
+        await self._count(INVITATIONS_PER_ACCOUNT, "invitation", subject)
+
     async def registration(self, client: str) -> None:
         """Count a new account, for the address. Raises RateLimited."""
         await self._count(REGISTRATIONS_PER_ADDRESS, "registration", throttle_key(client))
+
+    async def code(self, client: str) -> None:
+        """Count that an access or discount code is looked up, for the address. Raises RateLimited."""
+        await self._count(CODES_PER_ADDRESS, "codes", throttle_key(client))
 
     async def _count(self, limit: RateLimitItem, policy: str, whose: str) -> None:
         if not self._on:

@@ -11,26 +11,30 @@ from urllib.parse import parse_qsl
 from quart import Response
 
 from app.catalogue import events
+from app.core.buyers import Buyer
 from app.core.clock import now_ms
+from app.core.codes import shown
 from app.core.errors import RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
 from app.core.seating import natural_order, seat_name
-from app.payments.gateways import ON_OUR_PAGES
-from app.reservations import operations, payment_steps
+from app.payments.gateways import offered, ways_to_pay
+from app.reservations import operations, payment_steps, transfers
 from app.reservations.payment_steps import NOTHING_TO_DO, NextStep
 from app.web.http.credentials import asker
 from app.web.http.routes import Request
+from app.web.pages.buyer_form import buyer_part
 from app.web.pages.documents import (
     EventPage,
     ReservationPage,
     event_head,
     reservation_view,
-    ticket_view,
     type_view,
 )
+from app.web.pages.event_codes import codes_of
 from app.web.pages.render import respond
 from app.web.pages.seats import bands_of, seats_part
 from app.web.pages.theme import look_for
+from app.web.pages.ticket_views import ticket_view
 from app.web.pages.visitors import NOT_A_CREDENTIAL, place_of, session_of, visitor_of
 
 PAYING_REFRESH_S = 2
@@ -50,6 +54,7 @@ class Choice:
 
     counts: Mapping[str, int]
     seat_ids: Sequence[str]
+    code: str = ""
 
 
 async def event_page(
@@ -66,14 +71,20 @@ async def event_page(
     if visitor is not None:
         mine = await operations.of_visitor(request.app.engine, found.event_id, visitor.visitor_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
+    taken = await codes_of(request, found.event_id, chosen.code if chosen else "")
+    ticket_types = shown(ticket_types, taken.good)
     now, bands, most = now_ms(), bands_of(ticket_types), found.max_tickets_per_visitor
-    opened = _opened(request, chosen)
-    seats = await seats_part(request, found.event_id, ticket_types, mine, most, opened, seats_taken)
+    opened, accessible = _opened(request, chosen), b"accessible=" in request.query
+    seats = await seats_part(
+        request, found.event_id, ticket_types, mine, most, opened, accessible, seats_taken
+    )
     document = EventPage(
-        event=event_head(found),
+        event=event_head(found, ticket_types),
         now_ms=now,
         session_expires_at_ms=await _session_expires_at_ms(request, found),
-        ticket_types=[type_view(found, it, now, bands.get(it.ticket_type_id, 0)) for it in ticket_types],
+        ticket_types=[
+            type_view(found, it, now, bands.get(it.ticket_type_id, 0), taken.good) for it in ticket_types
+        ],
         seats=seats,
         reservations=[reservation_view(it, names) for it in mine],
         idempotency_key=secrets.token_urlsafe(16),
@@ -81,6 +92,8 @@ async def event_page(
         seats_taken=[seat_name(it) for it in seats_taken],
         chosen=chosen.counts if chosen else {},
         chosen_seats=chosen.seat_ids if chosen else (),
+        takes_codes=taken.any,
+        code=taken.view,
     )
     return respond("event.html", document, status, look=await look_for(request, found.room_id))
 
@@ -114,51 +127,71 @@ async def reservation(request: Request) -> Response:
     return await reservation_page(request, it, "payment_failed" if failed else "")
 
 
-async def owned(request: Request) -> Reservation:
-    """The reservation of the address, for its owner only. Raises ReservationNotFound."""
+async def owned(request: Request, *, bought: bool = False) -> Reservation:
+    """The reservation of the address, for who may see it; with `bought`, for who may cancel it and give its
+    tickets away. Raises ReservationNotFound."""
     found = await operations.get(request.app.engine, ReservationId(request.params["reservation_id"]))
     try:
         who = await asker(request)
     except NOT_A_CREDENTIAL:
         raise ReservationNotFound from None
-    if found is None or not who.owns(request, found):
+    if found is None or not (who.bought if bought else who.owns)(request, found):
         raise ReservationNotFound
     return found
 
 
+async def _has_bought(request: Request, it: Reservation) -> bool:
+    """Whether this browser may do what cannot be undone."""
+    try:
+        return (await asker(request)).bought(request, it)
+    except NOT_A_CREDENTIAL:
+        return False
+
+
 async def reservation_page(
-    request: Request, it: Reservation, problem: str = "", chosen: str = "tok_ok", status: int = 200
+    request: Request,
+    it: Reservation,
+    problem: str = "",
+    chosen: str = "tok_ok",
+    status: int = 200,
+    said: Buyer | None = None,
 ) -> Response:
     """The page of a reservation, with what went wrong and what had been chosen."""
     found, ticket_types = await events.event(request.app.stores, it.event_id)
     names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
     look = await look_for(request, it.room_id)
     test = look.test or request.app.settings.simulates_payments
-    method, token = ON_OUR_PAGES.get(request.app.settings.gateway, ON_OUR_PAGES[""])
+    ways = ways_to_pay(offered(request.app.settings.gateways, found.payments))
+    method, token = ways[0] if ways else ("", "")
     step = NOTHING_TO_DO
     if (
         it.status == "paying" and request.query != PAYMENT_ASKED
     ):  # who comes back from paying there waits here
         step = await payment_steps.next_step(request.app.engine, it.reservation_id)
+    offers = await transfers.offers_of(request.app.stores, it) if it.tickets else {}
     document = ReservationPage(
         event=event_head(found),
         reservation=reservation_view(it, names),
         now_ms=now_ms(),
         refresh_s=_refresh_s(it, step),
-        tickets=[ticket_view(names, ticket) for ticket in sorted(it.tickets, key=_in_order)],
+        tickets=[ticket_view(names, ticket, offers) for ticket in sorted(it.tickets, key=in_order)],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
         chosen=chosen if test else token,
-        paid="free" if not it.amount else "simulated" if test else method,
+        paid="free" if not it.amount else "simulated" if test else "choice" if len(ways) > 1 else method,
+        ways=ways,
         continue_url=step.continue_url,
+        buyer=await buyer_part(request, it, said) if it.status == "held" else None,
+        bought=await _has_bought(request, it),
+        wallet=bool(request.app.settings.wallet_certificate),
     )
     return respond("reservation.html", document, status, look=look)
 
 
-def _in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int], str]:
+def in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int, str], str]:
     """Tickets by type, then by seat as people count, then by their ids."""
     seat = ticket["seat_id"]
-    nowhere = ("", 0, "", 0)
+    nowhere = ("", 0, "", 0, "")
     return ticket["ticket_type_id"], natural_order(seat) if seat else nowhere, ticket["ticket_id"]
 
 

@@ -11,6 +11,7 @@ a form. The page that shows the link is not compressed: it is the only one that 
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qsl
 
 import msgspec
 import segno
@@ -20,6 +21,7 @@ from quart import Response
 from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid, RateLimited
 from app.core.handover import CarryCode
+from app.core.members import is_member
 from app.core.model import RoomId, VisitorId
 from app.waiting_room import carrying
 from app.web.http.cookies import WITHOUT_TOKEN
@@ -42,16 +44,31 @@ class CarryPage(msgspec.Struct, frozen=True):
     name: str
     link: str = ""
     qr: Markup = Markup()
-    problem: str = ""  # `used`, `inside` or `has_place`
-    code: str = ""  # what was handed over, for the form that asks whether to replace a place
+    problem: str = ""  # `used`, `inside`, `has_place` or `member`
+    code: str = ""  # what was handed over, or is offered by a mail
 
 
 async def carry(request: Request) -> Response:
     """The link and the form. Whoever is nobody yet becomes somebody the place can be given to."""
-    response = await _page(request)
-    if visitor_of(request, RoomId(request.params["room_id"])) is None:
+    mine = visitor_of(request, RoomId(request.params["room_id"]))
+    response = await _offered(request, mine.visitor_id if mine else None) or await _page(request)
+    if mine is None:
         set_newcomer(response, request)
     return response
+
+
+async def _offered(request: Request, mine: VisitorId | None) -> Response | None:
+    """The button for a place that the link of a mail offers; their own page to whoever has it already."""
+    text = dict(parse_qsl(request.query.decode("latin-1"))).get(CODE_FIELD, "")
+    if not text:
+        return None
+    try:
+        code = request.app.handover.read_code(text, int(time.time()))
+    except CredentialInvalid:
+        return await _page(request, "used")
+    if code.visitor_id == mine:
+        return redirect_to(f"/rooms/{request.params['room_id']}")
+    return await _page(request, code=text)
 
 
 async def take_over(request: Request) -> Response:
@@ -69,7 +86,7 @@ async def take_over(request: Request) -> Response:
     word = await _carried(request, code, mine.visitor_id, replace=REPLACE_FIELD in form)
     if word == "has_place":
         return await _page(request, word, text)
-    if word == "inside":
+    if word in ("inside", "member"):
         return await _page(request, word)
     claims = PlaceClaims(room_id, mine.visitor_id, queue_number=None, epoch=WITHOUT_TOKEN)
     found = await place_of(request, room_id, claims) if word in ("carried", "used") else None
@@ -85,6 +102,8 @@ async def _carried(request: Request, code: CarryCode, to_id: VisitorId, *, repla
         return "absent"
     if code.visitor_id == to_id:
         return "used"  # it is this visitor's own place
+    if is_member(code.visitor_id):
+        return "member"
     return await carrying.carry(request.app.queues, code, to_id, replace=replace)
 
 
@@ -92,7 +111,7 @@ async def _page(request: Request, problem: str = "", code: str = "") -> Response
     room_id = RoomId(request.params["room_id"])
     settings = (await request.app.status_board.current(room_id)).room.settings
     document = CarryPage(room_id, settings.name, problem=problem, code=code)
-    mine = "" if problem else await _own_code(request, room_id)
+    mine = "" if problem or code else await _own_code(request, room_id)
     if mine:
         link = f"{request.origin()}/rooms/{room_id}/carry#{mine}"
         picture = segno.make(link, error="m", micro=False).svg_inline(omitsize=True, border=2)
@@ -107,6 +126,6 @@ async def _own_code(request: Request, room_id: RoomId) -> str:
         found = await place_of(request, room_id)
     except RateLimited:
         found = None
-    if found is None or found[0].state not in CAN_BE_CARRIED:
-        return ""
+    if found is None or found[0].state not in CAN_BE_CARRIED or is_member(found[0].visitor_id):
+        return ""  # a member's place is theirs: they prove it with the other device, too
     return request.app.handover.sign_code(room_id, found[0].visitor_id, int(time.time()))

@@ -97,7 +97,7 @@ async def start() -> Response:
 
 async def contract() -> Response:
     """The contract in the form Swagger UI reads."""
-    return compressed(_contract_3_0(current_app.extensions["fairgate"].contract), "application/json")
+    return compressed(_contract_3_0(current_app.extensions["fairgate"].contract()), "application/json")
 
 
 async def file(name: str) -> Response:

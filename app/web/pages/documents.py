@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import segno
-from markupsafe import Markup
+from typing import Literal
 
 from app.core import currencies
 from app.core.clock import to_ms
+from app.core.codes import CodeSet, is_for, reduced
 from app.core.model import Event, Item, Reservation, TicketType
 from app.core.rules import sold_until
 from app.core.seating import SeatName, seat_name
+from app.core.sums import NO_FEE, Fee, Sums, sums_of
 from app.payments.gateways import OnOurPages
+from app.web.pages.prices import PriceLine, price_lines
 from app.web.pages.seats import SeatsPart
+from app.web.pages.ticket_views import BuyerPart, TicketView
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ class EventHead:
     currency: str
     max_tickets_per_visitor: int
     sell_after_start: bool = False
+    prices: tuple[PriceLine, ...] = ()  # on the queue page
+    cancelled: bool = False
+    moved_from_ms: int = 0  # when it was to start before it was moved; 0: it was not
+    refund_until_ms: int = 0  # until then buyers can cancel and be refunded; 0: always
+    notice: str = ""  # the organiser's words about it
+    fee: Fee = NO_FEE  # of booking, on top of the prices
+    taxed: bool = False  # the prices that are shown have tax in them
 
     def is_over(self, now_ms: int) -> bool:
         """Whether it has begun, so that nothing more is sold."""
@@ -46,8 +54,8 @@ class EventHead:
         return currencies.scale(self.currency)
 
 
-def event_head(event: Event) -> EventHead:
-    """The head of an event's pages."""
+def event_head(event: Event, ticket_types: Sequence[TicketType] = ()) -> EventHead:
+    """The head of an event's pages; its prices, where the ticket types are told."""
     return EventHead(
         event_id=event.event_id,
         room_id=event.room_id,
@@ -59,6 +67,13 @@ def event_head(event: Event) -> EventHead:
         currency=event.currency,
         max_tickets_per_visitor=event.max_tickets_per_visitor,
         sell_after_start=event.sell_after_start,
+        cancelled=event.cancelled_at is not None,
+        moved_from_ms=to_ms(event.moved_from),
+        refund_until_ms=to_ms(event.refund_until),
+        notice=event.notice,
+        prices=price_lines(ticket_types),
+        fee=Fee(event.fee_per_ticket, event.fee_rate_bp),
+        taxed=any(it.tax_rate_bp for it in ticket_types),
     )
 
 
@@ -84,6 +99,9 @@ class ReservationView:
     expires_at_ms: int
     extendable: bool
     was_paid: bool
+    cancelled: Sequence[NamedItem]  # tickets that went back on sale
+    refunded: int
+    sums: Sums  # what the amount is made of
 
 
 def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> ReservationView:
@@ -96,6 +114,9 @@ def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> Rese
         currency=reservation.currency,
         expires_at_ms=reservation.expires_at_ms,
         extendable=reservation.extendable,
+        cancelled=[_named(item, names) for item in reservation.cancelled_items],
+        refunded=reservation.refunded,
+        sums=sums_of(reservation),
         was_paid=reservation.confirmed_at_ms > 0,
     )
 
@@ -119,17 +140,24 @@ class TypeView:
     sale_from_ms: int  # 0: on sale already
     sale_ended: bool
     band: int  # its colour on the seat map
+    price_was: int = 0  # without the code; 0: the same
+    coded: bool = False  # the code is for it
+    hidden: bool = False  # shown because of the code; its seats are not on the map
 
 
-def type_view(event: Event, ticket_type: TicketType, now_ms: int, band: int = 0) -> TypeView:
-    """The ticket type with what is left of it, and whether it is on sale."""
+def type_view(
+    event: Event, ticket_type: TicketType, now_ms: int, band: int = 0, code: CodeSet | None = None
+) -> TypeView:
+    """The ticket type with what is left of it, whether it is on sale, and what it costs with a code."""
+    was = ticket_type.price
+    price = reduced(code, ticket_type.ticket_type_id, was) if code else was
     until = sold_until(event, ticket_type.sale_until)
     from_ms, until_ms = to_ms(ticket_type.sale_from), to_ms(until)
     free = ticket_type.total - ticket_type.held - ticket_type.sold
     return TypeView(
         ticket_type.ticket_type_id,
         ticket_type.name,
-        ticket_type.price,
+        price,
         free,
         ticket_type.sold,
         ticket_type.total,
@@ -137,7 +165,21 @@ def type_view(event: Event, ticket_type: TicketType, now_ms: int, band: int = 0)
         from_ms if from_ms > now_ms and (until is None or until_ms > now_ms) else 0,
         until is not None and until_ms <= now_ms,
         band,
+        was if price != was else 0,
+        code is not None and is_for(code, ticket_type.ticket_type_id),
+        ticket_type.hidden,
     )
+
+
+@dataclass(frozen=True)
+class CodeView:
+    """The code a visitor gave: what it takes off, or why it is refused (`app/core/codes.py`, `Reason`)."""
+
+    code: str
+    refused: str = ""
+    percent: int = 0
+    off_ticket: int = 0
+    off_order: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,29 +197,13 @@ class EventPage:
     seats_taken: Sequence[SeatName] = ()
     chosen: Mapping[str, int] = field(default_factory=dict)
     chosen_seats: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class TicketView:
-    """A ticket with its code, also as a QR picture (SVG, ours, so it may stand unescaped)."""
-
-    name: str
-    seat: SeatName | None
-    code: str
-    qr: Markup
-
-
-def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any]) -> TicketView:
-    """A ticket of a confirmed reservation."""
-    picture = segno.make(ticket["code"], micro=False).svg_inline(omitsize=True, border=2)
-    type_id = ticket["ticket_type_id"]
-    seat = seat_name(ticket["seat_id"]) if ticket["seat_id"] else None
-    return TicketView(names.get(type_id, type_id), seat, ticket["code"], Markup(picture))
+    takes_codes: bool = False
+    code: CodeView | None = None
 
 
 @dataclass(frozen=True)
 class ReservationPage:
-    """One reservation, from the hold to the tickets."""
+    """One reservation, from the hold to the tickets; `bought`: it is theirs to cancel and to give away."""
 
     event: EventHead
     reservation: ReservationView
@@ -187,8 +213,12 @@ class ReservationPage:
     idempotency_key: str
     problem: str = ""
     chosen: str = "tok_ok"  # the test card, or the token that `paid` takes
-    paid: Literal["simulated", "free"] | OnOurPages = ""  # how the hold can be; empty: not here
+    paid: Literal["simulated", "free", "choice"] | OnOurPages = ""  # how the hold can be; empty: not here
+    ways: Sequence[tuple[OnOurPages, str]] = ()  # of a `choice`: methods, and the token each takes
     continue_url: str = ""  # where the buyer goes on with the payment under way
+    buyer: BuyerPart | None = None  # while it can be paid, where anything is asked for
+    bought: bool = True
+    wallet: bool = False  # its tickets can be added to a wallet app
 
 
 @dataclass(frozen=True)

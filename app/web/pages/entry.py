@@ -30,7 +30,7 @@ from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
 from app.web.http.staff_access import is_staff_call
 from app.web.pages.documents import ErrorPage
-from app.web.pages.render import SECURITY_HEADERS, respond
+from app.web.pages.render import FRAMED, SECURITY_HEADERS, respond
 
 _PARAMS = {name: pattern for name, (pattern, _) in PARAMS.items()} | {
     "digest": re.compile(r"[0-9a-f]{0,12}"),
@@ -40,6 +40,8 @@ _PARAMS = {name: pattern for name, (pattern, _) in PARAMS.items()} | {
     "mail_id": re.compile(r"[0-9a-f-]{36}"),
     "sign_in_id": re.compile(r"[0-9a-f-]{36}"),
     "account_id": re.compile(OPAQUE),
+    "invitation_id": re.compile(OPAQUE),
+    "passkey_id": re.compile(r"[0-9a-f-]{36}"),
     "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),  # as a shop's connector writes it, in any case
     "ch_token": re.compile(r"[\w.-]{1,120}"),
     "queue_id": re.compile(r"[\w-]{0,64}"),
@@ -124,7 +126,9 @@ async def not_found(error: NotFoundError) -> Response:
 
 def with_page_headers(response: Response) -> Response:
     """The answer with the headers every page carries."""
-    response.headers.update(SECURITY_HEADERS)
+    demo = current_app.extensions["fairgate"].settings.demo
+    for name, value in (SECURITY_HEADERS | (FRAMED if demo else {})).items():
+        response.headers.setdefault(name, value)  # the door's page may use the camera
     return response
 
 

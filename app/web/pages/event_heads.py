@@ -15,6 +15,7 @@ from app.core.model import EventId, Room
 from app.store.connections import Stores
 from app.web.pages.documents import EventHead, event_head
 
+EVENT_HEADS = "fairgate_posters"  # where Quart keeps ours
 FRESH_S = 5.0
 KEPT_MAX = 1000  # events; beyond it the oldest is forgotten
 
@@ -33,14 +34,14 @@ class EventHeads:
         if head is not None and time.monotonic() - read_at < FRESH_S:
             return head
         try:
-            event, _ = await events.event(stores, room.event_id)
+            event, ticket_types = await events.event(stores, room.event_id)
         except EventNotFound:
             return None
         except StoreUnavailable:
             if head is None:
                 raise
             return head
-        return self._keep(event_head(event))
+        return self._keep(event_head(event, ticket_types))
 
     def _keep(self, head: EventHead) -> EventHead:
         if len(self._kept) >= KEPT_MAX:

@@ -17,18 +17,21 @@ COUNT_MAX = 999_999_999
 FIELDS_MAX = 400
 
 
-async def read_form() -> dict[str, str]:
+async def read_form(body_max: int = BODY_MAX) -> dict[str, str]:
     """The fields of the form that was sent; of two with one name the last."""
-    return dict(await read_fields())
+    return dict(await read_fields(body_max))
 
 
-async def read_fields() -> list[tuple[str, str]]:
+async def read_fields(body_max: int = BODY_MAX) -> list[tuple[str, str]]:
     """The fields of the form that was sent, as they came."""
-    text = (await read_body(BODY_MAX)).decode("utf-8", "replace")
+    text = (await read_body(body_max)).decode("utf-8", "replace")
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        found = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         raise ValidationFailed("form", f"has more than {FIELDS_MAX} fields") from None
+    if any("\0" in part for field in found for part in field):
+        raise ValidationFailed("form", "has a character that no text has")  # and that Postgres takes in none
+    return found
 
 
 def count_of(text: str) -> int:

@@ -12,6 +12,7 @@ from quart import Response
 
 from app.core.errors import (
     LimitExceeded,
+    MembersOnly,
     NotWaiting,
     Over,
     PlaceNotFound,
@@ -48,11 +49,14 @@ async def join(request: Request) -> Response:
     back, known = _to_room(request), visitor_of(request, room_id)
     if known is None:
         return ask_for_cookie(request)
-    joining = Joining(known.visitor_id, known, network_of(request, room_id))
+    returns = (await read_form()).get("returns") == "1"
+    joining = Joining(known.visitor_id, known, network_of(request, room_id), returns=returns)
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
         return back  # the page shows it
+    except MembersOnly:
+        return redirect_to(f"/rooms/{room_id}/member")
     set_place(back, request, place, status)
     return back
 

@@ -9,13 +9,14 @@ from quart import Response
 
 from app.catalogue import events
 from app.core.clock import from_ms, in_zone, now_ms
-from app.core.errors import ReservationNotFound
-from app.core.model import Event, Reservation
+from app.core.errors import ReservationNotFound, StoreUnavailable
+from app.core.model import Event, EventId, Reservation
 from app.reservations import operations
 from app.web.http.credentials import Asker, asker
 from app.web.http.routes import Request
 from app.web.pages.booking import owned
 from app.web.pages.documents import MinePage, MineView, event_head, reservation_view
+from app.web.pages.queue_document import Standing
 from app.web.pages.render import respond
 from app.web.pages.visitors import NOT_A_CREDENTIAL
 
@@ -29,7 +30,7 @@ async def mine(request: Request) -> Response:
     except NOT_A_CREDENTIAL:
         who = Asker((), None)
     visitors = {it.room_id: it.visitor_id for it in who.visitors}
-    found = await operations.of_visits(request.app.engine, visitors)
+    found = await operations.of_browser(request.app.engine, visitors, list(who.orders))
     sales = {it.event_id: await _sale(request, it) for it in {each.event_id: each for each in found}.values()}
     views = [(it, sales[it.event_id].view(it)) for it in found]
     document = MinePage(
@@ -38,6 +39,18 @@ async def mine(request: Request) -> Response:
         ended=[view for it, view in views if it.status not in GOING],
     )
     return respond("mine.html", document)
+
+
+async def tickets_of(request: Request, standing: Standing) -> int:
+    """How many tickets of it whoever is done here has bought; 0 also while Postgres is unavailable."""
+    place, event = standing.place, standing.event
+    if place is None or place.state != "done" or event is None:
+        return 0
+    try:
+        found = await operations.of_visitor(request.app.engine, EventId(event.event_id), place.visitor_id)
+    except StoreUnavailable:
+        return 0
+    return sum(item.quantity for it in found if it.status == "confirmed" for item in it.items)
 
 
 @dataclass(frozen=True)
@@ -67,15 +80,17 @@ async def calendar(request: Request) -> Response:
     from icalendar import Event as CalendarEvent
 
     it = await owned(request)
-    if it.status != "confirmed":
-        raise ReservationNotFound
     event, _ = await events.event(request.app.stores, it.event_id)
+    off = event.cancelled_at is not None  # then its orders are cancelled, and calendars have to hear of it
+    if it.status != "confirmed" and not (off and it.confirmed_at_ms):
+        raise ReservationNotFound
     url = f"{request.origin()}/reservations/{it.reservation_id}"
     entry = CalendarEvent()
     entry.add("uid", f"{it.reservation_id}@fairgate")
     entry.add("dtstamp", from_ms(now_ms()))
     entry.add("sequence", await events.revision(request.app.stores, it.event_id))
     entry.add("dtstart", in_zone(event.starts_at, ZoneInfo(event.timezone)))
+    entry.add("status", "CANCELLED" if off else "CONFIRMED")
     entry.add("summary", event.name)
     if event.venue:
         entry.add("location", event.venue)

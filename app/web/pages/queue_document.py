@@ -11,10 +11,13 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from app.core import rules
 from app.core.clock import to_ms
+from app.core.members import serving_of
 from app.core.model import Pace, Place, Room, RoomStatus
 from app.core.stillness import shown_s
-from app.web.documents.waiting_room import Draw, PlaceDocument, StatusDocument
+from app.web.documents.draw import Draw
+from app.web.documents.waiting_room import PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, MailboxView
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
@@ -23,12 +26,13 @@ REFRESH_NEAR_S = 5
 REFRESH_QUIET_S = 60  # nothing is expected soon
 STAYS = ("removed", "active", "called", "done")  # shown whatever the state of the room
 QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in the queue; in show.js as well
+BEFORE_TICKETS = ("scheduled", "door", *QUEUEING)  # prices are read; in show.js as well
 NOTHING_ON_SALE = ("not_on_sale_yet", "sale_over", "nothing_on_sale")
 OVER = ("no_show", "expired", "left", "done", "removed")
 
 
-def panel_of(room_state: str, place_state: str | None) -> str:
-    """Which part of the queue page is shown."""
+def panel_of(room_state: str, place_state: str | None, kept_out: bool = False) -> str:
+    """Which part of the queue page is shown. `kept_out`: the room is for members, and they are none."""
     if place_state in STAYS:
         return place_state
     if room_state == "sold_out" and place_state == "waiting":
@@ -36,7 +40,7 @@ def panel_of(room_state: str, place_state: str | None) -> str:
     if room_state in ("sold_out", "closed"):
         return room_state
     if place_state is None:
-        return "scheduled" if room_state == "scheduled" else "door"
+        return "scheduled" if room_state == "scheduled" else "members" if kept_out else "door"
     if place_state == "prequeue":
         return "prequeue" if room_state in ("scheduled", "prequeue") else "drawing"
     return place_state
@@ -83,7 +87,14 @@ class Standing:
     began: int = 0  # the position this visitor was first seen at; 0: not seen yet
     return_to: str = ""  # where the gate stopped them; an address the room allows
     known: bool = False  # their cookie says who they are, whether they have a place or not
+    member: bool = False  # they came as a member, with this browser
+    lane: int = 0  # that they are in, or will be; 0: the ordinary one
     cookies_needed: bool = False  # they pressed the button, and our cookie did not come back
+
+    @property
+    def kept_out(self) -> bool:
+        """Whether the room is for members, and they are none."""
+        return not self.member and rules.is_for_members(self.room.settings, self.status.now_ms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +113,7 @@ class RoomPage:
     opens_at_ms: int
     prequeue_at_ms: int
     closes_at_ms: int
+    members_until_ms: int
     held: int
     claim_window_s: int
     serving_position: int
@@ -120,6 +132,9 @@ class RoomPage:
     refresh_s: int = 0
     # Of the visitor's place, if they have one:
     visitor_id: str = ""
+    lanes: bool = False  # whether the room has any
+    lane: str = ""  # the name of theirs; empty: the ordinary one
+    lane_share: int = 0  # of the calls, in percent
     in_line: bool = False
     queue_number: int | None = None
     position: int = 0
@@ -129,6 +144,12 @@ class RoomPage:
     claim_by_ms: int = 0
     session_expires_at_ms: int = 0
     mailbox: MailboxView | None = None
+    tickets: int = 0  # that they have bought here
+
+    @property
+    def before_tickets(self) -> tuple[str, ...]:
+        """The panels on which prices are read."""
+        return BEFORE_TICKETS
 
     @property
     def zone(self) -> str:
@@ -156,17 +177,15 @@ def position_of(status: RoomStatus, place: Place | None) -> int:
     """People ahead + 1 while waiting, else 0."""
     if place is None or place.state != "waiting" or place.queue_number is None:
         return 0
-    bound = max(1, place.queue_number - status.serving_position)
+    bound = max(1, place.queue_number - serving_of(status, place.visitor_id))
     return bound if place.ahead is None else place.ahead + 1
 
 
 def room_page(standing: Standing) -> RoomPage:
     """The queue page of one visitor."""
     room, status, place = standing.room, standing.status, standing.place
-    panel = panel_of(status.state, place.state if place else None)
-    quantity = max(1, place.quantity) if place else 1
-    reached = place is not None and 0 < (place.queue_number or 0) <= status.serving_position
-    notice = notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
+    panel = panel_of(status.state, place.state if place else None, standing.kept_out)
+    notice = _notice_of(status, place, panel)
     # Nobody is called while the queue is paused or nothing is free: an estimate would be made up.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     still_s = still_s_of(to_ms(standing.status_document.still_since), status.now_ms, notice)
@@ -183,6 +202,7 @@ def room_page(standing: Standing) -> RoomPage:
         opens_at_ms=to_ms(room.settings.opens_at),
         prequeue_at_ms=to_ms(room.settings.prequeue_at),
         closes_at_ms=to_ms(room.settings.closes_at),
+        members_until_ms=to_ms(room.settings.members_until),
         held=status.held or 0,
         claim_window_s=room.settings.claim_window_s,
         serving_position=status.serving_position,
@@ -199,7 +219,21 @@ def room_page(standing: Standing) -> RoomPage:
         start_json=_start(standing),
     )
     page = _with_place(page, status, place, standing.began) if place else page
+    page = _with_lane(page, standing.status_document, standing.lane)
     return replace(page, refresh_s=_refresh_s(page, standing), still_s=still_s)
+
+
+def _notice_of(status: RoomStatus, place: Place | None, panel: str) -> str:
+    reached = place is not None and 0 < (place.queue_number or 0) <= serving_of(status, place.visitor_id)
+    quantity = max(1, place.quantity) if place else 1
+    return notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
+
+
+def _with_lane(page: RoomPage, document: StatusDocument, lane: int) -> RoomPage:
+    if not document.lanes:
+        return page
+    of = document.lanes[lane]
+    return replace(page, lanes=True, lane=of.name, lane_share=of.share, serving_position=of.serving_position)
 
 
 def _with_place(page: RoomPage, status: RoomStatus, place: Place, began: int) -> RoomPage:
@@ -251,6 +285,7 @@ def _start(standing: Standing) -> str:
             "go_on": go_on_path(standing.room, standing.return_to),
             "now_ms": standing.status.now_ms,
             "began": standing.began,
+            "member": standing.member,
             "status": standing.status_document,
             "place": place,
         }

@@ -23,6 +23,7 @@ from app.web.http.assets import load_assets
 from app.web.pages.theme import PLAIN, Look
 
 CONSOLE = "console/"
+LANGUAGE_COOKIE = "fairgate_language"  # what the reader chose at the foot of a page
 TEXTS_MAX = 2_000  # kept of a language: more than the templates have
 SHARED_MAX = 64  # pages that are the same for many: a room has one a second, in each language
 TEMPLATES = Path(__file__).parents[3] / "templates"
@@ -38,6 +39,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
+_OURS = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+FRAMED = {  # in the demo: its page has two of ours side by side
+    "Content-Security-Policy": f"{_OURS}; frame-src 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -66,6 +72,7 @@ def templates(language: str) -> Environment:
         "gettext": gettext,
         "asset": load_assets().url,
         "hidden_unless": hidden_unless,
+        "languages": i18n.OWN_NAMES,
     }
     return environment
 
@@ -109,14 +116,16 @@ def respond(
     look: Look = PLAIN,
     secret: bool = False,
     shared: bool = False,
+    language: str = "",
 ) -> Response:
     """The page as an answer that nobody but this visitor may keep.
 
-    Its language is what the room wishes by its `look`, else the visitor's; the console is English.
+    Its language is the one asked for, else what the room wishes by its `look`, else the visitor's. The
+    console is English.
     A page with a `secret` in it is not compressed; one that is the same for a crowd (`shared`) is made once
     for as long as its document stays the same. Such a document must be hashable.
     """
-    language = i18n.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale)
+    language = language or (i18n.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale))
     kind = "text/html; charset=utf-8"
     if shared:
         plain, gzipped = _made(template, page, language, look)
@@ -134,9 +143,9 @@ def respond(
 
 
 def asked_language(locale: str = "") -> str:
-    """The language of this request's page."""
+    """The language of this request's page: that the reader chose, that of the room, or the browser's."""
     accepted = (tag for tag, quality in request.accept_languages if quality > 0)
-    return i18n.choose([locale, *accepted])
+    return i18n.choose([request.cookies.get(LANGUAGE_COOKIE, ""), locale, *accepted])
 
 
 def compressed(plain: bytes, content_type: str, gzipped: bytes | None = None) -> Response:

@@ -10,8 +10,11 @@ from contextlib import suppress
 
 from quart import Response
 
-from app.catalogue import events
+from app.catalogue import codes, events
+from app.core.codes import amount_of
 from app.core.errors import (
+    CodeRefused,
+    CompanionAlone,
     Conflict,
     CredentialMissing,
     HoldExpired,
@@ -26,14 +29,19 @@ from app.core.errors import (
     SoldOut,
     ValidationFailed,
 )
-from app.core.formats import SEAT_ID
-from app.core.model import BestAvailable, EventId, Item, NamedSeats, Reservation, TicketTypeId, Wanted
+from app.core.formats import CODE, SEAT_ID
+from app.core.model import EventId, Item, Reservation, TicketTypeId
 from app.core.seating import type_of
-from app.reservations import operations, paid_elsewhere, payment_steps
+from app.core.sums import Fee, fee_of
+from app.core.wanted import BestAvailable, NamedSeats, Together, Wanted
+from app.reservations import buyers, operations, paid_elsewhere, payment_steps
 from app.reservations.operations import Payment
+from app.store.sql.buyers import read_form as read_buyer_form
+from app.web.api.mailbox import mail_locale
 from app.web.http.credentials import network_of
 from app.web.http.routes import Request
 from app.web.pages.booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
+from app.web.pages.buyer_form import said_in
 from app.web.pages.form_fields import count_of, read_fields, read_form, redirect_to
 from app.web.pages.visitors import (
     session_of,
@@ -41,12 +49,15 @@ from app.web.pages.visitors import (
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
 PRICE = "price."  # + ticket_type_id: what the page said one costs
+FEE = "fee"
 SEAT = "seat"  # the name of a box of the list of seats
-_SEAT = re.compile(SEAT_ID)
+_SEAT, _CODE = re.compile(SEAT_ID), re.compile(CODE)
 KEY_LENGTH_MAX = 128
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
+    CompanionAlone,
     SoldOut,
     NotOnSale,
+    CodeRefused,
     PriceChanged,
     LimitExceeded,
     SessionEnded,
@@ -58,7 +69,11 @@ async def reserve(request: Request) -> Response:
     """Take tickets."""
     fields = await read_fields()
     form, event_id = dict(fields), EventId(request.params["event_id"])
-    chosen = Choice(_counts(form), [value for name, value in fields if name == SEAT and _SEAT.match(value)])
+    chosen = Choice(
+        _counts(form),
+        [value for name, value in fields if name == SEAT and _SEAT.match(value)],
+        form.get("code", ""),
+    )
     found, ticket_types = await events.event(request.app.stores, event_id)
     wanted = _wanted(chosen, [it.ticket_type_id for it in ticket_types if it.seated])
     if isinstance(wanted, str):
@@ -73,8 +88,9 @@ async def reserve(request: Request) -> Response:
             event_id,
             wanted,
             idempotency_key=_key(form),
-            expected=_shown_amount(form, chosen),
+            expected=await _shown_amount(request, event_id, form, chosen),
             network=network_of(request, claims.room_id),
+            code=_code(chosen.code),
         )
     except SeatTaken as refusal:
         taken = refusal.members.get("seat_ids", [])
@@ -86,40 +102,73 @@ async def reserve(request: Request) -> Response:
     return redirect_to(f"/reservations/{reserved.reservation_id}")
 
 
-def _shown_amount(form: Mapping[str, str], chosen: Choice) -> int | None:
+async def _shown_amount(
+    request: Request, event_id: EventId, form: Mapping[str, str], chosen: Choice
+) -> int | None:
     """What the choice came to on the page they looked at; None: it does not say."""
-    counts = chosen.counts if not chosen.seat_ids else Counter(type_of(it) for it in chosen.seat_ids)
+    counts = Counter(type_of(it) for it in chosen.seat_ids)
+    counts.update({name: count for name, count in chosen.counts.items() if name not in counts})
     wanted = [(count, form.get(PRICE + name, "")) for name, count in counts.items() if count]
     if any(count_of(price) < 0 or not price for _, price in wanted):
         return None
-    return sum(count * count_of(price) for count, price in wanted)
+    fee, lines = _shown_fee(form), [(count, count_of(price)) for count, price in wanted]
+    if not chosen.code:
+        cost = sum(count * price for count, price in lines)
+        return cost + fee_of(fee, lines, cost)
+    good, _ = await codes.offer(request.app.stores, event_id, chosen.code)
+    prices = {name: count_of(form.get(PRICE + name, "")) for name in counts}
+    if good is None:
+        return None
+    cost = amount_of(good, counts, prices)
+    return cost + fee_of(fee, lines, cost)
+
+
+def _shown_fee(form: Mapping[str, str]) -> Fee:
+    """The booking fee that the page said, PER_TICKET|RATE_BP."""
+    each, _, rate_bp = form.get(FEE, "").partition("|")
+    return Fee(max(0, count_of(each)), max(0, count_of(rate_bp)))
+
+
+def _code(text: str) -> str | None:
+    """The code that the form names; one that cannot be one is not looked for."""
+    name = text.strip().upper()
+    return (name if _CODE.match(name) else "NONE") if name else None
 
 
 def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
-    """Counted tickets, these seats, or the best seats of one section; else the problem with the choice."""
+    """Counted tickets, and these seats or the best of one section; else the problem with the choice."""
     items = [
         Item(ticket_type_id=TicketTypeId(name), quantity=count)
         for name, count in chosen.counts.items()
         if count
     ]
-    if chosen.seat_ids:
-        return "one_kind" if items else NamedSeats(seat_ids=list(chosen.seat_ids))
-    if not items:
-        return "nothing_chosen"
-    if not any(it.ticket_type_id in seated for it in items):
-        return items
-    if len(items) > 1:
+    counted = [it for it in items if it.ticket_type_id not in seated]
+    best = [it for it in items if it.ticket_type_id in seated]
+    if len(best) + bool(chosen.seat_ids) > 1:
         return "one_section"
-    return BestAvailable(ticket_type_id=items[0].ticket_type_id, quantity=items[0].quantity)
+    if not items and not chosen.seat_ids:
+        return "nothing_chosen"
+    seats: NamedSeats | BestAvailable | None = None
+    if chosen.seat_ids:
+        seats = NamedSeats(seat_ids=list(chosen.seat_ids))
+    elif best:
+        seats = BestAvailable(ticket_type_id=best[0].ticket_type_id, quantity=best[0].quantity)
+    if seats is None:
+        return counted
+    return Together(items=counted, seats=seats) if counted else seats
 
 
 async def pay(request: Request) -> Response:
     """Pay for a hold."""
     form = await read_form()
-    it = await _counted(request)
-    token = form.get("token", "")
-    payment, goes_on = Payment(form.get("method", "card"), token), False
+    it = await counted(request)
+    method, _, token = form.get("way", "").partition(" ")
+    method, token = method or form.get("method", "card"), token or form.get("token", "")
+    payment, goes_on, said = Payment(method, token), False, None
     try:
+        if it.status == "held" and read_buyer_form(it.buyer_form).asks:
+            said = said_in(form, await mail_locale(request, it.room_id))
+            await buyers.require(request.app.stores, request.app.traces, it, said)
         if it.amount:
             answer = await operations.confirm(request.app.engine, it.reservation_id, payment, _key(form))
             became = answer.reservation
@@ -130,7 +179,7 @@ async def pay(request: Request) -> Response:
     except PaymentDeclined as refusal:
         return await reservation_page(request, it, refusal.code, token, refusal.status)
     except ValidationFailed as refusal:
-        return await reservation_page(request, it, "refused", status=refusal.status)
+        return await reservation_page(request, it, "refused", token, status=refusal.status, said=said)
     except (HoldExpired, Conflict):
         query = ""  # the page shows it what became of it
     return redirect_to(f"/reservations/{it.reservation_id}{query}")
@@ -138,14 +187,16 @@ async def pay(request: Request) -> Response:
 
 async def stop(request: Request) -> Response:
     """End the payment under way, to pay otherwise."""
-    it = await _counted(request)
+    it = await counted(request)
     await payment_steps.stop_payment(request.app.engine, it.reservation_id)
     return redirect_to(f"/reservations/{it.reservation_id}")
 
 
 async def cancel(request: Request) -> Response:
     """Give the tickets back."""
-    it = await _counted(request)
+    it = await counted(request, bought=True)
+    if any(ticket["transferred"] for ticket in it.tickets):  # it is somebody else's
+        return await reservation_page(request, it, "refused", status=Conflict.status)
     with suppress(Conflict):
         await operations.cancel(request.app.engine, it.reservation_id)
     return redirect_to(f"/reservations/{it.reservation_id}")
@@ -153,15 +204,15 @@ async def cancel(request: Request) -> Response:
 
 async def extend(request: Request) -> Response:
     """Put off the end of the hold."""
-    it = await _counted(request)
+    it = await counted(request)
     with suppress(Conflict, HoldExpired):  # the page shows it what became of it
         await operations.extend(request.app.engine, it.reservation_id)
     return redirect_to(f"/reservations/{it.reservation_id}")
 
 
-async def _counted(request: Request) -> Reservation:
+async def counted(request: Request, *, bought: bool = False) -> Reservation:
     """The visitor's reservation, which they are about to do something with. Raises RateLimited."""
-    it = await owned(request)
+    it = await owned(request, bought=bought)
     await operations.count_change(request.app.engine, it, network_of(request, it.room_id))
     return it
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from app.core.errors import Restoring
 from app.core.model import EventId, Reservation, TicketType
-from app.core.seating import FREE, GAP
+from app.core.seating import FREE, NEITHER, SeatRow
 from app.core.seating import seat_id as id_of_seat
 from app.web.api.seats import cached_seat_map
-from app.web.documents.sale import SeatRowDocument, SeatSectionDocument
+from app.web.documents.seats import SeatRowDocument, SeatSectionDocument
 from app.web.http.routes import Request
 
 BANDS = 5  # colours of the map; more different prices share the last one
@@ -26,8 +26,9 @@ class SeatBox:
     """A seat of the row that is opened."""
 
     seat_id: str
-    number: int
+    number: str
     is_free: bool
+    kind: str  # a: accessible, c: a companion's, .: neither
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class SeatsPart:
     rows: Sequence[SeatLine]
     row: str
     seats: Sequence[SeatBox]
+    kept: bool  # some are not on sale
+    kinds: bool  # some of `section` are accessible, or a companion's
+    accessible: bool  # only those are shown
 
 
 async def seats_part(
@@ -59,10 +63,12 @@ async def seats_part(
     mine: Sequence[Reservation],
     most: int,
     opened: tuple[str, str],
+    accessible: bool,
     lost: Sequence[str] = (),
 ) -> SeatsPart | None:
     """The seats of an event, None where it has none; `opened`: the section and the row asked for.
 
+    `accessible`: of these only what has accessible seats.
     `lost`: seats that were refused just now, which the map may still call free for a second.
     """
     seated = [it for it in ticket_types if it.seated]
@@ -72,7 +78,7 @@ async def seats_part(
     seats = [seat for it in living for item in it.items for seat in item.seat_ids or ()]
     section = await _section(request, event_id, opened[0])
     row = _row(section, opened[1])
-    rows = section.rows if section else []
+    rows = [it for it in section.rows if it.kinds or not accessible] if section else []
     return SeatsPart(
         most=max(0, most - sum(item.quantity for it in living for item in it.items)),
         mine=" ".join(seats),
@@ -80,7 +86,10 @@ async def seats_part(
         section=section.ticket_type_id if section else "",
         rows=[SeatLine(it.row, it.row.upper(), it.states.count(FREE)) for it in rows],
         row=row.row if row else "",
-        seats=_boxes(section, row, lost) if section and row else [],
+        seats=_boxes(section, row, lost, accessible=accessible) if section and row else [],
+        kept=any(it.blocked for it in seated),
+        kinds=any(it.kinds for it in section.rows) if section else False,
+        accessible=accessible,
     )
 
 
@@ -99,11 +108,15 @@ def _row(section: SeatSectionDocument | None, name: str) -> SeatRowDocument | No
     return next((it for it in section.rows if it.row == name), None) if section else None
 
 
-def _boxes(section: SeatSectionDocument, row: SeatRowDocument, lost: Sequence[str]) -> list[SeatBox]:
+def _boxes(
+    section: SeatSectionDocument, row: SeatRowDocument, lost: Sequence[str], *, accessible: bool
+) -> list[SeatBox]:
+    seats = SeatRow(row.row, row.first, row.states, row.kinds, ",".join(row.labels)).seats()
     return [
-        SeatBox(seat_id, number, state == FREE and seat_id not in lost)
-        for number, state in enumerate(row.states, row.first)
-        if state != GAP and (seat_id := id_of_seat(section.ticket_type_id, row.row, number))
+        SeatBox(seat_id, it.label.upper(), it.state == FREE and seat_id not in lost, it.kind)
+        for it in seats
+        if (it.kind != NEITHER or not accessible)
+        and (seat_id := id_of_seat(section.ticket_type_id, row.row, it.label))
     ]
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
+from urllib.parse import urlencode
 
+import msgspec
 from quart import Response
 
 from app.core import theme
 from app.core.errors import NotFound, RoomNotFound, StoreUnavailable
-from app.core.model import RoomId, RoomSettings
+from app.core.formats import COLOUR
+from app.core.model import RoomId, RoomSettings, Theme
 from app.web.http.assets import FOR_A_MINUTE, FOR_GOOD
+from app.web.http.bodies import read_query
 from app.web.http.routes import Request
+
+LOOK_CSS = "/look.css"
+LINKS = ("terms", "privacy", "imprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,7 @@ class Look:
     cover: str = ""
     welcome: str = ""
     footer: str = ""
+    links: tuple[tuple[str, str], ...] = ()  # `terms`, `privacy`, `imprint` and their addresses
     test: bool = False  # a test sale
 
 
@@ -43,8 +52,37 @@ def look_of(room_id: str, settings: RoomSettings) -> Look:
         cover=f"{base}/cover" if its.cover else "",
         welcome=its.welcome,
         footer=its.footer,
+        links=tuple((name, it) for name in LINKS if (it := getattr(its, name))),
         test=settings.test,
     )
+
+
+def look_before_it_is_saved(settings: RoomSettings) -> Look:
+    """The look of a sale that is not there yet: its colours and pictures come with the page."""
+    its = settings.theme
+    colours = urlencode({"accent": its.accent, "paper": its.paper})
+    return replace(
+        look_of("", settings),
+        stylesheet=f"{LOOK_CSS}?{colours}" if its.accent or its.paper else "",
+        logo=its.logo,
+        cover=its.cover,
+    )
+
+
+class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a style sheet is made from."""
+
+    accent: Annotated[str, msgspec.Meta(pattern=COLOUR)] = ""
+    paper: Annotated[str, msgspec.Meta(pattern=COLOUR)] = ""
+
+
+async def look_css(request: Request) -> Response:
+    """The style sheet of these colours: for the preview in the console, whose frame sends no cookie."""
+    asked = read_query(request, Colours)
+    sheet = theme.stylesheet(Theme(accent=asked.accent, paper=asked.paper))
+    response = Response(sheet, content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = FOR_A_MINUTE
+    return response
 
 
 async def look_for(request: Request, room_id: RoomId) -> Look:

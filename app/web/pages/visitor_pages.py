@@ -15,6 +15,7 @@ from app.core.model import RoomId
 from app.store.spans import RECORD
 from app.waiting_room import room_lists
 from app.web.http.credentials import may_identify
+from app.web.http.deadlines import CALL_TIMEOUT_S, PAGE_TIMEOUT_S
 from app.web.http.newcomer_pages import asks_for_json
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
@@ -22,23 +23,30 @@ from app.web.pages import (
     booking,
     carry,
     crowdhandler,
+    fairness,
     forms,
     handover,
     json_queue,
     knownuser,
+    language,
     mail,
+    member,
     my_reservations,
+    opening,
+    personal_data,
+    receipt,
     reservation_forms,
+    ticket_files,
+    ticket_links,
+    transfers,
 )
 from app.web.pages.documents import SalesPage, SaleView
 from app.web.pages.entry import add_page, not_found, page
-from app.web.pages.event_heads import EventHeads
+from app.web.pages.event_heads import EVENT_HEADS, EventHeads
 from app.web.pages.queue_document import room_page
 from app.web.pages.render import respond
-from app.web.pages.theme import look_of, theme_file
+from app.web.pages.theme import LOOK_CSS, look_css, look_of, theme_file
 from app.web.pages.visitors import remember_progress_start, set_newcomer, set_place, standing_of
-
-EVENT_HEADS = "fairgate_posters"  # where Quart keeps ours
 
 
 async def sales(request: Request) -> Response:
@@ -64,7 +72,11 @@ async def room(request: Request) -> Response:
         raise StoreUnavailable("The queue cannot be read right now.", 5)
     event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
     standing = replace(standing, event=await event_heads.of_room(request.app.stores, standing.room))
-    document = replace(room_page(standing), mailbox=await mail.mailbox_of(request, standing.room.room_id))
+    document = replace(
+        room_page(standing),
+        mailbox=await mail.mailbox_of(request, standing.room.room_id),
+        tickets=await my_reservations.tickets_of(request, standing),
+    )
     look = look_of(standing.room.room_id, standing.room.settings)
     response = respond("room.html", document, look=look, shared=standing.place is None)
     if standing.place is not None:
@@ -81,17 +93,34 @@ PAGES = {
     "/": sales,
     "/rooms/<room_id>": room,
     "/rooms/<room_id>/carry": carry.carry,
+    "/rooms/<room_id>/fairness": fairness.fairness_page,
+    "/rooms/<room_id>/receipt": fairness.place_receipt_file,
+    "/rooms/<room_id>/member": member.member,
+    "/rooms/<room_id>/opening.ics": opening.opening,
     "/rooms/<room_id>/go": handover.go,
     "/rooms/<room_id>/theme/<digest>/<theme_file>": theme_file,
+    LOOK_CSS: look_css,
     "/events/<event_id>": booking.event,
     "/reservations": my_reservations.mine,
     "/reservations/<reservation_id>": booking.reservation,
     "/reservations/<reservation_id>/calendar.ics": my_reservations.calendar,
+    "/reservations/<reservation_id>/tickets.pdf": ticket_files.tickets_pdf,
+    "/reservations/<reservation_id>/receipt.pdf": receipt.receipt_pdf,
+    "/reservations/<reservation_id>/wallet": ticket_files.tickets_wallet,
+    "/reservations/<reservation_id>/receipt": receipt.receipt,
     "/reservations/<reservation_id>/claim": mail.claim_page,
+    "/reservations/<reservation_id>/open": ticket_links.open_reservation,
+    "/tickets": ticket_links.ask_tickets,
+    "/tickets/open": ticket_links.open_tickets,
+    "/tickets/accept": transfers.accept_page,
+    "/tickets/mine": transfers.my_ticket,
+    "/tickets/mine.pdf": transfers.my_ticket_pdf,
+    "/tickets/mine/wallet": transfers.my_ticket_wallet,
     "/confirm/<confirm_token>": mail.confirm_page,
 }
 SDK = {"/ch/<room_id>": crowdhandler.wait, "/ch/<room_id>/v1/requests/<ch_token>": crowdhandler.go_on}
 FORMS = {
+    "/language": language.choose_language,
     "/rooms/<room_id>/join": forms.join,
     "/rooms/<room_id>/want": forms.want,
     "/rooms/<room_id>/enter": forms.enter,
@@ -100,12 +129,20 @@ FORMS = {
     "/rooms/<room_id>/email/code": mail.confirm_by_code,
     "/confirm/<confirm_token>": mail.confirm,
     "/rooms/<room_id>/carry": carry.take_over,
+    "/rooms/<room_id>/member": member.come_as_member,
     "/events/<event_id>/reserve": reservation_forms.reserve,
     "/reservations/<reservation_id>/pay": reservation_forms.pay,
     "/reservations/<reservation_id>/cancel": reservation_forms.cancel,
     "/reservations/<reservation_id>/stop": reservation_forms.stop,
     "/reservations/<reservation_id>/claim": mail.claim,
     "/reservations/<reservation_id>/extend": reservation_forms.extend,
+    "/tickets": ticket_links.send_tickets,
+    "/tickets/open": ticket_links.use_tickets,
+    "/tickets/data": personal_data.download_data,
+    "/tickets/erase": personal_data.erase_data,
+    "/tickets/accept": transfers.accept,
+    "/reservations/<reservation_id>/transfer": transfers.transfer,
+    "/reservations/<reservation_id>/withdraw": transfers.withdraw,
 }
 
 
@@ -117,7 +154,10 @@ def register_pages(app: Quart) -> None:
         app.extensions[EVENT_HEADS] = EventHeads()
 
     for path, view in PAGES.items():
-        add_page(app, path, f"page_{view.__name__}", view)
+        within_s = (
+            CALL_TIMEOUT_S if path.endswith(".pdf") else PAGE_TIMEOUT_S
+        )  # fonts are cut for some letters
+        add_page(app, path, f"page_{view.__name__}", view, within_s)
     for name, (path, view) in knownuser.PATHS.items():
         add_page(app, path, f"page_{name}", view)
     for path, view in SDK.items():

@@ -19,6 +19,7 @@ from app.core.errors import (
     PlaceNotFound,
     WrongRoom,
 )
+from app.core.members import is_member, lane_in
 from app.core.model import Place, Room, RoomId, RoomStatus
 from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue
@@ -144,4 +145,6 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
         return_to=allowed(asked_return(request), room.settings),
         cookies_needed=claims is None and asked_cookies(request) == "needed",
         known=claims is not None,
+        member=claims is not None and is_member(claims.visitor_id),
+        lane=lane_in(shown.status, claims.visitor_id) if claims else 0,
     )

@@ -73,7 +73,7 @@ export class Fairgate {
     const ended = new AbortController();
     let tell = () => {};
     const hear = (status: StatusDocument) => {
-      if (status.state !== "open" || place.queue_number === null || status.serving_position >= place.queue_number) tell();
+      if (status.state !== "open" || place.queue_number === null || servingOf(status, place) >= place.queue_number) tell();
     };
     void this.#follow(place.room_id, hear, ended.signal);
     try {
@@ -213,4 +213,9 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) end();
     else signal?.addEventListener("abort", end);
   });
+}
+
+// How far the queue is; in a room with lanes, how far that of the place's lane.
+function servingOf(status: StatusDocument, place: PlaceDocument): number {
+  return status.lanes?.[place.lane ?? 0]?.serving_position ?? status.serving_position;
 }

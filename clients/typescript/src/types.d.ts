@@ -102,11 +102,50 @@ export interface AvailabilityDocument {
   updated_at: string;
 }
 
+/** Seats to take off sale, and what for. */
+export interface BlockSeats {
+  seat_ids: Array<string>;
+  kept_as?: "blocked" | "house";
+}
+
 /** A claimed booking token. */
 export interface BookingTokenDocument {
   booking_token: string;
   expires_at: string | null;
   token_type?: "Bearer";
+}
+
+/** What a buyer says; `answers` by the ids of the questions, `yes` for a box that is ticked. */
+export interface Buyer {
+  email?: string;
+  name?: string;
+  phone?: string;
+  terms?: boolean;
+  marketing?: boolean;
+  answers?: Record<string, string>;
+  locale?: string;
+}
+
+/** The buyer of a reservation; what was not asked for, or not said, is empty. */
+export interface BuyerDocument {
+  reservation_id: string;
+  email: string;
+  name: string;
+  phone: string;
+  marketing: boolean;
+  terms_at: string | null;
+  answers: Record<string, string>;
+  locale: string;
+}
+
+/** What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms. */
+export interface BuyerForm {
+  email?: "off" | "optional" | "required";
+  name?: "off" | "optional" | "required";
+  phone?: "off" | "optional" | "required";
+  terms_url?: string;
+  marketing?: boolean;
+  questions?: Array<Question>;
 }
 
 /** Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`). */
@@ -130,14 +169,72 @@ export interface Bypassed {
   crawlers: number;
 }
 
+/** What fans and buyers read. */
+export interface CancelBody {
+  notice?: string;
+}
+
+/** What became of each scan, in their order; and how many are in now. */
+export interface CheckInResults {
+  results: Array<Result>;
+  counts: DoorCounts;
+}
+
+/** When a ticket was checked in, by whom, on which device. */
+export interface Checked {
+  at: string;
+  by: string;
+  device: string;
+}
+
 /** The code in the mail that asks for a confirmation. */
 export interface CodeBody {
   code: string;
 }
 
-/** A payment for the hold; tickets that are free need none. */
+/** Codes that are good for the same, and how much they are used. */
+export interface CodeSet {
+  set_id: string;
+  name: string;
+  uses_max: number;
+  percent: number;
+  off_ticket: number;
+  off_order: number;
+  ticket_types: Array<string>;
+  valid_from: string | null;
+  valid_until: string | null;
+  active: boolean;
+  wanted?: number;
+  made?: number;
+  used?: number;
+  example?: string;
+}
+
+/** One code, and how many orders that live were made with it. */
+export interface CodeUse {
+  code: string;
+  uses_max: number;
+  used: number;
+  active: boolean;
+}
+
+/** Switches a set of codes, or one of them, off and on. */
+export interface CodesPatch {
+  active: boolean;
+}
+
+/** A payment for the hold; tickets that are free need none. `buyer`: unless it was said before. */
 export interface ConfirmBody {
   payment?: PaymentBody | null;
+  buyer?: Buyer | null;
+}
+
+/** That the first tree is the beginning of the second: hashes in hex, as RFC 9162 says in 2.1.4. */
+export interface ConsistencyDocument {
+  room_id: string;
+  first: number;
+  second: number;
+  path: Array<string>;
 }
 
 /** The same, after a report. */
@@ -175,10 +272,27 @@ export interface Done {
   message: string;
 }
 
-/** What is published of a lottery: the commitment at once, the seed after the opening. */
+/** The same of a sale, and of each of its types. */
+export interface DoorCounts {
+  tickets: number;
+  checked_in: number;
+  types: Array<TypeCount>;
+}
+
+/** What is published of a lottery: the commitment at once, the seed after the opening. With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening. */
 export interface Draw {
   commitment: string;
   seed: string | null;
+  entropy?: "entries" | "none";
+  log_root?: string | null;
+}
+
+/** Leaves that follow each other; `size` is how many the log has now. */
+export interface Entries {
+  room_id: string;
+  first: number;
+  size: number;
+  entries: Array<string>;
 }
 
 /** An event. */
@@ -195,6 +309,12 @@ export interface EventDocument {
   hold_ttl_s: number;
   hold_extend_s: number;
   sell_after_start: boolean;
+  prices_include_tax: boolean;
+  fee_per_ticket: number;
+  fee_rate_bp: number;
+  fee_tax_rate_bp: number;
+  payments: Array<string>;
+  seller: string;
   ticket_types: Array<TicketTypeDocument>;
   seated: boolean;
   published: boolean;
@@ -212,7 +332,26 @@ export interface EventPatch {
   hold_extend_s?: number;
   timezone?: string;
   sell_after_start?: boolean;
+  prices_include_tax?: boolean;
+  fee_per_ticket?: number;
+  fee_rate_bp?: number;
+  fee_tax_rate_bp?: number;
+  payments?: Array<string>;
+  seller?: string;
   published?: boolean;
+}
+
+/** What became of a sale. `orders` and `holds` are those that live: of a cancelled sale what is left. */
+export interface FateDocument {
+  event_id: string;
+  starts_at: string;
+  cancelled_at: string | null;
+  moved_from: string | null;
+  refund_until: string | null;
+  notice: string;
+  orders: number;
+  holds: number;
+  refunds: Array<RefundSumsDocument>;
 }
 
 /** What happened at the gate since the room was made or reset; each request is counted once. Each web process adds its counts every second: one that is killed takes up to a second of them with it. */
@@ -233,6 +372,19 @@ export interface GateStats {
 export interface GatewayMessage {
   type: string;
   data?: unknown;
+}
+
+/** A signed head. `statement` is a JWS that says room, size, root and time. */
+export interface HeadDocument {
+  size: number;
+  signed_at: string | null;
+  statement: string;
+}
+
+/** Signed heads, the smallest first. */
+export interface Heads {
+  room_id: string;
+  heads: Array<HeadDocument>;
 }
 
 /** The shop's health: p95 and errors of the worst server, requests in flight of all. */
@@ -261,6 +413,15 @@ export interface HistoryPoint {
   sold: number | null;
 }
 
+/** That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3. */
+export interface InclusionDocument {
+  room_id: string;
+  leaf: number;
+  size: number;
+  leaf_hash: string;
+  path: Array<string>;
+}
+
 /** How many more are let in. The counter does not go back: whoever was called stays called. */
 export interface Increment {
   event_id: string;
@@ -278,13 +439,24 @@ export interface InstallationStats {
   updated_at: string | null;
 }
 
+/** Whom to invite; who is invited already stays so. */
+export interface InviteBody {
+  emails: Array<string>;
+}
+
+/** How many were not invited before. */
+export interface InvitedDocument {
+  invited: number;
+}
+
 /** Optional fields of a join. */
 export interface JoinBody {
   email?: string | null;
   locale?: string | null;
-  invite?: null;
-  proof?: null;
+  invite?: string | null;
+  proof?: string | null;
   quantity?: number | null;
+  returns?: boolean;
 }
 
 /** A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now. */
@@ -306,6 +478,12 @@ export interface KeyDocument {
 /** Public keys (RFC 7517). */
 export interface KeySet {
   keys: Array<Record<string, string>>;
+}
+
+/** What these seats are from now on; "" for neither accessible nor companion seats. */
+export interface KindOfSeats {
+  seat_ids: Array<string>;
+  kind: "" | "accessible" | "companion";
 }
 
 /** How a room serves a shop's connector. Without a `secret_key` it keeps its own or the customer's. */
@@ -349,6 +527,20 @@ export interface KnownUserSecrets {
   api_key: string | null;
 }
 
+/** A lane, and the share of the calls that it gets while anybody waits in it, in percent. Enqueue tokens name it, and fans see its name. */
+export interface Lane {
+  name: string;
+  share: number;
+}
+
+/** A lane: a group of visitors that gets `share` percent of the calls while anybody waits in every lane. Within it order is strict. `name` is empty for the ordinary lane, of everybody who is in no other. */
+export interface LaneDocument {
+  name: string;
+  share: number;
+  serving_position: number;
+  waiting: number;
+}
+
 /** The shared status document; with `all` also what staff see of a room. */
 export interface ListedRoom {
   room_id: string;
@@ -374,6 +566,8 @@ export interface ListedRoom {
   slower: SlowerDocument | null;
   still_since: string | null;
   epoch: number;
+  members_only?: boolean;
+  lanes?: Array<LaneDocument>;
   stale?: boolean;
   kind?: "sale" | "site";
   public?: boolean;
@@ -386,6 +580,7 @@ export interface ListedRoom {
 export interface LoginBody {
   email: string;
   password: string;
+  code?: string;
 }
 
 /** A key that has just been created. `key` is shown only here; send it as `Authorization: Bearer`. */
@@ -415,11 +610,60 @@ export interface MailboxDocument {
   asked: boolean;
 }
 
+/** The organiser's login. Without a `key`, HS256 keeps its secret or gets a new one. */
+export interface MemberLoginChange {
+  algorithm: "ES256" | "EdDSA" | "HS256" | "RS256";
+  key?: string;
+  audience?: string;
+}
+
+/** The login, without a secret. `key`: public, or null. */
+export interface MemberLoginDocument {
+  algorithm: "ES256" | "EdDSA" | "HS256" | "RS256";
+  audience: string;
+  key: string | null;
+}
+
+/** The same, with the secret if it was made just now: it is shown once. */
+export interface MemberLoginSecrets {
+  algorithm: "ES256" | "EdDSA" | "HS256" | "RS256";
+  audience: string;
+  key: string | null;
+  secret: string | null;
+}
+
+/** The new date, until when buyers can give their tickets back (null: always), and what they read. */
+export interface MoveBody {
+  starts_at: string;
+  refund_until?: string | null;
+  notice?: string;
+}
+
+/** Some seats of an event. */
+export interface NamedSeatIds {
+  seat_ids: Array<string>;
+}
+
 /** A registration. The password appears in no log and no response. */
 export interface NewAccount {
   email: string;
   name: string;
   password: string;
+}
+
+/** One code that people are told (`code`), or so many that nobody can guess (`count`). */
+export interface NewCodes {
+  name: string;
+  code?: string | null;
+  count?: number;
+  prefix?: string;
+  uses_max?: number;
+  percent?: number;
+  off_ticket?: number;
+  off_order?: number;
+  ticket_types?: Array<string>;
+  valid_from?: string | null;
+  valid_until?: string | null;
 }
 
 /** An event to be put on sale. */
@@ -435,6 +679,12 @@ export interface NewEvent {
   hold_extend_s?: number;
   timezone?: string;
   sell_after_start?: boolean;
+  prices_include_tax?: boolean;
+  fee_per_ticket?: number;
+  fee_rate_bp?: number;
+  fee_tax_rate_bp?: number;
+  payments?: Array<string>;
+  seller?: string;
   published?: boolean;
   room?: NewRoomOfEvent;
 }
@@ -445,7 +695,7 @@ export interface NewKey {
   role: "admin" | "operator";
   expires_at?: string | null;
   network?: string;
-  scopes?: Array<"alerts:read" | "alerts:write" | "audit:read" | "events:read" | "events:write" | "keys:read" | "keys:write" | "origin:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
+  scopes?: Array<"alerts:read" | "alerts:write" | "audit:read" | "check_ins:read" | "check_ins:write" | "events:read" | "events:write" | "keys:read" | "keys:write" | "origin:write" | "reservations:read" | "reservations:write" | "rooms:read" | "rooms:write" | "sessions:write" | "stats:read" | "webhooks:read" | "webhooks:write"> | null;
   events?: Array<string> | null;
 }
 
@@ -462,6 +712,7 @@ export interface NewRoom {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
+  draw_entropy?: "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -482,6 +733,9 @@ export interface NewRoom {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  members_only?: boolean;
+  members_until?: string | null;
+  lanes?: Array<Lane>;
   visitor_events?: boolean;
   room_id: string;
 }
@@ -498,6 +752,7 @@ export interface NewRoomOfEvent {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
+  draw_entropy?: "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -518,34 +773,46 @@ export interface NewRoomOfEvent {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  members_only?: boolean;
+  members_until?: string | null;
+  lanes?: Array<Lane>;
   visitor_events?: boolean;
   name?: string;
   room_id?: string | null;
 }
 
-/** One seat. Seats of a row are next to each other when their numbers are. */
+/** One seat. Seats of a row are next to each other when their numbers are; `label`: what it is called. */
 export interface NewSeat {
   section: string;
   row: string;
   number: number;
   price: number;
+  kind?: "" | "accessible" | "companion";
+  label?: string;
 }
 
-/** Whole sections, or a list of seats; not both. */
+/** Whole sections, or a list of seats; not both. `grow`: sections that are there get the new seats. */
 export interface NewSeats {
   sections?: Array<NewSection>;
   seats?: Array<NewSeat>;
+  grow?: boolean;
 }
 
-/** A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`. */
+/** A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`. `blocks` instead: of each row, from the front on, how many seats stand together, with aisles between; the last one goes on for the others. `row_names`: what all rows are called, else letters or numbers. */
 export interface NewSection {
   name: string;
   price: number;
   rows: number;
-  seats_per_row: number;
+  seats_per_row?: number | null;
   ticket_type_id?: string | null;
   sale_from?: string | null;
   sale_until?: string | null;
+  hidden?: boolean;
+  tax_rate_bp?: number;
+  blocks?: Array<Array<number>>;
+  row_names?: Array<string>;
+  naming?: "letters" | "numbers";
+  numbering?: "even" | "left" | "odd" | "outwards" | "right";
 }
 
 /** A ticket type to be sold. */
@@ -556,6 +823,8 @@ export interface NewTicketType {
   quantity: number;
   sale_from?: string | null;
   sale_until?: string | null;
+  hidden?: boolean;
+  tax_rate_bp?: number;
 }
 
 /** Where to send events, and which; without types all of them, future ones included. */
@@ -563,6 +832,13 @@ export interface NewWebhook {
   url: string;
   types?: Array<"alert.ended" | "alert.started" | "payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out" | "room.visitor_events_dropped" | "visitor.called" | "visitor.claimed" | "visitor.joined" | "visitor.left" | "visitor.no_show">;
   description?: string;
+}
+
+/** The newest head of a room's log, and the public keys (JWK) of all who ever signed one. */
+export interface NewestHead {
+  room_id: string;
+  head: HeadDocument | null;
+  keys: Array<Record<string, unknown>>;
 }
 
 /** Not now: ask again. */
@@ -640,6 +916,22 @@ export interface Page_AuditEntry_ {
 }
 
 /** A page of a list. */
+export interface Page_CodeSet_ {
+  items: Array<CodeSet>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A page of a list. */
+export interface Page_CodeUse_ {
+  items: Array<CodeUse>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A page of a list. */
 export interface Page_EventDocument_ {
   items: Array<EventDocument>;
   total: number;
@@ -674,6 +966,14 @@ export interface Page_OrderDocument_ {
 /** A page of a list. */
 export interface Page_ReservationDocument_ {
   items: Array<ReservationDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A page of a list. */
+export interface Page_RoomInvite_ {
+  items: Array<RoomInvite>;
   total: number;
   page: number;
   per_page: number;
@@ -721,6 +1021,11 @@ export interface PayingDocument {
   confirmed_at: string | null;
   tickets: Array<TicketDocument>;
   extendable: boolean;
+  code: string | null;
+  discount: number;
+  fee: number;
+  tax: number;
+  refunded: number;
   continue_url: string;
   client_secret: string;
 }
@@ -729,6 +1034,13 @@ export interface PayingDocument {
 export interface PaymentBody {
   method: string;
   token: string;
+}
+
+/** The middle of a section: `x` right of the middle of the hall, `y` away from the stage; and its turn. They are measured from the point behind the stage that the rings curve around. Turned by 0 degrees, a section looks straight at the stage; one to the right of it by more, to the left by less. */
+export interface Place {
+  x: number;
+  y: number;
+  turn?: number;
 }
 
 /** What a visitor may change of their place while they wait. */
@@ -750,6 +1062,15 @@ export interface PlaceDocument {
   session_expires_at: string | null;
   quantity: number;
   place_token: string;
+  lane?: number;
+}
+
+/** A section that is placed. */
+export interface PlacedSection {
+  x: number;
+  y: number;
+  turn?: number;
+  ticket_type_id: string;
 }
 
 /** What the gate would do. The last of `steps` decides; `status` is what a proxy would be answered. */
@@ -801,6 +1122,15 @@ export interface Pushed {
   version: number;
 }
 
+/** A question of the sale's own; `options` of a `choice` alone. */
+export interface Question {
+  question_id: string;
+  label: string;
+  kind?: "choice" | "text" | "yes";
+  options?: Array<string>;
+  required?: boolean;
+}
+
 /** A queue, or several together. Counters begin with the room, or with the last loss of Redis. */
 export interface QueueFigures {
   waiting: number;
@@ -836,6 +1166,58 @@ export interface Ready {
   warnings?: Array<string>;
 }
 
+/** What a visitor's signed receipt says: that they have, or had, this place in the queue. */
+export interface Receipt {
+  room_id: string;
+  generation: string;
+  visitor_id: string;
+  visitor: string | null;
+  state: string;
+  queue_number: number | null;
+  leaf: number | null;
+  at_ms: number;
+}
+
+/** A receipt to keep: `statement` is a JWS that says what is in `receipt`, `key` checks it (JWK). */
+export interface ReceiptDocument {
+  receipt: Receipt;
+  statement: string;
+  key: Record<string, unknown>;
+}
+
+/** What to refund of an order, in minor units; nothing named: what the tickets cost. The tickets that are named are cancelled, and go back on sale unless `to_stock` is false. */
+export interface RefundBody {
+  amount?: number | null;
+  ticket_ids?: Array<string>;
+  to_stock?: boolean;
+  reason?: string;
+}
+
+/** A refund of a part: `owed` until the gateway has refunded it (`done`) or refused (`failed`, and `why`). `codes` are those of the tickets that were cancelled with it. */
+export interface RefundDocument {
+  refund_id: string;
+  amount: number;
+  currency: string;
+  codes: Array<string>;
+  to_stock: boolean;
+  reason: string;
+  state: "done" | "failed" | "owed";
+  why: string;
+}
+
+/** How far all refunds of a sale are in one currency, in minor units. */
+export interface RefundSumsDocument {
+  currency: string;
+  done: number;
+  under_way: number;
+  refused: number;
+}
+
+/** The refunds of parts of an order, the first one first. */
+export interface RefundsDocument {
+  items: Array<RefundDocument>;
+}
+
 /** What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0. */
 export interface RequestFigures {
   since: string | null;
@@ -859,6 +1241,11 @@ export interface ReservationDocument {
   confirmed_at: string | null;
   tickets: Array<TicketDocument>;
   extendable: boolean;
+  code: string | null;
+  discount: number;
+  fee: number;
+  tax: number;
+  refunded: number;
 }
 
 /** How reservations stand, in Postgres; a few seconds old at most. */
@@ -872,11 +1259,12 @@ export interface ReservationFigures {
   expired: number;
 }
 
-/** Which tickets to hold, all of them or none: counted ones, these seats, or the best seats there are. */
+/** Which tickets to hold, all of them or none: counted ones, these seats or the best there are. */
 export interface ReserveBody {
   items?: Array<ReserveItem>;
   seat_ids?: Array<string>;
   best_available?: ReserveItem;
+  code?: string;
 }
 
 /** Tickets of one type. */
@@ -903,6 +1291,18 @@ export interface ResetAsked {
   email: string;
 }
 
+/** What became of a scan. `first`: the check-in that counts. `also`: another device had let the holder in with a scan that was made later, which this one takes the place of. `sale`: whose ticket it is, if of another. */
+export interface Result {
+  scan_id: string;
+  verdict: "already" | "checked_in" | "other_sale" | "undone" | "unknown" | "void";
+  ticket_type?: string;
+  seat?: string;
+  name?: string;
+  sale?: string;
+  first?: Checked | null;
+  also?: Checked | null;
+}
+
 /** A room as staff see it: its settings and state. */
 export interface RoomDocument {
   name: string;
@@ -916,6 +1316,7 @@ export interface RoomDocument {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
+  draw_entropy?: "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -936,6 +1337,9 @@ export interface RoomDocument {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  members_only?: boolean;
+  members_until?: string | null;
+  lanes?: Array<Lane>;
   visitor_events?: boolean;
   room_id: string;
   event_id: string | null;
@@ -953,6 +1357,15 @@ export interface RoomHistory {
   points: Array<HistoryPoint>;
 }
 
+/** One invitation, and what became of it. */
+export interface RoomInvite {
+  invite_id: string;
+  email: string;
+  state: "not_sent" | "on_its_way" | "sent" | "used" | "withdrawn";
+  invited_at: string;
+  used_at: string | null;
+}
+
 /** RoomPatch. */
 export interface RoomPatch {
   name?: string;
@@ -966,6 +1379,7 @@ export interface RoomPatch {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
+  draw_entropy?: "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -986,6 +1400,9 @@ export interface RoomPatch {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  members_only?: boolean;
+  members_until?: string | null;
+  lanes?: Array<Lane>;
   visitor_events?: boolean;
 }
 
@@ -1023,6 +1440,7 @@ export interface RoomSettings {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
+  draw_entropy?: "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -1043,6 +1461,9 @@ export interface RoomSettings {
   target_url?: string;
   allowed_return_hosts?: Array<string>;
   autopilot?: Autopilot | null;
+  members_only?: boolean;
+  members_until?: string | null;
+  lanes?: Array<Lane>;
   visitor_events?: boolean;
 }
 
@@ -1075,6 +1496,19 @@ export interface RuleFigures {
   requests: number;
 }
 
+/** A code that a device has read. `scan_id` is drawn by the device: sent twice, it is one scan. */
+export interface Scan {
+  scan_id: string;
+  code: string;
+  at?: string | null;
+}
+
+/** What one device has read, in the order it did. */
+export interface Scans {
+  device: string;
+  scans: Array<Scan>;
+}
+
 /** The seats of an event, the best rows of a section first, and the state of each. */
 export interface SeatMapDocument {
   event_id: string;
@@ -1084,14 +1518,21 @@ export interface SeatMapDocument {
   updated_at: string;
 }
 
-/** A row: `states` has a character for each seat number from `first` on; - is a gap, no seat. */
+/** The sections that are placed; all others stand where they fit, in rings around the stage. */
+export interface SeatPlan {
+  sections: Array<PlacedSection>;
+}
+
+/** A row: `states` has a character for each seat number from `first` on; - is a gap, no seat. `kinds` is there where not all of its seats are for everybody, with a character for each as well: a for an accessible seat, c for a companion's, which is sold with the accessible one next to it. `labels`, with an item for each, is there where seats are not called by their numbers. */
 export interface SeatRowDocument {
   row: string;
   first: number;
   states: string;
+  kinds?: string;
+  labels?: Array<string>;
 }
 
-/** A section, a ticket type; `seat_id` is a pattern: put in the row and the number. */
+/** A section, a ticket type; `seat_id` is a pattern: put in the row and the number or label. */
 export interface SeatSectionDocument {
   ticket_type_id: string;
   name: string;
@@ -1104,6 +1545,7 @@ export interface SeatSectionDocument {
   sale_from: string | null;
   sale_until: string | null;
   rows: Array<SeatRowDocument>;
+  plan?: Place | null;
 }
 
 /** What the characters of `states` mean. */
@@ -1111,6 +1553,13 @@ export interface SeatStates {
   f?: string;
   h?: string;
   s?: string;
+  b?: string;
+}
+
+/** The seats that are as was asked for, and those that stay as they are, because somebody has them. */
+export interface SeatsChangedDocument {
+  done: Array<string>;
+  taken: Array<string>;
 }
 
 /** The created sections, each a ticket type, and how many seats they have in all. */
@@ -1189,6 +1638,8 @@ export interface StatusDocument {
   slower: SlowerDocument | null;
   still_since: string | null;
   epoch: number;
+  members_only?: boolean;
+  lanes?: Array<LaneDocument>;
   stale?: boolean;
 }
 
@@ -1212,14 +1663,18 @@ export interface Theme {
   cover?: string;
   welcome?: string;
   footer?: string;
+  terms?: string;
+  privacy?: string;
+  imprint?: string;
 }
 
-/** A ticket of a confirmed reservation. */
+/** A ticket of a confirmed reservation; the code of one that was transferred is its new holder's alone. */
 export interface TicketDocument {
   ticket_id: string;
   ticket_type_id: string;
   seat_id: string | null;
   code: string;
+  transferred?: boolean;
 }
 
 /** A ticket type and its counts. */
@@ -1233,6 +1688,8 @@ export interface TicketTypeDocument {
   total: number;
   sale_from: string | null;
   sale_until: string | null;
+  hidden: boolean;
+  tax_rate_bp: number;
 }
 
 /** What can be changed of a ticket type. */
@@ -1242,6 +1699,8 @@ export interface TicketTypePatch {
   quantity?: number;
   sale_from?: string | null;
   sale_until?: string | null;
+  hidden?: boolean;
+  tax_rate_bp?: number;
 }
 
 /** The session as JWTs that say the same but for `token_use`. */
@@ -1251,6 +1710,36 @@ export interface TokenSet {
   id_token: string;
   expires_in: number;
   token_type?: "Bearer";
+}
+
+/** Which ticket, and to whom. `locale`: the language of the e-mail, as the page's unless it is sent. */
+export interface TransferBody {
+  ticket_id: string;
+  email: string;
+  locale?: string;
+}
+
+/** A ticket that is offered to somebody, who has not accepted it yet. */
+export interface TransferDocument {
+  ticket_id: string;
+  email: string;
+}
+
+/** The tickets of a reservation that are offered now. Those that were accepted are `transferred` there. */
+export interface TransfersDocument {
+  items: Array<TransferDocument>;
+}
+
+/** How many tickets of a type there are, and how many were checked in. */
+export interface TypeCount {
+  name: string;
+  tickets: number;
+  checked_in: number;
+}
+
+/** The scan whose check-in is taken back. */
+export interface UndoneScan {
+  scan_id: string;
 }
 
 /** Which addresses of the shop are meant. */

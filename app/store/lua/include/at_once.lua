@@ -1,6 +1,6 @@
 -- Without a crowd a visitor is called at once if enough is free for them: `open_at_once` once, then per
 -- visitor.
--- NEEDS callable, progress, sizes, TOKEN
+-- NEEDS callable, lane_of, progress, raise_serving, sizes, TOKEN
 -- GIVES open_at_once, may_be_called, take_call
 local calls, spare = 0, 0
 local function open_at_once() calls, spare = callable() end
@@ -8,8 +8,8 @@ local function may_be_called(quantity)
   local nobody_waits = sizes.waiting + sizes.prequeue == 0
   return calls > 0 and nobody_waits and quantity <= math.min(spare, sizes.on_sale or spare)
 end
-local function take_call(number)
+local function take_call(visitor_id, number)
   calls, spare = calls - 1, spare - 1
   progress.level, progress.admitted = progress.level - TOKEN, progress.admitted + 1
-  progress.serving_position = number
+  raise_serving(lane_of(visitor_id), number)
 end

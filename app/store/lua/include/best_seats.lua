@@ -2,19 +2,19 @@
 -- anywhere, and the rest from the rows nearest to it. The work is bounded by the rows of the type, not by its
 -- seats. Up to `wanted` seats of a row: from the shortest run that has them all, else run by run, longest
 -- first.
--- NEEDS find_row, run_code, runs_of, seats, set_seat
+-- NEEDS find_row, for_all, run_code, runs_of, seat_at, seats, set_seat
 -- GIVES take_best
 local function take_in_row(name, wanted, visitor_id, ids)
   local row = find_row(name)
   while row and wanted > 0 do
     local at, length = nil, 0
-    for from, run in string.gmatch(row.states, '()(f+)') do
+    for from, run in string.gmatch(for_all(row.states, row.kinds), '()(f+)') do
       local better = length < wanted and #run > length or #run >= wanted and #run < length
       if better then at, length = from, #run end
     end
     if not at then return end
     for i = at, at + math.min(length, wanted) - 1 do
-      ids[#ids + 1] = name .. '-' .. (row.first + i - 1)
+      ids[#ids + 1] = seat_at(name, row, i)
       set_seat(ids[#ids], 'h', visitor_id)
     end
     wanted = wanted - length

@@ -1,13 +1,12 @@
--- Calls up to `count` eligible visitors in the order of their numbers, for `spare` tickets. During a draw
--- only the numbers below the next one to be drawn are complete, so only those may be called. Returns how many
--- were called.
--- NEEDS called, endings, first_of_line, now_ms, progress, sizes, tell_of_visitor, TOKEN, turns, waiting
+-- Calls up to `count` eligible visitors in the order of their numbers, for `spare` tickets; in a room with
+-- lanes those of each lane, which share the calls. During a draw only the numbers below the next one to be
+-- drawn are complete, so only those may be called. Returns how many were called.
+-- NEEDS called, close_lane, config, divide_among_lanes, endings, bounds_of_lane, first_of_line, now_ms
+-- NEEDS number_of, progress, raise_serving, sizes, tell_of_visitor, TOKEN, turns, waiting, waiting_by_lane
 -- NEEDS window_after
 -- GIVES call_first
 local CALLED_AT_ONCE = 100 -- per command: with 1,000, a tick of 1,000 took 10 to 25 % longer
-local function call_first(count, spare)
-  local bound = sizes.prequeue > 0 and string.format('(%d', progress.draw_next) or '+inf'
-  local flat, passed = first_of_line(count, spare, bound)
+local function call_these(flat, passed)
   if #flat == 0 then return 0 end
   for first = 1, #flat, CALLED_AT_ONCE do
     local last, deadlines, visitors = math.min(first + CALLED_AT_ONCE - 1, #flat), {}, {}
@@ -28,6 +27,44 @@ local function call_first(count, spare)
   sizes.called = sizes.called + calls
   progress.level = progress.level - calls * TOKEN
   progress.admitted = progress.admitted + calls
-  progress.serving_position = math.max(progress.serving_position, tonumber(flat[#flat]))
+  return calls
+end
+-- The first of each lane, as many as these turns of lanes say and in their order; a lane that has fewer whom
+-- enough is free for gives the rest of its turns to the others, in another round.
+local function first_of_lanes(order, spare, left)
+  local quota, found, taken, flat = {}, {}, {}, {}
+  for _, lane in ipairs(order) do quota[lane] = (quota[lane] or 0) + 1 end
+  for lane = 0, #left do
+    if quota[lane] then
+      local from, to = bounds_of_lane(lane)
+      found[lane], taken[lane] = first_of_line(quota[lane], spare, to, from, lane), 0
+      local calls = #found[lane] / 2
+      spare = spare - calls
+      if calls < quota[lane] then close_lane(lane, left) end
+      if calls > 0 then raise_serving(lane, number_of(found[lane][2 * calls])) end
+    end
+  end
+  for _, lane in ipairs(order) do
+    local at = 2 * taken[lane]
+    if found[lane][at + 1] then
+      flat[#flat + 1] = found[lane][at + 1]
+      flat[#flat + 1] = string.format('%.0f', number_of(found[lane][at + 2]))
+      taken[lane] = taken[lane] + 1
+    end
+  end
+  return flat
+end
+local function call_first(count, spare)
+  if not config.lanes then
+    local bound = sizes.prequeue > 0 and string.format('(%d', progress.draw_next) or '+inf'
+    local flat, passed = first_of_line(count, spare, bound)
+    if #flat > 0 then raise_serving(0, tonumber(flat[#flat])) end
+    return call_these(flat, passed)
+  end
+  local calls, left = 0, waiting_by_lane()
+  repeat
+    local order = divide_among_lanes(count - calls, left)
+    calls = calls + call_these(first_of_lanes(order, spare - calls, left), true)
+  until #order == 0
   return calls
 end

@@ -1,6 +1,6 @@
 -- Sets the next numbers aside for a lottery's pre-queue. Neither these nor later ones are issued before they
 -- are stored in Postgres: so `numbers_reserved` is lowered.
--- NEEDS capacity, conf, config, now_ms, prequeue, progress, settle_bucket, sizes, state, waiting
+-- NEEDS capacity, conf, config, note, now_ms, prequeue, progress, settle_bucket, sizes, state, waiting
 -- GIVES keep_numbers_for_draw, enter_state
 local function keep_numbers_for_draw()
   progress.draw_first = progress.last_number + 1
@@ -35,6 +35,7 @@ local function enter_state(to)
   if to == 'closed' then redis.call('HSET', conf, 'closed_at_ms', now_ms) end
   redis.call('HSET', conf, 'state', to)
   config.state = to
+  note('state ' .. to)
   state = to
   if (progress.moved_ms or 0) > 0 then progress.moved_ms = now_ms end
   progress.changed = true

@@ -1,7 +1,8 @@
 -- The room at this moment: what replies say of it, and what depends on the time.
 -- REPLY (now_ms version epoch state serving_position last_number waiting called active outflow free)
 -- REPLY (opened_at_ms held pace blocked generation moved_ms)
--- NEEDS config, NOTICED_SOON_MS, NOTICED_WITHIN_MS, now_ms, progress, RESTORE_WINDOW_MAX_MS, sizes, state
+-- NEEDS config, lanes_now, NOTICED_SOON_MS, NOTICED_WITHIN_MS, now_ms, progress, RESTORE_WINDOW_MAX_MS, sizes
+-- NEEDS state
 -- GIVES restored, blocked_by, head, is_over, later
 -- Whether visitors have had time to come back after a restore. No window is longer than the longest: the
 -- clock was set back then.
@@ -20,10 +21,12 @@ local function blocked_by()
   end
   return config.active_max > 0 and sizes.called + sizes.active >= config.active_max and 'cap' or ''
 end
--- The first HEAD values of a reply; -1: the room sells no tickets.
+-- The first HEAD values of a reply; -1: the room sells no tickets. In a room with lanes the serving position
+-- is that of each lane, with how many wait there.
 local function head(reply)
   reply[1] = now_ms; reply[2] = config.version; reply[3] = config.epoch; reply[4] = state
-  reply[5] = progress.serving_position; reply[6] = progress.last_number
+  reply[5] = config.lanes and lanes_now() or progress.serving_position
+  reply[6] = progress.last_number
   reply[7] = sizes.waiting + sizes.prequeue; reply[8] = sizes.called; reply[9] = sizes.active
   reply[10] = progress.outflow; reply[11] = sizes.free or -1
   reply[12] = config.opened_at_ms; reply[13] = sizes.held or -1

@@ -4,7 +4,7 @@
 local function add(to, name, quantity) to[name] = (to[name] or 0) + quantity end
 local function seat_ids_of(items)
   local found = {}
-  for ids in string.gmatch(items, '@([^,]+)') do
+  for ids in string.gmatch(items, '@([^,!]+)') do
     for seat_id in string.gmatch(ids, '[^+]+') do found[#found + 1] = seat_id end
   end
   return found

@@ -1,10 +1,9 @@
 -- A visitor's turn: how it starts, and the four ways it ends.
--- NEEDS active, called, close_session, config, count_unclaimed, count_wanted, endings, forget_network
--- NEEDS forget_wanted, is_over, later, meter, now_ms, prequeue, progress, put_off, record_ending, sizes
--- NEEDS tell_of_visitor, TOKEN, turns
--- NEEDS waiting, wants
+-- NEEDS active, called, close_session, config, count_unclaimed, count_wanted, endings, find_in_line
+-- NEEDS forget_network, forget_wanted, is_over, later, meter, now_ms, progress, put_off, record_ending
+-- NEEDS restored_serving_of, sizes, tell_of_visitor, TOKEN, turns, wants
 -- GIVES finish, end_call, end_session, window_after, call_in, begin_session, claim_turn, find_turn
--- GIVES find_in_line, find_place
+-- GIVES find_place
 local function finish(visitor_id, word, number)
   record_ending(visitor_id, word, number)
   progress.changed = true
@@ -13,7 +12,7 @@ end
 -- may have been returned already.
 local function end_call(visitor_id, word, counter)
   local number = redis.call('HGET', turns, visitor_id) or 0
-  if tonumber(number) > config.restored_serving then progress.level = progress.level + TOKEN end
+  if tonumber(number) > restored_serving_of(visitor_id) then progress.level = progress.level + TOKEN end
   redis.call('ZREM', called, visitor_id)
   redis.call('HDEL', turns, visitor_id)
   count_unclaimed(visitor_id, -1)
@@ -79,16 +78,6 @@ local function find_turn(visitor_id)
   end
   if deadline_ms > now_ms then return 'active', tonumber(number), -1, deadline_ms end
   end_session(visitor_id, 'expired')
-  return nil
-end
-local function find_in_line(visitor_id)
-  local number = tonumber(redis.call('ZSCORE', waiting, visitor_id))
-  if number then
-    local undrawn = number >= progress.draw_next and sizes.prequeue or 0
-    return 'waiting', number, redis.call('ZRANK', waiting, visitor_id) + undrawn, 0
-  end
-  local score = sizes.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
-  if score then return 'prequeue', config.method == 'fifo' and tonumber(score) or 0, -1, 0 end
   return nil
 end
 local function find_place(visitor_id)

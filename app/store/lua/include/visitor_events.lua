@@ -1,9 +1,12 @@
--- What happens to visitors, for other systems, where the room's setting is on; a worker hands it on. Beyond a
--- cap it is only counted. A number of nil is that of the visitor's turn.
--- NEEDS config, meter, turns, visitor_events, VISITOR_EVENTS_MAX
+-- What happens to visitors: for the room's public log, and for other systems where the room's setting is on;
+-- a worker hands both on. Beyond a cap it is only counted. A number of nil is that of the visitor's turn.
+-- NEEDS config, lane_of, meter, note, turns, visitor_events, VISITOR_EVENTS_MAX
 -- GIVES tell_of_visitor
 local events_left
 local function tell_of_visitor(word, visitor_id, number)
+  number = number or redis.call('HGET', turns, visitor_id) or 0
+  local lane = config.lanes and (word == 'joined' or word == 'called') and lane_of(visitor_id) or 0
+  note(word .. ' ' .. number .. ' ' .. visitor_id .. (lane > 0 and ' ' .. lane or ''))
   if config.visitor_events ~= 1 then return end
   events_left = events_left or VISITOR_EVENTS_MAX - redis.call('XLEN', visitor_events)
   if events_left <= 0 then
@@ -11,6 +14,5 @@ local function tell_of_visitor(word, visitor_id, number)
     return
   end
   events_left = events_left - 1
-  number = string.format('%.0f', tonumber(number or redis.call('HGET', turns, visitor_id)) or 0)
   redis.call('XADD', visitor_events, '*', 'e', word .. ' ' .. visitor_id .. ' ' .. number)
 end

@@ -191,7 +191,7 @@ class Fairgate:
             with suppress(httpx.HTTPError, Refused, ValueError):
                 async for status in self.status(place["room_id"]):
                     number = place["queue_number"]
-                    if status["state"] != "open" or number is None or status["serving_position"] >= number:
+                    if status["state"] != "open" or number is None or _serving(status, place) >= number:
                         news.set()
             await asyncio.sleep(uniform(1, 2) * STREAM_AGAIN_S)
 
@@ -205,6 +205,12 @@ class Fairgate:
             await asyncio.sleep(uniform(0.75, 1.25))
             found = await self.request("GET", path, token=token)
         return cast("ReservationDocument", found)
+
+
+def _serving(status: StatusDocument, place: PlaceDocument) -> int:
+    """How far the queue is; in a room with lanes, how far that of the place's lane."""
+    lanes, lane = status.get("lanes"), place.get("lane", 0)
+    return lanes[lane]["serving_position"] if lanes else status["serving_position"]
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

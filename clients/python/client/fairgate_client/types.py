@@ -119,12 +119,56 @@ class AvailabilityDocument(TypedDict):
     updated_at: str
 
 
+class BlockSeats(TypedDict):
+    """Seats to take off sale, and what for."""
+
+    seat_ids: list[str]
+    kept_as: NotRequired[Literal["blocked", "house"]]
+
+
 class BookingTokenDocument(TypedDict):
     """A claimed booking token."""
 
     booking_token: str
     expires_at: str | None
     token_type: NotRequired[Literal["Bearer"]]
+
+
+class Buyer(TypedDict):
+    """What a buyer says; `answers` by the ids of the questions, `yes` for a box that is ticked."""
+
+    email: NotRequired[str]
+    name: NotRequired[str]
+    phone: NotRequired[str]
+    terms: NotRequired[bool]
+    marketing: NotRequired[bool]
+    answers: NotRequired[dict[str, str]]
+    locale: NotRequired[str]
+
+
+class BuyerDocument(TypedDict):
+    """The buyer of a reservation; what was not asked for, or not said, is empty."""
+
+    reservation_id: str
+    email: str
+    name: str
+    phone: str
+    marketing: bool
+    terms_at: str | None
+    answers: dict[str, str]
+    locale: str
+
+
+class BuyerForm(TypedDict):
+    """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its
+    terms."""
+
+    email: NotRequired[Literal["off", "optional", "required"]]
+    name: NotRequired[Literal["off", "optional", "required"]]
+    phone: NotRequired[Literal["off", "optional", "required"]]
+    terms_url: NotRequired[str]
+    marketing: NotRequired[bool]
+    questions: NotRequired[list[Question]]
 
 
 class BypassRule(TypedDict):
@@ -150,16 +194,81 @@ class Bypassed(TypedDict):
     crawlers: int
 
 
+class CancelBody(TypedDict):
+    """What fans and buyers read."""
+
+    notice: NotRequired[str]
+
+
+class CheckInResults(TypedDict):
+    """What became of each scan, in their order; and how many are in now."""
+
+    results: list[Result]
+    counts: DoorCounts
+
+
+class Checked(TypedDict):
+    """When a ticket was checked in, by whom, on which device."""
+
+    at: str
+    by: str
+    device: str
+
+
 class CodeBody(TypedDict):
     """The code in the mail that asks for a confirmation."""
 
     code: str
 
 
+class CodeSet(TypedDict):
+    """Codes that are good for the same, and how much they are used."""
+
+    set_id: str
+    name: str
+    uses_max: int
+    percent: int
+    off_ticket: int
+    off_order: int
+    ticket_types: list[str]
+    valid_from: str | None
+    valid_until: str | None
+    active: bool
+    wanted: NotRequired[int]
+    made: NotRequired[int]
+    used: NotRequired[int]
+    example: NotRequired[str]
+
+
+class CodeUse(TypedDict):
+    """One code, and how many orders that live were made with it."""
+
+    code: str
+    uses_max: int
+    used: int
+    active: bool
+
+
+class CodesPatch(TypedDict):
+    """Switches a set of codes, or one of them, off and on."""
+
+    active: bool
+
+
 class ConfirmBody(TypedDict):
-    """A payment for the hold; tickets that are free need none."""
+    """A payment for the hold; tickets that are free need none. `buyer`: unless it was said before."""
 
     payment: NotRequired[PaymentBody | None]
+    buyer: NotRequired[Buyer | None]
+
+
+class ConsistencyDocument(TypedDict):
+    """That the first tree is the beginning of the second: hashes in hex, as RFC 9162 says in 2.1.4."""
+
+    room_id: str
+    first: int
+    second: int
+    path: list[str]
 
 
 class CountedDocument(TypedDict):
@@ -201,11 +310,31 @@ class Done(TypedDict):
     message: str
 
 
+class DoorCounts(TypedDict):
+    """The same of a sale, and of each of its types."""
+
+    tickets: int
+    checked_in: int
+    types: list[TypeCount]
+
+
 class Draw(TypedDict):
-    """What is published of a lottery: the commitment at once, the seed after the opening."""
+    """What is published of a lottery: the commitment at once, the seed after the opening. With the
+    entropy of the `entries` draws are made with `log_root`, too, which is known after the opening."""
 
     commitment: str
     seed: str | None
+    entropy: NotRequired[Literal["entries", "none"]]
+    log_root: NotRequired[str | None]
+
+
+class Entries(TypedDict):
+    """Leaves that follow each other; `size` is how many the log has now."""
+
+    room_id: str
+    first: int
+    size: int
+    entries: list[str]
 
 
 class EventDocument(TypedDict):
@@ -223,6 +352,12 @@ class EventDocument(TypedDict):
     hold_ttl_s: int
     hold_extend_s: int
     sell_after_start: bool
+    prices_include_tax: bool
+    fee_per_ticket: int
+    fee_rate_bp: int
+    fee_tax_rate_bp: int
+    payments: list[str]
+    seller: str
     ticket_types: list[TicketTypeDocument]
     seated: bool
     published: bool
@@ -241,7 +376,28 @@ class EventPatch(TypedDict):
     hold_extend_s: NotRequired[int]
     timezone: NotRequired[str]
     sell_after_start: NotRequired[bool]
+    prices_include_tax: NotRequired[bool]
+    fee_per_ticket: NotRequired[int]
+    fee_rate_bp: NotRequired[int]
+    fee_tax_rate_bp: NotRequired[int]
+    payments: NotRequired[list[str]]
+    seller: NotRequired[str]
     published: NotRequired[bool]
+
+
+class FateDocument(TypedDict):
+    """What became of a sale. `orders` and `holds` are those that live: of a cancelled sale what is
+    left."""
+
+    event_id: str
+    starts_at: str
+    cancelled_at: str | None
+    moved_from: str | None
+    refund_until: str | None
+    notice: str
+    orders: int
+    holds: int
+    refunds: list[RefundSumsDocument]
 
 
 class GateStats(TypedDict):
@@ -266,6 +422,21 @@ class GatewayMessage(TypedDict):
 
     type: str
     data: NotRequired[Any]
+
+
+class HeadDocument(TypedDict):
+    """A signed head. `statement` is a JWS that says room, size, root and time."""
+
+    size: int
+    signed_at: str | None
+    statement: str
+
+
+class Heads(TypedDict):
+    """Signed heads, the smallest first."""
+
+    room_id: str
+    heads: list[HeadDocument]
 
 
 class HealthDocument(TypedDict):
@@ -296,6 +467,16 @@ class HistoryPoint(TypedDict):
     sold: int | None
 
 
+class InclusionDocument(TypedDict):
+    """That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3."""
+
+    room_id: str
+    leaf: int
+    size: int
+    leaf_hash: str
+    path: list[str]
+
+
 class Increment(TypedDict):
     """How many more are let in. The counter does not go back: whoever was called stays called."""
 
@@ -315,14 +496,27 @@ class InstallationStats(TypedDict):
     updated_at: str | None
 
 
+class InviteBody(TypedDict):
+    """Whom to invite; who is invited already stays so."""
+
+    emails: list[str]
+
+
+class InvitedDocument(TypedDict):
+    """How many were not invited before."""
+
+    invited: int
+
+
 class JoinBody(TypedDict):
     """Optional fields of a join."""
 
     email: NotRequired[str | None]
     locale: NotRequired[str | None]
-    invite: NotRequired[None]
-    proof: NotRequired[None]
+    invite: NotRequired[str | None]
+    proof: NotRequired[str | None]
     quantity: NotRequired[int | None]
+    returns: NotRequired[bool]
 
 
 class KeyDocument(TypedDict):
@@ -346,6 +540,13 @@ class KeySet(TypedDict):
     """Public keys (RFC 7517)."""
 
     keys: list[dict[str, str]]
+
+
+class KindOfSeats(TypedDict):
+    """What these seats are from now on; "" for neither accessible nor companion seats."""
+
+    seat_ids: list[str]
+    kind: Literal["", "accessible", "companion"]
 
 
 class KnownUserChange(TypedDict):
@@ -394,6 +595,25 @@ class KnownUserSecrets(TypedDict):
     api_key: str | None
 
 
+class Lane(TypedDict):
+    """A lane, and the share of the calls that it gets while anybody waits in it, in percent.
+    Enqueue tokens name it, and fans see its name."""
+
+    name: str
+    share: int
+
+
+class LaneDocument(TypedDict):
+    """A lane: a group of visitors that gets `share` percent of the calls while anybody waits in
+    every lane. Within it order is strict. `name` is empty for the ordinary lane, of everybody who
+    is in no other."""
+
+    name: str
+    share: int
+    serving_position: int
+    waiting: int
+
+
 class ListedRoom(TypedDict):
     """The shared status document; with `all` also what staff see of a room."""
 
@@ -420,6 +640,8 @@ class ListedRoom(TypedDict):
     slower: SlowerDocument | None
     still_since: str | None
     epoch: int
+    members_only: NotRequired[bool]
+    lanes: NotRequired[list[LaneDocument]]
     stale: NotRequired[bool]
     kind: NotRequired[Literal["sale", "site"]]
     public: NotRequired[bool]
@@ -433,6 +655,7 @@ class LoginBody(TypedDict):
 
     email: str
     password: str
+    code: NotRequired[str]
 
 
 class MadeKey(TypedDict):
@@ -466,12 +689,68 @@ class MailboxDocument(TypedDict):
     asked: bool
 
 
+class MemberLoginChange(TypedDict):
+    """The organiser's login. Without a `key`, HS256 keeps its secret or gets a new one."""
+
+    algorithm: Literal["ES256", "EdDSA", "HS256", "RS256"]
+    key: NotRequired[str]
+    audience: NotRequired[str]
+
+
+class MemberLoginDocument(TypedDict):
+    """The login, without a secret. `key`: public, or null."""
+
+    algorithm: Literal["ES256", "EdDSA", "HS256", "RS256"]
+    audience: str
+    key: str | None
+
+
+class MemberLoginSecrets(TypedDict):
+    """The same, with the secret if it was made just now: it is shown once."""
+
+    algorithm: Literal["ES256", "EdDSA", "HS256", "RS256"]
+    audience: str
+    key: str | None
+    secret: str | None
+
+
+class MoveBody(TypedDict):
+    """The new date, until when buyers can give their tickets back (null: always), and what they
+    read."""
+
+    starts_at: str
+    refund_until: NotRequired[str | None]
+    notice: NotRequired[str]
+
+
+class NamedSeatIds(TypedDict):
+    """Some seats of an event."""
+
+    seat_ids: list[str]
+
+
 class NewAccount(TypedDict):
     """A registration. The password appears in no log and no response."""
 
     email: str
     name: str
     password: str
+
+
+class NewCodes(TypedDict):
+    """One code that people are told (`code`), or so many that nobody can guess (`count`)."""
+
+    name: str
+    code: NotRequired[str | None]
+    count: NotRequired[int]
+    prefix: NotRequired[str]
+    uses_max: NotRequired[int]
+    percent: NotRequired[int]
+    off_ticket: NotRequired[int]
+    off_order: NotRequired[int]
+    ticket_types: NotRequired[list[str]]
+    valid_from: NotRequired[str | None]
+    valid_until: NotRequired[str | None]
 
 
 class NewEvent(TypedDict):
@@ -488,6 +767,12 @@ class NewEvent(TypedDict):
     hold_extend_s: NotRequired[int]
     timezone: NotRequired[str]
     sell_after_start: NotRequired[bool]
+    prices_include_tax: NotRequired[bool]
+    fee_per_ticket: NotRequired[int]
+    fee_rate_bp: NotRequired[int]
+    fee_tax_rate_bp: NotRequired[int]
+    payments: NotRequired[list[str]]
+    seller: NotRequired[str]
     published: NotRequired[bool]
     room: NotRequired[NewRoomOfEvent]
 
@@ -508,6 +793,8 @@ class NewKey(TypedDict):
                 "alerts:read",
                 "alerts:write",
                 "audit:read",
+                "check_ins:read",
+                "check_ins:write",
                 "events:read",
                 "events:write",
                 "keys:read",
@@ -542,6 +829,7 @@ class NewRoom(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    draw_entropy: NotRequired[Literal["entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -562,6 +850,9 @@ class NewRoom(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    members_only: NotRequired[bool]
+    members_until: NotRequired[str | None]
+    lanes: NotRequired[list[Lane]]
     visitor_events: NotRequired[bool]
     room_id: str
 
@@ -579,6 +870,7 @@ class NewRoomOfEvent(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    draw_entropy: NotRequired[Literal["entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -599,38 +891,54 @@ class NewRoomOfEvent(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    members_only: NotRequired[bool]
+    members_until: NotRequired[str | None]
+    lanes: NotRequired[list[Lane]]
     visitor_events: NotRequired[bool]
     name: NotRequired[str]
     room_id: NotRequired[str | None]
 
 
 class NewSeat(TypedDict):
-    """One seat. Seats of a row are next to each other when their numbers are."""
+    """One seat. Seats of a row are next to each other when their numbers are; `label`: what it is
+    called."""
 
     section: str
     row: str
     number: int
     price: int
+    kind: NotRequired[Literal["", "accessible", "companion"]]
+    label: NotRequired[str]
 
 
 class NewSeats(TypedDict):
-    """Whole sections, or a list of seats; not both."""
+    """Whole sections, or a list of seats; not both. `grow`: sections that are there get the new
+    seats."""
 
     sections: NotRequired[list[NewSection]]
     seats: NotRequired[list[NewSeat]]
+    grow: NotRequired[bool]
 
 
 class NewSection(TypedDict):
     """A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to
-    `seats_per_row`."""
+    `seats_per_row`. `blocks` instead: of each row, from the front on, how many seats stand
+    together, with aisles between; the last one goes on for the others. `row_names`: what all rows
+    are called, else letters or numbers."""
 
     name: str
     price: int
     rows: int
-    seats_per_row: int
+    seats_per_row: NotRequired[int | None]
     ticket_type_id: NotRequired[str | None]
     sale_from: NotRequired[str | None]
     sale_until: NotRequired[str | None]
+    hidden: NotRequired[bool]
+    tax_rate_bp: NotRequired[int]
+    blocks: NotRequired[list[list[int]]]
+    row_names: NotRequired[list[str]]
+    naming: NotRequired[Literal["letters", "numbers"]]
+    numbering: NotRequired[Literal["even", "left", "odd", "outwards", "right"]]
 
 
 class NewTicketType(TypedDict):
@@ -642,6 +950,8 @@ class NewTicketType(TypedDict):
     quantity: int
     sale_from: NotRequired[str | None]
     sale_until: NotRequired[str | None]
+    hidden: NotRequired[bool]
+    tax_rate_bp: NotRequired[int]
 
 
 class NewWebhook(TypedDict):
@@ -679,6 +989,14 @@ class NewWebhook(TypedDict):
         ]
     ]
     description: NotRequired[str]
+
+
+class NewestHead(TypedDict):
+    """The newest head of a room's log, and the public keys (JWK) of all who ever signed one."""
+
+    room_id: str
+    head: HeadDocument | None
+    keys: list[dict[str, Any]]
 
 
 class NotYet(TypedDict):
@@ -767,6 +1085,24 @@ class Page_AuditEntry_(TypedDict):
     per_page: int
 
 
+class Page_CodeSet_(TypedDict):
+    """A page of a list."""
+
+    items: list[CodeSet]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_CodeUse_(TypedDict):
+    """A page of a list."""
+
+    items: list[CodeUse]
+    total: int
+    page: int
+    per_page: int
+
+
 class Page_EventDocument_(TypedDict):
     """A page of a list."""
 
@@ -807,6 +1143,15 @@ class Page_ReservationDocument_(TypedDict):
     """A page of a list."""
 
     items: list[ReservationDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_RoomInvite_(TypedDict):
+    """A page of a list."""
+
+    items: list[RoomInvite]
     total: int
     page: int
     per_page: int
@@ -861,6 +1206,11 @@ class PayingDocument(TypedDict):
     confirmed_at: str | None
     tickets: list[TicketDocument]
     extendable: bool
+    code: str | None
+    discount: int
+    fee: int
+    tax: int
+    refunded: int
     continue_url: str
     client_secret: str
 
@@ -870,6 +1220,17 @@ class PaymentBody(TypedDict):
 
     method: str
     token: str
+
+
+class Place(TypedDict):
+    """The middle of a section: `x` right of the middle of the hall, `y` away from the stage; and
+    its turn. They are measured from the point behind the stage that the rings curve around. Turned
+    by 0 degrees, a section looks straight at the stage; one to the right of it by more, to the left
+    by less."""
+
+    x: float
+    y: float
+    turn: NotRequired[float]
 
 
 class PlaceChange(TypedDict):
@@ -893,6 +1254,16 @@ class PlaceDocument(TypedDict):
     session_expires_at: str | None
     quantity: int
     place_token: str
+    lane: NotRequired[int]
+
+
+class PlacedSection(TypedDict):
+    """A section that is placed."""
+
+    x: float
+    y: float
+    turn: NotRequired[float]
+    ticket_type_id: str
 
 
 class Preview(TypedDict):
@@ -952,6 +1323,16 @@ class Pushed(TypedDict):
     version: int
 
 
+class Question(TypedDict):
+    """A question of the sale's own; `options` of a `choice` alone."""
+
+    question_id: str
+    label: str
+    kind: NotRequired[Literal["choice", "text", "yes"]]
+    options: NotRequired[list[str]]
+    required: NotRequired[bool]
+
+
 class QueueFigures(TypedDict):
     """A queue, or several together. Counters begin with the room, or with the last loss of Redis."""
 
@@ -990,6 +1371,67 @@ class Ready(TypedDict):
     warnings: NotRequired[list[str]]
 
 
+class Receipt(TypedDict):
+    """What a visitor's signed receipt says: that they have, or had, this place in the queue."""
+
+    room_id: str
+    generation: str
+    visitor_id: str
+    visitor: str | None
+    state: str
+    queue_number: int | None
+    leaf: int | None
+    at_ms: int
+
+
+class ReceiptDocument(TypedDict):
+    """A receipt to keep: `statement` is a JWS that says what is in `receipt`, `key` checks it
+    (JWK)."""
+
+    receipt: Receipt
+    statement: str
+    key: dict[str, Any]
+
+
+class RefundBody(TypedDict):
+    """What to refund of an order, in minor units; nothing named: what the tickets cost. The tickets
+    that are named are cancelled, and go back on sale unless `to_stock` is false."""
+
+    amount: NotRequired[int | None]
+    ticket_ids: NotRequired[list[str]]
+    to_stock: NotRequired[bool]
+    reason: NotRequired[str]
+
+
+class RefundDocument(TypedDict):
+    """A refund of a part: `owed` until the gateway has refunded it (`done`) or refused (`failed`,
+    and `why`). `codes` are those of the tickets that were cancelled with it."""
+
+    refund_id: str
+    amount: int
+    currency: str
+    codes: list[str]
+    to_stock: bool
+    reason: str
+    state: Literal["done", "failed", "owed"]
+    why: str
+
+
+class RefundSumsDocument(TypedDict):
+    """How far all refunds of a sale are in one currency, in minor units."""
+
+    currency: str
+    done: int
+    under_way: int
+    refused: int
+
+
+class RefundsDocument(TypedDict):
+    """The refunds of parts of an order, the first one first."""
+
+    items: list[RefundDocument]
+
+
 class RequestFigures(TypedDict):
     """What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0."""
 
@@ -1015,6 +1457,11 @@ class ReservationDocument(TypedDict):
     confirmed_at: str | None
     tickets: list[TicketDocument]
     extendable: bool
+    code: str | None
+    discount: int
+    fee: int
+    tax: int
+    refunded: int
 
 
 class ReservationFigures(TypedDict):
@@ -1030,12 +1477,12 @@ class ReservationFigures(TypedDict):
 
 
 class ReserveBody(TypedDict):
-    """Which tickets to hold, all of them or none: counted ones, these seats, or the best seats
-    there are."""
+    """Which tickets to hold, all of them or none: counted ones, these seats or the best there are."""
 
     items: NotRequired[list[ReserveItem]]
     seat_ids: NotRequired[list[str]]
     best_available: NotRequired[ReserveItem]
+    code: NotRequired[str]
 
 
 class ReserveItem(TypedDict):
@@ -1066,6 +1513,21 @@ class ResetAsked(TypedDict):
     email: str
 
 
+class Result(TypedDict):
+    """What became of a scan. `first`: the check-in that counts. `also`: another device had let the
+    holder in with a scan that was made later, which this one takes the place of. `sale`: whose
+    ticket it is, if of another."""
+
+    scan_id: str
+    verdict: Literal["already", "checked_in", "other_sale", "undone", "unknown", "void"]
+    ticket_type: NotRequired[str]
+    seat: NotRequired[str]
+    name: NotRequired[str]
+    sale: NotRequired[str]
+    first: NotRequired[Checked | None]
+    also: NotRequired[Checked | None]
+
+
 class RoomDocument(TypedDict):
     """A room as staff see it: its settings and state."""
 
@@ -1080,6 +1542,7 @@ class RoomDocument(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    draw_entropy: NotRequired[Literal["entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -1100,6 +1563,9 @@ class RoomDocument(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    members_only: NotRequired[bool]
+    members_until: NotRequired[str | None]
+    lanes: NotRequired[list[Lane]]
     visitor_events: NotRequired[bool]
     room_id: str
     event_id: str | None
@@ -1120,6 +1586,16 @@ class RoomHistory(TypedDict):
     points: list[HistoryPoint]
 
 
+class RoomInvite(TypedDict):
+    """One invitation, and what became of it."""
+
+    invite_id: str
+    email: str
+    state: Literal["not_sent", "on_its_way", "sent", "used", "withdrawn"]
+    invited_at: str
+    used_at: str | None
+
+
 class RoomPatch(TypedDict):
     """RoomPatch."""
 
@@ -1134,6 +1610,7 @@ class RoomPatch(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    draw_entropy: NotRequired[Literal["entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -1154,6 +1631,9 @@ class RoomPatch(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    members_only: NotRequired[bool]
+    members_until: NotRequired[str | None]
+    lanes: NotRequired[list[Lane]]
     visitor_events: NotRequired[bool]
 
 
@@ -1194,6 +1674,7 @@ class RoomSettings(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
+    draw_entropy: NotRequired[Literal["entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -1214,6 +1695,9 @@ class RoomSettings(TypedDict):
     target_url: NotRequired[str]
     allowed_return_hosts: NotRequired[list[str]]
     autopilot: NotRequired[Autopilot | None]
+    members_only: NotRequired[bool]
+    members_until: NotRequired[str | None]
+    lanes: NotRequired[list[Lane]]
     visitor_events: NotRequired[bool]
 
 
@@ -1248,6 +1732,21 @@ class RuleFigures(TypedDict):
     requests: int
 
 
+class Scan(TypedDict):
+    """A code that a device has read. `scan_id` is drawn by the device: sent twice, it is one scan."""
+
+    scan_id: str
+    code: str
+    at: NotRequired[str | None]
+
+
+class Scans(TypedDict):
+    """What one device has read, in the order it did."""
+
+    device: str
+    scans: list[Scan]
+
+
 class SeatMapDocument(TypedDict):
     """The seats of an event, the best rows of a section first, and the state of each."""
 
@@ -1258,16 +1757,27 @@ class SeatMapDocument(TypedDict):
     updated_at: str
 
 
+class SeatPlan(TypedDict):
+    """The sections that are placed; all others stand where they fit, in rings around the stage."""
+
+    sections: list[PlacedSection]
+
+
 class SeatRowDocument(TypedDict):
-    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat."""
+    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat.
+    `kinds` is there where not all of its seats are for everybody, with a character for each as
+    well: a for an accessible seat, c for a companion's, which is sold with the accessible one next
+    to it. `labels`, with an item for each, is there where seats are not called by their numbers."""
 
     row: str
     first: int
     states: str
+    kinds: NotRequired[str]
+    labels: NotRequired[list[str]]
 
 
 class SeatSectionDocument(TypedDict):
-    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number."""
+    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number or label."""
 
     ticket_type_id: str
     name: str
@@ -1280,6 +1790,7 @@ class SeatSectionDocument(TypedDict):
     sale_from: str | None
     sale_until: str | None
     rows: list[SeatRowDocument]
+    plan: NotRequired[Place | None]
 
 
 class SeatStates(TypedDict):
@@ -1288,6 +1799,15 @@ class SeatStates(TypedDict):
     f: NotRequired[str]
     h: NotRequired[str]
     s: NotRequired[str]
+    b: NotRequired[str]
+
+
+class SeatsChangedDocument(TypedDict):
+    """The seats that are as was asked for, and those that stay as they are, because somebody has
+    them."""
+
+    done: list[str]
+    taken: list[str]
 
 
 class SeatsMadeDocument(TypedDict):
@@ -1376,6 +1896,8 @@ class StatusDocument(TypedDict):
     slower: SlowerDocument | None
     still_since: str | None
     epoch: int
+    members_only: NotRequired[bool]
+    lanes: NotRequired[list[LaneDocument]]
     stale: NotRequired[bool]
 
 
@@ -1402,15 +1924,20 @@ class Theme(TypedDict):
     cover: NotRequired[str]
     welcome: NotRequired[str]
     footer: NotRequired[str]
+    terms: NotRequired[str]
+    privacy: NotRequired[str]
+    imprint: NotRequired[str]
 
 
 class TicketDocument(TypedDict):
-    """A ticket of a confirmed reservation."""
+    """A ticket of a confirmed reservation; the code of one that was transferred is its new holder's
+    alone."""
 
     ticket_id: str
     ticket_type_id: str
     seat_id: str | None
     code: str
+    transferred: NotRequired[bool]
 
 
 class TicketTypeDocument(TypedDict):
@@ -1425,6 +1952,8 @@ class TicketTypeDocument(TypedDict):
     total: int
     sale_from: str | None
     sale_until: str | None
+    hidden: bool
+    tax_rate_bp: int
 
 
 class TicketTypePatch(TypedDict):
@@ -1435,6 +1964,8 @@ class TicketTypePatch(TypedDict):
     quantity: NotRequired[int]
     sale_from: NotRequired[str | None]
     sale_until: NotRequired[str | None]
+    hidden: NotRequired[bool]
+    tax_rate_bp: NotRequired[int]
 
 
 class TokenSet(TypedDict):
@@ -1445,6 +1976,43 @@ class TokenSet(TypedDict):
     id_token: str
     expires_in: int
     token_type: NotRequired[Literal["Bearer"]]
+
+
+class TransferBody(TypedDict):
+    """Which ticket, and to whom. `locale`: the language of the e-mail, as the page's unless it is
+    sent."""
+
+    ticket_id: str
+    email: str
+    locale: NotRequired[str]
+
+
+class TransferDocument(TypedDict):
+    """A ticket that is offered to somebody, who has not accepted it yet."""
+
+    ticket_id: str
+    email: str
+
+
+class TransfersDocument(TypedDict):
+    """The tickets of a reservation that are offered now. Those that were accepted are `transferred`
+    there."""
+
+    items: list[TransferDocument]
+
+
+class TypeCount(TypedDict):
+    """How many tickets of a type there are, and how many were checked in."""
+
+    name: str
+    tickets: int
+    checked_in: int
+
+
+class UndoneScan(TypedDict):
+    """The scan whose check-in is taken back."""
+
+    scan_id: str
 
 
 class UrlRule(TypedDict):

@@ -1,0 +1,152 @@
+"""Inviting staff: a link to choose a password, or to add a passkey, good once within 72 hours.
+
+Nothing is given before the link is used: whoever reads the mailbox gets the role, and nobody who once
+registered that address does.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from app import audit
+from app.accounts.accounts import new_account_id
+from app.accounts.passwords import Passwords, refuse_common
+from app.accounts.sale_rights import FULL
+from app.audit import Thing
+from app.core.account import Author, RegisteredAccount
+from app.core.clock import now_ms
+from app.core.email import mailbox
+from app.core.errors import Conflict, CredentialInvalid, NotFound
+from app.core.invitations import InvitationSigner
+from app.core.model import Role
+from app.core.password_resets import digest
+from app.core.rights import SaleRole
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
+from app.store.sql import accounts, invitations, password_resets, sale_grants, second_factors, sign_ins
+from app.store.sql.invitations import Invitation
+
+LISTED_MAX = 100
+TOKEN_MAX = 100
+OVER = "This invitation was used before, was withdrawn, or has run out. Ask for another one."
+
+
+class Invited(NamedTuple):
+    """What somebody is invited as: with a role of the installation, or one in the sale of an event."""
+
+    email: str
+    name: str
+    role: Role = "user"
+    event_id: str | None = None
+    sale_role: SaleRole | None = None
+
+
+async def invite(stores: Stores, signer: InvitationSigner, new: Invited, *, mails: bool, by: Author) -> str:
+    """Invite somebody; the token of their link, which is mailed where this installation `mails`.
+
+    Raises ValidationFailed (`email`), Conflict.
+    """
+    invitation_id, email = secrets.token_urlsafe(16), mailbox(new.email).lower()
+    token, now = signer.token(invitation_id), datetime.now(UTC)
+    row = Invitation(
+        invitation_id, email, new.name, new.role, new.event_id, new.sale_role, by.subject, now, now
+    )
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await invitations.insert(connection, digest(token), row):
+                raise Conflict("Too many invitations are open: withdraw those nobody needs.")
+            if mails:
+                await invitations.queue_mail(connection, invitation_id)
+            await audit.record(connection, by, "invite", Thing("account", email), after=_fields(row))
+    return token
+
+
+async def of_token(stores: Stores, token: str) -> Invitation | None:
+    """The invitation of a link, None if it is not good any more. Raises StoreUnavailable."""
+    if len(token) > TOKEN_MAX:
+        return None
+    with stores_answer():
+        return await invitations.select(stores.postgres, digest(token))
+
+
+async def accept(
+    stores: Stores, passwords: Passwords, token: str, *, name: str, password: str | None, request_id: str
+) -> tuple[RegisteredAccount, bool]:
+    """Become what the link invites to, with this password; without one, one that nobody knows.
+
+    The account, and whether whoever used the link may be signed in at once: the account is new, or was none
+    of staff and has no second factor. Of an account that was there the password is replaced and its sign-ins
+    end: anybody may have registered the address of somebody who becomes staff. Raises CredentialInvalid,
+    ValidationFailed (`new_password`), Conflict, BacklogFull.
+    """
+    if password is not None:
+        refuse_common(password, "new_password")
+    if await of_token(stores, token) is None:  # before the work of a hash
+        raise CredentialInvalid(OVER)
+    with stores_answer():
+        password_hash = await passwords.hash(password or secrets.token_urlsafe(32))
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            it = await invitations.use(connection, digest(token))
+            if it is None:
+                raise CredentialInvalid(OVER)
+            made, at_once = await _account(connection, it, name, password_hash, replace=password is not None)
+            await password_resets.confirm_email(connection, made.account_id)
+            if it.event_id and it.sale_role:
+                given = await sale_grants.give(
+                    connection, made.account_id, it.event_id, it.sale_role, it.invited_by
+                )
+                if not given:
+                    raise Conflict(FULL)
+            by = Author(subject=made.account_id, role=made.role, request_id=request_id)
+            thing = Thing("account", made.account_id)
+            await audit.record(connection, by, "accept invitation", thing, after=_fields(it))
+    return made, at_once
+
+
+async def withdraw(stores: Stores, invitation_id: str, *, event_id: str | None = None, by: Author) -> None:
+    """Withdraw an invitation, of this event where one is given. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            it = await invitations.withdraw(connection, invitation_id, event_id)
+            if it is None:
+                raise NotFound("There is no such invitation.")
+            thing = Thing("account", it.email)
+            await audit.record(connection, by, "withdraw invitation", thing, before=_fields(it))
+
+
+async def open_ones(stores: Stores, event_id: str | None = None) -> list[Invitation]:
+    """Those nobody has used yet, the newest first: of one event, or all."""
+    with stores_answer():
+        return await invitations.select_open(stores.postgres, event_id, LISTED_MAX)
+
+
+async def _account(
+    connection: Connection, it: Invitation, name: str, password_hash: str, *, replace: bool
+) -> tuple[RegisteredAccount, bool]:
+    made = await accounts.insert_account(
+        *(connection, new_account_id()), email=it.email, name=name, password_hash=password_hash, role=it.role
+    )
+    if made is not None:
+        return made, True
+    before = await accounts.lock_by_email(connection, it.email)
+    assert before is not None
+    if before.deactivated_at is not None:
+        raise Conflict("This account is deactivated. Ask an admin to activate it again.")
+    role = it.role if before.role == "user" else before.role  # an invitation takes nothing away
+    password = password_hash if replace or before.role == "user" else before.password_hash
+    after = msgspec.structs.replace(before, role=role, password_hash=password)
+    await accounts.update_terms(connection, after)
+    if password != before.password_hash:
+        await accounts.change_password(connection, after.account_id, password, password, now_ms())
+        await sign_ins.delete_of(connection, after.account_id)
+    has = await second_factors.select_factors(connection, after.account_id)
+    return after, before.role == "user" and not (has.codes or has.passkeys)
+
+
+def _fields(it: Invitation) -> dict[str, str]:
+    sale = {"event_id": it.event_id, "sale_role": it.sale_role} if it.event_id and it.sale_role else {}
+    return {"email": it.email, "role": it.role, **sale}

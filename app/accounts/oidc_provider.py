@@ -1,0 +1,148 @@
+"""Asking an OpenID Connect provider who somebody is: authorization code with PKCE, state and nonce.
+
+Signatures and claims are checked by joserfc and Authlib, which are imported where they are used: few
+processes sign anybody in that way.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from app.core.errors import CredentialInvalid
+from app.core.oidc import Identity
+
+TIMEOUT_S = 5.0
+ANSWER_MAX = 512 * 1024
+ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # never HS256, and never none
+LEEWAY_S = 60
+SCOPE = "openid email profile"
+AWAY = "The provider does not answer as it should. Try again, or sign in with your password."
+REFUSED = "The provider did not sign you in."
+
+
+class Client(NamedTuple):
+    """Who we are at which provider; `groups`: the claim that lists somebody's groups."""
+
+    issuer: str
+    client_id: str
+    secret: str
+    groups: str
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
+class _Tokens(msgspec.Struct, frozen=True):
+    id_token: str
+
+
+async def begin(client: Client, redirect_uri: str) -> tuple[str, dict[str, str]]:
+    """Where to send the browser, and what to remember of it meanwhile. Raises CredentialInvalid."""
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+    async with _http() as http:
+        there = await _metadata(http, client)
+    said = {it: secrets.token_urlsafe(32) for it in ("state", "nonce", "verifier")}
+    asked = {
+        "response_type": "code",
+        "client_id": client.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": SCOPE if client.groups != "groups" else f"{SCOPE} groups",
+        "state": said["state"],
+        "nonce": said["nonce"],
+        "code_challenge": str(create_s256_code_challenge(said["verifier"])),
+        "code_challenge_method": "S256",
+    }
+    joined = "&" if "?" in there.authorization_endpoint else "?"
+    return f"{there.authorization_endpoint}{joined}{urlencode(asked)}", said
+
+
+async def finish(
+    client: Client, redirect_uri: str, said: Mapping[str, str], answer: Mapping[str, str]
+) -> Identity:
+    """Who came back from the provider with this answer. Raises CredentialInvalid."""
+    if not hmac.compare_digest(answer.get("state", "").encode(), said["state"].encode()):
+        raise CredentialInvalid(REFUSED)
+    if answer.get("iss", client.issuer) != client.issuer or not answer.get("code"):  # RFC 9207
+        raise CredentialInvalid(REFUSED)
+    sent = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": redirect_uri}
+    sent |= {"code_verifier": said["verifier"], "client_id": client.client_id}
+    async with _http() as http:
+        there = await _metadata(http, client)
+        auth = httpx.BasicAuth(client.client_id, client.secret) if client.secret else None
+        tokens = await _json(http, "POST", there.token_endpoint, _Tokens, data=sent, auth=auth)
+        keys = await _json(http, "GET", there.jwks_uri, dict[str, Any])
+    return _identity(client, tokens.id_token, keys, said["nonce"])
+
+
+def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -> Identity:
+    """Who the token speaks of, if it is the provider's, for us, of now, and of this very sign-in."""
+    from authlib.oidc.core import CodeIDToken
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
+    options: dict[str, Any] = {
+        "iss": {"essential": True, "value": client.issuer},
+        "aud": {"essential": True, "value": client.client_id},
+    }
+    try:
+        token = jwt.decode(id_token, KeySet.import_key_set(_usable(keys)), algorithms=ALGORITHMS)
+        params = {"nonce": nonce, "client_id": client.client_id}
+        claims = CodeIDToken(token.claims, token.header, options, params)
+        claims.validate(leeway=LEEWAY_S)
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise CredentialInvalid(REFUSED) from None
+    except Exception as error:  # those of Authlib have no root of their own
+        if not type(error).__module__.startswith(("authlib", "joserfc")):
+            raise
+        raise CredentialInvalid(REFUSED) from None
+    said: dict[str, Any] = token.claims
+    groups = said.get(client.groups) or []
+    verified = said.get("email_verified") is True and isinstance(said.get("email"), str)
+    return Identity(
+        client.issuer,
+        str(said["sub"]),
+        said["email"] if verified else "",
+        str(said.get("name") or ""),
+        tuple(str(it) for it in groups) if isinstance(groups, list) else (),
+    )
+
+
+def _usable(keys: dict[str, Any]) -> Any:
+    """The keys that sign; providers list those that encrypt as well."""
+    found = [it for it in keys.get("keys", []) if isinstance(it, dict) and it.get("use", "sig") == "sig"]
+    return {"keys": found}
+
+
+def _http() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
+
+
+async def _metadata(http: httpx.AsyncClient, client: Client) -> _Metadata:
+    address = f"{client.issuer.rstrip('/')}/.well-known/openid-configuration"
+    found: _Metadata = await _json(http, "GET", address, _Metadata)
+    if found.issuer != client.issuer:
+        raise CredentialInvalid(AWAY)
+    return found
+
+
+async def _json(http: httpx.AsyncClient, method: str, address: str, of: Any, **sent: Any) -> Any:
+    try:
+        answer = await http.request(method, address, headers={"Accept": "application/json"}, **sent)
+        if answer.status_code != 200 or len(answer.content) > ANSWER_MAX:
+            raise CredentialInvalid(AWAY)
+        return msgspec.json.decode(answer.content, type=of)
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
+        raise CredentialInvalid(AWAY) from None

@@ -1,0 +1,174 @@
+"""Passkeys: several for each account, by name, and signing in with one (WebAuthn, by py_webauthn).
+
+The library is imported where it is used: it takes half a second, which most processes need not spend.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author, RegisteredAccount
+from app.core.errors import Conflict, CredentialInvalid, NotFound
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import accounts, passkeys
+from app.store.sql.passkeys import Passkey
+
+CREDENTIAL_MAX = 20_000  # characters of what a browser sends
+NAME_MAX = 60
+BAD = "This passkey could not be read. Try again."
+UNKNOWN = "This passkey is not known here, or its account is deactivated."
+
+
+class Ceremony(NamedTuple):
+    """What a browser is asked, as JSON, and the challenge in it."""
+
+    options: str
+    challenge: str
+
+
+class _Credential(msgspec.Struct, frozen=True, rename="camel"):
+    """The part of a browser's answer that names the passkey."""
+
+    raw_id: str
+
+
+async def begin_new(stores: Stores, origin: str, account: RegisteredAccount) -> Ceremony:
+    """What the browser is asked to make a passkey for this account."""
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers import structs
+
+    with stores_answer():
+        known = await passkeys.select_of(stores.postgres, account.account_id)
+    options = generate_registration_options(
+        rp_id=_host(origin),
+        rp_name=_host(origin),
+        user_name=account.email,
+        user_id=account.account_id.encode(),
+        user_display_name=account.name,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.REQUIRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
+        ),
+        exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=it.credential_id) for it in known],
+    )
+    return Ceremony(str(options_to_json(options)), _text(options.challenge))
+
+
+async def add(stores: Stores, origin: str, challenge: str, sent: str, name: str, *, by: Author) -> None:
+    """Keep the passkey that a browser has made. Raises CredentialInvalid, Conflict."""
+    from webauthn import verify_registration_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
+    try:
+        made = verify_registration_response(
+            credential=_checked(sent),
+            expected_challenge=_bytes(challenge),
+            expected_rp_id=_host(origin),
+            expected_origin=origin,
+            require_user_verification=True,
+        )
+    except (WebAuthnException, ValueError, KeyError, TypeError):
+        raise CredentialInvalid(BAD) from None
+    credential_id: bytes = made.credential_id
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            kept = await passkeys.insert(
+                *(connection, by.subject, credential_id, made.credential_public_key, made.sign_count, name)
+            )
+            if not kept:
+                raise Conflict("This passkey is known already, or there are too many.")
+            thing = Thing("account", by.subject)
+            await audit.record(connection, by, "add passkey", thing, after={"passkey": name})
+
+
+def begin_sign_in(origin: str) -> Ceremony:
+    """What the browser is asked to sign in with any passkey it has for us."""
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers import structs
+
+    options = generate_authentication_options(
+        rp_id=_host(origin), user_verification=structs.UserVerificationRequirement.REQUIRED
+    )
+    return Ceremony(str(options_to_json(options)), _text(options.challenge))
+
+
+async def account_behind(stores: Stores, origin: str, challenge: str, sent: str) -> RegisteredAccount:
+    """Whose passkey answered the challenge. Raises CredentialInvalid."""
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
+    credential_id = _bytes(_named(sent))
+    with stores_answer():
+        known = await passkeys.select_credential(stores.postgres, credential_id)
+        found = await accounts.select_account(stores.postgres, known.account_id) if known else None
+    if known is None or found is None or found.deactivated_at is not None:
+        raise CredentialInvalid(UNKNOWN)
+    try:
+        done = verify_authentication_response(
+            credential=_checked(sent),
+            expected_challenge=_bytes(challenge),
+            expected_rp_id=_host(origin),
+            expected_origin=origin,
+            credential_public_key=known.public_key,
+            credential_current_sign_count=known.sign_count,
+            require_user_verification=True,
+        )
+    except (WebAuthnException, ValueError, KeyError, TypeError):
+        raise CredentialInvalid(BAD) from None
+    with stores_answer():
+        count: int = done.new_sign_count
+        if not await passkeys.use(stores.postgres, known.passkey_id, known.sign_count, count):
+            raise CredentialInvalid(BAD)
+    return found
+
+
+async def of_account(stores: Stores, account_id: str) -> list[Passkey]:
+    """The passkeys of an account, the oldest first."""
+    with stores_answer():
+        return await passkeys.select_of(stores.postgres, account_id)
+
+
+async def remove(stores: Stores, passkey_id: str, *, by: Author) -> None:
+    """Remove one of one's own passkeys. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            name = await passkeys.delete(connection, by.subject, passkey_id)
+            if name is None:
+                raise NotFound("There is no such passkey.")
+            thing = Thing("account", by.subject)
+            await audit.record(connection, by, "remove passkey", thing, before={"passkey": name})
+
+
+def _host(origin: str) -> str:
+    return urlsplit(origin).hostname or "localhost"
+
+
+def _checked(sent: str) -> Any:
+    if len(sent) > CREDENTIAL_MAX:
+        raise CredentialInvalid(BAD)
+    return sent
+
+
+def _named(sent: str) -> str:
+    try:
+        return msgspec.json.decode(_checked(sent), type=_Credential).raw_id
+    except (msgspec.MsgspecError, UnicodeError):
+        raise CredentialInvalid(BAD) from None
+
+
+def _text(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise CredentialInvalid(BAD) from None

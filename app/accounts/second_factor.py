@@ -1,0 +1,137 @@
+"""The second factor of an account: set up, asked for, removed. The codes themselves:
+`core/second_factor.py`."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.errors import Conflict, CredentialInvalid
+from app.core.model import Role
+from app.core.password_resets import digest
+from app.core.second_factor import FactorKeys, new_recovery_codes, new_secret, plain_code, step_of
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import passkeys, second_factors, sign_ins
+from app.store.sql.passkeys import Step
+from app.store.sql.second_factors import Factors
+
+Needed = Literal["nobody", "admins", "staff"]
+StepKind = Literal["code", "passkey", "new_passkey", "oidc"]
+STEP_S = 5 * 60
+TRIES_MAX = 5  # of one sign-in that is half way
+CODE_MAX = 40
+WRONG = "This code is wrong, or was used before. Wait for the next one."
+NO_SECRET = "The code cannot be checked: FAIRGATE_SECRET is another one. Use a recovery code."
+
+
+def is_needed(needed: Needed, role: Role) -> bool:
+    """Whether accounts of this role need a second factor, as the setting has it. Fans' never do: they have no
+    page on which they could set one up."""
+    return (needed == "staff" and role != "user") or (needed == "admins" and role == "admin")
+
+
+async def factors_of(stores: Stores, account_id: str) -> Factors:
+    """What an account has beside its password."""
+    with stores_answer():
+        return await second_factors.select_factors(stores.postgres, account_id)
+
+
+async def begin(stores: Stores, keys: FactorKeys, account_id: str) -> str:
+    """Begin to set codes up; the secret for the app. Raises Conflict where they are in use."""
+    secret = new_secret()
+    with stores_answer():
+        if not await second_factors.begin(stores.postgres, account_id, keys.closed(secret)):
+            raise Conflict("Codes of an app are in use already: remove those first.")
+    return secret
+
+
+async def pending_secret(stores: Stores, keys: FactorKeys, account_id: str) -> str | None:
+    """The secret that is being set up."""
+    with stores_answer():
+        kept = await second_factors.select_secret(stores.postgres, account_id, confirmed=False)
+    return keys.opened(kept) if kept is not None else None
+
+
+async def confirm(stores: Stores, keys: FactorKeys, code: str, *, by: Author) -> list[str]:
+    """Codes are asked for from now on, because this one shows that the app has them; the recovery codes.
+
+    Raises CredentialInvalid, Conflict.
+    """
+    secret = await pending_secret(stores, keys, by.subject)
+    if secret is None:
+        raise Conflict("Nothing is being set up: begin again.")
+    step = step_of(secret, plain_code(code), time.time())
+    if step is None:
+        raise CredentialInvalid(WRONG)
+    codes = new_recovery_codes()
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await second_factors.confirm(connection, by.subject, step):
+                raise Conflict("Codes of an app are in use already.")
+            hashes = [keys.recovery_hash(it) for it in codes]
+            await second_factors.replace_recovery_codes(connection, by.subject, hashes)
+            thing, after = Thing("account", by.subject), {"second_factor": "codes of an app"}
+            await audit.record(connection, by, "add second factor", thing, after=after)
+    return codes
+
+
+async def check(stores: Stores, keys: FactorKeys, account_id: str, code: str) -> None:
+    """Use a code of the app up, or a recovery code. Raises CredentialInvalid: wrong, or used before."""
+    plain = plain_code(code[:CODE_MAX])
+    with stores_answer():
+        if len(plain) != 6 or not plain.isdecimal():
+            if await second_factors.use_recovery_code(stores.postgres, account_id, keys.recovery_hash(plain)):
+                return
+            raise CredentialInvalid(WRONG)
+        kept = await second_factors.select_secret(stores.postgres, account_id, confirmed=True)
+        secret = keys.opened(kept) if kept is not None else None
+        if kept is not None and secret is None:
+            raise CredentialInvalid(NO_SECRET)
+        step = step_of(secret, plain, time.time()) if secret is not None else None
+        if step is None or not await second_factors.use_step(stores.postgres, account_id, step):
+            raise CredentialInvalid(WRONG)
+
+
+async def remove(stores: Stores, account_id: str, *, by: Author, passkeys_too: bool = False) -> None:
+    """The account has no codes any more, and no passkeys where that is said; then it is signed out, too."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            before = await second_factors.select_factors(connection, account_id)
+            await second_factors.delete_codes(connection, account_id)
+            if passkeys_too:
+                await passkeys.delete_of(connection, account_id)
+                await sign_ins.delete_of(connection, account_id)
+            thing, was = Thing("account", account_id), {"codes": before.codes, "passkeys": before.passkeys}
+            if before.codes or (passkeys_too and before.passkeys):
+                await audit.record(connection, by, "remove second factor", thing, before=was)
+
+
+async def half_way(stores: Stores, kind: StepKind, account_id: str | None, said: Mapping[str, str]) -> str:
+    """Remember a browser that is half way through signing in; the secret that it has to bring.
+
+    Raises Conflict: too many are.
+    """
+    secret = secrets.token_urlsafe(32)
+    with stores_answer():
+        made = await passkeys.insert_step(stores.postgres, digest(secret), kind, account_id, said, STEP_S)
+    if not made:
+        raise Conflict("Too many people are signing in; try again in a moment.")
+    return secret
+
+
+async def step_behind(stores: Stores, kind: StepKind, secret: str) -> Step | None:
+    """Where a browser is that brings this; None: it took too long, or tried too often."""
+    with stores_answer():
+        return await passkeys.try_step(stores.postgres, digest(secret), kind, TRIES_MAX)
+
+
+async def step_done(stores: Stores, secret: str) -> bool:
+    """The step is over; False: it was."""
+    with stores_answer():
+        return await passkeys.end_step(stores.postgres, digest(secret))

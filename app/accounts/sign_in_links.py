@@ -1,0 +1,35 @@
+"""A link that signs in to the console once: `fairgate demo` prints one, for whoever started it.
+
+It is in Redis alone: whoever lost Redis makes another one.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from app.core.account import Account
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.redis import sign_in_links
+
+GOOD_FOR_S = 15 * 60
+CODE_MAX = 100
+
+
+async def make(stores: Stores, account: Account, *, good_for_s: int = GOOD_FOR_S) -> str:
+    """The code of a link that signs this account in once. Raises StoreUnavailable."""
+    code = secrets.token_urlsafe(24)
+    with stores_answer():
+        await sign_in_links.keep(stores.redis, code, msgspec.json.encode(account), ttl_s=good_for_s)
+    return code
+
+
+async def redeem(stores: Stores, code: str) -> Account | None:
+    """Whom this code signs in; None the second time, and once it has run out. Raises StoreUnavailable."""
+    if len(code) > CODE_MAX:
+        return None
+    with stores_answer():
+        found = await sign_in_links.take(stores.redis, code)
+    return msgspec.json.decode(found, type=Account) if found else None

@@ -1,0 +1,38 @@
+"""What an event asks its buyers for before they pay."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.catalogue.events import existing, transaction
+from app.core.account import Author
+from app.core.buyers import BuyerForm, check_form
+from app.core.errors import EventNotFound
+from app.core.model import EventId
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import buyers
+
+
+async def form_of(stores: Stores, event_id: EventId) -> BuyerForm:
+    """What an event asks its buyers for. Raises EventNotFound, StoreUnavailable."""
+    with stores_answer():
+        return await existing(stores, event_id, buyers.form_of)
+
+
+async def set_form(stores: Stores, event_id: EventId, form: BuyerForm, *, by: Author) -> None:
+    """Ask for this from now on. What was answered stays. Raises EventNotFound, ValidationFailed."""
+    check_form(form)
+    async with transaction(stores) as connection:
+        before = await buyers.form_of(connection, event_id)
+        if before is None:
+            raise EventNotFound
+        await buyers.set_form(connection, event_id, form)
+        fields = {"before": _fields(before), "after": _fields(form)}
+        await audit.record(connection, by, "change", Thing("event", event_id), **fields)
+
+
+def _fields(form: BuyerForm) -> dict[str, object]:
+    return {f"buyer_{name}": value for name, value in msgspec.to_builtins(form).items()}

@@ -1,0 +1,167 @@
+"""Access and discount codes of an event. Written to Postgres first, then to the room in Redis."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import uuid4
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.catalogue.events import transaction
+from app.core import codes as rules
+from app.core.account import Author
+from app.core.clock import now_ms
+from app.core.codes import CODES_MAX, SETS_MAX, CodeSet, CodeUse, NewCodes
+from app.core.errors import AlreadyExists, CodeSetNotFound, Conflict, EventNotFound
+from app.core.jobs import JobRequest
+from app.core.model import Event, EventId
+from app.reservations import holds
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
+from app.store.scripts.stock import RoomNotReady
+from app.store.sql import codes, events, jobs
+
+
+async def create(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author) -> CodeSet:
+    """Make one code, or a batch of codes that nobody can guess; 50,000 take about a second.
+
+    Raises EventNotFound, ValidationFailed naming the field, AlreadyExists for a code that is there, Conflict
+    when there are too many.
+    """
+    async with transaction(stores) as connection:
+        event, it = await _new_set(connection, event_id, new, by)
+        if new.code:
+            if not await codes.insert_codes(connection, event_id, it, [new.code.upper()]):
+                raise AlreadyExists(f"There is a code {new.code.upper()} already.")
+        else:
+            made = 0
+            while made < new.count:
+                more = rules.made_up(new.count - made, new.prefix)
+                made += len(await codes.insert_codes(connection, event_id, it, more))
+    await _tell(stores, event, it.set_id)
+    return msgspec.structs.replace(it, made=new.count, example=new.code.upper() if new.code else "")
+
+
+async def begin(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author) -> tuple[CodeSet, str]:
+    """Make a set whose codes a job makes, so many at a time; the set, and the job, which is to be queued.
+
+    Raises as `create`, and Conflict while another set of the event is being made.
+    """
+    job_id = str(uuid4())
+    async with transaction(stores) as connection:
+        _, it = await _new_set(connection, event_id, new, by)
+        request = JobRequest(event_id=event_id, ids=[it.set_id])
+        if not await jobs.insert(connection, job_id, "make_codes", request, by.subject, by.role):
+            raise Conflict("Codes of this event are being made, or many jobs are under way. Try again soon.")
+    return it, job_id
+
+
+async def _new_set(
+    connection: Connection, event_id: EventId, new: NewCodes, by: Author
+) -> tuple[Event, CodeSet]:
+    """A set without codes, in an event that may have one more."""
+    terms = {name: getattr(new, name) for name in CodeSet.__struct_fields__ if hasattr(new, name)}
+    it = CodeSet(set_id=secrets.token_hex(6), active=True, wanted=new.count, **terms)
+    event = await events.lock_event(connection, event_id, selling=True)
+    if event is None:
+        raise EventNotFound
+    types = await events.select_ticket_types(connection, event_id)
+    rules.check(new, {each.ticket_type_id for each in types})
+    sets, there = await codes.count(connection, event_id)
+    if sets >= SETS_MAX or there + new.count > CODES_MAX:
+        raise Conflict(f"An event has at most {CODES_MAX:,} codes, in {SETS_MAX} sets.")
+    await codes.insert_set(connection, event_id, it, wanted=new.count, prefix=new.prefix.upper())
+    after = msgspec.structs.asdict(it) | {"count": new.count}
+    await audit.record(connection, by, "create", _thing(event_id, it.set_id), after=after)
+    return event, it
+
+
+async def switch_set(stores: Stores, event_id: EventId, set_id: str, active: bool, *, by: Author) -> CodeSet:
+    """Switch a whole set off or on; orders made with it stay. Raises CodeSetNotFound."""
+    async with transaction(stores) as connection:
+        event = await events.lock_event(connection, event_id, selling=True)
+        was = await codes.switch_set(connection, event_id, set_id, active)
+        if event is None or was is None:
+            raise CodeSetNotFound
+        fields = {"before": {"active": was}, "after": {"active": active}}
+        await audit.record(connection, by, "change", _thing(event_id, set_id), **fields)
+    await _tell(stores, event, set_id)
+    return await read_set(stores, event_id, set_id)
+
+
+async def switch_code(
+    stores: Stores, event_id: EventId, set_id: str, code: str, active: bool, *, by: Author
+) -> None:
+    """Switch one code off or on. Raises CodeSetNotFound."""
+    async with transaction(stores) as connection:
+        event = await events.lock_event(connection, event_id, selling=True)
+        was = await codes.switch_code(connection, event_id, set_id, code, active)
+        if event is None or was is None:
+            raise CodeSetNotFound
+        fields = {"before": {"active": was}, "after": {"active": active}}
+        await audit.record(connection, by, "change", _thing(event_id, f"{set_id}/{code}"), **fields)
+    await _tell(stores, event, set_id)
+
+
+async def sets(stores: Stores, event_id: EventId) -> list[CodeSet]:
+    """The sets of an event, the newest first."""
+    with stores_answer():
+        return await codes.select_sets(stores.postgres, event_id)
+
+
+async def read_set(stores: Stores, event_id: EventId, set_id: str) -> CodeSet:
+    """One set. Raises CodeSetNotFound."""
+    with stores_answer():
+        found = await codes.select_sets(stores.postgres, event_id, set_id)
+    if not found:
+        raise CodeSetNotFound
+    return found[0]
+
+
+async def codes_page(
+    stores: Stores, event_id: EventId, set_id: str, *, text: str = "", limit: int, offset: int
+) -> tuple[list[CodeUse], int]:
+    """A part of a set's codes, and how many there are."""
+    with stores_answer():
+        return await codes.select_codes(
+            stores.postgres, event_id, set_id, text=text.strip().upper(), limit=limit, offset=offset
+        )
+
+
+async def all_codes(stores: Stores, event_id: EventId, set_id: str) -> AsyncIterator[CodeUse]:
+    """Every code of a set, in order."""
+    after = ""
+    while part := await codes.codes_after(stores.postgres, event_id, set_id, after):
+        for it in part:
+            yield it
+        after = part[-1].code
+
+
+async def has_codes(stores: Stores, event_id: EventId) -> bool:
+    """Whether the event takes codes at all."""
+    with stores_answer():
+        return await codes.exists(stores.postgres, event_id)
+
+
+async def offer(stores: Stores, event_id: EventId, code: str) -> tuple[CodeSet | None, str]:
+    """What a code is good for now, and why it is not: a `Reason`, or "" when it is good."""
+    with stores_answer():
+        found = await codes.find(stores.postgres, event_id, code.strip().upper())
+    if found is None:
+        return None, "unknown"
+    reason = rules.problem(*found, now_ms())
+    return (None if reason else found[0]), reason
+
+
+async def _tell(stores: Stores, event: Event, set_id: str) -> None:
+    """Load a set and its codes into Redis. A room that is not loaded loads them by itself."""
+    with stores_answer(), suppress(RoomNotReady):
+        await holds.load_codes(stores, event.room_id, event.event_id, set_id)
+
+
+def _thing(event_id: EventId, name: str) -> Thing:
+    return Thing("codes", f"{event_id}/{name}")

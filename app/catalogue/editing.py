@@ -1,0 +1,200 @@
+"""Editing a sale as a whole: event, room and tickets in one step, and back. All of it or nothing.
+
+Two people may edit at once. Each form carries the number of the sale's last change when it was shown
+(`Sale.revision`, an `audit_id`); if there is a later one, nothing is changed, and the later ones are told.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.catalogue import ticket_types
+from app.catalogue.events import locked, transaction, update_event, update_room
+from app.core import rules, seating
+from app.core.account import Author
+from app.core.clock import now_ms
+from app.core.definitions import SEATS_OF_EVENT_MAX
+from app.core.errors import Conflict, EventNotFound, RoomNotFound, TicketTypeNotFound
+from app.core.model import Event, EventId, Room, RoomId, RoomSettings, TicketTypeId
+from app.core.sale_edit import Sale, SaleEdit
+from app.core.sale_life import FATE
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
+from app.store.sql import events, rooms
+from app.store.sql.audit import Entry, Fields, select_of_sale
+from app.waiting_room import control
+
+TERMS = ("name", "price", "tax_rate_bp", "quantity", "sale_from", "sale_until")
+CHANGES_MAX = 200  # looked at; one edit makes a few
+CHANGED = "The sale has changed in the meantime; look at it again."
+
+
+class Overtaken(Conflict):
+    """Somebody else changed the sale in the meantime; `changes` are theirs, the newest first."""
+
+    def __init__(self, changes: list[Entry]) -> None:
+        super().__init__(CHANGED)
+        self.changes = changes
+
+
+async def sale(stores: Stores, room: Room) -> Sale:
+    """The sale of a room as it is. Raises EventNotFound for a room that is a site's."""
+    if room.event_id is None:
+        raise EventNotFound
+    with stores_answer():
+        postgres = stores.postgres
+        last = await select_of_sale(postgres, room.room_id, room.event_id, 1)
+        event = await events.select_event(postgres, room.event_id)
+        if event is None:
+            raise EventNotFound
+        state = rules.due_state(room.state, room.settings, now_ms())
+        return Sale(
+            event=event,
+            room=msgspec.structs.replace(room, state=state),
+            types=await events.select_ticket_types(postgres, event.event_id),
+            reserved=await events.has_reservations(postgres, event.event_id),
+            revision=last[0].audit_id if last else 0,
+        )
+
+
+async def edits(stores: Stores, room_id: RoomId, event_id: EventId, limit: int) -> list[Entry]:
+    """The last changes by staff of a sale, the newest first."""
+    with stores_answer():
+        return await select_of_sale(stores.postgres, room_id, event_id, limit)
+
+
+async def whole_edit(stores: Stores, room: Room, audit_id: int) -> int:
+    """If this change of the room was made together with others of its sale, the number of the last of them,
+    which undoes them all; else 0."""
+    if room.event_id is None:
+        return 0
+    found = await edits(stores, room.room_id, room.event_id, CHANGES_MAX)
+    of_room = next((it for it in found if it.audit_id == audit_id), None)
+    if of_room is None:
+        return 0
+    step = [it for it in found if (it.request_id, it.subject) == (of_room.request_id, of_room.subject)]
+    return step[0].audit_id if any(it.change.kind != "room" for it in step) else 0
+
+
+async def edit(stores: Stores, event_id: EventId, wanted: SaleEdit, revision: int, *, by: Author) -> Event:
+    """Change a sale that nobody has changed since `revision`.
+
+    Raises Overtaken, EventNotFound, ValidationFailed, Conflict, QueueingMethodLocked, AlreadyExists.
+    """
+    sections = seating.whole_sections(wanted.sections, SEATS_OF_EVENT_MAX)
+    async with transaction(stores) as connection:
+        event, room = await _locked(connection, event_id)
+        found = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
+        if later := [it for it in found if it.audit_id > revision]:
+            raise Overtaken(later)
+        changed = msgspec.structs.replace(event, **wanted.event)
+        await update_event(connection, event, changed, by)
+        await _change_room(connection, room, msgspec.to_builtins(wanted.room), by)
+        for ticket_type_id, terms in wanted.terms.items():
+            await _change_terms(connection, event_id, ticket_type_id, terms, by)
+        for ticket_type_id in wanted.removed:  # first of what is free in Redis, too
+            await _change_terms(connection, event_id, ticket_type_id, {"quantity": 0}, by)
+        for new in wanted.types:
+            await ticket_types.insert(connection, event_id, new, by)
+        for section in sections:
+            await ticket_types.insert_section(connection, event_id, section, by)
+    await update_room(stores, changed)
+    await _remove(stores, event_id, wanted.removed, by)
+    return changed
+
+
+async def undo(stores: Stores, event_id: EventId, audit_id: int, *, by: Author) -> Event:
+    """Undo the last edit of a sale: everything that was changed in the same step.
+
+    Raises EventNotFound, and Conflict when it is not the last change any longer, or cannot be undone.
+    """
+    async with transaction(stores) as connection:
+        event, room = await _locked(connection, event_id)
+        found = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
+        if not found or found[0].audit_id != audit_id:
+            raise Conflict(CHANGED)
+        for it in last_step(found):
+            before, after = it.change.before or {}, it.change.after or {}
+            if not _is_undoable(it):
+                raise Conflict("This change cannot be undone.")
+            if it.change.kind == "room":
+                await control.write_room(
+                    connection, room, control.put_back(room, before, after), "change", by
+                )
+            elif it.change.kind == "event":
+                await update_event(connection, event, _event_before(event, it), by)
+            else:
+                ticket_type_id = TicketTypeId(it.change.id.rpartition("/")[2])
+                await _change_terms(connection, event_id, ticket_type_id, terms_told(before), by)
+    await update_room(stores, event)
+    return event
+
+
+def last_step(found: list[Entry]) -> list[Entry]:
+    """The changes that were made together with the newest one."""
+    return [it for it in found if it.request_id == found[0].request_id and it.subject == found[0].subject]
+
+
+def undoable(found: list[Entry]) -> bool:
+    """Whether the newest of these changes can be undone with all that were made together with it."""
+    return bool(found) and all(map(_is_undoable, last_step(found)))
+
+
+def _is_undoable(it: Entry) -> bool:
+    """Whether all that was changed are fields that are written as they are told."""
+    event = {*Event.__struct_fields__} - {*FATE}
+    known = {"room": RoomSettings.__struct_fields__, "event": event, "ticket_type": TERMS}
+    return it.change.action == "change" and {*(it.change.after or {})} <= {*known[it.change.kind], "why"}
+
+
+def terms_told(told: Fields) -> dict[str, Any]:
+    """The terms of a ticket type, from the log."""
+    return {
+        name: datetime.fromisoformat(it) if name.startswith("sale_") and it else it
+        for name, it in told.items()
+    }
+
+
+async def _locked(connection: Connection, event_id: EventId) -> tuple[Event, Room]:
+    event = await locked(connection, event_id)
+    row = await rooms.lock_room(connection, event.room_id)
+    if row is None:
+        raise RoomNotFound
+    state = rules.due_state(row.room.state, row.room.settings, now_ms())
+    return event, msgspec.structs.replace(row.room, state=state)
+
+
+async def _change_room(connection: Connection, room: Room, patch: dict[str, Any], by: Author) -> None:
+    after = control.patched(room, patch) if patch else room
+    if after != room:
+        await control.write_room(connection, room, after, "change", by)
+
+
+async def _change_terms(
+    connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId, terms: dict[str, Any], by: Author
+) -> None:
+    before = await events.lock_ticket_type(connection, event_id, ticket_type_id)
+    if before is None:
+        raise TicketTypeNotFound
+    await ticket_types.update(connection, event_id, before, terms, by)
+
+
+async def _remove(stores: Stores, event_id: EventId, removed: list[TicketTypeId], by: Author) -> None:
+    """Delete ticket types of which nothing is left to be sold."""
+    for ticket_type_id in removed:
+        async with transaction(stores) as connection:
+            it = await events.lock_ticket_type(connection, event_id, ticket_type_id)
+            if it and not it.total and await events.delete_ticket_type(connection, event_id, ticket_type_id):
+                await ticket_types.record_delete(connection, event_id, it, by)
+
+
+def _event_before(event: Event, it: Entry) -> Event:
+    """The event as it was before a change. Raises Conflict when it is not as that left it."""
+    now, before, after = msgspec.to_builtins(event), it.change.before or {}, it.change.after or {}
+    kept = msgspec.to_builtins(msgspec.convert(now | after, Event))
+    if any(now[name] != kept[name] for name in after):
+        raise Conflict(CHANGED)
+    return msgspec.convert(now | before, Event)

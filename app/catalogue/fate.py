@@ -1,0 +1,119 @@
+"""Cancel a sale, or move it to another date. Whom that concerns is written to, and paid back, by jobs.
+
+Each may be cut off anywhere and asked for again: what is done stays done.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.catalogue.events import locked, transaction, update_room
+from app.core.account import Author
+from app.core.errors import Conflict, ValidationFailed
+from app.core.model import EventId
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import fates, rooms
+from app.store.sql.fates import Affected, RefundSums, RefusedRefund
+from app.waiting_room import control
+from app.waiting_room.queue import Queues
+
+NOTICE_MAX = 1_000
+REFUSED_MAX = 100  # shown
+
+
+async def affected(stores: Stores, event_id: EventId) -> Affected:
+    """How many orders cancelling would end, and what would be refunded."""
+    with stores_answer():
+        return await fates.affected(stores.postgres, event_id)
+
+
+async def refused_refunds(stores: Stores, event_id: EventId) -> tuple[list[RefusedRefund], int]:
+    """Refunds of the event that the gateway refused, the oldest first, and how many there are."""
+    with stores_answer():
+        return await fates.refused(stores.postgres, event_id, REFUSED_MAX)
+
+
+async def refund_sums(stores: Stores, event_id: EventId) -> list[RefundSums]:
+    """How far the refunds of the event are, by currency."""
+    with stores_answer():
+        return await fates.refund_sums(stores.postgres, event_id)
+
+
+async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str, *, by: Author) -> None:
+    """Cancel a sale: nothing more is sold, and its room closes. A second time changes nothing.
+
+    Its orders are cancelled and refunded by a job. Raises EventNotFound, ValidationFailed.
+    """
+    _check(notice)
+    async with transaction(stores) as connection:
+        event = await locked(connection, event_id)
+        changed = event
+        if event.cancelled_at is None:
+            changed = msgspec.structs.replace(event, cancelled_at=datetime.now(UTC), notice=notice)
+            await fates.update(connection, changed)
+            await rooms.touch_room(connection, event.room_id)
+            after = {"cancelled_at": changed.cancelled_at, "notice": notice}
+            thing = Thing("event", event_id)
+            await audit.record(connection, by, "cancel", thing, before={"cancelled_at": None}, after=after)
+    await update_room(stores, changed)
+    with suppress(Conflict):  # it is closed already
+        await control.set_state(queues, event.room_id, "close", by=by)
+
+
+async def move(
+    stores: Stores,
+    event_id: EventId,
+    starts_at: datetime,
+    refund_until: datetime | None,
+    notice: str,
+    *,
+    by: Author,
+) -> None:
+    """Move a sale to another date. Holds, tickets and the room stay as they are; a job tells the buyers.
+
+    `refund_until`: until then buyers can give their tickets back. Raises EventNotFound,
+    ValidationFailed, and Conflict for a cancelled sale.
+    """
+    _check(notice)
+    if refund_until is not None and refund_until > starts_at:
+        raise ValidationFailed("refund_until", "must be before the event starts")
+    async with transaction(stores) as connection:
+        event = await locked(connection, event_id)
+        if event.cancelled_at is not None:
+            raise Conflict("This sale is cancelled; it cannot be moved.")
+        if starts_at == event.starts_at:
+            raise ValidationFailed("starts_at", "must be another date or time than now")
+        fields = {"starts_at": starts_at, "refund_until": refund_until, "notice": notice}
+        changed = msgspec.structs.replace(event, **fields, moved_from=event.starts_at)
+        await fates.update(connection, changed)
+        await rooms.touch_room(connection, event.room_id)
+        before = {name: getattr(event, name) for name in fields}
+        await audit.record(connection, by, "move", Thing("event", event_id), before=before, after=fields)
+    await update_room(stores, changed)
+
+
+async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int:
+    """Let the gateway be asked again for every refund of the event that it refused; how many.
+
+    Workers ask, within seconds.
+    """
+    async with transaction(stores) as connection:
+        await locked(connection, event_id)
+        again = await fates.ask_all_again(connection, event_id)
+        if again:
+            thing = Thing("event", event_id)
+            await audit.record(connection, by, "retry_refunds", thing, after={"refunds": again})
+    return again
+
+
+def _check(notice: str) -> None:
+    if len(notice) > NOTICE_MAX:
+        raise ValidationFailed("notice", f"must be up to {NOTICE_MAX:,} characters")
+    if not all(it.isprintable() for it in notice.replace("\t", " ").split("\n")):
+        raise ValidationFailed("notice", "cannot have control characters")

@@ -1,0 +1,54 @@
+"""The plan of a hall: staff place its sections."""
+
+from __future__ import annotations
+
+from app import audit
+from app.audit import Thing
+from app.catalogue.events import locked, transaction
+from app.core import seat_plan
+from app.core.account import Author
+from app.core.errors import ValidationFailed
+from app.core.model import EventId
+from app.core.seat_plan import PlacedSection
+from app.store.connections import Stores
+from app.store.sql import events, seats
+
+
+async def save(stores: Stores, event_id: EventId, placed: list[PlacedSection], *, by: Author) -> None:
+    """Place these sections, and all others where they fit.
+
+    Raises EventNotFound, ValidationFailed for what is no section of the event, Conflict in the archive.
+    """
+    await _write(stores, event_id, placed, by, others=True)
+
+
+async def place(stores: Stores, event_id: EventId, placed: list[PlacedSection], *, by: Author) -> None:
+    """Place these sections, and leave the others where they are; the same refusals."""
+    if placed:
+        await _write(stores, event_id, placed, by, others=False)
+
+
+async def _write(
+    stores: Stores, event_id: EventId, placed: list[PlacedSection], by: Author, *, others: bool
+) -> None:
+    async with transaction(stores) as connection:
+        await locked(connection, event_id, selling=True)
+        types = await events.select_ticket_types(connection, event_id)
+        had: dict[str, str | None] = {it.ticket_type_id: it.plan for it in types if it.seated}
+        wanted = dict.fromkeys(had) if others else dict(had)
+        for i, it in enumerate(placed):
+            if it.ticket_type_id not in wanted:
+                raise ValidationFailed(f"sections[{i}].ticket_type_id", "is not a section of this event")
+            wanted[it.ticket_type_id] = seat_plan.written(it)
+        for ticket_type_id, plan in wanted.items():
+            before, after = {"plan": _words(had[ticket_type_id])}, {"plan": _words(plan)}
+            if before != after:
+                await seats.set_plan(connection, event_id, ticket_type_id, plan)
+                thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
+                await audit.record(connection, by, "change", thing, before=before, after=after)
+
+
+def _words(plan: str | None) -> str:
+    """A place as the log has it."""
+    it = seat_plan.read(plan)
+    return f"{it.x:g}, {it.y:g}, turned {it.turn:g}" if it else "where it fits"

@@ -1,0 +1,177 @@
+"""audit ROOM | FILE: whether the public log of a room shows a fair queue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from app.commands import receipts
+from app.commands.settled import CommandFailed, Data, on_stores
+from app.core.errors import WrongUsage
+from app.core.log_audit import Export, Verdict
+from app.core.log_audit import audit as judge
+from app.core.model import RoomId
+from app.core.receipt_audit import KeptReceipt
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.sql import room_log as stored
+from app.store.sql import signing_keys
+
+if TYPE_CHECKING:
+    import httpx
+
+PAGE = 1_000
+HEADS_PAGE = 200
+LEAVES_MAX = 50_000_000
+TIMEOUT_S = 30.0
+SHOWN_MAX = 50
+
+
+def audit(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="ROOM | FILE", help="The room_id, a file of --save, or a visitor's receipt."),
+    ],
+    *,
+    url: Annotated[
+        str, typer.Option("--url", help="Ask this installation over HTTP.", show_default="the stores")
+    ] = "",
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Keep the log in this file.", show_default=False)
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", help="Look for a receipt's place in this file of --save.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """Check the public log of a room: signed heads, the draw, numbers, the order of calls, the rate.
+
+    It lists what staff did. Of a receipt it checks the signature, and with --url or --log that the log has
+    its place. Exit code 0: nothing is wrong; 1: something is; 2: the log cannot be read.
+    """
+    kept = _receipt(Path(what))
+    if kept is not None and not url and log is None:
+        export = None
+    else:
+        export = _export(kept.receipt.room_id if kept and log is None else str(log or what), url, data)
+    if save is not None and export is not None:
+        save.write_bytes(msgspec.json.encode(export))
+    if kept is not None:
+        receipts.tell(kept, export, as_json=as_json)
+    elif export is not None:
+        _tell(export, as_json=as_json)
+
+
+def _tell(export: Export, *, as_json: bool) -> None:
+    """Print what is found in a log. Raises CommandFailed if anything is wrong."""
+    verdict = judge(export)
+    print(msgspec.json.encode(verdict).decode() if as_json else report(verdict))
+    if not verdict.fair:
+        raise CommandFailed(f"{len(verdict.findings)} things in the log of {verdict.room_id} are wrong")
+
+
+def _receipt(path: Path) -> KeptReceipt | None:
+    """The receipt that is in a file; None: it is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=KeptReceipt) if path.is_file() else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def _export(what: str, url: str, data: Path | None) -> Export:
+    path = Path(what)
+    if path.is_file():
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Export)
+        except msgspec.MsgspecError as error:
+            raise WrongUsage(f"{what} is no saved log: {error}") from None
+    if url:
+        return over_http(url, what)
+
+    async def read(stores: Stores, _settings: Settings) -> Export | None:
+        return await from_stores(stores, RoomId(what))
+
+    found = on_stores(data, read)
+    if found is None:
+        raise WrongUsage(f"there is no file {what}, and no room of this name has a log")
+    return found
+
+
+async def from_stores(stores: Stores, room_id: RoomId) -> Export | None:
+    """The log as PostgreSQL has it; None: there is none."""
+    log = await stored.select_log(stores.postgres, room_id)
+    if log is None:
+        return None
+    entries: list[str] = []
+    while len(entries) < log.size:
+        last = min(log.size, len(entries) + PAGE)
+        entries += await stored.select_leaves(stores.postgres, room_id, len(entries), last)
+    heads: list[stored.StoredHead] = []
+    while page := await stored.select_heads(
+        stores.postgres, room_id, heads[-1].size if heads else 0, HEADS_PAGE
+    ):
+        heads += page
+    keys = [it.jwk() for it in await signing_keys.select_all(stores.postgres, "log")]
+    covered = [it.statement for it in heads if it.size <= log.size]  # one may have been signed meanwhile
+    return Export(room_id, keys, covered, entries)
+
+
+def over_http(url: str, room_id: str) -> Export:
+    """The log as anybody can read it. Raises WrongUsage."""
+    import httpx  # here: other commands have no use for it
+
+    try:
+        with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S) as client:
+            log = f"/v1/rooms/{room_id}/log"
+            keys = _read(client, f"{log}/head")["keys"]
+            heads: list[dict[str, Any]] = []
+            while page := _read(client, f"{log}/heads?after={heads[-1]['size'] if heads else 0}")["heads"]:
+                heads += page
+            entries: list[str] = []
+            while page := _read(client, f"{log}/entries?from={len(entries)}")["entries"]:
+                entries += page
+                if len(entries) > LEAVES_MAX:
+                    raise WrongUsage(f"the log has more than {LEAVES_MAX} leaves")
+            return Export(room_id, keys, [it["statement"] for it in heads], entries)
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
+        raise WrongUsage(f"the log cannot be read from {url}: {error}") from None
+
+
+def _read(client: httpx.Client, path: str) -> Any:
+    answer = client.get(path)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def report(verdict: Verdict) -> str:
+    """What people read."""
+    counts = verdict.counts
+    lines = [
+        f"{verdict.room_id}: {verdict.leaves} leaves, {verdict.signed} under {verdict.heads} signed heads",
+        f"root {verdict.root}",
+        "",
+        *(f"{count:>9}  {word}" for word, count in counts.items()),
+        "",
+        f"{len(verdict.actions)} actions of staff, the autopilot and the clock",
+        *(f"  {_time(it.at_ms)}  leaf {it.leaf}: {it.what}" for it in verdict.actions[:SHOWN_MAX]),
+        *_more(len(verdict.actions)),
+        "",
+        "nothing is wrong" if verdict.fair else f"{len(verdict.findings)} things are wrong",
+        *(f"  leaf {it.leaf}: {it.kind}: {it.message}" for it in verdict.findings[:SHOWN_MAX]),
+        *_more(len(verdict.findings)),
+    ]
+    return "\n".join(lines)
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count - SHOWN_MAX} more: --json has all"] if count > SHOWN_MAX else []
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,142 @@
+"""Who buys: what a sale asks its buyers for, what they answer, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from app.core.email import mailbox
+from app.core.errors import ValidationFailed
+from app.core.formats import LOCALE, NAME, TEXT, URL, Name, Slug
+from app.core.model import Struct
+
+Asked = Literal["off", "optional", "required"]
+QuestionKind = Literal["text", "choice", "yes"]  # words; one of the options; a box that is ticked
+QUESTIONS_MAX = 10
+OPTIONS_MAX = 20
+YES = "yes"  # the answer of a box that is ticked
+PHONE_CHARS = frozenset("0123456789 +-()./")
+Line = Annotated[str, Meta(max_length=200, pattern=NAME)]
+Answer = Annotated[str, Meta(max_length=500, pattern=TEXT)]
+Answers = Annotated[dict[str, Answer], Meta(max_length=QUESTIONS_MAX)]
+
+
+class Question(Struct, frozen=True):
+    """A question of the sale's own; `options` of a `choice` alone."""
+
+    question_id: Slug
+    label: Name
+    kind: QuestionKind = "text"
+    options: Annotated[list[Name], Meta(max_length=OPTIONS_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    required: bool = False
+
+
+class BuyerForm(Struct, frozen=True):
+    """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms."""
+
+    email: Asked = "optional"
+    name: Asked = "off"
+    phone: Asked = "off"
+    terms_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
+    marketing: bool = False  # whether they are asked if they want news
+    questions: Annotated[list[Question], Meta(max_length=QUESTIONS_MAX)] = []  # noqa: RUF012  # msgspec copies it
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for anything."""
+        any_of = {self.email, self.name, self.phone} - {"off"}
+        return bool(any_of or self.terms_url or self.marketing or self.questions)
+
+    @property
+    def needed(self) -> bool:
+        """Whether something has to be said before paying."""
+        asked = (self.email, self.name, self.phone)
+        return "required" in asked or bool(self.terms_url) or any(it.required for it in self.questions)
+
+
+class Buyer(Struct, frozen=True):
+    """What a buyer says; `answers` by the ids of the questions, `yes` for a box that is ticked."""
+
+    email: Annotated[str, Meta(max_length=254, pattern=NAME)] = ""
+    name: Line = ""
+    phone: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""
+    terms: bool = False
+    marketing: bool = False
+    answers: Answers = {}  # noqa: RUF012  # msgspec copies it
+    locale: Annotated[str, Meta(max_length=35, pattern=LOCALE)] = ""  # of e-mails; empty: as the page
+
+
+def answered(form: BuyerForm, answers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each answer with its question, in the order of the form; then, by id, those of questions gone since."""
+    asked = {it.question_id: it.label for it in form.questions}
+    known = [(label, answers[name]) for name, label in asked.items() if name in answers]
+    return known + [(name, text) for name, text in sorted(answers.items()) if name not in asked]
+
+
+def check_form(form: BuyerForm) -> None:
+    """Raises ValidationFailed for a form that cannot be answered."""
+    seen = set[str]()
+    for number, it in enumerate(form.questions):
+        if it.question_id in seen:
+            raise ValidationFailed(f"questions.{number}.question_id", "appears twice")
+        seen.add(it.question_id)
+        if (it.kind == "choice") != bool(it.options):
+            raise ValidationFailed(f"questions.{number}.options", "belong to a question of the kind `choice`")
+
+
+def checked(form: BuyerForm, said: Buyer) -> Buyer:
+    """What they said, trimmed, without what was not asked for. Raises ValidationFailed naming the field."""
+    problems = problems_of(form, said)
+    if problems:
+        field, words = next(iter(problems.items()))
+        raise ValidationFailed(field, words)
+    asked = {it.question_id for it in form.questions}
+    answers = {name: text.strip() for name, text in said.answers.items() if name in asked and text.strip()}
+    return Buyer(
+        email=mailbox(said.email, "buyer.email") if said.email.strip() and form.email != "off" else "",
+        name=said.name.strip() if form.name != "off" else "",
+        phone=said.phone.strip() if form.phone != "off" else "",
+        terms=said.terms and bool(form.terms_url),
+        marketing=said.marketing and form.marketing,
+        answers=answers,
+        locale=said.locale,
+    )
+
+
+def problems_of(form: BuyerForm, said: Buyer) -> dict[str, str]:
+    """What is missing or wrong, by field (`buyer.email`, `buyer.answers.ID`), in the order of the form."""
+    found = dict[str, str]()
+    for name in ("email", "name", "phone"):
+        if getattr(form, name) == "required" and not getattr(said, name).strip():
+            found[f"buyer.{name}"] = "is required"
+    if said.email.strip() and form.email != "off" and not _is_mailbox(said.email):
+        found["buyer.email"] = "is not an address mail can be sent to"
+    if form.phone != "off" and (phone := said.phone.strip()) and not _is_phone(phone):
+        found["buyer.phone"] = "must be a phone number, as +49 30 123456"
+    for it in form.questions:
+        if words := _problem_of(it, said.answers.get(it.question_id, "").strip()):
+            found[f"buyer.answers.{it.question_id}"] = words
+    if form.terms_url and not said.terms:
+        found["buyer.terms"] = "is required"
+    return found
+
+
+def _problem_of(question: Question, answer: str) -> str:
+    if not answer:
+        return "is required" if question.required else ""
+    allowed = {"text": (), "choice": question.options, "yes": [YES]}[question.kind]
+    return "is not one of the options" if allowed and answer not in allowed else ""
+
+
+def _is_mailbox(email: str) -> bool:
+    try:
+        mailbox(email)
+    except ValidationFailed:
+        return False
+    return True
+
+
+def _is_phone(phone: str) -> bool:
+    return set(phone) <= PHONE_CHARS and sum(it.isdigit() for it in phone) >= 5

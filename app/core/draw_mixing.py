@@ -1,0 +1,46 @@
+"""Whether a log mixed its draw with itself, as it was said to be. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.core.findings import Finding
+
+LATE = "what the draw is made with was said after people had joined"
+UNANNOUNCED = "the draw was mixed with the log, unannounced, twice or too late"
+MISSING = "the draw was not mixed with the log as it was said to be"
+
+
+def roots_said(entries: Sequence[str]) -> dict[int, str]:
+    """The roots (hex) that draws were mixed with, each by its leaf: it is that of all leaves before."""
+    leaves = ((at, it.split(" ")) for at, it in enumerate(entries) if " mixed " in it)
+    return {at: it[2] for at, it in leaves if it[1] == "mixed"}
+
+
+def judge_mixing(entries: Sequence[str], roots: Mapping[int, bytes]) -> list[Finding]:
+    """What is wrong with it; `roots`: of the trees of `roots_said`, as they are."""
+    found, entrants = [], set[str]()
+    promised = done = drawn = False
+    for at, entry in enumerate(entries):
+        _at_ms, word, *rest = (*entry.split(" "), "", "", "")
+        wrong = ""
+        if word == "began":
+            promised, done, drawn, entrants = False, False, False, set()
+        elif word == "joined" and rest[0] == "0":
+            entrants.add(rest[1])
+        elif word in ("left", "removed"):
+            entrants.discard(rest[1])
+        elif word == "mixes":
+            wrong, promised = (LATE if entrants and not promised else ""), True
+        elif word == "mixed":
+            wrong, done = ("" if promised and not done and not drawn else UNANNOUNCED), True
+            if roots.get(at, b"").hex() != rest[0]:
+                found.append(
+                    Finding(at, "draw_root", "the draw was not mixed with the leaves before this one")
+                )
+        elif word == "drawn":
+            wrong, drawn = (MISSING if promised and not done and not drawn else ""), True
+            entrants.discard(rest[1])
+        if wrong:
+            found.append(Finding(at, "draw_mix", wrong))
+    return found

@@ -1,0 +1,152 @@
+"""Guests of a sale: whom the organiser gives free tickets, typed one by one or read from a list."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from app.core import typed
+from app.core.email import mailbox
+from app.core.errors import ValidationFailed
+from app.core.model import Struct, TicketType, TicketTypeId, VisitorId
+
+PREFIX = "guest."  # of a guest's visitor_id; those of visitors have no point
+LIST_MAX = 500  # guests added at once
+TICKETS_MAX = 100  # of one guest
+NAME_MAX = 200
+WRONG_MAX = 10  # lines that are named
+TEXT_MAX = 256 * 1024  # bytes of a list
+COLUMNS = ("name", "email", "type", "tickets")
+HEADINGS = {  # of columns, in any case
+    "name": "name",
+    "guest": "name",
+    "email": "email",
+    "e-mail": "email",
+    "mail": "email",
+    "type": "type",
+    "ticket": "type",
+    "ticket type": "type",
+    "tickets": "tickets",
+    "quantity": "tickets",
+    "count": "tickets",
+}
+
+
+class NewGuest(Struct, frozen=True):
+    """Somebody to be given so many tickets of one type; without an e-mail nothing is mailed."""
+
+    name: str
+    email: str
+    ticket_type_id: TicketTypeId
+    quantity: int
+
+
+class Guest(Struct, frozen=True):
+    """A guest with the tickets they have, and what became of the e-mail with them ("": there is none)."""
+
+    reservation_id: str
+    name: str
+    email: str
+    ticket_type: str
+    given: int
+    valid: int
+    checked_in: int
+    mail: str
+    added_at: datetime
+
+
+class GuestCounts(NamedTuple):
+    """How many guests a sale has, and the valid tickets that all of them have."""
+
+    guests: int
+    tickets: int
+
+
+def guest_visitor(signed: str) -> VisitorId:
+    """The visitor that a guest is."""
+    return VisitorId(PREFIX + signed)
+
+
+def is_guest(visitor_id: str) -> bool:
+    """Whether an order with this visitor is a guest's."""
+    return visitor_id.startswith(PREFIX)
+
+
+def read_guest(cells: Mapping[str, str], types: Sequence[TicketType]) -> NewGuest:
+    """One guest from what was typed. Raises ValidationFailed naming the field."""
+    name, email = typed.words(cells.get("name", "")), cells.get("email", "").strip()
+    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
+        raise ValidationFailed("name", f"must be 1 to {NAME_MAX} characters")
+    quantity = typed.whole_number(cells.get("tickets", "").strip() or "1")
+    if quantity is None or not 1 <= quantity <= TICKETS_MAX:
+        raise ValidationFailed("tickets", f"must be a whole number from 1 to {TICKETS_MAX}")
+    return NewGuest(name, mailbox(email) if email else "", _type(cells.get("type", ""), types), quantity)
+
+
+def _type(text: str, types: Sequence[TicketType]) -> TicketTypeId:
+    """The ticket type of this id, or of this name in any case; the only one there is goes without saying."""
+    wanted = typed.folded(text)
+    for it in types:
+        if wanted in (it.ticket_type_id, typed.folded(it.name)) or (not wanted and len(types) == 1):
+            return it.ticket_type_id
+    raise ValidationFailed("type", "is on sale here under no such name" if wanted else "has to be named")
+
+
+def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[NewGuest]:
+    """The guests of a CSV file or a pasted list. Raises ValidationFailed (`list`) naming the lines.
+
+    Columns are name, e-mail, type and tickets, or as the first line heads them. `usual`: the type of lines
+    that name none.
+    """
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=_separator(text))
+    columns: tuple[str, ...] = COLUMNS
+    found, wrong = list[NewGuest](), list[str]()
+    try:
+        for number, row in enumerate(rows, 1):
+            cells = [it.strip() for it in row]
+            if number == 1 and (heads := _headings(cells)):
+                columns = heads
+            elif any(cells):
+                named = {"type": usual} | {key: it for key, it in zip(columns, cells, strict=False) if it}
+                _add(found, wrong, f"row {rows.line_num}", named, types)
+    except csv.Error as error:
+        raise ValidationFailed("list", f"row {rows.line_num}: {error}") from None
+    if wrong:
+        more = f"; and {len(wrong) - WRONG_MAX} more" if len(wrong) > WRONG_MAX else ""
+        raise ValidationFailed("list", f"{'; '.join(wrong[:WRONG_MAX])}{more}")
+    if not found:
+        raise ValidationFailed("list", "names nobody")
+    return found
+
+
+def list_of(guests: Sequence[NewGuest]) -> str:
+    """The text that `read_list` reads as these guests."""
+    text = io.StringIO()
+    rows = [(it.name, it.email, it.ticket_type_id, it.quantity) for it in guests]
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _separator(text: str) -> str:
+    line = text.partition("\n")[0]
+    return max(",;\t", key=line.count)
+
+
+def _headings(cells: Sequence[str]) -> tuple[str, ...]:
+    """What the columns are, if this line heads them; "" for one that is passed over."""
+    heads = tuple(HEADINGS.get(it.lower(), "") for it in cells)
+    return heads if ("name" in heads and len({*heads} - {""}) > 1) or heads == ("name",) else ()
+
+
+def _add(
+    found: list[NewGuest], wrong: list[str], line: str, cells: Mapping[str, str], types: Sequence[TicketType]
+) -> None:
+    try:
+        found.append(read_guest(cells, types))
+    except ValidationFailed as refusal:
+        wrong.append(f"{line}: {refusal.detail}")
+    if len(found) > LIST_MAX:
+        raise ValidationFailed("list", f"has more than {LIST_MAX} guests; send the others afterwards")

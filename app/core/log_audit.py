@@ -1,0 +1,104 @@
+"""The audit of an exported log: its signed heads, and the queue it tells of. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.core.draw_mixing import judge_mixing, roots_said
+from app.core.fairness import judge
+from app.core.findings import Action, Finding
+from app.core.merkle import Frontier, leaf_hash
+from app.core.room_log import HEAD_TYPE, Head, read_statement
+
+
+class Export(msgspec.Struct, frozen=True):
+    """All of a room's public log: what `fairgate audit --save` writes, and what an audit needs."""
+
+    room_id: str
+    keys: list[dict[str, Any]]  # public keys, JWK
+    heads: list[str]  # signed statements, the smallest tree first
+    entries: list[str]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What an audit found; fair: nothing is wrong. `signed` leaves are covered by a head."""
+
+    room_id: str
+    fair: bool
+    leaves: int
+    signed: int
+    heads: int
+    root: str
+    findings: list[Finding]
+    actions: list[Action]  # of staff, the autopilot and the clock
+    counts: dict[str, int]  # leaves by their word
+
+
+def audit(export: Export) -> Verdict:
+    """Judge a log by itself, believing nobody."""
+    roots, root = _roots(
+        export.entries, {it.size for it in _said(export) if it} | set(roots_said(export.entries))
+    )
+    wrong, signed = _heads(export, roots)
+    wrong += judge_mixing(export.entries, roots)
+    queue = judge(export.entries)
+    if export.entries and export.entries[0].split(" ")[1:3] != ["began", export.room_id]:
+        wrong.append(Finding(0, "other_room", f"the log does not begin as that of {export.room_id}"))
+    findings = wrong + queue.findings
+    return Verdict(
+        export.room_id,
+        not findings,
+        len(export.entries),
+        signed,
+        len(export.heads),
+        root.hex(),
+        findings,
+        queue.actions,
+        dict(queue.counts),
+    )
+
+
+def _said(export: Export) -> list[Head | None]:
+    """What the heads say; None for one whose signature is not good."""
+    keys = {str(it.get("kid")): it for it in export.keys}
+    found = (read_statement(it, keys, HEAD_TYPE) for it in export.heads)
+    return [msgspec.convert(it, Head) if it else None for it in found]
+
+
+def _roots(leaves: list[str], sizes: set[int]) -> tuple[dict[int, bytes], bytes]:
+    """The roots of the trees of these sizes, and of the whole."""
+    tree, roots = Frontier(), {}
+    for leaf in leaves:
+        tree.append(leaf_hash(leaf.encode()))
+        if tree.size in sizes:
+            roots[tree.size] = tree.root()
+    return roots, tree.root()
+
+
+def _heads(export: Export, roots: dict[int, bytes]) -> tuple[list[Finding], int]:
+    """What is wrong with the heads, and how many leaves they cover."""
+    wrong, signed, at_ms = [], 0, 0
+    for head in _said(export):
+        if head is None:
+            wrong.append(
+                Finding(signed, "signature", f"the head behind leaf {signed} is not signed by the keys")
+            )
+            continue
+        if head.room_id != export.room_id:
+            wrong.append(
+                Finding(head.size, "other_room", f"a head of {head.size} leaves is of {head.room_id}")
+            )
+        elif head.size > len(export.entries):
+            message = f"a head was signed over {head.size} leaves, and there are {len(export.entries)}"
+            wrong.append(Finding(head.size, "cut_off", message))
+        elif roots[head.size].hex() != head.root:
+            message = f"the first {head.size} leaves are not those that were signed"
+            wrong.append(Finding(head.size, "rewritten", message))
+        if head.at_ms < at_ms or head.size < signed:
+            wrong.append(
+                Finding(head.size, "head_order", f"the head of {head.size} leaves is older than one before")
+            )
+        signed, at_ms = max(signed, head.size), max(at_ms, head.at_ms)
+    return wrong, signed

@@ -1,0 +1,72 @@
+"""What a room's public log says in numbers: visitors, and what staff did by kind. No I/O.
+
+It is counted leaf by leaf, so a count goes on from where it stopped. After a reset it begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from app.core.room_log import Leaf, read_leaf
+
+LIMITS = "limits"  # a change of the rate, of another limit, or of the shares of lanes
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Counts of a log up to some leaf, and what is needed to go on."""
+
+    counts: dict[str, int] = {}
+    settings: dict[str, str] = {}  # as last set
+    state: str = ""  # "": not known yet
+    ended: tuple[str, str] = ("", "")  # the word and number of the last leaf, if it ended a place
+
+
+def counted(before: Tally, leaves: Iterable[str]) -> Tally:
+    """The tally with these leaves, which come next. One that cannot be read is counted as `unreadable`."""
+    counting = _Counting(before)
+    for text in leaves:
+        try:
+            counting.take(read_leaf(text))
+        except (ValueError, IndexError):
+            counting.add("unreadable")
+    return Tally(counting.counts, counting.settings, counting.state, counting.ended)
+
+
+class _Counting:
+    """A tally that grows."""
+
+    def __init__(self, it: Tally) -> None:
+        self.counts, self.settings, self.state, self.ended = (
+            dict(it.counts),
+            dict(it.settings),
+            it.state,
+            it.ended,
+        )
+
+    def add(self, what: str, by: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + by
+
+    def take(self, leaf: Leaf) -> None:
+        word, rest, before = leaf.word, leaf.rest, self.ended
+        self.ended = (word, rest[0]) if word == "left" else ("", "")
+        if word == "began":
+            resets = self.counts.get("reset", 0) + (1 if self.counts else 0)
+            self.counts, self.settings, self.state = {"began": 1, "reset": resets}, {}, ""
+        elif word in ("set", "lanes"):
+            name, value = rest if word == "set" else (word, " ".join(rest))
+            if self.settings.get(name, value) != value:
+                self.add(LIMITS)
+            self.settings[name] = value
+        elif word == "state":
+            if self.state not in ("", rest[0]):
+                self.add(f"to {rest[0]}")
+            self.state = rest[0]
+        elif word == "joined" and before == ("left", rest[0]) and rest[0] != "0":
+            self.add("left", -1)  # the place moved to another device
+            self.add("moved")
+        else:
+            if word == "removed" and before == ("left", rest[0]):
+                self.add("left", -1)  # staff ended it, not its visitor
+            self.add(f"passed {rest[2]}" if word == "passed" else word, int(rest[0]) if word == "lost" else 1)

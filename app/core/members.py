@@ -1,0 +1,205 @@
+"""Members: whom the login of an organiser vouches for, by a JWT. No I/O.
+
+The algorithm is the one that staff chose for the key, whatever the header says: so neither `none` nor a
+public key taken for a shared secret is ever tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from msgspec import Meta
+
+from app.core import lanes
+from app.core.errors import ProofRefused, ValidationFailed
+from app.core.formats import NAME, PROOF
+from app.core.model import MEMBER_ID_CHARS, RoomId, RoomStatus, Struct, VisitorId
+
+ProofAlgorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
+PROOF_MAX = 4096  # characters
+PROOF_TTL_MAX_S = 86_400
+LEEWAY_S = 30  # by which the clocks of two servers may differ
+KEY_MAX = 20_000
+SECRET_MIN = 32  # bytes: as many as the digest has (RFC 7518, 3.2)
+RSA_BITS_MIN, RSA_BITS_MAX = 2048, 8192
+KEYS_MAX = 10  # of a set
+SUBJECT_MAX = 255
+_KEYS = {"RS256": rsa.RSAPublicKey, "ES256": ec.EllipticCurvePublicKey, "EdDSA": Ed25519PublicKey}
+
+Proof = Annotated[str, Meta(min_length=1, max_length=PROOF_MAX, pattern=PROOF)]
+
+
+class MemberLogin(Struct, frozen=True):
+    """What proofs of the organiser's login are verified with."""
+
+    algorithm: ProofAlgorithm
+    key: Annotated[str, Meta(min_length=1, max_length=KEY_MAX)]  # a secret; else public: PEM, JWK or JWKS
+    audience: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""  # that `aud` has to name; empty: none
+
+
+class Keys(NamedTuple):
+    """What signatures are verified with: one key, or those of a set by their names."""
+
+    only: Any = None
+    named: dict[str, Any] = {}  # noqa: RUF012  # nobody changes it
+
+
+class Proven(NamedTuple):
+    """What a proof says: whom it names, and which lane it puts them into; "": the ordinary one."""
+
+    subject: str
+    lane: str
+
+
+def is_member(visitor_id: VisitorId) -> bool:
+    """Whether this visitor was let in as a member; only this server makes such ids."""
+    return len(visitor_id) == MEMBER_ID_CHARS
+
+
+def lane_of(visitor_id: VisitorId) -> int:
+    """Which lane a visitor is in, if their room has it; 0: the ordinary one."""
+    return lanes.lane_of(visitor_id, MEMBER_ID_CHARS)
+
+
+def place_in_room(status: RoomStatus, visitor_id: VisitorId, ahead: int) -> int:
+    """How many are called before somebody who has so many ahead of them in their lane; without lanes the same
+    number."""
+    if not status.lanes:
+        return ahead
+    lane, shares = lane_in(status, visitor_id), [it.share for it in status.lanes]
+    return lanes.calls_before(ahead + 1, lane, shares, [it.waiting for it in status.lanes]) - 1
+
+
+def lane_in(status: RoomStatus, visitor_id: VisitorId) -> int:
+    """The lane of this room that a visitor is in; 0: the ordinary one."""
+    lane = lane_of(visitor_id)
+    return lane if lane < len(status.lanes) else lanes.ORDINARY
+
+
+def serving_of(status: RoomStatus, visitor_id: VisitorId) -> int:
+    """The serving position of a visitor's lane."""
+    lane = lane_in(status, visitor_id)
+    return status.lanes[lane].serving_position if lane else status.serving_position
+
+
+def lane_named(name: str, of: Sequence[lanes.Lane]) -> int:
+    """The lane of this name; "": the ordinary one. Raises ProofRefused."""
+    if not name:
+        return lanes.ORDINARY
+    for at, it in enumerate(of, 1):
+        if it.name == name:
+            return at
+    raise ProofRefused("The proof names a lane that this room does not have.")
+
+
+def check_login(login: MemberLogin) -> None:
+    """Raise ValidationFailed (`key`) for a key that proofs cannot be verified with."""
+    _keys(login)
+
+
+def read_proof(login: MemberLogin, proof: str, room_id: RoomId, now_s: float) -> Proven:
+    """Whom a proof names. Raises ProofRefused."""
+    try:
+        claims = jwt.decode(
+            proof,
+            _key_for(login, proof),
+            algorithms=[login.algorithm],
+            audience=login.audience or None,
+            options={"require": ["sub", "exp"]},
+            leeway=LEEWAY_S,
+        )
+    except jwt.ExpiredSignatureError:
+        raise ProofRefused("The proof has expired; sign in with the organiser again.") from None
+    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+        raise ProofRefused("The proof is not one of the organiser's login for this room.") from None
+    if int(claims["exp"]) > now_s + PROOF_TTL_MAX_S + LEEWAY_S:
+        raise ProofRefused("The proof is good for more than a day: `exp` has to be sooner.")
+    return Proven(_subject(claims, room_id), _lane(claims))
+
+
+def _subject(claims: dict[str, Any], room_id: RoomId) -> str:
+    subject, room = claims["sub"], claims.get("room", room_id)
+    if room != room_id:
+        raise ProofRefused("The proof is for another room.")
+    if not (isinstance(subject, str) and 0 < len(subject) <= SUBJECT_MAX and subject.isprintable()):
+        raise ProofRefused(f"`sub` has to be a text of at most {SUBJECT_MAX} printable characters.")
+    return subject
+
+
+def _lane(claims: dict[str, Any]) -> str:
+    lane = claims.get("lane", "")
+    if not isinstance(lane, str):
+        raise ProofRefused("`lane` has to be the name of a lane.")
+    return lane
+
+
+def _key_for(login: MemberLogin, proof: str) -> Any:
+    keys = _keys(login)
+    if keys.only is not None:
+        return keys.only
+    return keys.named.get(str(jwt.get_unverified_header(proof).get("kid"))) or next(iter(keys.named.values()))
+
+
+def _keys(login: MemberLogin) -> Keys:
+    text = login.key.strip()
+    if login.algorithm == "HS256":
+        return Keys(_secret(login.key))
+    if text.startswith("{"):
+        return _of_jwks(login.algorithm, text)
+    return Keys(_checked(login.algorithm, _from_pem(text)))
+
+
+def _secret(text: str) -> bytes:
+    secret = text.encode()
+    if len(secret) < SECRET_MIN:
+        raise ValidationFailed("key", f"must have at least {SECRET_MIN} characters")
+    if "-----BEGIN" in text or text.lstrip().startswith(("ssh-", "{")):
+        raise ValidationFailed("key", "is a key of another kind: choose its algorithm")
+    return secret
+
+
+def _from_pem(text: str) -> Any:
+    if "PRIVATE KEY" in text:
+        raise ValidationFailed("key", "is the private key: only the public one belongs here")
+    try:
+        return load_pem_public_key(text.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValidationFailed("key", "must be a public key as PEM, or a JWK or JWKS") from None
+
+
+def _of_jwks(algorithm: ProofAlgorithm, text: str) -> Keys:
+    try:
+        document = msgspec.json.decode(text, type=dict[str, Any])
+        found = document.get("keys", [document])
+        named = {str(it.get("kid", "")): it for it in found}
+    except (msgspec.DecodeError, AttributeError, TypeError, RecursionError):
+        raise ValidationFailed("key", "is no JWK or JWKS") from None
+    if not 0 < len(found) <= KEYS_MAX or len(named) < len(found):
+        raise ValidationFailed("key", f"must be 1 to {KEYS_MAX} keys, each with a `kid` of its own")
+    return Keys(named={kid: _of_jwk(algorithm, it) for kid, it in named.items()})
+
+
+def _of_jwk(algorithm: ProofAlgorithm, it: dict[str, Any]) -> Any:
+    if "d" in it or it.get("kty") == "oct":
+        raise ValidationFailed("key", "has a private key: only public ones belong here")
+    try:
+        return _checked(algorithm, jwt.PyJWK(it, algorithm=algorithm).key)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        raise ValidationFailed("key", f"has a key that is none for {algorithm}") from None
+
+
+def _checked(algorithm: ProofAlgorithm, key: Any) -> Any:
+    if not isinstance(key, _KEYS[algorithm]):
+        raise ValidationFailed("key", f"is none for {algorithm}")
+    if isinstance(key, rsa.RSAPublicKey) and not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
+        raise ValidationFailed("key", f"must have {RSA_BITS_MIN} to {RSA_BITS_MAX} bits")
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name != "secp256r1":
+        raise ValidationFailed("key", "must be on the curve P-256")
+    return key

@@ -1,0 +1,41 @@
+"""The rate that was set against the calls that were made, from a room's history. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+from app.core.history import Step
+
+
+class RateKept(msgspec.Struct, frozen=True):
+    """Of the time in which the room was open and somebody waited; all per minute."""
+
+    set: int  # on average
+    called: int
+    most_called: int  # in the step in which most were
+    set_then: int
+    minutes: int
+
+
+def rate_kept(steps: Sequence[Step], step_s: int) -> RateKept | None:
+    """From the history, the oldest step first. None: nobody ever waited in the open room.
+
+    A step behind a gap does not count: its calls are of a longer time.
+    """
+    allowed = called = seconds = 0
+    most, then = 0.0, 0
+    for (before, _), (it, samples) in pairwise(steps):
+        together = it.at_ms - before.at_ms == 1000 * step_s
+        if not together or "open" not in (it.state, before.state) or not it.waiting or not samples:
+            continue
+        calls = it.admitted - before.admitted if it.admitted >= before.admitted else it.admitted
+        allowed, called, seconds = allowed + it.rate_per_minute * samples, called + calls, seconds + samples
+        if calls * 60 / samples > most:
+            most, then = calls * 60 / samples, max(it.rate_per_minute, before.rate_per_minute)
+    if not seconds:
+        return None
+    minutes = max(1, round(seconds / 60))
+    return RateKept(round(allowed / seconds), round(called * 60 / seconds), round(most), then, minutes)

@@ -1,0 +1,84 @@
+"""Whether a visitor's receipt is genuine, and whether a room's log has the place it is for. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.core import rules
+from app.core.log_audit import Export
+from app.core.room_log import RECEIPT_TYPE, Receipt, read_statement
+
+GIVEN = ("joined", "drawn")
+
+
+class KeptReceipt(msgspec.Struct, frozen=True):
+    """A receipt as visitors keep it: what it says, the same signed, and the key that signed (JWK)."""
+
+    receipt: Receipt
+    statement: str
+    key: dict[str, Any]
+
+
+class ReceiptVerdict(msgspec.Struct, frozen=True):
+    """What was found. `in_log`: None without a log, or for a receipt from before the log had the place."""
+
+    receipt: Receipt
+    problems: list[str]
+    in_log: bool | None
+    leaf: int | None
+
+
+def audit_receipt(kept: KeptReceipt, export: Export | None) -> ReceiptVerdict:
+    """Judge a receipt: with a log by the log's keys, without one by the key that is in it."""
+    keys = {str(it.get("kid")): it for it in (export.keys if export else [kept.key])}
+    claims = read_statement(kept.statement, keys, RECEIPT_TYPE)
+    try:
+        said = msgspec.convert(claims, Receipt)
+    except msgspec.ValidationError:
+        whose = "of the log" if export else "in it"
+        return ReceiptVerdict(kept.receipt, [f"it is not signed by the key {whose}"], None, None)
+    problems = [] if said == kept.receipt else ["what is beside the signature is not what was signed"]
+    if export is None:
+        return ReceiptVerdict(said, problems, None, None)
+    if export.room_id != said.room_id:
+        other = f"it is for the room {said.room_id}, and the log of {export.room_id}"
+        return ReceiptVerdict(said, [*problems, other], None, None)
+    leaf = said.leaf if said.leaf is not None else _found(export.entries, said.visitor)
+    if leaf is None:
+        return ReceiptVerdict(said, problems, None, None)
+    wrong = _wrong(export.entries, leaf, said)
+    return ReceiptVerdict(said, problems + wrong, not wrong, leaf)
+
+
+def _found(entries: Sequence[str], visitor: str | None) -> int | None:
+    """Where the log gave the visitor of this name a place."""
+    if visitor is None:
+        return None
+    places = (entry.split(" ")[1:4] for entry in entries)
+    return next((at for at, it in enumerate(places) if it[0] in GIVEN and it[-1] == visitor), None)
+
+
+def _wrong(entries: Sequence[str], leaf: int, said: Receipt) -> list[str]:
+    """What is wrong with the entry that a receipt points to."""
+    if leaf >= len(entries):
+        return [f"it points to leaf {leaf}, and the log has {len(entries)}"]
+    _at, word, *rest = entries[leaf].split(" ")
+    number = str(said.queue_number) if said.leaf is not None else rest[0]
+    if word not in GIVEN or rest[:2] != [number, said.visitor]:
+        return [f"leaf {leaf} does not give this visitor the number {number}"]
+    if word == "drawn" and rest[2:] != [str(rules.draw_of(_key_before(entries, leaf), said.visitor_id))]:
+        return [f"the draw at leaf {leaf} does not follow from the seed and the visitor id"]
+    return []
+
+
+def _key_before(entries: Sequence[str], leaf: int) -> bytes:
+    """The key of the draws before a leaf: the seed revealed last, with the root it was mixed with."""
+    for at in range(leaf - 1, -1, -1):
+        if " revealed " in entries[at]:
+            after = entries[at + 1].split(" ")
+            root = bytes.fromhex(after[2]) if after[1] == "mixed" else None
+            return rules.draw_key(bytes.fromhex(entries[at].split(" ")[2]), root)
+    return b""

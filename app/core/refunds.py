@@ -1,0 +1,87 @@
+"""The arithmetic of refunds: what tickets of an order cost, and what is left of it without them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from app.core.model import Item, Struct
+
+RefundState = Literal["owed", "done", "failed"]
+PARTS_MAX = 50  # refunds of one order
+
+
+class CancelledTicket(Struct, frozen=True):
+    """A ticket that was cancelled: its code opens no door; `price` is what it cost."""
+
+    ticket_type_id: str
+    seat_id: str | None
+    code: str
+    price: int
+
+
+class Refund(NamedTuple):
+    """A refund of a part of an order, in minor units, and the tickets that were cancelled with it.
+
+    `why`: the reason the gateway gives for a failed one.
+    """
+
+    refund_id: str
+    payment_id: str
+    reservation_id: str
+    amount: int
+    currency: str
+    tickets: list[CancelledTicket]
+    to_stock: bool
+    reason: str
+    state: RefundState
+    why: str
+    tries: int
+    created_at: datetime
+
+
+def share(tickets: int, amount: int, worth: int) -> int:
+    """What was paid for tickets that cost `tickets` of an order worth `worth`, for which `amount` was paid.
+
+    Less than they cost where a code took something off the order, more where a booking fee came on top;
+    halves of a minor unit up.
+    """
+    return tickets if amount == worth or not worth else (2 * tickets * amount + worth) // (2 * worth)
+
+
+class Split(NamedTuple):
+    """The items of an order, divided: those that stay, and those that go back on sale."""
+
+    kept: list[Item]
+    returned: list[Item]
+
+
+def divide(items: Sequence[Item], tickets: Sequence[CancelledTicket]) -> Split:
+    """Take tickets out of the items of an order. Raises ValueError when they are not in them."""
+    counts = Counter(it.ticket_type_id for it in tickets)
+    seats = {it.seat_id for it in tickets if it.seat_id}
+    kept, returned = list[Item](), list[Item]()
+    for item in items:
+        gone = counts.pop(item.ticket_type_id, 0)
+        if gone > item.quantity:
+            raise ValueError(f"{gone} of {item.quantity} tickets {item.ticket_type_id}")
+        if gone < item.quantity:
+            kept.append(_part(item, item.quantity - gone, seats, keep=True))
+        if gone:
+            returned.append(_part(item, gone, seats, keep=False))
+    if counts:
+        raise ValueError(f"not in this order: {sorted(counts)}")
+    return Split(kept, returned)
+
+
+def _part(item: Item, quantity: int, cancelled: set[str], *, keep: bool) -> Item:
+    if not item.seat_ids:
+        return msgspec.structs.replace(item, quantity=quantity)
+    seats = [it for it in item.seat_ids if (it not in cancelled) is keep]
+    if len(seats) != quantity:
+        raise ValueError(f"seats of {item.ticket_type_id} and tickets differ")
+    return msgspec.structs.replace(item, quantity=quantity, seat_ids=seats)

@@ -1,0 +1,67 @@
+"""Invitations to join a room for members: a list of addresses, and what becomes of each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from typing import Literal
+
+from app.core.email import mailbox
+from app.core.errors import ValidationFailed
+from app.core.model import Struct
+
+FILE_MAX = 2 * 1024 * 1024  # bytes
+INVITES_MAX = 10_000  # of one room
+WRONG_MAX = 10  # lines that are named
+HEADINGS = ("email", "e-mail", "mail", "address")  # of the column, in any case
+
+InviteState = Literal["sent", "on_its_way", "not_sent", "used", "withdrawn"]
+
+
+class RoomInvite(Struct, frozen=True):
+    """One invitation, and what became of it."""
+
+    invite_id: str
+    email: str
+    state: InviteState
+    invited_at: datetime
+    used_at: datetime | None
+
+
+def read_addresses(text: str) -> list[str]:
+    """The addresses of a CSV file or a plain list, each once. Raises ValidationFailed (`file`) naming lines.
+
+    The column is the one headed `email`, else the first.
+    """
+    column, found, wrong = 0, dict[str, str](), list[str]()
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=_separator(text))
+    try:
+        for number, row in enumerate(rows, 1):
+            cells = [it.strip() for it in row]
+            if number == 1 and (named := [i for i, it in enumerate(cells) if it.lower() in HEADINGS]):
+                column = named[0]
+            elif any(cells):
+                _add(found, wrong, rows.line_num, cells[column] if column < len(cells) else "")
+    except csv.Error as error:
+        raise ValidationFailed("file", f"row {rows.line_num}: {error}") from None
+    if wrong:
+        more = f"; and {len(wrong) - WRONG_MAX} more" if len(wrong) > WRONG_MAX else ""
+        raise ValidationFailed("file", f"no address in {', '.join(wrong[:WRONG_MAX])}{more}")
+    return list(found.values())
+
+
+def _separator(text: str) -> str:
+    line = text.partition("\n")[0]
+    return max(",;\t", key=line.count)
+
+
+def _add(found: dict[str, str], wrong: list[str], line: int, cell: str) -> None:
+    try:
+        address = mailbox(cell)
+    except ValidationFailed:
+        wrong.append(f"row {line}")
+        return
+    found.setdefault(address.lower(), address.lower())
+    if len(found) > INVITES_MAX:
+        raise ValidationFailed("file", f"has more than {INVITES_MAX:,} addresses")

@@ -1,0 +1,99 @@
+"""What staff change of a sale in one step: its event, its room and what is sold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.core.definitions import NewSection, NewTicketType
+from app.core.model import Event, Room, TicketType, TicketTypeId
+
+EVENT_FIELDS = (
+    "name",
+    "artist",
+    "venue",
+    "starts_at",
+    "timezone",
+    "currency",
+    "max_tickets_per_visitor",
+    "hold_ttl_s",
+    "hold_extend_s",
+    "sell_after_start",
+    "prices_include_tax",
+    "fee_per_ticket",
+    "fee_rate_bp",
+    "fee_tax_rate_bp",
+    "payments",
+    "seller",
+)
+ROOM_FIELDS = (
+    "prequeue_at",
+    "opens_at",
+    "closes_at",
+    "admission_rate_per_minute",
+    "active_visitors_max",
+    "claim_window_s",
+    "session_ttl_s",
+    "queueing_method",
+    "message",
+    "theme",
+)
+TYPE_FIELDS = ("name", "price", "tax_rate_bp", "quantity", "sale_from", "sale_until")
+TOLD = ("name", "artist", "venue", "starts_at", "timezone")  # what buyers have a right to hear of
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """A sale as it is. `revision` is that of its last change by staff."""
+
+    event: Event
+    room: Room
+    types: list[TicketType]
+    reserved: bool  # something ever was
+    revision: int
+
+
+class SaleEdit(msgspec.Struct, frozen=True):
+    """Only what is to be another; times as datetimes, `terms` by the names of the API."""
+
+    event: dict[str, Any]
+    room: dict[str, Any]
+    terms: dict[TicketTypeId, dict[str, Any]]
+    types: list[NewTicketType]
+    sections: list[NewSection]
+    removed: list[TicketTypeId]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be changed."""
+        return not any(getattr(self, name) for name in self.__struct_fields__)
+
+
+def differing(before: Any, after: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Those fields of two structs, as the second has them, that are not the same."""
+    return {it: getattr(after, it) for it in names if getattr(before, it) != getattr(after, it)}
+
+
+def terms_of(it: TicketType) -> dict[str, Any]:
+    """A ticket type's terms, by the names of the API."""
+    return {
+        "name": it.name,
+        "price": it.price,
+        "tax_rate_bp": it.tax_rate_bp,
+        "quantity": it.total,
+        "sale_from": it.sale_from,
+        "sale_until": it.sale_until,
+    }
+
+
+def locked(sale: Sale) -> dict[str, str]:
+    """The fields that cannot be changed now, and why."""
+    found = {"event_id": "It is in every link and on every ticket, so it never changes."}
+    if sale.reserved:
+        found["currency"] = "Tickets were reserved in it."
+    if sale.room.state != "scheduled":
+        found["prequeue_at"] = "The pre-queue has started, or the sale has opened."
+        found["queueing_method"] = "People are in the queue already, by this order."
+    if sale.room.opened_at_ms:
+        found["opens_at"] = "The sale has opened."
+    return found

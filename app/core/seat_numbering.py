@@ -1,0 +1,89 @@
+"""How rows and seats of a section are called: by letters or numbers, from either side, odd and even."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.core.definitions import ROW_SEATS_MAX, NewSection, Numbering
+from app.core.errors import ValidationFailed
+
+AISLE = ""  # a place without a seat
+
+
+class NamedRow(NamedTuple):
+    """A row, and what stands in it from left to right: the label of each seat, or an aisle."""
+
+    name: str
+    labels: list[str]
+
+
+def rows_of(new: NewSection, field: str) -> list[NamedRow]:
+    """The rows of a section, the first in front. Raises ValidationFailed naming a field below `field`."""
+    if not new.blocks and new.seats_per_row is None:
+        raise ValidationFailed(f"{field}.seats_per_row", "is required")
+    if len(new.blocks) > new.rows:
+        raise ValidationFailed(f"{field}.blocks", "has more rows than the section")
+    names = _names(new, field)
+    made = [NamedRow(name, _labels(_blocks(new, n), new.numbering)) for n, name in enumerate(names)]
+    if any(len(it.labels) > ROW_SEATS_MAX for it in made):
+        raise ValidationFailed(f"{field}.blocks", f"makes a row longer than {ROW_SEATS_MAX} seats")
+    return made
+
+
+def seats_in(new: NewSection) -> int:
+    """How many seats a section has."""
+    return sum(sum(_blocks(new, n)) for n in range(new.rows))
+
+
+def row_label(number: int) -> str:
+    """The name of a row: a, b ... z, aa, ab ..., from 0 on."""
+    label = ""
+    number += 1
+    while number:
+        number, letter = divmod(number - 1, 26)
+        label = chr(ord("a") + letter) + label
+    return label
+
+
+def row_index(label: str) -> int:
+    """The inverse of `row_label`."""
+    number = 0
+    for letter in label:
+        number = 26 * number + ord(letter) - ord("a") + 1
+    return number - 1
+
+
+def _blocks(new: NewSection, row: int) -> Sequence[int]:
+    """How many seats of a row stand together, from left to right; the last row that is said goes on."""
+    return new.blocks[min(row, len(new.blocks) - 1)] if new.blocks else [new.seats_per_row or 0]
+
+
+def _names(new: NewSection, field: str) -> list[str]:
+    if not new.row_names:
+        return [str(it + 1) if new.naming == "numbers" else row_label(it) for it in range(new.rows)]
+    names = [it.lower() for it in new.row_names]
+    if len(names) != new.rows or len(set(names)) < len(names):
+        raise ValidationFailed(f"{field}.row_names", f"must be {new.rows} names, each of one row")
+    return names
+
+
+def _labels(blocks: Sequence[int], numbering: Numbering) -> list[str]:
+    numbers = iter(_numbers(sum(blocks), numbering))
+    labels: list[str] = []
+    for block in blocks:
+        labels += [AISLE] if labels else []
+        labels += [str(next(numbers)) for _ in range(block)]
+    return labels
+
+
+def _numbers(count: int, numbering: Numbering) -> list[int]:
+    """What the seats of a row are called, from left to right."""
+    if numbering == "right":
+        return list(range(count, 0, -1))
+    if numbering in ("odd", "even"):
+        return [2 * it + (1 if numbering == "odd" else 2) for it in range(count)]
+    if numbering == "outwards":
+        left = (count + 1) // 2
+        return [*(2 * it - 1 for it in range(left, 0, -1)), *(2 * it for it in range(1, count - left + 1))]
+    return list(range(1, count + 1))

@@ -1,0 +1,96 @@
+"""Passes for a wallet app, in Apple's format: a ZIP of what is shown, a list of its digests, and a signature.
+
+The certificate is that of a Pass Type ID: its subject says which passes it may sign, and for which team.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.x509 import Certificate
+
+PASS, PASSES = "application/vnd.apple.pkpass", "application/vnd.apple.pkpasses"
+
+
+class PassSigner(NamedTuple):
+    """What passes are signed with, and whose they are."""
+
+    certificate: Certificate
+    key: RSAPrivateKey | EllipticCurvePrivateKey
+    intermediates: Sequence[Certificate]
+    pass_type: str
+    team: str
+    organization: str
+
+
+def read_signer(certificate: bytes, key: bytes, password: str, intermediates: bytes) -> PassSigner:
+    """The signer of these files (PEM). Raises ValueError, which says what is wrong."""
+    from cryptography import x509  # here: few installations have a certificate
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509.oid import NameOID
+
+    try:
+        ours = x509.load_pem_x509_certificate(certificate)
+        others = x509.load_pem_x509_certificates(intermediates)
+    except ValueError:
+        raise ValueError("is no certificate in PEM") from None
+    try:
+        private = load_pem_private_key(key, password.encode() or None)
+    except (ValueError, TypeError):
+        raise ValueError("has a key that is not in PEM, or another password") from None
+    if not isinstance(private, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+        raise ValueError("has a key that is neither RSA nor EC")
+    if private.public_key() != ours.public_key():
+        raise ValueError("and its key do not belong together")
+    said = [
+        next((str(it.value) for it in ours.subject.get_attributes_for_oid(name)), "")
+        for name in (NameOID.USER_ID, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.ORGANIZATION_NAME)
+    ]
+    if not said[0] or not said[1]:
+        raise ValueError("is not that of a Pass Type ID: its subject has no UID or no OU")
+    return PassSigner(ours, private, others, said[0], said[1], said[2] or "Tickets")
+
+
+def pass_file(signer: PassSigner, said: Mapping[str, Any], pictures: Mapping[str, bytes]) -> bytes:
+    """One pass that says this."""
+    whose = {
+        "formatVersion": 1,
+        "passTypeIdentifier": signer.pass_type,
+        "teamIdentifier": signer.team,
+        "organizationName": signer.organization,
+    }
+    files = {"pass.json": json.dumps({**whose, **said}, ensure_ascii=False).encode(), **pictures}
+    # The format has it that digests are SHA-1; what they are signed with is SHA-256.
+    digests = {name: hashlib.sha1(it, usedforsecurity=False).hexdigest() for name, it in files.items()}
+    manifest = json.dumps(digests).encode()
+    return zipped({**files, "manifest.json": manifest, "signature": _signature(signer, manifest)})
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A ZIP of these: a pass, or several of them in one file."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    return out.getvalue()
+
+
+def _signature(signer: PassSigner, manifest: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
+
+    builder = PKCS7SignatureBuilder().set_data(manifest)
+    builder = builder.add_signer(signer.certificate, signer.key, SHA256())
+    for it in signer.intermediates:
+        builder = builder.add_certificate(it)
+    return builder.sign(Encoding.DER, [PKCS7Options.DetachedSignature, PKCS7Options.Binary])

@@ -1,0 +1,58 @@
+"""What anybody may know of how fair a room's queue is: its log in numbers, the rate kept, the waits shown."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.core import report as arithmetic
+from app.core.clock import now_ms
+from app.core.log_tally import Tally
+from app.core.model import Room
+from app.core.rate_kept import RateKept, rate_kept
+from app.core.report import Waits
+from app.core.room_log import Head, unchecked
+from app.monitoring.report import steps_of, unstored_samples
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import room_log as stored
+from app.store.sql import rooms
+from app.waiting_room.log_tally import tally_of
+
+
+class LogFigures(msgspec.Struct, frozen=True):
+    """A room's log: how long it is, its newest signed head, and what its first `counted` leaves say."""
+
+    size: int
+    head: Head | None
+    counted: int
+    tally: Tally
+
+
+class Fairness(msgspec.Struct, frozen=True):
+    """`log`: None before anything has happened; `rate`, `waits`: None while nobody waited."""
+
+    log: LogFigures | None
+    rate: RateKept | None
+    waits: Waits | None
+
+
+async def fairness(stores: Stores, room: Room) -> Fairness:
+    """How a room's queue has been. Goes over its history: ask every few seconds at most.
+
+    Raises StoreUnavailable.
+    """
+    unstored = await unstored_samples(stores, room)
+    with stores_answer():
+        async with (
+            stores.postgres.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            step_s, steps = await steps_of(connection, room, unstored, now_ms())
+            progress = await rooms.select_progress(connection, room.room_id)
+            log = await stored.select_log(connection, room.room_id)
+            figures = None
+            if log is not None:
+                head = await stored.select_head(connection, room.room_id)
+                counted, tally = await tally_of(connection, room.room_id, log.size)
+                figures = LogFigures(log.size, unchecked(head.statement) if head else None, counted, tally)
+    return Fairness(figures, rate_kept(steps, step_s), arithmetic.waits(progress, steps))

@@ -1,0 +1,114 @@
+"""The links of mails. Each works in any browser: it carries what its page needs, and no more than that."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from app.core.clock import to_ms
+from app.core.email import CLAIM_LINK_S, ClaimSigner
+from app.core.handover import HandoverSigner
+from app.core.invitations import InvitationSigner
+from app.core.model import RoomId, VisitorId
+from app.core.order_rights import OrderSigner
+from app.core.password_resets import ResetSigner
+from app.settings import Settings
+from app.store.sql.mails import Mail
+
+AFTER_EVENT_S = 30 * 86_400  # so long a link to a reservation still works, at least
+
+
+class Signers(NamedTuple):
+    """What links are signed with."""
+
+    claims: ClaimSigner
+    resets: ResetSigner
+    invitations: InvitationSigner
+    orders: OrderSigner
+    handover: HandoverSigner
+
+
+class Writer(NamedTuple):
+    """What e-mails are written with: our address for links, "" if it is unknown; None without a secret."""
+
+    base_url: str
+    signers: Signers | None
+
+
+def open_writer(settings: Settings) -> Writer:
+    """The writer of this process. Without a secret there are no links that prove anything."""
+    secret = settings.secret.get_secret_value().encode()
+    base_url = settings.public_url.rstrip("/")
+    if not secret:
+        return Writer(base_url, None)
+    signers = Signers(
+        ClaimSigner(secret),
+        ResetSigner(secret),
+        InvitationSigner(secret),
+        OrderSigner(secret),
+        HandoverSigner(secret),
+    )
+    return Writer(base_url, signers)
+
+
+def secret_url(writer: Writer, it: Mail) -> str:
+    """The link that nobody but its reader may see: it lets its bearer act as them. "" for most kinds."""
+    if writer.signers is None or not writer.base_url:
+        return ""
+    if it.kind == "reset_password":
+        return url(writer, f"/admin/reset-password?token={writer.signers.resets.token(it.subject_id)}")
+    if it.kind == "invite":
+        return url(writer, f"/admin/invitation?token={writer.signers.invitations.token(it.subject_id)}")
+    if it.kind == "room_invite":
+        token = writer.signers.invitations.room_token(it.subject_id.partition(" ")[0])
+        return url(writer, f"/rooms/{it.room_id}/member?invite={token}")
+    if it.kind == "tickets_link":
+        return url(writer, f"/tickets/open?token={writer.signers.orders.asked_token(it.subject_id)}")
+    if it.kind == "transfer_offer":
+        return url(writer, f"/tickets/accept?token={writer.signers.orders.asked_token(it.subject_id)}")
+    if it.kind == "ticket":
+        key = writer.signers.orders.ticket_link(it.subject_id, _until_s(it))
+        return url(writer, f"/tickets/mine?key={key}")
+    return ""
+
+
+def room_url(writer: Writer, it: Mail) -> str:
+    """The link to the queue; of a turn with its place, which can be taken to another browser by it."""
+    room_id, visitor_id, *_ = [*it.subject_id.split(" "), ""]
+    if it.kind != "your_turn" or writer.signers is None or it.until is None or room_id != it.room_id:
+        return url(writer, f"/rooms/{it.room_id}")
+    now_s = int(time.time())
+    left_s = max(0, to_ms(it.until) // 1000 - now_s)
+    code = writer.signers.handover.sign_code(RoomId(room_id), VisitorId(visitor_id), now_s, left_s)
+    return url(writer, f"/rooms/{room_id}/carry?place={code}")
+
+
+def reservation_url(writer: Writer, it: Mail) -> str:
+    """The link to the reservation, which shows it in any browser; "" in mails about none."""
+    if it.reservation_id is None:
+        return ""
+    path = f"/reservations/{it.reservation_id}"
+    if writer.signers is None:
+        return url(writer, path)
+    key = writer.signers.orders.link(it.reservation_id, _until_s(it))
+    return url(writer, f"{path}/open?key={key}")
+
+
+def _until_s(it: Mail) -> int:
+    return max(to_ms(it.created_at), to_ms(it.starts_at)) // 1000 + AFTER_EVENT_S
+
+
+def claim_url(writer: Writer, it: Mail) -> str:
+    """The link to add a guest's reservation to the mailbox's account; "" if there is none."""
+    if it.kind not in ("held", "confirmed") or not it.guest or it.reservation_id is None:
+        return ""
+    if writer.signers is None or not writer.base_url:
+        return ""
+    exp = int(it.created_at.timestamp()) + CLAIM_LINK_S
+    signature = writer.signers.claims.sign(it.reservation_id, it.recipient, exp)
+    return url(writer, f"/v1/reservations/{it.reservation_id}/claim?expires={exp}&signature={signature}")
+
+
+def url(writer: Writer, path: str) -> str:
+    """The address of a path of ours; "" where ours is unknown."""
+    return f"{writer.base_url}{path}" if writer.base_url else ""

@@ -1,0 +1,27 @@
+"""What the amount of an order is made of, for mails about it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.core.model import Item, Struct
+from app.core.sums import FEE, Sums, lines_of, sums
+from app.store.sql.mails import Mail
+
+
+class Paid(Struct, frozen=True):
+    """What the amount of an order is made of."""
+
+    items: list[Item]
+    discount: int
+    tax_rates: dict[str, int]
+
+
+def sums_of_mail(it: Mail) -> Sums:
+    """What the amount of the order that a mail is about is made of."""
+    if not it.sums:
+        return sums((), 0, it.amount or 0)
+    paid = msgspec.json.decode(it.sums, type=Paid)
+    return sums(
+        lines_of(paid.items, paid.tax_rates), paid.discount, it.amount or 0, paid.tax_rates.get(FEE, 0)
+    )

@@ -1,0 +1,85 @@
+"""The e-mails of a sale in its own words: kept, shown with made-up tickets, and sent to who tries them."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.email import MailKind
+from app.core.errors import Conflict
+from app.core.mail_texts import MailText
+from app.core.model import Event, Room
+from app.notifications import email_content
+from app.notifications.email_content import EmailContent, sample
+from app.settings import Settings
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import mail_texts
+from app.store.sql.mails import Mail
+
+
+async def of_room(stores: Stores, room_id: str) -> dict[str, MailText]:
+    """What is said in other words, by the kinds of mails. Raises StoreUnavailable."""
+    with stores_answer():
+        return await mail_texts.of_room(stores.postgres, room_id)
+
+
+async def keep(stores: Stores, room_id: str, kind: MailKind, text: MailText, *, by: Author) -> None:
+    """Say it so from now on; mails that wait to be sent do, too. Raises StoreUnavailable."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            before = (await mail_texts.of_room(connection, room_id)).get(kind, MailText())
+            await mail_texts.keep(connection, room_id, kind, text)
+            fields = {"before": _fields(kind, before), "after": _fields(kind, text)}
+            await audit.record(connection, by, "change", Thing("room", room_id), **fields)
+
+
+def _fields(kind: MailKind, text: MailText) -> dict[str, object]:
+    return {f"mail_{kind}_{name}": value for name, value in msgspec.structs.asdict(text).items()}
+
+
+async def send_test(stores: Stores, room_id: str, kind: MailKind, *, by: Author) -> str:
+    """Mail it with made-up tickets to whoever asks; their address. Raises Conflict, StoreUnavailable."""
+    with stores_answer():
+        sent = await mail_texts.queue_test(
+            stores.postgres, room_id, kind, by.subject, secrets.token_urlsafe(9)
+        )
+    if not sent:
+        raise Conflict("Your account has no address, or too many test mails were sent within an hour.")
+    return sent
+
+
+def preview(settings: Settings, room: Room, event: Event, kind: MailKind, text: MailText) -> EmailContent:
+    """The mail as it would be, in the sale's look, with made-up tickets."""
+    values: dict[str, Any] = {name: None for name in Mail._fields}
+    about = Mail(**values)._replace(  # what follows, and `sample`, is all that is read
+        mail_id="",
+        recipient="ann@example.org",
+        guest=False,
+        created_at=datetime.now(UTC),
+        room_id=room.room_id,
+        room_name=room.settings.name,
+        event_name=event.name,
+        venue=event.venue,
+        starts_at=event.starts_at,
+        timezone=event.timezone,
+        room_locale=room.settings.locale,
+        currency=event.currency,
+        subject_id="sample",
+        own_subject=text.subject,
+        own_intro=text.intro,
+        accent=room.settings.theme.accent,
+    )
+    written = email_content.write(email_content.open_writer(settings), sample(about, kind))
+    html = written.html
+    for number, code in enumerate(written.codes, 1):  # a page has no parts that could be named
+        shown = b64encode(email_content.picture(code)).decode()
+        html = html.replace(f"cid:ticket-{number}", f"data:image/png;base64,{shown}")
+    return written._replace(html=html)

@@ -1,0 +1,63 @@
+"""Tickets as a PDF, in the language of their holder: for their page, and beside their mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from app import i18n
+from app.core.clock import to_ms
+from app.core.seating import SeatName
+from app.core.zones import UTC
+from app.notifications.email_content import templates, tickets_of
+from app.store.sql.mails import Mail
+
+TEMPLATE = "ticket_pdf.txt"
+
+
+class SoldTicket(NamedTuple):
+    """A ticket with the name of its type, its seat if it has one, and its code."""
+
+    name: str
+    seat: SeatName | None
+    code: str
+
+
+class Show(NamedTuple):
+    """What a ticket is for; `zone` is that of its event."""
+
+    name: str
+    venue: str
+    starts_at_ms: int
+    zone: str
+
+
+def tickets_file(language: str, show: Show, tickets: Sequence[SoldTicket], order: str, holder: str) -> bytes:
+    """The PDF, a page for each ticket. Takes CPU time, so not to be called in an event loop."""
+    from app.pdf.tickets import PrintedTicket, tickets_pdf  # loads slowly, and many processes print nothing
+
+    printed = []
+    template = templates(language).get_template(TEMPLATE)
+    for it in tickets:
+        text = template.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=it)
+        when, name, order_word, holder_word = [line for line in text.splitlines() if line]
+        about = [(order_word, order)] + ([(holder_word, holder)] if holder else [])
+        printed.append(PrintedTicket(show.name, when, show.venue, name, it.code, about))
+    return tickets_pdf(printed)
+
+
+def file_of(it: Mail) -> bytes:
+    """The file beside a mail that brings tickets, empty for others. As `tickets_file`."""
+    if it.kind not in ("confirmed", "ticket"):
+        return b""
+    names = msgspec.json.decode(it.type_names, type=dict[str, str])
+    tickets = [SoldTicket(each.name, each.seat, each.code) for each in tickets_of(it, names)]
+    if not tickets:
+        return b""
+    language = i18n.choose([it.locale or "", it.room_locale or ""])
+    show = Show(it.event_name or it.room_name, it.venue or "", to_ms(it.starts_at), it.timezone or UTC)
+    return tickets_file(
+        language, show, tickets, it.reservation_id or "", it.holder if it.kind == "confirmed" else ""
+    )

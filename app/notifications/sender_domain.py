@@ -1,0 +1,78 @@
+"""What DNS says of the domain that e-mails come from: SPF, DKIM and DMARC, by which receivers believe us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+
+WAIT_S = 3.0  # for all questions
+PORT = 53
+TEXT_MAX = 500  # of a record that is shown
+Seen = Literal["there", "missing", "unknown"]
+
+
+class Record(NamedTuple):
+    """A record that should be there. `found`: what it says; "" where it does not, or DNS did not answer."""
+
+    kind: str
+    name: str
+    seen: Seen
+    found: str
+    advice: str
+
+
+def domain_of(sender: str) -> str:
+    """The domain of a sender; "" for none."""
+    return parseaddr(sender)[1].rpartition("@")[2].lower()
+
+
+async def records(domain: str, selector: str, servers: Sequence[str] = ()) -> list[Record]:
+    """What is published for a domain; of DKIM the key of a selector, if one is named."""
+    resolver = resolver_of(servers)
+    asked = [
+        ("SPF", domain, "v=spf1", "Publish what your mail provider says, such as v=spf1 include:... ~all."),
+        ("DMARC", f"_dmarc.{domain}", "v=DMARC1", "Begin with v=DMARC1; p=none and an address for reports."),
+    ]
+    if selector:
+        key = f"{selector}._domainkey.{domain}"
+        asked.append(("DKIM", key, "p=", "Publish the key that your mail provider signs with."))
+    return await asyncio.gather(*(_record(resolver, *it) for it in asked))
+
+
+async def _record(resolver: Resolver, kind: str, name: str, says: str, advice: str) -> Record:
+    from dns.exception import DNSException
+    from dns.resolver import NXDOMAIN, NoAnswer
+
+    try:
+        async with asyncio.timeout(WAIT_S):
+            answer = await resolver.resolve(name, "TXT", search=False, lifetime=WAIT_S)
+    except (NXDOMAIN, NoAnswer):
+        return Record(kind, name, "missing", "", advice)
+    except (DNSException, OSError):  # TimeoutError is one
+        return Record(kind, name, "unknown", "", "DNS did not answer; look again later.")
+    texts = [b"".join(it.strings).decode("utf-8", "replace") for it in answer]
+    found = next((it for it in texts if says.lower() in it.lower()), "")
+    return (
+        Record(kind, name, "there", found[:TEXT_MAX], "")
+        if found
+        else Record(kind, name, "missing", "", advice)
+    )
+
+
+def resolver_of(servers: Sequence[str]) -> Resolver:
+    """Who is asked: these name servers; none: those of the system."""
+    from dns.asyncresolver import Resolver
+    from dns.nameserver import Do53Nameserver
+
+    if not servers:
+        return Resolver()
+    found = Resolver(configure=False)
+    asked = [urlsplit(f"dns://{it}") for it in servers]
+    found.nameservers = [Do53Nameserver(it.hostname or "", it.port or PORT) for it in asked]
+    return found

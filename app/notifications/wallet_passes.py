@@ -1,0 +1,84 @@
+"""Tickets as passes for wallet apps, in the language of their holder: on their page, and with their mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app import i18n
+from app.core.clock import to_ms
+from app.core.wallet import PASS, PASSES, PassSigner, pass_file, zipped
+from app.core.zones import UTC as UTC_NAME
+from app.notifications import printed_tickets
+from app.notifications.email_content import templates, tickets_of
+from app.notifications.email_message import Attachment
+from app.notifications.printed_tickets import TEMPLATE, Show, SoldTicket
+from app.store.sql.mails import Mail
+
+ICONS = ("icon.png", "icon@2x.png")  # of a pass that lies beside others; the format asks for them
+FOLDER = Path(__file__).parent / "wallet_icons"
+
+
+def passes_file(
+    signer: PassSigner, language: str, show: Show, tickets: Sequence[SoldTicket], order: str
+) -> Attachment:
+    """The passes of these tickets. Signing takes CPU time, so not to be called in an event loop."""
+    icons = {name: (FOLDER / name).read_bytes() for name in ICONS}
+    made = [pass_file(signer, _said(language, show, it, order), icons) for it in tickets]
+    if len(made) == 1:
+        return Attachment(made[0], PASS, "ticket.pkpass")
+    return Attachment(
+        zipped({f"ticket-{n}.pkpass": it for n, it in enumerate(made, 1)}), PASSES, "tickets.pkpasses"
+    )
+
+
+def files_of(signer: PassSigner | None, it: Mail) -> list[Attachment]:
+    """The files beside a mail that brings tickets; none for others. As `passes_file`."""
+    pdf = printed_tickets.file_of(it)
+    if not pdf:
+        return []
+    files = [Attachment(pdf, "application/pdf", "tickets.pdf")]
+    if signer is None:
+        return files
+    names = msgspec.json.decode(it.type_names, type=dict[str, str])
+    tickets = [SoldTicket(each.name, each.seat, each.code) for each in tickets_of(it, names)]
+    language = i18n.choose([it.locale or "", it.room_locale or ""])
+    show = Show(it.event_name or it.room_name, it.venue or "", to_ms(it.starts_at), it.timezone or UTC_NAME)
+    return [*files, passes_file(signer, language, show, tickets, it.reservation_id or "")]
+
+
+def _said(language: str, show: Show, it: SoldTicket, order: str) -> dict[str, Any]:
+    """What the pass of a ticket says. Its number is the code, which is another one once it is given away."""
+    text = templates(language).get_template(TEMPLATE)
+    lines = text.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=it).splitlines()
+    when, name, order_word, _ = [line for line in lines if line]
+    starts = datetime.fromtimestamp(show.starts_at_ms / 1000, UTC)
+    front: dict[str, Any] = {
+        "primaryFields": [{"key": "event", "value": show.name}],
+        "secondaryFields": [{"key": "when", "value": when}],
+        "auxiliaryFields": [{"key": "ticket", "value": name}],
+        "backFields": [{"key": "order", "label": order_word, "value": order}],
+    }
+    if show.venue:
+        front["headerFields"] = [{"key": "venue", "value": show.venue}]
+    return {
+        "serialNumber": it.code,
+        "description": show.name,
+        "relevantDate": starts.isoformat(timespec="seconds"),
+        "foregroundColor": "rgb(25, 26, 24)",
+        "labelColor": "rgb(90, 93, 87)",
+        "backgroundColor": "rgb(242, 239, 231)",
+        "eventTicket": front,
+        "barcodes": [
+            {
+                "format": "PKBarcodeFormatQR",
+                "message": it.code,
+                "messageEncoding": "iso-8859-1",
+                "altText": it.code,
+            }
+        ],
+    }

@@ -1,0 +1,111 @@
+"""Tickets as a PDF, each on a page of A5: what it is for, whose it is, and its code as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import segno
+from fpdf import FPDF
+
+from app.pdf.fonts import faces, readable
+
+INK, SOFT, LINE = (25, 26, 24), (90, 93, 87), (205, 207, 200)
+MARGIN, CODE_MM = 14.0, 62.0
+BUILT_IN, ENCODING = "helvetica", "latin-1"  # what every reader has: no font has to be cut for these letters
+TICKETS_MAX = 100
+
+
+class PrintedTicket(NamedTuple):
+    """A ticket as it is printed; `about` are lines of a name and a value, such as the holder's."""
+
+    event: str
+    when: str
+    where: str
+    ticket: str  # type, and seat
+    code: str
+    about: Sequence[tuple[str, str]]
+
+
+def tickets_pdf(tickets: Sequence[PrintedTicket]) -> bytes:
+    """The document. Takes up to a second of CPU time for scripts that were not written before."""
+    with TemporaryDirectory(prefix="fairgate-") as folder:  # fpdf2 reads fonts from files
+        pdf = FPDF(format=(148, 210))
+        pdf.set_margin(MARGIN)
+        pdf.set_auto_page_break(False)
+        pdf.set_creator("Fairgate")
+        pdf.set_title(tickets[0].event)
+        choose_fonts(pdf, [text for it in tickets[:TICKETS_MAX] for text in _texts(it)], Path(folder))
+        for it in tickets[:TICKETS_MAX]:
+            pdf.add_page()
+            _add_ticket(pdf, it)
+        return bytes(pdf.output())
+
+
+def choose_fonts(pdf: FPDF, texts: Sequence[str], folder: Path) -> None:
+    """A font of every reader where it has all letters; else ones that are cut down to what is written."""
+    try:
+        "".join(texts).encode(ENCODING)
+    except UnicodeEncodeError:
+        pass
+    else:
+        pdf.set_font(BUILT_IN)
+        return
+    pdf.set_text_shaping(True)
+    found = faces(map(readable, texts))
+    for number, face in enumerate(found):
+        file = folder / f"{number}.ttf"
+        file.write_bytes(face.content)
+        pdf.add_font(face.name, face.style, file)
+    first, *others = dict.fromkeys(face.name for face in found)
+    pdf.set_fallback_fonts(others)
+    pdf.set_font(first)
+
+
+def _texts(it: PrintedTicket) -> list[str]:
+    return [it.event, it.when, it.where, it.ticket, it.code, *(text for pair in it.about for text in pair)]
+
+
+def _add_ticket(pdf: FPDF, it: PrintedTicket) -> None:
+    _write(pdf, it.event, 20, "B")
+    pdf.ln(2)
+    _write(pdf, it.when, 11)
+    if it.where:
+        _write(pdf, it.where, 11)
+    pdf.ln(3)
+    _write(pdf, it.ticket, 14, "B")
+    pdf.ln(2)
+    for name, value in it.about:
+        _write(pdf, name, 8, colour=SOFT)
+        _write(pdf, value, 10)
+    side = (pdf.epw - CODE_MM) / 2 + MARGIN
+    top = max(pdf.get_y() + 5, pdf.h - MARGIN - CODE_MM - 10)
+    _draw_code(pdf, it.code, side, min(top, pdf.h - MARGIN - CODE_MM - 8))
+    pdf.set_y(pdf.h - MARGIN - 6)
+    pdf.set_font(style="", size=9)
+    pdf.set_text_color(*SOFT)
+    pdf.cell(0, 5, it.code, align="C")
+
+
+def _draw_code(pdf: FPDF, code: str, left: float, top: float) -> None:
+    """The QR code, as squares of ink: sharp at any size."""
+    rows = [bytes(row) for row in segno.make(code, micro=False).matrix]
+    size = CODE_MM / len(rows)
+    pdf.set_fill_color(0, 0, 0)
+    for y, row in enumerate(rows):
+        x = 0
+        while x < len(row):
+            run = 0
+            while x + run < len(row) and row[x + run]:
+                run += 1
+            if run:
+                pdf.rect(left + x * size, top + y * size, run * size, size, "F")
+            x += max(run, 1)
+
+
+def _write(pdf: FPDF, text: str, size: float, style: str = "", colour: tuple[int, int, int] = INK) -> None:
+    pdf.set_font(style=style, size=size)
+    pdf.set_text_color(*colour)
+    pdf.multi_cell(0, size * 0.48, readable(text), new_x="LMARGIN", new_y="NEXT", align="L")

@@ -1,0 +1,101 @@
+"""Four eyes: a refund above a sum of its sale is made when a second person asks for the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.errors import ApprovalNeeded
+from app.store.away import stores_answer
+from app.store.connections import Connection, Stores
+from app.store.sql import refund_approvals
+from app.store.sql.refund_approvals import LimitAsk, Waiting
+
+HELD_BACK = "Its refund needs a second person: cancel it by hand, then let somebody else do the same."
+
+
+class _Asked(Exception):
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+async def needs_approval(
+    connection: Connection, reservation_id: str, amount: int | None, *, by: Author
+) -> None:
+    """Called within the transaction of a refund and within `asking`: of `amount` minor units, which is
+    written down already, or with None of all that was paid. It goes on if one person may refund as much, or
+    if somebody else has asked for it."""
+    if not await refund_approvals.over_limit(connection, [reservation_id], whole=amount is None):
+        return
+    wanted = await refund_approvals.amount_of(connection, reservation_id) if amount is None else amount
+    asked_by = await refund_approvals.use(connection, reservation_id, wanted, by.subject)
+    if asked_by is None:
+        raise _Asked(wanted)
+    thing, after = Thing("reservation", reservation_id), {"amount": wanted, "asked_by": asked_by}
+    await audit.record(connection, by, "approve refund", thing, after=after)
+
+
+@asynccontextmanager
+async def asking(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIterator[None]:
+    """Around a refund: if it needs a second person, that is written down, and ApprovalNeeded raised."""
+    try:
+        yield
+    except _Asked as asked:
+        with stores_answer():
+            async with stores.postgres.acquire() as connection, connection.transaction():
+                await refund_approvals.ask(connection, reservation_id, asked.amount, by.subject)
+                thing = Thing("reservation", reservation_id)
+                await audit.record(connection, by, "ask for refund", thing, after={"amount": asked.amount})
+        raise ApprovalNeeded("It waits now: somebody else has to do the same to make this refund.") from None
+
+
+async def held_back(connection: Connection, reservation_ids: Sequence[str]) -> list[str]:
+    """Those of these orders that one person may not cancel and refund."""
+    return await refund_approvals.over_limit(connection, reservation_ids, whole=True)
+
+
+async def waiting(stores: Stores, reservation_id: str) -> Waiting | None:
+    """What waits for a second person, if anything does."""
+    with stores_answer():
+        return await refund_approvals.select_waiting(stores.postgres, reservation_id)
+
+
+async def limit_of(stores: Stores, event_id: str) -> int | None:
+    """What one person may refund in a sale, in minor units; None: as much as was paid."""
+    with stores_answer():
+        return await refund_approvals.limit_of(stores.postgres, event_id)
+
+
+async def limit_asked(stores: Stores, event_id: str) -> LimitAsk | None:
+    """The higher sum that waits for a second person, if one does."""
+    with stores_answer():
+        return await refund_approvals.limit_asked(stores.postgres, event_id)
+
+
+async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Author) -> None:
+    """Set it. Less protection than before (a higher sum, or none) needs a second person, too: the first one
+    only asks, and ApprovalNeeded is raised."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            before = await refund_approvals.limit_of(connection, event_id)
+            thing, now = Thing("event", event_id), {"refund_above": above}
+            weaker = before is not None and (above is None or above > before)
+            asked_by = (
+                await refund_approvals.use_limit(connection, event_id, above, by.subject) if weaker else None
+            )
+            waits = weaker and asked_by is None
+            if waits:
+                await refund_approvals.ask_limit(connection, event_id, above, by.subject)
+                await audit.record(connection, by, "ask for change", thing, after=now)
+            else:
+                await refund_approvals.set_limit(connection, event_id, above)
+                was = {"refund_above": before}
+                after = {**now, "asked_by": asked_by} if asked_by else now
+                await audit.record(connection, by, "change", thing, before=was, after=after)
+    if waits:
+        raise ApprovalNeeded(
+            "It waits now: somebody else has to set the same sum. Until then the old one counts."
+        )

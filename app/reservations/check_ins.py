@@ -1,0 +1,98 @@
+"""The door: tickets are checked in, taken back, counted; and what devices keep to do it offline.
+
+Of scans without a time, whose answer the holder waits for, the one that arrives first counts: two devices
+that read a ticket in the same moment are not both told to let its holder in. A device that was offline sends
+its scans later, with their times, as often as it likes; they count by those, whichever device sends first.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.check_ins import LIST_MAX, NEWS_MAX, DoorCounts, Result, Scans, code_in, totals
+from app.core.errors import Conflict, EventNotFound
+from app.core.model import EventId
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import check_ins, reservations
+from app.store.sql.check_ins import OVERLAP_S, Seen
+
+
+class DoorNews(NamedTuple):
+    """How a door is at this moment; `seen`: what happened on all devices since they asked last."""
+
+    now: datetime
+    counts: DoorCounts
+    seen: list[Seen]
+
+
+class DoorList(NamedTuple):
+    """What devices keep of all tickets; `whole`: they are not more than that."""
+
+    now: datetime
+    hashes: list[tuple[str, str]]
+    whole: bool
+    seen: list[Seen]
+
+
+async def record(stores: Stores, event_id: EventId, sent: Scans, *, by: Author) -> list[Result]:
+    """Check tickets in, what became of each scan, in their order. Raises EventNotFound, StoreUnavailable.
+
+    No row of the audit log: who checked which ticket in, when and on which device, is in `check_ins`.
+    """
+    codes = [code_in(it.code) for it in sent.scans]
+    with stores_answer():
+        if await reservations.room_of(stores.postgres, event_id) is None:
+            raise EventNotFound
+        return await check_ins.record(stores.postgres, event_id, sent.device, sent.scans, codes, by.subject)
+
+
+async def undo(stores: Stores, event_id: EventId, scan_id: str, *, by: Author) -> None:
+    """Take back the check-in that this scan made; a second time changes nothing.
+
+    Raises EventNotFound, Conflict if it made none, StoreUnavailable.
+    """
+    with stores_answer():
+        if await reservations.room_of(stores.postgres, event_id) is None:
+            raise EventNotFound
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            found = await check_ins.undo(connection, event_id, scan_id)
+            if found is None:
+                raise Conflict("This scan has checked nobody in.")
+            ticket_id, new = found
+            if new:
+                thing = Thing("check_in", f"{event_id}/{ticket_id}")
+                await audit.record(connection, by, "undo", thing, before={"scan_id": scan_id})
+
+
+async def counts(stores: Stores, event_id: EventId) -> DoorCounts:
+    """How many tickets were sold and checked in. Raises EventNotFound, StoreUnavailable."""
+    with stores_answer():
+        if await reservations.room_of(stores.postgres, event_id) is None:
+            raise EventNotFound
+        return totals(await check_ins.counts(stores.postgres, event_id))
+
+
+async def news(stores: Stores, event_id: EventId, after: datetime) -> DoorNews:
+    """The counts, and what was checked in since then. Raises EventNotFound, StoreUnavailable."""
+    now = datetime.now(UTC)
+    after = max(after, now - timedelta(days=7)) - timedelta(seconds=OVERLAP_S)
+    found = await counts(stores, event_id)
+    with stores_answer():
+        return DoorNews(now, found, await check_ins.news(stores.postgres, event_id, after, NEWS_MAX))
+
+
+async def offline_list(stores: Stores, event_id: EventId) -> DoorList:
+    """What a device needs to check tickets offline. Raises EventNotFound, StoreUnavailable."""
+    now = datetime.now(UTC)
+    with stores_answer():
+        if await reservations.room_of(stores.postgres, event_id) is None:
+            raise EventNotFound
+        found = await check_ins.hashes(stores.postgres, event_id, LIST_MAX + 1)
+        ever = datetime.fromtimestamp(0, UTC)
+        seen = await check_ins.news(stores.postgres, event_id, ever, LIST_MAX)
+    return DoorList(now, found[:LIST_MAX], len(found) <= LIST_MAX, seen)

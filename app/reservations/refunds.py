@@ -1,0 +1,219 @@
+"""Refund a part of an order, and cancel tickets of it. What was paid is never exceeded, whatever comes twice.
+
+The refund is committed before the gateway is asked, under an id that it refunds once; a worker goes on with
+what is cut off in between (`settlement`). Redis follows as with any other end (`holds.update_redis`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.errors import Conflict, IdempotencyKeyReused, NotFound, ReservationNotFound, ValidationFailed
+from app.core.formatting import money
+from app.core.model import ReservationId
+from app.core.refunds import PARTS_MAX, CancelledTicket, Refund, divide, share
+from app.reservations import approvals, holds
+from app.reservations.pending import ReservationEngine
+from app.reservations.settlement import refund as refund_whole
+from app.reservations.settlement import refund_part
+from app.store.away import stores_answer
+from app.store.connections import Connection
+from app.store.sql import hold_endings, orders, payments
+from app.store.sql import refunds as rows
+from app.store.sql.hold_endings import Ended
+from app.store.sql.refunds import LockedOrder, Paid
+
+NO_REFUND = "There is no such refund of this order."
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """What is to go back: `amount` in minor units, None for what the tickets cost, at most what is left.
+
+    `to_stock`: the tickets go back on sale; else their places stay empty.
+    """
+
+    amount: int | None = None
+    ticket_ids: Sequence[str] = ()
+    to_stock: bool = True
+    reason: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for equal requests."""
+        text = msgspec.json.encode((self.amount, list(self.ticket_ids), self.to_stock, self.reason))
+        return hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+async def refund(
+    engine: ReservationEngine, reservation_id: ReservationId, new: NewRefund, key: str, *, by: Author
+) -> Refund:
+    """Refund a part of an order, once for each key, and cancel the tickets that are named.
+
+    Raises ReservationNotFound, ValidationFailed naming the field, IdempotencyKeyReused, and Conflict for an
+    order that was not paid for; ApprovalNeeded where a second person has to ask for the same. If all tickets
+    go back on sale, the order is cancelled.
+    """
+    refund_id = engine.signed(f"refund|{reservation_id}|{key}")
+    async with approvals.asking(engine.stores, reservation_id, by=by):
+        with stores_answer():
+            return await engine.see_through(_refund(engine, reservation_id, new, refund_id, by))
+
+
+async def _refund(
+    engine: ReservationEngine, reservation_id: ReservationId, new: NewRefund, refund_id: str, by: Author
+) -> Refund:
+    postgres = engine.stores.postgres
+    async with postgres.acquire() as connection, connection.transaction():
+        order = await rows.lock_order(connection, reservation_id)
+        if order is None:
+            raise ReservationNotFound("There is no such reservation.")
+        before, ended = await rows.select_one(connection, refund_id), list[Ended]()
+        if before is not None and before.fingerprint != new.fingerprint:
+            raise IdempotencyKeyReused
+        if before is None:
+            made = await _make(connection, order, reservation_id, new, refund_id)
+            await approvals.needs_approval(connection, reservation_id, made.amount, by=by)
+            ended = await _take_out(connection, order, made)
+            await _record(connection, order, made, by)
+    await holds.update_redis(engine.stores, ended)
+    await holds.announce(engine.stores, [reservation_id])
+    return await _give(engine, refund_id)
+
+
+async def _make(
+    connection: Connection, order: LockedOrder, reservation_id: str, new: NewRefund, refund_id: str
+) -> Refund:
+    """Check what was asked for, and write it down."""
+    paid = await rows.lock_paid(connection, reservation_id)
+    if paid is None or order.status not in ("confirmed", "cancelled"):
+        raise Conflict(f"Nothing can be refunded of an order that is {order.status}.")
+    if len(await rows.of_order(connection, reservation_id)) >= PARTS_MAX:
+        raise Conflict(f"An order can have {PARTS_MAX} refunds.")
+    tickets = await _tickets(connection, order, reservation_id, new.ticket_ids)
+    amount = min(_paid_for(order, tickets), paid.left) if new.amount is None else new.amount
+    _check_amount(amount, paid, order, tickets)
+    of = paid.payment_id, reservation_id, amount, order.currency
+    made = Refund(refund_id, *of, tickets, new.to_stock, new.reason, "owed", "", 0, datetime.now(UTC))
+    await rows.insert(connection, made, new.fingerprint)
+    await rows.void(connection, new.ticket_ids)
+    if not amount or not paid.gateway:  # ours has nothing to give back
+        await rows.mark_done(connection, refund_id)
+    return made
+
+
+def _paid_for(order: LockedOrder, tickets: Sequence[CancelledTicket]) -> int:
+    worth = sum(it.price * it.quantity for it in (*order.items, *order.cancelled))
+    return share(sum(it.price for it in tickets), order.amount, worth)
+
+
+def _check_amount(amount: int, paid: Paid, order: LockedOrder, tickets: Sequence[CancelledTicket]) -> None:
+    if amount > paid.left:
+        left = money(paid.left, order.currency)
+        raise ValidationFailed("amount", f"must not be more than what is left to refund, {left}")
+    if amount < 0 or (not amount and not tickets):
+        raise ValidationFailed("amount", "must be more than 0, unless tickets are cancelled")
+
+
+async def _tickets(
+    connection: Connection, order: LockedOrder, reservation_id: str, ticket_ids: Sequence[str]
+) -> list[CancelledTicket]:
+    """The tickets with these ids, which must be valid ones of the order."""
+    valid = {it.ticket_id: it for it in await rows.valid_tickets(connection, reservation_id)}
+    prices: dict[str, int] = {it.ticket_type_id: it.price for it in order.items}
+    found = list[CancelledTicket]()
+    for i, ticket_id in enumerate(ticket_ids):
+        it = valid.pop(ticket_id, None)
+        if it is None:
+            raise ValidationFailed(f"ticket_ids[{i}]", "is no valid ticket of this order")
+        found.append(
+            CancelledTicket(
+                ticket_type_id=it.ticket_type_id,
+                seat_id=it.seat_id,
+                code=it.code,
+                price=prices.get(it.ticket_type_id, 0),
+            )
+        )
+    return found
+
+
+async def _take_out(connection: Connection, order: LockedOrder, made: Refund) -> list[Ended]:
+    """Give the tickets back to the stock; what Redis has to learn of it."""
+    if not made.tickets or not made.to_stock:
+        return []
+    kept, returned = divide(order.items, made.tickets)
+    if not kept:
+        return await hold_endings.cancel_refunded(connection, made.reservation_id)
+    await rows.shrink(connection, made.reservation_id, kept, returned)
+    items = msgspec.json.encode(kept).decode()
+    return [Ended(made.reservation_id, order.room_id, "confirmed", items)]
+
+
+async def _record(connection: Connection, order: LockedOrder, made: Refund, by: Author) -> None:
+    after: dict[str, object] = {"refunded": order.refunded + made.amount}
+    if made.tickets:
+        after |= {"tickets_cancelled": [it.code for it in made.tickets], "back_on_sale": made.to_stock}
+    if made.reason:
+        after["reason"] = made.reason
+    thing = Thing("reservation", made.reservation_id)
+    await audit.record(connection, by, "refund", thing, before={"refunded": order.refunded}, after=after)
+
+
+async def _give(engine: ReservationEngine, refund_id: str) -> Refund:
+    """Let the gateway refund it now, if it has not; the refund as it is then."""
+    made = await rows.select_one(engine.stores.postgres, refund_id)
+    if made is not None and made.refund.state == "owed":
+        await refund_part(engine.stores, engine.gateway, made.refund)
+        made = await rows.select_one(engine.stores.postgres, refund_id)
+    if made is None:
+        raise NotFound(NO_REFUND)
+    return made.refund
+
+
+async def retry(
+    engine: ReservationEngine, reservation_id: ReservationId, refund_id: str, *, by: Author
+) -> None:
+    """Ask the gateway once more for a refund that it refused; `refund_id` "" is that of the whole order.
+
+    Raises ReservationNotFound, NotFound, and Conflict when less than it is left.
+    """
+    with stores_answer():
+        await engine.see_through(_retry(engine, reservation_id, refund_id, by))
+
+
+async def _retry(
+    engine: ReservationEngine, reservation_id: ReservationId, refund_id: str, by: Author
+) -> None:
+    async with engine.stores.postgres.acquire() as connection, connection.transaction():
+        if await orders.lock_status(connection, reservation_id) is None:
+            raise ReservationNotFound("There is no such reservation.")
+        if refund_id:
+            await _owe_again(connection, reservation_id, refund_id)
+        elif not await rows.ask_whole_again(connection, reservation_id):
+            raise Conflict("No refund of this order has failed.")
+        thing = Thing("reservation", reservation_id)
+        await audit.record(connection, by, "retry_refund", thing, after={"refund": refund_id or "order"})
+    if refund_id:
+        await _give(engine, refund_id)
+        return
+    for payment_id in await payments.refunds_owed(engine.stores.postgres, reservation_id):
+        await refund_whole(engine.stores, engine.gateway, payment_id)
+
+
+async def _owe_again(connection: Connection, reservation_id: str, refund_id: str) -> None:
+    made = await rows.select_one(connection, refund_id)
+    if made is None or made.refund.reservation_id != reservation_id:
+        raise NotFound(NO_REFUND)
+    paid = await rows.lock_paid(connection, reservation_id, made.refund.payment_id)
+    if paid is None or made.refund.amount > paid.left:
+        raise Conflict("Less than this refund is left of what was paid.")
+    if not await rows.ask_again(connection, refund_id):
+        raise Conflict("This refund has not failed.")

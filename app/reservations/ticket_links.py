@@ -1,0 +1,48 @@
+"""Tickets on another device: a link to the address they were bought with, good once, for 15 minutes."""
+
+from __future__ import annotations
+
+import secrets
+
+from app.core.email import Traces, mailbox
+from app.core.errors import CredentialInvalid
+from app.core.order_rights import ORDERS_MAX, OrderSigner
+from app.core.password_resets import digest
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import buyers, ticket_links
+from app.store.sql.ticket_links import LinkRequest
+
+TOKEN_MAX = 100
+
+
+async def request_link(
+    stores: Stores, signer: OrderSigner, traces: Traces, email: str, *, network: str, locale: str
+) -> None:
+    """Mail a link to this address; nothing reveals whether anything was bought with it.
+
+    No more than three a day go to an address, and twenty an hour from where they are asked for. Raises
+    ValidationFailed, StoreUnavailable.
+    """
+    link_id, to = secrets.token_urlsafe(16), mailbox(email)
+    asked = LinkRequest(
+        digest(signer.asked_token(link_id)), link_id, to, locale, traces.recipient(to), traces.client(network)
+    )
+    with stores_answer():
+        await ticket_links.insert_request(stores.postgres, asked)
+
+
+async def is_valid(stores: Stores, token: str) -> bool:
+    """Whether a link is still valid. Raises StoreUnavailable."""
+    with stores_answer():
+        return len(token) <= TOKEN_MAX and await ticket_links.is_valid(stores.postgres, digest(token))
+
+
+async def use(stores: Stores, token: str) -> list[str]:
+    """The reservations of a link, the newest first; it is used up. Raises CredentialInvalid."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            email = await ticket_links.use(connection, digest(token)) if len(token) <= TOKEN_MAX else None
+            if email is None:
+                raise CredentialInvalid("This link was used before, or has run out. Ask for another one.")
+            return await buyers.reservations_of(connection, email, ORDERS_MAX)

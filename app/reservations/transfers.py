@@ -1,0 +1,80 @@
+"""Tickets that are given to somebody else. Until it is accepted the ticket is the buyer's; then its code is
+another one, which only the new holder is told. The buyer's is void, and the door can say why."""
+
+from __future__ import annotations
+
+import secrets
+
+from app.core.email import Traces, mailbox
+from app.core.errors import Conflict, CredentialInvalid
+from app.core.model import Reservation
+from app.core.order_rights import OrderSigner
+from app.core.password_resets import digest
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import mail_queue, transfers
+from app.store.sql.transfers import HeldTicket, Offer
+
+TOKEN_MAX = 100
+OVER = "This offer does not stand any more."
+
+
+async def offer(
+    stores: Stores,
+    signer: OrderSigner,
+    traces: Traces,
+    it: Reservation,
+    ticket_id: str,
+    email: str,
+    locale: str,
+) -> None:
+    """Offer a ticket of this reservation to an address.
+
+    Raises ValidationFailed (`email`), Conflict, StoreUnavailable.
+    """
+    to, transfer_id = mailbox(email), secrets.token_urlsafe(16)
+    token_hash = digest(signer.asked_token(transfer_id))
+    made = Offer(transfer_id, token_hash, it.reservation_id, ticket_id, to, "", locale, traces.recipient(to))
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            await transfers.drop_over(connection, ticket_id)
+            if not await transfers.offer(connection, made):
+                raise Conflict("This ticket cannot be offered now.")
+
+
+async def withdraw(stores: Stores, it: Reservation, ticket_id: str) -> None:
+    """Withdraw an offer; one that was accepted stays so. Raises StoreUnavailable."""
+    with stores_answer():
+        await transfers.withdraw(stores.postgres, it.reservation_id, ticket_id)
+
+
+async def offers_of(stores: Stores, it: Reservation) -> dict[str, str]:
+    """To whom its tickets are offered, by their ids. Raises StoreUnavailable."""
+    with stores_answer():
+        return await transfers.offers_of(stores.postgres, it.reservation_id)
+
+
+async def offered(stores: Stores, token: str) -> HeldTicket | None:
+    """The ticket of an offer; None when it does not stand any more. Raises StoreUnavailable."""
+    with stores_answer():
+        return await transfers.offered(stores.postgres, digest(token)) if len(token) <= TOKEN_MAX else None
+
+
+async def accept(stores: Stores, token: str, locale: str) -> str:
+    """Take a ticket that is offered; both are told. The transfer. Raises CredentialInvalid."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            transfer_id = None
+            if len(token) <= TOKEN_MAX:
+                transfer_id = await transfers.accept(connection, digest(token))
+            if transfer_id is None:
+                raise CredentialInvalid(OVER)
+            await transfers.tell(connection, transfer_id, locale)
+            await mail_queue.queue_of_transfer(connection, transfer_id)
+    return transfer_id
+
+
+async def held(stores: Stores, transfer_id: str) -> HeldTicket | None:
+    """The ticket of a transfer, None when it is not valid any more. Raises StoreUnavailable."""
+    with stores_answer():
+        return await transfers.held(stores.postgres, transfer_id)

@@ -1,0 +1,8 @@
+// A file that is chosen is put into the field for its text; without a script the text is pasted.
+for (const pick of document.querySelectorAll("[data-into]")) {
+  pick.closest("[data-needs-script]").hidden = false;
+  pick.addEventListener("change", async () => {
+    const [file] = pick.files;
+    if (file) document.getElementById(pick.dataset.into).value = await file.text();
+  });
+}

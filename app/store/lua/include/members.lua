@@ -1,0 +1,7 @@
+-- Who may not join, in a room that is for members until `members_until_ms`: whoever's id is not a member's
+-- (`app/core/place_tokens.py`). Only after a proof is such an id made.
+-- NEEDS config, MEMBER_ID_CHARS, now_ms
+-- GIVES is_kept_out
+local function is_kept_out(visitor_id)
+  return now_ms < (config.members_until_ms or 0) and #visitor_id ~= MEMBER_ID_CHARS
+end

@@ -1,0 +1,30 @@
+"""Who is in the pre-queue of a lottery, read in pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from app.core.model import VisitorId
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+
+MIXED = "mixed"  # field of the meter: with what all draws were made, see `mix.lua`
+
+
+async def mixed(redis: RedisClient, keys: RoomKeys) -> str:
+    """With which root all draws were made; empty: with the seed alone."""
+    client: Any = redis
+    return str(await client.hget(keys.meter, MIXED) or "")
+
+
+async def pages(redis: RedisClient, keys: RoomKeys, size: int) -> AsyncIterator[list[VisitorId]]:
+    """Everybody who is there all the time, some of them twice; so many at once, roughly."""
+    client: Any = redis
+    cursor = 0
+    while True:
+        cursor, found = await client.zscan(keys.prequeue, cursor, count=size)
+        if found:
+            yield [VisitorId(visitor_id) for visitor_id, _ in found]
+        if int(cursor) == 0:
+            return

@@ -1,0 +1,37 @@
+"""What scripts noted for a room's public log; see `include/room_log.lua`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+
+BEGINNING = "0-0"
+
+
+class Noted(NamedTuple):
+    """What one run of a script noted."""
+
+    entry_id: str
+    before: int  # how much had been noted before it
+    lines: list[str]
+    at_ms: int  # by the clock of Redis; if that is set back, not before the one above it
+
+
+async def after(redis: RedisClient, keys: RoomKeys, entry_id: str, limit: int) -> list[Noted]:
+    """The next entries behind this one, in their order."""
+    client: Any = redis
+    entries = await client.xrange(keys.log, min=f"({entry_id}", count=limit)
+    return [_noted(at, fields) for at, fields in entries]
+
+
+def _noted(entry_id: str, fields: dict[str, str]) -> Noted:
+    at_ms = max(int(fields["t"]), int(entry_id.partition("-")[0]))
+    return Noted(entry_id, int(fields["n"]), fields["e"].split("\n"), at_ms)
+
+
+def next_id(entry_id: str) -> str:
+    """The least id above this one."""
+    at, _, sequence = entry_id.partition("-")
+    return f"{at}-{int(sequence) + 1}"

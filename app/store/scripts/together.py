@@ -1,0 +1,83 @@
+"""Scripts that share a round trip: with another command, or one script for many rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisClusterException, ResponseError
+
+from app.store.keys import RoomKeys
+from app.store.pipelining import run_together
+from app.store.scripts.loader import Script, call, located, script
+
+if TYPE_CHECKING:
+    from app.store.connections import RedisClient
+
+ROOMS_AT_ONCE = 200
+
+
+async def call_and(
+    redis: RedisClient,
+    name: str,
+    keys: RoomKeys,
+    records: Sequence[str | int | float],
+    command: Sequence[str | int],
+    /,
+    **scalars: str | int | float,
+) -> tuple[Any, Any]:
+    """Run a script and then a command, in one round trip; both raw replies.
+
+    The command is run even if the script fails, which raises; its own ResponseError is its reply. Keys of
+    both are in the same slot.
+    """
+    it = script(name)
+    reply, after = await run_together(redis, [[*_evalsha(it, keys, scalars), *records], command])
+    if isinstance(reply, NoScriptError):
+        reply = await call(redis, name, keys, records, **scalars)
+    if isinstance(reply, ResponseError):
+        raise located(it, reply)
+    return reply, after
+
+
+async def call_each(
+    redis: RedisClient,
+    name: str,
+    rooms: Sequence[RoomKeys],
+    own: Callable[[RoomKeys], Mapping[str, str | int]] = lambda _: {},
+    /,
+    **common: int,
+) -> list[Any]:
+    """Run a script without records once for each of these rooms, many in a round trip.
+
+    Its scalars are those `common` to all, and the room's `own`. A raw reply each, in order; where Redis
+    cannot tell, the ResponseError. Raises what says that it is away.
+    """
+    it = script(name)
+    found: list[Any] = []
+    for first in range(0, len(rooms), ROOMS_AT_ONCE):
+        some = rooms[first : first + ROOMS_AT_ONCE]
+        replies = await run_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
+        for keys, reply in zip(some, replies, strict=True):
+            unknown = isinstance(reply, NoScriptError)
+            if isinstance(reply, ResponseError):
+                located(it, reply)
+            found.append(await call(redis, name, keys, **common, **own(keys)) if unknown else reply)
+    return found
+
+
+def _evalsha(it: Script, keys: RoomKeys, scalars: Mapping[str, str | int | float]) -> list[str | int | float]:
+    names = [getattr(keys, key) for key in it.keys]
+    return ["EVALSHA", it.sha, len(names), *names, *(scalars[scalar] for scalar in it.scalars)]
+
+
+def server_of(redis: RedisClient, key: str) -> str:
+    """Which server has this key, as far as we know; calls to the same one can share a round trip."""
+    if isinstance(redis, Redis):
+        return ""
+    try:
+        node = redis.get_node_from_key(key)
+    except RedisClusterException:  # none has it; asking says so
+        return ""
+    return node.name if node else ""

@@ -1,0 +1,122 @@
+"""SQL of buyers: what a sale asks them for, and what they said. Personal, so: here and in mails alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.buyers import Buyer, BuyerForm
+from app.store.connections import Connection, Queries
+
+_form = msgspec.json.Decoder(BuyerForm, strict=False).decode
+read_answers = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class StoredBuyer(NamedTuple):
+    """The buyer of a reservation."""
+
+    email: str
+    name: str
+    phone: str
+    answers: dict[str, str]  # by the ids of the questions
+    marketing: bool
+    terms_at: datetime | None
+    locale: str
+
+
+_COLUMNS = "email, name, phone, answers, marketing, terms_at, locale"
+# Who has accepted the terms has, whatever they change later.
+_KEEP = """
+INSERT INTO buyers (reservation_id, email, name, phone, answers, marketing, terms_at, locale, recipient_hash)
+SELECT reservation_id, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END, $8, $9 FROM reservations
+WHERE reservation_id = $1 AND status IN ('held', 'paying', 'confirmed')
+ON CONFLICT (reservation_id) DO UPDATE
+SET email = excluded.email, name = excluded.name, phone = excluded.phone, answers = excluded.answers,
+    marketing = excluded.marketing, terms_at = coalesce(buyers.terms_at, excluded.terms_at),
+    locale = excluded.locale, recipient_hash = excluded.recipient_hash, changed_at = now()
+RETURNING true
+"""
+
+
+async def keep(queries: Queries, reservation_id: str, it: Buyer, recipient_hash: bytes) -> bool:
+    """Store the buyer of a reservation, in place of an earlier one; False when it has ended."""
+    answers = msgspec.json.encode(it.answers).decode()
+    said = (it.email, it.name, it.phone, answers, it.marketing, it.terms, it.locale)
+    return bool(await queries.fetchval(_KEEP, reservation_id, *said, recipient_hash or None))
+
+
+async def of_reservation(queries: Queries, reservation_id: str) -> StoredBuyer | None:
+    """The buyer, or None while they have said nothing."""
+    row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM buyers WHERE reservation_id = $1", reservation_id)
+    return _buyer(row) if row else None
+
+
+async def of_reservations(queries: Queries, reservation_ids: Sequence[str]) -> dict[str, StoredBuyer]:
+    """The buyers of these, by the ids of the reservations."""
+    rows = await queries.fetch(
+        f"SELECT reservation_id, {_COLUMNS} FROM buyers WHERE reservation_id = ANY($1)", reservation_ids
+    )
+    return {row["reservation_id"]: _buyer(row) for row in rows}
+
+
+async def answers_of(queries: Queries, reservation_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What the buyers of these answered, by the ids of the reservations and of the questions."""
+    rows = await queries.fetch(
+        "SELECT reservation_id, answers FROM buyers WHERE reservation_id = ANY($1)", reservation_ids
+    )
+    return {row["reservation_id"]: read_answers(row["answers"]) for row in rows}
+
+
+async def forget(connection: Connection, reservation_id: str) -> None:
+    """Forget who bought, and who holds its tickets, and the mails to them; the reservation stays."""
+    await connection.execute("DELETE FROM buyers WHERE reservation_id = $1", reservation_id)
+    await connection.execute("DELETE FROM mails WHERE reservation_id = $1", reservation_id)
+    await connection.execute(
+        "UPDATE tickets SET holder_email = '', holder_name = '' WHERE reservation_id = $1", reservation_id
+    )
+
+
+async def reservations_of(queries: Queries, email: str, limit: int) -> list[str]:
+    """The reservations that were made with this address, however it is written; the newest first."""
+    rows = await queries.fetch(
+        "SELECT reservation_id FROM buyers JOIN reservations USING (reservation_id) "
+        "WHERE lower(email) = lower($1) AND email <> '' "
+        "AND status IN ('held', 'paying', 'confirmed', 'cancelled') "
+        "ORDER BY reservations.created_at DESC LIMIT $2",
+        *(email, limit),
+    )
+    return [row["reservation_id"] for row in rows]
+
+
+async def form_of(queries: Queries, event_id: str) -> BuyerForm | None:
+    """What the event asks its buyers for; None: there is no such event."""
+    text: str | None = await queries.fetchval("SELECT buyer_form FROM events WHERE event_id = $1", event_id)
+    return None if text is None else read_form(text)
+
+
+def read_form(text: str) -> BuyerForm:
+    """The form as a row has it."""
+    return _form(text)
+
+
+async def set_form(connection: Connection, event_id: str, form: BuyerForm) -> None:
+    """What the event asks for from now on."""
+    await connection.execute(
+        "UPDATE events SET buyer_form = $2 WHERE event_id = $1", event_id, msgspec.json.encode(form).decode()
+    )
+
+
+def _buyer(row: asyncpg.Record) -> StoredBuyer:
+    return StoredBuyer(
+        row["email"],
+        row["name"],
+        row["phone"],
+        read_answers(row["answers"]),
+        row["marketing"],
+        row["terms_at"],
+        row["locale"],
+    )

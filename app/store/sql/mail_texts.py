@@ -1,0 +1,41 @@
+"""SQL of what sales say in their e-mails in words of their own, and of test mails."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from app.core.mail_texts import MailText
+from app.store.connections import Connection, Queries
+
+TESTS_AN_HOUR = 20
+
+
+async def of_room(queries: Queries, room_id: str) -> dict[str, MailText]:
+    """What is said in other words, by the kinds of mails."""
+    rows = await queries.fetch("SELECT kind, subject, intro FROM mail_texts WHERE room_id = $1", room_id)
+    return {row["kind"]: MailText(subject=row["subject"], intro=row["intro"]) for row in rows}
+
+
+async def keep(connection: Connection, room_id: str, kind: str, text: MailText) -> None:
+    """Say it so from now on."""
+    await connection.execute(
+        "INSERT INTO mail_texts (room_id, kind, subject, intro) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (room_id, kind) DO UPDATE SET subject = excluded.subject, intro = excluded.intro",
+        *(room_id, kind, text.subject, text.intro),
+    )
+
+
+async def queue_test(postgres: asyncpg.Pool, room_id: str, kind: str, account_id: str, name: str) -> str:
+    """Queue a test mail of this kind to the account's address, which is returned; "" if it has none, or asked
+    for too many."""
+    email: str | None = await postgres.fetchval(
+        f"""
+        INSERT INTO mails (kind, subject_id, room_id, recipient, guest, locale)
+        SELECT 'test', concat_ws(' ', $2::text, $4::text), $1, email, false, 'en' FROM accounts
+        WHERE account_id = $3 AND {TESTS_AN_HOUR} > (SELECT count(*) FROM mails WHERE kind = 'test'
+              AND room_id = $1 AND created_at > now() - interval '1 hour')
+        RETURNING recipient
+        """,
+        *(room_id, kind, account_id, name),
+    )
+    return email or ""

@@ -1,0 +1,89 @@
+"""SQL of rooms for members: what proofs are verified with, and which visitor each member is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.core.model import RoomId, VisitorId
+from app.store.connections import Connection, Queries
+
+
+class LoginRow(NamedTuple):
+    """What a room's proofs are verified with; the key is sealed."""
+
+    algorithm: str
+    audience: str
+    sealed: bytes
+
+
+async def select_login(queries: Queries, room_id: RoomId) -> LoginRow | None:
+    """The login of a room, or None."""
+    row = await queries.fetchrow(
+        "SELECT algorithm, audience, sealed FROM member_logins WHERE room_id = $1", room_id
+    )
+    return LoginRow(row["algorithm"], row["audience"], bytes(row["sealed"])) if row else None
+
+
+async def put_login(connection: Connection, room_id: RoomId, login: LoginRow) -> bool:
+    """Store the login of a room; False: there is no such room."""
+    row = await connection.fetchrow(
+        "INSERT INTO member_logins (room_id, algorithm, audience, sealed) "
+        "SELECT room_id, $2, $3, $4 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
+        "ON CONFLICT (room_id) DO UPDATE SET algorithm = excluded.algorithm, audience = excluded.audience, "
+        "sealed = excluded.sealed, changed_at = now() RETURNING 1",
+        *(room_id, *login),
+    )
+    return row is not None
+
+
+async def delete_login(connection: Connection, room_id: RoomId) -> bool:
+    """Delete the login of a room; False: there is none."""
+    row = await connection.fetchrow("DELETE FROM member_logins WHERE room_id = $1 RETURNING 1", room_id)
+    return row is not None
+
+
+async def enter(queries: Queries, room_id: RoomId, key: bytes, visitor_id: VisitorId) -> VisitorId | None:
+    """Which visitor this member is: this one, if they were none before. None: there is no such room."""
+    found = await queries.fetchval(
+        "INSERT INTO members (room_id, member_key, visitor_id) "
+        "SELECT room_id, $2, $3 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
+        "ON CONFLICT (room_id, member_key) DO UPDATE SET since = members.since RETURNING visitor_id",
+        *(room_id, key, visitor_id),
+    )
+    return VisitorId(found) if found else None
+
+
+async def may_move(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
+    """Whether a member may become another visitor: staff did not remove this one, and it has no tickets."""
+    kept: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM removed_visitors WHERE room_id = $1 AND visitor_id = $2) "
+        "OR EXISTS (SELECT FROM reservations JOIN events USING (event_id) "
+        "WHERE room_id = $1 AND visitor_id = $2 AND status IN ('held', 'paying', 'confirmed'))",
+        *(room_id, visitor_id),
+    )
+    return not kept
+
+
+async def move(queries: Queries, room_id: RoomId, key: bytes, from_id: VisitorId, to_id: VisitorId) -> bool:
+    """Make another visitor of a member; False: they have become one meanwhile."""
+    row = await queries.fetchrow(
+        "UPDATE members SET visitor_id = $4, since = now() "
+        "WHERE room_id = $1 AND member_key = $2 AND visitor_id = $3 RETURNING 1",
+        *(room_id, key, from_id, to_id),
+    )
+    return row is not None
+
+
+async def present(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:
+    """Those of these visitors who are members now."""
+    rows = await queries.fetch(
+        "SELECT visitor_id FROM members WHERE room_id = $1 AND visitor_id = ANY($2)", room_id, visitors
+    )
+    return {VisitorId(row["visitor_id"]) for row in rows}
+
+
+async def count(queries: Queries, room_id: RoomId) -> int:
+    """How many members have come."""
+    found: int = await queries.fetchval("SELECT count(*) FROM members WHERE room_id = $1", room_id)
+    return found

@@ -1,0 +1,300 @@
+"""SQL of refunds: a part of what an order paid goes back, perhaps with some of its tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+
+from app.core.model import EventId, Item, ReservationStatus, RoomId
+from app.core.refunds import CancelledTicket, Refund
+from app.core.terms import read_items
+from app.store.connections import Connection, Queries
+from app.store.sql.mail_queue import REACHED
+
+OPEN_MAX = 200  # looked after in one go
+WHY_MAX = 300
+RETRY_MAX_S = 300.0  # the longest pause before the gateway is asked again
+SURE_AFTER_TRIES = 8  # then the pauses are minutes: nothing that was asked before is under way
+_read_tickets = msgspec.json.Decoder(list[CancelledTicket]).decode
+_COLUMNS = """
+refund_id, payment_id, reservation_id, amount, currency, tickets::text, to_stock, reason, state, why, tries,
+created_at
+"""
+
+
+class LockedOrder(NamedTuple):
+    """An order, locked until the transaction ends."""
+
+    status: ReservationStatus
+    items: list[Item]
+    cancelled: list[Item]  # that went back on sale before
+    amount: int
+    currency: str
+    refunded: int
+    event_id: EventId
+    room_id: RoomId
+
+
+class Paid(NamedTuple):
+    """What paid for an order; `gateway`: ours took the money, so it gives it back."""
+
+    payment_id: str
+    amount: int
+    refunded: int
+    gateway: bool
+
+    @property
+    def left(self) -> int:
+        """What can still be refunded."""
+        return self.amount - self.refunded
+
+
+class ValidTicket(NamedTuple):
+    """A ticket that opens the door."""
+
+    ticket_id: str
+    ticket_type_id: str
+    seat_id: str | None
+    code: str
+
+
+class Made(NamedTuple):
+    """A refund that exists, and the fingerprint of what it was asked for with."""
+
+    refund: Refund
+    fingerprint: str
+
+
+async def select_one(queries: Queries, refund_id: str) -> Made | None:
+    """The refund, or None."""
+    row = await queries.fetchrow(
+        f"SELECT {_COLUMNS}, fingerprint FROM refunds WHERE refund_id = $1", refund_id
+    )
+    return Made(_refund(row), row["fingerprint"]) if row else None
+
+
+async def of_order(queries: Queries, reservation_id: str) -> list[Refund]:
+    """The refunds of an order, the first one first; as many as there may be."""
+    rows = await queries.fetch(
+        f"SELECT {_COLUMNS} FROM refunds WHERE reservation_id = $1 ORDER BY created_at, refund_id",
+        reservation_id,
+    )
+    return [_refund(row) for row in rows]
+
+
+async def lock_order(connection: Connection, reservation_id: str) -> LockedOrder | None:
+    """The order, locked; None if there is none."""
+    row = await connection.fetchrow(
+        "SELECT status, items, coalesce(cancelled_items, '[]'), amount, reservations.currency, refunded, "
+        "event_id, room_id "
+        "FROM reservations JOIN events USING (event_id) WHERE reservation_id = $1 FOR UPDATE OF reservations",
+        reservation_id,
+    )
+    return LockedOrder(row[0], read_items(row[1]), read_items(row[2]), *row[3:]) if row else None
+
+
+async def lock_paid(connection: Connection, reservation_id: str, again: str = "") -> Paid | None:
+    """What an order was sold for, locked; None: there is none, or all goes back. `again`: or this one."""
+    row = await connection.fetchrow(
+        "SELECT payment_id, amount, refunded, gateway FROM payments "
+        "WHERE reservation_id = $1 AND (status = 'succeeded' OR status = 'refunded' AND payment_id = $2) "
+        "ORDER BY payment_id <> $2 LIMIT 1 FOR UPDATE",
+        *(reservation_id, again),
+    )
+    return Paid(*row) if row else None
+
+
+async def valid_tickets(queries: Queries, reservation_id: str) -> list[ValidTicket]:
+    """The tickets of an order that open the door."""
+    rows = await queries.fetch(
+        "SELECT ticket_id, ticket_type_id, seat_id, code FROM tickets WHERE reservation_id = $1 "
+        "ORDER BY ticket_type_id, ticket_id",
+        reservation_id,
+    )
+    return [ValidTicket(*row) for row in rows]
+
+
+async def insert(connection: Connection, it: Refund, fingerprint: str) -> None:
+    """Record the refund, and count it in what its payment and its order gave back."""
+    await connection.execute(
+        """
+        WITH made AS (
+            INSERT INTO refunds (refund_id, payment_id, reservation_id, fingerprint, amount, currency,
+                                 tickets, to_stock, reason, state)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            RETURNING payment_id, reservation_id, amount
+        ), counted AS (
+            UPDATE payments SET refunded = payments.refunded + made.amount FROM made
+            WHERE payments.payment_id = made.payment_id
+        )
+        UPDATE reservations SET refunded = reservations.refunded + made.amount FROM made
+        WHERE reservations.reservation_id = made.reservation_id
+        """,
+        *(it.refund_id, it.payment_id, it.reservation_id, fingerprint, it.amount, it.currency),
+        *(msgspec.json.encode(it.tickets).decode(), it.to_stock, it.reason, it.state),
+    )
+
+
+async def void(connection: Connection, ticket_ids: Sequence[str]) -> None:
+    """Make tickets void: their codes open no door."""
+    await connection.execute("DELETE FROM tickets WHERE ticket_id = ANY($1)", ticket_ids)
+
+
+# In the order in which all statements lock: the order, its counters, its seats.
+_SHRINK = """
+WITH shrunk AS (
+    UPDATE reservations SET items = $2, released = false,
+                            cancelled_items = coalesce(cancelled_items, '[]') || $3::jsonb
+    WHERE reservation_id = $1 RETURNING event_id
+), counted AS (
+    UPDATE ticket_types it SET sold = it.sold - locked.quantity
+    FROM (SELECT event_id, ticket_type_id, line.quantity
+          FROM shrunk JOIN ticket_types USING (event_id)
+          JOIN jsonb_to_recordset($3::jsonb) AS line (ticket_type_id text, quantity bigint)
+               USING (ticket_type_id)
+          ORDER BY 1, 2 FOR UPDATE OF ticket_types) AS locked
+    WHERE it.event_id = locked.event_id AND it.ticket_type_id = locked.ticket_type_id
+    RETURNING 1
+)
+DELETE FROM seat_holds WHERE reservation_id = $1 AND seat_id = ANY($4) AND (SELECT count(*) FROM counted) > 0
+"""
+
+
+async def shrink(
+    connection: Connection, reservation_id: str, kept: Sequence[Item], returned: Sequence[Item]
+) -> None:
+    """Let a sold order keep some of its items and give the others back to the stock."""
+    seats = [seat for it in returned for seat in it.seat_ids or ()]
+    await connection.execute(
+        _SHRINK,
+        *(reservation_id, msgspec.json.encode(kept).decode(), msgspec.json.encode(returned).decode(), seats),
+    )
+
+
+async def mark_shrunk(queries: Queries, reservation_id: str, items: str) -> None:
+    """Redis has these items of a shrunk order, as JSON; one that was shrunk again since stays unmarked."""
+    await queries.execute(
+        "UPDATE reservations SET released = true "
+        "WHERE reservation_id = $1 AND status = 'confirmed' AND items = $2::jsonb",
+        *(reservation_id, items),
+    )
+
+
+async def owed(postgres: asyncpg.Pool) -> list[Refund]:
+    """Refunds that the gateway has to be asked for now."""
+    rows = await postgres.fetch(
+        f"SELECT {_COLUMNS} FROM refunds WHERE state = 'owed' AND due_at <= now() ORDER BY due_at LIMIT $1",
+        OPEN_MAX,
+    )
+    return [_refund(row) for row in rows]
+
+
+# The buyer is written to once, in the transaction in which it is known that the money goes back.
+_DONE = f"""
+WITH done AS (
+    UPDATE refunds SET state = 'done', why = '', settled_at = now()
+    WHERE refund_id = $1 AND state = 'owed' RETURNING refund_id, reservation_id
+)
+INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
+SELECT 'refunded', refund_id, events.room_id, reservations.visitor_id, reservations.reservation_id,
+       reached.email, reached.guest, 'waiting'
+FROM done JOIN reservations USING (reservation_id) JOIN events USING (event_id) {REACHED}
+WHERE reached.email IS NOT NULL
+ON CONFLICT (kind, subject_id) DO NOTHING
+"""
+
+
+async def mark_done(queries: Queries, refund_id: str) -> None:
+    """The gateway refunded it: write to the buyer. A second time changes nothing."""
+    await queries.execute(_DONE, refund_id)
+
+
+async def later(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
+    """The gateway did not answer: ask it again after a pause that grows."""
+    await postgres.execute(
+        f"UPDATE refunds SET why = $2, tries = tries + 1, due_at = now() + make_interval("
+        f"secs => least(2 ^ least(tries, 20), {RETRY_MAX_S})) WHERE refund_id = $1 AND state = 'owed'",
+        *(refund_id, why[:WHY_MAX]),
+    )
+
+
+async def mark_failed(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
+    """The gateway said no: the sum counts as not refunded, until staff have it asked again."""
+    await postgres.execute(
+        f"""
+        WITH failed AS (
+            UPDATE refunds SET state = 'failed', why = $2, settled_at = now(),
+                               tries = greatest(tries + 1, {SURE_AFTER_TRIES})
+            WHERE refund_id = $1 AND state IN ('owed', 'done') RETURNING payment_id, reservation_id, amount
+        ), counted AS (
+            UPDATE payments SET refunded = payments.refunded - failed.amount FROM failed
+            WHERE payments.payment_id = failed.payment_id
+        )
+        UPDATE reservations SET refunded = reservations.refunded - failed.amount FROM failed
+        WHERE reservations.reservation_id = failed.reservation_id
+        """,
+        *(refund_id, why[:WHY_MAX]),
+    )
+
+
+async def ask_again(connection: Connection, refund_id: str) -> bool:
+    """Let the gateway be asked again for a failed refund; False if it is none.
+
+    The caller has locked its payment and checked that as much is left of it.
+    """
+    done = await connection.fetchval(
+        """
+        WITH again AS (
+            UPDATE refunds SET state = 'owed', why = '', due_at = now(), settled_at = NULL
+            WHERE refund_id = $1 AND state = 'failed' RETURNING payment_id, reservation_id, amount
+        ), counted AS (
+            UPDATE payments SET refunded = payments.refunded + again.amount FROM again
+            WHERE payments.payment_id = again.payment_id
+        )
+        UPDATE reservations SET refunded = reservations.refunded + again.amount FROM again
+        WHERE reservations.reservation_id = again.reservation_id RETURNING true
+        """,
+        refund_id,
+    )
+    return bool(done)
+
+
+async def whole_later(postgres: asyncpg.Pool, payment_id: str, why: str, *, refused: bool) -> None:
+    """A refund of a whole payment was not made: ask again after a pause, or, refused, when staff say so."""
+    await postgres.execute(
+        f"""
+        UPDATE payments SET refund_why = $2, refund_tries = refund_tries + 1,
+               refund_due_at = CASE WHEN $3 THEN 'infinity'::timestamptz
+                   ELSE now() + make_interval(secs => least(2 ^ least(refund_tries, 20), {RETRY_MAX_S})) END
+        WHERE payment_id = $1 AND status = 'refunding'
+        """,
+        *(payment_id, why[:WHY_MAX], refused),
+    )
+
+
+async def whole_failed(postgres: asyncpg.Pool, payment_id: str, why: str) -> None:
+    """A refund of a whole payment came back: it is owed again, when staff say so."""
+    await postgres.execute(
+        "UPDATE payments SET status = 'refunding', refund_why = $2, refund_tries = refund_tries + 1, "
+        "refund_due_at = 'infinity' WHERE payment_id = $1 AND status = 'refunded'",
+        *(payment_id, why[:WHY_MAX]),
+    )
+
+
+async def ask_whole_again(connection: Connection, reservation_id: str) -> bool:
+    """Let the gateway be asked now for the refund that it refused; False if there is none."""
+    done = await connection.execute(
+        "UPDATE payments SET refund_due_at = now(), refund_why = '' "
+        "WHERE reservation_id = $1 AND status = 'refunding' AND refund_due_at > now()",
+        reservation_id,
+    )
+    return done != "UPDATE 0"
+
+
+def _refund(row: asyncpg.Record) -> Refund:
+    values = list(row)[: len(Refund._fields)]
+    values[5] = _read_tickets(values[5])
+    return Refund(*values)

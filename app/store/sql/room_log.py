@@ -1,0 +1,161 @@
+"""SQL of the public logs of rooms: leaves by the batch, and nodes of the tree at every eighth level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.core.clock import from_ms, to_ms
+from app.core.merkle import Node
+from app.core.model import RoomId
+from app.store.connections import Connection, Queries
+
+GIVEN_MAX = 8  # batches that may have a number: a place that moved to another device is in a later one
+
+
+class StoredLog(NamedTuple):
+    """How far a log is written."""
+
+    generation: str
+    secret: bytes
+    size: int
+    peaks: bytes
+    entry_id: str  # of the room's stream in Redis: what is in the log ends here
+    noted: int  # how much had been noted up to there
+    revealed: bool
+    signed_size: int
+    signed_at_ms: int
+    mixes: bool = False  # it says that the draw will be made with its root, too
+
+
+class StoredHead(NamedTuple):
+    """A signed head."""
+
+    size: int
+    at_ms: int
+    statement: str
+
+
+class LeafBatch(NamedTuple):
+    """Leaves that follow each other; the least and the highest queue number that was given in them."""
+
+    first: int
+    leaves: list[str]
+    numbers_from: int | None
+    numbers_to: int | None
+
+
+_COLUMNS = "generation, secret, size, peaks, entry_id, noted, revealed, signed_size, signed_at, mixes"
+
+
+async def select_log(queries: Queries, room_id: RoomId) -> StoredLog | None:
+    """The room's log; None: it has none yet."""
+    row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM room_logs WHERE room_id = $1", room_id)
+    if row is None:
+        return None
+    *values, signed_at, mixes = tuple(row.values())
+    return StoredLog._make((*values, to_ms(signed_at), mixes))
+
+
+async def write_log(connection: Connection, room_id: RoomId, log: StoredLog) -> None:
+    """Remember how far it is written."""
+    await connection.execute(
+        f"INSERT INTO room_logs (room_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+        "ON CONFLICT (room_id) DO UPDATE SET generation = excluded.generation, size = excluded.size, "
+        "peaks = excluded.peaks, entry_id = excluded.entry_id, noted = excluded.noted, "
+        "revealed = excluded.revealed, signed_size = excluded.signed_size, signed_at = excluded.signed_at, "
+        "mixes = excluded.mixes",
+        *(room_id, *log[:-2], from_ms(log.signed_at_ms), log.mixes),
+    )
+
+
+async def insert_leaves(connection: Connection, room_id: RoomId, batches: Sequence[LeafBatch]) -> None:
+    """Append leaves."""
+    await connection.execute(
+        "INSERT INTO room_log_leaves (room_id, first, count, leaves, numbers_from, numbers_to) "
+        "SELECT $1, * FROM unnest($2::bigint[], $3::int[], $4::text[], $5::bigint[], $6::bigint[])",
+        room_id,
+        [it.first for it in batches],
+        [len(it.leaves) for it in batches],
+        ["\n".join(it.leaves) for it in batches],
+        [it.numbers_from for it in batches],
+        [it.numbers_to for it in batches],
+    )
+
+
+async def insert_nodes(connection: Connection, room_id: RoomId, nodes: Sequence[tuple[Node, bytes]]) -> None:
+    """Store nodes that are complete."""
+    await connection.execute(
+        "INSERT INTO room_log_nodes (room_id, level, index, hash) "
+        "SELECT $1, * FROM unnest($2::int[], $3::bigint[], $4::bytea[])",
+        room_id,
+        [node.level for node, _ in nodes],
+        [node.at for node, _ in nodes],
+        [found for _, found in nodes],
+    )
+
+
+async def insert_head(connection: Connection, room_id: RoomId, head: StoredHead) -> None:
+    """Store a signed head."""
+    await connection.execute(
+        "INSERT INTO room_log_heads (room_id, size, at, statement) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT DO NOTHING",
+        *(room_id, head.size, from_ms(head.at_ms), head.statement),
+    )
+
+
+async def select_head(queries: Queries, room_id: RoomId) -> StoredHead | None:
+    """The newest signed head; None: there is none yet."""
+    row = await queries.fetchrow(
+        "SELECT size, at, statement FROM room_log_heads WHERE room_id = $1 ORDER BY size DESC LIMIT 1",
+        room_id,
+    )
+    return StoredHead(row["size"], to_ms(row["at"]), row["statement"]) if row else None
+
+
+async def select_heads(queries: Queries, room_id: RoomId, after: int, limit: int) -> list[StoredHead]:
+    """Signed heads of trees larger than `after`, the smallest first."""
+    rows = await queries.fetch(
+        "SELECT size, at, statement FROM room_log_heads WHERE room_id = $1 AND size > $2 "
+        "ORDER BY size LIMIT $3",
+        *(room_id, after, limit),
+    )
+    return [StoredHead(row["size"], to_ms(row["at"]), row["statement"]) for row in rows]
+
+
+async def select_leaves(queries: Queries, room_id: RoomId, first: int, last: int) -> list[str]:
+    """These leaves, `last` not included."""
+    rows = await queries.fetch(
+        "SELECT first, leaves FROM room_log_leaves WHERE room_id = $1 AND first < $3 AND first >= coalesce("
+        "(SELECT max(first) FROM room_log_leaves WHERE room_id = $1 AND first <= $2), 0) ORDER BY first",
+        *(room_id, first, last),
+    )
+    if not rows:
+        return []
+    found = [leaf for row in rows for leaf in row["leaves"].split("\n")]
+    begin = rows[0]["first"]
+    return found[first - begin : last - begin]
+
+
+async def select_given(queries: Queries, room_id: RoomId, number: int) -> list[tuple[int, list[str]]]:
+    """Leaves among which this number was given: where they begin, and they. The number may be in none."""
+    rows = await queries.fetch(
+        "SELECT first, leaves FROM room_log_leaves WHERE room_id = $1 AND numbers_to >= $2 "
+        "AND numbers_from <= $2 ORDER BY numbers_to LIMIT $3",
+        *(room_id, number, GIVEN_MAX),
+    )
+    return [(row["first"], row["leaves"].split("\n")) for row in rows]
+
+
+async def select_nodes(
+    queries: Queries, room_id: RoomId, ranges: Sequence[tuple[int, int, int]]
+) -> dict[Node, bytes]:
+    """The stored nodes of these ranges: level, first index, last index not included."""
+    rows = await queries.fetch(
+        "SELECT it.level, it.index, it.hash FROM unnest($2::int[], $3::bigint[], $4::bigint[]) "
+        "AS asked (level, first, last) JOIN room_log_nodes it ON it.room_id = $1 AND it.level = asked.level "
+        "AND it.index >= asked.first AND it.index < asked.last",
+        room_id,
+        *([it[part] for it in ranges] for part in range(3)),
+    )
+    return {Node(row["level"], row["index"]): row["hash"] for row in rows}

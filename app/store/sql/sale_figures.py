@@ -1,0 +1,53 @@
+"""SQL of the few figures of one sale that staff see at a glance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.core.model import EventId
+from app.store.connections import Queries
+
+LONG_S = 20.0
+
+
+class Buyers(NamedTuple):
+    """Confirmed orders, and how many buyers a message reaches."""
+
+    orders: int = 0
+    reached: int = 0
+
+
+class Income(NamedTuple):
+    """What confirmed orders come to in one currency."""
+
+    currency: str
+    amount: int
+
+
+async def select_buyers(queries: Queries, event_id: EventId) -> Buyers:
+    """The confirmed orders of an event; how many buyers `job_lists.list_buyers` finds."""
+    row = await queries.fetchrow(
+        """
+        SELECT count(*), count(DISTINCT (visitor_id, email)) FILTER (WHERE email IS NOT NULL) FROM (
+            SELECT reservations.visitor_id, lower(coalesce(buyers.email, mailboxes.email)) AS email
+            FROM reservations JOIN events USING (event_id)
+            LEFT JOIN buyers ON buyers.reservation_id = reservations.reservation_id AND buyers.email <> ''
+            LEFT JOIN mailboxes ON mailboxes.room_id = events.room_id
+                               AND mailboxes.visitor_id = reservations.visitor_id
+            WHERE reservations.event_id = $1 AND status = 'confirmed') AS confirmed
+        """,
+        event_id,
+        timeout=LONG_S,
+    )
+    return Buyers(*row) if row else Buyers()
+
+
+async def select_income(queries: Queries, event_id: EventId) -> list[Income]:
+    """What the event's confirmed orders come to."""
+    rows = await queries.fetch(
+        "SELECT currency, sum(amount)::bigint FROM reservations "
+        "WHERE event_id = $1 AND status = 'confirmed' GROUP BY currency ORDER BY currency",
+        event_id,
+        timeout=LONG_S,
+    )
+    return [Income(*row) for row in rows]

@@ -1,0 +1,94 @@
+"""SQL of links to the tickets bought with an address: asked for, mailed, used once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import asyncpg
+
+from app.core.order_rights import LINK_S
+from app.store.connections import Connection, Queries
+from app.store.sql import transfers
+
+ASKED_A_DAY = 3  # links to one address
+ASKING_AN_HOUR = 20  # links asked for from one network address; many people may share it
+
+
+class LinkRequest(NamedTuple):
+    """A link that was asked for; the hashes are for the traces."""
+
+    token_hash: bytes
+    link_id: str
+    email: str
+    locale: str
+    recipient: bytes
+    client: bytes
+
+
+# What is counted is the same whether anything was bought with this address or not.
+_ASK = f"""
+WITH sent AS (
+    SELECT count(*) FILTER (WHERE recipient = $5) AS to_them,
+           count(*) FILTER (WHERE client = $6 AND at > now() - interval '1 hour') AS from_there
+    FROM mail_traces
+    WHERE kind = 'tickets_link' AND at > now() - interval '1 day' AND (recipient = $5 OR client = $6)
+), counted AS (
+    INSERT INTO mail_traces (kind, recipient, client)
+    SELECT 'tickets_link', $5, $6 FROM sent WHERE to_them < {ASKED_A_DAY} AND from_there < {ASKING_AN_HOUR}
+    RETURNING kind
+), made AS (
+    INSERT INTO ticket_links (token_hash, email, expires_at)
+    SELECT $1, $3, now() + make_interval(secs => {LINK_S}) FROM counted
+    WHERE EXISTS (SELECT FROM buyers WHERE lower(email) = lower($3) AND email <> '')
+       OR EXISTS (SELECT FROM transfers WHERE lower(email) = lower($3) AND state = 'accepted')
+       OR EXISTS (SELECT FROM mailboxes WHERE lower(email) = lower($3))
+       OR EXISTS (SELECT FROM room_invites WHERE email = lower($3))
+       OR EXISTS (SELECT FROM accounts WHERE email = lower($3) AND role = 'user')
+    RETURNING expires_at
+)
+INSERT INTO mails (kind, subject_id, recipient, guest, until, locale)
+SELECT 'tickets_link', $2, $3, false, expires_at, $4 FROM made
+"""
+_TRACES = "SELECT count(*) FROM mail_traces WHERE kind = 'tickets_link' AND recipient = $1"
+_GIVEN = """
+SELECT transfer_id FROM transfers JOIN tickets USING (ticket_id)
+WHERE lower(transfers.email) = lower($1) AND state = 'accepted' AND holder_email = transfers.email
+ORDER BY settled_at DESC LIMIT 20
+"""
+
+
+async def insert_request(postgres: asyncpg.Pool, asked: LinkRequest) -> None:
+    """A link is good from now on, and due to be mailed, where something is known by this address: a purchase,
+    a ticket that was given to it, a place in a queue, an account. Its reader can erase their data, too.
+
+    One at a time for a recipient and for a client: many at once count as many.
+    """
+    async with postgres.acquire() as connection, connection.transaction():
+        for side in sorted((asked.recipient, asked.client)):
+            lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
+        before = await connection.fetchval(_TRACES, asked.recipient)
+        await connection.execute(_ASK, *asked)
+        if await connection.fetchval(_TRACES, asked.recipient) > before:
+            for it in await connection.fetch(
+                _GIVEN, asked.email
+            ):  # those were never in a reservation of theirs
+                await transfers.tell(connection, it["transfer_id"], asked.locale)
+
+
+async def is_valid(queries: Queries, token_hash: bytes) -> bool:
+    """Whether a link has not been used and has not run out."""
+    return bool(
+        await queries.fetchval(
+            "SELECT EXISTS (SELECT FROM ticket_links WHERE token_hash = $1 AND expires_at > now())",
+            token_hash,
+        )
+    )
+
+
+async def use(connection: Connection, token_hash: bytes) -> str | None:
+    """Use a link up; its address, or None if it is not valid."""
+    email: str | None = await connection.fetchval(
+        "DELETE FROM ticket_links WHERE token_hash = $1 AND expires_at > now() RETURNING email", token_hash
+    )
+    return email

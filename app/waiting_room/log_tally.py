@@ -1,0 +1,30 @@
+"""Counts what a room's public log says, a piece at a time: by the worker that writes it, kept beside it.
+
+A release that does not count may have written some of it, and what is not counted yet is read with the rest.
+"""
+
+from __future__ import annotations
+
+from app.core.log_tally import Tally, counted
+from app.core.model import RoomId
+from app.store.connections import Connection, Queries
+from app.store.sql import room_log as stored
+from app.store.sql.room_log_tallies import select_tally, write_tally
+
+LEAVES_MAX = 20_000  # of one piece
+
+
+async def tally_of(queries: Queries, room_id: RoomId, size: int) -> tuple[int, Tally]:
+    """How many of the log's first `size` leaves are counted, and the count. It falls behind only where a
+    release that does not count has written many."""
+    at, tally = await select_tally(queries, room_id)
+    last = min(size, at + LEAVES_MAX)
+    if last <= at:
+        return at, tally
+    return last, counted(tally, await stored.select_leaves(queries, room_id, at, last))
+
+
+async def keep_tally(connection: Connection, room_id: RoomId, size: int) -> None:
+    """Count on, and keep it. In the transaction that writes leaves: so it is of the log that is there."""
+    at, tally = await tally_of(connection, room_id, size)
+    await write_tally(connection, room_id, at, tally)

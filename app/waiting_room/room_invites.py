@@ -1,0 +1,126 @@
+"""Invitations to join a room for members: each a personal link, good for one place in the first browser that
+uses it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from app import audit
+from app.audit import Thing
+from app.core.account import Author
+from app.core.errors import Conflict, MemberElsewhere, NotFound, ProofRefused, RoomNotFound
+from app.core.invitations import InvitationSigner
+from app.core.model import RoomId, VisitorId
+from app.core.password_resets import digest
+from app.core.place_tokens import PlaceSigner, new_member_id
+from app.core.room_invites import INVITES_MAX, RoomInvite
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.sql import members, rooms
+from app.store.sql import room_invites as kept
+from app.store.sql.room_invites import NewInvite
+from app.waiting_room import control
+from app.waiting_room.queue import Queues
+
+TOKEN_MAX = 100
+ID_BYTES = 16
+
+
+async def invite(
+    stores: Stores,
+    places: PlaceSigner,
+    links: InvitationSigner,
+    room_id: RoomId,
+    to: Sequence[str],
+    *,
+    by: Author,
+) -> int:
+    """Invite these addresses, and have a link mailed to each that was not invited before; how many.
+
+    Raises RoomNotFound, Conflict when there are too many.
+    """
+    new = [_made(places, links, room_id, email) for email in to]
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if await rooms.lock_room(connection, room_id) is None:
+                raise RoomNotFound
+            made = await kept.put(connection, room_id, new)
+            if await kept.count(connection, room_id) > INVITES_MAX:
+                raise Conflict(f"A room has at most {INVITES_MAX:,} invitations.")
+            await kept.queue_mails(connection, room_id, made)
+            if made:
+                await audit.record(connection, by, "invite", _thing(room_id), after={"invited": len(made)})
+    return len(made)
+
+
+async def send_again(stores: Stores, room_id: RoomId, invite_id: str, *, by: Author) -> None:
+    """Mail the link once more. Raises NotFound."""
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await kept.queue_mails(connection, room_id, [invite_id]):
+                raise NotFound("There is no such invitation.")
+            await audit.record(connection, by, "send again", _thing(room_id), after={"invite_id": invite_id})
+
+
+async def withdraw(queues: Queues, room_id: RoomId, invite_id: str, *, by: Author) -> None:
+    """Withdraw an invitation, and remove whoever has come with it; what they hold stays theirs.
+
+    Raises NotFound, RoomNotFound, StoreUnavailable.
+    """
+    with stores_answer():
+        async with queues.stores.postgres.acquire() as connection, connection.transaction():
+            found = await kept.withdraw(connection, room_id, invite_id)
+            if found is None:
+                raise NotFound("There is no such invitation.")
+            before = {"invite_id": invite_id, "used": found[1] is not None}
+            await audit.record(connection, by, "withdraw invitation", _thing(room_id), before=before)
+    if found[1] is not None:
+        await control.remove(queues, room_id, found[1], by=by)
+
+
+async def listed(
+    stores: Stores, room_id: RoomId, text: str, limit: int, offset: int
+) -> tuple[list[RoomInvite], int]:
+    """A part of a room's invitations, the newest first, and how many there are."""
+    with stores_answer():
+        found = await kept.select_page(stores.postgres, room_id, text, limit, offset)
+        return found, await kept.count(stores.postgres, room_id, text)
+
+
+async def is_good(stores: Stores, room_id: RoomId, token: str) -> bool:
+    """Whether the link of an invitation is good. Raises StoreUnavailable."""
+    return await _key(stores, room_id, token) is not None
+
+
+async def come(queues: Queues, room_id: RoomId, token: str, known: VisitorId | None) -> VisitorId:
+    """The visitor that a link makes of the browser that uses it first; it is the same whenever that comes
+    again. Raises ProofRefused, MemberElsewhere from another one, RoomNotFound, StoreUnavailable.
+    """
+    key, new = await _key(queues.stores, room_id, token), new_member_id()
+    if key is None:
+        raise ProofRefused("This invitation is not good, or not any more.")
+    with stores_answer():
+        bound = await members.enter(queues.stores.postgres, room_id, key, new)
+    if bound is None:
+        raise RoomNotFound
+    if bound not in (known, new):
+        raise MemberElsewhere("This invitation was used in another browser.")
+    return bound
+
+
+async def _key(stores: Stores, room_id: RoomId, token: str) -> bytes | None:
+    if not 0 < len(token) <= TOKEN_MAX:
+        return None
+    with stores_answer():
+        return await kept.key_of_link(stores.postgres, room_id, digest(token))
+
+
+def _made(places: PlaceSigner, links: InvitationSigner, room_id: RoomId, email: str) -> NewInvite:
+    invite_id = secrets.token_urlsafe(ID_BYTES)
+    key = places.member_key(room_id, f"invite {invite_id}")
+    return NewInvite(invite_id, digest(links.room_token(invite_id)), key, email)
+
+
+def _thing(room_id: RoomId) -> Thing:
+    return Thing("invitations", room_id)

@@ -1,0 +1,103 @@
+"""Answers from the public log of a room: leaves, heads, and proofs for a tree of any size.
+
+A proof is made from what is stored: nodes of every eighth level, and leaves below. So it costs a few hundred
+hashes, however large the log is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.errors import LogNotBegun, RoomNotFound, ValidationFailed
+from app.core.merkle import Node, consistency_path, inclusion_path, leaf_hash, node_hash, proof
+from app.core.model import Place, Room, RoomId
+from app.core.room_log import Receipt, visitor_name
+from app.restoring.loaded_rooms import LoadedRooms
+from app.store.connections import Queries
+from app.store.sql import room_log as stored
+from app.store.sql.room_log import StoredLog
+from app.waiting_room.room_log import KEPT_LEVELS
+
+TILE = 1 << KEPT_LEVELS  # leaves, or nodes, below one stored node
+
+
+async def begun(rooms: LoadedRooms, room_id: RoomId) -> StoredLog:
+    """The room's log. Raises RoomNotFound, LogNotBegun."""
+    if rooms.stores.absent.has("room", room_id):
+        raise RoomNotFound
+    log = await stored.select_log(rooms.stores.postgres, room_id)
+    if log is None:
+        await rooms.read(room_id)
+        raise LogNotBegun
+    return log
+
+
+async def inclusion(queries: Queries, log: StoredLog, room_id: RoomId, leaf: int, size: int) -> list[bytes]:
+    """The proof that a leaf is in the tree of this size. Raises ValidationFailed."""
+    _check_size(log, "size", size)
+    if leaf >= size:
+        raise ValidationFailed("leaf", f"must be below the size, {size}")
+    return await _proof(queries, room_id, inclusion_path(leaf, size))
+
+
+async def consistency(
+    queries: Queries, log: StoredLog, room_id: RoomId, first: int, second: int
+) -> list[bytes]:
+    """The proof that the tree of the first size is the beginning of that of the second.
+
+    Raises ValidationFailed.
+    """
+    _check_size(log, "second", second)
+    if not 0 < first <= second:
+        raise ValidationFailed("first", f"must be between 1 and the second size, {second}")
+    return await _proof(queries, room_id, consistency_path(first, second))
+
+
+async def receipt(queries: Queries, room: Room, place: Place, now_ms: int) -> Receipt:
+    """What the receipt of a visitor's place says."""
+    log = await stored.select_log(queries, room.room_id)
+    name = visitor_name(log.secret, place.visitor_id) if log else None
+    leaf = None
+    if name and place.queue_number:
+        leaf = await _leaf_of(queries, room.room_id, place.queue_number, name)
+    state, number = place.state, place.queue_number
+    return Receipt(room.room_id, room.generation, place.visitor_id, name, state, number or None, leaf, now_ms)
+
+
+async def _leaf_of(queries: Queries, room_id: RoomId, number: int, name: str) -> int | None:
+    given = {f"{word} {number} {name}" for word in ("joined", "drawn")}
+    for first, leaves in await stored.select_given(queries, room_id, number):
+        for at, leaf in enumerate(leaves):
+            if " ".join(leaf.split(" ")[1:4]) in given:
+                return first + at
+    return None
+
+
+def _check_size(log: StoredLog, field: str, size: int) -> None:
+    if size > log.size:
+        raise ValidationFailed(field, f"the log has {log.size} leaves")
+
+
+async def _proof(queries: Queries, room_id: RoomId, path: Sequence[Sequence[Node]]) -> list[bytes]:
+    needed = [node for nodes in path for node in nodes]
+    tiles = {node.at << node.level >> KEPT_LEVELS for node in needed if node.level < KEPT_LEVELS}
+    known: dict[Node, bytes] = {}
+    for tile in sorted(tiles):
+        leaves = await stored.select_leaves(queries, room_id, tile * TILE, (tile + 1) * TILE)
+        known |= {Node(0, tile * TILE + at): leaf_hash(leaf.encode()) for at, leaf in enumerate(leaves)}
+    ranges = [_stored_range(node) for node in needed if node.level >= KEPT_LEVELS]
+    if ranges:
+        known |= await stored.select_nodes(queries, room_id, ranges)
+    return proof(path, lambda node: _hash(node, known))
+
+
+def _stored_range(node: Node) -> tuple[int, int, int]:
+    level = node.level - node.level % KEPT_LEVELS
+    return level, node.at << node.level - level, (node.at + 1) << node.level - level
+
+
+def _hash(node: Node, known: dict[Node, bytes]) -> bytes:
+    if found := known.get(node):
+        return found
+    below = Node(node.level - 1, 2 * node.at), Node(node.level - 1, 2 * node.at + 1)
+    return node_hash(_hash(below[0], known), _hash(below[1], known))

@@ -1,0 +1,130 @@
+"""Who buys: what a sale asks its buyers for, and what they say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from app.catalogue import buyer_form
+from app.core.account import Account
+from app.core.buyers import Buyer, BuyerForm
+from app.core.clock import in_zone
+from app.core.errors import (
+    BacklogFull,
+    Conflict,
+    EventNotFound,
+    RateLimited,
+    ReservationNotFound,
+    StoreUnavailable,
+)
+from app.core.model import EventId, Reservation, ReservationId
+from app.i18n import choose
+from app.reservations import buyers, operations
+from app.store.sql.buyers import StoredBuyer
+from app.web.api.mailbox import mail_locale
+from app.web.api.reservations import TAG, asked_reservation
+from app.web.http.cache_control import NO_STORE
+from app.web.http.credentials import OWNER, Asker, network_of
+from app.web.http.routes import Request, Response, endpoint, json_response
+from app.web.http.staff_access import ADMIN, author
+
+
+class BuyerDocument(msgspec.Struct, frozen=True):
+    """The buyer of a reservation; what was not asked for, or not said, is empty."""
+
+    reservation_id: str
+    email: str
+    name: str
+    phone: str
+    marketing: bool
+    terms_at: datetime | None
+    answers: dict[str, str]
+    locale: str
+
+
+@endpoint(
+    "GET",
+    "/v1/reservations/{reservation_id}/buyer",
+    tag=TAG,
+    auth=OWNER,
+    scope="reservations:read",
+    answers={200: BuyerDocument},
+    errors=(ReservationNotFound, Conflict, StoreUnavailable, BacklogFull),
+)
+async def read_buyer(request: Request, asker: Asker) -> Response:
+    """Get who buys, as the reservation's owner or as staff."""
+    found = await asked_reservation(request, asker, staff_may=True)
+    if found is None:
+        raise ReservationNotFound
+    said = await buyers.of_reservation(request.app.stores, found.reservation_id)
+    return json_response(200, _document(found.reservation_id, said), [NO_STORE])
+
+
+@endpoint(
+    "PUT",
+    "/v1/reservations/{reservation_id}/buyer",
+    tag=TAG,
+    auth=OWNER,
+    body=Buyer,
+    answers={200: BuyerDocument},
+    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def set_buyer(request: Request, asker: Asker, body: Buyer) -> Response:
+    """Say who buys; the same can be sent with `confirm`. What is mailed about the reservation goes there.
+
+    What the event asks for is its `buyer-form`. What it does not ask for is not kept.
+    """
+    found = await asked_reservation(request, asker, staff_may=False)
+    if found is None:
+        raise Conflict("The reservation is not decided yet; ask again in a moment.")
+    if not asker.bought(request, found):
+        raise ReservationNotFound
+    await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
+    await buyers.keep(request.app.stores, request.app.traces, found, await with_locale(request, found, body))
+    said = await buyers.of_reservation(request.app.stores, found.reservation_id)
+    return json_response(200, _document(found.reservation_id, said), [NO_STORE])
+
+
+@endpoint(
+    "GET",
+    "/v1/events/{event_id}/buyer-form",
+    tag="Events",
+    answers={200: BuyerForm},
+    errors=(EventNotFound, StoreUnavailable),
+)
+async def read_buyer_form(request: Request) -> Response:
+    """Get what an event asks its buyers for."""
+    event_id = EventId(request.params["event_id"])
+    return json_response(200, await buyer_form.form_of(request.app.stores, event_id))
+
+
+@endpoint(
+    "PUT",
+    "/v1/events/{event_id}/buyer-form",
+    tag="Staff: events",
+    auth=ADMIN,
+    scope="events:write",
+    body=BuyerForm,
+    answers={200: BuyerForm},
+    errors=(EventNotFound, StoreUnavailable),
+)
+async def set_buyer_form(request: Request, account: Account, body: BuyerForm) -> Response:
+    """Set what an event asks its buyers for from now on. What was answered before stays."""
+    event_id = EventId(request.params["event_id"])
+    await buyer_form.set_form(request.app.stores, event_id, body, by=author(request, account))
+    return json_response(200, body)
+
+
+async def with_locale(request: Request, reservation: Reservation, said: Buyer) -> Buyer:
+    """What they said, with the language of their page where they chose none."""
+    locale = choose([said.locale]) if said.locale else await mail_locale(request, reservation.room_id)
+    return msgspec.structs.replace(said, locale=locale)
+
+
+def _document(reservation_id: ReservationId, said: StoredBuyer | None) -> BuyerDocument:
+    it = said or StoredBuyer("", "", "", {}, False, None, "")
+    accepted = in_zone(it.terms_at) if it.terms_at else None
+    return BuyerDocument(
+        reservation_id, it.email, it.name, it.phone, it.marketing, accepted, it.answers, it.locale
+    )

@@ -1,0 +1,129 @@
+"""Tickets that are given to somebody else: their buyer offers and withdraws. Who accepts is on our pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from app.core.email import mailbox
+from app.core.errors import (
+    BacklogFull,
+    Conflict,
+    NotFound,
+    RateLimited,
+    ReservationNotFound,
+    StoreUnavailable,
+    ValidationFailed,
+)
+from app.core.formats import LOCALE, OPAQUE, Email
+from app.core.model import Reservation, Struct
+from app.i18n import choose
+from app.reservations import operations, transfers
+from app.web.api.mailbox import mail_locale
+from app.web.api.reservations import TAG, asked_reservation
+from app.web.http.cache_control import NO_STORE
+from app.web.http.credentials import OWNER, Asker, network_of
+from app.web.http.routes import Request, Response, empty, endpoint, json_response
+
+PATH = "/v1/reservations/{reservation_id}/transfers"
+
+
+class TransferBody(Struct, frozen=True):
+    """Which ticket, and to whom. `locale`: the language of the e-mail, as the page's unless it is sent."""
+
+    ticket_id: Annotated[str, Meta(pattern=OPAQUE)]
+    email: Email
+    locale: Annotated[str, Meta(max_length=35, pattern=LOCALE)] = ""
+
+
+class TransferDocument(Struct, frozen=True):
+    """A ticket that is offered to somebody, who has not accepted it yet."""
+
+    ticket_id: str
+    email: str
+
+
+class TransfersDocument(Struct, frozen=True):
+    """The tickets of a reservation that are offered now. Those that were accepted are `transferred` there."""
+
+    items: list[TransferDocument]
+
+
+@endpoint(
+    "GET",
+    PATH,
+    tag=TAG,
+    auth=OWNER,
+    answers={200: TransfersDocument},
+    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def list_transfers(request: Request, asker: Asker) -> Response:
+    """List the tickets of a reservation that are offered to somebody, as its owner."""
+    offers = await transfers.offers_of(request.app.stores, await _bought(request, asker))
+    return json_response(200, TransfersDocument([TransferDocument(*it) for it in offers.items()]), [NO_STORE])
+
+
+@endpoint(
+    "POST",
+    PATH,
+    tag=TAG,
+    auth=OWNER,
+    body=TransferBody,
+    answers={200: TransferDocument, 201: TransferDocument},
+    errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) -> Response:
+    """Offer a ticket to somebody by e-mail: once they accept, it has another code, and yours is void.
+
+    200 where it is offered to this address already. A ticket that was used, or is offered to somebody else or
+    theirs, is a conflict. An offer stands for seven days, and no longer than until the event begins.
+    """
+    it = await _bought(request, asker)
+    app, to = request.app, mailbox(body.email)
+    if body.ticket_id not in _tickets(it):
+        raise ValidationFailed("ticket_id", "is no valid ticket of this reservation")
+    document = TransferDocument(body.ticket_id, to)
+    if (await transfers.offers_of(app.stores, it)).get(body.ticket_id) == to:
+        return json_response(200, document, [NO_STORE])
+    locale = choose([body.locale]) if body.locale else await mail_locale(request, it.room_id)
+    await transfers.offer(app.stores, app.orders, app.traces, it, body.ticket_id, to, locale)
+    return json_response(201, document, [NO_STORE])
+
+
+@endpoint(
+    "DELETE",
+    f"{PATH}/{{ticket_id}}",
+    tag=TAG,
+    auth=OWNER,
+    answers={204: None},
+    errors=(ReservationNotFound, NotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def withdraw_transfer(request: Request, asker: Asker) -> Response:
+    """Withdraw the offer of a ticket. 204 also the second time; one that was accepted is a conflict."""
+    it, ticket_id = await _bought(request, asker), request.params["ticket_id"]
+    found = _tickets(it)
+    if ticket_id not in found:
+        raise NotFound("This reservation has no such ticket.")
+    await transfers.withdraw(request.app.stores, it, ticket_id)
+    after = await operations.get(request.app.engine, it.reservation_id)
+    if after is not None and _tickets(after).get(ticket_id):
+        raise Conflict("The ticket was accepted, and is somebody else's now.")
+    return empty()
+
+
+def _tickets(it: Reservation) -> dict[str, bool]:
+    """The valid tickets of a reservation, and whether each is somebody else's by now."""
+    return {str(ticket["ticket_id"]): bool(ticket["transferred"]) for ticket in it.tickets}
+
+
+async def _bought(request: Request, asker: Asker) -> Reservation:
+    """The asker's reservation. The link of an e-mail does not prove enough. Raises as the errors above."""
+    found = await asked_reservation(request, asker, staff_may=False)
+    if found is None:
+        raise Conflict("The reservation is not decided yet; ask again in a moment.")
+    if not asker.bought(request, found):
+        raise ReservationNotFound
+    if request.method != "GET":
+        await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
+    return found

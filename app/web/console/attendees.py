@@ -1,0 +1,98 @@
+"""The attendees of a sale: everybody who holds a ticket, found by name, e-mail, order or seat."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import get_args
+from urllib.parse import urlencode
+
+import msgspec
+from quart import Response
+
+from app.catalogue import events
+from app.core.attendees import Attendee, AttendeeFilter, Presence
+from app.core.buyers import BuyerForm, answered
+from app.core.check_ins import DoorCounts
+from app.core.errors import NotFound, ValidationFailed
+from app.core.model import Event, Room, RoomId
+from app.core.seating import seat_words
+from app.reservations import check_ins
+from app.store.away import stores_answer
+from app.store.sql import attendees, buyers
+from app.web.console.frame import console_page
+from app.web.console.query import PER_PAGE, filters_of, one_of
+from app.web.console.sale_head import SaleHead, head_of
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.render import respond
+
+PRESENCES: tuple[Presence, ...] = get_args(Presence)
+WHO = {"guests": True, "buyers": False}
+
+
+class AttendeeLine(msgspec.Struct, frozen=True):
+    """One attendee; `seat` in words."""
+
+    it: Attendee
+    seat: str
+    answers: list[tuple[str, str]]  # of the buyer, each with its question
+
+
+class AttendeesPage(msgspec.Struct, frozen=True):
+    """One page of the attendees, those who bought last first; `more`: where the next ones are, or ""."""
+
+    staff: Staff
+    sale: SaleHead
+    room: Room
+    event: Event
+    counts: DoorCounts
+    asked: dict[str, str]
+    attendees: list[AttendeeLine]
+    first: str
+    more: str
+
+
+@console_page("/admin/rooms/<room_id>/attendees", section="Sales", scope="reservations:read")
+async def attendee_list(request: Request, staff: Staff) -> Response:
+    """The attendees that match."""
+    room = await request.app.queues.loaded_rooms.get(RoomId(request.params["room_id"]))
+    if room.event_id is None:
+        raise NotFound("This room has no tickets.")
+    fields, here = filters_of(request), request.path
+    event, _ = await events.event(request.app.stores, room.event_id)
+    counts = await check_ins.counts(request.app.stores, room.event_id)
+    presence, after = one_of(fields, "presence", PRESENCES), _after(fields.get("after", ""))
+    only = WHO.get(one_of(fields, "who", tuple(WHO)) or "")
+    wanted = AttendeeFilter(room.event_id, fields.get("q"), presence, only, after)
+    with stores_answer():
+        found = await attendees.page(request.app.stores.postgres, wanted, PER_PAGE + 1)
+        form = await buyers.form_of(request.app.stores.postgres, room.event_id) or BuyerForm()
+    lines = [_line(it, form) for it in found[:PER_PAGE]]
+    kept: dict[str, str] = {name: it for name, it in fields.items() if name in ("q", "presence", "who")}
+    first = f"{here}?{urlencode(kept)}" if after else ""
+    more = f"{here}?{urlencode(kept | {'after': _key(lines[-1].it)})}" if len(found) > PER_PAGE else ""
+    sale = head_of(staff, room, event, "Attendees")
+    about = room, event, counts, fields, lines, first, more
+    return respond("console/attendees.html", AttendeesPage(staff, sale, *about))
+
+
+def _line(it: Attendee, form: BuyerForm) -> AttendeeLine:
+    return AttendeeLine(it, seat_words(it.seat_id) if it.seat_id else "", answered(form, it.answers))
+
+
+def _key(it: Attendee) -> str:
+    return f"{it.bought_at.isoformat()}_{it.ticket_id}"
+
+
+def _after(text: str) -> tuple[datetime, str] | None:
+    """The attendee that a page comes after, as `_key` wrote it. Raises ValidationFailed."""
+    if not text:
+        return None
+    at, _, ticket_id = text.partition("_")
+    try:
+        moment = datetime.fromisoformat(at.replace(" ", "+"))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not ticket_id.isalnum():
+        raise ValidationFailed("after", "is no address of a page of attendees")
+    return moment, ticket_id

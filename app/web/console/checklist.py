@@ -1,0 +1,106 @@
+"""What there is to do before a sale opens, and what of it is done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from app.core.clock import to_ms
+from app.core.formatting import money, number, zoned_time
+from app.core.model import Event, Room, RoomStatus, Theme, TicketType
+from app.settings import Settings
+from app.store.sql.sale_lives import Life
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step before the opening; `href`: where it is done."""
+
+    title: str
+    done: bool
+    about: str
+    href: str = ""
+    link: str = ""
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """Everything that the page is made of."""
+
+    room: Room
+    status: RoomStatus
+    event: Event
+    types: list[TicketType]
+    life: Life
+
+
+def steps(it: Looked, settings: Settings, may_edit: bool) -> list[Step]:
+    """All steps in their order."""
+    here = f"/admin/rooms/{it.room.room_id}"
+    edit, link = (f"{here}/edit", "Edit") if may_edit else ("", "")
+    sold = any(kind.total for kind in it.types)
+    return [
+        Step("Tickets and prices", sold, _sold(it), edit and f"{edit}#tickets", link),
+        Step("Times", it.room.settings.opens_at is not None, _times(it), edit and f"{edit}#when", link),
+        _look(it, f"{here}/theme"),
+        _sender(settings),
+        _payments(it, settings),
+        _rehearsed(it),
+        _published(it),
+    ]
+
+
+def _look(it: Looked, href: str) -> Step:
+    done = it.room.settings.theme != Theme()
+    about = "Colours, words or pictures of your own." if done else "It has the usual look so far."
+    return Step("Look", done, about, href, "Look")
+
+
+def _sender(settings: Settings) -> Step:
+    sends = bool(settings.smtp_url.get_secret_value())
+    about = "No mail server is set: mails are kept here and reach nobody."
+    if sends:
+        about = f"Confirmations and tickets are sent from {settings.mail_from}."
+    return Step("Mail sender", sends, about, "/admin/mail", "Mail")
+
+
+def _payments(it: Looked, settings: Settings) -> Step:
+    free = bool(it.types) and not any(kind.price for kind in it.types)
+    real = bool(settings.gateway) and not settings.simulates_payments
+    if free:
+        return Step("Payments", True, "Everything is free, so nothing has to be paid.")
+    if real and not it.room.settings.test:
+        return Step("Payments", True, f"Tickets are paid by {settings.gateway.replace('_', ' ')}.")
+    if settings.gateway or it.room.settings.test:
+        return Step("Payments", False, "Payments are simulated: no money is taken.")
+    return Step("Payments", False, "No payment gateway is set, so nothing can be paid.")
+
+
+def _rehearsed(it: Looked) -> Step:
+    done = it.life.rehearsed_at is not None
+    about = "Walk through the sale as a fan does, with test payments."
+    return Step("Test purchase", done, "Somebody bought tickets in a rehearsal." if done else about)
+
+
+def _published(it: Looked) -> Step:
+    shown = it.event.published
+    return Step("Published", shown, "Fans can see it." if shown else "Only staff can see it so far.")
+
+
+def _sold(it: Looked) -> str:
+    if not it.types:
+        return "Nothing is on sale yet."
+    prices = sorted(kind.price for kind in it.types)
+    low, high = (money(price, it.event.currency) for price in (prices[0], prices[-1]))
+    count, kinds = number(sum(kind.total for kind in it.types)), len(it.types)
+    span = low if low == high else f"{low} to {high}"
+    return f"{count} tickets of {kinds} {'kind' if kinds == 1 else 'kinds'}, {span}."
+
+
+def _times(it: Looked) -> str:
+    opens, starts = it.room.settings.opens_at, it.event.starts_at
+    begins = f"It starts on {zoned_time(to_ms(starts), it.event.timezone)}."
+    if starts <= datetime.now(UTC):
+        begins = "Its start is in the past."
+    if opens is None:
+        return f"{begins} You open the sale by hand in the cockpit."
+    return f"{begins} The sale opens on {zoned_time(to_ms(opens), it.event.timezone)}."

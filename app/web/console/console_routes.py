@@ -1,0 +1,83 @@
+"""The pages and forms of the console, as they are declared; and who reaches them by rights in a single
+sale."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+from quart import Response
+
+from app.core.model import Role
+from app.core.rights import Grants
+from app.core.scopes import Scope
+from app.web.console.staff import Entry
+from app.web.http.credentials import STAFF
+from app.web.http.deadlines import PAGE_TIMEOUT_S
+from app.web.http.routes import Request
+
+NAVIGATION = {  # the sections in their order; one is shown once there is a page at its address
+    "Demo": "/admin/demo",
+    "Sales": "/admin",
+    "New sale": "/admin/sales/new",
+    "Sites": "/admin/sites",
+    "Orders": "/admin/orders",
+    "Jobs": "/admin/jobs",
+    "Mail": "/admin/mail",
+    "Webhooks": "/admin/webhooks",
+    "Audit": "/admin/audit",
+    "Users": "/admin/users",
+    "Keys": "/admin/keys",
+    "Alerts": "/admin/alerts",
+    "Health": "/admin/health",
+}
+OF_ONE_SALE = ("room_id", "event_id", "reservation_id")  # what an address names of a sale
+Method = Literal["GET", "POST"]
+
+
+class ConsoleRoute(msgspec.Struct, frozen=True):
+    """One page or form of the console."""
+
+    method: Method
+    path: str
+    section: str  # the entry of the navigation it belongs to; "" for none
+    role: Role
+    name: str
+    answer: Callable[[Request], Awaitable[Response]]
+    within_s: float = PAGE_TIMEOUT_S
+    scope: Scope | None = None  # what rights in a single sale have to reach for it; None: they never do
+    of_sales: bool = False  # who has rights in single sales sees what is theirs
+
+
+CONSOLE: list[ConsoleRoute] = []  # filled when the modules of pages are imported
+
+
+def scope_of(method: Method, path: str, role: Role, scope: Scope | None, of_sales: bool) -> Scope | None:
+    """The scope of a page or form. One about a sale that declares none: looking for pages, changing for
+    forms, everything for what is for admins. What is about no sale has none, but for lists that say so."""
+    if not of_sales and not any(f"<{name}>" in path for name in OF_ONE_SALE):
+        assert scope is None, f"{path} is about no sale"
+        return None
+    if scope is not None or of_sales:
+        return scope
+    if role == "admin":
+        return "events:write"
+    return "rooms:read" if method == "GET" else "rooms:write"
+
+
+def declare(it: ConsoleRoute) -> None:
+    """Enter a page or form."""
+    assert not it.section or it.section in NAVIGATION, f"{it.path}: there is no section {it.section}"
+    CONSOLE.append(it)
+
+
+def entries(request: Request, section: str, role: Role, grants: Grants | None = None) -> list[Entry]:
+    """The navigation as somebody sees it: what they may open."""
+    found = [it for it in CONSOLE if it.method == "GET"]
+    declared = {it.path for it in found if STAFF[role] >= STAFF[it.role]}
+    if grants:
+        declared |= {it.path for it in found if grants.may(it.scope, {}, of_sales=it.of_sales)}
+    if not request.app.settings.demo:
+        declared.discard(NAVIGATION["Demo"])
+    return [Entry(label, href, label == section) for label, href in NAVIGATION.items() if href in declared]

@@ -1,0 +1,195 @@
+"""The door of a sale: a page that checks tickets in with a phone's camera, and what its script asks for.
+
+Without a script a code is typed and sent as a form. With it the page goes on for hours without a network: it
+keeps a hash of each ticket's code, and sends what it has scanned when it can (`static/door.js`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import msgspec
+from quart import Response
+
+from app.catalogue import events
+from app.core import typed
+from app.core.check_ins import DoorCounts, Result, Scan, Scans
+from app.core.clock import from_ms, to_ms
+from app.core.errors import Conflict, NotFound, ValidationFailed
+from app.core.formatting import zoned_time
+from app.core.model import Event, EventId, Room, RoomId
+from app.reservations import check_ins
+from app.store.sql.check_ins import Seen
+from app.web.console.frame import console_form, console_page
+from app.web.console.sale_head import SaleHead, head_of
+from app.web.console.staff import Staff
+from app.web.http.assets import load_assets
+from app.web.http.routes import Request
+from app.web.pages.render import compressed, respond
+
+WITH_CAMERA = "camera=(self), geolocation=(), microphone=(), payment=()"
+DEVICE = "This page"
+FIELDS_MAX = 5
+# How each verdict is told: its kind, and its words.
+VERDICTS = {
+    "checked_in": ("good", "Checked in"),
+    "already": ("bad", "Already checked in"),
+    "void": ("bad", "Void: this ticket was cancelled or given away"),
+    "other_sale": ("bad", "A ticket of another sale"),
+    "unknown": ("bad", "Unknown: no such ticket"),
+    "undone": ("warn", "Undone"),
+}
+
+
+class DoorPage(msgspec.Struct, frozen=True):
+    """The page; `result` is of the code that its form has sent."""
+
+    staff: Staff
+    sale: SaleHead
+    room: Room
+    event: Event
+    counts: DoorCounts
+    verdicts: dict[str, tuple[str, str]]
+    code: str = ""
+    result: Result | None = None
+    detail: str = ""  # of the result, in words
+    problem: str = ""
+
+
+@console_page("/admin/rooms/<room_id>/door", section="Sales", scope="check_ins:read")
+async def door(request: Request, staff: Staff) -> Response:
+    """The check-in page."""
+    return await _page(request, staff)
+
+
+@console_form("/admin/rooms/<room_id>/door", section="Sales", scope="check_ins:write")
+async def check_in_typed(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Check the ticket with a typed code in, or take that back."""
+    event_id = await _event_id(request)
+    if undone := form.get("undo"):
+        try:
+            await check_ins.undo(request.app.stores, event_id, undone, by=staff.by)
+        except Conflict as refusal:
+            return await _page(request, staff, problem=refusal.detail)
+        return await _page(request, staff)
+    code = form.get("code", "").strip()
+    if not code or not code.isprintable():
+        return await _page(request, staff, code=code, problem="Enter the code below the ticket's picture.")
+    sent = Scans(device=DEVICE, scans=[Scan(scan_id=uuid4().hex, code=code[:300])])
+    [result] = await check_ins.record(request.app.stores, event_id, sent, by=staff.by)
+    return await _page(request, staff, code="" if result.verdict == "checked_in" else code, result=result)
+
+
+@console_form("/admin/rooms/<room_id>/door/scans", section="Sales", scope="check_ins:write")
+async def check_in_scans(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """What a device has scanned, as JSON; answered with what became of each scan."""
+    try:
+        sent = msgspec.json.decode(form.get("scans", ""), type=Scans)
+    except msgspec.MsgspecError as error:
+        raise ValidationFailed("scans", str(error)) from None
+    event_id = await _event_id(request)
+    results = await check_ins.record(request.app.stores, event_id, sent, by=staff.by)
+    counts = await check_ins.counts(request.app.stores, event_id)
+    return _json({"results": [_in_ms(it) for it in results], "counts": counts})
+
+
+@console_form("/admin/rooms/<room_id>/door/undo", section="Sales", scope="check_ins:write")
+async def undo_scan(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Take the check-in of a scan back, for the script."""
+    scan_id = form.get("scan_id", "")
+    event_id = await _event_id(request)
+    try:
+        await check_ins.undo(request.app.stores, event_id, scan_id, by=staff.by)
+    except Conflict:
+        return _json({"undone": False, "counts": await check_ins.counts(request.app.stores, event_id)})
+    return _json({"undone": True, "counts": await check_ins.counts(request.app.stores, event_id)})
+
+
+@console_page("/admin/rooms/<room_id>/door/now", section="Sales", scope="check_ins:read")
+async def door_now(request: Request, staff: Staff) -> Response:
+    """The counts, and what other devices have done since `after`."""
+    pairs = parse_qsl(request.query.decode("latin-1"), max_num_fields=FIELDS_MAX)
+    after = from_ms(typed.whole_number(dict(pairs).get("after", ""))) or datetime.now(UTC)
+    found = await check_ins.news(request.app.stores, await _event_id(request), after)
+    return _json({"now_ms": to_ms(found.now), "counts": found.counts, "seen": _seen(found.seen)})
+
+
+@console_page("/admin/rooms/<room_id>/door/list", section="Sales", scope="check_ins:read", within_s=60)
+async def door_list(request: Request, staff: Staff) -> Response:
+    """What the script needs to go on without a network."""
+    found = await check_ins.offline_list(request.app.stores, await _event_id(request))
+    names = sorted({kind for _, kind in found.hashes})
+    number = {it: f"{n % 256:02x}" for n, it in enumerate(names)}
+    document = {
+        "now_ms": to_ms(found.now),
+        "whole": found.whole,
+        "hashes": "".join(it for it, _ in found.hashes),
+        "kinds": "".join(number[kind] for _, kind in found.hashes),
+        "seen": _seen(found.seen),
+    }
+    return _json(document)
+
+
+@console_page("/admin/rooms/<room_id>/door/worker.js", section="Sales", scope="check_ins:read")
+async def door_worker(request: Request, staff: Staff) -> Response:
+    """The service worker: below the page, so that it is of the page alone."""
+    asset = load_assets().files["door-worker.js"]
+    response = Response(asset.plain, content_type=asset.content_type.decode())
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Service-Worker-Allowed"] = request.path.removesuffix("/worker.js")
+    return response
+
+
+async def _page(
+    request: Request, staff: Staff, *, code: str = "", result: Result | None = None, problem: str = ""
+) -> Response:
+    room = await request.app.queues.loaded_rooms.get(RoomId(request.params["room_id"]))
+    if room.event_id is None:
+        raise NotFound("This room has no tickets.")
+    event, _ = await events.event(request.app.stores, room.event_id)
+    counts = await check_ins.counts(request.app.stores, room.event_id)
+    sale = head_of(staff, room, event, "Door")
+    detail = _detail(result, event.timezone) if result else ""
+    document = DoorPage(staff, sale, room, event, counts, VERDICTS, code, result, detail, problem)
+    response = respond("console/door.html", document, 422 if problem else 200)
+    response.headers["Permissions-Policy"] = WITH_CAMERA
+    return response
+
+
+def _detail(it: Result, zone: str) -> str:
+    if it.verdict == "already" and it.first:
+        return f"at {zoned_time(to_ms(it.first.at), zone, 'short')} by {it.first.by} ({it.first.device})"
+    return it.sale or " · ".join(part for part in (it.ticket_type, it.seat, it.name) if part)
+
+
+async def _event_id(request: Request) -> EventId:
+    room = await request.app.queues.loaded_rooms.get(RoomId(request.params["room_id"]))
+    if room.event_id is None:
+        raise NotFound("This room has no tickets.")
+    return room.event_id
+
+
+def _in_ms(it: Result) -> dict[str, Any]:
+    """A result as the script reads it: it has moments as numbers."""
+    found: dict[str, Any] = msgspec.to_builtins(it)
+    for name in ("first", "also"):
+        checked = getattr(it, name)
+        found[name] = checked and {"at_ms": to_ms(checked.at), "by": checked.by, "device": checked.device}
+    return found
+
+
+def _seen(found: list[Seen]) -> list[list[object]]:
+    """Hash, when, by whom, where; of one that was undone 0."""
+    return [
+        [it.hash, to_ms(it.first.at), it.first.by, it.first.device] if it.first else [it.hash, 0, "", ""]
+        for it in found
+    ]
+
+
+def _json(document: object) -> Response:
+    response = compressed(msgspec.json.encode(document), "application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

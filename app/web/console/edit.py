@@ -1,0 +1,235 @@
+"""Editing a sale in one form: everything that New sale has, and what a change of it means for whom.
+
+Before anybody can see the sale a change is saved at once. Later it is confirmed first: the differences and
+their consequences are shown, and nothing is changed before. Two who edit at once are told of each other.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response
+
+from app.catalogue import editing, sale_lives
+from app.catalogue.editing import Overtaken
+from app.core import typed
+from app.core.errors import AlreadyExists, Conflict, ValidationFailed
+from app.core.jobs import SUBJECT_MAX, TEXT_MAX, JobRequest
+from app.core.model import Room, RoomId, RoomStatus, TicketType
+from app.core.sale_edit import Sale, SaleEdit, locked
+from app.core.zones import zones
+from app.jobs import control as jobs
+from app.store.away import stores_answer
+from app.store.sql.audit import Entry
+from app.store.sql.sale_figures import Buyers, select_buyers
+from app.waiting_room import queue
+from app.web.console import edit_effects, edit_form, sale_money, sale_words
+from app.web.console.edit_effects import Line, Now
+from app.web.console.frame import console_form, console_page
+from app.web.console.sale_form import SaleForm
+from app.web.console.sale_head import SaleHead, head_of
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.render import respond
+
+SHOWN_MAX = 10  # changes
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change of before: who made it and what it was."""
+
+    entry: Entry
+    who: str
+    what: str
+
+
+class EditPage(msgspec.Struct, frozen=True):
+    """The form, or before something is changed that fans see: what it means (`changes`)."""
+
+    staff: Staff
+    sale: SaleHead
+    form: SaleForm
+    zones: list[str]
+    gateways: list[str]  # to choose from; none where there is no choice
+    locked: dict[str, str]
+    types: list[TicketType]
+    removable: bool  # types; nothing was reserved yet
+    log: list[Change]  # the newest first
+    undo: int  # the number of the last change, if it can be undone; else 0
+    overtaken: list[Change]
+    changes: list[Line]
+    buyers: Buyers
+    subject: str
+    text: str
+    tells: bool
+    adds: bool = False  # tickets or seats are being added
+    windows: bool = False  # of ticket types are set, or are wrong
+    saved: bool = False
+    problem: str = ""
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """The sale that is edited, as it is."""
+
+    sale: Sale
+    status: RoomStatus
+    head: SaleHead
+
+
+@console_page("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
+async def edit_page(request: Request, staff: Staff) -> Response:
+    """The form of the sale as it is."""
+    it = await _look(request, staff)
+    form = SaleForm(edit_form.as_it_is(it.sale))
+    return await _page(request, staff, it, form, saved=b"saved=1" in request.query.split(b"&"))
+
+
+@console_form("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
+async def edit_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Show what is wrong, or what it means, or change it."""
+    it = await _look(request, staff)
+    revision = typed.whole_number(form.get("revision", "")) or 0
+    if revision < it.sale.revision:
+        return await _overtaken(request, staff, it, form, revision)
+    read, wanted = edit_form.read(form, it.sale)
+    if wanted is None:
+        return await _page(request, staff, it, read, status=ValidationFailed.status)
+    if form.get("do") == "back":
+        return await _page(request, staff, it, read)
+    if wanted.is_empty:
+        return await _page(request, staff, it, read, problem="Nothing is different, so nothing was changed.")
+    if form.get("do") != "save" and it.head.stage != "draft":
+        return await _confirm(request, staff, it, read, wanted)
+    return await _save(request, staff, it, read, wanted, form)
+
+
+@console_form("/admin/rooms/<room_id>/edit/undo", section="Sales", role="admin")
+async def undo_edit(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Undo the last change of the sale."""
+    it = await _look(request, staff)
+    audit_id = typed.whole_number(form.get("audit_id", "")) or 0
+    try:
+        await editing.undo(request.app.stores, it.sale.event.event_id, audit_id, by=staff.by)
+    except (Conflict, ValidationFailed) as refusal:
+        now = SaleForm(edit_form.as_it_is(it.sale))
+        return await _page(request, staff, it, now, problem=refusal.detail, status=refusal.status)
+    return _done(request, it)
+
+
+async def _save(
+    request: Request, staff: Staff, it: Looked, read: SaleForm, wanted: SaleEdit, form: dict[str, str]
+) -> Response:
+    stores, event_id = request.app.stores, it.sale.event.event_id
+    message = JobRequest(event_id=event_id, subject=form.get("subject", "").strip(), text=_text(form))
+    tells = "tell" in form and edit_effects.told(wanted)
+    if tells and not (message.subject and message.text):
+        return await _confirm(request, staff, it, read, wanted, "The message needs a subject and a text.")
+    try:
+        await editing.edit(stores, event_id, wanted, it.sale.revision, by=staff.by)
+    except Overtaken:
+        return await _overtaken(request, staff, await _look(request, staff), form, it.sale.revision)
+    except ValidationFailed as refusal:
+        [wrong] = refusal.members["errors"]
+        read.wrong[wrong["field"].rpartition(".")[2]] = wrong["message"]
+        return await _page(request, staff, it, read, status=refusal.status)
+    except (AlreadyExists, Conflict) as refusal:
+        return await _page(request, staff, it, read, problem=refusal.detail, status=refusal.status)
+    if tells:
+        job_id = await jobs.start(stores, request.app.job_queue, "message_buyers", message, by=staff.by)
+        return redirect_to(f"/admin/jobs/{job_id}")
+    return _done(request, it)
+
+
+def _done(request: Request, it: Looked) -> Response:
+    request.app.status_board.outdated(it.sale.room.room_id)
+    return redirect_to(f"/admin/rooms/{it.sale.room.room_id}/edit?saved=1")
+
+
+async def _confirm(
+    request: Request, staff: Staff, it: Looked, read: SaleForm, wanted: SaleEdit, problem: str = ""
+) -> Response:
+    with stores_answer():
+        buyers = await select_buyers(request.app.stores.postgres, it.sale.event.event_id)
+    found = edit_effects.lines(wanted, Now(it.sale, it.status, buyers))
+    tells = edit_effects.told(wanted) and buyers.reached > 0
+    return await _page(request, staff, it, read, problem=problem, changes=found, buyers=buyers, tells=tells)
+
+
+async def _overtaken(
+    request: Request, staff: Staff, it: Looked, form: dict[str, str], revision: int
+) -> Response:
+    """The form again, with what others changed meanwhile where this editor left it alone."""
+    later = [line for line in await _entries(request, it, editing.CHANGES_MAX) if line.audit_id > revision]
+    values = edit_form.merged(form, it.sale, later)
+    theirs = _changes(later[:SHOWN_MAX], it.sale)
+    return await _page(request, staff, it, SaleForm(values), overtaken=theirs, status=Conflict.status)
+
+
+async def _page(
+    request: Request,
+    staff: Staff,
+    it: Looked,
+    form: SaleForm,
+    *,
+    changes: list[Line] | None = None,
+    buyers: Buyers = Buyers(),  # noqa: B008  # a tuple of numbers
+    tells: bool = False,
+    overtaken: list[Change] | None = None,
+    saved: bool = False,
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    log = await _entries(request, it, editing.CHANGES_MAX)
+    subject, text = edit_effects.letter(changes or [], it.sale.event)
+    document = EditPage(
+        staff=staff,
+        sale=it.head,
+        form=form,
+        zones=sorted(zones()),
+        gateways=sale_money.to_choose_from(request.app.settings.gateways, it.sale.event.payments),
+        locked=locked(it.sale),
+        types=it.sale.types,
+        removable=not it.sale.reserved,
+        log=_changes(log[:SHOWN_MAX], it.sale),
+        undo=log[0].audit_id if editing.undoable(log) else 0,
+        overtaken=overtaken or [],
+        changes=changes or [],
+        buyers=buyers,
+        subject=form.values.get("subject", subject)[:SUBJECT_MAX],
+        text=form.values.get("text", text)[:TEXT_MAX],
+        tells=tells,
+        adds=any(it.startswith(("type-", "section-")) and form.values[it] for it in form.values),
+        windows=any(_is_window(it) for it in (*form.wrong, *(n for n, it in form.values.items() if it))),
+        saved=saved,
+        problem=problem,
+    )
+    return respond("console/edit_confirm.html" if changes else "console/edit.html", document, status)
+
+
+def _is_window(name: str) -> bool:
+    return name.startswith("have-") and name.endswith(edit_form.WINDOW)
+
+
+async def _look(request: Request, staff: Staff) -> Looked:
+    room_id = RoomId(request.params["room_id"])
+    _, status = await queue.status(request.app.queues, room_id)
+    room: Room = await request.app.queues.loaded_rooms.read(room_id)
+    found = await editing.sale(request.app.stores, room)
+    life = await sale_lives.life(request.app.stores, found.event.event_id)
+    return Looked(found, status, head_of(staff, found.room, found.event, "Edit", status.state, life))
+
+
+async def _entries(request: Request, it: Looked, limit: int) -> list[Entry]:
+    event = it.sale.event
+    return await editing.edits(request.app.stores, event.room_id, event.event_id, limit)
+
+
+def _changes(found: list[Entry], sale: Sale) -> list[Change]:
+    return [
+        Change(it, it.name or it.subject, sale_words.entry_words(it, sale.event, sale.types)) for it in found
+    ]
+
+
+def _text(form: dict[str, str]) -> str:
+    """The text of the message; browsers end lines with CRLF."""
+    return form.get("text", "").replace("\r\n", "\n").strip()

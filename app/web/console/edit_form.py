@@ -1,0 +1,211 @@
+"""The form that edits a sale: from the sale as it is to its fields, and from the fields to what changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from app.catalogue.editing import terms_told
+from app.core import typed, zones
+from app.core.definitions import EventDefinition
+from app.core.model import Event, RoomSettings, Theme, TicketType, TicketTypeId
+from app.core.sale_edit import (
+    EVENT_FIELDS,
+    ROOM_FIELDS,
+    TYPE_FIELDS,
+    Sale,
+    SaleEdit,
+    differing,
+    locked,
+    terms_of,
+)
+from app.store.sql.audit import Entry
+from app.web.console import sale_form, sale_money
+from app.web.console.sale_form import LOOK, TIMES, SaleForm
+from app.web.console.sale_money import PAYS, written_price, written_rate
+
+RATE, RATE_WAS = "admission_rate_per_minute", "rate_was"
+IN_LINE = re.compile(r"have-[0-9]+-id")
+BOXES = ("sell_after_start", sale_money.BEFORE_TAX)  # not sent when they are not ticked
+WINDOW = ("sale_from", "sale_until")  # of a ticket type
+TYPED = (*TYPE_FIELDS, *(f"{it}-offset" for it in WINDOW))
+TOTAL = {"quantity": "total"}
+
+
+def as_it_is(sale: Sale) -> dict[str, str]:
+    """The fields of the sale as it is."""
+    event, settings = sale.event, sale.room.settings
+    values = sale_form.settings_of(sale.room, event) | {"event_id": event.event_id, "name": event.name}
+    values |= _local("starts_at", event.starts_at, event.timezone)
+    for name in TIMES:
+        values |= _local(name, getattr(settings, name), event.timezone)
+    for i, it in enumerate(sale.types):
+        terms = {"id": it.ticket_type_id, "name": it.name, "quantity": str(it.total)}
+        terms |= {"price": written_price(it, event), "tax_rate_bp": written_rate(it.tax_rate_bp)}
+        values |= {f"have-{i}-{name}": text for name, text in terms.items()}
+        for name in WINDOW:
+            values |= _local(f"have-{i}-{name}", getattr(it, name), event.timezone)
+    return values | {"revision": str(sale.revision), RATE_WAS: values[RATE]}
+
+
+def read(values: Mapping[str, str], sale: Sale) -> tuple[SaleForm, SaleEdit | None]:
+    """The form as it was sent, and what it changes; None while something is wrong."""
+    present = as_it_is(sale)
+    form = SaleForm(_by_id({name: it.strip() for name, it in values.items()}, present))
+    for name in locked(sale):
+        form.values.pop(f"{name}-offset", None)
+        form.values |= {it: present[it] for it in (name, f"{name}-offset") if it in present}
+    if form.values.get(RATE) == form.values.get(RATE_WAS):
+        form.values[RATE] = present[RATE]  # the autopilot may have moved it since
+    removed = _removed(form, sale)
+    kept = [it for it in sale.types if it.ticket_type_id not in removed]
+    ids = {it.ticket_type_id: it.ticket_type_id for it in sale.types}
+    document = sale_form.document_of(form, {typed.folded(text): it for text, it in ids.items()})
+    having = [_having(form, sale, it) for it in sale.types]
+    document["ticket_types"] = [*having, *document["ticket_types"]]
+    if not kept and len(document["ticket_types"]) == len(having) and not document["sections"]:
+        form.wrong["type-0-name"] = "at least one kind of ticket has to be left"
+    sale_form.define(form, document, len(having))
+    if form.definition is None:
+        return form, None
+    return form, _edit(form.definition, sale, removed)
+
+
+def _by_id(values: dict[str, str], present: Mapping[str, str]) -> dict[str, str]:
+    """The fields of the ticket types that exist, at the lines they have now; new ones as they are."""
+    sent = {it: name.removesuffix("-id") for name, it in values.items() if IN_LINE.fullmatch(name)}
+    found = {name: it for name, it in values.items() if not name.startswith("have-")}
+    for name, it in present.items():
+        if not IN_LINE.fullmatch(name):
+            continue
+        line, was = name.removesuffix("-id"), sent.get(it, "")
+        found |= {
+            f"{line}-{field}": present[f"{line}-{field}"]
+            for field in ("id", *TYPED)
+            if f"{line}-{field}" in present
+        }
+        found |= {
+            f"{line}-{field}": values[f"{was}-{field}"]
+            for field in (*TYPED, "gone")
+            if was and f"{was}-{field}" in values
+        }
+    return found
+
+
+def merged(values: Mapping[str, str], sale: Sale, later: Sequence[Entry]) -> dict[str, str]:
+    """What somebody typed into the form of a sale that was changed meanwhile: what they left alone is as it
+    is now, and what both changed as they typed it."""
+    present, base = as_it_is(sale), as_it_is(_before(sale, later))
+    typed_in, found = _by_id(dict(values), present), dict(present)
+    names = (typed_in.keys() | base.keys()) - {"revision", RATE_WAS}
+    for name in names:
+        if typed_in.get(name) == base.get(name) or (
+            name not in typed_in and name not in BOXES and not name.startswith(PAYS)
+        ):
+            continue
+        found.pop(name, None)
+        if name in typed_in:
+            found[name] = typed_in[name]
+    return found
+
+
+def _before(sale: Sale, later: Sequence[Entry]) -> Sale:
+    """The sale before these changes, the newest of which comes first."""
+    event, settings = msgspec.to_builtins(sale.event), msgspec.to_builtins(sale.room.settings)
+    types = {it.ticket_type_id: it for it in sale.types}
+    for it in later:
+        before = it.change.before or {}
+        if it.change.kind == "event":
+            event |= before
+        elif it.change.kind == "room":
+            settings |= {name: value for name, value in before.items() if name in settings}
+        elif (old := types.get(TicketTypeId(it.change.id.rpartition("/")[2]))) is not None:
+            terms = {
+                TOTAL.get(name, name): value
+                for name, value in terms_told(before).items()
+                if name in TYPE_FIELDS
+            }
+            types[old.ticket_type_id] = msgspec.structs.replace(old, **terms)
+    room = msgspec.structs.replace(sale.room, settings=msgspec.convert(settings, RoomSettings))
+    return msgspec.structs.replace(
+        sale, event=msgspec.convert(event, Event), room=room, types=list(types.values())
+    )
+
+
+def _edit(wanted: EventDefinition, sale: Sale, removed: list[TicketTypeId]) -> SaleEdit:
+    event = differing(sale.event, wanted, EVENT_FIELDS)
+    room = differing(sale.room.settings, _with_pictures(wanted, sale.room.settings), ROOM_FIELDS)
+    if "name" in event and sale.room.settings.name == sale.event.name:
+        room["name"] = event["name"]
+    terms = {}
+    for it, new in zip(sale.types, wanted.ticket_types, strict=False):
+        now, then = terms_of(it), {name: getattr(new, name) for name in TYPE_FIELDS}
+        changed = {name: then[name] for name in then if then[name] != now[name]}
+        if changed and it.ticket_type_id not in removed:
+            terms[it.ticket_type_id] = changed
+    added = list(wanted.ticket_types[len(sale.types) :])
+    return SaleEdit(event, room, terms, added, list(wanted.sections), removed)
+
+
+def _with_pictures(wanted: EventDefinition, now: RoomSettings) -> RoomSettings:
+    """The settings of the form; pictures are changed elsewhere."""
+    look: dict[str, Any] = {name: getattr(wanted.room.theme, name) for name in LOOK}
+    theme: Theme = msgspec.structs.replace(now.theme, **look)
+    fields = {name: getattr(wanted.room, name) for name in ROOM_FIELDS if name != "theme"}
+    return msgspec.structs.replace(now, theme=theme, **fields)
+
+
+def _having(form: SaleForm, sale: Sale, it: TicketType) -> dict[str, Any]:
+    """A ticket type that exists, as it is to be; moved to the number of its line."""
+    i = sale.types.index(it)
+    name, price = form.values.get(f"have-{i}-name", ""), form.values.get(f"have-{i}-price", "")
+    if f"have-{i}-gone" in form.values:
+        name, price = it.name, written_price(it, sale.event)
+    quantity: int | None = it.total
+    if not it.seated:
+        quantity = typed.whole_number(form.values.get(f"have-{i}-quantity", ""))
+        if quantity is None:
+            form.wrong[f"have-{i}-quantity"] = "enter a whole number"
+        elif quantity < it.held + it.sold:
+            form.wrong[f"have-{i}-quantity"] = (
+                f"{it.held + it.sold} are held or sold, so it cannot be less than that"
+            )
+    zone = form.values.get("zone", "")
+    zone = zone if zone in zones.zones() else zones.UTC
+    rate_bp = sale_money.rate(form.values, form.wrong, f"have-{i}-tax_rate_bp")
+    cost = sale_money.price(form.values, form.wrong, f"have-{i}-price", price, rate_bp)
+    return {
+        "ticket_type_id": it.ticket_type_id,
+        "name": name,
+        "price": cost,
+        "tax_rate_bp": rate_bp,
+        "quantity": it.total if quantity is None else quantity,
+        **{field: sale_form.moment(form, f"have-{i}-{field}", zone) for field in WINDOW},
+    }
+
+
+def _removed(form: SaleForm, sale: Sale) -> list[TicketTypeId]:
+    """The types whose box is ticked; only before anything was reserved."""
+    if sale.reserved:
+        return []
+    return [
+        it.ticket_type_id
+        for i, it in enumerate(sale.types)
+        if not it.seated and f"have-{i}-gone" in form.values
+    ]
+
+
+def _local(name: str, at: datetime | None, zone: str) -> dict[str, str]:
+    """A moment as its field shows it, by the clock of the zone."""
+    if at is None:
+        return {name: ""}
+    local = at.astimezone(ZoneInfo(zone))
+    exact = local.second or local.microsecond
+    text = local.replace(tzinfo=None).isoformat(timespec="auto" if exact else "minutes")
+    which = {f"{name}-offset": zones.offset_name(local)} if zones.is_doubled(local) else {}
+    return {name: text} | which

@@ -1,0 +1,190 @@
+"""Who may join a room: everybody, or members alone; its lanes; and what proofs of the organiser's login are
+verified with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from quart import Response
+
+from app.catalogue import events
+from app.core import rules
+from app.core.clock import in_zone, now_ms
+from app.core.errors import Conflict, ValidationFailed
+from app.core.lanes import ALL, LANES_MAX
+from app.core.members import MemberLogin
+from app.core.model import Room, RoomId, RoomStatus
+from app.core.validation_messages import validation_failed
+from app.core.zones import UTC
+from app.waiting_room import control, members, queue
+from app.web.api.member_login import MemberLoginChange, save_login
+from app.web.console import local_times
+from app.web.console.frame import console_form, console_page
+from app.web.console.once import new_form, only_once
+from app.web.console.query import filters_of
+from app.web.console.sale_head import SaleHead, sale_head
+from app.web.console.staff import Staff
+from app.web.console.words import told
+from app.web.http.routes import Request
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.render import respond
+
+LOCAL = "%Y-%m-%dT%H:%M"
+MORE = 2  # empty lines for lanes
+
+
+class EntryPage(msgspec.Struct, frozen=True):
+    """What is set, and the forms with what was filled in; `secret` is one that was made just now."""
+
+    staff: Staff
+    sale: SaleHead | None
+    room: Room
+    status: RoomStatus
+    zone: str
+    login: MemberLogin | None
+    for_members: bool  # at this moment
+    form: str
+    link: str  # that members follow, but for the proof
+    filled: dict[str, str] = {}
+    problem: str = ""
+    saved: bool = False
+    secret: str = ""
+
+    @property
+    def lanes(self) -> list[tuple[str, str]]:
+        """Name and share of each lane, and empty ones for more."""
+        if "name_1" in self.filled:
+            return [
+                (self.filled[f"name_{at}"], self.filled.get(f"share_{at}", "")) for at in _rows(self.filled)
+            ]
+        set_up = [(it.name, str(it.share)) for it in self.room.settings.lanes]
+        return [*set_up, *[("", "")] * MORE][:LANES_MAX]
+
+    @property
+    def until(self) -> str:
+        """The end of the time for members, by the clock of the zone, as the form has it."""
+        at = self.room.settings.members_until
+        shown = in_zone(at, ZoneInfo(self.zone)).strftime(LOCAL) if at else ""
+        return self.filled.get("members_until", shown)
+
+
+@console_page("/admin/rooms/<room_id>/entry", section="Sales")
+async def entry(request: Request, staff: Staff) -> Response:
+    """What is set."""
+    return await _page(request, staff)
+
+
+@console_form("/admin/rooms/<room_id>/entry/rule", section="Sales")
+async def set_entry(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Let everybody join, or members alone."""
+    room_id, only = RoomId(request.params["room_id"]), form.get("who") == "members"
+    try:
+        until = _time(form.get("members_until", "").strip() if only else "", await _zone(request))
+        patch: dict[str, Any] = {"members_only": only, "members_until": until}
+        await control.configure(request.app.queues, room_id, patch, by=staff.by)
+    except (ValidationFailed, Conflict) as refusal:
+        return await _page(request, staff, form, told(refusal), status=refusal.status)
+    request.app.status_board.outdated(room_id)
+    return redirect_to(f"/admin/rooms/{room_id}/entry?saved=1")
+
+
+@console_form("/admin/rooms/<room_id>/entry/lanes", section="Sales")
+async def set_lanes(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Give groups a share of the calls; a line without a name is none."""
+    room_id = RoomId(request.params["room_id"])
+    try:
+        await control.configure(request.app.queues, room_id, {"lanes": _lanes(form)}, by=staff.by)
+    except (ValidationFailed, Conflict) as refusal:
+        return await _page(request, staff, form, told(refusal), status=refusal.status)
+    request.app.status_board.outdated(room_id)
+    return redirect_to(f"/admin/rooms/{room_id}/entry?saved=1")
+
+
+@console_form("/admin/rooms/<room_id>/entry/login", section="Sales")
+async def set_login(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Set the organiser's login; a new secret is shown in this answer and nowhere else."""
+    sent = {name: form.get(name, "").strip() for name in MemberLoginChange.__struct_fields__}
+    try:
+        change = msgspec.convert(sent, MemberLoginChange)
+        _, secret = await only_once(request, staff, form, lambda: save_login(request, staff.by, change))
+    except msgspec.ValidationError as error:
+        return await _page(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
+    except (ValidationFailed, Conflict) as refusal:
+        return await _page(request, staff, form, told(refusal), status=refusal.status)
+    if not secret:
+        return redirect_to(f"/admin/rooms/{request.params['room_id']}/entry?saved=1")
+    return await _page(request, staff, secret=secret)
+
+
+@console_form("/admin/rooms/<room_id>/entry/login/remove", section="Sales")
+async def remove_login(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Take no proofs any more."""
+    room_id = RoomId(request.params["room_id"])
+    await request.app.queues.loaded_rooms.read(room_id)
+    await members.remove_login(request.app.member_logins, room_id, by=staff.by)
+    return redirect_to(f"/admin/rooms/{room_id}/entry")
+
+
+def _rows(form: dict[str, str]) -> list[int]:
+    return [at for at in range(1, LANES_MAX + 1) if f"name_{at}" in form]
+
+
+def _lanes(form: dict[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for at in _rows(form):
+        name, share = form[f"name_{at}"].strip(), form.get(f"share_{at}", "").strip()
+        if not name and not share:
+            continue
+        if not share.isascii() or not share.isdigit() or len(share) > len(str(ALL)):
+            raise ValidationFailed(f"lanes[{len(found)}].share", "must be a whole number of percent")
+        found.append({"name": name, "share": int(share)})
+    return found
+
+
+def _time(text: str, zone: str) -> str | None:
+    if not text:
+        return None
+    found = local_times.read(text, zone, "")
+    if isinstance(found, str):
+        raise ValidationFailed("members_until", found)
+    at = found if isinstance(found, datetime) else found[-1].at
+    return at.isoformat()
+
+
+async def _zone(request: Request) -> str:
+    room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
+    if room.event_id is None:
+        return UTC
+    return (await events.event(request.app.stores, room.event_id))[0].timezone
+
+
+async def _page(
+    request: Request,
+    staff: Staff,
+    filled: dict[str, str] | None = None,
+    problem: str = "",
+    status: int = 200,
+    secret: str = "",
+) -> Response:
+    room_id = RoomId(request.params["room_id"])
+    zone = await _zone(request)
+    room, now = await queue.status(request.app.queues, room_id)
+    document = EntryPage(
+        staff=staff,
+        sale=await sale_head(request, staff, room, "Entry", now.state),
+        room=room,
+        status=now,
+        zone=zone,
+        login=await members.login_of(request.app.member_logins, room_id),
+        for_members=rules.is_for_members(room.settings, now_ms()),
+        form=new_form(),
+        link=f"{request.origin()}/rooms/{room_id}/member?proof=",
+        filled=filled or {},
+        problem=problem,
+        saved="saved" in filters_of(request),
+        secret=secret,
+    )
+    return respond("console/entry.html", document, status, secret=bool(secret))

@@ -1,0 +1,73 @@
+"""Signing in to the console with an OpenID Connect provider: there, and back."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from quart import Quart, Response
+
+from app.accounts import oidc, oidc_provider
+from app.accounts.oidc import Rules
+from app.accounts.oidc_provider import Client
+from app.core.errors import CredentialInvalid, NotFound, RoleRequired
+from app.core.oidc import roles_of_groups
+from app.web.console.frame import sign_in_form
+from app.web.console.signing_in import begin_step, end_step, sign_in_as, step_of, where_to
+from app.web.http.routes import Request
+from app.web.pages.entry import add_page
+from app.web.pages.form_fields import redirect_to
+
+THERE, BACK = "/admin/sign-in/oidc", "/admin/sign-in/oidc/back"
+FIELDS_MAX = 20
+
+
+async def to_provider(request: Request) -> Response:
+    """Send the browser to the provider. A link and no form: browsers let a form lead to our own pages
+    alone."""
+    client = _client(request)
+    await request.app.throttles.reset(request.client)
+    to = where_to(_query(request))
+    try:
+        address, said = await oidc_provider.begin(client, f"{request.origin()}{BACK}")
+    except CredentialInvalid as refusal:
+        return sign_in_form(to, refusal.detail, refusal.status)
+    return await begin_step(request, redirect_to(address), "oidc", None, {**said, "to": to})
+
+
+async def from_provider(request: Request) -> Response:
+    """Sign in whom the provider has sent back."""
+    client, settings = _client(request), request.app.settings
+    await request.app.throttles.reset(request.client)
+    step = await step_of(request, "oidc")
+    if step is None or not await end_step(request):
+        return sign_in_form("/admin", "That took too long: try again.", CredentialInvalid.status)
+    rules = Rules(settings.oidc_domains, roles_of_groups(settings.oidc_roles), settings.oidc_create)
+    try:
+        it = await oidc_provider.finish(client, f"{request.origin()}{BACK}", step.said, _query(request))
+        stores, passwords = request.app.stores, request.app.passwords
+        found = await oidc.account_of(stores, passwords, it, rules, request_id=request.request_id)
+        return await sign_in_as(request, found, step.said["to"], "")
+    except (CredentialInvalid, RoleRequired) as refusal:
+        return sign_in_form(step.said["to"], refusal.detail, refusal.status)
+
+
+def _client(request: Request) -> Client:
+    """Who we are at the provider. Raises NotFound where there is none."""
+    settings = request.app.settings
+    if not settings.oidc_issuer:
+        raise NotFound
+    secret = settings.oidc_client_secret.get_secret_value()
+    return Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_groups_claim)
+
+
+def _query(request: Request) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(request.query.decode("ascii"), max_num_fields=FIELDS_MAX))
+    except ValueError:
+        return {}
+
+
+def register_oidc(app: Quart) -> None:
+    """Add the way there, and the way back."""
+    add_page(app, THERE, "console_to_provider", to_provider)
+    add_page(app, BACK, "console_from_provider", from_provider)

@@ -1,0 +1,158 @@
+"""The first page of a sale: what is left to do before it opens, how it goes, and the steps of its life."""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response
+
+from app.catalogue import events, sale_lives
+from app.core.errors import Conflict, EventNotFound, ValidationFailed
+from app.core.formatting import duration
+from app.core.model import RoomId
+from app.core.sale_life import STAGES, Forecast, forecast
+from app.monitoring import history
+from app.store.away import stores_answer
+from app.store.sql.sale_figures import Buyers, Income, select_buyers, select_income
+from app.waiting_room import queue
+from app.web.console.checklist import Looked, Step, steps
+from app.web.console.frame import console_form, console_page
+from app.web.console.sale_head import SaleHead, head_of
+from app.web.console.staff import Staff
+from app.web.http.routes import Request
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.render import respond
+
+SOON_S = 60  # less is said in words
+
+
+class OverviewPage(msgspec.Struct, frozen=True):
+    """The overview of one sale."""
+
+    staff: Staff
+    sale: SaleHead
+    it: Looked
+    stages: dict[str, str]
+    passed: list[str]  # the stages that are behind it
+    steps: list[Step]
+    income: list[Income]
+    buyers: Buyers
+    total: int
+    sold: int
+    held: int
+    outlook: list[str]  # the forecast in sentences
+    address: str  # of the queue page
+    done: str = ""
+    problem: str = ""
+
+
+@console_page("/admin/rooms/<room_id>/overview", section="Sales")
+async def overview(request: Request, staff: Staff) -> Response:
+    """The overview of a sale."""
+    return await _page(request, staff)
+
+
+@console_form("/admin/rooms/<room_id>/life", section="Sales", role="admin")
+async def live(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """A step in the life of the sale: published or not, in the archive or not."""
+    it = await _look(request)
+    step, stores, event_id = form.get("do", ""), request.app.stores, it.event.event_id
+    try:
+        if step in ("publish", "unpublish"):
+            await sale_lives.publish(stores, event_id, step == "publish", by=staff.by)
+            await request.app.hidden.refresh()
+        elif step in ("archive", "unarchive"):
+            await sale_lives.archive(stores, event_id, step == "archive", by=staff.by)
+        else:
+            raise ValidationFailed("do", "must be publish, unpublish, archive or unarchive")
+    except Conflict as refusal:
+        return await _page(request, staff, refusal.detail, refusal.status)
+    request.app.status_board.outdated(it.room.room_id)
+    return redirect_to(f"/admin/rooms/{it.room.room_id}/overview")
+
+
+@console_form("/admin/rooms/<room_id>/rehearse", section="Sales", role="admin")
+async def rehearse(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Make the rehearsal of the sale, or go to the one that there is."""
+    it = await _look(request)
+    made = await sale_lives.rehearse(request.app.stores, it.room, by=staff.by)
+    return redirect_to(f"/admin/rooms/{made}/overview")
+
+
+@console_form("/admin/rooms/<room_id>/wipe", section="Sales", role="admin")
+async def wipe(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Delete a rehearsal with everything in it."""
+    it = await _look(request)
+    try:
+        real = await sale_lives.wipe(request.app.stores, it.room, by=staff.by)
+    except Conflict as refusal:
+        return await _page(request, staff, refusal.detail, refusal.status)
+    return redirect_to(f"/admin/rooms/{real}/overview" if real else "/admin")
+
+
+async def _look(request: Request) -> Looked:
+    room_id = RoomId(request.params["room_id"])
+    _, status = await queue.status(request.app.queues, room_id)
+    room = await request.app.queues.loaded_rooms.read(room_id)
+    if room.event_id is None:
+        raise EventNotFound
+    event, types = await events.event(request.app.stores, room.event_id)
+    life = await sale_lives.life(request.app.stores, event.event_id)
+    return Looked(room, status, event, types, life)
+
+
+async def _page(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
+    it = await _look(request)
+    stores, event_id = request.app.stores, it.event.event_id
+    head = head_of(staff, it.room, it.event, "Overview", it.status.state, it.life)
+    with stores_answer():
+        income = await select_income(stores.postgres, event_id)
+        buyers = await select_buyers(stores.postgres, event_id)
+    samples = await history.recent(stores, it.room.room_id) if head.stage in ("open", "rehearsal") else []
+    page = OverviewPage(
+        staff=staff,
+        sale=head,
+        it=it,
+        stages={name: about for name, about in STAGES.items()},
+        passed=_passed(it, head),
+        steps=steps(it, request.app.settings, staff.may("admin")),
+        income=income or [Income(it.event.currency, 0)],
+        buyers=buyers,
+        total=sum(kind.total for kind in it.types),
+        sold=sum(kind.sold for kind in it.types),
+        held=sum(kind.held for kind in it.types),
+        outlook=_outlook(it, forecast(samples)),
+        address=f"{request.app.settings.public_url or request.origin()}/rooms/{it.room.room_id}",
+        problem=problem,
+    )
+    return respond("console/overview.html", page, status)
+
+
+def _passed(it: Looked, head: SaleHead) -> list[str]:
+    """The stages that the sale has behind it; it may never have been rehearsed."""
+    order: list[str] = list(STAGES)
+    behind = order[: order.index(head.stage)]
+    if head.stage != "rehearsal" and it.life.rehearsed_at is None:
+        behind = [name for name in behind if name != "rehearsal"]
+    return behind
+
+
+def _outlook(it: Looked, found: Forecast | None) -> list[str]:
+    """How it goes on if it goes on like this."""
+    if it.status.state == "sold_out":
+        return ["Everything is sold. Tickets that come back go to those who still wait."]
+    if it.status.state == "paused":
+        return ["The sale is paused: nobody is called, so it does not come to an end."]
+    if found is None:
+        return ["A forecast needs a minute of sales."]
+    if found.sold_out_s is None:
+        told = ["No ticket was sold in the last minutes, so no end can be foretold."]
+    else:
+        told = [f"Sold out in {_about(found.sold_out_s)}, at {found.per_minute:.0f} tickets a minute."]
+    if found.queue_empty_s is not None:
+        pace = f"{found.per_minute_admitted:.0f} admitted a minute"
+        told.append(f"The queue of now is served in {_about(found.queue_empty_s)}, at {pace}.")
+    return [*told, "Measured over the last five minutes."]
+
+
+def _about(seconds: int) -> str:
+    return "less than a minute" if seconds < SOON_S else f"about {duration(seconds)}"

@@ -1,0 +1,91 @@
+"""Passkeys in the console: sign in with one, add, name and remove them. Browsers need JavaScript for them."""
+
+from __future__ import annotations
+
+from quart import Quart, Response
+
+from app.accounts import accounts, passkeys
+from app.core.errors import CredentialInvalid, RoleRequired, ValidationFailed
+from app.web.console.frame import console_form, sign_in_form
+from app.web.console.signing_in import begin_step, end_step, sign_in_as, step_of, where_to
+from app.web.console.staff import Staff
+from app.web.http.origins import names_its_page
+from app.web.http.routes import Request
+from app.web.pages.entry import foreign_form, page
+from app.web.pages.form_fields import read_form, redirect_to
+
+TOO_LATE = "That took too long: try again."
+
+
+async def ask_for_passkey(request: Request) -> Response:
+    """What the browser is asked to sign in with a passkey, as JSON."""
+    if not names_its_page(request):
+        return foreign_form(request)
+    await request.app.throttles.reset(request.client)
+    asked = passkeys.begin_sign_in(request.origin())
+    return await begin_step(request, _json(asked.options), "passkey", None, {"challenge": asked.challenge})
+
+
+async def use_passkey(request: Request) -> Response:
+    """Sign in with the passkey that answered: it is both factors."""
+    if not names_its_page(request):
+        return foreign_form(request)
+    await request.app.throttles.reset(request.client)
+    form, step = await read_form(), await step_of(request, "passkey")
+    to = where_to(form)
+    if step is None or not await end_step(request):
+        return sign_in_form(to, TOO_LATE, CredentialInvalid.status)
+    try:
+        found = await passkeys.account_behind(
+            request.app.stores, request.origin(), step.said["challenge"], form.get("credential", "")
+        )
+        return await sign_in_as(request, found, to, form.get("zone", ""))
+    except (CredentialInvalid, RoleRequired) as refusal:
+        return sign_in_form(to, refusal.detail, refusal.status)
+
+
+@console_form("/admin/sign-ins/passkeys/new", of_sales=True)
+async def begin_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """What the browser is asked to make a passkey, as JSON."""
+    found = await accounts.account(request.app.stores, staff.account.subject)
+    asked = await passkeys.begin_new(request.app.stores, request.origin(), found)
+    said = {"challenge": asked.challenge}
+    return await begin_step(request, _json(asked.options), "new_passkey", found.account_id, said)
+
+
+@console_form("/admin/sign-ins/passkeys/add", of_sales=True)
+async def add_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Keep the passkey that the browser has made, under a name."""
+    name = " ".join(form.get("name", "").split())
+    if not 1 <= len(name) <= passkeys.NAME_MAX or not name.isprintable():
+        raise ValidationFailed("name", f"must have 1 to {passkeys.NAME_MAX} characters")
+    step = await step_of(request, "new_passkey")
+    if step is None or step.account_id != staff.account.subject or not await end_step(request):
+        raise ValidationFailed("credential", TOO_LATE)
+    try:
+        await passkeys.add(
+            *(request.app.stores, request.origin(), step.said["challenge"]),
+            *(form.get("credential", ""), name),
+            by=staff.by,
+        )
+    except CredentialInvalid as refusal:  # of the passkey, not of who is signed in
+        raise ValidationFailed("credential", refusal.detail) from None
+    return redirect_to("/admin/sign-ins#passkeys")
+
+
+@console_form("/admin/sign-ins/passkeys/<passkey_id>/remove", of_sales=True)
+async def remove_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Remove one of my passkeys."""
+    await passkeys.remove(request.app.stores, request.params["passkey_id"], by=staff.by)
+    return redirect_to("/admin/sign-ins#passkeys")
+
+
+def _json(options: str) -> Response:
+    return Response(options, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def register_passkeys(app: Quart) -> None:
+    """Add the two steps of signing in with a passkey."""
+    for path, form in (("", use_passkey), ("/options", ask_for_passkey)):
+        view = page(form)
+        app.add_url_rule(f"/admin/sign-in/passkey{path}", f"console_{form.__name__}", view, methods=["POST"])

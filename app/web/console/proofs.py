@@ -1,0 +1,118 @@
+"""Step-up: what is dangerous asks again who is there, where the last proof of it is older than some minutes.
+
+`NEEDS_PROOF` is the one table. The page that asks carries what the form had sent, so that nothing has to be
+typed again. Signing in is a proof; the API asks for none, because a program has nobody to ask.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from quart import Response
+
+from app.accounts import accounts, console_sessions, second_factor
+from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired
+from app.store.sql.sign_ins import SignIn
+from app.web.api.accounts import LoginBody, known_account
+from app.web.console.signing_in import factor_keys
+from app.web.console.staff import Staff, account_of
+from app.web.http.routes import Request
+from app.web.pages.render import respond
+
+NEEDS_PROOF = frozenset(
+    (
+        "/admin/rooms/<room_id>/cancel-sale",
+        "/admin/orders/cancel",
+        "/admin/rooms/<room_id>/reset",
+        "/admin/rooms/<room_id>/delete",
+        "/admin/rooms/<room_id>/people/give",
+        "/admin/rooms/<room_id>/people/<account_id>",
+        "/admin/rooms/<room_id>/people/refunds",
+        "/admin/rooms/<room_id>/knownuser",
+        "/admin/rooms/<room_id>/knownuser/remove",
+        "/admin/users/<account_id>/role",
+        "/admin/users/<account_id>/active",
+        "/admin/users/<account_id>/second-factor",
+        "/admin/users/invite",
+        "/admin/keys/create",
+        "/admin/webhooks/create",
+        "/admin/sign-ins/passkeys/new",
+        "/admin/sign-ins/passkeys/<passkey_id>/remove",
+        "/admin/sign-ins/second-factor",
+        "/admin/sign-ins/proof",  # which does nothing else
+    )
+)
+FIELD = "proof_of_who"  # of the page that asks; no form of ours has a field of this name
+TEXT_MAX = 4000
+WORDS = {
+    "code": "Code of your app, or a recovery code",
+    "password": "Your password",
+    "token": "The access token you signed in with",
+}
+
+
+class ProofPage(msgspec.Struct, frozen=True):
+    """The form that asks again who is there. `action`: where it goes, with the fields that were sent."""
+
+    staff: Staff
+    action: str
+    fields: dict[str, str]
+    kind: str
+    label: str
+    back: str
+    minutes: int  # that a proof is good for
+    name: str = FIELD
+    problem: str = ""
+
+
+async def unproved(
+    request: Request, staff: Staff, found: SignIn, path: str, fields: dict[str, str], back: str
+) -> Response | None:
+    """The page that asks for a proof before this form is done; None: it is not needed, or was given.
+
+    Raises RateLimited.
+    """
+    minutes, given = request.app.settings.staff_proof_minutes, fields.pop(FIELD, None)
+    if path not in NEEDS_PROOF or not minutes or request.app.settings.demo:
+        return None
+    if found.proof_age_s < 60 * minutes:
+        return None
+    page = await proof_page(request, staff, request.path, fields, back)
+    if given is None:
+        return respond("console/proof.html", page, RoleRequired.status)
+    try:
+        await _check(request, staff, page.kind, given.strip()[:TEXT_MAX])
+    except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
+        return respond(
+            "console/proof.html", msgspec.structs.replace(page, problem=refusal.detail), refusal.status
+        )
+    await console_sessions.prove(request.app.stores, found.sign_in_id)
+    return None
+
+
+async def proof_page(
+    request: Request, staff: Staff, action: str, fields: dict[str, str], back: str
+) -> ProofPage:
+    """The page that asks, before a form goes to `action`."""
+    kind, minutes = await _kind(request, staff), request.app.settings.staff_proof_minutes
+    return ProofPage(staff, action, fields, kind, WORDS[kind], back, minutes)
+
+
+async def _kind(request: Request, staff: Staff) -> str:
+    """What this person proves it with."""
+    if staff.name == staff.account.subject:
+        return "token"
+    has = await second_factor.factors_of(request.app.stores, staff.account.subject)
+    return "code" if has.codes else "password"
+
+
+async def _check(request: Request, staff: Staff, kind: str, given: str) -> None:
+    """Raises CredentialInvalid & Co where it proves nothing."""
+    app, whose = request.app, staff.account.subject
+    if kind == "code":
+        await app.throttles.second_factor(whose)
+        await second_factor.check(app.stores, factor_keys(request), whose, given)
+    elif kind == "password":
+        found = await accounts.account(app.stores, whose)
+        await known_account(request, LoginBody(found.email, given))
+    elif (await account_of(request, given))[0].subject != whose:
+        raise CredentialInvalid("This is the access token of somebody else.")

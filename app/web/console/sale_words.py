@@ -1,0 +1,125 @@
+"""What is set of a sale, in words: the names of its fields, and their values as staff read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from app.core import formatting, typed
+from app.core.clock import to_ms
+from app.core.model import Event, Theme, TicketType
+from app.store.sql.audit import Entry
+
+NAMES = {
+    "name": "Name",
+    "artist": "Artist",
+    "venue": "Venue",
+    "starts_at": "Starts",
+    "timezone": "Time zone",
+    "currency": "Currency",
+    "max_tickets_per_visitor": "Tickets per visitor at most",
+    "hold_ttl_s": "Time to pay",
+    "hold_extend_s": "Extension of the time to pay",
+    "sell_after_start": "Sold after the start",
+    "published": "Published",
+    "prequeue_at": "Pre-queue starts",
+    "opens_at": "Opens",
+    "closes_at": "Closes",
+    "admission_rate_per_minute": "Admitted per minute",
+    "active_visitors_max": "Inside at once at most",
+    "claim_window_s": "Time to respond",
+    "session_ttl_s": "Time to choose tickets",
+    "queueing_method": "Order",
+    "message": "Message to the queue",
+    "theme": "Look",
+    "prices_include_tax": "Prices typed with tax",
+    "fee_per_ticket": "Booking fee per ticket",
+    "fee_rate_bp": "Booking fee, of the price",
+    "fee_tax_rate_bp": "Tax in the booking fee",
+    "payments": "How buyers pay",
+    "seller": "Seller",
+    "price": "Price",
+    "tax_rate_bp": "Tax",
+    "quantity": "How many",
+    "sale_from": "On sale from",
+    "sale_until": "On sale until",
+    "state": "State",
+}
+LOOK = {"accent": "accent", "paper": "background", "welcome": "welcome", "footer": "footer"}
+ORDERS = {"fifo": "first come, first served", "lottery": "lottery"}
+SHORT = 60  # characters of a text that are shown
+STEPS = {
+    "create": "created",
+    "delete": "removed",
+    "open": "opened",
+    "pause": "paused",
+    "resume": "resumed",
+    "close": "closed",
+    "reset": "reset",
+}
+
+
+def value(name: str, it: Any, event: Event) -> str:
+    """A field's value as staff read it; times in the event's zone, money in its currency."""
+    if it is None:
+        return "no limit" if name == "active_visitors_max" else "not set"
+    if isinstance(it, bool):
+        return "yes" if it else "no"
+    if name in ("price", "fee_per_ticket"):
+        return formatting.money(it, event.currency)
+    if name == "hold_extend_s" and not it:
+        return "none"
+    if name.endswith("_bp"):
+        return formatting.percent(it)
+    if name.endswith("_s"):
+        return typed.duration_text(it)
+    if isinstance(it, int):
+        return formatting.number(it)
+    if name.endswith(("_at", "_from", "_until")):
+        at = datetime.fromisoformat(it) if isinstance(it, str) else it
+        return formatting.zoned_time(to_ms(at), event.timezone)
+    if name == "payments":
+        return ", ".join(one.replace("_", " ") for one in it) or "all ways that are set up"
+    if name == "queueing_method":
+        return ORDERS[it]
+    return short(str(it))
+
+
+def short(text: str) -> str:
+    """The beginning of a text."""
+    return "empty" if not text else text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+
+
+def look(before: Theme, after: Theme) -> tuple[str, str]:
+    """Two looks by what differs between them."""
+    names = [it for it in LOOK if getattr(before, it) != getattr(after, it)]
+
+    def said(it: Theme) -> str:
+        return ", ".join(f"{LOOK[name]} {short(getattr(it, name))}" for name in names)
+
+    return said(before), said(after)
+
+
+def entry_words(it: Entry, event: Event, types: Sequence[TicketType]) -> str:
+    """A change of the log in a line: “Standing: Price €45.00 → €50.00”."""
+    subject = ""
+    if it.change.kind == "ticket_type":
+        type_id = it.change.id.rpartition("/")[2]
+        subject = next((kind.name for kind in types if kind.ticket_type_id == type_id), type_id)
+    if it.change.action != "change":
+        step = STEPS.get(it.change.action, it.change.action)
+        return f"{subject} {step}" if subject else f"{'sale' if it.change.kind == 'event' else 'room'} {step}"
+    before, after = it.change.before or {}, it.change.after or {}
+    said = ", ".join(
+        f"{NAMES.get(name, name.replace('_', ' '))} {_change(name, before.get(name), after[name], event)}"
+        for name in after
+        if name != "why"
+    )
+    return f"{subject}: {said}" if subject else said
+
+
+def _change(name: str, before: Any, after: Any, event: Event) -> str:
+    if isinstance(before, (dict, list)) or isinstance(after, (dict, list)):
+        return "changed"
+    return f"{value(name, before, event)} → {value(name, after, event)}"

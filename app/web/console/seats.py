@@ -1,0 +1,198 @@
+"""The console's page of a sale's seats: what there is, what is not on sale, and the seats as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from quart import Response
+
+from app.catalogue import events, seat_blocks, seat_plans
+from app.core import currencies, seat_files, typed, typed_seats
+from app.core.definitions import SEATS_BLOCKED_MAX, KeptAs, NewSeats
+from app.core.errors import AlreadyExists, Conflict, Refusal, Restoring, ValidationFailed
+from app.core.model import Event, EventId, TicketType
+from app.core.seating import KINDS, SeatRow, seat_id, seat_words
+from app.store.sql.seat_blocks import KeptSeat
+from app.web.console.codes import sale_of
+from app.web.console.frame import console_form, console_page
+from app.web.console.sale_head import SaleHead, head_of
+from app.web.console.staff import Staff
+from app.web.console.words import told
+from app.web.http.deadlines import CALL_TIMEOUT_S
+from app.web.http.routes import Request
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.render import respond
+
+FILE_MAX = 8 * 1024 * 1024
+TAKEN_SHOWN = 6
+
+
+class KeptRow(msgspec.Struct, frozen=True):
+    """Seats of one row that are not on sale; `seats` as they can be typed again."""
+
+    section: TicketType
+    row: str
+    seats: str
+    kept_as: str
+
+
+class SeatsPage(msgspec.Struct, frozen=True):
+    """The sections, how many rows each has, what is not on sale, and the form with what was filled in."""
+
+    staff: Staff
+    sale: SaleHead
+    event: Event
+    sections: list[tuple[TicketType, int]]
+    kept: list[KeptRow]
+    filled: dict[str, str]
+    problem: str = ""
+    at: str = ""  # the form that has the problem
+
+
+@console_page("/admin/rooms/<room_id>/seats", section="Sales")
+async def seats_page(request: Request, staff: Staff) -> Response:
+    """The seats."""
+    return await _page(request, staff)
+
+
+@console_page("/admin/rooms/<room_id>/seats.json", section="Sales", within_s=CALL_TIMEOUT_S)
+async def seats_file(request: Request, staff: Staff) -> Response:
+    """All seats as a file that can be read again, here or elsewhere."""
+    _, event, types = await sale_of(request)
+    stores, event_id = request.app.stores, event.event_id
+    off_sale = {it.seat_id: it.kept_as for it in await seat_blocks.kept(stores, event_id)}
+    body = seat_files.written(types, await events.seat_rows(stores, event_id, types), off_sale)
+    name = f'attachment; filename="{event.event_id}-seats.json"'
+    headers = {"Cache-Control": "no-store", "Content-Disposition": name}
+    return Response(body, content_type="application/json", headers=headers)
+
+
+@console_form(
+    "/admin/rooms/<room_id>/seats/read",
+    section="Sales",
+    role="admin",
+    within_s=CALL_TIMEOUT_S,
+    body_max=FILE_MAX,
+)
+async def read_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Make the sections of a file, or let those that are there grow to it."""
+    _, event, _ = await sale_of(request)
+    scale, asked = currencies.scale(event.currency), form.get("price", "").strip()
+    try:
+        price = typed.amount(asked, scale) if asked else None
+        if asked and price is None:
+            raise ValidationFailed("price", f"must be an amount in {event.currency}, as 10 or 7.50")
+        found = seat_files.read(form.get("file", ""), price, scale)
+        new = msgspec.structs.replace(found.new, grow="grow" in form)
+        await events.create_seats(request.app.stores, event.event_id, new, by=staff.by)
+        await seat_plans.place(request.app.stores, event.event_id, seat_files.plan(form["file"]), by=staff.by)
+        taken = await _keep(request, staff, event.event_id, found.kept)
+    except (ValidationFailed, AlreadyExists, Conflict, Restoring) as refusal:
+        return await _page(request, staff, form, refusal, "read")
+    if taken:
+        return await _page(request, staff, form, Conflict(f"Held or sold, so left alone: {taken}."), "read")
+    return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats")
+
+
+@console_form("/admin/rooms/<room_id>/seats/grow", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
+async def grow_section(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Add rows or seats to a section, also while it is on sale."""
+    _, event, types = await sale_of(request)
+    try:
+        section = _section(types, form)
+        seats = typed_seats.new_seats(
+            section.name, section.price, form.get("rows", ""), form.get("seats", "")
+        )
+        new = NewSeats(seats=seats, grow=True)
+        await events.create_seats(request.app.stores, event.event_id, new, by=staff.by)
+    except (ValidationFailed, Conflict) as refusal:
+        return await _page(request, staff, form, refusal, "grow")
+    return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats")
+
+
+@console_form("/admin/rooms/<room_id>/seats/block", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
+async def keep_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Block seats, keep them for the house, or put them on sale again; also while the sale is open."""
+    _, event, types = await sale_of(request)
+    rooms, event_id, how = request.app.queues.loaded_rooms, event.event_id, form.get("how", "blocked")
+    try:
+        section = _section(types, form)
+        rows = await events.seat_rows(request.app.stores, event_id, [section])
+        found = typed_seats.picked(rows[section.ticket_type_id], form.get("rows", ""), form.get("seats", ""))
+        ids = [seat_id(section.ticket_type_id, *it) for it in found]
+        if len(ids) > SEATS_BLOCKED_MAX:
+            raise ValidationFailed("rows", f"have more than {SEATS_BLOCKED_MAX:,} seats")
+        changed = seat_blocks.SeatsChanged(ids, [])
+        if how in ("", *KINDS):
+            await seat_blocks.set_kind(request.app.stores, event_id, ids, how, by=staff.by)
+        elif how == "on_sale":
+            changed = await seat_blocks.release(rooms, event_id, ids, by=staff.by)
+        else:
+            kept_as = "house" if how == "house" else "blocked"
+            changed = await seat_blocks.block(rooms, event_id, ids, kept_as, by=staff.by)
+    except (ValidationFailed, Conflict, Restoring) as refusal:
+        return await _page(request, staff, form, refusal, "block")
+    if taken := _taken_words(changed.taken):
+        told_taken = Conflict(f"Held or sold, so left alone: {taken}. Changed: {len(changed.done)}.")
+        return await _page(request, staff, form, told_taken, "block")
+    return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats#kept")
+
+
+async def _keep(
+    request: Request, staff: Staff, event_id: EventId, kept: Mapping[KeptAs, Sequence[str]]
+) -> str:
+    """Take the seats off sale that a file keeps; those that somebody had before, in words."""
+    taken = list[str]()
+    for kept_as, ids in kept.items():
+        for first in range(0, len(ids), SEATS_BLOCKED_MAX):
+            some = ids[first : first + SEATS_BLOCKED_MAX]
+            rooms = request.app.queues.loaded_rooms
+            taken += (await seat_blocks.block(rooms, event_id, some, kept_as, by=staff.by)).taken
+    return _taken_words(taken)
+
+
+def _taken_words(taken: Sequence[str]) -> str:
+    words = ", ".join(seat_words(it) for it in taken[:TAKEN_SHOWN])
+    return words + (f" and {len(taken) - TAKEN_SHOWN} more" if len(taken) > TAKEN_SHOWN else "")
+
+
+def _section(types: Sequence[TicketType], form: dict[str, str]) -> TicketType:
+    for it in types:
+        if it.seated and it.ticket_type_id == form.get("section"):
+            return it
+    raise ValidationFailed("section", "is none of this sale")
+
+
+async def _page(
+    request: Request,
+    staff: Staff,
+    filled: dict[str, str] | None = None,
+    refusal: Refusal | None = None,
+    at: str = "",
+) -> Response:
+    room, event, types = await sale_of(request)
+    stores = request.app.stores
+    rows: dict[str, list[SeatRow]] = await events.seat_rows(stores, event.event_id, types)
+    sections = [(it, len(rows.get(it.ticket_type_id, ()))) for it in types if it.seated]
+    kept = _kept_rows(types, await seat_blocks.kept(stores, event.event_id))
+    head = head_of(staff, room, event, "Seats")
+    problem, status = (told(refusal), refusal.status) if refusal else ("", 200)
+    return respond(
+        "console/seats.html",
+        SeatsPage(staff, head, event, sections, kept, filled or {}, problem, at),
+        status,
+    )
+
+
+def _kept_rows(types: Sequence[TicketType], kept: Sequence[KeptSeat]) -> list[KeptRow]:
+    named: dict[str, TicketType] = {it.ticket_type_id: it for it in types}
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for it in kept:
+        _, row, label = it.seat_id.rsplit("-", 2)
+        found.setdefault((it.ticket_type_id, row, it.kept_as), []).append(label)
+    return [
+        KeptRow(named[type_id], row.upper(), typed_seats.spans_text(labels), kept_as)
+        for (type_id, row, kept_as), labels in found.items()
+        if type_id in named
+    ]

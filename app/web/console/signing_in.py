@@ -1,0 +1,98 @@
+"""What all ways to sign in to the console share: the steps of a browser that is half way, and how it ends."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from quart import Response
+
+from app.accounts import console_sessions, sale_rights, second_factor
+from app.accounts.second_factor import StepKind
+from app.core.account import Account, RegisteredAccount
+from app.core.errors import RoleRequired
+from app.core.second_factor import FactorKeys
+from app.store.sql.passkeys import Step
+from app.web.api.devices import device_cookie
+from app.web.console.staff import signed_in, with_cookie
+from app.web.http.cookies import cookie_name, cookies
+from app.web.http.credentials import STAFF
+from app.web.http.routes import Request
+from app.web.pages.form_fields import redirect_to
+from app.web.pages.visitors import add_cookie
+
+STEP_COOKIE = "fairgate_signing_in"
+OURS = re.compile(r"/admin(/[\w-]+)*(\?[\w=&%.+-]*)?(#[\w-]+)?")
+NO_STAFF = "The role operator or admin is needed here, or rights in a sale."
+
+
+class CodePage(msgspec.Struct, frozen=True):
+    """The form that asks for a code of the second factor."""
+
+    problem: str = ""
+
+
+def factor_keys(request: Request) -> FactorKeys:
+    """The keys of second factors."""
+    return FactorKeys(request.app.settings.secret.get_secret_value().encode())
+
+
+def where_to(form: dict[str, str]) -> str:
+    """The page of ours to go on to."""
+    to = form.get("to", "")
+    return to if OURS.fullmatch(to) else "/admin"
+
+
+async def begin_step(
+    request: Request, response: Response, kind: StepKind, account_id: str | None, said: dict[str, str]
+) -> Response:
+    """The response with the cookie of a browser that is half way. Raises Conflict."""
+    secret = await second_factor.half_way(request.app.stores, kind, account_id, said)
+    return _with_step(request, response, secret)
+
+
+async def step_of(request: Request, kind: StepKind) -> Step | None:
+    """Where this browser is; None: nowhere, or it took too long."""
+    secret = cookies(request, STEP_COOKIE).get("")
+    return await second_factor.step_behind(request.app.stores, kind, secret) if secret else None
+
+
+async def end_step(request: Request) -> bool:
+    """It is done; False: it was, by another request at the same time."""
+    secret = cookies(request, STEP_COOKIE).get("")
+    return await second_factor.step_done(request.app.stores, secret) if secret else False
+
+
+async def check_staff(request: Request, found: RegisteredAccount) -> Account:
+    """The account as it signs in. Raises RoleRequired where it has nothing to do in the console."""
+    account = Account(subject=found.account_id, role=found.role)
+    if STAFF[found.role] < STAFF["operator"] and not await sale_rights.grants_of(request.app.stores, account):
+        raise RoleRequired(NO_STAFF)
+    return account
+
+
+async def sign_in_as(request: Request, found: RegisteredAccount, to: str, zone: str) -> Response:
+    """Sign the browser in, and go on. Raises RoleRequired."""
+    account = await check_staff(request, found)
+    stores = request.app.stores
+    if (before := await signed_in(request)) is not None:  # a browser has one session
+        await console_sessions.end(stores, before.subject, before.sign_in_id)
+    agent = request.header(b"user-agent") or ""
+    secret = await console_sessions.begin(stores, account, address=request.client, agent=agent, zone=zone)
+    response = with_cookie(redirect_to(to), request, secret)
+    add_cookie(response, device_cookie(request, found.account_id))
+    return _with_step(request, response, "")
+
+
+def _with_step(request: Request, response: Response, secret: str) -> Response:
+    name, secure = cookie_name(request, STEP_COOKIE), request.is_secure()
+    response.set_cookie(
+        name,
+        secret,
+        max_age=second_factor.STEP_S if secret else 0,
+        path="/" if secure else "/admin",
+        httponly=True,
+        samesite="Lax",  # who comes back from another provider brings it
+        secure=secure,
+    )
+    return response

@@ -1,0 +1,151 @@
+"""Fields and their values as staff read them: no name with underscores, no JSON, no minor units.
+
+One table for the log of changes, the audit log and what forms refuse. `tests/web/test_words.py` holds it
+against every field that can be changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.core import formatting
+from app.core.errors import Refusal, ValidationFailed
+
+NAMES = {  # by the field's name in the API; others by their own, with spaces
+    "admission_rate_per_minute": "rate",
+    "active_visitors_max": "cap",
+    "unclaimed_per_network_max": "called and not in, per network",
+    "claim_window_s": "time to respond",
+    "session_ttl_s": "session",
+    "session_max_s": "longest session",
+    "restore_window_s": "wait after a restart",
+    "hold_ttl_s": "time to pay",
+    "hold_extend_s": "extra time to pay",
+    "settle_s": "time between changes",
+    "visitors_per_ticket_max": "visitors per free ticket",
+    "max_tickets_per_visitor": "tickets per visitor",
+    "session_ends_on_confirm": "paying ends the session",
+    "session_renews": "requests renew sessions",
+    "queueing_method": "order",
+    "draw_entropy": "what the draw is made with",
+    "prequeue_at": "pre-queue",
+    "opens_at": "opening",
+    "closes_at": "closing",
+    "starts_at": "start",
+    "sale_from": "on sale from",
+    "sale_until": "on sale until",
+    "prices_include_tax": "prices typed with tax",
+    "fee_per_ticket": "booking fee per ticket",
+    "fee_rate_bp": "booking fee, of the price",
+    "fee_tax_rate_bp": "tax in the booking fee",
+    "tax_rate_bp": "tax",
+    "payments": "how buyers pay",
+    "target_url": "address",
+    "allowed_return_hosts": "other hosts",
+    "gate_mode": "gate",
+    "gate_fail": "if stores are unavailable",
+    "pass_ip_bound": "passes bound to networks",
+    "bypass": "bypass rules",
+    "verified_crawlers": "crawlers pass",
+    "json_response_enabled": "apps are queued, too",
+    "public": "listed",
+    "locale": "language",
+    "test": "test sale",
+    "theme": "look",
+    "timezone": "time zone",
+    "event_id": "event",
+    "room_id": "room",
+    "ticket_type_id": "ticket type",
+    "paid_elsewhere": "paid outside, reference",
+    "p95_ms": "95th percentile",
+    "ends_ms": "end",
+}
+WORDS = {  # of values that are one of a few, as the forms say them
+    "auto": "in a crowd",
+    "queue_all": "everybody",
+    "closed": "visitors wait",
+    "open": "visitors pass",
+    "fifo": "first come, first served",
+    "lottery": "draw",
+    "none": "the seed",
+    "entries": "the seed and everybody who joins",
+}
+MONEY = ("price", "amount", "refunded", "refund", "fee", "fee_per_ticket")
+IN_CROWD = ("gate_mode", "gate_fail", "queueing_method", "draw_entropy")
+LONG = 300  # characters shown of a value
+MEMBERS_MAX = 12  # of a list or an object
+_INDEX = re.compile(r"\[(\d+)\]")
+_ENDING = re.compile(r"_(s|ms|url|id|at|max|per_minute)$")
+_IDENTIFIER = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
+_SENT = re.compile(r", not [a-z ]+$")  # what a form sends is text
+_UNITS = {"s": "seconds", "ms": "ms", "url": "address", "max": "limit", "per_minute": "a minute"}
+
+
+def field_name(path: str) -> str:
+    """`hold_ttl_s` -> time to pay; of a nested one (`theme.accent`, `bypass[2].path`) the last, numbered."""
+    name = path.rpartition(".")[2].partition("[")[0]
+    said = NAMES.get(name) or _from_name(name)
+    numbers = _INDEX.findall(path)
+    return f"{said} {int(numbers[-1]) + 1}" if numbers else said
+
+
+def _from_name(name: str) -> str:
+    if unit := _ENDING.search(name):
+        if word := _UNITS.get(unit[1], ""):
+            return f"{name[: unit.start()].replace('_', ' ')} ({word})"
+        name = name[: unit.start()]
+    return name.replace("_", " ")
+
+
+def value(name: str, it: Any, currency: str = "", longest: int = LONG) -> str:
+    """A value of this field. Moments stay as they are: `moments_in` writes them by the reader's clock."""
+    if it is None:
+        return "none"
+    if isinstance(it, bool):
+        return "on" if it else "off"
+    if isinstance(it, int | float):
+        return _number(name, it, currency)
+    if isinstance(it, Mapping):
+        return _members(it, currency, longest)
+    if isinstance(it, list | tuple):
+        shown = [value(name, one, currency, longest) for one in it[:MEMBERS_MAX]]
+        more = f" and {len(it) - MEMBERS_MAX} more" if len(it) > MEMBERS_MAX else ""
+        return f"{', '.join(shown)}{more}" or "none"
+    text = str(it)
+    if text.startswith("data:"):
+        return "a picture"
+    if text in WORDS and name in IN_CROWD:
+        return WORDS[text]
+    if text == "":
+        return "(empty)"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _number(name: str, it: float, currency: str) -> str:
+    if name in MONEY and isinstance(it, int):
+        return formatting.money(it, currency) if currency else f"{formatting.number(it)} (smallest unit)"
+    if name.endswith("_bp"):
+        return formatting.percent(int(it))
+    if name == "error_rate":
+        return f"{100 * it:g}%"
+    text = formatting.number(it) if isinstance(it, int) else f"{it:g}"
+    return f"{text} s" if name.endswith("_s") else f"{text} ms" if name.endswith("_ms") else text
+
+
+def _members(it: Mapping[str, Any], currency: str, longest: int) -> str:
+    """What is set of an object: `accent #0b5d4a; logo a picture`."""
+    told = {name: one for name, one in it.items() if one not in (None, "", [], {})}
+    shown = [f"{field_name(name)} {value(name, one, currency, longest)}" for name, one in told.items()]
+    return "; ".join(shown[:MEMBERS_MAX]) or "nothing set"
+
+
+def told(refusal: Refusal) -> str:
+    """What a refusal says, without the path that a program needs: *Time to pay must be at least 5*."""
+    if not isinstance(refusal, ValidationFailed):
+        return refusal.detail
+    [wrong] = refusal.members["errors"]
+    name = field_name(wrong["field"])
+    message = _SENT.sub("", str(wrong["message"]))
+    return f"{name[:1].upper()}{name[1:]} {_IDENTIFIER.sub(lambda it: field_name(it[0]), message)}"

@@ -1,0 +1,28 @@
+"""What is shown of a room's lanes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.core.model import RoomSettings, RoomStatus
+
+
+class LaneDocument(msgspec.Struct, frozen=True):
+    """A lane: a group of visitors that gets `share` percent of the calls while anybody waits in every lane.
+
+    Within it order is strict. `name` is empty for the ordinary lane, of everybody who is in no other.
+    """
+
+    name: str
+    share: int
+    serving_position: int
+    waiting: int  # without those in the pre-queue of a lottery
+
+
+def lane_documents(settings: RoomSettings, status: RoomStatus) -> list[LaneDocument]:
+    """The lanes of a room, the ordinary one first; empty: it has none."""
+    names = ["", *(it.name for it in settings.lanes)]
+    return [
+        LaneDocument(name, it.share, it.serving_position, it.waiting)
+        for name, it in zip(names, status.lanes, strict=False)
+    ]

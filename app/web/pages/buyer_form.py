@@ -1,0 +1,55 @@
+"""The part of the hold page that asks who buys, and what its form sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from app.core.buyers import Buyer, problems_of
+from app.core.errors import ValidationFailed
+from app.core.model import Reservation
+from app.notifications import addresses
+from app.reservations import buyers
+from app.store.sql.buyers import read_form
+from app.web.http.routes import Request
+from app.web.pages.ticket_views import BuyerPart
+
+ANSWER = "answer."  # + question_id: the name of a field
+YES = "yes"
+
+
+async def buyer_part(request: Request, it: Reservation, said: Buyer | None) -> BuyerPart | None:
+    """What is asked for, with what they said just now, or before, or the address they left in the queue."""
+    form = read_form(it.buyer_form)
+    if not form.asks:
+        return None
+    wrong = problems_of(form, said) if said is not None else {}
+    words = {field: "missing" if text == "is required" else "wrong" for field, text in wrong.items()}
+    return BuyerPart(form, said or await _said_before(request, it), words)
+
+
+async def _said_before(request: Request, it: Reservation) -> Buyer:
+    known = await buyers.of_reservation(request.app.stores, it.reservation_id)
+    if known is None:
+        left = await addresses.of_visitor(request.app.stores, it.room_id, it.visitor_id)
+        return Buyer(email=left.email if left else "")
+    return Buyer(
+        email=known.email,
+        name=known.name,
+        phone=known.phone,
+        terms=known.terms_at is not None,
+        marketing=known.marketing,
+        answers=known.answers,
+    )
+
+
+def said_in(fields: Mapping[str, str], locale: str) -> Buyer:
+    """Who buys, as the form says. Raises ValidationFailed for what no form of ours sends."""
+    answers = {name.removeprefix(ANSWER): value for name, value in fields.items() if name.startswith(ANSWER)}
+    sent = {name: fields.get(name, "") for name in ("email", "name", "phone")}
+    ticked = {name: fields.get(name) == YES for name in ("terms", "marketing")}
+    try:
+        return msgspec.convert({**sent, **ticked, "answers": answers, "locale": locale}, Buyer)
+    except msgspec.ValidationError:
+        raise ValidationFailed("buyer", "is too long, or not text") from None

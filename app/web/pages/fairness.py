@@ -1,0 +1,127 @@
+"""The public page of how fair a room's queue is, and the receipt of a place as a file.
+
+The page is the same for everybody who reads it in one language: any cache may keep it for seconds, and behind
+it the figures are read once in as many. With `?language=` its address is that of one language, as a link in a
+press release needs it. The check of the log runs in the reader's browser (`static/fairness.js`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from quart import Response, current_app
+
+from app import i18n
+from app.core.errors import PlaceNotFound
+from app.core.model import RoomId
+from app.core.rate_kept import RateKept
+from app.core.report import Waits
+from app.monitoring.fairness import Fairness, LogFigures, fairness
+from app.web.api.place_receipt import receipt_file
+from app.web.documents.draw import Draw
+from app.web.http.cache_control import shared
+from app.web.http.quart_adapter import quart_response
+from app.web.http.routes import Request
+from app.web.pages.documents import EventHead
+from app.web.pages.event_heads import EVENT_HEADS, EventHeads
+from app.web.pages.render import respond
+from app.web.pages.theme import look_of
+from app.web.pages.visitors import place_of
+
+# What staff did, by kind: how the log's tally counts it.
+STAFF = ("limits", "to paused", "to closed", "advanced", "removed", "reset")
+FLOW = ("joined", "called", "claimed", "no_show", "left", "passed tickets", "passed network")
+
+
+@dataclass(frozen=True)
+class LogPart:
+    """The log: its length and newest signed head, and what is counted in it, by kind."""
+
+    size: int
+    counted: int
+    signed: int
+    root: str
+    signed_at_ms: int
+    flow: tuple[tuple[str, int], ...]
+    staff: tuple[tuple[str, int], ...]  # what there was
+    restored: int  # after interruptions
+    lost: int
+    joined: int
+    removed_bp: int  # of those who joined, in hundredths of a percent
+
+
+@dataclass(frozen=True)
+class FairnessPage:
+    """The page; `log`: None before anything has happened."""
+
+    room_id: str
+    name: str
+    event: EventHead | None
+    zone: str
+    origin: str
+    lottery: Draw | None
+    log: LogPart | None
+    rate: RateKept | None
+    waits: Waits | None
+
+
+async def fairness_page(request: Request) -> Response:
+    """How fair the queue of a room is, for anybody. Raises RoomNotFound, StoreUnavailable."""
+    room_id = RoomId(request.params["room_id"])
+    shown = await request.app.status_board.current(room_id)
+    room = shown.room
+    heads: EventHeads = current_app.extensions[EVENT_HEADS]
+    event = await heads.of_room(request.app.stores, room)
+
+    async def read() -> Fairness:
+        return await fairness(request.app.stores, room)
+
+    found = await request.app.caches.fairness.get(room_id, read)
+    document = FairnessPage(
+        room_id=room_id,
+        name=event.name if event else room.settings.name,
+        event=event,
+        zone=event.zone if event else "",
+        origin=request.origin(),
+        lottery=shown.document.draw,
+        log=_log(found.log) if found.log else None,
+        rate=found.rate,
+        waits=found.waits,
+    )
+    asked = dict(parse_qsl(request.query.decode("latin-1"))).get("language", "")
+    language = asked if asked in i18n.LANGUAGES else ""
+    look = look_of(room_id, room.settings)
+    response = respond("fairness.html", document, look=look, shared=True, language=language)
+    if not language:
+        response.vary.add("Cookie")  # which may say the language
+    public = request.app.hidden.what(request.params) is None
+    response.headers["Cache-Control"] = shared("fairness", published=public)[1].decode()
+    return response
+
+
+def _log(it: LogFigures) -> LogPart:
+    counts = it.tally.counts
+    joined, removed = counts.get("joined", 0), counts.get("removed", 0)
+    return LogPart(
+        size=it.size,
+        counted=it.counted,
+        signed=it.head.size if it.head else 0,
+        root=it.head.root if it.head else "",
+        signed_at_ms=it.head.at_ms if it.head else 0,
+        flow=tuple((name, counts.get(name, 0)) for name in FLOW if counts.get(name) or "passed" not in name),
+        staff=tuple((name, counts[name]) for name in STAFF if counts.get(name)),
+        restored=max(0, counts.get("restored", 0) - 1),  # the first is the room's beginning
+        lost=counts.get("lost", 0),
+        joined=joined,
+        removed_bp=round(10_000 * min(removed, joined) / joined) if joined else 0,
+    )
+
+
+async def place_receipt_file(request: Request) -> Response:
+    """The receipt of this browser's place. Raises PlaceNotFound, RateLimited, StoreUnavailable."""
+    room_id = RoomId(request.params["room_id"])
+    found = await place_of(request, room_id)
+    if found is None:
+        raise PlaceNotFound
+    return quart_response(await receipt_file(request.app, room_id, *found))

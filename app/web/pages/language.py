@@ -1,0 +1,39 @@
+"""The language a reader chose: a form at the foot of every page, and the cookie that keeps it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from quart import Response
+
+from app import i18n
+from app.web.http.routes import Request
+from app.web.pages.form_fields import read_form, redirect_to
+from app.web.pages.render import LANGUAGE_COOKIE
+
+KEPT_S = 365 * 86_400
+
+
+async def choose_language(request: Request) -> Response:
+    """Keep the language, and show the page again. One that there is not is the browser's again."""
+    language = (await read_form()).get("language", "")
+    response = redirect_to(_came_from(request))
+    known = language in i18n.LANGUAGES
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language if known else "",
+        max_age=KEPT_S if known else 0,
+        path="/",
+        samesite="Lax",
+        secure=request.is_secure(),
+        httponly=True,
+    )
+    return response
+
+
+def _came_from(request: Request) -> str:
+    """The page whose form this was: of ours, because forms of others are refused."""
+    at = urlsplit(request.header(b"referer") or "")
+    if not at.path.startswith("/") or at.path.startswith(("//", "/\\")):
+        return "/"
+    return f"{at.path}?{at.query}" if at.query else at.path

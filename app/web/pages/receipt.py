@@ -1,0 +1,80 @@
+"""The receipt of an order, to be read and printed by its buyer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from quart import Response
+
+from app.catalogue import events
+from app.core.clock import to_ms
+from app.core.errors import ReservationNotFound
+from app.core.model import Event, Reservation
+from app.notifications.printed_receipt import receipt_file
+from app.reservations import orders
+from app.store.sql.receipts import Receipt
+from app.web.http.routes import Request
+from app.web.pages.booking import owned
+from app.web.pages.documents import EventHead, event_head
+from app.web.pages.render import asked_language, respond
+from app.web.pages.theme import look_for
+
+LOOK_AGAIN_S = 2
+
+
+@dataclass(frozen=True)
+class ReceiptPage:
+    """The receipt; None while it has no number. `refunded`: what went back since, in minor units."""
+
+    event: EventHead
+    reservation_id: str
+    receipt: Receipt | None
+    seller: str
+    sold_at_ms: int
+    refunded: int
+    refresh_s: int
+
+
+async def receipt(request: Request) -> Response:
+    """The receipt. Raises ReservationNotFound, also for what was not paid for."""
+    it = await owned(request)
+    found = await orders.receipt_of(request.app.stores, it)
+    event, _ = await events.event(request.app.stores, it.event_id)
+    document = ReceiptPage(
+        event=event_head(event),
+        reservation_id=it.reservation_id,
+        receipt=found,
+        seller=_seller(found, event),
+        sold_at_ms=to_ms(found.sold_at) if found else 0,
+        refunded=_refunded(it),
+        refresh_s=0 if found else LOOK_AGAIN_S,
+    )
+    return respond("receipt.html", document, look=await look_for(request, it.room_id))
+
+
+async def receipt_pdf(request: Request) -> Response:
+    """The receipt as a file. Raises ReservationNotFound, also before it has a number."""
+    it = await owned(request)
+    found = await orders.receipt_of(request.app.stores, it)
+    if found is None:
+        raise ReservationNotFound
+    event, _ = await events.event(request.app.stores, it.event_id)
+    language = asked_language((await look_for(request, it.room_id)).locale)
+    about = _seller(found, event), event.timezone, _refunded(it)
+    async with request.app.exporting:  # it takes CPU time: only so many at once
+        made = await asyncio.to_thread(receipt_file, language, found, *about)
+    response = Response(made, content_type="application/pdf")
+    name = f"{it.event_id}-receipt-{found.receipt_no}.pdf"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _seller(it: Receipt | None, event: Event) -> str:
+    """Who sold it, as it was then; as it is now, where nobody had said by then."""
+    return (it.seller if it else "") or event.seller
+
+
+def _refunded(it: Reservation) -> int:
+    return it.amount if it.status == "cancelled" else it.refunded

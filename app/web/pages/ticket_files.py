@@ -1,0 +1,89 @@
+"""The tickets of a reservation as a file, for who may see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from quart import Response
+
+from app.catalogue import events
+from app.core.clock import to_ms
+from app.core.errors import ReservationNotFound
+from app.core.model import Reservation
+from app.core.seating import seat_name
+from app.notifications.printed_tickets import Show, SoldTicket, tickets_file
+from app.notifications.wallet_passes import passes_file
+from app.reservations import buyers
+from app.web.http.routes import Request
+from app.web.pages.booking import in_order, owned
+from app.web.pages.render import asked_language
+from app.web.pages.theme import look_for
+
+
+class Sold(NamedTuple):
+    """The tickets of a reservation that are its owner's."""
+
+    order: Reservation
+    language: str
+    show: Show
+    tickets: list[SoldTicket]
+
+
+async def tickets_pdf(request: Request) -> Response:
+    """The tickets as a PDF, a page for each; none that was given to somebody else."""
+    it = await _sold(request)
+    buyer = await buyers.of_reservation(request.app.stores, it.order.reservation_id)
+    holder = buyer.name if buyer else ""
+    order = it.order.reservation_id
+    async with request.app.exporting:  # it takes CPU time: only so many at once
+        made = await asyncio.to_thread(tickets_file, it.language, it.show, it.tickets, order, holder)
+    return file_response(made, "application/pdf", f"{it.order.event_id}-tickets.pdf")
+
+
+async def tickets_wallet(request: Request) -> Response:
+    """The same as passes for a wallet app, where the installation has a certificate for them."""
+    it = await _sold(request)
+    return await wallet_response(request, it.language, it.show, it.tickets, it.order.reservation_id)
+
+
+async def wallet_response(
+    request: Request, language: str, show: Show, tickets: Sequence[SoldTicket], order: str
+) -> Response:
+    """The passes of these tickets. Raises ReservationNotFound where none can be made."""
+    signer = request.app.settings.pass_signer()
+    if signer is None:
+        raise ReservationNotFound
+    async with request.app.exporting:
+        made = await asyncio.to_thread(passes_file, signer, language, show, tickets, order)
+    return file_response(made.content, made.media_type, made.name)
+
+
+def file_response(content: bytes, media_type: str, name: str) -> Response:
+    """A file that is nobody else's."""
+    response = Response(content, content_type=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+async def _sold(request: Request) -> Sold:
+    """The tickets of the address, for who may see them. Raises ReservationNotFound."""
+    it = await owned(request)
+    mine = [ticket for ticket in sorted(it.tickets, key=in_order) if ticket["code"]]
+    if not mine:
+        raise ReservationNotFound
+    event, types = await events.event(request.app.stores, it.event_id)
+    names: dict[str, str] = {each.ticket_type_id: each.name for each in types}
+    language = asked_language((await look_for(request, it.room_id)).locale)
+    show = Show(event.name, event.venue, to_ms(event.starts_at), event.timezone)
+    tickets = [
+        SoldTicket(
+            names.get(each["ticket_type_id"], each["ticket_type_id"]),
+            seat_name(each["seat_id"]) if each["seat_id"] else None,
+            each["code"],
+        )
+        for each in mine
+    ]
+    return Sold(it, language, show, tickets)

@@ -1,0 +1,106 @@
+"""Tickets in another browser: the links of mails, and the page that has one sent.
+
+A GET uses nothing up, because mail scanners follow links: the link of a mail may be opened any number of
+times until it runs out, and one that was asked for is used by the button on its page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+from quart import Response
+
+from app.core.errors import CredentialInvalid, ValidationFailed
+from app.core.order_rights import OWNS, SEES
+from app.reservations import ticket_links
+from app.web.api.mailbox import browser_locale
+from app.web.http.bodies import read_query
+from app.web.http.client_ip import throttle_key
+from app.web.http.order_cookie import orders_cookie
+from app.web.http.routes import Request
+from app.web.pages.form_fields import read_form, redirect_to
+from app.web.pages.render import respond
+from app.web.pages.visitors import add_cookie
+
+ANSWER_AFTER_S = 0.25  # as long for every address, whatever there was to do
+
+
+class TicketsPage(msgspec.Struct, frozen=True):
+    """The form that has a link sent; the button of a link; or that it does not work any more."""
+
+    state: str = "ask"  # ask, sent, open, gone, erased
+    email: str = ""
+    token: str = ""
+    wrong: bool = False
+
+
+class KeyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the link of a mail carries."""
+
+    key: str = ""
+
+
+class TokenQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a link carries that was asked for."""
+
+    token: str = ""
+
+
+async def ask_tickets(request: Request) -> Response:
+    """The form that asks for the address."""
+    return respond("tickets.html", TicketsPage())
+
+
+async def send_tickets(request: Request) -> Response:
+    """Mail a link; the answer does not reveal whether anything was bought with the address."""
+    app, loop = request.app, asyncio.get_running_loop()
+    answer_at = loop.time() + ANSWER_AFTER_S
+    email = (await read_form()).get("email", "").strip()[:254]
+    await app.throttles.reset(request.client)
+    network, locale = throttle_key(request.client), browser_locale(request)
+    try:
+        await ticket_links.request_link(
+            app.stores, app.orders, app.traces, email, network=network, locale=locale
+        )
+    except ValidationFailed as refusal:
+        return respond("tickets.html", TicketsPage(email=email, wrong=True), refusal.status)
+    await asyncio.sleep(max(0.0, answer_at - loop.time()))
+    return respond("tickets.html", TicketsPage("sent", email))
+
+
+async def open_tickets(request: Request) -> Response:
+    """The button of a link that was asked for."""
+    token = read_query(request, TokenQuery).token
+    if not await ticket_links.is_valid(request.app.stores, token):
+        return respond("tickets.html", TicketsPage("gone"), CredentialInvalid.status)
+    return respond("tickets.html", TicketsPage("open", token=token), secret=True)
+
+
+async def use_tickets(request: Request) -> Response:
+    """Show all that was bought with the address of the link in this browser, from now on."""
+    token = (await read_form()).get("token", "")
+    await request.app.throttles.reset(request.client)
+    try:
+        found = await ticket_links.use(request.app.stores, token)
+    except CredentialInvalid as refusal:
+        return respond("tickets.html", TicketsPage("gone"), refusal.status)
+    response = redirect_to("/reservations")
+    add_cookie(response, orders_cookie(request, reversed(found), OWNS))
+    return response
+
+
+async def open_reservation(request: Request) -> Response:
+    """The link of a mail about a reservation: this browser sees it from now on."""
+    reservation_id = request.params["reservation_id"]
+    key = read_query(request, KeyQuery).key
+    try:
+        about = request.app.orders.read_link(key, int(time.time()))
+    except CredentialInvalid:
+        about = None
+    if about != reservation_id:
+        return respond("tickets.html", TicketsPage("gone"), CredentialInvalid.status)
+    response = redirect_to(f"/reservations/{reservation_id}")
+    add_cookie(response, orders_cookie(request, [reservation_id], SEES))
+    return response

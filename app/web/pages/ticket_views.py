@@ -1,0 +1,48 @@
+"""Tickets, and who buys them, as the page of a reservation shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import segno
+from markupsafe import Markup
+
+from app.core.buyers import Buyer, BuyerForm
+from app.core.seating import SeatName, seat_name
+
+
+@dataclass(frozen=True)
+class TicketView:
+    """A ticket with its code, also as a QR picture (SVG, ours, so it may stand unescaped); without one it is
+    somebody else's by now. `offered_to`: whose it may become."""
+
+    ticket_id: str
+    name: str
+    seat: SeatName | None
+    code: str
+    qr: Markup
+    offered_to: str = ""
+
+
+def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any], offers: Mapping[str, str]) -> TicketView:
+    """A ticket of a confirmed reservation."""
+    ticket_id, type_id, code = ticket["ticket_id"], ticket["ticket_type_id"], ticket["code"]
+    seat = seat_name(ticket["seat_id"]) if ticket["seat_id"] else None
+    name = names.get(type_id, type_id)
+    return TicketView(ticket_id, name, seat, code, qr_picture(code), offers.get(ticket_id, ""))
+
+
+def qr_picture(code: str) -> Markup:
+    """The QR code of a ticket; nothing for no code."""
+    return Markup(segno.make(code, micro=False).svg_inline(omitsize=True, border=2) if code else "")
+
+
+@dataclass(frozen=True)
+class BuyerPart:
+    """What a sale asks its buyer for, what was said, and by field what of it is `missing` or `wrong`."""
+
+    form: BuyerForm
+    said: Buyer
+    wrong: Mapping[str, str]

@@ -1,0 +1,139 @@
+"""Giving a ticket to somebody else: the forms of its buyer, and the pages of its new holder."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+from quart import Response
+
+from app.core.clock import to_ms
+from app.core.errors import Conflict, CredentialInvalid, ReservationNotFound, ValidationFailed
+from app.core.model import RoomId
+from app.core.order_rights import RIGHTS_S
+from app.core.seating import seat_name
+from app.notifications.printed_tickets import Show, SoldTicket, tickets_file
+from app.reservations import transfers
+from app.store.sql.transfers import HeldTicket
+from app.web.api.mailbox import browser_locale, mail_locale
+from app.web.http.bodies import read_query
+from app.web.http.routes import Request
+from app.web.pages.booking import reservation_page
+from app.web.pages.form_fields import read_form, redirect_to
+from app.web.pages.render import asked_language, respond
+from app.web.pages.reservation_forms import counted
+from app.web.pages.theme import look_for
+from app.web.pages.ticket_files import file_response, wallet_response
+from app.web.pages.ticket_links import KeyQuery, TokenQuery
+from app.web.pages.ticket_views import TicketView, qr_picture
+
+
+class HolderPage(msgspec.Struct, frozen=True):
+    """A ticket that is offered (with `token`), or held (with `key`); neither: it is not any more."""
+
+    name: str = ""
+    venue: str = ""
+    starts_at_ms: int = 0
+    zone: str = ""
+    ticket: TicketView | None = None
+    token: str = ""
+    key: str = ""
+    wallet: bool = False  # it can be added to a wallet app
+
+
+async def transfer(request: Request) -> Response:
+    """Offer a ticket to an address."""
+    it, form = await counted(request, bought=True), await read_form()
+    app, locale = request.app, await mail_locale(request, it.room_id)
+    try:
+        ticket_id, email = form.get("ticket_id", "")[:64], form.get("email", "").strip()[:254]
+        await transfers.offer(app.stores, app.orders, app.traces, it, ticket_id, email, locale)
+    except (ValidationFailed, Conflict) as refusal:
+        return await reservation_page(request, it, "refused", status=refusal.status)
+    return redirect_to(f"/reservations/{it.reservation_id}")
+
+
+async def withdraw(request: Request) -> Response:
+    """Withdraw an offer."""
+    it, form = await counted(request, bought=True), await read_form()
+    await transfers.withdraw(request.app.stores, it, form.get("ticket_id", "")[:64])
+    return redirect_to(f"/reservations/{it.reservation_id}")
+
+
+async def accept_page(request: Request) -> Response:
+    """The button that accepts a ticket. A GET accepts nothing: mail scanners follow links."""
+    token = read_query(request, TokenQuery).token
+    found = await transfers.offered(request.app.stores, token)
+    if found is None:
+        return respond("holder.html", HolderPage(), CredentialInvalid.status)
+    look = await look_for(request, RoomId(found.room_id))
+    return respond("holder.html", _page(found, token=token), look=look, secret=True)
+
+
+async def accept(request: Request) -> Response:
+    """Accept a ticket: it gets another code, which is shown here and mailed."""
+    token = (await read_form()).get("token", "")
+    await request.app.throttles.reset(request.client)
+    try:
+        transfer_id = await transfers.accept(request.app.stores, token, browser_locale(request))
+    except CredentialInvalid as refusal:
+        return respond("holder.html", HolderPage(), refusal.status)
+    key = request.app.orders.ticket_link(transfer_id, int(time.time()) + RIGHTS_S)
+    return redirect_to(f"/tickets/mine?key={key}")
+
+
+async def my_ticket(request: Request) -> Response:
+    """The ticket of its new holder, by the link that was mailed to them."""
+    key = read_query(request, KeyQuery).key
+    found = await _held(request, key)
+    if found is None:
+        return respond("holder.html", HolderPage(), CredentialInvalid.status)
+    look = await look_for(request, RoomId(found.room_id))
+    page = msgspec.structs.replace(
+        _page(found, key=key), wallet=bool(request.app.settings.wallet_certificate)
+    )
+    return respond("holder.html", page, look=look, secret=True)
+
+
+async def my_ticket_pdf(request: Request) -> Response:
+    """The same as a PDF."""
+    found = await _held(request, read_query(request, KeyQuery).key)
+    if found is None:
+        raise ReservationNotFound
+    language = asked_language((await look_for(request, RoomId(found.room_id))).locale)
+    show, tickets = _printed(found)
+    holder = found.name or ""
+    async with request.app.exporting:
+        made = await asyncio.to_thread(tickets_file, language, show, tickets, found.reservation_id, holder)
+    return file_response(made, "application/pdf", f"{found.event_id}-ticket.pdf")
+
+
+async def my_ticket_wallet(request: Request) -> Response:
+    """The same as a pass for a wallet app."""
+    found = await _held(request, read_query(request, KeyQuery).key)
+    if found is None:
+        raise ReservationNotFound
+    language = asked_language((await look_for(request, RoomId(found.room_id))).locale)
+    return await wallet_response(request, language, *_printed(found), found.reservation_id)
+
+
+def _printed(found: HeldTicket) -> tuple[Show, list[SoldTicket]]:
+    show = Show(found.event_name, found.venue, to_ms(found.starts_at), found.timezone)
+    seat = seat_name(found.seat_id) if found.seat_id else None
+    return show, [SoldTicket(found.ticket_type, seat, found.code)]
+
+
+async def _held(request: Request, key: str) -> HeldTicket | None:
+    try:
+        transfer_id = request.app.orders.read_ticket_link(key, int(time.time()))
+    except CredentialInvalid:
+        return None
+    return await transfers.held(request.app.stores, transfer_id)
+
+
+def _page(it: HeldTicket, token: str = "", key: str = "") -> HolderPage:
+    seat = seat_name(it.seat_id) if it.seat_id else None
+    code = it.code if key else ""
+    ticket = TicketView("", it.ticket_type, seat, code, qr_picture(code))
+    return HolderPage(it.event_name, it.venue, to_ms(it.starts_at), it.timezone, ticket, token, key)

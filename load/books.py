@@ -1,0 +1,153 @@
+"""What both stores say about one event at one moment: what a verdict is computed from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from app.core.model import EventId, RoomId
+from app.store.connections import RedisClient, Stores
+from app.store.keys import RoomKeys
+
+LIVE = ("held", "paying", "confirmed")
+TYPES = """
+    SELECT t.ticket_type_id, t.total, t.held, t.sold,
+        (SELECT count(*) FROM tickets k JOIN reservations r USING (reservation_id)
+         WHERE r.event_id = t.event_id AND r.status = 'confirmed' AND k.ticket_type_id = t.ticket_type_id
+        ) AS issued
+    FROM ticket_types t WHERE t.event_id = $1
+"""
+ROWS = """
+    SELECT reservation_id, visitor_id, status, released, used_code,
+        (SELECT json_object_agg(i ->> 'ticket_type_id', (i ->> 'quantity')::bigint)
+         FROM jsonb_array_elements(items) AS i) AS items
+    FROM reservations WHERE event_id = $1
+"""
+CODES = "SELECT code, used, uses_max FROM codes WHERE event_id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Tickets of one type as one store counts them."""
+
+    total: int
+    free: int
+    held: int
+    sold: int
+
+    @property
+    def balanced(self) -> bool:
+        """Nothing appeared or vanished."""
+        return min(self.held, self.sold) >= 0 and self.free + self.held + self.sold == self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Tickets that somebody holds, or has bought, as one store tells it."""
+
+    visitor_id: str
+    sold: bool
+    items: Mapping[str, int]
+    code: str = ""  # the access or discount code it was made with
+
+
+@dataclass(frozen=True)
+class Books:
+    """What both stores say about one event at one moment."""
+
+    # Redis
+    stock: Mapping[str, Count]
+    holds: Mapping[str, Owned]
+    allowance: Mapping[str, int]  # visitor_id -> tickets held + bought
+    in_flight: frozenset[str]  # submitted, outcome not yet settled
+    # Postgres
+    counters: Mapping[str, Count]
+    rows: Mapping[str, Owned]  # held, paying, confirmed
+    statuses: Mapping[str, str]  # of every reservation there ever was
+    issued: Mapping[str, int]  # tickets with a code
+    unreleased: frozenset[str]  # ended or confirmed, Redis perhaps not yet told
+    missing: frozenset[str]  # reservations somebody was promised and that are not there
+    # of access and discount codes how often each is in use: in Redis, and in Postgres beside how often it may
+    code_uses: Mapping[str, int] = field(default_factory=dict)
+    codes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+async def read_books(
+    stores: Stores, room_id: RoomId, event_id: EventId, promised: Collection[str] = ()
+) -> Books:
+    """What both stores say about one event now; `promised` are reservations somebody was answered 201 for."""
+    in_redis, in_postgres = await asyncio.gather(
+        _read_redis(stores.redis, room_id), _read_postgres(stores.postgres, event_id)
+    )
+    missing = frozenset(promised) - in_postgres["statuses"].keys()
+    return Books(**in_redis, **in_postgres, missing=missing)
+
+
+async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
+    keys = RoomKeys(room_id)
+    client: Any = redis  # redis-py types these for its sync and async clients at once
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.hgetall(keys.stock).hgetall(keys.holds).hgetall(keys.allowance).xrange(keys.submissions)
+        pipe.hgetall(keys.codes)
+        stock, holds, allowance, submissions, codes = await pipe.execute()
+    return {
+        "stock": {
+            name.partition(":")[2]: _count(stock, name.partition(":")[2])
+            for name in stock
+            if name.startswith("total:")
+        },
+        "holds": {reservation_id: _owned(text) for reservation_id, text in holds.items()},
+        "allowance": {who: int(count) for who, count in allowance.items() if not who.endswith(":sold")},
+        "code_uses": {it[5:]: int(count) for it, count in codes.items() if it.startswith("used:")},
+        "in_flight": frozenset(fields["s"].partition("|")[0] for _, fields in submissions),
+    }
+
+
+def _count(stock: Mapping[str, str], kind: str) -> Count:
+    return Count(*(int(stock[f"{name}:{kind}"]) for name in ("total", "free", "held", "sold")))
+
+
+def _owned(text: str) -> Owned:
+    state, visitor_id, *_, lines = text.split("|")
+    lines, _, coded = lines.partition("!")
+    items = (line.split(":") for line in lines.split(","))
+    owned = {kind: int(quantity) for kind, quantity, _ in items}
+    return Owned(visitor_id, state == "sold", owned, coded.partition("!")[0])
+
+
+async def _read_postgres(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Any]:
+    types, rows, codes = await asyncio.gather(
+        postgres.fetch(TYPES, event_id), postgres.fetch(ROWS, event_id), postgres.fetch(CODES, event_id)
+    )
+    statuses = {row["reservation_id"]: row["status"] for row in rows}
+    return {
+        "counters": {
+            row["ticket_type_id"]: Count(
+                row["total"], row["total"] - row["held"] - row["sold"], row["held"], row["sold"]
+            )
+            for row in types
+        },
+        "rows": {
+            row["reservation_id"]: Owned(
+                row["visitor_id"],
+                row["status"] == "confirmed",
+                json.loads(row["items"]),
+                row["used_code"] or "",
+            )
+            for row in rows
+            if row["status"] in LIVE
+        },
+        "codes": {row["code"]: (row["used"], row["uses_max"]) for row in codes},
+        "statuses": statuses,
+        "issued": {row["ticket_type_id"]: row["issued"] for row in types},
+        "unreleased": frozenset(
+            row["reservation_id"]
+            for row in rows
+            if row["status"] not in ("held", "paying") and not row["released"]
+        ),
+    }

@@ -1,0 +1,70 @@
+"""The row of a quiet hour: how long one request takes while hardly anybody else asks.
+
+Open loop, one request after the other on a few connections, so that no batch is larger than one. What of a
+reservation is the COMMIT's is measured beside it, by turns: it is this machine's disk, not ours.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from statistics import median
+
+from load import crowd
+from load.arriving import BROWSER
+from load.figures import Figure, Row, Trial
+from load.measuring import Run, judged, measure
+from load.product import Product
+from load.wrk import How, Requests
+
+RATE = 50  # requests a second
+CONNECTIONS = 4
+RESERVE_MS = 2.0  # what a reservation may take beside its COMMIT: 4 ms where that takes 2
+COMMIT = "SELECT pg_logical_emit_message(true, 'fairgate benchmark', 'x')"  # writes WAL, and nothing else
+
+
+async def calm(run: Run) -> Row:
+    """50 requests a second: reservations, joins, claims and the queue page, each alone."""
+    how = replace(run.how, rate=RATE, connections=CONNECTIONS, threads=1)
+    found: dict[str, list[Trial]] = {}
+    commits: list[float] = []
+    async with run.product() as product:
+        for number in range(run.size.trials):
+            for what, trial in (await _trials(run, product, how, f"calm-{number}")).items():
+                found.setdefault(what, []).append(trial)
+            commits.append(await commit_ms(product, RATE * how.seconds))
+    beyond = [it.p50_ms - commit for it, commit in zip(found["reserve"], commits, strict=True)]
+    figures = [
+        Figure.of("reserve, p50 ms beside COMMIT", beyond, at_most=RESERVE_MS),
+        Figure.of("COMMIT, p50 in ms", commits),
+    ]
+    for what, trials in found.items():
+        figures.append(Figure.of(f"{what}, p50 in ms", [it.p50_ms for it in trials]))
+        figures.append(Figure.of(f"{what}, p99 in ms", [it.p99_ms for it in trials]))
+    return Row(name="calm", figures=figures)
+
+
+async def _trials(run: Run, product: Product, how: How, name: str) -> dict[str, Trial]:
+    """One trial of each; every promise is looked for in Postgres."""
+    count = RATE * how.seconds
+    sale = await crowd.open_sale(product, name)
+    page = Requests("GET", f"/rooms/{sale.room_id}", BROWSER)
+    place_tokens = await crowd.called(product, sale, count, run.how)
+    found = {}
+    found["join"], _ = await measure(product, crowd.joins(sale.room_id, count), how, 201)
+    found["claim"], tokens = await measure(product, crowd.claims(sale.room_id, place_tokens), how, 201)
+    found["reserve"], promised = await measure(product, crowd.reservations(sale, tokens), how, 201)
+    found["page"], _ = await measure(product, page, how, 200)
+    run.verdicts[name] = await judged(product, sale, promised)
+    return found
+
+
+async def commit_ms(product: Product, count: int) -> float:
+    """How long a COMMIT of next to nothing takes, the median of so many."""
+    took = []
+    async with product.stores.postgres.acquire() as connection:
+        for _ in range(count):
+            began = time.perf_counter()
+            await connection.execute(COMMIT)
+            took.append(1000 * (time.perf_counter() - began))
+    return median(took)

@@ -1,0 +1,21 @@
+"""Where the sections of a hall stand on its plan.
+
+Revision ID: 0087
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0087"
+down_revision = "0086"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE ticket_types ADD COLUMN plan jsonb")  # x, y, turn; NULL: where it fits
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE ticket_types DROP COLUMN plan")

@@ -1,0 +1,49 @@
+"""The pages of the console about the seats of a sale, for `every_page.py`."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Product
+from tests.browser.console_pages import signed_in
+
+
+async def seats(page: Page, product: Product) -> None:
+    """With a file that was just read, and a seat that is kept for the house."""
+    room_id = await product.a_sale()
+    await signed_in(page, product, f"/admin/rooms/{room_id}/seats")
+    await page.get_by_label("Its text").fill("section,row,number,price\nStalls,a,1,50\nStalls,a,3,50\n")
+    await page.get_by_role("button", name="Create seats").click()
+    await expect(page.get_by_role("link", name="Seats as a file")).to_be_visible()
+    await page.locator("#block-rows").fill("A")
+    await page.locator("#block-seats").fill("3")
+    await page.get_by_label("Kept for the house").check()
+    await page.get_by_role("button", name="Change these seats").click()
+    await expect(page.get_by_role("region", name="Seats that are not on sale")).to_be_visible()
+
+
+async def seat_plan(page: Page, product: Product) -> None:
+    """With a section that was moved by keys and one that was dragged."""
+    room_id = await product.a_sale()
+    sections = [{"name": it, "price": 5000, "rows": 6, "seats_per_row": 14} for it in ("Stalls", "Circle")]
+    await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
+    await signed_in(page, product, f"/admin/rooms/{room_id}/seats/plan")
+    stalls, x = page.get_by_role("button", name="Stalls:"), page.get_by_label("Stalls: Right")
+    await stalls.focus()
+    await page.keyboard.press("Shift+ArrowRight")
+    await page.keyboard.press("PageDown")
+    await expect(page.get_by_label("Stalls: Turned")).not_to_have_value("")
+    before = await x.input_value()
+    box = await stalls.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2, steps=3)
+    await page.mouse.up()
+    await expect(x).not_to_have_value(before)
+    await page.get_by_role("button", name="Save the plan").click()
+    await expect(stalls).to_be_visible()
+    await expect(x).not_to_have_value("")
+
+
+SEATS = [seats, seat_plan]

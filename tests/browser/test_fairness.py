@@ -1,0 +1,239 @@
+"""The fairness page in a browser: a real room's log is read and recomputed there, and what was altered on the
+way is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from app.core.log_audit import audit
+from app.web.http.assets import load_assets
+from tests.browser.conftest import Product
+from tests.browser.steps import joined
+from tests.core.test_fairness import BY_INSIDERS, FIFO, LANES, LOTTERY, MIXED, RESTORED, export
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.browser
+
+GOOD, BAD = "Everything is in order.", "Something is wrong."
+
+
+@pytest.fixture(scope="module")
+async def empty(chromium: Browser) -> AsyncIterator[Page]:
+    """A page that can import our modules."""
+    page = await chromium.new_page()
+
+    async def serve(route: Route) -> None:
+        asset = load_assets().files.get(route.request.url.rpartition("/")[2])
+        await route.fulfill(
+            body=asset.plain if asset else b"", content_type="text/javascript" if asset else "text/html"
+        )
+
+    await page.route("**/*", serve)
+    await page.goto("http://fairgate.test/")
+    yield page
+    await page.close()
+
+
+LOGS = [("", FIFO), ("", LOTTERY), ("", LANES), ("", RESTORED), ("", MIXED), *BY_INSIDERS]
+
+OF_THE_PAGE = ("seed", "draw_root", "other_room")  # which looks at hashes and its own room; see below
+
+
+async def test_the_browser_judges_a_queue_as_the_audit_does(empty: Page) -> None:
+    exports = [export(lines) for _, lines in LOGS]
+    found = await empty.evaluate(
+        """async (logs) => {
+            const { Queue } = await import("/log-queue.js");
+            return logs.map((entries) => {
+                const queue = new Queue();
+                entries.forEach((entry) => queue.take(entry));
+                queue.finish();
+                return queue.findings.map(({ leaf, kind }) => `${leaf} ${kind}`);
+            });
+        }""",
+        [it.entries for it in exports],
+    )
+    for it, (kind, _), kinds in zip(exports, LOGS, found, strict=True):
+        ours = [f"{said.leaf} {said.kind}" for said in audit(it).findings if said.kind not in OF_THE_PAGE]
+        assert sorted(kinds) == sorted(ours), kind
+
+
+async def a_drawn_room(product: Product) -> str:
+    """A lottery of six, whose first three were called and whose log is signed to its end."""
+    room_id = await product.a_sale(
+        opened=False,
+        queueing_method="lottery",
+        draw_entropy="entries",
+        prequeue_at="2026-01-01T00:00:00Z",
+        opens_at="2035-01-01T12:00:00Z",
+        active_visitors_max=3,
+        claim_window_s=600,
+    )
+
+    async def begun() -> bool:
+        return str((await product.status(room_id))["state"]) == "prequeue"
+
+    await wait_until(begun, "the pre-queue")
+    for _ in range(6):
+        async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
+            assert (await client.post(f"/v1/rooms/{room_id}/places")).status_code == 201
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await product.let_in(room_id)
+    await signed_up_to(product, room_id, " called 3 ")
+    return room_id
+
+
+async def signed_up_to(product: Product, room_id: str, text: str) -> None:
+    """Wait until the newest head covers an entry."""
+
+    async def covers() -> bool:
+        log = f"/v1/rooms/{room_id}/log"
+        async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
+            entries, head = await client.get(f"{log}/entries"), await client.get(f"{log}/head")
+        if not entries.is_success or not head.is_success or head.json()["head"] is None:
+            return False  # it has not begun
+        return any(text in it for it in entries.json()["entries"][: head.json()["head"]["size"]])
+
+    await wait_until(covers, f"a head over {text!r}", every_s=0.3)
+
+
+async def check(page: Page) -> None:
+    await page.locator("html[data-runs]").wait_for()
+    button = page.get_by_role("button", name="Check it in my browser")
+    await button.click()
+    await expect(button).to_be_enabled()  # it is not while the check goes on
+
+
+def line(page: Page, name: str) -> Any:
+    return page.locator(f'[data-check-of="{name}"]')
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def swapped(page: dict[str, Any]) -> None:
+    """The first and the second called change places."""
+    calls = [at for at, entry in enumerate(page["entries"]) if " called " in entry]
+    first, second, *_ = calls
+    page["entries"][first], page["entries"][second] = page["entries"][second], page["entries"][first]
+
+
+def without_a_draw(page: dict[str, Any]) -> None:
+    page["entries"] = [it for it in page["entries"] if " drawn 2 " not in it]
+
+
+def of_another_seed(page: dict[str, Any]) -> None:
+    page["entries"] = [
+        f"{it.rpartition(' ')[0]} {'ab' * 32}" if " revealed " in it else it for it in page["entries"]
+    ]
+
+
+def of_another_root(page: dict[str, Any]) -> None:
+    page["entries"] = [
+        f"{it.rpartition(' ')[0]} {'ab' * 32}" if " mixed " in it else it for it in page["entries"]
+    ]
+
+
+def forged(page: dict[str, Any]) -> None:
+    for head in page["heads"]:
+        head["statement"] = head["statement"][:-8] + "AAAAAAAA"
+
+
+ALTERED: list[tuple[str, Change, tuple[str, ...]]] = [
+    ("entries", swapped, ("tree", "calls")),
+    ("entries", without_a_draw, ("tree", "draw")),
+    ("entries", of_another_seed, ("tree", "draw")),
+    ("entries", of_another_root, ("tree", "draw")),
+    ("heads", forged, ("signatures",)),
+]
+
+
+def altering(change: Change) -> Callable[[Route], Awaitable[None]]:
+    """A handler that changes what the server answers."""
+
+    async def alter(route: Route) -> None:
+        answer = await route.fetch()
+        document = await answer.json()
+        change(document)
+        await route.fulfill(response=answer, body=json.dumps(document))
+
+    return alter
+
+
+async def test_a_real_room_is_found_fair_and_what_was_altered_is_refused(
+    page: Page, product: Product
+) -> None:
+    room_id = await a_drawn_room(product)
+    await page.goto(f"{product.url}/rooms/{room_id}/fairness")
+    await check(page)
+    await expect(page.locator("[data-says]")).to_contain_text(GOOD)
+    for name in ("signatures", "tree", "whole", "numbers", "draw", "calls", "rate", "turns"):
+        await expect(line(page, name)).to_have_attribute("data-is", "good")
+    await expect(line(page, "kept")).to_be_hidden()  # it is the first time
+    for what, change, refused in ALTERED:
+        alter = altering(change)
+        await page.route(f"**/log/{what}?*", alter)
+        await check(page)
+        await expect(page.locator("[data-says]")).to_contain_text(BAD)
+        for name in refused:
+            await expect(line(page, name)).to_have_attribute("data-is", "bad")
+        await page.unroute(f"**/log/{what}?*", alter)
+    await check(page)
+    await expect(page.locator("[data-says]")).to_contain_text(GOOD)
+    await expect(line(page, "kept")).to_have_attribute("data-is", "good")
+    await page.evaluate(
+        """(key) => {
+            const kept = JSON.parse(localStorage.getItem(key));
+            localStorage.setItem(key, JSON.stringify({ ...kept, root: "00".repeat(32) }));
+        }""",
+        f"fairgate_log_{room_id}",
+    )
+    await check(page)  # what this browser read earlier is not the beginning of this log
+    await expect(page.locator("[data-says]")).to_contain_text(BAD)
+    await expect(line(page, "kept")).to_have_attribute("data-is", "bad")
+
+
+async def test_a_fan_keeps_a_receipt_and_finds_their_place_in_the_log(
+    page: Page, product: Product, tmp_path: Path
+) -> None:
+    room_id = await product.a_sale()
+    await joined(page, product, room_id)
+    await signed_up_to(product, room_id, " joined 1 ")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Keep a receipt of my place").first.click()
+    kept = tmp_path / "receipt.json"
+    await (await download.value).save_as(kept)
+    await page.get_by_role("link", name="How fair this queue is").click()
+    says = page.locator("[data-receipt-says]")
+    chooser = page.get_by_label("Check a receipt")
+    await chooser.set_input_files(kept)
+    await expect(says).to_contain_text("the log has this place: number 1,")
+    document = json.loads(kept.read_text())
+    head, claims, signature = document["statement"].split(".")
+    document["statement"] = ".".join((head, claims, signature[:-4] + "AAAA"))
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(document))
+    await chooser.set_input_files(changed)
+    await expect(says).to_contain_text("a receipt of this queue, or it was changed.")
+
+
+async def test_without_scripts_the_page_says_how_to_check_and_the_receipt_is_a_link(
+    plain_page: Page, product: Product
+) -> None:
+    room_id = await product.a_sale()
+    await plain_page.goto(f"{product.url}/rooms/{room_id}")
+    await plain_page.get_by_role("button", name="Join the queue").click()
+    async with plain_page.expect_download() as download:
+        await plain_page.get_by_role("link", name="Keep a receipt of my place").first.click()
+    assert (await download.value).suggested_filename == f"fairgate-receipt-{room_id}.json"
+    await plain_page.goto(f"{product.url}/rooms/{room_id}/fairness")
+    await expect(plain_page.get_by_text(f"fairgate audit {room_id} --url")).to_be_visible()
+    await expect(plain_page.get_by_role("button", name="Check it in my browser")).to_be_hidden()

@@ -1,0 +1,106 @@
+"""Whoever gets mails from a sale, and the real SMTP server that they arrive at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from app.settings import Settings
+from app.store.connections import Stores
+from tests.routes.conftest import Web, bearer
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.waiting import wait_until
+
+ANN = {"email": "Ann@Example.org", "name": "Ann", "password": "long enough 1"}
+BOB = {"email": "bob@example.org", "name": "Bob", "password": "long enough 2"}
+BASE = "https://tickets.example.org"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MailServer]:
+    with mail_server(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """With the SMTP server where a test has one."""
+    update: dict[str, Any] = {"public_url": BASE, "mail_from": "Tickets <tickets@example.org>"}
+    if "server" in request.fixturenames:
+        update["smtp_url"] = SecretStr(request.getfixturevalue("server").url)
+    return settings.model_copy(update=update)
+
+
+async def registered(web: Web, who: dict[str, str]) -> dict[str, str]:
+    """The header of a new account."""
+    assert (await web.post("/v1/users", who)).status_code == 201
+    login = await web.post("/v1/login", {"email": who["email"], "password": who["password"]})
+    return bearer(login.json()["access_token"])
+
+
+async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """A visitor with an address who was called and went in: place and booking token."""
+    place = bearer((await web.join(event_id, **options))["place_token"])
+    await confirm_all(web)
+
+    async def claimed() -> Any:
+        response = await web.post(f"/v1/rooms/{event_id}/places/me/booking-token", headers=place)
+        return response.json() if response.status_code in (200, 201) else None
+
+    claim = await wait_until(claimed, "the turn")
+    return place, bearer(claim["booking_token"])
+
+
+async def confirm_all(web: Web) -> None:
+    """Every address that was asked presses the button of its link."""
+    rows = await web.app.stores.postgres.fetch("SELECT confirm_token FROM mailboxes")
+    for token in [row["confirm_token"] for row in rows]:
+        assert (await web.send("POST", f"/confirm/{token}")).status_code == 303
+
+
+async def bought(
+    web: Web, event_id: str = "gala", email: str = "ann@example.org"
+) -> tuple[str, dict[str, str]]:
+    """The path of a confirmed reservation of a guest, and their place token."""
+    place, booking = await inside(web, event_id, json={"email": email})
+    held = await web.reserve(event_id, booking, 2)
+    assert held.status_code == 201, held.text
+    path = f"/v1/reservations/{held.json()['reservation_id']}"
+    body = {"payment": {"method": "card", "token": "tok_ok"}}
+    paid = await web.post(f"{path}/confirm", body, headers={**place, "Idempotency-Key": "p"})
+    assert paid.json()["status"] == "confirmed", paid.text
+    return path, place
+
+
+async def arrived(server: MailServer, subject: str) -> EmailMessage:
+    """The mail with this subject; there is one."""
+
+    async def there() -> list[EmailMessage]:
+        return [it for it in server.got() if it["Subject"] == subject]
+
+    [mail] = await wait_until(there, subject)
+    return mail
+
+
+async def settled(stores: Stores) -> None:
+    """Wait until no mail is on its way."""
+
+    async def none_left() -> bool:
+        left = "SELECT NOT EXISTS (SELECT FROM mails WHERE state IN ('waiting', 'handing_over'))"
+        told = "SELECT NOT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)"
+        return bool(await stores.postgres.fetchval(told) and await stores.postgres.fetchval(left))
+
+    await wait_until(none_left, "the last mail")
+
+
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    """The part of this kind."""
+    part = mail.get_body((kind,))
+    assert part is not None
+    content: str = part.get_content()
+    return content.replace("\r\n", "\n")

@@ -1,0 +1,113 @@
+"""The public fairness page: what it says of a room, who may keep it, and the receipt of a place as a file."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app import i18n
+from app.core.clock import now_ms
+from app.core.model import RoomId
+from app.store.sql import rooms
+from app.waiting_room.room_log import write
+from tests.routes.conftest import Web, bearer
+
+HALL = RoomId("hall")
+PAGE = "/rooms/hall/fairness"
+HTML = {"Accept": "text/html"}
+
+
+async def text_of(web: Web, query: str = "", **headers: str) -> str:
+    """What the page says now, without its markup."""
+    web.app.caches.fairness.forget(HALL)
+    answer = await web.get(PAGE + query, headers=HTML | headers)
+    assert answer.status_code == 200, answer.text
+    return re.sub(
+        r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text.partition("<main")[2].partition("</main")[0])
+    )
+
+
+async def test_a_room_without_a_log_and_one_that_nobody_joined_say_so(web: Web) -> None:
+    await web.room()
+    assert "There is no log yet." in await text_of(web)
+    await write(web.app.stores, HALL)
+    assert "Nobody has joined this queue yet" in await text_of(web)
+    assert (await web.get("/rooms/nowhere/fairness", headers=HTML)).status_code == 404
+
+
+async def test_it_says_what_the_log_and_the_samples_say(web: Web) -> None:
+    await web.room(admission_rate_per_minute=60, queueing_method="lottery")
+    tokens = [(await web.join("hall"))["place_token"] for _ in range(3)]
+    await web.send("DELETE", "/v1/rooms/hall/places/me", headers=bearer(tokens[2]))
+    operator = web.as_("operator")
+    await web.send("PATCH", "/v1/rooms/hall", json={"admission_rate_per_minute": 90}, headers=operator)
+    await web.post("/v1/rooms/hall/pause", headers=operator)
+    await write(web.app.stores, HALL)
+    said = await text_of(web)
+    assert re.search(r"Joined 3 Called \d Took their turn 0 Missed their turn 0 Left by themselves 1 ", said)
+    assert "automatically 1 Queue paused 1" in said
+    seed = await web.app.stores.postgres.fetchval("SELECT seed FROM rooms")
+    assert seed.hex() in said  # it is open, so the seed is public
+    head = (await web.get("/v1/rooms/hall/log/head")).json()["head"]
+    assert f"Signed entries {head['size']} " in said
+    assert re.search(r"Root hash [0-9a-f]{64} ", said)
+    assert "fairgate audit hall --url http://fairgate.test" in said
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+async def test_its_address_can_say_the_language(web: Web, language: str) -> None:
+    await web.room()
+    answer = await web.get(f"{PAGE}?language={language}&utm_source=press", headers=HTML)
+    assert f'<html lang="{language}"' in answer.text
+    assert "cookie" not in answer.headers["vary"].lower()
+
+
+async def test_it_is_for_any_cache_for_seconds_and_hidden_rooms_are_for_none(web: Web) -> None:
+    await web.event("gala", published=False)
+    await web.room()
+    answer = await web.get(PAGE, headers=HTML)
+    assert answer.headers["cache-control"] == "public, max-age=5"
+    assert {it.strip().lower() for it in answer.headers["vary"].split(",")} == {
+        "accept-encoding",
+        "accept-language",
+        "cookie",
+    }
+    assert "set-cookie" not in answer.headers
+    assert (await web.get("/rooms/gala/fairness", headers=HTML)).status_code == 404
+    seen = await web.get("/rooms/gala/fairness", headers=HTML | web.as_("admin"))
+    assert (seen.status_code, seen.headers["cache-control"]) == (200, "private, no-store")
+
+
+async def test_waits_are_those_of_the_rooms_own_history(web: Web) -> None:
+    await web.room()
+    assert "Nobody has had to wait yet." in await text_of(web)
+    moments = [(60, 0, 10), (40, 0, 10), (30, 5, 10), (0, 10, 10)]
+    for seconds, serving, last in moments:
+        await web.app.stores.postgres.execute(
+            "INSERT INTO calls (room_id, called_at, serving_position, last_number) "
+            "VALUES ('hall', to_timestamp($1), $2, $3) ON CONFLICT DO NOTHING",
+            now_ms() // 1000 - seconds - 10,
+            serving,
+            last,
+        )
+    assert len(await rooms.select_progress(web.app.stores.postgres, HALL)) >= len(moments)
+    assert "Half of the people waited no longer than 30 seconds, nine in ten no longer than 60 seconds" in (
+        await text_of(web)
+    )
+
+
+async def test_the_receipt_of_a_place_is_a_file_for_the_browser_that_has_it(web: Web) -> None:
+    await web.room(admission_rate_per_minute=0)
+    answer = await web.post("/v1/rooms/hall/places")
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0], **HTML}
+    await write(web.app.stores, HALL)
+    assert "/rooms/hall/receipt" in (await web.get("/rooms/hall", headers=cookie)).text
+    file = await web.get("/rooms/hall/receipt", headers=cookie)
+    assert file.status_code == 200, file.text
+    assert file.headers["content-disposition"] == 'attachment; filename="fairgate-receipt-hall.json"'
+    assert file.headers["cache-control"].endswith("no-store")
+    said = file.json()["receipt"]
+    assert (said["visitor_id"], said["queue_number"]) == (answer.json()["visitor_id"], 1)
+    nobody = await web.get("/rooms/hall/receipt", headers=HTML)
+    assert (nobody.status_code, nobody.headers["content-type"]) == (404, "text/html; charset=utf-8")

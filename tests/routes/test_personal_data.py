@@ -1,0 +1,105 @@
+"""What is known of a fan is theirs: as a file, and forgotten everywhere, while the books stay."""
+
+from __future__ import annotations
+
+from app.core.password_resets import digest
+from app.store.sql import retention
+from tests.routes.conftest import Web
+from tests.routes.mailing import arrived
+from tests.routes.test_ticket_links import ANN, link_in, server, settings, sold
+from tests.support.mail_server import MailServer
+from worker.context import WorkerContext
+
+__all__ = ["server", "settings"]
+
+TOKEN = "of-the-link"
+EVERY_TABLE = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+
+
+async def linked(web: Web) -> None:
+    """The link that a mail to Ann has."""
+    await web.app.stores.postgres.execute(
+        "INSERT INTO ticket_links (token_hash, email, expires_at) VALUES ($1, $2, now() + interval "
+        "'1 minute') "
+        "ON CONFLICT DO NOTHING",
+        *(digest(TOKEN), ANN["email"].upper()),
+    )
+
+
+async def where_named(web: Web, word: str) -> set[str]:
+    """Every table in which a row has this word, in any column."""
+    postgres = web.app.stores.postgres
+    found = set()
+    for row in await postgres.fetch(EVERY_TABLE):
+        table = row["tablename"]
+        if await postgres.fetchval(
+            f"SELECT EXISTS (SELECT FROM {table} AS it WHERE it::text ILIKE $1)", f"%{word}%"
+        ):
+            found.add(table)
+    return found
+
+
+async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
+    web: Web, server: MailServer, worker: WorkerContext
+) -> None:
+    held, place = await sold(web)
+    await arrived(server, "Your tickets: Gala")
+    said = {**ANN, "name": "Ann Unmistakable", "phone": "+49 170 5550123"}
+    answer = await web.send("PUT", f"/v1/reservations/{held[1]}/buyer", json=said, headers=place)
+    assert answer.status_code in (200, 422), answer.text  # what this sale does not ask for is not kept
+    await web.post(
+        "/v1/users", {"email": ANN["email"], "name": "Ann Unmistakable", "password": "correct horse"}
+    )
+    await linked(web)
+    postgres = web.app.stores.postgres
+    books = "SELECT reservation_id, status, amount, currency FROM reservations ORDER BY 1"
+    counts = "SELECT count(*) FROM tickets"
+    before = [tuple(it) for it in await postgres.fetch(books)], await postgres.fetchval(counts)
+    known = await web.post("/tickets/data", data={"token": TOKEN})
+    assert known.headers["content-disposition"] == 'attachment; filename="my-data.json"'
+    assert {it["reservation_id"] for it in known.json()["orders"]} == set(held)
+    assert known.json()["account"][0]["name"] == "Ann Unmistakable"
+    assert "buyers" in await where_named(web, ANN["email"])
+    assert "Erase my data" in (await web.get(f"/tickets/open?token={TOKEN}")).text
+    done = await web.post("/tickets/erase", data={"token": TOKEN})
+    assert (done.status_code, "Your data is erased" in done.text) == (200, True)
+    assert await where_named(web, ANN["email"]) == set()
+    assert await where_named(web, "Ann Unmistakable") == set()
+    after = [tuple(it) for it in await postgres.fetch(books)], await postgres.fetchval(counts)
+    assert after == before
+    for path in ("/tickets/erase", "/tickets/data"):
+        assert (await web.post(path, data={"token": TOKEN})).status_code == 401, "the link is used up"
+
+
+async def test_buyers_of_long_ago_are_forgotten_if_a_setting_says_so(
+    web: Web, server: MailServer, worker: WorkerContext
+) -> None:
+    await sold(web)
+    await arrived(server, "Your tickets: Gala")
+    postgres = web.app.stores.postgres
+    await postgres.execute("UPDATE tickets SET holder_email = $1", ANN["email"])
+    books = "SELECT reservation_id, status, amount, currency FROM reservations ORDER BY 1"
+    before = await postgres.fetch(books)
+    await postgres.execute("UPDATE events SET starts_at = now() - interval '100 days'")
+    for days, sells_on, named in ((0, False, True), (101, False, True), (90, True, True), (90, False, False)):
+        await postgres.execute("UPDATE events SET sell_after_start = $1", sells_on)
+        assert not await retention.forget(postgres, 0, days)
+        found = await where_named(web, ANN["email"])
+        assert ({"buyers", "tickets", "mails"} <= found, bool(found - {"mailboxes"})) == (named, named), found
+    assert await postgres.fetch(books) == before
+    assert await postgres.fetchval("SELECT count(*) FROM tickets"), "which tickets are valid stays, too"
+
+
+async def test_who_only_queued_gets_a_link_and_is_forgotten(
+    web: Web, server: MailServer, worker: WorkerContext
+) -> None:
+    await web.event()
+    await web.join("gala", json={"email": "quinn@example.org"})
+    ours = {"Origin": "http://fairgate.test"}
+    assert (await web.post("/tickets", data={"email": "Quinn@example.org"}, headers=ours)).status_code == 200
+    link = link_in(await arrived(server, "Your link to your tickets"))
+    token = link.partition("token=")[2]
+    known = await web.post("/tickets/data", data={"token": token})
+    assert [it["room_id"] for it in known.json()["queues"]] == ["gala"]
+    assert (await web.post("/tickets/erase", data={"token": token})).status_code == 200
+    assert await where_named(web, "quinn@") == set()

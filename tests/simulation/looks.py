@@ -1,0 +1,66 @@
+"""Looks at a sale after every step: what model and engine do not agree on, and what visitors are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.store.connections import RedisClient, Stores
+from app.store.keys import RoomKeys
+from load.books import Books
+from tests.simulation.sale_model import SaleModel
+from tests.simulation.watch import Differs
+
+IN_POSTGRES = ("counters", "codes", "rows", "issued", "statuses", "unreleased")
+
+
+def compare(model: SaleModel, books: Books, of_redis: dict[str, object]) -> list[str]:
+    """What the two sides do not agree on; of Redis only while the room is whole there."""
+    engine, expected = vars(books) | of_redis, _of_model(model)
+    return [
+        f"{name}: model {expected[name]}, engine {engine[name]}"
+        for name in (expected if model.ready else IN_POSTGRES)
+        if name != "missing" and engine[name] != expected[name]
+    ]
+
+
+async def details(client: RedisClient, keys: RoomKeys) -> dict[str, object]:
+    """What Redis knows besides its books."""
+    redis: Any = client
+    known = await redis.hgetall(keys.outcomes)
+    last = {it.partition(":")[0]: text.split("|") for it, text in known.items() if ":" in it}
+    return {
+        "outcomes": {it: text.split("|")[1] for it, text in known.items() if ":" not in it},
+        "refusals": {visitor: (line[0], line[2]) for visitor, line in last.items()},
+    }
+
+
+async def numbers_reserved(stores: Stores, keys: RoomKeys) -> int:
+    """No more numbers may be given out than Postgres knows of; how many at a time is no matter.
+    Raises Differs."""
+    redis: Any = stores.redis
+    reserved = int(await redis.hget(keys.meter, "numbers_reserved"))
+    known = await stores.postgres.fetchval("SELECT numbers_reserved FROM rooms")
+    if reserved > known:
+        raise Differs("numbers", [f"{reserved} may be given out, Postgres knows of {known}"])
+    return reserved
+
+
+def hear(model: SaleModel, told: dict[str, str]) -> None:
+    """Whoever asks is told the outcome: always the same one, and the one Postgres knows. Raises Differs."""
+    for reservation_id, (_, word) in model.outcomes.items():
+        if word == "pending":
+            continue
+        before = told.setdefault(reservation_id, word)
+        if before != word:
+            raise Differs("told", [f"{reservation_id} was told {before}, is told {word}"])
+        if (word == "held") != (reservation_id in model.rows):
+            row = model.rows.get(reservation_id)
+            raise Differs("told", [f"{reservation_id} is told {word}, row: {row.status if row else ''!r}"])
+
+
+def _of_model(model: SaleModel) -> dict[str, object]:
+    refusals = model.refusals.items()
+    return vars(model.books()) | {
+        "outcomes": {it: word for it, (_, word) in model.outcomes.items()},
+        "refusals": {visitor: (wish.reservation_id, word) for visitor, (wish, word) in refusals},
+    }

@@ -1,0 +1,66 @@
+"""What becomes of a reservation: a wish, a hold in Redis, a row in Postgres; tickets and codes counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from load.books import Count, Owned
+
+
+class Wish(NamedTuple):
+    """A submission: who wants what, under which id."""
+
+    reservation_id: str
+    visitor: str
+    items: tuple[tuple[str, int], ...]
+    code: str = ""
+
+    @property
+    def quantity(self) -> int:
+        """Tickets in all."""
+        return sum(count for _, count in self.items)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Tickets set aside in Redis."""
+
+    wish: Wish
+    expires_ms: int
+    sold: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A reservation in Postgres."""
+
+    wish: Wish
+    expires_ms: int
+    status: str = "held"
+    released: bool = False
+
+
+class Decided(NamedTuple):
+    """A batch as Redis decided it."""
+
+    epoch: int
+    decisions: list[tuple[int, Wish, str, int]]  # message, wish, word, expires_ms
+
+
+def uses(owned: Iterable[Owned]) -> Counter[str]:
+    """How many orders each code was given with."""
+    return Counter(it.code for it in owned if it.code)
+
+
+def counts_of(totals: dict[str, int], owned: Iterable[Owned]) -> dict[str, Count]:
+    """The tickets of each kind: in all, free, held and sold."""
+    held, sold = Counter[str](), Counter[str]()
+    for it in owned:
+        (sold if it.sold else held).update(it.items)
+    return {
+        kind: Count(total, total - held[kind] - sold[kind], held[kind], sold[kind])
+        for kind, total in totals.items()
+    }

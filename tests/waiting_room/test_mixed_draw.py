@@ -1,0 +1,82 @@
+"""A draw that is made with the log at the opening, too: nobody is drawn before, and everybody by it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.commands.audit import from_stores
+from app.core import errors
+from app.core.claims import PlaceClaims
+from app.core.log_audit import audit
+from app.core.model import Place
+from app.core.rules import draw_key, draw_of
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.scripts.admission import admit
+from app.waiting_room import control, room_log
+from app.waiting_room.queue import Joining, Queues, join, leave, open_queues, place
+from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
+from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, token
+
+
+@pytest.fixture
+async def queues(stores: Stores) -> Queues:
+    return open_queues(stores, Settings(rate_limits=False))
+
+
+async def joined(queues: Queues, count: int) -> list[Place]:
+    answers = await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(count)))
+    return [found for found, _ in answers]
+
+
+def claims(found: Place) -> PlaceClaims:
+    return token(found.visitor_id, found.token_number, 1)
+
+
+async def a_prequeue(queues: Queues, count: int) -> list[Place]:
+    """The pre-queue of a room whose draw is mixed, with so many in it."""
+    await a_stored_room(
+        queues.stores, queueing_method="lottery", draw_entropy="entries", admission_rate_per_minute=0
+    )
+    await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
+    await admit(queues.stores.redis, KEYS, limit=2_000)
+    return await joined(queues, count)
+
+
+async def test_a_draw_made_with_the_log_waits_for_it_and_is_another(queues: Queues) -> None:
+    entrants = await a_prequeue(queues, 30)
+    with pytest.raises(errors.QueueingMethodLocked):
+        await control.configure(queues, ROOM, {"draw_entropy": "none"}, by=STAFF)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await reserve_numbers(queues.stores, ROOM)
+    assert await draw_batch(queues.stores, ROOM) == 0  # the log has not said with what
+    await room_log.write(queues.stores, ROOM)
+    await leave(queues, ROOM, claims(entrants.pop()))
+    while await draw_batch(queues.stores, ROOM):
+        pass
+    root = await queues.stores.postgres.fetchval("SELECT draw_root FROM rooms")
+    assert root
+    key = draw_key(SEED, root)
+    assert key != SEED
+    in_order = sorted(entrants, key=lambda it: draw_of(key, it.visitor_id))
+    found = [(await place(queues, ROOM, claims(it)))[0] for it in in_order]
+    assert [it.queue_number for it in found] == sorted(it.queue_number or 0 for it in found)
+    await room_log.write(queues.stores, ROOM)
+    export = await from_stores(queues.stores, ROOM)
+    assert export is not None
+    assert audit(export).findings == []
+    draws = [int(it.split(" ")[4]) for it in export.entries if " drawn " in it]
+    assert draws == [draw_of(key, it.visitor_id) for it in in_order]
+
+
+async def test_nobody_waits_for_a_log_that_is_not_written(queues: Queues) -> None:
+    await a_prequeue(queues, 3)
+    await control.set_state(queues, ROOM, "open", by=STAFF)
+    await reserve_numbers(queues.stores, ROOM)
+    await queues.stores.postgres.execute("UPDATE rooms SET opened_at = now() - interval '61 s'")
+    assert await draw_batch(queues.stores, ROOM) == 0
+    await room_log.write(queues.stores, ROOM)  # too late: the seed alone decides
+    assert await draw_batch(queues.stores, ROOM) == 3
+    assert await queues.stores.postgres.fetchval("SELECT draw_root FROM rooms") == b""

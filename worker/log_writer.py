@@ -1,0 +1,39 @@
+"""When one room's public log is written and signed: each second while something is noted, for one worker."""
+
+from __future__ import annotations
+
+import time
+
+from app.core.model import RoomId
+from app.store.connections import Stores
+from app.store.scripts.admission import Tick
+from app.waiting_room import room_log
+
+EVERY_S = 1.0
+
+
+class LogWriter:
+    """Writes the log of one room."""
+
+    def __init__(self, stores: Stores, room_id: RoomId) -> None:
+        self._stores = stores
+        self._room_id = room_id
+        self._writes_at = 0.0
+        self._signs_at: float | None = None  # None: all that is written is signed
+
+    def is_due(self, tick: Tick) -> bool:
+        """Whether there is something to be written or signed now."""
+        now = time.monotonic()
+        noted = tick.noted > 0 and now >= self._writes_at
+        return noted or (self._signs_at is not None and now >= self._signs_at)
+
+    def is_done(self, tick: Tick) -> bool:
+        """Whether nothing is left to be written or signed, now or later."""
+        return not tick.noted and self._signs_at is None
+
+    async def write(self) -> None:
+        """Write what is noted, and sign if it is time to."""
+        written = await room_log.write(self._stores, self._room_id)
+        now, due_ms = time.monotonic(), written.head_due_ms
+        self._writes_at = now + (0 if written.more else EVERY_S)
+        self._signs_at = None if due_ms is None else now + max(0.0, due_ms / 1000 - time.time())
