@@ -8,12 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 import segno
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, ProxySettings, async_playwright, expect
 
 from tests.browser import axe
 from tests.browser.clocks import unnamed_times
 from tests.browser.conftest import ARGUMENTS, HEADLESS, PHONE, Product
 from tests.browser.console_pages import bought, signed_in
+from tests.support.relay import Relay
 
 pytestmark = pytest.mark.browser
 WIDTH, HEIGHT = 640, 480
@@ -59,6 +60,13 @@ async def sale(product: Product, tmp_path: Path) -> AsyncIterator[tuple[str, lis
         await browser.close()
 
 
+@pytest.fixture
+async def network(product: Product) -> AsyncIterator[Relay]:
+    """The network of a device, which can be cut."""
+    async with Relay(product.url, socks=True).open() as relay:
+        yield relay
+
+
 async def device(context: BrowserContext, product: Product, room_id: str, name: str) -> Page:
     """A phone at the door, which has heard from the server."""
     page = await context.new_page()
@@ -85,11 +93,11 @@ async def readable(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-async def without_a_network(a: Page, b: Page, one: str, two: str) -> None:
+async def without_a_network(a: Page, network: Relay, b: Page, one: str, two: str) -> None:
     """A lets the second one in while it hears nothing, and so does B, later."""
     verdict = a.locator("[data-verdict]")
     await a.evaluate("navigator.serviceWorker.ready.then(() => 1)")
-    await a.context.set_offline(True)
+    network.cut()
     await typed(a, two)
     await expect(verdict).to_contain_text("Offline")
     await expect(verdict).to_contain_text("Checked in")
@@ -101,17 +109,22 @@ async def without_a_network(a: Page, b: Page, one: str, two: str) -> None:
     await expect(verdict).to_contain_text("Already checked in")
     await typed(b, two)
     await expect(b.locator("[data-verdict]")).to_contain_text("Checked in")  # it cannot know
-    await a.context.set_offline(False)
+    network.mend()
     await expect(a.locator("[data-waiting]")).to_have_text("")
     await expect(a.locator("[data-conflict-list]")).to_contain_text("(Gate B)")
     await expect(a.locator("[data-in]")).to_have_text("2")
 
 
 async def test_two_devices_let_people_in_with_and_without_a_network(
-    product: Product, sale: tuple[str, list[str], Browser]
+    product: Product, sale: tuple[str, list[str], Browser], network: Relay
 ) -> None:
     room_id, [one, two], browser = sale
-    first, second = [await browser.new_context(viewport=PHONE) for _ in "ab"]
+    # A browser that is set offline lets a service worker through that begins meanwhile.
+    proxy = ProxySettings(server=f"socks5://127.0.0.1:{network.port}", bypass="<-loopback>")
+    first, second = (
+        await browser.new_context(viewport=PHONE, proxy=proxy),
+        await browser.new_context(viewport=PHONE),
+    )
     a, b = await device(first, product, room_id, "Gate A"), await device(second, product, room_id, "Gate B")
     verdict, log = a.locator("[data-verdict]"), a.locator("[data-log] li")
     await a.get_by_role("button", name="Scan with the camera").click()
@@ -128,7 +141,7 @@ async def test_two_devices_let_people_in_with_and_without_a_network(
     assert await unnamed_times(a) == []
     await readable(b)
 
-    await without_a_network(a, b, one, two)
+    await without_a_network(a, network, b, one, two)
 
     await typed(b, two)
     await expect(b.locator("[data-verdict]")).to_contain_text("(Gate A)")  # who was first

@@ -1,12 +1,10 @@
-"""Shops behind each client of the gate, and the way between them and Fairgate, which can be cut."""
+"""Shops behind each client of the gate."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -21,72 +19,6 @@ from tests.support.listening import listening
 RECHECK_S = 0.3
 NODE = ("express", "next", "worker", "lambda-edge")
 KINDS = ("asgi", "wsgi", "php", *NODE)
-
-
-@dataclass
-class Way:
-    """A TCP relay to Fairgate."""
-
-    goal: str
-    url: str = ""
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
-    _running: set[asyncio.Task[None]] = field(default_factory=set)
-    _cut: bool = False
-
-    def cut(self) -> None:
-        """Fairgate is away: nobody gets through, and who was through is not any more."""
-        self._cut = True
-        for it in self._open:
-            it.transport.abort()
-
-    def mend(self) -> None:
-        """It is back."""
-        self._cut = False
-
-    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Somebody comes."""
-        task = asyncio.ensure_future(self._carried(reader, writer))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def close(self) -> None:
-        """End it, and wait until nothing is open."""
-        self.cut()
-        while self._running:
-            await asyncio.wait(self._running)
-
-    async def _carried(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._cut:
-            writer.transport.abort()
-            return
-        host, _, port = self.goal.removeprefix("http://").partition(":")
-        there, to_there = await asyncio.open_connection(host, int(port))
-        ends = {writer, to_there}
-        self._open |= ends
-        await asyncio.gather(_copied(reader, to_there), _copied(there, writer))
-        self._open -= ends
-        for it in ends:
-            with suppress(OSError):
-                await it.wait_closed()
-
-
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while block := await reader.read(65_536):
-            writer.write(block)
-            await writer.drain()
-    writer.close()
-
-
-@asynccontextmanager
-async def way_to(goal: str) -> AsyncIterator[Way]:
-    """A way to this address."""
-    way = Way(goal)
-    server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
-    way.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
-        yield way
-        await way.close()
 
 
 @asynccontextmanager

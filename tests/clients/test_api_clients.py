@@ -16,7 +16,7 @@ from fairgate_client import Fairgate, Over, Refused
 from app.web.api.openapi import contract
 from app.web.api.registry import CALLS
 from tests.clients.conftest import CLIENTS, Product
-from tests.clients.shops import way_to
+from tests.support.relay import Relay
 
 EVENT: dict[str, Any] = {"session_ends_on_confirm": False, "claim_window_s": 60}
 BY_HAND = (
@@ -36,7 +36,7 @@ async def call_all(product: Product, event_id: str) -> None:
 
 async def test_python_joins_waits_claims_reserves_and_pays(product: Product) -> None:
     await a_sale(product, "py")
-    async with way_to(product.url) as way, Fairgate(way.url, patience_s=20) as fairgate:
+    async with Relay(product.url).open() as way, Fairgate(way.url, patience_s=20) as fairgate:
         place = await fairgate.join("py")
         leaver = await fairgate.join("py")
         assert leaver["visitor_id"] != place["visitor_id"]

@@ -23,8 +23,9 @@ from app.gate import sessions
 from app.gate.sessions import Entering
 from app.web.http.routes import App
 from tests.clients.conftest import CLIENTS, HTML, Product
-from tests.clients.shops import KINDS, Way, shops, way_to
+from tests.clients.shops import KINDS, shops
 from tests.routes.conftest import code
+from tests.support.relay import Relay
 from tests.support.waiting import wait_until
 
 CASES: list[dict[str, Any]] = json.loads((CLIENTS / "cases.json").read_text())
@@ -49,7 +50,7 @@ class Site:
     """A shop behind a client, twice, and the room before it."""
 
     product: Product
-    way: Way
+    way: Relay
     http: httpx.AsyncClient
     room_id: RoomId
     closed: int
@@ -151,7 +152,7 @@ async def site(kind: str, product: Product, http: httpx.AsyncClient) -> AsyncIte
     made = await product.web.post(
         "/v1/keys", {"name": kind, "role": "operator"}, headers=product.web.as_("admin")
     )
-    async with way_to(product.url) as way, shops(kind, way.url, room_id, made.json()["key"]) as ports:
+    async with Relay(product.url).open() as way, shops(kind, way.url, room_id, made.json()["key"]) as ports:
         target = {
             "target_url": f"http://{SHOP}:{ports[0]}/",
             "allowed_return_hosts": [f"{SHOP}:{ports[1]}", f"other.localhost:{ports[0]}"],

@@ -1,0 +1,93 @@
+"""The way between a client and Fairgate, which can be cut: then nothing gets through, whoever sends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+ADDRESS_BYTES = {1: 4, 4: 16}  # of SOCKS5's IPv4 and IPv6; a name has its length before it
+NAME, PORT_BYTES = 3, 2
+
+
+@dataclass
+class Relay:
+    """A TCP relay to one address."""
+
+    goal: str
+    socks: bool = (
+        False  # clients greet it as a SOCKS5 proxy (RFC 1928); they get to `goal` whatever they ask for
+    )
+    port: int = 0
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _cut: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where clients that know of no proxy find it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def cut(self) -> None:
+        """The goal is away: nobody gets through, and who was through is not any more."""
+        self._cut = True
+        for it in self._open:
+            it.transport.abort()
+
+    def mend(self) -> None:
+        """It is back."""
+        self._cut = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Self]:
+        """Take connections until the end, when nothing is open any more."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+            self.cut()
+            while self._running:
+                await asyncio.wait(self._running)
+
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._carried(reader, writer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _carried(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._cut:
+            writer.transport.abort()
+            return
+        if self.socks:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await _greeted(reader, writer)
+        host, _, port = self.goal.removeprefix("http://").partition(":")
+        there, to_there = await asyncio.open_connection(host, int(port))
+        ends = {writer, to_there}
+        self._open |= ends
+        await asyncio.gather(_copied(reader, to_there), _copied(there, writer))
+        self._open -= ends
+        for it in ends:
+            with suppress(OSError):
+                await it.wait_closed()
+
+
+async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """SOCKS5 without a password: methods, the one chosen, the request, and that it was granted."""
+    _, methods = await reader.readexactly(2)
+    await reader.readexactly(methods)
+    writer.write(b"\x05\x00")
+    *_, kind = await reader.readexactly(4)
+    length = (await reader.readexactly(1))[0] if kind == NAME else ADDRESS_BYTES[kind]
+    await reader.readexactly(length + PORT_BYTES)
+    writer.write(b"\x05\x00\x00\x01" + bytes(4 + PORT_BYTES))
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while block := await reader.read(65_536):
+            writer.write(block)
+            await writer.drain()
+    writer.close()
