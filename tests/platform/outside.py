@@ -118,7 +118,7 @@ class Up:
         self.process.send_signal(number)
         code = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
         assert code == 0, self.log.read_text()
-        assert [left for left in family if left.is_running()] == []
+        assert [it for it in family if not ended(it)] == []
 
 
 async def up(
@@ -152,12 +152,20 @@ async def up(
     return Up(process, line.split()[1], data, log, [line])
 
 
+def ended(process: psutil.Process) -> bool:
+    """Whether it runs no more. Burying it may still be up to init, which takes its time."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 async def gone(pid: int) -> None:
     """Wait until no such process is left."""
 
     async def is_gone() -> bool:
         try:
-            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+            return ended(psutil.Process(pid))
         except psutil.NoSuchProcess:
             return True
 
