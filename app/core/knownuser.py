@@ -27,7 +27,7 @@ from msgspec import Meta
 from app.core.base64url import from_base64url, to_base64url
 from app.core.errors import CredentialInvalid
 from app.core.formats import CUSTOMER, DOMAIN, NAME
-from app.core.model import RoomId, Struct, VisitorId
+from app.core.model import NETWORK_BYTES, NETWORK_CHARS, RoomId, Struct, VisitorId
 
 TOKEN = "queueittoken"  # the query parameter
 TOKEN_TTL_S = 180
@@ -40,7 +40,7 @@ RedirectType = Literal[
     "queue", "safetynet", "disabled"
 ]  # came through; a store is unavailable; the gate is off
 _STEM = 22  # characters of a visitor's id that are random; those after them name the network it is from
-_QUEUE_ID = re.compile(r"([0-9a-f-]{36})(?:-([0-9a-f]{6}|[1-7m]))?", re.IGNORECASE)
+_QUEUE_ID = re.compile(r"([0-9a-f-]{36})(?:-([0-9a-f]{6}(?:[a-z][1-7])?|[1-7m]))?", re.IGNORECASE)
 _MEMBER = frozenset("m1234567")  # or that say that they are a member, and in which lane
 _NONCE_BYTES = 12
 _AES_BLOCK_BITS = 128
@@ -103,10 +103,12 @@ def config_key(secret: str) -> str:
 
 
 def queue_id(visitor_id: VisitorId) -> str:
-    """The visitor as a GUID, and behind it their network if the id has one: our ids have characters that
-    separate fields there."""
+    """The visitor as a GUID, and behind it their network if the id has one, and why they are a suspect: our
+    ids have characters that separate fields there."""
     guid, rest = str(uuid.UUID(bytes=from_base64url(visitor_id[:_STEM]))), visitor_id[_STEM:]
-    return f"{guid}-{rest if rest in {'', *_MEMBER} else from_base64url(rest).hex()}".removesuffix("-")
+    if rest in {"", *_MEMBER}:
+        return f"{guid}-{rest}".removesuffix("-")
+    return f"{guid}-{from_base64url(rest[:NETWORK_CHARS]).hex()}{rest[NETWORK_CHARS:]}"
 
 
 def visitor_of(text: str) -> VisitorId | None:
@@ -119,7 +121,10 @@ def visitor_of(text: str) -> VisitorId | None:
     except ValueError:
         return None
     rest = (found[2] or "").lower()
-    return VisitorId(stem + (rest if rest in _MEMBER else to_base64url(bytes.fromhex(rest))))
+    if rest in _MEMBER:
+        return VisitorId(stem + rest)
+    network, suspect = rest[: 2 * NETWORK_BYTES], rest[2 * NETWORK_BYTES :]
+    return VisitorId(stem + to_base64url(bytes.fromhex(network)) + suspect)
 
 
 def token(

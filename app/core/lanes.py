@@ -7,7 +7,7 @@ Within a lane order is strict; between lanes `admit.lua` divides the calls by de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Annotated
 
 import msgspec
@@ -62,11 +62,16 @@ def shares_text(lanes: Sequence[Lane]) -> str:
     return " ".join(map(str, shares(lanes)))
 
 
-def lane_of(visitor_id: str, member_id_chars: int) -> int:
-    """The lane that a visitor's id says, whether the room has it or not."""
+def lane_of(visitor_id: str, lengths: Container[int]) -> int:
+    """The lane that a visitor's id says, whether the room has it or not; `lengths`: of ids that say one."""
     last = visitor_id[-1:]
-    is_member = len(visitor_id) == member_id_chars
-    return int(last) if is_member and last.isascii() and last.isdigit() else ORDINARY
+    says_lane = len(visitor_id) in lengths
+    return int(last) if says_lane and last.isascii() and last.isdigit() else ORDINARY
+
+
+def named(name: str, of: Sequence[Lane]) -> int | None:
+    """Which lane has this name; None: none of these."""
+    return next((at for at, it in enumerate(of, 1) if it.name == name), None)
 
 
 def calls_before(position: int, lane: int, shares: Sequence[int], waiting: Sequence[int]) -> int:

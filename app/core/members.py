@@ -20,7 +20,7 @@ from msgspec import Meta
 from app.core import lanes
 from app.core.errors import ProofRefused, ValidationFailed
 from app.core.formats import NAME, PROOF
-from app.core.model import MEMBER_ID_CHARS, RoomId, RoomStatus, Struct, VisitorId
+from app.core.model import MEMBER_ID_CHARS, SUSPECT_ID_CHARS, RoomId, RoomStatus, Struct, VisitorId
 
 ProofAlgorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 PROOF_MAX = 4096  # characters
@@ -65,7 +65,7 @@ def is_member(visitor_id: VisitorId) -> bool:
 
 def lane_of(visitor_id: VisitorId) -> int:
     """Which lane a visitor is in, if their room has it; 0: the ordinary one."""
-    return lanes.lane_of(visitor_id, MEMBER_ID_CHARS)
+    return lanes.lane_of(visitor_id, (MEMBER_ID_CHARS, SUSPECT_ID_CHARS))
 
 
 def place_in_room(status: RoomStatus, visitor_id: VisitorId, ahead: int) -> int:
@@ -93,10 +93,10 @@ def lane_named(name: str, of: Sequence[lanes.Lane]) -> int:
     """The lane of this name; "": the ordinary one. Raises ProofRefused."""
     if not name:
         return lanes.ORDINARY
-    for at, it in enumerate(of, 1):
-        if it.name == name:
-            return at
-    raise ProofRefused("The proof names a lane that this room does not have.")
+    found = lanes.named(name, of)
+    if found is None:
+        raise ProofRefused("The proof names a lane that this room does not have.")
+    return found
 
 
 def check_login(login: MemberLogin) -> None:

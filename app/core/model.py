@@ -36,6 +36,7 @@ VISITOR_ID_BYTES, NETWORK_BYTES = 16, 3
 NETWORK_CHARS = base64url_length(NETWORK_BYTES)
 VISITOR_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + NETWORK_CHARS
 MEMBER_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + 1  # of a member: tells them from everybody else
+SUSPECT_ID_CHARS = VISITOR_ID_CHARS + 2  # of a suspect: what it was, why they are one, and their lane
 ReservationId = NewType("ReservationId", str)
 
 
@@ -130,6 +131,8 @@ class RoomSettings(Struct, frozen=True):
     members_until: At | None = None  # from then on everybody may
     # groups with a share of the calls each; whoever is in none shares the rest (`core/lanes.py`)
     lanes: Annotated[list[Lane], Meta(max_length=LANES_MAX)] = []
+    newcomers_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # in 10 minutes; more wait
+    suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # else they join here
     visitor_events: bool = False  # `visitor.*` for other systems: one for each step of each visitor
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from app.core import autopilot_settings, gating, lanes, rules, theme
+from app.core import autopilot_settings, gating, lanes, newcomers, rules, theme
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
 from app.core.moments import check_moments
@@ -16,6 +16,7 @@ _CHECKS: tuple[Callable[[RoomSettings], None], ...] = (
     gating.check_gate,
     lambda it: autopilot_settings.check(it.autopilot),
     lambda it: lanes.check(it.lanes),
+    newcomers.check,
 )
 
 

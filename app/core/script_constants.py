@@ -6,7 +6,8 @@ What is only of one script stands there.
 from __future__ import annotations
 
 from app.core.lanes import LANE_BAND
-from app.core.model import MEMBER_ID_CHARS, NETWORK_CHARS, VISITOR_ID_CHARS
+from app.core.model import MEMBER_ID_CHARS, NETWORK_CHARS, SUSPECT_ID_CHARS, VISITOR_ID_CHARS
+from app.core.newcomers import NEWCOMERS_WINDOW_S
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
@@ -34,7 +35,9 @@ CONSTANTS: dict[str, int] = {
     "HEAD": HEAD,
     "VISITOR_ID_CHARS": VISITOR_ID_CHARS,
     "MEMBER_ID_CHARS": MEMBER_ID_CHARS,
+    "SUSPECT_ID_CHARS": SUSPECT_ID_CHARS,
     "NETWORK_CHARS": NETWORK_CHARS,
+    "NEWCOMERS_MIN": NEWCOMERS_WINDOW_S // 60,
     "LANE_BAND": LANE_BAND,
     "BATCH": 1_000,  # values of one command: longer ones cost more than they save
 }

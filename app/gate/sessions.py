@@ -23,6 +23,7 @@ from app.core.errors import (
 )
 from app.core.handover import Ticket
 from app.core.model import Place, RoomId, RoomSettings, VisitorId
+from app.core.newcomers import are_weighed
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import POSTGRES_AWAY
@@ -31,7 +32,8 @@ from app.store.scripts import gate as gate_scripts
 from app.store.scripts.gate import BeingRestored, RenewRecord
 from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
 from app.store.sql import sessions
-from app.waiting_room.queue import JOIN_REFUSALS, Queues, submit
+from app.waiting_room.queue import Queues, submit
+from app.waiting_room.refusals import JOIN_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, decide
 
 
@@ -169,8 +171,10 @@ async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -
     """Sessions are committed before anybody passes, where Postgres answers. Where it does not they pass all
     the same: what is lost is that a new Redis would not know them again."""
     with stores_answer():
+        room = await queues.loaded_rooms.get(room_id)
+        weighed = are_weighed(room.settings)  # then newcomers join at the queue page
         records = [
-            JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=1 if it.anew else 0)
+            JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=int(it.anew and not weighed))
             for it in batch
         ]
         room_script = RoomScript(gate_scripts.enter, queues.join_throttle, {**JOIN_REFUSALS, "crowd": _Crowd})

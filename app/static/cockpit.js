@@ -45,6 +45,7 @@ function showFigures() {
   figure("free", number(live.free), `${number(live.held ?? 0)} held, ${number(live.sold ?? 0)} sold`);
   figure("workers", number(live.workers));
   for (const [at, lane] of live.lanes.entries()) figure(`lane_${at}`, number(lane.waiting), `${lane.share} % of the calls`);
+  if (live.suspects) figure("suspects", number(live.suspects.joined), live.suspects.why);
   if (live.gate) showGate(live.gate);
   if (live.origin) showOrigin(live.origin);
   if (live.pilot) showPilot(live.pilot);

@@ -135,6 +135,11 @@ class RoomKeys:
         return self._key("throttle")
 
     @property
+    def newcomers(self) -> str:
+        """Sorted set: client address, score = when it has all of its newcomers again (ms; GCRA)."""
+        return self._key("newcomers")
+
+    @property
     def polls(self) -> str:
         """Sorted set: visitor_id, score = its theoretical arrival time (ms; GCRA)."""
         return self._key("polls")
@@ -262,5 +267,6 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "visitor_events log wanted networks stock holds allowance seats sitters codes submissions".split()
+    "newcomers visitor_events log wanted networks stock holds allowance seats sitters codes "
+    "submissions".split()
 )

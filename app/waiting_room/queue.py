@@ -13,11 +13,11 @@ from typing import TypeVar
 
 import msgspec
 
-from app.core import errors, rules
+from app.core import rules
 from app.core.claims import PlaceClaims
 from app.core.errors import MembersOnly, Refusal, Restoring, StoreUnavailable
-from app.core.members import is_member
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
+from app.core.newcomers import are_weighed
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -27,40 +27,19 @@ from app.store.keys import RoomKeys
 from app.store.postgres_watch import PostgresWatch
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
+from app.store.scripts.newcomers import WeighRecord
 from app.store.scripts.restoring import EndingRecord
 from app.store.scripts.room import AskRecord, JoinRecord
-from app.store.sql import members, sessions
+from app.store.sql import sessions
 from app.store.sql.ended_places import insert_ended
+from app.waiting_room.newcomers import outside, weigh
+from app.waiting_room.refusals import ASK_REFUSALS, CLAIM_REFUSALS, JOIN_REFUSALS, WANT_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
 
 Item = TypeVar("Item")
 T = TypeVar("T")
 
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
-
-JOIN_REFUSALS: dict[str, type[Refusal]] = {
-    "not_open": errors.RoomNotOpen,
-    "closed": errors.RoomClosed,
-    "sold_out": errors.RoomSoldOut,
-    "removed": errors.RemovedByStaff,
-    "restoring": errors.Restoring,
-    "too_many": errors.LimitExceeded,
-    "members_only": errors.MembersOnly,
-}
-_ASK_REFUSALS: dict[str, type[Refusal]] = {"absent": errors.PlaceNotFound, "restoring": errors.Restoring}
-_CLAIM_REFUSALS: dict[str, type[Refusal]] = _ASK_REFUSALS | {
-    "away": errors.StoreUnavailable,
-    "done": errors.SessionDone,
-    "expired": errors.SessionExpired,
-    "no_show": errors.NoShow,
-    "left": errors.LeftQueue,
-    "removed": errors.RemovedFromQueue,
-}
-_WANT_REFUSALS: dict[str, type[Refusal]] = _CLAIM_REFUSALS | {
-    "too_many": errors.LimitExceeded,
-    "called": errors.NotWaiting,
-    "active": errors.NotWaiting,
-}
 
 
 class Joining(msgspec.Struct, frozen=True):
@@ -148,7 +127,7 @@ async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: i
     """
     with stores_answer():
         (record,) = await _ask_records(queues, room_id, [claims])
-        room_script = RoomScript(room_scripts.place, queues.place_throttle, _WANT_REFUSALS)
+        room_script = RoomScript(room_scripts.place, queues.place_throttle, WANT_REFUSALS)
         (outcome,) = await decide(queues, room_id, [record._replace(quantity=quantity)], room_script)
     if isinstance(outcome, Exception):
         raise outcome
@@ -215,36 +194,50 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
         room = await queues.loaded_rooms.get(room_id)
         # Without Postgres those of a lane come like everybody else; who has moved could have a second place.
         by_proof = room.settings.members_only or (room.settings.lanes and not queues.postgres.away)
-        if by_proof and (outside := await _outside(queues, room_id, batch)):
-            inside = [it for it in batch if it.visitor_id not in outside]
-            found = iter(await _join_batch(queues, room_id, inside) if inside else ())
-            return [MembersOnly() if it.visitor_id in outside else next(found) for it in batch]
-        records = [
-            JoinRecord(
-                it.visitor_id,
-                it.network,
-                draw_for(room, it.visitor_id),
-                *_token_fields(it.known),
-                it.quantity,
-                int(it.returns),
-            )
-            for it in batch
-        ]
-        script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
-        room_script = RoomScript(script, queues.join_throttle, JOIN_REFUSALS)
-        return await decide(queues, room_id, records, room_script)
+        kept_out = await outside(queues.stores, room_id, [it.visitor_id for it in batch]) if by_proof else ()
+        came: list[Joining | Refusal] = [MembersOnly() if it.visitor_id in kept_out else it for it in batch]
+        if are_weighed(room.settings):
+            came = await _weighed(queues, room, came)
+        joining = [it for it in came if isinstance(it, Joining)]
+        found = iter(await _join_records(queues, room, joining) if joining else ())
+        return [next(found) if isinstance(it, Joining) else it for it in came]
 
 
-async def _outside(queues: Queues, room_id: RoomId, batch: list[Joining]) -> set[VisitorId]:
-    """Visitors who were members: each has become another one, in another browser, or was struck off."""
-    came = {it.visitor_id for it in batch if is_member(it.visitor_id)}
-    return came - await members.present(queues.stores.postgres, room_id, list(came)) if came else came
+async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
+    """Each as they may join: suspects are somebody else, whose id says so."""
+    joining = [it for it in came if isinstance(it, Joining)]
+    new = [WeighRecord(it.visitor_id, it.network) for it in joining if it.known is None or it.known.epoch < 0]
+    judged = await weigh(queues, room, new)
+
+    def as_judged(it: Joining) -> Joining | Refusal:
+        found = judged.get(it.visitor_id, it.visitor_id)
+        return found if isinstance(found, Refusal) else msgspec.structs.replace(it, visitor_id=found)
+
+    return [as_judged(it) if isinstance(it, Joining) else it for it in came]
+
+
+async def _join_records(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:
+    room_id = room.room_id
+    records = [
+        JoinRecord(
+            it.visitor_id,
+            it.network,
+            draw_for(room, it.visitor_id),
+            *_token_fields(it.known),
+            it.quantity,
+            int(it.returns),
+        )
+        for it in batch
+    ]
+    script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
+    room_script = RoomScript(script, queues.join_throttle, JOIN_REFUSALS)
+    return await decide(queues, room_id, records, room_script)
 
 
 async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     with stores_answer():
         records = await _ask_records(queues, room_id, batch)
-        room_script = RoomScript(room_scripts.place, queues.place_throttle, _ASK_REFUSALS)
+        room_script = RoomScript(room_scripts.place, queues.place_throttle, ASK_REFUSALS)
         return await decide(queues, room_id, records, room_script)
 
 
@@ -254,7 +247,7 @@ async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
         records = await _ask_records(queues, room_id, batch)
         away_ms = queues.postgres.silent_ms if queues.postgres.away else 0
         script = partial(room_scripts.claim, away_ms=away_ms)
-        room_script = RoomScript(script, queues.place_throttle, _CLAIM_REFUSALS)
+        room_script = RoomScript(script, queues.place_throttle, CLAIM_REFUSALS)
         outcomes = await decide(queues, room_id, records, room_script)
         answers = [it for it in outcomes if not isinstance(it, Exception)]
         if begun := [place for place, _ in answers if place.state == "active"]:

@@ -10,7 +10,11 @@ from tests.browser.console_pages import signed_in
 
 async def entry(page: Page, product: Product) -> None:
     room_id = await product.a_sale(
-        members_only=True, members_until="2030-05-01T10:00:00Z", lanes=[{"name": "Press", "share": 5}]
+        members_only=True,
+        members_until="2030-05-01T10:00:00Z",
+        lanes=[{"name": "Press", "share": 5}],
+        newcomers_per_address=3,
+        suspects_lane="Press",
     )
     await signed_in(page, product, f"/admin/rooms/{room_id}/entry")
     await page.get_by_role("button", name="Save the login").click()

@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import lanes
-from app.core.errors import ProofRefused
+from app.core.errors import ProofRefused, ValidationFailed
 from app.core.knownuser import queue_id, visitor_of
 from app.core.lanes import Lane, calls_before, shares, shares_text
 from app.core.members import is_member, lane_named, lane_of
+from app.core.model import RoomSettings, VisitorId
+from app.core.newcomers import carried_to, is_suspect
 from app.core.place_tokens import new_member_id, new_visitor_id
+from app.core.room_settings import check_settings
 from tests.simulation.lanes import Lanes
 
 MEMBERS = [Lane(name="Members", share=30), Lane(name="Wheelchair users", share=10)]
@@ -24,6 +27,23 @@ def test_the_id_of_a_member_says_the_lane_and_no_other_does() -> None:
     for lane in range(8):  # connectors carry it as well
         visitor = new_member_id(lane)
         assert visitor_of(queue_id(visitor)) == visitor
+
+
+def test_the_id_of_a_suspect_says_the_lane_and_stays_with_the_place() -> None:
+    clean, other = new_visitor_id("net1"), new_visitor_id("net2")
+    suspect = VisitorId(f"{clean}a3")
+    assert (lane_of(suspect), is_suspect(suspect), is_member(suspect)) == (3, True, False)
+    assert visitor_of(queue_id(suspect)) == suspect
+    # A place that is carried to another browser stays where it is, whatever that browser was before.
+    assert carried_to(suspect, other) == f"{other}a3"
+    assert carried_to(clean, VisitorId(f"{other}a3")) == other
+    assert carried_to(suspect, member := new_member_id(1)) == member
+
+
+def test_suspects_need_a_lane_of_the_room() -> None:
+    with pytest.raises(ValidationFailed):
+        check_settings(RoomSettings(name="Gala", lanes=MEMBERS, suspects_lane="Slower"))
+    check_settings(RoomSettings(name="Gala", lanes=MEMBERS, suspects_lane="Members"))
 
 
 def test_shares_leave_the_rest_to_everybody_else() -> None:

@@ -113,6 +113,7 @@ FORMS_ELSEWHERE = {
     ),  # tests/routes/test_sale_rights.py
     *("make_file", "cancel_orders", "message_buyers", "stop_job"),  # tests/routes/test_jobs.py
     *("add_invites", "send_invite_again", "withdraw_invite"),  # tests/security/test_room_invites.py
+    "set_newcomers",  # tests/security/test_suspects.py
     *("set_entry", "set_lanes", "set_login", "remove_login"),  # tests/security/test_members.py
     "save_autopilot",  # test_cockpit_autopilot.py
     "show_preview",  # it changes nothing: tests/routes/test_gate_preview.py

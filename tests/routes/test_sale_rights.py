@@ -47,7 +47,7 @@ CONSOLE_MAY = {
     **dict.fromkeys(("connect", "entry", "gate_preview", "gate_settings", "knownuser_page"), SEE),
     **dict.fromkeys(("show_preview", "save_gate", "save_knownuser", "remove_knownuser", "push_config"), RUN),
     **dict.fromkeys(("let_in", "start_anew", "drop_room"), RUN),
-    **dict.fromkeys(("set_entry", "set_lanes", "set_login", "remove_login"), RUN),
+    **dict.fromkeys(("set_entry", "set_lanes", "set_newcomers", "set_login", "remove_login"), RUN),
     **dict.fromkeys(("add_invites", "send_invite_again", "withdraw_invite"), RUN),
     "invites": BUYERS,
     **dict.fromkeys(("sale_people", "give_right", "change_right", "withdraw_from_sale"), "owner"),

@@ -50,6 +50,8 @@ for _, field in ipairs({ 'state', 'rate', 'burst', 'active_max', 'claim_window_m
   text[#text + 1] = name .. (redis.call('HGET', conf, field) or 0)
 end
 if lanes then text[#text + 1] = 'lanes ' .. lanes end
+local suspects = redis.call('HGET', conf, 'suspects')
+if tonumber(suspects or 0) > 0 then text[#text + 1] = 'set suspects ' .. suspects end
 local noted = redis.call('HINCRBY', meter, 'log_noted', #text)
 redis.call('XADD', log, '*', 'n', noted - #text, 't', now_ms, 'e', table.concat(text, '\n'))
 return { 'restoring' }

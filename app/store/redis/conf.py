@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.clock import to_ms
 from app.core.lanes import shares_text
 from app.core.model import RoomSettings
+from app.core.newcomers import suspects_lane
 from app.store.sql.rooms import RoomRow
 
 FOR_EVER_MS = 9_000_000_000_000_000  # a whole number in Lua, too
@@ -34,6 +35,8 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "max_tickets": max_tickets,
         "currency": currency,
         "lanes": shares_text(settings.lanes),
+        "newcomers": settings.newcomers_per_address or 0,
+        "suspects": suspects_lane(settings),
     }
 
 

@@ -260,6 +260,7 @@ async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
 
 def _document(settings: RoomSettings) -> str:
     fields = msgspec.to_builtins(settings)
-    if not settings.lanes:
-        del fields["lanes"]  # the release before 0.3 cannot read a room that has the field
+    for name in ("lanes", "newcomers_per_address", "suspects_lane"):
+        if not fields[name]:
+            del fields[name]  # the release before 0.3 cannot read a room that has the field
     return msgspec.json.encode(fields).decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ BLOCKED = {  # why nobody is called, apart from the rate and the cap
     "sale_over": "the ticket sale has ended",
     "nothing_on_sale": "no tickets are on sale",
 }
+SUSPECTED = {"address": "too many from one address"}
 LONG = 40  # characters of a value that are shown
 
 
@@ -49,6 +50,13 @@ class ChangeLine(msgspec.Struct, frozen=True):
     who: str
     what: str
     undoable: bool
+
+
+class SuspectsLine(msgspec.Struct, frozen=True):
+    """How many have joined as suspects, and why, in words."""
+
+    joined: int
+    why: str
 
 
 class Cockpit(msgspec.Struct, frozen=True):
@@ -75,6 +83,7 @@ class Cockpit(msgspec.Struct, frozen=True):
     origin: OriginLine | None = None  # where something is known of its health
     pilot: PilotLine | None = None
     lanes: list[LaneDocument] = []  # the ordinary one first; empty: the room has none
+    suspects: SuspectsLine | None = None  # where the room has a lane for them
 
 
 def cockpit(
@@ -85,6 +94,7 @@ def cockpit(
     workers: int,
     gate: GateLine | None = None,
     origin: Origin = UNKNOWN,
+    suspects: Mapping[str, int] = {},  # nobody changes it
 ) -> Cockpit:
     """The document of this moment."""
     settings = room.settings
@@ -110,7 +120,13 @@ def cockpit(
         origin=origin_line(room, origin, health(list(origin.readings.values()), status.now_ms)),
         pilot=pilot_line(settings.autopilot, origin),
         lanes=lane_documents(settings, status),
+        suspects=_suspects(suspects) if settings.suspects_lane else None,
     )
+
+
+def _suspects(by_reason: Mapping[str, int]) -> SuspectsLine:
+    said = (f"{SUSPECTED[it]}: {formatting.number(n)}" for it, n in by_reason.items() if n)
+    return SuspectsLine(sum(by_reason.values()), ", ".join(said))
 
 
 def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:

@@ -21,6 +21,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.gate.counts import GateCounts
 from app.loops import Loops
 from app.monitoring import history, stats
+from app.store.redis import suspects
 from app.store.redis.origin import UNKNOWN, Origin
 from app.store.sql.audit import AuditFilter, Entry
 from app.waiting_room import autopilot
@@ -48,6 +49,7 @@ class Watched:
     workers: int = 0
     gate: GateLine | None = None  # of a site
     origin: Origin = UNKNOWN  # what is known of its health
+    suspects: dict[str, int] = field(default_factory=dict)  # by the reason
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     tail: list[Sample] = field(default_factory=list)  # those that the next rates are counted from
     changes: list[ChangeLine] = field(default_factory=list)
@@ -132,6 +134,8 @@ class Feeds:
         if shown.room.event_id is None:
             watched.gate = gate_line(await self._gate_counts.figures(shown.room))
         watched.origin = await autopilot.origin_of(self._queues, room_id)
+        if shown.room.settings.suspects_lane:
+            watched.suspects = await suspects.by_reason(self._queues.stores.redis, room_id)
         now = time.monotonic()
         if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
             watched.changes, watched.version = await self._changes(room_id), shown.room.version
@@ -150,6 +154,6 @@ class Feeds:
 def _document(watched: Watched, new: list[Point]) -> Cockpit:
     assert watched.room is not None
     assert watched.status is not None
-    live = watched.points, watched.changes, watched.workers, watched.gate, watched.origin
+    live = watched.points, watched.changes, watched.workers, watched.gate, watched.origin, watched.suspects
     document = cockpit(watched.room, watched.status, *live)
     return msgspec.structs.replace(document, points=new)

@@ -1,5 +1,5 @@
-"""Who may join a room: everybody, or members alone; its lanes; and what proofs of the organiser's login are
-verified with."""
+"""Who may join a room: everybody, or members alone; its lanes; what is asked of newcomers; and what proofs of
+the organiser's login are verified with."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from app.web.pages.render import respond
 
 LOCAL = "%Y-%m-%dT%H:%M"
 MORE = 2  # empty lines for lanes
+NUMBER_MAX = 7  # digits
 
 
 class EntryPage(msgspec.Struct, frozen=True):
@@ -62,6 +63,16 @@ class EntryPage(msgspec.Struct, frozen=True):
             ]
         set_up = [(it.name, str(it.share)) for it in self.room.settings.lanes]
         return [*set_up, *[("", "")] * MORE][:LANES_MAX]
+
+    @property
+    def newcomers_per_address(self) -> str:
+        """How many may come from one address, as the form has it."""
+        return self.filled.get("newcomers_per_address", str(self.room.settings.newcomers_per_address or ""))
+
+    @property
+    def suspects_lane(self) -> str:
+        """The lane of suspects, as the form has it."""
+        return self.filled.get("suspects_lane", self.room.settings.suspects_lane)
 
     @property
     def until(self) -> str:
@@ -97,6 +108,18 @@ async def set_lanes(request: Request, staff: Staff, form: dict[str, str]) -> Res
     room_id = RoomId(request.params["room_id"])
     try:
         await control.configure(request.app.queues, room_id, {"lanes": _lanes(form)}, by=staff.by)
+    except (ValidationFailed, Conflict) as refusal:
+        return await _page(request, staff, form, told(refusal), status=refusal.status)
+    request.app.status_board.outdated(room_id)
+    return redirect_to(f"/admin/rooms/{room_id}/entry?saved=1")
+
+
+@console_form("/admin/rooms/<room_id>/entry/newcomers", section="Sales")
+async def set_newcomers(request: Request, staff: Staff, form: dict[str, str]) -> Response:
+    """Say what is asked of newcomers, and where suspects go."""
+    room_id = RoomId(request.params["room_id"])
+    try:
+        await control.configure(request.app.queues, room_id, _newcomers(form), by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
         return await _page(request, staff, form, told(refusal), status=refusal.status)
     request.app.status_board.outdated(room_id)
@@ -142,6 +165,16 @@ def _lanes(form: dict[str, str]) -> list[dict[str, Any]]:
             raise ValidationFailed(f"lanes[{len(found)}].share", "must be a whole number of percent")
         found.append({"name": name, "share": int(share)})
     return found
+
+
+def _newcomers(form: dict[str, str]) -> dict[str, Any]:
+    each = form.get("newcomers_per_address", "").strip()
+    if each and not (each.isascii() and each.isdigit() and len(each) <= NUMBER_MAX):
+        raise ValidationFailed("newcomers_per_address", "must be a whole number")
+    return {
+        "newcomers_per_address": int(each) if each else None,
+        "suspects_lane": form.get("suspects_lane", ""),
+    }
 
 
 def _time(text: str, zone: str) -> str | None:

@@ -17,12 +17,19 @@ class LaneDocument(msgspec.Struct, frozen=True):
     share: int
     serving_position: int
     waiting: int  # without those in the pre-queue of a lottery
+    suspects: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, for the lane of suspects
 
 
 def lane_documents(settings: RoomSettings, status: RoomStatus) -> list[LaneDocument]:
     """The lanes of a room, the ordinary one first; empty: it has none."""
     names = ["", *(it.name for it in settings.lanes)]
     return [
-        LaneDocument(name, it.share, it.serving_position, it.waiting)
+        LaneDocument(
+            name,
+            it.share,
+            it.serving_position,
+            it.waiting,
+            suspects=(bool(name) and name == settings.suspects_lane) or msgspec.UNSET,
+        )
         for name, it in zip(names, status.lanes, strict=False)
     ]

@@ -23,6 +23,7 @@ from app.core.errors import CredentialInvalid, RateLimited
 from app.core.handover import CarryCode
 from app.core.members import is_member
 from app.core.model import RoomId, VisitorId
+from app.core.newcomers import carried_to
 from app.waiting_room import carrying
 from app.web.http.cookies import WITHOUT_TOKEN
 from app.web.http.routes import Request
@@ -83,12 +84,13 @@ async def take_over(request: Request) -> Response:
         code = request.app.handover.read_code(text, int(time.time()))
     except CredentialInvalid:
         return await _page(request, "used")
-    word = await _carried(request, code, mine.visitor_id, replace=REPLACE_FIELD in form)
+    to_id = carried_to(code.visitor_id, mine.visitor_id)
+    word = await _carried(request, code, to_id, replace=REPLACE_FIELD in form)
     if word == "has_place":
         return await _page(request, word, text)
     if word in ("inside", "member"):
         return await _page(request, word)
-    claims = PlaceClaims(room_id, mine.visitor_id, queue_number=None, epoch=WITHOUT_TOKEN)
+    claims = PlaceClaims(room_id, to_id, queue_number=None, epoch=WITHOUT_TOKEN)
     found = await place_of(request, room_id, claims) if word in ("carried", "used") else None
     if found is None or found[0].state not in (*CAN_BE_CARRIED, "active"):
         return await _page(request, "used")

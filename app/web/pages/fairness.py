@@ -20,6 +20,7 @@ from app.core.report import Waits
 from app.monitoring.fairness import Fairness, LogFigures, fairness
 from app.web.api.place_receipt import receipt_file
 from app.web.documents.draw import Draw
+from app.web.documents.lanes import LaneDocument
 from app.web.http.cache_control import shared
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
@@ -64,6 +65,7 @@ class FairnessPage:
     log: LogPart | None
     rate: RateKept | None
     waits: Waits | None
+    suspects: LaneDocument | None = None  # their lane, if there is one
 
 
 async def fairness_page(request: Request) -> Response:
@@ -88,6 +90,7 @@ async def fairness_page(request: Request) -> Response:
         log=_log(found.log) if found.log else None,
         rate=found.rate,
         waits=found.waits,
+        suspects=next((it for it in shown.document.lanes or () if it.suspects), None),
     )
     asked = dict(parse_qsl(request.query.decode("latin-1"))).get("language", "")
     language = asked if asked in i18n.LANGUAGES else ""

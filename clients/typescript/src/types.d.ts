@@ -539,6 +539,7 @@ export interface LaneDocument {
   share: number;
   serving_position: number;
   waiting: number;
+  suspects?: boolean;
 }
 
 /** The shared status document; with `all` also what staff see of a room. */
@@ -736,6 +737,8 @@ export interface NewRoom {
   members_only?: boolean;
   members_until?: string | null;
   lanes?: Array<Lane>;
+  newcomers_per_address?: number | null;
+  suspects_lane?: string;
   visitor_events?: boolean;
   room_id: string;
 }
@@ -776,6 +779,8 @@ export interface NewRoomOfEvent {
   members_only?: boolean;
   members_until?: string | null;
   lanes?: Array<Lane>;
+  newcomers_per_address?: number | null;
+  suspects_lane?: string;
   visitor_events?: boolean;
   name?: string;
   room_id?: string | null;
@@ -1340,6 +1345,8 @@ export interface RoomDocument {
   members_only?: boolean;
   members_until?: string | null;
   lanes?: Array<Lane>;
+  newcomers_per_address?: number | null;
+  suspects_lane?: string;
   visitor_events?: boolean;
   room_id: string;
   event_id: string | null;
@@ -1403,6 +1410,8 @@ export interface RoomPatch {
   members_only?: boolean;
   members_until?: string | null;
   lanes?: Array<Lane>;
+  newcomers_per_address?: number | null;
+  suspects_lane?: string;
   visitor_events?: boolean;
 }
 
@@ -1464,6 +1473,8 @@ export interface RoomSettings {
   members_only?: boolean;
   members_until?: string | null;
   lanes?: Array<Lane>;
+  newcomers_per_address?: number | null;
+  suspects_lane?: string;
   visitor_events?: boolean;
 }
 

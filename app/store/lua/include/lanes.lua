@@ -1,8 +1,8 @@
 -- Lanes: groups of visitors, each with a share of the calls, and lane 0, the ordinary one, for everybody
--- else. The id of a visitor ends in the digit of their lane (`app/core/lanes.py`). In `waiting`, and in the
--- pre-queue of a fifo room, each lane has a band of scores: LANE_BAND times the lane, plus the queue number.
--- So nothing is kept for each visitor, and a room without lanes has what it always had.
--- NEEDS config, LANE_BAND, MEMBER_ID_CHARS, meter, prequeue, progress, waiting
+-- else. The ids of members and suspects end in the digit of their lane (`app/core/lanes.py`). In `waiting`,
+-- and in the pre-queue of a fifo room, each lane has a band of scores: LANE_BAND times the lane, plus the
+-- queue number. So nothing is kept for each visitor, and a room without lanes has what it always had.
+-- NEEDS config, LANE_BAND, MEMBER_ID_CHARS, meter, prequeue, progress, SUSPECT_ID_CHARS, waiting
 -- GIVES shares_of_lanes, lane_of, score_of, number_of, band_of, serving_of, raise_serving
 -- GIVES restored_serving_of, lanes_now
 local function figures(text)
@@ -17,7 +17,8 @@ local function shares_of_lanes()
   return shares
 end
 local function lane_of(visitor_id)
-  if not config.lanes or #visitor_id ~= MEMBER_ID_CHARS then return 0 end
+  if not config.lanes then return 0 end
+  if #visitor_id ~= MEMBER_ID_CHARS and #visitor_id ~= SUSPECT_ID_CHARS then return 0 end
   local lane = tonumber(string.sub(visitor_id, -1))
   return lane and lane < #shares_of_lanes() and lane or 0
 end

@@ -1,12 +1,15 @@
 -- Which network a visitor comes from, and how many of a network are called and have not claimed, in field
--- :NETWORK. An anonymous id contains its network (`app/core/place_tokens.py`); for other ids `networks` has
--- it, from their join until they claim or are gone.
+-- :NETWORK. Ids of anonymous visitors, and so of suspects, contain it (`app/core/place_tokens.py`); of others
+-- `networks` has it, from their join until they claim or are gone.
 -- NEEDS BATCH, NETWORK_CHARS, networks, VISITOR_ID_CHARS
 -- GIVES network_of, note_network, forget_network, count_unclaimed, networks_of, write_unclaimed
 local some_networks = redis.call('EXISTS', networks) == 1
-local function says_network(visitor_id) return #visitor_id == VISITOR_ID_CHARS end
+local function says_network(visitor_id) return #visitor_id >= VISITOR_ID_CHARS end
+local function said_network(visitor_id)
+  return string.sub(visitor_id, VISITOR_ID_CHARS - NETWORK_CHARS + 1, VISITOR_ID_CHARS)
+end
 local function network_of(visitor_id)
-  if says_network(visitor_id) then return string.sub(visitor_id, -NETWORK_CHARS) end
+  if says_network(visitor_id) then return said_network(visitor_id) end
   return some_networks and redis.call('HGET', networks, visitor_id) or ''
 end
 local function note_network(visitor_id, network)
@@ -29,7 +32,7 @@ local function networks_of(visitors, unclaimed)
   local known = some_networks and redis.call('HMGET', networks, unpack(visitors)) or {}
   local from, fresh, fields = {}, {}, {}
   for i, visitor_id in ipairs(visitors) do
-    local network = says_network(visitor_id) and string.sub(visitor_id, -NETWORK_CHARS) or known[i] or ''
+    local network = says_network(visitor_id) and said_network(visitor_id) or known[i] or ''
     from[i] = network
     if network ~= '' and not unclaimed[network] then
       unclaimed[network], fresh[#fresh + 1], fields[#fields + 1] = 0, network, ':' .. network

@@ -1,10 +1,13 @@
 -- What of the room's settings decides who is called, and how fast, for its public log.
 -- NEEDS config, note
 -- GIVES note_settings
-local FIELDS = { 'rate', 'burst', 'active_max', 'claim_window_ms', 'per_network', 'visitors_per_ticket' }
+local FIELDS = {
+  'rate', 'burst', 'active_max', 'claim_window_ms', 'per_network', 'visitors_per_ticket', 'newcomers',
+  'suspects',
+}
 local function note_settings(was)
   for _, field in ipairs(FIELDS) do
-    if was[field] ~= config[field] then note('set ' .. field .. ' ' .. config[field]) end
+    if (was[field] or 0) ~= (config[field] or 0) then note('set ' .. field .. ' ' .. config[field]) end
   end
   if was.lanes ~= config.lanes then note('lanes ' .. (config.lanes or '100')) end
 end

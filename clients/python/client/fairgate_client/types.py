@@ -612,6 +612,7 @@ class LaneDocument(TypedDict):
     share: int
     serving_position: int
     waiting: int
+    suspects: NotRequired[bool]
 
 
 class ListedRoom(TypedDict):
@@ -853,6 +854,8 @@ class NewRoom(TypedDict):
     members_only: NotRequired[bool]
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
+    newcomers_per_address: NotRequired[int | None]
+    suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     room_id: str
 
@@ -894,6 +897,8 @@ class NewRoomOfEvent(TypedDict):
     members_only: NotRequired[bool]
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
+    newcomers_per_address: NotRequired[int | None]
+    suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     name: NotRequired[str]
     room_id: NotRequired[str | None]
@@ -1566,6 +1571,8 @@ class RoomDocument(TypedDict):
     members_only: NotRequired[bool]
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
+    newcomers_per_address: NotRequired[int | None]
+    suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     room_id: str
     event_id: str | None
@@ -1634,6 +1641,8 @@ class RoomPatch(TypedDict):
     members_only: NotRequired[bool]
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
+    newcomers_per_address: NotRequired[int | None]
+    suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
 
 
@@ -1698,6 +1707,8 @@ class RoomSettings(TypedDict):
     members_only: NotRequired[bool]
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
+    newcomers_per_address: NotRequired[int | None]
+    suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
 
 

@@ -1,0 +1,44 @@
+"""Newcomers: who may join like everybody else, and who may be one of many places of one person. No I/O.
+
+A suspect has the id they came with, then a letter that says why they are one, and the digit of their lane.
+So it costs nothing to know, and holds when Redis is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.core import lanes
+from app.core.errors import ValidationFailed
+from app.core.model import SUSPECT_ID_CHARS, VISITOR_ID_CHARS, RoomSettings, VisitorId
+
+NEWCOMERS_WINDOW_S = 600
+REASONS: Mapping[str, str] = {"a": "address"}  # by the letter: their address has sent its share
+
+
+def check(settings: RoomSettings) -> None:
+    """Suspects have a lane of this room. Raises ValidationFailed."""
+    if settings.suspects_lane and not suspects_lane(settings):
+        raise ValidationFailed("suspects_lane", "must be the name of one of the room's lanes")
+
+
+def suspects_lane(settings: RoomSettings) -> int:
+    """The lane of suspects; 0: there is none."""
+    return (lanes.named(settings.suspects_lane, settings.lanes) if settings.suspects_lane else 0) or 0
+
+
+def are_weighed(settings: RoomSettings) -> bool:
+    """Whether the room asks anything of newcomers."""
+    return settings.newcomers_per_address is not None
+
+
+def is_suspect(visitor_id: VisitorId) -> bool:
+    """Whether this visitor joined as a suspect."""
+    return len(visitor_id) == SUSPECT_ID_CHARS
+
+
+def carried_to(from_id: VisitorId, to_id: VisitorId) -> VisitorId:
+    """Who somebody is from now on to whom a place is carried: a suspect exactly if the place is one's."""
+    if len(to_id) not in (VISITOR_ID_CHARS, SUSPECT_ID_CHARS):
+        return to_id
+    return VisitorId(to_id[:VISITOR_ID_CHARS] + (from_id[VISITOR_ID_CHARS:] if is_suspect(from_id) else ""))

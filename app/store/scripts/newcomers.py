@@ -1,0 +1,42 @@
+"""The script that weighs newcomers before they join, as a typed function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from app.core.clock import REDIS_TIME
+from app.core.model import VisitorId
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.scripts import replies
+from app.store.scripts.loader import call
+from app.store.scripts.room import known, loaded
+
+_WORDS = replies.words("weigh", part="EACH")
+
+
+class WeighRecord(NamedTuple):
+    """One newcomer; `address` as in `JoinRecord`."""
+
+    visitor_id: VisitorId
+    address: str
+
+
+class Weighed(NamedTuple):
+    """How they may join: `anybody`; `suspect`, with what their id ends in; `over`, with the ms to wait."""
+
+    word: str
+    said: str | int
+
+
+async def weigh(
+    redis: RedisClient, keys: RoomKeys, records: Sequence[WeighRecord], *, now_ms: int = REDIS_TIME
+) -> list[Weighed]:
+    """How each of these may join, in their order."""
+    reply = loaded(await call(redis, "weigh", keys, chain.from_iterable(records), now_ms=now_ms))
+    return [Weighed(known(word, _WORDS), said) for word, said in zip(reply[1::2], reply[2::2], strict=True)]
+
+
+replies.check("weigh", Weighed._fields, part="EACH")

@@ -1,0 +1,58 @@
+"""Newcomers are weighed before they join, in rooms that ask for it: who is a suspect joins in another lane.
+
+Who has a place token of the room is no newcomer, nor is a member, whom the organiser vouches for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from app.core.errors import RateLimited, Refusal
+from app.core.members import is_member
+from app.core.model import Room, RoomId, RoomStatus, VisitorId
+from app.core.newcomers import NEWCOMERS_WINDOW_S, is_suspect
+from app.store.connections import Stores
+from app.store.keys import RoomKeys
+from app.store.scripts import newcomers as scripts
+from app.store.scripts.newcomers import Weighed, WeighRecord
+from app.store.sql import members
+from app.waiting_room.room_script import RoomAccess
+
+POLICY = "newcomers"
+
+
+async def weigh(
+    rooms: RoomAccess, room: Room, came: Iterable[WeighRecord]
+) -> dict[VisitorId, VisitorId | Refusal]:
+    """As whom each newcomer may join, or why they may not. Raises what `when_loaded` does."""
+    records = [
+        it for it in dict.fromkeys(came) if not is_member(it.visitor_id) and not is_suspect(it.visitor_id)
+    ]
+    keys = RoomKeys(room.room_id)
+
+    def unloaded(_: RoomStatus) -> list[Weighed]:
+        return [Weighed("anybody", "")] * len(
+            records
+        )  # nobody can join: the script that they join by says so
+
+    if not records:
+        return {}
+    weighed = await rooms.loaded_rooms.when_loaded(
+        room.room_id, lambda: scripts.weigh(rooms.stores.redis, keys, records), unloaded
+    )
+    each = room.settings.newcomers_per_address or 0
+    return {it.visitor_id: _judged(it, said, each) for it, said in zip(records, weighed, strict=True)}
+
+
+def _judged(it: WeighRecord, weighed: Weighed, each: int) -> VisitorId | Refusal:
+    if weighed.word == "over":
+        retry_s = math.ceil(int(weighed.said) / 1000)
+        return RateLimited(retry_s, policy=POLICY, quota=each, window_s=NEWCOMERS_WINDOW_S)
+    return VisitorId(f"{it.visitor_id}{weighed.said}")
+
+
+async def outside(stores: Stores, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:
+    """Those who were members: each has become another one, in another browser, or was struck off."""
+    came = {it for it in visitors if is_member(it)}
+    return came - await members.present(stores.postgres, room_id, list(came)) if came else came

@@ -1,0 +1,70 @@
+"""weigh.lua: how many of one address come like everybody else, and what becomes of the others."""
+
+from __future__ import annotations
+
+from app.core.lanes import Lane
+from app.core.model import VisitorId
+from app.core.newcomers import NEWCOMERS_WINDOW_S
+from app.core.place_tokens import new_visitor_id
+from app.store.scripts.newcomers import WeighRecord, weigh
+from tests.support.builders import KEYS, NOW, Client, a_room, set_up
+from tests.support.queue_steps import join, only
+
+LANES = [Lane(name="Members", share=30), Lane(name="Slower", share=5)]
+WINDOW_MS = NEWCOMERS_WINDOW_S * 1000
+
+
+async def weighed(redis: Client, *visitors: VisitorId, address: str = "net1", now_ms: int = NOW) -> list[str]:
+    found = await weigh(redis, KEYS, [WeighRecord(it, address) for it in visitors], now_ms=now_ms)
+    return [f"{it.word} {it.said}".strip() for it in found]
+
+
+def newcomers(count: int) -> list[VisitorId]:
+    return [new_visitor_id("net1") for _ in range(count)]
+
+
+async def test_what_an_address_sends_beyond_its_share_goes_to_the_lane_of_suspects(redis: Client) -> None:
+    await a_room(redis, "paused", lanes=LANES, newcomers_per_address=3, suspects_lane="Slower")
+    came = newcomers(5)
+    assert await weighed(redis, *came) == ["anybody"] * 3 + ["suspect a2"] * 2
+    assert await weighed(redis, *newcomers(1), address="net2") == ["anybody"]
+    assert await weighed(redis, *newcomers(1), address="") == ["anybody"]  # nobody knows where from
+    assert await redis.hget(KEYS.meter, "suspects_a") == "2"
+    # Their share comes back evenly, in ten minutes all of it.
+    assert await weighed(redis, *newcomers(2), now_ms=NOW + WINDOW_MS // 3) == ["anybody", "suspect a2"]
+    assert await weighed(redis, *newcomers(3), now_ms=NOW + 2 * WINDOW_MS) == ["anybody"] * 3
+    # A suspect who joins is in that lane.
+    suspect = VisitorId(f"{came[3]}a2")
+    assert only(await join(redis, suspect)).queue_number == 1
+    assert only(await join(redis, came[0])).ahead == 0
+    assert await redis.zscore(KEYS.waiting, suspect) > await redis.zscore(KEYS.waiting, came[0])
+
+
+async def test_whoever_has_a_place_keeps_it_and_is_not_counted_again(redis: Client) -> None:
+    await a_room(redis, "paused", lanes=LANES, newcomers_per_address=1, suspects_lane="Slower")
+    ann, bob, eve = newcomers(3)
+    assert await weighed(redis, ann, bob) == ["anybody", "suspect a2"]
+    await join(redis, ann, VisitorId(f"{bob}a2"))
+    assert await weighed(redis, ann, bob, ann) == ["anybody", "suspect a2", "anybody"]
+    assert await redis.hget(KEYS.meter, "suspects_a") == "1"
+    # Nothing is counted where nobody can join.
+    await set_up(redis, 10, "closed", lanes=LANES, newcomers_per_address=1, suspects_lane="Slower")
+    assert await weighed(redis, eve, eve) == ["anybody", "anybody"]
+    assert await redis.zcard(KEYS.newcomers) == 1
+
+
+async def test_without_a_lane_or_with_an_account_they_have_to_wait(redis: Client) -> None:
+    await a_room(redis, newcomers_per_address=2)
+    account = VisitorId("a" * 22)
+    assert await weighed(redis, *newcomers(2)) == ["anybody"] * 2
+    assert await weighed(redis, *newcomers(1), account) == [f"over {WINDOW_MS // 2}"] * 2
+    await set_up(redis, 10, lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
+    assert await weighed(redis, *newcomers(1), account) == ["suspect a2", f"over {WINDOW_MS // 2}"]
+
+
+async def test_the_log_says_what_is_asked_and_which_lane_suspects_are_in(redis: Client) -> None:
+    await a_room(redis, "paused", lanes=LANES)
+    before = await redis.xlen(KEYS.log)
+    await set_up(redis, 10, "paused", lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
+    [(_, said)] = (await redis.xrange(KEYS.log, "-", "+"))[before:]
+    assert {"set newcomers 2", "set suspects 2"} <= set(said["e"].split("\n"))

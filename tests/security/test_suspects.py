@@ -1,0 +1,81 @@
+"""Who takes many places waits in the lane of suspects, whatever they do with cookies, links and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.model import VisitorId
+from app.core.newcomers import is_suspect
+from app.settings import Settings
+from app.store.connections import Stores
+from tests.routes.conftest import Web, bearer, code, served
+from tests.routes.test_console_pages import sent
+from tests.security.test_carry import Browser
+
+PLACES, SLOWER = "/v1/rooms/gala/places", {"name": "Slower", "share": 5}
+
+
+@pytest.fixture
+async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
+    """The app with its limits, which tell addresses apart."""
+    async with served(settings.model_copy(update={"rate_limits": True})) as found:
+        yield found
+
+
+async def a_sale(web: Web, **settings: Any) -> None:
+    """A sale in which everybody waits, and one address has one place like everybody else."""
+    room = {"lanes": [SLOWER], "newcomers_per_address": 1, "suspects_lane": "Slower", **settings}
+    await web.event(room=room)
+    await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))
+
+
+async def test_what_one_address_takes_beyond_its_share_is_in_the_slower_lane(web: Web) -> None:
+    await a_sale(web)
+    first, second = await web.join("gala"), await web.join("gala")
+    assert (first["lane"], second["lane"]) == (0, 1)
+    # With its token the place is theirs, however often they come.
+    again = await web.post(PLACES, {}, headers=bearer(second["place_token"]))
+    assert (again.status_code, again.json()["queue_number"], again.json()["lane"]) == (200, 2, 1)
+    # An account is the same in each lane, so it has to wait; nobody is let in past the queue.
+    assert code(await web.post(PLACES, {}, headers=web.as_("user"))) == (429, "rate_limited")
+    status = (await web.get("/v1/rooms/gala")).json()
+    assert [it.get("suspects") for it in status["lanes"]] == [None, True]
+    assert "5 of 100 turns" in (await web.get("/rooms/gala/fairness")).text
+    await web.post("/v1/rooms/gala/resume", headers=web.as_("operator"))
+    gate = await web.get("/v1/rooms/gala/gate", headers={"Accept": "text/html"})
+    assert gate.status_code != 204
+    console = await web.staff("operator")
+    page = (await web.get("/admin/rooms/gala", headers=console)).text
+    assert "Joined as suspects" in page
+    assert "too many from one address: 1" in page
+
+
+async def test_a_suspects_place_stays_one_in_another_browser(web: Web) -> None:
+    await a_sale(web)
+    await web.join("gala")
+    ann, bob = Browser(web, httpx.Cookies()), Browser(web, httpx.Cookies())
+    for browser in (ann, bob):
+        await browser.send("GET", "/rooms/gala")
+    for _ in range(2):  # sent twice, it is one place
+        assert (await ann.send("POST", "/rooms/gala/join")).status_code == 303
+    assert (await ann.place())["lane"] == 1
+    assert (await bob.take(await ann.link())).headers["location"] == "/rooms/gala"
+    place = await bob.place()
+    assert (place["lane"], place["queue_number"]) == (1, 2)
+    assert is_suspect(VisitorId(str(place["visitor_id"])))
+    assert await web.app.stores.redis.zcard("{gala}:waiting") == 2
+
+
+async def test_staff_say_what_is_asked(web: Web) -> None:
+    await web.event(room={"lanes": [SLOWER]})
+    console, form = await web.staff(), "/admin/rooms/gala/entry/newcomers"
+    answer = await sent(web, form, console, newcomers_per_address="4", suspects_lane="Slower")
+    assert answer.status_code == 303
+    room = (await web.get("/v1/rooms/gala/settings", headers=web.as_("operator"))).json()
+    assert (room["newcomers_per_address"], room["suspects_lane"]) == (4, "Slower")
+    for wrong in ({"newcomers_per_address": "x"}, {"suspects_lane": "Fast"}):
+        assert (await sent(web, form, console, **wrong)).status_code == 422
