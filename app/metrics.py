@@ -84,15 +84,16 @@ class Answers(Collector):
         yield took
 
 
-class GateRequests(Collector):
-    """Requests at the gates by outcome, in plain integers as `Answers`: there is one for each of a shop."""
+class Outcomes(Collector):
+    """Things by outcome, in plain integers as `Answers`: those there are as many of as there are requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, documentation: str) -> None:
+        self._name, self._documentation = name, documentation
         self._outcomes: dict[str, int] = {}
 
-    def count(self, outcome: str) -> None:
-        """Count one request."""
-        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+    def count(self, outcome: str, count: int = 1) -> None:
+        """Count so many."""
+        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + count
 
     def counted(self, outcome: str) -> int:
         """How many came to this outcome."""
@@ -100,12 +101,7 @@ class GateRequests(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metric of a scrape."""
-        found = CounterMetricFamily(
-            "fairgate_gate",
-            "Requests at the gate by outcome: passed, entered (unseen), claimed, handed_over, renewed, "
-            "queued, refused, bypassed, no_site (no rule of a site is about them).",
-            labels=["outcome"],
-        )
+        found = CounterMetricFamily(self._name, self._documentation, labels=["outcome"])
         for outcome, count in self._outcomes.items():
             found.add_metric([outcome], count)
         yield found
@@ -114,19 +110,22 @@ class GateRequests(Collector):
 ANSWERS = Answers()
 REGISTRY.register(ANSWERS)
 REFUSALS = Counter("fairgate_refusals", "Refused requests by code.", ["code"], registry=REGISTRY)
-RESERVATIONS = Counter(
+RESERVATIONS = Outcomes(
     "fairgate_reservations",
     "Reservations by outcome: held, confirmed, cancelled, expired, sold_out, limit_exceeded ...",
-    ["outcome"],
-    registry=REGISTRY,
 )
+REGISTRY.register(RESERVATIONS)
 STORE_FAILURES = Counter(
     "fairgate_store_failures",
     "Times a store was unavailable when it was needed.",
     ["where"],
     registry=REGISTRY,
 )
-GATE = GateRequests()
+GATE = Outcomes(
+    "fairgate_gate",
+    "Requests at the gate by outcome: passed, entered (unseen), claimed, handed_over, renewed, "
+    "queued, refused, bypassed, no_site (no rule of a site is about them).",
+)
 REGISTRY.register(GATE)
 CRAWLERS = Counter(
     "fairgate_crawlers",
@@ -227,11 +226,6 @@ def refused(code: str) -> None:
     _refused(code).inc()
 
 
-@cache
-def _reserved(outcome: str) -> Counter:
-    return RESERVATIONS.labels(outcome)
-
-
 def reserved(outcome: str, count: int = 1) -> None:
     """So many reservations came to this outcome."""
-    _reserved(outcome).inc(count)
+    RESERVATIONS.count(outcome, count)

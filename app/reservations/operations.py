@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import (
@@ -23,20 +22,21 @@ from app.core.errors import (
 )
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
 from app.core.outcomes import PENDING, outcome_known, read_outcome, terms_granted
-from app.core.terms import Policy, code_in, items_of, read_terms
+from app.core.terms import read_terms
 from app.core.wanted import Wanted
 from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
 from app.reservations.holds import keys_of
-from app.reservations.pending import LOOK_UP_OTHERS_S, ReservationEngine, Waiter, open_engine
+from app.reservations.pending import ReservationEngine, open_engine
 from app.reservations.refusals import REFUSALS, UNKNOWN_WORDS, refusal, refusal_of
 from app.reservations.request import TicketRequest, coded, ticket_request
+from app.reservations.reserved import Reserved
 from app.store.away import stores_answer
 from app.store.coalescer import CoalescerFull
 from app.store.connections import REDIS_AWAY, STORE_AWAY
 from app.store.redis import submissions
-from app.store.scripts.stock import ANY_AMOUNT, Change, Submission
+from app.store.scripts.stock import ANY_AMOUNT, Change, Submission, Submitted
 from app.store.spans import sampled, span
 from app.store.sql import reservations
 
@@ -61,15 +61,6 @@ __all__ = [
 
 ENDED = ("cancelled", "expired")  # nothing more comes of these
 WATCH_S = 15.0  # a watcher looks for itself after so long without news
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """A reserve call was taken. `reservation` is None when it was not waited for (`wait=False`)."""
-
-    reservation_id: ReservationId
-    reservation: Reservation | None
-    replayed: bool
 
 
 async def reserve(
@@ -99,36 +90,17 @@ async def reserve(
     reservation_id = _reservation_id(engine, claims.visitor_id, event_id, idempotency_key)
     submission = _submission(engine, claims, reservation_id, request, wait)
     submission = submission._replace(network=network, expected=ANY_AMOUNT if expected is None else expected)
-    waiter = engine.wait_for(claims.room_id, reservation_id) if wait else None
-    try:
-        word, outcome = await _submit(engine, claims, event_id, submission, request)
-        if word != "known" and waiter is not None:
-            outcome = await _outcome(waiter, word)
-    finally:
-        if waiter is not None:
-            engine.forget(reservation_id, waiter)
+    word, answer = await _answer(engine, claims.room_id, event_id, submission)
     replayed = word != "queued"
-    if word != "known" and not wait:
-        return Reserved(reservation_id, None, replayed)
-    terms, policy = _terms(outcome, request, replayed), await engine.policy_of(event_id)
-    return Reserved(reservation_id, _as_answered(claims, event_id, reservation_id, terms, policy), replayed)
-
-
-def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
-    """The granted terms. Raises the refusal if there were none."""
-    terms = terms_granted(outcome)
-    if terms is None:
-        refused = refusal_of(outcome, request)
-        refused.replayed = replayed
-        raise refused
-    return terms
-
-
-def _reservation_id(
-    engine: ReservationEngine, visitor_id: VisitorId, event_id: EventId, key: str
-) -> ReservationId:
-    """The id for this visitor, event and Idempotency-Key: always the same, and not guessable."""
-    return ReservationId(engine.signed(f"{visitor_id}|{event_id}|{key}"))
+    of = reservation_id, event_id, claims.room_id, claims.visitor_id, replayed
+    if isinstance(answer, Submitted):
+        if answer.word in ("queued", "pending"):
+            return Reserved(*of)
+        if answer.word != "known":
+            raise await _refusal(engine, claims, event_id, request, answer)
+        answer = answer.detail
+    terms, policy = _terms(answer, request, replayed), await engine.policy_of(event_id)
+    return Reserved(*of, read_terms(terms), policy)
 
 
 def _submission(
@@ -149,76 +121,68 @@ def _submission(
     )
 
 
-async def _submit(
+async def _answer(
+    engine: ReservationEngine, room_id: RoomId, event_id: EventId, submission: Submission
+) -> tuple[str, str | Submitted]:
+    """The word of the script's reply, and the outcome; or the reply, if it is all that is waited for."""
+    try:
+        waiter = engine.submit(room_id, event_id, submission)
+    except CoalescerFull:
+        raise BacklogFull from None
+    try:
+        with span("outcome"):
+            answer = await waiter.answer
+    except STORE_AWAY as error:
+        raise StoreUnavailable from error
+    finally:
+        engine.forget(waiter)
+    if isinstance(answer, Refusal):
+        raise answer
+    return waiter.word, answer
+
+
+def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
+    """The granted terms. Raises the refusal if there were none."""
+    terms = terms_granted(outcome)
+    if terms is None:
+        refused = refusal_of(outcome, request)
+        refused.replayed = replayed
+        raise refused
+    return terms
+
+
+def _reservation_id(
+    engine: ReservationEngine, visitor_id: VisitorId, event_id: EventId, key: str
+) -> ReservationId:
+    """The id for this visitor, event and Idempotency-Key: always the same, and not guessable."""
+    return ReservationId(engine.signed(f"{visitor_id}|{event_id}|{key}"))
+
+
+async def _refusal(
     engine: ReservationEngine,
     claims: BookingClaims,
     event_id: EventId,
-    submission: Submission,
     request: TicketRequest,
-) -> tuple[str, str]:
-    """Add it to the stream: queued, or pending, or known with its outcome. Raises the refusal otherwise."""
-    try:
-        word, detail = await engine.submissions.submit((claims.room_id, event_id), submission)
-    except STORE_AWAY as error:
-        raise StoreUnavailable from error
-    except CoalescerFull:
-        raise BacklogFull from None
-    if word in ("queued", "pending", "known"):
-        return word, detail
+    reply: Submitted,
+) -> Refusal:
+    """Why the script did not take a request in. Raises StoreUnavailable."""
+    word, detail = reply
     if word in UNKNOWN_WORDS:
-        raise request.refusal(word, detail)
+        return request.refusal(word, detail)
     if word in ("seat_taken", "companion_alone", "not_on_sale", "code_refused"):
-        raise refusal(word, request, detail)
+        return refusal(word, request, detail)
     if word == "limited":
-        raise change_limits.refusal(engine.limits, detail)
+        return change_limits.refusal(engine.limits, detail)
     if word == "price_changed":
-        raise PriceChanged(amount=int(detail))
+        return PriceChanged(amount=int(detail))
     if word == "other_event":
         with stores_answer():
             room_id = await reservations.room_of(engine.stores.postgres, event_id)
         if room_id is None:
-            raise EventNotFound
+            return EventNotFound()
         if room_id != claims.room_id:
-            raise WrongRoom
-    raise REFUSALS.get(word, Restoring)
-
-
-async def _outcome(waiter: Waiter, word: str) -> str:
-    """Wait for the outcome; look that of a repeat up soon, since another process may be notified of it."""
-    if word == "pending":
-        waiter.look_up_every_s = LOOK_UP_OTHERS_S
-        waiter.look_up_at = 0.0
-    with span("outcome"):
-        outcome = await waiter.outcome
-    if isinstance(outcome, Refusal):
-        raise outcome
-    return outcome
-
-
-def _as_answered(
-    claims: BookingClaims, event_id: EventId, reservation_id: ReservationId, text: str, policy: Policy
-) -> Reservation:
-    """The reservation as it was first answered; the same on each repeat."""
-    terms = read_terms(text)
-    code, discount = code_in(terms.items) or (None, 0)
-    return Reservation(
-        reservation_id=reservation_id,
-        event_id=event_id,
-        room_id=claims.room_id,
-        visitor_id=claims.visitor_id,
-        status="held",
-        items=list(items_of(terms.items)),
-        amount=terms.amount,
-        currency=terms.currency,
-        created_at_ms=terms.created_at_ms,
-        expires_at_ms=terms.expires_at_ms,
-        confirmed_at_ms=0,
-        tickets=[],
-        extend_s=policy.extend_s,
-        tax_rates=policy.tax_rates,
-        code=code,
-        discount=discount,
-    )
+            return WrongRoom()
+    return REFUSALS.get(word, Restoring)()
 
 
 async def count_change(engine: ReservationEngine, reservation: Reservation, network: str) -> None:

@@ -29,8 +29,9 @@ from app.payments.gateway import Gateway
 from app.payments.gateways import open_gateway
 from app.reservations import holds
 from app.reservations.change_limits import limits_of
+from app.reservations.waiter import LOOK_UP_S, Answer, Waiter
 from app.settings import Settings
-from app.store.coalescer import LATE_MAX, Coalescer
+from app.store.coalescer import LATE_MAX, Coalescer, Later
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL
 from app.store.pubsub import listen, publish
@@ -43,23 +44,10 @@ from app.store.sql import payments, reservations
 from app.store.sql.payments import Attempt, Bill
 
 SWEEP_S = 0.1
-LOOK_UP_S = 1.0  # for an outcome that should have come by itself
 POLICY_FRESH_S = 1.0
-LOOK_UP_OTHERS_S = 0.1  # for one that goes to another process
 
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True, eq=False)
-class Waiter:
-    """A request that waits for its outcome: `word|...` as in `settle.lua`, or why there is none."""
-
-    room_id: RoomId
-    outcome: asyncio.Future[str | Refusal]
-    deadline: float
-    look_up_at: float
-    look_up_every_s: float = LOOK_UP_S
 
 
 @dataclass(slots=True)
@@ -72,7 +60,7 @@ class ReservationEngine:
     key: bytes  # of the ids; 64 bytes at most
     instance: str  # names the channel by which outcomes come to this process
     busy_marks: BusyMarks
-    submissions: Coalescer[tuple[RoomId, str], Submission, Submitted] = field(init=False)
+    submissions: Coalescer[tuple[RoomId, EventId], Waiter, Answer] = field(init=False)
     counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
     begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
     paid: Coalescer[str, Attempt, bool] = field(init=False)
@@ -94,17 +82,18 @@ class ReservationEngine:
         """How often one visitor and one network may change reservations."""
         return limits_of(self.settings)
 
-    async def _submit(self, key: tuple[RoomId, str], batch: list[Submission]) -> Sequence[Submitted]:
+    async def _submit(self, key: tuple[RoomId, EventId], batch: list[Waiter]) -> Sequence[Answer | Later]:
         room_id, event_id = key
         await self.busy_marks.note(room_id)
-        return await stock.submit(
+        replies = await stock.submit(
             self.stores.redis,
             holds.keys_of(room_id),
-            batch,
+            [it.submission for it in batch],
             event_id=event_id,
             backlog_max=self.settings.backlog_max,
             limits=self.limits,
         )
+        return [it.replied(reply) for it, reply in zip(batch, replies, strict=True)]
 
     async def _count(self, room_id: RoomId, changes: list[Change]) -> Sequence[Submitted]:
         keys = holds.keys_of(room_id)
@@ -142,16 +131,21 @@ class ReservationEngine:
         if not task.cancelled():
             task.exception()  # the caller has its answer, or has gone
 
-    def wait_for(self, room_id: RoomId, reservation_id: str) -> Waiter:
-        """Register for the outcome, before submitting: it may arrive before the submission's answer."""
+    def submit(self, room_id: RoomId, event_id: EventId, submission: Submission) -> Waiter:
+        """Add it to the next batch, for a caller who waits for the outcome if it names our instance.
+
+        Raises CoalescerFull.
+        """
         now = time.monotonic()
-        outcome: asyncio.Future[str | Refusal] = asyncio.get_running_loop().create_future()
-        waiter = Waiter(room_id, outcome, now + self.settings.reserve_wait_s, now + LOOK_UP_S)
-        self.waiting.setdefault(reservation_id, []).append(waiter)
+        waiter = Waiter(room_id, submission, now + self.settings.reserve_wait_s, now + LOOK_UP_S)
+        waiter.answer = self.submissions.submit((room_id, event_id), waiter)
+        if submission.instance:
+            self.waiting.setdefault(submission.reservation_id, []).append(waiter)
         return waiter
 
-    def forget(self, reservation_id: str, waiter: Waiter) -> None:
+    def forget(self, waiter: Waiter) -> None:
         """Stop waiting."""
+        reservation_id = waiter.submission.reservation_id
         waiters = self.waiting.get(reservation_id)
         if waiters and waiter in waiters:
             waiters.remove(waiter)
@@ -161,8 +155,7 @@ class ReservationEngine:
     def resolve(self, reservation_id: str, outcome: str | Refusal) -> None:
         """Hand the outcome to every request in this process that waits for it."""
         for waiter in self.waiting.pop(reservation_id, ()):
-            if not waiter.outcome.done():  # else the caller went away
-                waiter.outcome.set_result(outcome)
+            waiter.decided(outcome)
 
     async def policy_of(self, event_id: EventId) -> Policy:
         """What the event says of its holds, cached for a moment: many ask, one reads.
@@ -248,18 +241,16 @@ async def _sweep(engine: ReservationEngine) -> None:
         await asyncio.sleep(SWEEP_S)
         overdue: dict[RoomId, set[str]] = {}
         now = time.monotonic()
-        for reservation_id, waiter in [
-            (key, it) for key, waiters in engine.waiting.items() for it in waiters
-        ]:
+        for waiter in [it for waiters in engine.waiting.values() for it in waiters]:
             if waiter.deadline <= now:
-                engine.forget(reservation_id, waiter)
-                if not waiter.outcome.done():
-                    waiter.outcome.set_result(
+                engine.forget(waiter)
+                if not waiter.answer.done():
+                    waiter.answer.set_result(
                         StoreUnavailable("Not decided yet; send the same request again for the outcome.")
                     )
-            elif waiter.look_up_at <= now:
+            elif waiter.word and waiter.look_up_at <= now:
                 waiter.look_up_at = now + waiter.look_up_every_s
-                overdue.setdefault(waiter.room_id, set()).add(reservation_id)
+                overdue.setdefault(waiter.room_id, set()).add(waiter.submission.reservation_id)
         with suppress(*STORE_AWAY):
             await loops.each(
                 "outcome_sweep",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from enum import Enum
+from typing import Final, Generic, Literal, TypeVar
 
 from app.store.spans import batch as traced_batch
 from app.store.spans import sampled, shared_task
@@ -26,6 +27,14 @@ LATE_S = 0.1
 LATE_MAX = 2  # flushes that may be late while others are sent: each has a connection
 
 
+class _Later(Enum):
+    LATER = "later"
+
+
+LATER: Final = _Later.LATER  # in place of a reply: whoever has it sets the future that `submit` returned
+Later = Literal[_Later.LATER]
+
+
 class CoalescerFull(Exception):
     """Too many callers are waiting."""
 
@@ -34,11 +43,12 @@ class Coalescer(Generic[K, T, R]):
     """Batches `submit(key, item)` into `flush(key, items)`, which answers in the order of the items.
 
     An item may be answered with an exception instance: that caller gets it raised, the others their replies.
+    Or with LATER: that caller goes on waiting, without being woken in between.
     """
 
     def __init__(
         self,
-        flush: Callable[[K, list[T]], Awaitable[Sequence[R | Exception]]],
+        flush: Callable[[K, list[T]], Awaitable[Sequence[R | Later | Exception]]],
         batch_max: int = BATCH_MAX,
         late_max: int = 0,
         *,
@@ -106,7 +116,7 @@ class Coalescer(Generic[K, T, R]):
 
     async def _flush_traced(
         self, key: K, batch: list[tuple[T, asyncio.Future[R]]]
-    ) -> Sequence[R | Exception]:
+    ) -> Sequence[R | Later | Exception]:
         items = [item for item, _ in batch]
         if self._sampled:
             callers = [(self._sampled[it], self._subjects(item)) for item, it in batch if it in self._sampled]
@@ -117,7 +127,7 @@ class Coalescer(Generic[K, T, R]):
         return await self._flush(key, items)
 
     async def _send(self, key: K, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
-        replies: Sequence[R | Exception]
+        replies: Sequence[R | Later | Exception]
         try:
             replies = await self._flush_traced(key, batch)
             if len(replies) != len(batch):
@@ -129,7 +139,7 @@ class Coalescer(Generic[K, T, R]):
         except Exception as error:  # each caller gets the error; the loop goes on with the next batch
             replies = [error] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
-            if future.done():  # the caller went away
+            if reply is LATER or future.done():  # done: the caller went away
                 continue
             if isinstance(reply, Exception):
                 future.set_exception(reply)

@@ -15,9 +15,12 @@ from app.core.errors import (
 from app.core.model import Reservation, ReservationId
 from app.reservations.operations import get
 from app.reservations.pending import ReservationEngine
+from app.reservations.waiter import Waiter
 from app.settings import Settings
 from app.store.connections import Stores
+from app.store.scripts.stock import Submission, Submitted
 from tests.support.sales import (
+    HALL,
     LIVE,
     SETTINGS,
     a_sale,
@@ -92,3 +95,14 @@ async def _found(
     engine: ReservationEngine, reservation_id: ReservationId, claims: BookingClaims
 ) -> Reservation | None:
     return await get(engine, reservation_id, claims)
+
+
+async def test_an_outcome_that_comes_before_the_reply_is_kept_until_it() -> None:
+    submission = Submission("r", "v", 0, "print", "this process", "floor:1")
+    for word, repeated in (("queued", False), ("pending", True)):
+        waiter = Waiter(HALL, submission, deadline=1.0, look_up_at=1.0)
+        waiter.answer = asyncio.get_running_loop().create_future()
+        waiter.decided("held|terms")
+        assert not waiter.answer.done()  # nobody knows yet whether the outcome is that of an earlier request
+        assert waiter.replied(Submitted(word, "")) == "held|terms"
+        assert (waiter.word != "queued") is repeated

@@ -36,7 +36,9 @@ from app.core.errors import (
 from app.core.model import EventId, Reservation, ReservationId
 from app.reservations import operations
 from app.reservations.operations import ENDED
+from app.reservations.reserved import Reserved
 from app.web.api.reserve_body import ReserveBody
+from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import ReservationDocument, reservation_document
 from app.web.http.bodies import expected_amount, idempotency_key
 from app.web.http.cache_control import NO_STORE, PRIVATE
@@ -121,17 +123,17 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     return _taken(taken)
 
 
-def _taken(taken: operations.Reserved) -> Response:
+def _taken(taken: Reserved) -> Response:
     headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), NO_STORE]
     if taken.replayed:
         headers.append(REPLAYED)
-    if taken.reservation is None:
+    if taken.terms is None:
         metrics.reserved("accepted")
         headers.append((b"preference-applied", b"respond-async"))
         return json_response(202, Accepted(taken.reservation_id), headers)
     if not taken.replayed:
         metrics.reserved("held")
-    return json_response(201, reservation_document(taken.reservation), headers)
+    return Response(201, reserved_document(taken, taken.terms), headers)
 
 
 @endpoint(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from app.core.errors import BodyTooLarge, MalformedJson
-from app.web.http.deadlines import BodyPace, too_slow
+from app.web.http.deadlines import BodyPace, Waits, too_slow
 from app.web.http.routes import Request
 from app.web.http.streaming import Receive
 
@@ -23,27 +23,32 @@ def has_body(scope: Mapping[str, Any], request: Request) -> bool:
     return length != b"0"
 
 
-async def read_body(receive: Receive, body_max: int, request: Request) -> bytes:
+async def read_body(receive: Receive, body_max: int, request: Request, waits: Waits) -> bytes:
     """The whole body. Raises BodyTooLarge, MalformedJson, also for one that does not come."""
     announced, timeout_s = request.headers.get(b"content-length"), request.app.settings.body_timeout_s
+    task, too_late = asyncio.current_task(), False
+    assert task is not None
+    began = waits.begin(task, timeout_s)
     try:
-        async with asyncio.timeout(timeout_s) as limit:
+        try:
             message = await receive()
-            body: bytes = message.get("body", b"")
-            # Granian always says that there may be more, and asking it costs 15 us.
-            whole = not message.get("more_body") or announced == b"%d" % len(body)
-            if message["type"] == "http.request" and whole:  # all at once, as a rule
-                if len(body) > body_max:
-                    raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
-                return body
-            return await _rest_of_body(message, receive, body_max, BodyPace(limit, timeout_s))
+        finally:
+            too_late = waits.end(task)
+        body: bytes = message.get("body", b"")
+        # Granian always says that there may be more, and asking it costs 15 us.
+        whole = not message.get("more_body") or announced == b"%d" % len(body)
+        if message["type"] == "http.request" and whole:  # all at once, as a rule
+            if len(body) > body_max:
+                raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
+            return body
+        async with asyncio.timeout_at(began + timeout_s) as limit:
+            return await _rest_of_body(message, receive, body_max, BodyPace(limit, timeout_s, began))
     except TimeoutError:
         raise too_slow(timeout_s) from None
     except asyncio.CancelledError:  # Granian cancels the message, not us, when what follows is no body
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if task.cancelling():
             raise
-        raise MalformedJson(BROKEN_OFF) from None
+        raise (too_slow(timeout_s) if too_late else MalformedJson(BROKEN_OFF)) from None
 
 
 async def _rest_of_body(

@@ -18,6 +18,7 @@ from app.core.errors import BodyTooLarge, MalformedJson, MethodNotAllowed, NotFo
 from app.store.spans import RECORD, Record
 from app.web.http import cache_control, cors, newcomer_pages, request_log, security_headers
 from app.web.http.assets import load_assets
+from app.web.http.deadlines import Waits
 from app.web.http.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http.hot_body import BROKEN_OFF, has_body, read_body
 from app.web.http.in_flight import InFlight
@@ -42,6 +43,7 @@ class HotLane:
     def __init__(self, quart: Quart, endpoints: Iterable[Endpoint], in_flight: InFlight) -> None:
         self._quart = quart
         self._in_flight = in_flight
+        self._bodies = Waits()
         self._inner: Asgi = quart.asgi_app
         self._assets = load_assets()
         self._newcomer_pages = NewcomerPages()
@@ -146,7 +148,7 @@ class HotLane:
         body = b""
         if has_body(scope, request):
             try:
-                body = await read_body(receive, endpoint.body_max, request)
+                body = await read_body(receive, endpoint.body_max, request, self._bodies)
             except (BodyTooLarge, MalformedJson) as error:
                 await _send(request, refuse(error), receive, send)
                 return
