@@ -21,11 +21,12 @@ from app.core.errors import StoreUnavailable
 from app.core.pulse import LOOK_S, Pulse
 from app.monitoring import alerts
 from app.monitoring.health import Unreachable, within_deadline
-from app.store.connections import Stores
+from app.monitoring.sales_board import SalesBoard
 from app.store.keys import WORKERS
 from app.store.redis import heartbeats
 from app.store.sql import alerts as stored
 from app.store.sql.alerts import Alert
+from app.waiting_room.queue import Queues
 
 READ_EVERY_S = 1.0  # Postgres, while somebody looks at the console
 LOOKED_AT_S = 60.0  # a page of the console is looked at for so long; its stream says that it still is
@@ -55,8 +56,9 @@ class AlertLine(msgspec.Struct, frozen=True):
 class AlertBoard:
     """One per process; `keep` has to run for it to move."""
 
-    def __init__(self, stores: Stores, closing: asyncio.Event) -> None:
-        self._stores = stores
+    def __init__(self, queues: Queues, closing: asyncio.Event) -> None:
+        self.sales = SalesBoard(queues, self.turn, closing)  # beside them, and by the same streams
+        self._stores = queues.stores
         self._closing = closing
         self._pulse = Pulse()
         self._workers: Workers | None = None
@@ -82,7 +84,7 @@ class AlertBoard:
         await self.current()
 
     async def watch(self) -> AsyncIterator[tuple[AlertLine, ...]]:
-        """The alerts, at once and whenever they change."""
+        """The alerts, at once and whenever they or the figures beside them change."""
         turned = self._turned
         yield await self.current()
         while not self._closing.is_set():
@@ -92,6 +94,11 @@ class AlertBoard:
             if turned.is_set():
                 turned = self._turned
                 yield self._lines
+
+    def turn(self) -> None:
+        """Something above the pages changed: whoever watches gets it."""
+        self._turned, turned = asyncio.Event(), self._turned
+        turned.set()
 
     async def keep(self) -> None:
         """Look at workers and stores until the process is asked to end."""
@@ -158,8 +165,7 @@ class AlertBoard:
         lines = tuple(sorted((*fresh, *map(_of_alert, written)), key=lambda it: it.severity))
         if lines != self._lines:
             self._lines = lines
-            self._turned, turned = asyncio.Event(), self._turned
-            turned.set()
+            self.turn()
 
 
 def _of_alert(it: Alert) -> AlertLine:

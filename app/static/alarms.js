@@ -1,4 +1,4 @@
-// The alerts above every page of the console: by one stream for all tabs of this browser. Sound and tab title are
+// The alerts and the sales that run, above every page of the console: by one stream for all tabs of this browser. Sound and tab title are
 // switches of the browser, on the page of alerts.
 import { follow } from "./live.js";
 import { ring } from "./ring.js";
@@ -6,6 +6,7 @@ import { ring } from "./ring.js";
 if (window.top !== window) document.documentElement.dataset.framed = ""; // the page of the demo has its own navigation
 const place = document.querySelector("[data-alarms]"), lost = document.querySelector("[data-alarms-lost]");
 const switches = [...document.querySelectorAll("[data-alarm-switch]")];
+const running = document.querySelector("[data-running]");
 const title = document.title;
 const RUNG_MAX = 50; // alerts that this browser remembers to have rung for
 
@@ -48,7 +49,23 @@ function inPlace(change) {
 let unseen = 0;
 const showTitle = () => { document.title = stored("title") && unseen ? `(${unseen}) ${title}` : title; };
 
+// Figure by figure while the same sales run, so that no link loses the focus.
+function run(markup) {
+  if (!running || running.dataset.shown === markup) return;
+  running.dataset.shown = markup;
+  const fresh = new DOMParser().parseFromString(`<ul>${markup}</ul>`, "text/html").querySelector("ul");
+  const now = pieces(running), next = pieces(fresh);
+  if (names(running) !== names(fresh) || now.length !== next.length) return running.replaceChildren(...fresh.childNodes);
+  next.forEach((it, n) => {
+    if (now[n].textContent !== it.textContent) now[n].textContent = it.textContent;
+    now[n].className = it.className;
+  });
+}
+const pieces = (list) => [...list.querySelectorAll("b, .chip, a")];
+const names = (list) => [...list.querySelectorAll("[data-sale]")].map((it) => it.dataset.sale).join(" ");
+
 function take(alarms) {
+  run(alarms.running);
   if (place.dataset.shown !== alarms.html) {
     place.dataset.shown = alarms.html;
     const found = new DOMParser().parseFromString(alarms.html, "text/html").body;

@@ -74,6 +74,16 @@ async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tupl
     return await _statuses(queues, sorted(found), {})
 
 
+async def on_sale(queues: Queues, *, limit: int) -> list[tuple[Room, RoomStatus]]:
+    """The rooms of sales that are not closed and not in the archive: those that opened last first.
+
+    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    """
+    with stores_answer():
+        known = await rooms.select_on_sale(queues.stores.postgres, limit)
+    return await _statuses(queues, [it.room_id for it in known], {it.room_id: it for it in known})
+
+
 async def _statuses(
     queues: Queues, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
 ) -> list[tuple[Room, RoomStatus]]:

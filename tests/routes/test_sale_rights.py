@@ -251,3 +251,36 @@ async def test_the_connector_of_another_sale_is_not_joined(web: Web) -> None:
     assert own.status_code == 200, own.text
     form = {"customer_id": "ballroom", "cookie_minutes": "20"}
     assert (await web.post("/admin/rooms/gala/knownuser", data=form, headers=theirs)).status_code == 403
+
+
+async def test_the_sales_that_run_are_above_every_page_in_figures(web: Web) -> None:
+    await web.event("gala")
+    await web.event("ball")
+    await web.event("later", opened=False)
+    await web.post("/v1/rooms/ball/pause", headers=web.as_("operator"))
+    await web.join("ball")
+    boss, viewer = await web.staff("operator"), await somebody(web, "viewer")
+    page = (await web.get("/admin/jobs", headers=boss)).text  # without scripts: as of now
+    assert set(re.findall(r'data-sale="(\w+)"', page)) == {"gala", "ball"}
+    assert "<b>1</b> waiting" in page
+    theirs = (await web.get("/admin/alerts/now", headers=viewer)).json()["running"]
+    assert re.findall(r'data-sale="(\w+)"', theirs) == ["gala"]
+    at_door = await somebody(web, "door")
+    assert (await web.get("/admin/alerts/now", headers=at_door)).json()["running"] is None
+    assert "data-running" not in (await web.get("/admin", headers=at_door)).text
+
+    news = web.app.alert_board.watch()
+    await anext(news)
+    await web.join("ball")
+    await anext(news)  # streams say so, once for all who look
+
+    async def is_shown() -> bool:
+        return "<b>2</b> waiting" in (await web.get("/admin/alerts/now", headers=boss)).json()["running"]
+
+    await wait_until(is_shown, "the second visitor")
+    await web.send("POST", "/v1/rooms/ball/close", headers=web.as_("operator"))
+
+    async def is_gone() -> bool:
+        return 'data-sale="ball"' not in (await web.get("/admin/jobs", headers=boss)).text
+
+    await wait_until(is_gone, "the sale being over")

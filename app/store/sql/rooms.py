@@ -133,6 +133,16 @@ async def select_rooms(
     return [_row(row).room for row in rows]
 
 
+async def select_on_sale(queries: Queries, limit: int) -> list[Room]:
+    """The rooms of sales that are not closed and not in the archive: those that opened last first."""
+    rows = await queries.fetch(
+        f"SELECT {_COLUMNS} {_FROM} WHERE {_OF_EVENT} AND NOT {_ARCHIVED} AND r.state <> 'closed' "
+        "ORDER BY r.state = 'scheduled', r.opened_at DESC NULLS LAST, r.room_id LIMIT $1",
+        limit,
+    )
+    return [_row(row).room for row in rows]
+
+
 async def count_rooms(
     queries: Queries,
     *,

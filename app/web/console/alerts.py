@@ -6,13 +6,16 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 from quart import Response
 
+from app.accounts import sale_rights
 from app.core import typed
+from app.core.account import Account
 from app.core.alert_rules import RULES, Rule
 from app.core.alerts import Limit, Setting, Settings, limit_of
 from app.core.errors import Conflict, Refusal, RoomNotFound, ValidationFailed
@@ -21,10 +24,12 @@ from app.core.formatting import number
 from app.core.model import RoomId
 from app.monitoring import alerts
 from app.monitoring.alert_board import AlertLine
+from app.monitoring.sales_board import SaleFigures
 from app.store.sql.alerts import Alert
+from app.store.sql.sign_ins import SignIn
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
-from app.web.console.staff import Alarms, Staff, alarms_of, signed_in
+from app.web.console.staff import Alarms, Running, Staff, alarms_of, running_of, signed_in
 from app.web.console.words import told
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
@@ -37,11 +42,13 @@ _SLUG = re.compile(SLUG)
 
 
 class AlarmsDocument(msgspec.Struct, frozen=True):
-    """What stands above a page, as its script gets it. `urgent`: names of alerts nobody has acknowledged."""
+    """What stands above a page, as its script gets it. `urgent`: names of alerts nobody has acknowledged;
+    `running`: the sales that run, in figures."""
 
     html: str
     unseen: int
     urgent: list[str]
+    running: str | None
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -55,6 +62,18 @@ class AlarmsPage(msgspec.Struct, frozen=True):
     """The alarms by themselves."""
 
     staff: Viewer
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What the template of running sales needs of whoever looks."""
+
+    running: Running
+
+
+class RunningPage(msgspec.Struct, frozen=True):
+    """The sales that run by themselves."""
+
+    staff: Figures
 
 
 class RuleLine(msgspec.Struct, frozen=True):
@@ -101,7 +120,8 @@ async def alert_list(request: Request, staff: Staff) -> Response:
 @console_page("/admin/alerts/now", section="Alerts", of_sales=True)
 async def alarms_now(request: Request, staff: Staff) -> Response:
     """What stands above every page, as JSON."""
-    body = _document(await request.app.alert_board.current(), staff)
+    board = request.app.alert_board.sales
+    body = _document(await request.app.alert_board.current(), await board.current(), staff)
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -115,9 +135,9 @@ async def alarms_stream(request: Request, staff: Staff) -> Response:
             if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
                 asked_at = time.monotonic()
                 found = await signed_in(request, used=False)
-                if found is None or found.role != staff.account.role:
+                if found is None or not await _is_same(request, found, staff.account):
                     return  # the page asks again, as who they are now
-            yield _document(lines, staff)
+            yield _document(lines, request.app.alert_board.sales.shown, staff)
 
     stream: Any = server_sent("status", documents(), request.app.draining)
     response = Response(stream, content_type="text/event-stream")
@@ -174,13 +194,30 @@ def _came_from(request: Request) -> str:
     return f"{at.path}?{at.query}" if at.query else at.path
 
 
-def _document(lines: tuple[AlertLine, ...], staff: Staff) -> bytes:
+async def _is_same(request: Request, found: SignIn, account: Account) -> bool:
+    """Whether who is signed in still has the same role, and the same rights in single sales."""
+    if found.role != account.role:
+        return False
+    now = Account(subject=account.subject, role=account.role)
+    return account.grants is None or account.grants == await sale_rights.grants_of(request.app.stores, now)
+
+
+def _document(lines: tuple[AlertLine, ...], sales: tuple[SaleFigures, ...] | None, staff: Staff) -> bytes:
     lines = lines if staff.may("operator") else ()  # who is here for single sales hears of none
     alarms = alarms_of(lines, staff.account.role)
     unseen = [it for it in lines if not it.acknowledged_by]
     urgent = [it.name for it in unseen if it.severity == "page"]
     text = html("console/alarms.html", AlarmsPage(Viewer(alarms, staff.zone))).strip()
-    return msgspec.json.encode(AlarmsDocument(text, len(unseen), urgent))
+    running = running_of(sales, staff.account)
+    return msgspec.json.encode(
+        AlarmsDocument(text, len(unseen), urgent, None if running is None else _figures(running))
+    )
+
+
+@lru_cache(maxsize=8)
+def _figures(running: Running) -> str:
+    """Rendered once for all who see the same sales."""
+    return html("console/running.html", RunningPage(Figures(running))).strip()
 
 
 async def _page(

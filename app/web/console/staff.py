@@ -21,6 +21,7 @@ from app.core.scopes import Scope
 from app.core.tokens import expiry
 from app.core.zones import UTC, known_zone
 from app.monitoring.alert_board import AlertLine
+from app.monitoring.sales_board import SaleFigures
 from app.store.sql.sign_ins import SignIn
 from app.web.http.cookies import cookie_name, cookies
 from app.web.http.credentials import STAFF
@@ -29,6 +30,7 @@ from app.web.http.staff_access import author, events_of
 
 COOKIE = "fairgate_staff"
 ALARMS_MAX = 3  # shown in full
+RUNNING_MAX = 5  # sales, likewise
 JUST_NOW = timedelta(minutes=2)
 
 
@@ -49,6 +51,15 @@ class Alarms(msgspec.Struct, frozen=True):
     may_acknowledge: bool
 
 
+class Running(msgspec.Struct, frozen=True):
+    """The sales that run, in figures, above every page: the latest, and how many more; `unknown`: they cannot
+    be read at the moment."""
+
+    shown: tuple[SaleFigures, ...] = ()
+    more: int = 0
+    unknown: bool = False
+
+
 class LastSignIn(NamedTuple):
     """When and from where somebody signed in before."""
 
@@ -66,6 +77,7 @@ class Staff(msgspec.Struct, frozen=True):
     sign_in_id: str
     expires_at: datetime
     alarms: Alarms
+    running: Running | None  # None: they have no business with figures
     zone: str = UTC  # of the clock that times are shown by
     own_zone: str = ""  # the same if they have chosen it; "": their browser's
     before: LastSignIn | None = None  # just after signing in
@@ -122,7 +134,8 @@ async def staff_of(
     name = found.name or found.subject
     by, zone = author(request, account), known_zone(found.zone)
     alarms = alarms_of(await request.app.alert_board.current(), found.role)
-    about = entries, found.sign_in_id, found.expires_at, alarms, zone, found.own_zone
+    running = running_of(await request.app.alert_board.sales.current(), account)
+    about = entries, found.sign_in_id, found.expires_at, alarms, running, zone, found.own_zone
     return Staff(account, name, by, *about, _before(found))
 
 
@@ -142,6 +155,19 @@ def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
     return Alarms(
         new[:ALARMS_MAX], max(0, len(new) - ALARMS_MAX), len(lines) - len(new), STAFF[role] >= STAFF["admin"]
     )
+
+
+def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> Running | None:
+    """The sales that run, as far as somebody may see their figures."""
+    grants = account.grants
+    if STAFF[account.role] < STAFF["operator"]:
+        theirs = grants.rooms("stats:read") if grants is not None else frozenset()
+        if not theirs:
+            return None
+        sales = None if sales is None else tuple(it for it in sales if it.room_id in theirs)
+    if sales is None:
+        return Running(unknown=True)
+    return Running(sales[:RUNNING_MAX], max(0, len(sales) - RUNNING_MAX))
 
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:

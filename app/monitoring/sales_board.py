@@ -1,0 +1,111 @@
+"""The sales that run, in figures, as every page of the console shows them: one board in each web process.
+
+It is read every two seconds while somebody looks at the console, for all who look: pages and streams show
+what is there, and ask no store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+
+from app.core.errors import StoreUnavailable
+from app.core.model import Room, RoomId, RoomState, RoomStatus
+from app.monitoring.health import Unreachable, within_deadline
+from app.store.keys import RoomKeys
+from app.store.redis import ledger
+from app.waiting_room import room_lists
+from app.waiting_room.queue import Queues
+
+READ_EVERY_S = 2.0
+LOOKED_AT_S = 60.0  # a page of the console is looked at for so long; its stream says that it still is
+STALE_MAX_S = 30.0  # figures that cannot be read again are shown for so long
+SALES_MAX = 50  # read at most, those that opened last
+RUNNING: tuple[RoomState, ...] = ("open", "paused", "sold_out", "prequeue")
+
+
+class SaleFigures(msgspec.Struct, frozen=True):
+    """A sale that runs, in figures."""
+
+    room_id: RoomId
+    name: str
+    test: bool
+    state: RoomState
+    waiting: int
+    inside: int  # called, or in a session
+    sold: int
+    free: int
+    per_minute: int  # admitted, as measured
+
+
+class SalesBoard:
+    """One per process; `keep` has to run for it to move. `news` is called whenever a figure has changed."""
+
+    def __init__(self, queues: Queues, news: Callable[[], None], closing: asyncio.Event) -> None:
+        self._queues = queues
+        self._news = news
+        self._closing = closing
+        self._reading = asyncio.Lock()
+        self._tried_at = self._read_at = self._looked_at = -LOOKED_AT_S
+        self._sales: tuple[SaleFigures, ...] | None = None
+
+    @property
+    def shown(self) -> tuple[SaleFigures, ...] | None:
+        """The sales that run, those that opened last first; None while they cannot be read."""
+        self._looked_at = time.monotonic()
+        return self._sales
+
+    async def current(self) -> tuple[SaleFigures, ...] | None:
+        """The same, read now if nobody has looked for a while."""
+        looked_at, self._looked_at = self._looked_at, time.monotonic()
+        if time.monotonic() - looked_at >= LOOKED_AT_S or self._sales is None:
+            await self._read()
+        return self._sales
+
+    async def keep(self) -> None:
+        """Read the sales until the process is asked to end, while somebody looks."""
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), READ_EVERY_S)
+            if time.monotonic() - self._looked_at < LOOKED_AT_S:
+                await self._read()
+
+    async def _read(self) -> None:
+        """Unless that was tried a moment ago. While a store is away figures stay, for a while."""
+        async with self._reading:
+            if time.monotonic() - self._tried_at < READ_EVERY_S / 2:
+                return
+            self._tried_at = time.monotonic()
+            found: tuple[SaleFigures, ...] | Unreachable | None = None
+            with suppress(StoreUnavailable):
+                found = await within_deadline(self._figures())
+            if found is not None and not isinstance(found, Unreachable):
+                self._read_at = self._tried_at
+                self._show(found)
+            elif self._tried_at - self._read_at >= STALE_MAX_S:
+                self._show(None)
+
+    def _show(self, sales: tuple[SaleFigures, ...] | None) -> None:
+        if sales != self._sales:
+            self._sales = sales
+            self._news()
+
+    async def _figures(self) -> tuple[SaleFigures, ...]:
+        found = await room_lists.on_sale(self._queues, limit=SALES_MAX)
+        running = [(room, status) for room, status in found if status.state in RUNNING]
+        keys = [RoomKeys(room.room_id) for room, _ in running]
+        stocks = await ledger.stocks(self._queues.stores.redis, keys)
+        return tuple(
+            _figures(room, status, stock.get("sold", 0))
+            for (room, status), stock in zip(running, stocks, strict=True)
+        )
+
+
+def _figures(room: Room, status: RoomStatus, sold: int) -> SaleFigures:
+    about = room.room_id, room.settings.name, room.settings.test, status.state
+    people = status.waiting, status.called + status.active
+    return SaleFigures(*about, *people, sold, status.available or 0, status.outflow_per_minute)
