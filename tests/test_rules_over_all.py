@@ -106,7 +106,7 @@ def test_the_hot_lane_is_what_it_should_be() -> None:
 def test_creating_calls_of_staff_honour_idempotency_keys() -> None:
     creating = {it.name for it in CALLS if it.tag.startswith("Staff") and 201 in it.answers}
     staff_make = {"create_event", "create_ticket_type", "create_seats", "create_room", "create_webhook"}
-    staff_make |= {"create_key", "create_codes", "refund_order"}
+    staff_make |= {"create_key", "create_codes", "refund_order", "add_guest"}
     assert creating == staff_make
     assert all("Idempotency-Key" in it.headers for it in CALLS if it.name in creating)
 

@@ -62,7 +62,7 @@ function run(markup) {
   });
 }
 const pieces = (list) => [...list.querySelectorAll("b, .chip, a")];
-const names = (list) => [...list.querySelectorAll("[data-sale]")].map((it) => it.dataset.sale).join(" ");
+const names = (list) => [...list.querySelectorAll("[data-running-sale]")].map((it) => it.dataset.runningSale).join(" ");
 
 function take(alarms) {
   run(alarms.running);

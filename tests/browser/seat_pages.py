@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
@@ -46,4 +48,27 @@ async def seat_plan(page: Page, product: Product) -> None:
     await expect(x).not_to_have_value("")
 
 
-SEATS = [seats, seat_plan]
+async def seat_choice(page: Page, product: Product) -> None:
+    """A row chosen by keys and kept for the house; then a seat, clicked on."""
+    room_id = await product.a_sale()
+    sections = [{"name": "Stalls", "price": 5000, "rows": 6, "seats_per_row": 14}]
+    await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
+    await signed_in(page, product, f"/admin/rooms/{room_id}/seats/map")
+    canvas = page.get_by_label("Seats of Northern Lights")
+    await canvas.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("r")
+    await expect(page.get_by_text("Stalls A: 1-14")).to_be_visible()
+    await page.get_by_label("Kept for the house").check()
+    await page.get_by_role("button", name="Change these seats").click()
+    await expect(page.get_by_text("Seats changed: 14.")).to_be_visible()
+    await canvas.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("ArrowDown")  # in the middle of the map, and near enough to be clicked on
+    box = await canvas.bounding_box()
+    assert box is not None
+    await canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    await expect(page.locator("[data-count]")).to_have_text(re.compile("seats? chosen"))
+
+
+SEATS = [seats, seat_plan, seat_choice]

@@ -59,6 +59,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
             **{"sid": sids["to_end"], **sids},
             "invite_id": await _an_invite(web),
             **await _a_code(web),
+            "guest": await _a_guest(web),
             **{"customer_id": "shop", "alert_id": await _an_alert(web)},
             "request_id": web.app.places.request_id(RoomId("gala"), visitor_id, 1),
         },
@@ -166,6 +167,12 @@ async def _a_code(web: Web) -> dict[str, str]:
     """A code of the gala, and its set."""
     body = {"name": "Fans", "code": "TEN", "percent": 10}
     return {"set_id": (await _made(web, "/v1/events/gala/codes", body))["set_id"], "code": "TEN"}
+
+
+async def _a_guest(web: Web) -> str:
+    """The order of a guest of the gala, to be withdrawn."""
+    made = await _made(web, "/v1/events/gala/guests", {"name": "Bob", "ticket_type_id": "floor"})
+    return str(made["reservation_id"])
 
 
 async def _an_invite(web: Web) -> str:

@@ -77,6 +77,8 @@ KNOWN: dict[str, list[Known]] = {
         Known(201, body={"name": "Fans", "code": "TWENTY", "percent": 20}),
         Known(202, ids={"event_id": "matinee"}, body={"name": "Many", "count": 1001, "percent": 5}),
     ],
+    "add_guest": [Known(201, body={"name": "Ada", "ticket_type_id": "floor", "email": "ada@example.org"})],
+    "withdraw_guest": [Known(204, ids={"reservation_id": "guest"})],
     "switch_codes": [Known(200, body={"active": True})],
     "switch_code": [Known(204, body={"active": True})],
     "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],

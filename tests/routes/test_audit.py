@@ -87,7 +87,7 @@ FORMS_ELSEWHERE = {
     *("add_guest", "read_guests", "withdraw_guest"),  # tests/routes/test_guests.py
     *("make_sale", "undo", "remove_visitor"),  # tests/routes/test_new_sale.py, test_cockpit.py
     *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/test_codes.py
-    *("keep_seats", "grow_section", "save_plan"),  # tests/routes/test_seat_plan.py
+    *("keep_seats", "grow_section", "save_plan", "change_chosen"),  # tests/routes/test_seat_plan.py
     "end_sign_in",  # nothing of the sale is changed
     "end_other_sign_ins",
     *("set_clock", "give_proof"),  # tests/security/test_proofs.py
@@ -142,6 +142,7 @@ ELSEWHERE |= {"check_in", "undo_check_in", "delete_room"}  # test_door.py; test_
 ELSEWHERE |= {"block_seats", "release_seats", "set_seat_kind", "save_seat_plan"}  # test_seat_plan.py
 ELSEWHERE |= {"preview_gate", "report_origin"}  # they change nothing that staff set: test_gate_preview.py
 ELSEWHERE |= {"create_codes", "switch_codes", "switch_code"}  # test_codes.py
+ELSEWHERE |= {"add_guest", "withdraw_guest"}  # test_guests.py
 ELSEWHERE |= {"invite_members", "withdraw_invite"}  # tests/security/test_room_invites.py
 ELSEWHERE |= {"set_member_login", "delete_member_login"}  # tests/security/test_members.py
 ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing of ours

@@ -9,7 +9,7 @@ from app.core.model import EventId
 from app.reservations import consistency
 from app.settings import Settings
 from app.store.connections import Stores
-from tests.routes.conftest import Web
+from tests.routes.conftest import Web, code, field_of
 from tests.routes.mailing import arrived, server, settings, text_of
 from tests.routes.test_console_pages import actions, nonce, sent, shown
 from tests.routes.test_door import codes_of, scan, verdicts
@@ -120,3 +120,33 @@ async def test_a_list_is_never_oversold_and_who_is_left_stays_in_the_form(
     bad = await sent(web, f"{PAGE}/read", owner, list="Ada,nowhere,floor,1", usual="")
     assert (bad.status_code, "row 1" in bad.text) == (422, True)
     assert await consistency.check(web.app.stores, EventId("gala")) == []
+
+
+async def test_guests_by_api_as_in_the_console(web: Web, worker: WorkerContext) -> None:
+    await web.event(floor=3)
+    path, admin, operator = "/v1/events/gala/guests", web.as_("admin"), web.as_("operator")
+    body = {"name": "Ada", "ticket_type_id": "floor", "email": "Ada@example.org", "quantity": 2}
+    assert code(await web.post(path, body, headers=operator)) == (403, "role_required")
+    for wrong in ({"ticket_type_id": "box"}, {"quantity": 0}, {"email": "nowhere"}, {"name": ""}):
+        refused = await web.post(path, body | wrong, headers=admin)
+        assert field_of(refused) == next(iter(wrong)), refused.text
+    once = admin | {"Idempotency-Key": "ada"}
+    made, again = [await web.post(path, body, headers=once) for _ in "ab"]
+    assert (made.status_code, again.status_code, made.json() == again.json()) == (201, 201, True), made.text
+    assert (made.json()["given"], made.json()["email"], await free(web)) == (2, "Ada@example.org", 1)
+    assert code(await web.post(path, body | {"quantity": 1}, headers=once)) == (409, "idempotency_key_reused")
+    assert code(await web.post(path, body, headers=admin)) == (409, "sold_out")
+    bob = await web.post(path, {"name": "Bob", "ticket_type_id": "floor"}, headers=admin)
+    listed = (await web.get(f"{path}?q=a", headers=operator)).json()
+    assert ([it["name"] for it in listed["items"]], listed["total"]) == (["Ada"], 1)
+    assert [it["name"] for it in (await web.get(path, headers=operator)).json()["items"]] == ["Bob", "Ada"]
+    one, out = bob.headers["location"], made.headers["location"]
+    assert (await web.send("DELETE", one, headers=operator)).status_code == 403
+    for _ in range(2):
+        assert (await web.send("DELETE", one, headers=admin)).status_code == 204
+    assert (await web.send("DELETE", f"{out}?stock=out", headers=admin)).status_code == 204
+    assert await free(web) == 1
+    assert [it["valid"] for it in (await web.get(path, headers=operator)).json()["items"]] == [0, 0]
+    nobody = await web.send("DELETE", f"{path}/{'r' * 22}", headers=admin)
+    assert code(nobody) == (404, "reservation_not_found")
+    assert (await actions(web, "reservation"))[-1] == "add guest"

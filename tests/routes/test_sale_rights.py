@@ -56,6 +56,7 @@ CONSOLE_MAY = {
     **dict.fromkeys(("overview", "seats_file", "seats_page", "plan_page", "plan_map"), SEE),
     **dict.fromkeys(("live", "rehearse", "wipe", "duplicate_page", "duplicate_sale"), "owner"),
     **dict.fromkeys(("read_seats", "keep_seats", "grow_section", "save_plan"), "owner"),
+    **dict.fromkeys(("choice_page", "choice_map", "change_chosen"), "owner"),
     **dict.fromkeys(("fate_page", "cancel_sale", "move_sale", "retry_refunds"), "owner"),
     **dict.fromkeys(("code_sets", "codes_csv"), BUYERS),
     **dict.fromkeys(("sale_mails", "sale_buyers"), SEE),
@@ -67,6 +68,7 @@ API_MAY = {
     **dict.fromkeys(("change_event", "delete_event", "create_ticket_type", "change_ticket_type"), "owner"),
     **dict.fromkeys(("create_seats", "set_buyer_form", "cancel_event", "move_event"), "owner"),
     **dict.fromkeys(("create_codes", "switch_codes", "switch_code"), "owner"),
+    **{"list_guests": BUYERS, "add_guest": "owner", "withdraw_guest": "owner"},
     **dict.fromkeys(("list_codes", "read_codes", "list_code_uses", "download_codes"), BUYERS),
     **dict.fromkeys(("list_orders", "orders_csv", "read_refunds", "read_fate"), BUYERS),
     **dict.fromkeys(("block_seats", "release_seats", "set_seat_kind", "save_seat_plan"), "owner"),
@@ -261,10 +263,10 @@ async def test_the_sales_that_run_are_above_every_page_in_figures(web: Web) -> N
     await web.join("ball")
     boss, viewer = await web.staff("operator"), await somebody(web, "viewer")
     page = (await web.get("/admin/jobs", headers=boss)).text  # without scripts: as of now
-    assert set(re.findall(r'data-sale="(\w+)"', page)) == {"gala", "ball"}
+    assert set(re.findall(r'data-running-sale="(\w+)"', page)) == {"gala", "ball"}
     assert "<b>1</b> waiting" in page
     theirs = (await web.get("/admin/alerts/now", headers=viewer)).json()["running"]
-    assert re.findall(r'data-sale="(\w+)"', theirs) == ["gala"]
+    assert re.findall(r'data-running-sale="(\w+)"', theirs) == ["gala"]
     at_door = await somebody(web, "door")
     assert (await web.get("/admin/alerts/now", headers=at_door)).json()["running"] is None
     assert "data-running" not in (await web.get("/admin", headers=at_door)).text
@@ -281,6 +283,6 @@ async def test_the_sales_that_run_are_above_every_page_in_figures(web: Web) -> N
     await web.send("POST", "/v1/rooms/ball/close", headers=web.as_("operator"))
 
     async def is_gone() -> bool:
-        return 'data-sale="ball"' not in (await web.get("/admin/jobs", headers=boss)).text
+        return 'data-running-sale="ball"' not in (await web.get("/admin/jobs", headers=boss)).text
 
     await wait_until(is_gone, "the sale being over")

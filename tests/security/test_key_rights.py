@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
     "change_ticket_type": {"quantity": 9},
     "create_seats": {"sections": [{"name": "Balcony", "price": 1, "rows": 1, "seats_per_row": 1}]},
     "create_codes": {"name": "More", "code": "more", "percent": 5},
+    "add_guest": {"name": "Ada", "ticket_type_id": "floor"},
     "switch_codes": {"active": False},
     "switch_code": {"active": False},
     "transfer_ticket": {"ticket_id": "t" * 32, "email": "bob@example.org"},

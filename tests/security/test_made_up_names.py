@@ -47,6 +47,7 @@ BODIES: dict[str, Any] = {
     "change_ticket_type": {"name": "Other"},
     "create_seats": {"sections": [{"name": "A", "price": 1, "rows": 1, "seats_per_row": 1}]},
     "create_codes": {"name": "Fans", "percent": 5},
+    "add_guest": {"name": "Ada", "ticket_type_id": "floor"},
     "switch_codes": {"active": True},
     "switch_code": {"active": True},
     "transfer_ticket": {"ticket_id": "t" * 32, "email": "bob@example.org"},

@@ -8,6 +8,7 @@ import msgspec
 from quart import Response
 
 from app.catalogue import events, seat_blocks, seat_plans
+from app.catalogue.seat_blocks import SeatsChanged
 from app.core import currencies, seat_files, typed, typed_seats
 from app.core.definitions import SEATS_BLOCKED_MAX, KeptAs, NewSeats
 from app.core.errors import AlreadyExists, Conflict, Refusal, Restoring, ValidationFailed
@@ -115,7 +116,7 @@ async def grow_section(request: Request, staff: Staff, form: dict[str, str]) -> 
 async def keep_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Block seats, keep them for the house, or put them on sale again; also while the sale is open."""
     _, event, types = await sale_of(request)
-    rooms, event_id, how = request.app.queues.loaded_rooms, event.event_id, form.get("how", "blocked")
+    event_id = event.event_id
     try:
         section = _section(types, form)
         rows = await events.seat_rows(request.app.stores, event_id, [section])
@@ -123,20 +124,28 @@ async def keep_seats(request: Request, staff: Staff, form: dict[str, str]) -> Re
         ids = [seat_id(section.ticket_type_id, *it) for it in found]
         if len(ids) > SEATS_BLOCKED_MAX:
             raise ValidationFailed("rows", f"have more than {SEATS_BLOCKED_MAX:,} seats")
-        changed = seat_blocks.SeatsChanged(ids, [])
-        if how in ("", *KINDS):
-            await seat_blocks.set_kind(request.app.stores, event_id, ids, how, by=staff.by)
-        elif how == "on_sale":
-            changed = await seat_blocks.release(rooms, event_id, ids, by=staff.by)
-        else:
-            kept_as = "house" if how == "house" else "blocked"
-            changed = await seat_blocks.block(rooms, event_id, ids, kept_as, by=staff.by)
+        changed = await change_seats(request, staff, event_id, ids, form.get("how", "blocked"))
     except (ValidationFailed, Conflict, Restoring) as refusal:
         return await _page(request, staff, form, refusal, "block")
-    if taken := _taken_words(changed.taken):
+    if taken := taken_words(changed.taken):
         told_taken = Conflict(f"Held or sold, so left alone: {taken}. Changed: {len(changed.done)}.")
         return await _page(request, staff, form, told_taken, "block")
     return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats#kept")
+
+
+async def change_seats(
+    request: Request, staff: Staff, event_id: EventId, ids: Sequence[str], how: str
+) -> SeatsChanged:
+    """Block these seats, keep them for the house, put them on sale, or mark them."""
+    rooms = request.app.queues.loaded_rooms
+    if how in ("", *KINDS):
+        await seat_blocks.set_kind(request.app.stores, event_id, ids, how, by=staff.by)
+        return SeatsChanged(list(ids), [])
+    if how == "on_sale":
+        return await seat_blocks.release(rooms, event_id, ids, by=staff.by)
+    return await seat_blocks.block(
+        rooms, event_id, ids, "house" if how == "house" else "blocked", by=staff.by
+    )
 
 
 async def _keep(
@@ -149,10 +158,11 @@ async def _keep(
             some = ids[first : first + SEATS_BLOCKED_MAX]
             rooms = request.app.queues.loaded_rooms
             taken += (await seat_blocks.block(rooms, event_id, some, kept_as, by=staff.by)).taken
-    return _taken_words(taken)
+    return taken_words(taken)
 
 
-def _taken_words(taken: Sequence[str]) -> str:
+def taken_words(taken: Sequence[str]) -> str:
+    """Seats that stay as they are, in words; "" for none."""
     words = ", ".join(seat_words(it) for it in taken[:TAKEN_SHOWN])
     return words + (f" and {len(taken) - TAKEN_SHOWN} more" if len(taken) > TAKEN_SHOWN else "")
 
