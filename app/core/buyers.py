@@ -16,6 +16,7 @@ Asked = Literal["off", "optional", "required"]
 QuestionKind = Literal["text", "choice", "yes"]  # words; one of the options; a box that is ticked
 QUESTIONS_MAX = 10
 OPTIONS_MAX = 20
+KEEP_DAYS_MAX = 36_500
 YES = "yes"  # the answer of a box that is ticked
 PHONE_CHARS = frozenset("0123456789 +-()./")
 Line = Annotated[str, Meta(max_length=200, pattern=NAME)]
@@ -34,7 +35,11 @@ class Question(Struct, frozen=True):
 
 
 class BuyerForm(Struct, frozen=True):
-    """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms."""
+    """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms.
+
+    `keep_days`: so many days after the event began, all that is personal is deleted; 0: never; null: as set
+    for all sales (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts stay.
+    """
 
     email: Asked = "optional"
     name: Asked = "off"
@@ -42,6 +47,7 @@ class BuyerForm(Struct, frozen=True):
     terms_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
     marketing: bool = False  # whether they are asked if they want news
     questions: Annotated[list[Question], Meta(max_length=QUESTIONS_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    keep_days: Annotated[int, Meta(ge=0, le=KEEP_DAYS_MAX)] | None = None
 
     @property
     def asks(self) -> bool:

@@ -20,7 +20,7 @@ from app.core import formatting
 from app.core.clock import to_ms
 from app.core.email import MailKind
 from app.core.jobs import JobRequest
-from app.core.mail_texts import EVENT
+from app.core.mail_texts import EVENT, read_words, words_in
 from app.core.model import Item
 from app.core.seating import SeatName, seat_name
 from app.core.zones import UTC
@@ -86,6 +86,7 @@ def write(writer: Writer, it: Mail) -> EmailContent:
         it = sample(it, cast(MailKind, it.subject_id.partition(" ")[0]))
     _check_needed(writer, it)
     language = i18n.choose([it.locale or "", it.room_locale or ""])
+    own = words_in(read_words(it.own_words), language)
     names = msgspec.json.decode(it.type_names, type=dict[str, str])
     tickets = tickets_of(it, names)
     said = msgspec.json.decode(it.message, type=JobRequest) if it.message else JobRequest()
@@ -111,17 +112,19 @@ def write(writer: Writer, it: Mail) -> EmailContent:
         "site": urlsplit(writer.base_url).netloc,
         "alert": _alert(writer, it),
         "claim_url": mail_links.claim_url(writer, it),
-        "intro": _own(it, it.own_intro).replace("\r\n", "\n").strip(),
+        "intro": _own(it, own.intro).replace("\r\n", "\n").strip(),
         "accent": it.accent,
     }
-    return _written(it, templates(language), shown, [ticket.code for ticket in tickets])
+    return _written(it, own.subject, templates(language), shown, [ticket.code for ticket in tickets])
 
 
-def _written(it: Mail, words: Environment, shown: dict[str, object], codes: list[str]) -> EmailContent:
+def _written(
+    it: Mail, own_subject: str, words: Environment, shown: dict[str, object], codes: list[str]
+) -> EmailContent:
     text = words.get_template(f"{it.kind}.txt").render(shown)
     text = _GAPS.sub("\n\n", text)  # where something was left out
     subject, _, rest = text.partition("\n")
-    subject = _own(it, it.own_subject) or subject
+    subject = _own(it, own_subject) or subject
     text = "\n".join([subject, *(["", str(shown["intro"])] if shown["intro"] else []), rest])
     html = words.get_template(f"{it.kind}.html").render(shown, subject=subject)
     return EmailContent(subject, text, html, codes)

@@ -25,39 +25,50 @@ from app.store.sql import mail_texts
 from app.store.sql.mails import Mail
 
 
-async def of_room(stores: Stores, room_id: str) -> dict[str, MailText]:
-    """What is said in other words, by the kinds of mails. Raises StoreUnavailable."""
+async def of_kind(stores: Stores, room_id: str, kind: MailKind) -> dict[str, MailText]:
+    """What a kind of mail says in other words, by language. Raises StoreUnavailable."""
     with stores_answer():
-        return await mail_texts.of_room(stores.postgres, room_id)
+        return await mail_texts.of_kind(stores.postgres, room_id, kind)
 
 
-async def keep(stores: Stores, room_id: str, kind: MailKind, text: MailText, *, by: Author) -> None:
-    """Say it so from now on; mails that wait to be sent do, too. Raises StoreUnavailable."""
+async def keep(
+    stores: Stores, room_id: str, kind: MailKind, language: str, text: MailText, *, by: Author
+) -> None:
+    """Say it so in this language, or in all others, from now on; mails that wait to be sent do, too.
+
+    Raises StoreUnavailable.
+    """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            before = (await mail_texts.of_room(connection, room_id)).get(kind, MailText())
-            await mail_texts.keep(connection, room_id, kind, text)
-            fields = {"before": _fields(kind, before), "after": _fields(kind, text)}
+            before = (await mail_texts.of_kind(connection, room_id, kind)).get(language, MailText())
+            await mail_texts.keep(connection, room_id, kind, language, text)
+            named = f"{kind}_{language}" if language else kind
+            fields = {"before": _fields(named, before), "after": _fields(named, text)}
             await audit.record(connection, by, "change", Thing("room", room_id), **fields)
 
 
-def _fields(kind: MailKind, text: MailText) -> dict[str, object]:
-    return {f"mail_{kind}_{name}": value for name, value in msgspec.structs.asdict(text).items()}
+def _fields(named: str, text: MailText) -> dict[str, object]:
+    return {f"mail_{named}_{name}": value for name, value in msgspec.structs.asdict(text).items()}
 
 
-async def send_test(stores: Stores, room_id: str, kind: MailKind, *, by: Author) -> str:
-    """Mail it with made-up tickets to whoever asks; their address. Raises Conflict, StoreUnavailable."""
+async def send_test(stores: Stores, room_id: str, kind: MailKind, language: str, *, by: Author) -> str:
+    """Mail it in this language with made-up tickets to whoever asks; their address.
+
+    Raises Conflict, StoreUnavailable.
+    """
     with stores_answer():
         sent = await mail_texts.queue_test(
-            stores.postgres, room_id, kind, by.subject, secrets.token_urlsafe(9)
+            stores.postgres, room_id, kind, language, by.subject, secrets.token_urlsafe(9)
         )
     if not sent:
         raise Conflict("Your account has no address, or too many test mails were sent within an hour.")
     return sent
 
 
-def preview(settings: Settings, room: Room, event: Event, kind: MailKind, text: MailText) -> EmailContent:
-    """The mail as it would be, in the sale's look, with made-up tickets."""
+def preview(
+    settings: Settings, room: Room, event: Event, kind: MailKind, language: str, text: MailText
+) -> EmailContent:
+    """The mail as it would be in this language, in the sale's look, with made-up tickets."""
     values: dict[str, Any] = {name: None for name in Mail._fields}
     about = Mail(**values)._replace(  # what follows, and `sample`, is all that is read
         mail_id="",
@@ -70,11 +81,10 @@ def preview(settings: Settings, room: Room, event: Event, kind: MailKind, text: 
         venue=event.venue,
         starts_at=event.starts_at,
         timezone=event.timezone,
-        room_locale=room.settings.locale,
+        locale=language,
         currency=event.currency,
         subject_id="sample",
-        own_subject=text.subject,
-        own_intro=text.intro,
+        own_words=msgspec.json.encode({language: text}).decode(),
         accent=room.settings.theme.accent,
     )
     written = email_content.write(email_content.open_writer(settings), sample(about, kind))

@@ -58,15 +58,18 @@ async def test_a_ticket_is_one_row_and_a_code_that_ended_says_why(
     assert await stores.postgres.fetchval("SELECT count(*) FROM tickets") == 0
 
 
-async def test_the_organiser_says_what_is_asked_for_and_what_mails_say(
-    web: Web, stores: Stores, worker: WorkerContext
-) -> None:
-    await web.event()
-    boss = await web.staff("admin", "boss")
-    await stores.postgres.execute(
+async def the_boss(web: Web) -> dict[str, str]:
+    """An admin with an address, signed in."""
+    await web.app.stores.postgres.execute(
         "INSERT INTO accounts (account_id, email, name, password_hash, role) "
         "VALUES ('boss', 'boss@example.org', 'Boss', '', 'admin')"
     )
+    return await web.staff("admin", "boss")
+
+
+async def test_the_organiser_says_what_is_asked_for(web: Web) -> None:
+    await web.event()
+    boss = await the_boss(web)
     asked = {"email": "required", "name": "optional", "phone": "off", "label-0": "Size", "kind-0": "choice"}
     path = "/admin/rooms/gala/buyers"
     assert (await web.post(path, data=asked, headers=boss)).status_code == 422  # a choice of nothing
@@ -79,6 +82,11 @@ async def test_the_organiser_says_what_is_asked_for_and_what_mails_say(
         ["S", "M"],
     )
     assert 'value="Size"' in (await web.get(path, headers=boss)).text
+
+
+async def test_the_organiser_says_what_mails_say(web: Web, stores: Stores, worker: WorkerContext) -> None:
+    await web.event()
+    boss = await the_boss(web)
     path = "/admin/rooms/gala/mails"
     words = {"kind": "confirmed", "subject": "See you at {event}", "intro": "Doors at <7>.", "do": "look"}
     shown = (await web.post(path, data=words, headers=boss)).text
@@ -98,3 +106,34 @@ async def test_the_organiser_says_what_is_asked_for_and_what_mails_say(
     assert "Doors at <7>." in mail["body"]
     log = (await web.get("/v1/audit?kind=room", headers=web.as_("admin"))).json()["items"]
     assert log[0]["after"]["mail_confirmed_subject"] == "See you at {event}"
+
+
+async def test_mails_say_it_in_other_words_by_language(
+    web: Web, stores: Stores, worker: WorkerContext
+) -> None:
+    await web.event()
+    boss, path = await the_boss(web), "/admin/rooms/gala/mails"
+    words = {"kind": "confirmed", "subject": "See you at {event}", "intro": "", "do": "test"}
+    assert (await web.post(path, data=words, headers=boss)).status_code == 303
+    german = {
+        "kind": "confirmed",
+        "language": "de",
+        "subject": "Bis bald: {event}",
+        "intro": "",
+        "do": "test",
+    }
+    asked_in = (await web.get(f"{path}?kind=confirmed&language=de", headers=boss)).text
+    assert "As it looks: See you at Gala" in asked_in  # as long as nothing is said in German
+    tested = await web.post(path, data=german, headers=boss)
+    assert tested.headers["location"] == f"{path}?kind=confirmed&language=de&done=sent"
+    assert "Deutsch (own words)" in (await web.get(path, headers=boss)).text
+    tests = "SELECT locale, subject, state FROM mails WHERE kind = 'test' ORDER BY created_at"
+
+    async def both() -> list[tuple[str, str]] | None:
+        rows = await stores.postgres.fetch(tests)
+        done = all(it["state"] == "kept" for it in rows)
+        return [(it["locale"], it["subject"]) for it in rows] if done else None
+
+    assert await wait_until(both, "both") == [("en", "See you at Gala"), ("de", "Bis bald: Gala")]
+    await web.post(path, data=german | {"subject": "", "do": "save"}, headers=boss)
+    assert await stores.postgres.fetchval("SELECT count(*) FROM mail_translations") == 0

@@ -31,7 +31,7 @@ IN_EVERY_MAIL: dict[str, Any] = {
     **{"event_name": "A & B", "room_id": "gala", "timezone": "Europe/Paris"},
     **dict.fromkeys(("starts_at", "until", "created_at", "moved_from", "refund_until"), NEVER),
     **{"amount": 1, "refunded": 1, "currency": "EUR", "overdue": False, "cancelled": "[]"},
-    **{"holder": "", "own_subject": "", "own_intro": "", "accent": "", "notice": "Sorry!"},
+    **{"holder": "", "own_words": "{}", "accent": "", "notice": "Sorry!"},
     **{"confirm_token": "t", "confirm_code": "012345", "subject_id": "t"},
     "message": '{"subject":"About A & B","text":"Doors open at 19:00."}',
     **{"type_names": '{"floor":"Floor"}', "items": '[{"ticket_type_id":"floor","quantity":1}]'},

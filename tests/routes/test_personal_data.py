@@ -81,11 +81,28 @@ async def test_buyers_of_long_ago_are_forgotten_if_a_setting_says_so(
     books = "SELECT reservation_id, status, amount, currency FROM reservations ORDER BY 1"
     before = await postgres.fetch(books)
     await postgres.execute("UPDATE events SET starts_at = now() - interval '100 days'")
-    for days, sells_on, named in ((0, False, True), (101, False, True), (90, True, True), (90, False, False)):
+    boss, page = await web.staff("admin", "ada"), "/admin/rooms/gala/buyers"
+    assert "Nobody's data is deleted by itself" in (await web.get(page, headers=boss)).text
+    assert (await web.post(page, data={"keep_days": "soon"}, headers=boss)).status_code == 422
+    for days, its_own, sells_on, named in (
+        (0, "", False, True),
+        (101, "", False, True),
+        (90, "", True, True),
+        (90, "0", False, True),  # never, as the sale says
+        (10, "110", False, True),
+        (0, "90", True, True),
+        (0, "90", False, False),
+    ):
+        saved = await web.post(page, data={"email": "required", "keep_days": its_own}, headers=boss)
+        assert saved.status_code == 303, saved.text
         await postgres.execute("UPDATE events SET sell_after_start = $1", sells_on)
         assert not await retention.forget(postgres, 0, days)
         found = await where_named(web, ANN["email"])
         assert ({"buyers", "tickets", "mails"} <= found, bool(found - {"mailboxes"})) == (named, named), found
+    for path in (page, "/admin/rooms/gala/overview"):
+        assert "90 days after the event. The books stay." in (await web.get(path, headers=boss)).text, path
+    form = (await web.get("/v1/events/gala/buyer-form")).json()
+    assert (form["keep_days"], form["email"]) == (90, "required")
     assert await postgres.fetch(books) == before
     assert await postgres.fetchval("SELECT count(*) FROM tickets"), "which tickets are valid stays, too"
 

@@ -12,6 +12,7 @@ OF_STAFF = {
     "alerts",
     "alert_rules",
     "mail_texts",
+    "mail_translations",
     "member_logins",
     "room_invites",
 }  # stay when a room is reset

@@ -94,19 +94,26 @@ async def reservations_of(queries: Queries, email: str, limit: int) -> list[str]
 
 async def form_of(queries: Queries, event_id: str) -> BuyerForm | None:
     """What the event asks its buyers for; None: there is no such event."""
-    text: str | None = await queries.fetchval("SELECT buyer_form FROM events WHERE event_id = $1", event_id)
-    return None if text is None else read_form(text)
+    row = await queries.fetchrow(
+        "SELECT buyer_form, buyers_keep_days FROM events WHERE event_id = $1", event_id
+    )
+    if row is None:
+        return None
+    return msgspec.structs.replace(read_form(row["buyer_form"]), keep_days=row["buyers_keep_days"])
 
 
 def read_form(text: str) -> BuyerForm:
-    """The form as a row has it."""
+    """The form as a row has it, which is without `keep_days`."""
     return _form(text)
 
 
 async def set_form(connection: Connection, event_id: str, form: BuyerForm) -> None:
     """What the event asks for from now on."""
+    fields = msgspec.to_builtins(form)
+    keep_days = fields.pop("keep_days")  # has its column: the release before reads no form with it
     await connection.execute(
-        "UPDATE events SET buyer_form = $2 WHERE event_id = $1", event_id, msgspec.json.encode(form).decode()
+        "UPDATE events SET buyer_form = $2, buyers_keep_days = $3 WHERE event_id = $1",
+        *(event_id, msgspec.json.encode(fields).decode(), keep_days),
     )
 
 

@@ -10,32 +10,52 @@ from app.store.connections import Connection, Queries
 TESTS_AN_HOUR = 20
 
 
-async def of_room(queries: Queries, room_id: str) -> dict[str, MailText]:
-    """What is said in other words, by the kinds of mails."""
-    rows = await queries.fetch("SELECT kind, subject, intro FROM mail_texts WHERE room_id = $1", room_id)
-    return {row["kind"]: MailText(subject=row["subject"], intro=row["intro"]) for row in rows}
-
-
-async def keep(connection: Connection, room_id: str, kind: str, text: MailText) -> None:
-    """Say it so from now on."""
-    await connection.execute(
-        "INSERT INTO mail_texts (room_id, kind, subject, intro) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (room_id, kind) DO UPDATE SET subject = excluded.subject, intro = excluded.intro",
-        *(room_id, kind, text.subject, text.intro),
+async def of_kind(queries: Queries, room_id: str, kind: str) -> dict[str, MailText]:
+    """What a kind of mail says in other words, by language; "": to readers of all others."""
+    rows = await queries.fetch(
+        "SELECT '' AS locale, subject, intro FROM mail_texts WHERE room_id = $1 AND kind = $2 "
+        "UNION ALL SELECT locale, subject, intro FROM mail_translations WHERE room_id = $1 AND kind = $2",
+        *(room_id, kind),
     )
+    return {row["locale"]: MailText(subject=row["subject"], intro=row["intro"]) for row in rows}
 
 
-async def queue_test(postgres: asyncpg.Pool, room_id: str, kind: str, account_id: str, name: str) -> str:
-    """Queue a test mail of this kind to the account's address, which is returned; "" if it has none, or asked
-    for too many."""
+async def keep(connection: Connection, room_id: str, kind: str, locale: str, text: MailText) -> None:
+    """Say it so from now on. Without words a language is one of all others again."""
+    if not locale:
+        await connection.execute(
+            "INSERT INTO mail_texts (room_id, kind, subject, intro) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT (room_id, kind) DO UPDATE SET subject = excluded.subject, intro = excluded.intro",
+            *(room_id, kind, text.subject, text.intro),
+        )
+    elif text == MailText():
+        await connection.execute(
+            "DELETE FROM mail_translations WHERE room_id = $1 AND kind = $2 AND locale = $3",
+            *(room_id, kind, locale),
+        )
+    else:
+        await connection.execute(
+            "INSERT INTO mail_translations (room_id, kind, locale, subject, intro) "
+            "VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (room_id, kind, locale) "
+            "DO UPDATE SET subject = excluded.subject, intro = excluded.intro",
+            *(room_id, kind, locale, text.subject, text.intro),
+        )
+
+
+async def queue_test(
+    postgres: asyncpg.Pool, room_id: str, kind: str, locale: str, account_id: str, name: str
+) -> str:
+    """Queue a test mail of this kind in this language to the account's address, which is returned; "" if it
+    has none, or asked for too many."""
     email: str | None = await postgres.fetchval(
         f"""
         INSERT INTO mails (kind, subject_id, room_id, recipient, guest, locale)
-        SELECT 'test', concat_ws(' ', $2::text, $4::text), $1, email, false, 'en' FROM accounts
+        SELECT 'test', concat_ws(' ', $2::text, $4::text), $1, email, false, $5 FROM accounts
         WHERE account_id = $3 AND {TESTS_AN_HOUR} > (SELECT count(*) FROM mails WHERE kind = 'test'
               AND room_id = $1 AND created_at > now() - interval '1 hour')
         RETURNING recipient
         """,
-        *(room_id, kind, account_id, name),
+        *(room_id, kind, account_id, name, locale),
     )
     return email or ""

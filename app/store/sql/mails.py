@@ -56,8 +56,7 @@ class Mail(NamedTuple):
     traceparent: str | None  # of the request it is about, if that was sampled
     alert: str | None  # JSON of the alert it tells of
     holder: str = ""  # of the tickets: the buyer's name
-    own_subject: str = ""  # the sale's own words; empty: as usual
-    own_intro: str = ""
+    own_words: str = "{}"  # JSON: what the sale says itself, by language: `core/mail_texts.py`
     accent: str = ""  # of the sale's look
     sums: str = ""  # JSON: what the amount is made of
 
@@ -81,11 +80,13 @@ class MailRow(NamedTuple):
 
 
 # Of a test mail the kind that it tries.
-_OWN = (
-    "coalesce((SELECT mail_texts.{0} FROM mail_texts WHERE mail_texts.room_id = it.room_id "
-    "AND mail_texts.kind = CASE it.kind WHEN 'test' THEN split_part(subject_id, ' ', 1) "
-    "ELSE it.kind END), '') AS own_{0}"
-)
+_KIND = "CASE it.kind WHEN 'test' THEN split_part(subject_id, ' ', 1) ELSE it.kind END"
+_OWN = """
+coalesce((SELECT jsonb_object_agg(locale, jsonb_build_object('subject', subject, 'intro', intro))
+          FROM (SELECT '' AS locale, subject, intro, room_id, kind FROM mail_texts
+                UNION ALL SELECT locale, subject, intro, room_id, kind FROM mail_translations) AS words
+          WHERE words.room_id = it.room_id AND words.kind = {}), '{{}}')::text AS own_words
+""".strip().format(_KIND)
 _CLAIM = f"""
 WITH chosen AS (
     SELECT mail_id FROM mails WHERE state = 'waiting' AND due_at <= now()
@@ -122,7 +123,7 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        it.traceparent,
        (SELECT row_to_json(alerts)::text FROM alerts
         WHERE it.kind = 'alert' AND alert_id::text = split_part(subject_id, ' ', 1)) AS alert,
-       coalesce(buyers.name, '') AS holder, {_OWN.format("subject")}, {_OWN.format("intro")},
+       coalesce(buyers.name, '') AS holder, {_OWN},
        coalesce(rooms.settings -> 'theme' ->> 'accent', '') AS accent,
        CASE WHEN reservations.reservation_id IS NULL THEN '' ELSE jsonb_build_object(
            'items', reservations.items || coalesce(cancelled_items, '[]'), 'discount', discount,

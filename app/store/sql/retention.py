@@ -39,10 +39,16 @@ _PAST = {
     "alerts": "ended_at < now() - interval '90 days'",
     "audit": "$1 > 0 AND changed_at < now() - make_interval(days => $1)",
 }
-# The orders of sales that are over, and began so many days ago; none whose refund is still to be made.
-_OF_LONG_AGO = """
-SELECT reservation_id FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id)
-WHERE starts_at < now() - make_interval(days => $1) AND (NOT sell_after_start OR rooms.state = 'closed')
+# Sales that are over, and began longer ago than they keep their buyers: by themselves, or as all sales ($1).
+_LONG_OVER = """
+FROM events JOIN rooms USING (room_id)
+WHERE coalesce(buyers_keep_days, $1) > 0
+  AND starts_at < now() - make_interval(days => coalesce(buyers_keep_days, $1))
+  AND (NOT sell_after_start OR rooms.state = 'closed')
+"""
+# Their orders; none whose refund is still to be made.
+_OF_LONG_AGO = f"""
+SELECT reservation_id FROM reservations WHERE event_id IN (SELECT event_id {_LONG_OVER})
   AND NOT EXISTS (SELECT FROM refunds WHERE refunds.reservation_id = reservations.reservation_id
                   AND refunds.state = 'owed')
 """
@@ -64,12 +70,13 @@ _BUYERS = (
 
 async def forget(postgres: asyncpg.Pool, audit_keep_days: int, buyers_keep_days: int = 0) -> bool:
     """Delete rows past their retention; of the audit log what is older than `audit_keep_days`, and who bought
-    for events that began `buyers_keep_days` ago (0: nothing).
+    for events that began `buyers_keep_days` ago (0: nothing), or as many as the sale itself says.
 
     Some of it: True when there may be more.
     """
     more = False
-    for statement in _BUYERS if buyers_keep_days else ():
+    due = await postgres.fetchval(f"SELECT EXISTS (SELECT {_LONG_OVER})", buyers_keep_days, timeout=60)
+    for statement in _BUYERS if due else ():
         done = await postgres.execute(statement, buyers_keep_days, timeout=60)
         more = more or done.endswith(f" {STEP_MAX}")
     for table, condition in _PAST.items():

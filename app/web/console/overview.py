@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from quart import Response
 
-from app.catalogue import events, sale_lives
+from app.catalogue import buyer_form, events, sale_lives
 from app.core.errors import Conflict, EventNotFound, ValidationFailed
 from app.core.formatting import duration
 from app.core.model import RoomId
@@ -16,6 +16,7 @@ from app.store.sql.sale_figures import Buyers, Income, select_buyers, select_inc
 from app.waiting_room import queue
 from app.web.console.checklist import Looked, Step, steps
 from app.web.console.frame import console_form, console_page
+from app.web.console.kept_buyers import kept_words
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.staff import Staff
 from app.web.http.routes import Request
@@ -41,6 +42,7 @@ class OverviewPage(msgspec.Struct, frozen=True):
     held: int
     outlook: list[str]  # the forecast in sentences
     address: str  # of the queue page
+    kept: str  # when what is personal of its buyers is deleted; "": never
     done: str = ""
     problem: str = ""
 
@@ -103,6 +105,7 @@ async def _look(request: Request) -> Looked:
 async def _page(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
     it = await _look(request)
     stores, event_id = request.app.stores, it.event.event_id
+    keep_days = request.app.settings.buyers_keep_days
     head = head_of(staff, it.room, it.event, "Overview", it.status.state, it.life)
     with stores_answer():
         income = await select_income(stores.postgres, event_id)
@@ -122,6 +125,7 @@ async def _page(request: Request, staff: Staff, problem: str = "", status: int =
         held=sum(kind.held for kind in it.types),
         outlook=_outlook(it, forecast(samples)),
         address=f"{request.app.settings.public_url or request.origin()}/rooms/{it.room.room_id}",
+        kept=kept_words(it.event, await buyer_form.form_of(stores, event_id), keep_days),
         problem=problem,
     )
     return respond("console/overview.html", page, status)

@@ -8,16 +8,18 @@ from email.utils import parseaddr
 import msgspec
 from quart import Response
 
+from app import i18n
 from app.catalogue import buyer_form
 from app.core.buyers import QUESTIONS_MAX, BuyerForm, Question
 from app.core.email import MailKind
 from app.core.errors import Conflict, ValidationFailed
-from app.core.mail_texts import EDITABLE, MailText
+from app.core.mail_texts import EDITABLE, OTHERS, MailText
 from app.core.model import Room
 from app.core.validation_messages import validation_failed
 from app.notifications import mail_texts
 from app.web.console.codes import sale_of
 from app.web.console.frame import console_form, console_page
+from app.web.console.kept_buyers import as_in_all, days_of, kept_words
 from app.web.console.query import filters_of
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
@@ -29,13 +31,28 @@ from app.web.pages.render import respond
 SPARE = 2  # empty questions below those there are
 
 
+class LanguageOption(msgspec.Struct, frozen=True):
+    """A language to choose; `own`: this kind of mail has words of the sale's own in it."""
+
+    tag: str
+    name: str
+    own: bool
+
+
 class MailsPage(msgspec.Struct, frozen=True):
-    """One kind of mail, as it is written; `domain` is what SPF and DKIM have to be set up for."""
+    """One kind of mail in one language, as it is written; `language` "": in all without words of their own.
+
+    `shown_in`: the language of the preview. `domain` is what SPF and DKIM have to be set up for.
+    """
 
     staff: Staff
     sale: SaleHead | None
     kinds: Mapping[MailKind, str]
     kind: MailKind
+    languages: list[LanguageOption]
+    language: str
+    shown_in: str
+    instead: MailText  # what is said as long as these are blank
     text: MailText
     subject: str
     preview: str
@@ -53,6 +70,8 @@ class BuyersPage(msgspec.Struct, frozen=True):
     sale: SaleHead | None
     form: BuyerForm
     questions: list[Question | None]
+    kept: str  # when what is personal is deleted; "": never
+    as_in_all: str  # the same of sales that do not say it
     notice: str = ""
     problem: str = ""
 
@@ -62,35 +81,40 @@ async def sale_mails(request: Request, staff: Staff) -> Response:
     """The words of one kind of mail, with a preview."""
     fields = filters_of(request)
     notice = {"saved": "Saved. Mails say it so from now on.", "sent": "A test is on its way to you."}
-    return await _mails(request, staff, fields.get("kind", ""), notice=notice.get(fields.get("done", ""), ""))
+    chosen = fields.get("kind", ""), fields.get("language", "")
+    return await _mails(request, staff, *chosen, notice=notice.get(fields.get("done", ""), ""))
 
 
 @console_form("/admin/rooms/<room_id>/mails", section="Sales", role="admin")
 async def save_mail_text(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Show a preview, save the words, or send a test of what is saved."""
     room, _, _ = await sale_of(request)
-    kind = _kind(form.get("kind", ""))
+    kind, language = _kind(form.get("kind", "")), _language(form.get("language", ""))
     try:
         sent = {"subject": form.get("subject", "").strip(), "intro": form.get("intro", "").strip()}
         text = msgspec.convert({**sent, "intro": sent["intro"].replace("\r\n", "\n")}, MailText)
     except msgspec.ValidationError as error:
-        return await _mails(request, staff, kind, problem=told(validation_failed(error)), status=422)
+        said = told(validation_failed(error))
+        return await _mails(request, staff, kind, language, problem=said, status=422)
     if form.get("do") == "look":
-        return await _mails(request, staff, kind, text)
-    await mail_texts.keep(request.app.stores, room.room_id, kind, text, by=staff.by)
+        return await _mails(request, staff, kind, language, text)
+    stores, here = request.app.stores, f"/admin/rooms/{room.room_id}/mails?kind={kind}&language={language}"
+    await mail_texts.keep(stores, room.room_id, kind, language, text, by=staff.by)
     if form.get("do") != "test":
-        return redirect_to(f"/admin/rooms/{room.room_id}/mails?kind={kind}&done=saved")
+        return redirect_to(f"{here}&done=saved")
     try:
-        await mail_texts.send_test(request.app.stores, room.room_id, kind, by=staff.by)
+        shown_in = language or i18n.choose([room.settings.locale])
+        await mail_texts.send_test(stores, room.room_id, kind, shown_in, by=staff.by)
     except Conflict as refusal:
-        return await _mails(request, staff, kind, problem=refusal.detail, status=refusal.status)
-    return redirect_to(f"/admin/rooms/{room.room_id}/mails?kind={kind}&done=sent")
+        return await _mails(request, staff, kind, language, problem=refusal.detail, status=refusal.status)
+    return redirect_to(f"{here}&done=sent")
 
 
 async def _mails(
     request: Request,
     staff: Staff,
     kind: str,
+    language: str,
     text: MailText | None = None,
     *,
     notice: str = "",
@@ -98,16 +122,23 @@ async def _mails(
     status: int = 200,
 ) -> Response:
     room, event, _ = await sale_of(request)
-    chosen, settings = _kind(kind), request.app.settings
-    if text is None:
-        text = (await mail_texts.of_room(request.app.stores, room.room_id)).get(chosen, MailText())
-    written = mail_texts.preview(settings, room, event, chosen, text)
+    chosen, tag, settings = _kind(kind), _language(language), request.app.settings
+    words = await mail_texts.of_kind(request.app.stores, room.room_id, chosen)
+    text = words.get(tag, MailText()) if text is None else text
+    shown_in = tag or i18n.choose([room.settings.locale])
+    instead = words.get(OTHERS, MailText()) if tag else MailText()
+    shown = instead if text == MailText() else text
+    written = mail_texts.preview(settings, room, event, chosen, shown_in, shown)
     sender = settings.mail_from
     document = MailsPage(
         staff,
         await _head(request, staff, room, "E-mails"),
         EDITABLE,
         chosen,
+        [LanguageOption(it, name, it in words) for it, name in i18n.OWN_NAMES.items()],
+        tag,
+        i18n.OWN_NAMES[shown_in],
+        instead,
         text,
         written.subject,
         written.html,
@@ -122,6 +153,10 @@ async def _mails(
 
 def _kind(text: str) -> MailKind:
     return next((it for it in EDITABLE if it == text), "confirmed")
+
+
+def _language(text: str) -> str:
+    return text if text in i18n.LANGUAGES else OTHERS
 
 
 async def _head(request: Request, staff: Staff, room: Room, here: str) -> SaleHead | None:
@@ -152,10 +187,12 @@ async def save_buyer_form(request: Request, staff: Staff, form: dict[str, str]) 
 async def _buyers(
     request: Request, staff: Staff, form: BuyerForm, notice: str = "", problem: str = "", status: int = 200
 ) -> Response:
-    room, _, _ = await sale_of(request)
+    room, event, _ = await sale_of(request)
+    in_all = request.app.settings.buyers_keep_days
     spare = max(0, min(SPARE, QUESTIONS_MAX - len(form.questions)))
     head = await _head(request, staff, room, "Buyers")
-    document = BuyersPage(staff, head, form, [*form.questions, *[None] * spare], notice, problem)
+    kept = kept_words(event, form, in_all), as_in_all(in_all)
+    document = BuyersPage(staff, head, form, [*form.questions, *[None] * spare], *kept, notice, problem)
     return respond("console/sale_buyers.html", document, status)
 
 
@@ -179,6 +216,7 @@ def _read(form: Mapping[str, str]) -> BuyerForm:
         )
     sent = {name: form.get(name, "off") for name in ("email", "name", "phone")}
     more = {"terms_url": form.get("terms_url", "").strip(), "marketing": "marketing" in form}
+    more["keep_days"] = days_of(form)
     try:
         return msgspec.convert({**sent, **more, "questions": questions}, BuyerForm)
     except msgspec.ValidationError as error:
