@@ -104,9 +104,7 @@ class RoomSettings(Struct, frozen=True):
     session_ends_on_confirm: bool = True
     restore_window_s: Annotated[int, Meta(ge=0, le=300)] = 10
     queueing_method: QueueingMethod = "fifo"
-    draw_entropy: DrawEntropy = (
-        "none"  # beside the seed; `entries`: a lottery's draws also follow from who joined
-    )
+    draw_entropy: DrawEntropy = "none"  # beside the seed; `entries`: draws also follow from who joined
     prequeue_at: At | None = None
     opens_at: At | None = None
     closes_at: At | None = None
@@ -132,6 +130,7 @@ class RoomSettings(Struct, frozen=True):
     # groups with a share of the calls each; whoever is in none shares the rest (`core/lanes.py`)
     lanes: Annotated[list[Lane], Meta(max_length=LANES_MAX)] = []
     newcomers_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # in 10 minutes; more wait
+    proof_of_work: bool = False  # newcomers' devices compute for a moment before they join
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # else they join here
     visitor_events: bool = False  # `visitor.*` for other systems: one for each step of each visitor
 

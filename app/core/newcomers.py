@@ -13,7 +13,8 @@ from app.core.errors import ValidationFailed
 from app.core.model import SUSPECT_ID_CHARS, VISITOR_ID_CHARS, RoomSettings, VisitorId
 
 NEWCOMERS_WINDOW_S = 600
-REASONS: Mapping[str, str] = {"a": "address"}  # by the letter: their address has sent its share
+# By the letter: their address has sent its share; they brought no proof of work.
+REASONS: Mapping[str, str] = {"a": "address", "w": "work"}
 
 
 def check(settings: RoomSettings) -> None:
@@ -29,7 +30,7 @@ def suspects_lane(settings: RoomSettings) -> int:
 
 def are_weighed(settings: RoomSettings) -> bool:
     """Whether the room asks anything of newcomers."""
-    return settings.newcomers_per_address is not None
+    return settings.newcomers_per_address is not None or settings.proof_of_work
 
 
 def is_suspect(visitor_id: VisitorId) -> bool:

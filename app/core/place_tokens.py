@@ -13,6 +13,7 @@ from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid
 from app.core.lanes import ORDINARY
 from app.core.model import NETWORK_BYTES, VISITOR_ID_BYTES, RoomId, VisitorId
+from app.core.proof_of_work import WorkSigner
 
 TOKEN_LENGTH_MAX = 4096
 REQUEST_ID_MAX = 100
@@ -37,7 +38,8 @@ def new_member_id(lane: int = ORDINARY) -> VisitorId:
 
 
 class PlaceSigner:
-    """Signs and reads place tokens, and derives ids that must be the same in every process."""
+    """Signs and reads place tokens, and derives ids that must be the same in every process; `work` is for
+    what newcomers solve before they have one."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 16:
@@ -48,6 +50,7 @@ class PlaceSigner:
         self._network_key = _derived(secret, b"network of a visitor")
         self._member_key = _derived(secret, b"member of a room")
         self._request_key = _derived(secret, b"request id")
+        self.work = WorkSigner(_derived(secret, b"proof of work"))
 
     def sign(self, claims: PlaceClaims) -> str:
         """The place token that says `claims`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from app.core.lanes import LANE_BAND
 from app.core.model import MEMBER_ID_CHARS, NETWORK_CHARS, SUSPECT_ID_CHARS, VISITOR_ID_CHARS
 from app.core.newcomers import NEWCOMERS_WINDOW_S
+from app.core.proof_of_work import WORK_TIMES_MAX, WORK_TTL_S
 from app.core.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
@@ -38,6 +39,10 @@ CONSTANTS: dict[str, int] = {
     "SUSPECT_ID_CHARS": SUSPECT_ID_CHARS,
     "NETWORK_CHARS": NETWORK_CHARS,
     "NEWCOMERS_MIN": NEWCOMERS_WINDOW_S // 60,
+    "NEWCOMERS_USUAL": 10,  # of an address in that time, where staff set no number: more make work harder
+    "WORK_TIMES_MAX": WORK_TIMES_MAX,
+    "WORK_TTL_MS": WORK_TTL_S * 1000,
+    "SOLVED_MAX": 1_000_000,  # of a room: 120 MB
     "LANE_BAND": LANE_BAND,
     "BATCH": 1_000,  # values of one command: longer ones cost more than they save
 }

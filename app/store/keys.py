@@ -136,8 +136,14 @@ class RoomKeys:
 
     @property
     def newcomers(self) -> str:
-        """Sorted set: client address, score = when it has all of its newcomers again (ms; GCRA)."""
+        """Sorted set: client address, score = when it has all of its newcomers again (ms; GCRA); ~address,
+        score = when nothing is left of what makes its work harder."""
         return self._key("newcomers")
+
+    @property
+    def solved(self) -> str:
+        """Sorted set: proofs of work that were used, score = when they are void anyway (ms); capped."""
+        return self._key("solved")
 
     @property
     def polls(self) -> str:
@@ -267,6 +273,6 @@ class RoomKeys:
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "newcomers visitor_events log wanted networks stock holds allowance seats sitters codes "
+    "newcomers solved visitor_events log wanted networks stock holds allowance seats sitters codes "
     "submissions".split()
 )

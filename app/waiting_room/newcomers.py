@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from app.core.errors import RateLimited, Refusal
+from app.core.errors import ProofOfWorkNeeded, RateLimited, Refusal
 from app.core.members import is_member
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.core.newcomers import NEWCOMERS_WINDOW_S, is_suspect
@@ -20,6 +20,7 @@ from app.store.sql import members
 from app.waiting_room.room_script import RoomAccess
 
 POLICY = "newcomers"
+NOBODY = VisitorId("")
 
 
 async def weigh(
@@ -49,7 +50,19 @@ def _judged(it: WeighRecord, weighed: Weighed, each: int) -> VisitorId | Refusal
     if weighed.word == "over":
         retry_s = math.ceil(int(weighed.said) / 1000)
         return RateLimited(retry_s, policy=POLICY, quota=each, window_s=NEWCOMERS_WINDOW_S)
+    if weighed.word == "work":
+        return ProofOfWorkNeeded(cost=weighed.said)
     return VisitorId(f"{it.visitor_id}{weighed.said}")
+
+
+async def work_needed(rooms: RoomAccess, room_id: RoomId, network: str) -> int:
+    """What a proof of work would have to cost whoever joined from there now; 0: none is needed."""
+    room = await rooms.loaded_rooms.get(room_id)
+    if not room.settings.proof_of_work:
+        return 0
+    asking = WeighRecord(NOBODY, network)
+    found = (await weigh(rooms, room, [asking]))[NOBODY]
+    return int(found.members["cost"]) if isinstance(found, ProofOfWorkNeeded) else 0
 
 
 async def outside(stores: Stores, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:

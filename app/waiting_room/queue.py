@@ -18,6 +18,7 @@ from app.core.claims import PlaceClaims
 from app.core.errors import MembersOnly, Refusal, Restoring, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.core.newcomers import are_weighed
+from app.core.proof_of_work import Solved
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -50,6 +51,8 @@ class Joining(msgspec.Struct, frozen=True):
     `quantity`: tickets wanted at once; 0: nothing is said, which is one for a new place.
 
     `returns`: they know that all is sold, and want a place for what comes back.
+
+    `solved`: the proof of work they bring; `slower`: without one that is needed they join as a suspect.
     """
 
     visitor_id: VisitorId
@@ -57,6 +60,8 @@ class Joining(msgspec.Struct, frozen=True):
     network: str = ""
     quantity: int = 0
     returns: bool = False
+    solved: Solved | None = None
+    slower: bool = False
 
 
 class Queues:
@@ -104,7 +109,7 @@ def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]
     `token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
-    Restoring, StoreUnavailable.
+    ProofOfWorkNeeded (with its `cost`), Restoring, StoreUnavailable.
     """
     return _through_restores(queues.joins, room_id, joining)
 
@@ -206,7 +211,7 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
 async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
     """Each as they may join: suspects are somebody else, whose id says so."""
     joining = [it for it in came if isinstance(it, Joining)]
-    new = [WeighRecord(it.visitor_id, it.network) for it in joining if it.known is None or it.known.epoch < 0]
+    new = [_newcomer(it) for it in joining if it.known is None or it.known.epoch < 0]
     judged = await weigh(queues, room, new)
 
     def as_judged(it: Joining) -> Joining | Refusal:
@@ -214,6 +219,11 @@ async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]
         return found if isinstance(found, Refusal) else msgspec.structs.replace(it, visitor_id=found)
 
     return [as_judged(it) if isinstance(it, Joining) else it for it in came]
+
+
+def _newcomer(it: Joining) -> WeighRecord:
+    cost, solution = it.solved or (0, "")
+    return WeighRecord(it.visitor_id, it.network, cost, solution, int(it.slower))
 
 
 async def _join_records(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:

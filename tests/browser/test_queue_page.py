@@ -27,6 +27,15 @@ async def test_opening_the_link_takes_a_place_that_a_refresh_keeps(page: Page, p
     assert (await product.status(room_id))["waiting"] == 1
 
 
+async def test_a_browser_solves_what_the_room_asks_of_newcomers(page: Page, product: Product) -> None:
+    slower = {"name": "Slower", "share": 5}
+    room_id = await product.a_sale(proof_of_work=True, lanes=[slower], suspects_lane="Slower")
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(page.locator("[data-panel=waiting]")).to_be_visible()
+    place = await page.evaluate(f"fetch('/v1/rooms/{room_id}/places/me').then((it) => it.json())")
+    assert (place["queue_number"], place["lane"]) == (1, 0)
+
+
 async def test_a_link_preview_takes_no_place(plain_page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await plain_page.goto(f"{product.url}/rooms/{room_id}")

@@ -6,6 +6,7 @@ from app.core.lanes import Lane
 from app.core.model import VisitorId
 from app.core.newcomers import NEWCOMERS_WINDOW_S
 from app.core.place_tokens import new_visitor_id
+from app.core.proof_of_work import WORK, WORK_TIMES_MAX
 from app.store.scripts.newcomers import WeighRecord, weigh
 from tests.support.builders import KEYS, NOW, Client, a_room, set_up
 from tests.support.queue_steps import join, only
@@ -60,6 +61,35 @@ async def test_without_a_lane_or_with_an_account_they_have_to_wait(redis: Client
     assert await weighed(redis, *newcomers(1), account) == [f"over {WINDOW_MS // 2}"] * 2
     await set_up(redis, 10, lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
     assert await weighed(redis, *newcomers(1), account) == ["suspect a2", f"over {WINDOW_MS // 2}"]
+
+
+async def test_a_proof_of_work_costs_more_where_many_come_from_and_is_good_once(redis: Client) -> None:
+    await a_room(redis, "paused", lanes=LANES, proof_of_work=True)
+    sent = iter(range(10**6))
+
+    async def bring(cost: int, address: str = "net1", slower: int = 0, solution: str = "") -> str:
+        record = WeighRecord(new_visitor_id("net1"), address, cost, solution or f"s{next(sent)}", slower)
+        [found] = await weigh(redis, KEYS, [record], now_ms=NOW)
+        return f"{found.word} {found.said}".strip()
+
+    assert await bring(0) == f"work {WORK}"
+    assert await bring(WORK, solution="once") == "anybody"
+    assert await bring(WORK, solution="once") == f"work {WORK}"
+    assert [await bring(WORK) for _ in range(8)] == ["anybody"] * 8
+    assert await bring(0) == f"work {WORK}"
+    assert await bring(WORK) == "anybody"
+    # Ten have come: from now on twice as much. One that is worth half of it was made a moment ago.
+    assert await bring(0) == f"work {2 * WORK}"
+    assert [await bring(WORK) for _ in range(10)] == ["anybody"] * 10
+    assert await bring(WORK) == f"work {3 * WORK}"
+    assert [await bring(4 * WORK) for _ in range(60)] == ["anybody"] * 60
+    assert await bring(0) == f"work {WORK_TIMES_MAX * WORK}"
+    assert await bring(0, address="net2") == f"work {WORK}"
+    # Who cannot compute waits in the lane of suspects, if there is one.
+    assert await bring(0, slower=1) == f"work {WORK_TIMES_MAX * WORK}"
+    await set_up(redis, 10, "paused", lanes=LANES, proof_of_work=True, suspects_lane="Slower")
+    assert await bring(0, slower=1) == "suspect w2"
+    assert await redis.hget(KEYS.meter, "suspects_w") == "1"
 
 
 async def test_the_log_says_what_is_asked_and_which_lane_suspects_are_in(redis: Client) -> None:

@@ -7,14 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
+from altcha import v1 as altcha
 
 from app.core.model import VisitorId
 from app.core.newcomers import is_suspect
+from app.core.proof_of_work import Challenge, solved
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, served
 from tests.routes.test_console_pages import sent
 from tests.security.test_carry import Browser
+from tests.support.tampering import tampered
 
 PLACES, SLOWER = "/v1/rooms/gala/places", {"name": "Slower", "share": 5}
 
@@ -70,12 +73,50 @@ async def test_a_suspects_place_stays_one_in_another_browser(web: Web) -> None:
     assert await web.app.stores.redis.zcard("{gala}:waiting") == 2
 
 
+async def test_a_newcomer_solves_the_challenge_before_they_join(web: Web) -> None:
+    await a_sale(web, proof_of_work=True, newcomers_per_address=None)
+    refused = await web.post(PLACES, {})
+    assert code(refused) == (403, "proof_of_work_needed")
+    asked = await web.get("/v1/rooms/gala/challenge")
+    assert asked.json().keys() == refused.json()["challenge"].keys()
+    sent = answer_to(asked.json())
+    for wrong in (
+        tampered(sent),
+        answer_to(asked.json() | {"salt": asked.json()["salt"] + "&cost=1"}),
+        "AAAA",
+    ):
+        assert code(await web.post(PLACES, {"proof_of_work": wrong})) == (403, "proof_of_work_needed")
+    place = await web.join("gala", json={"proof_of_work": sent})
+    assert place["lane"] == 0
+    assert code(await web.post(PLACES, {"proof_of_work": sent})) == (403, "proof_of_work_needed")
+    # Whoever has a place is asked nothing; who has none and no script joins in the slower lane.
+    assert (await web.post(PLACES, {}, headers=bearer(place["place_token"]))).status_code == 200
+    assert (await web.join("gala", json={"slower_lane": True}))["lane"] == 1
+    fan = Browser(web, httpx.Cookies())
+    page = (await fan.send("GET", "/rooms/gala")).text
+    assert "work.js" in page
+    assert "in a slower lane" in page
+    await fan.send("POST", "/rooms/gala/join")
+    assert (await fan.place())["lane"] == 1
+    assert "work.js" not in (await fan.send("GET", "/rooms/gala")).text
+    await web.send("PATCH", "/v1/rooms/gala", json={"proof_of_work": False}, headers=web.as_("operator"))
+    assert code(await web.get("/v1/rooms/gala/challenge")) == (404, "not_found")
+
+
+def answer_to(challenge: dict[str, Any]) -> str:
+    """As any solver of ALTCHA's finds it."""
+    given = Challenge(**challenge)
+    found = altcha.solve_challenge(given.challenge, given.salt, "SHA-256", given.maxnumber)
+    return solved(given, found.number if found else 0)
+
+
 async def test_staff_say_what_is_asked(web: Web) -> None:
     await web.event(room={"lanes": [SLOWER]})
     console, form = await web.staff(), "/admin/rooms/gala/entry/newcomers"
-    answer = await sent(web, form, console, newcomers_per_address="4", suspects_lane="Slower")
+    asked = {"newcomers_per_address": "4", "proof_of_work": "1", "suspects_lane": "Slower"}
+    answer = await sent(web, form, console, **asked)
     assert answer.status_code == 303
     room = (await web.get("/v1/rooms/gala/settings", headers=web.as_("operator"))).json()
-    assert (room["newcomers_per_address"], room["suspects_lane"]) == (4, "Slower")
+    assert [room[it] for it in asked] == [4, True, "Slower"]
     for wrong in ({"newcomers_per_address": "x"}, {"suspects_lane": "Fast"}):
         assert (await sent(web, form, console, **wrong)).status_code == 422

@@ -30,6 +30,12 @@ class ProofRefused(Refusal):
     status, code = 403, "proof_refused"
 
 
+class ProofOfWorkNeeded(Refusal):
+    """A newcomer joins this room with a proof of work: solve the `challenge`, and send it along."""
+
+    status, code = 403, "proof_of_work_needed"
+
+
 class RequestIdInvalid(Refusal):
     """The event id is not this room's, or the request id was not given out here."""
 

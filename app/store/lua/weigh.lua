@@ -1,16 +1,18 @@
 -- Decides how newcomers may join, before they do: as anybody, as suspects, or not now. Whoever has a place
--- already keeps it and is not counted again; nor is who may not join.
--- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, newcomers
+-- already keeps it and is not counted again; nor is who may not join. A proof of work is good once.
+-- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, newcomers, solved
 -- ARGV now_ms:clock
--- RECORD visitor_id, address
+-- RECORD visitor_id, address, cost:num, solution, slower:num
 -- USES room, throttle
--- NEEDS BATCH, NEWCOMERS_MIN, VISITOR_ID_CHARS
+-- NEEDS BATCH, MINUTE_MS, NEWCOMERS_MIN, NEWCOMERS_USUAL, SOLVED_MAX, VISITOR_ID_CHARS, WORK_TIMES_MAX
+-- NEEDS WORK_TTL_MS
 -- REPLY unknown | weighed
 -- EACH (word said)
--- EACH anybody|suspect|over
--- Of a suspect `said` is what their id ends in (`app/core/newcomers.py`), for `over` the ms to wait.
+-- EACH anybody|suspect|over|work
+-- Of a suspect `said` is what their id ends in (`app/core/newcomers.py`), for `over` the ms to wait, for
+-- `work` the cost of the proof they have to bring.
 if not read_room() then return { 'unknown' } end
-local each, lane = config.newcomers or 0, config.suspects or 0
+local each, lane, work = config.newcomers or 0, config.suspects or 0, config.work or 0
 local may_join = state ~= 'scheduled' and state ~= 'closed'
 
 local function has_place(visitor_id)
@@ -18,20 +20,56 @@ local function has_place(visitor_id)
     or sizes.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
 end
 
-local function weigh(visitor_id, address)
+-- What makes work harder: how many came from this address lately, a share of newcomers at a time.
+local share = each > 0 and each or NEWCOMERS_USUAL
+local step_ms, most_ms = NEWCOMERS_MIN * MINUTE_MS / share, WORK_TIMES_MAX * NEWCOMERS_MIN * MINUTE_MS
+local function lately_ms(address)
+  local until_ms = tonumber(redis.call('ZSCORE', newcomers, '~' .. address) or now_ms)
+  return math.min(math.max(until_ms - now_ms, 0), most_ms)
+end
+local function cost_for(address)
+  local times = 1 + math.floor(lately_ms(address) / step_ms / share + 0.000001)
+  return work * math.min(times, WORK_TIMES_MAX)
+end
+local function count(address, solution)
+  if work == 0 then return end
+  if address ~= '' then
+    redis.call('ZADD', newcomers, now_ms + math.min(lately_ms(address) + step_ms, most_ms), '~' .. address)
+  end
+  if solution == '' then return end
+  redis.call('ZADD', solved, now_ms + WORK_TTL_MS, solution)
+  if redis.call('ZCARD', solved) > SOLVED_MAX then redis.call('ZPOPMIN', solved) end
+end
+
+local function weigh(visitor_id, address, cost, solution, slower)
   if not may_join or has_place(visitor_id) then return 'anybody', '' end
   local may_be_suspect = lane > 0 and #visitor_id == VISITOR_ID_CHARS -- accounts are the same in each lane
-  if may_be_suspect and has_place(visitor_id .. 'a' .. lane) then return 'suspect', 'a' .. lane end
-  local wait_ms = address ~= '' and over_limit(newcomers, address, each / NEWCOMERS_MIN, each)
-  if not wait_ms then return 'anybody', '' end
-  if not may_be_suspect then return 'over', wait_ms end
-  redis.call('HINCRBY', meter, 'suspects_a', 1)
-  return 'suspect', 'a' .. lane
+  for _, letter in ipairs({ 'a', 'w' }) do
+    local ending = letter .. lane
+    if may_be_suspect and has_place(visitor_id .. ending) then return 'suspect', ending end
+  end
+  local needed = cost_for(address)
+  -- Others of the address may have come while this one computed: half is enough.
+  local proven = 2 * cost >= needed and (work == 0 or not redis.call('ZSCORE', solved, solution))
+  local letter = nil
+  if not proven then
+    if not may_be_suspect or slower == 0 then return 'work', needed end
+    letter = 'w'
+  else
+    local wait_ms = each > 0 and address ~= '' and over_limit(newcomers, address, each / NEWCOMERS_MIN, each)
+    if wait_ms and not may_be_suspect then return 'over', wait_ms end
+    if wait_ms then letter = 'a' end
+  end
+  count(address, proven and solution or '')
+  if not letter then return 'anybody', '' end
+  redis.call('HINCRBY', meter, 'suspects_' .. letter, 1)
+  return 'suspect', letter .. lane
 end
 
 local reply = { 'weighed' }
-for visitor_id, address in records() do
-  reply[#reply + 1], reply[#reply + 2] = weigh(visitor_id, address)
+for visitor_id, address, cost, solution, slower in records() do
+  reply[#reply + 1], reply[#reply + 2] = weigh(visitor_id, address, cost, solution, slower)
 end
-forget_allowances(newcomers, BATCH)
+forget_allowances(newcomers, 2 * BATCH)
+forget_allowances(solved, BATCH)
 return reply

@@ -6,6 +6,7 @@ from app.core.clock import to_ms
 from app.core.lanes import shares_text
 from app.core.model import RoomSettings
 from app.core.newcomers import suspects_lane
+from app.core.proof_of_work import WORK
 from app.store.sql.rooms import RoomRow
 
 FOR_EVER_MS = 9_000_000_000_000_000  # a whole number in Lua, too
@@ -37,6 +38,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "lanes": shares_text(settings.lanes),
         "newcomers": settings.newcomers_per_address or 0,
         "suspects": suspects_lane(settings),
+        "work": WORK if settings.proof_of_work else 0,
     }
 
 

@@ -20,12 +20,16 @@ _WORDS = replies.words("weigh", part="EACH")
 class WeighRecord(NamedTuple):
     """One newcomer; `address` as in `JoinRecord`."""
 
-    visitor_id: VisitorId
+    visitor_id: VisitorId  # "": somebody who asks what they would have to bring
     address: str
+    cost: int = 0  # of the proof of work they bring; 0: none
+    solution: str = ""  # its id
+    slower: int = 0  # 1: without one they join as a suspect
 
 
 class Weighed(NamedTuple):
-    """How they may join: `anybody`; `suspect`, with what their id ends in; `over`, with the ms to wait."""
+    """How they may join: `anybody`; `suspect`, with what their id ends in; `over`, with the ms to wait;
+    `work`, with the cost of the proof they have to bring."""
 
     word: str
     said: str | int

@@ -19,6 +19,7 @@ from app.core.errors import (
     NoShow,
     NotWaiting,
     PlaceNotFound,
+    ProofOfWorkNeeded,
     ProofRefused,
     RateLimited,
     RemovedByStaff,
@@ -41,6 +42,7 @@ from app.waiting_room import queue
 from app.waiting_room.queue import Joining
 from app.web.api.mailbox import keep_mailbox
 from app.web.api.member_login import member_of
+from app.web.api.proof_of_work import Solution, with_challenge
 from app.web.documents.waiting_room import (
     BookingTokenDocument,
     PlaceDocument,
@@ -70,6 +72,8 @@ class JoinBody(Struct, frozen=True):
     proof: Proof | None = None  # of the organiser's login, in a room for members: a JWT
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
     returns: bool = False  # sold out, a place in the returns queue is wanted
+    proof_of_work: Solution | None = None  # where newcomers need one: a challenge solved by ALTCHA's protocol
+    slower_lane: bool = False  # without it you join in the lane of suspects, if the room has one
 
 
 class PlaceChange(Struct, frozen=True):
@@ -127,6 +131,7 @@ async def room_stream(request: Request) -> Response:
         LimitExceeded,
         MembersOnly,
         ProofRefused,
+        ProofOfWorkNeeded,
         MemberElsewhere,
         RateLimited,
         *IN_ROOM,
@@ -138,7 +143,8 @@ async def join(request: Request, body: JoinBody) -> Response:
 
     A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without the
     cookie. In a room for members a `proof` of the organiser's login says which member you are, and a place
-    they have elsewhere is yours; or an `invite`, which is good for whoever uses it first.
+    they have elsewhere is yours; or an `invite`, which is good for whoever uses it first. Where newcomers
+    need a proof of work, a join without one is refused with the `challenge` to solve.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
@@ -154,8 +160,13 @@ async def join(request: Request, body: JoinBody) -> Response:
         network=network,
         quantity=body.quantity or 0,
         returns=body.returns,
+        solved=app.places.work.read(body.proof_of_work, room_id, network) if body.proof_of_work else None,
+        slower=body.slower_lane,
     )
-    place, now = await queue.join(app.queues, room_id, joining)
+    try:
+        place, now = await queue.join(app.queues, room_id, joining)
+    except ProofOfWorkNeeded as refusal:
+        raise with_challenge(request, room_id, network, refusal) from None
     if email is not None or (known and place.new and bearer(request)):
         await keep_mailbox(request, email, body.locale or "", room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)

@@ -18,6 +18,7 @@ from app.core.errors import (
     LeftQueue,
     NoShow,
     PlaceNotFound,
+    ProofOfWorkNeeded,
     RateLimited,
     RemovedByStaff,
     RemovedFromQueue,
@@ -89,13 +90,13 @@ class Increment(Struct, frozen=True):
     tag=TAG,
     body=OfEvent,
     answers={200: Assigned},
-    errors=(RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, RateLimited, *IN_ROOM),
+    errors=(RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, ProofOfWorkNeeded, RateLimited, *IN_ROOM),
 )
 async def assign_queue_num(request: Request, body: OfEvent) -> Response:
     """Join the queue, as AWS's Virtual Waiting Room does it."""
     room_id = _room(request, body)
     network = network_of(request, room_id)
-    joining = Joining(new_visitor_id(network), network=network)
+    joining = Joining(new_visitor_id(network), network=network, slower=True)
     place, _ = await queue.join(request.app.queues, room_id, joining)
     request_id = request.app.places.request_id(room_id, place.visitor_id, int(time.time()))
     return json_response(200, Assigned(request_id), [NO_STORE])

@@ -70,6 +70,11 @@ class EntryPage(msgspec.Struct, frozen=True):
         return self.filled.get("newcomers_per_address", str(self.room.settings.newcomers_per_address or ""))
 
     @property
+    def proof_of_work(self) -> bool:
+        """Whether newcomers bring one, as the form has it."""
+        return "proof_of_work" in self.filled if self.filled else self.room.settings.proof_of_work
+
+    @property
     def suspects_lane(self) -> str:
         """The lane of suspects, as the form has it."""
         return self.filled.get("suspects_lane", self.room.settings.suspects_lane)
@@ -173,6 +178,7 @@ def _newcomers(form: dict[str, str]) -> dict[str, Any]:
         raise ValidationFailed("newcomers_per_address", "must be a whole number")
     return {
         "newcomers_per_address": int(each) if each else None,
+        "proof_of_work": "proof_of_work" in form,
         "suspects_lane": form.get("suspects_lane", ""),
     }
 

@@ -16,6 +16,7 @@ from app.core.errors import (
     NotWaiting,
     Over,
     PlaceNotFound,
+    ProofOfWorkNeeded,
     RemovedByStaff,
     RoomClosed,
     RoomNotOpen,
@@ -50,10 +51,10 @@ async def join(request: Request) -> Response:
     if known is None:
         return ask_for_cookie(request)
     returns = (await read_form()).get("returns") == "1"
-    joining = Joining(known.visitor_id, known, network_of(request, room_id), returns=returns)
+    joining = Joining(known.visitor_id, known, network_of(request, room_id), returns=returns, slower=True)
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
-    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff):
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, ProofOfWorkNeeded):
         return back  # the page shows it
     except MembersOnly:
         return redirect_to(f"/rooms/{room_id}/member")

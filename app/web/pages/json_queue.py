@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from quart import Response
 
-from app.core.errors import MembersOnly, RoomClosed, RoomNotOpen, RoomSoldOut, StoreUnavailable
+from app.core.errors import (
+    MembersOnly,
+    ProofOfWorkNeeded,
+    RoomClosed,
+    RoomNotOpen,
+    RoomSoldOut,
+    StoreUnavailable,
+)
 from app.core.model import Place, Room, RoomId, RoomStatus
 from app.core.place_tokens import new_visitor_id
 from app.gate import sessions
@@ -60,8 +67,8 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
         if place is not None:
             return place, (await queue.status(queues, room_id))[1]
     try:
-        place, status = await queue.join(queues, room_id, Joining(visitor_id, known, network))
-    except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly):
+        place, status = await queue.join(queues, room_id, Joining(visitor_id, known, network, slower=True))
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, ProofOfWorkNeeded):
         return None
     if place.state == "called":
         return await queue.claim(queues, room_id, place_claims(place, status, room_id))

@@ -132,6 +132,8 @@ class RoomPage:
     refresh_s: int = 0
     # Of the visitor's place, if they have one:
     visitor_id: str = ""
+    work: bool = False  # newcomers bring a proof of work
+    suspects_lane: str = ""  # of whoever brings none; empty: they cannot join
     lanes: bool = False  # whether the room has any
     lane: str = ""  # the name of theirs; empty: the ordinary one
     lane_share: int = 0  # of the calls, in percent
@@ -219,7 +221,7 @@ def room_page(standing: Standing) -> RoomPage:
         start_json=_start(standing),
     )
     page = _with_place(page, status, place, standing.began) if place else page
-    page = _with_lane(page, standing.status_document, standing.lane)
+    page = _with_lane(_with_work(page, standing), standing.status_document, standing.lane)
     return replace(page, refresh_s=_refresh_s(page, standing), still_s=still_s)
 
 
@@ -227,6 +229,12 @@ def _notice_of(status: RoomStatus, place: Place | None, panel: str) -> str:
     reached = place is not None and 0 < (place.queue_number or 0) <= serving_of(status, place.visitor_id)
     quantity = max(1, place.quantity) if place else 1
     return notice_of(status.state, panel, status.available, quantity, reached, status.blocked)
+
+
+def _with_work(page: RoomPage, standing: Standing) -> RoomPage:
+    settings = standing.room.settings
+    work = settings.proof_of_work and not standing.member
+    return replace(page, work=work, suspects_lane=settings.suspects_lane)
 
 
 def _with_lane(page: RoomPage, document: StatusDocument, lane: int) -> RoomPage:

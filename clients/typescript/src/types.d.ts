@@ -138,7 +138,7 @@ export interface BuyerDocument {
   locale: string;
 }
 
-/** What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms. */
+/** What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms. `keep_days`: so many days after the event began, all that is personal is deleted; 0: never; null: as set for all sales (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts stay. */
 export interface BuyerForm {
   email?: "off" | "optional" | "required";
   name?: "off" | "optional" | "required";
@@ -146,6 +146,7 @@ export interface BuyerForm {
   terms_url?: string;
   marketing?: boolean;
   questions?: Array<Question>;
+  keep_days?: number | null;
 }
 
 /** Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`). */
@@ -172,6 +173,15 @@ export interface Bypassed {
 /** What fans and buyers read. */
 export interface CancelBody {
   notice?: string;
+}
+
+/** What ALTCHA's widget and solvers take: find the number up to `maxnumber` that hashes to `challenge`. */
+export interface Challenge {
+  algorithm: string;
+  challenge: string;
+  maxnumber: number;
+  salt: string;
+  signature: string;
 }
 
 /** What became of each scan, in their order; and how many are in now. */
@@ -374,6 +384,27 @@ export interface GatewayMessage {
   data?: unknown;
 }
 
+/** A guest with the tickets they have, and what became of the e-mail with them ("": there is none). */
+export interface Guest {
+  reservation_id: string;
+  name: string;
+  email: string;
+  ticket_type: string;
+  given: number;
+  valid: number;
+  checked_in: number;
+  mail: string;
+  added_at: string;
+}
+
+/** Somebody to be given free tickets. Without `email` nothing is mailed. */
+export interface GuestBody {
+  name: string;
+  ticket_type_id: string;
+  email?: string | null;
+  quantity?: number;
+}
+
 /** A signed head. `statement` is a JWS that says room, size, root and time. */
 export interface HeadDocument {
   size: number;
@@ -457,6 +488,8 @@ export interface JoinBody {
   proof?: string | null;
   quantity?: number | null;
   returns?: boolean;
+  proof_of_work?: string | null;
+  slower_lane?: boolean;
 }
 
 /** A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now. */
@@ -738,6 +771,7 @@ export interface NewRoom {
   members_until?: string | null;
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
+  proof_of_work?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
   room_id: string;
@@ -780,6 +814,7 @@ export interface NewRoomOfEvent {
   members_until?: string | null;
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
+  proof_of_work?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
   name?: string;
@@ -939,6 +974,14 @@ export interface Page_CodeUse_ {
 /** A page of a list. */
 export interface Page_EventDocument_ {
   items: Array<EventDocument>;
+  total: number;
+  page: number;
+  per_page: number;
+}
+
+/** A page of a list. */
+export interface Page_Guest_ {
+  items: Array<Guest>;
   total: number;
   page: number;
   per_page: number;
@@ -1346,6 +1389,7 @@ export interface RoomDocument {
   members_until?: string | null;
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
+  proof_of_work?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
   room_id: string;
@@ -1411,6 +1455,7 @@ export interface RoomPatch {
   members_until?: string | null;
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
+  proof_of_work?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
 }
@@ -1474,6 +1519,7 @@ export interface RoomSettings {
   members_until?: string | null;
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
+  proof_of_work?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
 }

@@ -161,7 +161,9 @@ class BuyerDocument(TypedDict):
 
 class BuyerForm(TypedDict):
     """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its
-    terms."""
+    terms. `keep_days`: so many days after the event began, all that is personal is deleted; 0:
+    never; null: as set for all sales (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts
+    stay."""
 
     email: NotRequired[Literal["off", "optional", "required"]]
     name: NotRequired[Literal["off", "optional", "required"]]
@@ -169,6 +171,7 @@ class BuyerForm(TypedDict):
     terms_url: NotRequired[str]
     marketing: NotRequired[bool]
     questions: NotRequired[list[Question]]
+    keep_days: NotRequired[int | None]
 
 
 class BypassRule(TypedDict):
@@ -198,6 +201,17 @@ class CancelBody(TypedDict):
     """What fans and buyers read."""
 
     notice: NotRequired[str]
+
+
+class Challenge(TypedDict):
+    """What ALTCHA's widget and solvers take: find the number up to `maxnumber` that hashes to
+    `challenge`."""
+
+    algorithm: str
+    challenge: str
+    maxnumber: int
+    salt: str
+    signature: str
 
 
 class CheckInResults(TypedDict):
@@ -424,6 +438,30 @@ class GatewayMessage(TypedDict):
     data: NotRequired[Any]
 
 
+class Guest(TypedDict):
+    """A guest with the tickets they have, and what became of the e-mail with them ("": there is
+    none)."""
+
+    reservation_id: str
+    name: str
+    email: str
+    ticket_type: str
+    given: int
+    valid: int
+    checked_in: int
+    mail: str
+    added_at: str
+
+
+class GuestBody(TypedDict):
+    """Somebody to be given free tickets. Without `email` nothing is mailed."""
+
+    name: str
+    ticket_type_id: str
+    email: NotRequired[str | None]
+    quantity: NotRequired[int]
+
+
 class HeadDocument(TypedDict):
     """A signed head. `statement` is a JWS that says room, size, root and time."""
 
@@ -517,6 +555,8 @@ class JoinBody(TypedDict):
     proof: NotRequired[str | None]
     quantity: NotRequired[int | None]
     returns: NotRequired[bool]
+    proof_of_work: NotRequired[str | None]
+    slower_lane: NotRequired[bool]
 
 
 class KeyDocument(TypedDict):
@@ -855,6 +895,7 @@ class NewRoom(TypedDict):
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
+    proof_of_work: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     room_id: str
@@ -898,6 +939,7 @@ class NewRoomOfEvent(TypedDict):
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
+    proof_of_work: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     name: NotRequired[str]
@@ -1112,6 +1154,15 @@ class Page_EventDocument_(TypedDict):
     """A page of a list."""
 
     items: list[EventDocument]
+    total: int
+    page: int
+    per_page: int
+
+
+class Page_Guest_(TypedDict):
+    """A page of a list."""
+
+    items: list[Guest]
     total: int
     page: int
     per_page: int
@@ -1572,6 +1623,7 @@ class RoomDocument(TypedDict):
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
+    proof_of_work: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     room_id: str
@@ -1642,6 +1694,7 @@ class RoomPatch(TypedDict):
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
+    proof_of_work: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
 
@@ -1708,6 +1761,7 @@ class RoomSettings(TypedDict):
     members_until: NotRequired[str | None]
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
+    proof_of_work: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
 

@@ -1,0 +1,93 @@
+"""Proofs of work: a device computes for a moment before it joins, so many places cost many moments. No I/O.
+
+The protocol is version 1 of ALTCHA's (https://altcha.org/docs/v1/proof-of-work/): the device looks for the
+number that gives a hash together with a salt. The salt says in what room, from which address and until when a
+challenge is good, and what it costs, the highest number that may have to be tried; the signature covers it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+from altcha import v1 as altcha
+
+from app.core.base64url import to_base64url
+from app.core.model import RoomId
+
+WORK = 100_000  # numbers: half a second on a slow phone, at most one
+WORK_TIMES_MAX = 4  # so many times as much for an address that sends many: four seconds at most
+WORK_TTL_S = 300
+SOLUTION_MAX = 1000  # characters
+ALGORITHM = "SHA-256"
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """What ALTCHA's widget and solvers take: find the number up to `maxnumber` that hashes to `challenge`."""
+
+    algorithm: str
+    challenge: str
+    maxnumber: int
+    salt: str
+    signature: str
+
+
+class Solved(NamedTuple):
+    """A proof of work: what it cost, and what tells it from others."""
+
+    cost: int
+    solution: str
+
+
+class _Solution(msgspec.Struct, frozen=True):
+    algorithm: str
+    challenge: str
+    number: int
+    salt: str
+    signature: str
+
+
+class WorkSigner:
+    """Makes challenges, and knows them again when they are solved."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def challenge(self, room_id: RoomId, network: str, cost: int, now_s: int) -> Challenge:
+        """A challenge for whoever joins this room from this network."""
+        asked = altcha.ChallengeOptions(
+            max_number=cost,
+            hmac_key=self._key,
+            expires=datetime.fromtimestamp(now_s + WORK_TTL_S, UTC),
+            params={"of": _of(room_id, network), "cost": str(cost)},
+        )
+        made = altcha.create_challenge(asked)
+        return Challenge(made.algorithm, made.challenge, cost, made.salt, made.signature)
+
+    def read(self, solution: str, room_id: RoomId, network: str) -> Solved | None:
+        """What a solution proves here; None: nothing, it is wrong, too late or another's."""
+        try:
+            said = msgspec.json.decode(base64.b64decode(solution, validate=True), type=_Solution)
+        except (ValueError, msgspec.DecodeError):
+            return None
+        payload: Any = msgspec.structs.asdict(said)
+        if said.algorithm != ALGORITHM or not altcha.verify_solution(payload, self._key)[0]:
+            return None
+        told = parse_qs(said.salt.partition("?")[2])
+        if told["of"] != [_of(room_id, network)]:
+            return None
+        return Solved(int(told["cost"][0]), said.signature[:24])
+
+
+def _of(room_id: RoomId, network: str) -> str:
+    return to_base64url(hashlib.sha256(f"{room_id} {network}".encode()).digest()[:9])
+
+
+def solved(challenge: Challenge, number: int) -> str:
+    """A solution as it is sent."""
+    said = _Solution(challenge.algorithm, challenge.challenge, number, challenge.salt, challenge.signature)
+    return base64.b64encode(msgspec.json.encode(said)).decode()
