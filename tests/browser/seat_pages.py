@@ -55,6 +55,7 @@ async def seat_choice(page: Page, product: Product) -> None:
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
     await signed_in(page, product, f"/admin/rooms/{room_id}/seats/map")
     canvas = page.get_by_label("Seats of Northern Lights")
+    await expect(canvas).to_be_visible()  # the map has come
     await canvas.focus()
     await page.keyboard.press("Enter")
     await page.keyboard.press("r")
@@ -62,6 +63,7 @@ async def seat_choice(page: Page, product: Product) -> None:
     await page.get_by_label("Kept for the house").check()
     await page.get_by_role("button", name="Change these seats").click()
     await expect(page.get_by_text("Seats changed: 14.")).to_be_visible()
+    await expect(canvas).to_be_visible()
     await canvas.focus()
     await page.keyboard.press("Enter")
     await page.keyboard.press("ArrowDown")  # in the middle of the map, and near enough to be clicked on
