@@ -6,6 +6,7 @@ reservation is the COMMIT's is measured beside it, by turns: it is this machine'
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from statistics import median
@@ -60,10 +61,14 @@ async def _trials(run: Run, product: Product, how: How, name: str) -> dict[str, 
 
 
 async def commit_ms(product: Product, count: int) -> float:
-    """How long a COMMIT of next to nothing takes, the median of so many."""
+    """How long a COMMIT of next to nothing takes at the same pace, the median of so many.
+
+    A disk and a core that have just worked answer sooner than those that rest in between.
+    """
     took = []
     async with product.stores.postgres.acquire() as connection:
         for _ in range(count):
+            await asyncio.sleep(1 / RATE)
             began = time.perf_counter()
             await connection.execute(COMMIT)
             took.append(1000 * (time.perf_counter() - began))

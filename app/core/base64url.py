@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def to_base64url(raw: bytes) -> str:
@@ -15,7 +15,7 @@ def to_base64url(raw: bytes) -> str:
 
 def from_base64url(text: str) -> bytes:
     """The bytes of a text without padding. Raises ValueError."""
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return a2b_base64((text + "=" * (-len(text) % 4)).encode("ascii").translate(_STANDARD))
 
 
 def base64url_length(size: int) -> int:

@@ -53,7 +53,7 @@ from app.web.documents.waiting_room import (
 from app.web.gate.passes import signing_algorithm
 from app.web.http.cache_control import NO_STORE, PRIVATE, shared
 from app.web.http.cookies import booking_cookie, place_cookie
-from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place
+from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place, sent_token
 from app.web.http.routes import STREAM, App, Events, Request, Response, empty, endpoint, json_response
 
 TAG = "Waiting room"
@@ -194,8 +194,7 @@ async def _known(request: Request) -> PlaceClaims | None:
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Get my exact place."""
     found, now = await queue.place(request.app.queues, RoomId(request.params["room_id"]), claims)
-    # Where there is an Authorization header, the claims are perhaps not those of this token.
-    token = None if b"authorization" in request.headers else request.header(b"x-place-token")
+    token = sent_token(request)
     return await _place_response(request, found, now, 200, (claims, token) if token else None)
 
 

@@ -158,6 +158,17 @@ async def sent_place(request: Request) -> PlaceClaims | None:
     return await _current_place(request, room_id, cookie) if cookie else None
 
 
+def sent_token(request: Request) -> str | None:
+    """The place token that a request presents, the one that `sent_place` has read; None where an account
+    says who asks."""
+    if (value := request.header(b"authorization")) is not None:
+        _, _, token = value.partition(" ")
+        token = token.strip()
+        return token if token.startswith(PLACE_PREFIX) else None
+    beside = request.header(b"x-place-token")
+    return beside or cookies(request, PLACE_COOKIE + request.params["room_id"]).get("")
+
+
 async def _place_of_account(request: Request, room_id: RoomId, account: Account) -> PlaceClaims:
     """The account's place. A cookie of the same visitor adds the queue number."""
     visitor_id = request.app.places.account_visitor(room_id, account.subject)
