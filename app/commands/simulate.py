@@ -1,4 +1,4 @@
-"""simulate: a sale in pinned time, before it is held; or the autopilot on a simulated shop."""
+"""simulate: a sale in pinned time, before it is held; the autopilot on a simulated shop; a farm of bots."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 Origin = Annotated[
     bool, typer.Option("--origin", help="The autopilot on a shop that saturates, recovers, oscillates.")
 ]
+Bots = Annotated[
+    bool, typer.Option("--bots", help="A farm of addresses against the fans, with each rule for newcomers.")
+]
+Addresses = Annotated[int, typer.Option(min=1, max=10_000, help="With --bots: addresses of the farm.")]
 Capacity = Annotated[int, typer.Option(min=20, max=1_000_000, help="With --origin: visitors a minute.")]
 
 
@@ -56,14 +60,17 @@ def simulate(
     svg: Svg = None,
     origin: Origin = False,
     capacity: Capacity = 1_200,
+    bots: Bots = False,
+    addresses: Addresses = 1_000,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a sale on the real admission scripts, much faster than real time, on its own Valkey."""
     from load.simulate import scenario
 
     if origin:
-        _fly(scenario.read_rates(rate)[0][1], capacity, seed, as_json)
-        return
+        return _fly(scenario.read_rates(rate)[0][1], capacity, seed, as_json)
+    if bots:
+        return _contest(fans, addresses, method, seed, as_json)
     chosen = scenario.Scenario(
         fans=fans,
         rates=scenario.read_rates(rate),
@@ -98,6 +105,22 @@ def _play(chosen: Scenario, svg: Path | None, as_json: bool) -> None:
         print(msgspec.json.format(msgspec.json.encode(outcome.figures)).decode())
     else:
         table.show(Console(width=max(table.WIDTH, Console().width)), outcome.figures, took_s)
+
+
+def _contest(fans: int, addresses: int, method: Literal["fifo", "lottery"], seed: int, as_json: bool) -> None:
+    """Play the sale with each strength. Fails when a fan was delayed for longer than we promise."""
+    from load.simulate import farm, farm_table, table
+
+    chosen = farm.Farm(fans=fans, addresses=addresses, places=max(1, fans // 5), method=method, seed=seed)
+    console = Console(stderr=True)
+    with console.status("opening") as status:
+        won = uvloop.run(farm.contests(chosen, status.update))
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(won)).decode())
+    else:
+        farm_table.show(Console(width=max(table.WIDTH, Console().width)), chosen, won)
+    if max(it.delay_most_s for it in won) > farm_table.MOST_S:
+        raise CommandFailed(f"a fan was delayed by more than {farm_table.MOST_S:.0f} s, see above")
 
 
 def _fly(rate: int, capacity: int, seed: int, as_json: bool) -> None:

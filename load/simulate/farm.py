@@ -1,0 +1,277 @@
+"""A farm of addresses against fans, with each strength of a room's rules for newcomers; time is pinned.
+
+What is decided is decided by the product: `weigh.lua` who is a suspect and what a proof of work costs,
+`join.lua` who gets a place and who is throttled, `admit.lua` who is called. Only people, programs and the
+time that their machines take to compute are made up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from app.core import newcomers
+from app.core.base64url import to_base64url
+from app.core.lanes import Lane
+from app.core.model import RoomSettings, VisitorId
+from app.core.rules import draw_of
+from app.settings import Settings
+from app.store.connections import RedisClient
+from app.store.scripts import room as room_scripts
+from app.store.scripts.newcomers import Weighed, WeighRecord, weigh
+from app.store.scripts.room import NO_TOKEN, JoinRecord, Refused
+from app.store.sql.rooms import RoomRow
+from load.simulate.crowd import PREQUEUE_S, RUSH_MEAN_S
+from load.simulate.room import BATCH, NOT_THROTTLED, OPENING_MS, SimulatedRoom, own_valkey
+from load.simulate.scenario import Scenario, Step
+
+SHARED, SHARED_BY = 0.3, 100  # so many fans come from addresses that so many of them share
+TRIES_PER_S = 20  # of an address of the farm
+STEPS_OF_PREQUEUE = 60
+PHONE_HASHES_PER_S = 100_000  # of the slowest phones; here every fan has one
+FARM_HASHES_PER_S = 160_000_000  # of 16 cores that do nothing else
+ROUND_TRIP_S = 0.3  # for the challenge and the join with its solution
+STEPS_MAX = 36_000
+SLOWER, EACH = "Slower", 3
+
+
+class Farm(msgspec.Struct, frozen=True, kw_only=True):
+    """The sale: who comes, and for how many places."""
+
+    fans: int
+    addresses: int = 1_000
+    tries: int = 100  # of each address
+    places: int = 2_000  # so many are called
+    method: Literal["fifo", "lottery"] = "fifo"
+    rate: int = 600
+    stolen: int = 100  # logins of members that the farm has got hold of
+    seed: int = 1
+
+
+class Strength(NamedTuple):
+    """What a room asks of newcomers."""
+
+    name: str
+    settings: dict[str, Any]
+    throttled: bool = True
+
+
+_LANE = {"lanes": [Lane(name=SLOWER, share=5)], "suspects_lane": SLOWER}
+STRENGTHS = (
+    Strength("none, limits off", {}, throttled=False),
+    Strength("limits as they are", {}),
+    Strength("proof of work", {"proof_of_work": True}),
+    Strength(f"{EACH} an address", {"newcomers_per_address": EACH}),
+    Strength(f"{EACH} an address, suspects' lane", {"newcomers_per_address": EACH, **_LANE}),
+    Strength("the same and proof of work", {"newcomers_per_address": EACH, "proof_of_work": True, **_LANE}),
+    Strength("members only", {"members_only": True}),
+)
+
+
+class Won(msgspec.Struct, frozen=True):
+    """How it ended; delays are those of fans, on the slowest phones."""
+
+    strength: str
+    bots: int  # that have a place
+    fans: int
+    won_by_bots: int
+    won_by_fans: int
+    fans_suspected: int
+    fans_out: int  # who got no place
+    delay_p50_s: float
+    delay_most_s: float
+    farm_core_s: float  # what the farm computed, in seconds of one core
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A fan, or one of the farm."""
+
+    visitor_id: VisitorId
+    address: str
+    bot: bool
+    cost: int = 0  # of the proof of work they have
+    solution: str = ""
+    delay_s: float = 0.0
+
+
+class FarmRoom(SimulatedRoom):
+    """The simulated room with the rules of a strength."""
+
+    def __init__(self, redis: RedisClient, scenario: Scenario, more: dict[str, Any]) -> None:
+        super().__init__(redis, scenario)
+        self._more = more
+
+    @property
+    def settings(self) -> RoomSettings:
+        """Its settings."""
+        return self._row("open").room.settings
+
+    def _row(self, state: Any) -> RoomRow:
+        row = super()._row(state)
+        asked = {"claim_window_s": 86_400, "unclaimed_per_network_max": 1_000_000, **self._more}
+        settings = msgspec.structs.replace(row.room.settings, **asked)  # all claim, and nobody leaves
+        return row._replace(room=msgspec.structs.replace(row.room, settings=settings))
+
+
+class Contest:
+    """One sale."""
+
+    def __init__(self, redis: RedisClient, farm: Farm, strength: Strength) -> None:
+        self.farm, self.strength = farm, strength
+        self._random = Random(f"farm {farm.seed}")
+        scenario = Scenario(
+            fans=farm.fans + farm.addresses * farm.tries, rates=((0, farm.rate),), method=farm.method
+        )
+        self._room = FarmRoom(redis, scenario, strength.settings)
+        its = Settings()
+        limits = {"rate": its.join_rate_per_address, "burst": its.join_burst_per_address}
+        self._throttle = limits if strength.throttled else NOT_THROTTLED
+        self._weighs = newcomers.are_weighed(self._room.settings)
+        self._coming: defaultdict[int, list[Visitor]] = defaultdict(list)  # by the step
+        self._to_solve: deque[tuple[Visitor, int]] = deque()
+        self._bots: set[str] = set()
+        self._fans: dict[str, Visitor] = {}
+        self._computed = 0
+        self._step_s = PREQUEUE_S // STEPS_OF_PREQUEUE if farm.method == "lottery" else 1
+        self._gather()
+
+    def _gather(self) -> None:
+        """When everybody comes, and from where."""
+        farm, random = self.farm, self._random
+        shared = max(1, int(farm.fans * SHARED) // SHARED_BY)
+        for fan in range(farm.fans):
+            at = random.randrange(shared) if random.random() < SHARED else shared + fan
+            step = random.randrange(STEPS_OF_PREQUEUE)
+            if farm.method == "fifo":
+                step = int(random.expovariate(1 / RUSH_MEAN_S))
+            self._coming[step].append(self._visitor(farm.addresses + at, bot=False))
+        for address in range(farm.addresses):
+            for one in range(farm.tries):
+                late = one * STEPS_OF_PREQUEUE // farm.tries
+                step = late if farm.method == "lottery" else one // TRIES_PER_S
+                self._coming[step].append(self._visitor(address, bot=True))
+        for came in self._coming.values():
+            random.shuffle(came)
+
+    def _visitor(self, address: int, *, bot: bool) -> Visitor:
+        network = to_base64url(address.to_bytes(3, "big"))
+        name = to_base64url(self._random.randbytes(16))
+        is_member = "members_only" in self.strength.settings
+        if bot:
+            is_member = is_member and len(self._bots) < self.farm.stolen
+            self._bots.add(name)
+        visitor = Visitor(VisitorId(name + ("m" if is_member else network)), network, bot)
+        if not bot:
+            self._fans[name] = visitor
+        return visitor
+
+    async def play(self) -> Won:
+        """Until all places are won."""
+        lottery, called = self.farm.method == "lottery", 0
+        await self._room.prepare(-1000 * PREQUEUE_S if lottery else 0)
+        if not lottery:
+            await self._room.take(Step(0, "open", self.farm.rate))
+        for step in range(STEPS_MAX):
+            if lottery and step == STEPS_OF_PREQUEUE:
+                self._room.now_ms = OPENING_MS
+                await self._room.take(Step(0, "open", self.farm.rate))
+                self._step_s = 1
+            await self._join(step)
+            if not lottery or step >= STEPS_OF_PREQUEUE:
+                async for tick in self._room.tick():
+                    called += tick.calls
+                if called >= self.farm.places:
+                    break
+            self._room.now_ms += 1000 * self._step_s
+        return await self._won()
+
+    async def _join(self, step: int) -> None:
+        """Everybody who comes in this step, those whose proof of work is ready among them."""
+        came = [*self._coming.pop(step, ()), *self._solved()]
+        for first in range(0, len(came), BATCH):
+            batch = came[first : first + BATCH]
+            if self._weighs:
+                batch = [it async for it in self._weighed(batch, step)]
+            lottery = self.farm.method == "lottery"
+            records = [
+                JoinRecord(
+                    it.visitor_id,
+                    it.address,
+                    draw_of(bytes(32), it.visitor_id) if lottery else 0,
+                    NO_TOKEN,
+                    0,
+                )
+                for it in batch
+            ]
+            if not records:
+                continue
+            answers = await room_scripts.join(
+                self._room.redis, self._room.keys, records, **self._throttle, now_ms=self._room.now_ms
+            )
+            for visitor, answer in zip(batch, answers.places, strict=True):
+                if isinstance(answer, Refused) and answer.word == "limited":
+                    self._coming[step + 1].append(visitor)
+
+    async def _weighed(self, batch: Sequence[Visitor], step: int) -> Any:
+        """Those who may join now, as whom they may; others compute first, or come again."""
+        records = [WeighRecord(it.visitor_id, it.address, it.cost, it.solution) for it in batch]
+        found = await weigh(self._room.redis, self._room.keys, records, now_ms=self._room.now_ms)
+        for visitor, weighed in zip(batch, found, strict=True):
+            if weighed.word == "work":
+                self._compute(visitor, weighed, step)
+            elif weighed.word != "over":  # whoever is over gives up: the others of the address are no better
+                visitor.visitor_id = VisitorId(f"{visitor.visitor_id}{weighed.said}")
+                yield visitor
+
+    def _compute(self, visitor: Visitor, weighed: Weighed, step: int) -> None:
+        visitor.cost, visitor.solution = int(weighed.said), to_base64url(self._random.randbytes(12))
+        tried = self._random.randrange(visitor.cost + 1)
+        if visitor.bot:
+            self._to_solve.append((visitor, tried))
+            return
+        visitor.delay_s += ROUND_TRIP_S + tried / PHONE_HASHES_PER_S
+        steps = -(-int(1000 * visitor.delay_s) // (1000 * self._step_s))
+        self._coming[step + steps].append(visitor)
+
+    def _solved(self) -> Iterator[Visitor]:
+        """Of the farm, whose proofs it can have computed since the last step."""
+        left = FARM_HASHES_PER_S * self._step_s
+        while self._to_solve and self._to_solve[0][1] <= left:
+            visitor, tried = self._to_solve.popleft()
+            left, self._computed = left - tried, self._computed + tried
+            yield visitor
+
+    async def _won(self) -> Won:
+        redis, keys = self._room.redis, self._room.keys
+        called = [it[:22] for it in await redis.zrange(keys.called, 0, -1)]
+        joined = [it[:22] for it in await redis.zrange(keys.waiting, 0, -1)] + called
+        delays = sorted(it.delay_s for it in self._fans.values())
+        won = sum(it in self._bots for it in called)
+        return Won(
+            strength=self.strength.name,
+            bots=sum(it in self._bots for it in joined),
+            fans=(fans := sum(it in self._fans for it in joined)),
+            fans_out=len(self._fans) - fans,
+            won_by_bots=won,
+            won_by_fans=len(called) - won,
+            fans_suspected=sum(newcomers.is_suspect(it.visitor_id) for it in self._fans.values()),
+            delay_p50_s=delays[len(delays) // 2],
+            delay_most_s=delays[-1],
+            farm_core_s=self._computed * 16 / FARM_HASHES_PER_S,
+        )
+
+
+async def contests(farm: Farm, tell: Callable[[str], None] = lambda words: None) -> list[Won]:
+    """The sale with each strength, each on an empty Valkey of its own. Raises EmbeddedFailed."""
+    won = []
+    for strength in STRENGTHS:
+        tell(strength.name)
+        async with own_valkey() as redis:
+            won.append(await Contest(redis, farm, strength).play())
+    return won

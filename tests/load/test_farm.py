@@ -1,0 +1,37 @@
+"""A farm against fans: what each strength is worth comes from the product's own scripts."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from load.simulate import farm_table
+from load.simulate.farm import EACH, STRENGTHS, Contest, Farm, Won
+from load.simulate.table import WIDTH
+from tests.support.builders import Client
+
+SALE = Farm(fans=200, addresses=10, tries=40, places=40, method="lottery", stolen=5)
+
+
+async def test_what_is_asked_of_newcomers_takes_places_from_the_farm(redis: Client) -> None:
+    won: dict[str, Won] = {}
+    for strength in STRENGTHS:
+        await redis.flushdb()
+        won[strength.name] = await Contest(redis, SALE, strength).play()
+    none, limits, work, each, lane, both, members = won.values()
+    assert all(it.won_by_bots + it.won_by_fans >= SALE.places for it in won.values())
+    assert {it.bots for it in (none, limits, work, lane, both)} == {400}
+    # An address has its share, and in ten minutes of pre-queue once more; fans who share one pay for it.
+    assert EACH * SALE.addresses <= each.bots <= 2 * EACH * SALE.addresses
+    assert members.bots == SALE.stolen
+    assert none.won_by_bots > 1.5 * lane.won_by_bots
+    assert members.won_by_bots < each.won_by_bots < none.won_by_bots
+    assert (each.fans_out, lane.fans_out) == (lane.fans_suspected, 0)
+    # What phones compute delays nobody for longer than promised, and costs the farm next to nothing.
+    assert work.delay_p50_s > 0
+    assert max(it.delay_most_s for it in won.values()) <= farm_table.MOST_S
+    assert 0 < work.farm_core_s < 60
+    shown = io.StringIO()
+    farm_table.show(Console(file=shown, width=WIDTH), SALE, list(won.values()))
+    assert all(it.name in shown.getvalue() for it in STRENGTHS)
