@@ -69,15 +69,15 @@ def _names(new: NewSection, field: str) -> list[str]:
 
 
 def _labels(blocks: Sequence[int], numbering: Numbering) -> list[str]:
-    numbers = iter(_numbers(sum(blocks), numbering))
+    each = iter(numbers(sum(blocks), numbering))
     labels: list[str] = []
     for block in blocks:
         labels += [AISLE] if labels else []
-        labels += [str(next(numbers)) for _ in range(block)]
+        labels += [str(next(each)) for _ in range(block)]
     return labels
 
 
-def _numbers(count: int, numbering: Numbering) -> list[int]:
+def numbers(count: int, numbering: Numbering) -> list[int]:
     """What the seats of a row are called, from left to right."""
     if numbering == "right":
         return list(range(count, 0, -1))

@@ -20,7 +20,8 @@ from app.core.errors import Conflict, IdempotencyKeyReused, NotFound, Reservatio
 from app.core.formatting import money
 from app.core.model import ReservationId
 from app.core.refunds import PARTS_MAX, CancelledTicket, Refund, divide, share
-from app.reservations import approvals, holds
+from app.core.seating import seat_words
+from app.reservations import approvals, companions, holds
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import refund as refund_whole
 from app.reservations.settlement import refund_part
@@ -99,6 +100,10 @@ async def _make(
     if len(await rows.of_order(connection, reservation_id)) >= PARTS_MAX:
         raise Conflict(f"An order can have {PARTS_MAX} refunds.")
     tickets = await _tickets(connection, order, reservation_id, new.ticket_ids)
+    seats = [it.seat_id for it in tickets if it.seat_id]
+    if alone := await companions.left_alone(connection, order.event_id, reservation_id, seats):
+        words = ", ".join(map(seat_words, alone))
+        raise ValidationFailed("ticket_ids", f"must have the companion seat as well: {words}")
     amount = min(_paid_for(order, tickets), paid.left) if new.amount is None else new.amount
     _check_amount(amount, paid, order, tickets)
     of = paid.payment_id, reservation_id, amount, order.currency

@@ -73,4 +73,17 @@ async def seat_choice(page: Page, product: Product) -> None:
     await expect(page.locator("[data-count]")).to_have_text(re.compile("seats? chosen"))
 
 
-SEATS = [seats, seat_plan, seat_choice]
+async def seat_names(page: Page, product: Product) -> None:
+    """A row that was renamed before the opening, counted from the right."""
+    room_id = await product.a_sale(opened=False)
+    sections = [{"name": it, "price": 5000, "rows": 3, "seats_per_row": 14} for it in ("Stalls", "Circle")]
+    await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
+    await signed_in(page, product, f"/admin/rooms/{room_id}/seats/names")
+    await page.get_by_label("Name of row C").fill("CC")
+    await page.get_by_label("Seats of all rows").select_option("right")
+    await page.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_text("Seats renamed: 42.")).to_be_visible()
+    await expect(page.get_by_label("Seats of row CC")).to_have_value("14-1")
+
+
+SEATS = [seats, seat_plan, seat_choice, seat_names]

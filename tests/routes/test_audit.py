@@ -87,7 +87,7 @@ FORMS_ELSEWHERE = {
     *("add_guest", "read_guests", "withdraw_guest"),  # tests/routes/test_guests.py
     *("make_sale", "undo", "remove_visitor"),  # tests/routes/test_new_sale.py, test_cockpit.py
     *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/test_codes.py
-    *("keep_seats", "grow_section", "save_plan", "change_chosen"),  # tests/routes/test_seat_plan.py
+    *("keep_seats", "grow_section", "save_plan", "change_chosen", "rename_seats"),  # test_seat_plan.py
     "end_sign_in",  # nothing of the sale is changed
     "end_other_sign_ins",
     *("set_clock", "give_proof"),  # tests/security/test_proofs.py

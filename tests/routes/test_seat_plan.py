@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.model import EventId
+from app.reservations import consistency
+from app.store.connections import Stores
 from app.web.http.cookies import BOOKING_COOKIE
+from tests.contract.world import PAYMENT
 from tests.routes.conftest import Web, field_of
 from tests.routes.test_console_pages import actions, sent, shown
 from tests.routes.test_seats import a_hall
 from worker.context import WorkerContext
 
 PAGE = "/admin/rooms/gala/seats"
+RESERVE, SEATS = "/v1/events/gala/reservations", "/v1/events/gala/seats"
 
 
 async def seat_rows(web: Web) -> list[dict[str, Any]]:
@@ -27,6 +32,22 @@ async def held(web: Web, seat: str) -> dict[str, str]:
     answer = await web.post("/v1/events/gala/reservations", {"seat_ids": [seat]}, headers=headers)
     assert answer.status_code == 201, answer.text
     return {"cookie": f"{BOOKING_COOKIE}gala={booking['Authorization'].split()[1]}"}
+
+
+async def held_by_somebody(web: Web, *seats: str) -> tuple[dict[str, str], str]:
+    """A new visitor holds these seats: their place, and the address of the reservation."""
+    place, booking = await web.inside("gala")
+    headers = {**booking, "Idempotency-Key": "seats"}
+    answer = await web.post(RESERVE, {"seat_ids": list(seats)}, headers=headers)
+    return place, f"/v1/reservations/{answer.json()['reservation_id']}"
+
+
+async def bought(web: Web, order: str, place: dict[str, str]) -> list[dict[str, str]]:
+    """The tickets of this reservation, which is paid for."""
+    paid = await web.post(f"{order}/confirm", PAYMENT, headers={**place, "Idempotency-Key": "pay"})
+    assert paid.json()["status"] == "confirmed", paid.text
+    tickets: list[dict[str, str]] = paid.json()["tickets"]
+    return tickets
 
 
 async def test_seats_are_blocked_and_released_and_held_ones_are_left(web: Web, worker: WorkerContext) -> None:
@@ -91,6 +112,15 @@ async def test_a_companion_seat_is_shown_and_sold_with_the_accessible_one(
     alone = {"seat": "stalls-b-2", "price.stalls": "7000"}
     refused = await web.send("POST", "/events/gala/reserve", data=alone, headers=mine)
     assert (refused.status_code, "goes with the accessible seat" in refused.text) == (409, True)
+    place, order = await held_by_somebody(web, "stalls-b-1", "stalls-b-2")
+    ids = {it["seat_id"]: it["ticket_id"] for it in await bought(web, order, place)}
+    path, by = order.replace("reservations", "orders") + "/refunds", web.as_("admin")
+    one = await web.post(path, {"ticket_ids": [ids["stalls-b-1"]]}, headers={**by, "Idempotency-Key": "1"})
+    assert (field_of(one), "row B seat 2" in one.text) == ("ticket_ids", True), one.text
+    other = await web.post(path, {"ticket_ids": [ids["stalls-b-2"]]}, headers={**by, "Idempotency-Key": "2"})
+    assert other.status_code == 201, other.text
+    last = await web.post(path, {"ticket_ids": [ids["stalls-b-1"]]}, headers={**by, "Idempotency-Key": "3"})
+    assert last.status_code == 201, last.text
 
 
 async def test_sections_are_placed_and_stand_there_for_fans_and_in_the_file(web: Web) -> None:
@@ -122,3 +152,44 @@ async def test_sections_are_placed_and_stand_there_for_fans_and_in_the_file(web:
     gone = await web.send("PUT", "/v1/events/gala/seats/plan", json=body, headers=web.as_("admin"))
     assert gone.status_code == 204
     assert (await actions(web, "ticket_type"))[0] == "change"
+
+
+async def test_rows_and_seats_get_other_names_also_on_sold_tickets(
+    web: Web, worker: WorkerContext, stores: Stores
+) -> None:
+    await a_hall(web)  # three rows of five
+    staff, page = await web.staff("admin", "ada"), f"{PAGE}/names"
+    place, order = await held_by_somebody(web, "stalls-a-1", "stalls-b-2")
+    assert (await sent(web, f"{PAGE}/map", staff, seat_ids="stalls-c-5")).status_code == 303
+    names = {"section": "stalls", "row-0": "B", "row-1": "A", "row-2": "K"}
+    names |= {"seats-0": "5-1", "seats-1": "1-5", "seats-2": "11-14, 15x"}
+    running = await sent(web, page, staff, **names)
+    assert (running.status_code, "Pause the sale first" in running.text) == (409, True)
+    assert (await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))).status_code == 200
+    refused = await sent(web, page, staff, **names)
+    assert (refused.status_code, "Seats of this section are held" in refused.text) == (409, True)
+    codes = {it["seat_id"]: it["code"] for it in await bought(web, order, place)}
+    for wrong in ({"row-1": "B"}, {"seats-0": "1-4"}, {"seats-2": "1, 1, 2, 3, 4"}, {"row-2": "a-b"}):
+        assert (await sent(web, page, staff, **names | wrong)).status_code == 422, wrong
+    done = await sent(web, page, staff, **names)
+    assert done.headers.get("location") == f"{page}?section=stalls&seats=15&sold=2", done.text
+
+    now = (await web.get(order, headers=place)).json()
+    renamed = {"stalls-b-5": codes["stalls-a-1"], "stalls-a-2": codes["stalls-b-2"]}
+    assert {it["seat_id"]: it["code"] for it in now["tickets"]} == renamed
+    assert sorted(now["seat_ids"]) == ["stalls-a-2", "stalls-b-5"]
+    assert [(it["row"], it["states"], it.get("labels")) for it in await seat_rows(web)] == [
+        ("b", "sffff", ["5", "4", "3", "2", "1"]),
+        ("a", "fsfff", None),
+        ("k", "ffffb", ["11", "12", "13", "14", "15x"]),
+    ]
+    assert await consistency.check(stores, EventId("gala")) == []
+    assert (await web.post("/v1/rooms/gala/resume", headers=web.as_("operator"))).status_code == 200
+    _, booking = await web.inside("gala")
+    new = {**booking, "Idempotency-Key": "by its new name"}
+    taken = await web.post(RESERVE, {"seat_ids": ["stalls-k-11"]}, headers=new)
+    assert taken.status_code == 201, taken.text
+    back = await web.post(f"{SEATS}/release", {"seat_ids": ["stalls-k-15x"]}, headers=web.as_("admin"))
+    assert back.json()["done"] == ["stalls-k-15x"]
+    log = (await web.get("/v1/audit?kind=ticket_type", headers=web.as_("admin"))).json()["items"]
+    assert "stalls-a-1" in [seat for it in log for seat in ((it["before"] or {}).get("seats") or ())]

@@ -32,3 +32,9 @@ async def is_restoring(redis: RedisClient, keys: RoomKeys) -> bool:
     client: Any = redis
     restoring: str | None = await client.hget(keys.conf, "restoring")
     return restoring != "0"
+
+
+async def note_outdated(redis: RedisClient, keys: RoomKeys) -> None:
+    """What this Redis has of the room does not count any more: whoever needs it next restores it."""
+    client: Any = redis
+    await client.hdel(keys.conf, "run_id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -21,6 +21,13 @@ class LiveSeat(NamedTuple):
 
     ticket_type_id: str
     state: str
+    kind: str
+
+
+class MarkedSeat(NamedTuple):
+    """An accessible seat (a) or a companion seat (c)."""
+
+    seat_id: str
     kind: str
 
 
@@ -160,6 +167,36 @@ async def claims(postgres: asyncpg.Pool, event_id: EventId) -> list[Claim]:
         timeout=LONG_S,
     )
     return [Claim(*row) for row in rows]
+
+
+async def marked_rows(
+    queries: Queries, event_id: str, seat_ids: Collection[str]
+) -> list[dict[int, MarkedSeat]]:
+    """The accessible and companion seats, by number, of each row that has an accessible one of these."""
+    rows = await queries.fetch(
+        "SELECT ticket_type_id, row_number, number, seat_id, kind FROM seats "
+        "WHERE event_id = $1 AND kind IS NOT NULL AND (ticket_type_id, row_number) IN ("
+        "SELECT ticket_type_id, row_number FROM seats "
+        "WHERE event_id = $1 AND seat_id = ANY($2) AND kind = 'a') "
+        "ORDER BY ticket_type_id, row_number, number",
+        event_id,
+        list(seat_ids),
+    )
+    return [
+        {it["number"]: MarkedSeat(it["seat_id"], it["kind"]) for it in row}
+        for _, row in groupby(rows, key=lambda it: (it["ticket_type_id"], it["row_number"]))
+    ]
+
+
+async def seats_of_buyer(queries: Queries, event_id: str, reservation_id: str) -> set[str]:
+    """The seats that whoever made this order has, also by other orders."""
+    rows = await queries.fetch(
+        "SELECT seat_id FROM seat_holds JOIN reservations USING (reservation_id) "
+        "WHERE seat_holds.event_id = $1 AND visitor_id = "
+        "(SELECT visitor_id FROM reservations WHERE reservation_id = $2)",
+        *(event_id, reservation_id),
+    )
+    return {row["seat_id"] for row in rows}
 
 
 async def set_plan(queries: Queries, event_id: EventId, ticket_type_id: str, plan: str | None) -> None:

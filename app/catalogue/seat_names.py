@@ -1,0 +1,134 @@
+"""Staff rename the rows and seats of a section, also after tickets for it were sold.
+
+A seat's name is part of its id, which both stores have in many places. In Postgres all of them change in one
+transaction; what Redis has of the room is then loaded anew. For that the room is taken for one that is not
+loaded: nothing is decided by the old names, and the epoch that is raised in the transaction keeps out what
+was decided before it. Cut off anywhere, whoever needs the room next loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from app import audit
+from app.audit import Thing
+from app.catalogue.events import locked, room_of_event, transaction
+from app.core import seat_names
+from app.core.account import Author
+from app.core.errors import Conflict, Restoring, ValidationFailed
+from app.core.model import EventId, RoomId, TicketType, TicketTypeId
+from app.core.seat_names import NewName
+from app.restoring.loaded_rooms import LoadedRooms
+from app.restoring.room import rebuild_room
+from app.store.away import stores_answer
+from app.store.connections import Connection
+from app.store.keys import RoomKeys
+from app.store.redis.loaded import note_outdated
+from app.store.scripts import room as room_scripts
+from app.store.sql import events, seats
+from app.store.sql import seat_names as stored
+from app.store.sql.locks import try_lock
+
+QUIET = ("scheduled", "paused", "closed")  # states in which nobody chooses seats
+RUNNING = "Pause the sale first: nobody may be choosing seats by the old names meanwhile."
+HELD = "Seats of this section are held. Try it again when these holds have ended."
+
+
+class Wanted(NamedTuple):
+    """What the rows are called, the first in front, and their seats; `numbering` instead of those."""
+
+    rows: Sequence[str]
+    seats: Sequence[str]
+    numbering: str = ""
+
+
+class Renamed(NamedTuple):
+    """How many seats have other names now, and how many tickets that are sold."""
+
+    seats: int
+    sold: int
+
+
+async def rename(
+    of: LoadedRooms, event_id: EventId, ticket_type_id: TicketTypeId, wanted: Wanted, *, by: Author
+) -> Renamed:
+    """Call rows and seats of a section so from now on.
+
+    Raises EventNotFound, ValidationFailed naming the field, Conflict while the sale runs, while seats of the
+    section are held, or in the archive, Restoring.
+    """
+    room_id = await room_of_event(of.stores, event_id)
+    keys = RoomKeys(room_id)
+    with stores_answer():
+        now = await of.when_loaded(
+            room_id, lambda: room_scripts.status(of.stores.redis, keys), lambda status: status
+        )
+    if now.state not in QUIET:
+        raise Conflict(RUNNING)
+    begun = False
+    try:
+        async with transaction(of.stores) as connection:
+            if not await try_lock(connection, "fairgate restore", room_id):
+                raise Restoring
+            names = await _names(connection, event_id, ticket_type_id, wanted)
+            if not names:
+                return Renamed(0, 0)
+            begun = True
+            await note_outdated(of.stores.redis, keys)
+            sold = await _write(connection, room_id, event_id, ticket_type_id, names)
+            await _record(connection, event_id, ticket_type_id, names, by)
+    finally:
+        if begun:
+            with stores_answer():
+                await rebuild_room(of.stores, room_id)
+    return Renamed(len(names), sold)
+
+
+async def _names(
+    connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId, wanted: Wanted
+) -> list[NewName]:
+    """The seats whose names change. Raises as above."""
+    await locked(connection, event_id, selling=True)
+    types = await events.select_ticket_types(connection, event_id)
+    _check(next((it for it in types if it.ticket_type_id == ticket_type_id), None))
+    rows = (await seats.select_rows(connection, event_id, [ticket_type_id])).get(ticket_type_id, [])
+    if not len(rows) == len(wanted.rows) == len(wanted.seats):
+        raise ValidationFailed("rows", "are not as many as the section has by now")
+    return seat_names.renamed(ticket_type_id, rows, *wanted)
+
+
+def _check(it: TicketType | None) -> None:
+    if it is None or not it.seated:
+        raise ValidationFailed("section", "is none of this sale")
+    if it.held:
+        raise Conflict(HELD)
+
+
+async def _write(
+    connection: Connection,
+    room_id: RoomId,
+    event_id: EventId,
+    ticket_type_id: TicketTypeId,
+    names: Sequence[NewName],
+) -> int:
+    """Change the names under a new epoch; how many sold tickets have one."""
+    await stored.raise_epoch(connection, room_id)
+    line = msgspec.json.encode([{"ticket_type_id": ticket_type_id}]).decode()
+    await stored.lock_orders(connection, event_id, line)
+    _check(await events.lock_ticket_type(connection, event_id, ticket_type_id))  # nobody came in between
+    return await stored.rename(connection, event_id, line, names)
+
+
+async def _record(
+    connection: Connection,
+    event_id: EventId,
+    ticket_type_id: TicketTypeId,
+    names: Sequence[NewName],
+    by: Author,
+) -> None:
+    before, after = {"seats": [it.was for it in names]}, {"seats": [it.is_now for it in names]}
+    thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
+    await audit.record(connection, by, "change", thing, before=before, after=after)

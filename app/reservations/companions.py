@@ -1,0 +1,43 @@
+"""Companion seats of an order: they are sold with an accessible seat, and cancelled with it.
+
+The rule is that of `named_seats.lua`: a companion seat belongs to the accessible seat that is the next one to
+either side, companion seats in between left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from app.core.seating import ACCESSIBLE, COMPANION
+from app.store.connections import Connection
+from app.store.sql import seats
+from app.store.sql.seats import MarkedSeat
+
+
+async def left_alone(
+    connection: Connection, event_id: str, reservation_id: str, cancelled: Collection[str]
+) -> list[str]:
+    """The companion seats of an order that no accessible seat of theirs is beside without `cancelled`."""
+    rows = await seats.marked_rows(connection, event_id, cancelled)
+    if not rows:
+        return []
+    theirs = await seats.seats_of_buyer(connection, event_id, reservation_id)
+    kept = theirs - set(cancelled)
+    return [
+        it.seat_id
+        for row in rows
+        for number, it in row.items()
+        if it.kind == COMPANION and it.seat_id in kept
+        if _accompanied(row, number, theirs) and not _accompanied(row, number, kept)
+    ]
+
+
+def _accompanied(row: Mapping[int, MarkedSeat], number: int, theirs: Collection[str]) -> bool:
+    """Whether the accessible seat next to this one, to either side, is theirs."""
+    for step in (-1, 1):
+        at = number + step
+        while (it := row.get(at)) and it.kind == COMPANION:
+            at += step
+        if it and it.kind == ACCESSIBLE and it.seat_id in theirs:
+            return True
+    return False
