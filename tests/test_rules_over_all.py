@@ -29,6 +29,7 @@ PUBLIC = {
     ("POST", "/v1/login"),  # throttled by account and by address
     ("POST", "/v1/users/password-reset"),  # throttled by mailbox and by address
     ("POST", "/v1/users/password-reset/confirm"),  # the token of the link is the proof
+    ("POST", "/v1/transfers/accept"),  # likewise
     ("GET", "/status/integrationconfig/{customer_id}"),  # where the room makes it public
     ("GET", "/status/integrationconfig/secure/{customer_id}"),  # asks for its api_key in its own words
     *(("POST", f"/v1/rooms/{{room_id}}/vwr/public/{it}") for it in ("assign_queue_num", "generate_token")),

@@ -18,6 +18,7 @@ from tests.contract.world import (
     EXPIRES,
     FAN,
     KEY,
+    OFFERED,
     PAYMENT,
     RESET,
     RESETTING,
@@ -106,7 +107,7 @@ async def _accounts(web: Web) -> dict[str, Headers]:
 
 async def _reservations(web: Web, booking: Headers) -> dict[str, str]:
     """Those of one visitor by what is done to each, the visitor, and the payment of the one that is paid."""
-    names = ("reservation_id", "to_confirm", "to_pay", "to_cancel", "to_refund", "paid")
+    names = ("reservation_id", "to_confirm", "to_pay", "to_cancel", "to_refund", "paid", "given")
     held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(len(names))]
     ids = {name: it["reservation_id"] for name, it in zip(names, held, strict=True)}
     path, once = f"/v1/reservations/{ids['paid']}/confirm", {"Idempotency-Key": "paid"}
@@ -115,6 +116,13 @@ async def _reservations(web: Web, booking: Headers) -> dict[str, str]:
     payment_id = await postgres.fetchval("SELECT payment_id FROM payments")
     await postgres.execute("INSERT INTO undone_scans VALUES ('undone', 'gala', 'ticket')")
     ticket_id = await postgres.fetchval("SELECT ticket_id FROM tickets")
+    given, one = f"/v1/reservations/{ids.pop('given')}/confirm", {"Idempotency-Key": "given"}
+    ticket = (await _made(web, given, PAYMENT, {**booking, **one}, 200))["tickets"][0]["ticket_id"]
+    await postgres.execute(
+        "INSERT INTO transfers (transfer_id, token_hash, ticket_id, email, expires_at) "
+        "VALUES ('offered', $1, $2, 'mia@example.org', now() + interval '1 hour')",
+        *(digest(OFFERED), ticket),
+    )
     return ids | {"visitor_id": held[0]["visitor_id"], "payment_id": payment_id, "ticket_id": ticket_id}
 
 

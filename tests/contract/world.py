@@ -15,6 +15,7 @@ NEW_FAN = {"email": "new@example.org", "name": "New", "password": "correct horse
 CHANGING = {"email": "changing@example.org", "password": "another horse"}
 RESETTING = {"email": "resetting@example.org", "password": "a third horse"}
 RESET = "t" * 43  # the token of a link
+OFFERED = "offered-to-mia-by-a-link-of-a-mail"
 NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
 BOX = {"ticket_type_id": "box", "name": "Box", "price": 9000, "quantity": 2}
 BALCONY = {"sections": [{"name": "Balcony", "price": 7000, "rows": 2, "seats_per_row": 5}]}
@@ -118,6 +119,7 @@ KNOWN: dict[str, list[Known]] = {
         Known(201, ids={"reservation_id": "paid"}, body={"amount": 1}, headers={"Idempotency-Key": "r"})
     ],
     "transfer_ticket": [Known(201, ids={"reservation_id": "paid"}, body={"email": "bob@example.org"})],
+    "accept_ticket": [Known(200, body={"token": OFFERED})],
     "withdraw_transfer": [Known(204, ids={"reservation_id": "paid"})],
     "list_transfers": [Known(200, ids={"reservation_id": "paid"})],
     "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],

@@ -50,6 +50,12 @@ async def test_a_ticket_is_given_away_by_api_as_on_the_pages(
         return [it for it in server.got() if it["To"] == "mia@example.org"]
 
     [mail] = await wait_until(there, "the offer")
-    await web.post("/tickets/accept", data={"token": link_in(mail).partition("token=")[2]})
+    token = {"token": link_in(mail).partition("token=")[2]}
+    accepted = await web.post("/v1/transfers/accept", token)
+    codes = {it["code"] for it in (await web.get(path, headers=place)).json()["tickets"]}
+    assert accepted.json()["code"] not in codes
+    assert accepted.json()["event_id"] == "gala"
+    assert accepted.json()["code"] in (await web.get(accepted.json()["page"])).text
+    assert code(await web.post("/v1/transfers/accept", token)) == (401, "credential_invalid")
     late = await web.send("DELETE", f"{path}/transfers/{other}", headers=place)
     assert code(late) == (409, "conflict")

@@ -1,15 +1,19 @@
-"""Tickets that are given to somebody else: their buyer offers and withdraws. Who accepts is on our pages."""
+"""Tickets that are given to somebody else: their buyer offers and withdraws, whoever has the link accepts."""
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
 
+from app.core.clock import in_zone
 from app.core.email import mailbox
 from app.core.errors import (
     BacklogFull,
     Conflict,
+    CredentialInvalid,
     NotFound,
     RateLimited,
     ReservationNotFound,
@@ -18,9 +22,12 @@ from app.core.errors import (
 )
 from app.core.formats import LOCALE, OPAQUE, Email
 from app.core.model import Reservation, Struct
+from app.core.order_rights import RIGHTS_S
 from app.i18n import choose
 from app.reservations import operations, transfers
-from app.web.api.mailbox import mail_locale
+from app.reservations.ticket_links import TOKEN_MAX
+from app.reservations.transfers import OVER
+from app.web.api.mailbox import browser_locale, mail_locale
 from app.web.api.reservations import TAG, asked_reservation
 from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import OWNER, Asker, network_of
@@ -42,6 +49,26 @@ class TransferDocument(Struct, frozen=True):
 
     ticket_id: str
     email: str
+
+
+class AcceptBody(Struct, frozen=True):
+    """`token`: what the link of the e-mail has. `locale`: the language of e-mails to the new holder."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=TOKEN_MAX, pattern=OPAQUE)]
+    locale: Annotated[str, Meta(max_length=35, pattern=LOCALE)] = ""
+
+
+class AcceptedTicket(Struct, frozen=True):
+    """A ticket with its new `code`, and the page of its holder, which the e-mail leads to as well."""
+
+    event_id: str
+    event_name: str
+    venue: str
+    starts_at: datetime
+    ticket_type: str
+    seat_id: str | None
+    code: str
+    page: str
 
 
 class TransfersDocument(Struct, frozen=True):
@@ -110,6 +137,41 @@ async def withdraw_transfer(request: Request, asker: Asker) -> Response:
     if after is not None and _tickets(after).get(ticket_id):
         raise Conflict("The ticket was accepted, and is somebody else's now.")
     return empty()
+
+
+@endpoint(
+    "POST",
+    "/v1/transfers/accept",
+    tag=TAG,
+    body=AcceptBody,
+    answers={200: AcceptedTicket},
+    errors=(CredentialInvalid, RateLimited, StoreUnavailable, BacklogFull),
+)
+async def accept_ticket(request: Request, body: AcceptBody) -> Response:
+    """Accept a ticket by the link of its e-mail: it has another code from now on, and both are told.
+
+    A link is good once. The ticket is mailed to the address it was offered to, too.
+    """
+    app = request.app
+    await app.throttles.reset(request.client)
+    locale = choose([body.locale]) if body.locale else browser_locale(request)
+    transfer_id = await transfers.accept(app.stores, body.token, locale)
+    found = await transfers.held(app.stores, transfer_id)
+    if found is None:
+        raise CredentialInvalid(OVER)
+    key = app.orders.ticket_link(transfer_id, int(time.time()) + RIGHTS_S)
+    page = f"{app.settings.public_url or request.origin()}/tickets/mine?key={key}"
+    document = AcceptedTicket(
+        event_id=found.event_id,
+        event_name=found.event_name,
+        venue=found.venue,
+        starts_at=in_zone(found.starts_at),
+        ticket_type=found.ticket_type,
+        seat_id=found.seat_id,
+        code=found.code,
+        page=page,
+    )
+    return json_response(200, document, [NO_STORE])
 
 
 def _tickets(it: Reservation) -> dict[str, bool]:
