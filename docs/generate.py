@@ -26,7 +26,8 @@ from app.settings import Settings
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs/reference"
 NOTE = "<!-- Written by docs/generate.py: change the code it describes, then run `make docs-reference`. -->\n"
-KINDS = {"Counter": "counter", "Gauge": "gauge", "Histogram": "histogram"}
+KINDS = {"Counter": "counter", "Gauge": "gauge", "Histogram": "histogram", "Outcomes": "counter"}
+LABELS = {"Outcomes": ("outcome",)}  # that a class has without being told
 
 
 NAMES = (
@@ -198,7 +199,7 @@ def measure(call: ast.Call, name: str, said: str) -> Measure:
         if len(call.args) > 2
         else next((it.value for it in call.keywords if it.arg == "labels"), None)
     )
-    labels = tuple(ast.literal_eval(given)) if given else ()
+    labels = tuple(ast.literal_eval(given)) if given else LABELS.get(call.func.id, ())
     return Measure(name + ("_total" if kind == "counter" else ""), kind, labels, said)
 
 
