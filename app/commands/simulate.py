@@ -38,9 +38,8 @@ Origin = Annotated[
     bool, typer.Option("--origin", help="The autopilot on a shop that saturates, recovers, oscillates.")
 ]
 Bots = Annotated[
-    bool, typer.Option("--bots", help="A farm of addresses against the fans, with each rule for newcomers.")
+    bool, typer.Option("--bots", help="A farm of 1,000 addresses against the fans, with each rule.")
 ]
-Addresses = Annotated[int, typer.Option(min=1, max=10_000, help="With --bots: addresses of the farm.")]
 Capacity = Annotated[int, typer.Option(min=20, max=1_000_000, help="With --origin: visitors a minute.")]
 
 
@@ -61,7 +60,6 @@ def simulate(
     origin: Origin = False,
     capacity: Capacity = 1_200,
     bots: Bots = False,
-    addresses: Addresses = 1_000,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a sale on the real admission scripts, much faster than real time, on its own Valkey."""
@@ -70,7 +68,7 @@ def simulate(
     if origin:
         return _fly(scenario.read_rates(rate)[0][1], capacity, seed, as_json)
     if bots:
-        return _contest(fans, addresses, method, seed, as_json)
+        return _contest(fans, method, seed, as_json)
     chosen = scenario.Scenario(
         fans=fans,
         rates=scenario.read_rates(rate),
@@ -107,11 +105,11 @@ def _play(chosen: Scenario, svg: Path | None, as_json: bool) -> None:
         table.show(Console(width=max(table.WIDTH, Console().width)), outcome.figures, took_s)
 
 
-def _contest(fans: int, addresses: int, method: Literal["fifo", "lottery"], seed: int, as_json: bool) -> None:
+def _contest(fans: int, method: Literal["fifo", "lottery"], seed: int, as_json: bool) -> None:
     """Play the sale with each strength. Fails when a fan was delayed for longer than we promise."""
     from load.simulate import farm, farm_table, table
 
-    chosen = farm.Farm(fans=fans, addresses=addresses, places=max(1, fans // 5), method=method, seed=seed)
+    chosen = farm.Farm(fans=fans, places=max(1, fans // 5), method=method, seed=seed)
     console = Console(stderr=True)
     with console.status("opening") as status:
         won = uvloop.run(farm.contests(chosen, status.update))
