@@ -20,7 +20,8 @@ if not is_loaded(sale.run_id) then return {'unknown'} end
 if sale.event_id ~= event_id then return {'other_event'} end
 if sale.restoring == '1' then return {'restoring'} end
 local before = redis.call('XLEN', submissions)
-local ids, visitors, from, refused, told, entries, replies = {}, {}, {}, {}, {}, {}, {}
+local ids, visitors, from, refused, told, replies = {}, {}, {}, {}, {}, {}
+local taken_in, granted, traces = {}, {}, {} -- what the stream is to have, a value each an entry
 for reservation_id, visitor_id, _, _, _, _, _, network in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
   from[#from + 1] = network
@@ -47,7 +48,7 @@ local function decide(reservation_id, visitor_id, session_ms, items, expected)
   if not goes or wish(items).guest ~= of_staff then return 'session_ended' end
   local it, refusal, about = judge(items, visitor_id, expected)
   if refusal then return refusal, about end
-  if before + #entries >= backlog_max then return 'backlog_full' end
+  if before + #taken_in >= backlog_max then return 'backlog_full' end
   local terms = grant(reservation_id, visitor_id, it)
   return terms and 'queued' or 'sold_out', terms
 end
@@ -56,7 +57,8 @@ local origin = sale.epoch .. '|' .. event_id .. '|'
 for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected, network, traceparent
 in records() do
   local n, word, detail = #replies / 2 + 1, too_often(visitor_id, network)
-  local body, rest = string.match(outcome_of(n, reservation_id) or '', '^([^|]*)|(.*)$')
+  local known, body, rest = outcome_of(n, reservation_id), nil, nil
+  if known then body, rest = string.match(known, '^([^|]*)|(.*)$') end
   if word then
     body = nil
   elseif body then
@@ -66,10 +68,9 @@ in records() do
     word, detail = decide(reservation_id, visitor_id, session_ms, items, expected)
   end
   if word == 'queued' then
-    local asked = table.concat({reservation_id, visitor_id, fingerprint, instance, items}, '|')
-    local fields = {'s', asked, 'd', origin .. detail}
-    if traceparent ~= '' then fields[5], fields[6] = 't', traceparent end
-    entries[#entries + 1] = fields
+    local at, who = #taken_in + 1, reservation_id .. '|' .. visitor_id
+    taken_in[at] = who .. '|' .. fingerprint .. '|' .. instance .. '|' .. items
+    granted[at], traces[at] = origin .. detail, traceparent
     detail, told[reservation_id] = nil, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
   elseif not body and KEPT[word] then
@@ -81,6 +82,12 @@ end
 write_grants()
 write_outcomes()
 write_turnover()
-for _, fields in ipairs(entries) do redis.call('XADD', submissions, '*', unpack(fields)) end
-if before == 0 and #entries > 0 then redis.call('PUBLISH', channel, #entries) end
+for at = 1, #taken_in do
+  if traces[at] == '' then
+    redis.call('XADD', submissions, '*', 's', taken_in[at], 'd', granted[at])
+  else
+    redis.call('XADD', submissions, '*', 's', taken_in[at], 'd', granted[at], 't', traces[at])
+  end
+end
+if before == 0 and #taken_in > 0 then redis.call('PUBLISH', channel, #taken_in) end
 return replies

@@ -38,8 +38,9 @@ local function grant(reservation_id, visitor_id, it)
     if not ids then return nil end
     it = with_seats({{it.best, ids}}, it)
   end
-  local terms = string.format('%.0f|%s|%.0f|%.0f|%s',
+  it.terms = it.terms or string.format('%.0f|%s|%.0f|%.0f|%s', -- once for all requests for the same
     it.amount, sale.currency, now_ms, now_ms + tonumber(sale.hold_ttl_ms), it.priced)
+  local terms = it.terms
   take(it)
   if it.code then use_code(it.code) end
   if it.seats then set_seats(it.priced, 'h', visitor_id) end
