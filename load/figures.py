@@ -54,6 +54,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     cpu_s: Mapping[str, float]  # by process
     batch: float  # answers for each script Redis ran meanwhile, the worker's included
+    wal_bytes: int = 0  # what Postgres logged meanwhile
 
     @property
     def refused_percent(self) -> float:
@@ -66,6 +67,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """Microseconds of CPU for each answer, by process."""
         answers = max(1, sum(self.answered.values()))
         return {name: 1e6 * spent_s / answers for name, spent_s in self.cpu_s.items()}
+
+    @property
+    def wal_each(self) -> float:
+        """Bytes of Postgres' log for each answer, with what else was committed meanwhile."""
+        return self.wal_bytes / max(1, sum(self.answered.values()))
 
     @property
     def cores(self) -> dict[str, float]:

@@ -79,9 +79,10 @@ async def measure(
     `url` and `cpu_s` are of whoever answers, if it is not the product.
     """
     spent = cpu_s or product.cpu_s
-    scripts_before, cpu_before = await _scripts(product.stores), spent()
+    wal_before, scripts_before = await _wal(product.stores), await _scripts(product.stores)
+    cpu_before = spent()
     answers = await send(url or product.url, requests, how)
-    scripts_after, cpu_after = await _scripts(product.stores), spent()
+    cpu_after, scripts_after = spent(), await _scripts(product.stores)
     used = {role: cpu_after[role] - cpu_before.get(role, 0.0) for role in cpu_after}
     trial = Trial(
         per_s=answers.per_s(*good),
@@ -93,6 +94,7 @@ async def measure(
         seconds=max(answers.seconds, 0.001),
         cpu_s=used | {GENERATOR: answers.cpu_s},
         batch=answers.total / max(1, scripts_after - scripts_before),
+        wal_bytes=await _wal(product.stores) - wal_before,
     )
     return trial, list(answers.captured)
 
@@ -100,6 +102,10 @@ async def measure(
 async def repeated(run: Run, product: Product, requests: Requests, good: int) -> list[Trial]:
     """The same requests again, as many trials as a row has."""
     return [(await measure(product, requests, run.how, good))[0] for _ in range(run.size.trials)]
+
+
+async def _wal(stores: Stores) -> int:
+    return int(await stores.postgres.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
 
 
 async def _scripts(stores: Stores) -> int:

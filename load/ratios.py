@@ -81,6 +81,8 @@ def beside_bare(reservations: Sequence[Trial], bare: Sequence[Trial]) -> list[Fi
         Figure.of("bare, a second", [it.per_s for it in bare]),
         Figure.of("CPU, us", [_cpu(it) for it in reservations]),
         Figure.of("bare, CPU, us", [_cpu(it) for it in bare]),
+        Figure.of("WAL, bytes", [it.wal_each for it in reservations]),
+        Figure.of("bare, WAL, bytes", [it.wal_each for it in bare]),
         Figure.of("p50 ms", [it.p50_ms for it in reservations]),
         Figure.of("p99 ms", [it.p99_ms for it in reservations]),
         Figure.of("bare, p50 in ms", [it.p50_ms for it in bare]),
