@@ -81,7 +81,7 @@ async def reconcile_rooms(ctx: WorkerContext) -> None:
     """
 
     async def one(sale: Sale) -> None:
-        if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, sale[0]):
+        if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, *sale):
             await _reconcile(ctx, *sale)
 
     sales = await _sales(ctx, RECONCILE_WITHIN_S)

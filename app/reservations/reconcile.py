@@ -74,9 +74,12 @@ async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
     return Report(sorted(line for it, line in found.items() if it not in left), sorted(left.values()))
 
 
-async def is_small(stores: Stores, room_id: RoomId) -> bool:
-    """Whether the room has few enough holds to compare all of them each minute."""
-    return await ledger.count_holds(stores.redis, keys_of(room_id)) <= HOLDS_MAX
+async def is_small(stores: Stores, room_id: RoomId, event_id: EventId) -> bool:
+    """Whether both stores have few enough reservations of the room to compare all of them each minute: of a
+    million, which Redis may lack, a worker would need a gigabyte."""
+    if await ledger.count_holds(stores.redis, keys_of(room_id)) > HOLDS_MAX:
+        return False
+    return not await reservations.has_more(stores.postgres, event_id, HOLDS_MAX)
 
 
 async def _ready(stores: Stores, room_id: RoomId) -> None:

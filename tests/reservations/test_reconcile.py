@@ -69,6 +69,19 @@ SAFE = {
 }
 
 
+async def test_a_room_is_small_if_both_stores_have_little_of_it(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_shop(stores) as engine:
+        for visitor in ("ann", "bob"):
+            await ask(engine, await a_session(stores, visitor), "floor:1")
+        assert await reconcile.is_small(stores, HALL, GALA)
+        monkeypatch.setattr(reconcile, "HOLDS_MAX", 1)
+        assert not await reconcile.is_small(stores, HALL, GALA)
+        await stores.redis.delete(HOLDS)
+        assert not await reconcile.is_small(stores, HALL, GALA)  # Postgres has them
+
+
 @pytest.mark.parametrize("drift", SAFE)
 async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
     async with a_shop(stores) as engine:

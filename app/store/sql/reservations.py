@@ -230,6 +230,16 @@ async def event_of(postgres: asyncpg.Pool, reservation_id: str) -> EventId | Non
     return event_id
 
 
+async def has_more(queries: Queries, event_id: str, count: int) -> bool:
+    """Whether more than so many reservations of the event live; it looks at no more than it has to."""
+    found: bool = await queries.fetchval(
+        "SELECT EXISTS (SELECT FROM reservations "
+        "WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed') OFFSET $2)",
+        *(event_id, count),
+    )
+    return found
+
+
 async def room_of(postgres: Queries, event_id: str) -> RoomId | None:
     """The room in front of an event, None when there is no such event."""
     room_id: RoomId | None = await postgres.fetchval(
