@@ -57,6 +57,9 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     generation: str = ""  # of the room: a sample of a deleted or reset one is not this one's
     admitted: int = 0  # calls
     leavers: int = 0  # who left by themselves, from the queue, a call or a session
+    ranges: str = (
+        ""  # p50 and p90 of the waits shown, as the pace has them; "": as before anything is learned
+    )
 
 
 class Step(NamedTuple):

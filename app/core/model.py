@@ -26,6 +26,7 @@ from app.core.formats import (
     Text,
 )
 from app.core.lanes import LANES_MAX, Lane
+from app.core.ranges import NOT_LEARNED, Ranges
 
 RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
@@ -151,12 +152,11 @@ class Room(Struct, frozen=True):
     closed_at_ms: int
     # distinguishes it from deleted rooms of the same name; "" for rooms from before migration 0027
     generation: str = ""
-    # of its log at the opening: draws are made with it and the seed; None: not known, b"": the seed alone
-    draw_root: bytes | None = None
+    draw_root: bytes | None = None  # of its log at the opening; None: not known, b"": the seed alone
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """What waits are computed from (`wait_estimate.py`): the k-th waits min(k first_s, base_s + k each_s)."""
+    """What waits are computed from: the k-th's is calculated as min(k first_s, base_s + k each_s)."""
 
     rate_per_minute: int  # the rate it was made for
     first_s: float
@@ -164,6 +164,7 @@ class Pace(msgspec.Struct, frozen=True):
     each_s: float
     since_ms: int = 0  # when shown waits last became longer; 0: never
     why: Slower = ""
+    ranges: Ranges = NOT_LEARNED  # what is shown of a calculated wait
 
 
 class LaneStatus(msgspec.Struct, frozen=True):

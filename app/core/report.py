@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from statistics import fmean
 
 import msgspec
 
 from app.core.history import Sample, Step
 from app.core.model import Pace
+from app.core.ranges import KNOTS_S, read_ranges
 from app.core.wait_estimate import wait_range_s
 
 SAMPLED_MAX = 2_000  # visitors whose waits are looked at, evenly over all numbers
+LOOKS_MAX = 20  # moments of each one's wait
+# What was shown of a wait before it was learned how waits come true: 1.2 times as long and 5 s.
+FORMERLY = tuple((at_s, at_s, at_s * 1.2 + 5) for at_s in (*KNOTS_S, 1e9))
 SLOWEST = 5
 SEEN_SHARE = 0.8  # a step with fewer of its samples has a gap
 QUIET = ("scheduled", "closed")  # nothing is sampled in these states unless somebody is in the room
@@ -26,6 +31,14 @@ class Percentiles(msgspec.Struct, frozen=True):
     p99: int
 
 
+class Calibration(msgspec.Struct, frozen=True):
+    """How shown waits came true at any moment of the waits: of each visitor the share of the moments looked
+    at, over visitors. Percent who were called by then: ideally 50 and 90."""
+
+    even_percent: int
+    most_percent: int
+
+
 class Waits(msgspec.Struct, frozen=True):
     """How long called visitors had waited, and what had been shown to them when they joined.
 
@@ -36,6 +49,7 @@ class Waits(msgspec.Struct, frozen=True):
     shown_even: Percentiles | None
     shown_most: Percentiles | None
     kept_percent: int | None  # of those who were shown a range: who waited no longer than its end
+    calibration: Calibration | None = None  # None: nobody waited through the end of a step
 
 
 class SlowStep(msgspec.Struct, frozen=True):
@@ -76,26 +90,41 @@ def waits(progress: Sequence[tuple[int, int, int]], steps: Sequence[Step]) -> Wa
     given = list(accumulate((max(it[1:]) for it in progress), max))
     if not serving or not serving[-1]:
         return None
-    ends, real, shown = [it.sample.at_ms for it in steps], [], []
+    times = [it[0] for it in progress]
+    ends, real, shown, looks = [it.sample.at_ms for it in steps], [], [], []
     for number in range(1, serving[-1] + 1, -(-serving[-1] // SAMPLED_MAX)):
         joined, called = bisect_left(given, number), bisect_left(serving, number)
-        joined_ms = progress[joined][0]
-        wait_s = max(0, progress[called][0] - joined_ms) // 1000
+        joined_ms, called_ms = progress[joined][0], progress[called][0]
+        wait_s = max(0, called_ms - joined_ms) // 1000
         real.append(wait_s)
         at = bisect_left(ends, joined_ms)
-        pace = steps[at].sample.pace if at < len(steps) else None
-        if called > joined and pace is not None:
-            ahead = max(0, number - 1 - serving[joined])
-            range_s = wait_range_s(ahead, Pace(1, *pace), 1)
-            assert range_s is not None
-            shown.append((*range_s, wait_s))
+        if called > joined and at < len(steps):
+            range_s = _shown_s(steps[at], number - 1 - serving[joined])
+            shown += [(*range_s, wait_s)] if range_s else []
+        waited = range(bisect_left(ends, joined_ms), bisect_left(ends, called_ms))
+        came = []
+        for step in waited[:: -(-len(waited) // LOOKS_MAX) or 1]:
+            served = serving[max(0, bisect_right(times, ends[step]) - 1)]
+            range_s = _shown_s(steps[step], number - 1 - served)
+            came += [[(called_ms - ends[step]) / 1000 <= it for it in range_s]] if range_s else []
+        looks += [[fmean(it) for it in zip(*came, strict=True)]] if came else []
     kept = sum(it[2] <= it[1] for it in shown)
     return Waits(
         _percentiles(real),
         _percentiles([it[0] for it in shown]) if shown else None,
         _percentiles([it[1] for it in shown]) if shown else None,
         round(100 * kept / len(shown)) if shown else None,
+        Calibration(*(round(100 * fmean(it)) for it in zip(*looks, strict=True))) if looks else None,
     )
+
+
+def _shown_s(step: Step, ahead: int) -> tuple[int, int] | None:
+    """What somebody with so many ahead was shown at the end of a step. None: nothing."""
+    sample = step.sample
+    if sample.pace is None or sample.state != "open":
+        return None
+    ranges = read_ranges(sample.ranges) if sample.ranges else FORMERLY
+    return wait_range_s(max(0, ahead), Pace(1, *sample.pace, ranges=ranges), 1)
 
 
 def grown(steps: Sequence[Step], counter: str) -> int:

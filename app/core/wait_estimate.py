@@ -22,9 +22,11 @@ import math
 
 import msgspec
 
+from app.core import wait_ranges
 from app.core.model import Pace, RoomState, RoomStatus, Slower
+from app.core.ranges import NOT_LEARNED, range_of
+from app.core.wait_ranges import Learned
 
-P90_TIMES, P90_PLUS_S = 1.2, 5.0  # fitted to `load/simulate/grid.py`; see docs/explanation/wait-estimate.md
 CLAIMS_SOON_MS = 30_000  # visitors who have not claimed by then rarely do; `admit.lua` counts them
 MEMORY_CALLS_S = 600.0  # over which no-shows are counted
 MEMORY_FLOW_S = 120.0  # over which the outflow is measured
@@ -52,6 +54,8 @@ class Moment(msgspec.Struct, frozen=True):
     unclaimed: int
     tokens_left: bool  # somebody waits, and the rate would allow a call
     stay_ms: int = 0  # the cap is full: so far apart people leave if all of them stay to the end; else 0
+    passed: int = 0  # the number that was called last; calls, where each lane has its own
+    ahead: int = 0  # as many of them to the end of the queue; 0: not known
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -66,19 +70,21 @@ class Measured(msgspec.Struct, frozen=True):
     held: float = 0.0  # the share of time in which something else than the rate held the queue back
     flow: float = 0.0  # admissions in such time
     flow_s: float = 0.0  # and how long it was
+    moved: int = 0  # calls since the moment before the last
+    learned: Learned | None = None  # how shown waits came true; None: nothing was shown yet
 
 
 def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[int, int] | None:
     """How long a visitor with `ahead` in front will wait: p50 and p90. None: nobody is called."""
     if rate_per_minute == 0:
         return None
-    seconds = wait_s(pace or starting_pace(rate_per_minute), ahead + 1)
-    return math.ceil(seconds), longest_s(seconds)
+    pace = pace or starting_pace(rate_per_minute)
+    return range_of(wait_s(pace, ahead + 1), pace.ranges)
 
 
 def longest_s(seconds: float) -> int:
-    """What nine in ten do not wait longer than, where half of them wait so many seconds."""
-    return math.ceil(seconds * P90_TIMES + P90_PLUS_S)
+    """What nine in ten do not wait longer than, as long as nothing is known but what is calculated."""
+    return range_of(seconds, NOT_LEARNED)[1]
 
 
 def wait_s(pace: Pace, position: int) -> float:
@@ -95,14 +101,14 @@ def starting_pace(rate_per_minute: int) -> Pace:
 def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
     """What the pace would be at another rate, with the same no-shows."""
     times = pace.rate_per_minute / rate_per_minute
-    return Pace(rate_per_minute, pace.first_s * times, pace.base_s, pace.each_s * times)
+    return Pace(rate_per_minute, pace.first_s * times, pace.base_s, pace.each_s * times, ranges=pace.ranges)
 
 
 def measure(seen: Measured, now: Moment) -> Measured:
     """What is known after another moment. Moments may be late or missing."""
     last = seen.last
     if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was lost
-        return Measured(last=now, marks=((now.now_ms, now.admitted),), judged=(now.admitted, _missed(now)))
+        return _begun(now, seen)
     passed_s = (now.now_ms - last.now_ms) / 1000
     marks = (*seen.marks, (now.now_ms, now.admitted))
     soon_ms = min(CLAIMS_SOON_MS, now.claim_window_ms // 2)
@@ -116,12 +122,20 @@ def measure(seen: Measured, now: Moment) -> Measured:
         seen,
         last=now,
         before=last.state,
+        moved=now.admitted - last.admitted,
         marks=marks,
         judged=judged,
         calls=max(0.0, calls),
         missed=min(max(0.0, missed), calls),
     )
     return _flowing(seen, last, now, passed_s)
+
+
+def _begun(now: Moment, seen: Measured) -> Measured:
+    """Nothing but this moment is known, and how the waits of this sale came true."""
+    kept = wait_ranges.forgotten(seen.learned) if seen.learned else None
+    marks, judged = ((now.now_ms, now.admitted),), (now.admitted, _missed(now))
+    return Measured(last=now, marks=marks, judged=judged, learned=kept)
 
 
 def _missed(now: Moment) -> int:
@@ -192,8 +206,37 @@ def no_show_share(seen: Measured, errors: float) -> float:
     return min(0.95, max(0.0, middle - errors * width))
 
 
+def learn(seen: Measured, shown: Pace | None, told: Pace | None) -> Measured:
+    """What is known with how the shown waits came true. `told`: the pace that visitors see; None: none."""
+    now = seen.last
+    if now is None:
+        return seen
+    it = seen.learned or wait_ranges.learned_from((shown or starting_pace(1)).ranges)
+    if now.state not in ("open", "paused"):
+        return msgspec.structs.replace(seen, learned=wait_ranges.forgotten(it))
+    it = wait_ranges.learn(it, now.now_ms, now.passed)
+    if told is not None and now.waiting and now.ahead and now.state == "open":
+        it = wait_ranges.look(it, now.now_ms, (now.passed, now.ahead, now.waiting), told)
+    return msgspec.structs.replace(seen, learned=it)
+
+
 def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
     """The pace to show from now on, or the same one. A longer wait always sets `since_ms`."""
+    pace, now = _calculated(shown, seen), seen.last
+    if pace is None or now is None or seen.learned is None or now.state != "open":
+        return pace
+    wanted = wait_ranges.learned_ranges(seen.learned)
+    if shown is not None and wanted == shown.ranges:
+        return pace
+    if shown is None or pace.since_ms > shown.since_ms or now.waiting == 0:
+        return msgspec.structs.replace(pace, ranges=wanted)
+    longest, gained = wait_s(pace, now.waiting), seen.moved * shown.each_s
+    if seen.before == "paused" and not wait_ranges.is_nowhere_above(wanted, shown.ranges, 0.0, longest):
+        return _since(msgspec.structs.replace(pace, ranges=wanted), now, "paused")
+    return msgspec.structs.replace(pace, ranges=wait_ranges.raised_by(shown.ranges, wanted, gained, longest))
+
+
+def _calculated(shown: Pace | None, seen: Measured) -> Pace | None:
     now, cautious = seen.last, estimate(seen, CAUTIOUS)
     if now is None or cautious is None or now.state not in ("open", "paused"):
         return shown
@@ -248,7 +291,9 @@ def _is_much_longer(new: Pace, old: Pace, waiting: int) -> bool:
 
 
 def _as_published(new: Pace, published: Pace) -> Pace:
-    return msgspec.structs.replace(new, since_ms=published.since_ms, why=published.why)
+    return msgspec.structs.replace(
+        new, since_ms=published.since_ms, why=published.why, ranges=published.ranges
+    )
 
 
 def _since(pace: Pace, now: Moment, why: Slower) -> Pace:

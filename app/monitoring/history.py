@@ -26,6 +26,7 @@ from app.core.history import (
     steps,
 )
 from app.core.model import Room, RoomId, RoomStatus
+from app.core.ranges import ranges_text
 from app.core.wait_estimate import published_pace
 from app.monitoring import counts
 from app.store.away import stores_answer
@@ -178,4 +179,5 @@ def _sample(room: Room, status: RoomStatus, counts: SampleCounts, at_ms: int, sl
         generation=status.generation,
         admitted=counts.admitted,
         leavers=counts.leavers,
+        ranges=ranges_text(pace.ranges) if pace else "",
     )

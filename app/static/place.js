@@ -13,14 +13,17 @@ export async function join(url) {
   if (answer.status === 401) return { forgetful: true };
   if (answer.status === 200 || answer.status === 201) return { place: answer.body };
   if (answer.body?.code === "removed") return { place: { state: "removed" } };
-  if (answer.body?.code === "members_only") return { ...again(answer), outside: true }; // or a member with another device now
-  return again(answer); // not open, closed, sold out: the shared document tells; throttled or away: later
+  // A member who has another device now is outside, too.
+  if (answer.body?.code === "members_only") return { ...again(answer), outside: true };
+  // Not open, closed, sold out: the shared document tells; throttled or away: later.
+  return again(answer);
 }
 
 export async function ask(url) {
   const answer = await call("GET", `${url}/places/me`);
   if (answer.status === 200) return { place: answer.body };
-  if (answer.status === 404 || answer.status === 401) return { place: null }; // forgotten: join again, number and all
+  // Forgotten: join again, number and all.
+  if (answer.status === 404 || answer.status === 401) return { place: null };
   if (answer.body?.code === "removed") return { place: { state: "removed" } };
   return again(answer);
 }

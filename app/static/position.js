@@ -6,7 +6,8 @@ export function panelOf(status, place) {
   if (["removed", "active", "called", "done"].includes(mine)) return mine;
   if (status.state === "sold_out" && mine === "waiting") return "returns";
   if (["sold_out", "closed"].includes(status.state)) return status.state;
-  if (!mine) return status.state === "scheduled" ? "scheduled" : status.members_only ? "members" : "door"; // for a member it is not
+  // For a member it is not the door.
+  if (!mine) return status.state === "scheduled" ? "scheduled" : status.members_only ? "members" : "door";
   if (mine === "prequeue") return ["scheduled", "prequeue"].includes(status.state) ? "prequeue" : "drawing";
   return mine;
 }
@@ -36,10 +37,12 @@ export function passedOf(status, place) {
 
 // How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in core/wait_estimate.py is its twin.
 export function waitOf({ pace, lanes }, place, mine = 0) {
-  if (!pace) return null;
+  if (!pace?.ranges) return null;
   const position = lanes ? callsBefore(lanes, mine, place) : place;
   const seconds = Math.min(position * pace.first_s, pace.base_s + position * pace.each_s);
-  return { p50: Math.ceil(seconds), p90: Math.ceil(seconds * 1.2 + 5) };
+  const to = pace.ranges.findIndex(([at]) => at >= seconds), [a, ...low] = pace.ranges[to - 1], [b, ...high] = pace.ranges[to];
+  const [p50, p90] = low.map((it, i) => Math.round(it + ((high[i] - it) * (seconds - a)) / (b - a)) || 1);
+  return { p50, p90 };
 }
 
 // How many calls it takes until the k-th of a lane is called: the others get theirs meanwhile. `calls_before` in core/lanes.py.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.model import Pace
-from app.core.wait_estimate import Measured, measure, next_pace
+from app.core.wait_estimate import Measured, learn, measure, next_pace, published_pace
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import admission
@@ -30,6 +30,8 @@ def judge(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:
         if (now.state, now.rate_per_minute) == (last.state, last.rate_per_minute):
             return seen, None
-    seen, shown = measure(seen, now), tick.status.pace
+    shown = tick.status.pace
+    told = published_pace(tick.status, now.rate_per_minute)
+    seen = learn(measure(seen, now), shown, told)
     pace = next_pace(shown, seen)
     return seen, None if pace == shown else pace

@@ -17,9 +17,10 @@ from app.core.clock import from_ms
 from app.core.currencies import SCALES
 from app.core.lanes import calls_before
 from app.core.model import Blocked, Pace
+from app.core.ranges import read_ranges
 from app.core.wait_estimate import wait_range_s
 from app.i18n import LANGUAGES
-from app.web.documents.waiting_room import slower_document
+from app.web.documents.waiting_room import pace_document, slower_document
 from app.web.http.assets import load_assets
 from app.web.pages.queue_document import notice_of, panel_of, slower_of, still_s_of
 
@@ -155,17 +156,22 @@ async def test_numbers_choose_the_same_plural(modules: Page, language: str) -> N
 
 
 async def test_waits_are_estimated_the_same(modules: Page) -> None:
-    paces = (None, Pace(600, 0.1, 0.0, 0.1), Pace(600, 0.1, 51.4286, 0.07), Pace(7, 8.57143, 3.2, 3.42857))
+    learned = read_ranges("4.2:6,15:15,61.5:70,240:400,960:1480,3900:5000")
+    paces = (
+        None,
+        Pace(600, 0.1, 0.0, 0.1),
+        Pace(600, 0.1, 51.4286, 0.07),
+        Pace(7, 8.57143, 3.2, 3.42857, ranges=learned),
+    )
     cases: list[Any] = [
-        [{"pace": pace and msgspec.to_builtins(pace)}, ahead + 1]
+        [{"pace": msgspec.to_builtins(pace_document(pace))}, ahead + 1]
         for pace in paces
         for ahead in (0, 1, 37, 20_000)
     ]
     estimates = await asked(modules, "line.waitOf(...it)", cases)
-    for (status, position), estimate in zip(cases, estimates, strict=True):
-        pace = status["pace"] and msgspec.convert(status["pace"], Pace)
-        expected = wait_range_s(position - 1, pace, pace.rate_per_minute if pace else 0)
-        assert estimate == (expected and {"p50": expected[0], "p90": expected[1]}), status
+    for (pace, ahead), estimate in zip(itertools.product(paces, (0, 1, 37, 20_000)), estimates, strict=True):
+        expected = wait_range_s(ahead, pace, pace.rate_per_minute if pace else 0)
+        assert estimate == (expected and {"p50": expected[0], "p90": expected[1]}), (pace, ahead)
 
 
 async def test_waits_in_a_lane_are_estimated_the_same(modules: Page) -> None:
@@ -173,7 +179,7 @@ async def test_waits_in_a_lane_are_estimated_the_same(modules: Page) -> None:
     lanes = [{"share": share, "waiting": waiting} for share, waiting in figures]
     shares, waiting = [list(it) for it in zip(*figures, strict=True)]
     cases: list[Any] = [
-        [{"pace": msgspec.to_builtins(pace), "lanes": lanes}, position, lane]
+        [{"pace": msgspec.to_builtins(pace_document(pace)), "lanes": lanes}, position, lane]
         for lane in range(3)
         for position in (1, 2, 9, 400)
     ]

@@ -40,6 +40,7 @@ def test_waits_are_compared_with_what_was_shown_when_people_joined() -> None:
     assert found.shown_even == Percentiles(5, 9, 9)
     assert found.shown_most == Percentiles(11, 16, 16)
     assert found.kept_percent == 50  # 2 <= 7, 4 <= 8, 6 <= 9, 8 <= 10, 10 <= 11; 18 > 13 ... 18 > 17
+    assert found.calibration is None  # nobody waited through the end of the minute
     unknown = report.waits(progress, [minute(1, pace=None)])
     assert unknown is not None
     assert (unknown.real, unknown.shown_even, unknown.kept_percent) == (found.real, None, None)

@@ -1,8 +1,13 @@
 -- Writes the pace for estimates of waits, unless another worker has written one since `expected` was read.
+-- Its last word is stored by itself, because a release before knows nothing of it and has not written it.
 -- KEYS meter
 -- ARGV expected, pace
 -- REPLY written|overtaken
 if redis.call('EXISTS', meter) == 0 then return { 'overtaken' } end
-if (redis.call('HGET', meter, 'pace') or '') ~= expected then return { 'overtaken' } end
-redis.call('HSET', meter, 'pace', pace)
+local function parts(text) return string.match(text, '^(.*) (%S*)$') end
+local was = redis.call('HMGET', meter, 'pace', 'ranges')
+local before, ranges_before = parts(expected)
+if (was[1] or '') ~= (before or '') or was[2] and was[2] ~= ranges_before then return { 'overtaken' } end
+local new, ranges = parts(pace)
+redis.call('HSET', meter, 'pace', new, 'ranges', ranges)
 return { 'written' }

@@ -178,6 +178,8 @@ def _moment(status: RoomStatus, it: TickReply) -> Moment:
         unclaimed=it.unclaimed,
         tokens_left=it.tokens_left == 1,
         stay_ms=it.stay_ms,
+        passed=it.admitted if status.lanes else status.serving_position,
+        ahead=status.waiting if status.lanes else status.last_number - status.serving_position,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast, get_args
 
 from app.core.clock import REDIS_TIME
 from app.core.model import Blocked, LaneStatus, Pace, Place, PlaceState, RoomStatus, Slower, VisitorId
+from app.core.ranges import ranges_text, read_ranges
 from app.core.script_constants import HEAD
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
@@ -147,17 +148,18 @@ def read_lanes(text: str) -> list[LaneStatus]:
 
 
 def pace_text(pace: Pace | None) -> str:
-    """A pace as Redis stores it; "" for none."""
+    """A pace as Redis stores it; "" for none. Its ranges are the last word."""
     if pace is None:
         return ""
     figures = f"{pace.first_s:.6g} {pace.base_s:.6g} {pace.each_s:.6g}"
-    return f"{pace.rate_per_minute} {figures} {pace.since_ms} {pace.why}"
+    return f"{pace.rate_per_minute} {figures} {pace.since_ms} {pace.why} {ranges_text(pace.ranges)}"
 
 
 def read_pace(text: str) -> Pace:
     """The pace of such a text."""
-    rate, first, base, each, since, why = text.split(" ")
-    return Pace(int(rate), float(first), float(base), float(each), int(since), _why(why))
+    rate, first, base, each, since, why, *learned = text.split(" ")
+    figures = int(rate), float(first), float(base), float(each), int(since)
+    return Pace(*figures, _why(why), read_ranges("".join(learned)))
 
 
 def _why(word: str) -> Slower:

@@ -103,4 +103,5 @@ def _row(it: StoredStep) -> dict[str, Any]:
 def _step(row: Any) -> Step:
     fields = {name: row[name] for name in (*_MOST, *_AT_END) if name not in _PACE}
     pace = None if row["first_s"] is None else (row["first_s"], row["base_s"], row["each_s"])
+    fields["ranges"] = fields["ranges"] or ""  # a release before writes none
     return Step(Sample(at_ms=to_ms(row["at"]), pace=pace, **fields), row["samples"])

@@ -28,12 +28,14 @@ class PaceDocument(msgspec.Struct, frozen=True):
     """What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k
     `each_s`.
 
-    That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits.
+    `ranges` has the p50 and p90 of such a wait, as [wait, p50, p90]; between two of them they lie on straight
+    lines. All of it changes without warning only to shorter waits.
     """
 
     first_s: float
     base_s: float
     each_s: float
+    ranges: list[list[float]]
 
 
 class SlowerDocument(msgspec.Struct, frozen=True):
@@ -167,7 +169,9 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
 
 def pace_document(pace: Pace | None) -> PaceDocument | None:
     """What waits are estimated from."""
-    return None if pace is None else PaceDocument(pace.first_s, pace.base_s, pace.each_s)
+    if pace is None:
+        return None
+    return PaceDocument(pace.first_s, pace.base_s, pace.each_s, [[0, 0, 0], *([*it] for it in pace.ranges)])
 
 
 def slower_document(pace: Pace | None) -> SlowerDocument | None:

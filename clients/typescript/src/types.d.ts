@@ -1,8 +1,26 @@
 // Documents of the API. Made by `generate.py` from the contract; do not edit.
 
+/** `token`: what the link of the e-mail has. `locale`: the language of e-mails to the new holder. */
+export interface AcceptBody {
+  token: string;
+  locale?: string;
+}
+
 /** The reservation is being processed; ask again at its address. */
 export interface Accepted {
   reservation_id: string;
+}
+
+/** A ticket with its new `code`, and the page of its holder, which the e-mail leads to as well. */
+export interface AcceptedTicket {
+  event_id: string;
+  event_name: string;
+  venue: string;
+  starts_at: string;
+  ticket_type: string;
+  seat_id: string | null;
+  code: string;
+  page: string;
 }
 
 /** An access token, good for 12 hours. */
@@ -932,11 +950,12 @@ export interface OriginReport {
   at?: string | null;
 }
 
-/** What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes without warning only to shorter waits. */
+/** What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. `ranges` has the p50 and p90 of such a wait, as [wait, p50, p90]; between two of them they lie on straight lines. All of it changes without warning only to shorter waits. */
 export interface PaceDocument {
   first_s: number;
   base_s: number;
   each_s: number;
+  ranges: Array<Array<number>>;
 }
 
 /** A page of a list. */

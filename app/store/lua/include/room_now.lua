@@ -30,7 +30,8 @@ local function head(reply)
   reply[7] = sizes.waiting + sizes.prequeue; reply[8] = sizes.called; reply[9] = sizes.active
   reply[10] = progress.outflow; reply[11] = sizes.free or -1
   reply[12] = config.opened_at_ms; reply[13] = sizes.held or -1
-  reply[14] = progress.pace or ''; reply[15] = blocked_by(); reply[16] = config.generation or ''
+  reply[14] = progress.pace and progress.pace .. ' ' .. (progress.ranges or '') or ''
+  reply[15] = blocked_by(); reply[16] = config.generation or ''
   reply[17] = progress.moved_ms or 0
   return reply
 end

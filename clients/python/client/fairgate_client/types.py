@@ -5,10 +5,31 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class AcceptBody(TypedDict):
+    """`token`: what the link of the e-mail has. `locale`: the language of e-mails to the new
+    holder."""
+
+    token: str
+    locale: NotRequired[str]
+
+
 class Accepted(TypedDict):
     """The reservation is being processed; ask again at its address."""
 
     reservation_id: str
+
+
+class AcceptedTicket(TypedDict):
+    """A ticket with its new `code`, and the page of its holder, which the e-mail leads to as well."""
+
+    event_id: str
+    event_name: str
+    venue: str
+    starts_at: str
+    ticket_type: str
+    seat_id: str | None
+    code: str
+    page: str
 
 
 class AccessTokenDocument(TypedDict):
@@ -1106,12 +1127,13 @@ class OriginReport(TypedDict):
 
 class PaceDocument(TypedDict):
     """What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and
-    `base_s` + k `each_s`. That is the p50; the p90 is 1.2 times that and 5 s more. It changes
-    without warning only to shorter waits."""
+    `base_s` + k `each_s`. `ranges` has the p50 and p90 of such a wait, as [wait, p50, p90]; between
+    two of them they lie on straight lines. All of it changes without warning only to shorter waits."""
 
     first_s: float
     base_s: float
     each_s: float
+    ranges: list[list[float]]
 
 
 class Page_AlertDocument_(TypedDict):

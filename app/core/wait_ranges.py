@@ -1,0 +1,193 @@
+"""What half of the visitors, and nine in ten, wait no longer than: learned from the sale itself.
+
+`wait_estimate.py` works out a wait from the rate and from what is measured. How far reality is off depends
+on the sale: on pauses, on caps, on chance. So at some lengths of a wait, `KNOTS_S`, it is followed how waits
+came true. A *look* notes what a place in the queue is shown at a moment; when that place is called, or has
+waited longer than shown, it is known whether the figure held. Then it moves by quantile tracking, as in
+
+    q <- q + eta (err - alpha)        err: 1 if the wait was longer than q, else 0
+
+(Gibbs and Candes, "Adaptive conformal inference under distribution shift", NeurIPS 2021; in this form in
+Angelopoulos, Candes and Tibshirani, "Conformal PID control for time series prediction", NeurIPS 2023), q
+being the logarithm of the figure over the calculated wait. alpha is 1/2 for the p50. For the p90 it is 1/10
+plus what the sale has been too careful so far: the error integration of the second paper.
+
+Feedback comes as late as a wait is long. So an error counts in part by what was shown then, which is what has
+to hold in the long run, and in part by what is shown now, lest one pause is learned from by each look that it
+made wrong. Between knots the figures lie on straight lines. Nothing here knows a visitor or a store.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from app.core.model import Pace
+from app.core.ranges import KNOTS_S, Point, Ranges, between, range_of, with_end
+
+MISSES, HALF = 0.1, 0.5
+STEP = 0.055  # eta
+STEP_MAX = 0.15  # what one moment may change, whatever came true in it
+BY_SHOWN = 0.6  # how much of an error is by what was shown then; the rest by what would be shown now
+LOOKS_A_WAIT = 25  # at a knot, in as much time as a wait of it takes
+CREDIT = 1.6  # how much being too careful so far counts
+MISSES_MIN, MISSES_MAX = 0.02, 0.4
+KNOWN_AT_FIRST = 40.0  # looks of a sale that is right, before the first came true
+NEIGHBOUR = 0.1  # what holds at a knot counts so much at the next longer one
+BELOW = 0.2  # a p90 is never shown below the p50; what is learned for it may be a little
+FACTOR_MAX = math.log(8)
+LOOKS_MAX = 100  # at a knot that are not judged yet
+
+
+class Look(NamedTuple):
+    """What a place was shown at a moment."""
+
+    target: int  # its number
+    at_ms: int
+    shown_s: int
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """A quantile: at each knot the logarithm of it over the calculated wait, and the looks not yet judged."""
+
+    logs: tuple[float, ...]
+    looks: tuple[tuple[Look, ...], ...] = ((),) * len(KNOTS_S)
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """What a sale has taught."""
+
+    p50: Followed
+    p90: Followed
+    known: float = KNOWN_AT_FIRST  # looks of which it is known whether the p90 held
+    missed: float = KNOWN_AT_FIRST * MISSES
+
+
+class Judged(NamedTuple):
+    """What the looks at a knot say at a moment."""
+
+    errors: float
+    known: int
+    missed: int
+    left: tuple[Look, ...]
+
+
+def learned_from(ranges: Ranges) -> Learned:
+    """What another process had learned, by what it showed."""
+    points = [(math.log(p50 / at_s), math.log(p90 / at_s)) for at_s, p50, p90 in ranges[:-1]]
+    return Learned(Followed(tuple(it[0] for it in points)), Followed(tuple(it[1] for it in points)))
+
+
+def forgotten(it: Learned) -> Learned:
+    """The same without the looks: nobody knows any more when these places are called."""
+    return msgspec.structs.replace(it, p50=Followed(it.p50.logs), p90=Followed(it.p90.logs))
+
+
+def learn(it: Learned, now_ms: int, passed: int) -> Learned:
+    """What is known at another moment, when this number was the last one called."""
+    if not any(it.p50.looks) and not any(it.p90.looks):
+        return it
+    misses = MISSES + CREDIT * (MISSES - it.missed / it.known)
+    p50, _, _ = _followed(it.p50, HALF, now_ms, passed)
+    p90, known, missed = _followed(it.p90, min(MISSES_MAX, max(MISSES_MIN, misses)), now_ms, passed)
+    logs = tuple(max(most, even - BELOW) for even, most in zip(p50.logs, p90.logs, strict=True))
+    p90 = msgspec.structs.replace(p90, logs=logs)
+    return Learned(p50, p90, it.known + known, it.missed + missed)
+
+
+def _followed(it: Followed, alpha: float, now_ms: int, passed: int) -> tuple[Followed, int, int]:
+    logs, looks, known, missed = list(it.logs), list(it.looks), 0, 0
+    for knot, open_looks in enumerate(it.looks):
+        if not open_looks:
+            continue
+        found = _judged(open_looks, KNOTS_S[knot] * math.exp(logs[knot]), now_ms, passed, alpha)
+        step = min(STEP_MAX, max(-STEP_MAX, STEP * found.errors))
+        logs[knot] = min(FACTOR_MAX, max(-FACTOR_MAX, logs[knot] + step))
+        looks[knot], known, missed = found.left, known + found.known, missed + found.missed
+        if alpha < HALF and step < 0:
+            for further in range(knot + 1, len(logs)):
+                logs[further] += step * NEIGHBOUR ** (further - knot)
+    return Followed(tuple(logs), tuple(looks)), known, missed
+
+
+def _judged(looks: tuple[Look, ...], now_s: float, now_ms: int, passed: int, alpha: float) -> Judged:
+    """`now_s`: what would be shown now."""
+    errors, known, missed, left = 0.0, 0, 0, []
+    for look in looks:
+        waited_s = (now_ms - look.at_ms) / 1000
+        if look.target > passed and waited_s <= max(look.shown_s, now_s):
+            left.append(look)
+            continue
+        longer = waited_s > look.shown_s
+        errors += BY_SHOWN * longer + (1 - BY_SHOWN) * (waited_s > now_s) - alpha
+        known, missed = known + 1, missed + longer
+    return Judged(errors, known, missed, tuple(left))
+
+
+def look(it: Learned, now_ms: int, queue: tuple[int, int, int], shown: Pace) -> Learned:
+    """Note what places at the knots are shown by `shown` at this moment.
+
+    `queue`: the number called last, how many numbers there are behind it, and how many of these wait.
+    """
+    passed, numbers, waiting = queue
+    p50, p90 = list(it.p50.looks), list(it.p90.looks)
+    for knot, at_s in enumerate(KNOTS_S):
+        place = math.ceil(max(at_s / shown.first_s, (at_s - shown.base_s) / shown.each_s))
+        last_ms = max((them[knot][-1].at_ms for them in (p50, p90) if them[knot]), default=-math.inf)
+        if place > waiting or now_ms - last_ms < max(1.0, at_s / LOOKS_A_WAIT) * 1000:
+            continue
+        wait_s = min(place * shown.first_s, shown.base_s + place * shown.each_s)
+        for them, shown_s in zip((p50, p90), range_of(wait_s, shown.ranges), strict=True):
+            them[knot] = (
+                *them[knot][-LOOKS_MAX:],
+                Look(passed + -(-place * numbers // waiting), now_ms, shown_s),
+            )
+    return msgspec.structs.replace(
+        it, p50=Followed(it.p50.logs, tuple(p50)), p90=Followed(it.p90.logs, tuple(p90))
+    )
+
+
+def learned_ranges(it: Learned) -> Ranges:
+    """The points that say what was learned: a wait never falls with the place, nor is a p90 below its p50."""
+    points, even, most = [], 0.0, 0.0
+    for at_s, log_p50, log_p90 in zip(KNOTS_S, it.p50.logs, it.p90.logs, strict=True):
+        even = max(even, round(at_s * math.exp(round(log_p50, 2)), 1))
+        most = max(most, even, round(at_s * math.exp(round(log_p90, 2)), 1))
+        points.append((at_s, even, most))
+    return with_end(points)
+
+
+def raised_by(shown: Ranges, wanted: Ranges, gained_s: float, longest_s: float) -> Ranges:
+    """`wanted`, as far as nobody who waits sees a longer wait by it than by `shown` before.
+
+    Everybody's calculated wait has become shorter by at least `gained_s` since: so much may be taken back.
+    """
+    points = []
+    for (at_s, *new), (_, *old) in _pairs(wanted, shown):
+        less, more = between(max(0.0, at_s - gained_s), shown), between(at_s + gained_s, shown)
+        rises = (min(was - a, b - was) for was, a, b in zip(old, less, more, strict=True))  # the less steep
+        even, most = (min(it, was + rise) for it, was, rise in zip(new, old, rises, strict=True))
+        points.append((at_s, even, most))
+    raised = with_end(points)
+    if is_nowhere_above(raised, shown, gained_s, longest_s):
+        return raised
+    return with_end([(at_s, min(a, c), min(b, d)) for (at_s, a, b), (_, c, d) in _pairs(wanted, shown)])
+
+
+def _pairs(one: Ranges, other: Ranges) -> Iterator[tuple[Point, Point]]:
+    return zip(one[:-1], other[:-1], strict=True)
+
+
+def is_nowhere_above(new: Ranges, old: Ranges, gained_s: float, longest_s: float) -> bool:
+    """Whether no calculated wait up to the longest is shown longer by `new` than one that is longer by
+    `gained_s` was by `old`."""
+    bends = {it[0] for it in new} | {it[0] - gained_s for it in old}
+    bends = {at_s for at_s in bends if 0 < at_s < longest_s} | {longest_s}
+    return all(
+        mine <= before + 1e-6
+        for at_s in bends
+        for mine, before in zip(between(at_s, new), between(at_s + gained_s, old), strict=True)
+    )
