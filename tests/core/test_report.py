@@ -47,6 +47,20 @@ def test_waits_are_compared_with_what_was_shown_when_people_joined() -> None:
     assert report.waits([moment(1, 0, 5)], steps) is None  # nobody was called
 
 
+def test_waits_are_compared_with_what_was_shown_at_any_moment_of_them() -> None:
+    """Ten join and are called after six minutes; one ends 330 s before that, one 270 s .. the last 30 s."""
+    progress = [moment(30, 0, 10), moment(390, 10, 10)]
+    twice = "5:10,15:30,60:120,240:480,960:1920,3840:7680"
+    steps = [minute(at, pace=(20.0, 0.0, 20.0), ranges=twice) for at in range(1, 7)]
+    found = report.waits(progress, steps)
+    assert found is not None
+    # the k-th was shown 20 k to 40 k seconds each time: of 60 moments 18 and 36 were not later than that
+    assert found.calibration == report.Calibration(30, 60)
+    nothing = report.waits(progress, [minute(at, pace=None) for at in range(1, 7)])
+    assert nothing is not None
+    assert nothing.calibration is None
+
+
 def test_counters_grow_over_a_loss_of_redis() -> None:
     steps = [minute(at, joined=joined) for at, joined in enumerate((50, 80, 10, 15))]
     assert report.grown(steps, "joined") == 80 + 15

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from app import i18n
-from app.core.clock import now_ms
+from app.core.clock import from_ms, now_ms
+from app.core.history import Step
 from app.core.model import RoomId
-from app.store.sql import rooms
+from app.store.sql import room_history, rooms
+from app.store.sql.room_history import StoredStep
 from app.waiting_room.room_log import write
+from tests.monitoring.test_samples import START
 from tests.routes.conftest import Web, bearer
 
 HALL = RoomId("hall")
@@ -95,6 +99,23 @@ async def test_waits_are_those_of_the_rooms_own_history(web: Web) -> None:
     assert "Half of the people waited no longer than 30 seconds, nine in ten no longer than 60 seconds" in (
         await text_of(web)
     )
+
+
+async def test_shown_waits_are_held_against_the_real_ones(web: Web) -> None:
+    """Ten came six minutes ago and were called five minutes later; they were shown 10 and 50 minutes."""
+    await web.room()
+    stores, ago = web.app.stores, now_ms() - 400_000
+    for at_ms, serving in ((ago, 0), (ago + 300_000, 10)):
+        values = (from_ms(at_ms), serving)
+        await stores.postgres.execute("INSERT INTO calls VALUES ('hall', $1, $2, 10)", *values)
+    pace, ranges = (60.0, 0.0, 60.0), "5:50,15:150,60:600,240:2400,960:9600,3840:38400"
+    generation = await stores.postgres.fetchval("SELECT generation FROM rooms WHERE room_id = 'hall'")
+    kept = msgspec.structs.replace(START, pace=pace, ranges=ranges, generation=generation)
+    steps = [msgspec.structs.replace(kept, at_ms=(ago // 60_000 + at) * 60_000) for at in range(1, 7)]
+    await room_history.insert_steps(stores.postgres, [StoredStep(HALL, 60, Step(it, 60)) for it in steps])
+    said = await text_of(web)
+    assert "was enough for" in said
+    assert "the longer one for 100%" in said
 
 
 async def test_the_receipt_of_a_place_is_a_file_for_the_browser_that_has_it(web: Web) -> None:

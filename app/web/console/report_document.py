@@ -43,7 +43,7 @@ def report_document(it: SaleReport) -> ReportDocument:
     """The report in words and tables."""
     zone = it.rows.event.timezone if it.rows.event else UTC
     words = Words(zone)
-    sections = [_steps(it), _waits(it), _drop_offs(it)]
+    sections = [_steps(it), _waits(it), *_came_true(it), _drop_offs(it)]
     if it.rows.orders is not None:
         sections += [_orders(it), _revenue(it), _tickets(it)]
     sections += [_peaks(it, words), _slow(it, words), _gaps(it, words), _changes(it.changes, words)]
@@ -109,6 +109,19 @@ def _waits(it: SaleReport) -> Section:
         )
     )
     return Section("Waits", columns, rows, note)
+
+
+def _came_true(it: SaleReport) -> list[Section]:
+    """How the waits shown came true; nothing while nobody was shown any."""
+    found = it.waits and it.waits.calibration
+    if not found:
+        return []
+    rows = [
+        [text("Even odds"), share(50, 100), share(found.even_percent, 100)],
+        [text("Nine in ten"), share(90, 100), share(found.most_percent, 100)],
+    ]
+    note = "At any moment of the wait: of each visitor the share of the moments, over all visitors."
+    return [Section("How shown waits came true", ["Shown", "Meant for", "Was enough for"], rows, note)]
 
 
 def _drop_offs(it: SaleReport) -> Section:
