@@ -13,6 +13,8 @@ from app.core.room_log import Leaf, read_leaf
 
 LIMITS = "limits"  # a change of the rate, of another limit, or of the shares of lanes
 
+IN_LANES = ("joined", "called")  # are counted for each lane, too; who is in none is in the ordinary one
+
 
 class Tally(msgspec.Struct, frozen=True):
     """Counts of a log up to some leaf, and what is needed to go on."""
@@ -21,6 +23,23 @@ class Tally(msgspec.Struct, frozen=True):
     settings: dict[str, str] = {}  # as last set
     state: str = ""  # "": not known yet
     ended: tuple[str, str] = ("", "")  # the word and number of the last leaf, if it ended a place
+
+
+class LaneTally(msgspec.Struct, frozen=True):
+    """How many joined in a lane, and were called from it."""
+
+    joined: int
+    called: int
+
+
+def by_lane(it: Tally, lanes: int) -> list[LaneTally]:
+    """The counts of so many lanes, the ordinary one first, which has whoever is in no other."""
+    found = [
+        LaneTally(*(it.counts.get(f"{word} in {lane}", 0) for word in IN_LANES)) for lane in range(1, lanes)
+    ]
+    joined, called = (it.counts.get(word, 0) for word in IN_LANES)
+    rest = LaneTally(joined - sum(x.joined for x in found), called - sum(x.called for x in found))
+    return [rest, *found] if found else []
 
 
 def counted(before: Tally, leaves: Iterable[str]) -> Tally:
@@ -70,3 +89,5 @@ class _Counting:
             if word == "removed" and before == ("left", rest[0]):
                 self.add("left", -1)  # staff ended it, not its visitor
             self.add(f"passed {rest[2]}" if word == "passed" else word, int(rest[0]) if word == "lost" else 1)
+            if word in IN_LANES and len(rest) > 2:
+                self.add(f"{word} in {rest[2]}")

@@ -11,15 +11,17 @@ from app.core import report
 from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
 from app.core.history import COARSE_S, Sample, Step
+from app.core.log_tally import LaneTally, by_lane
 from app.core.model import Event, EventId, Room
 from app.core.report import Gap, Peak, SlowStep, Waits
 from app.monitoring import history
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import events, room_history, rooms
+from app.store.sql import events, room_history, room_log, rooms
 from app.store.sql import report as report_rows
 from app.store.sql.audit import Entry
 from app.store.sql.report import Orders, Paid, Sold, Turns
+from app.waiting_room.log_tally import tally_of
 
 STEPS_MAX = 10_080  # a week of minutes; steps of a longer sale are wider
 
@@ -55,6 +57,7 @@ class SaleReport(msgspec.Struct, frozen=True):
     gaps: list[Gap]
     changes: list[Entry]
     steps: list[Step]
+    lanes: list[LaneTally]  # by the room's log, the ordinary one first; empty: the room has none
 
 
 async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
@@ -71,6 +74,7 @@ async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
             turns = await report_rows.select_turns(connection, room.room_id)
             rows = await _event_rows(connection, room.event_id)
             changes = await report_rows.select_changes(connection, room.room_id, room.event_id)
+            lanes = await _lanes(connection, room)
     is_open = turns.inside or (rows.orders is not None and rows.orders.open)
     return SaleReport(
         room=room,
@@ -94,7 +98,16 @@ async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
         gaps=report.gaps(steps, step_s),
         changes=changes,
         steps=steps,
+        lanes=lanes,
     )
+
+
+async def _lanes(connection: Connection, room: Room) -> list[LaneTally]:
+    log = await room_log.select_log(connection, room.room_id) if room.settings.lanes else None
+    if log is None:
+        return []
+    _, tally = await tally_of(connection, room.room_id, log.size)
+    return by_lane(tally, len(room.settings.lanes) + 1)
 
 
 async def unstored_samples(stores: Stores, room: Room) -> list[Sample]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.log_tally import Tally, counted
+from app.core.log_tally import LaneTally, Tally, by_lane, counted
 from tests.core.test_fairness import FIFO, LOTTERY, export
 
 STAFF = {"limits": 1, "to open": 1, "to paused": 1, "advanced": 1, "removed": 1}
@@ -30,6 +30,13 @@ def test_a_place_that_moved_is_one_and_who_was_removed_did_not_leave() -> None:
     ]
     found = counted(Tally(), lines).counts
     assert {name: n for name, n in found.items() if n} == {"joined": 1, "moved": 1, "removed": 1, "lost": 7}
+
+
+def test_lanes_are_counted_and_who_is_in_none_is_in_the_ordinary_one() -> None:
+    lines = ["1 joined 1 ann", "1 joined 2 bob 1", "2 joined 3 cyd 2", "3 called 2 bob 1", "3 called 1 ann"]
+    tally = counted(Tally(), lines)
+    assert by_lane(tally, 3) == [LaneTally(1, 1), LaneTally(1, 1), LaneTally(1, 0)]
+    assert by_lane(tally, 1) == []
 
 
 def test_entrants_who_leave_before_the_draw_and_the_next_who_join_are_two() -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from app.core.model import RoomId
 from app.store.keys import RoomKeys
 from app.store.redis import history as samples
+from app.waiting_room.room_log import write
 from tests.routes.conftest import Web, bearer
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
@@ -108,7 +109,10 @@ async def test_a_text_is_no_formula_and_a_room_without_tickets_has_a_report_too(
     assert found["Tickets", "'=1+1", "Sold"] == "0"
     assert found[STEPS, "Joined", "Visitors"] == "0"
     assert (await web.get(f"{HERE}.pdf", headers=staff)).status_code == 200
-    await web.room("shop")
-    sections = {section for section, _, _ in await figures(web, staff, "/admin/rooms/shop/report")}
-    assert "Tickets" not in sections
+    await web.room("shop", lanes=[{"name": "Members", "share": 30}])
+    await web.join("shop")
+    await write(web.app.stores, RoomId("shop"))
+    found = await figures(web, staff, "/admin/rooms/shop/report")
+    assert "Tickets" not in {section for section, _, _ in found}
+    assert [found["Lanes", it, "Joined"] for it in ("Everybody else", "Members")] == ["1", "0"]
     assert (await web.get("/admin/rooms/nowhere/report", headers=staff)).status_code == 404

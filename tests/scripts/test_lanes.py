@@ -9,7 +9,7 @@ import pytest
 from app.core.lanes import LANE_BAND, Lane
 from app.core.model import LaneStatus, RoomState, VisitorId
 from app.core.place_tokens import new_member_id
-from app.store.scripts import carrying, room
+from app.store.scripts import by_hand, carrying, room
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
 from tests.support.queue_steps import ask, join, only, stand, tick
 
@@ -59,6 +59,17 @@ async def test_calls_are_divided_by_the_shares_and_each_lane_keeps_its_order(
     await open_and_call(redis, count)
     found = await called_lanes(redis, lanes, count)
     assert all(abs(it - wanted) <= 1 for it, wanted in zip(found, expected, strict=True)), found
+
+
+async def test_who_is_let_in_by_hand_comes_from_all_lanes_and_counts_for_their_shares(redis: Client) -> None:
+    await a_room_with_lanes(redis, "paused")
+    lanes = await fill(redis, 40, 40, 10)
+    assert (await by_hand.advance(redis, KEYS, count=20, now_ms=NOW)).called == 20
+    by_hand_alone = await called_lanes(redis, lanes, 20)
+    await open_and_call(redis, 30)
+    with_the_rest = await called_lanes(redis, lanes, 50)
+    for found, expected in ((by_hand_alone, (12, 6, 2)), (with_the_rest, (30, 15, 5))):
+        assert all(abs(it - wanted) <= 1 for it, wanted in zip(found, expected, strict=True)), found
 
 
 async def test_a_lane_with_nobody_gives_its_share_to_the_others(redis: Client) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from app.core import formatting
 from app.core.clock import to_ms
+from app.core.lanes import shares
 from app.core.report import Percentiles
 from app.core.sections import Section
 from app.core.zones import UTC
@@ -43,7 +44,7 @@ def report_document(it: SaleReport) -> ReportDocument:
     """The report in words and tables."""
     zone = it.rows.event.timezone if it.rows.event else UTC
     words = Words(zone)
-    sections = [_steps(it), _waits(it), *_came_true(it), _drop_offs(it)]
+    sections = [_steps(it), _waits(it), *_came_true(it), *_lanes(it), _drop_offs(it)]
     if it.rows.orders is not None:
         sections += [_orders(it), _revenue(it), _tickets(it)]
     sections += [_peaks(it, words), _slow(it, words), _gaps(it, words), _changes(it.changes, words)]
@@ -122,6 +123,20 @@ def _came_true(it: SaleReport) -> list[Section]:
     ]
     note = "At any moment of the wait: of each visitor the share of the moments, over all visitors."
     return [Section("How shown waits came true", ["Shown", "Meant for", "Was enough for"], rows, note)]
+
+
+def _lanes(it: SaleReport) -> list[Section]:
+    """Who joined and was called in each lane; nothing in a room without lanes."""
+    settings = it.room.settings.lanes
+    called = sum(lane.called for lane in it.lanes)
+    names = ["Everybody else", *(lane.name for lane in settings)]
+    rows = [
+        [text(name), share(part, 100), number(x.joined), number(x.called), share(x.called, called)]
+        for name, part, x in zip(names, shares(settings), it.lanes, strict=False)
+    ]
+    columns = ["Lane", "Share", "Joined", "Called", "Of all calls"]
+    note = "By the public log. A share holds while anybody waits in every lane."
+    return [Section("Lanes", columns, rows, note)] if rows else []
 
 
 def _drop_offs(it: SaleReport) -> Section:
