@@ -2,7 +2,8 @@
 moves by itself, each time of day says by which clock it is, and no text is a machine's. What fans press is 44
 pixels high on a phone.
 
-With `--pictures` one of each is kept in `artefacts/screenshots`, which git ignores, to be looked at.
+With `--pictures` one of each is kept in `artefacts/screenshots`, which git ignores, to be looked at, and
+those in the docs are taken anew.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from tests.browser.targets import small_targets
 
 pytestmark = pytest.mark.browser
 
-PICTURES = Path(__file__).parents[2] / "artefacts" / "screenshots"
+ROOT = Path(__file__).parents[2]
+PICTURES, DOCS = ROOT / "artefacts" / "screenshots", ROOT / "docs" / "images"
 Window = tuple[int, int, Literal["light", "dark"]]
 PHONE = 360
-WINDOWS: tuple[Window, ...] = ((PHONE, 740, "light"), (768, 1024, "dark"), (1440, 900, "light"))
+DESKTOP = 1440
+IN_DOCS = {"overview": DESKTOP, "seat_choice": DESKTOP}
+WINDOWS: tuple[Window, ...] = ((PHONE, 740, "light"), (768, 1024, "dark"), (DESKTOP, 900, "light"))
 
 
 @pytest.mark.parametrize("walk", EVERY_PAGE, ids=lambda walk: walk.__name__)
@@ -47,6 +51,9 @@ async def test_axe_finds_nothing_and_it_fits(
         await page.set_viewport_size({"width": width, "height": height})
         if pytestconfig.getoption("--pictures"):
             await page.screenshot(path=PICTURES / f"{walk.__name__}-{width}-{scheme}.png", full_page=True)
+            if IN_DOCS.get(walk.__name__) == width:
+                await page.evaluate("scrollTo(0, 0)")
+                await page.screenshot(path=DOCS / f"{walk.__name__.replace('_', '-')}.png")
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         if width == PHONE and walk in (*FANS, *BOOKING):
             assert await small_targets(page) == []
