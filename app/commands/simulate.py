@@ -30,6 +30,9 @@ Arrivals = Annotated[
 Method = Annotated[Literal["fifo", "lottery"], typer.Option(help="The queueing method.")]
 ActiveMax = Annotated[int, typer.Option(min=0, max=10_000_000, help="Maximum inside at once; 0: no limit.")]
 Inside = Annotated[int, typer.Option(min=1, max=600, help="Seconds a fan stays inside, on average.")]
+Lanes = Annotated[
+    str, typer.Option(help="Lanes: shares of the calls in percent and of the fans, e.g. 30:0.1,10:0.02.")
+]
 Window = Annotated[int, typer.Option(min=2, max=86_400, help="Claim window in seconds.")]
 Sample = Annotated[int, typer.Option(min=1, max=10_000, help="Fans whose shown waits are evaluated.")]
 Svg = Annotated[Path | None, typer.Option("--svg", help="Write a chart of the run to this file.")]
@@ -53,6 +56,7 @@ def simulate(
     method: Method = "fifo",
     active_max: ActiveMax = 0,
     inside: Inside = 90,
+    lanes: Lanes = "",
     claim_window: Window = 120,
     seed: int = 1,
     sample: Sample = 1_000,
@@ -70,9 +74,8 @@ def simulate(
     if bots:
         return _contest(fans, method, seed, as_json)
     chosen = scenario.Scenario(
+        **scenario.read(rate, pause, lanes),
         fans=fans,
-        rates=scenario.read_rates(rate),
-        pauses=scenario.read_pauses(pause),
         no_show=no_show,
         arrivals=arrivals,
         method=method,

@@ -6,19 +6,37 @@ import math
 from collections.abc import Iterator
 from random import Random
 
+from app.core.model import MEMBER_ID_CHARS
 from load.simulate.scenario import Scenario
 
 RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out; at most a twentieth of how long the queue lasts
 PREQUEUE_S = 600  # a lottery's fans come before the opening
+GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples are spread evenly
 BURSTS = 4
 BURST_MEAN_S = 10.0
 CLAIM_MEAN_S = 5.0  # a page that is open claims by itself; others look after a while
 BUSY_SHARE = 0.5  # steady and burst: all have come by half of the time the queue lasts
 
 
-def fan_id(fan: int) -> str:
-    """The visitor_id of a fan; short, because ten million of them are kept."""
-    return f"{fan:x}"
+def fan_id(fan: int, scenario: Scenario) -> str:
+    """The visitor_id of a fan; short, because ten million of them are kept. In a lane it says which."""
+    lane = lane_of_fan(fan, scenario)
+    return f"{fan:0{MEMBER_ID_CHARS - 1}x}{lane}" if lane else f"{fan:x}"
+
+
+def fan_of(visitor: str) -> int:
+    """The fan who has this visitor_id."""
+    return int(visitor[:-1] if len(visitor) == MEMBER_ID_CHARS else visitor, 16)
+
+
+def lane_of_fan(fan: int, scenario: Scenario) -> int:
+    """The lane of a fan; those of each lane come evenly among the others."""
+    at, below = fan * GOLDEN % 1.0, 0.0
+    for lane, (_, share_of_fans) in enumerate(scenario.lanes, 1):
+        below += share_of_fans
+        if at < below:
+            return lane
+    return 0
 
 
 def arrivals_ms(scenario: Scenario) -> Iterator[int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from load.simulate.crowd import lane_of_fan
 from load.simulate.fairness import kendall_tau, ranks
 from load.simulate.looks import Look, Seen
 from load.simulate.record import NOT_CALLED, Record
@@ -32,6 +33,14 @@ class Calibration(msgspec.Struct, frozen=True):
     unexplained_rises: int  # of these, while the page told of no reason
 
 
+class LaneFigures(msgspec.Struct, frozen=True):
+    """Who came in a lane, and how long they waited; the ordinary one is 0."""
+
+    lane: int
+    fans: int
+    wait_s: dict[str, int]
+
+
 class Figures(msgspec.Struct, frozen=True):
     """The outcome of a run."""
 
@@ -46,6 +55,7 @@ class Figures(msgspec.Struct, frozen=True):
     active_mean: float  # people inside, over time
     kendall_tau: float  # arrival against admission; 1: nobody overtook
     shown: Calibration
+    lanes: list[LaneFigures]  # empty: the room has none
 
 
 def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures:
@@ -63,6 +73,7 @@ def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures
         active_mean=record.inside_ms / 1000 / lasted_s if lasted_s else 0.0,
         kendall_tau=_tau(record, scenario.fans),
         shown=calibration(seen),
+        lanes=_lanes(scenario, record) if scenario.lanes else [],
     )
 
 
@@ -100,6 +111,17 @@ def _waits(record: Record) -> Iterable[int]:
     """Everybody's wait; who came before the opening has waited since the opening."""
     pairs = zip(record.arrived_ms, record.called_ms, strict=False)
     return ((called - max(0, arrived)) // 1000 for arrived, called in pairs if called != NOT_CALLED)
+
+
+def _lanes(scenario: Scenario, record: Record) -> list[LaneFigures]:
+    waits: list[list[int]] = [[] for _ in range(len(scenario.lanes) + 1)]
+    fans = [0] * len(waits)
+    for fan, (arrived, called) in enumerate(zip(record.arrived_ms, record.called_ms, strict=False)):
+        lane = lane_of_fan(fan, scenario)
+        fans[lane] += 1
+        if called != NOT_CALLED:
+            waits[lane].append((called - max(0, arrived)) // 1000)
+    return [LaneFigures(at, fans[at], percentiles(it)) for at, it in enumerate(waits)]
 
 
 def _tau(record: Record, fans: int) -> float:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
+from app.core.members import place_in_room
 from app.core.model import Place, RoomStatus
 from app.core.wait_estimate import wait_range_s
 from load.simulate.crowd import fan_id
@@ -57,6 +58,7 @@ class Looks:
         self._sampled = range(every // 2, scenario.fans, every)
         self._waiting: dict[int, list[Look]] = {}
         self._next_ms = 0
+        self._scenario = scenario
         self.seen: list[Seen] = []
 
     def sampled(self, fan: int) -> bool:
@@ -73,7 +75,7 @@ class Looks:
         if at[0] < self._next_ms or not self._waiting:
             return
         self._next_ms = at[0] + self.every_ms
-        answers = await room.look([fan_id(fan) for fan in self._waiting])
+        answers = await room.look([fan_id(fan, self._scenario) for fan in self._waiting])
         for fan, place in zip(list(self._waiting), answers.places, strict=True):
             if isinstance(place, Place):
                 self._note(fan, place, answers.status, at)
@@ -87,7 +89,7 @@ class Looks:
     def _note(self, fan: int, place: Place, status: RoomStatus, at: tuple[int, int, int]) -> None:
         if place.ahead is None or status.state != "open":  # else no wait is shown
             return
-        wait = wait_range_s(place.ahead, status.pace, at[1])
+        wait = wait_range_s(place_in_room(status, place.visitor_id, place.ahead), status.pace, at[1])
         if wait is not None:
             told_ms = status.pace.since_ms if status.pace else 0
             self._waiting[fan].append(Look(at[0], place.ahead, *wait, at[2], told_ms))

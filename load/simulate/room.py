@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from app.core.lanes import Lane
 from app.core.model import Place, Room, RoomId, RoomSettings, RoomStatus, VisitorId
 from app.core.rules import draw_of
 from app.runtime import embedded_stores
@@ -183,6 +184,7 @@ class SimulatedRoom:
             active_visitors_max=self._scenario.active_max,
             claim_window_s=self._scenario.claim_window_s,
             queueing_method=self._scenario.method,
+            lanes=[Lane(name=f"Lane {at}", share=it) for at, (it, _) in enumerate(self._scenario.lanes, 1)],
         )
         room = Room(
             room_id=ROOM,

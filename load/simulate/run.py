@@ -11,7 +11,7 @@ from app.core.model import Place
 from app.core.wait_estimate import Measured
 from app.store.connections import RedisClient
 from app.waiting_room import wait_estimate
-from load.simulate.crowd import Habits, arrivals_ms, fan_id
+from load.simulate.crowd import Habits, arrivals_ms, fan_id, fan_of
 from load.simulate.figures import Figures, figures
 from load.simulate.looks import Looks, Seen
 from load.simulate.record import Moment, Record
@@ -87,11 +87,11 @@ class Run:
             if len(self.record.arrived_ms) - first >= JOINS_MAX:
                 return
             self.record.arrived_ms.append(self._next_ms)
-            yield fan_id(len(self.record.arrived_ms) - 1)
+            yield fan_id(len(self.record.arrived_ms) - 1, self.scenario)
             self._next_ms = next(self._arrivals, None)
 
     async def _join(self, visitors: list[str]) -> None:
-        fan, at_once = int(visitors[0], 16), False
+        fan, at_once = fan_of(visitors[0]), False
         async for answers in self.room.join(visitors):
             for place in answers.places:
                 if isinstance(place, Place) and place.state == "called":
@@ -105,7 +105,7 @@ class Run:
     async def _called(self) -> None:
         """Note who was called at this moment, and decide what they will do."""
         for visitor in await self.room.called_now():
-            fan = int(visitor, 16)
+            fan = fan_of(visitor)
             if not self.record.called(fan, self._at_ms):
                 continue
             self.looks.called(fan, self._at_ms, self.record.arrived_ms)

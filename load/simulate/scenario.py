@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from app.core.errors import CannotRun
+from app.core.lanes import ALL, LANES_MAX
 from app.core.model import QueueingMethod, RoomState
 
 Arrivals = Literal["rush", "steady", "burst"]
@@ -18,6 +19,7 @@ LONG_S = 200  # a run that takes longer is ticked once a second, a shorter one f
 LASTS_MAX_S = 30 * 86_400
 
 _RATE = re.compile(r"^(\d{1,8})(?:@(\d{1,7}))?$")
+_LANE = re.compile(r"^([1-9]\d?):(0?\.\d{1,6}|[01])$")
 _PAUSE = re.compile(r"^(\d{1,7})-(\d{1,7})$")
 
 
@@ -46,6 +48,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     active_max: int | None = None
     inside_s: int = 90  # the mean time a fan stays inside; matters with `active_max` only
     claim_window_s: int = 120
+    lanes: tuple[tuple[int, float], ...] = ()  # of each its share of the calls, in percent, and of the fans
     sample: int = 1_000  # fans whose shown waits are looked at
 
     @property
@@ -79,6 +82,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return next(rate for since, rate in reversed(self.rates) if since <= at_s)
 
 
+def read(rates: str, pauses: str, lanes: str) -> dict[str, Any]:
+    """The fields of a scenario that are written as text."""
+    return {"rates": read_rates(rates), "pauses": read_pauses(pauses), "lanes": read_lanes(lanes)}
+
+
 def read_rates(text: str) -> tuple[tuple[int, int], ...]:
     """`600` or `600@0,1200@300`: people a minute, each from so many seconds after the opening."""
     rates = []
@@ -103,6 +111,22 @@ def read_pauses(text: str) -> tuple[tuple[int, int], ...]:
     if any(before[1] >= after[0] for before, after in pairwise(pauses)):
         raise ScenarioWrong("--pause: each must begin after the one before has ended")
     return tuple(pauses)
+
+
+def read_lanes(text: str) -> tuple[tuple[int, float], ...]:
+    """`30:0.1,10:0.02`: lanes with 30 and 10 percent of the calls, and a tenth and a fiftieth of the fans."""
+    lanes = []
+    for part in filter(None, text.split(",")):
+        found = _LANE.match(part.strip())
+        if found is None:
+            raise ScenarioWrong(f"--lanes: cannot read {part!r}; write 30:0.1, shares of calls and of fans")
+        lanes.append((int(found[1]), float(found[2])))
+    of_calls, of_fans = sum(it[0] for it in lanes), sum(it[1] for it in lanes)
+    if len(lanes) > LANES_MAX or of_calls >= ALL or of_fans > 1:
+        raise ScenarioWrong(
+            f"--lanes: at most {LANES_MAX}, of less than 100 % of the calls and 1 of the fans"
+        )
+    return tuple(lanes)
 
 
 def check(scenario: Scenario) -> Scenario:

@@ -33,7 +33,17 @@ def rows(it: Figures) -> list[tuple[str, str, str]]:
         ("utilisation", share(it.utilisation), "who came in, of what the rate allowed while anybody waited"),
         ("inside", f"{it.active_mean:,.0f}", "people at once, over time"),
         ("fairness", f"{it.kendall_tau:.4f}", "Kendall tau of arrival and call; 1: nobody overtook"),
+        *_lanes(it),
         *_shown(it.shown),
+    ]
+
+
+def _lanes(it: Figures) -> list[tuple[str, str, str]]:
+    lanes = enumerate(it.scenario.lanes, 1)
+    names = ["everybody else", *(f"lane {at}, {calls} %" for at, (calls, _) in lanes)]
+    return [
+        (name, f"{duration(x.wait_s['p50'])} / {duration(x.wait_s['p90'])}", f"p50 / p90 of {x.fans:,} fans")
+        for name, x in zip(names, it.lanes, strict=False)
     ]
 
 

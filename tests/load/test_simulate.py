@@ -64,6 +64,7 @@ def test_rates_and_pauses_are_read() -> None:
     assert scenario.read_rates("600@0, 1200@300") == ((0, 600), (300, 1200))
     assert scenario.read_pauses("120-180,300-330") == ((120, 180), (300, 330))
     assert scenario.read_pauses("") == ()
+    assert scenario.read_lanes("30:0.1, 10:.02") == ((30, 0.1), (10, 0.02))
 
 
 @pytest.mark.parametrize("text", ["", "fast", "600@5", "600@0,1200@0", "-5", "600@0,", "99999999"])
@@ -76,6 +77,12 @@ def test_a_rate_that_means_nothing_is_refused(text: str) -> None:
 def test_a_pause_that_means_nothing_is_refused(text: str) -> None:
     with pytest.raises(ScenarioWrong):
         scenario.read_pauses(text)
+
+
+@pytest.mark.parametrize("text", ["30", "0:0.1", "100:0.1", "60:0.1,40:0.1", "30:0.6,30:0.6", "30:x"])
+def test_lanes_that_mean_nothing_are_refused(text: str) -> None:
+    with pytest.raises(ScenarioWrong):
+        scenario.read_lanes(text)
 
 
 def test_a_line_that_never_ends_is_refused() -> None:
@@ -140,6 +147,15 @@ async def test_a_cap_holds_the_line_back(redis: RedisClient) -> None:
     assert it.utilisation < 0.5
     assert it.shown.rises > 0
     assert it.shown.unexplained_rises == 0
+
+
+async def test_lanes_have_their_shares_and_each_its_order(redis: RedisClient) -> None:
+    """A tenth of the fans has half of the calls: they are in after a fifth of the time."""
+    it = (await played(redis, a_sale(1_000, 6_000, arrivals="rush", lanes=((50, 0.1),)))).figures
+    everybody, members = it.lanes
+    assert (it.admitted, everybody.fans, members.fans) == (1_000, 900, 100)
+    assert members.wait_s["p100"] <= 3
+    assert everybody.wait_s["p100"] >= 6
 
 
 async def test_a_lottery_takes_no_notice_of_who_came_first(redis: RedisClient) -> None:
