@@ -115,7 +115,7 @@ async def test_everything_works_without_scripts(visitor: OpenContext, product: P
     await desk.get_by_label("Admitted per minute", exact=True).fill("60")
     await desk.get_by_role("button", name="Preview the effect").click()
     await expect(desk.locator("[data-effect]")).to_have_text(
-        "End of the queue: never: the rate is 0 → 1 s to 7 s"
+        "End of the queue: never: the rate is 0 → 1 s to 2 s"
     )
     await desk.get_by_label("Admitted per minute", exact=True).fill("many")
     await desk.get_by_role("button", name="Apply").click()
