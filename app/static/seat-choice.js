@@ -23,7 +23,7 @@ async function open(document_) {
   function inWords() {
     const rows = new Map();
     for (const seat of [...chosen].sort((a, b) => a - b)) {
-      const row = rowOf(hall, seat), runs = rows.get(row) ?? [], last = runs.at(-1);
+      const row = rowOf(hall, seat), runs = rows.get(row) ?? [], last = runs[runs.length - 1];
       if (last && last[1] === seat - 1) last[1] = seat;
       else runs.push([seat, seat]);
       rows.set(row, runs);
