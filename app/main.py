@@ -131,6 +131,7 @@ async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
             yield app
         finally:
             await loops.end(tasks)
+            await app.captchas.close()
 
 
 async def _app(

@@ -62,7 +62,14 @@ def other_values() -> dict[str, object]:
         **{"second_factor": "admins", "oidc_issuer": "https://file.example", "oidc_client_id": "file"},
         **{"oidc_client_secret": "of the file", "oidc_domains": ["file.example"]},
         **{"oidc_groups_claim": "of_file", "oidc_roles": "file=admin"},
-        **{"log_format": "json", "log_file": "/file.log", "secret": file, "ops_token": file},
+        **{"captcha": "turnstile", "captcha_site_key": "file", "captcha_secret": "of the file"},
+        **{
+            "captcha_url": "https://file.example/verify",
+            "log_format": "json",
+            "log_file": "/file.log",
+            "secret": file,
+            "ops_token": file,
+        },
     }
     for name, field in Settings.model_fields.items():
         values.setdefault(name, not field.default if isinstance(field.default, bool) else 7)
@@ -206,6 +213,7 @@ def test_a_reload_applies_each_setting_or_says_that_it_needs_a_restart(
             unchanged = getattr(running, name)
             needed = {
                 "smtp_url": {"mail_from": "a@file.example"},
+                "captcha": {"captcha_site_key": "file", "captcha_secret": "of the file"},
                 "oidc_issuer": {"oidc_client_id": "file"},
                 "wallet_certificate": wallet_files(),
             }.get(name, {})

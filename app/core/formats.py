@@ -27,6 +27,7 @@ LABEL = r"^([A-Za-z0-9]{1,6})?\Z"
 ROW = r"^[A-Za-z0-9]{1,8}\Z"
 PROOF = r"^[A-Za-z0-9._-]+\Z"
 BASE64 = r"^[A-Za-z0-9+/]+={0,2}\Z"
+VISIBLE = r"^[!-~]+\Z"
 GATEWAY = r"^[a-z][a-z0-9_]{0,39}\Z"
 OPAQUE = r"^[A-Za-z0-9_-]{1,128}\Z"
 PATH = r"^(/[^\x00-\x20\x7f]*)?\Z"
@@ -41,6 +42,7 @@ PATTERN_MEANS = {  # the message for a value that does not match
     OPAQUE: "must be an id issued by Fairgate",
     PROOF: "must be a JWT",
     BASE64: "must be base64",
+    VISIBLE: "must be letters, digits and signs without spaces",
     GATEWAY: "must be the name of a payment gateway",
     SLUG: "must be 1 to 40 lower-case letters and digits, with single hyphens between them",
     NAME: "must not contain control characters",

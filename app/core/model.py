@@ -128,10 +128,10 @@ class RoomSettings(Struct, frozen=True):
     autopilot: Autopilot | None = None  # the rate follows the shop's health; None: it is what staff set
     members_only: bool = False  # only members may join, whom the organiser vouches for
     members_until: At | None = None  # from then on everybody may
-    # groups with a share of the calls each; whoever is in none shares the rest (`core/lanes.py`)
-    lanes: Annotated[list[Lane], Meta(max_length=LANES_MAX)] = []
+    lanes: Annotated[list[Lane], Meta(max_length=LANES_MAX)] = []  # with a share of the calls (`lanes.py`)
     newcomers_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # in 10 minutes; more wait
     proof_of_work: bool = False  # newcomers' devices compute for a moment before they join
+    captcha: bool = False  # newcomers solve one, where the installation has a provider of them
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # else they join here
     visitor_events: bool = False  # `visitor.*` for other systems: one for each step of each visitor
 

@@ -13,8 +13,8 @@ from app.core.errors import ValidationFailed
 from app.core.model import SUSPECT_ID_CHARS, VISITOR_ID_CHARS, RoomSettings, VisitorId
 
 NEWCOMERS_WINDOW_S = 600
-# By the letter: their address has sent its share; they brought no proof of work.
-REASONS: Mapping[str, str] = {"a": "address", "w": "work"}
+# By the letter: their address has sent its share; they brought no proof of work; no solved captcha.
+REASONS: Mapping[str, str] = {"a": "address", "w": "work", "c": "captcha"}
 
 
 def check(settings: RoomSettings) -> None:
@@ -30,7 +30,7 @@ def suspects_lane(settings: RoomSettings) -> int:
 
 def are_weighed(settings: RoomSettings) -> bool:
     """Whether the room asks anything of newcomers."""
-    return settings.newcomers_per_address is not None or settings.proof_of_work
+    return settings.newcomers_per_address is not None or settings.proof_of_work or settings.captcha
 
 
 def is_suspect(visitor_id: VisitorId) -> bool:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.settings.addresses import Addresses
+from app.settings.captcha import CaptchaKeys
 from app.settings.limits import Limits
 from app.settings.mail import Mail
 from app.settings.operating import Operating
@@ -21,7 +22,7 @@ from app.settings_sources import OneFile, SecretFiles
 __all__ = ["SIMULATED", "Settings"]
 
 
-class Settings(BaseSettings, Operating, StaffSignIn, Wallet, Mail, Payments, Limits, Addresses):
+class Settings(BaseSettings, Operating, StaffSignIn, Wallet, Mail, Payments, CaptchaKeys, Limits, Addresses):
     """Everything that can be set from outside. Empty store addresses mean: embedded.
 
     Fields are in the order of the groups from the last to the first: pydantic reads bases that way.

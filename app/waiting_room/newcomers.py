@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from app.core.errors import ProofOfWorkNeeded, RateLimited, Refusal
+from app.core.errors import CaptchaNeeded, ProofOfWorkNeeded, RateLimited, Refusal
 from app.core.members import is_member
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.core.newcomers import NEWCOMERS_WINDOW_S, is_suspect
@@ -52,6 +52,8 @@ def _judged(it: WeighRecord, weighed: Weighed, each: int) -> VisitorId | Refusal
         return RateLimited(retry_s, policy=POLICY, quota=each, window_s=NEWCOMERS_WINDOW_S)
     if weighed.word == "work":
         return ProofOfWorkNeeded(cost=weighed.said)
+    if weighed.word == "captcha":
+        return CaptchaNeeded()
     return VisitorId(f"{it.visitor_id}{weighed.said}")
 
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from app.core import rules
+from app.core.captcha import Captcha
 from app.core.claims import PlaceClaims
 from app.core.errors import MembersOnly, Refusal, Restoring, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
@@ -46,13 +47,10 @@ RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 class Joining(msgspec.Struct, frozen=True):
     """A visitor who joins. `known`: what their place token says, if they sent one.
 
-    `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it.
-
-    `quantity`: tickets wanted at once; 0: nothing is said, which is one for a new place.
-
-    `returns`: they know that all is sold, and want a place for what comes back.
-
-    `solved`: the proof of work they bring; `slower`: without one that is needed they join as a suspect.
+    `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it. `quantity`:
+    tickets wanted at once; 0: nothing is said, which is one for a new place. `returns`: they know that all
+    is sold, and want a place for what comes back. `solved`: the proof of work they bring.
+    `captcha`: whether they solved one. `slower`: without what is needed they join as a suspect.
     """
 
     visitor_id: VisitorId
@@ -61,6 +59,7 @@ class Joining(msgspec.Struct, frozen=True):
     quantity: int = 0
     returns: bool = False
     solved: Solved | None = None
+    captcha: Captcha = "missing"
     slower: bool = False
 
 
@@ -72,6 +71,7 @@ class Queues:
         self.loaded_rooms = LoadedRooms(stores)
         self.postgres = PostgresWatch(stores.postgres)
         self.busy_marks = BusyMarks(stores.redis)
+        self.captcha = bool(settings.captcha)  # there is a provider that rooms can ask
         self._settings = settings
         self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self), name="join")
         self.places: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(
@@ -109,7 +109,7 @@ def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]
     `token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
-    ProofOfWorkNeeded (with its `cost`), Restoring, StoreUnavailable.
+    ProofOfWorkNeeded (with its `cost`), CaptchaNeeded, Restoring, StoreUnavailable.
     """
     return _through_restores(queues.joins, room_id, joining)
 
@@ -211,7 +211,7 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
 async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
     """Each as they may join: suspects are somebody else, whose id says so."""
     joining = [it for it in came if isinstance(it, Joining)]
-    new = [_newcomer(it) for it in joining if it.known is None or it.known.epoch < 0]
+    new = [_newcomer(queues, room, it) for it in joining if it.known is None or it.known.epoch < 0]
     judged = await weigh(queues, room, new)
 
     def as_judged(it: Joining) -> Joining | Refusal:
@@ -221,9 +221,9 @@ async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]
     return [as_judged(it) if isinstance(it, Joining) else it for it in came]
 
 
-def _newcomer(it: Joining) -> WeighRecord:
-    cost, solution = it.solved or (0, "")
-    return WeighRecord(it.visitor_id, it.network, cost, solution, int(it.slower))
+def _newcomer(queues: Queues, room: Room, it: Joining) -> WeighRecord:
+    captcha = it.captcha if queues.captcha and room.settings.captcha else "solved"
+    return WeighRecord(it.visitor_id, it.network, *(it.solved or (0, "")), int(it.slower), captcha)
 
 
 async def _join_records(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:

@@ -172,7 +172,14 @@ def _started(process: subprocess.Popen[str], url: str) -> None:
     watchdog.cancel()
 
 
-AWAY = {"FAIRGATE_OIDC_ISSUER": "http://127.0.0.1:9", "FAIRGATE_OIDC_CLIENT_ID": "fairgate"}  # nobody there
+AWAY = {  # other people's services: nobody is there
+    "FAIRGATE_OIDC_ISSUER": "http://127.0.0.1:9",
+    "FAIRGATE_OIDC_CLIENT_ID": "fairgate",
+    "FAIRGATE_CAPTCHA": "turnstile",
+    "FAIRGATE_CAPTCHA_SITE_KEY": "0x4AAA",
+    "FAIRGATE_CAPTCHA_SECRET": "of the tests",
+    "FAIRGATE_CAPTCHA_URL": "http://127.0.0.1:9/siteverify",
+}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.captcha import Captcha
 from app.core.lanes import Lane
 from app.core.model import VisitorId
 from app.core.newcomers import NEWCOMERS_WINDOW_S
@@ -90,6 +91,30 @@ async def test_a_proof_of_work_costs_more_where_many_come_from_and_is_good_once(
     await set_up(redis, 10, "paused", lanes=LANES, proof_of_work=True, suspects_lane="Slower")
     assert await bring(0, slower=1) == "suspect w2"
     assert await redis.hget(KEYS.meter, "suspects_w") == "1"
+
+
+async def test_who_solved_no_captcha_is_refused_or_a_suspect(redis: Client) -> None:
+    ann = newcomers(1)[0]
+
+    async def bring(captcha: Captcha, slower: int = 0, who: VisitorId | None = None) -> str:
+        record = WeighRecord(who or new_visitor_id("net1"), "net1", slower=slower, captcha=captcha)
+        [found] = await weigh(redis, KEYS, [record], now_ms=NOW)
+        return f"{found.word} {found.said}".strip()
+
+    await a_room(redis, "paused", lanes=LANES, captcha=True)
+    asked = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
+    assert asked == ["anybody"] * 2 + ["captcha"] * 2 + ["anybody"] * 2
+    await set_up(redis, 10, "paused", lanes=LANES, captcha=True, suspects_lane="Slower")
+    asked = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
+    assert asked == ["anybody"] * 2 + ["captcha", "suspect c2"] + ["suspect c2"] * 2
+    assert await redis.hget(KEYS.meter, "suspects_c") == "3"
+    account = VisitorId("a" * 22)
+    assert [await bring(it, 1, account) for it in ("missing", "unknown")] == ["captcha", "anybody"]
+    # Who has a place is asked nothing; a proof of work comes first.
+    await join(redis, VisitorId(f"{ann}c2"))
+    assert await bring("missing", who=ann) == "suspect c2"
+    await set_up(redis, 11, "paused", lanes=LANES, captcha=True, proof_of_work=True)
+    assert await bring("missing") == f"work {WORK}"
 
 
 async def test_the_log_says_what_is_asked_and_which_lane_suspects_are_in(redis: Client) -> None:

@@ -57,6 +57,7 @@ from app.core.errors.sale import (
     TicketTypeNotFound,
 )
 from app.core.errors.waiting_room import (
+    CaptchaNeeded,
     LeftQueue,
     LogNotBegun,
     MemberElsewhere,
@@ -90,6 +91,7 @@ __all__ = [
     "BodyTooLarge",
     "BookingTokenExpired",
     "CannotRun",
+    "CaptchaNeeded",
     "CodeRefused",
     "CodeSetNotFound",
     "CompanionAlone",

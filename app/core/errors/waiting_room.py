@@ -36,6 +36,12 @@ class ProofOfWorkNeeded(Refusal):
     status, code = 403, "proof_of_work_needed"
 
 
+class CaptchaNeeded(Refusal):
+    """A newcomer joins this room with a solved captcha: show the widget of `captcha`, send what it gives."""
+
+    status, code = 403, "captcha_needed"
+
+
 class RequestIdInvalid(Refusal):
     """The event id is not this room's, or the request id was not given out here."""
 

@@ -2,15 +2,15 @@
 -- already keeps it and is not counted again; nor is who may not join. A proof of work is good once.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, newcomers, solved
 -- ARGV now_ms:clock
--- RECORD visitor_id, address, cost:num, solution, slower:num
+-- RECORD visitor_id, address, cost:num, solution, slower:num, captcha
 -- USES room, throttle
 -- NEEDS BATCH, MINUTE_MS, NEWCOMERS_MIN, NEWCOMERS_USUAL, SOLVED_MAX, VISITOR_ID_CHARS, WORK_TIMES_MAX
 -- NEEDS WORK_TTL_MS
 -- REPLY unknown | weighed
 -- EACH (word said)
--- EACH anybody|suspect|over|work
+-- EACH anybody|suspect|over|work|captcha
 -- Of a suspect `said` is what their id ends in (`app/core/newcomers.py`), for `over` the ms to wait, for
--- `work` the cost of the proof they have to bring.
+-- `work` the cost of the proof they have to bring. `captcha`: solved, missing, or unknown.
 if not read_room() then return { 'unknown' } end
 local each, lane, work = config.newcomers or 0, config.suspects or 0, config.work or 0
 local may_join = state ~= 'scheduled' and state ~= 'closed'
@@ -41,10 +41,10 @@ local function count(address, solution)
   if redis.call('ZCARD', solved) > SOLVED_MAX then redis.call('ZPOPMIN', solved) end
 end
 
-local function weigh(visitor_id, address, cost, solution, slower)
+local function weigh(visitor_id, address, cost, solution, slower, captcha)
   if not may_join or has_place(visitor_id) then return 'anybody', '' end
   local may_be_suspect = lane > 0 and #visitor_id == VISITOR_ID_CHARS -- accounts are the same in each lane
-  for _, letter in ipairs({ 'a', 'w' }) do
+  for _, letter in ipairs({ 'a', 'w', 'c' }) do
     local ending = letter .. lane
     if may_be_suspect and has_place(visitor_id .. ending) then return 'suspect', ending end
   end
@@ -55,10 +55,13 @@ local function weigh(visitor_id, address, cost, solution, slower)
   if not proven then
     if not may_be_suspect or slower == 0 then return 'work', needed end
     letter = 'w'
+  elseif captcha == 'missing' then
+    if not may_be_suspect or slower == 0 then return 'captcha', '' end
+    letter = 'c'
   else
     local wait_ms = each > 0 and address ~= '' and over_limit(newcomers, address, each / NEWCOMERS_MIN, each)
     if wait_ms and not may_be_suspect then return 'over', wait_ms end
-    if wait_ms then letter = 'a' end
+    letter = wait_ms and 'a' or captcha == 'unknown' and may_be_suspect and 'c' or nil
   end
   count(address, proven and solution or '')
   if not letter then return 'anybody', '' end
@@ -67,8 +70,8 @@ local function weigh(visitor_id, address, cost, solution, slower)
 end
 
 local reply = { 'weighed' }
-for visitor_id, address, cost, solution, slower in records() do
-  reply[#reply + 1], reply[#reply + 2] = weigh(visitor_id, address, cost, solution, slower)
+for visitor_id, address, cost, solution, slower, captcha in records() do
+  reply[#reply + 1], reply[#reply + 2] = weigh(visitor_id, address, cost, solution, slower, captcha)
 end
 forget_allowances(newcomers, 2 * BATCH)
 forget_allowances(solved, BATCH)

@@ -39,6 +39,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "newcomers": settings.newcomers_per_address or 0,
         "suspects": suspects_lane(settings),
         "work": WORK if settings.proof_of_work else 0,
+        "captcha": int(settings.captcha),
     }
 
 

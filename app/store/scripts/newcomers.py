@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from app.core.captcha import Captcha
 from app.core.clock import REDIS_TIME
 from app.core.model import VisitorId
 from app.store.connections import RedisClient
@@ -25,11 +26,12 @@ class WeighRecord(NamedTuple):
     cost: int = 0  # of the proof of work they bring; 0: none
     solution: str = ""  # its id
     slower: int = 0  # 1: without one they join as a suspect
+    captcha: Captcha = "solved"  # or none is asked for
 
 
 class Weighed(NamedTuple):
     """How they may join: `anybody`; `suspect`, with what their id ends in; `over`, with the ms to wait;
-    `work`, with the cost of the proof they have to bring."""
+    `work`, with the cost of the proof they have to bring; `captcha`, one has to be solved."""
 
     word: str
     said: str | int

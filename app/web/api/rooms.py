@@ -10,6 +10,7 @@ from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import from_ms
 from app.core.email import mailbox
 from app.core.errors import (
+    CaptchaNeeded,
     CredentialInvalid,
     CredentialMissing,
     LeftQueue,
@@ -40,6 +41,7 @@ from app.core.model import Place, RoomId, RoomStatus, Struct
 from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue
 from app.waiting_room.queue import Joining
+from app.web.api.captcha import CaptchaResponse, captcha_of, with_widget
 from app.web.api.mailbox import keep_mailbox
 from app.web.api.member_login import member_of
 from app.web.api.proof_of_work import Solution, with_challenge
@@ -73,6 +75,7 @@ class JoinBody(Struct, frozen=True):
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
     returns: bool = False  # sold out, a place in the returns queue is wanted
     proof_of_work: Solution | None = None  # where newcomers need one: a challenge solved by ALTCHA's protocol
+    captcha_response: CaptchaResponse | None = None  # where they need one: what its widget gave
     slower_lane: bool = False  # without it you join in the lane of suspects, if the room has one
 
 
@@ -132,6 +135,7 @@ async def room_stream(request: Request) -> Response:
         MembersOnly,
         ProofRefused,
         ProofOfWorkNeeded,
+        CaptchaNeeded,
         MemberElsewhere,
         RateLimited,
         *IN_ROOM,
@@ -144,7 +148,8 @@ async def join(request: Request, body: JoinBody) -> Response:
     A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without the
     cookie. In a room for members a `proof` of the organiser's login says which member you are, and a place
     they have elsewhere is yours; or an `invite`, which is good for whoever uses it first. Where newcomers
-    need a proof of work, a join without one is refused with the `challenge` to solve.
+    need a proof of work, a join without one is refused with the `challenge` to solve; where they need a
+    captcha, with the `captcha` to show.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
@@ -154,19 +159,23 @@ async def join(request: Request, body: JoinBody) -> Response:
     if body.proof is not None or body.invite is not None:
         known = await member_of(request, body.proof or "", body.invite, known)
     network = network_of(request, room_id)
+    solved = app.places.work.read(body.proof_of_work, room_id, network) if body.proof_of_work else None
     joining = Joining(
         visitor_id=known.visitor_id if known else new_visitor_id(network),
         known=known,
         network=network,
         quantity=body.quantity or 0,
         returns=body.returns,
-        solved=app.places.work.read(body.proof_of_work, room_id, network) if body.proof_of_work else None,
+        solved=solved,
+        captcha=await captcha_of(request, body.captcha_response, known, solved),
         slower=body.slower_lane,
     )
     try:
         place, now = await queue.join(app.queues, room_id, joining)
     except ProofOfWorkNeeded as refusal:
         raise with_challenge(request, room_id, network, refusal) from None
+    except CaptchaNeeded:
+        raise with_widget(request) from None
     if email is not None or (known and place.new and bearer(request)):
         await keep_mailbox(request, email, body.locale or "", room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
@@ -229,12 +238,7 @@ async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Resp
     hot=True,
     auth=PLACE,
     answers={201: BookingTokenDocument, 200: BookingTokenDocument, 202: PlaceDocument},
-    errors=(
-        *ENDINGS,
-        PlaceNotFound,
-        RateLimited,
-        *IN_ROOM,
-    ),
+    errors=(*ENDINGS, PlaceNotFound, RateLimited, *IN_ROOM),
 )
 async def claim(request: Request, claims: PlaceClaims) -> Response:
     """Claim my booking token: 201 starts the session, 200 repeats the same one, 202 still waiting."""

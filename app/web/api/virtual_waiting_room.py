@@ -14,6 +14,7 @@ from msgspec import Meta
 from app.core.account import Account
 from app.core.claims import PlaceClaims
 from app.core.errors import (
+    CaptchaNeeded,
     Conflict,
     LeftQueue,
     NoShow,
@@ -90,7 +91,16 @@ class Increment(Struct, frozen=True):
     tag=TAG,
     body=OfEvent,
     answers={200: Assigned},
-    errors=(RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, ProofOfWorkNeeded, RateLimited, *IN_ROOM),
+    errors=(
+        RoomNotOpen,
+        RoomClosed,
+        RoomSoldOut,
+        RemovedByStaff,
+        ProofOfWorkNeeded,
+        CaptchaNeeded,
+        RateLimited,
+        *IN_ROOM,
+    ),
 )
 async def assign_queue_num(request: Request, body: OfEvent) -> Response:
     """Join the queue, as AWS's Virtual Waiting Room does it."""

@@ -12,6 +12,7 @@ from quart import Response
 
 from app.catalogue import events
 from app.core import rules
+from app.core.captcha import PROVIDERS
 from app.core.clock import in_zone, now_ms
 from app.core.errors import Conflict, ValidationFailed
 from app.core.lanes import ALL, LANES_MAX
@@ -53,6 +54,7 @@ class EntryPage(msgspec.Struct, frozen=True):
     problem: str = ""
     saved: bool = False
     secret: str = ""
+    provider: str = ""  # of captchas; empty: there is none
 
     @property
     def lanes(self) -> list[tuple[str, str]]:
@@ -73,6 +75,11 @@ class EntryPage(msgspec.Struct, frozen=True):
     def proof_of_work(self) -> bool:
         """Whether newcomers bring one, as the form has it."""
         return "proof_of_work" in self.filled if self.filled else self.room.settings.proof_of_work
+
+    @property
+    def captcha(self) -> bool:
+        """Whether newcomers solve one, as the form has it."""
+        return "captcha" in self.filled if self.filled else self.room.settings.captcha
 
     @property
     def suspects_lane(self) -> str:
@@ -124,7 +131,7 @@ async def set_newcomers(request: Request, staff: Staff, form: dict[str, str]) ->
     """Say what is asked of newcomers, and where suspects go."""
     room_id = RoomId(request.params["room_id"])
     try:
-        await control.configure(request.app.queues, room_id, _newcomers(form), by=staff.by)
+        await control.configure(request.app.queues, room_id, _newcomers(request, form), by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
         return await _page(request, staff, form, told(refusal), status=refusal.status)
     request.app.status_board.outdated(room_id)
@@ -172,7 +179,7 @@ def _lanes(form: dict[str, str]) -> list[dict[str, Any]]:
     return found
 
 
-def _newcomers(form: dict[str, str]) -> dict[str, Any]:
+def _newcomers(request: Request, form: dict[str, str]) -> dict[str, Any]:
     each = form.get("newcomers_per_address", "").strip()
     if each and not (each.isascii() and each.isdigit() and len(each) <= NUMBER_MAX):
         raise ValidationFailed("newcomers_per_address", "must be a whole number")
@@ -180,6 +187,7 @@ def _newcomers(form: dict[str, str]) -> dict[str, Any]:
         "newcomers_per_address": int(each) if each else None,
         "proof_of_work": "proof_of_work" in form,
         "suspects_lane": form.get("suspects_lane", ""),
+        **({"captcha": "captcha" in form} if request.app.settings.captcha else {}),
     }
 
 
@@ -225,5 +233,6 @@ async def _page(
         problem=problem,
         saved="saved" in filters_of(request),
         secret=secret,
+        provider=PROVIDERS[its].name if (its := request.app.settings.captcha) else "",
     )
     return respond("console/entry.html", document, status, secret=bool(secret))

@@ -29,6 +29,7 @@ from app.loops import Loops
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
+from app.waiting_room.captcha import Captchas
 from app.waiting_room.members import MemberLogins
 from app.waiting_room.queue import Queues
 from app.web.http.caches import Caches
@@ -91,6 +92,7 @@ class App:
     exporting: asyncio.Semaphore  # reports at once: the same
     passwords: Passwords = field(default_factory=Passwords)
     caches: Caches = field(default_factory=Caches)
+    captchas: Captchas = field(default_factory=Captchas)
     draining: Draining
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from quart import Response
 
 from app.core.errors import (
+    CaptchaNeeded,
     LimitExceeded,
     MembersOnly,
     NotWaiting,
@@ -54,7 +55,7 @@ async def join(request: Request) -> Response:
     joining = Joining(known.visitor_id, known, network_of(request, room_id), returns=returns, slower=True)
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
-    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, ProofOfWorkNeeded):
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, ProofOfWorkNeeded, CaptchaNeeded):
         return back  # the page shows it
     except MembersOnly:
         return redirect_to(f"/rooms/{room_id}/member")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from quart import Response
 
 from app.core.errors import (
+    CaptchaNeeded,
     MembersOnly,
     ProofOfWorkNeeded,
     RoomClosed,
@@ -68,7 +69,7 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
             return place, (await queue.status(queues, room_id))[1]
     try:
         place, status = await queue.join(queues, room_id, Joining(visitor_id, known, network, slower=True))
-    except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, ProofOfWorkNeeded):
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, ProofOfWorkNeeded, CaptchaNeeded):
         return None
     if place.state == "called":
         return await queue.claim(queues, room_id, place_claims(place, status, room_id))

@@ -133,6 +133,7 @@ class RoomPage:
     # Of the visitor's place, if they have one:
     visitor_id: str = ""
     work: bool = False  # newcomers bring a proof of work
+    captcha: str = ""  # the script of the widget they solve
     suspects_lane: str = ""  # of whoever brings none; empty: they cannot join
     lanes: bool = False  # whether the room has any
     lane: str = ""  # the name of theirs; empty: the ordinary one
@@ -232,9 +233,8 @@ def _notice_of(status: RoomStatus, place: Place | None, panel: str) -> str:
 
 
 def _with_work(page: RoomPage, standing: Standing) -> RoomPage:
-    settings = standing.room.settings
-    work = settings.proof_of_work and not standing.member
-    return replace(page, work=work, suspects_lane=settings.suspects_lane)
+    its, asked = standing.room.settings, not standing.member
+    return replace(page, work=its.proof_of_work and asked, suspects_lane=its.suspects_lane)
 
 
 def _with_lane(page: RoomPage, document: StatusDocument, lane: int) -> RoomPage:

@@ -21,6 +21,7 @@ from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request
 from app.web.pages import (
     booking,
+    captcha,
     carry,
     crowdhandler,
     fairness,
@@ -76,9 +77,12 @@ async def room(request: Request) -> Response:
         room_page(standing),
         mailbox=await mail.mailbox_of(request, standing.room.room_id),
         tickets=await my_reservations.tickets_of(request, standing),
+        captcha=captcha.script_for(request, standing),
     )
     look = look_of(standing.room.room_id, standing.room.settings)
     response = respond("room.html", document, look=look, shared=standing.place is None)
+    if document.captcha:
+        captcha.let_in(request, response)
     if standing.place is not None:
         set_place(response, request, standing.place, standing.status)
         remember_progress_start(response, request, standing, document.position)

@@ -507,6 +507,7 @@ export interface JoinBody {
   quantity?: number | null;
   returns?: boolean;
   proof_of_work?: string | null;
+  captcha_response?: string | null;
   slower_lane?: boolean;
 }
 
@@ -790,6 +791,7 @@ export interface NewRoom {
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
+  captcha?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
   room_id: string;
@@ -833,6 +835,7 @@ export interface NewRoomOfEvent {
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
+  captcha?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
   name?: string;
@@ -1409,6 +1412,7 @@ export interface RoomDocument {
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
+  captcha?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
   room_id: string;
@@ -1475,6 +1479,7 @@ export interface RoomPatch {
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
+  captcha?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
 }
@@ -1539,6 +1544,7 @@ export interface RoomSettings {
   lanes?: Array<Lane>;
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
+  captcha?: boolean;
   suspects_lane?: string;
   visitor_events?: boolean;
 }

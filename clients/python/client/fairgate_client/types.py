@@ -577,6 +577,7 @@ class JoinBody(TypedDict):
     quantity: NotRequired[int | None]
     returns: NotRequired[bool]
     proof_of_work: NotRequired[str | None]
+    captcha_response: NotRequired[str | None]
     slower_lane: NotRequired[bool]
 
 
@@ -917,6 +918,7 @@ class NewRoom(TypedDict):
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
+    captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     room_id: str
@@ -961,6 +963,7 @@ class NewRoomOfEvent(TypedDict):
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
+    captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     name: NotRequired[str]
@@ -1646,6 +1649,7 @@ class RoomDocument(TypedDict):
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
+    captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
     room_id: str
@@ -1717,6 +1721,7 @@ class RoomPatch(TypedDict):
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
+    captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
 
@@ -1784,6 +1789,7 @@ class RoomSettings(TypedDict):
     lanes: NotRequired[list[Lane]]
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
+    captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
     visitor_events: NotRequired[bool]
 

@@ -1,0 +1,27 @@
+"""The captcha's widget on the queue page: for newcomers, in rooms that ask for one, and on no other page."""
+
+from __future__ import annotations
+
+from quart import Response
+
+from app.core.captcha import PROVIDERS, extended
+from app.web.http.routes import Request
+from app.web.pages.queue_document import Standing
+from app.web.pages.render import CONTENT_SECURITY_POLICY, FRAMED
+
+POLICY = "Content-Security-Policy"
+
+
+def script_for(request: Request, standing: Standing) -> str:
+    """The address of the provider's script; "" where nobody has to solve anything."""
+    provider = PROVIDERS.get(request.app.settings.captcha)
+    asked = standing.room.settings.captcha and standing.place is None and not standing.member
+    return provider.script if provider and asked else ""
+
+
+def let_in(request: Request, response: Response) -> None:
+    """Let the browser load the widget, from its provider alone, who may see which site it is on."""
+    settings = request.app.settings
+    policy = FRAMED[POLICY] if settings.demo else CONTENT_SECURITY_POLICY
+    response.headers[POLICY] = extended(policy, PROVIDERS[settings.captcha])
+    response.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
