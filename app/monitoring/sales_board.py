@@ -15,6 +15,7 @@ import msgspec
 
 from app.core.errors import StoreUnavailable
 from app.core.model import Room, RoomId, RoomState, RoomStatus
+from app.loops import failed
 from app.monitoring.health import Unreachable, within_deadline
 from app.store.keys import RoomKeys
 from app.store.redis import ledger
@@ -60,10 +61,13 @@ class SalesBoard:
         return self._sales
 
     async def current(self) -> tuple[SaleFigures, ...] | None:
-        """The same, read now if nobody has looked for a while."""
+        """The same, read now if nobody has looked for a while. What goes wrong with it breaks no page."""
         looked_at, self._looked_at = self._looked_at, time.monotonic()
         if time.monotonic() - looked_at >= LOOKED_AT_S or self._sales is None:
-            await self._read()
+            try:
+                await self._read()
+            except Exception as error:  # whatever it is, it is about these figures
+                failed("sales_board", "figures above a page", error)
         return self._sales
 
     async def keep(self) -> None:

@@ -48,9 +48,9 @@ async def test_the_effect_of_other_numbers_is_shown_before_they_are_applied(web:
     await web.send("PATCH", "/v1/rooms/hall", json={RATE: 60}, headers=web.as_("operator"))
     staff = await web.staff("operator")
     effect = (await web.get(f"{HERE}/effect?{RATE}=10&active_visitors_max=", headers=staff)).json()
-    assert effect == {"now": "about 1 min", "then": "6 min to 7 min", "field": "", "problem": ""}
+    assert effect == {"now": "about 1 min", "then": "6 min to 10 min", "field": "", "problem": ""}
     page = (await web.get(f"{HERE}?{RATE}=10", headers=staff)).text
-    assert "End of the queue: <b>about 1 min</b> → <b>6 min to 7 min</b>" in page
+    assert "End of the queue: <b>about 1 min</b> → <b>6 min to 10 min</b>" in page
     assert 'value="10"' in page
     never = (await web.get(f"{HERE}/effect?{RATE}=0", headers=staff)).json()
     assert never["then"] == "never: the rate is 0"
