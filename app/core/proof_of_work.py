@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
-from altcha import v1 as altcha
 
 from app.core.base64url import to_base64url
 from app.core.model import RoomId
@@ -55,17 +54,20 @@ class WorkSigner:
     """Makes challenges, and knows them again when they are solved."""
 
     def __init__(self, key: bytes) -> None:
+        from altcha import v1  # here: it loads argon2, which workers do without
+
         self._key = key
+        self._altcha = v1
 
     def challenge(self, room_id: RoomId, network: str, cost: int, now_s: int) -> Challenge:
         """A challenge for whoever joins this room from this network."""
-        asked = altcha.ChallengeOptions(
+        asked = self._altcha.ChallengeOptions(
             max_number=cost,
             hmac_key=self._key,
             expires=datetime.fromtimestamp(now_s + WORK_TTL_S, UTC),
             params={"of": _of(room_id, network), "cost": str(cost)},
         )
-        made = altcha.create_challenge(asked)
+        made = self._altcha.create_challenge(asked)
         return Challenge(made.algorithm, made.challenge, cost, made.salt, made.signature)
 
     def read(self, solution: str, room_id: RoomId, network: str) -> Solved | None:
@@ -75,7 +77,7 @@ class WorkSigner:
         except (ValueError, msgspec.DecodeError):
             return None
         payload: Any = msgspec.structs.asdict(said)
-        if said.algorithm != ALGORITHM or not altcha.verify_solution(payload, self._key)[0]:
+        if said.algorithm != ALGORITHM or not self._altcha.verify_solution(payload, self._key)[0]:
             return None
         told = parse_qs(said.salt.partition("?")[2])
         if told["of"] != [_of(room_id, network)]:
