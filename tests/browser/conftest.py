@@ -134,8 +134,20 @@ class Product:
         async with Redis.from_url(found.redis_url) as redis:
             await redis.flushall()
 
+    async def ticked(self, room_id: str) -> None:
+        """Wait until a worker has noted when the room's queue moved."""
+        meter = RoomKeys(RoomId(room_id)).meter
+        found = installation.running(self.data)
+        assert found is not None
+        async with Redis.from_url(found.redis_url) as redis:
+
+            async def noted() -> bool:
+                return int(await redis.hget(meter, "moved_ms") or 0) > 0
+
+            await wait_until(noted, f"the first tick of {room_id}")
+
     async def moved_ago(self, room_id: str, seconds: int) -> None:
-        """As if the room's queue had moved last so much longer ago."""
+        """As if the room's queue had moved last so much longer ago. It has `ticked`."""
         found = installation.running(self.data)
         assert found is not None
         async with Redis.from_url(found.redis_url) as redis:

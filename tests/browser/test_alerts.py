@@ -80,6 +80,7 @@ async def test_fans_read_for_how_long_nobody_was_called(page: Page, product: Pro
     await joined(page, product, room_id)
     wait = page.locator('[data-fill="wait"]')
     await expect(wait).to_contain_text("minute")
+    await product.ticked(room_id)
     with product.frozen(worker_of(product)[0]):
         await product.moved_ago(room_id, 39)
         await expect(wait).to_have_text("no movement for 40 seconds", timeout=SOON_MS)
