@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Product
 from tests.browser.steps import joined
+from tests.support.waiting import wait_until
 
 VERDICT = re.compile("Everything is in order|Nothing is signed yet")
 
@@ -34,9 +35,15 @@ async def fairness(page: Page, product: Product) -> None:
         "60, 60, 20 * n, 0, 0, 0, 20, 50 * n, 0, 1, 0, 1 FROM generate_series(1, 6) AS n",
         room_id,
     )
-    await page.goto(f"{product.url}/rooms/{room_id}/fairness")
+    check = page.get_by_role("button", name="Check it in my browser")
+
+    async def logged() -> bool:
+        await page.goto(f"{product.url}/rooms/{room_id}/fairness")
+        return await check.is_visible() and not await page.get_by_text("Nobody has joined").is_visible()
+
+    await wait_until(logged, "the joining in the public log")
     await page.locator("html[data-runs]").wait_for()
-    await page.get_by_role("button", name="Check it in my browser").click()
+    await check.click()
     await expect(page.get_by_text(VERDICT)).to_be_visible()
 
 
