@@ -12,7 +12,7 @@ BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip", "Accept-Language": 
 
 
 async def pages(run: Run) -> Row:
-    """Newcomers open the queue page of a room with a line."""
+    """Newcomers open the queue page of a room in which people wait."""
     async with run.product() as product:
         sale = await crowd.open_sale(product, "pages")
         requests = Requests("GET", f"/rooms/{sale.room_id}", BROWSER)
