@@ -27,7 +27,8 @@ from msgspec import Meta
 from app.core.base64url import from_base64url, to_base64url
 from app.core.errors import CredentialInvalid
 from app.core.formats import CUSTOMER, DOMAIN, NAME
-from app.core.model import NETWORK_BYTES, NETWORK_CHARS, RoomId, Struct, VisitorId
+from app.core.model import RoomId, Struct, VisitorId
+from app.core.visitor_ids import NETWORK_BYTES, NETWORK_CHARS
 
 TOKEN = "queueittoken"  # the query parameter
 TOKEN_TTL_S = 180

@@ -20,7 +20,8 @@ from msgspec import Meta
 from app.core import lanes
 from app.core.errors import ProofRefused, ValidationFailed
 from app.core.formats import NAME, PROOF
-from app.core.model import MEMBER_ID_CHARS, SUSPECT_ID_CHARS, RoomId, RoomStatus, Struct, VisitorId
+from app.core.model import RoomId, RoomStatus, Struct, VisitorId
+from app.core.visitor_ids import MEMBER_ID_CHARS, SUSPECT_ID_CHARS
 
 ProofAlgorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 PROOF_MAX = 4096  # characters

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.core.autopilot_settings import Autopilot
-from app.core.base64url import base64url_length
 from app.core.formats import (
     COLOUR,
     HOST,
@@ -32,12 +31,6 @@ RoomId = NewType("RoomId", str)
 EventId = NewType("EventId", str)
 TicketTypeId = NewType("TicketTypeId", str)
 VisitorId = NewType("VisitorId", str)
-# The id of an anonymous visitor: random bytes, then a hash of the network they come from, each as base64url.
-VISITOR_ID_BYTES, NETWORK_BYTES = 16, 3
-NETWORK_CHARS = base64url_length(NETWORK_BYTES)
-VISITOR_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + NETWORK_CHARS
-MEMBER_ID_CHARS = base64url_length(VISITOR_ID_BYTES) + 1  # of a member: tells them from everybody else
-SUSPECT_ID_CHARS = VISITOR_ID_CHARS + 2  # of a suspect: what it was, why they are one, and their lane
 ReservationId = NewType("ReservationId", str)
 
 
@@ -133,6 +126,8 @@ class RoomSettings(Struct, frozen=True):
     proof_of_work: bool = False  # newcomers' devices compute for a moment before they join
     captcha: bool = False  # newcomers solve one, where the installation has a provider of them
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # else they join here
+    # this far from the front places are looked up; further back they follow from tokens. None: all are
+    exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None
     visitor_events: bool = False  # `visitor.*` for other systems: one for each step of each visitor
 
 
@@ -211,6 +206,7 @@ class Place(Struct, frozen=True):
     joined: bool = False  # the gate let them in without a turn, as there was no crowd
     token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be shown
     quantity: int = 0  # tickets wanted at once; 0, as good as 1: more than one was never said
+    about: bool = False  # not looked up (`core/far_places.py`): `ahead` is an upper bound
 
 
 # --- events and reservations ------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from app.core import lanes
 from app.core.errors import ValidationFailed
-from app.core.model import SUSPECT_ID_CHARS, VISITOR_ID_CHARS, RoomSettings, VisitorId
+from app.core.model import RoomSettings, VisitorId
+from app.core.visitor_ids import SUSPECT_ID_CHARS, VISITOR_ID_CHARS
 
 NEWCOMERS_WINDOW_S = 600
 # By the letter: their address has sent its share; they brought no proof of work; no solved captcha.

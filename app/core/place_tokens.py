@@ -12,8 +12,9 @@ from app.core.base64url import from_base64url, to_base64url
 from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid
 from app.core.lanes import ORDINARY
-from app.core.model import NETWORK_BYTES, VISITOR_ID_BYTES, RoomId, VisitorId
+from app.core.model import RoomId, VisitorId
 from app.core.proof_of_work import WorkSigner
+from app.core.visitor_ids import NETWORK_BYTES, VISITOR_ID_BYTES
 
 TOKEN_LENGTH_MAX = 4096
 REQUEST_ID_MAX = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from app.core import autopilot_settings, gating, lanes, newcomers, rules, theme
+from app.core import autopilot_settings, far_places, gating, lanes, newcomers, rules, theme
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
 from app.core.moments import check_moments
@@ -17,6 +17,7 @@ _CHECKS: tuple[Callable[[RoomSettings], None], ...] = (
     lambda it: autopilot_settings.check(it.autopilot),
     lambda it: lanes.check(it.lanes),
     newcomers.check,
+    far_places.check,
 )
 
 

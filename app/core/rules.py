@@ -22,6 +22,7 @@ DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exa
 NUMBERS_BLOCK_MIN = 1_000  # also the gap a lost Redis leaves in the numbers of a small sale
 WAIT_SAMPLES = 1_000
 ASK_MAX_S = 600
+ASK_ABOUT_MAX_S = 2_880  # of a place that is not looked up; with its spread an hour at most
 ASK_IDLE_S = 75  # nobody is called for now; with its spread less than the usual claim window
 ASK_FAR_MIN_S = 30  # from the fifteenth in the queue on
 
@@ -61,8 +62,8 @@ def commitment(seed: bytes) -> str:
     return hashlib.sha256(seed).hexdigest()
 
 
-def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
-    """Seconds until the place should be asked for again: three quarters of the wait, at most 10 minutes.
+def poll_after_s(ahead: int, p50_s: int | None, jitter01: float, most_s: int = ASK_MAX_S) -> int:
+    """Seconds until the place should be asked for again: three quarters of the wait, at most `most_s`.
 
     The shared document tells everybody how the queue moves and when it is their turn. The place adds who left
     ahead, which is worth little, so it is asked for about as often as the rest of the wait is quartered: a
@@ -75,7 +76,7 @@ def poll_after_s(ahead: int, p50_s: int | None, jitter01: float) -> int:
     """
     if p50_s is None:
         return spread_s(max(ASK_IDLE_S, min(ASK_MAX_S, ahead)), jitter01)
-    return spread_s(min(ASK_MAX_S, max(min(ASK_FAR_MIN_S, 2 + 2 * ahead), p50_s * 3 / 4)), jitter01)
+    return spread_s(min(most_s, max(min(ASK_FAR_MIN_S, 2 + 2 * ahead), p50_s * 3 / 4)), jitter01)
 
 
 def spread_s(seconds: float, jitter01: float) -> int:

@@ -31,6 +31,7 @@ export function positionOf(status, place) {
 
 // How many people ahead were passed over; found out when we are told our exact place.
 export function passedOf(status, place) {
+  if (place.about) return 0; // nobody looked
   const bound = Math.max(1, place.queue_number - status.serving_position);
   return Math.max(0, (place.queue_position ?? bound) - bound);
 }

@@ -30,6 +30,7 @@ function forMe(next) {
 
 function setPlace(next) {
   const sameNumber = next && place && next.queue_number === place.queue_number;
+  if (sameNumber && next.about) next.queue_position = Math.min(next.queue_position, place.queue_position ?? Infinity); // both are upper bounds
   place = next;
   status = forMe(status);
   if (place) place.passed = passedOf(status, place);

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from random import Random
 
-from app.core.model import MEMBER_ID_CHARS
+from app.core.visitor_ids import MEMBER_ID_CHARS
 from load.simulate.scenario import Scenario
 
 RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out; at most a twentieth of how long the queue lasts

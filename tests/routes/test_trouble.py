@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from app.settings import Settings
@@ -117,6 +118,21 @@ async def test_without_redis_the_last_status_is_shown_as_stale(wires: Wires) -> 
         return "stale" not in (await web.get("/v1/rooms/hall")).json()
 
     await wait_until(whole, "the recovery")
+
+
+async def test_without_redis_places_far_from_the_front_are_still_answered(wires: Wires) -> None:
+    web = wires.web
+    await web.room(exact_within=1_000, admission_rate_per_minute=0)
+    place = await web.join("hall")
+    claims = web.app.places.read(place["place_token"])
+    far = bearer(web.app.places.sign(msgspec.structs.replace(claims, queue_number=5_000)))
+    await wires.redis.cut()
+    answer = await web.get(
+        "/v1/rooms/hall/places/me", headers=far
+    )  # by PostgreSQL: nobody saw a status before
+    assert (answer.status_code, answer.json()["about"]) == (200, True)
+    assert answer.json()["queue_position"] == 5_000
+    assert away(await web.get("/v1/rooms/hall/places/me", headers=bearer(place["place_token"])))
 
 
 async def test_a_status_nobody_saw_before_cannot_be_shown(wires: Wires) -> None:

@@ -54,9 +54,10 @@ from app.web.documents.waiting_room import (
 )
 from app.web.gate.passes import signing_algorithm
 from app.web.http.cache_control import NO_STORE, PRIVATE, shared
-from app.web.http.cookies import booking_cookie, place_cookie
+from app.web.http.cookies import booking_cookie, left_cookies, place_cookie
 from app.web.http.credentials import PLACE, bearer, may_identify, network_of, sent_place, sent_token
-from app.web.http.routes import STREAM, App, Events, Request, Response, empty, endpoint, json_response
+from app.web.http.far_places import place_of
+from app.web.http.routes import STREAM, App, Events, Request, Response, endpoint, json_response
 
 TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
@@ -201,8 +202,13 @@ async def _known(request: Request) -> PlaceClaims | None:
     errors=(PlaceNotFound, RateLimited, *IN_ROOM),
 )
 async def place(request: Request, claims: PlaceClaims) -> Response:
-    """Get my exact place."""
-    found, now = await queue.place(request.app.queues, RoomId(request.params["room_id"]), claims)
+    """Get my exact place; far from the front of a room with `exact_within` an upper bound of it: `about`.
+
+    Then `queue_position` is `queue_number` - `serving_position`, or how many wait in all if those are fewer,
+    and `poll_after_s` up to an hour. Whether you left or were removed since the token was issued
+    is not looked up. It is also answered while Redis is unavailable.
+    """
+    found, now = await place_of(request.app, RoomId(request.params["room_id"]), claims)
     token = sent_token(request)
     return await _place_response(request, found, now, 200, (claims, token) if token else None)
 
@@ -215,14 +221,7 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
     auth=PLACE,
     body=PlaceChange,
     answers={200: PlaceDocument},
-    errors=(
-        NotWaiting,
-        LimitExceeded,
-        *ENDINGS,
-        PlaceNotFound,
-        RateLimited,
-        *IN_ROOM,
-    ),
+    errors=(NotWaiting, LimitExceeded, *ENDINGS, PlaceNotFound, RateLimited, *IN_ROOM),
 )
 async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
     """Set how many tickets I want at once: I am not called while fewer are free, and keep my place."""
@@ -278,8 +277,9 @@ def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> t
 )
 async def leave(request: Request, claims: PlaceClaims) -> Response:
     """Leave the queue, or end the session."""
-    await queue.leave(request.app.queues, RoomId(request.params["room_id"]), claims)
-    return empty()
+    room_id = RoomId(request.params["room_id"])
+    await queue.leave(request.app.queues, room_id, claims)
+    return Response(204, headers=left_cookies(request, room_id, claims.visitor_id))
 
 
 async def _place_response(

@@ -110,6 +110,8 @@ class PlaceDocument(msgspec.Struct, frozen=True):
     lane: int | msgspec.UnsetType = (
         msgspec.UNSET
     )  # only in a room with lanes: which of `lanes`; position and wait are those of the lane
+    # Only there, and true, where it was not looked up (`exact_within`): `queue_position` is an upper bound.
+    about: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class BookingTokenDocument(msgspec.Struct, frozen=True):
@@ -212,7 +214,7 @@ def place_claims(place: Place, status: RoomStatus, room_id: RoomId) -> PlaceClai
 def place_document(
     room_id: str, place: Place, status: RoomStatus, rate_per_minute: int, token: str
 ) -> PlaceDocument:
-    """The exact place. `rate_per_minute` is the room's admission rate as far as this process knows it."""
+    """The place. `rate_per_minute` is the room's admission rate as far as this process knows it."""
     wait = position = None
     if place.ahead is not None:
         position = place.ahead + 1
@@ -235,6 +237,7 @@ def place_document(
         max(1, place.quantity),
         token,
         lane_in(status, place.visitor_id) if status.lanes else msgspec.UNSET,
+        place.about or msgspec.UNSET,
     )
 
 
@@ -254,7 +257,8 @@ def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None
         return rules.spread_s(PASSED_OVER_S, jitter01)
     if status.state == "sold_out":  # what comes back is offered to the first
         return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)
-    return rules.poll_after_s(place.ahead, wait[0] if wait else None, jitter01)
+    most_s = rules.ASK_ABOUT_MAX_S if place.about else rules.ASK_MAX_S
+    return rules.poll_after_s(place.ahead, wait[0] if wait else None, jitter01, most_s)
 
 
 def room_document(room: Room) -> RoomDocument:

@@ -79,6 +79,16 @@ def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) ->
     return cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
 
 
+def left_cookies(request: Request, room_id: RoomId, visitor_id: VisitorId) -> list[tuple[bytes, bytes]]:
+    """Set-Cookie for a browser whose visitor has left a room with `exact_within`: by its place token they
+    would still be in the queue. None where it has no such cookie, and where all places are looked up."""
+    room = request.app.queues.loaded_rooms.known(room_id)
+    looked_up = room is None or room.settings.exact_within is None
+    if looked_up or not cookies(request, PLACE_COOKIE + room_id).get(""):
+        return []
+    return [newcomer_cookie(request, room_id, visitor_id)]
+
+
 def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
     """Set-Cookie for a booking token; it goes some time after the session does."""
     left_s = max(0, exp - int(time.time()))

@@ -81,6 +81,10 @@ class StatusBoard:
         shown = self._shown.get(room_id)
         return shown if shown is not None and shown.fresh_until > time.monotonic() else None
 
+    def last(self, room_id: RoomId) -> RenderedStatus | None:
+        """What was shown last, however old."""
+        return self._shown.get(room_id)
+
     def peek(self, room_id: RoomId) -> bytes | None:
         """The document, if it is still fresh."""
         shown = self._shown.get(room_id)

@@ -27,7 +27,7 @@ from app.core.model import RoomId
 from app.waiting_room import queue
 from app.waiting_room.queue import Joining
 from app.web.api.rooms import booking_token
-from app.web.http.cookies import booking_cookie
+from app.web.http.cookies import booking_cookie, left_cookies
 from app.web.http.credentials import network_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import count_of, read_form, redirect_to
@@ -118,7 +118,10 @@ async def leave(request: Request) -> Response:
     claims = visitor_of(request, room_id)
     if claims is not None:
         await queue.leave(request.app.queues, room_id, claims)
-    return _to_room(request)
+    response = _to_room(request)
+    for header in left_cookies(request, room_id, claims.visitor_id) if claims else ():
+        add_cookie(response, header)
+    return response
 
 
 def _to_room(request: Request) -> Response:

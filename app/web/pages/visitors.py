@@ -22,9 +22,9 @@ from app.core.errors import (
 from app.core.members import is_member, lane_in
 from app.core.model import Place, Room, RoomId, RoomStatus
 from app.core.place_tokens import new_visitor_id
-from app.waiting_room import queue
 from app.web.documents.waiting_room import place_document, place_token
 from app.web.gate.addresses import allowed
+from app.web.http import far_places
 from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE, cookies, newcomer_cookie, place_cookie
 from app.web.http.credentials import booking_of_room, network_of, read_place
 from app.web.http.routes import Request
@@ -68,7 +68,7 @@ async def place_of(
     if claims is None:
         return None
     try:
-        return await queue.place(request.app.queues, room_id, claims)
+        return await far_places.place_of(request.app, room_id, claims)
     except PlaceNotFound:
         return None
 

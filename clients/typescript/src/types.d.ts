@@ -793,6 +793,7 @@ export interface NewRoom {
   proof_of_work?: boolean;
   captcha?: boolean;
   suspects_lane?: string;
+  exact_within?: number | null;
   visitor_events?: boolean;
   room_id: string;
 }
@@ -837,6 +838,7 @@ export interface NewRoomOfEvent {
   proof_of_work?: boolean;
   captcha?: boolean;
   suspects_lane?: string;
+  exact_within?: number | null;
   visitor_events?: boolean;
   name?: string;
   room_id?: string | null;
@@ -1133,6 +1135,7 @@ export interface PlaceDocument {
   quantity: number;
   place_token: string;
   lane?: number;
+  about?: boolean;
 }
 
 /** A section that is placed. */
@@ -1414,6 +1417,7 @@ export interface RoomDocument {
   proof_of_work?: boolean;
   captcha?: boolean;
   suspects_lane?: string;
+  exact_within?: number | null;
   visitor_events?: boolean;
   room_id: string;
   event_id: string | null;
@@ -1481,6 +1485,7 @@ export interface RoomPatch {
   proof_of_work?: boolean;
   captcha?: boolean;
   suspects_lane?: string;
+  exact_within?: number | null;
   visitor_events?: boolean;
 }
 
@@ -1546,6 +1551,7 @@ export interface RoomSettings {
   proof_of_work?: boolean;
   captcha?: boolean;
   suspects_lane?: string;
+  exact_within?: number | null;
   visitor_events?: boolean;
 }
 

@@ -920,6 +920,7 @@ class NewRoom(TypedDict):
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
+    exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
     room_id: str
 
@@ -965,6 +966,7 @@ class NewRoomOfEvent(TypedDict):
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
+    exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
     name: NotRequired[str]
     room_id: NotRequired[str | None]
@@ -1336,6 +1338,7 @@ class PlaceDocument(TypedDict):
     quantity: int
     place_token: str
     lane: NotRequired[int]
+    about: NotRequired[bool]
 
 
 class PlacedSection(TypedDict):
@@ -1651,6 +1654,7 @@ class RoomDocument(TypedDict):
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
+    exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
     room_id: str
     event_id: str | None
@@ -1723,6 +1727,7 @@ class RoomPatch(TypedDict):
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
+    exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
 
 
@@ -1791,6 +1796,7 @@ class RoomSettings(TypedDict):
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
     suspects_lane: NotRequired[str]
+    exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
 
 

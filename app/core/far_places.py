@@ -1,0 +1,74 @@
+"""Places far from the front, answered without asking for them. No I/O.
+
+A place token says which number somebody has, and the room's status how far the queue is. That is enough for
+whoever is called in an hour: `exact_within` of a room says how close to the front places are looked up.
+"""
+
+from __future__ import annotations
+
+from app.core.claims import PlaceClaims
+from app.core.errors import ValidationFailed
+from app.core.model import Place, Room, RoomSettings, RoomStatus
+
+
+def check(settings: RoomSettings) -> None:
+    """Each lane has a front of its own. Raises ValidationFailed."""
+    if settings.exact_within is not None and settings.lanes:
+        raise ValidationFailed("exact_within", "cannot be set in a room with lanes")
+
+
+def far_place(settings: RoomSettings, claims: PlaceClaims, status: RoomStatus) -> Place | None:
+    """The place of somebody far from the front, as it follows from token and status; None: it is looked up.
+
+    `ahead` is an upper bound: of those with lower numbers only as many are taken off as must have gone,
+    because fewer people wait than that. It does not know whether the visitor left or was removed since the
+    token was issued, nor of anybody passed over. A token of an older epoch is always looked up, because that
+    puts its visitor back.
+    """
+    within, number = settings.exact_within, claims.queue_number
+    if within is None or not number or settings.lanes:
+        return None
+    if (claims.epoch, claims.generation) != (status.epoch, status.generation):
+        return None
+    if status.state == "prequeue":
+        return _place(claims, None)
+    distance = number - status.serving_position
+    if status.state not in ("open", "paused", "sold_out") or distance <= within:
+        return None
+    joined_since = max(0, number - status.last_number)  # the status may be older than the token
+    return _place(claims, min(distance, status.waiting + joined_since) - 1)
+
+
+def status_without_redis(room: Room) -> RoomStatus:
+    """What PostgreSQL knows of a room's queue: who is called is stored each second, who left is not."""
+    waiting = max(0, room.numbers_reserved - room.serving_position)
+    return RoomStatus(
+        now_ms=0,
+        version=room.version,
+        epoch=room.epoch,
+        state=room.state,
+        serving_position=room.serving_position,
+        last_number=room.numbers_reserved,
+        waiting=waiting,
+        called=0,
+        active=0,
+        outflow_per_minute=0,
+        available=None,
+        opened_at_ms=room.opened_at_ms,
+        generation=room.generation,
+    )
+
+
+def _place(claims: PlaceClaims, ahead: int | None) -> Place:
+    waits = ahead is not None
+    return Place(
+        visitor_id=claims.visitor_id,
+        state="waiting" if waits else "prequeue",
+        queue_number=claims.queue_number if waits else None,
+        ahead=ahead,
+        claim_by_ms=0,
+        session_expires_at_ms=0,
+        token_number=claims.queue_number,
+        quantity=claims.quantity,
+        about=True,
+    )
