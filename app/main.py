@@ -152,7 +152,7 @@ async def _app(
         handover=HandoverSigner(secret),
         devices=DeviceSigner(secret),
         orders=OrderSigner(secret),
-        keyring=await signing_keys.open_keyring(stores.postgres),
+        keyring=await signing_keys.open_keyring(stores.postgres, secret),
         status_board=status_board,
         gate=sessions.open_gate(queues),
         gate_rooms=gate_rooms,

@@ -61,7 +61,7 @@ async def inside(product: Product, sale: Sale, count: int) -> list[str]:
     found = await rooms.select_room(product.stores.postgres, sale.room_id)
     assert found is not None
     generation = found.room.generation
-    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres))
+    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres), product.secret())
     tokens: list[str] = []
     while len(tokens) < count:
         visitors = [new_visitor_id() for _ in range(min(BATCH, count - len(tokens)))]

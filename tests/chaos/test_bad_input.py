@@ -129,7 +129,7 @@ async def _tokens(site: Site, me: Visitor, stranger: Visitor, late: Visitor) -> 
         "place": me.place_token,
         "forged booking": f"{head}.{forged}.{signature}",
         "unsigned": f"{none}.{payload}.",
-        "altered": f"{head}.{payload}.{tampered(signature)}",
+        "altered": f"{head}.{tampered(payload)}.{signature}",
         "expired": late.booking_token,
         "other booking": stranger.booking_token,
         "other place": stranger.place_token,
