@@ -1,9 +1,9 @@
 """Booking tokens, access tokens and passes: that a visitor is inside, and who an account is.
 
 They are JWTs, EdDSA unless a room says otherwise: anyone can check booking tokens and passes with the public
-keys of `/.well-known/jwks.json`. A booking token also has a MAC over all that it says, the claim `mac`. By that
-each process of ours knows the tokens that another one made: a signature takes twenty times as long. Place tokens
-are in `place_tokens`. No I/O; time comes in.
+keys of `/.well-known/jwks.json`. A booking token also has a MAC over all that it says, the claim `mac`: by
+that each process of ours knows the tokens that another one made, as a signature takes twenty times as long.
+Place tokens are in `place_tokens`. No I/O; time comes in.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def expiry(token: str) -> int:
 class BookingSigner:
     """Signs and reads booking and access tokens with the keys it is given; the first of a purpose signs.
 
-    `secret` is what the MAC of booking tokens is made with; without one they have none, and are known by their
-    signature alone.
+    `secret` is what the MAC of booking tokens is made with; without one they have none, and are known by
+    their signature alone.
     """
 
     def __init__(self, keys: Sequence[SigningKey], secret: bytes = b"") -> None:
