@@ -1,4 +1,4 @@
-"""Who acts: holders of tokens, authors of changes, accounts as they are stored."""
+"""Actors: holders of tokens, authors of changes, and stored accounts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.scopes import KeyRights
 class Account(Struct, frozen=True):
     """The holder of an access token; `jti` is the token's id, empty for an API key, which has `key`.
 
-    `grants`: what they may do in single sales; read only where their role alone does not suffice.
+    `grants`: their rights in single sales, consulted only where the role alone does not suffice.
     """
 
     subject: str
@@ -44,6 +44,6 @@ class RegisteredAccount(Struct, frozen=True):
     role: Role
     password_hash: str
     created_at: datetime
-    deactivated_at: datetime | None = None  # it cannot sign in, and nothing it signed in for is good
+    deactivated_at: datetime | None = None  # cannot sign in, and every credential it holds is void
     last_sign_in_at: datetime | None = None
     last_sign_in_from: str = ""

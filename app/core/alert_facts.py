@@ -1,4 +1,5 @@
-"""What alert rules go by: an installation and its rooms at one moment, frozen. None: not known right now."""
+"""Input of the alert rules: an installation and its rooms at one moment, frozen. None: not known right
+now."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ MINUTE_MS = 60_000
 CALLS_OVER_MS = 2 * MINUTE_MS
 RATES_OVER_MS = 3 * MINUTE_MS
 TURNS_OVER_MS = 10 * MINUTE_MS
-READINGS_MAX = 1_000  # of a room
+READINGS_MAX = 1_000  # per room
 
 
 class Workers(Struct, frozen=True):
-    """Workers by their heartbeats. `silent`: those that fell silent without a farewell."""
+    """Workers by their heartbeats. `silent`: those whose heartbeat stopped without a sign-off."""
 
     alive: int
     silent: tuple[str, ...] = ()
@@ -31,12 +32,12 @@ class RoomFacts(Struct, frozen=True):
     state: RoomState
     waiting: int
     rate_per_minute: int
-    full: bool  # all who may be inside are, or there is no free ticket for one more
-    still_since_ms: int  # 0: it moves, or it is known why it does not
+    full: bool  # the maximum is inside, or there is no free ticket for one more
+    still_since_ms: int  # 0: the queue moves, or the reason why not is known
     backlog: int  # reservation requests
-    drift: int | None = None  # tickets that do not add up
-    calls_per_minute: float | None = None  # over two minutes
-    rate_least: int = 0  # over three minutes, as all that follows
+    drift: int | None = None  # difference between the tickets counted and the total
+    calls_per_minute: float | None = None  # over the last two minutes
+    rate_least: int = 0  # lowest over the last three minutes, as are the fields below
     rate_most: int = 0
     was_full: bool = False
     called: int | None = None  # in ten minutes
@@ -49,8 +50,8 @@ class Facts(Struct, frozen=True):
     now_ms: int
     workers: Workers | None = None
     rooms: tuple[RoomFacts, ...] | None = None
-    stores_away: Mapping[str, str] = {}  # by store: why
-    breaking: tuple[str, ...] | None = None  # loops that no worker can keep running
+    stores_away: Mapping[str, str] = {}  # why, by store
+    breaking: tuple[str, ...] | None = None  # loops that fail on every worker
     set_aside: int | None = None
     outbox_lag_s: float | None = None
     webhooks_pending: int | None = None
@@ -65,7 +66,7 @@ class Facts(Struct, frozen=True):
 
 
 class Reading(NamedTuple):
-    """One reading of a room's counters."""
+    """A room's counters at one moment."""
 
     at_ms: int
     admitted: int
@@ -75,7 +76,7 @@ class Reading(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """What readings say about a room; None where they do not go back far enough."""
+    """What the readings of a room add up to; None where they do not go back far enough."""
 
     calls_per_minute: float | None
     rate_least: int
@@ -86,7 +87,8 @@ class Trend(NamedTuple):
 
 
 def kept(readings: Sequence[Reading], new: Reading) -> tuple[Reading, ...]:
-    """The readings from now on. Counters that fell were lost with Redis: a new beginning."""
+    """Append a reading and drop the old ones. Counters that fell were lost with Redis, so the series
+    starts over."""
     if readings and (new.admitted < readings[-1].admitted or new.at_ms < readings[-1].at_ms):
         return (new,)
     first = next((i for i, it in enumerate(readings) if it.at_ms >= new.at_ms - TURNS_OVER_MS - MINUTE_MS), 0)
@@ -94,7 +96,7 @@ def kept(readings: Sequence[Reading], new: Reading) -> tuple[Reading, ...]:
 
 
 def trend(readings: Sequence[Reading]) -> Trend:
-    """What they say, as of the last one."""
+    """The trend as of the last reading."""
     last = readings[-1]
     lately = [it for it in readings if it.at_ms >= last.at_ms - RATES_OVER_MS]
     calls, turns = (_since(readings, last.at_ms - over_ms) for over_ms in (CALLS_OVER_MS, TURNS_OVER_MS))
@@ -109,7 +111,7 @@ def trend(readings: Sequence[Reading]) -> Trend:
 
 
 def _since(readings: Iterable[Reading], at_ms: int) -> Reading | None:
-    """The last reading of before then."""
+    """The last reading before this time."""
     found = None
     for it in readings:
         if it.at_ms > at_ms:

@@ -1,7 +1,7 @@
-"""The rules of alerts: one table, each rule a sentence with a number in it and a pure function of the facts.
+"""The alert rules: one table, each rule a sentence with a threshold and a pure function of the facts.
 
-They are those of `deploy/prometheus/alerts.yaml` as far as they can be known from inside, for who has no
-Prometheus. Left out is what only shows from outside: certificates, replicas, web processes that are gone.
+They mirror `deploy/prometheus/alerts.yaml` as far as the facts are known from inside, for installations
+without Prometheus. Left out is what only shows from outside: certificates, replicas, missing web processes.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Literal, NamedTuple, get_args
 from app.core.alert_facts import Facts, RoomFacts
 from app.core.formatting import number
 
-Severity = Literal["page", "ticket"]  # somebody gets up; somebody looks in the morning
+Severity = Literal["page", "ticket"]  # wakes somebody up; can wait until the morning
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-CROWD = 100  # people waiting, from which on the pace of a queue means something
+CROWD = 100  # people waiting; below that the pace of a queue means nothing
 TURNS_MIN, CALLS_MIN = 50, 100  # below that a share means nothing
-ABOVE_PLUS = 60  # calls a minute: a burst is no fault
+ABOVE_PLUS = 60  # calls a minute above the rate that are tolerated: a burst is not a fault
 
 
 class Found(NamedTuple):
-    """Something is wrong: in plain words with figures, and since when if that is known better than now."""
+    """A fault: in plain words with figures, and when it started, if that is known better than "now"."""
 
     text: str
     since_ms: int = 0
 
 
-# What is wrong by subject (a worker, a store; "" where there is only one). None: not known right now.
+# Faults by subject (a worker, a store; "" where there is only one). None: not known right now.
 Result = Mapping[str, Found] | None
 WELL: Result = {}
 
 
 class Threshold(NamedTuple):
-    """The number in a rule, which staff may change."""
+    """The number in a rule, which staff can change."""
 
     default: int
     least: int
@@ -47,8 +47,8 @@ class Rule(NamedTuple):
     severity: Severity
     says: str
     threshold: Threshold | None
-    hold_s: int  # for how long it has to be so
-    runbook: str  # the part of docs/runbook.md
+    hold_s: int  # how long it must persist before the alert fires
+    runbook: str  # the section of docs/runbook.md
     of_room: Callable[[RoomFacts, int], Result] | None = None
     of_all: Callable[[Facts, int], Result] | None = None
 
@@ -58,7 +58,7 @@ def _only(text: str, since_ms: int = 0) -> Result:
 
 
 def people(count: int) -> str:
-    """One person, 1,234 people."""
+    """Format a count: One person, 1,234 people."""
     return "One person" if count == 1 else f"{number(count)} people"
 
 
@@ -124,7 +124,7 @@ def _worker_gone(facts: Facts, _: int) -> Result:
     if facts.workers is None:
         return None
     left = facts.workers.alive
-    if not left:  # there is an alert about that
+    if not left:  # that is the alert `no_worker`
         return WELL
     runs = "One is still running." if left == 1 else f"{number(left)} are still running."
     return {it: Found(f"The worker {it} has stopped reporting. {runs}") for it in facts.workers.silent}

@@ -1,7 +1,7 @@
-"""Which alerts start and end: pure, from the facts of a moment and from what was so before.
+"""Which alerts start and end: a pure function of the current facts and of the state before.
 
-A rule fires when it has been so for as long as it says (`hold_s`). An alert ends when it has not been so for
-ten seconds. What cannot be known at the moment (a store is away) starts and ends nothing.
+A rule fires once its condition has held for `hold_s`. An alert ends when the condition has been false for
+ten seconds. What cannot be known at the moment (a store is unavailable) starts and ends nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUBJECT_MAX = 200
 
 
 class Key(NamedTuple):
-    """What an alert is about; at most one is open for each. `room_id` "": the installation."""
+    """The subject of an alert; at most one alert is open for each. `room_id` "": the installation."""
 
     rule: str
     room_id: str = ""
@@ -27,7 +27,7 @@ class Key(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What staff set of a rule. `threshold` None: as the program has it."""
+    """A rule's setting by staff. `threshold` None: the built-in default."""
 
     enabled: bool = True
     threshold: int | None = None
@@ -46,31 +46,32 @@ class Firing(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What was so before: since when something is wrong, and since when open alerts' cause is gone."""
+    """The state before: since when each fault has been present, and since when the cause of an open alert
+    is gone."""
 
     wrong: Mapping[Key, int] = {}
     well: Mapping[Key, int] = {}
 
 
 class Verdict(NamedTuple):
-    """What follows from the facts."""
+    """The result of judging the facts."""
 
     started: list[Firing]
     ended: list[Key]
-    texts: dict[Key, str]  # of alerts that are open and stay so
+    texts: dict[Key, str]  # of alerts that stay open
     seen: Seen
 
 
 class Limit(NamedTuple):
-    """A rule as it is set for a room, or for all."""
+    """A rule as it is set for a room, or for the whole installation."""
 
     enabled: bool
     threshold: int
-    own: bool  # it was changed for just this room, or for all
+    own: bool  # it was changed at this level, not inherited
 
 
 def limit_of(settings: Settings, rule: Rule, room_id: str = "") -> Limit:
-    """How a rule is set: for this room, else for all, else as the program has it."""
+    """How a rule is set: for this room, else for all rooms, else the built-in default."""
     own = settings.get((room_id, rule.name))
     found = own or settings.get(("", rule.name)) or Setting()
     default = rule.threshold.default if rule.threshold else 0
@@ -78,7 +79,7 @@ def limit_of(settings: Settings, rule: Rule, room_id: str = "") -> Limit:
 
 
 def check(rule_name: str, threshold: int | None, *, of_room: bool) -> Rule:
-    """The rule, if it can be set like this. Raises ValidationFailed."""
+    """Return the rule if it accepts this setting. Raises ValidationFailed."""
     rule = BY_NAME.get(rule_name)
     if rule is None:
         raise ValidationFailed("rule", "is not a rule")
@@ -94,7 +95,7 @@ def check(rule_name: str, threshold: int | None, *, of_room: bool) -> Rule:
 
 
 def judge(facts: Facts, settings: Settings, seen: Seen, opened: Iterable[Key]) -> Verdict:
-    """What starts and what ends. `opened`: the alerts that have not ended."""
+    """Decide which alerts start and which end. `opened`: the alerts that have not ended."""
     found: dict[Key, Found] = {}
     unknown: set[tuple[str, str]] = set()  # rule and room
     for rule, room_id, result in _results(facts, settings):

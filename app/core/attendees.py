@@ -1,4 +1,4 @@
-"""Attendees: who comes with which ticket, and what staff look for them by."""
+"""Attendees: who holds which ticket, and what staff search for them by."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SEAT = re.compile(r"(?:row )?(\w{1,10})[ -]+(?:seat )?(\d{1,5})")
 
 
 class Attendee(NamedTuple):
-    """A ticket with who holds it; `checked_in_at` None: not yet.
+    """A ticket and its holder; `checked_in_at` None: not yet.
 
-    What was asked for at the purchase is the buyer's.
+    `answers`, `marketing` and `terms_at` are the buyer's.
     """
 
     ticket_id: str
@@ -30,15 +30,15 @@ class Attendee(NamedTuple):
     checked_in_by: str | None
     device: str | None
     marketing: bool  # the buyer wants news
-    terms_at: datetime | None  # when the buyer accepted the terms
-    guest: bool  # of the organiser, not a buyer
-    answers: dict[str, str]  # of the buyer, by the ids of the questions
+    terms_at: datetime | None  # when the buyer accepted the terms; None: the sale has none
+    guest: bool  # of the organiser, rather than a buyer
+    answers: dict[str, str]  # the buyer's, by question id
 
 
 class AttendeeFilter(NamedTuple):
-    """Which attendees of an event: with these words in name, e-mail, order, code or seat; None: all.
+    """Which attendees of an event: those matching a search in name, e-mail, order, code or seat; None: all.
 
-    `after`: those that come after this one, as (bought_at, ticket_id).
+    `after`: only those that follow this one, as (bought_at, ticket_id).
     """
 
     event_id: str
@@ -49,6 +49,7 @@ class AttendeeFilter(NamedTuple):
 
 
 def seat_end(words: str) -> str:
-    """How the ids of seats end that somebody means: row A seat 12, a 12, A-12: `-a-12`. "" for none."""
+    """The ending shared by the ids of the seats meant: row A seat 12, a 12, A-12 give `-a-12`. "": not a
+    seat."""
     found = _SEAT.fullmatch(typed.words(words).lower())
     return f"-{found[1]}-{found[2]}" if found else ""

@@ -1,9 +1,9 @@
-"""The autopilot of a room: from the shop's health to the admission rate. Pure; the worker carries it out.
+"""The autopilot of a room: derives the admission rate from the shop's health. Pure; the worker applies it.
 
-AIMD, as TCP shares a line: while the shop is healthy the rate goes up, in steps that grow; while it is over
-its target the rate goes down by a share, more the further it is over. What the shop bore last is remembered:
-up to there the way back is quick, beyond it the steps are small again, because trouble takes a while to show.
-`docs/explanation/autopilot.md` has the reasons; `fairgate simulate --origin` plays it.
+AIMD, as TCP shares a link: while the shop is healthy the rate rises, in growing steps; while it exceeds its
+target the rate is cut by a share, more the further it is over. The last rate the shop sustained is
+remembered: the way back up to it is quick, beyond it the steps are small again, because trouble takes a while
+to show. `docs/explanation/autopilot.md` has the reasons; `fairgate simulate --origin` replays it.
 """
 
 from __future__ import annotations
@@ -15,34 +15,36 @@ import msgspec
 
 from app.core.autopilot_settings import Autopilot
 
-STEP_MS = 5_000  # between two decisions, so that each sees what the one before has done
-FRESH_MS = 30_000  # a server that has said nothing for so long is not counted
-LOST_MS = 60_000  # nothing heard for so long: step by step down to the floor
-KEPT = 3  # readings whose median counts, so that an outlier moves little
-USED = 0.7  # of what the rate let in over the last minute; with fewer called they wait for something else
+STEP_MS = 5_000  # between two decisions, so that each sees the effect of the one before
+FRESH_MS = 30_000  # a server silent for longer is not counted
+LOST_MS = 60_000  # no report for longer: step by step down to the floor
+KEPT = 3  # readings whose median counts, so that one outlier moves little
+# share of the rate called over the last minute; with fewer called the queue waits for something else
+USED = 0.7
 MINUTE_MS = 60_000
 RATES = MINUTE_MS // STEP_MS
 
-# Strain is how far the shop is: 1 is its target.
-CALM = 0.9  # up to here the rate goes up; from here to the target it stays
+# Strain is the shop's load relative to its target: 1 is the target.
+CALM = 0.9  # the rate rises below this; between here and the target it stays
 SEVERE = 2.0  # acted on at once, without a second reading
-SEEN, GROWS = 0.3, 1.4  # strain that can be told from nothing, and has grown by so much within the last few
-ROOM_FOR_ALL = 0.5  # of the target to spare: steps are whole; with less to spare they are smaller
+SEEN, GROWS = 0.3, 1.4  # strain above noise, and its growth over the last few readings that counts as growing
+# share of the target in reserve that allows full steps; with less in reserve they are smaller
+ROOM_FOR_ALL = 0.5
 
 # Shares of the rate.
 CAREFUL_UP = 0.02  # while strain grows
-FIRST_UP, MOST_UP = 0.03, 0.2  # each step is twice the one before, up to the most
-BACK_UP = 0.12  # the first step on the way back to what the shop bore
-PROBES = 1  # first steps beyond that, before they grow
-LEAST_LEFT, MOST_LEFT = 0.6, 0.95  # by a cut
-UNHEARD_LEFT = 0.9  # by each step while nothing is heard
-EASES = 0.97  # strain that falls by so much after a cut: the next cuts are the least
+FIRST_UP, MOST_UP = 0.03, 0.2  # each step is twice the one before, up to the maximum
+BACK_UP = 0.12  # the first step on the way back to the rate the shop sustained
+PROBES = 1  # small steps beyond that rate before they grow
+LEAST_LEFT, MOST_LEFT = 0.6, 0.95  # share of the rate left by a cut, at least and at most
+UNHEARD_LEFT = 0.9  # share left by each step while there are no reports
+EASES = 0.97  # once strain falls by this factor after a cut, the next cuts are the smallest
 
 Direction = Literal["up", "down", "hold"]
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What one server of the shop said last, and when it came."""
+    """The latest report of one of the shop's servers, and when it arrived."""
 
     at_ms: int
     p95_ms: float
@@ -51,9 +53,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole shop's: p95 and errors of its worst server, requests in flight of all together."""
+    """The health of the whole shop: p95 and error rate of its worst server, requests in flight of all
+    together."""
 
-    at_ms: int  # when the newest reading came
+    at_ms: int  # when the newest reading arrived
     p95_ms: float
     error_rate: float
     in_flight: int | None
@@ -61,7 +64,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the rate at a moment, and why in plain words."""
+    """A decision about the rate, and its reason in plain words."""
 
     at_ms: int
     direction: Direction
@@ -73,28 +76,28 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Course(msgspec.Struct, frozen=True, kw_only=True):
     """What the autopilot remembers from one decision to the next."""
 
-    heard_ms: int = 0  # when the newest reading came that it has acted on; or since when it waits for one
-    strains: tuple[float, ...] = ()  # of the last readings
-    ups: int = 0  # steps up in a row
-    rates: tuple[int, ...] = ()  # of the last minute
-    bore: int = 0  # the rate that the shop bore before it was last over its target; 0: not known
-    cut: bool = False  # the last step was one down because of the shop
-    last: Decision | None = None  # also one that left the rate as it was
-    moved: Decision | None = None  # the last one that did not
+    heard_ms: int = 0  # arrival of the newest reading acted on; or since when it has been waiting for one
+    strains: tuple[float, ...] = ()  # strain of the last readings
+    ups: int = 0  # consecutive steps up
+    rates: tuple[int, ...] = ()  # over the last minute
+    bore: int = 0  # the rate the shop sustained before it last exceeded its target; 0: not known
+    cut: bool = False  # the last step was a cut because of the shop
+    last: Decision | None = None  # including one that left the rate unchanged
+    moved: Decision | None = None  # the last one that changed the rate
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """The room as a decision finds it."""
+    """The room at the time of a decision."""
 
     at_ms: int
-    rate: int  # a minute
-    waiting: bool  # anybody
+    rate: int  # per minute
+    waiting: bool  # whether anybody waits
     called: int  # in the last minute
     open_ms: int  # for how long it has been open
 
 
 def health(readings: Sequence[Reading], at_ms: int) -> Health | None:
-    """The shop's health from the servers heard lately; None: from none."""
+    """The shop's health from the servers that reported lately; None: no server did."""
     fresh = [it for it in readings if at_ms - it.at_ms <= FRESH_MS]
     if not fresh:
         return None
@@ -109,7 +112,7 @@ def health(readings: Sequence[Reading], at_ms: int) -> Health | None:
 
 
 def strain(on: Autopilot, shop: Health) -> float:
-    """How far the shop is on the way to its target, by what is worst; above 1 it is over."""
+    """The shop's load relative to its target, by the worst measure; above 1 it exceeds the target."""
     parts = [shop.p95_ms / on.p95_ms, shop.error_rate / on.error_rate]
     if on.in_flight is not None and shop.in_flight is not None:
         parts.append(shop.in_flight / on.in_flight)
@@ -117,14 +120,14 @@ def strain(on: Autopilot, shop: Health) -> float:
 
 
 def is_due(course: Course, at_ms: int) -> bool:
-    """Whether a decision is due. A clock that was set back does not prevent it."""
+    """Whether a decision is due. A clock that was set back does not delay it."""
     return course.last is None or not 0 <= at_ms - course.last.at_ms < STEP_MS
 
 
 def is_needed(course: Course, now: Now) -> bool:
-    """Whether people wait because of the rate: not because of the cap, tickets, or not at all.
+    """Whether people wait because of the rate, rather than because of the cap or for tickets, or not at all.
 
-    A rate that was never used would meet the next crowd as high as it was raised without one.
+    A rate raised while nobody needed it would hit the shop in full with the next crowd.
     """
     rates = (*course.rates, now.rate)
     let_in = sum(rates) / len(rates) * min(MINUTE_MS, now.open_ms) / MINUTE_MS
@@ -132,10 +135,10 @@ def is_needed(course: Course, now: Now) -> bool:
 
 
 def decide(on: Autopilot, course: Course, now: Now, shop: Health | None) -> Course:
-    """The next decision; the rate is `rate_to` of its `last`.
+    """Make the next decision; the new rate is `rate_to` of its `last`.
 
-    Up where both the newest reading and the median of the last three are calm; down whenever the newest is
-    over the target. Without a new reading the rate stays, and after a minute goes down to the floor.
+    The rate rises when both the newest reading and the median of the last three are calm; it falls whenever
+    the newest exceeds the target. Without a new reading it stays, and after a minute descends to the floor.
     """
     if not on.floor <= now.rate <= on.ceiling:
         return _took(on, course, now, now.rate, "the rate was not between floor and ceiling")
@@ -184,7 +187,7 @@ def _down(on: Autopilot, course: Course, now: Now, said: str) -> Course:
 
 
 def _unheard(on: Autopilot, course: Course, now: Now) -> Course:
-    if not course.heard_ms:  # it was switched on, or Redis was lost: the minute counts from now
+    if not course.heard_ms:  # just switched on, or Redis was lost: the minute starts now
         waits = msgspec.structs.replace(course, heard_ms=now.at_ms)
         return _took(on, waits, now, now.rate, "no report from the shop yet")
     silent_ms = now.at_ms - course.heard_ms
@@ -206,7 +209,7 @@ def _took(on: Autopilot, course: Course, now: Now, rate: int, why: str) -> Cours
 
 
 def _before_last_up(course: Course, now: Now) -> int:
-    """The rate before the last step, if that was one up: the shop bore that for certain."""
+    """The rate before the last step, if that was a step up: the shop is known to have sustained it."""
     last = course.last
     return last.rate_from if last is not None and last.direction == "up" else now.rate
 
@@ -216,7 +219,7 @@ def _median(strains: Sequence[float]) -> float:
 
 
 def _measured(on: Autopilot, shop: Health) -> str:
-    """What decides, in words: `p95 1,240 ms of 800, errors 0.20% of 1.00%`."""
+    """The readings that decide, in words: `p95 1,240 ms of 800, errors 0.20% of 1.00%`."""
     parts = [
         f"p95 {shop.p95_ms:,.0f} ms of {on.p95_ms:,}",
         f"errors {shop.error_rate:.2%} of {on.error_rate:.2%}",

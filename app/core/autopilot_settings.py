@@ -1,4 +1,4 @@
-"""A room's setting `autopilot`: between which rates it moves, and what the shop has to keep to."""
+"""The room setting `autopilot`: the range in which the rate moves, and the shop's targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Query = Annotated[str, Meta(max_length=2000, pattern=NAME)]
 
 
 class PrometheusSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the shop's health is asked for, every few seconds. Each query gives one number."""
+    """Where to query the shop's health, every few seconds. Each query must return one number."""
 
     url: Annotated[str, Meta(max_length=2000, pattern=URL)]  # of the server, as http://prometheus:9090
     p95_ms: Query
@@ -34,13 +34,14 @@ class Autopilot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     p95_ms: Annotated[int, Meta(ge=1, le=600_000)] = 800
     error_rate: Annotated[float, Meta(ge=0.0001, le=1)] = 0.01  # a share: 0.01 is one in a hundred
     in_flight: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None  # requests at once; None: not a target
-    settle_s: Annotated[int, Meta(ge=5, le=600)] = 5  # until the shop feels who was let in; longer: slower up
-    paused: bool = False  # it leaves the rate alone; so it is when staff set the rate by hand
-    prometheus: PrometheusSource | None = None  # asked besides what the shop reports
+    # until an admission shows in the shop's load; longer: slower up
+    settle_s: Annotated[int, Meta(ge=5, le=600)] = 5
+    paused: bool = False  # the rate is left alone; set when staff change the rate by hand
+    prometheus: PrometheusSource | None = None  # queried in addition to the shop's own reports
 
 
 def check(it: Autopilot | None) -> None:
-    """Raises ValidationFailed naming the field."""
+    """Check the targets. Raises ValidationFailed naming the field."""
     if it is None:
         return
     if it.ceiling < it.floor:

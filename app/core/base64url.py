@@ -1,4 +1,4 @@
-"""Base64url without padding, the spelling of bytes in every token of ours."""
+"""Base64url without padding, the encoding of bytes in all our tokens."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def to_base64url(raw: bytes) -> str:
 
 
 def from_base64url(text: str) -> bytes:
-    """The bytes of a text without padding. Raises ValueError."""
+    """Decode a text without padding. Raises ValueError."""
     return a2b_base64((text + "=" * (-len(text) % 4)).encode("ascii").translate(_STANDARD))
 
 
 def base64url_length(size: int) -> int:
-    """How many characters `size` bytes take, without padding."""
+    """The number of characters that `size` bytes take, without padding."""
     return -(-size * 4 // 3)
 
 
 def is_canonical(token: str) -> bool:
-    """Whether each part is the one base64url spelling of its bytes (decoders ignore spare bits)."""
+    """Whether each part is the canonical encoding of its bytes (decoders ignore spare bits)."""
     try:
         return all(to_base64url(from_base64url(part)) == part for part in token.split("."))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Who buys: what a sale asks its buyers for, what they answer, and whether that is enough."""
+"""Buyers: what a sale asks them for, what they answer, and whether that suffices."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.core.formats import LOCALE, NAME, TEXT, URL, Name, Slug
 from app.core.model import Struct
 
 Asked = Literal["off", "optional", "required"]
-QuestionKind = Literal["text", "choice", "yes"]  # words; one of the options; a box that is ticked
+QuestionKind = Literal["text", "choice", "yes"]  # free text; one of the options; a checkbox
 QUESTIONS_MAX = 10
 OPTIONS_MAX = 20
 KEEP_DAYS_MAX = 36_500
-YES = "yes"  # the answer of a box that is ticked
+YES = "yes"  # the answer of a ticked checkbox
 PHONE_CHARS = frozenset("0123456789 +-()./")
 Line = Annotated[str, Meta(max_length=200, pattern=NAME)]
 Answer = Annotated[str, Meta(max_length=500, pattern=TEXT)]
@@ -25,7 +25,7 @@ Answers = Annotated[dict[str, Answer], Meta(max_length=QUESTIONS_MAX)]
 
 
 class Question(Struct, frozen=True):
-    """A question of the sale's own; `options` of a `choice` alone."""
+    """A question of the sale's own; only a `choice` has `options`."""
 
     question_id: Slug
     label: Name
@@ -37,33 +37,34 @@ class Question(Struct, frozen=True):
 class BuyerForm(Struct, frozen=True):
     """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms.
 
-    `keep_days`: so many days after the event began, all that is personal is deleted; 0: never; null: as set
-    for all sales (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts stay.
+    `keep_days`: personal data is deleted this many days after the event began; 0: never; null: the
+    installation's setting (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts stay.
     """
 
     email: Asked = "optional"
     name: Asked = "off"
     phone: Asked = "off"
     terms_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
-    marketing: bool = False  # whether they are asked if they want news
-    questions: Annotated[list[Question], Meta(max_length=QUESTIONS_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    marketing: bool = False  # whether to offer them the organiser's news
+    # msgspec copies it
+    questions: Annotated[list[Question], Meta(max_length=QUESTIONS_MAX)] = []  # noqa: RUF012
     keep_days: Annotated[int, Meta(ge=0, le=KEEP_DAYS_MAX)] | None = None
 
     @property
     def asks(self) -> bool:
-        """Whether it asks for anything."""
+        """Whether it asks for anything at all."""
         any_of = {self.email, self.name, self.phone} - {"off"}
         return bool(any_of or self.terms_url or self.marketing or self.questions)
 
     @property
     def needed(self) -> bool:
-        """Whether something has to be said before paying."""
+        """Whether anything is required before paying."""
         asked = (self.email, self.name, self.phone)
         return "required" in asked or bool(self.terms_url) or any(it.required for it in self.questions)
 
 
 class Buyer(Struct, frozen=True):
-    """What a buyer says; `answers` by the ids of the questions, `yes` for a box that is ticked."""
+    """A buyer's answers; `answers` by question id, `yes` for a ticked checkbox."""
 
     email: Annotated[str, Meta(max_length=254, pattern=NAME)] = ""
     name: Line = ""
@@ -71,18 +72,19 @@ class Buyer(Struct, frozen=True):
     terms: bool = False
     marketing: bool = False
     answers: Answers = {}  # noqa: RUF012  # msgspec copies it
-    locale: Annotated[str, Meta(max_length=35, pattern=LOCALE)] = ""  # of e-mails; empty: as the page
+    locale: Annotated[str, Meta(max_length=35, pattern=LOCALE)] = ""  # of e-mails; empty: the page's language
 
 
 def answered(form: BuyerForm, answers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Each answer with its question, in the order of the form; then, by id, those of questions gone since."""
+    """Each answer with its question, in the order of the form; then, by id, answers to questions removed
+    since."""
     asked = {it.question_id: it.label for it in form.questions}
     known = [(label, answers[name]) for name, label in asked.items() if name in answers]
     return known + [(name, text) for name, text in sorted(answers.items()) if name not in asked]
 
 
 def check_form(form: BuyerForm) -> None:
-    """Raises ValidationFailed for a form that cannot be answered."""
+    """Reject a form that cannot be answered. Raises ValidationFailed."""
     seen = set[str]()
     for number, it in enumerate(form.questions):
         if it.question_id in seen:
@@ -93,7 +95,8 @@ def check_form(form: BuyerForm) -> None:
 
 
 def checked(form: BuyerForm, said: Buyer) -> Buyer:
-    """What they said, trimmed, without what was not asked for. Raises ValidationFailed naming the field."""
+    """The answers, trimmed, without those to nothing that was asked. Raises ValidationFailed naming the
+    field."""
     problems = problems_of(form, said)
     if problems:
         field, words = next(iter(problems.items()))
@@ -112,7 +115,7 @@ def checked(form: BuyerForm, said: Buyer) -> Buyer:
 
 
 def problems_of(form: BuyerForm, said: Buyer) -> dict[str, str]:
-    """What is missing or wrong, by field (`buyer.email`, `buyer.answers.ID`), in the order of the form."""
+    """What is missing or invalid, by field (`buyer.email`, `buyer.answers.ID`), in the order of the form."""
     found = dict[str, str]()
     for name in ("email", "name", "phone"):
         if getattr(form, name) == "required" and not getattr(said, name).strip():

@@ -1,6 +1,6 @@
-"""Captchas: a provider's widget in the browser gives a response, which we ask the provider about. No I/O.
+"""Captchas: a provider's widget in the browser yields a response, which we verify with the provider. No I/O.
 
-The three there are take the same form and give the same answer:
+All three providers take the same form and return the same JSON:
 https://developers.cloudflare.com/turnstile/get-started/server-side-validation/, https://docs.hcaptcha.com/,
 https://developers.google.com/recaptcha/docs/verify (version 2).
 """
@@ -13,8 +13,8 @@ from typing import Literal
 import msgspec
 
 RESPONSE_MAX = 8000  # characters
-Captcha = Literal["solved", "missing", "unknown"]  # of a newcomer; unknown: the provider did not say
-# Errors of ours or theirs, which say nothing of who answered.
+Captcha = Literal["solved", "missing", "unknown"]  # of a newcomer; unknown: the provider could not be asked
+# Errors of ours or theirs, which say nothing about the person.
 NOT_THEIR_FAULT = frozenset({"missing-input-secret", "invalid-input-secret", "internal-error"})
 
 
@@ -26,7 +26,7 @@ class Widget(msgspec.Struct, frozen=True):
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """Where a provider is. `sources`: directives of a Content Security Policy, and what its widget needs."""
+    """A provider's addresses. `sources`: the Content Security Policy directives its widget needs."""
 
     name: str
     siteverify: str
@@ -68,7 +68,7 @@ PROVIDERS: Mapping[str, Provider] = {
 
 
 def verdict(status: int, body: bytes) -> Captcha:
-    """What a provider's answer says of a response."""
+    """Interpret a provider's answer about a response."""
     if status >= 500 or status == 429:
         return "unknown"
     try:
@@ -81,7 +81,7 @@ def verdict(status: int, body: bytes) -> Captcha:
 
 
 def extended(policy: str, provider: Provider) -> str:
-    """A page's Content Security Policy that lets the provider's widget work."""
+    """Extend a page's Content Security Policy so that the provider's widget works."""
     more = dict(provider.sources)
     known = [
         f"{it} {more.pop(name)}" if (name := it.partition(" ")[0]) in more else it

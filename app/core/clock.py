@@ -1,15 +1,15 @@
-"""Times: integer milliseconds inside, RFC 3339 in UTC outside. No wait and no sleep happens here."""
+"""Times: integer milliseconds inside, RFC 3339 in UTC outside. Nothing here waits or sleeps."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, tzinfo
 
-REDIS_TIME = 0  # passed as `now_ms` to a script: read Redis TIME, so all hosts share one clock
+REDIS_TIME = 0  # passed as `now_ms` to a script: read Redis TIME, so that all hosts share one clock
 
 
 def now_ms() -> int:
-    """This host's wall clock in ms; only for things no other host compares (token ages, log lines)."""
+    """This host's wall clock in ms; only for times that no other host compares (token ages, log lines)."""
     return time.time_ns() // 1_000_000
 
 
@@ -19,7 +19,7 @@ def to_ms(at: datetime | None) -> int:
 
 
 def from_ms(ms: int | None) -> datetime | None:
-    """The aware UTC datetime of a millisecond count, the nearest there is; None for None and 0."""
+    """The aware UTC datetime nearest to a millisecond count; None for None and 0."""
     try:
         return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
     except (ValueError, OverflowError):
@@ -27,7 +27,7 @@ def from_ms(ms: int | None) -> datetime | None:
 
 
 def in_zone(at: datetime, zone: tzinfo = UTC) -> datetime:
-    """The same moment as this zone writes it; the nearest it can write, at the ends of the calendar."""
+    """The same moment in this zone; the nearest representable one at the ends of the calendar."""
     try:
         return at.astimezone(zone)
     except OverflowError:

@@ -1,7 +1,7 @@
-"""Access and discount codes: what they are good for, how a batch is made, and what they take off.
+"""Access and discount codes: what they are valid for, how a batch is generated, and what they take off.
 
-`include/codes.lua` decides; the arithmetic is here once more, so that a page can say what a ticket costs
-before somebody takes it. `tests/core/test_codes.py` compares the two.
+`include/codes.lua` decides; the arithmetic is duplicated here so that a page can show a ticket's price
+before it is taken. `tests/core/test_codes.py` compares the two.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from app.core.formats import CODE_PREFIX, At, Code, Name, Slug
 from app.core.model import Struct, TicketType
 from app.core.rules import check_sale_window
 
-BATCH_MAX = 50_000  # codes made by one call
-AT_ONCE_MAX = 1_000  # of them; more are made by a job
-CODES_MAX = 200_000  # of one event
-SETS_MAX = 200  # of one event
-LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that is taken for another
+BATCH_MAX = 50_000  # codes created by one call
+AT_ONCE_MAX = 1_000  # created right away; larger batches are created by a job
+CODES_MAX = 200_000  # per event
+SETS_MAX = 200  # per event
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without characters that are easily confused
 RANDOM_CHARS = 10  # of a generated code: 50 bits
 
 Reason = Literal["unknown", "used_up", "other", "from", "until"]
 
 
 class NewCodes(Struct, frozen=True):
-    """One code that people are told (`code`), or so many that nobody can guess (`count`)."""
+    """One code to announce (`code`), or a number of unguessable ones (`count`)."""
 
     name: Name
     code: Code | None = None
@@ -41,19 +41,20 @@ class NewCodes(Struct, frozen=True):
     percent: Annotated[int, Meta(ge=0, le=100)] = 0  # off each ticket
     off_ticket: Price = 0  # off each ticket, in minor units; after the percentage
     off_order: Price = 0  # off the order
-    ticket_types: Annotated[list[Slug], Meta(max_length=100)] = []  # noqa: RUF012  # msgspec copies it; none: all
+    # msgspec copies it; none: all
+    ticket_types: Annotated[list[Slug], Meta(max_length=100)] = []  # noqa: RUF012
     valid_from: At | None = None
     valid_until: At | None = None
 
 
 class CodesPatch(Struct, frozen=True):
-    """Switches a set of codes, or one of them, off and on."""
+    """Switches a set of codes, or one of them, off or on."""
 
     active: bool
 
 
 class CodeSet(Struct, frozen=True):
-    """Codes that are good for the same, and how much they are used."""
+    """Codes with the same effect, and their usage."""
 
     set_id: str
     name: str
@@ -65,19 +66,19 @@ class CodeSet(Struct, frozen=True):
     valid_from: datetime | None
     valid_until: datetime | None
     active: bool
-    wanted: int = 0  # codes that were asked for
-    made: int = 0  # codes in it; a job is making the others
-    used: int = 0  # orders that were made with one of them and live
-    example: str = ""  # its code if it has but one
+    wanted: int = 0  # codes requested
+    made: int = 0  # codes created so far; a job is creating the rest
+    used: int = 0  # orders created with one of them that are still valid
+    example: str = ""  # its code, if it has only one
 
     @property
     def takes_off(self) -> bool:
-        """Whether anything gets cheaper."""
+        """Whether it makes anything cheaper."""
         return bool(self.percent or self.off_ticket or self.off_order)
 
 
 class CodeUse(Struct, frozen=True):
-    """One code, and how many orders that live were made with it."""
+    """A code, and the number of valid orders created with it."""
 
     code: str
     uses_max: int
@@ -86,7 +87,7 @@ class CodeUse(Struct, frozen=True):
 
 
 def check(new: NewCodes, known: Container[str]) -> None:
-    """Raise ValidationFailed naming the field; `known`: the ticket types of the event."""
+    """Raise ValidationFailed naming the field. `known`: the ticket types of the event."""
     if new.code and (new.count != 1 or new.prefix):
         raise ValidationFailed("count", "makes codes by chance; send either it or code")
     for i, name in enumerate(new.ticket_types):
@@ -101,7 +102,7 @@ def check(new: NewCodes, known: Container[str]) -> None:
 
 
 def made_up(count: int, prefix: str) -> set[str]:
-    """So many codes that cannot be guessed."""
+    """Generate this many unguessable codes."""
     codes: set[str] = set()
     while len(codes) < count:
         codes.add(prefix.upper() + "".join(secrets.choice(LETTERS) for _ in range(RANDOM_CHARS)))
@@ -109,7 +110,7 @@ def made_up(count: int, prefix: str) -> set[str]:
 
 
 def set_field(it: CodeSet) -> tuple[str, str]:
-    """What Redis has for a set, as a field and its value; an empty value removes it."""
+    """A set's entry in Redis, as field and value; an empty value removes it."""
     if not it.active:
         return f"set:{it.set_id}", ""
     times = (str(max(0, to_ms(at))) if at else "" for at in (it.valid_from, it.valid_until))
@@ -118,12 +119,12 @@ def set_field(it: CodeSet) -> tuple[str, str]:
 
 
 def code_field(code: str, set_id: str, active: bool) -> tuple[str, str]:
-    """What Redis has for a code."""
+    """A code's entry in Redis, as field and value."""
     return f"code:{code}", set_id if active else ""
 
 
 def problem(it: CodeSet, use: CodeUse, now_ms: int) -> str:
-    """Why the code is good for nothing now, as a `Reason`; "" when it is good."""
+    """Why the code cannot be used now, as a `Reason`; "" when it can."""
     if not (it.active and use.active):
         return "unknown"
     if it.valid_from and now_ms < to_ms(it.valid_from):
@@ -134,26 +135,26 @@ def problem(it: CodeSet, use: CodeUse, now_ms: int) -> str:
 
 
 def is_for(it: CodeSet, ticket_type_id: str) -> bool:
-    """Whether it is for these tickets."""
+    """Whether it applies to this ticket type."""
     return not it.ticket_types or ticket_type_id in it.ticket_types
 
 
 def reduced(it: CodeSet, ticket_type_id: str, price: int) -> int:
-    """What a ticket costs with it; half a minor unit is rounded in the buyer's favour."""
+    """The price of a ticket with the code; half a minor unit is rounded in the buyer's favour."""
     if not is_for(it, ticket_type_id):
         return price
     return max(0, price - (price * it.percent + 50) // 100 - it.off_ticket)
 
 
 def amount_of(it: CodeSet, counts: Mapping[str, int], prices: Mapping[str, int]) -> int:
-    """What so many tickets of each type come to; `prices` are the reduced ones."""
+    """The total for these counts by ticket type; `prices` are the reduced ones."""
     sums = {name: count * prices[name] for name, count in counts.items() if count}
     off = min(it.off_order, sum(amount for name, amount in sums.items() if is_for(it, name)))
     return sum(sums.values()) - off
 
 
 def shown(types: Iterable[TicketType], it: CodeSet | None) -> list[TicketType]:
-    """The ticket types somebody may see: hidden ones are opened by a code that names them."""
+    """The ticket types a buyer may see: hidden ones only with a code that names them."""
     return [
         each
         for each in types

@@ -1,10 +1,10 @@
-"""The crawlers a gate lets pass where DNS proves them: what they call themselves, and where they come from.
+"""Crawlers that a gate lets through once DNS verifies them: their User-Agents and their domains.
 
-Only those whose operators publish that their hosts can be proved by reverse and forward DNS, and under which
-names. Where they say so:
+Only those whose operators document verification by reverse and forward DNS, and the domains to expect.
+Sources:
 
 * Google: developers.google.com/search/docs/crawling-indexing/verifying-googlebot. Not googleusercontent.com:
-  its customers' machines have names there, too.
+    its customers' machines have names there, too.
 * Bing: bing.com/webmasters/help/verifying-that-bingbot-is-bingbot-3905dc26
 * Apple: support.apple.com/119829
 * Yandex: yandex.com/support/webmaster/robot-workings/check-yandex-robots.html
@@ -21,11 +21,11 @@ import msgspec
 class Crawler(msgspec.Struct, frozen=True):
     """One operator's crawler."""
 
-    name: str  # as it is in its User-Agent
+    name: str  # as it appears in the User-Agent
     domains: tuple[str, ...]  # its hosts are below one of these
 
     def has(self, host: str) -> bool:
-        """Whether a host of this name can be one of its own."""
+        """Whether a host of this name can belong to it."""
         return host.lower().rstrip(".").endswith(tuple(f".{it}" for it in self.domains))
 
 
@@ -41,6 +41,6 @@ CRAWLERS = (
 
 
 def crawler_named(user_agent: str) -> Crawler | None:
-    """Which crawler this User-Agent says it is; anybody can say so. None: of none that can be proved."""
+    """The crawler this User-Agent claims to be (anybody can); None: not one that can be verified."""
     said = user_agent.lower()
     return next((it for it in CRAWLERS if it.name.lower() in said), None)

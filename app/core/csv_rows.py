@@ -8,23 +8,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the characters that start a formula
 
 
 def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
-    """These rows as CSV; times to the second, by the clock that they come with; "" for None."""
+    """These rows as CSV; times to the second in the zone they come with; None as ""."""
     text = io.StringIO()
     csv.writer(text).writerows([[_cell(it) for it in row] for row in rows])
     return text.getvalue().encode()
 
 
 def plain(text: str) -> str:
-    """A text that people wrote, as no spreadsheet takes it for a formula."""
+    """Escape a text entered by people so that no spreadsheet runs it as a formula."""
     return f"'{text}" if text[:1] in FORMULA else text
 
 
 def safe(row: Sequence[object]) -> list[object]:
-    """A row with each of its texts `plain`; numbers and times are no texts."""
+    """Make each text of a row `plain`; numbers and times are left alone."""
     return [plain(it) if isinstance(it, str) else it for it in row]
 
 

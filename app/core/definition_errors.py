@@ -1,4 +1,4 @@
-"""Finds everything that is wrong with the definition of an event or a room, not only the first fault."""
+"""Finds every error in the definition of an event or a room, not only the first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Keys = tuple[str | int, ...]
 
 
 def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
-    """Every fault, each with the path to it; faults between fields once each field is valid."""
+    """Yield every error with the path to it; errors across fields once each field is valid."""
     found = list(_errors_in(document, EventDefinition, ()))
     yield from found
     if found:
@@ -52,7 +52,7 @@ def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
 
 
 def find_room_errors(document: Any) -> Iterator[tuple[Keys, str]]:
-    """The same for a room in a file."""
+    """Yield the errors of a room in a file, in the same form."""
     found = list(_errors_in(document, RoomDefinition, ()))
     yield from found
     if found:
@@ -103,10 +103,10 @@ def _value_errors(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, s
 
 
 def _keys(field: str) -> Keys:
-    """The way to a field as a refusal names it: `sections[0].name`."""
+    """Split a field's name in an error message into keys: `sections[0].name`."""
     return tuple(int(it) if it.isdigit() else it for it in re.findall(r"\w+", field))
 
 
 def field_name(keys: Keys) -> str:
-    """A field as a refusal names it."""
+    """A field's name as an error message shows it."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")

@@ -1,7 +1,7 @@
-"""What is sent to put something on sale (events, ticket types, and the patches of both), and for an account.
+"""Request bodies that create or change events, ticket types and accounts.
 
-A definition is an event as `fairgate event import` reads it from a file: what `POST /v1/events` takes, with
-the ticket types in it.
+A definition is an event as `fairgate event import` reads it from a file: the body of `POST /v1/events` plus
+its ticket types.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.core.model import RoomSettings, Struct
 
 Words = Annotated[str, Meta(max_length=200, pattern=NAME)]  # like Name, but may be empty
 Currency = Annotated[str, Meta(pattern=CURRENCY)]
-Zone = Annotated[str, Meta(max_length=64, pattern=ZONE)]  # `zones.check_zone` knows which there are
+Zone = Annotated[str, Meta(max_length=64, pattern=ZONE)]  # `zones.check_zone` knows the valid ones
 MaxTickets = Annotated[int, Meta(ge=1, le=100)]
 HoldExtend = Annotated[int, Meta(ge=0, le=86_400)]
 HoldTtl = Annotated[int, Meta(ge=2, le=86_400)]
@@ -25,29 +25,30 @@ Gateways = Annotated[list[Annotated[str, Meta(pattern=GATEWAY)]], Meta(max_lengt
 Seller = Annotated[str, Meta(max_length=500, pattern=TEXT)]
 RowName = Annotated[str, Meta(pattern=ROW)]
 Numbering = Literal["left", "right", "odd", "even", "outwards"]  # outwards: odd left, even right
-SeatKind = Literal["", "accessible", "companion"]  # a companion seat is sold with the accessible one beside
+# a companion seat is sold only with the accessible one beside it
+SeatKind = Literal["", "accessible", "companion"]
 KeptAs = Literal["blocked", "house"]  # not on sale, or kept for the house
 Quantity = Annotated[int, Meta(ge=0, le=10_000_000)]
 Password = Annotated[str, Meta(min_length=10, max_length=200, pattern=NAME)]
 
-SEATS_MAX = 50_000  # made by one call
+SEATS_MAX = 50_000  # created by one call
 SEATS_OF_EVENT_MAX = 200_000
-SEATS_BLOCKED_MAX = 2_000  # blocked or released by one call; Redis decides them in one step
-ROWS_MAX = 5_000  # of one section
-ROW_SEATS_MAX = 1_000  # of one row, gaps included
+SEATS_BLOCKED_MAX = 2_000  # blocked or released by one call; Redis handles them in one step
+ROWS_MAX = 5_000  # per section
+ROW_SEATS_MAX = 1_000  # per row, gaps included
 Block = Annotated[list[Annotated[int, Meta(ge=1, le=ROW_SEATS_MAX)]], Meta(min_length=1, max_length=50)]
-TICKET_TYPES_MAX = 100  # of one event; scripts that decide check each
+TICKET_TYPES_MAX = 100  # per event; deciding scripts check each of them
 
 
 class NewRoomOfEvent(RoomSettings, frozen=True, kw_only=True):
-    """The room of a new event: any settings; without a name it takes the event's."""
+    """The room of a new event: any settings; its name defaults to the event's."""
 
     name: Name = ""
     room_id: Slug | None = None  # None: the event_id
 
 
 class RoomDefinition(RoomSettings, frozen=True, kw_only=True):
-    """A room as `fairgate room export` writes it to a file: all its settings, and nothing secret."""
+    """A room as `fairgate room export` writes it to a file: all its settings, no secrets."""
 
     room_id: Slug
 
@@ -61,22 +62,22 @@ class NewTicketType(Struct, frozen=True):
     quantity: Quantity
     sale_from: At | None = None
     sale_until: At | None = None
-    hidden: bool = False  # shown and sold to those alone whose code opens it
-    tax_rate_bp: RateBp = 0  # of the tax in the price
+    hidden: bool = False  # shown and sold only to buyers with a code that opens it
+    tax_rate_bp: RateBp = 0  # of the tax included in the price
 
 
 class NewSection(Struct, frozen=True):
-    """A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`.
+    """A section with a number of rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`.
 
-    `blocks` instead: of each row, from the front on, how many seats stand together, with aisles between; the
-    last one goes on for the others. `row_names`: what all rows are called, else letters or numbers.
+    `blocks` instead: for each row, from the front, the sizes of its blocks of seats, with aisles between; the
+    last entry applies to all rows behind it. `row_names`: the names of all rows, else letters or numbers.
     """
 
     name: Name
     price: Price
     rows: Annotated[int, Meta(ge=1, le=ROWS_MAX)]
     seats_per_row: Annotated[int, Meta(ge=1, le=ROW_SEATS_MAX)] | None = None
-    ticket_type_id: Slug | None = None  # None: made of the name
+    ticket_type_id: Slug | None = None  # None: derived from the name
     sale_from: At | None = None
     sale_until: At | None = None
     hidden: bool = False
@@ -88,38 +89,39 @@ class NewSection(Struct, frozen=True):
 
 
 class NewSeat(Struct, frozen=True):
-    """One seat. Seats of a row are next to each other when their numbers are; `label`: what it is called."""
+    """One seat. Consecutive numbers in a row are adjacent seats; `label`: the name shown."""
 
     section: Name
     row: RowName
     number: Annotated[int, Meta(ge=1, le=99_999)]
-    price: Price  # the same in the whole section
+    price: Price  # the same throughout the section
     kind: SeatKind = ""
     label: Annotated[str, Meta(pattern=LABEL)] = ""  # "": its number
 
 
 class NewSeats(Struct, frozen=True):
-    """Whole sections, or a list of seats; not both. `grow`: sections that are there get the new seats."""
+    """Whole sections or a list of seats, not both. `grow`: existing sections get the new seats."""
 
-    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    # msgspec copies it
+    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
     seats: Annotated[list[NewSeat], Meta(max_length=SEATS_MAX)] = []  # noqa: RUF012  # msgspec copies it
     grow: bool = False
 
 
 class NamedSeatIds(Struct, frozen=True):
-    """Some seats of an event."""
+    """Some of an event's seats."""
 
     seat_ids: Annotated[list[SeatId], Meta(min_length=1, max_length=SEATS_BLOCKED_MAX)]
 
 
 class BlockSeats(NamedSeatIds, frozen=True):
-    """Seats to take off sale, and what for."""
+    """Seats to take off sale, and the reason."""
 
     kept_as: KeptAs = "blocked"
 
 
 class KindOfSeats(NamedSeatIds, frozen=True):
-    """What these seats are from now on; "" for neither accessible nor companion seats."""
+    """The new kind of these seats; "" for neither accessible nor companion."""
 
     kind: SeatKind
 
@@ -138,7 +140,8 @@ class NewEvent(Struct, frozen=True):
     hold_extend_s: HoldExtend = 0
     timezone: Zone = "UTC"
     sell_after_start: bool = False
-    prices_include_tax: bool = True  # as the console takes and shows them; `price` always does
+    # whether the console takes and shows prices with tax; `price` always includes it
+    prices_include_tax: bool = True
     fee_per_ticket: Price = 0
     fee_rate_bp: RateBp = 0
     fee_tax_rate_bp: RateBp = 0
@@ -149,14 +152,16 @@ class NewEvent(Struct, frozen=True):
 
 
 class EventDefinition(NewEvent, frozen=True, kw_only=True):
-    """An event with its ticket types and sections of seats, as a file holds it."""
+    """An event with its ticket types and sections of seats, as in a file."""
 
-    ticket_types: Annotated[list[NewTicketType], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012  # msgspec copies it
-    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012  # msgspec copies it
+    # msgspec copies it
+    ticket_types: Annotated[list[NewTicketType], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
+    # msgspec copies it
+    sections: Annotated[list[NewSection], Meta(max_length=TICKET_TYPES_MAX)] = []  # noqa: RUF012
 
 
 class EventPatch(Struct, frozen=True):
-    """What can be changed of an event."""
+    """The changeable fields of an event."""
 
     name: Name | UnsetType = UNSET
     starts_at: At | UnsetType = UNSET
@@ -178,7 +183,7 @@ class EventPatch(Struct, frozen=True):
 
 
 class TicketTypePatch(Struct, frozen=True):
-    """What can be changed of a ticket type."""
+    """The changeable fields of a ticket type."""
 
     name: Name | UnsetType = UNSET
     price: Price | UnsetType = UNSET

@@ -1,7 +1,8 @@
-"""Devices an account has signed in on: a cookie proves it, and guesses made elsewhere do not lock them out.
+"""Known devices: a cookie proves an earlier sign-in, so that guesses made elsewhere do not lock its owner
+out.
 
-No I/O, time comes in. Nothing is kept of them: what a cookie says is signed, and holds until the account's
-password is changed.
+No I/O, time comes in. Nothing is stored: the cookie is signed, and valid until the account's password is
+changed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _PREFIX = "d1"
 
 
 class Device(msgspec.Struct, frozen=True, array_like=True):
-    """What a device's cookie says."""
+    """The content of a device cookie."""
 
     device_id: str
     account_id: str
@@ -28,18 +29,18 @@ class Device(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DeviceSigner:
-    """Signs and reads the cookies of devices."""
+    """Signs and reads device cookies."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"fairgate known device", "sha256")
 
     def sign(self, account_id: str, made_ms: int) -> str:
-        """The cookie of a device on which this account has just signed in."""
+        """The cookie for a device on which this account has just signed in."""
         payload = to_base64url(msgspec.json.encode(Device(to_base64url(os.urandom(12)), account_id, made_ms)))
         return f"{_PREFIX}.{payload}.{self._mac(payload)}"
 
     def read(self, text: str, now_ms: int) -> Device | None:
-        """What a cookie says; None unless it is one of ours and not too old."""
+        """Read a cookie; None unless it is one of ours and not too old."""
         prefix, _, rest = text.partition(".")
         payload, _, mac = rest.partition(".")
         if prefix != _PREFIX or not text.isascii() or len(text) > LENGTH_MAX:
@@ -50,7 +51,7 @@ class DeviceSigner:
         return device if now_ms - device.made_ms < DEVICE_S * 1000 else None
 
     def word(self, account_id: str) -> str:
-        """A short word for an account, for the name of its cookie; it does not reveal the account."""
+        """A short identifier of an account for its cookie's name; it does not reveal the account."""
         return self._mac(account_id)[:8]
 
     def _mac(self, payload: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a log mixed its draw with itself, as it was said to be. No I/O."""
+"""Checks that a log mixed its own root into the draw, as announced. No I/O."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MISSING = "the draw was not mixed with the log as it was said to be"
 
 
 def roots_said(entries: Sequence[str]) -> dict[int, str]:
-    """The roots (hex) that draws were mixed with, each by its leaf: it is that of all leaves before."""
+    """The roots (hex) mixed into draws, each by the index of its leaf: the root of all leaves before it."""
     leaves = ((at, it.split(" ")) for at, it in enumerate(entries) if " mixed " in it)
     return {at: it[2] for at, it in leaves if it[1] == "mixed"}
 
 
 def judge_mixing(entries: Sequence[str], roots: Mapping[int, bytes]) -> list[Finding]:
-    """What is wrong with it; `roots`: of the trees of `roots_said`, as they are."""
+    """Everything wrong with the mixing; `roots`: the actual roots of the trees of `roots_said`."""
     found, entrants = [], set[str]()
     promised = done = drawn = False
     for at, entry in enumerate(entries):

@@ -1,4 +1,4 @@
-"""Mail: its kinds, the one spelling of an address, and the links that prove that a mailbox is somebody's."""
+"""E-mail: its kinds, the canonical form of addresses, and the links that prove ownership of a mailbox."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CLAIM_LINK_S = 30 * 86_400
 
 
 def mailbox(email: str, field: str = "email") -> str:
-    """The address as it is kept, without spaces around it. Raises ValidationFailed if no mail gets there."""
+    """The address as stored, without surrounding spaces. Raises ValidationFailed if it is undeliverable."""
     try:
         return _checked(email).normalized
     except ValueError as error:
@@ -49,43 +49,44 @@ def mailbox(email: str, field: str = "email") -> str:
 
 
 def normalised(email: str) -> str:
-    """The one spelling of an e-mail: `Ann@Example.org` and `ann@example.org` are one mailbox."""
+    """The canonical form of an address: `Ann@Example.org` and `ann@example.org` are one mailbox."""
     try:
         return _checked(email).normalized.lower()
-    except ValueError:  # somebody looks for it, and it was kept before addresses were checked
+    except ValueError:  # a search for an address stored before addresses were checked
         return typed.words(email).lower()
 
 
 def address(email: str) -> Address:
-    """The address as servers take it, in its parts: an international domain as xn--, so that only a local
-    part with other letters needs a server with SMTPUTF8. Raises ValueError when mail cannot be sent to it."""
+    """The address as mail servers take it, in its parts: an international domain becomes xn--, so that only a
+    non-ASCII local part needs a server with SMTPUTF8. Raises ValueError when it is undeliverable."""
     it = _checked(email)
     return Address(username=it.local_part, domain=it.ascii_domain)
 
 
 def _checked(email: str) -> ValidatedEmail:
-    """Checked by its form alone: nothing is looked up. `.test` is accepted, a name without a dot is not.
+    """Check the syntax alone, without look-ups. `.test` is accepted, a name without a dot is not.
 
     Raises EmailNotValidError, a ValueError.
     """
-    from email_validator import validate_email  # loads slowly, and most processes see no address
+    from email_validator import validate_email  # slow to import, and most processes never see an address
 
     return validate_email(email.strip(), check_deliverability=False, test_environment=True)
 
 
 class Traces:
-    """Hashes addresses to count what was sent to them; keyed, so that nobody can look one up."""
+    """Hashes addresses to count the e-mails sent to them; keyed, so that they cannot be looked up."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"fairgate trace of an address", "sha256")
 
     def recipient(self, email: str) -> bytes:
-        """Of a mailbox, however it is spelled: `ann+7@example.org` is read by the same person as `ann@`."""
+        """Hash a mailbox, ignoring sub-addressing: `ann+7@example.org` is read by the same person as
+        `ann@`."""
         local, _, domain = normalised(email).rpartition("@")
         return self._hash(f"{local.partition('+')[0] or local}@{domain}")
 
     def client(self, network: str) -> bytes:
-        """Of where a request came from."""
+        """Hash a request's client network."""
         return self._hash(network)
 
     def _hash(self, text: str) -> bytes:
@@ -93,7 +94,7 @@ class Traces:
 
 
 class ClaimSigner:
-    """Signs the links by which the account of a mailbox takes over what a guest reserved with it."""
+    """Signs the links by which a mailbox's account takes over a guest's reservation."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 8:
@@ -106,5 +107,5 @@ class ClaimSigner:
         return urlsafe_b64encode(hmac.digest(self._key, text, "sha256")).rstrip(b"=").decode()
 
     def is_good(self, signature: str, reservation_id: str, email: str, exp: int) -> bool:
-        """Whether it is that signature; the end is for the caller to look at."""
+        """Whether the signature is valid; the caller checks the expiry."""
         return hmac.compare_digest(self.sign(reservation_id, email, exp).encode(), signature.encode())

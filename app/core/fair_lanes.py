@@ -1,8 +1,8 @@
-"""The lanes of a queue as its public log tells of them: who waits in which, and whether shares are kept.
+"""The lanes of a queue as reconstructed from its public log: who waits in which, and whether shares are kept.
 
-A lane earns its share of each call and is called when that makes one (`include/sharing.lua`), so while two
-lanes have somebody to call, neither can be ahead of its share by more than a call of each and the round that
-runs.
+A lane earns its share of each call and is called once that adds up to one (`include/sharing.lua`). So while
+two lanes both have visitors to call, neither can be ahead of its share by more than one call of each and the
+current round.
 """
 
 from __future__ import annotations
@@ -15,56 +15,56 @@ from itertools import combinations
 
 @dataclass
 class Apart:
-    """How far two lanes are apart, in calls over shares, and the least and the most that they were."""
+    """The difference between two lanes in calls over shares, with its minimum and maximum so far."""
 
     now: float = 0.0
     least: float = 0.0
     most: float = 0.0
 
     def moved(self, by: float) -> float:
-        """How far this call has brought them from where they were at any time, in its direction."""
+        """Apply a call; returns how far the difference is now from its opposite extreme."""
         self.now += by
         self.least, self.most = min(self.least, self.now), max(self.most, self.now)
         return self.now - self.least if by > 0 else self.most - self.now
 
 
 class Lanes:
-    """Who waits in each lane. A room without lanes has one, the ordinary one."""
+    """The visitors waiting in each lane. A room without lanes has one, the ordinary one."""
 
     def __init__(self) -> None:
         self._shares = [100]
-        self._lane_of: dict[int, int] = {}  # of the numbers that wait
+        self._lane_of: dict[int, int] = {}  # of the waiting numbers
         self._fronts: dict[
             int, list[int]
         ] = {}  # a heap a lane of those who may not be overtaken; some are gone
         self._may_be_overtaken: set[int] = set()
-        self._apart: dict[tuple[int, int], Apart] = {}  # two lanes, since both have had somebody
+        self._apart: dict[tuple[int, int], Apart] = {}  # by pair of lanes, since both have had visitors
 
     def share(self, shares: list[int]) -> None:
-        """From now on the lanes have these shares, the ordinary one first."""
+        """Set the lanes' shares, the ordinary one first."""
         self._shares, self._apart = shares, {}
 
     def give(self, number: int, lane: int) -> None:
-        """This number waits in this lane."""
+        """Put a number into a lane."""
         self._lane_of[number] = lane
         heapq.heappush(self._fronts.setdefault(lane, []), number)
 
     def end(self, number: int) -> None:
-        """This number does not wait any more."""
+        """Record that a number no longer waits."""
         self._lane_of.pop(number, None)
 
     def pass_over(self, number: int) -> None:
-        """This number may be overtaken: not enough is free for it."""
+        """Allow others to overtake this number: too few tickets are free for it."""
         self._may_be_overtaken.add(number)
         self._forget(self._lane_of.get(number, 0))
 
     def forgive(self) -> None:
-        """Whoever waits now may be overtaken."""
+        """Allow everybody now waiting to be overtaken."""
         self._may_be_overtaken |= self._lane_of.keys()
         self._apart = {}
 
     def call(self, number: int, lane: int, *, drawing: bool) -> Iterator[tuple[str, str]]:
-        """What is wrong with this call: kinds and messages. During a draw lanes cannot be compared."""
+        """Yield what is wrong with a call: kinds and messages. During a draw lanes cannot be compared."""
         waits = self._lane_of.get(number)
         if waits is not None and waits != lane:
             yield "other_lane", f"number {number} waits in lane {waits} and was called in lane {lane}"

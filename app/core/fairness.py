@@ -1,7 +1,7 @@
-"""Whether a room's public log shows a fair queue: what is wrong in it, and what happened. No I/O.
+"""Audits a room's public log: whether it shows a fair queue, and what happened. No I/O.
 
-What each leaf says is held against those before it. Where a log says that the room was restored or that
-events are missing, it goes on from there with what is known.
+Each leaf is checked against those before it. After a leaf that records a restore or missing events, the audit
+continues with what is still known.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from app.core.fair_rate import Bucket
 from app.core.findings import Action, Finding, Turn
 from app.core.room_log import Leaf, read_leaf
 
-HEAD_START_MS = 1_000  # a turn may end so much before its window: clocks may be set
+HEAD_START_MS = 1_000  # tolerance for a turn that ends before its window: clocks may be adjusted
 
 
 class Queue:
-    """A queue as its log tells it, leaf by leaf."""
+    """A queue reconstructed from its log, leaf by leaf."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -41,15 +41,15 @@ class Queue:
         self._waiting: dict[int, str] = {}
         self._lanes = Lanes()
         self._called: dict[int, Turn] = {}
-        self._called_before: set[int] = set()  # whose turns were open when Redis was lost
+        self._called_before: set[int] = set()  # open turns when Redis was lost
         self._places: dict[str, int] = {}
         self._last, self._last_draw, self._last_drawn = 0, -1, 0
         self._given: set[int] = set()
-        self._excused = 0  # numbers that may be missing
-        self._unknown_to = inf  # up to this number there may be places that are not in the log
+        self._excused = 0  # gaps in the numbers that are accounted for
+        self._unknown_to = inf  # there may be unlogged places up to this number
         self._lanes_said = False
-        self._by_hand = (-1, 0)  # at this moment staff let so many in
-        self._left: tuple[int, int] | None = None  # the leaf and number of the last who left
+        self._by_hand = (-1, 0)  # (time, count) of the last manual admission by staff
+        self._left: tuple[int, int] | None = None  # leaf and number of the last departure
 
     def take(self, text: str) -> None:
         """Read the next leaf."""
@@ -68,7 +68,7 @@ class Queue:
             self._wrong("unreadable", f"it cannot be read: {text[:80]!r}")
 
     def finish(self) -> None:
-        """Judge what can be judged at the end only."""
+        """Check what can only be judged at the end."""
         if self._opened and self._lottery and not self._seed:
             self._wrong("draw_not_revealed", "the seed of the draw was not revealed at the opening")
         if self._last_drawn and self._entrants:
@@ -83,7 +83,7 @@ class Queue:
     def _acted(self, what: str) -> None:
         self.actions.append(Action(self.leaf, self.at_ms, what))
 
-    # what staff and the clock do -------------------------------------------------------------------------
+    # --- actions of staff and the clock ------------------------------------------------------------------
     def _began(self, leaf: Leaf) -> None:
         _room, _generation, method, commitment = leaf.rest
         if self.leaf > 0:
@@ -138,7 +138,7 @@ class Queue:
         self._forgive(self._last + int(leaf.rest[0]))
 
     def _forgive(self, last: int) -> None:
-        """Who waits now may have left or been called without a leaf, or comes back late."""
+        """Allow for places up to `last` that left or were called without a leaf, or come back late."""
         self._unknown_to = last
         self._called_before = set(self._called)
         self._lanes.forgive()
@@ -152,7 +152,7 @@ class Queue:
         self._acted(f"number {number} was removed by {why}")
         self._end_place(int(number), visitor)
 
-    # what visitors do ------------------------------------------------------------------------------------
+    # --- actions of visitors -----------------------------------------------------------------------------
     def _joined(self, leaf: Leaf) -> None:
         number, visitor = int(leaf.rest[0]), leaf.rest[1]
         if number == 0:
@@ -168,7 +168,7 @@ class Queue:
         elif number < self._last and not carried and number > self._unknown_to:
             self._wrong("inserted", f"number {number} was given after number {self._last}")
         if not self._given and self._unknown_to == inf:
-            self._excused += number - 1  # the room is older than its log
+            self._excused += number - 1  # the log was started after the room
         self._give(number, visitor, leaf.rest[2:])
 
     def _drawn(self, leaf: Leaf) -> None:
@@ -203,7 +203,7 @@ class Queue:
         drawing = bool(self._lottery and self._entrants)
         for kind, message in self._lanes.call(number, _lane(leaf.rest[2:]), drawing=drawing):
             self._wrong(kind, message)
-        if number in self._called_before:  # the same turn once more: they are back after the restore
+        if number in self._called_before:  # the same turn again, after the restore
             self._called_before.discard(number)
         else:
             self._charge(number)
@@ -253,7 +253,7 @@ class Queue:
     def _end_place(self, number: int, visitor: str) -> None:
         if visitor in self._entrants:
             self._entrants.discard(visitor)
-            self._excused += self._opened  # the number that was kept for them
+            self._excused += self._opened  # the number that was reserved for them
         if self._called.pop(number, None):
             self._bucket.settle(self.at_ms)
             self._bucket.give_back()
@@ -263,7 +263,7 @@ class Queue:
 
 
 def _lane(said: tuple[str, ...]) -> int:
-    """The lane that a leaf names; without one the ordinary one is meant."""
+    """The lane a leaf names; the ordinary one if it names none."""
     return int(said[0]) if said else 0
 
 
@@ -290,7 +290,7 @@ _WORDS: dict[str, Callable[[Queue, Leaf], None]] = {
 
 
 def judge(leaves: Sequence[str]) -> Queue:
-    """The queue as these leaves tell it, with all that is wrong."""
+    """Replay these leaves; the result lists everything that is wrong."""
     queue = Queue()
     for leaf in leaves:
         queue.take(leaf)

@@ -1,7 +1,7 @@
-"""Places far from the front, answered without asking for them. No I/O.
+"""Places far from the front, computed instead of looked up. No I/O.
 
-A place token says which number somebody has, and the room's status how far the queue is. That is enough for
-whoever is called in an hour: `exact_within` of a room says how close to the front places are looked up.
+A place token carries the queue number, and the room's status the serving position. That is enough for
+visitors whose turn is an hour away; a room's `exact_within` sets how close to the front places are looked up.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from app.core.model import Place, Room, RoomSettings, RoomStatus
 
 
 def check(settings: RoomSettings) -> None:
-    """Each lane has a front of its own. Raises ValidationFailed."""
+    """Refuse `exact_within` in a room with lanes, where each lane has its own front. Raises
+    ValidationFailed."""
     if settings.exact_within is not None and settings.lanes:
         raise ValidationFailed("exact_within", "cannot be set in a room with lanes")
 
 
 def far_place(settings: RoomSettings, claims: PlaceClaims, status: RoomStatus) -> Place | None:
-    """The place of somebody far from the front, as it follows from token and status; None: it is looked up.
+    """The place of a visitor far from the front, derived from token and status; None: look it up.
 
-    `ahead` is an upper bound: of those with lower numbers only as many are taken off as must have gone,
-    because fewer people wait than that. It does not know whether the visitor left or was removed since the
-    token was issued, nor of anybody passed over. A token of an older epoch is always looked up, because that
-    puts its visitor back.
+    `ahead` is an upper bound: of the lower numbers, only as many are discounted as must have gone because
+    fewer people are waiting. It does not reflect that the visitor left or was removed after the token was
+    issued, nor anybody passed over. A token of an older epoch is always looked up, because the look-up
+    restores its visitor.
     """
     within, number = settings.exact_within, claims.queue_number
     if within is None or not number or settings.lanes:
@@ -40,7 +41,7 @@ def far_place(settings: RoomSettings, claims: PlaceClaims, status: RoomStatus) -
 
 
 def status_without_redis(room: Room) -> RoomStatus:
-    """What PostgreSQL knows of a room's queue: who is called is stored each second, who left is not."""
+    """A room's status according to PostgreSQL: calls are stored every second, departures are not."""
     waiting = max(0, room.numbers_reserved - room.serving_position)
     return RoomStatus(
         now_ms=0,

@@ -1,4 +1,4 @@
-"""What an audit of a public log finds."""
+"""Results of auditing a public log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """Something that is wrong, at a leaf; `kind` is stable."""
+    """A fault at a leaf; `kind` is stable."""
 
     leaf: int
     kind: str
@@ -14,7 +14,7 @@ class Finding(NamedTuple):
 
 
 class Action(NamedTuple):
-    """Something that staff, the clock or the autopilot did."""
+    """An action of staff, the clock or the autopilot."""
 
     leaf: int
     at_ms: int
@@ -22,7 +22,7 @@ class Action(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A call that was not taken up yet."""
+    """A call that has not been claimed yet."""
 
     visitor: str
     at_ms: int

@@ -1,4 +1,4 @@
-"""Formats of what comes from outside: patterns, what each means in a refusal, annotated types."""
+"""Formats of external input: patterns, their meaning in error messages, annotated types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Meta
 from app.core.currencies import SCALES
 
 SLUG = r"^(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*\Z"
-NAME = r"^[^\x00-\x1f\x7f]*\Z"  # emoji yes, control characters (NUL breaks Postgres text) no
+NAME = r"^[^\x00-\x1f\x7f]*\Z"  # allows emoji, rejects control characters (Postgres text cannot hold NUL)
 TEXT = r"^[^\x00-\x08\x0b-\x1f\x7f]*\Z"
 CURRENCY = rf"^({'|'.join(sorted(SCALES))})\Z"
 ZONE = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*\Z"
@@ -20,7 +20,7 @@ HOST = r"^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?\Z"
 CUSTOMER = r"^[a-z0-9][a-z0-9-]{0,39}\Z"
 DOMAIN = r"^[A-Za-z0-9.-]{0,253}\Z"
 SHARED_SECRET = r"^([!-~]{16,200})?\Z"
-EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `mail.mailbox` knows more, and trims it
+EMAIL = r"^\s*[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\s*\Z"  # `email.mailbox` checks more, and trims
 CODE = r"^[A-Za-z0-9][A-Za-z0-9-]{2,31}\Z"
 SEAT_ID = r"^(?=.{5,60}$)[a-z0-9]+(-[a-z0-9]+)+-[a-z0-9]{1,6}\Z"
 LABEL = r"^([A-Za-z0-9]{1,6})?\Z"
@@ -38,7 +38,7 @@ SIX_DIGITS = r"^[0-9]{6}\Z"
 COLOUR = r"^(#[0-9a-f]{6})?\Z"
 PICTURE = r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2})?\Z"
 CODE_PREFIX = r"^[A-Za-z0-9]*\Z"
-PATTERN_MEANS = {  # the message for a value that does not match
+PATTERN_MEANS = {  # message for a value that does not match
     OPAQUE: "must be an id issued by Fairgate",
     PROOF: "must be a JWT",
     BASE64: "must be base64",
@@ -74,7 +74,7 @@ Slug = Annotated[str, Meta(pattern=SLUG)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000, pattern=TEXT)]
 Quantity = Annotated[int, Meta(ge=1, le=100)]
-Code = Annotated[str, Meta(pattern=CODE)]  # of a buyer; either case, kept in capitals
+Code = Annotated[str, Meta(pattern=CODE)]  # of a buyer; case-insensitive, stored in capitals
 SeatId = Annotated[str, Meta(pattern=SEAT_ID)]
 At = Annotated[datetime, Meta(tz=True)]
 Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]

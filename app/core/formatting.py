@@ -1,8 +1,8 @@
 """How pages and e-mails write numbers, money, times and waits; used as template filters.
 
-`static/formatting.js` writes the same forms with `Intl`. Digits are 0 to 9 in
-every language, so that figures that count down do not change their script. Names of units come from our
-catalogues (`units`): Babel has them for some languages only.
+`static/formatting.js` produces the same forms with `Intl`. Digits are 0 to 9 in every language, so that
+counting figures do not change their script. Names of units come from our catalogues (`units`), because Babel
+has them for some languages only.
 """
 
 from __future__ import annotations
@@ -27,26 +27,27 @@ from app.core.zones import UTC
 MINUTE_S = 60
 HOUR_S = 60 * MINUTE_S
 DAY_S = 24 * HOUR_S
-HOURS_FROM_S = 90 * MINUTE_S  # longer waits are shown in hours: nobody counts 137 minutes
+HOURS_FROM_S = 90 * MINUTE_S  # longer waits are shown in hours: "137 minutes" is hard to read
 ENGLISH = "en"
-NUMBERS_MAX = 4_096  # kept as text: a page names the same few again and again
+NUMBERS_MAX = 4_096  # cached as text: a page uses the same few again and again
 Units = Mapping[str, Mapping[str, str]]  # by unit: a pattern for each plural form
 ENGLISH_UNITS: Units = {
     unit: {"one": f"{{n}} {unit}", "other": f"{{n}} {unit}s"} for unit in ("second", "minute", "hour")
 }
-_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")  # CHF45.00: CLDR wants a space there, Babel sets none
+# CHF45.00: CLDR wants a space there, Babel writes none
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Z])(?=\d)")
 _MOMENT = re.compile(r"\b[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-DATES_IN = {ENGLISH: "en_GB"}  # day before month, 24 hours: read the same by everybody who reads English
+DATES_IN = {ENGLISH: "en_GB"}  # day before month, 24 hours: unambiguous to all readers of English
 
 
 @lru_cache(maxsize=NUMBERS_MAX)
 def number(value: int | None, language: str = ENGLISH) -> str:
-    """12345 -> 12,345; nothing for None."""
+    """12345 -> 12,345; "" for None."""
     return "" if value is None else format_decimal(value, locale=language)
 
 
 def money(amount: int, currency: str, language: str = ENGLISH) -> str:
-    """Minor units in words a buyer reads: 4500, EUR -> €45.00."""
+    """Minor units as buyers see them: 4500, EUR -> €45.00."""
     text = _pattern(language, scale(currency)).apply(
         major(amount, currency), language, currency=currency, currency_digits=False
     )
@@ -54,7 +55,7 @@ def money(amount: int, currency: str, language: str = ENGLISH) -> str:
 
 
 def accounted(amount: int, currency: str, language: str = ENGLISH) -> str:
-    """Minor units as a document of accounts has them, with the currency's code: 4500, EUR -> 45.00 EUR."""
+    """Minor units as accounting documents show them, with the currency's code: 4500, EUR -> 45.00 EUR."""
     decimals = scale(currency)
     pattern: NumberPattern = copy(Locale.parse(language).decimal_formats[None])
     pattern.frac_prec = (decimals, decimals)
@@ -69,14 +70,14 @@ def percent(rate_bp: int, language: str = ENGLISH) -> str:
 
 @cache
 def _pattern(language: str, decimals: int) -> NumberPattern:
-    """How a language writes money with this many decimals."""
+    """A language's money pattern with this many decimals."""
     pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
     pattern.frac_prec = (decimals, decimals)
     return pattern
 
 
 def rfc3339(at_ms: int) -> str:
-    """The machine's form of a time, to the second."""
+    """A time in machine-readable form, to the second."""
     at = from_ms(at_ms)
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
@@ -84,7 +85,7 @@ def rfc3339(at_ms: int) -> str:
 def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str = ENGLISH) -> str:
     """A time for readers, in an event's zone, which is named: 21:00 (Europe/Berlin).
 
-    In the hour that a change of the clocks doubles, it says which of both: 02:30 (Europe/Berlin, UTC+1).
+    In the hour repeated when clocks go back, the offset is added: 02:30 (Europe/Berlin, UTC+1).
     """
     at = from_ms(at_ms)
     if at is None:
@@ -98,25 +99,25 @@ def zoned_time(at_ms: int, zone: str = UTC, style: str = "full", language: str =
 
 
 def staff_time(at: datetime, zone: str = UTC, style: str = "full") -> str:
-    """A time for staff, in the zone of their clock: 2026-11-29 15:05:06 UTC+1; short: 15:05:06 UTC+1."""
+    """A time for staff, in their chosen zone: 2026-11-29 15:05:06 UTC+1; short: 15:05:06 UTC+1."""
     at = in_zone(at, ZoneInfo(zone))
     return f"{at:{'%H:%M:%S' if style == 'short' else '%Y-%m-%d %H:%M:%S'}} {zones.offset_name(at)}"
 
 
 def moments_in(text: str, zone: str = UTC) -> str:
-    """A text with each moment in it, as 2030-06-01T19:00:00Z, written for staff with this zone."""
+    """Rewrite each RFC 3339 time in a text, such as 2030-06-01T19:00:00Z, for staff in this zone."""
 
     def written(found: re.Match[str]) -> str:
         try:
             return staff_time(datetime.fromisoformat(found[0]), zone)
-        except ValueError:  # a name that somebody gave, and no moment: 2030-02-31T25:00:00Z
+        except ValueError:  # looks like a time and is not one: 2030-02-31T25:00:00Z
             return found[0]
 
     return _MOMENT.sub(written, text)
 
 
 def duration(seconds: int, units: Units = ENGLISH_UNITS, language: str = ENGLISH) -> str:
-    """A length of time, to one unit and rounded down: 45 seconds, 2 minutes, 3 hours."""
+    """A duration in one unit, rounded down: 45 seconds, 2 minutes, 3 hours."""
     if seconds < 2 * MINUTE_S:
         return counted(seconds, units["second"], language)
     if seconds < HOURS_FROM_S:
@@ -125,7 +126,7 @@ def duration(seconds: int, units: Units = ENGLISH_UNITS, language: str = ENGLISH
 
 
 def clock(left_ms: int, days_pattern: str = "{days}d {hours}h") -> str:
-    """What is left: 4:05, 1:02:09, 3d 4h. Never below zero."""
+    """The time left: 4:05, 1:02:09, 3d 4h. Never below zero."""
     left_s = max(0, -(-left_ms // 1000))
     if left_s >= DAY_S:
         days, hours = divmod(left_s // HOUR_S, 24)
@@ -142,7 +143,8 @@ def wait(
     units: Units = ENGLISH_UNITS,
     language: str = ENGLISH,
 ) -> str:
-    """A range, by the patterns `under`, `about`, `range`, `unknown`: 4-6 minutes, about an hour."""
+    """A range of waits, using the patterns `under`, `about`, `range`, `unknown`: 4-6 minutes, about an
+    hour."""
     if estimate is None:
         return patterns["unknown"]
     (low, unit), (high, high_unit) = (_rounded(seconds) for seconds in estimate)
@@ -168,5 +170,5 @@ def _rounded(seconds: int) -> tuple[int, str]:
     if seconds < MINUTE_S:
         return 0, "minute"
     if seconds < HOURS_FROM_S:
-        return (seconds + MINUTE_S // 2) // MINUTE_S, "minute"  # halves up, as Math.round does
+        return (seconds + MINUTE_S // 2) // MINUTE_S, "minute"  # rounds halves up, as Math.round does
     return (seconds + HOUR_S // 2) // HOUR_S, "hour"

@@ -1,7 +1,7 @@
-"""Which rule of the gate decides about a request, step by step. `web/gate/preview.py` finds the facts.
+"""Which gate rule decides about a request, step by step. `web/gate/preview.py` gathers the facts.
 
-The order is the gate's own (`web/gate/forward_auth.py`); `tests/routes/test_gate_preview.py` holds the two
-together.
+The order is the gate's own (`web/gate/forward_auth.py`); `tests/routes/test_gate_preview.py` compares the
+two.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from app.core.model import GateMode, RoomSettings, RoomStatus
 
 Outcome = Literal["passes", "gets_pass", "queues", "refused"]
 Rule = Literal["gate_mode", "bypass", "pass", "crawler", "origin", "ticket", "turn", "crowd"]
-INSIDE = ("called", "active")  # of those who have been in the room before: these may go in
+INSIDE = ("called", "active")  # states of returning visitors who may enter
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a request when it comes to the gate."""
+    """What is known about a request that reaches the gate."""
 
     mode: GateMode
-    rules: int = 0  # how many bypass rules there are
-    rule: int = 0  # the first that matches, from 1
-    path_is_plain: bool = True  # else rules about paths match nothing
-    inside: bool = False  # shows a good pass or booking token
-    shown: str = ""  # what is wrong with what it shows; "": it shows nothing
-    final: bool = False  # and it shows something of ours that opens no gate
-    crawler: str = ""  # which one DNS proves it to be
-    foreign: bool = False  # a page of another site sent it
+    rules: int = 0  # number of bypass rules
+    rule: int = 0  # the first one that matches, counting from 1
+    path_is_plain: bool = True  # otherwise rules about paths match nothing
+    inside: bool = False  # carries a valid pass or booking token
+    shown: str = ""  # what is wrong with the credential it carries; "": it carries none
+    final: bool = False  # that credential is valid, but of a kind that opens no gate
+    crawler: str = ""  # the crawler verified by DNS
+    foreign: bool = False  # sent by a page of another site
     ticket: Literal["", "good", "bad"] = ""
-    turn: str = ""  # where the visitor is whom an expired pass names, as `find_visitor` says
+    turn: str = ""  # state of the visitor named by an expired pass, as `find_visitor` reports it
     crowd: str = ""  # why newcomers wait; "": they do not
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One rule, what it says of the request, and the outcome if it is the one that decides."""
+    """One rule, its verdict, and the outcome if it decides."""
 
     rule: Rule
     says: str
@@ -43,7 +43,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def trace(facts: Facts) -> list[Step]:
-    """The rules in their order, up to and including the one that decides."""
+    """The rules in order, up to and including the one that decides."""
     found: list[Step] = []
     for judge in (_mode, _bypass, _pass, _crawler, _origin, _ticket, _turn, _crowd):
         if step := judge(facts):
@@ -54,7 +54,7 @@ def trace(facts: Facts) -> list[Step]:
 
 
 def crowd(status: RoomStatus, settings: RoomSettings) -> str:
-    """Why newcomers have to wait; "" where a join would call them at once."""
+    """Why newcomers have to wait; "" where a join would be called at once."""
     inside, cap = status.called + status.active, settings.active_visitors_max
     if status.state != "open":
         return f"The room is {status.state.replace('prequeue', 'in its pre-queue').replace('_', ' ')}."

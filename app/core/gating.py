@@ -1,7 +1,7 @@
 """The bypass rules of a room's gate: who passes without a turn. Compiled once, checked per request.
 
-A rule that looks at paths fits none that the shop may read in another way than we do: whoever could pass
-under `/static/` for `/static/../checkout` would stand before everybody else.
+A rule on paths matches no path that the shop may read differently than we do: whoever could pass under
+`/static/` with `/static/../checkout` would jump the queue.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _ODD = ("%2f", "%5c", "%25", "%00", "\\")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What rules check. Header names are lower-case bytes."""
+    """The parts of a request that rules check. Header names are lower-case bytes."""
 
-    path: str  # as `plain_path` reads it; "" fits no rule about paths
+    path: str  # as `plain_path` reads it; "" matches no rule on paths
     method: str
     client: str
     headers: dict[bytes, bytes]
@@ -35,12 +35,12 @@ class Visit:
 @dataclass(frozen=True, slots=True)
 class _Rule:
     says: BypassRule
-    path: Any  # the compiled expression, None for none
+    path: Any  # the compiled expression; None: the rule has none
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
 
 
 class Bypass:
-    """The rules of one room; `ids` are what they are counted by."""
+    """The rules of one room; `ids` are their names in metrics."""
 
     def __init__(self, rules: Sequence[BypassRule]) -> None:
         self.ids = [rule_id(it) for it in rules]
@@ -57,12 +57,12 @@ class Bypass:
         return bool(self._rules)
 
     def counted_as(self, why: str) -> str:
-        """What passing for this reason is counted as: `rule=3`, or a setting and its value."""
+        """The metric label for passing for this reason: `rule=3`, or a setting and its value."""
         name, _, value = why.partition("=")
         return self.ids[int(value) - 1] if name == "rule" else name
 
     def first(self, visit: Visit) -> int:
-        """The number of the first rule that fits, from 1; 0 for none."""
+        """The number of the first matching rule, from 1; 0 for none."""
         for number, rule in enumerate(self._rules, 1):
             if _matches(rule, visit):
                 return number
@@ -70,13 +70,13 @@ class Bypass:
 
 
 def rule_id(rule: BypassRule) -> str:
-    """A name for what a rule says, wherever in the list it is."""
+    """An id derived from a rule's content, independent of its position in the list."""
     said = msgspec.json.encode(rule)
     return f"rule-{hashlib.blake2b(said, digest_size=6).hexdigest()}"
 
 
 def check_gate(settings: RoomSettings) -> None:
-    """Refuse rules that cannot be asked. Raises ValidationFailed naming the field."""
+    """Refuse rules that cannot be evaluated. Raises ValidationFailed naming the field."""
     for i, rule in enumerate(settings.bypass):
         if rule == BypassRule():
             raise ValidationFailed(
@@ -102,7 +102,7 @@ def check_gate(settings: RoomSettings) -> None:
 
 
 def plain_path(address: str) -> str:
-    """The path of a web address, decoded; "" where servers differ in how they read it."""
+    """The path of a URL, decoded; "" if servers differ in how they read it."""
     try:
         path = urlsplit(address).path or "/"
     except ValueError:
@@ -119,7 +119,7 @@ def plain_path(address: str) -> str:
 
 
 def _compiled(expression: str) -> Any:
-    """A pattern that matches in linear time. Raises ValueError if it is no regular expression."""
+    """Compile a pattern that matches in linear time. Raises ValueError if it is not a regular expression."""
     import re2  # 1.5 MB that only rooms with an expression need
 
     options = re2.Options()

@@ -1,4 +1,4 @@
-"""Guests of a sale: whom the organiser gives free tickets, typed one by one or read from a list."""
+"""Guests of a sale, who get free tickets from the organiser: entered one by one or read from a list."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.core.email import mailbox
 from app.core.errors import ValidationFailed
 from app.core.model import Struct, TicketType, TicketTypeId, VisitorId
 
-PREFIX = "guest."  # of a guest's visitor_id; those of visitors have no point
+PREFIX = "guest."  # of a guest's visitor_id; those of visitors contain no dot
 LIST_MAX = 500  # guests added at once
-TICKETS_MAX = 100  # of one guest
+TICKETS_MAX = 100  # per guest
 NAME_MAX = 200
-WRONG_MAX = 10  # lines that are named
+WRONG_MAX = 10  # lines named in an error
 TEXT_MAX = 256 * 1024  # bytes of a list
 COLUMNS = ("name", "email", "type", "tickets")
-HEADINGS = {  # of columns, in any case
+HEADINGS = {  # of columns, case-insensitive
     "name": "name",
     "guest": "name",
     "email": "email",
@@ -36,7 +36,7 @@ HEADINGS = {  # of columns, in any case
 
 
 class NewGuest(Struct, frozen=True):
-    """Somebody to be given so many tickets of one type; without an e-mail nothing is mailed."""
+    """A person to be given some tickets of one type; without an address no e-mail is sent."""
 
     name: str
     email: str
@@ -45,7 +45,7 @@ class NewGuest(Struct, frozen=True):
 
 
 class Guest(Struct, frozen=True):
-    """A guest with the tickets they have, and what became of the e-mail with them ("": there is none)."""
+    """A guest with their tickets, and the state of the e-mail that carries them ("": there is none)."""
 
     reservation_id: str
     name: str
@@ -59,24 +59,24 @@ class Guest(Struct, frozen=True):
 
 
 class GuestCounts(NamedTuple):
-    """How many guests a sale has, and the valid tickets that all of them have."""
+    """The number of guests of a sale, and of the valid tickets they have together."""
 
     guests: int
     tickets: int
 
 
 def guest_visitor(signed: str) -> VisitorId:
-    """The visitor that a guest is."""
+    """The visitor_id of a guest."""
     return VisitorId(PREFIX + signed)
 
 
 def is_guest(visitor_id: str) -> bool:
-    """Whether an order with this visitor is a guest's."""
+    """Whether an order of this visitor is a guest's."""
     return visitor_id.startswith(PREFIX)
 
 
 def read_guest(cells: Mapping[str, str], types: Sequence[TicketType]) -> NewGuest:
-    """One guest from what was typed. Raises ValidationFailed naming the field."""
+    """Parse one guest from form fields. Raises ValidationFailed naming the field."""
     name, email = typed.words(cells.get("name", "")), cells.get("email", "").strip()
     if not 0 < len(name) <= NAME_MAX or not name.isprintable():
         raise ValidationFailed("name", f"must be 1 to {NAME_MAX} characters")
@@ -87,7 +87,7 @@ def read_guest(cells: Mapping[str, str], types: Sequence[TicketType]) -> NewGues
 
 
 def _type(text: str, types: Sequence[TicketType]) -> TicketTypeId:
-    """The ticket type of this id, or of this name in any case; the only one there is goes without saying."""
+    """The ticket type with this id, or this name in any case; optional where there is only one."""
     wanted = typed.folded(text)
     for it in types:
         if wanted in (it.ticket_type_id, typed.folded(it.name)) or (not wanted and len(types) == 1):
@@ -96,10 +96,10 @@ def _type(text: str, types: Sequence[TicketType]) -> TicketTypeId:
 
 
 def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[NewGuest]:
-    """The guests of a CSV file or a pasted list. Raises ValidationFailed (`list`) naming the lines.
+    """Parse the guests of a CSV file or a pasted list. Raises ValidationFailed (`list`) naming the lines.
 
-    Columns are name, e-mail, type and tickets, or as the first line heads them. `usual`: the type of lines
-    that name none.
+    Columns are name, e-mail, type and tickets, or as the first line names them. `usual`: the type for lines
+    without one.
     """
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=_separator(text))
     columns: tuple[str, ...] = COLUMNS
@@ -123,7 +123,7 @@ def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[N
 
 
 def list_of(guests: Sequence[NewGuest]) -> str:
-    """The text that `read_list` reads as these guests."""
+    """Format guests as a list that `read_list` parses back."""
     text = io.StringIO()
     rows = [(it.name, it.email, it.ticket_type_id, it.quantity) for it in guests]
     csv.writer(text, lineterminator="\n").writerows(rows)
@@ -136,7 +136,7 @@ def _separator(text: str) -> str:
 
 
 def _headings(cells: Sequence[str]) -> tuple[str, ...]:
-    """What the columns are, if this line heads them; "" for one that is passed over."""
+    """The fields of the columns, if this line is a heading; "" for a column to ignore."""
     heads = tuple(HEADINGS.get(it.lower(), "") for it in cells)
     return heads if ("name" in heads and len({*heads} - {""}) > 1) or heads == ("name",) else ()
 

@@ -1,8 +1,9 @@
-"""Tickets, by which a claimed turn gets to the shop's host, and codes, by which a place changes browsers.
+"""Hand-over tickets, which carry a claimed turn to the shop's host, and codes, which carry a place to another
+browser.
 
-No I/O, time comes in. A ticket is a query parameter of the way back, good for one use within a minute, in one
-room and on one host. A code is good for one use within ten minutes, in one room. That one was used is
-remembered in Redis; everything else is in it, so making one asks no store.
+No I/O, time comes in. A ticket is a query parameter of the return address, valid for one use within a minute,
+in one room and on one host. A code is valid for one use within ten minutes, in one room. Their use is
+recorded in Redis; everything else is inside them, so issuing one needs no store.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _NET_BYTES = 9
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True):
-    """What a ticket says."""
+    """The content of a hand-over ticket."""
 
     ticket_id: str
     room_id: RoomId
@@ -40,7 +41,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CarryCode(msgspec.Struct, frozen=True, array_like=True):
-    """What a code says: whose place it hands to its bearer."""
+    """The content of a code: the place it hands to its bearer."""
 
     code_id: str
     room_id: RoomId
@@ -49,7 +50,7 @@ class CarryCode(msgspec.Struct, frozen=True, array_like=True):
 
 
 class HandoverSigner:
-    """Signs and reads tickets and codes, and derives what binds a pass to a network."""
+    """Signs and reads tickets and codes, and derives the network hash that a pass is bound to."""
 
     def __init__(self, secret: bytes) -> None:
         self._ticket_key = hmac.digest(secret, b"fairgate gate ticket", "sha256")
@@ -57,30 +58,31 @@ class HandoverSigner:
         self._net_key = hmac.digest(secret, b"fairgate gate network", "sha256")
 
     def sign(self, ticket: Ticket) -> str:
-        """The ticket as it is sent."""
+        """The ticket, signed and encoded."""
         return _signed(_PREFIX, ticket, self._ticket_key)
 
     def read(self, text: str, now_s: int) -> Ticket:
-        """What a ticket says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
+        """Read a ticket. Raises CredentialInvalid unless it is one of ours and has not expired."""
         ticket = msgspec.json.decode(_payload(_PREFIX, text, self._ticket_key, "ticket"), type=Ticket)
         if ticket.exp <= now_s:
             raise CredentialInvalid("The ticket has expired.")
         return ticket
 
     def sign_code(self, room_id: RoomId, visitor_id: VisitorId, now_s: int, ttl_s: int = CARRY_TTL_S) -> str:
-        """A new code for the place of this visitor."""
+        """Issue a code for this visitor's place."""
         code = CarryCode(new_ticket_id(), room_id, visitor_id, now_s + ttl_s)
         return _signed(_CODE_PREFIX, code, self._code_key)
 
     def read_code(self, text: str, now_s: int) -> CarryCode:
-        """What a code says. Raises CredentialInvalid unless it is one of ours and its time is not over."""
+        """Read a code. Raises CredentialInvalid unless it is one of ours and has not expired."""
         code = msgspec.json.decode(_payload(_CODE_PREFIX, text, self._code_key, "code"), type=CarryCode)
         if code.exp <= now_s:
             raise CredentialInvalid("The code has expired.")
         return code
 
     def net(self, address: str) -> str:
-        """A client's network, a /24 or /64, as a keyed hash; an unknown address is a network of its own."""
+        """A client's network, a /24 or /64, as a keyed hash; an unparsable address counts as a network of
+        its own."""
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:
@@ -94,12 +96,12 @@ class HandoverSigner:
 
 
 def new_ticket_id() -> str:
-    """A fresh unguessable name of a ticket."""
+    """A new unguessable ticket id."""
     return to_base64url(os.urandom(12))
 
 
 def without_ticket(address: str) -> str:
-    """The address as it was before a ticket was added; the rest of it stays letter for letter."""
+    """The address as it was before a ticket was added; the rest is preserved byte for byte."""
     if TICKET not in address:
         return address
     before, mark, fragment = address.partition("#")
@@ -109,7 +111,7 @@ def without_ticket(address: str) -> str:
 
 
 def ticket_in(address: str) -> str:
-    """The ticket an address carries; "" for none. Of several the last: we add ours at the end."""
+    """The ticket in an address; "" for none. Of several the last, because ours is appended."""
     if TICKET not in address:
         return ""
     query = address.partition("#")[0].partition("?")[2]
@@ -118,7 +120,7 @@ def ticket_in(address: str) -> str:
 
 
 def with_ticket(address: str, text: str) -> str:
-    """The address with a ticket, and without any it had."""
+    """The address with this ticket in place of any it had."""
     before, mark, fragment = without_ticket(address).partition("#")
     return f"{before}{'&' if '?' in before else '?'}{TICKET}={text}{mark}{fragment}"
 
@@ -129,7 +131,7 @@ def _signed(prefix: str, said: msgspec.Struct, key: bytes) -> str:
 
 
 def _payload(prefix: str, text: str, key: bytes, kind: str) -> bytes:
-    """What was signed. Raises CredentialInvalid."""
+    """Verify and return the signed payload. Raises CredentialInvalid."""
     sent, _, rest = text.partition(".")
     payload, _, mac = rest.partition(".")
     if sent != prefix or not text.isascii() or len(text) > TICKET_LENGTH_MAX:

@@ -1,7 +1,8 @@
-"""A room's history: samples of its live numbers, the steps they are rolled up into, and the rates computed.
+"""A room's history: samples of its live numbers, the steps they are rolled up into, and rates computed from
+them.
 
-A sample is taken each second and kept for a quarter of an hour. A step stands for all samples of 10 s, and is
-kept for a day, or of a minute, and is kept as long as the room.
+A sample is taken each second and kept for a quarter of an hour. A step summarises all samples of 10 s, kept
+for a day, or of a minute, kept as long as the room.
 """
 
 from __future__ import annotations
@@ -19,19 +20,17 @@ from app.core.wait_estimate import at_rate, published_pace, starting_pace, wait_
 EVERY_MS = 1_000
 KEPT_MS = 15 * 60_000
 KEPT_MAX = KEPT_MS // EVERY_MS
-FINE_S, COARSE_S = 10, 60  # the steps
-ALL = 1 << 62  # a moment after all: also the step that is going on is rolled up
-SETTLED_MS = 3_000  # so long after its end all samples of a step have been stored
-SHOWN_MAX = 720  # steps of a whole sale; wider ones if it took longer
+FINE_S, COARSE_S = 10, 60  # the lengths of steps
+ALL = 1 << 62  # beyond every time: rolls up the current step, too
+SETTLED_MS = 3_000  # after its end, until all samples of a step have been stored
+SHOWN_MAX = 720  # steps shown of a whole sale; they get wider for longer sales
 WIDTHS_S = (FINE_S, COARSE_S, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400, 604_800)
-RATE_OVER_MS = 10_000  # a rate of two seconds is noise
-CAP_REACHED = (
-    0.95  # called + active, as a share of the cap, from which on the cap is what holds the queue back
-)
+RATE_OVER_MS = 10_000  # rates over less time are noise
+CAP_REACHED = 0.95  # called + active as a share of the cap; from here on the cap is what holds the queue back
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """One moment of a room. Counters begin with its creation or the last loss of Redis."""
+    """A room at one moment. Counters start at its creation or the last loss of Redis."""
 
     at_ms: int
     state: RoomState
@@ -43,7 +42,7 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     cap: int | None
     joined: int
     no_shows: int
-    requests: int  # for tickets, ever
+    requests: int  # for tickets, in total
     backlog: int  # of them not settled yet
     free: int | None
     held: int | None
@@ -54,34 +53,34 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     pace: tuple[float, float, float] | None = (
         None  # first_s, base_s, each_s of the waits shown; None: none was
     )
-    generation: str = ""  # of the room: a sample of a deleted or reset one is not this one's
-    admitted: int = 0  # calls
-    leavers: int = 0  # who left by themselves, from the queue, a call or a session
+    generation: str = ""  # of the room: samples of a deleted or reset one do not belong to this one
+    admitted: int = 0  # total calls
+    leavers: int = 0  # visitors who left on their own, from the queue, a call or a session
     ranges: str = (
         ""  # p50 and p90 of the waits shown, as the pace has them; "": as before anything is learned
     )
 
 
 class Step(NamedTuple):
-    """The samples of a step as one: levels and counters as at its end; of who waited, was called or inside,
-    of the backlog and of p99 the most."""
+    """The samples of a step combined: levels and counters as of its end; of waiting, called, inside,
+    backlog and p99 the maximum."""
 
     sample: Sample  # at_ms: the end of the step
-    samples: int  # how many there were; a step of 10 s has 10, unless some are missing
+    samples: int  # samples present; a step of 10 s has 10 unless some are missing
 
 
 class Point(msgspec.Struct, frozen=True):
-    """What the graphs show of one moment."""
+    """One moment in the graphs."""
 
     at_ms: int
     waiting: int
-    inflow: int  # a minute
+    inflow: int  # per minute
     outflow: int
     rate: int
     inside: int  # called + active
     cap: int | None
-    no_shows: int  # a minute
-    requests: float  # a second
+    no_shows: int  # per minute
+    requests: float  # per second
     backlog: int
     free: int | None
     held: int | None
@@ -90,35 +89,35 @@ class Point(msgspec.Struct, frozen=True):
 
 
 def points(samples: Sequence[Sample]) -> list[Point]:
-    """What the graphs show of these moments, oldest first."""
+    """Compute the points of the graphs from samples, oldest first."""
     times = [it.at_ms for it in samples]
     return [_point(it, samples[_base(times, i)]) for i, it in enumerate(samples)]
 
 
 def steps(samples: Sequence[Sample], step_s: int, now_ms: int) -> Iterator[Step]:
-    """Roll samples up, the oldest first; a step that may not be complete yet is left out."""
+    """Roll up samples, oldest first; a step that may be incomplete is left out."""
     for end_ms, group in groupby(samples, lambda it: step_end_ms(it.at_ms, step_s)):
         if end_ms <= now_ms - SETTLED_MS:
             yield _step(end_ms, list(group))
 
 
 def step_end_ms(at_ms: int, step_s: int) -> int:
-    """The end of the step that a moment belongs to; the end itself does."""
+    """The end of the step that contains a moment; a step includes its end."""
     return -(-at_ms // (1000 * step_s)) * 1000 * step_s
 
 
 def shown_step_s(span_s: float) -> int:
-    """The width of the steps that a sale of this length is shown in."""
+    """The length of the steps in which a sale of this duration is shown."""
     return step_of(span_s, SHOWN_MAX)
 
 
 def step_of(span_s: float, steps_max: int) -> int:
-    """The narrowest steps of which there are no more than this many."""
+    """The narrowest steps of which there are at most this many."""
     return next((it for it in WIDTHS_S if span_s <= it * steps_max), WIDTHS_S[-1])
 
 
 def since_creation(stored: Sequence[Sample], step_s: int) -> list[Point]:
-    """What the graphs show of steps from a room's first one on: all counters were 0 before it."""
+    """The points of a room's steps from its first on; all counters were 0 before it."""
     if not stored:
         return []
     first = stored[0]
@@ -146,7 +145,7 @@ def _step(end_ms: int, samples: Sequence[Sample]) -> Step:
 
 
 def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:
-    """What 99 of 100 did not exceed, from a histogram; its last bucket has no bound. None: it is empty."""
+    """The 99th percentile of a histogram; its last bucket has no bound. None: it is empty."""
     total = sum(counts)
     if not total:
         return None
@@ -162,17 +161,17 @@ def p99_ms(counts: Sequence[int], bounds_s: Sequence[float]) -> int | None:
 def last_in_queue_s(
     status: RoomStatus, settings: RoomSettings, changed: RoomSettings
 ) -> tuple[int, int] | None:
-    """How long the last in the queue would wait with the changed settings, estimated as for visitors.
+    """How long the last in the queue would wait with the changed settings, by the estimate visitors get.
 
-    None: nobody is called, or nobody can say yet how soon people leave. What is measured holds as far as it
-    is the rate or the cap that decides: a change of the other one changes nothing.
+    None: nobody is called, or it is not known yet how fast people leave. A measured pace stays valid as far
+    as the rate or the cap determines it: changing the other one changes nothing.
     """
     rate = changed.admission_rate_per_minute
     if rate == 0:
         return None
     unchanged = changed.active_visitors_max == settings.active_visitors_max
     if unchanged and rate == settings.admission_rate_per_minute:
-        pace = published_pace(status, rate)  # what visitors are told
+        pace = published_pace(status, rate)  # what visitors are shown
     else:
         pace = _changed_pace(status, settings, changed)
     return wait_range_s(max(0, status.waiting - 1), pace, rate) if pace else None
@@ -181,7 +180,7 @@ def last_in_queue_s(
 def _changed_pace(status: RoomStatus, settings: RoomSettings, changed: RoomSettings) -> Pace | None:
     rate = changed.admission_rate_per_minute
     cap, inside = settings.active_visitors_max, status.called + status.active
-    if cap is not None and inside >= CAP_REACHED * cap:  # slots become free at a pace of their own
+    if cap is not None and inside >= CAP_REACHED * cap:  # slots become free at their own pace
         more = (changed.active_visitors_max or 10 * cap) / cap
         return _flowing(_outflow(status, settings) * more, rate)
     if changed.active_visitors_max is not None and inside >= changed.active_visitors_max:
@@ -190,7 +189,7 @@ def _changed_pace(status: RoomStatus, settings: RoomSettings, changed: RoomSetti
 
 
 def _outflow(status: RoomStatus, settings: RoomSettings) -> float:
-    """People a minute who make room for others: as measured for visitors, else of the last minute."""
+    """People a minute who leave and make room: as measured for visitors, else over the last minute."""
     pace = published_pace(status, settings.admission_rate_per_minute)
     if status.blocked != "cap" or pace is None:
         return status.outflow_per_minute
@@ -198,13 +197,13 @@ def _outflow(status: RoomStatus, settings: RoomSettings) -> float:
 
 
 def _flowing(outflow_per_minute: float, rate: int) -> Pace | None:
-    """The pace of so many a minute, and never more than the rate. None: nobody was seen to leave."""
+    """The pace at this outflow, at most the rate. None: nobody was seen to leave."""
     each_s = 60 / min(rate, outflow_per_minute) if outflow_per_minute > 0 else 0.0
     return Pace(rate, each_s, 0.0, each_s) if each_s else None
 
 
 def _base(times: Sequence[int], i: int) -> int:
-    """The sample that rates of sample `i` are counted from."""
+    """The index of the sample from which the rates of sample `i` are computed."""
     return min(max(0, i - 1), max(0, bisect_right(times, times[i] - RATE_OVER_MS, 0, i) - 1))
 
 
@@ -212,7 +211,7 @@ def _point(it: Sample, base: Sample) -> Point:
     span_ms = it.at_ms - base.at_ms
 
     def grown(now: int, before: int) -> float:
-        """A second; 0 when a counter began again."""
+        """The increase per second; 0 when the counter restarted."""
         return max(0, now - before) * 1000 / span_ms if span_ms else 0.0
 
     return Point(

@@ -1,5 +1,5 @@
-"""Invitations, of staff and to rooms for members: a link is derived from an id and FAIRGATE_SECRET, and
-stored as a digest."""
+"""Invitations of staff, and of members to rooms: a link is derived from an id and FAIRGATE_SECRET, and stored
+as a digest."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class InvitationSigner:
         self._room_key = hmac.digest(secret, b"fairgate invitation to a room", "sha256")
 
     def token(self, invitation_id: str) -> str:
-        """What the link carries."""
+        """The token in the link."""
         return _mac(self._key, invitation_id)
 
     def room_token(self, invite_id: str) -> str:
-        """What the link to a room for members carries."""
+        """The token in the link to a room for members."""
         return _mac(self._room_key, invite_id)
 
 

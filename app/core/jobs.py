@@ -1,4 +1,4 @@
-"""Jobs that staff ask for and workers do step by step: their kinds, states, and what they are asked with."""
+"""Jobs that staff start and workers carry out in steps: kinds, states and parameters."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ JobState = Literal["queued", "running", "done", "failed", "stopped"]
 FileFormat = Literal["csv", "xlsx"]
 
 EXPORTS: tuple[JobKind, ...] = ("export_orders", "export_tickets", "export_money", "export_audit")
-ASKED: tuple[JobKind, ...] = ("export_orders", "export_tickets")  # files with what buyers were asked
+ASKED: tuple[JobKind, ...] = ("export_orders", "export_tickets")  # exports that include the buyers' answers
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 UNFINISHED: tuple[JobState, ...] = ("queued", "running")
-UNFINISHED_MAX = 20  # jobs; one more is refused for now
-ITEMS_MAX = 1_000_000  # orders of one job
-SUBJECT_MAX, TEXT_MAX = 150, 5_000  # characters of a message
+UNFINISHED_MAX = 20  # jobs at a time; further ones are refused
+ITEMS_MAX = 1_000_000  # orders per job
+SUBJECT_MAX, TEXT_MAX = 150, 5_000  # characters in a message
 
 
 class JobRequest(Struct, frozen=True, omit_defaults=True):
-    """Which orders, as in `OrderFilter`; of a message what it says, of a file in which format, of codes that
-    are to be made which set (in `ids`).
+    """The parameters of a job: which orders, as in `OrderFilter`; the text of a message; the format of a
+    file; the set of codes to create (in `ids`).
 
-    `questions`: those of the sale as they were when the job was started, by id and label: a column each.
+    `questions`: those of the sale when the job was started, by id and label: a column each.
     """
 
     event_id: str | None = None

@@ -1,7 +1,8 @@
-"""The KnownUser v3 formats: tokens for a shop's connector, its configuration, the tokens it sends us. No I/O.
+"""The KnownUser v3 formats: tokens for a shop's connector, its configuration, and the tokens it sends us. No
+I/O.
 
-They are what published connectors read and write. Nothing of ours is ever believed because of them: a shop
-that has its own gate in front of it gets passes, which are JWTs.
+They are what published connectors read and write. We never trust them for our own purposes: a shop with its
+own gate in front gets passes, which are JWTs.
 """
 
 from __future__ import annotations
@@ -34,21 +35,21 @@ TOKEN = "queueittoken"  # the query parameter
 TOKEN_TTL_S = 180
 SECRET_LENGTH = 72
 ENQUEUE_TOKEN_MAX = 4096
-ENQUEUE_EXP_MAX_MS = 24 * 3_600_000  # token ids are remembered no longer
-ENQUEUE_TTL_MS = 10 * 60_000  # of an enqueue token that names no end
+ENQUEUE_EXP_MAX_MS = 24 * 3_600_000  # token ids are remembered for this long
+ENQUEUE_TTL_MS = 10 * 60_000  # of an enqueue token without an expiry
 ERRORS = ("hash", "eventid", "timestamp", "ip", "qidlimit", "connector/sessionstate")
 RedirectType = Literal[
     "queue", "safetynet", "disabled"
 ]  # came through; a store is unavailable; the gate is off
-_STEM = 22  # characters of a visitor's id that are random; those after them name the network it is from
+_STEM = 22  # random characters of a visitor's id; the rest is the network it is from
 _QUEUE_ID = re.compile(r"([0-9a-f-]{36})(?:-([0-9a-f]{6}(?:[a-z][1-7])?|[1-7m]))?", re.IGNORECASE)
-_MEMBER = frozenset("m1234567")  # or that say that they are a member, and in which lane
+_MEMBER = frozenset("m1234567")  # or marks a member and their lane
 _NONCE_BYTES = 12
 _AES_BLOCK_BITS = 128
 
 
 class UrlRule(Struct, frozen=True, kw_only=True):
-    """Which addresses of the shop are meant."""
+    """A match on addresses of the shop."""
 
     part: Literal["HostName", "PagePath", "PageUrl"] = "PagePath"
     operator: Literal["Equals", "Contains"] = "Contains"
@@ -58,21 +59,21 @@ class UrlRule(Struct, frozen=True, kw_only=True):
 
 
 class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a room serves a shop's connector; everything but the secret."""
+    """How a room serves a shop's connector; everything except the secret."""
 
     customer_id: Annotated[str, Meta(pattern=CUSTOMER)]
     protect: Annotated[list[UrlRule], Meta(max_length=50)] = []  # any of these; empty: every page
     cancel: Annotated[list[UrlRule], Meta(max_length=50)] = []  # pages that end a turn, as after an order
-    ignore: Annotated[list[UrlRule], Meta(max_length=50)] = []  # pages that are never asked about
+    ignore: Annotated[list[UrlRule], Meta(max_length=50)] = []  # pages that never trigger a check
     cookie_domain: Annotated[str, Meta(pattern=DOMAIN)] = ""
     cookie_minutes: Annotated[int, Meta(ge=1, le=1440)] = 20
     extend_cookie: bool = True
-    public_config: bool = False  # whether the configuration can be had without the key for it
+    public_config: bool = False  # whether the configuration can be fetched without its key
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """The connector settings of one room, with what signs."""
+    """The connector settings of one room, with its secret."""
 
     room_id: RoomId
     settings: ConnectorSettings
@@ -81,31 +82,31 @@ class Connector:
 
 
 class Enqueue(msgspec.Struct, frozen=True):
-    """What an enqueue token says that we act on."""
+    """The claims of an enqueue token that we use."""
 
     token_id: str
-    until_ms: int  # until when it can be used; its `token_id` is remembered as long
+    until_ms: int  # its expiry; its `token_id` is remembered until then
     unique_key: str = ""  # visitors with the same key are the same visitor
 
 
 def new_secret() -> str:
-    """A fresh secret, as long as connectors expect it."""
+    """A new secret, of the length connectors expect."""
     return secrets.token_hex(SECRET_LENGTH // 2)
 
 
 def digest(secret: str, text: str) -> str:
-    """The one digest of the protocol; lower case, as connectors compare it."""
+    """The protocol's one digest; lower case, as connectors compare it."""
     return hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
 
 
 def config_key(secret: str) -> str:
-    """The key by which a shop reads its configuration; derived from the secret, which it does not reveal."""
+    """The key with which a shop fetches its configuration; derived from the secret without revealing it."""
     return digest(secret, "fairgate: key of the integration configuration")
 
 
 def queue_id(visitor_id: VisitorId) -> str:
-    """The visitor as a GUID, and behind it their network if the id has one, and why they are a suspect: our
-    ids have characters that separate fields there."""
+    """The visitor as a GUID, followed by their network if the id has one, and why they are a suspect: our ids
+    contain characters that separate fields in this format."""
     guid, rest = str(uuid.UUID(bytes=from_base64url(visitor_id[:_STEM]))), visitor_id[_STEM:]
     if rest in {"", *_MEMBER}:
         return f"{guid}-{rest}".removesuffix("-")
@@ -138,8 +139,8 @@ def token(
     minutes: int = 0,
     client: str = "",
 ) -> str:
-    """What a browser carries to the shop. `minutes`: the cookie's whole life, 0: as the configuration says;
-    `client`: the address it is good for alone."""
+    """The token a browser carries to the shop. `minutes`: the cookie's lifetime, 0: as configured;
+    `client`: the only address it is valid for."""
     fields = [f"e_{connector.room_id}"]
     if visitor_id is not None:
         fields.append(f"q_{queue_id(visitor_id)}")
@@ -154,7 +155,7 @@ def token(
 
 
 def with_token(address: str, text: str) -> str:
-    """The address with a token, and without any it had."""
+    """The address with this token in place of any it had."""
     before, mark, fragment = address.partition("#")
     path, _, query = before.partition("?")
     kept = [it for it in query.split("&") if it and it.partition("=")[0].lower() != TOKEN]
@@ -163,7 +164,8 @@ def with_token(address: str, text: str) -> str:
 
 
 def integration_config(connectors: list[Connector], queue_host: str) -> dict[str, Any]:
-    """What a connector goes by, for all rooms of one customer: the first action that fits an address acts."""
+    """The configuration of a connector for all rooms of one customer: the first action that matches
+    applies."""
     actions = [
         _integration(it, action, rules, queue_host)
         for action in ("Ignore", "Cancel", "Queue")
@@ -175,7 +177,7 @@ def integration_config(connectors: list[Connector], queue_host: str) -> dict[str
 
 
 def pushed(config: dict[str, Any], secret: str) -> dict[str, str]:
-    """The configuration as it is put to a shop."""
+    """The configuration as it is pushed to a shop."""
     information = json.dumps(config, separators=(",", ":")).encode().hex()
     return {"integrationInfo": information, "hash": digest(secret, information)}
 
@@ -183,7 +185,7 @@ def pushed(config: dict[str, Any], secret: str) -> dict[str, str]:
 def read_enqueue_token(
     text: str, secret: str, *, customer_id: str, room_id: RoomId, now_ms: int, client: str
 ) -> Enqueue:
-    """What a shop says about a visitor it sends. Raises CredentialInvalid."""
+    """Read a shop's claims about a visitor it sends. Raises CredentialInvalid."""
     parts = text.split(".")
     if len(parts) != 3 or len(text) > ENQUEUE_TOKEN_MAX or not text.isascii():
         raise CredentialInvalid("This is no enqueue token.")
@@ -210,18 +212,18 @@ def read_enqueue_token(
 
 
 class Sealer:
-    """Encrypts others' secrets for the database with a key derived from ours, one for each purpose."""
+    """Encrypts third-party secrets for the database with a key derived from ours, one per purpose."""
 
     def __init__(self, secret: bytes, purpose: str = "knownuser secrets") -> None:
         self._cipher = AESGCM(hmac.digest(secret, f"fairgate {purpose}".encode(), "sha256"))
 
     def seal(self, room_id: RoomId, text: str) -> bytes:
-        """The secret as it is stored, bound to its room."""
+        """Encrypt a secret, bound to its room."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, text.encode(), room_id.encode())
 
     def open(self, room_id: RoomId, sealed: bytes) -> str | None:
-        """The secret; None: it was sealed for another room, or with another secret of ours."""
+        """Decrypt a secret; None if it was sealed for another room or under another FAIRGATE_SECRET."""
         try:
             text = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], room_id.encode())
         except InvalidTag:
@@ -244,7 +246,7 @@ class _Payload(msgspec.Struct, frozen=True):
 
 
 def _payload(sealed: bytes, token_id: str, secret: str) -> _Payload:
-    """What is under the cipher: AES-256-CBC, as the format has it; the digest around it was good."""
+    """Decrypt the payload: AES-256-CBC, as the format defines; its digest has been verified."""
     key = hashlib.sha256(secret.encode()).digest()
     iv = hashlib.md5(token_id.encode(), usedforsecurity=False).digest()
     decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()

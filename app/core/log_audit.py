@@ -1,4 +1,4 @@
-"""The audit of an exported log: its signed heads, and the queue it tells of. No I/O."""
+"""The audit of an exported log: its signed heads, and the queue it records. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.core.room_log import HEAD_TYPE, Head, read_statement
 
 
 class Export(msgspec.Struct, frozen=True):
-    """All of a room's public log: what `fairgate audit --save` writes, and what an audit needs."""
+    """A room's complete public log: what `fairgate audit --save` writes, and all that an audit needs."""
 
     room_id: str
     keys: list[dict[str, Any]]  # public keys, JWK
@@ -23,7 +23,7 @@ class Export(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What an audit found; fair: nothing is wrong. `signed` leaves are covered by a head."""
+    """The result of an audit; fair: no findings. `signed` leaves are covered by a head."""
 
     room_id: str
     fair: bool
@@ -33,11 +33,11 @@ class Verdict(msgspec.Struct, frozen=True):
     root: str
     findings: list[Finding]
     actions: list[Action]  # of staff, the autopilot and the clock
-    counts: dict[str, int]  # leaves by their word
+    counts: dict[str, int]  # leaves by kind
 
 
 def audit(export: Export) -> Verdict:
-    """Judge a log by itself, believing nobody."""
+    """Judge a log on its own, trusting nobody."""
     roots, root = _roots(
         export.entries, {it.size for it in _said(export) if it} | set(roots_said(export.entries))
     )
@@ -61,7 +61,7 @@ def audit(export: Export) -> Verdict:
 
 
 def _said(export: Export) -> list[Head | None]:
-    """What the heads say; None for one whose signature is not good."""
+    """The content of the heads; None where the signature is invalid."""
     keys = {str(it.get("kid")): it for it in export.keys}
     found = (read_statement(it, keys, HEAD_TYPE) for it in export.heads)
     return [msgspec.convert(it, Head) if it else None for it in found]
@@ -78,7 +78,7 @@ def _roots(leaves: list[str], sizes: set[int]) -> tuple[dict[int, bytes], bytes]
 
 
 def _heads(export: Export, roots: dict[int, bytes]) -> tuple[list[Finding], int]:
-    """What is wrong with the heads, and how many leaves they cover."""
+    """The faults of the heads, and how many leaves they cover."""
     wrong, signed, at_ms = [], 0, 0
     for head in _said(export):
         if head is None:

@@ -1,6 +1,6 @@
-"""What a room's public log says in numbers: visitors, and what staff did by kind. No I/O.
+"""A room's public log in numbers: visitors, and staff actions by kind. No I/O.
 
-It is counted leaf by leaf, so a count goes on from where it stopped. After a reset it begins again.
+It counts leaf by leaf, so a count resumes where it stopped. A reset starts it over.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import msgspec
 
 from app.core.room_log import Leaf, read_leaf
 
-LIMITS = "limits"  # a change of the rate, of another limit, or of the shares of lanes
+LIMITS = "limits"  # changes of the rate, another limit or the shares of lanes
 
-IN_LANES = ("joined", "called")  # are counted for each lane, too; who is in none is in the ordinary one
+IN_LANES = ("joined", "called")  # counted per lane, too; visitors without one are in the ordinary lane
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """Counts of a log up to some leaf, and what is needed to go on."""
+    """The counts of a log up to some leaf, and the state needed to resume."""
 
     counts: dict[str, int] = {}
     settings: dict[str, str] = {}  # as last set
     state: str = ""  # "": not known yet
-    ended: tuple[str, str] = ("", "")  # the word and number of the last leaf, if it ended a place
+    ended: tuple[str, str] = ("", "")  # kind and number of the last leaf, if it ended a place
 
 
 class LaneTally(msgspec.Struct, frozen=True):
-    """How many joined in a lane, and were called from it."""
+    """How many joined in a lane, and how many were called from it."""
 
     joined: int
     called: int
 
 
 def by_lane(it: Tally, lanes: int) -> list[LaneTally]:
-    """The counts of so many lanes, the ordinary one first, which has whoever is in no other."""
+    """The counts of the lanes, the ordinary one first, which has everybody in no other."""
     found = [
         LaneTally(*(it.counts.get(f"{word} in {lane}", 0) for word in IN_LANES)) for lane in range(1, lanes)
     ]
@@ -43,7 +43,7 @@ def by_lane(it: Tally, lanes: int) -> list[LaneTally]:
 
 
 def counted(before: Tally, leaves: Iterable[str]) -> Tally:
-    """The tally with these leaves, which come next. One that cannot be read is counted as `unreadable`."""
+    """Add the leaves that come next. One that cannot be read is counted as `unreadable`."""
     counting = _Counting(before)
     for text in leaves:
         try:
@@ -54,7 +54,7 @@ def counted(before: Tally, leaves: Iterable[str]) -> Tally:
 
 
 class _Counting:
-    """A tally that grows."""
+    """A tally in progress."""
 
     def __init__(self, it: Tally) -> None:
         self.counts, self.settings, self.state, self.ended = (

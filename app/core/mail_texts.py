@@ -1,6 +1,6 @@
-"""What a sale says in its e-mails in words of its own; without any they are as usual, in twelve languages.
+"""A sale's own texts in its e-mails; without any, the standard texts in twelve languages are used.
 
-Words are of one language, or of all that have none of their own.
+Texts are for one language, or for all languages without their own.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from app.core.email import MailKind
 from app.core.formats import NAME, TEXT
 from app.core.model import Struct
 
-OTHERS = ""  # all languages that have no words of their own
-EVENT = "{event}"  # in both: its name
-EDITABLE: dict[MailKind, str] = {  # and what the console calls them
+OTHERS = ""  # all languages without texts of their own
+EVENT = "{event}"  # placeholder for the event's name, in both
+EDITABLE: dict[MailKind, str] = {  # with the console's labels
     "confirmed": "Tickets, after the purchase",
     "held": "Tickets are held",
     "your_turn": "It is your turn",
@@ -30,17 +30,17 @@ EDITABLE: dict[MailKind, str] = {  # and what the console calls them
 
 
 class MailText(Struct, frozen=True):
-    """Of one kind of mail: another subject, and paragraphs that come first. Empty: as usual."""
+    """For one kind of e-mail: another subject, and paragraphs that come first. Empty: the standard text."""
 
     subject: Annotated[str, Meta(max_length=150, pattern=NAME)] = ""
     intro: Annotated[str, Meta(max_length=2000, pattern=TEXT)] = ""
 
 
 def read_words(text: str) -> dict[str, MailText]:
-    """The words of one kind of mail by language, as the database has them."""
+    """Decode the texts of one kind of e-mail by language, as stored in the database."""
     return msgspec.json.decode(text, type=dict[str, MailText])
 
 
 def words_in(words: Mapping[str, MailText], language: str) -> MailText:
-    """What a reader of this language is told."""
+    """The texts for a reader of this language."""
     return words.get(language) or words.get(OTHERS) or MailText()

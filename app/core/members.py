@@ -1,7 +1,7 @@
-"""Members: whom the login of an organiser vouches for, by a JWT. No I/O.
+"""Members: visitors vouched for by the organiser's login, with a JWT. No I/O.
 
-The algorithm is the one that staff chose for the key, whatever the header says: so neither `none` nor a
-public key taken for a shared secret is ever tried.
+The algorithm is the one that staff chose for the key, whatever the header says: so `none` is never accepted,
+nor a public key used as a shared secret.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from app.core.visitor_ids import MEMBER_ID_CHARS, SUSPECT_ID_CHARS
 ProofAlgorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 PROOF_MAX = 4096  # characters
 PROOF_TTL_MAX_S = 86_400
-LEEWAY_S = 30  # by which the clocks of two servers may differ
+LEEWAY_S = 30  # tolerated difference between the clocks of two servers
 KEY_MAX = 20_000
 SECRET_MIN = 32  # bytes: as many as the digest has (RFC 7518, 3.2)
 RSA_BITS_MIN, RSA_BITS_MAX = 2048, 8192
-KEYS_MAX = 10  # of a set
+KEYS_MAX = 10  # in a set
 SUBJECT_MAX = 255
 _KEYS = {"RS256": rsa.RSAPublicKey, "ES256": ec.EllipticCurvePublicKey, "EdDSA": Ed25519PublicKey}
 
@@ -38,40 +38,40 @@ Proof = Annotated[str, Meta(min_length=1, max_length=PROOF_MAX, pattern=PROOF)]
 
 
 class MemberLogin(Struct, frozen=True):
-    """What proofs of the organiser's login are verified with."""
+    """How proofs of the organiser's login are verified."""
 
     algorithm: ProofAlgorithm
-    key: Annotated[str, Meta(min_length=1, max_length=KEY_MAX)]  # a secret; else public: PEM, JWK or JWKS
-    audience: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""  # that `aud` has to name; empty: none
+    key: Annotated[str, Meta(min_length=1, max_length=KEY_MAX)]  # a secret, or public: PEM, JWK or JWKS
+    audience: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""  # required in `aud`; empty: any
 
 
 class Keys(NamedTuple):
-    """What signatures are verified with: one key, or those of a set by their names."""
+    """The keys that verify signatures: a single one, or a set by `kid`."""
 
     only: Any = None
-    named: dict[str, Any] = {}  # noqa: RUF012  # nobody changes it
+    named: dict[str, Any] = {}  # noqa: RUF012  # never mutated
 
 
 class Proven(NamedTuple):
-    """What a proof says: whom it names, and which lane it puts them into; "": the ordinary one."""
+    """The content of a proof: the member, and the lane it puts them into; "": the ordinary one."""
 
     subject: str
     lane: str
 
 
 def is_member(visitor_id: VisitorId) -> bool:
-    """Whether this visitor was let in as a member; only this server makes such ids."""
+    """Whether this visitor was admitted as a member; only this server creates such ids."""
     return len(visitor_id) == MEMBER_ID_CHARS
 
 
 def lane_of(visitor_id: VisitorId) -> int:
-    """Which lane a visitor is in, if their room has it; 0: the ordinary one."""
+    """The lane in a visitor's id, provided the room has it; 0: the ordinary one."""
     return lanes.lane_of(visitor_id, (MEMBER_ID_CHARS, SUSPECT_ID_CHARS))
 
 
 def place_in_room(status: RoomStatus, visitor_id: VisitorId, ahead: int) -> int:
-    """How many are called before somebody who has so many ahead of them in their lane; without lanes the same
-    number."""
+    """How many are called before a visitor with `ahead` in front of them in their lane; the same number in
+    a room without lanes."""
     if not status.lanes:
         return ahead
     lane, shares = lane_in(status, visitor_id), [it.share for it in status.lanes]
@@ -79,7 +79,7 @@ def place_in_room(status: RoomStatus, visitor_id: VisitorId, ahead: int) -> int:
 
 
 def lane_in(status: RoomStatus, visitor_id: VisitorId) -> int:
-    """The lane of this room that a visitor is in; 0: the ordinary one."""
+    """The visitor's lane in this room; 0: the ordinary one."""
     lane = lane_of(visitor_id)
     return lane if lane < len(status.lanes) else lanes.ORDINARY
 
@@ -91,7 +91,7 @@ def serving_of(status: RoomStatus, visitor_id: VisitorId) -> int:
 
 
 def lane_named(name: str, of: Sequence[lanes.Lane]) -> int:
-    """The lane of this name; "": the ordinary one. Raises ProofRefused."""
+    """The number of the lane with this name; "": the ordinary one. Raises ProofRefused."""
     if not name:
         return lanes.ORDINARY
     found = lanes.named(name, of)
@@ -101,12 +101,12 @@ def lane_named(name: str, of: Sequence[lanes.Lane]) -> int:
 
 
 def check_login(login: MemberLogin) -> None:
-    """Raise ValidationFailed (`key`) for a key that proofs cannot be verified with."""
+    """Refuse a key that cannot verify proofs. Raises ValidationFailed (`key`)."""
     _keys(login)
 
 
 def read_proof(login: MemberLogin, proof: str, room_id: RoomId, now_s: float) -> Proven:
-    """Whom a proof names. Raises ProofRefused."""
+    """Verify a proof and return its content. Raises ProofRefused."""
     try:
         claims = jwt.decode(
             proof,
@@ -121,7 +121,7 @@ def read_proof(login: MemberLogin, proof: str, room_id: RoomId, now_s: float) ->
     except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
         raise ProofRefused("The proof is not one of the organiser's login for this room.") from None
     if int(claims["exp"]) > now_s + PROOF_TTL_MAX_S + LEEWAY_S:
-        raise ProofRefused("The proof is good for more than a day: `exp` has to be sooner.")
+        raise ProofRefused("The proof is valid for more than a day: `exp` must be sooner.")
     return Proven(_subject(claims, room_id), _lane(claims))
 
 
@@ -130,14 +130,14 @@ def _subject(claims: dict[str, Any], room_id: RoomId) -> str:
     if room != room_id:
         raise ProofRefused("The proof is for another room.")
     if not (isinstance(subject, str) and 0 < len(subject) <= SUBJECT_MAX and subject.isprintable()):
-        raise ProofRefused(f"`sub` has to be a text of at most {SUBJECT_MAX} printable characters.")
+        raise ProofRefused(f"`sub` must be a text of at most {SUBJECT_MAX} printable characters.")
     return subject
 
 
 def _lane(claims: dict[str, Any]) -> str:
     lane = claims.get("lane", "")
     if not isinstance(lane, str):
-        raise ProofRefused("`lane` has to be the name of a lane.")
+        raise ProofRefused("`lane` must be the name of a lane.")
     return lane
 
 
@@ -168,7 +168,7 @@ def _secret(text: str) -> bytes:
 
 def _from_pem(text: str) -> Any:
     if "PRIVATE KEY" in text:
-        raise ValidationFailed("key", "is the private key: only the public one belongs here")
+        raise ValidationFailed("key", "is the private key: enter the public one")
     try:
         return load_pem_public_key(text.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -181,7 +181,7 @@ def _of_jwks(algorithm: ProofAlgorithm, text: str) -> Keys:
         found = document.get("keys", [document])
         named = {str(it.get("kid", "")): it for it in found}
     except (msgspec.DecodeError, AttributeError, TypeError, RecursionError):
-        raise ValidationFailed("key", "is no JWK or JWKS") from None
+        raise ValidationFailed("key", "is not a JWK or JWKS") from None
     if not 0 < len(found) <= KEYS_MAX or len(named) < len(found):
         raise ValidationFailed("key", f"must be 1 to {KEYS_MAX} keys, each with a `kid` of its own")
     return Keys(named={kid: _of_jwk(algorithm, it) for kid, it in named.items()})
@@ -189,16 +189,16 @@ def _of_jwks(algorithm: ProofAlgorithm, text: str) -> Keys:
 
 def _of_jwk(algorithm: ProofAlgorithm, it: dict[str, Any]) -> Any:
     if "d" in it or it.get("kty") == "oct":
-        raise ValidationFailed("key", "has a private key: only public ones belong here")
+        raise ValidationFailed("key", "contains a private key: enter public keys only")
     try:
         return _checked(algorithm, jwt.PyJWK(it, algorithm=algorithm).key)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
-        raise ValidationFailed("key", f"has a key that is none for {algorithm}") from None
+        raise ValidationFailed("key", f"contains a key that does not work with {algorithm}") from None
 
 
 def _checked(algorithm: ProofAlgorithm, key: Any) -> Any:
     if not isinstance(key, _KEYS[algorithm]):
-        raise ValidationFailed("key", f"is none for {algorithm}")
+        raise ValidationFailed("key", f"does not work with {algorithm}")
     if isinstance(key, rsa.RSAPublicKey) and not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
         raise ValidationFailed("key", f"must have {RSA_BITS_MIN} to {RSA_BITS_MAX} bits")
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name != "secp256r1":

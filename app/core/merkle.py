@@ -1,7 +1,7 @@
-"""Merkle trees as RFC 9162 has them (section 2.1): roots, inclusion and consistency proofs. No I/O.
+"""Merkle trees as in RFC 9162 (section 2.1): roots, inclusion and consistency proofs. No I/O.
 
-A tree of n leaves is n hashes in an order. Proofs are made of the hashes of complete subtrees, `Node`s. So
-whoever stores some of them can answer for a tree of any size, and which ones are needed is known beforehand.
+A tree has n ordered leaf hashes. Proofs are built from the hashes of complete subtrees (`Node`), so a store
+that keeps those can prove facts about a tree of any size, and the nodes needed are known beforehand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HASH_BYTES = 32
 
 
 class Node(NamedTuple):
-    """A complete subtree: the 2^level leaves from at * 2^level on."""
+    """A complete subtree: the 2^level leaves starting at at * 2^level."""
 
     level: int
     at: int
@@ -25,17 +25,17 @@ Hashes = Callable[[Node], bytes]
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """The hash of a leaf: it can be taken for no node."""
+    """The hash of a leaf, which cannot be mistaken for that of a node."""
     return hashlib.sha256(b"\x00" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of the node above two."""
+    """The hash of the parent of two nodes."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 class Frontier:
-    """A tree that only grows: of its complete subtrees the largest, from the left."""
+    """An append-only tree, represented by its largest complete subtrees from left to right."""
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
         if size.bit_count() != len(peaks):
@@ -45,11 +45,11 @@ class Frontier:
 
     @classmethod
     def of_bytes(cls, size: int, peaks: bytes) -> Frontier:
-        """The tree that was stored as the bytes of its peaks."""
+        """Load a tree stored as the bytes of its peaks."""
         return cls(size, [peaks[at : at + HASH_BYTES] for at in range(0, len(peaks), HASH_BYTES)])
 
     def append(self, leaf: bytes) -> list[tuple[Node, bytes]]:
-        """Append the hash of a leaf; the nodes above it that are complete by it, the lowest first."""
+        """Append the hash of a leaf; returns the nodes that it completes, the lowest first."""
         completed = []
         level, index, found = 0, self.size, leaf
         while index & 1:
@@ -61,7 +61,7 @@ class Frontier:
         return completed
 
     def root(self) -> bytes:
-        """The root of the tree as it is."""
+        """The current root."""
         return _joined(self.peaks)
 
     def to_bytes(self) -> bytes:
@@ -70,7 +70,7 @@ class Frontier:
 
 
 def _joined(peaks: Sequence[bytes]) -> bytes:
-    """The root over complete subtrees of falling sizes."""
+    """The root over complete subtrees of decreasing size."""
     if not peaks:
         return EMPTY_ROOT
     found = peaks[-1]
@@ -80,9 +80,9 @@ def _joined(peaks: Sequence[bytes]) -> bytes:
 
 
 def nodes_of(first: int, last: int) -> list[Node]:
-    """The complete subtrees that a subtree of these leaves, `last` not included, consists of.
+    """The complete subtrees that make up the subtree of the leaves from `first` up to, not including, `last`.
 
-    `first` is where a subtree of the tree begins, so they get smaller from left to right.
+    `first` is where a subtree of the tree starts, so they get smaller from left to right.
     """
     found = []
     while first < last:
@@ -93,7 +93,7 @@ def nodes_of(first: int, last: int) -> list[Node]:
 
 
 def inclusion_path(leaf: int, size: int) -> list[list[Node]]:
-    """What the inclusion proof of a leaf consists of: for each of its hashes the nodes to be joined."""
+    """The nodes of a leaf's inclusion proof: for each of its hashes those to be combined."""
     if not 0 <= leaf < size:
         raise ValueError("the leaf is not in a tree of this size")
     path = []
@@ -110,7 +110,7 @@ def inclusion_path(leaf: int, size: int) -> list[list[Node]]:
 
 
 def consistency_path(first_size: int, second_size: int) -> list[list[Node]]:
-    """What the proof consists of that the tree of the first size is the beginning of that of the second."""
+    """The nodes of the proof that the tree of the first size is a prefix of the tree of the second."""
     if not 0 < first_size <= second_size:
         raise ValueError("the first size is not between 1 and the second")
     path = []
@@ -129,7 +129,7 @@ def consistency_path(first_size: int, second_size: int) -> list[list[Node]]:
 
 
 def proof(path: Sequence[Sequence[Node]], hashes: Hashes) -> list[bytes]:
-    """The hashes that a path stands for."""
+    """The hashes of a proof along a path."""
     return [_joined([hashes(node) for node in nodes]) for nodes in path]
 
 

@@ -1,7 +1,7 @@
-"""The range of moments accepted from outside: those that every part of the product can store.
+"""The range of times accepted from outside: those that every part of the product can store.
 
-A datetime with an offset can be one that no UTC datetime is (0001-01-01T00:00:00+14:00): Postgres keeps it,
-and each reading of it fails. Whatever is decoded from outside is looked through here, so there is one range.
+A datetime with an offset may have no UTC equivalent (0001-01-01T00:00:00+14:00): Postgres stores it, and
+every read of it fails. Everything decoded from outside is checked here, so there is one range.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ OUT_OF_RANGE = "must be within the years 1970 to 9999 in UTC"
 
 
 def in_range(at: datetime) -> bool:
-    """Whether this moment, which has an offset, is taken."""
+    """Whether this aware datetime is accepted."""
     return EARLIEST <= at <= LATEST
 
 
 def check_moments(document: msgspec.Struct, whole: str = "body") -> None:
-    """Refuse a document with a moment out of range. Raises ValidationFailed naming the field."""
+    """Refuse a document with a time out of range. Raises ValidationFailed naming the field."""
     if has_moments(type(document)):
         for path in _out_of_range(document, ""):
             raise ValidationFailed(path or whole, OUT_OF_RANGE)
@@ -34,7 +34,7 @@ def check_moments(document: msgspec.Struct, whole: str = "body") -> None:
 
 @cache
 def has_moments(kind: type[msgspec.Struct]) -> bool:
-    """Whether there can be a moment in it, at any depth."""
+    """Whether the type can contain a time, at any depth."""
     return b'"date-time"' in msgspec.json.encode(msgspec.json.schema(kind))
 
 

@@ -1,7 +1,7 @@
-"""Newcomers: who may join like everybody else, and who may be one of many places of one person. No I/O.
+"""Newcomers: who may join normally, and who may be one of many places of one person. No I/O.
 
-A suspect has the id they came with, then a letter that says why they are one, and the digit of their lane.
-So it costs nothing to know, and holds when Redis is lost.
+A suspect's id is the id they came with, then a letter for the reason and the digit of their lane. So the
+status is known without a look-up, and survives the loss of Redis.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from app.core.model import RoomSettings, VisitorId
 from app.core.visitor_ids import SUSPECT_ID_CHARS, VISITOR_ID_CHARS
 
 NEWCOMERS_WINDOW_S = 600
-# By the letter: their address has sent its share; they brought no proof of work; no solved captcha.
+# By letter: their address exceeded its share; no proof of work; no solved captcha.
 REASONS: Mapping[str, str] = {"a": "address", "w": "work", "c": "captcha"}
 
 
 def check(settings: RoomSettings) -> None:
-    """Suspects have a lane of this room. Raises ValidationFailed."""
+    """Check that `suspects_lane` is one of the room's lanes. Raises ValidationFailed."""
     if settings.suspects_lane and not suspects_lane(settings):
         raise ValidationFailed("suspects_lane", "must be the name of one of the room's lanes")
 
 
 def suspects_lane(settings: RoomSettings) -> int:
-    """The lane of suspects; 0: there is none."""
+    """The lane of suspects; 0 if the room has none."""
     return (lanes.named(settings.suspects_lane, settings.lanes) if settings.suspects_lane else 0) or 0
 
 
 def are_weighed(settings: RoomSettings) -> bool:
-    """Whether the room asks anything of newcomers."""
+    """Whether the room requires anything of newcomers."""
     return settings.newcomers_per_address is not None or settings.proof_of_work or settings.captcha
 
 
@@ -40,7 +40,8 @@ def is_suspect(visitor_id: VisitorId) -> bool:
 
 
 def carried_to(from_id: VisitorId, to_id: VisitorId) -> VisitorId:
-    """Who somebody is from now on to whom a place is carried: a suspect exactly if the place is one's."""
+    """The id of a visitor after a place was carried to them: a suspect exactly if the place is a
+    suspect's."""
     if len(to_id) not in (VISITOR_ID_CHARS, SUSPECT_ID_CHARS):
         return to_id
     return VisitorId(to_id[:VISITOR_ID_CHARS] + (from_id[VISITOR_ID_CHARS:] if is_suspect(from_id) else ""))

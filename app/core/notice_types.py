@@ -1,4 +1,4 @@
-"""What other systems are told of: the types of events of the outbox."""
+"""The types of outbox events, as sent to other systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sign-in by OpenID Connect: what a provider says of somebody, and which role that comes to."""
+"""Sign-in with OpenID Connect: a provider's claims about a person, and the role they map to."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 
 from app.core.model import Role
 
-_ROLES: tuple[Role, ...] = ("operator", "admin")  # the least first
+_ROLES: tuple[Role, ...] = ("operator", "admin")  # lowest first
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who somebody is at a provider. `email` "": none that the provider has verified."""
+    """A person at a provider. `email` "": none that the provider has verified."""
 
     issuer: str
     subject: str
@@ -22,7 +22,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def roles_of_groups(text: str) -> dict[str, Role]:
-    """Groups and their roles, of `ticketing=operator, it=admin`. Raises ValueError."""
+    """Parse a mapping of groups to roles, `ticketing=operator, it=admin`. Raises ValueError."""
     found: dict[str, Role] = {}
     for part in filter(None, (it.strip() for it in text.split(","))):
         group, equals, word = (it.strip() for it in part.rpartition("="))
@@ -40,5 +40,5 @@ def role_of(groups: Sequence[str], roles: Mapping[str, Role]) -> Role | None:
 
 
 def is_of_domains(email: str, domains: Sequence[str]) -> bool:
-    """Whether an address is of one of these domains; of any where there are none."""
+    """Whether an address belongs to one of these domains; always true if there are none."""
     return not domains or email.rpartition("@")[2].lower() in domains

@@ -1,8 +1,8 @@
-"""What a browser may see of orders that it did not make itself: links in mails, and the cookie they leave.
+"""Access to orders that a browser did not create itself: links in e-mails, and the cookie they set.
 
-No I/O, time comes in. A link in a mail is good for one reservation, until a time that it names; it shows the
-tickets and lets them be paid. What cannot be undone (cancelling, giving a ticket away) needs the browser that
-reserved, or the link that somebody asked for a moment ago at the address they bought with.
+No I/O, time comes in. A link in an e-mail is valid for one reservation, until the time it names; it shows the
+tickets and lets them be paid. Irreversible actions (cancelling, giving a ticket away) require the browser
+that reserved, or a fresh link requested at the buyer's address.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from app.core.errors import CredentialInvalid
 from app.core.model import ReservationId
 
 Right = Literal[1, 2]
-SEES: Right = 1  # and pays
+SEES: Right = 1  # and may pay
 OWNS: Right = 2
 RIGHTS_S = 180 * 86_400  # of a cookie
-LINK_S = 15 * 60  # of a link that somebody asked for
-ORDERS_MAX = 40  # in one cookie
+LINK_S = 15 * 60  # of a requested link
+ORDERS_MAX = 40  # per cookie
 LENGTH_MAX = 3_500
 _LINK, _TICKET, _COOKIE = "o1", "k1", "r1"
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """What a link of a mail says."""
+    """The content of a link in an e-mail."""
 
     about: str  # a reservation, or a ticket and its transfer
     exp: int
 
 
 class OrderSigner:
-    """Signs and reads the links of mails and the cookie of a browser."""
+    """Signs and reads links in e-mails and the orders cookie of a browser."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"fairgate rights to orders", "sha256")
         self._asked = hmac.digest(secret, b"fairgate link to tickets", "sha256")
 
     def link(self, reservation_id: str, exp: int) -> str:
-        """The key of a link to a reservation, good until `exp` (s)."""
+        """The key in a link to a reservation, valid until `exp` (s)."""
         return self._signed(_LINK, msgspec.json.encode(Link(reservation_id, exp)))
 
     def read_link(self, text: str, now_s: int) -> ReservationId:
@@ -52,19 +52,20 @@ class OrderSigner:
         return ReservationId(self._read_link(_LINK, text, now_s))
 
     def ticket_link(self, transfer_id: str, exp: int) -> str:
-        """The key of a link to a ticket that was transferred, for its new holder."""
+        """The key in a link to a transferred ticket, for its new holder."""
         return self._signed(_TICKET, msgspec.json.encode(Link(transfer_id, exp)))
 
     def read_ticket_link(self, text: str, now_s: int) -> str:
-        """The transfer by which somebody holds a ticket. Raises CredentialInvalid."""
+        """The transfer that made somebody a ticket's holder. Raises CredentialInvalid."""
         return self._read_link(_TICKET, text, now_s)
 
     def cookie(self, rights: Mapping[str, Right]) -> str:
-        """The cookie of a browser with these rights; of too many the newest, which come last."""
+        """The cookie of a browser with these rights; if there are too many, only the newest, which come
+        last."""
         return self._signed(_COOKIE, msgspec.json.encode(dict(list(rights.items())[-ORDERS_MAX:])))
 
     def read_cookie(self, text: str) -> dict[str, Right]:
-        """The rights of a browser; none for a cookie that is not one of ours."""
+        """The rights of a browser; none if the cookie is not one of ours."""
         try:
             said = self._payload(_COOKIE, text)
         except CredentialInvalid:
@@ -72,14 +73,14 @@ class OrderSigner:
         return msgspec.json.decode(said, type=dict[str, Right])
 
     def asked_token(self, link_id: str) -> str:
-        """What a link carries that somebody asked for: derived from its id, which does not reveal it."""
+        """The token of a requested link: derived from its id, which does not reveal it."""
         mac = hmac.digest(self._asked, link_id.encode(), "sha256")
         return urlsafe_b64encode(mac).rstrip(b"=").decode()
 
     def _read_link(self, prefix: str, text: str, now_s: int) -> str:
         link = msgspec.json.decode(self._payload(prefix, text), type=Link)
         if link.exp <= now_s:
-            raise CredentialInvalid("The link has run out.")
+            raise CredentialInvalid("The link has expired.")
         return link.about
 
     def _signed(self, prefix: str, said: bytes) -> str:
@@ -90,9 +91,9 @@ class OrderSigner:
         sent, _, rest = text.partition(".")
         payload, _, mac = rest.partition(".")
         if sent != prefix or not text.isascii() or len(text) > LENGTH_MAX:
-            raise CredentialInvalid("This is not a link of ours.")
+            raise CredentialInvalid("This link was not issued here.")
         if not hmac.compare_digest(self._mac(prefix, payload), mac):
-            raise CredentialInvalid("The link was not made here.")
+            raise CredentialInvalid("This link was not issued here.")
         return from_base64url(payload)
 
     def _mac(self, prefix: str, payload: str) -> str:

@@ -1,9 +1,9 @@
-"""Outcomes of submissions, as scripts and stores keep them: strings that are read and written here alone.
+"""Outcomes of submissions, as scripts and stores encode them; these strings are read and written only here.
 
 - `held|TERMS` for a hold (`core/terms.py`);
-- `WORD|VISITOR` or `WORD|VISITOR|DETAIL` for a refusal, `WORD` alone where it was answered at once;
-- `pending|VISITOR` while nothing is decided;
-- the hash of outcomes has FINGERPRINT|OUTCOME.
+- `WORD|VISITOR` or `WORD|VISITOR|DETAIL` for a refusal, `WORD` alone for an immediate one;
+- `pending|VISITOR` while undecided;
+- FINGERPRINT|OUTCOME in the hash of outcomes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PENDING = "pending"
 
 
 class Outcome(NamedTuple):
-    """A refusal, or that nothing is decided yet. `detail`: the seats taken, or what is not on sale."""
+    """A refusal, or an undecided submission. `detail`: the seats taken, or what is not on sale."""
 
     word: str
     visitor_id: str
@@ -23,29 +23,29 @@ class Outcome(NamedTuple):
 
 
 def held_outcome(terms: str) -> str:
-    """The outcome of a request that was granted."""
+    """The outcome of a granted request."""
     return HELD + terms
 
 
 def terms_granted(outcome: str) -> str | None:
-    """The terms in an outcome; None when it is a refusal."""
+    """The terms in an outcome; None if it is a refusal."""
     return outcome[len(HELD) :] if outcome.startswith(HELD) else None
 
 
 def refused_outcome(word: str, visitor_id: str, detail: str = "") -> str:
-    """The outcome of a request that was refused."""
+    """The outcome of a refused request."""
     return f"{word}|{visitor_id}|{detail}" if detail else f"{word}|{visitor_id}"
 
 
 def read_outcome(outcome: str) -> Outcome:
-    """Read an outcome that grants nothing."""
+    """Parse an outcome other than a grant."""
     word, _, rest = outcome.partition("|")
     visitor_id, _, detail = rest.partition("|")
     return Outcome(word, visitor_id, detail)
 
 
 def known_text(fingerprint: str, outcome: str) -> str:
-    """What the hash of outcomes has for a submission."""
+    """A submission's entry in the hash of outcomes."""
     return f"{fingerprint}|{outcome}"
 
 

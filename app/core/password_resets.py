@@ -16,11 +16,11 @@ class ResetSigner:
         self._key = hmac.digest(secret, b"fairgate password reset", "sha256")
 
     def token(self, reset_id: str) -> str:
-        """What the link carries."""
+        """The token in the link."""
         mac = hmac.digest(self._key, reset_id.encode(), "sha256")
         return urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 def digest(token: str) -> bytes:
-    """What the store has of a token: 256 bits need no salt and no slow hash."""
+    """The stored form of a token: 256 bits need no salt and no slow hash."""
     return hashlib.sha256(token.encode()).digest()

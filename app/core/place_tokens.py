@@ -1,4 +1,4 @@
-"""Place tokens: who a visitor is. No I/O.
+"""Place tokens: the identity of a visitor. No I/O.
 
 They carry a MAC: only Fairgate reads them, and one is signed on every join."""
 
@@ -23,24 +23,24 @@ _MEMBER = "m"
 
 
 def new_visitor_id(network: str = "") -> VisitorId:
-    """A fresh unguessable visitor_id: 16 random bytes as 22 characters, then the network it was made for.
+    """A new unguessable visitor_id: 16 random bytes as 22 characters, then the network it was issued for.
 
-    So the line knows where each of a million came from, which costs it nothing (`include/networks.lua`).
+    The queue thus knows the network of each of a million visitors at no extra cost (`include/networks.lua`).
     """
     return VisitorId(to_base64url(os.urandom(VISITOR_ID_BYTES)) + network)
 
 
 def new_member_id(lane: int = ORDINARY) -> VisitorId:
-    """A fresh unguessable visitor_id of a member, of `MEMBER_ID_CHARS`: no other visitor's is as long.
+    """A new unguessable visitor_id of a member, of `MEMBER_ID_CHARS`: no other visitor's id is as long.
 
-    Its last character says which lane they are in.
+    Its last character is their lane.
     """
     return VisitorId(to_base64url(os.urandom(VISITOR_ID_BYTES)) + (str(lane) if lane else _MEMBER))
 
 
 class PlaceSigner:
-    """Signs and reads place tokens, and derives ids that must be the same in every process; `work` is for
-    what newcomers solve before they have one."""
+    """Signs and reads place tokens, and derives ids that must be the same in every process; `work` signs the
+    challenges that newcomers solve before they have one."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 16:
@@ -54,7 +54,7 @@ class PlaceSigner:
         self.work = WorkSigner(_derived(secret, b"proof of work"))
 
     def sign(self, claims: PlaceClaims) -> str:
-        """The place token that says `claims`."""
+        """Issue the place token with these claims."""
         number = "" if claims.queue_number is None else claims.queue_number
         text = f"{claims.room_id} {claims.visitor_id} {number} {claims.epoch}"
         if claims.quantity or claims.generation:
@@ -65,12 +65,13 @@ class PlaceSigner:
         return f"{_PLACE}.{payload}.{self._mac(payload)}"
 
     def read(self, token: str) -> PlaceClaims:
-        """What the token says. Raises CredentialInvalid unless it is exactly a token signed here."""
+        """Verify a token and return its claims. Raises CredentialInvalid unless exactly this token was
+        signed here."""
         prefix, _, rest = token.partition(".")
         payload, _, mac = rest.partition(".")
         if prefix != _PLACE or not token.isascii() or len(token) > TOKEN_LENGTH_MAX:
             raise CredentialInvalid("This is not a place token.")
-        # The MAC covers the encoded text and is compared encoded: no second spelling of a token is accepted.
+        # The MAC covers the encoded text and is compared encoded, so no alternative encoding is accepted.
         if not hmac.compare_digest(self._mac(payload), mac):
             raise CredentialInvalid("The place token was not issued here. Join again for a new one.")
         room_id, visitor_id, number, epoch, *more = from_base64url(payload).decode().split(" ")
@@ -84,31 +85,32 @@ class PlaceSigner:
         )
 
     def jti(self, room_id: RoomId, visitor_id: VisitorId, exp: int) -> str:
-        """The id of a session's booking token: claiming again gives the same one."""
+        """The id of a session's booking token; claiming again yields the same one."""
         text = f"{room_id} {visitor_id} {exp}".encode()
         return to_base64url(hmac.digest(self._jti_key, text, "sha256")[:16])
 
     def account_visitor(self, room_id: RoomId, subject: str) -> VisitorId:
-        """The visitor an account is in a room: the same one on every device."""
+        """The visitor_id of an account in a room: the same on every device."""
         text = f"{room_id} {subject}".encode()
         return VisitorId(to_base64url(hmac.digest(self._account_key, text, "sha256")[:16]))
 
     def member_key(self, room_id: RoomId, name: str) -> bytes:
-        """What is kept of a member's name: it says nothing about them, and differs from room to room."""
+        """The stored key for a member's name: it reveals nothing about them, and differs by room."""
         return hmac.digest(self._member_key, f"{room_id} {name}".encode(), "sha256")
 
     def network(self, room_id: RoomId, address: str) -> str:
-        """A client address as 4 characters that say no more than which visitors of a room share one."""
+        """A client address reduced to 4 characters that tell only which visitors of a room share one."""
         text = f"{room_id} {address}".encode()
         return to_base64url(hashlib.blake2b(text, key=self._network_key, digest_size=NETWORK_BYTES).digest())
 
     def request_id(self, room_id: RoomId, visitor_id: VisitorId, at_s: int) -> str:
-        """What another waiting room's client knows a visitor by: whoever has it acts for them."""
+        """The id by which another waiting room's client knows a visitor: whoever has it acts for them."""
         text = f"{visitor_id}.{at_s}"
         return f"{text}.{self._request_mac(room_id, text)}"
 
     def read_request_id(self, room_id: RoomId, text: str) -> tuple[VisitorId, int] | None:
-        """Whose it is, and when it was made (s); None: it was not made here, for this room."""
+        """The visitor of a request id and its creation time (s); None: it was not issued here for this
+        room."""
         said, _, mac = text.rpartition(".")
         if len(text) > REQUEST_ID_MAX or not text.isascii():
             return None

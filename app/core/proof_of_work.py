@@ -1,8 +1,8 @@
-"""Proofs of work: a device computes for a moment before it joins, so many places cost many moments. No I/O.
+"""Proofs of work: a device computes for a moment before it joins, so many places take much computing. No I/O.
 
-The protocol is version 1 of ALTCHA's (https://altcha.org/docs/v1/proof-of-work/): the device looks for the
-number that gives a hash together with a salt. The salt says in what room, from which address and until when a
-challenge is good, and what it costs, the highest number that may have to be tried; the signature covers it.
+The protocol is version 1 of ALTCHA's (https://altcha.org/docs/v1/proof-of-work/): the device searches for the
+number that, with a salt, yields a given hash. The salt states the room, the network, the expiry and the cost
+of the challenge (the highest number that may have to be tried); the signature covers it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from app.core.base64url import to_base64url
 from app.core.model import RoomId
 
 WORK = 100_000  # numbers: half a second on a slow phone, at most one
-WORK_TIMES_MAX = 4  # so many times as much for an address that sends many: four seconds at most
+WORK_TIMES_MAX = 4  # cost multiplier for an address that sends many: four seconds at most
 WORK_TTL_S = 300
 SOLUTION_MAX = 1000  # characters
 ALGORITHM = "SHA-256"
 
 
 class Challenge(msgspec.Struct, frozen=True):
-    """What ALTCHA's widget and solvers take: find the number up to `maxnumber` that hashes to `challenge`."""
+    """The input of ALTCHA's widget and solvers: find the number up to `maxnumber` that hashes to
+    `challenge`."""
 
     algorithm: str
     challenge: str
@@ -36,7 +37,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
 
 class Solved(NamedTuple):
-    """A proof of work: what it cost, and what tells it from others."""
+    """A valid proof of work: its cost, and what makes it unique."""
 
     cost: int
     solution: str
@@ -51,16 +52,16 @@ class _Solution(msgspec.Struct, frozen=True):
 
 
 class WorkSigner:
-    """Makes challenges, and knows them again when they are solved."""
+    """Issues challenges, and verifies their solutions."""
 
     def __init__(self, key: bytes) -> None:
-        from altcha import v1  # here: it loads argon2, which workers do without
+        from altcha import v1  # here: it loads argon2, which workers do not need
 
         self._key = key
         self._altcha = v1
 
     def challenge(self, room_id: RoomId, network: str, cost: int, now_s: int) -> Challenge:
-        """A challenge for whoever joins this room from this network."""
+        """A challenge for joining this room from this network."""
         asked = self._altcha.ChallengeOptions(
             max_number=cost,
             hmac_key=self._key,
@@ -71,7 +72,7 @@ class WorkSigner:
         return Challenge(made.algorithm, made.challenge, cost, made.salt, made.signature)
 
     def read(self, solution: str, room_id: RoomId, network: str) -> Solved | None:
-        """What a solution proves here; None: nothing, it is wrong, too late or another's."""
+        """Verify a solution; None if it is wrong, expired or for another room or network."""
         try:
             said = msgspec.json.decode(base64.b64decode(solution, validate=True), type=_Solution)
         except (ValueError, msgspec.DecodeError):
@@ -90,6 +91,6 @@ def _of(room_id: RoomId, network: str) -> str:
 
 
 def solved(challenge: Challenge, number: int) -> str:
-    """A solution as it is sent."""
+    """A solution in the form in which it is sent."""
     said = _Solution(challenge.algorithm, challenge.challenge, number, challenge.salt, challenge.signature)
     return base64.b64encode(msgspec.json.encode(said)).decode()

@@ -1,7 +1,7 @@
-"""Which processes are alive, by their heartbeats: one whose has not changed for three seconds is silent.
+"""Which processes are alive: one whose heartbeat has not changed for three seconds is silent.
 
-By the clock of whoever looks, not of whoever wrote: clocks of machines differ. A page of the console shows a
-worker that died within `SILENT_S + 2 LOOK_S` and the way to the browser, which is under five seconds.
+Measured by the observer's clock, not the writer's, because clocks of machines differ. The console shows a
+dead worker after at most `SILENT_S + 2 LOOK_S` plus the way to the browser, which is under five seconds.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from app.core.alert_facts import Workers
 
 BEAT_S = 1.0  # how often a process writes its heartbeat
 SILENT_S = 3.0  # two beats may be late or lost
-LOOK_S = 0.5  # how often a process looks at those of others
-FRESH_MS = 10_000  # what is this old when it is first seen may be the beat of a clock that is set otherwise
+LOOK_S = 0.5  # how often a process reads the heartbeats of others
+# a heartbeat this old at first sight may come from a clock that is off, rather than a dead process
+FRESH_MS = 10_000
 LATELY_S = 3_600.0
 CHANGES_MAX = 1_000
 
 
 class Pulse:
-    """What one process has seen of the heartbeats of others."""
+    """What one process has observed of other processes' heartbeats."""
 
     def __init__(self) -> None:
-        self._changed: dict[str, tuple[int, float]] = {}  # by name: the beat, and when it was first seen
-        self._counts: deque[tuple[float, int]] = deque(maxlen=CHANGES_MAX)  # since when how many were alive
+        self._changed: dict[str, tuple[int, float]] = {}  # by name: the heartbeat, and when it was first seen
+        # (time, number alive) of each change
+        self._counts: deque[tuple[float, int]] = deque(maxlen=CHANGES_MAX)
 
     def look(self, beats: Mapping[str, int], now_s: float, now_ms: int) -> Workers:
-        """The workers as of now. `beats`: the last one of each, by its writer's clock (ms)."""
+        """Update and return the state of the workers. `beats`: each one's latest, by its writer's clock
+        (ms)."""
         for name, beat_ms in beats.items():
             known = self._changed.get(name)
             if known is None:

@@ -1,4 +1,4 @@
-"""What is shown of a calculated wait: points with its p50 and p90, on straight lines between them."""
+"""The range shown for a calculated wait: points with p50 and p90, interpolated linearly."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 
 Point = tuple[float, float, float]  # a calculated wait, its p50 and its p90, in seconds
 Ranges = tuple[Point, ...]
-END_S = 1e9  # there is always a point behind
+END_S = 1e9  # beyond every wait, so that there is always a next point
 KNOTS_S = (5.0, 15.0, 60.0, 240.0, 960.0, 3840.0)
-# Before anything is learned (`wait_ranges.py`); why so: docs/explanation/wait-estimate.md.
+# Used before anything is learned (`wait_ranges.py`); reasons: docs/explanation/wait-estimate.md.
 NOT_LEARNED: Ranges = (
     (5.0, 5.0, 8.0),
     (15.0, 15.0, 18.0),
@@ -21,13 +21,13 @@ NOT_LEARNED: Ranges = (
 
 
 def range_of(seconds: float, ranges: Ranges) -> tuple[int, int]:
-    """p50 and p90 of a wait that is calculated to be so long, in whole seconds."""
+    """The p50 and p90 of a calculated wait, in whole seconds."""
     even, most = between(seconds, ranges)
     return max(1, math.floor(even + 0.5)), max(1, math.floor(most + 0.5))
 
 
 def between(seconds: float, ranges: Ranges) -> tuple[float, float]:
-    """p50 and p90 on the straight lines between the points."""
+    """Interpolate p50 and p90 between the points."""
     before = (0.0, 0.0, 0.0)
     for point in ranges:
         if point[0] >= seconds:
@@ -38,19 +38,19 @@ def between(seconds: float, ranges: Ranges) -> tuple[float, float]:
 
 
 def with_end(points: list[tuple[float, float, float]]) -> Ranges:
-    """The points, and one so far away that there is none behind it: waits go on in proportion."""
+    """Append a point so far out that none lies beyond it: longer waits scale in proportion."""
     at_s, even, most = points[-1]
     times = END_S / at_s
     return (*points, (END_S, even * times, most * times))
 
 
 def ranges_text(ranges: Ranges) -> str:
-    """The points as stores keep them."""
+    """The points in the form that stores keep."""
     return ",".join(f"{p50:.6g}:{p90:.6g}" for _, p50, p90 in ranges[:-1])
 
 
 def read_ranges(text: str) -> Ranges:
-    """The points of such a text; "": of before anything is learned."""
+    """Parse stored points; "" dates from before anything was learned."""
     if not text:
         return NOT_LEARNED
     pairs = (it.split(":") for it in text.split(","))

@@ -1,4 +1,4 @@
-"""The rate that was set against the calls that were made, from a room's history. No I/O."""
+"""The configured rate compared with actual calls, from a room's history. No I/O."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from app.core.history import Step
 
 
 class RateKept(msgspec.Struct, frozen=True):
-    """Of the time in which the room was open and somebody waited; all per minute."""
+    """Over the time in which the room was open and somebody waited; all per minute."""
 
-    set: int  # on average
+    set: int  # average
     called: int
-    most_called: int  # in the step in which most were
+    most_called: int  # in the step with the most calls
     set_then: int
     minutes: int
 
 
 def rate_kept(steps: Sequence[Step], step_s: int) -> RateKept | None:
-    """From the history, the oldest step first. None: nobody ever waited in the open room.
+    """Compute from the history, oldest step first. None: nobody ever waited while the room was open.
 
-    A step behind a gap does not count: its calls are of a longer time.
+    A step after a gap does not count, because its calls cover a longer time.
     """
     allowed = called = seconds = 0
     most, then = 0.0, 0

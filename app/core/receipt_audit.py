@@ -1,4 +1,4 @@
-"""Whether a visitor's receipt is genuine, and whether a room's log has the place it is for. No I/O."""
+"""Checks that a visitor's receipt is genuine, and that the room's log has its place. No I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GIVEN = ("joined", "drawn")
 
 
 class KeptReceipt(msgspec.Struct, frozen=True):
-    """A receipt as visitors keep it: what it says, the same signed, and the key that signed (JWK)."""
+    """A receipt as visitors keep it: its content, the signed statement, and the signing key (JWK)."""
 
     receipt: Receipt
     statement: str
@@ -23,7 +23,7 @@ class KeptReceipt(msgspec.Struct, frozen=True):
 
 
 class ReceiptVerdict(msgspec.Struct, frozen=True):
-    """What was found. `in_log`: None without a log, or for a receipt from before the log had the place."""
+    """The result. `in_log`: None without a log, or for a receipt older than the place's entry in the log."""
 
     receipt: Receipt
     problems: list[str]
@@ -32,7 +32,7 @@ class ReceiptVerdict(msgspec.Struct, frozen=True):
 
 
 def audit_receipt(kept: KeptReceipt, export: Export | None) -> ReceiptVerdict:
-    """Judge a receipt: with a log by the log's keys, without one by the key that is in it."""
+    """Judge a receipt: by the log's keys if there is a log, otherwise by the key inside the receipt."""
     keys = {str(it.get("kid")): it for it in (export.keys if export else [kept.key])}
     claims = read_statement(kept.statement, keys, RECEIPT_TYPE)
     try:
@@ -54,7 +54,7 @@ def audit_receipt(kept: KeptReceipt, export: Export | None) -> ReceiptVerdict:
 
 
 def _found(entries: Sequence[str], visitor: str | None) -> int | None:
-    """Where the log gave the visitor of this name a place."""
+    """The leaf in which the log gave this visitor a place."""
     if visitor is None:
         return None
     places = (entry.split(" ")[1:4] for entry in entries)
@@ -62,7 +62,7 @@ def _found(entries: Sequence[str], visitor: str | None) -> int | None:
 
 
 def _wrong(entries: Sequence[str], leaf: int, said: Receipt) -> list[str]:
-    """What is wrong with the entry that a receipt points to."""
+    """Faults of the entry that a receipt points to."""
     if leaf >= len(entries):
         return [f"it points to leaf {leaf}, and the log has {len(entries)}"]
     _at, word, *rest = entries[leaf].split(" ")
@@ -75,7 +75,7 @@ def _wrong(entries: Sequence[str], leaf: int, said: Receipt) -> list[str]:
 
 
 def _key_before(entries: Sequence[str], leaf: int) -> bytes:
-    """The key of the draws before a leaf: the seed revealed last, with the root it was mixed with."""
+    """The draw key in effect before a leaf: the last revealed seed, with the root mixed into it."""
     for at in range(leaf - 1, -1, -1):
         if " revealed " in entries[at]:
             after = entries[at + 1].split(" ")

@@ -1,4 +1,4 @@
-"""The arithmetic of refunds: what tickets of an order cost, and what is left of it without them."""
+"""Refund arithmetic: the price of an order's tickets, and what remains of the order without them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import msgspec
 from app.core.model import Item, Struct
 
 RefundState = Literal["owed", "done", "failed"]
-PARTS_MAX = 50  # refunds of one order
+PARTS_MAX = 50  # refunds per order
 
 
 class CancelledTicket(Struct, frozen=True):
-    """A ticket that was cancelled: its code opens no door; `price` is what it cost."""
+    """A cancelled ticket: its code no longer opens the door; `price` is what it cost."""
 
     ticket_type_id: str
     seat_id: str | None
@@ -25,9 +25,9 @@ class CancelledTicket(Struct, frozen=True):
 
 
 class Refund(NamedTuple):
-    """A refund of a part of an order, in minor units, and the tickets that were cancelled with it.
+    """A partial refund of an order, in minor units, and the tickets cancelled with it.
 
-    `why`: the reason the gateway gives for a failed one.
+    `why`: the gateway's reason for a failed one.
     """
 
     refund_id: str
@@ -45,23 +45,23 @@ class Refund(NamedTuple):
 
 
 def share(tickets: int, amount: int, worth: int) -> int:
-    """What was paid for tickets that cost `tickets` of an order worth `worth`, for which `amount` was paid.
+    """The part of `amount` paid for tickets that cost `tickets`, in an order worth `worth`.
 
-    Less than they cost where a code took something off the order, more where a booking fee came on top;
-    halves of a minor unit up.
+    Less than they cost if a code reduced the order, more if a booking fee was added; halves of a minor unit
+    are rounded up.
     """
     return tickets if amount == worth or not worth else (2 * tickets * amount + worth) // (2 * worth)
 
 
 class Split(NamedTuple):
-    """The items of an order, divided: those that stay, and those that go back on sale."""
+    """An order's items, divided into those that stay and those that go back on sale."""
 
     kept: list[Item]
     returned: list[Item]
 
 
 def divide(items: Sequence[Item], tickets: Sequence[CancelledTicket]) -> Split:
-    """Take tickets out of the items of an order. Raises ValueError when they are not in them."""
+    """Take tickets out of an order's items. Raises ValueError if they are not among them."""
     counts = Counter(it.ticket_type_id for it in tickets)
     seats = {it.seat_id for it in tickets if it.seat_id}
     kept, returned = list[Item](), list[Item]()

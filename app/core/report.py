@@ -1,4 +1,4 @@
-"""What a sale was like: the waits against those that had been shown, the slow minutes, the gaps. No I/O."""
+"""A sale in retrospect: actual waits against those shown, slow minutes, gaps. No I/O."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from app.core.model import Pace
 from app.core.ranges import KNOTS_S, read_ranges
 from app.core.wait_estimate import wait_range_s
 
-SAMPLED_MAX = 2_000  # visitors whose waits are looked at, evenly over all numbers
-LOOKS_MAX = 20  # moments of each one's wait
-# What was shown of a wait before it was learned how waits come true: 1.2 times as long and 5 s.
+SAMPLED_MAX = 2_000  # visitors whose waits are examined, spread evenly over all numbers
+LOOKS_MAX = 20  # points in time per wait
+# The range shown before anything was learned: 1.2 times as long and 5 s.
 FORMERLY = tuple((at_s, at_s, at_s * 1.2 + 5) for at_s in (*KNOTS_S, 1e9))
 SLOWEST = 5
-SEEN_SHARE = 0.8  # a step with fewer of its samples has a gap
-QUIET = ("scheduled", "closed")  # nothing is sampled in these states unless somebody is in the room
+SEEN_SHARE = 0.8  # a step with a smaller share of its samples has a gap
+QUIET = ("scheduled", "closed")  # in these states an empty room is not sampled
 
 
 class Percentiles(msgspec.Struct, frozen=True):
-    """Seconds."""
+    """Percentiles, in seconds."""
 
     p50: int
     p90: int
@@ -32,8 +32,8 @@ class Percentiles(msgspec.Struct, frozen=True):
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """How shown waits came true at any moment of the waits: of each visitor the share of the moments looked
-    at, over visitors. Percent who were called by then: ideally 50 and 90."""
+    """How accurate the shown waits were at any time during a wait: per visitor the share of points at
+    which they were called within the wait shown, averaged over visitors. In percent; ideally 50 and 90."""
 
     even_percent: int
     most_percent: int
@@ -42,18 +42,18 @@ class Calibration(msgspec.Struct, frozen=True):
 class Waits(msgspec.Struct, frozen=True):
     """How long called visitors had waited, and what had been shown to them when they joined.
 
-    Shown is a range, from even odds to nine in ten. None: nobody was shown any.
+    A shown wait is a range, from even odds to nine in ten. None: nobody was shown any.
     """
 
     real: Percentiles
     shown_even: Percentiles | None
     shown_most: Percentiles | None
-    kept_percent: int | None  # of those who were shown a range: who waited no longer than its end
-    calibration: Calibration | None = None  # None: nobody waited through the end of a step
+    kept_percent: int | None  # of visitors shown a range, those who waited no longer than its upper end
+    calibration: Calibration | None = None  # None: nobody was waiting at the end of a step
 
 
 class SlowStep(msgspec.Struct, frozen=True):
-    """A step of the history in which reserving took long."""
+    """A step of the history in which reserving was slow."""
 
     begin_ms: int
     end_ms: int
@@ -64,7 +64,7 @@ class SlowStep(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A time of which nothing is known: no worker ran, or a store was unavailable."""
+    """A time without data: no worker ran, or a store was unavailable."""
 
     begin_ms: int
     end_ms: int
@@ -72,19 +72,19 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Peak(msgspec.Struct, frozen=True):
-    """The most there was, and when."""
+    """The maximum, and when it occurred."""
 
     value: int
     at_ms: int
 
 
 def waits(progress: Sequence[tuple[int, int, int]], steps: Sequence[Step]) -> Waits | None:
-    """From moments (at_ms, serving_position, last_number) and the history, both the oldest first.
+    """Compute waits from points (at_ms, serving_position, last_number) and the history, both oldest first.
 
     None: nobody was called.
 
     A number was given when `last_number` reached it, and called when the serving position did. What was shown
-    follows from the pace of that time and the numbers ahead. Who was called at once was shown nothing.
+    follows from the pace of that time and the numbers ahead. Visitors called at once were shown nothing.
     """
     serving = list(accumulate((it[1] for it in progress), max))
     given = list(accumulate((max(it[1:]) for it in progress), max))
@@ -119,7 +119,7 @@ def waits(progress: Sequence[tuple[int, int, int]], steps: Sequence[Step]) -> Wa
 
 
 def _shown_s(step: Step, ahead: int) -> tuple[int, int] | None:
-    """What somebody with so many ahead was shown at the end of a step. None: nothing."""
+    """The range shown at the end of a step to somebody with `ahead` in front. None: nothing."""
     sample = step.sample
     if sample.pace is None or sample.state != "open":
         return None
@@ -128,7 +128,7 @@ def _shown_s(step: Step, ahead: int) -> tuple[int, int] | None:
 
 
 def grown(steps: Sequence[Step], counter: str) -> int:
-    """How far a counter came in all; it begins again when Redis is lost."""
+    """The total increase of a counter; it restarts when Redis is lost."""
     values = [0, *(getattr(it.sample, counter) for it in steps)]
     return sum(now - before if now >= before else now for before, now in pairwise(values))
 
@@ -147,9 +147,9 @@ def slowest(steps: Sequence[Step], step_s: int) -> list[SlowStep]:
 
 
 def gaps(steps: Sequence[Step], step_s: int) -> list[Gap]:
-    """The times without figures between the first and the last step, the longest first.
+    """The times without data between the first and the last step, the longest first.
 
-    Nothing is sampled while nobody is in a room that is scheduled or closed: that is no gap.
+    An empty room that is scheduled or closed is not sampled; that is not a gap.
     """
     found = [
         Gap(it.sample.at_ms - 1000 * step_s, it.sample.at_ms, step_s - it.samples)
@@ -170,7 +170,7 @@ def most_waiting(steps: Sequence[Step]) -> Peak | None:
 
 
 def most_joined(steps: Sequence[Step]) -> Peak | None:
-    """The step in which most joined. None: nobody did."""
+    """The step in which most visitors joined. None: nobody did."""
     joined = [0, *(it.sample.joined for it in steps)]
     rates = [
         (max(0, now - before), it.sample.at_ms)
@@ -181,7 +181,7 @@ def most_joined(steps: Sequence[Step]) -> Peak | None:
 
 
 def sold_out_ms(steps: Sequence[Step]) -> int | None:
-    """The end of the first step at whose end no ticket was free and none held. None: there always was one."""
+    """The end of the first step that ended with no ticket free or held. None: there was always one."""
     return next((it.sample.at_ms for it in steps if it.sample.state == "sold_out"), None)
 
 

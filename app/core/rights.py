@@ -1,7 +1,7 @@
-"""Rights in one sale, beside the roles of the installation: who may do what there.
+"""Rights in one sale, in addition to the roles of the installation.
 
-Every call of the API that is for staff declares a scope, and so does every page and form of the console that
-is about one sale. This table is the one place that says which of them a role in a sale may use.
+Every staff call of the API declares a scope, and so does every page and form of the console that concerns one
+sale. This table is the only place that says which scopes a role in a sale includes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SAYS: Mapping[SaleRole, str] = {
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """A role in the sale of an event, with the room of its queue."""
+    """A role in an event's sale, with the room of its queue."""
 
     event_id: str
     room_id: str
@@ -53,9 +53,10 @@ class Grants(msgspec.Struct, frozen=True):
         return bool(self.given)
 
     def may(self, scope: Scope | None, params: Mapping[str, str], *, of_sales: bool = False) -> bool:
-        """Whether it may use a call or page of this scope that is about the event and the room of `params`.
+        """Whether a call or page with this scope is allowed for the event and the room in `params`.
 
-        One that names neither is of no sale, but for a list that shows everybody what is theirs (`of_sales`).
+        One that names neither belongs to no sale, except for lists that show all accounts their own
+        (`of_sales`).
         """
         event_id, room_id = params.get("event_id"), params.get("room_id")
         if event_id is None and room_id is None:
@@ -66,9 +67,9 @@ class Grants(msgspec.Struct, frozen=True):
         return any(scope in SALE_MAY[it.sale_role] for it in found)
 
     def events(self, scope: Scope) -> frozenset[str]:
-        """The events in whose sales it may use this scope."""
+        """The events in whose sales this scope is granted."""
         return frozenset(it.event_id for it in self.given if scope in SALE_MAY[it.sale_role])
 
     def rooms(self, scope: Scope) -> frozenset[str]:
-        """The rooms of those."""
+        """The rooms of those events."""
         return frozenset(it.room_id for it in self.given if scope in SALE_MAY[it.sale_role])

@@ -1,4 +1,4 @@
-"""Invitations to join a room for members: a list of addresses, and what becomes of each."""
+"""Invitations to join a room for members: the list of addresses, and the state of each invitation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from app.core.errors import ValidationFailed
 from app.core.model import Struct
 
 FILE_MAX = 2 * 1024 * 1024  # bytes
-INVITES_MAX = 10_000  # of one room
-WRONG_MAX = 10  # lines that are named
-HEADINGS = ("email", "e-mail", "mail", "address")  # of the column, in any case
+INVITES_MAX = 10_000  # per room
+WRONG_MAX = 10  # lines named in an error
+HEADINGS = ("email", "e-mail", "mail", "address")  # of the column, case-insensitive
 
 InviteState = Literal["sent", "on_its_way", "not_sent", "used", "withdrawn"]
 
 
 class RoomInvite(Struct, frozen=True):
-    """One invitation, and what became of it."""
+    """An invitation and its state."""
 
     invite_id: str
     email: str
@@ -30,7 +30,8 @@ class RoomInvite(Struct, frozen=True):
 
 
 def read_addresses(text: str) -> list[str]:
-    """The addresses of a CSV file or a plain list, each once. Raises ValidationFailed (`file`) naming lines.
+    """Parse the addresses of a CSV file or a plain list, without duplicates. Raises ValidationFailed
+    (`file`).
 
     The column is the one headed `email`, else the first.
     """

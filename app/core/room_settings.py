@@ -1,4 +1,4 @@
-"""What the settings of a room have to keep to, besides the form of each: they depend on each other."""
+"""Constraints across the settings of a room, beyond the format of each."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _CHECKS: tuple[Callable[[RoomSettings], None], ...] = (
 
 
 def check_settings(settings: RoomSettings) -> None:
-    """Refuse the first thing that is wrong. Raises ValidationFailed."""
+    """Refuse settings with an error. Raises ValidationFailed for the first."""
     for check in _CHECKS:
         check(settings)
 
 
 def setting_errors(settings: RoomSettings) -> Iterator[tuple[str, str]]:
-    """What is wrong, a field and a message for each of the checks that fail."""
+    """Yield a field and a message for each failed check."""
     for check in _CHECKS:
         try:
             check(settings)

@@ -19,11 +19,11 @@ from app.core.model import Event, RoomSettings, RoomState
 RoomAction = Literal["open", "pause", "resume", "close"]
 
 DRAW_BITS = 52  # a sorted set's score is a double: integers up to 2**53 are exact
-NUMBERS_BLOCK_MIN = 1_000  # also the gap a lost Redis leaves in the numbers of a small sale
+NUMBERS_BLOCK_MIN = 1_000  # also the gap that the loss of Redis leaves in the numbers of a small sale
 WAIT_SAMPLES = 1_000
 ASK_MAX_S = 600
-ASK_ABOUT_MAX_S = 2_880  # of a place that is not looked up; with its spread an hour at most
-ASK_IDLE_S = 75  # nobody is called for now; with its spread less than the usual claim window
+ASK_ABOUT_MAX_S = 2_880  # for places that are not looked up; an hour at most with jitter
+ASK_IDLE_S = 75  # while nobody is called; with jitter less than the usual claim window
 ASK_FAR_MIN_S = 30  # from the fifteenth in the queue on
 
 _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
@@ -47,30 +47,31 @@ _AFTER: dict[RoomAction, dict[RoomState, RoomState]] = {
 
 
 def draw_of(seed: bytes, visitor_id: str) -> int:
-    """The draw: the first 52 bits of HMAC-SHA256(seed, visitor_id); the lowest goes first."""
+    """The draw: the first 52 bits of HMAC-SHA256(seed, visitor_id); the lowest is called first."""
     digest = hmac.digest(seed, visitor_id.encode(), hashlib.sha256)
     return int.from_bytes(digest[:7]) >> (56 - DRAW_BITS)
 
 
 def draw_key(seed: bytes, root: bytes | None) -> bytes:
-    """The key of the draws: the seed; where the log's root at the opening counts, HMAC-SHA256(seed, root)."""
+    """The key of the draws: the seed, or HMAC-SHA256(seed, root) where the log's root at the opening
+    counts."""
     return hmac.digest(seed, root, "sha256") if root else seed
 
 
 def commitment(seed: bytes) -> str:
-    """The commitment of a seed, published before the opening."""
+    """The commitment to a seed, published before the opening."""
     return hashlib.sha256(seed).hexdigest()
 
 
 def poll_after_s(ahead: int, p50_s: int | None, jitter01: float, most_s: int = ASK_MAX_S) -> int:
-    """Seconds until the place should be asked for again: three quarters of the wait, at most `most_s`.
+    """Seconds until the place should be polled again: three quarters of the wait, at most `most_s`.
 
-    The shared document tells everybody how the queue moves and when it is their turn. The place adds who left
-    ahead, which is worth little, so it is asked for about as often as the rest of the wait is quartered: a
-    wait of an hour costs a dozen questions. A tenth of the wait cost every visitor of a queue of 100,000 two
-    questions a minute (`load/origin.py` measures it). Who hears nothing of the shared document still asks
-    before their turn, as long as the line is not called faster than it was expected to be. Only the first few
-    ask more often than each 30 s: that is for small rooms, and costs a large one nothing.
+    The shared status document tells everybody how the queue moves and when it is their turn. The place adds
+    only how many ahead have left, which changes little, so it is polled about as often as the remaining wait
+    drops to a quarter: a dozen times for a wait of an hour. Polling at a tenth of the wait took two requests
+    a minute from every visitor of a queue of 100,000 (`load/origin.py` measures it). A client without the
+    shared document still polls before its turn, unless the queue moves faster than estimated. Only the first
+    few poll more often than every 30 s: that is for small rooms, and costs a large one nothing.
 
     `p50_s` None: nobody is called. `jitter01`: see `spread_s`.
     """
@@ -80,8 +81,8 @@ def poll_after_s(ahead: int, p50_s: int | None, jitter01: float, most_s: int = A
 
 
 def spread_s(seconds: float, jitter01: float) -> int:
-    """Whole seconds, 2 at least; `jitter01` in 0 to 1 spreads them by a quarter each way, so that those who
-    came together part."""
+    """Whole seconds, at least 2; `jitter01` in 0 to 1 spreads them by a quarter each way, to disperse
+    clients that arrived together."""
     return max(2, round(seconds * (0.75 + 0.5 * jitter01)))
 
 
@@ -91,7 +92,7 @@ def numbers_block(last_number: int) -> int:
 
 
 def due_state(state: RoomState, settings: RoomSettings, now_ms: int) -> RoomState:
-    """The state after the schedule has acted; `include/schedule.lua` says the same for Redis."""
+    """The state after applying the schedule; `include/schedule.lua` does the same in Redis."""
 
     def due(at: datetime | None) -> bool:
         return at is not None and to_ms(at) <= now_ms
@@ -106,7 +107,7 @@ def due_state(state: RoomState, settings: RoomSettings, now_ms: int) -> RoomStat
 
 
 def state_after(state: RoomState, action: RoomAction) -> RoomState:
-    """The state after staff's action. Raises Conflict when it makes no sense."""
+    """The state after an action by staff. Raises Conflict if the action is impossible."""
     after = _AFTER[action].get(state)
     if after is None:
         raise Conflict(f"You cannot {action} a room that is {state}.")
@@ -114,7 +115,7 @@ def state_after(state: RoomState, action: RoomAction) -> RoomState:
 
 
 def taken_over(before: RoomSettings, after: RoomSettings) -> RoomSettings:
-    """The settings after staff changed them by hand: the autopilot leaves alone the rate that they set."""
+    """The settings after a manual change: if staff set the rate, the autopilot is paused."""
     on = after.autopilot
     if on is None or before.admission_rate_per_minute == after.admission_rate_per_minute:
         return after
@@ -122,7 +123,7 @@ def taken_over(before: RoomSettings, after: RoomSettings) -> RoomSettings:
 
 
 def check_times(settings: RoomSettings) -> None:
-    """Pre-queue, opening and closing come in this order; only a time for members has an end. Raises
+    """Check the order of pre-queue, opening and closing, and that only members' time has an end. Raises
     ValidationFailed naming the later field."""
     begins = settings.prequeue_at
     if begins and settings.opens_at and settings.opens_at < begins:
@@ -136,21 +137,21 @@ def check_times(settings: RoomSettings) -> None:
 
 
 def is_for_members(settings: RoomSettings, now_ms: int) -> bool:
-    """Whether only members may join; `include/members.lua` decides."""
+    """Whether only members may join now; `include/members.lua` decides."""
     return settings.members_only and (
         settings.members_until is None or now_ms < to_ms(settings.members_until)
     )
 
 
 def check_sale_window(sale_from: datetime | None, sale_until: datetime | None, field: str = "") -> None:
-    """A sale ends after it began. Raises ValidationFailed naming `sale_until` of the field."""
+    """Check that a sale ends after it starts. Raises ValidationFailed naming the field's `sale_until`."""
     if sale_from and sale_until and sale_until <= sale_from:
         raise ValidationFailed(f"{field}.sale_until".removeprefix("."), "must be after sale_from")
 
 
 def sold_until(event: Event, sale_until: datetime | None) -> datetime | None:
-    """When a ticket type's sale ends: at the latest when the event begins, unless staff sell on, or is
-    cancelled."""
+    """When the sale of a ticket type ends: at the start or the cancellation of the event at the latest,
+    unless staff sell beyond it."""
     if event.cancelled_at is not None:
         return event.cancelled_at if sale_until is None else min(sale_until, event.cancelled_at)
     if event.sell_after_start:
@@ -159,10 +160,10 @@ def sold_until(event: Event, sale_until: datetime | None) -> datetime | None:
 
 
 def wait_percentiles_s(progress: Sequence[tuple[int, int, int]]) -> dict[str, int] | None:
-    """How long called visitors had waited, from moments (at_ms, serving_position, last_number).
+    """Percentiles of how long called visitors waited, from points (at_ms, serving_position, last_number).
 
-    Nobody's arrival is stored: a number was given when `last_number` reached it, and called when the serving
-    position did. None: nobody was called yet.
+    Arrivals are not stored: a number was given when `last_number` reached it, and called when the serving
+    position did. None: nobody has been called yet.
     """
     serving = list(accumulate((moment[1] for moment in progress), max))
     given = list(accumulate((max(moment[1:]) for moment in progress), max))

@@ -1,4 +1,4 @@
-"""What staff change of a sale in one step: its event, its room and what is sold."""
+"""Changes to a sale that staff make in one step: its event, its room and its ticket types."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ ROOM_FIELDS = (
     "theme",
 )
 TYPE_FIELDS = ("name", "price", "tax_rate_bp", "quantity", "sale_from", "sale_until")
-TOLD = ("name", "artist", "venue", "starts_at", "timezone")  # what buyers have a right to hear of
+TOLD = ("name", "artist", "venue", "starts_at", "timezone")  # changes that buyers must be notified of
 
 
 class Sale(msgspec.Struct, frozen=True):
-    """A sale as it is. `revision` is that of its last change by staff."""
+    """A sale as stored. `revision` is that of its last change by staff."""
 
     event: Event
     room: Room
     types: list[TicketType]
-    reserved: bool  # something ever was
+    reserved: bool  # whether there ever was a reservation
     revision: int
 
 
 class SaleEdit(msgspec.Struct, frozen=True):
-    """Only what is to be another; times as datetimes, `terms` by the names of the API."""
+    """The fields to change; times as datetimes, `terms` by the names of the API."""
 
     event: dict[str, Any]
     room: dict[str, Any]
@@ -70,12 +70,12 @@ class SaleEdit(msgspec.Struct, frozen=True):
 
 
 def differing(before: Any, after: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Those fields of two structs, as the second has them, that are not the same."""
+    """The fields in which two structs differ, with the values of the second."""
     return {it: getattr(after, it) for it in names if getattr(before, it) != getattr(after, it)}
 
 
 def terms_of(it: TicketType) -> dict[str, Any]:
-    """A ticket type's terms, by the names of the API."""
+    """The terms of a ticket type, by the names of the API."""
     return {
         "name": it.name,
         "price": it.price,

@@ -1,4 +1,4 @@
-"""The life of a sale: where it stands between its first draft and the archive, and what is left to do."""
+"""The life of a sale: its stage between draft and archive, and when it will end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from app.core.history import Sample
 from app.core.model import Event, RoomState
 
 Stage = Literal["draft", "rehearsal", "published", "open", "over", "archived"]
-FATE = ("cancelled_at", "moved_from", "refund_until", "notice")  # of an event: what became of it
+# fields of an event: was it moved or cancelled
+FATE = ("cancelled_at", "moved_from", "refund_until", "notice")
 STAGES: dict[Stage, str] = {
     "draft": "Only staff can see it",
     "rehearsal": "A test room with test payments",
@@ -19,14 +20,14 @@ STAGES: dict[Stage, str] = {
     "over": "Nothing more is sold",
     "archived": "In no list, and not to be changed",
 }
-MEASURED_MS = 5 * 60_000  # a forecast goes by this long
-MEASURED_MIN_MS = 60_000  # less is noise
+MEASURED_MS = 5 * 60_000  # the time a forecast is based on
+MEASURED_MIN_MS = 60_000  # less would be noise
 
 
 class Forecast(NamedTuple):
-    """When a sale ends if it goes on as it was measured; None: as it goes it does not."""
+    """When a sale will end at the measured speed; None: not at that speed."""
 
-    per_minute: float  # tickets sold
+    per_minute: float  # tickets sold per minute
     sold_out_s: int | None
     per_minute_admitted: float
     queue_empty_s: int | None
@@ -52,7 +53,8 @@ def stage_of(
 
 
 def forecast(samples: Sequence[Sample]) -> Forecast | None:
-    """The end of a sale as its last minutes foretell; `samples`: the oldest first. None: it is too early."""
+    """Extrapolate the end of a sale from its last minutes; `samples`: oldest first. None: too early to
+    say."""
     if not samples:
         return None
     last = samples[-1]

@@ -1,4 +1,4 @@
-"""What limits an API key beyond its role: scopes and events."""
+"""The limits of an API key besides its role: scopes and events."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class KeyRights(msgspec.Struct, frozen=True):
-    """The limits of an API key; `scopes` or `events` None: its role alone counts."""
+    """The limits of an API key; `scopes` or `events` None: only its role limits it."""
 
     scopes: frozenset[str] | None = None
     events: frozenset[str] | None = None
     rooms: frozenset[str] | None = None  # those of its events
 
     def may(self, scope: Scope | None) -> bool:
-        """Whether it may make calls of this scope; those without one are for people."""
+        """Whether it may make calls of this scope; calls without one are reserved for people."""
         return scope is not None and (self.scopes is None or scope in self.scopes)
 
     def is_for(self, params: Mapping[str, str]) -> bool:
-        """Whether the event and the room that an address names are its own; it has to name one."""
+        """Whether it covers the event and the room that a path names; the path must name at least one."""
         if self.events is None:
             return True
         event_id, room_id = params.get("event_id"), params.get("room_id")
@@ -53,7 +53,7 @@ class KeyRights(msgspec.Struct, frozen=True):
         )
 
     def within(self, other: KeyRights) -> KeyRights:
-        """What both may do."""
+        """The intersection of two sets of rights."""
         return KeyRights(
             _both(self.scopes, other.scopes), _both(self.events, other.events), _both(self.rooms, other.rooms)
         )

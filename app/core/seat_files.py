@@ -1,11 +1,11 @@
-"""Seats in a file: read from CSV, from ours, or from a chart as seats.io draws them; and written.
+"""Seat files: reads CSV, our own format and seats.io charts; writes our own format.
 
 Ours is JSON with `sections`, each with `name`, `price` (minor units) and `rows`; a row has `row`, `first`
 and `states`, a character for each number from `first` on: f for a seat, a for an accessible one, c for a
-companion's, - for a gap; and `labels`, where seats are not called by their numbers. So rows may be unequal,
-begin anywhere and have aisles; `kept` beside `states` has b for a seat that is blocked and h for one of the
-house. A section may have a `plan`: where it stands. CSV has the columns section, row, number and price, and
-may have `kind` (accessible or companion), `label` and `kept` (blocked or house).
+companion seat, - for a gap; and `labels`, where seats are not labelled by their numbers. So rows may have
+different lengths, starts and aisles; `kept`, parallel to `states`, marks blocked seats with b and house seats
+with h. A section may have a `plan`: its position. CSV has the columns section, row, number and price, and
+optionally `kind` (accessible or companion), `label` and `kept` (blocked or house).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 
 
 class FileRow(Struct, frozen=True, kw_only=True):
-    """A row of ours."""
+    """A row in our format."""
 
     row: Annotated[str, Meta(pattern=ROW)]
     first: Annotated[int, Meta(ge=1, le=99_999)] = 1
@@ -46,7 +46,7 @@ class FileRow(Struct, frozen=True, kw_only=True):
 
 
 class FileSection(Struct, frozen=True, kw_only=True):
-    """A section of ours."""
+    """A section in our format."""
 
     name: Name
     price: Price | None = None
@@ -55,7 +55,7 @@ class FileSection(Struct, frozen=True, kw_only=True):
 
 
 class Found(NamedTuple):
-    """A seat as a file has it; `own`: its price there."""
+    """A seat as read from a file; `own`: the price given there."""
 
     section: str
     row: str
@@ -67,22 +67,22 @@ class Found(NamedTuple):
 
 
 class SeatsRead(NamedTuple):
-    """The seats of a file, and the ids of those that it keeps off sale, by what for."""
+    """The seats of a file, and the ids of those kept off sale, with the reason."""
 
     new: NewSeats
     kept: dict[KeptAs, list[str]]
 
 
 class SeatFile(msgspec.Struct, frozen=True):
-    """Ours; what else is in it is passed over."""
+    """A file in our format; unknown fields are ignored."""
 
     sections: Annotated[list[FileSection], Meta(min_length=1, max_length=100)]
 
 
 def read(text: str, price: int | None, scale: int) -> SeatsRead:
-    """The seats in a file. `price`: of those that the file gives none; `scale`: decimals of the currency.
+    """Read the seats in a file. `price`: for seats without one; `scale`: decimals of the currency.
 
-    Raises ValidationFailed for the field `file`, saying which part of it is wrong.
+    Raises ValidationFailed for the field `file`, naming the faulty part.
     """
     stripped = text.strip().removeprefix("\ufeff")
     seats, kept = list[NewSeat](), dict[KeptAs, list[str]]()
@@ -101,7 +101,7 @@ def read(text: str, price: int | None, scale: int) -> SeatsRead:
 
 
 def plan(text: str) -> list[PlacedSection]:
-    """Where a file of ours, which `read` has read, places its sections."""
+    """The positions of the sections in a file of our format that `read` has accepted."""
     stripped = text.strip().removeprefix("\ufeff")
     document = msgspec.json.decode(stripped) if stripped.startswith("{") else {}
     found = msgspec.convert(document, SeatFile).sections if "sections" in document else []
@@ -115,7 +115,7 @@ def plan(text: str) -> list[PlacedSection]:
 def written(
     types: Iterable[TicketType], rows: Mapping[str, Sequence[SeatRow]], kept: Mapping[str, str]
 ) -> bytes:
-    """The seats of an event as a file of ours; `kept`: as what those off sale are kept, by their ids."""
+    """Write an event's seats in our format; `kept`: the reason for each seat off sale, by id."""
     sections = [
         FileSection(
             name=it.name,
@@ -143,20 +143,22 @@ def _json(text: str, price: int | None) -> Iterator[tuple[NewSeat, str]]:
     try:
         document = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        raise ValidationFailed(FIELD, f"is no JSON: {error}") from None
+        raise ValidationFailed(FIELD, f"is not JSON: {error}") from None
     if "subChart" in document:
         yield from _chart(document, price)
         return
     try:
         found = msgspec.convert(document, SeatFile)
     except msgspec.ValidationError as error:
-        raise ValidationFailed(FIELD, f"is not understood: {error}") from None
+        raise ValidationFailed(FIELD, f"cannot be read: {error}") from None
     for section in found.sections:
         for row in section.rows:
             if row.labels and len(row.labels) != len(row.states):
-                raise ValidationFailed(FIELD, f"row {row.row} must have as many labels as states")
+                raise ValidationFailed(FIELD, f"row {row.row} must have as many `labels` as `states`")
             if row.kept and len(row.kept) != len(row.states):
-                raise ValidationFailed(FIELD, f"row {row.row} must have as much in kept as in states")
+                raise ValidationFailed(
+                    FIELD, f"row {row.row} must have as many characters in `kept` as in `states`"
+                )
             for at, state in enumerate(row.states):
                 if state != GAP:
                     it = Found(section.name, row.row, row.first + at, KINDS_READ.get(state, ""))
@@ -169,13 +171,13 @@ def _csv(text: str, price: int | None, scale: int) -> Iterator[tuple[NewSeat, st
     lines = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in text.partition("\n")[0] else ",")
     names = [name.strip().lower() for name in lines.fieldnames or ()]
     if missing := [name for name in COLUMNS[:3] if name not in names]:
-        raise ValidationFailed(FIELD, f"has no column {missing[0]}; its first row has to name the columns")
+        raise ValidationFailed(FIELD, f"has no column {missing[0]}; its first row must name the columns")
     lines.fieldnames = names
     for at, line in enumerate(lines, 2):
         amount = (line.get("price") or "").strip()
         own = typed.amount(amount, scale) if amount else None
         if amount and own is None:
-            raise ValidationFailed(FIELD, f"row {at}: {amount} is no price")
+            raise ValidationFailed(FIELD, f"row {at}: {amount} is not a price")
         section, row, number, kind, label, kept_as = (
             (line.get(name) or "").strip() for name in (*COLUMNS[:3], "kind", "label", "kept")
         )
@@ -190,7 +192,7 @@ def _csv(text: str, price: int | None, scale: int) -> Iterator[tuple[NewSeat, st
 
 
 def _chart(document: Any, price: int | None) -> Iterator[tuple[NewSeat, str]]:
-    """A chart of seats.io: rows in its middle and in its sections, a category for each seat."""
+    """Read a seats.io chart: rows at the top level and in sections, a category for each seat."""
     try:
         categories = {str(it["key"]): str(it["label"]) for it in document["categories"]["list"]}
         middle, sections = document["subChart"], document["subChart"].get("sections", [])
@@ -203,11 +205,11 @@ def _chart(document: Any, price: int | None) -> Iterator[tuple[NewSeat, str]]:
                     kind = "companion" if seat.get("companionSeat") else kind
                     yield _seat(Found(name, str(row["label"]), number, kind, called), price)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValidationFailed(FIELD, f"is no chart of seats.io: {error!r}") from None
+        raise ValidationFailed(FIELD, f"is not a seats.io chart: {error!r}") from None
 
 
 def _numbered(seats: Sequence[Any]) -> Iterator[tuple[int, str, Any]]:
-    """The seats of a row by their numbers, if those go up; else by their places, with their labels."""
+    """Number the seats of a row by their labels, if those ascend; else by position, keeping the labels."""
     labels = [str(it["label"]) for it in seats]
     numbers = [int(it) if _NUMBER.fullmatch(it) else 0 for it in labels]
     steps = {b - a for a, b in pairwise(numbers)}

@@ -1,4 +1,4 @@
-"""Other names for the rows and seats of a section: what is typed, and which seats it renames."""
+"""Renaming the rows and seats of a section: parses what is typed, and finds the seats it renames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPAN = re.compile(r"(\d{1,6})\s*-\s*(\d{1,6})", re.ASCII)
 
 
 class NewName(NamedTuple):
-    """A seat that gets another id; `label`: what it is called, None where that is its number."""
+    """A seat that gets another id; `label`: its new label, None if that is its number."""
 
     was: str
     is_now: str
@@ -26,7 +26,7 @@ class NewName(NamedTuple):
 
 
 def labels_text(row: SeatRow) -> str:
-    """The seats of a row from left to right, as they can be typed: `1-20`, `20-1` or `1, 3, 5`."""
+    """A row's seat labels from left to right, as they can be typed: `1-20`, `20-1` or `1, 3, 5`."""
     runs: list[list[str]] = []
     step = 0
     for it in (seat.label for seat in row.seats()):
@@ -45,10 +45,10 @@ def labels_text(row: SeatRow) -> str:
 def renamed(
     ticket_type_id: str, rows: Sequence[SeatRow], names: Sequence[str], seats: Sequence[str], numbering: str
 ) -> list[NewName]:
-    """The seats that get another id by these names of the rows, the first in front, and their seats.
+    """The seats whose id changes under these names, given for all rows from the front and for their seats.
 
-    `numbering` counts the seats of each row in its way instead; "": as they are typed. Raises
-    ValidationFailed naming the field: `row-2`, `seats-2`.
+    `numbering` numbers the seats of each row in that way instead; "": as typed. Raises ValidationFailed
+    naming the field: `row-2`, `seats-2`.
     """
     found, seen = list[NewName](), set[str]()
     for n, row in enumerate(rows):
@@ -69,7 +69,7 @@ def renamed(
 
 def _labels(there: Sequence[Seat], text: str, numbering: str, field: str) -> list[str]:
     if numbering in ("left", "right", "odd", "even", "outwards"):
-        way: Numbering = numbering  # type: ignore[assignment]  # one of those just named
+        way: Numbering = numbering  # type: ignore[assignment]  # checked above
         return [str(it) for it in numbers(len(there), way)]
     labels = list(_typed(text, field)) or [it.label for it in there]
     if len(labels) != len(there):
@@ -80,7 +80,7 @@ def _labels(there: Sequence[Seat], text: str, numbering: str, field: str) -> lis
 
 
 def _typed(text: str, field: str) -> Iterator[str]:
-    """The names that are typed: `1-20` counts up, `20-1` counts down, others are names."""
+    """Expand typed labels: `1-20` counts up, `20-1` counts down, anything else is a label."""
     for part in (it.strip().lower() for it in text.split(",")):
         if span := _SPAN.fullmatch(part):
             first, last = int(span[1]), int(span[2])
@@ -94,7 +94,7 @@ def _typed(text: str, field: str) -> Iterator[str]:
 
 
 def _step(before: str, after: str) -> int:
-    """1 or -1 where one number follows the other, counting up or down; else 0."""
+    """1 or -1 if one number follows the other, up or down; else 0."""
     if not (before.isdecimal() and after.isdecimal()):
         return 0
     by = int(after) - int(before)

@@ -1,4 +1,4 @@
-"""How rows and seats of a section are called: by letters or numbers, from either side, odd and even."""
+"""Names of rows and seats in a section: letters or numbers, from either side, odd and even."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import NamedTuple
 from app.core.definitions import ROW_SEATS_MAX, NewSection, Numbering
 from app.core.errors import ValidationFailed
 
-AISLE = ""  # a place without a seat
+AISLE = ""  # a position without a seat
 
 
 class NamedRow(NamedTuple):
-    """A row, and what stands in it from left to right: the label of each seat, or an aisle."""
+    """A row's label, and its positions from left to right: the label of a seat, or an aisle."""
 
     name: str
     labels: list[str]
 
 
 def rows_of(new: NewSection, field: str) -> list[NamedRow]:
-    """The rows of a section, the first in front. Raises ValidationFailed naming a field below `field`."""
+    """The rows of a section, the front one first. Raises ValidationFailed naming a field below `field`."""
     if not new.blocks and new.seats_per_row is None:
         raise ValidationFailed(f"{field}.seats_per_row", "is required")
     if len(new.blocks) > new.rows:
@@ -32,12 +32,12 @@ def rows_of(new: NewSection, field: str) -> list[NamedRow]:
 
 
 def seats_in(new: NewSection) -> int:
-    """How many seats a section has."""
+    """The number of seats in a section."""
     return sum(sum(_blocks(new, n)) for n in range(new.rows))
 
 
 def row_label(number: int) -> str:
-    """The name of a row: a, b ... z, aa, ab ..., from 0 on."""
+    """The label of a row, counting from 0: a, b ... z, aa, ab ..."""
     label = ""
     number += 1
     while number:
@@ -55,7 +55,7 @@ def row_index(label: str) -> int:
 
 
 def _blocks(new: NewSection, row: int) -> Sequence[int]:
-    """How many seats of a row stand together, from left to right; the last row that is said goes on."""
+    """The sizes of a row's blocks, from left to right; the last entry applies to all further rows."""
     return new.blocks[min(row, len(new.blocks) - 1)] if new.blocks else [new.seats_per_row or 0]
 
 
@@ -78,7 +78,7 @@ def _labels(blocks: Sequence[int], numbering: Numbering) -> list[str]:
 
 
 def numbers(count: int, numbering: Numbering) -> list[int]:
-    """What the seats of a row are called, from left to right."""
+    """The numbers of a row's seats, from left to right."""
     if numbering == "right":
         return list(range(count, 0, -1))
     if numbering in ("odd", "even"):

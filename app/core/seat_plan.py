@@ -1,4 +1,4 @@
-"""Where the sections of a hall stand, as staff have drawn it. Lengths are widths of a seat."""
+"""Positions of the sections of a hall, as drawn by staff. The unit is the width of a seat."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ Angle = Annotated[float, Meta(ge=-360, le=360)]
 
 
 class Place(Struct, frozen=True):
-    """The middle of a section: `x` right of the middle of the hall, `y` away from the stage; and its turn.
+    """The centre of a section: `x` to the right of the hall's centre line, `y` away from the stage; and its
+    turn.
 
-    They are measured from the point behind the stage that the rings curve around. Turned by 0 degrees, a
-    section looks straight at the stage; one to the right of it by more, to the left by less.
+    The origin is the point behind the stage around which the rings curve. At 0 degrees a section faces the
+    stage; one to the right of it is turned by more, one to the left by less.
     """
 
     x: Length
@@ -29,22 +30,22 @@ class Place(Struct, frozen=True):
 
 
 class PlacedSection(Place, frozen=True, kw_only=True):
-    """A section that is placed."""
+    """A section with a position."""
 
     ticket_type_id: Slug
 
 
 class SeatPlan(Struct, frozen=True):
-    """The sections that are placed; all others stand where they fit, in rings around the stage."""
+    """The sections with a position; all others go where they fit, in rings around the stage."""
 
     sections: Annotated[list[PlacedSection], Meta(max_length=TICKET_TYPES_MAX)]
 
 
 def read(text: str | None) -> Place | None:
-    """A place as the database has it."""
+    """Parse a position from the database."""
     return msgspec.json.decode(text, type=Place) if text else None
 
 
 def written(place: Place) -> str:
-    """A place for the database."""
+    """Format a position for the database."""
     return msgspec.json.encode({"x": place.x, "y": place.y, "turn": place.turn}).decode()

@@ -1,7 +1,7 @@
-"""Sections, rows and seats: what staff describe, as the rows that both stores keep.
+"""Sections, rows and seats: turns descriptions by staff into the rows that both stores keep.
 
-A section is a ticket type; the seats of a row stand at their numbers, so that neighbours have neighbouring
-numbers. A seat's id is SECTION-ROW-NUMBER, as in `stalls-a-12`; rows have no hyphen, so it reads back.
+A section is a ticket type. Seats are stored at their numbers, so neighbours have consecutive numbers. A
+seat's id is SECTION-ROW-NUMBER, such as `stalls-a-12`; rows contain no hyphen, so it can be parsed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SLUG_MAX = 40
 
 
 class Seat(NamedTuple):
-    """A seat of a row: neighbours have neighbouring numbers, and it is called by its label."""
+    """A seat of a row: neighbours have consecutive numbers, and the label is what people see."""
 
     number: int
     label: str
@@ -35,10 +35,10 @@ class Seat(NamedTuple):
 
 
 class SeatRow(NamedTuple):
-    """A row: `states` has a character for each number from `first` on; so has `kinds`, unless it is empty.
+    """A row: `states` has a character for each number from `first` on; so does `kinds`, unless it is empty.
 
-    A kind is a (accessible), c (companion) or . (neither). `labels`: what the seats are called, with a comma
-    between, empty where there is none; without it by their numbers.
+    A kind is a (accessible), c (companion) or . (neither). `labels`: the seats' labels, comma-separated,
+    empty for a gap; "": the numbers are the labels.
     """
 
     row: str
@@ -78,28 +78,28 @@ class Section(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many seats it has."""
+        """The number of its seats."""
         return sum(len(it.states) - it.states.count(GAP) for it in self.rows)
 
 
 def seat_id(ticket_type_id: str, row: str, label: str) -> str:
-    """How a seat is called."""
+    """Build a seat's id."""
     return f"{ticket_type_id}-{row}-{label}"
 
 
 def type_of(seat: str) -> str:
-    """The ticket type a seat's id names."""
+    """The ticket type in a seat's id."""
     return seat.rsplit("-", 2)[0]
 
 
 def natural_order(seat: str) -> tuple[str, int, str, int, str]:
-    """Sorts seat ids as people count: row b before row aa, seat 2 before seat 10."""
+    """Sort key that orders seats naturally: row b before row aa, seat 2 before seat 10."""
     section, row, label = seat.rsplit("-", 2)
     return section, len(row), row, len(label), label
 
 
 def seat_words(seat: str) -> str:
-    """A seat in words, beside the name of its section."""
+    """Row and label of a seat, to be shown beside the name of its section."""
     row, label = seat_name(seat)
     return f"row {row} seat {label}"
 
@@ -111,7 +111,7 @@ def row_of(
     kinds: Mapping[int, str] | None = None,
     labels: Mapping[int, str] | None = None,
 ) -> SeatRow:
-    """The row that has these numbers, in ascending order; those `blocked` are not on sale."""
+    """Build a row from these numbers, ascending; those in `blocked` are not on sale."""
     first, last = numbers[0], numbers[-1]
     if last - first + 1 == len(numbers) and not (blocked or kinds or labels):
         return SeatRow(row, first, FREE * len(numbers))
@@ -128,7 +128,7 @@ def row_of(
 
 
 def row_with(row: str, seats: Sequence[Seat]) -> SeatRow:
-    """The row that has these seats, all free."""
+    """Build a row from these seats, all free."""
     return row_of(
         row,
         [it.number for it in seats],
@@ -138,10 +138,10 @@ def row_with(row: str, seats: Sequence[Seat]) -> SeatRow:
 
 
 def added_rows(there: Sequence[SeatRow], wanted: Sequence[SeatRow]) -> list[tuple[int, SeatRow]]:
-    """What rows have to be given to become those wanted: the number of each, and its new seats alone.
+    """What to add to existing rows to get the wanted ones: each row's index, and its new seats only.
 
-    New rows are behind the others. Raises ValidationFailed for rows that are too long or too many, and for a
-    seat where another one is.
+    New rows come after the existing ones. Raises ValidationFailed for too many or too long rows, and for a
+    seat whose position is taken.
     """
     numbers = {it.row: n for n, it in enumerate(there, 1)}
     added = []
@@ -160,7 +160,7 @@ def added_rows(there: Sequence[SeatRow], wanted: Sequence[SeatRow]) -> list[tupl
 
 
 def sections_of(new: NewSeats) -> list[Section]:
-    """The sections that a call describes. Raises ValidationFailed naming the field."""
+    """The sections that a request describes. Raises ValidationFailed naming the field."""
     if bool(new.sections) == bool(new.seats):
         text = "send either sections or seats" if new.seats else "names no seats; send sections, or seats"
         raise ValidationFailed("sections", text)
@@ -168,7 +168,7 @@ def sections_of(new: NewSeats) -> list[Section]:
 
 
 def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -> list[Section]:
-    """Sections by their measures. Raises ValidationFailed naming the field."""
+    """Build sections from their dimensions. Raises ValidationFailed naming the field."""
     made: list[Section] = []
     total = 0
     for i, new in enumerate(sections):
@@ -189,7 +189,7 @@ def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -
 
 
 def _listed_sections(seats: Sequence[NewSeat]) -> list[Section]:
-    """Sections, and rows in them, in the order they are first named."""
+    """Group listed seats into sections and rows, in order of first mention."""
     found: dict[str, tuple[NewSeat, dict[str, dict[int, int]]]] = {}
     slugs: dict[str, str] = {}
     for i, it in enumerate(seats):
@@ -230,26 +230,26 @@ def _listed(number: int, new: NewSeat) -> Seat:
 
 
 class SeatName(NamedTuple):
-    """A seat beside the name of its section."""
+    """A seat's row and label, beside the name of its section."""
 
     row: str
     number: str
 
 
 def seat_name(seat: str) -> SeatName:
-    """The seat with this id, in words."""
+    """Split a seat's id into what people see."""
     _, row, label = seat.rsplit("-", 2)
     return SeatName(row.upper(), label.upper())
 
 
 def slug_of(name: str) -> str:
-    """An id derived from a name in any script; "" when no letter of it can be used."""
+    """Derive an id from a name in any script; "" if no character of it can be used."""
     plain = anyascii(typed.words(name)).lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_MAX].strip("-")
 
 
 def new_slug(name: str, taken: Container[str], otherwise: str) -> str:
-    """An id derived from a name, or from `otherwise`, that is not taken yet."""
+    """Derive an id that is not taken yet from a name, or else from `otherwise`."""
     slug = first = slug_of(name) or otherwise
     number = 1
     while slug in taken:
@@ -259,8 +259,8 @@ def new_slug(name: str, taken: Container[str], otherwise: str) -> str:
 
 
 def _slug(name: str, field: str) -> str:
-    """A section's id, derived from its name. Raises ValidationFailed when no letter of it can be used."""
+    """Derive a section's id from its name. Raises ValidationFailed if no character of it can be used."""
     slug = slug_of(name)
     if not slug:
-        raise ValidationFailed(field, "needs a letter a to z or a digit, to make an id of")
+        raise ValidationFailed(field, "needs a letter a to z or a digit to form an id")
     return slug

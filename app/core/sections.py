@@ -12,7 +12,7 @@ Value = int | str | Decimal | datetime | None
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A figure: as people read it, and as programs do."""
+    """A figure in two forms: for people, and for programs."""
 
     text: str
     value: Value
@@ -25,12 +25,12 @@ class Section(msgspec.Struct, frozen=True):
     columns: list[str]
     rows: list[list[Cell]]
     note: str = ""
-    empty: str = ""  # said where there are no rows
-    figures: bool = True  # what follows the first column is numbers, not words
+    empty: str = ""  # shown if there are no rows
+    figures: bool = True  # columns after the first are numbers, not text
 
 
 def flat(sections: list[Section]) -> Iterator[tuple[str, Value, str, Value]]:
-    """Each figure by itself: section, what its row is about, its column, its value."""
+    """Flatten to single figures: section, subject of the row, column, value."""
     for section in sections:
         for about, *cells in section.rows:
             for column, cell in zip(section.columns[1:], cells, strict=True):

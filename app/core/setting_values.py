@@ -1,4 +1,4 @@
-"""What a setting's text can be: addresses with parts that exist, and switches."""
+"""Parsing of setting values: addresses with possible parts, and switches."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0"
 
 
 def address_of(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
-    """`text` as an address of one of these schemes, with hosts and ports that can be. Raises ValueError.
+    """Parse `text` as an address of one of these schemes with possible hosts and ports. Raises ValueError.
 
-    The message only says what it should look like: the address may contain a password.
+    The message only describes the expected form, because the address may contain a password.
     """
     try:
         url = urlsplit(text)
@@ -32,7 +32,7 @@ def _switch(value: object) -> object:
     if not isinstance(value, str):
         return value
     if value.lower() not in SWITCH:
-        raise ValueError("has to be on or off")
+        raise ValueError("must be on or off")
     return SWITCH[value.lower()]
 
 
@@ -40,7 +40,7 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 def check_webhook_secret(text: str) -> None:
-    """Raise ValueError unless this is a secret as Standard Webhooks have it."""
+    """Raise ValueError unless this is a Standard Webhooks secret."""
     prefix, _, key = text.partition("_")
     try:
         good = prefix == "whsec" and len(b64decode(key, validate=True)) >= 24
@@ -51,7 +51,7 @@ def check_webhook_secret(text: str) -> None:
 
 
 def long_enough(value: SecretStr) -> SecretStr:
-    """A secret that nobody can guess, or "". Raises ValueError."""
+    """Check that a secret is "" or too long to guess. Raises ValueError."""
     if 0 < len(value.get_secret_value().encode()) < SECRET_MIN:
         raise ValueError(f"must be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
     return value

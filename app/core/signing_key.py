@@ -1,7 +1,7 @@
 """Signing keys, and how each algorithm signs and verifies. No I/O.
 
-EdDSA is the cheapest and the default. ES256 and RS256 are for sites whose verifiers know nothing newer: a
-room chooses, and for both kinds of token that others verify there is then a key of that algorithm, too.
+EdDSA is the cheapest and the default. ES256 and RS256 are for sites whose verifiers lack it: a room chooses,
+and then both kinds of token that others verify have a key of that algorithm, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from app.core.base64url import to_base64url
 from app.core.model import SigningAlgorithm
 
 Purpose = Literal["booking", "access", "pass", "log", "any"]
-PURPOSES: tuple[Purpose, ...] = ("booking", "access", "pass", "log")  # each has a key of its own
+PURPOSES: tuple[Purpose, ...] = ("booking", "access", "pass", "log")  # each with its own key
 OF_ROOMS: tuple[Purpose, ...] = ("booking", "pass")  # tokens whose algorithm a room chooses
 ALGORITHMS: tuple[SigningAlgorithm, ...] = get_args(SigningAlgorithm)
 RSA_BITS = 2048
@@ -41,8 +41,8 @@ _PUBLIC_FIELDS = ("kty", "crv", "x", "y", "n", "e")
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key; `kid` names it in token headers and in the JWKS. One for `any` purpose is from before there
-    were keys for each."""
+    """A signing key; `kid` names it in token headers and in the JWKS. The purpose `any` predates separate
+    keys for each purpose."""
 
     kid: str
     private: PrivateKey
@@ -51,7 +51,8 @@ class SigningKey:
 
     @classmethod
     def new(cls, purpose: Purpose = "any", algorithm: SigningAlgorithm = "EdDSA") -> SigningKey:
-        """A fresh key. Its `kid` is the start of the public key's digest. RSA takes a tenth of a second."""
+        """Generate a key. Its `kid` is the start of the public key's digest. RSA takes a tenth of a
+        second."""
         private = _made(algorithm)
         digest = hashlib.sha256(_public_bytes(private)).digest()[:12]
         return cls(to_base64url(digest), private, purpose, algorithm)
@@ -60,18 +61,18 @@ class SigningKey:
     def from_pem(
         cls, kid: str, pem: str, purpose: Purpose = "any", algorithm: SigningAlgorithm = "EdDSA"
     ) -> SigningKey:
-        """The key stored as `pem`."""
+        """Load the key stored as `pem`."""
         private = load_pem_private_key(pem.encode(), password=None)
         assert isinstance(private, PrivateKey)
         return cls(kid, private, purpose, algorithm)
 
     def is_for(self, purpose: Purpose) -> bool:
-        """Whether tokens of this purpose may be signed with it."""
+        """Whether it may sign tokens of this purpose."""
         return self.purpose in (purpose, "any")
 
     @property
     def verifier(self) -> Any:
-        """What `CODEC` verifies with: see `_Ed25519`."""
+        """The key that `CODEC` verifies with: see `_Ed25519`."""
         return self.private if self.algorithm == "EdDSA" else self.private.public_key()
 
     def head(self, token_type: str) -> str:
@@ -85,11 +86,11 @@ class SigningKey:
         return f"{text}.{to_base64url(algorithm.sign(text.encode(), self.private))}"
 
     def pem(self) -> str:
-        """The private key as PKCS 8, to be stored."""
+        """The private key in PKCS 8, for storage."""
         return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     def jwk(self) -> dict[str, str]:
-        """The public key as JWK (RFC 7518, 8037)."""
+        """The public key as a JWK (RFC 7518, 8037)."""
         public: Any = self.private.public_key()
         document = _JWK[self.algorithm].to_jwk(public, as_dict=True)
         fields = {name: document[name] for name in _PUBLIC_FIELDS if name in document}
@@ -97,7 +98,8 @@ class SigningKey:
 
 
 def newest_keys(keys: Sequence[SigningKey]) -> dict[tuple[Purpose, SigningAlgorithm], SigningKey]:
-    """The key that signs, by purpose and algorithm, of several the first; for EdDSA there is always one."""
+    """The current signing key by purpose and algorithm, the first of several; there is always one for
+    EdDSA."""
     if not keys:
         raise ValueError("there must be a signing key")
     found: dict[tuple[Purpose, SigningAlgorithm], SigningKey] = {}
@@ -110,8 +112,8 @@ def newest_keys(keys: Sequence[SigningKey]) -> dict[tuple[Purpose, SigningAlgori
 
 
 class _Ed25519(OKPAlgorithm):
-    """Checks a signature of ours by making it again: it is the same bytes each time (RFC 8032, section
-    5.1.6), and costs a quarter of what checking it with the public key does."""
+    """Verifies our own signatures by signing again: Ed25519 is deterministic (RFC 8032, section 5.1.6),
+    and this takes a quarter of the time that verification with the public key does."""
 
     def verify(self, msg: str | bytes, key: Any, sig: str | bytes) -> bool:
         """Whether `sig` is what the private `key` signs `msg` with."""
@@ -121,10 +123,10 @@ class _Ed25519(OKPAlgorithm):
 
 
 class _Es256(ECAlgorithm):
-    """Signs deterministically (RFC 6979), so that a turn that is claimed again gets the very same token."""
+    """Signs deterministically (RFC 6979), so that claiming a turn again yields the very same token."""
 
     def sign(self, msg: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
-        """The signature as JOSE has it: both numbers, one after the other."""
+        """The signature in JOSE form: r and s concatenated."""
         return der_to_raw_signature(key.sign(msg, ec.ECDSA(SHA256(), deterministic_signing=True)), key.curve)
 
 

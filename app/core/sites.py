@@ -1,9 +1,9 @@
-"""The rules of sites: which room a request belongs to, by host, path and method. Made ready once, asked for
-each request.
+"""Site rules: which room a request belongs to, by host, path and method. Prepared once, evaluated for each
+request.
 
-The most specific rule decides. Nobody gets past one by writing an address in another way: hosts are compared
-without case, port and the dot at their end, paths without case, and a path that servers may read in several
-ways has to lead to one room in each of them.
+The most specific rule decides. It cannot be evaded by spelling an address differently: hosts are compared
+without case, port and trailing dot, paths without case, and a path that servers may read in several ways must
+lead to the same room in each of them.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _NAME = re.compile(
     r"^(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z"
 )
 _ADDRESS = re.compile(r"^(?:https?|wss?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]*)?(/.*)?\Z", re.IGNORECASE)
-# Everybody reads such a path alike: no segment is empty or begins with a dot, nothing is encoded.
+# All servers read such a path alike: no segment is empty or begins with a dot, nothing is encoded.
 _PLAIN = re.compile(r"^(/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)*/?\Z")
 
 
 class SiteRule(Struct, frozen=True, kw_only=True):
-    """Requests to a host, a path on it, by a method: the room they belong to."""
+    """Assigns requests to a host, a path and a method to a room."""
 
     host: Annotated[str, Meta(min_length=1, max_length=255, pattern=NAME)]  # or `*.shop.example`, or `*`
     path_prefix: Annotated[str, Meta(max_length=200, pattern=PATH)] = "/"
-    method: Annotated[str, Meta(pattern=METHOD)] = ""  # "": any; GET is also HEAD
+    method: Annotated[str, Meta(pattern=METHOD)] = ""  # "": any; GET includes HEAD
     room_id: Slug
 
 
 class Matcher:
-    """The rules of an installation, those that are tried first in front."""
+    """The rules of an installation, in order of precedence."""
 
     def __init__(self, rules: Sequence[SiteRule]) -> None:
         self.rules = sorted(rules, key=_order)
@@ -49,10 +49,10 @@ class Matcher:
             self._of.setdefault(it.host, []).append(it)
 
     def room_of(self, address: str, method: str) -> RoomId | None:
-        """The room of a request; None: no rule is about it. Raises AddressUnclear."""
+        """The room of a request; None: no rule covers it. Raises AddressUnclear."""
         found = _ADDRESS.match(address.partition("?")[0])
         if found is None or not method:
-            raise AddressUnclear("The proxy has to say which address and method the visitor asked for.")
+            raise AddressUnclear("The proxy must pass on the address and method of the visitor's request.")
         path = found[3] or "/"
         if len(path) > PATH_MAX or "#" in path:
             raise AddressUnclear
@@ -64,7 +64,7 @@ class Matcher:
         return rooms.pop()
 
     def _rules_of(self, host: str) -> list[SiteRule]:
-        """The rules that can be about a host, the most specific first."""
+        """The rules that may apply to a host, the most specific first."""
         found = list(self._of.get(host, ()))
         above = host
         while dot := above.partition(".")[2]:
@@ -74,7 +74,7 @@ class Matcher:
 
 
 def checked(rules: Sequence[SiteRule]) -> list[SiteRule]:
-    """The rules as they are kept. Raises ValidationFailed naming the field."""
+    """Validate and normalise the rules. Raises ValidationFailed naming the field."""
     found: dict[tuple[str, str, str], SiteRule] = {}
     for i, it in enumerate(rules):
         rule = SiteRule(
@@ -90,12 +90,12 @@ def checked(rules: Sequence[SiteRule]) -> list[SiteRule]:
 
 
 def key_of(rule: SiteRule) -> tuple[str, str, str]:
-    """What two rules must not have in common."""
+    """The key that must be unique among rules."""
     return rule.host, rule.path_prefix.lower(), rule.method
 
 
 def _order(rule: SiteRule) -> tuple[int, int, str, int, str, bool, str]:
-    """Of two rules that fit the first one decides: by host, then the longer path, then the method."""
+    """Sort key of rules that both match: by host, then the longer path, then the method."""
     kind = 2 if rule.host == ANY_HOST else int(rule.host.startswith("*"))
     by_host = kind, -rule.host.count("."), rule.host
     return *by_host, -len(rule.path_prefix), rule.path_prefix, not rule.method, rule.method
@@ -109,11 +109,11 @@ def _first(rules: Sequence[SiteRule], path: str, method: str) -> RoomId | None:
 
 
 def _readings(path: str) -> set[str]:
-    """The paths that servers may take this one for, in lower case."""
+    """The paths as which servers may read this one, in lower case."""
     if _PLAIN.match(path):
         return {path.lower()}
     found: set[str] = set()
-    once = unquote(path, errors="replace")  # and twice: by a proxy, and once more by the shop
+    once = unquote(path, errors="replace")  # decoded once, and twice: by a proxy and again by the shop
     for decoded in {_partly(path), once, unquote(once, errors="replace")}:
         for it in {decoded, re.sub(r";[^/\\]*", "", decoded)}:
             slashed = it.replace("\\", "/")
@@ -122,13 +122,13 @@ def _readings(path: str) -> set[str]:
 
 
 def _partly(path: str) -> str:
-    """Decoded but for what separates the parts of an address: some servers leave that as it is."""
+    """Decode all but the separators of a path, as some servers do."""
     kept = re.sub(r"%(?=2f|5c|3b|25)", "%25", path, flags=re.IGNORECASE)
     return unquote(kept, errors="replace")
 
 
 def _resolved(path: str) -> str:
-    """The path without `.` and `..`, as RFC 3986 takes them out."""
+    """Remove `.` and `..` from a path as in RFC 3986."""
     found: list[str] = []
     parts = path.split("/")[1:]
     for it in parts:
@@ -142,21 +142,21 @@ def _resolved(path: str) -> str:
 
 
 def _host(text: str, field: str) -> str:
-    """The host of a rule. Raises ValidationFailed."""
+    """Normalise the host of a rule. Raises ValidationFailed."""
     host = text.lower().rstrip(".")
     if host == ANY_HOST:
         return host
     if _NAME.match(host.removeprefix("*.")):
         return host
     if _NAME.match(host.removeprefix("*.").partition(":")[0]):
-        raise ValidationFailed(field, "must be without a port: a rule is about all ports of its host")
+        raise ValidationFailed(field, "must have no port: a rule covers all ports of its host")
     raise ValidationFailed(
         field, "must be a host as browsers send it (shop.example, xn--...), *.shop.example, or * for any"
     )
 
 
 def _prefix(text: str, field: str) -> str:
-    """The path of a rule, decoded. Raises ValidationFailed."""
+    """Normalise the path of a rule, decoded. Raises ValidationFailed."""
     path = unquote(text, errors="replace")
     if len(_readings(text)) > 1 or not path.isprintable() or any(it in path for it in "?#%"):
         raise ValidationFailed(

@@ -1,8 +1,8 @@
-"""Whether a queue stands still: people wait, nobody has been called for a while, and nothing says why.
+"""Whether a queue is stalled: people wait, nobody has been called for a while, and there is no reason for it.
 
-`admit.lua` notes until when there is a reason (`RoomStatus.moved_ms`): somebody was called, nobody waited, or
-the room was paused, not open, out of tickets or at rate 0. Without a worker nobody notes anything, so that is
-a standstill, too. A low rate is none: calls that are a minute apart are waited for.
+`admit.lua` records until when there was a reason (`RoomStatus.moved_ms`): somebody was called, nobody waited,
+or the room was paused, not open, out of tickets or at rate 0. Without a worker nothing is recorded, so that
+counts as a stall, too. A low rate does not: calls that are a minute apart are waited for.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 from app.core.model import RoomStatus
 from app.core.wait_estimate import longest_s
 
-STILL_MS = 40_000  # never shorter: stores fail over, workers are restarted
-INTERVALS = 3  # or as many times as long as the next call is expected to take
-MINUTE_MS = 60_000  # but whoever read "under a minute" does not read it again after one without movement
-STEP_S, STEPS_UNTIL_S = 10, 120  # shown in steps, so that the figure is calm
+STILL_MS = 40_000  # never sooner: stores fail over, workers are restarted
+INTERVALS = 3  # or this many times the expected interval between calls
+# a page that showed "under a minute" must not show it again after a minute without movement
+MINUTE_MS = 60_000
+STEP_S, STEPS_UNTIL_S = 10, 120  # shown in steps, so that the figure does not flicker
 
 
 def still_since_ms(status: RoomStatus, rate_per_minute: int, least_ms: int = STILL_MS) -> int:
-    """Since when the queue has stood still; 0: it moves, or it is known why it does not.
+    """Since when the queue has been stalled; 0: it moves, or the reason why not is known.
 
-    `least_ms`: a shorter standstill is none.
+    `least_ms`: shorter stalls do not count.
     """
     if status.state != "open" or not status.waiting or not rate_per_minute or not status.moved_ms:
         return 0
@@ -32,5 +33,5 @@ def still_since_ms(status: RoomStatus, rate_per_minute: int, least_ms: int = STI
 
 
 def shown_s(still_s: int) -> int:
-    """For how long it has stood still, as it is shown: in steps of ten seconds for the first two minutes."""
+    """The length of a stall as shown: in steps of ten seconds for the first two minutes."""
     return still_s // STEP_S * STEP_S if still_s < STEPS_UNTIL_S else still_s

@@ -1,4 +1,4 @@
-"""Amounts as Stripe counts them: in the smallest unit of a currency, but for some that it counts otherwise.
+"""Amounts as Stripe expects them: in the smallest unit of a currency, with exceptions.
 
 https://docs.stripe.com/currencies (zero-decimal, three-decimal and special-case currencies)
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from app.core.currencies import scale
 
-TWO_DECIMALS = frozenset({"ISK", "UGX"})  # have none, and are counted in hundredths
-WHOLE = frozenset({"MGA"})  # has two by ISO 4217, and is counted in whole units
+TWO_DECIMALS = frozenset({"ISK", "UGX"})  # no decimals, but counted in hundredths
+WHOLE = frozenset({"MGA"})  # two decimals by ISO 4217, but counted in whole units
 TENS = 10  # three-decimal currencies: the last digit must be 0
 
 
 def stripe_amount(amount: int, currency: str) -> int | None:
-    """What Stripe is asked for, from our amount in minor units (ISO 4217); None: it cannot."""
+    """Convert our amount in minor units (ISO 4217) to Stripe's; None: Stripe cannot charge it."""
     if currency in TWO_DECIMALS:
         return amount * 100
     if currency in WHOLE:
@@ -24,7 +24,7 @@ def stripe_amount(amount: int, currency: str) -> int | None:
 
 
 def our_amount(amount: int, currency: str) -> int:
-    """Our minor units, from what Stripe says; the inverse of `stripe_amount`."""
+    """Convert Stripe's amount to our minor units; the inverse of `stripe_amount`."""
     if currency in TWO_DECIMALS:
         return amount // 100
     return amount * 100 if currency in WHOLE else amount

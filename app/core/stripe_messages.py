@@ -1,4 +1,4 @@
-"""What Stripe's messages say: which payment to look at, and what was done to one without us."""
+"""Stripe's webhook messages: the payment they concern, and changes to it that did not come from us."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DECIDED = (
     "checkout.session.async_payment_failed",
 )
 REFUNDED, REFUND_FAILED = "charge.refunded", "refund.failed"
-NOTED = {  # kind of message: its name in an order's history, and the field that has the sum
+NOTED = {  # type of message: its label in an order's history, and the field with the amount
     REFUNDED: ("refunded at the gateway", "amount_refunded"),
     "charge.dispute.created": ("disputed by the buyer", "amount"),
     "charge.dispute.closed": ("dispute closed", "amount"),
@@ -25,7 +25,7 @@ NOTED = {  # kind of message: its name in an order's history, and the field that
 
 
 class Note(NamedTuple):
-    """Something that happened to a payment at the gateway, and the sum, in minor units."""
+    """Something that happened to a payment at the gateway, and the amount in minor units."""
 
     kind: str
     amount: int
@@ -33,33 +33,33 @@ class Note(NamedTuple):
 
 
 def payment_of(subject: dict[str, Any]) -> str:
-    """Our payment_id from the metadata of an intent, session, charge or refund; else empty."""
+    """Our payment_id from the metadata of an intent, session, charge or refund; "" if there is none."""
     metadata = subject.get("metadata")
     named = metadata.get("payment_id") if isinstance(metadata, dict) else None
     return named if isinstance(named, str) else ""
 
 
 def intent_of(subject: dict[str, Any]) -> str:
-    """The PaymentIntent that a charge, refund or dispute is of; else empty."""
+    """The PaymentIntent of a charge, refund or dispute; "" if there is none."""
     named = subject.get("payment_intent")
     return named if isinstance(named, str) else ""
 
 
 def refund_of(subject: dict[str, Any]) -> str:
-    """Our refund_id from the metadata of a refund of a part; else empty."""
+    """Our refund_id from the metadata of a partial refund; "" if there is none."""
     metadata = subject.get("metadata")
     named = metadata.get("refund_id") if isinstance(metadata, dict) else None
     return named if isinstance(named, str) else ""
 
 
 def failure_of(subject: dict[str, Any]) -> str:
-    """Why a refund failed, in Stripe's words."""
+    """The reason of a failed refund, in Stripe's words."""
     reason = subject.get("failure_reason")
     return reason[:40].replace("_", " ") if isinstance(reason, str) else "no reason given"
 
 
 def note_of(kind: str, subject: dict[str, Any]) -> Note | None:
-    """What to keep of a message of this kind; None: nothing."""
+    """The note to store for a message of this type; None: nothing."""
     if kind not in NOTED:
         return None
     words, field = NOTED[kind]

@@ -1,11 +1,11 @@
-"""What an order comes to: tickets, what a code takes off, the booking fee, and the tax in all of it.
+"""The total of an order: tickets, discount, booking fee, and the tax included in all of it.
 
 Everything is an integer of minor units. Prices and fees are what a fan pays, tax included; a sale whose
-prices are typed before tax stores them with it (`with_tax`), and `without_tax` gives back what was typed.
-A rate is in hundredths of a percent (`_bp`). Three rules of rounding, each to the nearest, halves up: the
-price with tax of one ticket; the fee in percent, once an order; the net of each rate of tax, once an order.
+prices are entered before tax stores them with it (`with_tax`), and `without_tax` returns what was entered.
+A rate is in hundredths of a percent (`_bp`). Rounding is to the nearest, halves up, in three places: the
+price with tax of one ticket; the percentage fee, once per order; the net of each tax rate, once per order.
 
-`include/wishes.lua` decides the fee; it is here once more, so that pages can say it before.
+`include/wishes.lua` decides the fee; it is duplicated here so that pages can show it beforehand.
 `tests/scripts/test_fees.py` compares the two.
 """
 
@@ -17,11 +17,11 @@ from typing import NamedTuple
 from app.core.model import Item, Reservation
 
 WHOLE_BP = 10_000  # 100 percent
-FEE = ""  # the booking fee's name among the ticket types that a rate is for
+FEE = ""  # key of the booking fee among the ticket types in a table of rates
 
 
 class Fee(NamedTuple):
-    """A booking fee: so much for each ticket that costs anything, and so much of what the tickets cost."""
+    """A booking fee: an amount for each ticket that is not free, and a share of what the tickets cost."""
 
     per_ticket: int = 0
     rate_bp: int = 0
@@ -31,7 +31,7 @@ NO_FEE = Fee()
 
 
 class TaxSum(NamedTuple):
-    """What an order has at one rate of tax."""
+    """An order's total at one tax rate."""
 
     rate_bp: int
     gross: int
@@ -54,7 +54,7 @@ class Sums(NamedTuple):
 
     @property
     def tax(self) -> int:
-        """All tax in it."""
+        """The total tax."""
         return sum(it.tax for it in self.taxes)
 
     @property
@@ -64,12 +64,12 @@ class Sums(NamedTuple):
 
     @property
     def taxed(self) -> bool:
-        """Whether any rate of tax is above 0; else nothing need be said of tax."""
+        """Whether any tax rate is above 0; otherwise tax need not be mentioned."""
         return any(it.rate_bp for it in self.taxes)
 
 
 class Line(NamedTuple):
-    """Tickets of one type, what each costs, and the rate of tax in it."""
+    """Tickets of one type, the price of each, and the tax rate included in it."""
 
     quantity: int
     price: int
@@ -77,26 +77,26 @@ class Line(NamedTuple):
 
 
 def with_tax(net: int, rate_bp: int) -> int:
-    """What a fan pays for what costs `net` before tax."""
+    """The price a fan pays for something that costs `net` before tax."""
     return net + _part(net, rate_bp, WHOLE_BP)
 
 
 def without_tax(gross: int, rate_bp: int) -> int:
-    """What it costs before tax; of what `with_tax` made exactly that."""
+    """The price before tax; exactly inverts `with_tax`."""
     return _part(gross, WHOLE_BP, WHOLE_BP + rate_bp)
 
 
 def fee_of(fee: Fee, counts: Iterable[tuple[int, int]], amount: int) -> int:
-    """The booking fee of an order; `counts` are quantities and what each ticket costs with a code, `amount`
-    what all come to after the code. What is free has no fee."""
+    """The booking fee of an order; `counts` are quantities and prices with the code, `amount` the total
+    after the code. Free tickets have no fee."""
     paid = sum(quantity for quantity, price in counts if price > 0)
     return fee.per_ticket * paid + _part(amount, fee.rate_bp, WHOLE_BP) if amount else 0
 
 
 def sums(lines: Sequence[Line], discount: int, gross: int, fee_rate_bp: int = 0) -> Sums:
-    """The parts of an order for which `gross` is paid, with `discount` taken off the whole of it.
+    """The parts of an order for which `gross` is paid, with `discount` taken off the total.
 
-    The discount lowers all lines in proportion; what is paid above them is the fee.
+    The discount lowers all lines in proportion; anything paid above them is the fee.
     """
     costs = [it.quantity * it.price for it in lines]
     tickets = sum(costs)
@@ -112,7 +112,7 @@ def sums(lines: Sequence[Line], discount: int, gross: int, fee_rate_bp: int = 0)
 
 
 def sums_of(it: Reservation) -> Sums:
-    """The parts of a reservation, with what was cancelled of it since."""
+    """The parts of a reservation, including what has been cancelled of it since."""
     return sums(
         lines_of((*it.items, *it.cancelled_items), it.tax_rates),
         it.discount,
@@ -122,13 +122,13 @@ def sums_of(it: Reservation) -> Sums:
 
 
 def lines_of(items: Iterable[Item], rates: Mapping[str, int]) -> list[Line]:
-    """Items with their rates of tax."""
+    """Items with their tax rates."""
     return [Line(it.quantity, it.price, rates.get(it.ticket_type_id, 0)) for it in items]
 
 
 def divided(whole: int, weights: Sequence[int]) -> list[int]:
-    """The whole in parts in proportion to the weights, which add up to it; no part is above its weight if
-    the whole is not above all of them."""
+    """Split an amount in proportion to weights, such that the parts add up to it; no part exceeds its weight
+    unless the amount exceeds their sum."""
     total, before, done, parts = sum(weights), 0, 0, list[int]()
     for it in weights:
         before += it
@@ -139,7 +139,7 @@ def divided(whole: int, weights: Sequence[int]) -> list[int]:
 
 
 def given_back(part: int, refunded: int, amount: int) -> int:
-    """Of a part of an order (its tax, say), what went back with `refunded` of its `amount`."""
+    """How much of a part of an order (its tax, say) went back with `refunded` of its `amount`."""
     return _part(part, min(refunded, amount), amount) if amount else 0
 
 

@@ -1,4 +1,4 @@
-"""The look of one sale: colours that can be read, pictures, and the style sheet made from them. No I/O."""
+"""The look of one sale: readable colours, pictures, and the style sheet generated from them. No I/O."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from app.core.model import Theme
 
 READABLE = 4.5  # WCAG 2.2, AA, for text
 WHITE, NEAR_BLACK = "#ffffff", "#10120f"
-# What `static/fairgate.css` says of these; a test compares.
+# The values in `static/fairgate.css`; a test compares.
 LIGHT = {"paper": "#f2efe7", "card": "#fffdf8", "ink": "#17160f", "soft": "#5c584b", "go": "#0b5d4a"}
 DARK = {"paper": "#10120f", "card": "#1a1d19", "ink": "#f0ede3", "soft": "#aeab9d", "go": "#6fd6b4"}
-TINT = 0.12  # so much of the accent is in the ground of what is marked with it
+TINT = 0.12  # share of the accent in the background of highlighted elements
 STEPS = 20  # from a colour to white
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 
@@ -29,7 +29,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def check(theme: Theme) -> None:
-    """Raises ValidationFailed for colours that cannot be read and pictures that are none."""
+    """Refuse unreadable colours and invalid pictures. Raises ValidationFailed."""
     paper = theme.paper or LIGHT["paper"]
     for ink in (LIGHT["ink"], LIGHT["soft"]):
         _readable("theme.paper", ink, paper, "with the text on it")
@@ -45,7 +45,7 @@ def check(theme: Theme) -> None:
 
 
 def contrasts(theme: Theme) -> dict[str, float]:
-    """The least contrast of each colour with what it stands on or under, for whoever chooses it."""
+    """The lowest contrast of each colour against its surroundings, to help choosing it."""
     paper = theme.paper or LIGHT["paper"]
     accent = theme.accent or LIGHT["go"]
     grounds = (paper, LIGHT["card"], _mixed(LIGHT["card"], accent, TINT))
@@ -64,23 +64,24 @@ def picture(uri: str, field: str = "theme") -> tuple[str, bytes]:
     except binascii.Error:
         raise ValidationFailed(field, "is not base64") from None
     if kind not in MAGIC or not content.startswith(MAGIC[kind]):
-        raise ValidationFailed(field, f"is no {kind.removeprefix('image/')} picture")
+        raise ValidationFailed(field, f"is not a {kind.removeprefix('image/')} picture")
     return kind, content
 
 
 def digest(theme: Theme) -> str:
-    """A digest of this look, so that addresses with it can be cached forever; empty for the default look."""
+    """A digest of this look, so that addresses containing it can be cached forever; "" for the default
+    look."""
     return "" if theme == Theme() else hashlib.sha256(msgspec.json.encode(theme)).hexdigest()[:12]
 
 
 def palettes(theme: Theme) -> tuple[dict[str, str], dict[str, str]]:
-    """The custom properties that differ from the usual ones, in light and in dark."""
+    """The custom properties that differ from the defaults, in light and in dark."""
     light: dict[str, str] = {}
     dark: dict[str, str] = {}
     if theme.paper:
         light["paper"] = theme.paper
     if theme.paper and theme.logo:
-        dark["plate"] = theme.paper  # a logo made for light pages stays on their ground
+        dark["plate"] = theme.paper  # a logo designed for light pages keeps their background
     if theme.accent:
         accent = _lightened(theme.accent)
         light |= {"go": theme.accent, "on-go": WHITE, "go-tint": _mixed(LIGHT["card"], theme.accent, TINT)}
@@ -89,7 +90,7 @@ def palettes(theme: Theme) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def stylesheet(theme: Theme) -> str:
-    """The style sheet that is loaded after ours."""
+    """The style sheet that is loaded after the default one."""
     light, dark = palettes(theme)
     parts = [
         f"@media (prefers-color-scheme: {scheme}){{:root{{{_properties(values)}}}}}"
@@ -121,7 +122,7 @@ def _readable(field: str, ink: str, ground: str, what: str) -> None:
 
 
 def _lightened(accent: str) -> str:
-    """The accent for dark grounds: as much lighter as it takes to be read on them."""
+    """The accent for dark backgrounds: lightened until it is readable on them."""
     for step in range(STEPS):
         lighter = _mixed(accent, WHITE, step / STEPS)
         grounds = (DARK["card"], DARK["paper"], _mixed(DARK["card"], lighter, TINT))

@@ -1,6 +1,6 @@
-"""Booking tokens, access tokens and passes: that a visitor is inside, and who an account is.
+"""Booking tokens, access tokens and passes: proofs that a visitor is inside, and of an account's identity.
 
-They are JWTs, EdDSA unless a room says otherwise: anyone can check booking tokens and passes with the public
+They are JWTs, EdDSA unless a room chooses otherwise: anyone can verify booking tokens and passes with the
 keys of `/.well-known/jwks.json`. A booking token also has a MAC over all that it says, the claim `mac`: by
 that each process of ours knows the tokens that another one made, as a signature takes twenty times as long.
 Place tokens are in `place_tokens`. No I/O; time comes in.
@@ -27,12 +27,12 @@ from app.core.place_tokens import TOKEN_LENGTH_MAX
 from app.core.signing_key import CODEC, Purpose, SigningKey, newest_keys
 
 ISSUER = "fairgate"
-ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; with its colon no room has that name
+ACCESS_AUDIENCE = "fairgate:accounts"  # of access tokens; no room can have this name, because of the colon
 ACCESS_TTL_S = 12 * 3600
 SESSION_TTL_MAX_S = 86_400  # the upper bound of the room setting `session_ttl_s`
 KEY_OVERLAP_S = SESSION_TTL_MAX_S + 3600  # a replaced key verifies until every token it signed has expired
 CLOCK_SKEW_MAX_S = 60  # between the hosts that issue and check; applied to `nbf` only, never to `exp`
-CACHE_MAX = 131_072  # signatures believed without another look; about 14 MB when full
+CACHE_MAX = 131_072  # verified signatures remembered; about 14 MB when full
 Claims = BookingClaims | Account | PassClaims
 _MAC_BYTES = 16
 _TAIL = b',"mac":"%s"}'  # how what a booking token says ends
@@ -40,17 +40,18 @@ _TAIL_LENGTH = len(_TAIL % b"") + base64url_length(_MAC_BYTES)
 _BOOKING_TYPE = "JWT"
 _ACCESS_TYPE = "at+jwt"  # RFC 9068; keeps a booking token of a room named "fairgate" from passing as one
 _PASS_TYPE = "pass+jwt"
-PUBLISHED: tuple[Purpose, ...] = ("booking", "pass", "log", "any")  # access tokens are read by nobody but us
+# access tokens are verified by nobody but us
+PUBLISHED: tuple[Purpose, ...] = ("booking", "pass", "log", "any")
 _PURPOSES: dict[str, Purpose] = {_BOOKING_TYPE: "booking", _ACCESS_TYPE: "access", _PASS_TYPE: "pass"}
 _TYPES: dict[type, str] = {BookingClaims: _BOOKING_TYPE, Account: _ACCESS_TYPE, PassClaims: _PASS_TYPE}
 
 
 class UnknownKey(CredentialInvalid):
-    """The token names a signing key this process has not loaded; it may have been made a moment ago."""
+    """The token names a signing key this process has not loaded; it may just have been created."""
 
 
 def expiry(token: str) -> int:
-    """When a JWT ends that was read and believed before, in seconds."""
+    """The expiry (s) of a JWT that was verified before."""
     return int(jwt.decode(token, options={"verify_signature": False})["exp"])
 
 
@@ -63,11 +64,11 @@ class BookingSigner:
 
     def __init__(self, keys: Sequence[SigningKey], secret: bytes = b"") -> None:
         self._mac_key = hmac.digest(secret, b"booking token", "sha256") if secret else b""
-        self._known: dict[bytes, None] = {}  # digests of tokens whose signature was good, the oldest first
+        self._known: dict[bytes, None] = {}  # digests of tokens with verified signatures, the oldest first
         self.replace_keys(keys)
 
     def replace_keys(self, keys: Sequence[SigningKey]) -> None:
-        """Use these keys from now on. Tokens of a key that is gone are no longer believed."""
+        """Replace the keys. Tokens of a removed key are no longer accepted."""
         self._newest = newest_keys(keys)
         by_kid = {key.kid: key for key in keys}
         if by_kid.keys() != getattr(self, "_keys", {}).keys():
@@ -76,11 +77,11 @@ class BookingSigner:
         self._keys = by_kid
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys of what others read as RFC 7517 JWK set, newest first."""
+        """The public keys that others need as an RFC 7517 JWK set, newest first."""
         return {"keys": [key.jwk() for key in self._keys.values() if key.purpose in PUBLISHED]}
 
     def sign(self, claims: BookingClaims, algorithm: SigningAlgorithm = "EdDSA") -> str:
-        """The booking token that says `claims`."""
+        """Issue a booking token with these claims."""
         payload: dict[str, Any] = {
             "iss": ISSUER,
             "aud": claims.room_id,
@@ -99,7 +100,7 @@ class BookingSigner:
         return key.signed(head, said)
 
     def sign_pass(self, claims: PassClaims, algorithm: SigningAlgorithm = "EdDSA") -> str:
-        """The pass that says `claims`."""
+        """Issue a pass with these claims."""
         payload: dict[str, Any] = {
             "iss": ISSUER,
             "aud": claims.room_id,
@@ -119,15 +120,15 @@ class BookingSigner:
         return token
 
     def newest(self, algorithm: SigningAlgorithm, purpose: Purpose = "booking") -> SigningKey | None:
-        """The key that signs for this purpose by this algorithm; None: it is not loaded, or not made."""
+        """The signing key for this purpose and algorithm; None: not loaded, or not created."""
         return self._newest.get((purpose, algorithm))
 
     def sign_foreign(self, payload: dict[str, Any], key: SigningKey) -> str:
-        """A token in another waiting room's form, of an issuer that is not ours: we never read it."""
+        """Sign a token in another waiting room's format, with a foreign issuer: we never read it."""
         return CODEC.encode(payload, key.private, key.algorithm, {"kid": key.kid, "typ": _BOOKING_TYPE})
 
     def sign_access(self, account: Account, now_s: int) -> tuple[str, int]:
-        """An access token for the account, and when it ends."""
+        """Issue an access token for the account; returns it with its expiry."""
         exp = now_s + ACCESS_TTL_S
         payload = {
             "iss": ISSUER,
@@ -142,24 +143,24 @@ class BookingSigner:
         return self._encode(payload, _ACCESS_TYPE), exp
 
     def read(self, token: str, now_s: int) -> BookingClaims:
-        """What a booking token says. Raises BookingTokenExpired, UnknownKey, CredentialInvalid."""
+        """Verify a booking token. Raises BookingTokenExpired, UnknownKey, CredentialInvalid."""
         claims = self.read_any(token, now_s)
         if not isinstance(claims, BookingClaims):
             raise CredentialInvalid("This is an access token; a booking token is needed here.")
         return claims
 
     def read_access(self, token: str, now_s: int) -> Account:
-        """The account of an access token. Raises CredentialInvalid, UnknownKey."""
+        """Verify an access token and return its account. Raises CredentialInvalid, UnknownKey."""
         account = self.read_any(token, now_s)
         if not isinstance(account, Account):
             raise CredentialInvalid("This is a booking token; an access token is needed here.")
         return account
 
     def read_any(self, token: str, now_s: int) -> BookingClaims | Account:
-        """What a JWT of ours says, a booking or an access token. Raises as `read`."""
+        """Verify a JWT of ours, a booking or an access token. Raises as `read`."""
         claims, exp = self._read(token, now_s)
         if isinstance(claims, PassClaims):
-            raise CredentialInvalid("This is a pass of the gate; it is good for the site behind it alone.")
+            raise CredentialInvalid("This is a pass of the gate; it is valid only for the site behind it.")
         if exp <= now_s:
             if isinstance(claims, BookingClaims):
                 raise BookingTokenExpired("The booking token has expired. Join again for a new turn.")
@@ -167,14 +168,14 @@ class BookingSigner:
         return claims
 
     def read_pass(self, token: str, now_s: int) -> PassClaims:
-        """What a pass says, also one that has expired. Raises UnknownKey, CredentialInvalid."""
+        """Verify a pass, expired or not. Raises UnknownKey, CredentialInvalid."""
         claims, _ = self._read(token, now_s)
         if not isinstance(claims, PassClaims):
             raise CredentialInvalid("This is not a pass.")
         return claims
 
     def _read(self, token: str, now_s: int) -> tuple[Claims, int]:
-        """What a JWT of ours says and its `exp`; its signature is checked once per process."""
+        """The claims of a JWT of ours and its `exp`; its signature is verified once per process."""
         if (said := self._said_here(token)) is not None:
             claims, exp = _claims_of(said)
             if isinstance(claims, BookingClaims) and claims.iat <= now_s + CLOCK_SKEW_MAX_S:
@@ -211,12 +212,12 @@ class BookingSigner:
         return CODEC.encode(payload, key.private, key.algorithm, {"kid": key.kid, "typ": token_type})
 
     def _key_for(self, purpose: Purpose, algorithm: SigningAlgorithm) -> SigningKey:
-        """A room's keys are made with its setting; a process that has not loaded them signs as before it."""
+        """Sign; a process that has not loaded a room's new key yet uses the default algorithm."""
         return self._newest.get((purpose, algorithm)) or self._newest[purpose, "EdDSA"]
 
     def _remember(self, digest: bytes) -> None:
         if len(self._known) >= CACHE_MAX:
-            # Several at once: finding the oldest skips over all that were dropped before.
+            # Drop several at once: finding the oldest skips over all that were dropped before.
             for oldest in list(islice(self._known, max(1, CACHE_MAX // 16))):
                 del self._known[oldest]
         self._known[digest] = None
@@ -249,7 +250,7 @@ class BookingSigner:
         token_type = _TYPES[type(claims)]
         if it["header"].get("typ") != token_type or not key.is_for(_PURPOSES[token_type]):
             raise refused
-        # ISSUER: of tokens made before an update, which live 12 hours
+        # ISSUER: in tokens issued before an update, which live 12 hours
         if isinstance(claims, Account) and it["payload"]["aud"] not in (ACCESS_AUDIENCE, ISSUER):
             raise refused
         if it["payload"]["nbf"] > now_s + CLOCK_SKEW_MAX_S:

@@ -1,4 +1,4 @@
-"""Parses what people type: numbers, amounts, words, codes. The same everywhere, never guessed."""
+"""Parses typed input: numbers, amounts, words, codes. The same everywhere, never guessing."""
 
 from __future__ import annotations
 
@@ -27,22 +27,23 @@ _IN_A_CODE = re.compile(r"[\s\u00ad\u2010-\u2015\u2212-]+")
 
 
 def words(text: str) -> str:
-    """A text in one spelling: composed, and with single spaces between words."""
+    """Normalise a text: composed characters, single spaces between words."""
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 
 def folded(text: str) -> str:
-    """What texts are compared by when somebody searches: one spelling without capitals and widths."""
+    """Fold a text for searching: normalised, without case and width."""
     return words(unicodedata.normalize("NFKC", text).casefold())
 
 
 def ticket_code(text: str) -> str:
-    """A ticket's code, however it was read out: without spaces and hyphens, in capitals."""
+    """Normalise a ticket code, however it was read out: without spaces and hyphens, in capitals."""
     return _IN_A_CODE.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def whole_number(text: str) -> int | None:
-    """A whole number, thousands apart or not: 1200, 1,200, 1.200, 1 200. None for anything else, as 1,5."""
+    """Parse a whole number with or without thousands separators: 1200, 1,200, 1.200, 1 200. Else None, as
+    for 1,5."""
     text = _plain(text)
     if not _WHOLE.fullmatch(text):
         return None
@@ -51,10 +52,10 @@ def whole_number(text: str) -> int | None:
 
 
 def amount(text: str, scale: int) -> int | None:
-    """An amount of money in minor units: 45, 45.5, 45,50, 1,000, 1.000,00. None for what it may not mean.
+    """Parse an amount of money in minor units: 45, 45.5, 45,50, 1,000, 1.000,00. None if it is ambiguous.
 
-    Three digits after a comma or a point are thousands. If the currency has three decimals, those after a
-    point are decimals, and of those after a comma nobody can know.
+    Three digits after a comma or a point are thousands. In a currency with three decimals, those after a
+    point are decimals, and those after a comma are ambiguous.
     """
     text = _plain(text)
     parts = _AMOUNT.fullmatch(text)
@@ -70,7 +71,7 @@ def amount(text: str, scale: int) -> int | None:
 
 
 def duration(text: str) -> int | None:
-    """A length of time in seconds: 90, 90 s, 10 min, 2 hours, 1 day. None for anything else."""
+    """Parse a duration in seconds: 90, 90 s, 10 min, 2 hours, 1 day. None for anything else."""
     found = _DURATION.fullmatch(_plain(text).lower())
     unit = _UNITS.get(_SPELLINGS.get(found["unit"], found["unit"])) if found else None
     count = whole_number(found["count"]) if found else None
@@ -78,12 +79,12 @@ def duration(text: str) -> int | None:
 
 
 def duration_text(seconds: int) -> str:
-    """The shortest text that `duration` reads as so many seconds: 10 min."""
+    """The shortest text that `duration` parses as this many seconds: 10 min."""
     unit, size = next((it for it in _UNITS.items() if seconds and seconds % it[1] == 0), ("s", 1))
     count = seconds // size
     return f"{count} {unit}{'s' if unit in ('day', 'hour') and count != 1 else ''}"
 
 
 def _plain(text: str) -> str:
-    """The decimal digits of any script as 0 to 9, and any space as a space."""
+    """Decimal digits of any script as 0 to 9, and any space as a space."""
     return _SPACES.sub(" ", "".join(str(unicodedata.decimal(it, it)) for it in text)).strip()

@@ -1,4 +1,4 @@
-"""Rows and seats as staff type them: `a, c-e` and `1-6, 9`."""
+"""Parses rows and seats as staff type them: `a, c-e` and `1-6, 9`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIGITS_MAX = 6
 
 
 def picked(rows: Sequence[SeatRow], row_text: str, seat_text: str) -> list[tuple[str, str]]:
-    """The seats that are meant, row and label, of rows that there are; without labels all of a row.
+    """Select seats, as row and label, from existing rows; without labels all seats of a row.
 
     Raises ValidationFailed for the field `rows` or `seats`.
     """
@@ -35,7 +35,8 @@ def picked(rows: Sequence[SeatRow], row_text: str, seat_text: str) -> list[tuple
 
 
 def new_seats(section: str, price: int, row_text: str, seat_text: str) -> list[NewSeat]:
-    """The seats of rows that may be new: `d-f` are three rows, as `4-6` are. Raises ValidationFailed."""
+    """Create the seats of rows that may be new: `d-f` are three rows, as `4-6` are. Raises
+    ValidationFailed."""
     numbers = [number for first, last in _spans(seat_text) for number in range(first, last + 1)]
     if not numbers or len(set(numbers)) < len(numbers):
         raise ValidationFailed(SEATS, "names a seat twice" if numbers else "is missing, such as 1-20")
@@ -54,7 +55,7 @@ def _is_in(seat: Seat, first: str, last: str) -> bool:
 
 
 def spans_text(labels: Sequence[str]) -> str:
-    """Seats of one row as they can be typed: 1-6, 9."""
+    """Seats of one row in the form that can be typed: 1-6, 9."""
     spans: list[tuple[int, int]] = []
     for it in sorted(int(label) for label in labels if label.isdecimal()):
         if spans and spans[-1][1] == it - 1:
@@ -79,7 +80,7 @@ def _rows_of(rows: Sequence[SeatRow], text: str) -> list[SeatRow]:
 
 
 def _names(first: str, last: str) -> Iterator[str]:
-    """The rows from one to the other: letters, or numbers."""
+    """The rows of a range: letters, or numbers."""
     if not re.fullmatch(ROW, first):
         raise ValidationFailed(ROWS, f"{first} must be 1 to 8 letters and digits")
     if first == last:
@@ -87,30 +88,30 @@ def _names(first: str, last: str) -> Iterator[str]:
         return
     digits = first.isdigit()
     if digits != last.isdigit() or not (digits or re.fullmatch("[a-z]+", first + last)):
-        raise ValidationFailed(ROWS, f"{first}-{last} is no range, such as D-F or 4-6")
+        raise ValidationFailed(ROWS, f"{first}-{last} is not a range, such as D-F or 4-6")
     begin, end = (int(first), int(last)) if digits else (row_index(first), row_index(last))
     if not 0 <= end - begin < ROWS_MAX:
-        raise ValidationFailed(ROWS, f"{first}-{last} is no range, such as D-F or 4-6")
+        raise ValidationFailed(ROWS, f"{first}-{last} is not a range, such as D-F or 4-6")
     yield from (str(it) if digits else row_label(it) for it in range(begin, end + 1))
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     for first, last in _parts(text, SEATS):
         if not (first.isdecimal() and last.isdecimal() and len(first + last) <= 10):
-            raise ValidationFailed(SEATS, f"{_written(first, last)} is no number")
+            raise ValidationFailed(SEATS, f"{_written(first, last)} is not a number")
         begin, end = int(first), int(last)
         if not (0 < begin <= end <= NUMBER_MAX and end - begin < ROW_SEATS_MAX):
-            raise ValidationFailed(SEATS, f"{_written(first, last)} is no range, such as 1-20")
+            raise ValidationFailed(SEATS, f"{_written(first, last)} is not a range, such as 1-20")
         yield begin, end
 
 
 def _parts(text: str, field: str) -> Iterator[tuple[str, str]]:
-    """`a, c-e` as its ranges, in lower case."""
+    """Split `a, c-e` into its ranges, in lower case."""
     joined = re.sub(r"\s*[-\u2013]\s*", "-", text)
     for part in filter(None, re.split(r"[,;\s]+", joined)):
         first, _, last = part.lower().partition("-")
         if not first or "-" in last or part.endswith("-"):
-            raise ValidationFailed(field, f"{part} is no range")
+            raise ValidationFailed(field, f"{part} is not a range")
         yield first, last or first
 
 
@@ -124,12 +125,12 @@ def _named(rows: Sequence[SeatRow]) -> str:
 
 
 def row_names(text: str) -> list[str]:
-    """`a, b, d-f` as the names of rows, the first in front. Raises ValidationFailed for `rows`."""
+    """Expand `a, b, d-f` to the names of rows, the front one first. Raises ValidationFailed for `rows`."""
     return [name for part in _parts(text, ROWS) for name in _names(*part)]
 
 
 def blocks(text: str) -> list[list[int]] | None:
-    """`6+8+6, 5+8+5` as the seats that stand together in each row; None if it is not understood."""
+    """Parse `6+8+6, 5+8+5` into the block sizes of each row; None if it is malformed."""
     rows = [part.split("+") for part in re.split(r"\s*[,;]\s*", text.strip())]
     if not all(re.fullmatch(r"\s*[0-9]{1,4}\s*", it) for row in rows for it in row):
         return None

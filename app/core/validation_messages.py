@@ -1,4 +1,4 @@
-"""Turns msgspec's validation errors into messages for whoever sent the value."""
+"""Turns msgspec's validation errors into messages for the sender of the value."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _BOUNDS = {">=": "at least", "<=": "at most"}
 
 
 class InvalidField(NamedTuple):
-    """Which field (dotted, "" is the whole) does not fit, and why."""
+    """The invalid field (dotted, "" is the whole document), and why."""
 
     field: str
     message: str
 
 
 def first_invalid_field(error: msgspec.ValidationError) -> InvalidField:
-    """The first thing that does not fit, in our words."""
+    """The first invalid field, in our words."""
     text, path = str(error), ""
     if at := _AT.search(text):
         path, text = at[1].removeprefix("."), text[: at.start()]
@@ -48,7 +48,7 @@ def first_invalid_field(error: msgspec.ValidationError) -> InvalidField:
 
 
 def validation_failed(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
-    """The same as a refusal; `whole` is the name of what was sent, for when no field of it is to blame."""
+    """The same as a refusal; `whole` names the document, for errors outside any field."""
     field, message = first_invalid_field(error)
     return ValidationFailed(field or whole, message)
 
@@ -57,7 +57,7 @@ def _words(text: str) -> str:
     for form, words in _SAID.items():
         if found := re.fullmatch(form, text, re.DOTALL):
             return words(found)
-    return text[:1].lower() + text[1:]  # what msgspec may come to say in another version
+    return text[:1].lower() + text[1:]  # a message that a future msgspec may produce
 
 
 def _types(names: str) -> str:
@@ -81,6 +81,6 @@ _SAID: dict[str, Callable[[re.Match[str]], str]] = {
     r"Invalid enum value (.+)": lambda it: f"is not one of the accepted values: {it[1]}",
     r"Invalid RFC3339 encoded datetime": lambda _: f"must be {DATETIME}",
     r"Expected `datetime` with a timezone component": lambda _: (
-        "has to say its offset from UTC, as 2026-05-01T18:00:00Z or 2026-05-01T20:00:00+02:00"
+        "must have an offset from UTC, as 2026-05-01T18:00:00Z or 2026-05-01T20:00:00+02:00"
     ),
 }

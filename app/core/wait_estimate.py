@@ -1,19 +1,19 @@
-"""How long the queue takes: the estimate that visitors see, and how it follows what is measured.
+"""Wait estimation: the wait shown to visitors, and how it follows measurements.
 
-With R people let in a second, a share q of them no-shows whose tokens come back when their claim window W
+With R people called per second, a share q of them no-shows whose tokens come back when their claim window W
 ends, the k-th in the queue is called after
 
     T(k) = min(k / R,  (k (1 - q) + q W R / (1 - q) - P) / R)
 
-P tokens being on their way back already. Near the front each call costs a token. Further back only who comes
-does: k calls cost k (1 - q) tokens, and the others come back one window late. (The mean by Wald's identity;
-in the long run R / (1 - q) are called a second, so by Little's law q W times that are on their way.) So a
-wait is the lesser of two straight lines in k, three numbers for the whole room: `Pace`. When the queue waits
-for people inside or for tickets and not for the rate, both lines are k / v, v being the measured outflow.
+where P tokens are on their way back already. Near the front each call costs a token. Further back only those
+who claim do: k calls cost k (1 - q) tokens, and the others come back one window late. (The mean by Wald's
+identity; in the long run R / (1 - q) are called per second, so by Little's law q W R / (1 - q) tokens are on
+their way.) So a wait is the lesser of two straight lines in k, three numbers for the whole room: `Pace`. When
+people inside or tickets hold the queue back, not the rate, both lines are k / v, v being the outflow.
 
-A shown wait never rises, unless the rate fell or the room was paused: a new pace is taken only if no place in
-line would be shown a longer wait. What staff did, or a line that is measured to be slower, replaces it, and
-`since_ms` and `why` say so to everybody. This is all the memory there is: one pace a room, none a visitor.
+A shown wait never rises, unless the rate fell or the room was paused: a new pace is adopted only if no place
+in the queue would be shown a longer wait. An action by staff, or a measurably slower queue, replaces it, and
+`since_ms` and `why` tell everybody. That is all the state there is: one pace per room, none per visitor.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from app.core.model import Pace, RoomState, RoomStatus, Slower
 from app.core.ranges import NOT_LEARNED, range_of
 from app.core.wait_ranges import Learned
 
-CLAIMS_SOON_MS = 30_000  # visitors who have not claimed by then rarely do; `admit.lua` counts them
-MEMORY_CALLS_S = 600.0  # over which no-shows are counted
-MEMORY_FLOW_S = 120.0  # over which the outflow is measured
-MEMORY_HELD_S = 20.0  # over which it is measured what holds the queue back
+CLAIMS_SOON_MS = 30_000  # unclaimed calls older than this are rarely claimed; `admit.lua` counts them
+MEMORY_CALLS_S = 600.0  # window in which no-shows are counted
+MEMORY_FLOW_S = 120.0  # window in which the outflow is measured
+MEMORY_HELD_S = 20.0  # window in which it is measured what holds the queue back
 CAUTIOUS = 1.0  # standard errors: a wait falls as soon as it is this likely
 BOLD = 2.0  # and rises only when it is this certain
-HELD_BACK = 0.3  # so much of the time something else than the rate: the outflow is what counts
-LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # from this much longer on, a longer wait is shown
-CAP_SEEN_S = 10.0  # how long after the cap was full its outflow counts
+HELD_BACK = 0.3  # share of time held back by something other than the rate from which the outflow counts
+LONGER_TIMES, LONGER_PLUS_S = 1.1, 10.0  # a longer wait is shown once it is longer by this much
+CAP_SEEN_S = 10.0  # how long the outflow still counts after the cap was full
 RATE_HOLDS, FLOW_MIN = 0.7, 10  # a full cap that still admits this share of the rate, and this many a minute
-SHORTER_TIMES = 0.995  # what is less of a change is not worth a write
+SHORTER_TIMES = 0.995  # smaller changes are not worth a write
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What a tick found. Counters only grow; `unclaimed`: called longer ago than `CLAIMS_SOON_MS`."""
+    """A tick's observation. Counters only grow; `unclaimed`: called longer ago than `CLAIMS_SOON_MS`."""
 
     now_ms: int
     state: RoomState
@@ -53,25 +53,25 @@ class Moment(msgspec.Struct, frozen=True):
     no_shows: int
     unclaimed: int
     tokens_left: bool  # somebody waits, and the rate would allow a call
-    stay_ms: int = 0  # the cap is full: so far apart people leave if all of them stay to the end; else 0
-    passed: int = 0  # the number that was called last; calls, where each lane has its own
-    ahead: int = 0  # as many of them to the end of the queue; 0: not known
+    stay_ms: int = 0  # with a full cap, the interval of departures if everybody stays to the end; else 0
+    passed: int = 0  # the number called last; the count of calls, where each lane has its own numbers
+    ahead: int = 0  # how many more of them to the end of the queue; 0: not known
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What one process has seen of a line; sums fade with time."""
+    """What one process has measured of a queue; sums decay with time."""
 
     last: Moment | None = None
     before: RoomState = "open"  # of the moment before the last
     marks: tuple[tuple[int, int], ...] = ()  # (now_ms, admitted) of the last moments
-    judged: tuple[int, int] = (0, 0)  # calls old enough to count, and of these not claimed
-    calls: float = 0.0  # such calls, fading
+    judged: tuple[int, int] = (0, 0)  # calls old enough to count, and how many of these were not claimed
+    calls: float = 0.0  # such calls, decaying
     missed: float = 0.0
-    held: float = 0.0  # the share of time in which something else than the rate held the queue back
-    flow: float = 0.0  # admissions in such time
-    flow_s: float = 0.0  # and how long it was
+    held: float = 0.0  # share of time in which something other than the rate held the queue back
+    flow: float = 0.0  # calls in such time
+    flow_s: float = 0.0  # length of that time
     moved: int = 0  # calls since the moment before the last
-    learned: Learned | None = None  # how shown waits came true; None: nothing was shown yet
+    learned: Learned | None = None  # accuracy of shown waits; None: nothing was shown yet
 
 
 def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[int, int] | None:
@@ -83,7 +83,7 @@ def wait_range_s(ahead: int, pace: Pace | None, rate_per_minute: int) -> tuple[i
 
 
 def longest_s(seconds: float) -> int:
-    """What nine in ten do not wait longer than, as long as nothing is known but what is calculated."""
+    """The wait that nine in ten do not exceed, from the calculation alone."""
     return range_of(seconds, NOT_LEARNED)[1]
 
 
@@ -93,19 +93,19 @@ def wait_s(pace: Pace, position: int) -> float:
 
 
 def starting_pace(rate_per_minute: int) -> Pace:
-    """The pace before anything is measured: everybody claims, and only the rate limits the queue."""
+    """The pace before any measurement: everybody claims, and only the rate limits the queue."""
     each_s = 60 / rate_per_minute
     return Pace(rate_per_minute, each_s, 0.0, each_s)
 
 
 def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
-    """What the pace would be at another rate, with the same no-shows."""
+    """The pace at another rate, with the same no-shows."""
     times = pace.rate_per_minute / rate_per_minute
     return Pace(rate_per_minute, pace.first_s * times, pace.base_s, pace.each_s * times, ranges=pace.ranges)
 
 
 def measure(seen: Measured, now: Moment) -> Measured:
-    """What is known after another moment. Moments may be late or missing."""
+    """Update the measurements with a moment. Moments may be late or missing."""
     last = seen.last
     if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was lost
         return _begun(now, seen)
@@ -132,7 +132,7 @@ def measure(seen: Measured, now: Moment) -> Measured:
 
 
 def _begun(now: Moment, seen: Measured) -> Measured:
-    """Nothing but this moment is known, and how the waits of this sale came true."""
+    """Start over with this moment, keeping what was learned about the accuracy of waits."""
     kept = wait_ranges.forgotten(seen.learned) if seen.learned else None
     marks, judged = ((now.now_ms, now.admitted),), (now.admitted, _missed(now))
     return Measured(last=now, marks=marks, judged=judged, learned=kept)
@@ -143,7 +143,7 @@ def _missed(now: Moment) -> int:
 
 
 def _flowing(seen: Measured, last: Moment, now: Moment, passed_s: float) -> Measured:
-    """Only time during which somebody waited in an open room shows how fast a queue can move."""
+    """Measure the flow; only time in which somebody waited in an open room counts."""
     if last.state != "open" or now.state != "open" or not (last.waiting and now.waiting):
         return seen
     kept = math.exp(-passed_s / MEMORY_HELD_S)
@@ -177,7 +177,7 @@ def estimate(seen: Measured, errors: float) -> Pace | None:
 
 
 def _behind_the_cap(seen: Measured, now: Moment, errors: float) -> Pace:
-    """As people were seen to leave, beside one who stays as long as they may: nothing seen is not nothing."""
+    """The pace behind a full cap: departures seen, plus one stay of full length as a prior."""
     left = seen.flow + 1
     flow_s = left * (1 - errors / math.sqrt(left + 1)) / (seen.flow_s + now.stay_ms / 1000)
     each_s = 1 / max(min(flow_s, now.rate_per_minute / 60), 1e-6)
@@ -185,8 +185,8 @@ def _behind_the_cap(seen: Measured, now: Moment, errors: float) -> Pace:
 
 
 def published_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
-    """What waits are computed from now. None: nobody is called until something changes, or the cap is
-    full and nobody knows yet how soon people leave."""
+    """The pace that waits are computed from now. None: nobody is called until something changes, or the
+    cap is full and it is not known yet how fast people leave."""
     if rate_per_minute == 0 or status.state in ("closed", "sold_out") or status.blocked not in ("", "cap"):
         return None
     pace = status.pace or starting_pace(rate_per_minute)
@@ -207,7 +207,7 @@ def no_show_share(seen: Measured, errors: float) -> float:
 
 
 def learn(seen: Measured, shown: Pace | None, told: Pace | None) -> Measured:
-    """What is known with how the shown waits came true. `told`: the pace that visitors see; None: none."""
+    """Update what is known about the accuracy of shown waits. `told`: the pace visitors see; None: none."""
     now = seen.last
     if now is None:
         return seen
@@ -221,7 +221,7 @@ def learn(seen: Measured, shown: Pace | None, told: Pace | None) -> Measured:
 
 
 def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
-    """The pace to show from now on, or the same one. A longer wait always sets `since_ms`."""
+    """The pace to show from now on, possibly unchanged. A longer wait always sets `since_ms`."""
     pace, now = _calculated(shown, seen), seen.last
     if pace is None or now is None or seen.learned is None or now.state != "open":
         return pace
@@ -247,7 +247,7 @@ def _calculated(shown: Pace | None, seen: Measured) -> Pace | None:
     likely = estimate(seen, 0.0) or cautious
     if now.waiting == 0:
         return _as_published(likely, shown)  # nobody is waiting
-    if seen.before == "paused":  # who joined since the room went on was shown what held before
+    if seen.before == "paused":  # visitors who joined since the resume were shown the previous pace
         return (
             _as_published(likely, shown)
             if is_nowhere_longer(likely, shown, now.waiting)
@@ -261,7 +261,7 @@ def _calculated(shown: Pace | None, seen: Measured) -> Pace | None:
 
 
 def _shortened(shown: Pace, better: Pace, waiting: int) -> Pace:
-    """The better one, if it is better for all; else the lesser of both, where that is two lines again."""
+    """The better pace if it is better for all; else the lesser of both, if that is two lines again."""
     lesser = msgspec.structs.replace(better, first_s=min(better.first_s, shown.each_s + shown.base_s))
     for pace in (better, lesser):
         if is_nowhere_longer(pace, shown, waiting) and _matters(pace, shown, waiting):
@@ -274,7 +274,7 @@ def _matters(new: Pace, old: Pace, waiting: int) -> bool:
 
 
 def is_nowhere_longer(new: Pace, old: Pace, waiting: int) -> bool:
-    """Whether the new one shows nobody in the queue a longer wait; compared where the lines bend."""
+    """Whether the new pace shows nobody in the queue a longer wait; compared where the lines bend."""
     places = {1, waiting}
     for bend in (_bend(new), _bend(old)):
         places |= {min(waiting, max(1, at)) for at in (math.floor(bend), math.ceil(bend))}
@@ -282,7 +282,7 @@ def is_nowhere_longer(new: Pace, old: Pace, waiting: int) -> bool:
 
 
 def _bend(pace: Pace) -> float:
-    """The place at which the second line becomes the lesser one."""
+    """The place from which the second line is the lesser one."""
     return pace.base_s / (pace.first_s - pace.each_s) if pace.first_s > pace.each_s else 0.0
 
 

@@ -1,20 +1,21 @@
-"""What half of the visitors, and nine in ten, wait no longer than: learned from the sale itself.
+"""The wait that half of the visitors, and nine in ten, do not exceed: learned from the sale itself.
 
-`wait_estimate.py` works out a wait from the rate and from what is measured. How far reality is off depends
-on the sale: on pauses, on caps, on chance. So at some lengths of a wait, `KNOTS_S`, it is followed how waits
-came true. A *look* notes what a place in the queue is shown at a moment; when that place is called, or has
-waited longer than shown, it is known whether the figure held. Then it moves by quantile tracking, as in
+`wait_estimate.py` calculates a wait from the rate and from measurements. How far reality deviates depends on
+the sale: on pauses, on caps, on chance. So for some lengths of a wait, `KNOTS_S`, the accuracy of shown waits
+is tracked. A *look* notes what a place in the queue is shown at a moment; once that place is called, or has
+waited longer than shown, it is known whether the figure held. Then it moves by quantile tracking:
 
     q <- q + eta (err - alpha)        err: 1 if the wait was longer than q, else 0
 
 (Gibbs and Candes, "Adaptive conformal inference under distribution shift", NeurIPS 2021; in this form in
-Angelopoulos, Candes and Tibshirani, "Conformal PID control for time series prediction", NeurIPS 2023), q
-being the logarithm of the figure over the calculated wait. alpha is 1/2 for the p50. For the p90 it is 1/10
-plus what the sale has been too careful so far: the error integration of the second paper.
+Angelopoulos, Candes and Tibshirani, "Conformal PID control for time series prediction", NeurIPS 2023), where
+q is the logarithm of the figure over the calculated wait. alpha is 1/2 for the p50. For the p90 it is 1/10
+plus the excess caution of the sale so far: the error integration of the second paper.
 
-Feedback comes as late as a wait is long. So an error counts in part by what was shown then, which is what has
-to hold in the long run, and in part by what is shown now, lest one pause is learned from by each look that it
-made wrong. Between knots the figures lie on straight lines. Nothing here knows a visitor or a store.
+Feedback arrives as late as a wait is long. So an error counts partly by what was shown then, which is what
+must hold in the long run, and partly by what is shown now, so that a single pause is not learned again from
+each look that it invalidated. Between knots the figures are interpolated. Nothing here knows a visitor or a
+store.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ from app.core.ranges import KNOTS_S, Point, Ranges, between, range_of, with_end
 
 MISSES, HALF = 0.1, 0.5
 STEP = 0.055  # eta
-STEP_MAX = 0.15  # what one moment may change, whatever came true in it
-BY_SHOWN = 0.6  # how much of an error is by what was shown then; the rest by what would be shown now
-LOOKS_A_WAIT = 25  # at a knot, in as much time as a wait of it takes
-CREDIT = 1.6  # how much being too careful so far counts
+STEP_MAX = 0.15  # maximum change per moment, whatever came true in it
+BY_SHOWN = 0.6  # weight of what was shown then; the rest is by what would be shown now
+LOOKS_A_WAIT = 25  # at a knot, over the duration of its wait
+CREDIT = 1.6  # weight of past excess caution
 MISSES_MIN, MISSES_MAX = 0.02, 0.4
-KNOWN_AT_FIRST = 40.0  # looks of a sale that is right, before the first came true
-NEIGHBOUR = 0.1  # what holds at a knot counts so much at the next longer one
-BELOW = 0.2  # a p90 is never shown below the p50; what is learned for it may be a little
+KNOWN_AT_FIRST = 40.0  # looks that held, assumed before the first real one
+NEIGHBOUR = 0.1  # weight of a knot's result at the next longer one
+BELOW = 0.2  # a p90 is never shown below the p50; the learned value may be, by this much
 FACTOR_MAX = math.log(8)
-LOOKS_MAX = 100  # at a knot that are not judged yet
+LOOKS_MAX = 100  # looks at a knot that are not judged yet
 
 
 class Look(NamedTuple):
@@ -51,23 +52,23 @@ class Look(NamedTuple):
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """A quantile: at each knot the logarithm of it over the calculated wait, and the looks not yet judged."""
+    """A quantile: at each knot its logarithm over the calculated wait, and the looks not yet judged."""
 
     logs: tuple[float, ...]
     looks: tuple[tuple[Look, ...], ...] = ((),) * len(KNOTS_S)
 
 
 class Learned(msgspec.Struct, frozen=True):
-    """What a sale has taught."""
+    """Everything learned from a sale."""
 
     p50: Followed
     p90: Followed
-    known: float = KNOWN_AT_FIRST  # looks of which it is known whether the p90 held
+    known: float = KNOWN_AT_FIRST  # looks whose p90 is known to have held or not
     missed: float = KNOWN_AT_FIRST * MISSES
 
 
 class Judged(NamedTuple):
-    """What the looks at a knot say at a moment."""
+    """The judgement of a knot's looks at a moment."""
 
     errors: float
     known: int
@@ -76,18 +77,18 @@ class Judged(NamedTuple):
 
 
 def learned_from(ranges: Ranges) -> Learned:
-    """What another process had learned, by what it showed."""
+    """Reconstruct what another process had learned from the ranges it published."""
     points = [(math.log(p50 / at_s), math.log(p90 / at_s)) for at_s, p50, p90 in ranges[:-1]]
     return Learned(Followed(tuple(it[0] for it in points)), Followed(tuple(it[1] for it in points)))
 
 
 def forgotten(it: Learned) -> Learned:
-    """The same without the looks: nobody knows any more when these places are called."""
+    """The same without its looks: it is no longer known when these places are called."""
     return msgspec.structs.replace(it, p50=Followed(it.p50.logs), p90=Followed(it.p90.logs))
 
 
 def learn(it: Learned, now_ms: int, passed: int) -> Learned:
-    """What is known at another moment, when this number was the last one called."""
+    """Update at a moment at which `passed` was the last number called."""
     if not any(it.p50.looks) and not any(it.p90.looks):
         return it
     misses = MISSES + CREDIT * (MISSES - it.missed / it.known)
@@ -114,7 +115,7 @@ def _followed(it: Followed, alpha: float, now_ms: int, passed: int) -> tuple[Fol
 
 
 def _judged(looks: tuple[Look, ...], now_s: float, now_ms: int, passed: int, alpha: float) -> Judged:
-    """`now_s`: what would be shown now."""
+    """Judge looks. `now_s`: what would be shown now."""
     errors, known, missed, left = 0.0, 0, 0, []
     for look in looks:
         waited_s = (now_ms - look.at_ms) / 1000
@@ -128,9 +129,9 @@ def _judged(looks: tuple[Look, ...], now_s: float, now_ms: int, passed: int, alp
 
 
 def look(it: Learned, now_ms: int, queue: tuple[int, int, int], shown: Pace) -> Learned:
-    """Note what places at the knots are shown by `shown` at this moment.
+    """Note what `shown` shows to places at the knots at this moment.
 
-    `queue`: the number called last, how many numbers there are behind it, and how many of these wait.
+    `queue`: the number called last, how many numbers follow it, and how many of these wait.
     """
     passed, numbers, waiting = queue
     p50, p90 = list(it.p50.looks), list(it.p90.looks)
@@ -151,7 +152,7 @@ def look(it: Learned, now_ms: int, queue: tuple[int, int, int], shown: Pace) -> 
 
 
 def learned_ranges(it: Learned) -> Ranges:
-    """The points that say what was learned: a wait never falls with the place, nor is a p90 below its p50."""
+    """The learned points: a wait never falls with the place, nor is a p90 below its p50."""
     points, even, most = [], 0.0, 0.0
     for at_s, log_p50, log_p90 in zip(KNOTS_S, it.p50.logs, it.p90.logs, strict=True):
         even = max(even, round(at_s * math.exp(round(log_p50, 2)), 1))
@@ -161,9 +162,9 @@ def learned_ranges(it: Learned) -> Ranges:
 
 
 def raised_by(shown: Ranges, wanted: Ranges, gained_s: float, longest_s: float) -> Ranges:
-    """`wanted`, as far as nobody who waits sees a longer wait by it than by `shown` before.
+    """`wanted`, limited such that nobody waiting sees a longer wait than under `shown`.
 
-    Everybody's calculated wait has become shorter by at least `gained_s` since: so much may be taken back.
+    Everybody's calculated wait has fallen by at least `gained_s` since: that much may be taken back.
     """
     points = []
     for (at_s, *new), (_, *old) in _pairs(wanted, shown):
@@ -182,8 +183,8 @@ def _pairs(one: Ranges, other: Ranges) -> Iterator[tuple[Point, Point]]:
 
 
 def is_nowhere_above(new: Ranges, old: Ranges, gained_s: float, longest_s: float) -> bool:
-    """Whether no calculated wait up to the longest is shown longer by `new` than one that is longer by
-    `gained_s` was by `old`."""
+    """Whether `new` shows no calculated wait up to the longest longer than `old` showed one that is longer by
+    `gained_s`."""
     bends = {it[0] for it in new} | {it[0] - gained_s for it in old}
     bends = {at_s for at_s in bends if 0 < at_s < longest_s} | {longest_s}
     return all(

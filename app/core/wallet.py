@@ -1,6 +1,6 @@
-"""Passes for a wallet app, in Apple's format: a ZIP of what is shown, a list of its digests, and a signature.
+"""Wallet passes in Apple's format: a ZIP of the content, a manifest of digests, and a signature.
 
-The certificate is that of a Pass Type ID: its subject says which passes it may sign, and for which team.
+The certificate is for a Pass Type ID: its subject names the passes it may sign, and the team.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PASS, PASSES = "application/vnd.apple.pkpass", "application/vnd.apple.pkpasses"
 
 
 class PassSigner(NamedTuple):
-    """What passes are signed with, and whose they are."""
+    """The certificate and key that sign passes, and the ids in them."""
 
     certificate: Certificate
     key: RSAPrivateKey | EllipticCurvePrivateKey
@@ -32,7 +32,7 @@ class PassSigner(NamedTuple):
 
 
 def read_signer(certificate: bytes, key: bytes, password: str, intermediates: bytes) -> PassSigner:
-    """The signer of these files (PEM). Raises ValueError, which says what is wrong."""
+    """Load the signer from PEM files. Raises ValueError saying what is wrong."""
     from cryptography import x509  # here: few installations have a certificate
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -42,26 +42,26 @@ def read_signer(certificate: bytes, key: bytes, password: str, intermediates: by
         ours = x509.load_pem_x509_certificate(certificate)
         others = x509.load_pem_x509_certificates(intermediates)
     except ValueError:
-        raise ValueError("is no certificate in PEM") from None
+        raise ValueError("is not a PEM certificate") from None
     try:
         private = load_pem_private_key(key, password.encode() or None)
     except (ValueError, TypeError):
-        raise ValueError("has a key that is not in PEM, or another password") from None
+        raise ValueError("has a key that is not PEM, or the password is wrong") from None
     if not isinstance(private, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
         raise ValueError("has a key that is neither RSA nor EC")
     if private.public_key() != ours.public_key():
-        raise ValueError("and its key do not belong together")
+        raise ValueError("does not match its key")
     said = [
         next((str(it.value) for it in ours.subject.get_attributes_for_oid(name)), "")
         for name in (NameOID.USER_ID, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.ORGANIZATION_NAME)
     ]
     if not said[0] or not said[1]:
-        raise ValueError("is not that of a Pass Type ID: its subject has no UID or no OU")
+        raise ValueError("is not for a Pass Type ID: its subject has no UID or no OU")
     return PassSigner(ours, private, others, said[0], said[1], said[2] or "Tickets")
 
 
 def pass_file(signer: PassSigner, said: Mapping[str, Any], pictures: Mapping[str, bytes]) -> bytes:
-    """One pass that says this."""
+    """Build a pass with this content."""
     whose = {
         "formatVersion": 1,
         "passTypeIdentifier": signer.pass_type,
@@ -69,14 +69,14 @@ def pass_file(signer: PassSigner, said: Mapping[str, Any], pictures: Mapping[str
         "organizationName": signer.organization,
     }
     files = {"pass.json": json.dumps({**whose, **said}, ensure_ascii=False).encode(), **pictures}
-    # The format has it that digests are SHA-1; what they are signed with is SHA-256.
+    # The format requires SHA-1 digests; the signature over them uses SHA-256.
     digests = {name: hashlib.sha1(it, usedforsecurity=False).hexdigest() for name, it in files.items()}
     manifest = json.dumps(digests).encode()
     return zipped({**files, "manifest.json": manifest, "signature": _signature(signer, manifest)})
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """A ZIP of these: a pass, or several of them in one file."""
+    """Zip files: one pass, or several in one file."""
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in files.items():

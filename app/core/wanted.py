@@ -1,4 +1,4 @@
-"""What a reservation is asked for."""
+"""What a reservation requests."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ class Together(Struct, frozen=True):
     seats: NamedSeats | BestAvailable
 
 
-Wanted = Sequence[Item] | NamedSeats | BestAvailable | Together  # what a reservation is asked for
+Wanted = Sequence[Item] | NamedSeats | BestAvailable | Together  # what a reservation requests

@@ -1,4 +1,4 @@
-"""Webhook deliveries: what signs them, when one is retried, and where they may go."""
+"""Webhook deliveries: their signing secrets, retry intervals and permitted destinations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def new_secret() -> str:
-    """A secret to sign with, in the form of Standard Webhooks."""
+    """A new signing secret in the form of Standard Webhooks."""
     return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def retry_after_s(attempts: int, jitter01: float) -> float:
-    """Seconds until the next try of a delivery that failed `attempts` times: 2 s, 8 s, 32 s ... up to four
-    hours.
+    """Seconds until the next attempt of a delivery that failed `attempts` times: 2 s, 8 s, 32 s ... up to
+    four hours.
 
-    `jitter01` in 0 to 1 spreads it by a quarter each way, so that what failed together parts.
+    `jitter01` in 0 to 1 spreads it by a quarter each way, to disperse deliveries that failed together.
     """
     grown = RETRY_FIRST_S * 4 ** (min(attempts, 20) - 1)
     return float(min(RETRY_MAX_S, grown)) * (0.75 + 0.5 * jitter01)

@@ -1,4 +1,4 @@
-"""Why something failed, in words for staff: what an operating system or a library says is for programmers."""
+"""Explains failures to staff: messages of operating systems and libraries are written for programmers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import ssl
 _ERRNO = re.compile(r"\[(?:Errno -?\d+|WinError \d+|SSL(?:: [A-Z_]+)?)\] ?")
 _SOURCE = re.compile(r" ?\(_\w+\.c(?::\d+|pp:\d+)?\)")  # (_ssl.c:1000)
 _NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
-SAYS_SOMETHING = 4  # characters; of libraries' errors some are empty, or a number
-_SAID = (  # what is in the text, by whatever library; the first that fits
+SAYS_SOMETHING = 4  # characters; some library errors are empty, or just a number
+_SAID = (  # what the text contains, whatever the library; the first match counts
     (
         r"name or service not known|name resolution|nodename nor servname|getaddrinfo|no address",
         "no such host",
@@ -29,14 +29,14 @@ _SAID = (  # what is in the text, by whatever library; the first that fits
 
 
 def why(error: BaseException) -> str:
-    """An error in words: `no such host`, not `[Errno -2] Name or service not known`. Never empty."""
+    """Describe an error: `no such host`, not `[Errno -2] Name or service not known`. Never empty."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, socket.gaierror):
         return "no such host"
     code, message = getattr(error, "code", None), getattr(error, "message", None)
     if isinstance(code, int) and isinstance(message, str):
-        return f"{code} {message}"  # what a mail server answered
+        return f"{code} {message}"  # a mail server's reply
     text = str(error)
     if isinstance(error, ssl.SSLError) or len(text) < SAYS_SOMETHING or "Timeout" in type(error).__name__:
         text = f"{_NAME.sub(' ', type(error).__name__).lower()} {text}".strip()
@@ -44,7 +44,7 @@ def why(error: BaseException) -> str:
 
 
 def plain(text: str) -> str:
-    """What was noted of an error, in the same words."""
+    """Describe a stored error text in the same words."""
     lowered = text.lower()
     for pattern, words in _SAID:
         if re.search(pattern, lowered):

@@ -1,4 +1,4 @@
-"""The IANA time zones, and what their clocks show when daylight saving begins and ends."""
+"""IANA time zones, and local times around changes of daylight saving."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.formats import PATTERN_MEANS, ZONE
 
 UTC = "UTC"
 MINUTE = timedelta(minutes=1)
-RENAMED = {  # zones that browsers still call by the name they had
+RENAMED = {  # zones that browsers still report under a former name
     "Africa/Asmera": "Africa/Asmara",
     "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
     "America/Catamarca": "America/Argentina/Catamarca",
@@ -41,29 +41,29 @@ def zones() -> frozenset[str]:
 
 
 def check_zone(name: str, field: str = "timezone") -> None:
-    """Raises ValidationFailed unless this is the name of a time zone."""
+    """Raise ValidationFailed unless this is the name of a time zone."""
     if name not in zones():
         raise ValidationFailed(field, PATTERN_MEANS[ZONE])
 
 
 def known_zone(name: str) -> str:
-    """This name of a time zone; UTC if it is none."""
+    """The name if it is a time zone; otherwise UTC."""
     return name if name in zones() else UTC
 
 
 def of_browser(name: str) -> str:
-    """The zone that a browser says it is in, by the name it has today; "" if there is none such."""
+    """The current name of the zone a browser reports; "" if it is unknown."""
     name = RENAMED.get(name, name)
     return name if name in zones() else ""
 
 
 def shown_name(zone: str) -> str:
-    """A zone as readers see it: America/New York."""
+    """A zone's name as shown to people: America/New York."""
     return zone.replace("_", " ")
 
 
 def offset_name(at: datetime) -> str:
-    """How far the clock of this datetime's zone is from UTC then: UTC+1, UTC-3:30, UTC."""
+    """The UTC offset at this datetime: UTC+1, UTC-3:30, UTC."""
     minutes = round((at.utcoffset() or timedelta()) / MINUTE)
     if not minutes:
         return UTC
@@ -72,15 +72,14 @@ def offset_name(at: datetime) -> str:
 
 
 def is_doubled(at: datetime) -> bool:
-    """Whether the clock of this datetime's zone shows the same time twice on that day."""
+    """Whether this local time occurs twice on its day."""
     return at.utcoffset() != at.replace(fold=1 - at.fold).utcoffset()
 
 
 def readings(local: datetime, zone: str) -> list[datetime]:
     """The moments at which a clock in this zone shows a local time, the earlier first, in that zone.
 
-    One, as a rule; two in the hour that is doubled when clocks are set back, none in the hour that is skipped
-    when they are set forward.
+    Usually one; two in the hour repeated when clocks go back, none in the hour skipped when they go forward.
     """
     place = ZoneInfo(zone)
     found: list[datetime] = []
@@ -95,11 +94,11 @@ def readings(local: datetime, zone: str) -> list[datetime]:
 
 
 def around_skipped(local: datetime, zone: str) -> tuple[datetime, datetime]:
-    """The last and the first minute that a clock in this zone shows before and after a skipped local time."""
+    """The last minute before a skipped local time, and the first after it."""
     place = ZoneInfo(zone)
     low, high = (local.replace(tzinfo=place, fold=it).astimezone(UTC_ZONE) for it in (1, 0))
     offset = low.astimezone(place).utcoffset()
-    while high - low > MINUTE:  # the clock is set forward in between: by the minute, as everywhere by now
+    while high - low > MINUTE:  # clocks go forward in between, by whole minutes everywhere nowadays
         middle = low + (high - low) // 2 // MINUTE * MINUTE
         low, high = (middle, high) if middle.astimezone(place).utcoffset() == offset else (low, middle)
     return low.astimezone(place).replace(tzinfo=None), high.astimezone(place).replace(tzinfo=None)

@@ -85,7 +85,7 @@ def test_yaml_and_json_define_the_same(tmp_path: Path) -> None:
         ("name: Gala", "currency: ZZZ\nname: Gala", "line 2: currency: must be the ISO 4217 code"),
         ("name: Gala", "colour: red\nname: Gala", "line 2: colour: is not a known field"),
         ("  admission_rate", "  speed: 1\n  admission_rate", "line 5: room.speed: is not a known field"),
-        ("+01:00", "", "line 3: starts_at: has to say its offset from UTC"),
+        ("+01:00", "", "line 3: starts_at: must have an offset from UTC"),
         ("2029-06-02", "2029-05-02", "line 7: room.closes_at: must be after opens_at"),
         ("balcony", "floor", "line 9: ticket_types[0].ticket_type_id: appears twice"),
         (

@@ -95,7 +95,7 @@ def test_accessible_and_companion_seats_are_read_from_all_of_them_and_written() 
         ("section,row,number,price\nStalls,A-1,1,5\n", "file", "row 2: row 'A-1'"),
         ("section,row,number,price\n,A,1,5\n", "file", "no section"),
         ("section,row,number,price,kind\nS,A,1,5,wide\n", "file", "row 2: wide"),
-        ("{", "file", "no JSON"),
+        ("{", "file", "not JSON"),
         ('{"sections": [{"name": "S"}]}', "file", "rows"),
         ('{"subChart": {}}', "file", "seats.io"),
         (

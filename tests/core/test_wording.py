@@ -79,7 +79,7 @@ def test_the_words_are_told(pattern: str) -> None:
             Annotated[datetime, msgspec.Meta(tz=True)],
             "2026-05-01T18:00:00",
             "",
-            "has to say its offset from UTC",
+            "must have an offset from UTC",
         ),
     ],
 )

@@ -1,9 +1,9 @@
-"""Refusals: every answer that is not a success, as one tree with stable codes.
+"""Refusals: every unsuccessful response, as one tree with stable codes.
 
 Raised anywhere, rendered in one place (`web/http/problems.py`) as RFC 9457 problem+json. A class docstring is
 the title and says what the code means; `detail` says what to do. `status` is the HTTP status of the contract.
 
-The tree is one; its modules are by subject. Import from here.
+Modules are split by subject; import from here.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ __all__ = [
 
 
 def all_refusals() -> list[type[Refusal]]:
-    """Every concrete refusal, for the contract document and for the tests that go over all of them."""
+    """Every concrete refusal, for the contract document and for tests that cover all of them."""
     found: list[type[Refusal]] = []
     todo = list(Refusal.__subclasses__())
     while todo:

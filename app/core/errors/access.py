@@ -1,4 +1,4 @@
-"""Refusals about who asks: credentials, roles, origins."""
+"""Refusals about the caller: credentials, roles, origins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The roots of the tree: what ends a command, and what refuses a request."""
+"""The roots of the tree: errors that end a command, and errors that refuse a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class CannotRun(Exception):
-    """A command or process cannot continue; the message is the one line its operator reads."""
+    """A command or process cannot continue; the message is the one line shown to its operator."""
 
 
 class WrongUsage(CannotRun):
@@ -18,7 +18,7 @@ class Refusal(Exception):
 
     status: ClassVar[int]
     code: ClassVar[str]
-    replayed = False  # set on an instance: the answer of an earlier equal call (Idempotent-Replay)
+    replayed = False  # set on an instance: a replay of an earlier response (Idempotent-Replay)
 
     def __init__(self, detail: str = "", **members: Any) -> None:
         super().__init__(detail or self.title())
@@ -27,7 +27,7 @@ class Refusal(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """The one-line meaning of this code."""
+        """The one-line meaning of the code."""
         return (cls.__doc__ or cls.code).strip().splitlines()[0]
 
 

@@ -1,4 +1,4 @@
-"""Refusals that any call can answer with: the request itself, or that we cannot answer it now."""
+"""Refusals common to all calls: malformed requests, and requests we cannot answer now."""
 
 from __future__ import annotations
 
