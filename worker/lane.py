@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -21,6 +21,8 @@ from app.reservations import batches, holds
 from app.store.connections import STORE_AWAY
 from app.store.redis import submissions
 from app.store.redis.submissions import Message
+from app.store.scripts import leases
+from app.store.scripts.leases import Bid
 from app.store.scripts.stock import GROUP, RoomNotReady
 from app.store.spans import continued
 from app.store.sql.reservations import Superseded
@@ -33,17 +35,23 @@ log = structlog.get_logger(__name__)
 LINGER_S = 2.0  # a lane that has nothing to do stays for so long
 TAKE_OVER_S = 0.5
 IDLE_MS = 2_000  # a batch that lies for so long is another worker's; less would double work, more would stall
+LEASE_MS = 1_000  # a worker that has the room and does not say so for that long may have died
 TRIES = 3  # of a batch as a whole, and of one submission alone where workers die of it
 
 TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 
 
 class Lane:
-    """Processes batch after batch; what arrives meanwhile makes the next one larger."""
+    """Processes batch after batch; what arrives meanwhile makes the next one larger.
 
-    def __init__(self, ctx: WorkerContext, room_id: RoomId) -> None:
+    It reads on until it learns that another worker has the room's lease: a request never waits for that.
+    `bid` says what it is asked for with.
+    """
+
+    def __init__(self, ctx: WorkerContext, room_id: RoomId, bid: Callable[[Lane], Bid]) -> None:
         self._ctx = ctx
         self._room_id = room_id
+        self._bid = bid
         self._keys = holds.keys_of(room_id)
         self._told: Attributes = {
             "messaging.system": "redis",
@@ -59,6 +67,8 @@ class Lane:
         self._interrupted = False  # by a store, so the batch is not to blame
         self._worked_at = time.monotonic()
         self._took_over_at = 0.0
+        self.leads = False  # this worker has the lease
+        self.elsewhere_until = 0.0  # another worker has it until then
 
     def ring(self) -> None:
         """Wake the lane: there is something in the stream, or the worker stops."""
@@ -67,7 +77,7 @@ class Lane:
     async def run(self) -> None:
         """Work until the stream is empty and stays so, or the worker stops; then finish the batch in hand."""
         backoff = Backoff()
-        while self._next or not self._ctx.stopping.is_set():
+        while self._next or not (self._ctx.stopping.is_set() or self._may_leave()):
             self._rung.clear()
             try:
                 if not await self.step() and await self._is_over():
@@ -80,9 +90,15 @@ class Lane:
             except Exception as error:  # whatever it is: it comes of what is in this batch, or it comes again
                 loops.failed("drain_room", self._room_id, error)
                 await self._again(backoff, interrupted=False)
-        if not self._behind:
-            with suppress(*TROUBLE):  # the batch stays pending, another worker takes it over
+        with suppress(*TROUBLE):
+            if not self._behind:  # else the batch stays pending, another worker takes it over
                 await submissions.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+            if self.leads:
+                await leases.give_back(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+
+    def _may_leave(self) -> bool:
+        """Whether another worker has the room, and there is nothing of ours."""
+        return not self._behind and time.monotonic() < self.elsewhere_until
 
     async def step(self) -> bool:
         """Process a batch: first what was interrupted or taken over, then new ones. False: there is none."""
@@ -120,7 +136,8 @@ class Lane:
         readable = [it for it in messages if it.reservation_id]
         if not readable:
             return
-        reader = "" if self._behind or self._ctx.stopping.is_set() else self._ctx.worker_id
+        leaving = self._ctx.stopping.is_set() or self._may_leave()
+        reader = "" if self._behind or leaving else self._ctx.worker_id
         try:
             batch = await batches.decided(stores, room_id, readable)
             self._next = await batches.record(stores, batch, reader)
@@ -154,11 +171,14 @@ class Lane:
         await pause(self._ctx.stopping, backoff.next())
 
     async def _take_over(self) -> None:
+        """Twice a second: say that the room is ours, and take over what others left."""
         if time.monotonic() - self._took_over_at < TAKE_OVER_S:
             return
         self._took_over_at = time.monotonic()
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        if await submissions.take_over(redis, self._keys, consumer, IDLE_MS):
+        left_ms = await leases.take(redis, self._keys, consumer, self._bid(self), lease_ms=LEASE_MS)
+        self.leads, self.elsewhere_until = left_ms == 0, time.monotonic() + left_ms / 1000
+        if self.leads and await submissions.take_over(redis, self._keys, consumer, IDLE_MS):
             self._behind, self._interrupted = True, False
 
     async def _is_over(self) -> bool:

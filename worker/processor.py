@@ -4,8 +4,10 @@ Whoever puts a request into an empty stream says so to all workers, by one messa
 a lane for that room until the stream is empty again. So what this costs follows the rooms that sell just now:
 no other has a task, a connection, or a read.
 
-Any number of workers may do so at once. A batch stays pending in the stream until it is settled, so what a
-killed worker leaves is taken over by another one, and what a store's outage interrupts is simply done again.
+One worker at a time has a room, by a lease that it renews twice a second; until it has run out, the others
+pass over messages about that room. Two at once do no harm, but halve the batches. A batch stays pending in
+the stream until it is settled, so what a killed worker leaves is taken over by another one, and what a
+store's outage interrupts is simply done again.
 What fails for a reason of its own is given up after some tries (see `worker/lane.py`).
 """
 
@@ -24,8 +26,9 @@ from app.store.keys import SUBMITTED_CHANNEL
 from app.store.pubsub import listen
 from app.store.redis import busy, submissions
 from app.store.redis.loaded import loaded_rooms
+from app.store.scripts.leases import FREE, Bid
 from worker.context import WorkerContext
-from worker.lane import Lane
+from worker.lane import LEASE_MS, Lane
 from worker.timing import repeat
 
 LOOK_S = 0.5  # at the streams of busy rooms, in case a message was lost
@@ -40,7 +43,8 @@ class Lanes:
         self._ctx = ctx
         self._lanes: dict[RoomId, Lane] = {}
         self._tasks: dict[RoomId, asyncio.Task[None]] = {}
-        self._round_at = 0.0
+        self._elsewhere: dict[RoomId, float] = {}  # rooms that another worker has, until when
+        self._round_at = self._bid_at = 0.0
 
     async def run(self) -> None:
         """Until the worker stops; then each lane finishes the batch in hand."""
@@ -54,31 +58,57 @@ class Lanes:
 
     def ring(self, room_ids: Iterable[RoomId]) -> None:
         """Wake the lanes of these rooms: there may be something in their streams."""
+        now = time.monotonic()
         for room_id in room_ids:
+            if self._elsewhere.get(room_id, 0.0) > now:
+                continue
             if room_id not in self._tasks:
-                lane = self._lanes[room_id] = Lane(self._ctx, room_id)
+                lane = self._lanes[room_id] = Lane(self._ctx, room_id, self._bid)
                 task = self._ctx.loops.start("drain_room", lane.run, of=room_id)
                 self._tasks[room_id] = task
                 task.add_done_callback(partial(self._gone, room_id))
             self._lanes[room_id].ring()
 
-    def _gone(self, room_id: RoomId, _lane: asyncio.Task[None]) -> None:
-        del self._lanes[room_id], self._tasks[room_id]
+    def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
+        lane = self._lanes.pop(room_id)
+        del self._tasks[room_id]
+        self._elsewhere[room_id] = lane.elsewhere_until
+
+    def _bid(self, lane: Lane) -> Bid:
+        """What this worker asks for a room with. One that another has it takes once a second at most, so that
+        the figures have followed the last one that changed hands."""
+        has, now = sum(it.leads for it in self._lanes.values()), time.monotonic()
+        if lane.leads:
+            return Bid(has)
+        even = now - self._bid_at >= LEASE_MS / 1000
+        if even:
+            self._bid_at = now
+        return Bid(has + 1, even)
+
+    def _free(self, room_id: RoomId) -> None:
+        """The worker that had the room has given it back."""
+        self._elsewhere.pop(room_id, None)
+        if lane := self._lanes.get(room_id):
+            lane.elsewhere_until = 0.0
 
     async def _hear(self) -> None:
         """Wake the lanes that messages name; while Redis is unavailable `_look` finds them."""
         while True:
             with suppress(*REDIS_AWAY):
-                async for channel, _ in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
+                async for channel, said in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
                     if channel:
-                        self.ring([RoomId(channel.removeprefix(SUBMITTED_CHANNEL))])
+                        room_id = RoomId(channel.removeprefix(SUBMITTED_CHANNEL))
+                        if said == FREE:
+                            self._free(room_id)
+                        self.ring([room_id])
                     else:
                         self._round_at = 0.0  # earlier messages were missed
             await asyncio.sleep(HEAR_AGAIN_S)
 
     async def _look(self) -> bool:
-        redis = self._ctx.stores.redis
-        if time.monotonic() >= self._round_at:
+        redis, now = self._ctx.stores.redis, time.monotonic()
+        self._elsewhere = {it: until for it, until in self._elsewhere.items() if until > now}
+        if now >= self._round_at:
             rooms = await loaded_rooms(redis)
             self._round_at = time.monotonic() + ROUND_S
         else:

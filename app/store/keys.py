@@ -245,6 +245,11 @@ class RoomKeys:
         return self._key("tries")
 
     @property
+    def lease(self) -> str:
+        """String: worker|rooms, who works off the submissions, and of how many rooms they do that; TTL."""
+        return self._key("lease")
+
+    @property
     def samples(self) -> str:
         """Stream: how the room was, every second; capped, TTL a quarter of an hour."""
         return self._key("samples")

@@ -1,0 +1,23 @@
+"""end_lease.lua: a worker that leaves gives its rooms back."""
+
+from __future__ import annotations
+
+from app.store.keys import SUBMITTED_CHANNEL
+from app.store.pubsub import listen
+from app.store.scripts import leases
+from tests.scripts.test_lease import take
+from tests.support.builders import KEYS, Client
+
+
+async def test_only_who_has_it_gives_it_back_and_the_others_hear_of_it(redis: Client) -> None:
+    await take(redis, "a")
+    channel = SUBMITTED_CHANNEL + KEYS.room_id
+    async for heard, said in listen(redis, channel):
+        if not heard:
+            await leases.give_back(redis, KEYS, "b")
+            assert await take(redis, "b") > 0
+            await leases.give_back(redis, KEYS, "a")
+            continue
+        assert (heard, said) == (channel, leases.FREE)
+        break
+    assert await take(redis, "b") == 0

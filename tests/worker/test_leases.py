@@ -1,0 +1,68 @@
+"""One worker at a time has a room, and another one when that leaves or has more of them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from app.store.connections import Stores
+from app.store.scripts import leases
+from app.store.scripts.leases import Bid
+from app.store.scripts.stock import GROUP
+from tests.support.sales import LIVE, a_sale, a_session, an_engine, ask, hearing, working
+from tests.support.waiting import PATIENCE_S, wait_until
+from worker import lane, processor
+
+LONG_MS = 600_000
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease does not run out, however slow the machine is."""
+    monkeypatch.setattr(lane, "LEASE_MS", LONG_MS)
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_of_two_workers_one_has_the_room_and_the_other_takes_it_when_that_one_leaves(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "LOOK_S", 60.0)
+    monkeypatch.setattr(lane, "LINGER_S", 60.0)
+    await a_sale(stores, {"floor": 100}, max_tickets=100)
+    ann = await a_session(stores)
+    async with an_engine(stores) as engine, AsyncExitStack() as first, working(stores, "second"):
+        await first.enter_async_context(working(stores, "first"))
+        await wait_until(lambda: hearing(stores, 2), "both workers hear")
+        await leases.take(stores.redis, LIVE, "first", Bid(1), lease_ms=LONG_MS)
+        for _ in range(3):
+            await ask(engine, ann, "floor:1")
+        await wait_until(lambda: _readers(stores, {"first"}), "the other one has left the room")
+        for _ in range(5):
+            await ask(engine, ann, "floor:1")
+            assert await _readers(stores, {"first"})
+        await first.aclose()
+        assert (await asyncio.wait_for(ask(engine, ann, "floor:1"), PATIENCE_S)).reservation
+        await wait_until(lambda: _readers(stores, {"second"}), "the room is the other one's")
+
+
+async def _readers(stores: Stores, names: set[str]) -> bool:
+    return {it["name"] for it in await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)} == names
+
+
+@pytest.mark.usefixtures("unhurried")
+@pytest.mark.parametrize(("rooms", "holder"), [(1, "other|1"), (2, "worker1|1")])
+async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
+    stores: Stores, rooms: int, holder: str
+) -> None:
+    """What nobody works off is worked off whoever has the room."""
+    await a_sale(stores)
+    await leases.take(stores.redis, LIVE, "other", Bid(rooms), lease_ms=LONG_MS)
+    async with an_engine(stores) as engine, working(stores):
+        assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation
+        stays: set[str] = {"worker1"} if holder.startswith("worker1") else set()
+        await wait_until(lambda: _readers(stores, stays), "the worker knows whose the room is")
+        client: Any = stores.redis
+        assert await client.get(LIVE.lease) == holder
