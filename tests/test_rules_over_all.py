@@ -16,6 +16,7 @@ PUBLIC = {
     *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("head", "heads", "entries")),
     *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("inclusion", "consistency")),
     ("POST", "/v1/rooms/{room_id}/places"),  # throttled by address, in join.lua
+    ("POST", "/v1/rooms/{room_id}/identity"),  # throttled by mailbox and by address
     ("GET", "/v1/rooms/{room_id}/challenge"),  # made of what everybody knows
     ("GET", "/v1/rooms/{room_id}/gate"),  # asks for a booking token in its own words
     ("GET", "/v1/gate"),  # the same, of the room it finds

@@ -38,6 +38,7 @@ MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"
 ]
 CLAIM_LINK_S = 30 * 86_400
+GMAIL = ("gmail.com", "googlemail.com")  # one and the same
 
 
 def mailbox(email: str, field: str = "email") -> str:
@@ -54,6 +55,17 @@ def normalised(email: str) -> str:
         return _checked(email).normalized.lower()
     except ValueError:  # a search for an address stored before addresses were checked
         return typed.words(email).lower()
+
+
+def one_mailbox(email: str) -> str:
+    """The same text for all addresses that are known to reach one mailbox: `ann+7@example.org` is read by the
+    same person as `ann@`, and Gmail takes any dots in a name (https://support.google.com/mail/answer/7436150).
+    """
+    local, _, domain = normalised(email).rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in GMAIL:
+        local, domain = local.replace(".", ""), GMAIL[0]
+    return f"{local}@{domain}"
 
 
 def address(email: str) -> Address:
@@ -80,10 +92,8 @@ class Traces:
         self._key = hmac.digest(secret, b"fairgate trace of an address", "sha256")
 
     def recipient(self, email: str) -> bytes:
-        """Hash a mailbox, ignoring sub-addressing: `ann+7@example.org` is read by the same person as
-        `ann@`."""
-        local, _, domain = normalised(email).rpartition("@")
-        return self._hash(f"{local.partition('+')[0] or local}@{domain}")
+        """Hash a mailbox, however its address is spelled."""
+        return self._hash(one_mailbox(email))
 
     def client(self, network: str) -> bytes:
         """Hash a request's client network."""

@@ -24,6 +24,7 @@ from app.core.formats import (
     Name,
     Text,
 )
+from app.core.identity import Identity
 from app.core.lanes import LANES_MAX, Lane
 from app.core.ranges import NOT_LEARNED, Ranges
 
@@ -32,7 +33,6 @@ EventId = NewType("EventId", str)
 TicketTypeId = NewType("TicketTypeId", str)
 VisitorId = NewType("VisitorId", str)
 ReservationId = NewType("ReservationId", str)
-
 
 RoomState = Literal["scheduled", "prequeue", "open", "paused", "sold_out", "closed"]
 PlaceState = Literal[
@@ -126,6 +126,7 @@ class RoomSettings(Struct, frozen=True):
     newcomers_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # in 10 minutes; more wait
     proof_of_work: bool = False  # newcomers' devices compute for a moment before they join
     captcha: bool = False  # newcomers solve one, if the installation has a captcha provider
+    identity: Identity = "none"  # what newcomers show of who they are (`core/identity.py`)
     # where suspects join; "": they cannot
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""
     # places closer to the front are looked up, others derived from their tokens. None: all are looked up

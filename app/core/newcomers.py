@@ -14,8 +14,8 @@ from app.core.model import RoomSettings, VisitorId
 from app.core.visitor_ids import SUSPECT_ID_CHARS, VISITOR_ID_CHARS
 
 NEWCOMERS_WINDOW_S = 600
-# By letter: their address exceeded its share; no proof of work; no solved captcha.
-REASONS: Mapping[str, str] = {"a": "address", "w": "work", "c": "captcha"}
+# By letter: their address exceeded its share; no proof of work; no solved captcha; not shown who they are.
+REASONS: Mapping[str, str] = {"a": "address", "w": "work", "c": "captcha", "i": "identity"}
 
 
 def check(settings: RoomSettings) -> None:
@@ -31,12 +31,28 @@ def suspects_lane(settings: RoomSettings) -> int:
 
 def are_weighed(settings: RoomSettings) -> bool:
     """Whether the room requires anything of newcomers."""
-    return settings.newcomers_per_address is not None or settings.proof_of_work or settings.captcha
+    return (
+        settings.newcomers_per_address is not None
+        or settings.proof_of_work
+        or settings.captcha
+        or settings.identity != "none"
+    )
 
 
 def is_suspect(visitor_id: VisitorId) -> bool:
     """Whether this visitor joined as a suspect."""
     return len(visitor_id) == SUSPECT_ID_CHARS
+
+
+def spellings(visitor_id: VisitorId, settings: RoomSettings) -> list[VisitorId]:
+    """The visitor, and every suspect of this room that they may have joined as."""
+    lanes_of = range(1, len(settings.lanes) + 1)
+    return [visitor_id, *(VisitorId(f"{visitor_id}{it}{lane}") for it in REASONS for lane in lanes_of)]
+
+
+def before_weighed(visitor_id: VisitorId) -> VisitorId:
+    """Who a suspect was before; anybody else as they are."""
+    return VisitorId(visitor_id[:VISITOR_ID_CHARS]) if is_suspect(visitor_id) else visitor_id
 
 
 def carried_to(from_id: VisitorId, to_id: VisitorId) -> VisitorId:

@@ -12,7 +12,7 @@ from app.core.model import Reservation, ReservationId, RoomId, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.sql import accounts, mailboxes, reservations
-from app.store.sql.mailboxes import Mailbox, NewMailbox
+from app.store.sql.mailboxes import Asked, Mailbox, NewMailbox
 
 
 async def keep(stores: Stores, new: NewMailbox) -> None:
@@ -25,6 +25,12 @@ async def keep(stores: Stores, new: NewMailbox) -> None:
         await mailboxes.keep(stores.postgres, new)
     except POSTGRES_AWAY as error:
         _not_kept(error)
+
+
+async def ask(stores: Stores, new: NewMailbox) -> None:
+    """The same for somebody who joins by it, which they cannot without. Raises StoreUnavailable."""
+    with stores_answer():
+        await mailboxes.keep(stores.postgres, new)
 
 
 async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> None:
@@ -49,14 +55,14 @@ async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> 
         return await mailboxes.of_visitor(stores.postgres, room_id, visitor_id)
 
 
-async def of_link(stores: Stores, token: str) -> Mailbox | None:
+async def of_link(stores: Stores, token: str) -> Asked | None:
     """The address that this link confirms; None if it is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_token(stores.postgres, token)
 
 
-async def confirm(stores: Stores, token: str) -> bool:
-    """Confirm the address; a second time, too. False: the link is no longer valid."""
+async def confirm(stores: Stores, token: str) -> tuple[RoomId, VisitorId] | None:
+    """Confirm the address; a second time, too. Whose it is; None: the link is no longer valid."""
     with stores_answer():
         return await mailboxes.confirm(stores.postgres, token)
 
@@ -65,7 +71,7 @@ async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId
     """Confirm it by the code in the e-mail. Raises ValidationFailed."""
     with stores_answer():
         token = await mailboxes.token_of_code(stores.postgres, room_id, visitor_id, code)
-        if token is None or not await mailboxes.confirm(stores.postgres, token):
+        if token is None or await mailboxes.confirm(stores.postgres, token) is None:
             raise ValidationFailed(
                 "code", "is not the code in our mail, or too many were tried: use its link"
             )

@@ -15,6 +15,8 @@ export async function join(url) {
   if (answer.body?.code === "removed") return { place: { state: "removed" } };
   // A member who has another device now is outside, too.
   if (answer.body?.code === "members_only") return { ...again(answer), outside: true };
+  // Whoever has to show who they are does so by the page's form.
+  if (answer.body?.code === "identity_needed") return { ...again(answer), unknown: true };
   // Not open, closed, sold out: the shared document tells; throttled or away: later.
   return again(answer);
 }

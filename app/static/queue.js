@@ -67,6 +67,7 @@ async function once(step) {
   notBefore = performance.now() + (answer.againMs ?? (step === join ? 0 : STEP_MS));
   if (answer.claimed) return goOn();
   if (answer.forgetful) return askForCookies();
+  if (answer.unknown) { busy = true; setTimeout(() => location.reload(), Math.random() * 3000); }
   if (answer.outside) { start.member = false; status.members_only = true; }
   forgotten = 0;
   if ("place" in answer) setPlace(answer.place);
@@ -104,13 +105,14 @@ function react() {
   const panel = panelOf(status, place);
   if (panel === "called") alertOnce();
   else if (panel !== "active") alerted = false;
-  showJoining(panel === "door" && forgotten < 2);
+  const joins = panel === "door" && forgotten < 2 && !("unknown" in root.dataset); // who is unknown has a form to fill in first
+  showJoining(joins);
   if ((isReached(status, place) && !isPassable(place)) || place?.state === "called") {
     if (isLookedAt()) return once(claim);
     if (place.state !== "called") return once(ask);
   }
   if (!isLookedAt() && !isReached(status, place)) return; // a hidden tab that may be called any moment goes on asking
-  if (panel === "door" && forgotten < 2) return once(join);
+  if (joins) return once(join);
   if (panel === "drawing" && !drawn) {
     drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions
     askAt = performance.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);

@@ -55,6 +55,7 @@ export function show({ status, place, began, lost }) {
   for (const element of all('[data-when="queueing"]')) element.hidden = !QUEUEING.includes(panel);
   for (const element of all('[data-when="joinable"]')) element.hidden = ["sold_out", "closed"].includes(status.state);
   for (const element of all('[data-when="leavable"]')) element.hidden = !["waiting", "returns"].includes(panel);
+  for (const element of all('[data-when="newcomer"]')) element.hidden = ["closed", "members"].includes(panel);
   for (const element of all('[data-when="before-tickets"]')) element.hidden = !BEFORE_TICKETS.includes(panel);
   if (panel !== shown.panel) showPanel(panel);
   if (notice !== shown.notice) {

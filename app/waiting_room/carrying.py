@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.errors import Restoring
 from app.core.handover import CarryCode
 from app.core.model import VisitorId
+from app.core.newcomers import before_weighed
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.scripts import carrying
@@ -12,6 +13,7 @@ from app.store.scripts.carrying import Carried
 from app.store.scripts.restoring import EndingRecord
 from app.store.sql.carried_places import insert_carried
 from app.store.sql.ended_places import insert_ended
+from app.store.sql.identities import follow
 from app.waiting_room.queue import Queues, draw_for
 
 
@@ -37,11 +39,14 @@ async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: b
 
 
 async def _keep(queues: Queues, code: CarryCode, to_id: VisitorId, carried: Carried) -> None:
-    if not carried.number:
-        return  # in a lottery before the draw: joining again would give the same place
+    from_id, theirs = before_weighed(code.visitor_id), before_weighed(to_id)
+    if not carried.number:  # in a lottery before the draw: joining again would give the same place
+        await follow(queues.stores.postgres, code.room_id, from_id, theirs)
+        return
     ended = [EndingRecord(code.visitor_id, "left", carried.number)]
     if carried.given_up:
         ended.append(EndingRecord(to_id, "left", carried.given_up))
     async with queues.stores.postgres.acquire() as connection, connection.transaction():
         await insert_ended(connection, code.room_id, ended)
+        await follow(connection, code.room_id, from_id, theirs)
         await insert_carried(connection, code.room_id, code.visitor_id, to_id, carried.number)

@@ -135,7 +135,7 @@ async def enter(queues: Queues, room_id: RoomId, member: Member, known: VisitorI
 async def _move(queues: Queues, room_id: RoomId, key: bytes, bound: VisitorId, new: VisitorId) -> VisitorId:
     postgres = queues.stores.postgres
     with stores_answer():
-        if not await members.may_move(postgres, room_id, bound):
+        if not await members.may_move(postgres, room_id, [bound]):
             raise MemberElsewhere
         word = await _carried(queues, room_id, bound, new)
         if not await members.move(postgres, room_id, key, bound, new):

@@ -34,7 +34,7 @@ from app.store.scripts.restoring import EndingRecord
 from app.store.scripts.room import AskRecord, JoinRecord
 from app.store.sql import sessions
 from app.store.sql.ended_places import insert_ended
-from app.waiting_room.newcomers import outside, weigh
+from app.waiting_room.newcomers import comes_back, outside, weigh
 from app.waiting_room.refusals import ASK_REFUSALS, CLAIM_REFUSALS, JOIN_REFUSALS, WANT_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
 
@@ -109,7 +109,7 @@ def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]
     `token_number`.
 
     Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
-    ProofOfWorkNeeded (with its `cost`), CaptchaNeeded, Restoring, StoreUnavailable.
+    ProofOfWorkNeeded (with its `cost`), CaptchaNeeded, IdentityNeeded, Restoring, StoreUnavailable.
     """
     return _through_restores(queues.joins, room_id, joining)
 
@@ -211,8 +211,7 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
 async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
     """Each as they may join: suspects are somebody else, whose id says so."""
     joining = [it for it in came if isinstance(it, Joining)]
-    new = [_newcomer(queues, room, it) for it in joining if it.known is None or it.known.epoch < 0]
-    judged = await weigh(queues, room, new)
+    judged = await weigh(queues, room, [new for it in joining if (new := _newcomer(queues, room, it))])
 
     def as_judged(it: Joining) -> Joining | Refusal:
         found = judged.get(it.visitor_id, it.visitor_id)
@@ -221,13 +220,14 @@ async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]
     return [as_judged(it) if isinstance(it, Joining) else it for it in came]
 
 
-def _newcomer(queues: Queues, room: Room, it: Joining) -> WeighRecord:
+def _newcomer(queues: Queues, room: Room, it: Joining) -> WeighRecord | None:
+    if it.known is not None and it.known.epoch >= 0:
+        return comes_back(room, it.known, slower=int(it.slower))
     captcha = it.captcha if queues.captcha and room.settings.captcha else "solved"
     return WeighRecord(it.visitor_id, it.network, *(it.solved or (0, "")), int(it.slower), captcha)
 
 
 async def _join_records(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:
-    room_id = room.room_id
     records = [
         JoinRecord(
             it.visitor_id,
@@ -241,7 +241,7 @@ async def _join_records(queues: Queues, room: Room, batch: list[Joining]) -> Seq
     ]
     script = partial(room_scripts.join, away=1) if queues.postgres.away else room_scripts.join
     room_script = RoomScript(script, queues.join_throttle, JOIN_REFUSALS)
-    return await decide(queues, room_id, records, room_script)
+    return await decide(queues, room.room_id, records, room_script)
 
 
 async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:

@@ -15,6 +15,7 @@ async def entry(page: Page, product: Product) -> None:
         lanes=[{"name": "Press", "share": 5}],
         newcomers_per_address=3,
         suspects_lane="Press",
+        identity="email",
     )
     await signed_in(page, product, f"/admin/rooms/{room_id}/entry")
     await page.get_by_role("button", name="Save the login").click()

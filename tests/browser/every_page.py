@@ -19,6 +19,7 @@ from tests.browser.conftest import Product
 from tests.browser.console_pages import STAFF
 from tests.browser.entry_pages import ENTRY
 from tests.browser.fairness_pages import FAIRNESS
+from tests.browser.identity_pages import IDENTITIES
 from tests.browser.people_pages import PEOPLE
 from tests.browser.seat_pages import SEATS
 from tests.browser.site_pages import SITES
@@ -242,6 +243,7 @@ EVERY_PAGE: list[Walk] = [
     *COCKPIT,
     *STAFF,
     *ENTRY,
+    *IDENTITIES,
     *SEATS,
     *SITES,
     *PEOPLE,

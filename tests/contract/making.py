@@ -85,7 +85,8 @@ async def _sales(web: Web) -> None:
     for event_id in EVENTS:
         await web.event(event_id)
     for room_id in ROOMS:
-        await web.room(room_id, proof_of_work=room_id == "to-resume")
+        identity = "email" if room_id == "to-close" else "none"
+        await web.room(room_id, proof_of_work=room_id == "to-resume", identity=identity)
     for room_id in ("hall", "matinee"):
         await web.post(f"/v1/rooms/{room_id}/pause", headers=web.as_("operator"))
 

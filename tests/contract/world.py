@@ -50,6 +50,7 @@ STRIPE_MESSAGE = {"id": "evt_1", "type": "charge.updated", "data": {"object": {}
 KNOWN: dict[str, list[Known]] = {
     "join": [Known(201), Known(200, "place")],
     "challenge": [Known(200, ids={"room_id": "to-resume"})],
+    "show_identity": [Known(202, ids={"room_id": "to-close"}, body={"email": "ann@example.org"})],
     "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
     "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
     "leave": [Known(204, "leaving")],

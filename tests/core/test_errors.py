@@ -15,7 +15,8 @@ TABLE = {
     401: "credential_missing credential_invalid booking_token_expired second_factor_required",
     402: "payment_declined",
     403: "wrong_room role_required wrong_account session_ended removed foreign_origin scope_required "
-    "event_not_allowed address_unclear members_only proof_refused proof_of_work_needed captcha_needed",
+    "event_not_allowed address_unclear members_only proof_refused proof_of_work_needed captcha_needed "
+    "identity_needed",
     404: "not_found room_not_found event_not_found ticket_type_not_found reservation_not_found "
     "place_not_found codes_not_found log_not_begun",
     405: "method_not_allowed",

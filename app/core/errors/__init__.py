@@ -58,6 +58,7 @@ from app.core.errors.sale import (
 )
 from app.core.errors.waiting_room import (
     CaptchaNeeded,
+    IdentityNeeded,
     LeftQueue,
     LogNotBegun,
     MemberElsewhere,
@@ -104,6 +105,7 @@ __all__ = [
     "HoldExpired",
     "IdempotencyKeyRequired",
     "IdempotencyKeyReused",
+    "IdentityNeeded",
     "InternalError",
     "LeftQueue",
     "LimitExceeded",

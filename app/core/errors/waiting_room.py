@@ -42,6 +42,12 @@ class CaptchaNeeded(Refusal):
     status, code = 403, "captcha_needed"
 
 
+class IdentityNeeded(Refusal):
+    """A newcomer joins this room after they have shown who they are: `needed` says by what."""
+
+    status, code = 403, "identity_needed"
+
+
 class RequestIdInvalid(Refusal):
     """The event id is not this room's, or the request id was not given out here."""
 

@@ -2,15 +2,16 @@
 -- already keeps it and is not counted again; nor is who may not join. A proof of work is good once.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, newcomers, solved
 -- ARGV now_ms:clock
--- RECORD visitor_id, address, cost:num, solution, slower:num, captcha
+-- RECORD visitor_id, address, cost:num, solution, slower:num, captcha, identity
 -- USES room, throttle
 -- NEEDS BATCH, MINUTE_MS, NEWCOMERS_MIN, NEWCOMERS_USUAL, SOLVED_MAX, VISITOR_ID_CHARS, WORK_TIMES_MAX
 -- NEEDS WORK_TTL_MS
 -- REPLY unknown | weighed
 -- EACH (word said)
--- EACH anybody|suspect|over|work|captcha
+-- EACH anybody|suspect|over|work|captcha|identity
 -- Of a suspect `said` is what their id ends in (`app/core/newcomers.py`), for `over` the ms to wait, for
 -- `work` the cost of the proof they have to bring. `captcha`: solved, missing, or unknown.
+-- `identity`: shown or missing.
 if not read_room() then return { 'unknown' } end
 local each, lane, work = config.newcomers or 0, config.suspects or 0, config.work or 0
 local may_join = state ~= 'scheduled' and state ~= 'closed'
@@ -41,10 +42,10 @@ local function count(address, solution)
   if redis.call('ZCARD', solved) > SOLVED_MAX then redis.call('ZPOPMIN', solved) end
 end
 
-local function weigh(visitor_id, address, cost, solution, slower, captcha)
+local function weigh(visitor_id, address, cost, solution, slower, captcha, identity)
   if not may_join or has_place(visitor_id) then return 'anybody', '' end
   local may_be_suspect = lane > 0 and #visitor_id == VISITOR_ID_CHARS -- accounts are the same in each lane
-  for _, letter in ipairs({ 'a', 'w', 'c' }) do
+  for _, letter in ipairs({ 'a', 'w', 'c', 'i' }) do
     local ending = letter .. lane
     if may_be_suspect and has_place(visitor_id .. ending) then return 'suspect', ending end
   end
@@ -52,7 +53,10 @@ local function weigh(visitor_id, address, cost, solution, slower, captcha)
   -- Others of the address may have come while this one computed: half is enough.
   local proven = 2 * cost >= needed and (work == 0 or not redis.call('ZSCORE', solved, solution))
   local letter = nil
-  if not proven then
+  if identity == 'missing' then
+    if not may_be_suspect or slower == 0 then return 'identity', '' end
+    letter = 'i'
+  elseif not proven then
     if not may_be_suspect or slower == 0 then return 'work', needed end
     letter = 'w'
   elseif captcha == 'missing' then
@@ -70,8 +74,9 @@ local function weigh(visitor_id, address, cost, solution, slower, captcha)
 end
 
 local reply = { 'weighed' }
-for visitor_id, address, cost, solution, slower, captcha in records() do
-  reply[#reply + 1], reply[#reply + 2] = weigh(visitor_id, address, cost, solution, slower, captcha)
+for visitor_id, address, cost, solution, slower, captcha, identity in records() do
+  local word, said = weigh(visitor_id, address, cost, solution, slower, captcha, identity)
+  reply[#reply + 1], reply[#reply + 2] = word, said
 end
 forget_allowances(newcomers, 2 * BATCH)
 forget_allowances(solved, BATCH)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from app.core.clock import to_ms
+from app.core.identity import Identity
 from app.core.lanes import shares_text
 from app.core.model import RoomSettings
 from app.core.newcomers import suspects_lane
@@ -40,6 +43,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "suspects": suspects_lane(settings),
         "work": WORK if settings.proof_of_work else 0,
         "captcha": int(settings.captcha),
+        "identity": get_args(Identity).index(settings.identity),
     }
 
 

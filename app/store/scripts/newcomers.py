@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.core.captcha import Captcha
 from app.core.clock import REDIS_TIME
+from app.core.identity import Shown
 from app.core.model import VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
@@ -27,11 +28,13 @@ class WeighRecord(NamedTuple):
     solution: str = ""  # its id
     slower: int = 0  # 1: without one they join as a suspect
     captcha: Captcha = "solved"  # or none is asked for
+    identity: Shown = "shown"  # or nobody has to
 
 
 class Weighed(NamedTuple):
     """How they may join: `anybody`; `suspect`, with what their id ends in; `over`, with the ms to wait;
-    `work`, with the cost of the proof they have to bring; `captcha`, one has to be solved."""
+    `work`, with the cost of the proof they have to bring; `captcha`, one has to be solved; `identity`,
+    they have to show who they are."""
 
     word: str
     said: str | int

@@ -8,10 +8,15 @@ from typing import NamedTuple
 
 import asyncpg
 
+from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection
 
 ASKED_A_DAY = 3  # confirmations to one address, over all rooms
 ASKING_AN_HOUR = 20  # confirmations asked for from one network address; many people may share it
+# In rooms that newcomers join with a confirmed address: so many are asked for from one network address, and a
+# first one from it is sent although others used up a mailbox's day, to keep its owner out.
+JOINING_AN_HOUR = 100
+JOINING_A_DAY = 10
 TRIES_MAX = 5  # codes, before only the link is left
 
 
@@ -45,6 +50,14 @@ class Mailbox(NamedTuple):
     asked: bool
 
 
+class Asked(NamedTuple):
+    """An address that a link confirms; `to_join`: newcomers of its room join by it."""
+
+    email: str
+    confirmed: bool
+    to_join: bool
+
+
 _KEEP = """
 INSERT INTO mailboxes (room_id, visitor_id, email, locale, guest, account_id, confirmed_at,
                        recipient_hash, confirm_token, confirm_code)
@@ -62,14 +75,18 @@ WHERE room_id = $1 AND visitor_id = $2 AND lower(email) <> lower($5)
 _ASK = f"""
 WITH sent AS (
     SELECT count(*) FILTER (WHERE recipient = $3) AS to_them,
-           count(*) FILTER (WHERE client = $4 AND at > now() - interval '1 hour') AS from_there
+           count(*) FILTER (WHERE client = $4 AND at > now() - interval '1 hour') AS from_there,
+           count(*) FILTER (WHERE recipient = $3 AND client = $4) AS to_them_from_there
     FROM mail_traces
     WHERE kind = 'confirm_address' AND at > now() - interval '1 day' AND (recipient = $3 OR client = $4)
+), room AS (
+    SELECT coalesce(settings ->> 'identity' = 'email', false) AS to_join FROM rooms WHERE room_id = $1
 ), asked AS (
     INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest)
-    SELECT 'confirm_address', confirm_token, room_id, visitor_id, email, guest FROM mailboxes, sent
+    SELECT 'confirm_address', confirm_token, room_id, visitor_id, email, guest FROM mailboxes, sent, room
     WHERE room_id = $1 AND visitor_id = $2 AND confirmed_at IS NULL
-      AND to_them < {ASKED_A_DAY} AND from_there < {ASKING_AN_HOUR}
+      AND (to_them < {ASKED_A_DAY} OR to_join AND to_them_from_there = 0 AND to_them < {JOINING_A_DAY})
+      AND from_there < CASE WHEN to_join THEN {JOINING_AN_HOUR} ELSE {ASKING_AN_HOUR} END
     ON CONFLICT (kind, subject_id) DO NOTHING
     RETURNING kind
 )
@@ -128,12 +145,14 @@ async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> M
     return Mailbox(*row) if row else None
 
 
-async def of_token(postgres: asyncpg.Pool, token: str) -> Mailbox | None:
+async def of_token(postgres: asyncpg.Pool, token: str) -> Asked | None:
     """The address that a link confirms; None if the link is no longer valid."""
     row = await postgres.fetchrow(
-        "SELECT email, confirmed_at IS NOT NULL, true FROM mailboxes WHERE confirm_token = $1", token
+        "SELECT email, confirmed_at IS NOT NULL, coalesce(settings ->> 'identity' = 'email', false) "
+        "FROM mailboxes JOIN rooms USING (room_id) WHERE confirm_token = $1",
+        token,
     )
-    return Mailbox(*row) if row else None
+    return Asked(*row) if row else None
 
 
 async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:
@@ -150,8 +169,8 @@ async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, c
     return row["confirm_token"] if row and row["confirm_code"] == code else None
 
 
-async def confirm(postgres: asyncpg.Pool, token: str) -> bool:
-    """Confirm the address; what waited for that is due. False: no address waits for this link."""
+async def confirm(postgres: asyncpg.Pool, token: str) -> tuple[RoomId, VisitorId] | None:
+    """Confirm the address; what waited for that is due. Whose it is; None: no address waits for this link."""
     async with postgres.acquire() as connection, connection.transaction():
         it = await connection.fetchrow(
             "UPDATE mailboxes SET confirmed_at = coalesce(confirmed_at, now()) WHERE confirm_token = $1 "
@@ -159,7 +178,7 @@ async def confirm(postgres: asyncpg.Pool, token: str) -> bool:
             token,
         )
         if it is None:
-            return False
+            return None
         await connection.execute(  # by itself: so it sees what was written while the mailbox was locked
             "UPDATE mails SET state = 'waiting', due_at = now(), created_at = now() "
             "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed' "
@@ -171,7 +190,7 @@ async def confirm(postgres: asyncpg.Pool, token: str) -> bool:
             "WHERE account_id = $1 AND email = lower($2) AND email_confirmed_at IS NULL",
             *(it["account_id"], it["email"]),
         )
-    return True
+    return RoomId(it["room_id"]), VisitorId(it["visitor_id"])
 
 
 async def delete(connection: Connection, room_id: str, visitor_id: str) -> None:

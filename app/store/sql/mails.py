@@ -59,6 +59,7 @@ class Mail(NamedTuple):
     own_words: str = "{}"  # JSON: what the sale says itself, by language: `core/mail_texts.py`
     accent: str = ""  # of the sale's look
     sums: str = ""  # JSON: what the amount is made of
+    identity: str = ""  # what newcomers of the room show of who they are
 
 
 class MailRow(NamedTuple):
@@ -128,7 +129,8 @@ SELECT mail_id, kind, recipient, it.guest, attempts, it.created_at,
        CASE WHEN reservations.reservation_id IS NULL THEN '' ELSE jsonb_build_object(
            'items', reservations.items || coalesce(cancelled_items, '[]'), 'discount', discount,
            'tax_rates', CASE WHEN taxed THEN tax_rates_at(events.event_id, reservations.created_at)
-                             ELSE '{{}}' END)::text END AS sums
+                             ELSE '{{}}' END)::text END AS sums,
+       coalesce(rooms.settings ->> 'identity', '') AS identity
 FROM it LEFT JOIN rooms USING (room_id)
 LEFT JOIN events USING (room_id)
 LEFT JOIN mailboxes USING (room_id, visitor_id)

@@ -54,13 +54,13 @@ async def enter(queries: Queries, room_id: RoomId, key: bytes, visitor_id: Visit
     return VisitorId(found) if found else None
 
 
-async def may_move(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
-    """Whether a member may become another visitor: staff did not remove this one, and it has no tickets."""
+async def may_move(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorId]) -> bool:
+    """Whether whoever is one of these may become another visitor: staff removed none, none has tickets."""
     kept: bool = await queries.fetchval(
-        "SELECT EXISTS (SELECT FROM removed_visitors WHERE room_id = $1 AND visitor_id = $2) "
+        "SELECT EXISTS (SELECT FROM removed_visitors WHERE room_id = $1 AND visitor_id = ANY($2)) "
         "OR EXISTS (SELECT FROM reservations JOIN events USING (event_id) "
-        "WHERE room_id = $1 AND visitor_id = $2 AND status IN ('held', 'paying', 'confirmed'))",
-        *(room_id, visitor_id),
+        "WHERE room_id = $1 AND visitor_id = ANY($2) AND status IN ('held', 'paying', 'confirmed'))",
+        *(room_id, visitors),
     )
     return not kept
 

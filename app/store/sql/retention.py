@@ -22,6 +22,7 @@ _PAST = {
     "room_invites": f"{_LONG_CLOSED} AND NOT EXISTS (SELECT FROM events "
     "WHERE events.room_id = room_invites.room_id AND starts_at > now() - interval '30 days')",
     "members": _LONG_CLOSED,
+    "identities": _LONG_CLOSED,
     "password_resets": "expires_at <= now()",
     "ticket_links": "expires_at <= now()",
     "transfers": "state = 'offered' AND expires_at <= now() OR state = 'withdrawn'",

@@ -19,6 +19,7 @@ OF_VISITORS = (
     "mailboxes",
     "enqueue_tokens",
     "members",
+    "identities",
     "gate_counts",
     "room_history",
     "visitor_event_ends",

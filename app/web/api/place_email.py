@@ -7,12 +7,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.core.claims import PlaceClaims
-from app.core.errors import (
-    NotFound,
-)
+from app.core.errors import MemberElsewhere, NotFound
 from app.core.formats import SIX_DIGITS
 from app.core.model import RoomId, Struct
 from app.notifications import addresses
+from app.web.api.identity import come_by_email
 from app.web.api.rooms import IN_ROOM, TAG
 from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import (
@@ -76,11 +75,14 @@ async def read_email(request: Request, claims: PlaceClaims) -> Response:
     auth=PLACE,
     body=CodeBody,
     answers={204: None},
-    errors=IN_ROOM,
+    errors=(MemberElsewhere, *IN_ROOM),
 )
 async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
-    """Confirm my e-mail address with the six digits that were sent there; five tries."""
+    """Confirm my e-mail address with the six digits that were sent there; five tries. Where newcomers join by
+    it, I can join then, and a place that it has elsewhere is mine."""
     room_id = RoomId(request.params["room_id"])
-    await request.app.status_board.current(room_id)
+    room = (await request.app.status_board.current(room_id)).room
     await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
+    if not await come_by_email(request, room, claims.visitor_id, moves=True):
+        raise MemberElsewhere("This address is inside or has tickets, with another browser.")
     return empty()

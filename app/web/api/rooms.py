@@ -13,6 +13,7 @@ from app.core.errors import (
     CaptchaNeeded,
     CredentialInvalid,
     CredentialMissing,
+    IdentityNeeded,
     LeftQueue,
     LimitExceeded,
     MemberElsewhere,
@@ -137,6 +138,7 @@ async def room_stream(request: Request) -> Response:
         ProofRefused,
         ProofOfWorkNeeded,
         CaptchaNeeded,
+        IdentityNeeded,
         MemberElsewhere,
         RateLimited,
         *IN_ROOM,
@@ -150,11 +152,11 @@ async def join(request: Request, body: JoinBody) -> Response:
     cookie. In a room for members a `proof` of the organiser's login says which member you are, and a place
     they have elsewhere is yours; or an `invite`, which is good for whoever uses it first. Where newcomers
     need a proof of work, a join without one is refused with the `challenge` to solve; where they need a
-    captcha, with the `captcha` to show.
+    captcha, with the `captcha` to show; where they show who they are, with what is `needed`.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
-    known = await _known(request) if may_identify(request) else None
+    known = await who_joins(request) if may_identify(request) else None
     if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
         raise CredentialMissing("The browser sent no cookie back: load the queue page first.")
     if body.proof is not None or body.invite is not None:
@@ -182,7 +184,7 @@ async def join(request: Request, body: JoinBody) -> Response:
     return await _place_response(request, place, now, 201 if place.new else 200)
 
 
-async def _known(request: Request) -> PlaceClaims | None:
+async def who_joins(request: Request) -> PlaceClaims | None:
     """Who joins, as far as they say. A cookie that is no good is forgotten: a browser cannot repair it."""
     try:
         return await sent_place(request)

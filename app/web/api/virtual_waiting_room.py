@@ -16,6 +16,7 @@ from app.core.claims import PlaceClaims
 from app.core.errors import (
     CaptchaNeeded,
     Conflict,
+    IdentityNeeded,
     LeftQueue,
     NoShow,
     PlaceNotFound,
@@ -98,6 +99,7 @@ class Increment(Struct, frozen=True):
         RemovedByStaff,
         ProofOfWorkNeeded,
         CaptchaNeeded,
+        IdentityNeeded,
         RateLimited,
         *IN_ROOM,
     ),

@@ -38,7 +38,12 @@ BLOCKED = {  # why nobody is called, apart from the rate and the cap
     "sale_over": "the ticket sale has ended",
     "nothing_on_sale": "no tickets are on sale",
 }
-SUSPECTED = {"address": "too many from one address", "work": "no proof of work", "captcha": "no captcha"}
+SUSPECTED = {
+    "address": "too many from one address",
+    "work": "no proof of work",
+    "captcha": "no captcha",
+    "identity": "not shown who they are",
+}
 LONG = 40  # characters of a value that are shown
 
 

@@ -55,6 +55,7 @@ class EntryPage(msgspec.Struct, frozen=True):
     saved: bool = False
     secret: str = ""
     provider: str = ""  # of captchas; empty: there is none
+    mails: bool = True  # e-mails are sent
 
     @property
     def lanes(self) -> list[tuple[str, str]]:
@@ -80,6 +81,11 @@ class EntryPage(msgspec.Struct, frozen=True):
     def captcha(self) -> bool:
         """Whether newcomers solve one, as the form has it."""
         return "captcha" in self.filled if self.filled else self.room.settings.captcha
+
+    @property
+    def identity(self) -> str:
+        """What newcomers show of who they are, as the form has it."""
+        return self.filled.get("identity", self.room.settings.identity)
 
     @property
     def suspects_lane(self) -> str:
@@ -186,6 +192,7 @@ def _newcomers(request: Request, form: dict[str, str]) -> dict[str, Any]:
     return {
         "newcomers_per_address": int(each) if each else None,
         "proof_of_work": "proof_of_work" in form,
+        "identity": form.get("identity", "none"),
         "suspects_lane": form.get("suspects_lane", ""),
         **({"captcha": "captcha" in form} if request.app.settings.captcha else {}),
     }
@@ -234,5 +241,6 @@ async def _page(
         saved="saved" in filters_of(request),
         secret=secret,
         provider=PROVIDERS[its].name if (its := request.app.settings.captcha) else "",
+        mails=bool(request.app.settings.smtp_url.get_secret_value()),
     )
     return respond("console/entry.html", document, status, secret=bool(secret))

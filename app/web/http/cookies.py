@@ -68,6 +68,12 @@ def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, 
 
 def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
     """Set-Cookie that says who will join; it has no place yet."""
+    token = newcomer_token(request, room_id, visitor_id)
+    return cookie(request, PLACE_COOKIE + room_id, token, NEWCOMER_COOKIE_S)
+
+
+def newcomer_token(request: Request, room_id: RoomId, visitor_id: VisitorId) -> str:
+    """The place token of who will join."""
     room = request.app.queues.loaded_rooms.known(room_id)
     claims = PlaceClaims(
         room_id=room_id,
@@ -76,7 +82,7 @@ def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) ->
         epoch=WITHOUT_TOKEN,
         generation=room.generation if room else "",
     )
-    return cookie(request, PLACE_COOKIE + room_id, request.app.places.sign(claims), NEWCOMER_COOKIE_S)
+    return request.app.places.sign(claims)
 
 
 def left_cookies(request: Request, room_id: RoomId, visitor_id: VisitorId) -> list[tuple[bytes, bytes]]:

@@ -29,6 +29,7 @@ REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
 CODES_PER_ACCOUNT = RateLimitItemPerMinute(5)  # of the second factor
 INVITATIONS_PER_ACCOUNT = RateLimitItemPerHour(60)
 CODES_PER_ADDRESS = RateLimitItemPerMinute(60)
+IDENTITIES_PER_ADDRESS = RateLimitItemPerMinute(120)  # as many people may share it
 
 
 class Throttles:
@@ -90,6 +91,10 @@ class Throttles:
     async def code(self, client: str) -> None:
         """Count that an access or discount code is looked up, for the address. Raises RateLimited."""
         await self._count(CODES_PER_ADDRESS, "codes", throttle_key(client))
+
+    async def identity(self, client: str) -> None:
+        """Count a step of showing who one is, for the address. Raises RateLimited."""
+        await self._count(IDENTITIES_PER_ADDRESS, "identity", throttle_key(client))
 
     async def _count(self, limit: RateLimitItem, policy: str, whose: str) -> None:
         if not self._on:

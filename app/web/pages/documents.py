@@ -12,6 +12,7 @@ from typing import Literal
 from app.core import currencies
 from app.core.clock import to_ms
 from app.core.codes import CodeSet, is_for, reduced
+from app.core.identity import Identity
 from app.core.model import Event, Item, Reservation, TicketType
 from app.core.rules import sold_until
 from app.core.seating import SeatName, seat_name
@@ -264,6 +265,17 @@ class MailboxView:
     confirmed: bool
     asked: bool
     wrong_code: bool = False
+    elsewhere: bool = False  # its place stays with another browser
+
+
+@dataclass(frozen=True)
+class IdentityView:
+    """What is asked of who they are, and whether they have shown it; `slower`: they can join without, in a
+    slower lane."""
+
+    needed: Identity
+    shown: bool
+    slower: bool
 
 
 @dataclass(frozen=True)

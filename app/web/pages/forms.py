@@ -12,6 +12,7 @@ from quart import Response
 
 from app.core.errors import (
     CaptchaNeeded,
+    IdentityNeeded,
     LimitExceeded,
     MembersOnly,
     NotWaiting,
@@ -43,6 +44,7 @@ from app.web.pages.visitors import (
 )
 
 QUANTITY_MAX = 100
+ASKED = (ProofOfWorkNeeded, CaptchaNeeded, IdentityNeeded)  # of newcomers: the page shows what
 
 
 async def join(request: Request) -> Response:
@@ -55,7 +57,7 @@ async def join(request: Request) -> Response:
     joining = Joining(known.visitor_id, known, network_of(request, room_id), returns=returns, slower=True)
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
-    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, ProofOfWorkNeeded, CaptchaNeeded):
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, *ASKED):
         return back  # the page shows it
     except MembersOnly:
         return redirect_to(f"/rooms/{room_id}/member")

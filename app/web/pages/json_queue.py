@@ -9,9 +9,7 @@ from __future__ import annotations
 from quart import Response
 
 from app.core.errors import (
-    CaptchaNeeded,
     MembersOnly,
-    ProofOfWorkNeeded,
     RoomClosed,
     RoomNotOpen,
     RoomSoldOut,
@@ -33,6 +31,7 @@ from app.web.http.credentials import network_of
 from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request, json_response
+from app.web.pages.forms import ASKED
 from app.web.pages.handover import way_on
 from app.web.pages.queue_document import goal_of
 from app.web.pages.visitors import add_cookie, asked_return, set_place, visitor_of
@@ -69,7 +68,7 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
             return place, (await queue.status(queues, room_id))[1]
     try:
         place, status = await queue.join(queues, room_id, Joining(visitor_id, known, network, slower=True))
-    except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, ProofOfWorkNeeded, CaptchaNeeded):
+    except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, *ASKED):
         return None
     if place.state == "called":
         return await queue.claim(queues, room_id, place_claims(place, status, room_id))

@@ -24,12 +24,14 @@ from app.notifications import addresses
 from app.waiting_room import queue
 from app.web.api.accounts import LoginBody, logged_in
 from app.web.api.guest_takeover import ClaimQuery
+from app.web.api.identity import ask_to_join, come_by_email
 from app.web.api.mailbox import mail_locale, new_mailbox
 from app.web.http.bodies import read_query
 from app.web.http.cookies import cookies
 from app.web.http.routes import Request
 from app.web.pages.documents import MailboxView
 from app.web.pages.form_fields import read_form, redirect_to
+from app.web.pages.forms import ask_for_cookie
 from app.web.pages.render import respond
 from app.web.pages.visitors import visitor_of
 
@@ -44,6 +46,7 @@ class ConfirmPage(msgspec.Struct, frozen=True):
     token: str = ""
     email: str = ""
     confirmed: bool = False
+    to_join: bool = False
 
 
 class ClaimPage(msgspec.Struct, frozen=True):
@@ -60,8 +63,9 @@ async def leave_email(request: Request) -> Response:
     """Store the address of a waiting visitor; an empty one removes it."""
     room_id, form = RoomId(request.params["room_id"]), await read_form()
     claims, back = visitor_of(request, room_id), redirect_to(f"/rooms/{request.params['room_id']}")
+    room = (await request.app.status_board.current(room_id)).room
     if claims is None:
-        return back
+        return ask_for_cookie(request) if room.settings.identity == "email" else back
     text = form.get("email", "").strip()
     if not text:
         await addresses.forget(request.app.stores, room_id, claims.visitor_id)
@@ -69,12 +73,17 @@ async def leave_email(request: Request) -> Response:
     try:
         email = mailbox(text)
         await queue.place(request.app.queues, room_id, claims)  # throttled; and there is such a place
-    except (ValidationFailed, PlaceNotFound):
+    except ValidationFailed:
         return back
-    locale = await mail_locale(request, room_id)
-    await addresses.keep(
-        request.app.stores, new_mailbox(request, claims.visitor_id, email, locale, guest=True)
-    )
+    except PlaceNotFound:
+        if room.settings.identity != "email":
+            return back
+        await ask_to_join(request, room, claims.visitor_id, email, "")
+    else:
+        locale = await mail_locale(request, room_id)
+        await addresses.keep(
+            request.app.stores, new_mailbox(request, claims.visitor_id, email, locale, guest=True)
+        )
     remember_mailbox(back, request, room_id)
     return back
 
@@ -101,8 +110,9 @@ async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
         found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
     except StoreUnavailable:
         return None
-    wrong = dict(parse_qsl(request.query.decode("latin-1"))).get("code") == "wrong"
-    return MailboxView(*found, wrong_code=wrong) if found else None
+    word = dict(parse_qsl(request.query.decode("latin-1"))).get("code")
+    wrong, elsewhere = word == "wrong", word == "elsewhere"
+    return MailboxView(*found, wrong_code=wrong, elsewhere=elsewhere) if found else None
 
 
 async def confirm_by_code(request: Request) -> Response:
@@ -111,13 +121,18 @@ async def confirm_by_code(request: Request) -> Response:
     claims, back = visitor_of(request, room_id), f"/rooms/{request.params['room_id']}"
     if claims is None:
         return redirect_to(back)
+    room = (await request.app.status_board.current(room_id)).room
     try:
-        await queue.place(request.app.queues, room_id, claims)  # throttled
+        if room.settings.identity == "email":
+            await request.app.throttles.identity(request.client)
+        else:
+            await queue.place(request.app.queues, room_id, claims)  # throttled
         code = typed.ticket_code(form.get("code", ""))[:20]
         await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
     except (ValidationFailed, PlaceNotFound):
         return redirect_to(f"{back}?code=wrong")
-    return redirect_to(back)
+    came = await come_by_email(request, room, claims.visitor_id, moves=True)
+    return redirect_to(back if came else f"{back}?code=elsewhere")
 
 
 async def confirm_page(request: Request) -> Response:
@@ -125,13 +140,17 @@ async def confirm_page(request: Request) -> Response:
     found = await addresses.of_link(request.app.stores, request.params["confirm_token"])
     if found is None:
         return respond("confirm_email.html", ConfirmPage(), 404)
-    document = ConfirmPage(request.params["confirm_token"], found.email, found.confirmed)
+    document = ConfirmPage(request.params["confirm_token"], *found)
     return respond("confirm_email.html", document)
 
 
 async def confirm(request: Request) -> Response:
-    """Confirm the address, in whatever browser the mail was opened."""
-    await addresses.confirm(request.app.stores, request.params["confirm_token"])
+    """Confirm the address, in whatever browser the mail was opened. A place that it has stays where it is:
+    only the code takes it along, because anybody can have our mail sent."""
+    whose = await addresses.confirm(request.app.stores, request.params["confirm_token"])
+    if whose is not None:
+        room = await request.app.queues.loaded_rooms.get(whose[0])
+        await come_by_email(request, room, whose[1], moves=False)
     return redirect_to(f"/confirm/{request.params['confirm_token']}")
 
 

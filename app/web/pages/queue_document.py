@@ -18,7 +18,7 @@ from app.core.model import Pace, Place, Room, RoomStatus
 from app.core.stillness import shown_s
 from app.web.documents.draw import Draw
 from app.web.documents.waiting_room import PlaceDocument, StatusDocument
-from app.web.pages.documents import EventHead, MailboxView
+from app.web.pages.documents import EventHead, IdentityView, MailboxView
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
 SLOWER_SHOWN_MS = 15 * 60_000  # how long a longer wait is explained
@@ -130,7 +130,6 @@ class RoomPage:
     start_json: str
     still_s: int = 0  # for how long nobody has been called; 0: the queue moves
     refresh_s: int = 0
-    # Of the visitor's place, if they have one:
     visitor_id: str = ""
     work: bool = False  # newcomers bring a proof of work
     captcha: str = ""  # the script of the widget they solve
@@ -147,6 +146,7 @@ class RoomPage:
     claim_by_ms: int = 0
     session_expires_at_ms: int = 0
     mailbox: MailboxView | None = None
+    identity: IdentityView | None = None  # what they show of who they are before they join
     tickets: int = 0  # that they have bought here
 
     @property

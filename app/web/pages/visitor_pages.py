@@ -27,6 +27,7 @@ from app.web.pages import (
     fairness,
     forms,
     handover,
+    identity,
     json_queue,
     knownuser,
     language,
@@ -78,9 +79,11 @@ async def room(request: Request) -> Response:
         mailbox=await mail.mailbox_of(request, standing.room.room_id),
         tickets=await my_reservations.tickets_of(request, standing),
         captcha=captcha.script_for(request, standing),
+        identity=await identity.identity_of(request, standing),
     )
     look = look_of(standing.room.room_id, standing.room.settings)
-    response = respond("room.html", document, look=look, shared=standing.place is None)
+    shared = standing.place is None and document.mailbox is None
+    response = respond("room.html", document, look=look, shared=shared)
     if document.captcha:
         captcha.let_in(request, response)
     if standing.place is not None:

@@ -462,6 +462,20 @@ export interface HistoryPoint {
   sold: number | null;
 }
 
+/** The address that somebody joins by, and in which language they are written to. */
+export interface IdentityBody {
+  email: string;
+  locale?: string | null;
+}
+
+/** What became of it. `asked`: a code was sent there, or is about to be; `confirmed`: it was before. `place_token` says who you are: send it with the code, and when you join. */
+export interface IdentityDocument {
+  email: string;
+  asked: boolean;
+  confirmed: boolean;
+  place_token: string;
+}
+
 /** That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3. */
 export interface InclusionDocument {
   room_id: string;
@@ -792,6 +806,7 @@ export interface NewRoom {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
+  identity?: "email" | "none";
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -837,6 +852,7 @@ export interface NewRoomOfEvent {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
+  identity?: "email" | "none";
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -1416,6 +1432,7 @@ export interface RoomDocument {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
+  identity?: "email" | "none";
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -1484,6 +1501,7 @@ export interface RoomPatch {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
+  identity?: "email" | "none";
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -1550,6 +1568,7 @@ export interface RoomSettings {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
+  identity?: "email" | "none";
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;

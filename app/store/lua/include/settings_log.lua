@@ -3,7 +3,7 @@
 -- GIVES note_settings
 local FIELDS = {
   'rate', 'burst', 'active_max', 'claim_window_ms', 'per_network', 'visitors_per_ticket', 'newcomers',
-  'suspects', 'work', 'captcha',
+  'suspects', 'work', 'captcha', 'identity',
 }
 local function note_settings(was)
   for _, field in ipairs(FIELDS) do

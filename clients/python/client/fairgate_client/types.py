@@ -526,6 +526,23 @@ class HistoryPoint(TypedDict):
     sold: int | None
 
 
+class IdentityBody(TypedDict):
+    """The address that somebody joins by, and in which language they are written to."""
+
+    email: str
+    locale: NotRequired[str | None]
+
+
+class IdentityDocument(TypedDict):
+    """What became of it. `asked`: a code was sent there, or is about to be; `confirmed`: it was
+    before. `place_token` says who you are: send it with the code, and when you join."""
+
+    email: str
+    asked: bool
+    confirmed: bool
+    place_token: str
+
+
 class InclusionDocument(TypedDict):
     """That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3."""
 
@@ -919,6 +936,7 @@ class NewRoom(TypedDict):
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
+    identity: NotRequired[Literal["email", "none"]]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
@@ -965,6 +983,7 @@ class NewRoomOfEvent(TypedDict):
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
+    identity: NotRequired[Literal["email", "none"]]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
@@ -1653,6 +1672,7 @@ class RoomDocument(TypedDict):
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
+    identity: NotRequired[Literal["email", "none"]]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
@@ -1726,6 +1746,7 @@ class RoomPatch(TypedDict):
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
+    identity: NotRequired[Literal["email", "none"]]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]
@@ -1795,6 +1816,7 @@ class RoomSettings(TypedDict):
     newcomers_per_address: NotRequired[int | None]
     proof_of_work: NotRequired[bool]
     captcha: NotRequired[bool]
+    identity: NotRequired[Literal["email", "none"]]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
     visitor_events: NotRequired[bool]

@@ -1,0 +1,66 @@
+"""SQL of identities: which visitor of a room each confirmed mailbox is, so that it has one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from app.core.model import RoomId, VisitorId
+from app.store.connections import Queries
+
+
+class Shown(NamedTuple):
+    """What a visitor has shown of who they are: the key of their mailbox, how, and since when their account
+    is there (None: they showed no account)."""
+
+    key: bytes
+    kind: str  # `email` or `passkey`
+    made_at: datetime | None = None
+
+
+async def enter(queries: Queries, room_id: RoomId, shown: Shown, visitor_id: VisitorId) -> VisitorId | None:
+    """Which visitor this mailbox is: this one, if it was none before. None: there is no such room."""
+    found = await queries.fetchval(
+        "INSERT INTO identities (room_id, identity_key, kind, made_at, visitor_id) "
+        "SELECT room_id, $2, $3, $4, $5 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
+        "ON CONFLICT (room_id, identity_key) DO UPDATE SET "
+        "kind = CASE WHEN identities.visitor_id = excluded.visitor_id "
+        "THEN greatest(identities.kind, excluded.kind) ELSE identities.kind END, "
+        "made_at = CASE WHEN identities.visitor_id = excluded.visitor_id "
+        "THEN least(identities.made_at, excluded.made_at) ELSE identities.made_at END "
+        "RETURNING visitor_id",
+        *(room_id, *shown, visitor_id),
+    )
+    return VisitorId(found) if found else None
+
+
+async def move(queries: Queries, room_id: RoomId, shown: Shown, from_id: VisitorId, to_id: VisitorId) -> bool:
+    """Make another visitor of a mailbox; False: it has become one meanwhile."""
+    row = await queries.fetchrow(
+        "UPDATE identities SET visitor_id = $6, since = now(), kind = greatest(kind, $3), "
+        "made_at = least(made_at, $4) "
+        "WHERE room_id = $1 AND identity_key = $2 AND visitor_id = $5 RETURNING 1",
+        *(room_id, *shown, from_id, to_id),
+    )
+    return row is not None
+
+
+async def follow(queries: Queries, room_id: RoomId, from_id: VisitorId, to_id: VisitorId) -> None:
+    """The place of one visitor is another's from now on, and so are the mailboxes they have it by."""
+    await queries.execute(
+        "UPDATE identities SET visitor_id = $3, since = now() WHERE room_id = $1 AND visitor_id = $2",
+        *(room_id, from_id, to_id),
+    )
+
+
+async def select_shown(
+    queries: Queries, room_id: RoomId, kind: str, before: datetime | None, visitors: Sequence[VisitorId]
+) -> set[VisitorId]:
+    """Those of these visitors who have shown as much; `before`: with an account that was made by then."""
+    rows = await queries.fetch(
+        "SELECT DISTINCT visitor_id FROM identities WHERE room_id = $1 AND visitor_id = ANY($2) "
+        "AND (kind = 'passkey' OR $3 = 'email') AND ($4::timestamptz IS NULL OR made_at < $4)",
+        *(room_id, visitors, kind, before),
+    )
+    return {VisitorId(row["visitor_id"]) for row in rows}

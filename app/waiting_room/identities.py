@@ -1,0 +1,73 @@
+"""Who a newcomer is, in rooms that ask for it: one place for each mailbox, in the browser that
+showed it last.
+
+A place goes along to another browser, unless its visitor is inside or has tickets; and only by what that
+browser itself was given, the code of our mail or a passkey: whoever presses a button in a mail that somebody
+else asked for loses nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+from app.core.errors import MemberElsewhere, RoomNotFound
+from app.core.handover import CARRY_TTL_S, CarryCode, new_ticket_id
+from app.core.model import Room, VisitorId
+from app.core.newcomers import before_weighed, carried_to, spellings
+from app.store.away import stores_answer
+from app.store.sql import identities, members
+from app.store.sql.identities import Shown
+from app.waiting_room.carrying import carry
+from app.waiting_room.newcomers import shown
+from app.waiting_room.queue import Queues
+
+INSIDE = "This address is inside or has tickets, with another browser."
+
+
+async def enter(queues: Queues, room: Room, it: Shown, known: VisitorId, *, moves: bool = True) -> None:
+    """Make this visitor the mailbox's; a place that it has with another browser goes along if it `moves`. The
+    place of a suspect stays one's: they find it when they join.
+
+    Raises MemberElsewhere, RoomNotFound, Restoring, StoreUnavailable.
+    """
+    mine = before_weighed(known)
+    with stores_answer():
+        bound = await identities.enter(queues.stores.postgres, room.room_id, it, mine)
+    if bound is None:
+        raise RoomNotFound
+    if bound == mine:
+        return
+    if not moves:
+        raise MemberElsewhere("This address has a place in another browser.")
+    await _move(queues, room, it, bound, mine)
+
+
+async def has_shown(queues: Queues, room: Room, visitor_id: VisitorId) -> bool:
+    """Whether they have shown what newcomers of this room show. Raises StoreUnavailable."""
+    with stores_answer():
+        return bool(await shown(queues.stores, room, [before_weighed(visitor_id)]))
+
+
+async def _move(queues: Queues, room: Room, it: Shown, bound: VisitorId, mine: VisitorId) -> None:
+    postgres = queues.stores.postgres
+    with stores_answer():
+        if not await members.may_move(postgres, room.room_id, spellings(bound, room.settings)):
+            raise MemberElsewhere(INSIDE)
+        carried = await _carried(queues, room, bound, mine)
+        if not await identities.move(postgres, room.room_id, it, bound, mine):
+            if await identities.enter(postgres, room.room_id, it, mine) != mine:  # a third browser was faster
+                raise MemberElsewhere("This address has a place in another browser.")
+    if not carried:  # they may have joined with the other browser just before it moved
+        await _carried(queues, room, bound, mine)
+
+
+async def _carried(queues: Queues, room: Room, bound: VisitorId, mine: VisitorId) -> bool:
+    """Take the place along, if there is one."""
+    for spelling in spellings(bound, room.settings):
+        code = CarryCode(new_ticket_id(), room.room_id, spelling, int(time.time()) + CARRY_TTL_S)
+        word = await carry(queues, code, carried_to(spelling, mine), replace=True)
+        if word == "carried":
+            return True
+        if word != "absent":
+            raise MemberElsewhere(INSIDE)
+    return False

@@ -1,0 +1,37 @@
+"""A newcomer shows who they are in a browser, before the opening, and joins without doing anything more."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import OpenContext, Product
+from tests.browser.identity_pages import asked_for_email
+
+pytestmark = pytest.mark.browser
+
+
+async def enter_code(page: Page, product: Product, email: str) -> None:
+    await product.sql("UPDATE mailboxes SET confirm_code = '123456' WHERE lower(email) = lower($1)", email)
+    await page.locator("#identity-code").fill("123 456")
+    await page.locator("[data-when=newcomer]").get_by_role("button", name="Confirm", exact=True).click()
+
+
+async def test_an_address_is_confirmed_before_the_opening_and_its_place_goes_along(
+    page: Page, product: Product, visitor: OpenContext
+) -> None:
+    email = await asked_for_email(page, product, opened=False)
+    room_id = page.url.rpartition("/")[2]
+    await enter_code(page, product, email)
+    await expect(page.get_by_text("Your e-mail address is confirmed")).to_be_visible()
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await expect(page.locator("[data-panel=waiting]")).to_be_visible()
+    # Somebody without one takes no place; with the same address they bring it here.
+    other = await (await visitor()).new_page()
+    await other.goto(f"{product.url}/rooms/{room_id}")
+    await expect(other.get_by_role("button", name="Join the queue")).to_be_hidden()
+    await other.locator("#identity-email").fill(email.upper())
+    await other.get_by_role("button", name="Send me a code").click()
+    await enter_code(other, product, email)
+    await expect(other.locator("[data-panel=waiting]")).to_be_visible()
+    assert (await product.status(room_id))["waiting"] == 1
