@@ -11,6 +11,7 @@ from load import (
     floods,
     gates,
     growth,
+    later,
     million,
     paying,
     processes,
@@ -18,6 +19,7 @@ from load import (
     rates,
     ratios,
     rooms,
+    scaling,
     streams,
     visits,
 )
@@ -52,5 +54,7 @@ ROWS: Mapping[str, Callable[[Run], Awaitable[Row]]] = {
     "origin": visits.visits,
     "rooms": rooms.rooms,
     "memory": growth.memory,
+    "later": later.later,
     "processes": processes.processes,
+    "scaling": scaling.scaling,
 }

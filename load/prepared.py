@@ -57,19 +57,25 @@ async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[Vis
 
 async def inside(product: Product, sale: Sale, count: int) -> list[str]:
     """Let `count` visitors join a sale without a crowd, and claim; their booking tokens."""
+    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres), product.secret())
+    begun = await called_in(product, sale, count)
+    return [token for places in begun for token in _signed(product, signer, sale.room_id, places)]
+
+
+async def called_in(product: Product, sale: Sale, count: int) -> list[list[Place]]:
+    """The same without tokens: their places, in the batches in which they came."""
     await _allow_numbers(product, sale.room_id, count)
     found = await rooms.select_room(product.stores.postgres, sale.room_id)
     assert found is not None
     generation = found.room.generation
-    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres), product.secret())
-    tokens: list[str] = []
-    while len(tokens) < count:
-        visitors = [new_visitor_id() for _ in range(min(BATCH, count - len(tokens)))]
+    batches: list[list[Place]] = []
+    for first in range(0, count, BATCH):
+        visitors = [new_visitor_id() for _ in range(min(BATCH, count - first))]
         await _join(product, sale.room_id, visitors)
         begun = await _claim(product, sale.room_id, visitors)
         await sessions.insert_sessions(product.stores.postgres, sale.room_id, generation, begun)
-        tokens += _signed(product, signer, sale.room_id, begun)
-    return tokens
+        batches.append(begun)
+    return batches
 
 
 async def _allow_numbers(product: Product, room_id: RoomId, more: int) -> None:

@@ -102,11 +102,12 @@ class Product:
 
 
 def _cpu_s(process: psutil.Process) -> float:
+    """With that of children that have ended, such as a vacuum of Postgres: else it would fall."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
         return 0.0
-    return float(times.user + times.system)
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""A request's cost with one, two and four web processes, each with as much to do: it should be the same.
+
+Requests come by the clock, so many a second for each web process, and few enough that no core is full: then
+the CPU of a request says what processes cost each other, not how they get in each other's way. All
+installations run at once and are asked by turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from load import crowd, prepared
+from load.figures import GENERATOR, Figure, Row, Trial
+from load.measuring import Run, judged, measure
+from load.product import Product
+from load.rates import RATE
+from load.wrk import How
+
+WEBS = (1, 2, 4)
+CONNECTIONS = 16  # for each web process
+PER_S = {"joins": 1_000, "places": 1_500, "reservations": 500}  # for each web process
+FLAT = 1.15
+Ask = Callable[[Run, Product, str, int], Awaitable[Trial]]
+
+
+async def scaling(run: Run) -> Row:
+    """The CPU of joins, places and reservations with 1, 2 and 4 web processes under equal load each."""
+    spent: dict[str, dict[int, list[Trial]]] = {what: {count: [] for count in WEBS} for what in PER_S}
+    async with AsyncExitStack() as opened:
+        products = {it: await opened.enter_async_context(run.product(web=it)) for it in WEBS}
+        for number in range(run.size.trials):
+            for what, ask in ASKED.items():
+                for count in WEBS[:: -1 if number % 2 else 1]:
+                    paced = replace(run, how=_how(run, what, count))
+                    requests = PER_S[what] * count * run.size.seconds
+                    trial = await ask(paced, products[count], f"{what}-{number}", requests)
+                    spent[what][count].append(trial)
+    figures = [figure for what, trials in spent.items() for figure in figures_of(what, trials)]
+    each = ", ".join(f"{per_s} {what}" for what, per_s in PER_S.items())
+    note = f"by the clock, a second for each web process: {each}; one worker"
+    return Row(name="scaling", figures=figures, note=note)
+
+
+def _how(run: Run, what: str, count: int) -> How:
+    return replace(run.how, connections=CONNECTIONS * count, threads=1, rate=PER_S[what] * count)
+
+
+async def _joins(run: Run, product: Product, name: str, count: int) -> Trial:
+    room_id = await crowd.open_room(product, name, admission_rate_per_minute=RATE, active_visitors_max=None)
+    return (await measure(product, crowd.joins(room_id, count), run.how, 201))[0]
+
+
+async def _places(run: Run, product: Product, name: str, count: int) -> Trial:
+    room_id = await crowd.open_room(product, name, admission_rate_per_minute=0)
+    visitors = await prepared.fill(product, room_id, min(count, run.size.places))
+    requests = crowd.places(room_id, await prepared.place_tokens(product, room_id, visitors))
+    return (await measure(product, requests, run.how, 200))[0]
+
+
+async def _reservations(run: Run, product: Product, name: str, count: int) -> Trial:
+    sale = await crowd.open_sale(product, name)
+    requests = crowd.reservations(sale, await prepared.inside(product, sale, count))
+    trial, promised = await measure(product, requests, run.how, 201)
+    run.verdicts[f"scaling, {name}, {run.how.connections // CONNECTIONS}"] = await judged(
+        product, sale, promised
+    )
+    return trial
+
+
+ASKED: Mapping[str, Ask] = {"joins": _joins, "places": _places, "reservations": _reservations}
+
+
+def figures_of(what: str, trials: Mapping[int, Sequence[Trial]]) -> list[Figure]:
+    """How much more a request costs with the most web processes than with the fewest, and what it costs."""
+    few, many = trials[WEBS[0]], trials[WEBS[-1]]
+    against = f"{WEBS[-1]} : {WEBS[0]}"
+    found = [
+        Figure.of(f"{what}, web, {against}", _ratios(few, many, ("web",)), at_most=FLAT),
+        Figure.of(f"{what}, all CPU, {against}", _ratios(few, many, tuple(_roles(few)))),
+    ]
+    for role in _roles(few):
+        for count, some in trials.items():
+            found.append(Figure.of(f"{what}, {count} web: {role}, us", [it.cpu_us[role] for it in some]))
+    return found
+
+
+def _roles(trials: Sequence[Trial]) -> list[str]:
+    return [name for name in trials[0].cpu_us if name != GENERATOR]
+
+
+def _ratios(few: Sequence[Trial], many: Sequence[Trial], roles: Sequence[str]) -> list[float]:
+    """Trial by trial, as the machine is not equally fast all the time."""
+    pairs = zip(few, many, strict=True)
+    return [_cost(more, roles) / max(0.001, _cost(one, roles)) for one, more in pairs]
+
+
+def _cost(trial: Trial, roles: Sequence[str]) -> float:
+    return sum(trial.cpu_us[name] for name in roles)
