@@ -42,7 +42,13 @@ CONF = {
     "hold_ttl_ms": 300_000,
     "max_tickets": 10,
     "ends_on_confirm": 1,
+    "state": "open",
+    "opened_at_ms": 1,
+    "rate": 0,
+    "active_max": 0,
+    "restore_until_ms": 0,
 }
+METER = {"serving_position": 0, "last_number": 0, "outflow": 0}
 
 
 def ticket_types(totals: Mapping[str, int] = TOTALS) -> list[TicketType]:
@@ -66,6 +72,7 @@ async def on_sale(
     """Load the room and its stock, nobody inside yet."""
     run_id = await redis.eval(RUN_ID, 1, keys.conf)
     await redis.hset(keys.conf, mapping={**CONF, "run_id": run_id, **conf})
+    await redis.hset(keys.meter, mapping=METER)
     await filling.load_stock(redis, keys, ticket_types(totals))
 
 
