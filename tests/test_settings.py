@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
 from app import cli
+from app.core.beacon import QUICKNET
 from app.settings import Settings
+
+CHANGED_CHAIN = msgspec.json.encode(msgspec.structs.replace(QUICKNET, period=30)).decode()
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +108,8 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
     "captcha_site_key": ["two words"],
     "captcha_url": ["captcha.example", "http://captcha.example/verify", "https://"],
     "simulate_payments": ["maybe"],
+    "beacon_relays": ["api.drand.sh", "https://api.drand.sh,https://", "https://api.drand.sh/?chain=1"],
+    "beacon_chain": ["quicknet", "{}", CHANGED_CHAIN],
     "demo": ["perhaps"],
     "webhooks_private": ["yes"],
     "payment_webhook_secret": ["do-not-tell", "whsec_do-not-tell", "whsec_c2hvcnQ="],

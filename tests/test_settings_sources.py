@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -20,6 +21,7 @@ from app import cli, logs
 from app.runtime import reloading
 from app.settings import Settings
 from app.settings_sources import CONFIG, BadConfig, variables_of
+from tests.support.beacon import a_chain
 from tests.support.pass_certificates import pass_certificates
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +66,8 @@ def other_values() -> dict[str, object]:
         **{"oidc_groups_claim": "of_file", "oidc_roles": "file=admin"},
         **{"captcha": "turnstile", "captcha_site_key": "file", "captcha_secret": "of the file"},
         **{
+            "beacon_relays": ["https://file.example"],
+            "beacon_chain": msgspec.json.encode(a_chain(1)).decode(),
             "captcha_url": "https://file.example/verify",
             "log_format": "json",
             "log_file": "/file.log",

@@ -119,7 +119,7 @@ class BusyRooms:
             await mark_busy(self._ctx.stores.redis, KEYS, awake)
 
     def _ticker(self, room_id: RoomId) -> RoomTicker:
-        return RoomTicker(self._ctx.stores, room_id, self._ticks, self._restores)
+        return RoomTicker(self._ctx.stores, room_id, self._ticks, self._restores, self._ctx.settings.chain)
 
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         del self._tickers[room_id], self._tasks[room_id]

@@ -33,6 +33,7 @@ from worker import (
     admission,
     alerts,
     autopilot,
+    beacon,
     channels,
     expiry,
     mail,
@@ -57,6 +58,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *channels.LOOPS,
     *samples.LOOPS,
     *autopilot.LOOPS,
+    *beacon.LOOPS,
     *alerts.LOOPS,
 )
 LAST_S = 0.2  # for a batch in hand when the grace is over

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from app.core.beacon import Chain
 from app.core.model import RoomId
 from app.store.connections import Stores
 from app.store.scripts.admission import Tick
@@ -15,8 +16,9 @@ EVERY_S = 1.0
 class LogWriter:
     """Writes the log of one room."""
 
-    def __init__(self, stores: Stores, room_id: RoomId) -> None:
+    def __init__(self, stores: Stores, room_id: RoomId, chain: Chain) -> None:
         self._stores = stores
+        self._chain = chain
         self._room_id = room_id
         self._writes_at = 0.0
         self._signs_at: float | None = None  # None: all that is written is signed
@@ -24,7 +26,7 @@ class LogWriter:
     def is_due(self, tick: Tick) -> bool:
         """Whether there is something to be written or signed now."""
         now = time.monotonic()
-        noted = tick.noted > 0 and now >= self._writes_at
+        noted = (tick.noted > 0 or tick.undrawn) and now >= self._writes_at  # a draw may await the beacon
         return noted or (self._signs_at is not None and now >= self._signs_at)
 
     def is_done(self, tick: Tick) -> bool:
@@ -33,7 +35,7 @@ class LogWriter:
 
     async def write(self) -> None:
         """Write what is noted, and sign if it is time to."""
-        written = await room_log.write(self._stores, self._room_id)
+        written = await room_log.write(self._stores, self._room_id, self._chain)
         now, due_ms = time.monotonic(), written.head_due_ms
         self._writes_at = now + (0 if written.more else EVERY_S)
         self._signs_at = None if due_ms is None else now + max(0.0, due_ms / 1000 - time.time())

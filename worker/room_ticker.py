@@ -14,6 +14,7 @@ from itertools import zip_longest
 import structlog
 
 from app.core import rules
+from app.core.beacon import Chain
 from app.core.errors import RoomNotFound
 from app.core.model import Pace, RoomId
 from app.core.wait_estimate import Measured
@@ -91,6 +92,7 @@ class RoomTicker:
         room_id: RoomId,
         ticks: TickBatches,
         restores: asyncio.Semaphore,
+        chain: Chain,
     ) -> None:
         self._stores = stores
         self._room_id = room_id
@@ -108,7 +110,7 @@ class RoomTicker:
         self._pace: Pace | None = None  # to be shown
         self._recorded: Moved = ()
         self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
-        self._log = LogWriter(stores, room_id)
+        self._log = LogWriter(stores, room_id, chain)
         self._dropped = 0  # visitor events, as far as it was told
         self.version = 0  # of the room in Postgres, as far as it is known
         self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick

@@ -11,6 +11,7 @@ import typer
 
 from app.commands import receipts
 from app.commands.settled import CommandFailed, Data, on_stores
+from app.core.beacon import QUICKNET, Chain, chain_of
 from app.core.errors import WrongUsage
 from app.core.log_audit import Export, Verdict
 from app.core.log_audit import audit as judge
@@ -29,6 +30,22 @@ HEADS_PAGE = 200
 LEAVES_MAX = 50_000_000
 TIMEOUT_S = 30.0
 SHOWN_MAX = 50
+Url = Annotated[
+    str, typer.Option("--url", help="Ask this installation over HTTP.", show_default="the stores")
+]
+Save = Annotated[Path | None, typer.Option("--save", help="Keep the log in this file.", show_default=False)]
+Log = Annotated[
+    Path | None,
+    typer.Option("--log", help="Look for a receipt's place in this file of --save.", show_default=False),
+]
+Beacon = Annotated[
+    Path | None,
+    typer.Option(
+        "--beacon",
+        help="Believe this chain of the randomness beacon, too: what its relays serve at /info.",
+        show_default="drand's quicknet",
+    ),
+]
 
 
 def audit(
@@ -37,16 +54,10 @@ def audit(
         typer.Argument(metavar="ROOM | FILE", help="The room_id, a file of --save, or a visitor's receipt."),
     ],
     *,
-    url: Annotated[
-        str, typer.Option("--url", help="Ask this installation over HTTP.", show_default="the stores")
-    ] = "",
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Keep the log in this file.", show_default=False)
-    ] = None,
-    log: Annotated[
-        Path | None,
-        typer.Option("--log", help="Look for a receipt's place in this file of --save.", show_default=False),
-    ] = None,
+    url: Url = "",
+    save: Save = None,
+    log: Log = None,
+    beacon: Beacon = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
     data: Data = None,
 ) -> None:
@@ -65,15 +76,23 @@ def audit(
     if kept is not None:
         receipts.tell(kept, export, as_json=as_json)
     elif export is not None:
-        _tell(export, as_json=as_json)
+        _tell(export, [QUICKNET, *_chain(beacon)], as_json=as_json)
 
 
-def _tell(export: Export, *, as_json: bool) -> None:
+def _tell(export: Export, chains: list[Chain], *, as_json: bool) -> None:
     """Print what is found in a log. Raises CommandFailed if anything is wrong."""
-    verdict = judge(export)
+    verdict = judge(export, chains)
     print(msgspec.json.encode(verdict).decode() if as_json else report(verdict))
     if not verdict.fair:
         raise CommandFailed(f"{len(verdict.findings)} things in the log of {verdict.room_id} are wrong")
+
+
+def _chain(path: Path | None) -> list[Chain]:
+    """The chain that is in a file. Raises WrongUsage."""
+    try:
+        return [chain_of(path.read_bytes())] if path else []
+    except (OSError, ValueError) as error:
+        raise WrongUsage(f"{path} describes no chain: {error}") from None
 
 
 def _receipt(path: Path) -> KeptReceipt | None:
@@ -162,6 +181,8 @@ def report(verdict: Verdict) -> str:
         *(f"  {_time(it.at_ms)}  leaf {it.leaf}: {it.what}" for it in verdict.actions[:SHOWN_MAX]),
         *_more(len(verdict.actions)),
         "",
+        *(f"leaf {it.leaf}: {it.what}" for it in verdict.draw),
+        *([""] if verdict.draw else []),
         "nothing is wrong" if verdict.fair else f"{len(verdict.findings)} things are wrong",
         *(f"  leaf {it.leaf}: {it.kind}: {it.message}" for it in verdict.findings[:SHOWN_MAX]),
         *_more(len(verdict.findings)),

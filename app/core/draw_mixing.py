@@ -30,7 +30,7 @@ def judge_mixing(entries: Sequence[str], roots: Mapping[int, bytes]) -> list[Fin
             entrants.add(rest[1])
         elif word in ("left", "removed"):
             entrants.discard(rest[1])
-        elif word == "mixes":
+        elif word == "mixes" and rest[0] == "entries":
             wrong, promised = (LATE if entrants and not promised else ""), True
         elif word == "mixed":
             wrong, done = ("" if promised and not done and not drawn else UNANNOUNCED), True

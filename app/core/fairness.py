@@ -273,8 +273,8 @@ _WORDS: dict[str, Callable[[Queue, Leaf], None]] = {
     "lanes": Queue._share,
     "state": Queue._enter,
     "revealed": Queue._reveal,
-    "mixes": lambda *_: None,  # `draw_mixing` judges these
-    "mixed": lambda *_: None,
+    # `draw_mixing` and `draw_beacon` judge these
+    **dict.fromkeys(("mixes", "mixed", "awaits", "beacon", "missed"), lambda *_: None),
     "restored": Queue._restored,
     "lost": Queue._lost,
     "advanced": Queue._advanced,

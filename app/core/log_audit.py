@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from app.core.beacon import QUICKNET, Chain
+from app.core.draw_beacon import judge_beacon
 from app.core.draw_mixing import judge_mixing, roots_said
 from app.core.fairness import judge
 from app.core.findings import Action, Finding
@@ -34,19 +37,20 @@ class Verdict(msgspec.Struct, frozen=True):
     findings: list[Finding]
     actions: list[Action]  # of staff, the autopilot and the clock
     counts: dict[str, int]  # leaves by kind
+    draw: list[Action] = []  # what its draw was made with, and why
 
 
-def audit(export: Export) -> Verdict:
-    """Judge a log on its own, trusting nobody."""
-    roots, root = _roots(
-        export.entries, {it.size for it in _said(export) if it} | set(roots_said(export.entries))
-    )
+def audit(export: Export, chains: Sequence[Chain] = (QUICKNET,)) -> Verdict:
+    """Judge a log on its own, trusting nobody but these chains of the beacon."""
+    heads = [it for it in _said(export) if it]
+    roots, root = _roots(export.entries, {it.size for it in heads} | set(roots_said(export.entries)))
     wrong, signed = _heads(export, roots)
     wrong += judge_mixing(export.entries, roots)
+    draw = judge_beacon(export.entries, heads, chains)
     queue = judge(export.entries)
     if export.entries and export.entries[0].split(" ")[1:3] != ["began", export.room_id]:
         wrong.append(Finding(0, "other_room", f"the log does not begin as that of {export.room_id}"))
-    findings = wrong + queue.findings
+    findings = wrong + draw.findings + queue.findings
     return Verdict(
         export.room_id,
         not findings,
@@ -57,6 +61,7 @@ def audit(export: Export) -> Verdict:
         findings,
         queue.actions,
         dict(queue.counts),
+        draw.notes,
     )
 
 

@@ -42,7 +42,7 @@ ReservationStatus = Literal["held", "paying", "confirmed", "cancelled", "expired
 Role = Literal["user", "operator", "admin"]
 KeyRole = Literal["operator", "admin"]  # of an API key
 QueueingMethod = Literal["fifo", "lottery"]
-DrawEntropy = Literal["none", "entries"]
+DrawEntropy = Literal["none", "entries", "beacon"]
 GateMode = Literal["auto", "queue_all", "off"]  # queue when there is a crowd; always; never
 SigningAlgorithm = Literal["EdDSA", "ES256", "RS256"]  # of booking tokens and passes
 GateFail = Literal["closed", "open"]  # while Redis is unavailable newcomers wait, or pass
@@ -98,7 +98,7 @@ class RoomSettings(Struct, frozen=True):
     session_ends_on_confirm: bool = True
     restore_window_s: Annotated[int, Meta(ge=0, le=300)] = 10
     queueing_method: QueueingMethod = "fifo"
-    draw_entropy: DrawEntropy = "none"  # in addition to the seed; `entries`: draws also depend on who joined
+    draw_entropy: DrawEntropy = "none"  # beside the seed: who joined, or a public randomness beacon
     prequeue_at: At | None = None
     opens_at: At | None = None
     closes_at: At | None = None
@@ -148,9 +148,10 @@ class Room(Struct, frozen=True):
     numbers_reserved: int  # no higher queue number has been given
     opened_at_ms: int  # 0: never opened
     closed_at_ms: int
-    # distinguishes it from deleted rooms of the same name; "" for rooms from before migration 0027
-    generation: str = ""
-    draw_root: bytes | None = None  # root of its log at the opening; None: not known, b"": the seed alone
+    generation: str = ""  # tells it from deleted rooms of its name; "": from before migration 0027
+    draw_root: bytes | None = None  # or a round's randomness; None: not known yet, b"": the seed alone
+    draw_round: int | None = None  # of the beacon: as announced, and fixed at the opening
+    draw_signature: bytes | None = None  # of that round
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -212,7 +213,6 @@ class Place(Struct, frozen=True):
     about: bool = False  # not looked up (`core/far_places.py`): `ahead` is an upper bound
 
 
-# --- events and reservations ------------------------------------------------------------------------------
 class Event(Struct, frozen=True):
     """An event as stored in Postgres."""
 

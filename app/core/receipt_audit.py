@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from app.core import rules
+from app.core.beacon import randomness_of
 from app.core.log_audit import Export
 from app.core.room_log import RECEIPT_TYPE, Receipt, read_statement
 
@@ -75,10 +76,14 @@ def _wrong(entries: Sequence[str], leaf: int, said: Receipt) -> list[str]:
 
 
 def _key_before(entries: Sequence[str], leaf: int) -> bytes:
-    """The draw key in effect before a leaf: the last revealed seed, with the root mixed into it."""
+    """The draw key in effect before a leaf: the last revealed seed, with what was mixed into it."""
+    root = None
     for at in range(leaf - 1, -1, -1):
-        if " revealed " in entries[at]:
-            after = entries[at + 1].split(" ")
-            root = bytes.fromhex(after[2]) if after[1] == "mixed" else None
-            return rules.draw_key(bytes.fromhex(entries[at].split(" ")[2]), root)
+        _at, word, *rest = entries[at].split(" ")
+        if word == "mixed":
+            root = bytes.fromhex(rest[0])
+        elif word == "beacon":
+            root = randomness_of(bytes.fromhex(rest[1]))
+        elif word == "revealed":
+            return rules.draw_key(bytes.fromhex(rest[0]), root)
     return b""

@@ -9,6 +9,10 @@ A leaf is one line of text: the time (ms), a word, and its arguments.
     AT revealed SEED                             of a lottery, at the opening
     AT mixes entries                             before the pre-queue: announces the next leaf
     AT mixed ROOT                                the root (hex) of all leaves before this one, at the opening
+    AT mixes beacon CHAIN ROUND                  or: announces a round of the public beacon; 0: not known yet
+    AT awaits ROUND                              at the opening: the draw waits for it
+    AT beacon ROUND SIGNATURE                    it came; its randomness is SHA-256 of the signature
+    AT missed ROUND                              it did not: the seed alone
     AT joined NUMBER VISITOR                     NUMBER 0: in the pre-queue of a lottery
     AT drawn NUMBER VISITOR DRAW                 in the order of the draws
     AT passed NUMBER VISITOR WHY                 tickets or network: skipped for now, called later

@@ -53,8 +53,8 @@ def draw_of(seed: bytes, visitor_id: str) -> int:
 
 
 def draw_key(seed: bytes, root: bytes | None) -> bytes:
-    """The key of the draws: the seed, or HMAC-SHA256(seed, root) where the log's root at the opening
-    counts."""
+    """The key of the draws: the seed, or HMAC-SHA256(seed, root) where a log's root or the randomness of a
+    round counts, too."""
     return hmac.digest(seed, root, "sha256") if root else seed
 
 

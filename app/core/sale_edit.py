@@ -36,6 +36,7 @@ ROOM_FIELDS = (
     "claim_window_s",
     "session_ttl_s",
     "queueing_method",
+    "draw_entropy",
     "message",
     "theme",
 )
@@ -94,6 +95,7 @@ def locked(sale: Sale) -> dict[str, str]:
     if sale.room.state != "scheduled":
         found["prequeue_at"] = "The pre-queue has started, or the sale has opened."
         found["queueing_method"] = "People are in the queue already, by this order."
+        found["draw_entropy"] = "It was published when the pre-queue started."
     if sale.room.opened_at_ms:
         found["opens_at"] = "The sale has opened."
     return found

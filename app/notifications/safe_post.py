@@ -25,6 +25,8 @@ ANSWER_MAX = 16 * 1024  # bytes read of an answer; of most only the status count
 ADDRESSES_MAX = 4  # of one name that are tried
 USER_AGENT = "Fairgate-Webhooks/1"
 
+Client = httpx.AsyncClient
+
 
 class AddressRefused(Exception):
     """The address is refused; the message says why."""
@@ -126,6 +128,12 @@ async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool
     """Send a document that carries its own signature. The status when it was taken. Raises AddressRefused,
     NotTaken."""
     return await _send(client, "PUT", url, body, {}, private=private)
+
+
+async def get(client: httpx.AsyncClient, url: str, *, private: bool) -> bytes:
+    """Ask for a document. The answer, of a long one the beginning. Raises AddressRefused, NotAccepted."""
+    _, answer = await _exchange(client, "GET", url, b"", {"accept-encoding": "identity"}, private=private)
+    return answer
 
 
 async def post_form(client: httpx.AsyncClient, url: str, form: Mapping[str, str], *, private: bool) -> bytes:

@@ -15,6 +15,7 @@ from app.settings.limits import Limits
 from app.settings.mail import Mail
 from app.settings.operating import Operating
 from app.settings.payments import SIMULATED, Payments
+from app.settings.public_log import PublicLogs
 from app.settings.staff import StaffSignIn
 from app.settings.wallet import Wallet
 from app.settings_sources import OneFile, SecretFiles
@@ -22,7 +23,9 @@ from app.settings_sources import OneFile, SecretFiles
 __all__ = ["SIMULATED", "Settings"]
 
 
-class Settings(BaseSettings, Operating, StaffSignIn, Wallet, Mail, Payments, CaptchaKeys, Limits, Addresses):
+class Settings(
+    BaseSettings, Operating, StaffSignIn, Wallet, Mail, Payments, CaptchaKeys, PublicLogs, Limits, Addresses
+):
     """Everything that can be set from outside. Empty store addresses mean: embedded.
 
     Fields are in the order of the groups from the last to the first: pydantic reads bases that way.

@@ -11,10 +11,11 @@ async function hmac(raw, message) {
 }
 
 // {kept, draw}: whether the seed is the one that was promised, and the draw of this visitor. `rules.py` draws the same.
-export async function drawOf({ commitment, seed, log_root }, visitorId) {
+export async function drawOf({ commitment, seed, log_root, beacon }, visitorId) {
   const raw = bytes(seed);
   const kept = hex(await crypto.subtle.digest("SHA-256", raw)) === commitment;
-  const key = log_root ? new Uint8Array(await hmac(raw, bytes(log_root))) : raw;
+  const mix = log_root ? bytes(log_root) : beacon?.signature && (await crypto.subtle.digest("SHA-256", bytes(beacon.signature)));
+  const key = mix ? new Uint8Array(await hmac(raw, mix)) : raw;
   const mac = hex(await hmac(key, new TextEncoder().encode(visitorId)));
   return { kept, draw: parseInt(mac.slice(0, BITS / 4), 16) };
 }

@@ -17,11 +17,13 @@ const CHECK_OF = {
   kept: ["forgotten"],
   whole: ["other_room", "no_beginning", "time", "unreadable"],
   numbers: ["given_twice", "inserted", "gap", "two_places"],
-  draw: ["seed", "draw_not_revealed", "draw_order", "left_out_of_draw", "not_an_entrant", "draw_mix", "draw_root"],
+  draw: ["seed", "draw_not_revealed", "draw_order", "left_out_of_draw", "not_an_entrant", "draw_mix", "draw_root", "beacon_chain", "beacon_round", "beacon_late"],
   calls: ["overtaken", "other_lane", "share", "called_without_place", "called_while_closed"],
   rate: ["rate", "cap"],
   turns: ["turn_cut_short", "claimed_without_call", "no_show_without_call"],
 };
+const [hash, genesis, period] = root.dataset.chain.split(" ");
+const chain = { hash, genesis: Number(genesis), period: Number(period) }; // of the beacon, which this page names
 let running = null;
 
 async function read(path) {
@@ -94,7 +96,7 @@ async function judgeHeads(heads, said, imported, entries, roots) {
 }
 
 // What only the whole log shows, and the seeds of draws against what was committed to.
-async function judgeRest(entries, queue, roots) {
+async function judgeRest(entries, said, queue, roots) {
   const found = [];
   for (const { leaf, seed, commitment } of queue.reveals) {
     const { kept } = await drawOf({ commitment, seed }, "");
@@ -103,6 +105,9 @@ async function judgeRest(entries, queue, roots) {
   for (const [at, entry] of entries.entries()) {
     const [, said, root] = entry.split(" ");
     if (said === "mixed" && roots.get(at) !== root) found.push({ leaf: at, kind: "draw_root" });
+  }
+  for (const { leaf, named, existsMs } of queue.awaits) {
+    if (!said.some((head) => head && head.size > named && head.at_ms < existsMs)) found.push({ leaf, kind: "beacon_late" });
   }
   const [, word, name] = (entries[0] ?? "").split(" ");
   if (entries.length && (word !== "began" || name !== room)) found.push({ leaf: 0, kind: "other_room" });
@@ -118,13 +123,13 @@ async function check() {
     ({ keys, heads } = await readHeads());
   }
   if (!heads.length) return { unsigned: true };
-  const said = heads.map(saidBy), imported = await importedKeys(keys), queue = new Queue();
+  const said = heads.map(saidBy), imported = await importedKeys(keys), queue = new Queue(chain);
   const sizes = said.map((it) => it?.size ?? 0), roots = new Roots([...sizes, before?.size ?? 0]);
   const entries = await readEntries(Math.max(...sizes), roots, queue);
   const began = (entries[0] ?? "").split(" ").slice(0, 4).join(" ");
   const kept = before?.began === began ? before : null; // a room of this name created again has another log
   const wrong = await judgeHeads(heads, said, imported, entries, roots.found);
-  wrong.push(...queue.findings, ...(await judgeRest(entries, queue, roots.found)));
+  wrong.push(...queue.findings, ...(await judgeRest(entries, said, queue, roots.found)));
   if (kept && roots.found.get(kept.size) !== kept.root) wrong.push({ leaf: Math.min(kept.size, entries.length), kind: "forgotten" });
   const last = said[said.length - 1];
   if (!wrong.length && last) keepHead(last.size, last.root, began);

@@ -1,5 +1,8 @@
 // A queue as its public log tells it, entry by entry, and what is wrong in it. `app/core/fairness.py` judges the same; a test compares.
+import { BeaconDraw } from "./log-beacon.js";
 import { Lanes } from "./log-lanes.js";
+
+const QUICKNET = { hash: "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971", genesis: 1692803367, period: 3 };
 
 const HEAD_START_MS = 1000; // a turn may end so much before its window: clocks may be set
 const ROUNDING_MS = 2; // between the time of an entry and that of the script it comes from
@@ -42,8 +45,10 @@ const given = (text) => {
 };
 
 export class Queue {
-  constructor() {
+  constructor(chain = QUICKNET) {
+    this.chain = chain; // of the beacon that is believed
     this.findings = []; // {leaf, kind}
+    this.awaits = []; // rounds that have to be named in time: {leaf, named, existsMs}
     this.reveals = []; // seeds to be held against what was committed to: {leaf, seed, commitment}
     this.leaf = -1;
     this.atMs = 0;
@@ -56,6 +61,7 @@ export class Queue {
     Object.assign(this, { opened: false, entrants: new Set(), waiting: new Map(), lanes: new Lanes() });
     Object.assign(this, { open: new Map(), calledBefore: new Set(), places: new Map(), last: 0, lastDraw: -1, lastDrawn: 0, given: new Set(), excused: 0 });
     Object.assign(this, { mixes: false, mixed: false, unknownTo: Infinity, byHand: [-1, 0], left: null });
+    this.beacon = new BeaconDraw(this.chain, (kind) => this.wrong(kind));
     this.draws = this.draws || lottery;
   }
 
@@ -154,7 +160,9 @@ function revealed(it, [seed]) {
 }
 
 // What a draw is made with beside the seed: said before anybody joined, and known at the opening.
-function mixes(it) {
+function mixes(it, rest) {
+  if (rest[0] === "beacon") return void it.beacon.mixes(rest, it);
+  if (rest[0] !== "entries") return;
   if (it.entrants.size && !it.mixes) it.wrong("draw_mix");
   it.mixes = true;
 }
@@ -163,6 +171,16 @@ function mixed(it, [root]) {
   if (!it.mixes || it.mixed || it.lastDrawn) it.wrong("draw_mix");
   it.mixed = true;
   if (it.reveals.length) it.reveals[it.reveals.length - 1].log_root = given(root);
+}
+
+function awaits(it, rest) {
+  const found = it.beacon.awaits(rest, it);
+  if (found) it.awaits.push(found);
+}
+
+function beacon(it, rest) {
+  it.beacon.came(rest);
+  if (it.reveals.length) it.reveals[it.reveals.length - 1].beacon = { signature: given(rest[1]) };
 }
 
 function restored(it, rest) {
@@ -200,6 +218,7 @@ function drawn(it, [text, visitor, drawText, lane]) {
   if (draw < it.lastDraw || number <= it.lastDrawn) it.wrong("draw_order");
   if (it.given.has(number)) it.wrong("given_twice");
   if (it.mixes && !it.mixed && !it.lastDrawn) it.wrong("draw_mix");
+  it.beacon.drew();
   it.entrants.delete(visitor);
   Object.assign(it, { lastDraw: draw, lastDrawn: number });
   it.give(number, visitor, lane);
@@ -230,7 +249,7 @@ function left(it, [number, visitor]) {
 }
 
 const WORDS = new Map(Object.entries({
-  began, set, lanes: (it, rest) => { it.lanes.share(rest.map(whole)); }, state, revealed, mixes, mixed, restored, lost, joined, drawn, called, left,
+  began, set, lanes: (it, rest) => { it.lanes.share(rest.map(whole)); }, state, revealed, mixes, mixed, awaits, beacon, missed: (it) => { it.beacon.missed(); }, restored, lost, joined, drawn, called, left,
   advanced: (it, [count]) => { it.byHand = [it.atMs, whole(count)]; },
   removed: (it, [number, visitor, why]) => { given(why); it.endPlace(whole(number), visitor); },
   passed: (it, [number, , why]) => { given(why); it.lanes.passOver(whole(number)); },

@@ -44,6 +44,8 @@ export function show({ status, place, began, lost }) {
   fill("available", number(status.available ?? 0));
   fill("seed", status.draw?.seed ?? "");
   fill("log_root", status.draw?.log_root ?? "");
+  fill("round", String(status.draw?.beacon?.round ?? ""));
+  fill("randomness", ({ missed }) => status.draw?.beacon?.randomness ?? (status.draw?.beacon?.missed ? missed : ""));
   fill("visitor", place?.visitor_id ?? "");
   for (const element of all('[data-fill="revealed"]')) element.hidden = !(status.draw?.seed && place?.queue_number);
   fill("held", (patterns) => counted(status.held ?? 0, patterns));

@@ -11,10 +11,12 @@ from app.store.connections import Connection, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import entrants
 from app.store.scripts import admission
-from app.store.sql import queue_numbers, rooms
+from app.store.sql import draws, queue_numbers, rooms
 from app.store.sql.locks import try_lock
 
-MIXED_WITHIN_MS = 60_000
+# From the opening on; later nobody waits for the log any more. The log itself says that the beacon was away,
+# at the latest `NEAR_MS` and `WAITS_MS` (`core/beacon.py`) after the opening.
+MIXED_WITHIN_MS = {"entries": 60_000, "beacon": 240_000}
 DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
 
 
@@ -45,7 +47,8 @@ async def draw_batch(stores: Stores, room_id: RoomId) -> int:
 
     A lock keeps workers from doing the same work; the order does not hang on it: a number has one visitor and
     a visitor one number in Postgres, and only the first to come with the number that is next moves anybody.
-    Where draws are made with the log's root, too, nobody is drawn before it is known: a second or two.
+    Where draws are made with more than the seed, nobody is drawn before that is known: with the log's root a
+    second or two, with the beacon about a quarter of a minute.
     """
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate draw", room_id):
@@ -62,8 +65,10 @@ async def _is_mixed(connection: Connection, stores: Stores, room: Room) -> bool:
         return True
     if room.draw_root is None:
         waited_ms = time.time_ns() // 1_000_000 - room.opened_at_ms
-        if room.opened_at_ms and waited_ms > MIXED_WITHIN_MS:  # nothing writes the log: by the seed alone
-            await rooms.keep_draw_root(connection, room, b"")
+        if (
+            room.opened_at_ms and waited_ms > MIXED_WITHIN_MS[room.settings.draw_entropy]
+        ):  # nothing writes the log: by the seed alone
+            await draws.keep_root(connection, room, b"")
         return False
     if room.draw_root:
         await _mix(stores, room)
@@ -71,7 +76,7 @@ async def _is_mixed(connection: Connection, stores: Stores, room: Room) -> bool:
 
 
 async def _mix(stores: Stores, room: Room) -> None:
-    """Give everybody the draw of seed and root. Done again it changes nothing."""
+    """Give everybody the draw of the seed and of what it is mixed with. Done again it changes nothing."""
     keys, root = RoomKeys(room.room_id), (room.draw_root or b"").hex()
     if await entrants.mixed(stores.redis, keys) == root:
         return

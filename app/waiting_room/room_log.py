@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from app.core import room_log as format_
 from app.core import rules
+from app.core.beacon import QUICKNET, Chain
 from app.core.merkle import Frontier, Node, leaf_hash
 from app.core.model import Room, RoomId
 from app.core.room_log import HEAD_EVERY_MS, Head
@@ -23,10 +24,13 @@ from app.store.keys import RoomKeys
 from app.store.redis import room_log as stream
 from app.store.redis.room_log import BEGINNING, Noted
 from app.store.scripts import admission
+from app.store.scripts import room as room_scripts
+from app.store.sql import draws, rooms, signing_keys
 from app.store.sql import room_log as stored
-from app.store.sql import rooms, signing_keys
 from app.store.sql.locks import try_lock
 from app.store.sql.room_log import LeafBatch, StoredHead, StoredLog
+from app.waiting_room import draw_entropy
+from app.waiting_room.draw_entropy import Known
 from app.waiting_room.log_tally import keep_tally
 
 PAGE = 100  # entries, each of up to a batch of visitors
@@ -43,16 +47,16 @@ class Written(NamedTuple):
     head_due_ms: int | None
 
 
-async def write(stores: Stores, room_id: RoomId) -> Written:
-    """Write what was noted, and sign a head where one is due."""
+async def write(stores: Stores, room_id: RoomId, chain: Chain = QUICKNET) -> Written:
+    """Write what was noted, and sign a head where one is due. `chain`: of the beacon that draws await."""
     for _ in range(PAGES_MAX):
-        count, due = await _write_page(stores, room_id)
+        count, due = await _write_page(stores, room_id, chain)
         if count < PAGE:
             return Written(False, due)
     return Written(True, due)
 
 
-async def _write_page(stores: Stores, room_id: RoomId) -> tuple[int, int | None]:
+async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[int, int | None]:
     """How many entries; 0 also while another worker writes."""
     keys = RoomKeys(room_id)
     async with stores.postgres.acquire() as connection, connection.transaction():
@@ -62,16 +66,17 @@ async def _write_page(stores: Stores, room_id: RoomId) -> tuple[int, int | None]
         if row is None:
             return 0, None
         log = await stored.select_log(connection, room_id) or _new_log()
-        found = await stream.after(stores.redis, keys, log.entry_id, PAGE)
-        after, leaves = _leaves(row.room, log, found)
+        found, known = await _noted(stores, keys, row.room, log, chain)
+        now_ms = time.time_ns() // 1_000_000
+        after, leaves = _leaves(row.room, log, found, chain, now_ms)
+        leaves += [known.leaf] if known else []
         if leaves:
             after, root = await _append(connection, room_id, after, leaves)
-            if root is not None:
-                await rooms.keep_draw_root(connection, row.room, root)
+            await _keep_draw(connection, row.room, known.root if known else root, after.draw_round)
             await keep_tally(connection, room_id, after.size)
-        now_ms = time.time_ns() // 1_000_000
+        fixed = after.draw_round > 0 and after.revealed and not log.revealed  # signed before the round exists
         due = after.signed_at_ms + HEAD_EVERY_MS if after.size > after.signed_size else None
-        if due is not None and not 0 <= now_ms - after.signed_at_ms < HEAD_EVERY_MS:
+        if due is not None and (fixed or not 0 <= now_ms - after.signed_at_ms < HEAD_EVERY_MS):
             after, due = await _sign(connection, room_id, after, now_ms), None
         if after != log:
             await stored.write_log(connection, room_id, after)
@@ -81,32 +86,65 @@ async def _write_page(stores: Stores, room_id: RoomId) -> tuple[int, int | None]
     return len(found), due
 
 
+async def _noted(
+    stores: Stores, keys: RoomKeys, room: Room, log: StoredLog, chain: Chain
+) -> tuple[list[Noted], Known | None]:
+    """The next page of what scripts noted, and what a draw awaits, once it is known: that comes next."""
+    awaits = log.revealed and log.draw_round > 0 and room.draw_root is None
+    asked_ms = (await room_scripts.status(stores.redis, keys)).now_ms if awaits else 0
+    found = await stream.after(stores.redis, keys, log.entry_id, PAGE)
+    if not awaits or len(found) == PAGE:
+        return found, None
+    at_ms = max([asked_ms, *(it.at_ms for it in found)])  # nothing that is noted later is of before this
+    return found, draw_entropy.known(room, at_ms, chain)
+
+
+async def _keep_draw(connection: Connection, room: Room, root: bytes | None, draw_round: int) -> None:
+    """Store what the draw is made with beside the seed, as far as the log has said it by now."""
+    if draw_round not in (0, room.draw_round):
+        await draws.keep_round(connection, room, draw_round)
+    if root is not None:
+        await draws.keep_root(connection, room, root)
+
+
 def _new_log() -> StoredLog:
     return StoredLog("", secrets.token_bytes(32), 0, b"", BEGINNING, 0, False, 0, 0)
 
 
-def _leaves(room: Room, log: StoredLog, found: list[Noted]) -> tuple[StoredLog, list[str]]:
+def _leaves(
+    room: Room, log: StoredLog, found: list[Noted], chain: Chain, now_ms: int
+) -> tuple[StoredLog, list[str]]:
     """The leaves of what was noted, and how far the log is with them."""
     leaves: list[str] = []
     for it in found:
         restored = it.lines[0].startswith("restored ")
         if log.generation != room.generation and (restored or not log.generation):
             leaves.append(_began(room, it.at_ms))
-            log = log._replace(generation=room.generation, revealed=False, mixes=False)
+            log = log._replace(generation=room.generation, revealed=False, mixes=False, draw_round=0)
         elif it.before > log.noted and not restored:
             leaves.append(f"{it.at_ms} lost {it.before - log.noted}")
         leaves += format_.leaves_of(log.secret, it.at_ms, it.lines)
         lottery = room.settings.queueing_method == "lottery"
-        mixes = lottery and room.settings.draw_entropy == "entries"
-        if mixes and not log.mixes and "state prequeue" in it.lines:
-            leaves.append(f"{it.at_ms} mixes entries")
-            log = log._replace(mixes=True)
+        log, said = draw_entropy.announced(room, log, it, chain)
+        leaves += said
         if lottery and not log.revealed and "state open" in it.lines and room.opened_at_ms:
             leaves.append(f"{it.at_ms} revealed {room.seed.hex()}")
-            leaves += [f"{it.at_ms} {MIXED}"] if mixes and room.draw_root is None else []
-            log = log._replace(revealed=True)
+            log, said = _opened(room, log, it, chain, now_ms)
+            leaves += said
         log = log._replace(entry_id=it.entry_id, noted=it.before + len(it.lines))
     return log, leaves
+
+
+def _opened(room: Room, log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
+    """What is said at the opening of a lottery that has its own entropy beside the seed."""
+    log = log._replace(revealed=True)
+    if room.draw_root is not None:
+        return log, []
+    if room.settings.draw_entropy == "entries":
+        return log, [f"{it.at_ms} {MIXED}"]
+    if room.settings.draw_entropy == "beacon" and log.mixes:
+        return draw_entropy.awaited(log, it, chain, now_ms)
+    return log, []
 
 
 def _began(room: Room, at_ms: int) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 from playwright.async_api import (
     Browser,
@@ -36,6 +38,7 @@ from app.core.model import RoomId
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
 from app.store.keys import RoomKeys
+from tests.support.beacon import a_chain, relay_in_a_thread
 from tests.support.prepared import prepare
 from tests.support.waiting import wait_until
 
@@ -240,8 +243,12 @@ def running(port: int = 0, **settings: str) -> Iterator[Product]:
 @pytest.fixture(scope="package")
 def product() -> Iterator[Product]:
     """The whole product, once per session; tests keep apart by having a sale of their own."""
-    with running() as found:
-        yield found
+    with relay_in_a_thread(a_chain(int(time.time()) - 1_000, period=1)) as relay:
+        info = msgspec.json.encode(relay.chain).decode()
+        with running(
+            FAIRGATE_BEACON_CHAIN=info, FAIRGATE_BEACON_RELAYS=f"http://127.0.0.1:9,{relay.url}"
+        ) as found:
+            yield found
 
 
 @pytest.fixture(scope="package")

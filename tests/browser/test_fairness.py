@@ -13,11 +13,19 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from app.core.log_audit import audit
 from app.web.http.assets import load_assets
 from tests.browser.conftest import Product
-from tests.browser.steps import joined
-from tests.core.test_fairness import BY_INSIDERS, FIFO, LANES, LOTTERY, MIXED, RESTORED, export
+from tests.browser.steps import heading, joined
+from tests.core import test_draw_beacon as drawn
+from tests.core.test_fairness import (
+    BY_INSIDERS,
+    FIFO,
+    LANES,
+    LOTTERY,
+    MIXED,
+    RESTORED,
+    export,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -42,28 +50,74 @@ async def empty(chromium: Browser) -> AsyncIterator[Page]:
     await page.close()
 
 
-LOGS = [("", FIFO), ("", LOTTERY), ("", LANES), ("", RESTORED), ("", MIXED), *BY_INSIDERS]
+FAIR = (FIFO, LOTTERY, LANES, RESTORED, MIXED, drawn.BEACON, drawn.MOVED)
+LOGS = [*(("", it) for it in FAIR), *BY_INSIDERS, *drawn.BY_INSIDERS]
 
-OF_THE_PAGE = ("seed", "draw_root", "other_room")  # which looks at hashes and its own room; see below
+OF_THE_PAGE = (
+    "seed",
+    "draw_root",
+    "other_room",
+    "beacon_late",
+    "beacon_signature",
+)  # which looks at hashes and its own room; see below
 
 
 async def test_the_browser_judges_a_queue_as_the_audit_does(empty: Page) -> None:
     exports = [export(lines) for _, lines in LOGS]
+    chain = {"hash": drawn.CHAIN.hash, "genesis": drawn.CHAIN.genesis_time, "period": drawn.CHAIN.period}
     found = await empty.evaluate(
-        """async (logs) => {
+        """async ([logs, chain]) => {
             const { Queue } = await import("/log-queue.js");
             return logs.map((entries) => {
-                const queue = new Queue();
+                const queue = new Queue(chain);
                 entries.forEach((entry) => queue.take(entry));
                 queue.finish();
                 return queue.findings.map(({ leaf, kind }) => `${leaf} ${kind}`);
             });
         }""",
-        [it.entries for it in exports],
+        [[it.entries for it in exports], chain],
     )
     for it, (kind, _), kinds in zip(exports, LOGS, found, strict=True):
-        ours = [f"{said.leaf} {said.kind}" for said in audit(it).findings if said.kind not in OF_THE_PAGE]
+        ours = [
+            f"{said.leaf} {said.kind}" for said in drawn.audit(it).findings if said.kind not in OF_THE_PAGE
+        ]
         assert sorted(kinds) == sorted(ours), kind
+
+
+async def test_a_draw_waits_for_the_beacon_and_a_fan_checks_it(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(
+        opened=False,
+        queueing_method="lottery",
+        draw_entropy="beacon",
+        prequeue_at="2026-01-01T00:00:00Z",
+        opens_at="2035-01-01T12:00:00Z",
+    )
+    await page.goto(f"{product.url}/rooms/{room_id}")
+    await expect(heading(page)).to_have_text("You are in the pre-queue")
+    await page.get_by_text("How the draw is kept fair").click()
+    await expect(page.get_by_text("with a public random number")).to_be_visible()
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await expect(page.get_by_text("The draw waits for a public random number")).to_be_visible()
+    await expect(heading(page)).to_have_text("You are in the queue", timeout=60_000)
+    await page.get_by_text("Check my draw").click()
+    await page.get_by_role("button", name="Check it on this device").click()
+    await expect(page.locator("[data-verdict]")).to_contain_text("The seed matches the fingerprint")
+    draw = (await product.status(room_id))["draw"]
+    await expect(page.locator('[data-fill="randomness"]')).to_have_text(draw["beacon"]["randomness"])
+    verdict = await page.locator("[data-verdict]").inner_text()
+    await signed_up_to(product, room_id, " drawn 1 ")
+    async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
+        entries = (await client.get(f"/v1/rooms/{room_id}/log/entries")).json()["entries"]
+    [drawn_as] = [it.split(" ")[4] for it in entries if " drawn 1 " in it]
+    assert f"Your draw is {int(drawn_as):,}" in verdict
+    await page.goto(f"{product.url}/rooms/{room_id}/fairness")
+    await check(page)
+    await expect(page.locator("[data-says]")).to_contain_text(GOOD)
+    await expect(page.get_by_text(draw["beacon"]["signature"])).to_be_visible()
+    alter = altering(of_another_round)
+    await page.route("**/log/entries?*", alter)
+    await check(page)
+    await expect(line(page, "draw")).to_have_attribute("data-is", "bad")
 
 
 async def a_drawn_room(product: Product) -> str:
@@ -140,6 +194,10 @@ def of_another_root(page: dict[str, Any]) -> None:
     page["entries"] = [
         f"{it.rpartition(' ')[0]} {'ab' * 32}" if " mixed " in it else it for it in page["entries"]
     ]
+
+
+def of_another_round(page: dict[str, Any]) -> None:
+    page["entries"] = [it + "0" if " awaits " in it else it for it in page["entries"]]
 
 
 def forged(page: dict[str, Any]) -> None:

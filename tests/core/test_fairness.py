@@ -114,7 +114,7 @@ def kinds(verdict: Verdict) -> set[str]:
     return {it.kind for it in verdict.findings}
 
 
-@pytest.mark.parametrize("lines", [FIFO, LOTTERY, LANES, MIXED], ids=["fifo", "lottery", "lanes", "mixed"])
+@pytest.mark.parametrize("lines", [FIFO, LOTTERY, LANES, MIXED])
 def test_a_fair_queue_is_found_to_be_fair(lines: list[str]) -> None:
     verdict = audit(export(lines))
     assert verdict.findings == []

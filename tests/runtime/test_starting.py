@@ -19,6 +19,7 @@ SELDOM = {  # loaded by the first request that needs them
     "fpdf",
     "icalendar",
     "markdown_it",
+    "py_arkworks_bls12381",
     "xlsxwriter",
     "zxcvbn",
 }

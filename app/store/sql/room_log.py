@@ -25,7 +25,8 @@ class StoredLog(NamedTuple):
     revealed: bool
     signed_size: int
     signed_at_ms: int
-    mixes: bool = False  # it says that the draw will be made with its root, too
+    mixes: bool = False  # it says with what the draw will be made beside the seed
+    draw_round: int = 0  # of the beacon, as it last said; 0: none
 
 
 class StoredHead(NamedTuple):
@@ -45,7 +46,9 @@ class LeafBatch(NamedTuple):
     numbers_to: int | None
 
 
-_COLUMNS = "generation, secret, size, peaks, entry_id, noted, revealed, signed_size, signed_at, mixes"
+_COLUMNS = (
+    "generation, secret, size, peaks, entry_id, noted, revealed, signed_size, signed_at, mixes, draw_round"
+)
 
 
 async def select_log(queries: Queries, room_id: RoomId) -> StoredLog | None:
@@ -53,19 +56,20 @@ async def select_log(queries: Queries, room_id: RoomId) -> StoredLog | None:
     row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM room_logs WHERE room_id = $1", room_id)
     if row is None:
         return None
-    *values, signed_at, mixes = tuple(row.values())
-    return StoredLog._make((*values, to_ms(signed_at), mixes))
+    *values, signed_at, mixes, draw_round = tuple(row.values())
+    return StoredLog._make((*values, to_ms(signed_at), mixes, draw_round))
 
 
 async def write_log(connection: Connection, room_id: RoomId, log: StoredLog) -> None:
     """Remember how far it is written."""
     await connection.execute(
-        f"INSERT INTO room_logs (room_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+        f"INSERT INTO room_logs (room_id, {_COLUMNS}) VALUES "
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
         "ON CONFLICT (room_id) DO UPDATE SET generation = excluded.generation, size = excluded.size, "
         "peaks = excluded.peaks, entry_id = excluded.entry_id, noted = excluded.noted, "
         "revealed = excluded.revealed, signed_size = excluded.signed_size, signed_at = excluded.signed_at, "
-        "mixes = excluded.mixes",
-        *(room_id, *log[:-2], from_ms(log.signed_at_ms), log.mixes),
+        "mixes = excluded.mixes, draw_round = excluded.draw_round",
+        *(room_id, *log[:-3], from_ms(log.signed_at_ms), log.mixes, log.draw_round),
     )
 
 

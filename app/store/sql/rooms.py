@@ -18,6 +18,7 @@ PROGRESS_MAX = 100_000  # a day of seconds
 _COLUMNS = """
     r.room_id, r.settings, r.state, r.version, r.epoch, r.seed, r.serving_position, r.numbers_reserved,
     r.opened_at, r.closed_at, r.unloaded_at, r.waiting_unloaded, r.generation, r.draw_root,
+    r.draw_round, r.draw_signature,
     e.event_id, e.hold_ttl_s, e.max_tickets_per_visitor, e.currency
 """
 _FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
@@ -74,6 +75,8 @@ def _row(row: Any) -> RoomRow:
         closed_at_ms=to_ms(row["closed_at"]),
         generation=row["generation"],
         draw_root=row["draw_root"],
+        draw_round=row["draw_round"],
+        draw_signature=row["draw_signature"],
     )
     unloaded = row["unloaded_at"] is not None, row["waiting_unloaded"]
     if room.event_id is None:
@@ -186,15 +189,6 @@ async def update_room(queries: Queries, room: Room) -> None:
 async def delete_room(queries: Queries, room_id: RoomId) -> None:
     """Delete the room and its queue."""
     await queries.execute("DELETE FROM rooms WHERE room_id = $1", room_id, timeout=DELETING_S)
-
-
-async def keep_draw_root(queries: Queries, room: Room, root: bytes) -> None:
-    """Store what a lottery's draws are made with beside the seed, once; a new version, so that all know."""
-    await queries.execute(
-        "UPDATE rooms SET draw_root = $3, version = version + 1 "
-        "WHERE room_id = $1 AND generation = $2 AND draw_root IS NULL",
-        *(room.room_id, room.generation, root),
-    )
 
 
 async def touch_room(queries: Queries, room_id: RoomId) -> None:

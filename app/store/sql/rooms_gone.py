@@ -71,7 +71,7 @@ async def empty_room(connection: Connection, room_id: RoomId, seed: bytes) -> st
             serving_position = 0, numbers_reserved = 0, draw_first = 0, draw_last = 0, opened_at = NULL,
             lane_serving = '{}',
             sold_out = false, seen_ms = 0, counted = NULL, unloaded_at = NULL, waiting_unloaded = 0,
-            draw_root = NULL
+            draw_root = NULL, draw_round = NULL, draw_signature = NULL
         WHERE room_id = $1 RETURNING generation
         """,
         room_id,

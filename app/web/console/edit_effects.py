@@ -151,6 +151,7 @@ _EFFECTS: dict[str, Callable[[Any, Any, Now], str]] = {
     "seller": lambda *_: "On receipts from now on.",
     "message": lambda _, __, now: f"{number(now.status.waiting)} in the queue read it within a second.",
     "queueing_method": lambda *_: "For everybody who joins.",
+    "draw_entropy": lambda *_: "In a lottery: it is published when the pre-queue starts.",
 }
 
 

@@ -47,7 +47,7 @@ class NewSalePage(msgspec.Struct, frozen=True):
     doubts: list[str]
     preview: str  # a whole page; "" for none
     gateways: list[str]  # to choose from; none where there is no choice
-    queue_fields: tuple[str, ...] = (*ROOM_NUMBERS, "queueing_method", "message")
+    queue_fields: tuple[str, ...] = (*ROOM_NUMBERS, "queueing_method", "draw_entropy", "message")
     look_fields: tuple[str, ...] = LOOK
 
 

@@ -44,6 +44,7 @@ BEGIN = {
     "claim_window_s": "2 min",
     "session_ttl_s": "10 min",
     "queueing_method": "fifo",
+    "draw_entropy": "none",
 }
 
 
@@ -93,7 +94,7 @@ def settings_of(room: Room, event: Event | None) -> dict[str, str]:
     settings, cap = room.settings, room.settings.active_visitors_max
     values = BEGIN | {name: _written(name, getattr(settings, name)) for name in ROOM_NUMBERS}
     values |= {"active_visitors_max": "" if cap is None else str(cap)}
-    values |= {"queueing_method": settings.queueing_method, "message": settings.message}
+    values |= {name: getattr(settings, name) for name in ("queueing_method", "draw_entropy", "message")}
     values |= {"name": settings.name} | {name: getattr(settings.theme, name) for name in LOOK}
     if event is not None:
         values |= {name: _written(name, getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
@@ -117,6 +118,7 @@ def document_of(form: SaleForm, ids: dict[str, str]) -> dict[str, Any]:
         zone = UTC
     room: dict[str, Any] = {
         "queueing_method": values.get("queueing_method", "fifo"),
+        "draw_entropy": values.get("draw_entropy", "none"),
         "message": values.get("message", "").replace("\r\n", "\n"),
         "theme": {name: values.get(name, "").replace("\r\n", "\n") for name in LOOK}
         | ({"logo": values["logo"]} if values.get("logo") else {}),  # only a new sale's form has one

@@ -31,6 +31,7 @@ NAMES = {
     "claim_window_s": "Time to respond",
     "session_ttl_s": "Time to choose tickets",
     "queueing_method": "Order",
+    "draw_entropy": "What a draw is made with",
     "message": "Message to the queue",
     "theme": "Look",
     "prices_include_tax": "Prices typed with tax",
@@ -48,6 +49,11 @@ NAMES = {
 }
 LOOK = {"accent": "accent", "paper": "background", "welcome": "welcome", "footer": "footer"}
 ORDERS = {"fifo": "first come, first served", "lottery": "lottery"}
+ENTROPIES = {
+    "none": "the seed",
+    "entries": "the seed and everybody who joins",
+    "beacon": "the seed and a public random number",
+}
 SHORT = 60  # characters of a text that are shown
 STEPS = {
     "create": "created",
@@ -83,6 +89,8 @@ def value(name: str, it: Any, event: Event) -> str:
         return ", ".join(one.replace("_", " ") for one in it) or "all ways that are set up"
     if name == "queueing_method":
         return ORDERS[it]
+    if name == "draw_entropy":
+        return ENTROPIES[it]
     return short(str(it))
 
 

@@ -71,6 +71,7 @@ WORDS = {  # of values that are one of a few, as the forms say them
     "lottery": "draw",
     "none": "the seed",
     "entries": "the seed and everybody who joins",
+    "beacon": "the seed and a public random number",
 }
 MONEY = ("price", "amount", "refunded", "refund", "fee", "fee_per_ticket")
 IN_CROWD = ("gate_mode", "gate_fail", "queueing_method", "draw_entropy")

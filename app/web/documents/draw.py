@@ -5,25 +5,53 @@ from __future__ import annotations
 import msgspec
 
 from app.core import rules
+from app.core.beacon import randomness_of
 from app.core.model import DrawEntropy, Room
+
+
+class DrawBeacon(msgspec.Struct, frozen=True):
+    """The round of the public beacon that a draw is made with: None until the log names it.
+
+    Its `signature` is None until it came, and `randomness` is SHA-256 of that; `missed`: it did not come in
+    time, and the seed alone decides.
+    """
+
+    round: int | None
+    signature: str | None
+    randomness: str | None
+    missed: bool
 
 
 class Draw(msgspec.Struct, frozen=True):
     """What is published of a lottery: the commitment at once, the seed after the opening.
 
-    With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening.
+    With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening;
+    with that of the `beacon` with the randomness of a round that comes after the opening.
     """
 
     commitment: str
     seed: str | None
     entropy: DrawEntropy = "none"
     log_root: str | None = None
+    beacon: DrawBeacon | None = None
 
 
 def draw_document(room: Room, opened: bool) -> Draw | None:
     """The draw of a lottery room; None for any other."""
     if room.settings.queueing_method != "lottery":
         return None
-    root = room.draw_root.hex() if opened and room.draw_root else None
+    entropy = room.settings.draw_entropy
+    root = room.draw_root.hex() if opened and room.draw_root and entropy == "entries" else None
     seed = room.seed.hex() if opened else None
-    return Draw(rules.commitment(room.seed), seed, room.settings.draw_entropy, root)
+    beacon = _beacon(room) if entropy == "beacon" else None
+    return Draw(rules.commitment(room.seed), seed, entropy, root, beacon)
+
+
+def _beacon(room: Room) -> DrawBeacon:
+    signature = room.draw_signature if room.draw_root else None
+    return DrawBeacon(
+        round=room.draw_round,
+        signature=signature.hex() if signature else None,
+        randomness=randomness_of(signature).hex() if signature else None,
+        missed=room.draw_root == b"",
+    )

@@ -65,6 +65,8 @@ class FairnessPage:
     log: LogPart | None
     rate: RateKept | None
     waits: Waits | None
+    chain: str  # of the beacon: hash, time of its first round and period (s)
+    beacon_url: str  # where anybody can read its rounds
     suspects: LaneDocument | None = None  # their lane, if there is one
 
 
@@ -80,6 +82,7 @@ async def fairness_page(request: Request) -> Response:
         return await fairness(request.app.stores, room)
 
     found = await request.app.caches.fairness.get(room_id, read)
+    chain, relay = request.app.settings.chain, next(iter(request.app.settings.beacon_relays), "")
     document = FairnessPage(
         room_id=room_id,
         name=event.name if event else room.settings.name,
@@ -90,6 +93,8 @@ async def fairness_page(request: Request) -> Response:
         log=_log(found.log) if found.log else None,
         rate=found.rate,
         waits=found.waits,
+        chain=f"{chain.hash} {chain.genesis_time} {chain.period}",
+        beacon_url=f"{relay.rstrip('/')}/{chain.hash}",
         suspects=next((it for it in shown.document.lanes or () if it.suspects), None),
     )
     asked = dict(parse_qsl(request.query.decode("latin-1"))).get("language", "")

@@ -120,7 +120,7 @@ export interface AvailabilityDocument {
   updated_at: string;
 }
 
-/** Seats to take off sale, and what for. */
+/** Seats to take off sale, and the reason. */
 export interface BlockSeats {
   seat_ids: Array<string>;
   kept_as?: "blocked" | "house";
@@ -133,7 +133,7 @@ export interface BookingTokenDocument {
   token_type?: "Bearer";
 }
 
-/** What a buyer says; `answers` by the ids of the questions, `yes` for a box that is ticked. */
+/** A buyer's answers; `answers` by question id, `yes` for a ticked checkbox. */
 export interface Buyer {
   email?: string;
   name?: string;
@@ -156,7 +156,7 @@ export interface BuyerDocument {
   locale: string;
 }
 
-/** What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms. `keep_days`: so many days after the event began, all that is personal is deleted; 0: never; null: as set for all sales (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts stay. */
+/** What a sale asks its buyers for before they pay; with `terms_url` they have to accept its terms. `keep_days`: personal data is deleted this many days after the event began; 0: never; null: the installation's setting (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts stay. */
 export interface BuyerForm {
   email?: "off" | "optional" | "required";
   name?: "off" | "optional" | "required";
@@ -167,7 +167,7 @@ export interface BuyerForm {
   keep_days?: number | null;
 }
 
-/** Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`). */
+/** A rule on who passes the gate without a turn: whoever matches all its fields (`core/gating.py`). */
 export interface BypassRule {
   path_prefix?: string;
   path_regex?: string;
@@ -193,7 +193,7 @@ export interface CancelBody {
   notice?: string;
 }
 
-/** What ALTCHA's widget and solvers take: find the number up to `maxnumber` that hashes to `challenge`. */
+/** The input of ALTCHA's widget and solvers: find the number up to `maxnumber` that hashes to `challenge`. */
 export interface Challenge {
   algorithm: string;
   challenge: string;
@@ -208,7 +208,7 @@ export interface CheckInResults {
   counts: DoorCounts;
 }
 
-/** When a ticket was checked in, by whom, on which device. */
+/** When, by whom and on which device a ticket was checked in. */
 export interface Checked {
   at: string;
   by: string;
@@ -220,7 +220,7 @@ export interface CodeBody {
   code: string;
 }
 
-/** Codes that are good for the same, and how much they are used. */
+/** Codes with the same effect, and their usage. */
 export interface CodeSet {
   set_id: string;
   name: string;
@@ -238,7 +238,7 @@ export interface CodeSet {
   example?: string;
 }
 
-/** One code, and how many orders that live were made with it. */
+/** A code, and the number of valid orders created with it. */
 export interface CodeUse {
   code: string;
   uses_max: number;
@@ -246,7 +246,7 @@ export interface CodeUse {
   active: boolean;
 }
 
-/** Switches a set of codes, or one of them, off and on. */
+/** Switches a set of codes, or one of them, off or on. */
 export interface CodesPatch {
   active: boolean;
 }
@@ -300,19 +300,28 @@ export interface Done {
   message: string;
 }
 
-/** The same of a sale, and of each of its types. */
+/** The same for a sale and each of its ticket types. */
 export interface DoorCounts {
   tickets: number;
   checked_in: number;
   types: Array<TypeCount>;
 }
 
-/** What is published of a lottery: the commitment at once, the seed after the opening. With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening. */
+/** What is published of a lottery: the commitment at once, the seed after the opening. With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening; with that of the `beacon` with the randomness of a round that comes after the opening. */
 export interface Draw {
   commitment: string;
   seed: string | null;
-  entropy?: "entries" | "none";
+  entropy?: "beacon" | "entries" | "none";
   log_root?: string | null;
+  beacon?: DrawBeacon | null;
+}
+
+/** The round of the public beacon that a draw is made with: None until the log names it. Its `signature` is None until it came, and `randomness` is SHA-256 of that; `missed`: it did not come in time, and the seed alone decides. */
+export interface DrawBeacon {
+  round: number | null;
+  signature: string | null;
+  randomness: string | null;
+  missed: boolean;
 }
 
 /** Leaves that follow each other; `size` is how many the log has now. */
@@ -348,7 +357,7 @@ export interface EventDocument {
   published: boolean;
 }
 
-/** What can be changed of an event. */
+/** The changeable fields of an event. */
 export interface EventPatch {
   name?: string;
   starts_at?: string;
@@ -402,7 +411,7 @@ export interface GatewayMessage {
   data?: unknown;
 }
 
-/** A guest with the tickets they have, and what became of the e-mail with them ("": there is none). */
+/** A guest with their tickets, and the state of the e-mail that carries them ("": there is none). */
 export interface Guest {
   reservation_id: string;
   name: string;
@@ -546,7 +555,7 @@ export interface KeySet {
   keys: Array<Record<string, string>>;
 }
 
-/** What these seats are from now on; "" for neither accessible nor companion seats. */
+/** The new kind of these seats; "" for neither accessible nor companion. */
 export interface KindOfSeats {
   seat_ids: Array<string>;
   kind: "" | "accessible" | "companion";
@@ -593,7 +602,7 @@ export interface KnownUserSecrets {
   api_key: string | null;
 }
 
-/** A lane, and the share of the calls that it gets while anybody waits in it, in percent. Enqueue tokens name it, and fans see its name. */
+/** A lane, and its share of the calls in percent while anybody waits in it. Enqueue tokens refer to it by name, and fans see the name. */
 export interface Lane {
   name: string;
   share: number;
@@ -706,7 +715,7 @@ export interface MoveBody {
   notice?: string;
 }
 
-/** Some seats of an event. */
+/** Some of an event's seats. */
 export interface NamedSeatIds {
   seat_ids: Array<string>;
 }
@@ -718,7 +727,7 @@ export interface NewAccount {
   password: string;
 }
 
-/** One code that people are told (`code`), or so many that nobody can guess (`count`). */
+/** One code to announce (`code`), or a number of unguessable ones (`count`). */
 export interface NewCodes {
   name: string;
   code?: string | null;
@@ -779,7 +788,7 @@ export interface NewRoom {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
-  draw_entropy?: "entries" | "none";
+  draw_entropy?: "beacon" | "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -813,7 +822,7 @@ export interface NewRoom {
   room_id: string;
 }
 
-/** The room of a new event: any settings; without a name it takes the event's. */
+/** The room of a new event: any settings; its name defaults to the event's. */
 export interface NewRoomOfEvent {
   admission_rate_per_minute?: number;
   burst?: number | null;
@@ -825,7 +834,7 @@ export interface NewRoomOfEvent {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
-  draw_entropy?: "entries" | "none";
+  draw_entropy?: "beacon" | "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -860,7 +869,7 @@ export interface NewRoomOfEvent {
   room_id?: string | null;
 }
 
-/** One seat. Seats of a row are next to each other when their numbers are; `label`: what it is called. */
+/** One seat. Consecutive numbers in a row are adjacent seats; `label`: the name shown. */
 export interface NewSeat {
   section: string;
   row: string;
@@ -870,14 +879,14 @@ export interface NewSeat {
   label?: string;
 }
 
-/** Whole sections, or a list of seats; not both. `grow`: sections that are there get the new seats. */
+/** Whole sections or a list of seats, not both. `grow`: existing sections get the new seats. */
 export interface NewSeats {
   sections?: Array<NewSection>;
   seats?: Array<NewSeat>;
   grow?: boolean;
 }
 
-/** A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`. `blocks` instead: of each row, from the front on, how many seats stand together, with aisles between; the last one goes on for the others. `row_names`: what all rows are called, else letters or numbers. */
+/** A section with a number of rows, a, b, c ... z, aa, ab ..., each with the seats 1 to `seats_per_row`. `blocks` instead: for each row, from the front, the sizes of its blocks of seats, with aisles between; the last entry applies to all rows behind it. `row_names`: the names of all rows, else letters or numbers. */
 export interface NewSection {
   name: string;
   price: number;
@@ -1124,7 +1133,7 @@ export interface PaymentBody {
   token: string;
 }
 
-/** The middle of a section: `x` right of the middle of the hall, `y` away from the stage; and its turn. They are measured from the point behind the stage that the rings curve around. Turned by 0 degrees, a section looks straight at the stage; one to the right of it by more, to the left by less. */
+/** The centre of a section: `x` to the right of the hall's centre line, `y` away from the stage; and its turn. The origin is the point behind the stage around which the rings curve. At 0 degrees a section faces the stage; one to the right of it is turned by more, one to the left by less. */
 export interface Place {
   x: number;
   y: number;
@@ -1154,7 +1163,7 @@ export interface PlaceDocument {
   about?: boolean;
 }
 
-/** A section that is placed. */
+/** A section with a position. */
 export interface PlacedSection {
   x: number;
   y: number;
@@ -1193,7 +1202,7 @@ export interface ProcessFigures {
   answered: number;
 }
 
-/** Where the shop's health is asked for, every few seconds. Each query gives one number. */
+/** Where to query the shop's health, every few seconds. Each query must return one number. */
 export interface PrometheusSource {
   url: string;
   p95_ms: string;
@@ -1211,7 +1220,7 @@ export interface Pushed {
   version: number;
 }
 
-/** A question of the sale's own; `options` of a `choice` alone. */
+/** A question of the sale's own; only a `choice` has `options`. */
 export interface Question {
   question_id: string;
   label: string;
@@ -1255,7 +1264,7 @@ export interface Ready {
   warnings?: Array<string>;
 }
 
-/** What a visitor's signed receipt says: that they have, or had, this place in the queue. */
+/** The content of a visitor's signed receipt: that they have, or had, this place in the queue. */
 export interface Receipt {
   room_id: string;
   generation: string;
@@ -1380,7 +1389,7 @@ export interface ResetAsked {
   email: string;
 }
 
-/** What became of a scan. `first`: the check-in that counts. `also`: another device had let the holder in with a scan that was made later, which this one takes the place of. `sale`: whose ticket it is, if of another. */
+/** The result of a scan. `first`: the check-in that counts. `also`: another device had already let the holder in with a later scan, which this one replaces. `sale`: the sale of the ticket, if it is another one. */
 export interface Result {
   scan_id: string;
   verdict: "already" | "checked_in" | "other_sale" | "undone" | "unknown" | "void";
@@ -1405,7 +1414,7 @@ export interface RoomDocument {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
-  draw_entropy?: "entries" | "none";
+  draw_entropy?: "beacon" | "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -1452,7 +1461,7 @@ export interface RoomHistory {
   points: Array<HistoryPoint>;
 }
 
-/** One invitation, and what became of it. */
+/** An invitation and its state. */
 export interface RoomInvite {
   invite_id: string;
   email: string;
@@ -1474,7 +1483,7 @@ export interface RoomPatch {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
-  draw_entropy?: "entries" | "none";
+  draw_entropy?: "beacon" | "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -1528,7 +1537,7 @@ export interface RoomQueueFigures {
   admission_rate_per_minute: number;
 }
 
-/** What staff may set on a room (api.md, "Room settings"); kept as one JSON document in Postgres. */
+/** The settings of a room (api.md, "Room settings"); stored as one JSON document in Postgres. */
 export interface RoomSettings {
   name: string;
   admission_rate_per_minute?: number;
@@ -1541,7 +1550,7 @@ export interface RoomSettings {
   session_ends_on_confirm?: boolean;
   restore_window_s?: number;
   queueing_method?: "fifo" | "lottery";
-  draw_entropy?: "entries" | "none";
+  draw_entropy?: "beacon" | "entries" | "none";
   prequeue_at?: string | null;
   opens_at?: string | null;
   closes_at?: string | null;
@@ -1603,14 +1612,14 @@ export interface RuleFigures {
   requests: number;
 }
 
-/** A code that a device has read. `scan_id` is drawn by the device: sent twice, it is one scan. */
+/** A code read by a device. `scan_id` is generated by the device: the same one sent twice is one scan. */
 export interface Scan {
   scan_id: string;
   code: string;
   at?: string | null;
 }
 
-/** What one device has read, in the order it did. */
+/** A device's scans, in the order it made them. */
 export interface Scans {
   device: string;
   scans: Array<Scan>;
@@ -1625,7 +1634,7 @@ export interface SeatMapDocument {
   updated_at: string;
 }
 
-/** The sections that are placed; all others stand where they fit, in rings around the stage. */
+/** The sections with a position; all others go where they fit, in rings around the stage. */
 export interface SeatPlan {
   sections: Array<PlacedSection>;
 }
@@ -1706,7 +1715,7 @@ export interface SiteList {
   sites: Array<SiteRule>;
 }
 
-/** Requests to a host, a path on it, by a method: the room they belong to. */
+/** Assigns requests to a host, a path and a method to a room. */
 export interface SiteRule {
   host: string;
   path_prefix?: string;
@@ -1762,7 +1771,7 @@ export interface StripeSubject {
   object: Record<string, unknown>;
 }
 
-/** The look of a room's pages; what is empty is as usual. `core/theme.py` checks more of it. */
+/** The look of a room's pages; empty fields use the default look. `core/theme.py` checks more of it. */
 export interface Theme {
   accent?: string;
   paper?: string;
@@ -1799,7 +1808,7 @@ export interface TicketTypeDocument {
   tax_rate_bp: number;
 }
 
-/** What can be changed of a ticket type. */
+/** The changeable fields of a ticket type. */
 export interface TicketTypePatch {
   name?: string;
   price?: number;
@@ -1837,7 +1846,7 @@ export interface TransfersDocument {
   items: Array<TransferDocument>;
 }
 
-/** How many tickets of a type there are, and how many were checked in. */
+/** The tickets of a type: how many exist, and how many were checked in. */
 export interface TypeCount {
   name: string;
   tickets: number;
@@ -1849,7 +1858,7 @@ export interface UndoneScan {
   scan_id: string;
 }
 
-/** Which addresses of the shop are meant. */
+/** A match on addresses of the shop. */
 export interface UrlRule {
   part?: "HostName" | "PagePath" | "PageUrl";
   operator?: "Contains" | "Equals";

@@ -141,7 +141,7 @@ class AvailabilityDocument(TypedDict):
 
 
 class BlockSeats(TypedDict):
-    """Seats to take off sale, and what for."""
+    """Seats to take off sale, and the reason."""
 
     seat_ids: list[str]
     kept_as: NotRequired[Literal["blocked", "house"]]
@@ -156,7 +156,7 @@ class BookingTokenDocument(TypedDict):
 
 
 class Buyer(TypedDict):
-    """What a buyer says; `answers` by the ids of the questions, `yes` for a box that is ticked."""
+    """A buyer's answers; `answers` by question id, `yes` for a ticked checkbox."""
 
     email: NotRequired[str]
     name: NotRequired[str]
@@ -182,8 +182,8 @@ class BuyerDocument(TypedDict):
 
 class BuyerForm(TypedDict):
     """What a sale asks its buyers for before they pay; with `terms_url` they have to accept its
-    terms. `keep_days`: so many days after the event began, all that is personal is deleted; 0:
-    never; null: as set for all sales (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts
+    terms. `keep_days`: personal data is deleted this many days after the event began; 0: never;
+    null: the installation's setting (`FAIRGATE_BUYERS_KEEP_DAYS`). Orders, tickets and receipts
     stay."""
 
     email: NotRequired[Literal["off", "optional", "required"]]
@@ -196,7 +196,8 @@ class BuyerForm(TypedDict):
 
 
 class BypassRule(TypedDict):
-    """Who passes the gate without a turn: whoever fits all that it says (`core/gating.py`)."""
+    """A rule on who passes the gate without a turn: whoever matches all its fields
+    (`core/gating.py`)."""
 
     path_prefix: NotRequired[str]
     path_regex: NotRequired[str]
@@ -225,7 +226,7 @@ class CancelBody(TypedDict):
 
 
 class Challenge(TypedDict):
-    """What ALTCHA's widget and solvers take: find the number up to `maxnumber` that hashes to
+    """The input of ALTCHA's widget and solvers: find the number up to `maxnumber` that hashes to
     `challenge`."""
 
     algorithm: str
@@ -243,7 +244,7 @@ class CheckInResults(TypedDict):
 
 
 class Checked(TypedDict):
-    """When a ticket was checked in, by whom, on which device."""
+    """When, by whom and on which device a ticket was checked in."""
 
     at: str
     by: str
@@ -257,7 +258,7 @@ class CodeBody(TypedDict):
 
 
 class CodeSet(TypedDict):
-    """Codes that are good for the same, and how much they are used."""
+    """Codes with the same effect, and their usage."""
 
     set_id: str
     name: str
@@ -276,7 +277,7 @@ class CodeSet(TypedDict):
 
 
 class CodeUse(TypedDict):
-    """One code, and how many orders that live were made with it."""
+    """A code, and the number of valid orders created with it."""
 
     code: str
     uses_max: int
@@ -285,7 +286,7 @@ class CodeUse(TypedDict):
 
 
 class CodesPatch(TypedDict):
-    """Switches a set of codes, or one of them, off and on."""
+    """Switches a set of codes, or one of them, off or on."""
 
     active: bool
 
@@ -346,7 +347,7 @@ class Done(TypedDict):
 
 
 class DoorCounts(TypedDict):
-    """The same of a sale, and of each of its types."""
+    """The same for a sale and each of its ticket types."""
 
     tickets: int
     checked_in: int
@@ -355,12 +356,25 @@ class DoorCounts(TypedDict):
 
 class Draw(TypedDict):
     """What is published of a lottery: the commitment at once, the seed after the opening. With the
-    entropy of the `entries` draws are made with `log_root`, too, which is known after the opening."""
+    entropy of the `entries` draws are made with `log_root`, too, which is known after the opening;
+    with that of the `beacon` with the randomness of a round that comes after the opening."""
 
     commitment: str
     seed: str | None
-    entropy: NotRequired[Literal["entries", "none"]]
+    entropy: NotRequired[Literal["beacon", "entries", "none"]]
     log_root: NotRequired[str | None]
+    beacon: NotRequired[DrawBeacon | None]
+
+
+class DrawBeacon(TypedDict):
+    """The round of the public beacon that a draw is made with: None until the log names it. Its
+    `signature` is None until it came, and `randomness` is SHA-256 of that; `missed`: it did not
+    come in time, and the seed alone decides."""
+
+    round: int | None
+    signature: str | None
+    randomness: str | None
+    missed: bool
 
 
 class Entries(TypedDict):
@@ -399,7 +413,7 @@ class EventDocument(TypedDict):
 
 
 class EventPatch(TypedDict):
-    """What can be changed of an event."""
+    """The changeable fields of an event."""
 
     name: NotRequired[str]
     starts_at: NotRequired[str]
@@ -460,7 +474,7 @@ class GatewayMessage(TypedDict):
 
 
 class Guest(TypedDict):
-    """A guest with the tickets they have, and what became of the e-mail with them ("": there is
+    """A guest with their tickets, and the state of the e-mail that carries them ("": there is
     none)."""
 
     reservation_id: str
@@ -622,7 +636,7 @@ class KeySet(TypedDict):
 
 
 class KindOfSeats(TypedDict):
-    """What these seats are from now on; "" for neither accessible nor companion seats."""
+    """The new kind of these seats; "" for neither accessible nor companion."""
 
     seat_ids: list[str]
     kind: Literal["", "accessible", "companion"]
@@ -675,8 +689,8 @@ class KnownUserSecrets(TypedDict):
 
 
 class Lane(TypedDict):
-    """A lane, and the share of the calls that it gets while anybody waits in it, in percent.
-    Enqueue tokens name it, and fans see its name."""
+    """A lane, and its share of the calls in percent while anybody waits in it. Enqueue tokens refer
+    to it by name, and fans see the name."""
 
     name: str
     share: int
@@ -804,7 +818,7 @@ class MoveBody(TypedDict):
 
 
 class NamedSeatIds(TypedDict):
-    """Some seats of an event."""
+    """Some of an event's seats."""
 
     seat_ids: list[str]
 
@@ -818,7 +832,7 @@ class NewAccount(TypedDict):
 
 
 class NewCodes(TypedDict):
-    """One code that people are told (`code`), or so many that nobody can guess (`count`)."""
+    """One code to announce (`code`), or a number of unguessable ones (`count`)."""
 
     name: str
     code: NotRequired[str | None]
@@ -909,7 +923,7 @@ class NewRoom(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
-    draw_entropy: NotRequired[Literal["entries", "none"]]
+    draw_entropy: NotRequired[Literal["beacon", "entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -944,7 +958,7 @@ class NewRoom(TypedDict):
 
 
 class NewRoomOfEvent(TypedDict):
-    """The room of a new event: any settings; without a name it takes the event's."""
+    """The room of a new event: any settings; its name defaults to the event's."""
 
     admission_rate_per_minute: NotRequired[int]
     burst: NotRequired[int | None]
@@ -956,7 +970,7 @@ class NewRoomOfEvent(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
-    draw_entropy: NotRequired[Literal["entries", "none"]]
+    draw_entropy: NotRequired[Literal["beacon", "entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -992,8 +1006,7 @@ class NewRoomOfEvent(TypedDict):
 
 
 class NewSeat(TypedDict):
-    """One seat. Seats of a row are next to each other when their numbers are; `label`: what it is
-    called."""
+    """One seat. Consecutive numbers in a row are adjacent seats; `label`: the name shown."""
 
     section: str
     row: str
@@ -1004,8 +1017,7 @@ class NewSeat(TypedDict):
 
 
 class NewSeats(TypedDict):
-    """Whole sections, or a list of seats; not both. `grow`: sections that are there get the new
-    seats."""
+    """Whole sections or a list of seats, not both. `grow`: existing sections get the new seats."""
 
     sections: NotRequired[list[NewSection]]
     seats: NotRequired[list[NewSeat]]
@@ -1013,10 +1025,10 @@ class NewSeats(TypedDict):
 
 
 class NewSection(TypedDict):
-    """A section of so many rows, a, b, c ... z, aa, ab ..., each with the seats 1 to
-    `seats_per_row`. `blocks` instead: of each row, from the front on, how many seats stand
-    together, with aisles between; the last one goes on for the others. `row_names`: what all rows
-    are called, else letters or numbers."""
+    """A section with a number of rows, a, b, c ... z, aa, ab ..., each with the seats 1 to
+    `seats_per_row`. `blocks` instead: for each row, from the front, the sizes of its blocks of
+    seats, with aisles between; the last entry applies to all rows behind it. `row_names`: the names
+    of all rows, else letters or numbers."""
 
     name: str
     price: int
@@ -1325,10 +1337,10 @@ class PaymentBody(TypedDict):
 
 
 class Place(TypedDict):
-    """The middle of a section: `x` right of the middle of the hall, `y` away from the stage; and
-    its turn. They are measured from the point behind the stage that the rings curve around. Turned
-    by 0 degrees, a section looks straight at the stage; one to the right of it by more, to the left
-    by less."""
+    """The centre of a section: `x` to the right of the hall's centre line, `y` away from the stage;
+    and its turn. The origin is the point behind the stage around which the rings curve. At 0
+    degrees a section faces the stage; one to the right of it is turned by more, one to the left by
+    less."""
 
     x: float
     y: float
@@ -1361,7 +1373,7 @@ class PlaceDocument(TypedDict):
 
 
 class PlacedSection(TypedDict):
-    """A section that is placed."""
+    """A section with a position."""
 
     x: float
     y: float
@@ -1406,7 +1418,7 @@ class ProcessFigures(TypedDict):
 
 
 class PrometheusSource(TypedDict):
-    """Where the shop's health is asked for, every few seconds. Each query gives one number."""
+    """Where to query the shop's health, every few seconds. Each query must return one number."""
 
     url: str
     p95_ms: str
@@ -1427,7 +1439,7 @@ class Pushed(TypedDict):
 
 
 class Question(TypedDict):
-    """A question of the sale's own; `options` of a `choice` alone."""
+    """A question of the sale's own; only a `choice` has `options`."""
 
     question_id: str
     label: str
@@ -1475,7 +1487,7 @@ class Ready(TypedDict):
 
 
 class Receipt(TypedDict):
-    """What a visitor's signed receipt says: that they have, or had, this place in the queue."""
+    """The content of a visitor's signed receipt: that they have, or had, this place in the queue."""
 
     room_id: str
     generation: str
@@ -1617,9 +1629,9 @@ class ResetAsked(TypedDict):
 
 
 class Result(TypedDict):
-    """What became of a scan. `first`: the check-in that counts. `also`: another device had let the
-    holder in with a scan that was made later, which this one takes the place of. `sale`: whose
-    ticket it is, if of another."""
+    """The result of a scan. `first`: the check-in that counts. `also`: another device had already
+    let the holder in with a later scan, which this one replaces. `sale`: the sale of the ticket, if
+    it is another one."""
 
     scan_id: str
     verdict: Literal["already", "checked_in", "other_sale", "undone", "unknown", "void"]
@@ -1645,7 +1657,7 @@ class RoomDocument(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
-    draw_entropy: NotRequired[Literal["entries", "none"]]
+    draw_entropy: NotRequired[Literal["beacon", "entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -1696,7 +1708,7 @@ class RoomHistory(TypedDict):
 
 
 class RoomInvite(TypedDict):
-    """One invitation, and what became of it."""
+    """An invitation and its state."""
 
     invite_id: str
     email: str
@@ -1719,7 +1731,7 @@ class RoomPatch(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
-    draw_entropy: NotRequired[Literal["entries", "none"]]
+    draw_entropy: NotRequired[Literal["beacon", "entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -1775,8 +1787,7 @@ class RoomQueueFigures(TypedDict):
 
 
 class RoomSettings(TypedDict):
-    """What staff may set on a room (api.md, "Room settings"); kept as one JSON document in
-    Postgres."""
+    """The settings of a room (api.md, "Room settings"); stored as one JSON document in Postgres."""
 
     name: str
     admission_rate_per_minute: NotRequired[int]
@@ -1789,7 +1800,7 @@ class RoomSettings(TypedDict):
     session_ends_on_confirm: NotRequired[bool]
     restore_window_s: NotRequired[int]
     queueing_method: NotRequired[Literal["fifo", "lottery"]]
-    draw_entropy: NotRequired[Literal["entries", "none"]]
+    draw_entropy: NotRequired[Literal["beacon", "entries", "none"]]
     prequeue_at: NotRequired[str | None]
     opens_at: NotRequired[str | None]
     closes_at: NotRequired[str | None]
@@ -1854,7 +1865,8 @@ class RuleFigures(TypedDict):
 
 
 class Scan(TypedDict):
-    """A code that a device has read. `scan_id` is drawn by the device: sent twice, it is one scan."""
+    """A code read by a device. `scan_id` is generated by the device: the same one sent twice is one
+    scan."""
 
     scan_id: str
     code: str
@@ -1862,7 +1874,7 @@ class Scan(TypedDict):
 
 
 class Scans(TypedDict):
-    """What one device has read, in the order it did."""
+    """A device's scans, in the order it made them."""
 
     device: str
     scans: list[Scan]
@@ -1879,7 +1891,7 @@ class SeatMapDocument(TypedDict):
 
 
 class SeatPlan(TypedDict):
-    """The sections that are placed; all others stand where they fit, in rings around the stage."""
+    """The sections with a position; all others go where they fit, in rings around the stage."""
 
     sections: list[PlacedSection]
 
@@ -1975,7 +1987,7 @@ class SiteList(TypedDict):
 
 
 class SiteRule(TypedDict):
-    """Requests to a host, a path on it, by a method: the room they belong to."""
+    """Assigns requests to a host, a path and a method to a room."""
 
     host: str
     path_prefix: NotRequired[str]
@@ -2037,7 +2049,8 @@ class StripeSubject(TypedDict):
 
 
 class Theme(TypedDict):
-    """The look of a room's pages; what is empty is as usual. `core/theme.py` checks more of it."""
+    """The look of a room's pages; empty fields use the default look. `core/theme.py` checks more of
+    it."""
 
     accent: NotRequired[str]
     paper: NotRequired[str]
@@ -2078,7 +2091,7 @@ class TicketTypeDocument(TypedDict):
 
 
 class TicketTypePatch(TypedDict):
-    """What can be changed of a ticket type."""
+    """The changeable fields of a ticket type."""
 
     name: NotRequired[str]
     price: NotRequired[int]
@@ -2123,7 +2136,7 @@ class TransfersDocument(TypedDict):
 
 
 class TypeCount(TypedDict):
-    """How many tickets of a type there are, and how many were checked in."""
+    """The tickets of a type: how many exist, and how many were checked in."""
 
     name: str
     tickets: int
@@ -2137,7 +2150,7 @@ class UndoneScan(TypedDict):
 
 
 class UrlRule(TypedDict):
-    """Which addresses of the shop are meant."""
+    """A match on addresses of the shop."""
 
     part: NotRequired[Literal["HostName", "PagePath", "PageUrl"]]
     operator: NotRequired[Literal["Contains", "Equals"]]

@@ -1,0 +1,6 @@
+"""What others outside contribute, so that nobody has to take our word: rounds of a public randomness beacon,
+which draws are made with.
+
+What they send is believed for its signature alone. Here is who is asked, and when; what a signature must be
+of is in `core`. Never here: what somebody waits for.
+"""

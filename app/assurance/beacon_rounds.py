@@ -1,0 +1,76 @@
+"""Reads rounds of the public randomness beacon that draws await, from one of its relays.
+
+A relay is believed nothing: a round counts only with the signature of the chain's key. Which relays there are
+the installation's settings say, so they may be at a private address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import msgspec
+import structlog
+
+from app.core.beacon import Chain, is_signed, round_at_ms
+from app.core.clock import now_ms
+from app.core.why import why
+from app.notifications import safe_post
+from app.notifications.safe_post import AddressRefused, Client, NotAccepted
+from app.settings import Settings
+from app.store.connections import Stores
+from app.store.sql import draws
+
+log = structlog.get_logger(__name__)
+
+ROUNDS_MAX = 20  # at once; others a second later
+RELAY_TIMEOUT_S = 4.0  # then the next one is asked
+
+
+class Round(msgspec.Struct, frozen=True):
+    """A round as relays serve it, in hex; its randomness follows from the signature."""
+
+    round: int
+    signature: str
+
+
+class NotARound(Exception):
+    """A relay did not give the round; the message says why."""
+
+
+async def read_awaited(stores: Stores, client: Client, settings: Settings) -> None:
+    """Read and keep every round that a draw awaits and whose time has come."""
+    chain = settings.chain
+    for number in await draws.select_awaited(stores.postgres, ROUNDS_MAX):
+        if round_at_ms(chain, number) > now_ms():
+            return  # as are those after it
+        signature = await _read(client, settings.beacon_relays, chain, number)
+        if signature is not None:
+            await draws.keep_signature(stores.postgres, number, signature)
+
+
+async def _read(client: Client, relays: list[str], chain: Chain, number: int) -> bytes | None:
+    """The signature of a round, from the first relay that has it; None: none has."""
+    for relay in random.sample(relays, len(relays)):
+        try:
+            return await _ask(client, relay, chain, number)
+        except NotARound as error:
+            log.warning("beacon_not_read", relay=relay, round=number, reason=str(error))
+    return None
+
+
+async def _ask(client: Client, relay: str, chain: Chain, number: int) -> bytes:
+    """The signature of a round. Raises NotARound."""
+    url = f"{relay.rstrip('/')}/{chain.hash}/public/{number}"
+    try:
+        async with asyncio.timeout(RELAY_TIMEOUT_S):
+            answer = await safe_post.get(client, url, private=True)
+        found = msgspec.json.decode(answer, type=Round)
+        signature = bytes.fromhex(found.signature)
+    except TimeoutError:
+        raise NotARound(f"no answer within {RELAY_TIMEOUT_S:.0f} s") from None
+    except (AddressRefused, NotAccepted, ValueError) as error:
+        raise NotARound(why(error)[:200]) from None
+    if found.round != number or not is_signed(chain, number, signature):
+        raise NotARound("it is not signed by the chain's key, or another round")
+    return signature

@@ -1,0 +1,62 @@
+"""Who outside vouches for draws and public logs: the randomness beacon."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import BaseModel, field_validator
+from pydantic_settings import NoDecode
+
+from app.core.beacon import QUICKNET, Chain, chain_of
+from app.core.setting_values import address_of
+
+RELAYS = (
+    "https://api.drand.sh",
+    "https://api2.drand.sh",
+    "https://api3.drand.sh",
+    "https://drand.cloudflare.com",
+)
+_chain_of = lru_cache(maxsize=4)(chain_of)
+
+
+class PublicLogs(BaseModel):
+    """Who outside vouches for draws and public logs."""
+
+    beacon_relays: Annotated[list[str], NoDecode] = list(RELAYS)
+    """Relays of drand's public randomness beacon, which are asked one after the other in rooms whose
+    `draw_entropy` is `beacon`: `https://host`, comma-separated."""
+    beacon_chain: str = ""
+    """Another chain of drand's than `quicknet`: the JSON that its relays serve at `/{chain hash}/info`."""
+
+    @field_validator("beacon_relays", mode="before")
+    @classmethod
+    def _relays(cls, value: object) -> object:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("beacon_relays")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        form = "https://host[:port][/path] of each relay, comma-separated"
+        for part in value:
+            url = address_of(part, ("http", "https"), form)
+            if not url.hostname or set("?#@") & set(part):
+                raise ValueError(f"must be {form}")
+        return value
+
+    @field_validator("beacon_chain")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value:
+            try:
+                _chain_of(value)
+            except ValueError as error:
+                raise ValueError(f"must be what a relay serves at /info: {error}") from None
+        return value
+
+    @property
+    def chain(self) -> Chain:
+        """The chain of the beacon."""
+        return _chain_of(self.beacon_chain) if self.beacon_chain else QUICKNET

@@ -1,0 +1,64 @@
+"""What a room's log says of what its draw is made with beside the seed; see `docs/explanation/public-log.md`.
+
+It is announced when the pre-queue begins. Of the `entries` that is all there is to know before the opening.
+Of the `beacon` a round is announced that comes after the opening: it must not exist yet when the log says
+which one it is. Where the opening is another than was planned, the log names a later round at the opening.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.core.beacon import WAITS_MS, Chain, is_near, randomness_of, round_at_ms, round_for
+from app.core.clock import to_ms
+from app.core.model import Room
+from app.store.redis.room_log import Noted
+from app.store.sql.room_log import StoredLog
+
+
+class Known(NamedTuple):
+    """A leaf that says what a draw is made with, and that; b"": the seed alone."""
+
+    leaf: str
+    root: bytes
+
+
+def announced(room: Room, log: StoredLog, it: Noted, chain: Chain) -> tuple[StoredLog, list[str]]:
+    """What is said before the opening: with the pre-queue, and once more when staff move the opening."""
+    entropy = room.settings.draw_entropy
+    if room.settings.queueing_method != "lottery" or entropy == "none" or log.revealed:
+        return log, []
+    begins = not log.mixes and "state prequeue" in it.lines
+    if entropy == "entries":
+        return log._replace(mixes=log.mixes or begins), [f"{it.at_ms} mixes entries"] if begins else []
+    number = round_for(chain, to_ms(room.settings.opens_at)) if room.settings.opens_at else 0
+    if number and round_at_ms(chain, number) <= it.at_ms:
+        number = 0
+    moved = log.mixes and number not in (0, log.draw_round) and not _is_over(chain, log.draw_round, it.at_ms)
+    if not begins and not moved:
+        return log, []
+    leaf = f"{it.at_ms} mixes beacon {chain.hash} {number}"
+    return log._replace(mixes=True, draw_round=number), [leaf]
+
+
+def awaited(log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
+    """What is said at the opening: the round that was announced, if it still comes soon, or a later one."""
+    number = log.draw_round
+    if not number or not is_near(chain, number, it.at_ms):
+        number = round_for(chain, max(it.at_ms, now_ms))
+    return log._replace(draw_round=number), [f"{it.at_ms} awaits {number}"]
+
+
+def known(room: Room, at_ms: int, chain: Chain) -> Known | None:
+    """What is said once the round is known, or has not been for too long; None: it is waited for."""
+    number = room.draw_round or 0
+    if room.draw_signature is not None:
+        leaf = f"{at_ms} beacon {number} {room.draw_signature.hex()}"
+        return Known(leaf, randomness_of(room.draw_signature))
+    if at_ms > round_at_ms(chain, number) + WAITS_MS:
+        return Known(f"{at_ms} missed {number}", b"")
+    return None
+
+
+def _is_over(chain: Chain, number: int, at_ms: int) -> bool:
+    return number > 0 and round_at_ms(chain, number) <= at_ms
