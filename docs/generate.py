@@ -33,19 +33,19 @@ LABELS = {"Outcomes": ("outcome",)}  # that a class has without being told
 NAMES = (
     "## Names\n\n"
     "A scrape that accepts `application/openmetrics-text`, as Prometheus does, gets OpenMetrics; any other "
-    "gets the text format. `promtool check metrics` has nothing to say of either role's scrape; a test holds "
-    "it.\n\n"
-    "All names were held once against [Prometheus' conventions]"
+    "gets the text format. `promtool check metrics` finds nothing wrong with either role's scrape; a test "
+    "checks this.\n\n"
+    "All names were compared with [Prometheus' conventions]"
     "(https://prometheus.io/docs/practices/naming/): prefix, base units, `_total` on counters and on nothing "
-    "else, a sum over the labels that means something, and a name that says what is counted. Those that did "
-    "not say it have a second name, with the same series. The old ones stay until 1.0 at least, because "
-    "dashboards and alerts go by them:\n"
+    "else, a meaningful sum over the labels, and a name that says what is counted. Those that did "
+    "not have a second name, with the same series. The old ones stay until at least 1.0, because "
+    "dashboards and alerts use them:\n"
 )
 KEPT = "These differ from the conventions and stay as they are:\n"
 DIFFERENT = [
     (
         "`fairgate_admission_rate_per_minute`, `fairgate_outflow_per_minute`",
-        "a minute is the unit of the setting, the status document and every page; to compute with, there is "
+        "the setting, the status document and every page are per minute; for calculations, use "
         "`rate(fairgate_admitted_total[1m])`",
     ),
     (
@@ -56,7 +56,7 @@ DIFFERENT = [
     ("`fairgate_request_seconds`, `fairgate_job_seconds`", "`_duration` would add nothing to the unit"),
     (
         "`fairgate_last_queue_number`, `fairgate_serving_position`",
-        "gauges, although they only grow: they start over when a room is reset, and their rate is of no use",
+        "gauges, although they only grow: they start over when a room is reset, and their rate is not useful",
     ),
 ]
 
@@ -93,19 +93,20 @@ def settings() -> str:
     return (
         "# Settings\n\n"
         "Settings are environment variables. `REDIS_URL`, `QUEUE_REDIS_URL` and `DATABASE_URL` also work "
-        "with the prefix `FAIRGATE_`. With an invalid value a process does not start, and names it.\n\n"
-        "They can also be in one file: `FAIRGATE_CONFIG` names it, else `fairgate.yaml` or "
-        "`fairgate.toml` in the working folder or in `/etc/fairgate` is taken. Its keys are the names in "
-        "lower case without the prefix (`log_level: debug`). A variable with `_FILE` at its end names a "
-        "file that has the value, as Docker and Kubernetes mount secrets. The environment wins over the "
-        "files. `fairgate config show` tells where each value comes from, `fairgate config check` whether "
-        "all are valid. On SIGHUP a web process or worker reads the files again and applies what is marked "
-        "*reloaded*; it logs what else has changed and needs a restart. `fairgate up` passes the signal on "
-        "to its processes (at a terminal SIGHUP ends it).\n\n"
+        "with the prefix `FAIRGATE_`. A process with an invalid value does not start, and names the "
+        "value.\n\n"
+        "Settings can also be in one file: `FAIRGATE_CONFIG` names it; otherwise `fairgate.yaml` or "
+        "`fairgate.toml` in the working folder or in `/etc/fairgate` is used. Its keys are the names in "
+        "lower case without the prefix (`log_level: debug`). A variable that ends in `_FILE` names a "
+        "file that contains the value, as Docker and Kubernetes mount secrets. The environment overrides "
+        "the files. `fairgate config show` shows where each value comes from, `fairgate config check` "
+        "whether all are valid. On SIGHUP a web process or worker reads the files again and applies the "
+        "settings marked *reloaded*; it logs other changes, which need a restart. `fairgate up` passes the "
+        "signal on to its processes (at a terminal, SIGHUP ends it).\n\n"
         f"{table(('Variable', 'Default', 'Meaning'), rows)}\n"
-        "Log-ins and registrations are limited to 60 per minute from one address. An account takes 10 "
-        "log-ins per minute in all from devices it has not signed in on, and a few more from each address. "
-        "What staff set for each room (rate, maximum inside, claim window, schedule, lottery, look) is in "
+        "Sign-ins and registrations are limited to 60 per minute from one address. An account accepts 10 "
+        "sign-ins per minute in all from devices it has not signed in on, and a few more from each address. "
+        "For the settings of each room (rate, maximum inside, claim window, schedule, lottery, look), see "
         "`/docs` of a running installation, under rooms.\n"
     )
 

@@ -31,14 +31,14 @@ WRONG = {
 @app.command()
 def create(
     *,
-    email: Annotated[str, typer.Option(help="E-mail address to log in with.")],
+    email: Annotated[str, typer.Option(help="E-mail address to sign in with.")],
     name: Annotated[str, typer.Option(help="Their name.")],
     role: Annotated[Literal["admin", "operator"], typer.Option(help="Their role.")] = "admin",
     data: Data = None,
 ) -> None:
     """Create a staff account, or give the one with this e-mail a new role, name and password.
 
-    The password is asked for; where there is no terminal it is the first line of standard input.
+    Prompts for the password; without a terminal, reads it from the first line of standard input.
     """
     _check("email", email)
     _check("name", name)
@@ -58,9 +58,9 @@ def create(
 
 @app.command()
 def password(*, email: Annotated[str, typer.Option(help="Whose password it is.")], data: Data = None) -> None:
-    """Give an account another password, when somebody has forgotten theirs. It is signed out everywhere.
+    """Set a new password for an account, for example if it was forgotten. It is signed out everywhere.
 
-    The password is asked for; where there is no terminal it is the first line of standard input.
+    Prompts for the password; without a terminal, reads it from the first line of standard input.
     """
     _check("email", email)
     new = _password()

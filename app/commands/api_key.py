@@ -39,7 +39,7 @@ def create(
         list[str] | None,
         typer.Option(help="Only this event and its room; may be repeated. Default: every event."),
     ] = None,
-    network: Annotated[str, typer.Option(help="From where it may be used, as 203.0.113.0/24.")] = "",
+    network: Annotated[str, typer.Option(help="Network it may be used from, such as 203.0.113.0/24.")] = "",
     until: Annotated[
         datetime | None,
         typer.Option(

@@ -31,9 +31,9 @@ LEAVES_MAX = 50_000_000
 TIMEOUT_S = 30.0
 SHOWN_MAX = 50
 Url = Annotated[
-    str, typer.Option("--url", help="Ask this installation over HTTP.", show_default="the stores")
+    str, typer.Option("--url", help="Query this installation over HTTP.", show_default="the stores")
 ]
-Save = Annotated[Path | None, typer.Option("--save", help="Keep the log in this file.", show_default=False)]
+Save = Annotated[Path | None, typer.Option("--save", help="Save the log to this file.", show_default=False)]
 Log = Annotated[
     Path | None,
     typer.Option("--log", help="Look for a receipt's place in this file of --save.", show_default=False),
@@ -42,7 +42,7 @@ Beacon = Annotated[
     Path | None,
     typer.Option(
         "--beacon",
-        help="Believe this chain of the randomness beacon, too: what its relays serve at /info.",
+        help="Also accept this chain of the randomness beacon: the JSON its relays serve at /info.",
         show_default="drand's quicknet",
     ),
 ]
@@ -63,7 +63,7 @@ def audit(
 ) -> None:
     """Check the public log of a room: signed heads, the draw, numbers, the order of calls, the rate.
 
-    It lists what staff did. Of a receipt it checks the signature, and with --url or --log that the log has
+    It lists what staff did. For a receipt it checks the signature, and with --url or --log that the log has
     its place. Exit code 0: nothing is wrong; 1: something is; 2: the log cannot be read.
     """
     kept = _receipt(Path(what))

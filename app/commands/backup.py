@@ -23,12 +23,12 @@ def backup(
     file: File,
     *,
     only_check: Annotated[
-        bool, typer.Option("--check", help="Make none; check that this one is whole.")
+        bool, typer.Option("--check", help="Do not create a backup; check that this one is complete.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     data: Data = None,
 ) -> None:
-    """Write the database as it is now, and the secrets it needs, to a file; while everything runs."""
+    """Write a snapshot of the database, and the secrets it needs, to a file; while everything runs."""
     if only_check:
         with backups.opened(file) as (manifest, dump, secrets):
             size = dump.stat().st_size
@@ -67,7 +67,7 @@ async def _tell_of_later(settings: Settings) -> None:
 def restore(file: File, *, data: Data = None) -> None:
     """Fill a new, empty installation from a backup; then start it.
 
-    With DATABASE_URL set, that database has to be empty; without, the data folder has to be.
+    If DATABASE_URL is set, that database must be empty; otherwise the data folder must be.
     """
     from app.runtime import migrate  # here: Alembic loads slowly
 

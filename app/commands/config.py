@@ -32,7 +32,7 @@ class Setting(NamedTuple):
 
 @app.command()
 def check(data: Data = None) -> None:
-    """Check all settings and that every name is one; changes and connects to nothing."""
+    """Check all settings, and that every name is a setting; changes nothing and connects to nothing."""
     shown = settings_shown(read_settings(data))
     if wrong := unknown_variables():
         raise CommandFailed("; ".join(wrong))
@@ -44,7 +44,7 @@ def check(data: Data = None) -> None:
 def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Those at their default as well.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also settings at their default.")] = False,
     data: Data = None,
 ) -> None:
     """Show each setting and where it comes from; secrets are hidden."""

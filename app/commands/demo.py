@@ -32,7 +32,7 @@ StoryName = Literal["success", "failures"]
 def demo(
     *,
     fans: Annotated[int, typer.Option(min=0, max=20_000, help="Number of simulated fans.")] = 400,
-    once: Annotated[bool, typer.Option("--once", help="Let the crowd come once, not forever.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Send the crowd once, not forever.")] = False,
     open_: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the console in a browser, on a terminal.")
     ] = True,
@@ -40,10 +40,10 @@ def demo(
         StoryName | None,
         typer.Option(
             "--story",
-            help="Tell a story and end: each call and its answer; exit code 1 if one is not as told.",
+            help="Play a story and exit: each call and its answer; exit code 1 if one is unexpected.",
         ),
     ] = None,
-    url: Annotated[str, typer.Option(help="Tell it at this running installation; needs --key.")] = "",
+    url: Annotated[str, typer.Option(help="Play the story on this running installation; needs --key.")] = "",
     key: Annotated[str, typer.Option(help="An admin's API key or access token; - reads it from stdin.")] = "",
     host: Host = HOST,
     port: Port = PORT,
@@ -53,7 +53,7 @@ def demo(
     ops_port: UpOpsPort = 0,
     data: Data = None,
 ) -> None:
-    """Do what `up` does, with a concert on sale and a crowd of simulated fans; or tell a story."""
+    """Run `up` with a concert on sale and a crowd of simulated fans; or play a story."""
     if url or key:
         _tell_at(told, url, key)
         return

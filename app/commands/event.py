@@ -37,7 +37,7 @@ def import_event(
     """Create an event with everything on sale, update it from the file, or list everything wrong with the
     file.
 
-    What the file does not mention stays as it is.
+    Anything the file does not mention stays as it is.
     """
     try:
         definition, said = event_file.load(file)

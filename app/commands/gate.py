@@ -24,30 +24,33 @@ ASK_TIMEOUT_S = 3.0
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for all.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Origin = Annotated[str, typer.Option(help="The shop: http(s)://HOST[:PORT].")]
-Room = Annotated[str, typer.Option(help="The room_id. Default: what the rules of sites say (`site set`).")]
+Room = Annotated[str, typer.Option(help="The room_id. Default: as the site rules say (`site set`).")]
 Fairgate = Annotated[
     str, typer.Option(help="Fairgate: http(s)://HOST[:PORT]. Default: the one that runs here.")
 ]
 Fail = Annotated[
-    Literal["closed", "open"], typer.Option(help="With Fairgate unavailable visitors wait, or pass.")
+    Literal["closed", "open"],
+    typer.Option(help="Whether visitors wait or pass while Fairgate is unavailable."),
 ]
 ShopHost = Annotated[
-    str, typer.Option(help="The Host that the shop is asked with. Default: what the visitor asked for.")
+    str, typer.Option(help="The Host to send to the shop. Default: the one the visitor requested.")
 ]
 Certificate = Annotated[Path | None, typer.Option(help="PEM file: serve HTTPS.", show_default=False)]
 Key = Annotated[Path | None, typer.Option(help="PEM file. Default: in --tls-cert.", show_default=False)]
 Authorities = Annotated[
     Path | None,
     typer.Option(
-        help="PEM file: who may sign the shop's certificate. Default: the system's.", show_default=False
+        help="PEM file: authorities that may sign the shop's certificate. Default: the system's.",
+        show_default=False,
     ),
 ]
 Trust = Annotated[
-    list[str] | None, typer.Option(help="Network of a proxy in front, as 10.0.0.0/8; may be repeated.")
+    list[str] | None, typer.Option(help="Network of a proxy in front, such as 10.0.0.0/8; may be repeated.")
 ]
 Timeout = Annotated[int, typer.Option(min=1, max=86_400, help="Seconds the shop may be silent.")]
 Page = Annotated[
-    Path | None, typer.Option(help="HTML shown while nothing answers. Default: ours.", show_default=False)
+    Path | None,
+    typer.Option(help="HTML to show while nothing answers. Default: a built-in page.", show_default=False),
 ]
 ApiKey = Annotated[
     str,

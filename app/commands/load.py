@@ -25,7 +25,7 @@ def load(
     *,
     scenario: Annotated[Scenario, typer.Option(help="What the crowd does.")] = "rush",
     fans: Annotated[int, typer.Option(min=1, max=50_000, help="Visitors.")] = 500,
-    seconds: Annotated[int, typer.Option(min=5, max=3_600, help="The run ends by then at the latest.")] = 120,
+    seconds: Annotated[int, typer.Option(min=5, max=3_600, help="Maximum duration of the run.")] = 120,
     host: Annotated[
         str, typer.Option(help="http(s)://HOST[:PORT]; default: an installation of its own.")
     ] = "",

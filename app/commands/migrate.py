@@ -11,7 +11,7 @@ import typer
 from app.commands.settled import CommandFailed, Data, settings_of
 
 app = typer.Typer(
-    help="Bring the database schema up, take a step back, or begin a new migration.",
+    help="Upgrade the database schema, undo a step, or create a new migration.",
     rich_markup_mode=None,
     invoke_without_command=True,
 )
@@ -36,8 +36,8 @@ def phases(
     phase: Annotated[
         Phases | None,
         typer.Option(
-            help="before: what processes of the release before can live with. after: the rest, once "
-            "they have ended. all: both."
+            help="before: changes that processes of the previous release can run with. after: the rest, once "
+            "they have stopped. all: both."
         ),
     ] = None,
     check: Annotated[
@@ -45,7 +45,7 @@ def phases(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Bring the database schema up, take a step back, or begin a new migration."""
+    """Upgrade the database schema, undo a step, or create a new migration."""
     from app.runtime import migrate
 
     if context.invoked_subcommand:
@@ -71,7 +71,7 @@ def phases(
 
 @app.command()
 def up(*, data: Data = None) -> None:
-    """Run all migrations, of both phases: with no process of the release before left."""
+    """Run all migrations of both phases; no process of the previous release may be running."""
     from app.runtime import migrate
 
     migrate.up(_database_url(data))
@@ -90,7 +90,7 @@ def new(
     name: Annotated[str, typer.Argument(help="What it changes, in a few words.")],
     *,
     phase: Annotated[
-        Literal["before", "after"], typer.Option(help="after: what the release before could not live with.")
+        Literal["before", "after"], typer.Option(help="after: what the previous release cannot run with.")
     ] = "before",
 ) -> None:
     """Create an empty migration and print its path."""

@@ -35,7 +35,7 @@ TEXTS = {
     if isinstance(field.type, msgspec.inspect.StrType)
 }
 
-app = typer.Typer(help="Create, list, configure, open, empty and delete rooms.", rich_markup_mode=None)
+app = typer.Typer(help="Create, list, configure, open, reset and delete rooms.", rich_markup_mode=None)
 
 
 WHY_NOT_MORE = {
@@ -87,7 +87,7 @@ def create(
 def delete(
     room: RoomArgument,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Also while visitors wait or are inside.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even while visitors wait or are inside.")] = False,
     data: Data = None,
 ) -> None:
     """Delete a room that no event sells through, with all places, sessions and passes."""
@@ -98,7 +98,7 @@ def delete(
 
 @app.command()
 def reset(room: RoomArgument, *, data: Data = None) -> None:
-    """Put everybody out and begin again at number 1; settings and state stay."""
+    """Remove everybody and restart numbers at 1; settings and state stay."""
     done = _on_queues(data, lambda queues: emptying.reset_room(queues, RoomId(room), by=COMMAND_LINE))
     print(f"{done.room_id} is reset and {done.state}")
 
@@ -106,11 +106,11 @@ def reset(room: RoomArgument, *, data: Data = None) -> None:
 @app.command()
 def advance(
     room: RoomArgument,
-    count: Annotated[int, typer.Argument(min=1, max=COUNT_MAX, help="How many to let in.")],
+    count: Annotated[int, typer.Argument(min=1, max=COUNT_MAX, help="How many to admit.")],
     *,
     data: Data = None,
 ) -> None:
-    """Let the first in the queue in by hand, also while the room is paused."""
+    """Admit the first visitors in the queue by hand, even while the room is paused."""
     done = _on_queues(data, lambda queues: let_in(queues, RoomId(room), count, by=COMMAND_LINE))
     why = f": {WHY_NOT_MORE[done.limit]}" if done.limit else ""
     print(f"{room}: {done.called} of {count} let in{why}; {done.status.waiting} wait")

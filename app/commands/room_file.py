@@ -37,7 +37,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML on stdout.")] = False,
     data: Data = None,
 ) -> None:
-    """Write all settings of a room to a file, bypass rules too; there is nothing secret in it."""
+    """Write all settings of a room to a file, including bypass rules; it contains no secrets."""
 
     async def read(stores: Stores, settings: Settings) -> dict[str, Any]:
         with stores_answer():
@@ -80,9 +80,9 @@ def import_(
     ] = False,
     data: Data = None,
 ) -> None:
-    """Create a room from a file, or change the one there is, or list everything wrong with the file.
+    """Create or change a room from a file, or list everything wrong with the file.
 
-    Shows each setting that changes. What the file does not mention stays as it is.
+    Shows each setting that changes. Settings that the file does not mention stay as they are.
     """
     document = _read(file, name)
     room_id = RoomId(document.pop("room_id"))

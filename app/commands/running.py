@@ -111,7 +111,7 @@ def _ops_listener(host: str, port: int | None, fd: int | None) -> socket.socket 
 
 
 def env(*, data: Data = None) -> None:
-    """Print REDIS_URL, QUEUE_REDIS_URL, DATABASE_URL and the ports for operators of what runs."""
+    """Print REDIS_URL, QUEUE_REDIS_URL, DATABASE_URL and the operator ports of a running installation."""
     settings = with_addresses(settings_of(data))
     print(f"REDIS_URL={settings.redis_url}")
     print(f"QUEUE_REDIS_URL={settings.queue_url}")

@@ -21,9 +21,10 @@ from app.commands.settled import CommandFailed, Data, settings_of, with_addresse
 from app.runtime import log_files
 from app.store.redis import console
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="[ARGUMENT]...", help="Handed on as they are.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[ARGUMENT]...", help="Passed on unchanged.")]
 Role = Annotated[
-    Literal["web", "worker", "valkey", "postgres"] | None, typer.Argument(help="Whose; else all of them.")
+    Literal["web", "worker", "valkey", "postgres"] | None,
+    typer.Argument(help="Only this role. Default: all."),
 ]
 
 CLIENTS = ("valkey-cli", "redis-cli")
@@ -61,11 +62,13 @@ def redis_cli(words: Words = None, *, data: Data = None) -> None:
 def logs(
     role: Role = None,
     *,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=100_000, help="The last so many.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="And what comes.")] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the last lines to show.")
+    ] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
     data: Data = None,
 ) -> None:
-    """Show the logs of what `fairgate up` runs, of all roles or of one."""
+    """Show the logs of the processes of `fairgate up`, of all roles or of one."""
     folder = settings_of(data).data
     files = {name: folder / path for name, path in log_files.FILES.items() if role in (None, name)}
     there = {name: path for name, path in files.items() if path.is_file()}

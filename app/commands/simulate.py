@@ -23,9 +23,9 @@ Rate = Annotated[str, typer.Option(help="Admitted per minute; 600@0,1200@300 cha
 Pause = Annotated[
     str, typer.Option(help="Pauses, in seconds after the opening, e.g. 120-180; several with commas.")
 ]
-NoShow = Annotated[float, typer.Option(min=0, max=1, help="The share of called fans who never come.")]
+NoShow = Annotated[float, typer.Option(min=0, max=1, help="The share of called fans who do not come.")]
 Arrivals = Annotated[
-    Literal["rush", "steady", "burst"], typer.Option(help="How they come; by half of the time it takes.")
+    Literal["rush", "steady", "burst"], typer.Option(help="How they arrive, over half of the duration.")
 ]
 Method = Annotated[Literal["fifo", "lottery"], typer.Option(help="The queueing method.")]
 ActiveMax = Annotated[int, typer.Option(min=0, max=10_000_000, help="Maximum inside at once; 0: no limit.")]

@@ -23,12 +23,12 @@ SiteArgument = Annotated[
     str,
     typer.Argument(metavar="HOST[/PATH]", help="As shop.example/tickets; *.shop.example; * for any host."),
 ]
-Method = Annotated[str, typer.Option(help="Only requests by this method, as POST. Default: any.")]
+Method = Annotated[str, typer.Option(help="Only requests with this method, such as POST. Default: any.")]
 
 
 @app.command("list")
 def list_sites(*, data: Data = None) -> None:
-    """List the rules in the order in which they are tried."""
+    """List the rules in the order they are tried."""
     rows = [("HOST", "PATH", "METHOD", "ROOM")]
     rows += [(it.host, it.path_prefix, it.method or "any", it.room_id) for it in on_stores(data, _read)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -44,7 +44,7 @@ def set_site(
     method: Method = "",
     data: Data = None,
 ) -> None:
-    """Let requests for a host, or a path on it, belong to a room. Example: site set shop.example/buy opera"""
+    """Assign requests for a host, or a path on it, to a room. Example: site set shop.example/buy opera"""
     rule = _rule(site, method, room)
 
     def with_it(rules: list[SiteRule]) -> list[SiteRule]:
@@ -75,10 +75,10 @@ def remove(site: SiteArgument, *, method: Method = "", data: Data = None) -> Non
 def find(
     address: Annotated[str, typer.Argument(metavar="URL", help="As https://shop.example/tickets?a=1")],
     *,
-    method: Annotated[str, typer.Option(help="How it is asked for.")] = "GET",
+    method: Annotated[str, typer.Option(help="The method of the request.")] = "GET",
     data: Data = None,
 ) -> None:
-    """Say which room a request for an address belongs to."""
+    """Show which room a request for an address belongs to."""
     found = Matcher(on_stores(data, _read)).room_of(
         address if "://" in address else f"https://{address}", method
     )

@@ -21,7 +21,7 @@ app = typer.Typer(help="List webhooks and send events again.", rich_markup_mode=
 
 @app.command("list")
 def list_webhooks(*, data: Data = None) -> None:
-    """List all webhooks: state, pending and given-up deliveries, last failure."""
+    """List all webhooks: state, pending and failed deliveries, last failure."""
 
     async def read(stores: Stores, _settings: Settings) -> list[Webhook]:
         return (await stored.select(stores.postgres, limit=LISTED_MAX, offset=0))[0]
@@ -52,7 +52,7 @@ def replay(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Send again what was given up, or everything since a time; enables a disabled webhook."""
+    """Resend failed deliveries, or everything since a time; enables a disabled webhook."""
     from app.notifications.channels import webhooks  # loads an HTTP client
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since

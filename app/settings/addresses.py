@@ -44,9 +44,9 @@ class Addresses(BaseModel):
     """Origins whose pages may call the API from a browser, comma-separated. With `*` all may, but never with
     a visitor's cookie."""
     trusted_proxies: Annotated[list[str], NoDecode] = []
-    """Networks whose `X-Forwarded-*` headers are believed, comma-separated."""
+    """Networks whose `X-Forwarded-*` headers are trusted, comma-separated."""
     dns_servers: Annotated[list[str], NoDecode] = []
-    """Name servers that are asked about crawlers (a room's `verified_crawlers`): `IP` or `IP:PORT`,
+    """Name servers for verifying crawlers (a room's `verified_crawlers`): `IP` or `IP:PORT`,
     comma-separated. Empty: those of the system."""
 
     @field_validator("cors_origins", "trusted_proxies", "dns_servers", mode="before")

@@ -18,7 +18,7 @@ class CaptchaKeys(BaseModel):
     """Cloudflare Turnstile, hCaptcha or Google reCAPTCHA (version 2): rooms with `captcha` ask newcomers for
     it. Empty: none do."""
     captcha_site_key: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,200}$", validate_default=True)
-    """Our public key there; required with `FAIRGATE_CAPTCHA`."""
+    """The public key from the provider; required with `FAIRGATE_CAPTCHA`."""
     captcha_secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
     """The secret that goes with it."""
     captcha_url: str = ""

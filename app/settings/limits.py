@@ -46,10 +46,10 @@ class Limits(BaseModel):
     """Seconds from SIGTERM, when `/readyz` turns 503, until a web process accepts nothing new: proxies
     have to notice first. SIGINT, or a second SIGTERM, ends the wait. 0 in processes of `fairgate up`."""
     shutdown_grace_s: float = Field(default=20.0, gt=0, le=600)
-    """Seconds from then on for requests under way and open streams, and of a worker for what it has in hand;
-    what takes longer is cut off. 1.2 in processes of `fairgate up`."""
+    """Seconds from then on for requests in progress and open streams, and for a worker's unfinished work;
+    anything that takes longer is cut off. 1.2 in processes of `fairgate up`."""
     send_timeout_s: float = Field(default=30.0, gt=0, le=600)
-    """Seconds after which a reader who takes nothing of a response or stream is dropped."""
+    """Seconds after which a client that reads nothing of a response or stream is disconnected."""
     store_timeout_s: float = Field(default=2.0, gt=0, le=60)
     """Seconds for any one round trip to a store."""
     postgres_pool_max: int = Field(default=10, ge=4, le=1000)

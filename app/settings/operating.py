@@ -15,8 +15,8 @@ class Operating(BaseModel):
     audit_keep_days: int = Field(default=0, ge=0, le=36_500)
     """Days after which entries of the audit log are deleted; 0: never."""
     buyers_keep_days: int = Field(default=0, ge=0, le=36_500)
-    """Days after the event began when its buyers and holders are forgotten (names, addresses, phone numbers,
-    answers), as if each had erased their data; the books stay. 0: never."""
+    """Days after the start of the event when its buyers' and holders' data is erased (names, addresses, phone
+    numbers, answers), as if each had erased it themselves; the books stay. 0: never."""
     ops_token: SecretStr = SecretStr("")
     """With `Authorization: Bearer` and this token, the public port serves `/metrics`, and `/readyz` gives its
     reasons. Empty: only the operators' port does."""
@@ -25,12 +25,12 @@ class Operating(BaseModel):
     log_format: Literal["auto", "console", "json"] = "auto"
     """`json` for machines; `auto`: `console` on a terminal, else `json`."""
     log_file: str = ""
-    """Write the log to this file as well; it is opened again after it was renamed, as logrotate does it.
-    `fairgate up` keeps one of each role in the data folder, of 20 MiB at most, for `fairgate logs`."""
+    """Also write the log to this file; it is reopened after it was renamed, as by logrotate. `fairgate up`
+    keeps one for each role in the data folder, of 20 MiB at most, for `fairgate logs`."""
 
     demo: Switch = False
-    """`on` where `fairgate demo` runs: the console has a page with a fan's phone beside the cockpit, and our
-    pages may be framed by our pages."""
+    """`on` in `fairgate demo`: the console has a page with a fan's phone next to the cockpit, and our pages
+    may frame each other."""
 
     @field_validator("ops_token")
     @classmethod

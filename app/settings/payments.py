@@ -16,10 +16,10 @@ class Payments(BaseModel):
     """`on`: webhooks may be sent to private and loopback addresses."""
     payments: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,39}(,[a-z][a-z0-9_]{0,39}){0,7})?$")
     """The payment gateway: `stripe`, `at_door`, `invoice`, `simulated` (takes no money), or one of yours;
-    several with commas, as in `stripe,invoice`, for buyers to choose from. Empty: confirming is 409
+    several with commas, as in `stripe,invoice`, for buyers to choose from. Empty: confirming returns 409
     `payments_not_configured`. Rooms set to `test` use `simulated` in any case."""
     payments_key: SecretStr = SecretStr("")
-    """The secret by which the payment gateway knows us; `simulated` needs none."""
+    """The secret key for the payment gateway; `simulated` needs none."""
     payments_url: str = Field(default="", pattern=r"^(https?://\S{1,200}[^/])?$")
     """Address of the gateway's API, without a slash at the end; empty: its own."""
     simulate_payments: Switch = False

@@ -24,10 +24,10 @@ class PublicLogs(BaseModel):
     """Who outside vouches for draws and public logs."""
 
     beacon_relays: Annotated[list[str], NoDecode] = list(RELAYS)
-    """Relays of drand's public randomness beacon, which are asked one after the other in rooms whose
+    """Relays of drand's public randomness beacon, queried one after the other for rooms whose
     `draw_entropy` is `beacon`: `https://host`, comma-separated."""
     beacon_chain: str = ""
-    """Another chain of drand's than `quicknet`: the JSON that its relays serve at `/{chain hash}/info`."""
+    """A drand chain other than `quicknet`: the JSON that its relays serve at `/{chain hash}/info`."""
 
     @field_validator("beacon_relays", mode="before")
     @classmethod

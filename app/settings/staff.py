@@ -16,30 +16,30 @@ class StaffSignIn(BaseModel):
 
     staff_idle_minutes: int = Field(default=0, ge=0, le=720)
     """Minutes after which a browser that opens no page of the console is signed out; a page that only shows
-    live numbers is no use of it. 0: only after 12 hours in all."""
+    live figures counts as idle. 0: only after 12 hours in all."""
     staff_proof_minutes: int = Field(default=10, ge=0, le=720)
-    """Minutes after which what is dangerous in the console (cancelling a sale, deleting a room, rights, keys
-    and secrets) asks once more for a code of the second factor, or the password. 0: never."""
+    """Minutes after which sensitive actions in the console (cancelling a sale, deleting a room, rights, keys
+    and secrets) ask again for a code of the second factor, or the password. 0: never."""
     second_factor: Literal["nobody", "admins", "staff"] = "nobody"
-    """Who needs a second factor beside the password, codes of an app or a passkey, before they can do
-    anything. Whoever has set one up is asked for it in any case."""
+    """Who needs a second factor (app codes or a passkey) in addition to the password before they can do
+    anything. Anyone who has set one up is asked for it in any case."""
     oidc_issuer: str = ""
-    """The OpenID Connect provider that staff sign in with: its issuer, as `https://login.example.org`. Its
-    redirect address for us is `/admin/sign-in/oidc/back`. Empty: none."""
+    """The issuer of the OpenID Connect provider that staff sign in with, such as `https://login.example.org`.
+    Register `/admin/sign-in/oidc/back` there as the redirect address. Empty: none."""
     oidc_client_id: str = Field(default="", validate_default=True)
-    """Our name there; required with `FAIRGATE_OIDC_ISSUER`."""
+    """The client id there; required with `FAIRGATE_OIDC_ISSUER`."""
     oidc_client_secret: SecretStr = SecretStr("")
     """The secret that goes with it; empty for a public client."""
     oidc_domains: Annotated[list[str], NoDecode] = []
-    """Domains whose e-mail addresses may sign in that way, comma-separated. Empty: all."""
+    """Domains whose e-mail addresses may sign in through the provider, comma-separated. Empty: all."""
     oidc_groups_claim: str = Field(default="groups", pattern=r"^[A-Za-z][A-Za-z0-9_.:/-]{0,99}$")
-    """The claim that lists the groups of somebody."""
+    """The claim that lists a user's groups."""
     oidc_roles: str = ""
-    """Which group has which role, as `ticketing=operator, it=admin`; the highest counts, at each sign-in, and
-    who is in none cannot sign in that way. Empty: accounts keep the role they have here."""
+    """The role of each group, such as `ticketing=operator, it=admin`; the highest applies, at each sign-in.
+    Users in none of the groups cannot sign in this way. Empty: accounts keep the role they have here."""
     oidc_create: Switch = False
-    """`on`: who is in a group of `FAIRGATE_OIDC_ROLES` and has no account gets one. `off`: only those who
-    were invited, or have an account, sign in."""
+    """`on`: users in a group of `FAIRGATE_OIDC_ROLES` get an account if they have none. `off`: only those who
+    were invited, or have an account, can sign in."""
 
     @field_validator("oidc_issuer")
     @classmethod
