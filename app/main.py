@@ -20,6 +20,7 @@ from app.catalogue.hidden import Hidden
 from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
 from app.core.errors import CannotRun
+from app.core.fans import FanSigner
 from app.core.handover import HandoverSigner
 from app.core.knownuser import Sealer
 from app.core.order_rights import OrderSigner
@@ -152,6 +153,7 @@ async def _app(
         handover=HandoverSigner(secret),
         devices=DeviceSigner(secret),
         orders=OrderSigner(secret),
+        fans=FanSigner(secret),
         keyring=await signing_keys.open_keyring(stores.postgres, secret),
         status_board=status_board,
         gate=sessions.open_gate(queues),

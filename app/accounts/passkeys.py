@@ -6,6 +6,7 @@ The library is imported where it is used: it takes half a second, which most pro
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -41,28 +42,45 @@ class _Credential(msgspec.Struct, frozen=True, rename="camel"):
 
 async def begin_new(stores: Stores, origin: str, account: RegisteredAccount) -> Ceremony:
     """What the browser is asked to make a passkey for this account."""
-    from webauthn import generate_registration_options, options_to_json
-    from webauthn.helpers import structs
-
     with stores_answer():
         known = await passkeys.select_of(stores.postgres, account.account_id)
-    options = generate_registration_options(
-        rp_id=_host(origin),
-        rp_name=_host(origin),
-        user_name=account.email,
-        user_id=account.account_id.encode(),
-        user_display_name=account.name,
-        authenticator_selection=structs.AuthenticatorSelectionCriteria(
-            resident_key=structs.ResidentKeyRequirement.REQUIRED,
-            user_verification=structs.UserVerificationRequirement.REQUIRED,
-        ),
-        exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=it.credential_id) for it in known],
-    )
-    return Ceremony(str(options_to_json(options)), _text(options.challenge))
+    whose = (account.account_id, account.email, account.name)
+    return creation(origin, *whose, [it.credential_id for it in known])
 
 
 async def add(stores: Stores, origin: str, challenge: str, sent: str, name: str, *, by: Author) -> None:
     """Keep the passkey that a browser has made. Raises CredentialInvalid, Conflict."""
+    made = verified_new(origin, challenge, sent)
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await passkeys.insert(connection, by.subject, *made, name):
+                raise Conflict("This passkey is known already, or there are too many.")
+            thing = Thing("account", by.subject)
+            await audit.record(connection, by, "add passkey", thing, after={"passkey": name})
+
+
+def creation(origin: str, user_id: str, email: str, name: str, known: Sequence[bytes]) -> Ceremony:
+    """What a browser is asked to make a passkey, unless its authenticator has one of those that are known."""
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers import structs
+
+    options = generate_registration_options(
+        rp_id=_host(origin),
+        rp_name=_host(origin),
+        user_name=email,
+        user_id=user_id.encode(),
+        user_display_name=name,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.REQUIRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
+        ),
+        exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=it) for it in known],
+    )
+    return Ceremony(str(options_to_json(options)), _text(options.challenge))
+
+
+def verified_new(origin: str, challenge: str, sent: str) -> tuple[bytes, bytes, int]:
+    """The id, public key and count of the passkey that a browser has made. Raises CredentialInvalid."""
     from webauthn import verify_registration_response
     from webauthn.helpers.exceptions import WebAuthnException
 
@@ -76,16 +94,7 @@ async def add(stores: Stores, origin: str, challenge: str, sent: str, name: str,
         )
     except (WebAuthnException, ValueError, KeyError, TypeError):
         raise CredentialInvalid(BAD) from None
-    credential_id: bytes = made.credential_id
-    with stores_answer():
-        async with stores.postgres.acquire() as connection, connection.transaction():
-            kept = await passkeys.insert(
-                *(connection, by.subject, credential_id, made.credential_public_key, made.sign_count, name)
-            )
-            if not kept:
-                raise Conflict("This passkey is known already, or there are too many.")
-            thing = Thing("account", by.subject)
-            await audit.record(connection, by, "add passkey", thing, after={"passkey": name})
+    return made.credential_id, made.credential_public_key, made.sign_count
 
 
 def begin_sign_in(origin: str) -> Ceremony:
@@ -101,32 +110,42 @@ def begin_sign_in(origin: str) -> Ceremony:
 
 async def account_behind(stores: Stores, origin: str, challenge: str, sent: str) -> RegisteredAccount:
     """Whose passkey answered the challenge. Raises CredentialInvalid."""
-    from webauthn import verify_authentication_response
-    from webauthn.helpers.exceptions import WebAuthnException
-
-    credential_id = _bytes(_named(sent))
     with stores_answer():
-        known = await passkeys.select_credential(stores.postgres, credential_id)
+        known = await passkeys.select_credential(stores.postgres, credential_named(sent))
         found = await accounts.select_account(stores.postgres, known.account_id) if known else None
     if known is None or found is None or found.deactivated_at is not None:
         raise CredentialInvalid(UNKNOWN)
+    count = verified_use(origin, challenge, sent, known.public_key, known.sign_count)
+    with stores_answer():
+        if not await passkeys.use(stores.postgres, known.passkey_id, known.sign_count, count):
+            raise CredentialInvalid(BAD)
+    return found
+
+
+def verified_use(origin: str, challenge: str, sent: str, public_key: bytes, count: int) -> int:
+    """The new count of a passkey that answered the challenge. Raises CredentialInvalid."""
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         done = verify_authentication_response(
             credential=_checked(sent),
             expected_challenge=_bytes(challenge),
             expected_rp_id=_host(origin),
             expected_origin=origin,
-            credential_public_key=known.public_key,
-            credential_current_sign_count=known.sign_count,
+            credential_public_key=public_key,
+            credential_current_sign_count=count,
             require_user_verification=True,
         )
     except (WebAuthnException, ValueError, KeyError, TypeError):
         raise CredentialInvalid(BAD) from None
-    with stores_answer():
-        count: int = done.new_sign_count
-        if not await passkeys.use(stores.postgres, known.passkey_id, known.sign_count, count):
-            raise CredentialInvalid(BAD)
-    return found
+    new: int = done.new_sign_count
+    return new
+
+
+def credential_named(sent: str) -> bytes:
+    """The id of the passkey that a browser has used. Raises CredentialInvalid."""
+    return _bytes(_named(sent))
 
 
 async def of_account(stores: Stores, account_id: str) -> list[Passkey]:

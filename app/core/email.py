@@ -33,6 +33,7 @@ MailKind = Literal[
     "invite",
     "moved",
     "room_invite",
+    "fan_code",
 ]
 MailState = Literal[
     "unconfirmed", "waiting", "handing_over", "sent", "kept", "dropped", "given_up", "unclear"

@@ -127,8 +127,8 @@ class RoomSettings(Struct, frozen=True):
     proof_of_work: bool = False  # newcomers' devices compute for a moment before they join
     captcha: bool = False  # newcomers solve one, if the installation has a captcha provider
     identity: Identity = "none"  # what newcomers show of who they are (`core/identity.py`)
-    # where suspects join; "": they cannot
-    suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""
+    accounts_before: At | None = None  # with passkeys: of accounts created before this alone
+    suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # where they join; "": refused
     # places closer to the front are looked up, others derived from their tokens. None: all are looked up
     exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None
     visitor_events: bool = False  # sends other systems a `visitor.*` event for each step of each visitor

@@ -19,9 +19,12 @@ REASONS: Mapping[str, str] = {"a": "address", "w": "work", "c": "captcha", "i": 
 
 
 def check(settings: RoomSettings) -> None:
-    """Check that `suspects_lane` is one of the room's lanes. Raises ValidationFailed."""
+    """Check that `suspects_lane` is one of the room's lanes, and that `accounts_before` goes with accounts.
+    Raises ValidationFailed."""
     if settings.suspects_lane and not suspects_lane(settings):
         raise ValidationFailed("suspects_lane", "must be the name of one of the room's lanes")
+    if settings.accounts_before and settings.identity != "passkey":
+        raise ValidationFailed("accounts_before", "is about accounts with a passkey: set identity to passkey")
 
 
 def suspects_lane(settings: RoomSettings) -> int:

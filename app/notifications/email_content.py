@@ -37,7 +37,14 @@ QR_SCALE, QR_BORDER = 6, 3
 SECRET_LINK = "(a link that is shown to nobody else)"
 _PLACE = re.compile(r"/carry\?place=[\w.-]+")  # what gives a place to another browser
 _GAPS = re.compile(r"\n{3,}")
-A_LINK: tuple[MailKind, ...] = ("reset_password", "invite", "room_invite", "tickets_link", "transfer_offer")
+A_LINK: tuple[MailKind, ...] = (
+    "reset_password",
+    "invite",
+    "room_invite",
+    "tickets_link",
+    "transfer_offer",
+    "fan_code",
+)
 # In which states of the reservation a mail is still true. One that was overtaken is not sent.
 TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
     "held": ("held", "paying"),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from app.core.clock import to_ms
 from app.core.email import CLAIM_LINK_S, ClaimSigner
+from app.core.fans import FanSigner
 from app.core.handover import HandoverSigner
 from app.core.invitations import InvitationSigner
 from app.core.model import RoomId, VisitorId
@@ -26,6 +27,7 @@ class Signers(NamedTuple):
     invitations: InvitationSigner
     orders: OrderSigner
     handover: HandoverSigner
+    fans: FanSigner
 
 
 class Writer(NamedTuple):
@@ -47,6 +49,7 @@ def open_writer(settings: Settings) -> Writer:
         InvitationSigner(secret),
         OrderSigner(secret),
         HandoverSigner(secret),
+        FanSigner(secret),
     )
     return Writer(base_url, signers)
 
@@ -55,6 +58,8 @@ def secret_url(writer: Writer, it: Mail) -> str:
     """The link that nobody but its reader may see: it lets its bearer act as them. "" for most kinds."""
     if writer.signers is None or not writer.base_url:
         return ""
+    if it.kind == "fan_code":
+        return writer.signers.fans.code(it.subject_id)
     if it.kind == "reset_password":
         return url(writer, f"/admin/reset-password?token={writer.signers.resets.token(it.subject_id)}")
     if it.kind == "invite":

@@ -25,7 +25,7 @@ for (const form of window.PublicKeyCredential ? document.querySelectorAll("[data
     problem.hidden = true;
     try {
       const answer = await fetch(form.dataset.passkey, { method: "POST", body: new URLSearchParams() });
-      if (answer.status === 403) return location.assign("/admin/sign-ins/proof");
+      if (answer.status === 403 && location.pathname.startsWith("/admin")) return location.assign("/admin/sign-ins/proof");
       if (!answer.ok) throw new Error("refused");
       const options = asked(await answer.json());
       const made = options.publicKey.user
@@ -38,3 +38,4 @@ for (const form of window.PublicKeyCredential ? document.querySelectorAll("[data
     }
   });
 }
+for (const it of document.querySelectorAll("[data-no-passkey]")) it.hidden = Boolean(window.PublicKeyCredential);

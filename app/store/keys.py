@@ -10,6 +10,7 @@ ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
 WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
 WEBS = "fairgate:webs"  # the same of web processes
 PROCESS = "fairgate:process:"  # + a name of these: hash, what it says of itself; TTL
+FAN_CHALLENGE = "fairgate:fan-challenge:"  # + the hash of one that a fan's passkey has answered; TTL
 SIGN_IN_LINK = "fairgate:sign-in:"  # + the hash of a link's code: whom it signs in; TTL
 TOTALS = "fairgate:totals"  # hash: since_ms, when what all processes count began
 WRITABLE = "fairgate:writable"  # written to see whether Redis takes writes; TTL

@@ -95,7 +95,9 @@ async def work_needed(rooms: RoomAccess, room_id: RoomId, network: str) -> int:
 async def shown(stores: Stores, room: Room, visitors: Sequence[VisitorId]) -> set[VisitorId]:
     """Those who have shown of who they are what newcomers of this room show. Raises what Postgres does."""
     its = room.settings
-    return await identities.select_shown(stores.postgres, room.room_id, its.identity, None, visitors)
+    return await identities.select_shown(
+        stores.postgres, room.room_id, its.identity, its.accounts_before, visitors
+    )
 
 
 async def outside(stores: Stores, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:

@@ -11,13 +11,13 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
 from app.core import newcomers
 from app.core.base64url import to_base64url
-from app.core.lanes import Lane
+from app.core.identity import Shown
 from app.core.model import RoomSettings, VisitorId
 from app.core.rules import draw_of
 from app.settings import Settings
@@ -29,6 +29,7 @@ from app.store.sql.rooms import RoomRow
 from load.simulate.crowd import PREQUEUE_S, RUSH_MEAN_S
 from load.simulate.room import BATCH, NOT_THROTTLED, OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step
+from load.simulate.strengths import STRENGTHS, Strength
 
 SHARED, SHARED_BY = 0.3, 100  # so many fans come from addresses that so many of them share
 TRIES_PER_S = 20  # of an address of the farm
@@ -37,7 +38,6 @@ PHONE_HASHES_PER_S = 100_000  # of the slowest phones; here every fan has one
 FARM_HASHES_PER_S = 160_000_000  # of 16 cores that do nothing else
 ROUND_TRIP_S = 0.3  # for the challenge and the join with its solution
 STEPS_MAX = 36_000
-SLOWER, EACH = "Slower", 3
 
 
 class Farm(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,27 +50,9 @@ class Farm(msgspec.Struct, frozen=True, kw_only=True):
     method: Literal["fifo", "lottery"] = "fifo"
     rate: int = 600
     stolen: int = 100  # logins of members that the farm has got hold of
+    bought: int = 2_000  # mailboxes of others' domains, where it has none of its own
+    hoarded: int = 500  # accounts that it created, or bought, before the sale was announced
     seed: int = 1
-
-
-class Strength(NamedTuple):
-    """What a room asks of newcomers."""
-
-    name: str
-    settings: dict[str, Any]
-    throttled: bool = True
-
-
-_LANE = {"lanes": [Lane(name=SLOWER, share=5)], "suspects_lane": SLOWER}
-STRENGTHS = (
-    Strength("none, limits off", {}, throttled=False),
-    Strength("limits as they are", {}),
-    Strength("proof of work", {"proof_of_work": True}),
-    Strength(f"{EACH} an address", {"newcomers_per_address": EACH}),
-    Strength(f"{EACH} an address, suspects' lane", {"newcomers_per_address": EACH, **_LANE}),
-    Strength("the same and proof of work", {"newcomers_per_address": EACH, "proof_of_work": True, **_LANE}),
-    Strength("members only", {"members_only": True}),
-)
 
 
 class Won(msgspec.Struct, frozen=True):
@@ -98,6 +80,7 @@ class Visitor:
     cost: int = 0  # of the proof of work they have
     solution: str = ""
     delay_s: float = 0.0
+    shows: bool = True  # who they are, where newcomers have to
 
 
 class FarmRoom(SimulatedRoom):
@@ -144,20 +127,30 @@ class Contest:
     def _gather(self) -> None:
         """When everybody comes, and from where."""
         farm, random = self.farm, self._random
-        shared = max(1, int(farm.fans * SHARED) // SHARED_BY)
+        shared, without = max(1, int(farm.fans * SHARED) // SHARED_BY), self.strength.fans_without
         for fan in range(farm.fans):
             at = random.randrange(shared) if random.random() < SHARED else shared + fan
             step = random.randrange(STEPS_OF_PREQUEUE)
             if farm.method == "fifo":
                 step = int(random.expovariate(1 / RUSH_MEAN_S))
-            self._coming[step].append(self._visitor(farm.addresses + at, bot=False))
+            visitor = self._visitor(farm.addresses + at, bot=False)
+            visitor.shows = not (without and random.random() < without)
+            self._coming[step].append(visitor)
         for address in range(farm.addresses):
             for one in range(farm.tries):
                 late = one * STEPS_OF_PREQUEUE // farm.tries
                 step = late if farm.method == "lottery" else one // TRIES_PER_S
-                self._coming[step].append(self._visitor(address, bot=True))
+                bot = self._visitor(address, bot=True)
+                bot.shows = one * farm.addresses + address < self._bots_with()
+                self._coming[step].append(bot)
         for came in self._coming.values():
             random.shuffle(came)
+
+    def _bots_with(self) -> int:
+        """How many of the farm can show who they are."""
+        farm = self.farm
+        several = {"all": farm.addresses * farm.tries, "bought": farm.bought, "hoarded": farm.hoarded}
+        return several[self.strength.bots_with]
 
     def _visitor(self, address: int, *, bot: bool) -> Visitor:
         network = to_base64url(address.to_bytes(3, "big"))
@@ -220,12 +213,12 @@ class Contest:
 
     async def _weighed(self, batch: Sequence[Visitor], step: int) -> Any:
         """Those who may join now, as whom they may; others compute first, or come again."""
-        records = [WeighRecord(it.visitor_id, it.address, it.cost, it.solution) for it in batch]
+        records = [_record(it) for it in batch]
         found = await weigh(self._room.redis, self._room.keys, records, now_ms=self._room.now_ms)
         for visitor, weighed in zip(batch, found, strict=True):
             if weighed.word == "work":
                 self._compute(visitor, weighed, step)
-            elif weighed.word != "over":  # whoever is over gives up: the others of the address are no better
+            elif weighed.word not in ("over", "identity"):  # these give up: to come again is no better
                 visitor.visitor_id = VisitorId(f"{visitor.visitor_id}{weighed.said}")
                 yield visitor
 
@@ -265,6 +258,14 @@ class Contest:
             delay_most_s=delays[-1],
             farm_core_s=self._computed * 16 / FARM_HASHES_PER_S,
         )
+
+
+def _record(it: Visitor) -> WeighRecord:
+    """Whoever cannot show who they are joins in the lane of suspects, if there is one."""
+    identity: Shown = "shown" if it.shows else "missing"
+    return WeighRecord(
+        it.visitor_id, it.address, it.cost, it.solution, slower=int(not it.shows), identity=identity
+    )
 
 
 async def contests(farm: Farm, tell: Callable[[str], None] = lambda words: None) -> list[Won]:

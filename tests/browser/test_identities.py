@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.identity_pages import asked_for_email
+from tests.browser.identity_pages import asked_for_email, fan_with_passkey
 
 pytestmark = pytest.mark.browser
 
@@ -35,3 +35,27 @@ async def test_an_address_is_confirmed_before_the_opening_and_its_place_goes_alo
     await enter_code(other, product, email)
     await expect(other.locator("[data-panel=waiting]")).to_be_visible()
     assert (await product.status(room_id))["waiting"] == 1
+
+
+async def test_a_fan_makes_a_passkey_and_joins_with_it(page: Page, product: Product) -> None:
+    room_id = await product.a_sale(identity="passkey", opened=False)
+    email = f"bob@{room_id}.example.org"
+    await fan_with_passkey(page, product, email, f"?room={room_id}")
+    await page.get_by_role("button", name="Sign out", exact=True).click()
+    await page.get_by_role("button", name="Sign in with your passkey").click()
+    await expect(page.get_by_text(email)).to_be_visible()
+    await page.get_by_role("link", name="Back to the queue").click()
+    await page.get_by_role("button", name="Join with your passkey").click()
+    await expect(page.get_by_text("You have shown your passkey")).to_be_visible()
+    await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
+    await expect(page.locator("[data-panel=waiting]")).to_be_visible()
+    # Without an account that is old enough nobody joins.
+    other = await product.a_sale(identity="passkey", accounts_before="2026-01-01T00:00:00Z")
+    await page.goto(page.url.replace(room_id, other))
+    await page.get_by_role("button", name="Join with your passkey").click()
+    await expect(page.get_by_text("created too late for this sale")).to_be_visible()
+    assert (await product.status(other))["waiting"] == 0
+    await page.get_by_role("link", name="Create an account").click()
+    await page.get_by_text("Delete my account").first.click()
+    await page.get_by_role("button", name="Delete my account").click()
+    await expect(page.get_by_text("are deleted")).to_be_visible()

@@ -7,11 +7,12 @@ import io
 from rich.console import Console
 
 from load.simulate import farm_table
-from load.simulate.farm import EACH, STRENGTHS, Contest, Farm, Won
+from load.simulate.farm import Contest, Farm, Won
+from load.simulate.strengths import EACH, STRENGTHS
 from load.simulate.table import WIDTH
 from tests.support.builders import Client
 
-SALE = Farm(fans=200, addresses=10, tries=40, places=40, method="lottery", stolen=5)
+SALE = Farm(fans=200, addresses=10, tries=40, places=40, method="lottery", stolen=5, bought=40, hoarded=20)
 
 
 async def test_what_is_asked_of_newcomers_takes_places_from_the_farm(redis: Client) -> None:
@@ -19,7 +20,7 @@ async def test_what_is_asked_of_newcomers_takes_places_from_the_farm(redis: Clie
     for strength in STRENGTHS:
         await redis.flushdb()
         won[strength.name] = await Contest(redis, SALE, strength).play()
-    none, limits, work, each, lane, both, members = won.values()
+    none, limits, work, each, lane, both, catch_all, bought, slower, passkey, before, members = won.values()
     assert all(it.won_by_bots + it.won_by_fans >= SALE.places for it in won.values())
     assert {it.bots for it in (none, limits, work, lane, both)} == {400}
     # An address has its share, and in ten minutes of pre-queue once more; fans who share one pay for it.
@@ -28,6 +29,13 @@ async def test_what_is_asked_of_newcomers_takes_places_from_the_farm(redis: Clie
     assert none.won_by_bots > 1.5 * lane.won_by_bots
     assert members.won_by_bots < each.won_by_bots < none.won_by_bots
     assert (each.fans_out, lane.fans_out) == (lane.fans_suspected, 0)
+    # A mailbox or an account is worth what it costs a farm; fans without one are out, or in the lane.
+    assert (catch_all.bots, bought.bots, passkey.bots) == (400, SALE.bought, 400)
+    assert bought.won_by_bots < none.won_by_bots
+    assert 0 < bought.fans_out < SALE.fans / 4
+    assert (slower.fans_out, slower.fans_suspected) == (0, bought.fans_out)
+    assert before.won_by_bots < passkey.won_by_bots
+    assert {it.delay_most_s for it in (catch_all, bought, slower, passkey, before)} == {0}
     # What phones compute delays nobody for longer than promised, and costs the farm next to nothing.
     assert work.delay_p50_s > 0
     assert max(it.delay_most_s for it in won.values()) <= farm_table.MOST_S

@@ -24,7 +24,7 @@ WITHOUT_A_TIME: tuple[MailKind, ...] = (
     *("cancelled", "refunded", "confirm_address", "transferred"),
     "room_invite",
 )
-ABOUT_NO_SALE: tuple[MailKind, ...] = ("reset_password", "invite", "tickets_link")
+ABOUT_NO_SALE: tuple[MailKind, ...] = ("reset_password", "invite", "tickets_link", "fan_code")
 NEVER = datetime(2030, 6, 1, 19, tzinfo=UTC)
 # What the mails of a sale are written from, whatever they are about.
 IN_EVERY_MAIL: dict[str, Any] = {

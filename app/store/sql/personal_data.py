@@ -29,6 +29,10 @@ _KNOWN = {
         SELECT room_id, email, invited_at, withdrawn_at FROM room_invites WHERE email = lower($1)""",
     "mails": """
         SELECT kind, recipient, state, created_at FROM mails WHERE lower(recipient) = lower($1)""",
+    "fan_account": """
+        SELECT fan_id, email, created_at,
+               (SELECT count(*) FROM fan_passkeys WHERE fan_passkeys.fan_id = fans.fan_id) AS passkeys
+        FROM fans WHERE lower(email) = lower($1)""",
     "account": """
         SELECT account_id, email, name, role, created_at, last_sign_in_at FROM accounts
         WHERE email = lower($1)""",
@@ -45,6 +49,8 @@ _FORGET = (
     "DELETE FROM mailboxes WHERE lower(email) = lower($1)",
     "DELETE FROM room_invites WHERE email = lower($1)",
     "DELETE FROM ticket_links WHERE lower(email) = lower($1)",
+    "DELETE FROM fans WHERE lower(email) = lower($1)",
+    "DELETE FROM fan_steps WHERE lower(email) = lower($1)",
     "DELETE FROM mails WHERE lower(recipient) = lower($1)",
     # Of staff the account stays, with what they did: another admin deactivates it. Of who was staff once the
     # sign-ins go, too: without an account they would have the role again that it had then.

@@ -27,6 +27,7 @@ _PAST = {
     "ticket_links": "expires_at <= now()",
     "transfers": "state = 'offered' AND expires_at <= now() OR state = 'withdrawn'",
     "invitations": "expires_at <= now()",
+    "fan_steps": "expires_at <= now()",
     "mail_traces": "at < now() - interval '1 day'",
     "calls": "called_at < now() - interval '2 days' AND room_id NOT IN (SELECT room_id FROM events)",
     "room_history": "step_s = 10 AND at < now() - interval '1 day'",

@@ -264,7 +264,15 @@ async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
 
 def _document(settings: RoomSettings) -> str:
     fields = msgspec.to_builtins(settings)
-    for name in ("lanes", "newcomers_per_address", "proof_of_work", "captcha", "identity", "suspects_lane"):
+    for name in (
+        "lanes",
+        "newcomers_per_address",
+        "proof_of_work",
+        "captcha",
+        "identity",
+        "accounts_before",
+        "suspects_lane",
+    ):
         if fields[name] in (None, False, "", "none", []):
             del fields[name]  # the release before 0.3 cannot read a room that has the field
     return msgspec.json.encode(fields).decode()

@@ -43,6 +43,7 @@ WITH sent AS (
        OR EXISTS (SELECT FROM transfers WHERE lower(email) = lower($3) AND state = 'accepted')
        OR EXISTS (SELECT FROM mailboxes WHERE lower(email) = lower($3))
        OR EXISTS (SELECT FROM room_invites WHERE email = lower($3))
+       OR EXISTS (SELECT FROM fans WHERE lower(email) = lower($3))
        OR EXISTS (SELECT FROM accounts WHERE email = lower($3) AND role = 'user')
     RETURNING expires_at
 )

@@ -95,9 +95,15 @@ class EntryPage(msgspec.Struct, frozen=True):
     @property
     def until(self) -> str:
         """The end of the time for members, by the clock of the zone, as the form has it."""
-        at = self.room.settings.members_until
-        shown = in_zone(at, ZoneInfo(self.zone)).strftime(LOCAL) if at else ""
-        return self.filled.get("members_until", shown)
+        return self.filled.get("members_until", self._local(self.room.settings.members_until))
+
+    @property
+    def accounts_before(self) -> str:
+        """Before when accounts have to be created, likewise."""
+        return self.filled.get("accounts_before", self._local(self.room.settings.accounts_before))
+
+    def _local(self, at: datetime | None) -> str:
+        return in_zone(at, ZoneInfo(self.zone)).strftime(LOCAL) if at else ""
 
 
 @console_page("/admin/rooms/<room_id>/entry", section="Sales")
@@ -137,7 +143,8 @@ async def set_newcomers(request: Request, staff: Staff, form: dict[str, str]) ->
     """Say what is asked of newcomers, and where suspects go."""
     room_id = RoomId(request.params["room_id"])
     try:
-        await control.configure(request.app.queues, room_id, _newcomers(request, form), by=staff.by)
+        patch = _newcomers(request, form, await _zone(request))
+        await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
         return await _page(request, staff, form, told(refusal), status=refusal.status)
     request.app.status_board.outdated(room_id)
@@ -185,25 +192,28 @@ def _lanes(form: dict[str, str]) -> list[dict[str, Any]]:
     return found
 
 
-def _newcomers(request: Request, form: dict[str, str]) -> dict[str, Any]:
+def _newcomers(request: Request, form: dict[str, str], zone: str) -> dict[str, Any]:
     each = form.get("newcomers_per_address", "").strip()
     if each and not (each.isascii() and each.isdigit() and len(each) <= NUMBER_MAX):
         raise ValidationFailed("newcomers_per_address", "must be a whole number")
+    by_passkey = form.get("identity") == "passkey"
+    before = form.get("accounts_before", "").strip() if by_passkey else ""
     return {
         "newcomers_per_address": int(each) if each else None,
         "proof_of_work": "proof_of_work" in form,
         "identity": form.get("identity", "none"),
+        "accounts_before": _time(before, zone, "accounts_before"),
         "suspects_lane": form.get("suspects_lane", ""),
         **({"captcha": "captcha" in form} if request.app.settings.captcha else {}),
     }
 
 
-def _time(text: str, zone: str) -> str | None:
+def _time(text: str, zone: str, field: str = "members_until") -> str | None:
     if not text:
         return None
     found = local_times.read(text, zone, "")
     if isinstance(found, str):
-        raise ValidationFailed("members_until", found)
+        raise ValidationFailed(field, found)
     at = found if isinstance(found, datetime) else found[-1].at
     return at.isoformat()
 

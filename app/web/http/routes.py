@@ -17,6 +17,7 @@ from app.catalogue.hidden import Hidden
 from app.core.devices import DeviceSigner
 from app.core.email import ClaimSigner, Traces
 from app.core.errors import Refusal
+from app.core.fans import FanSigner
 from app.core.handover import HandoverSigner
 from app.core.order_rights import OrderSigner
 from app.core.place_tokens import PlaceSigner
@@ -70,6 +71,7 @@ class App:
     handover: HandoverSigner
     devices: DeviceSigner
     orders: OrderSigner
+    fans: FanSigner
     keyring: Keyring
     status_board: StatusBoard
     gate: Gate

@@ -276,6 +276,8 @@ class IdentityView:
     needed: Identity
     shown: bool
     slower: bool
+    before_ms: int = 0  # accounts have to be created before then; 0: whenever
+    said: str = ""  # what went wrong with a passkey: failed, elsewhere, late
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from app.web.pages import (
     carry,
     crowdhandler,
     fairness,
+    fan_account,
     forms,
     handover,
     identity,
@@ -124,6 +125,7 @@ PAGES = {
     "/tickets/mine.pdf": transfers.my_ticket_pdf,
     "/tickets/mine/wallet": transfers.my_ticket_wallet,
     "/confirm/<confirm_token>": mail.confirm_page,
+    fan_account.PAGE: fan_account.account_page,
 }
 SDK = {"/ch/<room_id>": crowdhandler.wait, "/ch/<room_id>/v1/requests/<ch_token>": crowdhandler.go_on}
 FORMS = {
@@ -135,6 +137,16 @@ FORMS = {
     "/rooms/<room_id>/email": mail.leave_email,
     "/rooms/<room_id>/email/code": mail.confirm_by_code,
     "/confirm/<confirm_token>": mail.confirm,
+    "/rooms/<room_id>/passkey": identity.come_by_passkey,
+    "/passkey/email": fan_account.send_fan_code,
+    "/passkey/code": fan_account.enter_fan_code,
+    "/passkey/new": fan_account.add_fan_passkey,
+    "/passkey/new/options": fan_account.ask_new_fan_passkey,
+    "/passkey/options": fan_account.ask_fan_passkey,
+    "/passkey/use": fan_account.use_fan_passkey,
+    "/passkey/remove": fan_account.remove_fan_passkey,
+    "/passkey/delete": fan_account.delete_fan,
+    "/passkey/leave": fan_account.leave_fan_account,
     "/rooms/<room_id>/carry": carry.take_over,
     "/rooms/<room_id>/member": member.come_as_member,
     "/events/<event_id>/reserve": reservation_forms.reserve,

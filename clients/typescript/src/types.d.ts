@@ -815,7 +815,8 @@ export interface NewRoom {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
-  identity?: "email" | "none";
+  identity?: "email" | "none" | "passkey";
+  accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -861,7 +862,8 @@ export interface NewRoomOfEvent {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
-  identity?: "email" | "none";
+  identity?: "email" | "none" | "passkey";
+  accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -1441,7 +1443,8 @@ export interface RoomDocument {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
-  identity?: "email" | "none";
+  identity?: "email" | "none" | "passkey";
+  accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -1510,7 +1513,8 @@ export interface RoomPatch {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
-  identity?: "email" | "none";
+  identity?: "email" | "none" | "passkey";
+  accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;
@@ -1577,7 +1581,8 @@ export interface RoomSettings {
   newcomers_per_address?: number | null;
   proof_of_work?: boolean;
   captcha?: boolean;
-  identity?: "email" | "none";
+  identity?: "email" | "none" | "passkey";
+  accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
   visitor_events?: boolean;

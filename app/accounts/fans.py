@@ -1,0 +1,123 @@
+"""Accounts of fans: a mailbox that they have confirmed, and passkeys. They have no password.
+
+Whoever has the mailbox has the account: a lost passkey is replaced by its code.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from app.accounts import passkeys
+from app.accounts.passkeys import Ceremony
+from app.core.email import Traces, mailbox, one_mailbox
+from app.core.errors import Conflict, CredentialInvalid
+from app.core.fans import FanSigner
+from app.core.password_resets import digest
+from app.store.away import stores_answer
+from app.store.connections import Stores
+from app.store.redis import fan_challenges
+from app.store.sql import fans
+from app.store.sql.fans import Code, Fan, FanPasskey, Step
+
+SECRET_MAX = 100
+UNKNOWN = "This passkey is not known here."
+
+
+async def send_code(stores: Stores, traces: Traces, email: str, *, network: str, locale: str) -> str:
+    """Mail a code to this address; what the browser that asked keeps, or "": too many were asked for.
+
+    It is the same whether there is an account or not. Raises ValidationFailed, StoreUnavailable.
+    """
+    to, secret = mailbox(email), secrets.token_urlsafe(24)
+    sides = (traces.recipient(to), traces.client(network))
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            asked = await fans.ask(
+                connection, Code(digest(secret), secrets.token_urlsafe(16), to, locale, *sides)
+            )
+    return secret if asked else ""
+
+
+async def step_of(stores: Stores, secret: str) -> Step | None:
+    """Where a browser is on the page of accounts; None: nowhere."""
+    if not 0 < len(secret) <= SECRET_MAX:
+        return None
+    with stores_answer():
+        return await fans.select_step(stores.postgres, digest(secret))
+
+
+async def confirm(stores: Stores, signer: FanSigner, secret: str, digits: str) -> bool:
+    """Take the code of the mail; False: it is another, or too many were tried."""
+    with stores_answer():
+        code_id = await fans.try_code(stores.postgres, digest(secret[:SECRET_MAX]))
+        if not code_id or not signer.is_code(code_id, digits):
+            return False
+        await fans.confirm_step(stores.postgres, digest(secret))
+    return True
+
+
+async def account(stores: Stores, email: str) -> tuple[Fan | None, list[FanPasskey]]:
+    """The account of this address and its passkeys."""
+    with stores_answer():
+        found = await fans.select_fan(stores.postgres, one_mailbox(email))
+        return found, await fans.select_passkeys(stores.postgres, found.fan_id) if found else []
+
+
+async def begin_new(stores: Stores, origin: str, email: str) -> tuple[Ceremony, str]:
+    """What the browser is asked to make a passkey for this address, and the id of its account."""
+    found, known = await account(stores, email)
+    fan_id = found.fan_id if found else secrets.token_urlsafe(16)
+    asked = passkeys.creation(origin, fan_id, email, email, [it.credential_id for it in known])
+    return asked, fan_id
+
+
+async def add(stores: Stores, origin: str, email: str, asked: tuple[str, str], sent: str) -> None:
+    """Keep the passkey that a browser has made; `asked`: the challenge and the account's id. The account is
+    there from then on. Raises CredentialInvalid, Conflict, StoreUnavailable."""
+    challenge, fan_id = asked
+    made = passkeys.verified_new(origin, challenge, sent)
+    with stores_answer():
+        async with stores.postgres.acquire() as connection, connection.transaction():
+            if not await fans.insert(connection, (fan_id, one_mailbox(email), email), *made):
+                raise Conflict("This passkey is known already, or there are too many.")
+
+
+async def behind(stores: Stores, origin: str, challenge: str, sent: str) -> Fan:
+    """Whose passkey answered the challenge, which is used up. Raises CredentialInvalid, StoreUnavailable."""
+    with stores_answer():
+        found = await fans.select_credential(stores.postgres, passkeys.credential_named(sent))
+        if found is None:
+            raise CredentialInvalid(UNKNOWN)
+        fan, known = found
+        count = passkeys.verified_use(origin, challenge, sent, known.public_key, known.sign_count)
+        if not await fan_challenges.use(stores.redis, challenge):
+            raise CredentialInvalid(passkeys.BAD)
+        if not await fans.use(stores.postgres, known.passkey_id, known.sign_count, count):
+            raise CredentialInvalid(passkeys.BAD)
+    return fan
+
+
+async def sign_in(stores: Stores, fan: Fan) -> str:
+    """What a browser keeps that has shown whose account it is."""
+    secret = secrets.token_urlsafe(24)
+    with stores_answer():
+        await fans.insert_step(stores.postgres, digest(secret), fan.email)
+    return secret
+
+
+async def sign_out(stores: Stores, secret: str) -> None:
+    """Forget what a browser has shown."""
+    with stores_answer():
+        await fans.delete_step(stores.postgres, digest(secret[:SECRET_MAX]))
+
+
+async def remove(stores: Stores, email: str, passkey_id: str) -> None:
+    """Remove one of the passkeys of this address."""
+    with stores_answer():
+        await fans.delete_passkey(stores.postgres, one_mailbox(email), passkey_id)
+
+
+async def delete(stores: Stores, email: str) -> None:
+    """Delete the account of this address."""
+    with stores_answer():
+        await fans.delete(stores.postgres, one_mailbox(email))
