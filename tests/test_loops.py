@@ -42,6 +42,10 @@ NOT_LOOPS = {
     "app/web/http/streaming.py Stream.send": "one message, to one reader",
     "app/web/http/streaming.py send_stream": "one answer, waited for",
     "app/web/http/sse.py server_sent": "one answer, waited for",
+    "app/waiting_room/arriving.py _ask_parts": "a question to each part, waited for",
+    "app/waiting_room/gathering.py gather": "a look at each part, waited for",
+    "app/waiting_room/gathering.py _move": "no task, but the script `gather`",
+    "worker/room_ticker.py RoomTicker._follow_up": "no task, but one tick of `gathering`",
     "worker/admission.py BusyRooms.run": "waits for supervised loops",
     "worker/processor.py Lanes.run": "waits for supervised loops",
 }

@@ -31,6 +31,7 @@ from app.store.scripts.together import server_of
 from app.store.sql import resting, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
+from app.waiting_room.gathering import Seen, gather
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from app.waiting_room.visitor_events import hand_on
 from worker.log_writer import LogWriter
@@ -87,12 +88,7 @@ class RoomTicker:
     """Ticks one room, for one worker."""
 
     def __init__(
-        self,
-        stores: Stores,
-        room_id: RoomId,
-        ticks: TickBatches,
-        restores: asyncio.Semaphore,
-        chain: Chain,
+        self, stores: Stores, room_id: RoomId, ticks: TickBatches, restores: asyncio.Semaphore, chain: Chain
     ) -> None:
         self._stores = stores
         self._room_id = room_id
@@ -111,6 +107,7 @@ class RoomTicker:
         self._recorded: Moved = ()
         self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
         self._log = LogWriter(stores, room_id, chain)
+        self._parts = Seen()  # of a room that has any
         self._dropped = 0  # visitor events, as far as it was told
         self.version = 0  # of the room in Postgres, as far as it is known
         self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
@@ -181,6 +178,7 @@ class RoomTicker:
             or self._is_to_be_recorded(tick)
             or self._has_events(tick)
             or self._log.is_due(tick)
+            or tick.parts > 0
         )
 
     async def _go_on(self, tick: Tick) -> None:
@@ -205,6 +203,8 @@ class RoomTicker:
             self._dropped, self._hands_on_at = tick.dropped, time.monotonic() + HAND_ON_EVERY_S
         if self._log.is_due(tick):
             await self._log.write()
+        if tick.parts:
+            self._parts = await gather(self._stores.redis, self._room_id, self._parts)
         return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
 
     def _over(self, tick: Tick, *, more: bool = False) -> None:

@@ -96,3 +96,8 @@ class Lanes:
 
     def _forget(self, lane: int) -> None:
         self._apart = {pair: apart for pair, apart in self._apart.items() if lane not in pair}
+
+
+def lane_said(said: tuple[str, ...]) -> int:
+    """The lane that a leaf names; without one the ordinary one is meant."""
+    return int(said[0]) if said else 0

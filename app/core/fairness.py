@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf
 
-from app.core.fair_lanes import Lanes
+from app.core.fair_lanes import Lanes, lane_said
 from app.core.fair_rate import Bucket
 from app.core.findings import Action, Finding, Turn
 from app.core.room_log import Leaf, read_leaf
@@ -26,20 +26,17 @@ class Queue:
         self.findings: list[Finding] = []
         self.actions: list[Action] = []
         self.counts: Counter[str] = Counter()
-        self.leaf = -1
-        self.at_ms = 0
+        self.leaf, self.at_ms = -1, 0
         self._begin("-", lottery=False)
 
     def _begin(self, commitment: str, *, lottery: bool) -> None:
         self._began_at = self.leaf
         self._settings: dict[str, float] = {}
-        self._state = ""  # not known yet
-        self._bucket = Bucket()
-        self._commitment, self._seed, self._lottery = commitment, b"", lottery
-        self._opened = False
+        self._state, self._bucket = "", Bucket()  # the state is not known yet
+        self._commitment, self._seed, self._lottery, self._opened = commitment, b"", lottery, False
         self._entrants: set[str] = set()
         self._waiting: dict[int, str] = {}
-        self._lanes = Lanes()
+        self._lanes, self._lanes_said = Lanes(), False
         self._called: dict[int, Turn] = {}
         self._called_before: set[int] = set()  # open turns when Redis was lost
         self._places: dict[str, int] = {}
@@ -47,7 +44,6 @@ class Queue:
         self._given: set[int] = set()
         self._excused = 0  # gaps in the numbers that are accounted for
         self._unknown_to = inf  # there may be unlogged places up to this number
-        self._lanes_said = False
         self._by_hand = (-1, 0)  # (time, count) of the last manual admission by staff
         self._left: tuple[int, int] | None = None  # leaf and number of the last departure
 
@@ -171,6 +167,14 @@ class Queue:
             self._excused += number - 1  # the log was started after the room
         self._give(number, visitor, leaf.rest[2:])
 
+    def _skipped(self, leaf: Leaf) -> None:
+        """Rounds of a room in parts end with numbers that nobody got."""
+        count, self._last = int(leaf.rest[0]), max(self._last, int(leaf.rest[1]))
+        missing = self._last - len(self._given) - self._excused
+        if count > missing or self._settings.get("parts", 0) < 2:
+            self._wrong("gap", f"{count} numbers are said to be skipped, and {missing} are missing")
+        self._excused += count
+
     def _drawn(self, leaf: Leaf) -> None:
         number, visitor, draw = int(leaf.rest[0]), leaf.rest[1], int(leaf.rest[2])
         if visitor not in self._entrants and not self._unknown_to:
@@ -187,7 +191,7 @@ class Queue:
         self._waiting[number], self._places[visitor] = visitor, number
         self._given.add(number)
         self._last = max(self._last, number)
-        self._lanes.give(number, _lane(lane))
+        self._lanes.give(number, lane_said(lane))
 
     def _passed(self, leaf: Leaf) -> None:
         self._lanes.pass_over(int(leaf.rest[0]))
@@ -201,7 +205,7 @@ class Queue:
             self._wrong("called_without_place", f"number {number} was called, and waits for nobody known")
         self._waiting.pop(number, None)
         drawing = bool(self._lottery and self._entrants)
-        for kind, message in self._lanes.call(number, _lane(leaf.rest[2:]), drawing=drawing):
+        for kind, message in self._lanes.call(number, lane_said(leaf.rest[2:]), drawing=drawing):
             self._wrong(kind, message)
         if number in self._called_before:  # the same turn again, after the restore
             self._called_before.discard(number)
@@ -262,11 +266,6 @@ class Queue:
         self._places.pop(visitor, None)
 
 
-def _lane(said: tuple[str, ...]) -> int:
-    """The lane a leaf names; the ordinary one if it names none."""
-    return int(said[0]) if said else 0
-
-
 _WORDS: dict[str, Callable[[Queue, Leaf], None]] = {
     "began": Queue._began,
     "set": Queue._set,
@@ -280,6 +279,7 @@ _WORDS: dict[str, Callable[[Queue, Leaf], None]] = {
     "advanced": Queue._advanced,
     "removed": Queue._removed,
     "joined": Queue._joined,
+    "skipped": Queue._skipped,
     "drawn": Queue._drawn,
     "passed": Queue._passed,
     "called": Queue._call,

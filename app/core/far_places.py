@@ -22,9 +22,10 @@ def far_place(settings: RoomSettings, claims: PlaceClaims, status: RoomStatus) -
     """The place of a visitor far from the front, derived from token and status; None: look it up.
 
     `ahead` is an upper bound: of the lower numbers, only as many are discounted as must have gone because
-    fewer people are waiting. It does not reflect that the visitor left or was removed after the token was
-    issued, nor anybody passed over. A token of an older epoch is always looked up, because the look-up
-    restores its visitor.
+    fewer people are waiting. A room in parts skips numbers, so there it is an estimate: the share of those
+    who wait that the number has of the way to the last one. It does not reflect that the visitor left or was
+    removed after the token was issued, nor anybody passed over. A token of an older epoch is always looked
+    up, because the look-up restores its visitor.
     """
     within, number = settings.exact_within, claims.queue_number
     if within is None or not number or settings.lanes:
@@ -37,7 +38,11 @@ def far_place(settings: RoomSettings, claims: PlaceClaims, status: RoomStatus) -
     if status.state not in ("open", "paused", "sold_out") or distance <= within:
         return None
     joined_since = max(0, number - status.last_number)  # the status may be older than the token
-    return _place(claims, min(distance, status.waiting + joined_since) - 1)
+    most = min(distance, status.waiting + joined_since)
+    if settings.parts > 1:
+        way = max(1, status.last_number - status.serving_position)
+        most = min(most, 1 + status.waiting * distance // way)
+    return _place(claims, most - 1)
 
 
 def status_without_redis(room: Room) -> RoomStatus:

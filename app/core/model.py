@@ -129,8 +129,8 @@ class RoomSettings(Struct, frozen=True):
     identity: Identity = "none"  # what newcomers show of who they are (`core/identity.py`)
     accounts_before: At | None = None  # with passkeys: of accounts created before this alone
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # where they join; "": refused
-    # places closer to the front are looked up, others derived from their tokens. None: all are looked up
-    exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None
+    exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None  # see `core/far_places.py`
+    parts: Annotated[int, Meta(ge=1, le=16)] = 1  # that joins are spread over (`core/parts.py`)
     visitor_events: bool = False  # sends other systems a `visitor.*` event for each step of each visitor
 
 

@@ -14,6 +14,7 @@ A leaf is one line of text: the time (ms), a word, and its arguments.
     AT beacon ROUND SIGNATURE                    it came; its randomness is SHA-256 of the signature
     AT missed ROUND                              it did not: the seed alone
     AT joined NUMBER VISITOR                     NUMBER 0: in the pre-queue of a lottery
+    AT skipped COUNT UPTO                        of a room in parts: so many numbers up to UPTO went to nobody
     AT drawn NUMBER VISITOR DRAW                 in the order of the draws
     AT passed NUMBER VISITOR WHY                 tickets or network: skipped for now, called later
     AT advanced COUNT                            staff call this many by hand: the calls that follow at this

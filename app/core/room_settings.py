@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from app.core import autopilot_settings, far_places, gating, lanes, newcomers, rules, theme
+from app.core import autopilot_settings, far_places, gating, lanes, newcomers, parts, rules, theme
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings
 from app.core.moments import check_moments
@@ -18,6 +18,7 @@ _CHECKS: tuple[Callable[[RoomSettings], None], ...] = (
     lambda it: lanes.check(it.lanes),
     newcomers.check,
     far_places.check,
+    parts.check,
 )
 
 

@@ -46,5 +46,8 @@ CONSTANTS: dict[str, int] = {
     "WORK_TTL_MS": WORK_TTL_S * 1000,
     "SOLVED_MAX": 1_000_000,  # per room: 120 MB
     "LANE_BAND": LANE_BAND,
+    "ROUND_MS": 500,  # of numbers, in a room in parts: no shorter unless a part runs out of them
+    "ROUND_MIN": 8,  # numbers per part
+    "ROUND_MAX": 20_000,
     "BATCH": 1_000,  # values per command: longer ones cost more than they save
 }

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from app.core.clock import now_ms, to_ms
 from app.core.model import RoomId, RoomStatus
+from app.restoring.parts import forget_parts
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.loaded import note_unloaded
 from app.store.scripts import admission, restoring, room
+from app.store.scripts import parts as parts_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.sql import resting
 from app.store.sql.resting import Unloaded
@@ -36,6 +38,7 @@ async def unload_room(
     keys = RoomKeys(room_id)
     try:
         now = await room.status(stores.redis, keys)
+        parts = (await parts_scripts.rounds(stores.redis, keys)).parts
         counted = await admission.counters(stores.redis, keys)
         of = room_id, now.epoch
         # Postgres lacks how far the queue got: a tick records that, and another round unloads it.
@@ -44,6 +47,7 @@ async def unload_room(
         times = {"closed_ms": round(1000 * closed_s), "loaded_ms": round(1000 * loaded_s)}
         if not await restoring.unload(stores.redis, keys, epoch=now.epoch, **times):
             return False
+        await forget_parts(stores.redis, room_id, parts if parts > 1 else 0, now.generation)
     except (
         NotLoaded
     ):  # after Redis was lost, or a restart: the round over loaded rooms restores those that are there

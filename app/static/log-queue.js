@@ -212,6 +212,15 @@ function joined(it, [text, visitor, lane]) {
   it.give(number, visitor, lane);
 }
 
+// Rounds of a room in parts end with numbers that nobody got.
+function skipped(it, rest) {
+  const [count, last] = rest.map(whole);
+  if (rest.length !== 2) throw new Error("skipped");
+  it.last = Math.max(it.last, last);
+  if (count > it.last - it.given.size - it.excused || !(it.settings.get("parts") > 1)) it.wrong("gap");
+  it.excused += count;
+}
+
 function drawn(it, [text, visitor, drawText, lane]) {
   const number = whole(text), draw = whole(drawText);
   if (!it.entrants.has(visitor) && !it.unknownTo) it.wrong("not_an_entrant");
@@ -249,7 +258,7 @@ function left(it, [number, visitor]) {
 }
 
 const WORDS = new Map(Object.entries({
-  began, set, lanes: (it, rest) => { it.lanes.share(rest.map(whole)); }, state, revealed, mixes, mixed, awaits, beacon, missed: (it) => { it.beacon.missed(); }, restored, lost, joined, drawn, called, left,
+  began, set, lanes: (it, rest) => { it.lanes.share(rest.map(whole)); }, state, revealed, mixes, mixed, awaits, beacon, missed: (it) => { it.beacon.missed(); }, restored, lost, joined, skipped, drawn, called, left,
   advanced: (it, [count]) => { it.byHand = [it.atMs, whole(count)]; },
   removed: (it, [number, visitor, why]) => { given(why); it.endPlace(whole(number), visitor); },
   passed: (it, [number, , why]) => { given(why); it.lanes.passOver(whole(number)); },

@@ -91,6 +91,16 @@ class RoomKeys:
         return self._key("waiting")
 
     @property
+    def arrivals(self) -> str:
+        """Sorted set of a part: visitor_id, score = the number they got there; kept while the room is."""
+        return self._key("arrivals")
+
+    @property
+    def part(self) -> str:
+        """Hash of a part: generation, epoch and server it is open on; its numbers of the round."""
+        return self._key("part")
+
+    @property
     def called(self) -> str:
         """Sorted set: visitor_id, score = claim deadline (ms)."""
         return self._key("called")
@@ -278,7 +288,7 @@ class RoomKeys:
 
 # Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
-    "conf meter prequeue waiting called active turns ended endings removed buyers outflow throttle polls "
-    "newcomers solved visitor_events log wanted networks stock holds allowance seats sitters codes "
-    "submissions".split()
+    "conf meter arrivals part prequeue waiting called active turns ended endings removed buyers outflow "
+    "throttle polls newcomers solved visitor_events log wanted networks stock holds allowance seats sitters "
+    "codes submissions".split()
 )

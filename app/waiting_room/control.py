@@ -14,7 +14,7 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import gating, lanes, rules
+from app.core import gating, lanes, parts, rules
 from app.core.account import AUTOPILOT, Author
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
@@ -102,6 +102,7 @@ def patched(room: Room, patch: dict[str, Any]) -> Room:
         raise QueueingMethodLocked
     if room.state != "scheduled":
         lanes.check_change(room.settings.lanes, settings.lanes)
+    parts.check_change(room, settings)
     if "autopilot" not in patch:
         settings = rules.taken_over(room.settings, settings)
     return msgspec.structs.replace(room, settings=settings)

@@ -13,6 +13,8 @@ from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import Conflict, RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
+from app.core.parts import PARTS_MAX
+from app.restoring.parts import forget_parts
 from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
@@ -91,6 +93,7 @@ async def forget_gone(stores: Stores, room_id: RoomId | None = None) -> int:
         await busy.unmark(stores.redis, gone.room_id)
         if not await by_hand.forget_room(stores.redis, keys, generation=gone.generation):
             await note_loaded(stores.redis, gone.room_id)
+        await forget_parts(stores.redis, gone.room_id, PARTS_MAX, gone.generation)
         await rooms_gone.delete_gone(stores.postgres, gone)
     return len(found)
 

@@ -1,7 +1,6 @@
 """The waiting room as visitors use it: join, place, want, claim, leave, status.
 
-Every answer is decided by one script, shared by all callers of one event-loop turn. What staff do to a
-room is in `waiting_room/control.py`.
+Every answer is decided by one script, shared by all callers of one event-loop turn.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from typing import TypeVar
 import msgspec
 
 from app.core import rules
-from app.core.captcha import Captcha
 from app.core.claims import PlaceClaims
 from app.core.errors import MembersOnly, Refusal, Restoring, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
 from app.core.newcomers import are_weighed
-from app.core.proof_of_work import Solved
+from app.core.parts import part_id, part_of
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -27,6 +25,7 @@ from app.store.coalescer import Coalescer, CoalescerFull
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.postgres_watch import PostgresWatch
+from app.store.redis.arrivals import number_of
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.newcomers import WeighRecord
@@ -34,33 +33,19 @@ from app.store.scripts.restoring import EndingRecord
 from app.store.scripts.room import AskRecord, JoinRecord
 from app.store.sql import sessions
 from app.store.sql.ended_places import insert_ended
+from app.waiting_room.arriving import Rooms, arrive
+from app.waiting_room.joining import Joining
 from app.waiting_room.newcomers import comes_back, outside, weigh
+from app.waiting_room.recent_status import RecentStatus
 from app.waiting_room.refusals import ASK_REFUSALS, CLAIM_REFUSALS, JOIN_REFUSALS, WANT_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
 
 Item = TypeVar("Item")
 T = TypeVar("T")
+Asks = Coalescer[RoomId, PlaceClaims, Answer]
 
+NEWEST = 2**53  # an epoch that is not before any other
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
-
-
-class Joining(msgspec.Struct, frozen=True):
-    """A visitor who joins. `known`: what their place token says, if they sent one.
-
-    `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it. `quantity`:
-    tickets wanted at once; 0: nothing is said, which is one for a new place. `returns`: they know that all
-    is sold, and want a place for what comes back. `solved`: the proof of work they bring.
-    `captcha`: whether they solved one. `slower`: without what is needed they join as a suspect.
-    """
-
-    visitor_id: VisitorId
-    known: PlaceClaims | None = None
-    network: str = ""
-    quantity: int = 0
-    returns: bool = False
-    solved: Solved | None = None
-    captcha: Captcha = "missing"
-    slower: bool = False
 
 
 class Queues:
@@ -74,15 +59,12 @@ class Queues:
         self.captcha = bool(settings.captcha)  # there is a provider that rooms can ask
         self._settings = settings
         self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self), name="join")
-        self.places: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(
-            partial(_place_batch, self), name="places"
-        )
-        self.claims: Coalescer[RoomId, PlaceClaims, Answer] = Coalescer(
-            partial(_claim_batch, self), name="claim"
-        )
+        self.places: Asks = Coalescer(partial(_place_batch, self), name="places")
+        self.claims: Asks = Coalescer(partial(_claim_batch, self), name="claim")
         self.statuses: Coalescer[RoomId, None, tuple[Room, RoomStatus]] = Coalescer(
             partial(_status_batch, self)
         )
+        self.recent = RecentStatus(partial(status, self))
 
     @property
     def join_throttle(self) -> Throttle:
@@ -155,14 +137,24 @@ async def leave(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> None:
     """Leave the queue, or end the session; a second time changes nothing. Raises RoomNotFound."""
     keys, visitor_id = RoomKeys(room_id), claims.visitor_id
     with stores_answer():
+        number, epoch = await _number_of(queues, room_id, claims)
         word = await queues.loaded_rooms.when_loaded(
-            room_id, lambda: room_scripts.leave(queues.stores.redis, keys, visitor_id)
+            room_id, lambda: room_scripts.leave(queues.stores.redis, keys, visitor_id, number, epoch)
         )
         if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
             await sessions.end_sessions(queues.stores.postgres, room_id, visitor_id)
         if word == "absent" and claims.queue_number:  # perhaps a place that would be restored
             ending = EndingRecord(visitor_id, "left", claims.queue_number)
             await insert_ended(queues.stores.postgres, room_id, [ending])
+
+
+async def _number_of(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> tuple[int, int]:
+    """The number of who leaves, and its epoch; without a token, in a room in parts, what their part says."""
+    room = await queues.loaded_rooms.get(room_id)
+    if claims.queue_number or room.settings.parts == 1:
+        return claims.queue_number or room_scripts.NO_TOKEN, claims.epoch
+    keys = RoomKeys(part_id(room_id, part_of(claims.visitor_id, room.settings.parts)))
+    return await number_of(queues.stores.redis, keys, claims.visitor_id), NEWEST
 
 
 async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
@@ -204,8 +196,16 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
         if are_weighed(room.settings):
             came = await _weighed(queues, room, came)
         joining = [it for it in came if isinstance(it, Joining)]
-        found = iter(await _join_records(queues, room, joining) if joining else ())
+        found = iter(await _join_room(queues, room, joining) if joining else ())
         return [next(found) if isinstance(it, Joining) else it for it in came]
+
+
+async def _join_room(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:
+    ask_room = partial(_join_records, queues, room)
+    if room.settings.parts == 1:
+        return await ask_room(batch)
+    status = await queues.recent.of(room.room_id)
+    return await arrive(Rooms(queues, room, status, queues.join_throttle, ask_room), batch)
 
 
 async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
@@ -227,7 +227,7 @@ def _newcomer(queues: Queues, room: Room, it: Joining) -> WeighRecord | None:
     return WeighRecord(it.visitor_id, it.network, *(it.solved or (0, "")), int(it.slower), captcha)
 
 
-async def _join_records(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:
+async def _join_records(queues: Queues, room: Room, batch: Sequence[Joining]) -> Sequence[Outcome]:
     records = [
         JoinRecord(
             it.visitor_id,

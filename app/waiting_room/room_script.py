@@ -44,6 +44,10 @@ class Throttle(msgspec.Struct, frozen=True):
         )
 
 
+class Elsewhere(Exception):
+    """There is no place in the room itself, which is one in parts; one of these gives it."""
+
+
 class RoomAccess(Protocol):
     """What scripts of rooms are run with; `Queues` has it."""
 
@@ -69,6 +73,8 @@ class RoomScript(NamedTuple):
         if isinstance(answer, Refused):
             if answer.word == "limited":
                 return self.throttle.refusal(answer.retry_after_ms)
+            if answer.word == "elsewhere":
+                return Elsewhere()
             refusal = self.refusals.get(answer.word)
             return refusal() if refusal else None
         refusal = self.refusals.get(answer.state)

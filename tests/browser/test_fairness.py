@@ -23,6 +23,7 @@ from tests.core.test_fairness import (
     LANES,
     LOTTERY,
     MIXED,
+    PARTS,
     RESTORED,
     export,
 )
@@ -50,7 +51,7 @@ async def empty(chromium: Browser) -> AsyncIterator[Page]:
     await page.close()
 
 
-FAIR = (FIFO, LOTTERY, LANES, RESTORED, MIXED, drawn.BEACON, drawn.MOVED)
+FAIR = (FIFO, LOTTERY, LANES, RESTORED, MIXED, PARTS, drawn.BEACON, drawn.MOVED)
 LOGS = [*(("", it) for it in FAIR), *BY_INSIDERS, *drawn.BY_INSIDERS]
 
 OF_THE_PAGE = (

@@ -53,7 +53,10 @@ def second_reader(it: Export) -> set[str]:
     numbers = [number for at, number, _ in given if number and at not in carried]
     if len(set(numbers)) < len(numbers):
         found.add("given_twice")
-    if set(numbers) != set(range(1, max(numbers) + 1)):
+    skips = [(int(row[2]), int(row[3])) for row in rows if row[1] == "skipped"]
+    last = max([*numbers, *(upto for _, upto in skips)])
+    in_parts = any(row[1:3] == ["set", "parts"] and int(row[3]) > 1 for row in rows)
+    if last - len(set(numbers)) != sum(count for count, _ in skips) or (skips and not in_parts):
         found.add("gap")
     found |= draw_read(rows)
     gone = {

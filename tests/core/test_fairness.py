@@ -108,13 +108,22 @@ MIXED = [  # a lottery whose draws are made with the log at the opening, too
     "7 mixed ROOT",
     *LOTTERY[LOTTERY.index(f"7 revealed {SEED.hex()}") + 1 :],
 ]
+# A room in parts: rounds of numbers, of which some go to nobody.
+PARTS = [
+    "0 began hall g fifo -",
+    *(f"0 {it}" for it in ("restored 1 0 0", "set parts 2", "state scheduled", "set rate 60", "set burst 5")),
+    "1 state open",
+    *("2 joined 1 v1", "2 joined 2 v2", "2 joined 4 v3", "2 skipped 5 8"),
+    *("3 joined 9 v4", "3 skipped 0 9", "4 skipped 3 12"),
+    *(f"5 called {n} v{i}" for i, n in enumerate((1, 2, 4, 9), 1)),
+]
 
 
 def kinds(verdict: Verdict) -> set[str]:
     return {it.kind for it in verdict.findings}
 
 
-@pytest.mark.parametrize("lines", [FIFO, LOTTERY, LANES, MIXED])
+@pytest.mark.parametrize("lines", [FIFO, LOTTERY, LANES, MIXED, PARTS])
 def test_a_fair_queue_is_found_to_be_fair(lines: list[str]) -> None:
     verdict = audit(export(lines))
     assert verdict.findings == []
@@ -191,6 +200,12 @@ BY_INSIDERS: list[tuple[str, list[str]]] = [
             if it != "0 mixes entries"
         ],
     ),
+    ("overtaken", changed(PARTS, "5 called 2 v2", "5 called 4 v3")),
+    ("inserted", changed(PARTS, "3 joined 9 v4", "3 joined 3 friend", "3 joined 9 v4")),
+    ("gap", changed(PARTS, "2 skipped 5 8", "2 skipped 6 8")),
+    ("gap", changed(PARTS, "2 skipped 5 8", "2 skipped 4 8")),
+    ("gap", changed(PARTS, "0 set parts 2")),
+    ("given_twice", changed(PARTS, "3 joined 9 v4", "3 joined 4 friend", "3 joined 9 v4")),
     ("not_an_entrant", changed(LOTTERY, "9 drawn 1 v3 4", "9 drawn 1 friend 4")),
 ]
 

@@ -13,7 +13,7 @@ from app.core.place_tokens import new_visitor_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import queue
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from tests.platform.outside import Run
 
 SHOP = ("target_url=https://shop.example/", "active_visitors_max=2", "name=The shop")

@@ -18,7 +18,8 @@ from app.store.keys import ROOMS
 from app.store.scripts.admission import admit
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, Client, a_stored_room, a_visitor, token, whole
 

@@ -19,7 +19,8 @@ from app.store.sql.rooms import record_progress
 from app.waiting_room import control, queue
 from app.waiting_room.carrying import carry
 from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, whole
 
 

@@ -8,7 +8,8 @@ from app.core.place_tokens import new_member_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, open_queues, status
 from tests.restoring.test_rebuild import back, call_next, claims, wipe_and_restore
 from tests.support.builders import ROOM, STAFF, a_stored_room, a_visitor
 

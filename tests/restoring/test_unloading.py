@@ -21,7 +21,8 @@ from app.store.redis import busy
 from app.store.scripts import admission
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control, room_lists, room_log
-from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status, want
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status, want
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token, whole
 from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, ask
 from tests.support.waiting import wait_until

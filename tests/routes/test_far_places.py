@@ -11,7 +11,7 @@ from app.core.model import RoomId
 from app.core.place_tokens import new_visitor_id
 from app.store.keys import RoomKeys
 from app.waiting_room import queue
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from tests.routes.conftest import Web, bearer, code
 
 FAR = 1_000

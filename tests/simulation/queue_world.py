@@ -18,7 +18,7 @@ from app.store.scripts.room import AskRecord
 from app.store.sql import rooms
 from app.waiting_room import control, queue, queue_numbers
 from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from tests.simulation.invariants import Lost, returning
 from tests.simulation.model import RoomModel
 from tests.simulation.rules import Rules, Standing

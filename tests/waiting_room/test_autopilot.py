@@ -21,7 +21,8 @@ from app.store.scripts import admission
 from app.store.sql.audit import AuditFilter, Entry
 from app.waiting_room import control
 from app.waiting_room.autopilot import read_origin, report_origin, steer_rooms
-from app.waiting_room.queue import Joining, Queues, join, open_queues, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, join, open_queues, status
 from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor
 from tests.support.waiting import wait_until
 

@@ -16,7 +16,8 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
 from app.waiting_room import control, room_log
-from app.waiting_room.queue import Joining, Queues, join, leave, open_queues, place
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, join, leave, open_queues, place
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, token
 

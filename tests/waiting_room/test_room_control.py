@@ -19,7 +19,8 @@ from app.store.sql import rooms
 from app.store.sql.rooms import record_progress
 from app.waiting_room import control, emptying
 from app.waiting_room.control import configure, create_room, push, set_state
-from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, open_queues, status
 from tests.support.builders import KEYS, ROOM, STAFF, a_stored_room, a_visitor, token
 
 

@@ -15,7 +15,8 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import Tick, admit
 from app.waiting_room import control, room_lists
-from app.waiting_room.queue import Joining, Queues, claim, join, leave, open_queues, place, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, stock, token
 

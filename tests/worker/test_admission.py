@@ -22,7 +22,8 @@ from app.store.keys import WORKERS
 from app.store.scripts import admission
 from app.store.sql import rooms
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, place, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, open_queues, place, status
 from tests.conftest import Servers
 from tests.restoring.test_rebuild_lanes import in_lane
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token

@@ -14,7 +14,8 @@ from app.store.connections import Stores, connect_redis
 from app.store.keys import RoomKeys
 from app.store.redis.busy import KEYS
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, join, open_queues
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import join, open_queues
 from tests.conftest import Servers
 from tests.support.builders import STAFF, a_visitor
 from tests.support.waiting import wait_until

@@ -18,7 +18,8 @@ from app.runtime.embedded_stores import EmbeddedStore
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, join, open_queues, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import join, open_queues, status
 from tests.conftest import Servers
 from tests.support.builders import ROOM, STAFF, Client, a_stored_room, a_visitor
 from tests.support.waiting import PATIENCE_S, wait_until

@@ -22,7 +22,8 @@ from app.store.connections import Stores
 from app.store.keys import ROOMS, RoomKeys
 from app.store.redis import busy
 from app.waiting_room import control
-from app.waiting_room.queue import Joining, Queues, claim, join, open_queues, status
+from app.waiting_room.joining import Joining
+from app.waiting_room.queue import Queues, claim, join, open_queues, status
 from tests.support.builders import SEED, STAFF, a_visitor, token
 from tests.support.sales import SETTINGS, an_engine
 from tests.support.waiting import PATIENCE_S, wait_until

@@ -9,7 +9,7 @@
 -- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, HEAD, TOKEN, UNWATCHED_MS
 -- REPLY unknown | (head restoring more undrawn numbers_left tell calls rate claim_window_ms admitted)
 -- REPLY (no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept visitor_events dropped)
--- REPLY (noted)
+-- REPLY (noted parts)
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
@@ -95,4 +95,5 @@ reply[HEAD + 17] = redis.call('ZCOUNT', ended, kept_ms > now_ms and 0 or kept_ms
 reply[HEAD + 18] = redis.call('XLEN', visitor_events)
 reply[HEAD + 19] = progress.visitor_events_dropped or 0
 reply[HEAD + 20] = (progress.log_noted or 0) - (progress.log_taken or 0)
+reply[HEAD + 21] = config.parts or 0
 return reply

@@ -10,7 +10,9 @@ if version <= config.version then return head({}) end
 settle_bucket()
 local was = config
 for field, value in records() do redis.call('HSET', conf, field, value) end
-if redis.call('HGET', conf, 'lanes') == '' then redis.call('HDEL', conf, 'lanes') end -- it has none
+for _, field in ipairs({ 'lanes', 'parts' }) do -- it has none
+  if redis.call('HGET', conf, field) == '' then redis.call('HDEL', conf, field) end
+end
 redis.call('HSET', conf, 'version', version)
 local from = config.state
 config = fields(conf)

@@ -7,12 +7,13 @@
 -- RECORD visitor_id, address, draw, known_number:num, known_epoch:num, known_quantity:num, quantity:num
 -- RECORD returns:num
 -- USES answer, at_once, bucket, in_line, lanes, members, network_limit, networks, outflow, place_back, room
--- USES room_log, room_now, throttle, turns, visitor_events, wanted
+-- USES room_log, room_now, throttle, transit, turns, visitor_events, wanted
 -- NEEDS BATCH, HEAD
 -- REPLY unknown | (head)
 -- EACH (word number ahead deadline_ms new quantity)
 -- EACH prequeue|waiting|called|active | limited | removed|not_open|closed|sold_out|numbers_exhausted
--- EACH unchecked|undrawn|no_draw|restoring|too_many|members_only
+-- EACH unchecked|undrawn|no_draw|restoring|too_many|members_only | elsewhere
+-- elsewhere: in a room in parts, new places are given by these (`arrive.lua`).
 -- For limited, number is how long to wait before asking again, in ms.
 if not read_room() then return { 'unknown' } end
 settle_bucket()
@@ -20,7 +21,7 @@ local reply, at, admitted_before = head({}), HEAD, progress.admitted
 local removals = redis.call('SCARD', removed)
 if away == 0 then open_at_once() end
 -- The pre-queue is empty and everybody may join: then ZADD itself says whether a visitor was there already.
-local straight = sizes.prequeue == 0 and (state == 'open' or state == 'paused')
+local straight = not config.parts and sizes.prequeue == 0 and (state == 'open' or state == 'paused')
 local refusal = ({ scheduled = 'not_open', closed = 'closed', sold_out = 'sold_out' })[state]
 local lottery = config.method == 'lottery'
 
@@ -31,6 +32,7 @@ local function new_place(visitor_id, address, draw, quantity, returns)
     return word or 'members_only', number, ahead, deadline_ms
   end
   if address ~= '' then note_network(visitor_id, address) end
+  if config.parts then return 'elsewhere' end
   if state == 'prequeue' and lottery and draw == '' then return 'no_draw' end
   if state == 'prequeue' and lottery then
     redis.call('ZADD', prequeue, draw, visitor_id)
@@ -72,6 +74,9 @@ local function place_of(
   local word, number, ahead, deadline_ms, new = find_turn(visitor_id)
   if not word and (known_number ~= -1 or not straight) then
     word, number, ahead, deadline_ms = find_in_line(visitor_id)
+  end
+  if not word then
+    word, number, ahead, deadline_ms = in_transit(visitor_id, known_number, known_epoch)
   end
   if not word then
     word, number, ahead, deadline_ms = place_back(visitor_id, draw, known_number, known_epoch, known_quantity)

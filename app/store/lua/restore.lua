@@ -43,6 +43,12 @@ end
 redis.call('HSET', meter, 'level', 0, 'tick_ms', now_ms, 'serving_position', serving,
   'last_number', last_number, 'numbers_reserved', numbers_reserved,
   'draw_first', draw_first, 'draw_next', draw_next, 'draw_last', draw_last)
+-- What parts gave out before is either here or comes back by its visitors' tokens.
+local parts = redis.call('HGET', conf, 'parts')
+if parts then
+  local nobody = last_number == 0 or redis.call('HGET', conf, 'state') == 'scheduled' -- has ever joined
+  redis.call('HSET', meter, 'gathered_to', last_number, 'parts_first', nobody and epoch or 0)
+end
 -- For the public log: here it goes on, with these settings, above this number.
 local text = { string.format('restored %.0f %.0f %.0f', epoch, last_number, serving) }
 for _, field in ipairs({ 'state', 'rate', 'burst', 'active_max', 'claim_window_ms' }) do
@@ -52,6 +58,7 @@ end
 if lanes then text[#text + 1] = 'lanes ' .. lanes end
 local suspects = redis.call('HGET', conf, 'suspects')
 if tonumber(suspects or 0) > 0 then text[#text + 1] = 'set suspects ' .. suspects end
+if parts then text[#text + 1] = 'set parts ' .. parts end
 local noted = redis.call('HINCRBY', meter, 'log_noted', #text)
 redis.call('XADD', log, '*', 'n', noted - #text, 't', now_ms, 'e', table.concat(text, '\n'))
 return { 'restoring' }

@@ -39,6 +39,7 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
         "max_tickets": max_tickets,
         "currency": currency,
         "lanes": shares_text(settings.lanes),
+        "parts": settings.parts if settings.parts > 1 else "",
         "newcomers": settings.newcomers_per_address or 0,
         "suspects": suspects_lane(settings),
         "work": WORK if settings.proof_of_work else 0,
@@ -55,8 +56,9 @@ def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
     """
     room, fields = row.room, conf_fields(row)
     fields |= {"version": room.version, "state": room.state}
-    if not fields["lanes"]:
-        del fields["lanes"]  # a room without lanes has no such field
+    for name in ("lanes", "parts"):
+        if not fields[name]:
+            del fields[name]  # a room without them has no such field
     fields |= {"opened_at_ms": room.opened_at_ms, "closed_at_ms": room.closed_at_ms}
     fields |= {"unloaded": int(row.unloaded)}  # then nobody had been passed over
     undrawn = room.settings.queueing_method == "lottery" and draw_first == 0

@@ -36,6 +36,7 @@ class Tick(NamedTuple):
     visitor_events: int  # that are to be handed on
     dropped: int  # visitor events that were one too many, since Redis has the room
     noted: int  # for the room's public log, and not written there yet
+    parts: int  # that its joins are spread over; 0: they are not
 
 
 class Known(NamedTuple):
@@ -72,6 +73,7 @@ class TickReply(NamedTuple):
     visitor_events: int
     dropped: int
     noted: int
+    parts: int
 
 
 class Undrawn(NamedTuple):
@@ -162,10 +164,12 @@ def _ticked(status: RoomStatus, it: TickReply) -> Tick:
         it.visitor_events,
         it.dropped,
         it.noted,
+        it.parts,
     )
 
 
 def _moment(status: RoomStatus, it: TickReply) -> Moment:
+    by_calls = bool(status.lanes or it.parts)  # a number is not so many calls
     return Moment(
         now_ms=status.now_ms,
         state=status.state,
@@ -178,8 +182,8 @@ def _moment(status: RoomStatus, it: TickReply) -> Moment:
         unclaimed=it.unclaimed,
         tokens_left=it.tokens_left == 1,
         stay_ms=it.stay_ms,
-        passed=it.admitted if status.lanes else status.serving_position,
-        ahead=status.waiting if status.lanes else status.last_number - status.serving_position,
+        passed=it.admitted if by_calls else status.serving_position,
+        ahead=status.waiting if by_calls else status.last_number - status.serving_position,
     )
 
 

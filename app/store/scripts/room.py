@@ -256,12 +256,19 @@ async def claim(
 
 
 async def leave(
-    redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, *, now_ms: int = REDIS_TIME
+    redis: RedisClient,
+    keys: RoomKeys,
+    visitor_id: VisitorId,
+    known_number: int = NO_TOKEN,
+    known_epoch: int = 0,
+    *,
+    now_ms: int = REDIS_TIME,
 ) -> str:
     """Out of the queue, or out of the session; how the place ended, now or before (`absent`: unknown)."""
-    channel = ENDED_CHANNEL + keys.room_id
-    answer = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
-    reply = loaded(answer)
+    channel, known = ENDED_CHANNEL + keys.room_id, {"known_number": known_number, "known_epoch": known_epoch}
+    reply = loaded(
+        await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms, **known)
+    )
     return told("leave", reply)
 
 

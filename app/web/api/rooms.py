@@ -41,7 +41,7 @@ from app.core.members import Proof
 from app.core.model import Place, RoomId, RoomStatus, Struct
 from app.core.place_tokens import new_visitor_id
 from app.waiting_room import queue
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from app.web.api.captcha import CaptchaResponse, captcha_of, with_widget
 from app.web.api.mailbox import keep_mailbox
 from app.web.api.member_login import member_of

@@ -39,7 +39,7 @@ from app.core.place_tokens import REQUEST_ID_MAX, new_visitor_id
 from app.store.away import stores_answer
 from app.waiting_room import emptying, queue
 from app.waiting_room.advance import COUNT_MAX, advance
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from app.web.documents.virtual_waiting_room import (
     Assigned,
     Done,

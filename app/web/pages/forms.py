@@ -26,7 +26,7 @@ from app.core.errors import (
 )
 from app.core.model import RoomId
 from app.waiting_room import queue
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from app.web.api.rooms import booking_token
 from app.web.http.cookies import booking_cookie, left_cookies
 from app.web.http.credentials import network_of

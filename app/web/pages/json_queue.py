@@ -20,7 +20,7 @@ from app.core.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.waiting_room import queue
-from app.waiting_room.queue import Joining
+from app.waiting_room.joining import Joining
 from app.web.api.rooms import booking_token
 from app.web.documents.json_queue import json_queue
 from app.web.documents.waiting_room import place_claims, place_document

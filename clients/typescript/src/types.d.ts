@@ -819,6 +819,7 @@ export interface NewRoom {
   accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
+  parts?: number;
   visitor_events?: boolean;
   room_id: string;
 }
@@ -866,6 +867,7 @@ export interface NewRoomOfEvent {
   accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
+  parts?: number;
   visitor_events?: boolean;
   name?: string;
   room_id?: string | null;
@@ -1447,6 +1449,7 @@ export interface RoomDocument {
   accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
+  parts?: number;
   visitor_events?: boolean;
   room_id: string;
   event_id: string | null;
@@ -1517,6 +1520,7 @@ export interface RoomPatch {
   accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
+  parts?: number;
   visitor_events?: boolean;
 }
 
@@ -1585,6 +1589,7 @@ export interface RoomSettings {
   accounts_before?: string | null;
   suspects_lane?: string;
   exact_within?: number | null;
+  parts?: number;
   visitor_events?: boolean;
 }
 

@@ -1,9 +1,11 @@
 -- Without a crowd a visitor is called at once if enough is free for them: `open_at_once` once, then per
--- visitor.
--- NEEDS callable, lane_of, progress, raise_serving, sizes, TOKEN
+-- visitor. Never in a room in parts, whose numbers are given elsewhere.
+-- NEEDS callable, config, lane_of, progress, raise_serving, sizes, TOKEN
 -- GIVES open_at_once, may_be_called, take_call
 local calls, spare = 0, 0
-local function open_at_once() calls, spare = callable() end
+local function open_at_once()
+  if not config.parts then calls, spare = callable() end
+end
 local function may_be_called(quantity)
   local nobody_waits = sizes.waiting + sizes.prequeue == 0
   return calls > 0 and nobody_waits and quantity <= math.min(spare, sizes.on_sale or spare)

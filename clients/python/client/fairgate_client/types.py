@@ -954,6 +954,7 @@ class NewRoom(TypedDict):
     accounts_before: NotRequired[str | None]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
+    parts: NotRequired[int]
     visitor_events: NotRequired[bool]
     room_id: str
 
@@ -1002,6 +1003,7 @@ class NewRoomOfEvent(TypedDict):
     accounts_before: NotRequired[str | None]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
+    parts: NotRequired[int]
     visitor_events: NotRequired[bool]
     name: NotRequired[str]
     room_id: NotRequired[str | None]
@@ -1690,6 +1692,7 @@ class RoomDocument(TypedDict):
     accounts_before: NotRequired[str | None]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
+    parts: NotRequired[int]
     visitor_events: NotRequired[bool]
     room_id: str
     event_id: str | None
@@ -1765,6 +1768,7 @@ class RoomPatch(TypedDict):
     accounts_before: NotRequired[str | None]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
+    parts: NotRequired[int]
     visitor_events: NotRequired[bool]
 
 
@@ -1835,6 +1839,7 @@ class RoomSettings(TypedDict):
     accounts_before: NotRequired[str | None]
     suspects_lane: NotRequired[str]
     exact_within: NotRequired[int | None]
+    parts: NotRequired[int]
     visitor_events: NotRequired[bool]
 
 

@@ -1,0 +1,15 @@
+"""The parts of a room that goes out of Redis."""
+
+from __future__ import annotations
+
+from app.core.model import RoomId
+from app.core.parts import part_id
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.scripts import parts as scripts
+
+
+async def forget_parts(redis: RedisClient, room_id: RoomId, parts: int, generation: str) -> None:
+    """Take the parts of this generation of a room out of Redis; there are `parts` of them at most."""
+    for part in range(parts):
+        await scripts.forget_part(redis, RoomKeys(part_id(room_id, part)), generation=generation)

@@ -1,0 +1,107 @@
+"""Gathers a room in parts: its visitors come from the parts into its queue, in the order of their numbers.
+
+Each step is one script and may run twice, any number of workers do so at once, and whoever dies in between
+leaves nothing undone: a part keeps what it gave out, and the queue takes numbers only behind those it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from math import ceil
+from typing import NamedTuple
+
+from app.core.model import RoomId
+from app.core.parts import SPARE, part_id
+from app.store.connections import RedisClient
+from app.store.keys import RoomKeys
+from app.store.scripts import parts as scripts
+from app.store.scripts.parts import PartLost, Rounds, Turned
+from app.store.scripts.room import NotLoaded
+
+READ_MAX = 2_000  # of a part, a tick
+GATHERED_AT_ONCE = 500  # by one script run, a few ms
+
+
+class Seen(NamedTuple):
+    """What a worker saw of a room's parts: `used` of the round by the part that gave out most."""
+
+    round: int = -1  # none
+    used: int = 0
+    used_before: int = 0
+
+
+async def gather(redis: RedisClient, room_id: RoomId, before: Seen) -> Seen:
+    """One tick: begin a round if numbers of the last were used, and move who has joined. Raises NotLoaded.
+
+    A part that lost what it gave out takes the room with it: it is restored, and whoever was on the way comes
+    back by their token.
+    """
+    keys = RoomKeys(room_id)
+    most = ceil(SPARE * before.used_before)
+    now = await scripts.rounds(redis, keys, after=before.round if before.used else -1, most=most)
+    if now.parts == 1:
+        return Seen()
+    if not now.ready:
+        await _open(redis, room_id, now)
+        return Seen()
+    try:
+        turned = await asyncio.gather(*(_turn(redis, room_id, now, it) for it in range(now.parts)))
+    except PartLost:
+        with suppress(NotLoaded):  # from now on the room is: whoever needs it restores it
+            await scripts.rounds(redis, keys, lost=now.epoch)
+        return Seen()
+    await _move(redis, keys, now, turned)
+    used, used_before = max(it.used for it in turned), max(it.used_before for it in turned)
+    return Seen(now.number, used, used_before or before.used_before)
+
+
+async def _open(redis: RedisClient, room_id: RoomId, now: Rounds) -> None:
+    """None has a round before all are open: so a part that is found closed later has lost what it had."""
+    for part in range(now.parts):
+        keys = RoomKeys(part_id(room_id, part))
+        await scripts.open_part(redis, keys, generation=now.generation, epoch=now.epoch, first=now.first)
+    await scripts.rounds(redis, RoomKeys(room_id), opened=now.epoch)
+
+
+async def _turn(redis: RedisClient, room_id: RoomId, now: Rounds, part: int, limit: int = READ_MAX) -> Turned:
+    return await scripts.turn_part(
+        redis,
+        RoomKeys(part_id(room_id, part)),
+        epoch=now.epoch,
+        number=now.number,
+        base=now.base,
+        size=now.size,
+        place=part,
+        parts=now.parts,
+        after=now.gathered_to,
+        limit=limit,
+    )
+
+
+async def _move(redis: RedisClient, keys: RoomKeys, now: Rounds, turned: Sequence[Turned]) -> None:
+    """Up to the number below which no part has or gives out another one."""
+    to = min(it.complete for it in turned)
+    order = sorted((number, it) for part in turned for it, number in part.arrivals if number <= to)
+    expected = now.gathered_to
+    while to > expected:
+        some, order = order[:GATHERED_AT_ONCE], order[GATHERED_AT_ONCE:]
+        last = some[-1][0] if order else to
+        records = [(visitor_id, number) for number, visitor_id in some]
+        if not await scripts.gather(redis, keys, records, epoch=now.epoch, expected=expected, to=last):
+            return  # another worker is ahead
+        expected = last
+
+
+async def next_round(redis: RedisClient, room_id: RoomId, part: int, after: int, missing: int) -> bool:
+    """Give a part that has used up its round `after` the next one, at once: `missing` more want numbers.
+    False: it cannot be said which.
+
+    Raises NotLoaded, PartLost.
+    """
+    now = await scripts.rounds(redis, RoomKeys(room_id), after=after, hurry=1, most=missing)
+    if not now.ready or now.number <= after or not now.size:
+        return False
+    await _turn(redis, room_id, now, part, limit=0)
+    return True

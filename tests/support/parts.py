@@ -1,0 +1,53 @@
+"""A room in parts in Redis, and its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.parts import part_id
+from app.store.keys import RoomKeys
+from app.store.scripts import parts
+from app.store.scripts.parts import ArrivalRecord, Arrived, Rounds, Turned
+from tests.support.builders import KEYS, NOW, ROOM, Client, a_room
+
+PARTS = 3
+PART_KEYS = [RoomKeys(part_id(ROOM, it)) for it in range(PARTS)]
+
+
+async def a_room_in_parts(redis: Client, **settings: Any) -> Rounds:
+    """An open room whose parts are open and have numbers of its first round."""
+    await a_room(redis, parts=PARTS, **settings)
+    now = await parts.rounds(redis, KEYS, now_ms=NOW)
+    for keys in PART_KEYS:
+        await parts.open_part(redis, keys, generation=now.generation, epoch=now.epoch, first=1)
+    now = await parts.rounds(redis, KEYS, opened=now.epoch, now_ms=NOW)
+    for part in range(PARTS):
+        await turned(redis, now, part)
+    return now
+
+
+async def turned(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100) -> Turned:
+    """A part that was given its numbers of a round."""
+    return await parts.turn_part(
+        redis,
+        PART_KEYS[part],
+        epoch=now.epoch,
+        number=now.number,
+        base=now.base,
+        size=now.size,
+        place=part,
+        parts=PARTS,
+        after=now.gathered_to,
+        limit=limit,
+    )
+
+
+async def arrived(redis: Client, *visitors: str, part: int = 0, again: int = 0, asked: int = 0) -> Arrived:
+    """These join a part."""
+    records = [ArrivalRecord(it, "", again, asked) for it in visitors]
+    return await parts.arrive(redis, PART_KEYS[part], records, rate=0, burst=1, parts=PARTS, now_ms=NOW)
+
+
+async def numbers(redis: Client, *visitors: str, part: int = 0, again: int = 0) -> list[int]:
+    """What they are given, or know."""
+    return [it.number for it in (await arrived(redis, *visitors, part=part, again=again)).arrivals]
