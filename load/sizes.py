@@ -26,6 +26,7 @@ class Size:
     proxy_connections: int = 1_000
     small: int = 50_000  # joins and reservations after which memory is looked at first
     grown: int = 1_000_000  # and last
+    reserved: int = 1_200_000  # reservations before those that are measured, see `load/later.py`
     rooms_made: int = 5_000  # ever
     rooms_open: int = 500  # and empty
     rooms_busy: int = 20
@@ -50,6 +51,7 @@ QUICK = Size(
     proxy_connections=200,
     small=5_000,
     grown=20_000,
+    reserved=20_000,
     rooms_made=500,
     rooms_open=100,
     rooms_busy=5,

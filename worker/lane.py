@@ -19,6 +19,8 @@ from app import loops
 from app.core.model import RoomId
 from app.reservations import batches, holds
 from app.store.connections import STORE_AWAY
+from app.store.keys import SUBMITTED_CHANNEL
+from app.store.pubsub import publish
 from app.store.redis import submissions
 from app.store.redis.submissions import Message
 from app.store.scripts import leases
@@ -44,14 +46,17 @@ TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 class Lane:
     """Processes batch after batch; what arrives meanwhile makes the next one larger.
 
-    It reads on until it learns that another worker has the room's lease: a request never waits for that.
-    `bid` says what it is asked for with.
+    It reads on until it learns that another worker has the room's lease: a request never waits for that. With
+    `asks`, since another one had it a moment ago, it finds out first. `bid` says what it asks with.
     """
 
-    def __init__(self, ctx: WorkerContext, room_id: RoomId, bid: Callable[[Lane], Bid]) -> None:
+    def __init__(
+        self, ctx: WorkerContext, room_id: RoomId, bid: Callable[[Lane], Bid], *, asks: bool = False
+    ) -> None:
         self._ctx = ctx
         self._room_id = room_id
         self._bid = bid
+        self._asks = asks
         self._keys = holds.keys_of(room_id)
         self._told: Attributes = {
             "messaging.system": "redis",
@@ -93,8 +98,15 @@ class Lane:
         with suppress(*TROUBLE):
             if not self._behind:  # else the batch stays pending, another worker takes it over
                 await submissions.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
-            if self.leads:
-                await leases.give_back(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
+            await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Tell the others what is left: nobody does while a batch of ours is in the stream."""
+        redis = self._ctx.stores.redis
+        if self.leads:
+            await leases.give_back(redis, self._keys, self._ctx.worker_id)
+        elif await submissions.backlog(redis, self._keys):
+            await publish(redis, SUBMITTED_CHANNEL + self._room_id, "")
 
     def _may_leave(self) -> bool:
         """Whether another worker has the room, and there is nothing of ours."""
@@ -103,6 +115,12 @@ class Lane:
     async def step(self) -> bool:
         """Process a batch: first what was interrupted or taken over, then new ones. False: there is none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
+        if self._asks:
+            await self._take_over()
+            self._asks = False
+            if not self.leads:
+                self._behind = False  # the lane before this one left nothing
+                return False
         messages, self._next = self._next, []
         own = await submissions.read_own(redis, self._keys, consumer) if self._behind else []
         if self._behind or not messages:
@@ -184,6 +202,8 @@ class Lane:
     async def _is_over(self) -> bool:
         """Whether nothing is left to do; if something may still arrive, wait for it."""
         redis = self._ctx.stores.redis
+        if self._may_leave():
+            return False
         if not self._behind and time.monotonic() - self._worked_at >= LINGER_S:
             if not await submissions.backlog(redis, self._keys):
                 await submissions.leave_group(redis, self._keys, self._ctx.worker_id)

@@ -34,6 +34,7 @@ from worker.timing import repeat
 LOOK_S = 0.5  # at the streams of busy rooms, in case a message was lost
 ROUND_S = 30.0  # over the streams of all loaded rooms; also once at the start
 HEAR_AGAIN_S = 0.25
+ASKS_S = 10.0  # after another worker's lease has run out: it is asked for before the room's stream is read
 
 
 class Lanes:
@@ -60,10 +61,10 @@ class Lanes:
         """Wake the lanes of these rooms: there may be something in their streams."""
         now = time.monotonic()
         for room_id in room_ids:
-            if self._elsewhere.get(room_id, 0.0) > now:
+            if (until := self._elsewhere.get(room_id, 0.0)) > now:
                 continue
             if room_id not in self._tasks:
-                lane = self._lanes[room_id] = Lane(self._ctx, room_id, self._bid)
+                lane = self._lanes[room_id] = Lane(self._ctx, room_id, self._bid, asks=until > 0)
                 task = self._ctx.loops.start("drain_room", lane.run, of=room_id)
                 self._tasks[room_id] = task
                 task.add_done_callback(partial(self._gone, room_id))
@@ -72,7 +73,9 @@ class Lanes:
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         lane = self._lanes.pop(room_id)
         del self._tasks[room_id]
-        self._elsewhere[room_id] = lane.elsewhere_until
+        self._elsewhere.pop(room_id, None)
+        if lane.elsewhere_until > time.monotonic():
+            self._elsewhere[room_id] = lane.elsewhere_until
 
     def _bid(self, lane: Lane) -> Bid:
         """What this worker asks for a room with. One that another has it takes once a second at most, so that
@@ -107,7 +110,7 @@ class Lanes:
 
     async def _look(self) -> bool:
         redis, now = self._ctx.stores.redis, time.monotonic()
-        self._elsewhere = {it: until for it, until in self._elsewhere.items() if until > now}
+        self._elsewhere = {it: until for it, until in self._elsewhere.items() if until + ASKS_S > now}
         if now >= self._round_at:
             rooms = await loaded_rooms(redis)
             self._round_at = time.monotonic() + ROUND_S

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from app.store.connections import Stores
+from app.store.keys import SUBMITTED_CHANNEL
+from app.store.pubsub import listen, publish
 from app.store.scripts import leases
 from app.store.scripts.leases import Bid
 from app.store.scripts.stock import GROUP
-from tests.support.sales import LIVE, a_sale, a_session, an_engine, ask, hearing, working
+from tests.support.sales import HALL, LIVE, SETTINGS, a_sale, a_session, an_engine, ask, hearing, working
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import lane, processor
+from worker.context import WorkerContext
 
 LONG_MS = 600_000
 
@@ -66,3 +70,38 @@ async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
         await wait_until(lambda: _readers(stores, stays), "the worker knows whose the room is")
         client: Any = stores.redis
         assert await client.get(LIVE.lease) == holder
+
+
+@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.usefixtures("unhurried")
+async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores: Stores, asks: bool) -> None:
+    """While its batch was in the stream, nobody else did."""
+    await a_sale(stores)
+    await leases.take(stores.redis, LIVE, "other", Bid(1), lease_ms=LONG_MS)
+    ctx = WorkerContext(SETTINGS, stores, "worker1", asyncio.Event())
+    leaving = lane.Lane(ctx, HALL, lambda _: Bid(1), asks=asks)
+    channel = SUBMITTED_CHANNEL + HALL
+    async with an_engine(stores) as engine:
+        asked = asyncio.create_task(ask(engine, await a_session(stores)))
+        await wait_until(lambda: stores.redis.xlen(LIVE.submissions), "a submission")
+        heard = [it async for it in _until_left(stores, channel, leaving)]
+        if not asks:
+            assert (await asked).reservation, "it was read before it was known whose the room is"
+            assert heard == []
+            return
+        assert heard == [(channel, "")]
+        assert await stores.redis.xlen(LIVE.submissions) == 1
+        async with working(stores, "other"):
+            assert (await asyncio.wait_for(asked, PATIENCE_S)).reservation
+
+
+async def _until_left(stores: Stores, channel: str, leaving: lane.Lane) -> AsyncIterator[tuple[str, str]]:
+    """What is heard on the channel while the lane runs to its end."""
+    async for heard, said in listen(stores.redis, channel, "end"):
+        if not heard:
+            await leaving.run()
+            await publish(stores.redis, "end", "")
+        elif heard == "end":
+            return
+        else:
+            yield heard, said
