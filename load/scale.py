@@ -43,6 +43,9 @@ class Costs:
     stream_kb: float = 20
     waiting_bytes: float = 96
     answer_bytes: float = 900  # the shared document with its headers
+    arrive_valkey: float = 46  # in a room in parts: on the nodes of the parts
+    gather_valkey: float = 10  # and on the room's own
+    far_asks_per_minute: float = 0.03  # of visitors further back than `exact_within`
     asks_per_minute: float = 0.13  # for their own place, each visitor who waits
 
 
@@ -54,6 +57,8 @@ class Sale:
     arrive_s: float
     called_per_s: float
     reserves_share: float = 0.7
+    exact_within: int = 0  # places further back are answered without Redis; 0: all are looked up
+    in_parts: bool = False  # joins are spread over a cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Needs:
     web_processes: int
     worker_processes: int
     valkey_cores: float
+    part_cores: float
     rooms: int
     valkey_gb: float
     postgres_cores: float
@@ -78,20 +84,27 @@ class Needs:
     stream_cores: float
 
 
+LARGE_SALES = tuple(
+    Sale(fans, 600, called, exact_within=50_000, in_parts=True)
+    for fans, called in ((10_000_000, 1_000), (20_000_000, 2_000), (100_000_000, 5_000))
+)
 SALES = (Sale(100_000, 60, 100), Sale(1_000_000, 60, 500), Sale(100_000_000, 600, 5_000))
 
 
 def needs(sale: Sale, costs: Costs) -> Needs:
     """The arithmetic. One room is one thread of one Valkey, so busy cores of Valkey are rooms."""
-    joins, asks = sale.fans / sale.arrive_s, sale.fans * costs.asks_per_minute / 60
+    joins, near = sale.fans / sale.arrive_s, min(sale.fans, sale.exact_within or sale.fans)
+    looked_up = near * costs.asks_per_minute / 60
+    asks = looked_up + (sale.fans - near) * costs.far_asks_per_minute / 60
     called, reserved = sale.called_per_s, sale.called_per_s * sale.reserves_share
 
-    def cores(joined: float, asked: float, claimed: float, held: float) -> float:
-        return (joins * joined + asks * asked + called * claimed + reserved * held) / 1e6
+    def cores(joined: float, asked: float, claimed: float, held: float, asking: float = asks) -> float:
+        return (joins * joined + asking * asked + called * claimed + reserved * held) / 1e6
 
     web = cores(costs.page_web + costs.join_web, costs.place_web, costs.claim_web, costs.reserve_web)
     claim_valkey = costs.claim_valkey + costs.call_valkey
-    valkey = cores(costs.join_valkey, costs.place_valkey, claim_valkey, costs.reserve_valkey)
+    join_valkey = costs.gather_valkey if sale.in_parts else costs.join_valkey
+    valkey = cores(join_valkey, costs.place_valkey, claim_valkey, costs.reserve_valkey, looked_up)
     polls, streams = sale.fans / POLL_S, sale.fans * costs.delivery_web / 1e6  # one document a second
     return Needs(
         joins_per_s=joins,
@@ -101,6 +114,7 @@ def needs(sale: Sale, costs: Costs) -> Needs:
         web_processes=ceil(web / BUSY),
         worker_processes=max(2, ceil(reserved * costs.reserve_worker / 1e6 / BUSY)),  # two: one may die
         valkey_cores=valkey,
+        part_cores=joins * costs.arrive_valkey / 1e6 if sale.in_parts else 0,
         rooms=ceil(valkey / BUSY),
         valkey_gb=sale.fans * costs.waiting_bytes / 1e9,
         postgres_cores=cores(0, 0, costs.claim_postgres, costs.reserve_postgres),
@@ -161,7 +175,10 @@ def main(
     except CannotRun as error:
         print(f"scale: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
-    print(table([Sale(fans, arrive_s, called_per_s)] if fans else SALES, costs))
+    if fans:
+        print(table([Sale(fans, arrive_s, called_per_s)], costs))
+    else:
+        print(table(SALES, costs), table(LARGE_SALES, costs), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import CannotRun
-from load.scale import SALES, Costs, Sale, needs, table, with_costs
+from load.scale import LARGE_SALES, SALES, Costs, Sale, needs, table, with_costs
 
 PAGE = (Path(__file__).parents[2] / "docs/explanation/scale.md").read_text()
 
 
 def test_the_page_shows_the_table_of_these_costs() -> None:
     assert table(SALES, Costs()) in PAGE
+    assert table(LARGE_SALES, Costs()) in PAGE
 
 
 def test_the_page_names_every_cost_and_its_value() -> None:
@@ -40,6 +41,14 @@ def test_a_crowd_costs_what_its_requests_cost() -> None:
 
 def test_more_than_one_thread_can_do_needs_more_rooms() -> None:
     assert needs(Sale(10_000_000, 60, 0), Costs()).rooms == 9  # 4.7 cores for joins, 0.6 for questions
+
+
+def test_a_room_in_parts_looks_up_those_in_front_alone_and_only_gathers() -> None:
+    costs = Costs(asks_per_minute=0.12, far_asks_per_minute=0.06)
+    it = needs(Sale(600_000, 60, 0, exact_within=100_000, in_parts=True), costs)
+    assert it.asks_per_s == pytest.approx(200 + 500)
+    assert it.valkey_cores == pytest.approx((10_000 * 10 + 200 * 28) / 1e6)
+    assert it.part_cores == pytest.approx(0.46)
 
 
 def test_costs_are_changed_by_name() -> None:
