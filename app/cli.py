@@ -26,6 +26,7 @@ COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of th
     "simulate": "simulate:simulate",
     "check": "operating:check",
     "audit": "audit:audit",
+    "witness": "witness:witness",
     "doctor": "doctor:doctor",
     "config": "config:app",
     "backup": "backup:backup",

@@ -13,7 +13,7 @@ PUBLIC = {
     ("GET", "/v1/rooms"),
     ("GET", "/v1/rooms/{room_id}"),
     ("GET", "/v1/rooms/{room_id}/events"),
-    *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("head", "heads", "entries")),
+    *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("head", "heads", "entries", "checkpoint")),
     *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("inclusion", "consistency")),
     ("POST", "/v1/rooms/{room_id}/places"),  # throttled by address, in join.lua
     ("POST", "/v1/rooms/{room_id}/identity"),  # throttled by mailbox and by address

@@ -10,8 +10,11 @@ from pydantic import ValidationError
 
 from app import cli
 from app.core.beacon import QUICKNET
+from app.core.notes import COSIGNER, Verifier
 from app.settings import Settings
 
+GO_KEY = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8"  # of a log
+WITNESS = Verifier("paper.example/w1", COSIGNER, bytes(32)).vkey
 CHANGED_CHAIN = msgspec.json.encode(msgspec.structs.replace(QUICKNET, period=30)).decode()
 
 
@@ -110,6 +113,7 @@ TYPED = {  # each with what cannot be; a number is tried with no number, and wit
     "simulate_payments": ["maybe"],
     "beacon_relays": ["api.drand.sh", "https://api.drand.sh,https://", "https://api.drand.sh/?chain=1"],
     "beacon_chain": ["quicknet", "{}", CHANGED_CHAIN],
+    "witnesses": ["https://paper.example", f"paper.example {WITNESS}", "https://paper.example " + GO_KEY],
     "demo": ["perhaps"],
     "webhooks_private": ["yes"],
     "payment_webhook_secret": ["do-not-tell", "whsec_do-not-tell", "whsec_c2hvcnQ="],

@@ -18,6 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from app import cli, logs
+from app.core.notes import COSIGNER, Verifier
 from app.runtime import reloading
 from app.settings import Settings
 from app.settings_sources import CONFIG, BadConfig, variables_of
@@ -67,6 +68,7 @@ def other_values() -> dict[str, object]:
         **{"captcha": "turnstile", "captcha_site_key": "file", "captcha_secret": "of the file"},
         **{
             "beacon_relays": ["https://file.example"],
+            "witnesses": [f"https://file.example {Verifier('file.example', COSIGNER, bytes(32)).vkey}"],
             "beacon_chain": msgspec.json.encode(a_chain(1)).decode(),
             "captcha_url": "https://file.example/verify",
             "log_format": "json",

@@ -42,6 +42,7 @@ from worker import (
     processor,
     repair,
     samples,
+    witnesses,
 )
 from worker.context import WorkerContext
 
@@ -59,6 +60,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *samples.LOOPS,
     *autopilot.LOOPS,
     *beacon.LOOPS,
+    *witnesses.LOOPS,
     *alerts.LOOPS,
 )
 LAST_S = 0.2  # for a batch in hand when the grace is over

@@ -16,11 +16,13 @@ from app.core.errors import WrongUsage
 from app.core.log_audit import Export, Verdict
 from app.core.log_audit import audit as judge
 from app.core.model import RoomId
+from app.core.notes import COSIGNER, Verifier, verifier_of
 from app.core.receipt_audit import KeptReceipt
+from app.core.room_log import origin_of
 from app.settings import Settings
 from app.store.connections import Stores
+from app.store.sql import cosignatures, signing_keys
 from app.store.sql import room_log as stored
-from app.store.sql import signing_keys
 
 if TYPE_CHECKING:
     import httpx
@@ -37,6 +39,15 @@ Save = Annotated[Path | None, typer.Option("--save", help="Save the log to this 
 Log = Annotated[
     Path | None,
     typer.Option("--log", help="Look for a receipt's place in this file of --save.", show_default=False),
+]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness", metavar="VKEY", help="The key of a witness that has to have cosigned. May be repeated."
+    ),
+]
+Quorum = Annotated[
+    int, typer.Option("--quorum", min=0, help="How many of them have to have cosigned.", show_default="all")
 ]
 Beacon = Annotated[
     Path | None,
@@ -58,6 +69,8 @@ def audit(
     save: Save = None,
     log: Log = None,
     beacon: Beacon = None,
+    witness: Witnesses = None,
+    quorum: Quorum = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
     data: Data = None,
 ) -> None:
@@ -76,12 +89,12 @@ def audit(
     if kept is not None:
         receipts.tell(kept, export, as_json=as_json)
     elif export is not None:
-        _tell(export, [QUICKNET, *_chain(beacon)], as_json=as_json)
+        verdict = judge(export, [QUICKNET, *_chain(beacon)], _witnesses(witness or [], quorum), quorum)
+        _tell(verdict, as_json=as_json)
 
 
-def _tell(export: Export, chains: list[Chain], *, as_json: bool) -> None:
+def _tell(verdict: Verdict, *, as_json: bool) -> None:
     """Print what is found in a log. Raises CommandFailed if anything is wrong."""
-    verdict = judge(export, chains)
     print(msgspec.json.encode(verdict).decode() if as_json else report(verdict))
     if not verdict.fair:
         raise CommandFailed(f"{len(verdict.findings)} things in the log of {verdict.room_id} are wrong")
@@ -93,6 +106,21 @@ def _chain(path: Path | None) -> list[Chain]:
         return [chain_of(path.read_bytes())] if path else []
     except (OSError, ValueError) as error:
         raise WrongUsage(f"{path} describes no chain: {error}") from None
+
+
+def _witnesses(vkeys: list[str], quorum: int) -> list[Verifier]:
+    """The keys of witnesses. Raises WrongUsage."""
+    found = []
+    for vkey in vkeys:
+        try:
+            found.append(verifier_of(vkey))
+        except ValueError as error:
+            raise WrongUsage(f"--witness {vkey}: {error}") from None
+    if any(it.kind != COSIGNER for it in found):
+        raise WrongUsage("--witness: one of them is the key of a log, not of a witness")
+    if quorum > len(found):
+        raise WrongUsage(f"--quorum {quorum}: there are {len(found)} witnesses")
+    return found
 
 
 def _receipt(path: Path) -> KeptReceipt | None:
@@ -113,8 +141,8 @@ def _export(what: str, url: str, data: Path | None) -> Export:
     if url:
         return over_http(url, what)
 
-    async def read(stores: Stores, _settings: Settings) -> Export | None:
-        return await from_stores(stores, RoomId(what))
+    async def read(stores: Stores, settings: Settings) -> Export | None:
+        return await from_stores(stores, RoomId(what), settings.log_host)
 
     found = on_stores(data, read)
     if found is None:
@@ -122,8 +150,8 @@ def _export(what: str, url: str, data: Path | None) -> Export:
     return found
 
 
-async def from_stores(stores: Stores, room_id: RoomId) -> Export | None:
-    """The log as PostgreSQL has it; None: there is none."""
+async def from_stores(stores: Stores, room_id: RoomId, host: str = "") -> Export | None:
+    """The log as PostgreSQL has it; None: there is none. `host`: what logs are called by here."""
     log = await stored.select_log(stores.postgres, room_id)
     if log is None:
         return None
@@ -138,7 +166,9 @@ async def from_stores(stores: Stores, room_id: RoomId) -> Export | None:
         heads += page
     keys = [it.jwk() for it in await signing_keys.select_all(stores.postgres, "log")]
     covered = [it.statement for it in heads if it.size <= log.size]  # one may have been signed meanwhile
-    return Export(room_id, keys, covered, entries)
+    sizes = [it.size for it in heads]
+    cosigned = await cosignatures.select_cosignatures(stores.postgres, room_id, sizes)
+    return Export(room_id, keys, covered, entries, origin_of(host, room_id, entries[0]), cosigned)
 
 
 def over_http(url: str, room_id: str) -> Export:
@@ -148,7 +178,7 @@ def over_http(url: str, room_id: str) -> Export:
     try:
         with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S) as client:
             log = f"/v1/rooms/{room_id}/log"
-            keys = _read(client, f"{log}/head")["keys"]
+            newest = _read(client, f"{log}/head")
             heads: list[dict[str, Any]] = []
             while page := _read(client, f"{log}/heads?after={heads[-1]['size'] if heads else 0}")["heads"]:
                 heads += page
@@ -157,7 +187,9 @@ def over_http(url: str, room_id: str) -> Export:
                 entries += page
                 if len(entries) > LEAVES_MAX:
                     raise WrongUsage(f"the log has more than {LEAVES_MAX} leaves")
-            return Export(room_id, keys, [it["statement"] for it in heads], entries)
+            statements = [it["statement"] for it in heads]
+            cosigned = {it["size"]: it.get("cosignatures", []) for it in heads}
+            return Export(room_id, newest["keys"], statements, entries, newest.get("origin", ""), cosigned)
     except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError) as error:
         raise WrongUsage(f"the log cannot be read from {url}: {error}") from None
 
@@ -181,6 +213,8 @@ def report(verdict: Verdict) -> str:
         *(f"  {_time(it.at_ms)}  leaf {it.leaf}: {it.what}" for it in verdict.actions[:SHOWN_MAX]),
         *_more(len(verdict.actions)),
         "",
+        *(f"{size} leaves are cosigned by {name}" for name, size in verdict.witnesses.items()),
+        *([""] if verdict.witnesses else []),
         *(f"leaf {it.leaf}: {it.what}" for it in verdict.draw),
         *([""] if verdict.draw else []),
         "nothing is wrong" if verdict.fair else f"{len(verdict.findings)} things are wrong",

@@ -13,7 +13,9 @@ from app.core.draw_mixing import judge_mixing, roots_said
 from app.core.fairness import judge
 from app.core.findings import Action, Finding
 from app.core.merkle import Frontier, leaf_hash
-from app.core.room_log import HEAD_TYPE, Head, read_statement
+from app.core.notes import Verifier
+from app.core.room_log import HEAD_TYPE, Head, log_id, read_statement
+from app.core.witness_audit import judge_witnesses
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -23,6 +25,8 @@ class Export(msgspec.Struct, frozen=True):
     keys: list[dict[str, Any]]  # public keys, JWK
     heads: list[str]  # signed statements, the smallest tree first
     entries: list[str]
+    origin: str = ""  # what the log is called in checkpoints
+    cosignatures: dict[int, list[str]] = {}  # of witnesses under heads, by size
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -38,19 +42,32 @@ class Verdict(msgspec.Struct, frozen=True):
     actions: list[Action]  # of staff, the autopilot and the clock
     counts: dict[str, int]  # leaves by kind
     draw: list[Action] = []  # what its draw was made with, and why
+    witnesses: dict[str, int] = {}  # how many leaves each of those asked for cosigned
 
 
-def audit(export: Export, chains: Sequence[Chain] = (QUICKNET,)) -> Verdict:
-    """Judge a log on its own, trusting nobody but these chains of the beacon."""
+def audit(
+    export: Export,
+    chains: Sequence[Chain] = (QUICKNET,),
+    witnesses: Sequence[Verifier] = (),
+    quorum: int = 0,
+) -> Verdict:
+    """Judge a log on its own, trusting nobody but these chains of the beacon, and `quorum` (0: all) of these
+    witnesses."""
     heads = [it for it in _said(export) if it]
-    roots, root = _roots(export.entries, {it.size for it in heads} | set(roots_said(export.entries)))
+    sizes = {it.size for it in heads} | set(roots_said(export.entries)) | set(export.cosignatures)
+    roots, root = _roots(export.entries, sizes)
     wrong, signed = _heads(export, roots)
     wrong += judge_mixing(export.entries, roots)
     draw = judge_beacon(export.entries, heads, chains)
+    witnessed = judge_witnesses(
+        (export.origin, export.cosignatures), roots, heads, witnesses, quorum or len(witnesses)
+    )
     queue = judge(export.entries)
     if export.entries and export.entries[0].split(" ")[1:3] != ["began", export.room_id]:
         wrong.append(Finding(0, "other_room", f"the log does not begin as that of {export.room_id}"))
-    findings = wrong + draw.findings + queue.findings
+    if witnesses and export.entries and export.origin.split("/")[-1] != log_id(export.entries[0]):
+        wrong.append(Finding(0, "other_room", f"the log is not the one that is called {export.origin}"))
+    findings = wrong + draw.findings + witnessed.findings + queue.findings
     return Verdict(
         export.room_id,
         not findings,
@@ -62,6 +79,7 @@ def audit(export: Export, chains: Sequence[Chain] = (QUICKNET,)) -> Verdict:
         queue.actions,
         dict(queue.counts),
         draw.notes,
+        witnessed.sizes,
     )
 
 

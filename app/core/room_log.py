@@ -35,8 +35,11 @@ from typing import Any, NamedTuple
 
 import jwt
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.core.base64url import from_base64url, to_base64url
+from app.core.merkle import leaf_hash
+from app.core.notes import LOG, Checkpoint, signature_line, verifier
 from app.core.signing_key import CODEC, SigningKey
 
 AUDIENCE = "fairgate:log"  # no room can have this name, so these signatures never pass as tokens
@@ -76,6 +79,32 @@ class Leaf(NamedTuple):
     at_ms: int
     word: str
     rest: tuple[str, ...]
+
+
+def origin_of(host: str, room_id: str, first: str) -> str:
+    """What the log of a room with this first leaf is called in checkpoints."""
+    return f"{host}/rooms/{room_id}/{log_id(first)}"
+
+
+def log_id(first: str) -> str:
+    """What tells a log from those of other rooms of its name: it follows from its first leaf."""
+    return leaf_hash(first.encode()).hex()[:16]
+
+
+def checkpoint(key: SigningKey, origin: str, head: Head) -> str:
+    """A head as a checkpoint: a note with the log's signature."""
+    text = Checkpoint(origin, head.size, bytes.fromhex(head.root)).text
+    return f"{text}\n{signature_line(origin, text, _ed25519(key))}"
+
+
+def vkey_of(key: SigningKey, origin: str) -> str:
+    """The key that signs a log's checkpoints, as witnesses take it."""
+    return verifier(origin, LOG, _ed25519(key)).vkey
+
+
+def _ed25519(key: SigningKey) -> Ed25519PrivateKey:
+    assert isinstance(key.private, Ed25519PrivateKey)  # keys of logs are
+    return key.private
 
 
 def visitor_name(secret: bytes, visitor_id: str) -> str:

@@ -14,8 +14,8 @@ from app.core.room_log import Head, unchecked
 from app.monitoring.report import steps_of, unstored_samples
 from app.store.away import stores_answer
 from app.store.connections import Stores
+from app.store.sql import cosignatures, rooms
 from app.store.sql import room_log as stored
-from app.store.sql import rooms
 from app.waiting_room.log_tally import tally_of
 
 
@@ -26,6 +26,7 @@ class LogFigures(msgspec.Struct, frozen=True):
     head: Head | None
     counted: int
     tally: Tally
+    cosigned: dict[str, int]  # leaves, by the name of the witness
 
 
 class Fairness(msgspec.Struct, frozen=True):
@@ -54,5 +55,7 @@ async def fairness(stores: Stores, room: Room) -> Fairness:
             if log is not None:
                 head = await stored.select_head(connection, room.room_id)
                 counted, tally = await tally_of(connection, room.room_id, log.size)
-                figures = LogFigures(log.size, unchecked(head.statement) if head else None, counted, tally)
+                cosigned = await cosignatures.select_cosigned(connection, room.room_id)
+                newest = unchecked(head.statement) if head else None
+                figures = LogFigures(log.size, newest, counted, tally, cosigned)
     return Fairness(figures, rate_kept(steps, step_s), arithmetic.waits(progress, steps))

@@ -136,6 +136,16 @@ async def get(client: httpx.AsyncClient, url: str, *, private: bool) -> bytes:
     return answer
 
 
+async def post_text(
+    client: httpx.AsyncClient, url: str, text: str, *, private: bool
+) -> tuple[int, str, bytes]:
+    """Send text. Status, content type and body of the answer, whatever it is. Raises AddressRefused,
+    NotAccepted."""
+    headers = {"content-type": "text/plain; charset=utf-8", "accept-encoding": "identity"}
+    answer, body = await _answered(client, "POST", url, text.encode(), headers, private=private)
+    return answer.status_code, answer.headers.get("content-type", ""), body
+
+
 async def post_form(client: httpx.AsyncClient, url: str, form: Mapping[str, str], *, private: bool) -> bytes:
     """Ask with a form. The answer, of a long one the beginning. Raises AddressRefused, NotAccepted."""
     headers = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
@@ -153,6 +163,15 @@ async def _send(
 async def _exchange(
     client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
 ) -> tuple[int, bytes]:
+    answer, text = await _answered(client, method, url, body, more, private=private)
+    if not answer.is_success:
+        raise NotAccepted(f"answered {answer.status_code}", answer.status_code)
+    return answer.status_code, text
+
+
+async def _answered(
+    client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
+) -> tuple[httpx.Response, bytes]:
     target = parse(url)
     headers = {
         "host": target.netloc.decode("ascii"),
@@ -187,9 +206,7 @@ async def _exchange(
         raise NotAccepted(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
     except httpx.HTTPError as error:
         raise NotAccepted(why(error)[:200]) from None
-    if not answer.is_success:
-        raise NotAccepted(f"answered {answer.status_code}", answer.status_code)
-    return answer.status_code, text
+    return answer, text
 
 
 async def _read_some(answer: httpx.Response) -> bytes:

@@ -6,6 +6,7 @@ Each module here is a group of them: a new one goes where it belongs by its subj
 from __future__ import annotations
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -85,6 +86,11 @@ class Settings(
     def simulates_payments(self) -> bool:
         """Whether tickets are sold for nothing, also in rooms that are no test."""
         return self.gateway == SIMULATED
+
+    @property
+    def log_host(self) -> str:
+        """What public logs are called by: the host that visitors use."""
+        return urlsplit(self.public_url).netloc or "fairgate"
 
     @property
     def queue_url(self) -> str:

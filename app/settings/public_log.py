@@ -1,4 +1,4 @@
-"""Who outside vouches for draws and public logs: the randomness beacon."""
+"""Who outside vouches for draws and public logs: the randomness beacon and witnesses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, field_validator
 from pydantic_settings import NoDecode
 
 from app.core.beacon import QUICKNET, Chain, chain_of
+from app.core.notes import COSIGNER, verifier_of
 from app.core.setting_values import address_of
 
 RELAYS = (
@@ -20,6 +21,13 @@ RELAYS = (
 _chain_of = lru_cache(maxsize=4)(chain_of)
 
 
+def _is_of_witness(vkey: str) -> bool:
+    try:
+        return verifier_of(vkey).kind == COSIGNER
+    except ValueError:
+        return False
+
+
 class PublicLogs(BaseModel):
     """Who outside vouches for draws and public logs."""
 
@@ -29,7 +37,12 @@ class PublicLogs(BaseModel):
     beacon_chain: str = ""
     """A drand chain other than `quicknet`: the JSON that its relays serve at `/{chain hash}/info`."""
 
-    @field_validator("beacon_relays", mode="before")
+    witnesses: Annotated[list[str], NoDecode] = []
+    """Witnesses that cosign the public logs (c2sp.org/tlog-witness): address and key of each, as
+    `https://paper.example/w1 paper.example/w1+1234abcd+BA...`, comma-separated. They need
+    `FAIRGATE_PUBLIC_URL`."""
+
+    @field_validator("beacon_relays", "witnesses", mode="before")
     @classmethod
     def _relays(cls, value: object) -> object:
         return (
@@ -54,6 +67,17 @@ class PublicLogs(BaseModel):
                 _chain_of(value)
             except ValueError as error:
                 raise ValueError(f"must be what a relay serves at /info: {error}") from None
+        return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _keys(cls, value: list[str]) -> list[str]:
+        form = "https://host[:port][/path] NAME+ID+KEY of each witness, comma-separated"
+        for part in value:
+            address, _, vkey = part.partition(" ")
+            url = address_of(address, ("http", "https"), form)
+            if not url.hostname or set("?#@") & set(address) or not _is_of_witness(vkey.strip()):
+                raise ValueError(f"must be {form}")
         return value
 
     @property

@@ -40,14 +40,15 @@ async function read(path) {
 }
 
 async function readHeads() {
-  const { keys } = await read("/head"), heads = [];
+  const { keys, origin } = await read("/head"), heads = [];
   for (let after = 0; ; after = heads[heads.length - 1].size) {
     const page = (await read(`/heads?after=${after}`)).heads;
     if (!page.length) break;
     heads.push(...page);
     if (!(heads[heads.length - 1].size > after)) break;
   }
-  return { keys, heads: heads.map((head) => head.statement) };
+  const cosignatures = Object.fromEntries(heads.map((head) => [head.size, head.cosignatures]));
+  return { keys, origin, cosignatures, heads: heads.map((head) => head.statement) };
 }
 
 // The entries up to the newest head. Each page is hashed and judged as it comes.
@@ -117,10 +118,10 @@ async function judgeRest(entries, said, queue, roots) {
 async function check() {
   checks.hidden = true;
   const before = keptHead();
-  let { keys, heads } = await readHeads();
+  let { keys, origin, cosignatures, heads } = await readHeads();
   if (before && !heads.some((head) => saidBy(head)?.size >= before.size)) { // a cache may be behind: once more
     await new Promise((done) => setTimeout(done, BEHIND_MS));
-    ({ keys, heads } = await readHeads());
+    ({ keys, origin, cosignatures, heads } = await readHeads());
   }
   if (!heads.length) return { unsigned: true };
   const said = heads.map(saidBy), imported = await importedKeys(keys), queue = new Queue(chain);
@@ -133,7 +134,7 @@ async function check() {
   if (kept && roots.found.get(kept.size) !== kept.root) wrong.push({ leaf: Math.min(kept.size, entries.length), kind: "forgotten" });
   const last = said[said.length - 1];
   if (!wrong.length && last) keepHead(last.size, last.root, began);
-  return { room_id: room, keys, heads, entries, wrong, unsure: !imported, imported, kept, queue };
+  return { room_id: room, keys, origin, cosignatures, heads, entries, wrong, unsure: !imported, imported, kept, queue };
 }
 
 function show({ unsigned, wrong, unsure, kept, queue, entries }) {
@@ -151,10 +152,10 @@ function show({ unsigned, wrong, unsure, kept, queue, entries }) {
 }
 
 // For whoever wants to look again with another program.
-function offer({ room_id, keys, heads, entries }) {
+function offer({ room_id, keys, origin, cosignatures, heads, entries }) {
   const link = part("save").firstElementChild;
   if (link.href) URL.revokeObjectURL(link.href);
-  link.href = URL.createObjectURL(new Blob([JSON.stringify({ room_id, keys, heads, entries })], { type: "application/json" }));
+  link.href = URL.createObjectURL(new Blob([JSON.stringify({ room_id, keys, heads, entries, origin, cosignatures })], { type: "application/json" }));
   part("save").hidden = false;
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from app.core.errors import LogNotBegun, RoomNotFound, ValidationFailed
 from app.core.merkle import Node, consistency_path, inclusion_path, leaf_hash, node_hash, proof
 from app.core.model import Place, Room, RoomId
-from app.core.room_log import Receipt, visitor_name
+from app.core.room_log import Receipt, origin_of, visitor_name
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.connections import Queries
 from app.store.sql import room_log as stored
@@ -51,6 +51,12 @@ async def consistency(
     if not 0 < first <= second:
         raise ValidationFailed("first", f"must be between 1 and the second size, {second}")
     return await _proof(queries, room_id, consistency_path(first, second))
+
+
+async def origin(queries: Queries, host: str, room_id: RoomId) -> str:
+    """What the room's log, which has begun, is called in checkpoints of this installation."""
+    [first] = await stored.select_leaves(queries, room_id, 0, 1)
+    return origin_of(host, room_id, first)
 
 
 async def receipt(queries: Queries, room: Room, place: Place, now_ms: int) -> Receipt:

@@ -7,10 +7,13 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.core.merkle import Frontier, consistency_path, includes, inclusion_path, is_consistent, leaf_hash
 from app.core.model import RoomId
+from app.core.notes import checkpoint_of, cosignature_line, parts_of, verifier_of
 from app.store.keys import RoomKeys
+from app.store.sql.cosignatures import insert_cosignature
 from app.waiting_room.room_log import write
 from tests.routes.conftest import Web, bearer
 
@@ -62,6 +65,28 @@ async def test_the_head_is_signed_with_a_published_key_and_is_the_root_of_the_en
     assert said["root"] == root_of(leaves[: said["size"]]).hex()
     assert [it["statement"] for it in (await get(web, "heads"))["heads"]] == [statement]
     assert (await get(web, f"heads?after={said['size']}"))["heads"] == []
+
+
+async def test_a_head_is_a_checkpoint_with_the_signatures_of_the_log_and_of_witnesses(web: Web) -> None:
+    leaves = await a_long_log(web, 100)
+    head = await get(web, "head")
+    answer = await web.get(f"{LOG}/checkpoint")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    text, lines = parts_of(answer.text)
+    size = head["head"]["size"]
+    assert checkpoint_of(text) == (head["origin"], size, root_of(leaves[:size]))
+    assert head["origin"].endswith(f"/rooms/hall/{leaf_hash(leaves[0].encode()).hex()[:16]}")
+    assert [verifier_of(head["vkey"]).signed(text, it) for it in lines] == [True]
+    witness = Ed25519PrivateKey.generate()
+    line = cosignature_line("paper.example/w1", text, witness, 1_700_000_000).rstrip()
+    await insert_cosignature(web.app.stores.postgres, HALL, "paper.example/w1", size, line)
+    assert parts_of((await web.get(f"{LOG}/checkpoint?size={size}")).text) == (text, [*lines, line])
+    assert (await get(web, "head"))["head"]["cosignatures"] == [line]
+    assert (await get(web, "heads"))["heads"][0]["cosignatures"] == [line]
+    page = await web.get("/rooms/hall/fairness")
+    assert "Entries that the witness paper.example/w1 cosigned" in page.text
+    missing = await web.get(f"{LOG}/checkpoint?size={size + 1}")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 
 
 async def test_every_kind_of_leaf_is_proved_from_what_is_stored(web: Web) -> None:

@@ -22,6 +22,7 @@ OF_EVERYBODY = {
     "room_log_nodes",
     "room_log_heads",
     "room_log_tallies",
+    "room_log_cosignatures",
 }  # goes on when it is reset
 
 

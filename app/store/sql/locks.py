@@ -6,10 +6,11 @@ from app.core.model import RoomId
 from app.store.connections import Connection
 
 
-async def try_lock(connection: Connection, purpose: str, room_id: RoomId) -> bool:
-    """Take this room's lock until the transaction ends; False when somebody else has it."""
+async def try_lock(connection: Connection, purpose: str, of: str) -> bool:
+    """Take the lock of a room, or of what else the purpose is about, until the transaction ends; False when
+    somebody else has it."""
     locked: bool = await connection.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, room_id
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, of
     )
     return locked
 

@@ -108,11 +108,12 @@ async def insert_head(connection: Connection, room_id: RoomId, head: StoredHead)
     )
 
 
-async def select_head(queries: Queries, room_id: RoomId) -> StoredHead | None:
-    """The newest signed head; None: there is none yet."""
+async def select_head(queries: Queries, room_id: RoomId, size: int | None = None) -> StoredHead | None:
+    """The newest signed head, or that of a size; None: there is none."""
     row = await queries.fetchrow(
-        "SELECT size, at, statement FROM room_log_heads WHERE room_id = $1 ORDER BY size DESC LIMIT 1",
-        room_id,
+        "SELECT size, at, statement FROM room_log_heads WHERE room_id = $1 "
+        "AND ($2::bigint IS NULL OR size = $2) ORDER BY size DESC LIMIT 1",
+        *(room_id, size),
     )
     return StoredHead(row["size"], to_ms(row["at"]), row["statement"]) if row else None
 

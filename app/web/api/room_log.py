@@ -9,18 +9,20 @@ import msgspec
 from msgspec import Meta
 
 from app.core.clock import from_ms
-from app.core.errors import LogNotBegun, RoomNotFound, StoreUnavailable
+from app.core.errors import LogNotBegun, NotFound, RoomNotFound, StoreUnavailable
 from app.core.merkle import leaf_hash
 from app.core.model import RoomId
+from app.core.room_log import checkpoint, unchecked, vkey_of
 from app.store.away import stores_answer
+from app.store.sql import cosignatures, signing_keys
 from app.store.sql import room_log as stored
-from app.store.sql import signing_keys
 from app.store.sql.room_log import StoredHead
 from app.waiting_room import room_log_proofs as proofs
 from app.web.http.cache_control import shared
 from app.web.http.routes import Request, Response, endpoint, json_response
 
 TAG = "Public log"
+CHECKPOINT = b"text/plain; charset=utf-8"
 MAX = 1 << 52
 ENTRIES_MAX = 1_000
 HEADS_MAX = 200
@@ -42,6 +44,12 @@ class HeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=HEADS_MAX)] = HEADS_MAX
 
 
+class CheckpointQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which size; without it the newest."""
+
+    size: Size | None = None
+
+
 class InclusionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which leaf, in the tree of which size."""
 
@@ -57,19 +65,24 @@ class ConsistencyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeadDocument(msgspec.Struct, frozen=True):
-    """A signed head. `statement` is a JWS that says room, size, root and time."""
+    """A signed head. `statement` is a JWS that says room, size, root and time; `cosignatures` are witnesses'
+    signatures of the same head as a checkpoint."""
 
     size: int
     signed_at: datetime | None
     statement: str
+    cosignatures: list[str]
 
 
 class NewestHead(msgspec.Struct, frozen=True):
-    """The newest head of a room's log, and the public keys (JWK) of all who ever signed one."""
+    """The newest head of a room's log, and the public keys (JWK) of all who ever signed one. `origin` and
+    `vkey` are what the log and its newest key are called in checkpoints."""
 
     room_id: str
     head: HeadDocument | None
     keys: list[dict[str, Any]]
+    origin: str
+    vkey: str | None
 
 
 class Heads(msgspec.Struct, frozen=True):
@@ -114,8 +127,35 @@ async def log_head(request: Request) -> Response:
     with stores_answer():
         await proofs.begun(request.app.queues.loaded_rooms, room_id)
         head = await stored.select_head(postgres, room_id)
-        keys = [it.jwk() for it in await signing_keys.select_all(postgres, "log")]
-    return json_response(200, NewestHead(room_id, _head(head) if head else None, keys), [shared("log_head")])
+        [shown] = await _heads(request, room_id, [head]) if head else [None]
+        keys = await signing_keys.select_all(postgres, "log")
+        origin = await proofs.origin(postgres, request.app.settings.log_host, room_id)
+    vkey = vkey_of(keys[0], origin) if keys else None
+    newest = NewestHead(room_id, shown, [it.jwk() for it in keys], origin, vkey)
+    return json_response(200, newest, [shared("log_head")])
+
+
+@endpoint(
+    "GET",
+    "/v1/rooms/{room_id}/log/checkpoint",
+    tag=TAG,
+    query=CheckpointQuery,
+    answers={200: CHECKPOINT},
+    errors=(*AWAY, NotFound),
+)
+async def log_checkpoint(request: Request, query: CheckpointQuery) -> Response:
+    """Get a signed head of a room's public log as a checkpoint, with the signatures of log and witnesses."""
+    room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
+    with stores_answer():
+        await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        head = await stored.select_head(postgres, room_id, query.size)
+        if head is None:
+            raise NotFound("No head of this size was signed.")
+        lines = (await cosignatures.select_cosignatures(postgres, room_id, [head.size])).get(head.size, [])
+        [key, *_] = await signing_keys.select_all(postgres, "log")
+        origin = await proofs.origin(postgres, request.app.settings.log_host, room_id)
+    note = checkpoint(key, origin, unchecked(head.statement)) + "".join(f"{it}\n" for it in lines)
+    return Response(200, note.encode(), [shared("log_checkpoint")], CHECKPOINT)
 
 
 @endpoint(
@@ -132,7 +172,8 @@ async def log_heads(request: Request, query: HeadsQuery) -> Response:
     with stores_answer():
         await proofs.begun(request.app.queues.loaded_rooms, room_id)
         heads = await stored.select_heads(request.app.stores.postgres, room_id, query.after, query.limit)
-    return json_response(200, Heads(room_id, [_head(it) for it in heads]), [shared("log_heads")])
+        shown = await _heads(request, room_id, heads)
+    return json_response(200, Heads(room_id, shown), [shared("log_heads")])
 
 
 @endpoint(
@@ -192,5 +233,8 @@ async def log_consistency(request: Request, query: ConsistencyQuery) -> Response
     return json_response(200, document, [shared("log_consistency")])
 
 
-def _head(it: StoredHead) -> HeadDocument:
-    return HeadDocument(it.size, from_ms(it.at_ms), it.statement)
+async def _heads(request: Request, room_id: RoomId, heads: list[StoredHead]) -> list[HeadDocument]:
+    """Heads with the cosignatures under them."""
+    sizes = [it.size for it in heads]
+    found = await cosignatures.select_cosignatures(request.app.stores.postgres, room_id, sizes)
+    return [HeadDocument(it.size, from_ms(it.at_ms), it.statement, found.get(it.size, [])) for it in heads]

@@ -22,6 +22,7 @@ PUBLIC: dict[str, Header] = {  # by the name of the call; what is not here is pr
     "read_seats": SECOND,
     "log_head": SECOND,
     "log_heads": SECOND,
+    "log_checkpoint": SECOND,
     "log_entries": SECOND,
     "fairness": SECONDS,  # a page
     "log_inclusion": MINUTE,

@@ -50,6 +50,7 @@ class LogPart:
     lost: int
     joined: int
     removed_bp: int  # of those who joined, in hundredths of a percent
+    cosigned: tuple[tuple[str, int], ...]  # by each witness
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _log(it: LogFigures) -> LogPart:
         lost=counts.get("lost", 0),
         joined=joined,
         removed_bp=round(10_000 * min(removed, joined) / joined) if joined else 0,
+        cosigned=tuple(it.cosigned.items()),
     )
 
 

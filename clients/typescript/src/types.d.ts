@@ -432,11 +432,12 @@ export interface GuestBody {
   quantity?: number;
 }
 
-/** A signed head. `statement` is a JWS that says room, size, root and time. */
+/** A signed head. `statement` is a JWS that says room, size, root and time; `cosignatures` are witnesses' signatures of the same head as a checkpoint. */
 export interface HeadDocument {
   size: number;
   signed_at: string | null;
   statement: string;
+  cosignatures: Array<string>;
 }
 
 /** Signed heads, the smallest first. */
@@ -926,11 +927,13 @@ export interface NewWebhook {
   description?: string;
 }
 
-/** The newest head of a room's log, and the public keys (JWK) of all who ever signed one. */
+/** The newest head of a room's log, and the public keys (JWK) of all who ever signed one. `origin` and `vkey` are what the log and its newest key are called in checkpoints. */
 export interface NewestHead {
   room_id: string;
   head: HeadDocument | null;
   keys: Array<Record<string, unknown>>;
+  origin: string;
+  vkey: string | null;
 }
 
 /** Not now: ask again. */

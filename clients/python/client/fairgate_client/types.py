@@ -498,11 +498,13 @@ class GuestBody(TypedDict):
 
 
 class HeadDocument(TypedDict):
-    """A signed head. `statement` is a JWS that says room, size, root and time."""
+    """A signed head. `statement` is a JWS that says room, size, root and time; `cosignatures` are
+    witnesses' signatures of the same head as a checkpoint."""
 
     size: int
     signed_at: str | None
     statement: str
+    cosignatures: list[str]
 
 
 class Heads(TypedDict):
@@ -1100,11 +1102,14 @@ class NewWebhook(TypedDict):
 
 
 class NewestHead(TypedDict):
-    """The newest head of a room's log, and the public keys (JWK) of all who ever signed one."""
+    """The newest head of a room's log, and the public keys (JWK) of all who ever signed one.
+    `origin` and `vkey` are what the log and its newest key are called in checkpoints."""
 
     room_id: str
     head: HeadDocument | None
     keys: list[dict[str, Any]]
+    origin: str
+    vkey: str | None
 
 
 class NotYet(TypedDict):

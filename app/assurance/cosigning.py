@@ -1,0 +1,140 @@
+"""Has witnesses cosign the heads of public logs, as c2sp.org/tlog-witness says.
+
+A witness is sent each room's newest head, with the proof that it goes on from the one it cosigned before.
+What it did not get while it was away, the next head covers. Which witnesses there are the installation's
+settings say, so they may be at a private address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import NamedTuple
+
+import structlog
+
+from app.core import witnessing
+from app.core.clock import now_ms
+from app.core.model import RoomId
+from app.core.notes import Checkpoint, Verifier, verifier_of
+from app.core.room_log import Head, checkpoint, unchecked
+from app.core.why import why
+from app.core.witnessing import PROOF_MAX, SIZE_TYPE
+from app.notifications import safe_post
+from app.notifications.safe_post import AddressRefused, Client, NotAccepted
+from app.settings import Settings
+from app.store.connections import Connection, Stores
+from app.store.sql import cosignatures
+from app.store.sql import room_log as stored
+from app.store.sql.locks import try_lock
+from app.store.sql.room_log import StoredLog
+from app.waiting_room import room_log_proofs as proofs
+from app.waiting_room.room_log import log_key
+
+log = structlog.get_logger(__name__)
+
+ROOMS_MAX = 50  # in a round; others in the next
+ROUND_S = 20.0  # of one witness
+ANSWER_TIMEOUT_S = 5.0
+AGAIN_S = 15.0  # after a witness did not cosign
+AHEAD_S = 60  # a cosignature may be so much later than it is here: clocks differ
+
+
+class Witness(NamedTuple):
+    """A witness of the settings."""
+
+    url: str
+    key: Verifier
+
+
+class NotCosigned(Exception):
+    """A witness did not cosign; the message says why."""
+
+
+def witnesses(settings: Settings) -> list[Witness]:
+    """Those of the settings."""
+    parts = (it.partition(" ") for it in settings.witnesses)
+    return [Witness(url.rstrip("/"), verifier_of(vkey.strip())) for url, _, vkey in parts]
+
+
+class Cosigning:
+    """One witness, and until when it is left alone after it did not cosign."""
+
+    def __init__(self, stores: Stores, settings: Settings, client: Client, witness: Witness) -> None:
+        self._stores, self._client, self._witness = stores, client, witness
+        self._host = settings.log_host
+        self._again_at = 0.0
+
+    async def round(self) -> None:
+        """Have it cosign the newest head of every room that it has not; one worker at a time does."""
+        if time.monotonic() < self._again_at:
+            return
+        name = self._witness.key.name
+        async with self._stores.postgres.acquire() as connection, connection.transaction():
+            if not await try_lock(connection, "fairgate witness", name):
+                return
+            rooms = await cosignatures.select_uncosigned(connection, name, ROOMS_MAX)
+            until = time.monotonic() + ROUND_S
+            for room_id in rooms:
+                try:
+                    await self._cosign(connection, room_id)
+                except NotCosigned as error:
+                    log.warning("not_cosigned", witness=name, room_id=room_id, reason=str(error))
+                    self._again_at = time.monotonic() + AGAIN_S
+                if time.monotonic() > until:
+                    return
+
+    async def _cosign(self, connection: Connection, room_id: RoomId) -> None:
+        """Raises NotCosigned."""
+        found = await stored.select_log(connection, room_id)
+        newest = await stored.select_head(connection, room_id)
+        if found is None or newest is None:
+            return
+        head = unchecked(newest.statement)
+        origin = await proofs.origin(connection, self._host, room_id)
+        old = await cosignatures.select_cosigned_size(connection, room_id, self._witness.key.name)
+        status, size, body = await self._send(connection, found, head, origin, min(old, head.size))
+        if status == 409 and size is not None and size != old and size <= head.size:
+            status, size, body = await self._send(connection, found, head, origin, size)
+        if status != 200:
+            signed = f", and has cosigned {size} leaves" if size is not None else ""
+            raise NotCosigned(f"answered {status}{signed}")
+        line = self._good_line(origin, head, body)
+        name = self._witness.key.name
+        await cosignatures.insert_cosignature(self._stores.postgres, room_id, name, head.size, line)
+
+    async def _send(
+        self, connection: Connection, found: StoredLog, head: Head, origin: str, old: int
+    ) -> tuple[int, int | None, bytes]:
+        """Its answer to a head: status, the size it has if it says so, body. Raises NotCosigned."""
+        room_id = RoomId(head.room_id)
+        proof = (
+            await proofs.consistency(connection, found, room_id, old, head.size)
+            if 0 < old < head.size
+            else []
+        )
+        if len(proof) > PROOF_MAX:
+            raise NotCosigned("the proof is too long")
+        note = checkpoint(await log_key(connection), origin, head)
+        text = witnessing.written(old, proof, note)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                status, kind, body = await safe_post.post_text(
+                    self._client, f"{self._witness.url}/add-checkpoint", text, private=True
+                )
+        except TimeoutError:
+            raise NotCosigned(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+        except (AddressRefused, NotAccepted) as error:
+            raise NotCosigned(why(error)[:200]) from None
+        said = body.strip()
+        sized = status == 409 and kind.partition(";")[0] == SIZE_TYPE and said.isdigit() and len(said) < 16
+        return status, int(said) if sized else None, body
+
+    def _good_line(self, origin: str, head: Head, body: bytes) -> str:
+        """Its cosignature of a head, of what it answered. Raises NotCosigned."""
+        text = Checkpoint(origin, head.size, bytes.fromhex(head.root)).text
+        for line in body.decode(errors="replace").splitlines():
+            at_s = self._witness.key.cosigned_at(text, line)
+            if at_s is not None and at_s <= now_ms() // 1000 + AHEAD_S:
+                return line
+        raise NotCosigned("what it answered is no cosignature of this head by its key")
