@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from app import loops
@@ -23,7 +22,6 @@ async def cosign_heads(ctx: WorkerContext) -> None:
         ]
         try:
             await ctx.stopping.wait()
-            await asyncio.gather(*running, return_exceptions=True)
         finally:
             await loops.end(running)
 

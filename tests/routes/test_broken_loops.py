@@ -42,7 +42,8 @@ NEVER_BROKEN = {
     "send_queued": "starts the lanes of each channel, which are broken here",
     "sales_board": "asks for nothing until somebody looks at the console, see `test_set_aside.py`",
     "gate_counts": "asks for nothing until somebody passes a gate, see `test_gate_stats.py`",
-    "cosign": "one for each witness of the settings, and there is none here",
+    "cosign_heads": "starts a loop for each witness of the settings, and there is none here",
+    "cosign": "such a loop",
     "ended_sessions": "as `status_listener`, while somebody waits for an end",
 }
 WRONG = {WORKERS: "report", WEBS: "presence", TOTALS: "counts", busy.KEYS.busy: "drain"}  # of the wrong type
