@@ -11,12 +11,13 @@ RECENT = "interval '1 day'"  # a head that no witness wanted for so long is not 
 
 
 async def select_uncosigned(queries: Queries, witness: str, limit: int) -> list[RoomId]:
-    """The rooms whose newest head this witness has not cosigned, those that wait longest first."""
+    """Rooms whose newest head this witness has not cosigned; in random order, so that those which it refuses
+    keep no others waiting."""
     rows = await queries.fetch(
         "SELECT room_id FROM room_logs l WHERE signed_size > 0 "
         f"AND signed_at > now() - {RECENT} AND NOT EXISTS (SELECT FROM room_log_cosignatures c "
         "WHERE c.room_id = l.room_id AND c.witness = $1 AND c.size = l.signed_size) "
-        "ORDER BY signed_at LIMIT $2",
+        "ORDER BY random() LIMIT $2",
         *(witness, limit),
     )
     return [RoomId(row["room_id"]) for row in rows]
