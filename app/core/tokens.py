@@ -1,9 +1,9 @@
 """Booking tokens, access tokens and passes: proofs that a visitor is inside, and of an account's identity.
 
 They are JWTs, EdDSA unless a room chooses otherwise: anyone can verify booking tokens and passes with the
-keys of `/.well-known/jwks.json`. A booking token also has a MAC over all that it says, the claim `mac`: by
-that each process of ours knows the tokens that another one made, as a signature takes twenty times as long.
-Place tokens are in `place_tokens`. No I/O; time comes in.
+public keys of `/.well-known/jwks.json`. A booking token also carries a MAC over its other claims, `mac`: our
+own processes verify that, because verifying a signature takes twenty times as long. Place tokens are in
+`place_tokens`. No I/O; time comes in.
 """
 
 from __future__ import annotations

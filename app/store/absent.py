@@ -1,6 +1,6 @@
-"""Remembers which ids Postgres did not have a moment ago, so that made-up ones do not cost a query each.
+"""Remembers which ids were recently missing from Postgres, so that made-up ones do not cost a query each.
 
-It is this process's memory alone: what another one creates meanwhile is found when an entry is too old.
+The memory is per process: what another process creates is found once the entry here has expired.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ ABSENT_MAX = 10_000
 
 
 class Absent:
-    """Rooms and events that do not exist; one per pair of stores."""
+    """Rooms and events known not to exist; one per pair of stores."""
 
     def __init__(self) -> None:
         self._until: dict[tuple[str, str], float] = {}  # the oldest first: all are kept equally long
         self._created = 0
 
     def has(self, kind: str, id_: str) -> bool:
-        """Whether it did not exist a moment ago."""
+        """Whether it was missing a moment ago."""
         if not self._until:
             return False
         until = self._until.get((kind, id_))
         return until is not None and time.monotonic() < until
 
     def begin(self) -> int:
-        """Call this before looking something up, and pass the result to `note`."""
+        """Start a look-up; pass the result to `note`."""
         return self._created
 
     def note(self, kind: str, id_: str, begun: int) -> None:
-        """Remember that it was not found, unless it was created while we looked it up."""
+        """Remember that it is missing, unless it was created during the look-up."""
         if begun != self._created:
             return
         self._until.pop((kind, id_), None)
@@ -39,6 +39,6 @@ class Absent:
         self._until[kind, id_] = time.monotonic() + ABSENT_S
 
     def forget(self, kind: str, id_: str) -> None:
-        """Forget it: it has just been created. Call this after the commit."""
+        """Drop the entry of something just created. Call this after the commit."""
         self._created += 1
         self._until.pop((kind, id_), None)

@@ -1,35 +1,36 @@
-"""When a store answered in time, as one process knows it by asking again and again."""
+"""When a store answered in time, as observed by one process that keeps polling it."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import NamedTuple
 
-SLOW_S = 0.5  # whoever waits for longer may have given up
+SLOW_S = 0.5  # callers that wait longer may have given up
 OUTAGES_MAX = 20
 
 
 class Outage(NamedTuple):
-    """A time in which nobody could count on an answer, on the monotonic clock."""
+    """A period in which nobody could rely on an answer, on the monotonic clock."""
 
-    from_s: float  # when it was last asked what it answered in time
+    from_s: float  # when the last request that it answered in time was sent
     until_s: float
 
 
 class AnswerLog:
-    """Of one store. An outage is noticed late, or only once it is over; it counts from the last answer."""
+    """The log of one store. An outage is noticed late, or only once it is over; it counts from the last
+    answer."""
 
     def __init__(self) -> None:
-        self.answered_at = float("inf")  # asked then, it answered
-        self.outages: deque[Outage] = deque(maxlen=OUTAGES_MAX)  # that are over, the latest last
+        self.answered_at = float("inf")  # when the last answered request was sent
+        self.outages: deque[Outage] = deque(maxlen=OUTAGES_MAX)  # past ones, the latest last
         self._failed = False
 
     def answered(self, asked_at: float, now: float) -> None:
-        """It did what it was asked."""
+        """Record a request that succeeded."""
         if self._failed or now - asked_at > SLOW_S:
             self.outages.append(Outage(min(self.answered_at, asked_at), now))
         self._failed, self.answered_at = False, asked_at
 
     def failed(self) -> None:
-        """It refused, or did not answer."""
+        """Record a request that was refused or not answered."""
         self._failed = True

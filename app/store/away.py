@@ -1,8 +1,8 @@
-"""What each store error means: the store is unavailable, or it answered.
+"""Classifies store errors: the store is unavailable, or it answered.
 
-An unavailable store is tried again: callers get a 503, loops continue. An answer is about the data or about
-how we asked; where nobody expects it, it is our own bug: a 500, and a traceback in the log. Errors are judged
-by what the store said (Redis: the first word; Postgres: the SQLSTATE), also by what a newer server may say.
+An unavailable store is tried again: callers get a 503, loops continue. An answer is about the data or the
+request; where none is expected it is our own bug: a 500, and a traceback in the log. Errors are judged by the
+store's reply (Redis: the first word; Postgres: the SQLSTATE), including replies of newer servers.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ REDIS_ANSWERS = frozenset(
     "ERR WRONGTYPE NOSCRIPT BUSYGROUP NOGROUP BUSYKEY UNBLOCKED EXECABORT CROSSSLOT NOPERM NOPROTO NOTBUSY"
     " MOVED ASK".split()
 )
-# Another server must be asked, or this one again after a fresh greeting: the connection is of no more use.
+# Another server must be asked, or this one after reconnecting: the connection is unusable.
 REDIS_ELSEWHERE = frozenset("READONLY MASTERDOWN NOMASTERLINK REDIRECT LOADING NOAUTH WRONGPASS".split())
 # `ERR` is generic. These are about the server, or about somebody who killed our script.
 _REDIS_ERR_AWAY = ("max number of clients", "script killed", "killed by user", "without quorum")
 
 
 class RedisUnable(ResponseError):
-    """The server answers, but cannot do it at the moment: BUSY, OOM, MISCONF, NOREPLICAS, CLUSTERDOWN ..."""
+    """The server answers, but cannot serve the command now: BUSY, OOM, MISCONF, NOREPLICAS, CLUSTERDOWN
+    ..."""
 
 
 class RedisElsewhere(RedisConnectionError):
-    """Not this server, or not this connection. Being a lost connection, it is tried once on a fresh one."""
+    """Wrong server or connection. As it counts as a lost connection, it is retried once on a fresh one."""
 
 
 def redis_error(message: str) -> RedisError | None:
@@ -48,7 +49,7 @@ def redis_error(message: str) -> RedisError | None:
     if word == "ERR":
         said = rest.lower()
         return RedisUnable(message) if any(it in said for it in _REDIS_ERR_AWAY) else None
-    # What a script of somebody else made up, or a proxy between us, need not begin with a word in capitals.
+    # Errors of third-party scripts or of proxies need not begin with an upper-case word.
     return None if word in REDIS_ANSWERS or not (word.isalpha() and word.isupper()) else RedisUnable(message)
 
 
@@ -56,7 +57,7 @@ REDIS_AWAY: tuple[type[Exception], ...] = (
     RedisConnectionError,  # also: RedisElsewhere
     RedisTimeoutError,
     RedisUnable,
-    ClusterError,  # down, or its nodes send us in a circle
+    ClusterError,  # down, or its nodes redirect us in a circle
     RedisClusterException,  # no node answers
     OSError,
     TimeoutError,
@@ -64,13 +65,13 @@ REDIS_AWAY: tuple[type[Exception], ...] = (
 
 # Postgres --------------------------------------------------------------------------------------------------
 
-# Connection; authorization and catalog (refused at the door: passwords are changed, databases are moved);
+# Connection; authorization and catalog (rejected at the door: passwords are changed, databases moved);
 # transaction rollback (deadlock, serialization: nothing was written); insufficient resources; operator
 # intervention (shutdown, cancelled, time-outs); system error; snapshot too old.
 _SQLSTATE_CLASSES_AWAY = frozenset(("08", "28", "3D", "40", "53", "57", "58", "72"))
 _SQLSTATES_AWAY = frozenset(
     (
-        "25006",  # read-only: a standby, or a server that was made one
+        "25006",  # read-only: a standby, or a server made read-only
         "25P03",  # idle_in_transaction_session_timeout
         "25P04",  # transaction_timeout
         "55P03",  # lock_timeout
@@ -79,15 +80,15 @@ _SQLSTATES_AWAY = frozenset(
 
 
 def postgres_away(sqlstate: str) -> bool:
-    """Whether this SQLSTATE means that the database is away."""
+    """Whether this SQLSTATE means that the database is unavailable."""
     return sqlstate[:2] in _SQLSTATE_CLASSES_AWAY or sqlstate in _SQLSTATES_AWAY
 
 
 def postgres_connection_spent(error: BaseException) -> bool:
-    """Whether the connection that brought this error must not be used again: on another it may go well."""
+    """Whether the connection that raised this error must not be used again: a new one may work."""
     sqlstate = getattr(error, "sqlstate", None) or ""
     if sqlstate[:2] in ("08", "57"):
-        return sqlstate != "57014"  # one statement was cancelled
+        return sqlstate != "57014"  # a single statement was cancelled
     return sqlstate in ("25006", "25P03", "25P04")
 
 
@@ -98,8 +99,8 @@ def _away_classes() -> list[type[Exception]]:
 
 POSTGRES_AWAY: tuple[type[Exception], ...] = (
     *_away_classes(),
-    asyncpg.TargetServerAttributeNotMatched,  # none of the hosts is the primary now
-    asyncpg.InvalidCachedStatementError,  # the schema was migrated: the same again will do
+    asyncpg.TargetServerAttributeNotMatched,  # no host is the primary at the moment
+    asyncpg.InvalidCachedStatementError,  # the schema was migrated: a retry succeeds
     asyncpg.OutdatedSchemaCacheError,
     OSError,
     TimeoutError,

@@ -1,9 +1,9 @@
 """The coalescer: callers in the same event-loop turn share one round trip.
 
-Append to a list, one flush in flight per key, futures resolved from the reply. A lone caller is sent at
-once; what arrives while a flush is in flight goes with the next one. So batches grow with load and latency
-does not. Where a connection or a lock can hold up one flush and not the others (Postgres), those behind a
-flush that is late are sent without it.
+Append to a list, one flush in flight per key, futures resolved from the reply. A lone caller's item is sent
+at once; items that arrive while a flush is in flight go with the next one. So batches grow with load and
+latency does not. Where a connection or a lock can delay one flush and not the others (Postgres), items behind
+a late flush are sent without waiting for it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ R = TypeVar("R")
 BATCH_MAX = 500  # records per call: keeps one script run well under a few ms
 WAITING_MAX = 50_000  # records waiting per key; beyond it the caller is refused
 LATE_S = 0.1
-LATE_MAX = 2  # flushes that may be late while others are sent: each has a connection
+LATE_MAX = 2  # late flushes that others may overtake: each occupies a connection
 
 
 class _Later(Enum):
     LATER = "later"
 
 
-LATER: Final = _Later.LATER  # in place of a reply: whoever has it sets the future that `submit` returned
+LATER: Final = _Later.LATER  # in place of a reply: its holder sets the future that `submit` returned
 Later = Literal[_Later.LATER]
 
 
@@ -40,10 +40,10 @@ class CoalescerFull(Exception):
 
 
 class Coalescer(Generic[K, T, R]):
-    """Batches `submit(key, item)` into `flush(key, items)`, which answers in the order of the items.
+    """Batches `submit(key, item)` into `flush(key, items)`, which replies in the order of the items.
 
-    An item may be answered with an exception instance: that caller gets it raised, the others their replies.
-    Or with LATER: that caller goes on waiting, without being woken in between.
+    A reply may be an exception instance: it is raised to that caller alone, the others get their replies. Or
+    LATER: that caller keeps waiting, without being woken in between.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Coalescer(Generic[K, T, R]):
         name: str = "batch",
         subjects: Callable[[T], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`late_max`: how many flushes may be late while others are sent; 0 where they would be late too.
+        """`late_max`: how many late flushes others may overtake; 0 if the others would be late too.
 
-        In traces a flush is called `name`; what it writes of an item's `subjects` belongs to the trace of its
-        caller.
+        In traces a flush is called `name`; what it writes about an item's `subjects` belongs to the trace of
+        the item's caller.
         """
         self._flush = flush
         self._name, self._subjects = name, subjects
-        self._sampled: dict[asyncio.Future[R], Span] = {}  # of those who wait, the callers that are traced
+        self._sampled: dict[asyncio.Future[R], Span] = {}  # the traced callers among those waiting
         self._batch_max = batch_max
         self._late_max = late_max
         self._late: set[asyncio.Task[None]] = set()
@@ -91,7 +91,7 @@ class Coalescer(Generic[K, T, R]):
         me = self._flushing[key]
         while self._flushing.get(key) is me and (waiting := self._waiting[key]):
             batch, self._waiting[key] = waiting[: self._batch_max], waiting[self._batch_max :]
-            batch = [it for it in batch if not it[1].done()]  # else the caller went away
+            batch = [it for it in batch if not it[1].done()]  # otherwise the caller is gone
             if not batch:
                 continue
             if self._late_max:
@@ -107,7 +107,7 @@ class Coalescer(Generic[K, T, R]):
         self._watches[drain] = drain.get_loop().call_later(LATE_S, self._leave_behind, key, drain)
 
     def _leave_behind(self, key: K, drain: asyncio.Task[None]) -> None:
-        """A flush is late: send what waits behind it, and what follows, without it."""
+        """Send the items waiting behind a late flush, and later ones, without it."""
         if len(self._late) >= self._late_max:
             self._watch(key, drain)
             return
@@ -135,11 +135,11 @@ class Coalescer(Generic[K, T, R]):
         except asyncio.CancelledError:
             if (me := asyncio.current_task()) is None or me.cancelling():
                 raise
-            replies = [RuntimeError("what the flush waited for was cancelled")] * len(batch)
+            replies = [RuntimeError("the flush was cancelled")] * len(batch)
         except Exception as error:  # each caller gets the error; the loop goes on with the next batch
             replies = [error] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
-            if reply is LATER or future.done():  # done: the caller went away
+            if reply is LATER or future.done():  # done: the caller is gone
                 continue
             if isinstance(reply, Exception):
                 future.set_exception(reply)

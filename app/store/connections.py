@@ -66,7 +66,7 @@ class StoreRefused(CannotRun):
 
 
 class WrongAddress(StoreRefused, WrongUsage):
-    """A store's address cannot be right; nothing was connected."""
+    """A store's address is invalid; no connection was attempted."""
 
 
 def is_cluster(redis: RedisClient) -> bool:
@@ -76,8 +76,8 @@ def is_cluster(redis: RedisClient) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What operations receive: the two stores, a memory of what was recently not in them, and what traces
-    requests, if anything does."""
+    """The dependencies of operations: the two stores, a memory of ids recently missing from them, and the
+    tracer of requests, if there is one."""
 
     redis: RedisClient
     postgres: asyncpg.Pool
@@ -113,7 +113,7 @@ async def _connect_cluster(url: str, timeout_s: float) -> RedisCluster:
     options: dict[str, Any] = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
     clustered: RedisCluster = RedisCluster.from_url(url, decode_responses=True, **options)
     spoken = fast_connection_class(clustered.connection_kwargs["connection_class"])
-    clustered.connection_kwargs["connection_class"] = spoken  # of nodes it will discover
+    clustered.connection_kwargs["connection_class"] = spoken  # for nodes it will discover
     for node in clustered.nodes_manager.startup_nodes.values():
         node.connection_class = spoken
     await clustered.initialize()
@@ -137,7 +137,7 @@ def _pool(
     address: RedisAddress, timeout_s: float, setting: str, **options: Any
 ) -> RedisPool | SentinelRedisPool:
     try:
-        # One more try on a fresh connection: a pooled one is stale after a restart or a fail-over, and every
+        # One retry on a fresh connection: a pooled one is stale after a restart or a fail-over, and every
         # step may run twice.
         return address.pool(
             socket_timeout=timeout_s,
@@ -198,7 +198,7 @@ async def ask(settings: Settings) -> None:
 async def connected(
     settings: Settings, role: Role = "web", tracer: Tracer | None = None
 ) -> AsyncIterator[Stores]:
-    """Both stores for the length of a process or a command. Raises StoreRefused."""
+    """Both stores for the lifetime of a process or a command. Raises StoreRefused."""
     redis = await connect_redis(settings.redis_url, settings.store_timeout_s)
     try:
         postgres = await connect_postgres(

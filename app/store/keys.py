@@ -8,17 +8,17 @@ from app.core.model import RoomId
 
 ROOMS = "fairgate:rooms"  # set of the room_ids that are loaded
 WORKERS = "fairgate:workers"  # sorted set: worker id, last heartbeat (ms)
-WEBS = "fairgate:webs"  # the same of web processes
-PROCESS = "fairgate:process:"  # + a name of these: hash, what it says of itself; TTL
+WEBS = "fairgate:webs"  # the same for web processes
+PROCESS = "fairgate:process:"  # + a name from these: hash, its own report; TTL
 FAN_CHALLENGE = "fairgate:fan-challenge:"  # + the hash of one that a fan's passkey has answered; TTL
-SIGN_IN_LINK = "fairgate:sign-in:"  # + the hash of a link's code: whom it signs in; TTL
-TOTALS = "fairgate:totals"  # hash: since_ms, when what all processes count began
-WRITABLE = "fairgate:writable"  # written to see whether Redis takes writes; TTL
+SIGN_IN_LINK = "fairgate:sign-in:"  # + the hash of a link's code: the account it signs in; TTL
+TOTALS = "fairgate:totals"  # hash: since_ms, when the counts over all processes started
+WRITABLE = "fairgate:writable"  # written to check whether Redis accepts writes; TTL
 STATUS_CHANNEL = "fairgate:status:"  # + room_id: the room's status changed
 OUTCOME_CHANNEL = "fairgate:outcomes:"  # + instance: outcomes for the requests that instance holds open
-SUBMITTED_CHANNEL = "fairgate:submitted:"  # + room_id: requests came into its stream, which was empty
+SUBMITTED_CHANNEL = "fairgate:submitted:"  # + room_id: new requests in its stream, which was empty
 CHANGE_CHANNEL = "fairgate:reservations"  # ids of reservations that were confirmed or have ended
-SITES_CHANNEL = "fairgate:sites"  # the rules of sites were changed
+SITES_CHANNEL = "fairgate:sites"  # the site rules were changed
 ENDED_CHANNEL = "fairgate:ended:"  # + room_id: sessions that ended before their time
 DAY_MS = 86_400_000
 
@@ -28,21 +28,21 @@ class NoticeKeys:
 
     @property
     def events(self) -> str:
-        """Stream: notices, each of its readers with a consumer group of its own; capped."""
+        """Stream: events, each reader with its own consumer group; capped."""
         return "fairgate:events"
 
 
 class BusyKeys:
-    """The key that says which rooms there is work for; it belongs to no room."""
+    """The key that lists rooms with work to do; it belongs to no room."""
 
     @property
     def busy(self) -> str:
-        """Sorted set: room_id, score = when somebody last had to do with it (ms); capped."""
+        """Sorted set: room_id, score = last activity (ms); capped."""
         return "fairgate:busy"
 
 
 class CountKeys:
-    """The keys of what all processes count; they belong to no room."""
+    """The keys of counts over all processes; they belong to no room."""
 
     @property
     def counts(self) -> str:
@@ -51,7 +51,7 @@ class CountKeys:
 
     @property
     def counted(self) -> str:
-        """Hash: process -> the last turn of its that is in the sums; TTL."""
+        """Hash: process -> its last turn included in the sums; TTL."""
         return "{fairgate}:counted"
 
 
@@ -127,7 +127,7 @@ class RoomKeys:
 
     @property
     def removed(self) -> str:
-        """Set: visitors staff removed; grows by hand only."""
+        """Set: visitors removed by staff; grows only by their actions."""
         return self._key("removed")
 
     @property
@@ -147,13 +147,13 @@ class RoomKeys:
 
     @property
     def newcomers(self) -> str:
-        """Sorted set: client address, score = when it has all of its newcomers again (ms; GCRA); ~address,
-        score = when nothing is left of what makes its work harder."""
+        """Sorted set: client address, score = when its full allowance of newcomers is restored (ms; GCRA);
+        ~address, score = when its work is no longer made harder."""
         return self._key("newcomers")
 
     @property
     def solved(self) -> str:
-        """Sorted set: proofs of work that were used, score = when they are void anyway (ms); capped."""
+        """Sorted set: used proofs of work, score = when they expire anyway (ms); capped."""
         return self._key("solved")
 
     @property
@@ -163,44 +163,45 @@ class RoomKeys:
 
     @property
     def wanted(self) -> str:
-        """Hash: visitor_id -> tickets wanted at once, where it ever was more than one; :inside: a sum."""
+        """Hash: visitor_id -> tickets wanted at once, if ever more than one; :inside: a sum."""
         return self._key("wanted")
 
     @property
     def networks(self) -> str:
-        """Hash: visitor_id -> where they joined from, a keyed hash, if the id does not say; :NETWORK -> how
-        many called from there have not claimed."""
+        """Hash: visitor_id -> the network they joined from as a keyed hash, if the id does not contain it;
+        :NETWORK -> its number of called visitors who have not claimed."""
         return self._key("networks")
 
     @property
     def tickets(self) -> str:
-        """Sorted set: tickets of the gate that were used, score = until when (ms); TTL a minute."""
+        """Sorted set: used hand-over tickets, score = their expiry (ms); TTL a minute."""
         return self._key("tickets")
 
     @property
     def carried(self) -> str:
-        """Sorted set: codes by which a place was carried, and CODE VISITOR NUMBER; score = until when (ms);
-        TTL ten minutes."""
+        """Sorted set: codes that carried a place, and CODE VISITOR NUMBER; score = their expiry (ms); TTL ten
+        minutes."""
         return self._key("carried")
 
     @property
     def renewed(self) -> str:
-        """Hash: visitor_id -> the end their session had before it was ever put off; TTL."""
+        """Hash: visitor_id -> the original end of their session, before any renewal; TTL."""
         return self._key("renewed")
 
     @property
     def advances(self) -> str:
-        """Hash: id of a call that let visitors in by hand -> how many it let in; capped, TTL a day."""
+        """Hash: id of a manual admission -> how many it admitted; capped, TTL a day."""
         return self._key("advances")
 
     @property
     def origin(self) -> str:
-        """Hash: server:NAME -> the shop's health as it said last; course, trouble: the autopilot's; TTL."""
+        """Hash: server:NAME -> its last report of the shop's health; course, trouble: the autopilot's;
+        TTL."""
         return self._key("origin")
 
     @property
     def origin_asked(self) -> str:
-        """String: the room's Prometheus was asked a moment ago; TTL."""
+        """String: the room's Prometheus was queried a moment ago; TTL."""
         return self._key("origin_asked")
 
     @property
@@ -231,12 +232,12 @@ class RoomKeys:
 
     @property
     def sitters(self) -> str:
-        """Hash: seat_id -> visitor_id of whoever holds it or bought it."""
+        """Hash: seat_id -> visitor_id of its holder or buyer."""
         return self._key("sitters")
 
     @property
     def codes(self) -> str:
-        """Hash: what codes are good for, and how often each is in use (see `include/codes.lua`)."""
+        """Hash: the effect of codes, and how often each is in use (see `include/codes.lua`)."""
         return self._key("codes")
 
     @property
@@ -247,12 +248,12 @@ class RoomKeys:
     @property
     def submissions(self) -> str:
         """Stream: requests not yet settled; `s` = reservation_id|visitor_id|fingerprint|instance|items, `d` =
-        epoch|event_id|terms, what it was granted."""
+        epoch|event_id|terms, what was granted."""
         return self._key("submissions")
 
     @property
     def tries(self) -> str:
-        """Hash: entry of the stream -> how often it was worked on alone; TTL."""
+        """Hash: entry of the stream -> how often it was processed alone; TTL."""
         return self._key("tries")
 
     @property
@@ -262,17 +263,17 @@ class RoomKeys:
 
     @property
     def samples(self) -> str:
-        """Stream: how the room was, every second; capped, TTL a quarter of an hour."""
+        """Stream: samples of the room, one per second; capped, TTL a quarter of an hour."""
         return self._key("samples")
 
     @property
     def visitor_events(self) -> str:
-        """Stream: what happened to visitors, for other systems, until a worker has handed it on; capped."""
+        """Stream: events of visitors for other systems, until a worker has passed them on; capped."""
         return self._key("visitor_events")
 
     @property
     def log(self) -> str:
-        """Stream: what happened in the queue, until a worker wrote it to the public log; capped."""
+        """Stream: events of the queue, until a worker has written them to the public log; capped."""
         return self._key("log")
 
     @property
@@ -282,11 +283,11 @@ class RoomKeys:
 
     @property
     def outcomes_before(self) -> str:
-        """The same of the day before."""
+        """The same for the previous day."""
         return self._key(f"outcomes:{self.day - 1}")
 
 
-# Keys that may live without a TTL; the leak check in the tests allows these suffixes and no others.
+# Keys that may exist without a TTL; the leak check in the tests allows these suffixes and no others.
 PERMANENT = frozenset(
     "conf meter arrivals part prequeue waiting called active turns ended endings removed buyers outflow "
     "throttle polls newcomers solved visitor_events log wanted networks stock holds allowance seats sitters "

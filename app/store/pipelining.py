@@ -16,9 +16,9 @@ Command = Sequence[str | bytes | int | float]
 
 
 async def run_together(redis: RedisClient, commands: Iterable[Command]) -> list[Any]:
-    """The replies, in order, as the client reads them; a ResponseError takes the place of its reply.
+    """The replies, in order, as the client parses them; a ResponseError takes the place of its reply.
 
-    Nothing keeps them together on the server. Raises what says that it is away.
+    The commands are not atomic. Raises errors that mean the server is unavailable.
     """
     client: Any = redis
     pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()

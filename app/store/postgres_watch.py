@@ -1,4 +1,4 @@
-"""Whether Postgres answers, as one process knows it without asking for each visitor."""
+"""Whether Postgres answers, as known to one process without a query per visitor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PostgresWatch:
     def __init__(self, postgres: asyncpg.Pool) -> None:
         self._postgres = postgres
         self.log = AnswerLog()
-        self.outages = 0  # that are over
+        self.outages = 0  # past ones
         self._failed = self._refuses = False
 
     @property
@@ -32,18 +32,18 @@ class PostgresWatch:
 
     @property
     def silent_ms(self) -> int:
-        """How long ago it was asked what it has answered."""
+        """How long ago the last answered query was sent."""
         return max(1, round(1000 * (time.monotonic() - self.log.answered_at)))
 
     async def keep(self) -> None:
-        """Check again and again, forever."""
+        """Check forever, at intervals."""
         self.log.answered_at = time.monotonic()
         while True:
             asked_at = time.monotonic()
             try:
                 async with asyncio.timeout(ANSWER_S):
                     writes = await server.takes_writes(self._postgres)
-            except TimeoutError:  # it may be busy; after a while it is away
+            except TimeoutError:  # it may just be busy; after a while it counts as unavailable
                 self.failed(refuses=False)
             except POSTGRES_AWAY:
                 self.failed(refuses=True)
@@ -55,16 +55,16 @@ class PostgresWatch:
             await asyncio.sleep(EVERY_S)
 
     def is_away(self, now: float) -> bool:
-        """The same at a moment of the monotonic clock."""
+        """Whether it counts as unavailable at this time of the monotonic clock."""
         return self._refuses or now - self.log.answered_at > AWAY_AFTER_S
 
     def answered(self, asked_at: float, now: float) -> None:
-        """It takes writes."""
+        """Record that it accepts writes."""
         self.outages += self._failed
         self._failed = self._refuses = False
         self.log.answered(asked_at, now)
 
     def failed(self, *, refuses: bool) -> None:
-        """It refused, or did not answer, which is no refusal yet."""
+        """Record that it refused, or did not answer, which is not a refusal yet."""
         self._failed, self._refuses = True, self._refuses or refuses
         self.log.failed()

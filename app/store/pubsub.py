@@ -1,6 +1,6 @@
 """Redis pub/sub: one subscription per process, however many requests wait.
 
-A message tells that something changed and may be lost; whoever waits looks for itself after a while.
+A message says that something changed and may be lost; listeners also check on their own at intervals.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from app.store.connections import RedisClient
 from app.store.drivers.redis_pool import RedisPool
 
-PING_S = 5.0  # a connection that died silently is found within twice this time
+PING_S = 5.0  # a silently dead connection is found within twice this time
 
 
 async def publish(redis: RedisClient, channel: str, message: str) -> None:
@@ -27,9 +27,9 @@ async def publish(redis: RedisClient, channel: str, message: str) -> None:
 
 
 async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str, str]]:
-    """(channel, message) of these channels; one that ends in `*` is a pattern.
+    """Yield (channel, message) for these channels; one that ends in `*` is a pattern.
 
-    The first pair is ("", ""): from then on nothing is missed. Ends with one of REDIS_AWAY.
+    The first pair is ("", ""): nothing is missed from then on. Ends with one of REDIS_AWAY.
     """
     async with _node(redis) as node, node.pubsub() as subscription:
         plain = [it for it in channels if not it.endswith("*")]
@@ -39,12 +39,12 @@ async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str,
         if patterns:
             await subscription.psubscribe(*patterns)
         awaited = len(channels)
-        asked = False  # a PING was sent, and nothing came since
+        asked = False  # a PING was sent, and nothing arrived since
         while True:
             message = await subscription.get_message(timeout=PING_S)
             if message is None:
                 if asked or getattr(subscription.connection, "is_outdated", False):
-                    raise RedisConnectionError("the subscription has gone dumb")
+                    raise RedisConnectionError("the subscription stopped responding")
                 await subscription.ping()
                 asked = True
                 continue
@@ -61,7 +61,7 @@ async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str,
 
 @asynccontextmanager
 async def _node(redis: RedisClient) -> AsyncIterator[Redis]:
-    """A server to subscribe at. In a Cluster any will do: each forwards messages to all others."""
+    """A server to subscribe to. In a Cluster any will do: each forwards messages to all others."""
     if isinstance(redis, Redis):
         yield redis
         return

@@ -1,7 +1,7 @@
 """One piece of work per key at a time; callers that ask meanwhile share it.
 
-Not async-lru: it keeps what it found, and what is fresh enough here is for each caller to say. A caller that
-goes away ends nothing; what the work raises, all who wait are told, and nothing of it is remembered.
+Not async-lru: that caches results, and here each caller decides what is fresh enough. A caller that goes away
+cancels nothing; an exception is raised to all who wait, and is not cached.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[K, T]):
-    """Work in progress, by key. It holds no more keys than callers are waiting for."""
+    """Work in progress, by key. It holds no more keys than there are waiting callers."""
 
     def __init__(self) -> None:
         self._running: dict[K, asyncio.Task[T]] = {}
@@ -38,4 +38,4 @@ class SingleFlight(Generic[K, T]):
     def _finished(self, key: K, task: asyncio.Task[T]) -> None:
         del self._running[key]
         if not task.cancelled():
-            task.exception()  # callers that wait get it; there may be none left
+            task.exception()  # waiting callers get it; there may be none left

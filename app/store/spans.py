@@ -1,7 +1,7 @@
-"""What is known of a request while it is handled: for its log line, and for its trace where it is sampled.
+"""What is known about a request while it is handled: for its log line, and for its trace if it is sampled.
 
-A request that somebody may want to look into has a record: which call it is, what went wrong, where its time
-went. Calls of a crowd have none unless they are sampled, and pay for none.
+A request worth looking into later has a record: the call, what went wrong, where its time went. The calls of
+a crowd have none unless they are sampled, and pay nothing for it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 AT_ONCE_MAX = 100  # requests of one batch that its span links to, and whose subjects it knows
 
-LEAST_S = 0.001  # a shorter wait that asked nobody is left out of the trace
+LEAST_S = 0.001  # shorter waits that called no other system are left out of traces
 
 
 class Record:
-    """What is known of one request, or of one batch of requests, so far."""
+    """What is known so far about one request, or one batch of requests."""
 
     __slots__ = (
         "call",
@@ -40,31 +40,31 @@ class Record:
     )
 
     def __init__(self, span: Span | None = None) -> None:
-        self.call = ""  # the name of the call or page; "" for an address that is none
+        self.call = ""  # the name of the call or page; "" for an unknown address
         self.route = ""  # its path with the names of its parameters
         self.ids: dict[str, str] = {}
         self.error: Exception | None = None  # our own bug
-        self.of_a_crowd = False  # a line for some of these says enough
+        self.of_a_crowd = False  # logging a sample of these is enough
         self.spent_s: dict[str, float] = {}
-        self.newcomers_document: object = None  # of a page that is the same for all newcomers: what it shows
-        self.span = span  # what spans are below, if it is sampled
-        self.traces: Mapping[str, str] = {}  # of a batch: the traceparent of each subject that is sampled
+        self.newcomers_document: object = None  # the content of a page that is the same for all newcomers
+        self.span = span  # the parent of further spans, if sampled
+        self.traces: Mapping[str, str] = {}  # of a batch: the traceparent of each sampled subject
 
 
 RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
 
 class Asked(Protocol):
-    """Something that can say what it was asked, for a trace."""
+    """A client that can describe its current request for a trace."""
 
     def asked(self, what: str) -> tuple[str, Attributes]:
-        """The name and the attributes of a client's span."""
+        """The name and the attributes of the client's span."""
 
 
-class span:  # reads as a function: `with span("render"):`
+class span:  # used like a function: `with span("render"):`
     """Adds the time spent inside to the request's record under `name`, and a span to its trace.
 
-    `of` was asked `what`; without it nobody was.
+    `of` is the client that was asked `what`, if any.
     """
 
     __slots__ = ("_name", "_of", "_record", "_started", "_what")
@@ -103,10 +103,10 @@ def batch(
     kind: Kind = "internal",
     attributes: Attributes | None = None,
 ) -> Iterator[Span]:
-    """Trace work that is done at once for one or more sampled requests, each with the subjects it is about.
+    """Trace work done at once for one or more sampled requests, each with the subjects it concerns.
 
-    The work is a span in the trace of the first, linked to all of them. Each of the others has a span of this
-    name in its own trace, which is linked to the work.
+    The work is a span in the trace of the first request, linked to all of them. Each of the others gets a
+    span of this name in its own trace, linked to the work.
     """
     points = [point for point, _ in of]
     work = points[0].child(name, kind, attributes, points[:AT_ONCE_MAX])
@@ -137,8 +137,8 @@ def continued(
     kind: Kind,
     attributes: Attributes,
 ) -> Iterator[None]:
-    """Go on with the traces of a batch that was handed over: `of` are their traceparents, each with the
-    subjects it is about. Without any, nothing is traced."""
+    """Continue the traces of a batch that was handed over: `of` are their traceparents, each with the
+    subjects it concerns. Without any, nothing is traced."""
     points = [(point, it) for sent, it in of if (point := tracer.point(sent))] if tracer else []
     if not points:
         yield
@@ -151,7 +151,7 @@ def continued(
 def below(
     tracer: Tracer | None, traceparent: str | None, name: str, attributes: Attributes
 ) -> Iterator[Span | None]:
-    """Trace what is asked of another system in the trace of a stored `traceparent`; None: it has none."""
+    """Trace a call to another system in the trace of a stored `traceparent`; None: it has none."""
     point = tracer.point(traceparent) if tracer else None
     if point is None:
         yield None
@@ -167,7 +167,7 @@ def below(
 
 
 def sampled() -> Span | None:
-    """The span of the request that is handled here, if it is sampled."""
+    """The span of the request being handled, if it is sampled."""
     record = RECORD.get()
     return None if record is None else record.span
 
@@ -175,15 +175,16 @@ def sampled() -> Span | None:
 def with_trace_ids(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A processor of structlog: a line that is logged for a sampled request, or in a batch of some, says so.
+    """A structlog processor: adds trace ids to lines logged for a sampled request or batch.
 
-    It looks when there is a line. To bind the ids beforehand costs each sampled request 6 us, which logs
-    nothing as a rule.
+    It looks them up per line. Binding them in advance would cost each sampled request 6 us, and most log
+    nothing.
     """
     here = sampled()
     return event if here is None else {**here.ids, **event}
 
 
 def shared_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task that many wait for: its log lines belong to no request, not even the one that started it."""
+    """A task that many callers await: its log lines belong to no request, not even the one that started
+    it."""
     return asyncio.create_task(work, context=Context())

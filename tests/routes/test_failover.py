@@ -169,7 +169,7 @@ async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp
 
                     async def unwritable() -> bool:
                         told: str = (await ready(web))["redis"]
-                        return told.startswith("cannot be written: READONLY")
+                        return told.startswith("does not accept writes: READONLY")
 
                     await wait_until(unwritable, "a readiness that tells")
                     assert not await buyer.reserves()

@@ -1,6 +1,6 @@
-"""How connections are made: addresses as libpq and Redis clients take them, pools with a deadline on every
-wait.
+"""How connections are made: addresses in the formats of libpq and Redis clients, pools with a deadline on
+every wait.
 
-Never here: a subject. What is true for every statement or command (time-outs, what a broken connection
-raises) goes here, once.
+Never here: a subject. What applies to every statement or command (time-outs, errors of broken connections)
+goes here, once.
 """

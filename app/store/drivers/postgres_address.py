@@ -1,4 +1,4 @@
-"""DATABASE_URL, as libpq takes it. What we cannot do is refused by name rather than passed over.
+"""DATABASE_URL, in libpq's format. Unsupported parts are refused by name rather than ignored.
 
 postgresql://[user:password@]host[:port],.../database[?sslmode=verify-full&sslrootcert=...&application_name=...]
 """
@@ -13,14 +13,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 DEFAULT_PORT = 5432
 
-# These asyncpg reads as libpq does, from the address.
+# asyncpg reads these from the address as libpq does.
 _READ = frozenset(
     "user password dbname passfile service krbsrvname gsslib sslmode sslcert sslkey sslpassword sslrootcert"
     " sslcrl sslnegotiation ssl_min_protocol_version ssl_max_protocol_version".split()
 )
 _SAID_TO_SERVER = frozenset(("application_name", "options", "client_encoding"))
 _OURS = frozenset(("host", "port", "connect_timeout", "target_session_attrs", "fallback_application_name"))
-# With these values they ask for nothing that is not so anyway.
+# Accepted with these values, which request what we do anyway.
 _MEANT_ANYWAY = {
     "channel_binding": ("disable", "prefer"),
     "gssencmode": ("disable", "prefer"),
@@ -35,20 +35,20 @@ _SESSIONS = ("any", "read-write", "primary")
 
 @dataclass(frozen=True, slots=True)
 class PostgresAddress:
-    """Where a database is, and how to connect to it."""
+    """The location of a database, and how to connect to it."""
 
-    name: str  # fit for a message: no user, no password
-    hosts: tuple[tuple[str, int], ...]  # tried in this order; empty: where asyncpg looks by itself
-    options: dict[str, Any]  # of asyncpg.connect
-    connect_timeout_s: float | None  # for one host
+    name: str  # safe to show: no user, no password
+    hosts: tuple[tuple[str, int], ...]  # tried in this order; empty: asyncpg's default
+    options: dict[str, Any]  # for asyncpg.connect
+    connect_timeout_s: float | None  # per host
 
 
 def read_postgres_address(url: str) -> PostgresAddress:
-    """The address that a URL names. Raises ValueError, naming what is wrong."""
+    """Parse a URL. Raises ValueError naming the faulty part."""
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("it must begin with postgresql://")
-    query = parts.query.replace("+", "%2B")  # to libpq a plus is a plus
+    query = parts.query.replace("+", "%2B")  # libpq does not decode a plus
     given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     _refuse_unknown(given)
     login, _, netloc = parts.netloc.rpartition("@")
@@ -74,9 +74,9 @@ def _refuse_unknown(given: dict[str, str]) -> None:
     for name, value in given.items():
         if name in _MEANT_ANYWAY:
             if value not in _MEANT_ANYWAY[name]:
-                raise ValueError(f"{name}={value} is not supported; leave it away")
+                raise ValueError(f"{name}={value} is not supported; remove it")
         elif name not in _READ | _SAID_TO_SERVER | _OURS:
-            raise ValueError(f"the parameter {name} is not supported; leave it away")
+            raise ValueError(f"the parameter {name} is not supported; remove it")
     if given.get("client_encoding", "UTF8").upper().replace("-", "") not in ("UTF8", "AUTO"):
         raise ValueError("client_encoding can only be UTF8")
 
@@ -88,7 +88,7 @@ def _hosts(hosts: str, ports: str) -> list[tuple[str, int]]:
     if len(numbers) > 1 and len(numbers) != hosts.count(",") + 1:
         raise ValueError("there must be as many ports as hosts, or one")
     for i, host in enumerate(hosts.split(",")):
-        if unquote(host).startswith("/"):  # the folder of a Unix socket
+        if unquote(host).startswith("/"):  # the directory of a Unix socket
             found.append((unquote(host), numbers[i % len(numbers)] if numbers else DEFAULT_PORT))
             continue
         it = urlsplit(f"//{host}")
@@ -99,7 +99,7 @@ def _hosts(hosts: str, ports: str) -> list[tuple[str, int]]:
 
 
 def _session(wanted: str | None, hosts: int) -> str:
-    """Which of several servers to use: one that takes writes."""
+    """Which of several servers to use: one that accepts writes."""
     if wanted is None:
         return "read-write" if hosts > 1 else "any"
     if wanted not in _SESSIONS:
@@ -120,7 +120,7 @@ def _check_files(read: dict[str, str]) -> None:
 
 
 def _as_the_system_trusts(read: dict[str, str]) -> ssl.SSLContext:
-    """What `sslrootcert=system` means: any authority the system trusts, and the name must be right."""
+    """The context for `sslrootcert=system`: any authority the system trusts, with a matching host name."""
     if read.pop("sslmode", "verify-full") != "verify-full":
         raise ValueError("sslrootcert=system needs sslmode=verify-full")
     del read["sslrootcert"]

@@ -1,8 +1,8 @@
-"""How connections to Postgres are opened, taken from the pool, bounded and closed, for all statements.
+"""How connections to Postgres are opened, borrowed from the pool, bounded and closed, for all statements.
 
-Bounds that the server keeps are set with the BEGIN of each transaction, for that transaction: PgBouncer hands
-one connection to many in turn and lets through nothing that is said when connecting. A single statement is
-bounded by us: past its time the server is asked to cancel it.
+Limits enforced by the server are set at the BEGIN of each transaction, for that transaction only: PgBouncer
+shares a connection among clients and drops settings made while connecting. A single statement is limited by
+us: past its deadline the server is asked to cancel it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from app.store.traces import Attributes, sql_comment, sql_summary
 
 Role = Literal["web", "worker", "command", "migration"]
 
-CANCEL_WAIT_S = 1.0  # for the server to say that it cancelled; a connection that does not is given up
+CANCEL_WAIT_S = 1.0  # for the server to confirm the cancellation; a connection that does not is abandoned
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long what may take, in seconds; 0: as long as it takes."""
+    """Time limits in seconds; 0: none."""
 
     statement_s: float
     lock_s: float  # waiting for one lock
-    idle_s: float  # in a transaction, between two statements: releases the locks of a process that hangs
+    idle_s: float  # in a transaction, between two statements: releases the locks of a hung process
 
     @property
     def sql(self) -> str:
-        """Sets them for the transaction that is under way."""
+        """The statement that sets them for the current transaction."""
         return "".join(
             f"SET LOCAL {name} = {round(seconds * 1000)};"
             for name, seconds in (
@@ -46,20 +46,21 @@ class Timeouts:
         )
 
 
-# We bound each statement ourselves (`command_timeout`, or a `timeout` of its own, a minute at most). What the
-# server bounds is what we leave behind when we hang or are cut off.
+# We limit each statement ourselves (`command_timeout`, or its own `timeout` of at most a minute). The server
+# limits what we leave behind when we hang or get disconnected.
 BOUNDS: dict[Role, Timeouts] = {
     "web": Timeouts(statement_s=70, lock_s=3, idle_s=120),
     "worker": Timeouts(statement_s=70, lock_s=5, idle_s=120),  # restores a room in one transaction
-    "command": Timeouts(statement_s=300, lock_s=30, idle_s=300),  # a person looks on
-    "migration": Timeouts(statement_s=0, lock_s=5, idle_s=0),  # all wait behind what waits for a lock
+    "command": Timeouts(statement_s=300, lock_s=30, idle_s=300),  # a person is watching
+    # everybody waits behind a statement that waits for a lock
+    "migration": Timeouts(statement_s=0, lock_s=5, idle_s=0),
 }
 
 
 class PlainConnection(asyncpg.Connection):
-    """A connection that is handed on as it is: we leave no setting, lock or cursor behind on one.
+    """A connection that is returned to the pool as it is: we leave no setting, lock or cursor behind.
 
-    The pool would send a query to clear them at each release, a third of what a batch of holds costs.
+    The pool would send a query to clear them at each release, which costs a third of a batch of holds.
     """
 
     bounds = BOUNDS["web"]
@@ -68,7 +69,8 @@ class PlainConnection(asyncpg.Connection):
         return ""
 
     async def close(self, *, timeout: float | None = None) -> None:
-        # The pool closes expired connections in tasks that nobody waits for; a dumb one is aborted by now.
+        # The pool closes expired connections in tasks that nobody awaits; an unresponsive one has been
+        # aborted.
         with suppress(*POSTGRES_AWAY):
             await super().close(timeout=timeout)
 
@@ -90,7 +92,7 @@ class PlainConnection(asyncpg.Connection):
             return await super().fetchval(_traced(query), *args, **options)
 
     def asked(self, what: str) -> tuple[str, Attributes]:
-        """A statement as traces have it: what it does, and its text, which has no values in it."""
+        """A statement for traces: a summary, and its text, which contains no values."""
         connection: Any = self
         host, port = connection._addr if isinstance(connection._addr, tuple) else (connection._addr, 0)
         summary, text = sql_summary(what)
@@ -107,7 +109,7 @@ class PlainConnection(asyncpg.Connection):
 
 
 def _traced(query: str) -> str:
-    """The statement; one of a sampled request says so, and the outbox remembers it."""
+    """The statement, with a comment if its request is sampled, for the outbox to store."""
     record = RECORD.get()
     if record is None or record.span is None:
         return query
@@ -115,7 +117,7 @@ def _traced(query: str) -> str:
 
 
 class Pool(asyncpg.Pool):
-    """A pool whose connections are waited for with a deadline and, once of no use, not used again."""
+    """A pool with a deadline on acquiring connections, which drops unusable ones."""
 
     acquire_s: float
     letting_go: set[asyncio.Task[None]]  # see `_Lease._let_go`
@@ -125,7 +127,7 @@ class Pool(asyncpg.Pool):
 
 
 class _Lease(PoolAcquireContext):
-    """A connection for the length of a block."""
+    """A connection for the duration of a block."""
 
     async def __aenter__(self) -> Any:
         pool: Any = self.pool
@@ -157,11 +159,11 @@ class _Lease(PoolAcquireContext):
         else:
             await super().__aexit__(*raised)
         if lost and isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
-            # asyncpg says that it was used in a wrong way: it was not, the connection broke meanwhile.
+            # asyncpg reports a usage error, but the connection broke meanwhile.
             raise asyncpg.ConnectionDoesNotExistError(f"the connection was lost: {error}") from error
 
     async def _let_go(self) -> None:
-        """Give a connection back whose statement took too long, which the server is told to cancel."""
+        """Return a connection whose statement took too long; the server is told to cancel it."""
         connection: Any = self.connection
         self.connection, self.done = None, True
         pool: Any = self.pool
@@ -175,13 +177,14 @@ async def _released(pool: Pool, connection: Any) -> None:
     try:
         await pool.release(connection, timeout=CANCEL_WAIT_S)
     except POSTGRES_AWAY:
-        await pool.expire_connections()  # it is dumb, and closed by now: so may the others be
+        # it was unresponsive and is closed by now: the others may be unresponsive, too
+        await pool.expire_connections()
 
 
 def _is_closed(connection: Any) -> bool:
     try:
         return bool(connection.is_closed())
-    except asyncpg.InterfaceError:  # closed, and out of the pool's hands
+    except asyncpg.InterfaceError:  # closed, and already detached from the pool
         return True
 
 
@@ -191,7 +194,7 @@ async def _connect(**options: Any) -> asyncpg.Connection:
 
 
 class Connector:
-    """Connects to the first host that will do, beginning with the one that did the last time."""
+    """Connects to the first suitable host, starting with the one used last."""
 
     def __init__(self, address: PostgresAddress, timeout_s: float, role: Role, statements: int = 0) -> None:
         self._hosts = list(address.hosts)
@@ -224,7 +227,7 @@ class Connector:
         raise why
 
     def pool(self, connections_max: int) -> Pool:
-        """A pool of such connections; to be awaited."""
+        """Create a pool of such connections; to be awaited."""
         connect: Any = self
         pool = Pool(
             min_size=1,

@@ -29,17 +29,17 @@ _SCHEMES = ("redis", "rediss", "unix", *_BEHIND_SENTINEL)
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """Where a Redis is, and how to connect to it."""
+    """The location of a Redis, and how to connect to it."""
 
-    name: str  # fit for a message: no user, no password
+    name: str  # safe to show: no user, no password
     connection_class: type[Any]
     options: dict[str, Any]  # of its connections
     sentinels: tuple[tuple[str, int], ...] = ()
-    service: str = ""  # what the Sentinels call the primary
+    service: str = ""  # the Sentinels' name for the primary
     sentinel_login: dict[str, Any] = field(default_factory=dict)
 
     def pool(self, **options: Any) -> RedisPool | SentinelRedisPool:
-        """A pool of our connections; connects to nothing yet. Raises ValueError."""
+        """A pool of connections; does not connect yet. Raises ValueError."""
         spoken = fast_connection_class(self.connection_class)
         options |= self.options
         try:
@@ -52,7 +52,7 @@ class RedisAddress:
     def _behind_sentinel(self, spoken: type[Any], options: dict[str, Any]) -> SentinelRedisPool:
         bounds = {it: options[it] for it in options if it.startswith(("socket_", "ssl_"))}
         bounds |= {**self.sentinel_login, "ssl": issubclass(spoken, SSLConnection)}
-        pool: Any = SentinelRedisPool  # redis-py leaves it untyped
+        pool: Any = SentinelRedisPool  # untyped in redis-py
         known = Sentinels(self.sentinels, bounds)
         for it in known.known:
             asked = it.connection_pool
@@ -65,12 +65,12 @@ class RedisAddress:
 
 
 def _try_options(pool: Any) -> None:
-    """Raise for an option that connections do not take; connects to nothing."""
+    """Raise for an option that connections do not accept; connects to nothing."""
     pool.make_connection()
 
 
 def read_redis_address(url: str) -> RedisAddress:
-    """The address that a URL names. Raises ValueError, naming what is wrong."""
+    """Parse a URL. Raises ValueError naming the faulty part."""
     scheme = urlsplit(url).scheme
     if scheme not in _SCHEMES:
         raise ValueError(f"it must begin with one of {', '.join(f'{it}://' for it in _SCHEMES)}")
@@ -96,7 +96,7 @@ def _behind_sentinel(url: str) -> RedisAddress:
         raise ValueError(f"it must be {parts.scheme}://host:port,host:port/NAME, as the Sentinels call it")
     if db and not db.isdigit():
         raise ValueError(f"the database must be a number, not {db!r}")
-    plain = f"redis://{login}@localhost/{db}?{parts.query}"  # redis-py reads login, database and options
+    plain = f"redis://{login}@localhost/{db}?{parts.query}"  # lets redis-py parse login, database and options
     options: dict[str, Any] = dict(parse_url(plain))
     del options["host"]
     sentinel_login = {

@@ -1,7 +1,7 @@
 """Connections to Redis: cheaper than redis-py's own, and only ones that still work.
 
-A connection may be open and of no use: its server has become a replica, or it has gone dumb behind a proxy.
-The first call that finds out renews them all: each is connected again before its next use.
+An open connection may be useless: its server has become a replica, or went silent behind a proxy. The first
+call that finds out renews them all: each is reconnected before its next use.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from app.store.away import RedisElsewhere, redis_error
 from app.store.spans import span
 from app.store.traces import SCRIPT_NAMES, Attributes
 
-PORT = 6379  # need not be told
+PORT = 6379  # the default, omitted from names
 _pack = HiredisRespSerializer().pack
 
-# The Cluster client acts on these itself, by their classes.
+# The Cluster client handles these itself, by their classes.
 _FOR_THE_CLUSTER_CLIENT = ClusterParser.EXCEPTION_CLASSES.keys() - DefaultParser.EXCEPTION_CLASSES.keys()
 
 
 class _ReadyConnections:
-    """What a pool of ours does before it hands a connection out. redis-py connects under a lock: behind a
-    server that does not answer, each caller would wait for the time-outs of all before it."""
+    """Connects connections before a pool hands them out. redis-py connects under a lock: with an unresponsive
+    server, each caller would wait for the time-outs of all callers before it."""
 
     async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
         pool: Any = self  # a ConnectionPool
@@ -52,8 +52,8 @@ class RedisPool(_ReadyConnections, ConnectionPool):
 
 
 class Sentinels(Sentinel):
-    """The Sentinels of one primary. redis-py moves the one that answered to the front of its list; where
-    several tasks ask at once while one is down, it writes over another, which is then never asked again."""
+    """The Sentinels of one primary. redis-py moves the one that answered to the front of its list; if several
+    tasks ask at once while one is down, that overwrites another, which is then never asked again."""
 
     def __init__(self, addresses: Iterable[tuple[str, int]], sentinel_kwargs: dict[str, Any]) -> None:
         super().__init__(addresses, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
@@ -68,27 +68,27 @@ class Sentinels(Sentinel):
 
 
 class SentinelRedisPool(_ReadyConnections, SentinelConnectionPool):
-    """Connections to whichever server Sentinel says is the primary."""
+    """Connections to whichever server the Sentinels report as the primary."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         try:
             await super().disconnect(inuse_connections)
         finally:
-            if inuse_connections:  # it is the end of this pool: also of what it asks
+            if inuse_connections:  # the pool is being closed: close the Sentinel connections, too
                 for sentinel in self.sentinel_manager.known:
                     await sentinel.connection_pool.disconnect()
 
 
 class _Renewals:
-    """How many times all connections of a client were found to be of no use."""
+    """How many times all connections of a client were found useless."""
 
     count = 0
 
 
 class _Commands:
-    """How a connection packs commands, and what a trace says of the one whose reply it awaits."""
+    """How a connection packs commands, and how a trace describes the one whose reply is awaited."""
 
-    # That command and its first argument, of many those of the first one, too; empty once a reply has come.
+    # That command and its first argument (of a batch, those of its first); empty once a reply has arrived.
     sent: tuple[Any, ...] = ()
 
     def pack_command(self, *arguments: Any) -> list[bytes]:
@@ -104,7 +104,7 @@ class _Commands:
         return packed
 
     def asked(self, _what: str) -> tuple[str, Attributes]:
-        """The command: a script by its name, of others no argument, for those may be anybody's."""
+        """The command for a trace: scripts by name, others without arguments, which may be personal data."""
         connection: Any = self
         command, argument, first, digest = (*self.sent, "", "", "", "")[:4]
         operation, size = str(command).upper(), argument
@@ -135,10 +135,10 @@ def _told(operation: str, script: str, server: str, port: int, database: int) ->
 
 
 class _FastConnection(_Commands, AbstractConnection):
-    """What is faster, or safer, than in redis-py; `fast_connection_class` says what."""
+    """The improvements over redis-py; `fast_connection_class` explains them."""
 
     renewals: _Renewals  # of the client
-    contexts: list[ssl.SSLContext]  # at most one: reading the system's certificates takes long
+    contexts: list[ssl.SSLContext]  # at most one: reading the system's certificates is slow
     made_in = 0
 
     def __init__(self, **options: Any) -> None:
@@ -147,12 +147,13 @@ class _FastConnection(_Commands, AbstractConnection):
 
     @property
     def is_outdated(self) -> bool:
-        """Whether it was connected before one like it was found to be of no use."""
+        """Whether it was connected before a connection of this client was found useless."""
         return self.is_connected and self.made_in != self.renewals.count
 
     async def _connect(self) -> None:
         self.made_in = self.renewals.count
-        await super()._connect()  # type: ignore[no-untyped-call,safe-super]  # that of the class it is combined with
+        # that of the class it is combined with
+        await super()._connect()  # type: ignore[no-untyped-call,safe-super]
 
     def _connection_arguments(self) -> Any:
         arguments: Any = super()._connection_arguments()  # type: ignore[misc]  # as above
@@ -176,7 +177,7 @@ class _FastConnection(_Commands, AbstractConnection):
             with span("redis", self if self.sent else None):
                 return await super().read_response(*arguments, **options)
         except (RedisTimeoutError, RedisElsewhere):
-            if self.made_in == self.renewals.count:  # else others have found out before
+            if self.made_in == self.renewals.count:  # otherwise others noticed before
                 self.renewals.count += 1
             raise
         finally:
@@ -189,11 +190,11 @@ class _FastConnection(_Commands, AbstractConnection):
 
 
 def fast_connection_class(connection_class: type[Any]) -> type[Any]:
-    """The connection class for one client, with what a call costs more than halved.
+    """A connection class for one client that more than halves the cost of a call.
 
     redis-py's synchronous client packs with hiredis, its asynchronous one in Python, argument by argument. It
-    also makes a task of each write to bound its time (here the wait for the reply is bounded, and nothing is
-    written before the last reply came), and looks for left-over data with a read that times out at once.
+    also creates a task for each write to bound its time (here the wait for the reply is bounded, and nothing
+    is written before the previous reply), and detects left-over data with a read that times out at once.
 
     A write on a broken connection raises RedisConnectionError: redis-py expects OSError, but uvloop raises
     RuntimeError until it has reported the break.
@@ -204,10 +205,10 @@ def fast_connection_class(connection_class: type[Any]) -> type[Any]:
 
 @cache
 def _store_error_parser(parser_class: type[Any]) -> type[Any]:
-    """The parser, with replies that mean an absent server raised as such."""
+    """The parser, raising replies that mean an unavailable server as such."""
     kept = _FOR_THE_CLUSTER_CLIENT if issubclass(parser_class, ClusterParser) else frozenset()
 
-    class StoreErrorParser(parser_class):  # type: ignore[misc]  # a class that is known when it runs
+    class StoreErrorParser(parser_class):  # type: ignore[misc]  # known only at run time
         @classmethod
         def parse_error(cls, response: str) -> Any:
             away = None if response.partition(" ")[0] in kept else redis_error(response)

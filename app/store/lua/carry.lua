@@ -50,7 +50,8 @@ local function move(word, number)
   finish(visitor_id, 'left', number)
   tell_of_visitor('left', visitor_id, number)
   tell_of_visitor('joined', to_id, number)
-  if number > 0 and lane_of(to_id) ~= lane_of(visitor_id) then -- those behind them may have been called
+  -- those behind the new place may have been called
+  if number > 0 and lane_of(to_id) ~= lane_of(visitor_id) then
     note(string.format('passed %.0f %s moved', number, to_id))
   end
 end

@@ -1,5 +1,5 @@
--- Turns paid holds into sold tickets, and ends the session of a buyer who is done. `holds` makes each happen
--- only once.
+-- Turns paid holds into sold tickets, and ends the sessions of buyers who are done. Each hold only once: only
+-- what is held in `holds`.
 -- KEYS conf, meter, stock, holds, allowance, buyers, active, turns, ended, endings, seats, sitters
 -- KEYS early_ends, renewed
 -- ARGV now_ms:clock, channel, ended_channel

@@ -1,7 +1,7 @@
--- Decides submissions whose entry in the stream has no valid decision: one made before a restore, one whose
--- time was over before it was written, or none, of a release that left deciding to workers. By the same rules
--- as `submit.lua`. A known id keeps its outcome, so a batch may be decided twice; a refusal is stored at
--- once, for a worker that another has overtaken.
+-- Decides submissions whose entry in the stream has no valid decision: decided before a restore, expired
+-- before it was written, or undecided, from a release that left deciding to workers. The rules are those of
+-- `submit.lua`. A known id keeps its outcome, so a batch may be decided twice; a refusal is stored at once,
+-- for a worker that another has overtaken.
 -- KEYS conf, stock, holds, allowance, buyers, active, outcomes, outcomes_before, seats, sitters, wanted
 -- KEYS codes
 -- ARGV now_ms:clock
@@ -13,8 +13,8 @@
 -- EACH companion_alone
 -- Terms: for held and known AMOUNT|CURRENCY|CREATED_MS|EXPIRES_MS|ITEMS (with prices, and seats; with a code
 -- ITEMS!CODE!DISCOUNT); for settled the outcome; for seat_taken and companion_alone SEATS; for not_on_sale
--- TYPE:from|until:MS; for code_refused why, as in `submit.lua`. forgotten: Redis was wiped after this was
--- submitted, and nobody is waiting for it.
+-- TYPE:from|until:MS; for code_refused the reason, as in `submit.lua`. forgotten: Redis was lost after this
+-- was submitted, and nobody is waiting for it.
 if not is_loaded(sale.run_id) then return {'unknown'} end
 if sale.restoring == '1' then return {'restoring'} end
 local ids, visitors, here = {}, {}, {}
@@ -24,10 +24,10 @@ end
 local entries, known = redis.call('HMGET', holds, unpack(ids)), recall(ids)
 read_buyers(visitors)
 
--- A ticket type or a seat that is gone since has none left.
+-- A ticket type or a seat that no longer exists counts as sold out.
 local GONE = {unknown_type = 'sold_out', seated_type = 'sold_out', no_seats = 'sold_out',
   unknown_seat = 'seat_taken'}
--- The terms of a hold that is there; they begin anew if they were over before anybody could be told.
+-- The terms of an existing hold; they start over if they expired before anybody was notified.
 local function terms_of(n, reservation_id)
   local head, price, created_ms, expires_ms, items =
     string.match(entries[n], '^([^|]*|[^|]*|)([^|]*|[^|]*|)(%d+)|(%d+)|(.*)$')

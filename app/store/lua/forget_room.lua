@@ -1,4 +1,4 @@
--- Removes a deleted or reset room from Redis, queue and reservations alike, and tells its viewers. A room
+-- Removes a deleted or reset room from Redis, queue and reservations alike, and notifies its viewers. A room
 -- that was created again under the same id is left alone.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, newcomers, solved, polls, wanted, stock, holds, allowance, seats, sitters, codes

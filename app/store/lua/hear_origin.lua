@@ -8,7 +8,7 @@ local field, before_ms = 'server:' .. server, 0
 if said_ms == 0 then said_ms = now_ms end
 local before = redis.call('HGET', origin, field)
 if before then before_ms = tonumber(before:match('^%d+')) end
--- Reports are never accepted from so far in the future: the clock has been set back since.
+-- Reports this far in the future are never accepted: the clock has been set back since.
 if said_ms <= before_ms and before_ms <= now_ms + MINUTE_MS then return { 'older' } end
 if not before then
   local all, count, silent, silent_ms = redis.call('HGETALL', origin), 0, nil, nil

@@ -1,11 +1,11 @@
--- Takes free seats off sale (`to` is b, blocked), or puts blocked ones on sale again (f). What is held or
--- sold is left alone: this is the one place that decides it. The stock follows in the same step.
+-- Takes free seats off sale (`to` is b, blocked), or puts blocked ones back on sale (f). Held and sold seats
+-- are left alone: only this script decides that. The stock follows in the same step.
 -- KEYS conf, stock, seats, sitters
 -- ARGV to
 -- RECORD seat_id
 -- USES loaded, seats
 -- REPLY unknown|restoring | kept (seat_ids)
--- kept: those of the seats that are so now, with + between them.
+-- kept: those of the seats now in that state, separated by +.
 local room = redis.call('HMGET', conf, 'run_id', 'restoring')
 if not is_loaded(room[1]) then return {'unknown'} end
 if room[2] == '1' then return {'restoring'} end

@@ -1,5 +1,5 @@
--- Sets what codes are good for, from Postgres: fields of `codes` as `include/codes.lua` reads them; one with
--- an empty value is removed. How often codes were used is kept.
+-- Sets the effect of codes, from Postgres: fields of `codes` as `include/codes.lua` reads them; one with an
+-- empty value is removed. Usage counts are kept.
 -- KEYS conf, codes
 -- RECORD field, value
 -- USES loaded

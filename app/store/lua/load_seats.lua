@@ -1,6 +1,6 @@
 -- Loads the seats of a ticket type from Postgres, free or blocked; all of a type at once. Seats already in
--- Redis keep their state: a section that has grown gets the seats that are new. A section only grows, so
--- fewer rows than are here already were read before it did, and nothing is done.
+-- Redis keep their state; a section that has grown gets its new seats. Sections only grow, so if there are
+-- fewer rows than in Redis, they were read before the section grew, and nothing is done.
 -- KEYS conf, seats
 -- ARGV ticket_type_id
 -- RECORD name, first:num, states, kinds, labels
@@ -12,7 +12,7 @@ local there = redis.call('HGET', seats, 'runs:' .. ticket_type_id) or ''
 local number, size, changed, codes = 0, 0, 0, {}
 for _ in records() do number = number + 1 end
 if number < #there then return {'loaded', 0} end
--- The states of both, those that are here before those that are read.
+-- Merges the states of both; those in Redis take precedence over those read.
 local function merged(text, first, states)
   local from, here = string.match(text, '^%d+|(%d+)|(.*)$')
   from = tonumber(from)

@@ -20,7 +20,7 @@ for visitor_id, number, expires_ms, ended_ms, began_ms in records() do
     forget_wanted(visitor_id, redis.call('ZREM', active, visitor_id) == 1)
     redis.call('HDEL', turns, visitor_id)
   end
-  if ended_ms > 0 and expires_ms > now_ms then -- as `include/early_ends.lua` writes it
+  if ended_ms > 0 and expires_ms > now_ms then -- in the format of `include/early_ends.lua`
     redis.call('ZADD', early_ends, expires_ms, string.format('%s %.0f %.0f', visitor_id, number, ended_ms))
     redis.call('PEXPIRE', early_ends, EARLY_ENDS_KEPT_MS)
   end

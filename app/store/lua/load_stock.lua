@@ -1,6 +1,6 @@
 -- Sets the totals, prices and sale windows of all ticket types from Postgres, and the booking fee, which is
--- PER_TICKET|RATE_BP, "" for none; held and sold are kept. Seats
--- (where `seated` is 1) must be loaded before, so that seated tickets are never sold by count alone.
+-- PER_TICKET|RATE_BP, "" for none; held and sold are kept. Seats (where `seated` is 1) must be loaded before,
+-- so that seated tickets are never sold by count alone.
 -- KEYS conf, stock
 -- ARGV fee
 -- RECORD ticket_type_id, total:num, price, seated, window, hidden

@@ -1,5 +1,5 @@
--- Gives visitors of the pre-queue another draw, before any is drawn; who has left meanwhile stays away.
--- `mixed`: all have theirs by now, made with this. Done again it changes nothing.
+-- Gives visitors of the pre-queue another draw, before any is drawn; visitors who left are not added back.
+-- `mixed`: the root, once everybody has been redrawn with it. Repeating it changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, mixed
 -- RECORD visitor_id, draw

@@ -1,4 +1,4 @@
--- Reads what Postgres has to store before more queue numbers are issued; changes nothing.
+-- Reads what Postgres must store before more queue numbers are issued; changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- USES room
 -- REPLY unknown | (epoch version state opened_at_ms last_number numbers_reserved draw_first draw_last)

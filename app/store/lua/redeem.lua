@@ -1,4 +1,4 @@
--- Redeems a ticket of the gate, once; it is valid while its session lasts.
+-- Redeems a hand-over ticket of the gate, once; it is valid while its session lasts.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, tickets
 -- ARGV now_ms:clock, ticket_id, visitor_id, number:num, ttl_ms:num
 -- USES room

@@ -32,7 +32,7 @@ if lanes then -- each lane has its serving position
   redis.call('HSET', meter, 'lane_serving', table.concat(there, ' '))
   redis.call('HSET', conf, 'restored_lanes', table.concat(there, ' '))
 end
--- Calls still stored here could not be claimed since the server was last known to answer (`freezing.lua`).
+-- Calls still stored here could not be claimed since the server last answered (`freezing.lua`).
 local sure_ms = redis.call('HGET', meter, 'sure_ms')
 if sure_ms then redis.call('HSETNX', meter, 'frozen_ms', sure_ms) end
 local next_counted = string.gmatch(counted, '%d+')
@@ -49,7 +49,7 @@ if parts then
   local nobody = last_number == 0 or redis.call('HGET', conf, 'state') == 'scheduled' -- has ever joined
   redis.call('HSET', meter, 'gathered_to', last_number, 'parts_first', nobody and epoch or 0)
 end
--- For the public log: here it goes on, with these settings, above this number.
+-- For the public log: it continues here, with these settings, above this number.
 local text = { string.format('restored %.0f %.0f %.0f', epoch, last_number, serving) }
 for _, field in ipairs({ 'state', 'rate', 'burst', 'active_max', 'claim_window_ms' }) do
   local name = field == 'state' and 'state ' or 'set ' .. field .. ' '

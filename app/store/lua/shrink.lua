@@ -1,5 +1,5 @@
--- Takes cancelled tickets out of reservations that keep the rest: their stock, seats and allowance are free
--- again. Each only once, and never the other way: only of what is in `holds` with more tickets than `items`.
+-- Releases the cancelled tickets of reservations that keep the rest: their stock, seats and allowance. Each
+-- only once, and never the other way: only where `holds` has more tickets than `items`.
 -- KEYS conf, stock, holds, allowance, seats, sitters
 -- ARGV channel
 -- RECORD reservation_id, items

@@ -1,5 +1,5 @@
--- Takes what a worker has written to the room's public log out of the stream, below the entry `after`.
--- `upto` is how much had been noted up to there. What was beyond the cap waits for nobody.
+-- Removes from the stream what a worker has written to the room's public log, below the entry `after`. `upto`
+-- is how much had been noted up to there. Nothing waits for what exceeded the cap.
 -- KEYS meter, log
 -- ARGV after, upto:num
 -- REPLY taken|absent

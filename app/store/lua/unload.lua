@@ -1,6 +1,6 @@
 -- Removes a room that closed long ago from Redis, if nothing is lost: nobody is called, inside or was passed
--- over; no ticket is held, no request unsettled, no ending still reported. Waiting visitors have their place
--- in their token; keys with a TTL are left to expire.
+-- over; no ticket is held, no request unsettled, no ending still reported. The places of waiting visitors are
+-- in their tokens; keys with a TTL are left to expire.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, codes, submissions, networks
 -- KEYS visitor_events, log

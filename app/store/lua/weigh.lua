@@ -1,5 +1,5 @@
--- Decides how newcomers may join, before they do: as anybody, as suspects, or not now. Whoever has a place
--- already keeps it and is not counted again; nor is who may not join. A proof of work is good once.
+-- Decides how newcomers may join, before they do: normally, as suspects, or not now. A visitor with a place
+-- keeps it and is not counted again; nor are refused ones. A proof of work can be used once.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, newcomers, solved
 -- ARGV now_ms:clock
 -- RECORD visitor_id, address, cost:num, solution, slower:num, captcha, identity
@@ -9,8 +9,8 @@
 -- REPLY unknown | weighed
 -- EACH (word said)
 -- EACH anybody|suspect|over|work|captcha|identity
--- Of a suspect `said` is what their id ends in (`app/core/newcomers.py`), for `over` the ms to wait, for
--- `work` the cost of the proof they have to bring. `captcha`: solved, missing, or unknown.
+-- For suspect `said` is the suffix of their id (`app/core/newcomers.py`), for `over` the ms to wait, for
+-- `work` the cost of the required proof. `captcha`: solved, missing, or unknown.
 -- `identity`: shown or missing.
 if not read_room() then return { 'unknown' } end
 local each, lane, work = config.newcomers or 0, config.suspects or 0, config.work or 0
@@ -21,7 +21,7 @@ local function has_place(visitor_id)
     or sizes.prequeue > 0 and redis.call('ZSCORE', prequeue, visitor_id)
 end
 
--- What makes work harder: how many came from this address lately, a share of newcomers at a time.
+-- What makes work harder: how many came from this address lately, counted in shares of newcomers.
 local share = each > 0 and each or NEWCOMERS_USUAL
 local step_ms, most_ms = NEWCOMERS_MIN * MINUTE_MS / share, WORK_TIMES_MAX * NEWCOMERS_MIN * MINUTE_MS
 local function lately_ms(address)
@@ -44,13 +44,14 @@ end
 
 local function weigh(visitor_id, address, cost, solution, slower, captcha, identity)
   if not may_join or has_place(visitor_id) then return 'anybody', '' end
-  local may_be_suspect = lane > 0 and #visitor_id == VISITOR_ID_CHARS -- accounts are the same in each lane
+  -- accounts' ids are the same in each lane
+  local may_be_suspect = lane > 0 and #visitor_id == VISITOR_ID_CHARS
   for _, letter in ipairs({ 'a', 'w', 'c', 'i' }) do
     local ending = letter .. lane
     if may_be_suspect and has_place(visitor_id .. ending) then return 'suspect', ending end
   end
   local needed = cost_for(address)
-  -- Others of the address may have come while this one computed: half is enough.
+  -- Others of the address may have joined while this one computed, so half of the cost suffices.
   local proven = 2 * cost >= needed and (work == 0 or not redis.call('ZSCORE', solved, solution))
   local letter = nil
   if identity == 'missing' then

@@ -1,4 +1,4 @@
-"""What is read from Redis, or written to it, without a script: streams, samples, counts, heartbeats.
+"""Reads and writes in Redis that need no script: streams, samples, counts, heartbeats.
 
-Never here: a change that two processes could make at once to the same thing. That is a script's.
+Never here: a change that two processes could make to the same thing at once. That takes a script.
 """

@@ -1,9 +1,9 @@
-"""Which rooms are busy: workers go round these rooms, not all rooms.
+"""Which rooms are busy: workers visit these rooms, not all rooms.
 
 A web process marks a room when a visitor is in it or staff change it, at most every two seconds. A worker
-looks after each room for five seconds from its last mark, and marks it again itself while anybody is in it:
-so a room it leaves alone is one that nobody came into, or whoever comes next marks it anew. A mark that is
-lost with its process is made by the visitor's next call, or found by the workers' round over loaded rooms.
+tends a room for five seconds from its last mark, and renews the mark itself while anybody is in the room: so
+it only leaves a room that is empty, and the next visitor marks it anew. A mark that is lost with its process
+is made by the visitor's next call, or found by the workers' round over all loaded rooms.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from app.store.scripts.loader import call
 
 KEYS = BusyKeys()
 MARK_EVERY_S = 2.0
-WITHIN_MS = 5_000  # longer than the above by what a worker needs to look
-ROOMS_MAX = 20_000  # remembered; looked after are those of the last seconds
-LATELY_MS = 900_000  # what is shown of rooms is shown for so long after
+WITHIN_MS = 5_000  # longer than the above by the time a worker needs to look
+ROOMS_MAX = 20_000  # remembered; only those of the last seconds are tended
+LATELY_MS = 900_000  # how long the console keeps showing a room
 REMEMBERED_MAX = 10_000
 
 
@@ -53,20 +53,20 @@ async def busy_rooms(
 
 
 async def unmark(redis: RedisClient, room_id: RoomId) -> None:
-    """The room is gone; one that is made under its name is marked by its first visitor."""
+    """Unmark a deleted room; a new one of that name is marked by its first visitor."""
     client: Any = redis
     await client.zrem(KEYS.busy, room_id)
 
 
 class BusyMarks:
-    """What one process has marked lately, so that it does so every two seconds and not at each call."""
+    """The marks one process made lately, so that it marks every two seconds and not at each call."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
         self._marked: dict[RoomId, float] = {}
 
     async def note(self, room_id: RoomId) -> None:
-        """Mark this room as busy. If Redis is unavailable nothing is marked; the next call does it."""
+        """Mark this room as busy. While Redis is unavailable nothing is marked; the next call does it."""
         now = time.monotonic()
         if now - self._marked.get(room_id, -MARK_EVERY_S) < MARK_EVERY_S:
             return

@@ -1,4 +1,4 @@
-"""Called visitors of a room, as Redis has them."""
+"""Called visitors of a room in Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Call = tuple[str, float]  # visitor_id, claim deadline (ms)
 
 
 async def calls(redis: RedisClient, room_id: RoomId, limit: int) -> set[Call]:
-    """The calls that run; of more than `limit` those with the latest deadlines."""
+    """The open calls; if more than `limit`, those with the latest deadlines."""
     client: Any = redis
     return set(await client.zrange(RoomKeys(room_id).called, 0, limit - 1, desc=True, withscores=True))
 

@@ -12,11 +12,11 @@ from app.core.newcomers import suspects_lane
 from app.core.proof_of_work import WORK
 from app.store.sql.rooms import RoomRow
 
-FOR_EVER_MS = 9_000_000_000_000_000  # a whole number in Lua, too
+FOR_EVER_MS = 9_000_000_000_000_000  # exact as a Lua number, too
 
 
 def conf_fields(row: RoomRow) -> dict[str, str | int]:
-    """Settings as scripts read them; 0 means none."""
+    """Settings in the form that scripts read; 0 means none."""
     settings, (hold_ttl_s, max_tickets, currency) = row.room.settings, row.terms
     return {
         "rate": settings.admission_rate_per_minute,
@@ -49,10 +49,10 @@ def conf_fields(row: RoomRow) -> dict[str, str | int]:
 
 
 def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
-    """All fields a restored room begins with.
+    """All initial fields of a restored room.
 
-    An open lottery whose draw was not prepared has told nobody a number: it stands at its opening again,
-    which comes by itself unless staff paused the room. So does an open room that was reset.
+    An open lottery whose draw was not prepared has given nobody a number: it is reset to its opening, which
+    happens by itself unless staff paused the room. The same goes for an open room that was reset.
     """
     room, fields = row.room, conf_fields(row)
     fields |= {"version": room.version, "state": room.state}
@@ -60,7 +60,7 @@ def restored_fields(row: RoomRow, draw_first: int) -> dict[str, str | int]:
         if not fields[name]:
             del fields[name]  # a room without them has no such field
     fields |= {"opened_at_ms": room.opened_at_ms, "closed_at_ms": room.closed_at_ms}
-    fields |= {"unloaded": int(row.unloaded)}  # then nobody had been passed over
+    fields |= {"unloaded": int(row.unloaded)}  # an unloaded room had nobody passed over
     undrawn = room.settings.queueing_method == "lottery" and draw_first == 0
     if (undrawn and room.state in ("open", "paused")) or (room.state == "open" and room.opened_at_ms == 0):
         fields |= {"state": "prequeue", "opened_at_ms": 0, "opens_at_ms": int(room.state == "open")}

@@ -1,4 +1,4 @@
-"""Any command of Redis, for an operator who types it."""
+"""Arbitrary Redis commands typed by an operator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 
 async def replies(url: str, commands: Iterable[list[str]]) -> AsyncIterator[object]:
-    """The server's reply to each command as it gave it; what it refuses is a text that says so."""
+    """The server's raw reply to each command; an error is returned as text."""
     async with Redis.from_url(url, decode_responses=True) as client:
         client.response_callbacks.clear()
         for command in commands:

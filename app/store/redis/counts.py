@@ -1,4 +1,4 @@
-"""The sums of what all processes count, and what each living one measures, in Redis."""
+"""Counts summed over all processes, and gauges of each live process, in Redis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def add_counts(
     processes_max: int = PROCESSES_MAX,
     ttl_ms: int = KEPT_MS,
 ) -> None:
-    """Add to the sums. Sent again under the same `turn` of the process, it adds nothing."""
+    """Add to the sums. Repeating a `turn` of the process adds nothing."""
     limits = {"processes_max": processes_max, "ttl_ms": ttl_ms}
     records: list[str | float] = [it for pair in amounts.items() for it in pair]
     reply = await call(redis, "add_counts", keys, records, process=process, turn=turn, **limits)
@@ -35,38 +35,38 @@ async def add_counts(
 
 
 async def sums(redis: RedisClient) -> dict[str, float]:
-    """The sums of all processes, those that have ended too."""
+    """The sums over all processes, including those that have ended."""
     client: Any = redis
     return {field: float(value) for field, value in (await client.hgetall(KEYS.counts)).items()}
 
 
 async def some_sums(redis: RedisClient, fields: Sequence[str]) -> list[float]:
-    """The sums of these fields; 0 for those nobody has counted."""
+    """The sums of these fields; 0 for those never counted."""
     client: Any = redis
     return [float(it or 0) for it in await client.hmget(KEYS.counts, fields)]
 
 
 async def note_beginning(redis: RedisClient, at_ms: int) -> None:
-    """Note when counting began, if that is not known."""
+    """Record when counting started, unless it is recorded."""
     client: Any = redis
     await client.hsetnx(TOTALS, "since_ms", at_ms)
 
 
 async def beginning(redis: RedisClient) -> int:
-    """When counting began (ms); 0: not known."""
+    """When counting started (ms); 0: not known."""
     client: Any = redis
     return int(await client.hget(TOTALS, "since_ms") or 0)
 
 
 async def publish_gauges(redis: RedisClient, process: str, values: Mapping[str, float]) -> None:
-    """What a process measures at the moment."""
+    """Publish a process's current gauges."""
     client: Any = redis
     await client.hset(GAUGES + process, mapping=values)
     await client.expire(GAUGES + process, GAUGES_TTL_S)
 
 
 async def gauges(redis: RedisClient) -> dict[str, dict[str, float]]:
-    """What the living processes measure, by their names."""
+    """The gauges of the live processes, by name."""
     client: Any = redis
     names = [*await client.zrange(WEBS, 0, PROCESSES_MAX), *await client.zrange(WORKERS, 0, PROCESSES_MAX)]
     found = {name: await client.hgetall(GAUGES + name) for name in names}

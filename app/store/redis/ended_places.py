@@ -16,7 +16,7 @@ async def kept_until(redis: RedisClient, keys: RoomKeys) -> int:
 
 
 async def note_kept(redis: RedisClient, keys: RoomKeys, until_ms: int) -> None:
-    """Note that endings up to then are in Postgres. Workers may race: storing one twice is harmless."""
+    """Record that endings up to then are in Postgres. Workers may race: storing one twice is harmless."""
     client: Any = redis
     await client.hset(keys.meter, "kept_ms", until_ms)
 
@@ -24,9 +24,9 @@ async def note_kept(redis: RedisClient, keys: RoomKeys, until_ms: int) -> None:
 async def ended_since(
     redis: RedisClient, keys: RoomKeys, since_ms: int, offset: int, limit: int
 ) -> tuple[list[EndingRecord], int]:
-    """A page of what ended since, the oldest first, and when its last did; 0: the page is empty.
+    """A page of the places that ended since, oldest first, and when the last one did; 0: the page is empty.
 
-    Without places that had no number yet: before the draw, joining again gives the same one.
+    Places without a number are left out: before the draw, joining again yields the same place.
     """
     client: Any = redis
     page = await client.zrange(

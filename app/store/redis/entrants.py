@@ -1,4 +1,4 @@
-"""Who is in the pre-queue of a lottery, read in pages."""
+"""The entrants of a lottery's pre-queue, read in pages."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from app.core.model import VisitorId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 
-MIXED = "mixed"  # field of the meter: with what all draws were made, see `mix.lua`
+MIXED = "mixed"  # field of the meter: the root mixed into all draws, see `mix.lua`
 
 
 async def mixed(redis: RedisClient, keys: RoomKeys) -> str:
-    """With which root all draws were made; empty: with the seed alone."""
+    """The root mixed into all draws; "": they use the seed alone."""
     client: Any = redis
     return str(await client.hget(keys.meter, MIXED) or "")
 
 
 async def pages(redis: RedisClient, keys: RoomKeys, size: int) -> AsyncIterator[list[VisitorId]]:
-    """Everybody who is there all the time, some of them twice; so many at once, roughly."""
+    """Yield everybody present throughout, some of them twice, in pages of roughly this size."""
     client: Any = redis
     cursor = 0
     while True:

@@ -1,4 +1,4 @@
-"""Running processes in Redis: a heartbeat each, and what each reports about itself."""
+"""Live processes in Redis: a heartbeat of each, and its own report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from app.store.connections import RedisClient
 from app.store.keys import PROCESS, WEBS
 
-PROCESSES_MAX = 200  # listed of a kind
-FORGET_MS = 60_000  # one that has not been heard of for so long is no process any more
+PROCESSES_MAX = 200  # listed per kind
+FORGET_MS = 60_000  # a process not seen for this long is removed
 TTL_S = 15
 
 
 class Heartbeat(NamedTuple):
-    """A process, when it was last seen, and what it reported; {} when the report has expired."""
+    """A process, when it was last seen, and its report; {} when the report has expired."""
 
     name: str
     seen_ms: int
@@ -21,7 +21,7 @@ class Heartbeat(NamedTuple):
 
 
 async def publish(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
-    """Publish what this process reports about itself."""
+    """Publish this process's own report."""
     client: Any = redis
     await client.hset(PROCESS + name, mapping=about)
     await client.expire(PROCESS + name, TTL_S)
@@ -48,7 +48,7 @@ async def leave(redis: RedisClient, name: str, kind: str = WEBS) -> None:
 
 
 async def alive(redis: RedisClient, kind: str, now_ms: int, within_ms: int) -> int:
-    """How many were seen recently. Those far ahead were seen before the clock was set back."""
+    """How many were seen recently. Those far in the future were seen before the clock was set back."""
     client: Any = redis
     found: int = await client.zcount(kind, now_ms - within_ms, now_ms + FORGET_MS)
     return found
@@ -62,7 +62,7 @@ async def beats(redis: RedisClient, kind: str) -> dict[str, int]:
 
 
 async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
-    """Loops that one process cannot keep running, if every live process has such; "" while one is well."""
+    """Loops that keep failing, if they do so on every live process; "" if one process is healthy."""
     client: Any = redis
     found = ""
     last_ms = since_ms + 2 * FORGET_MS

@@ -18,21 +18,21 @@ _decoder = msgspec.json.Decoder(Sample)
 
 
 class SampleCounts(NamedTuple):
-    """What a sample has in addition to the status."""
+    """The parts of a sample beyond the status."""
 
     newest_ms: int  # of the last sample; 0: there is none
     joined: int
     no_shows: int
     admitted: int
     leavers: int
-    requests: int  # for tickets: how many there ever were
-    backlog: int  # and how many wait to be settled
+    requests: int  # for tickets, in total
+    backlog: int  # of those, not settled yet
     sold: int
 
 
 async def read(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> list[SampleCounts | None]:
-    """All that is asked of these rooms, and of those that sell, in one round trip; None for one that Redis
-    cannot tell of."""
+    """Read the counts of these rooms, and of those that sell tickets, in one round trip; None for a room
+    that Redis cannot answer for."""
     asked = [_questions(*it) for it in rooms]
     replies = iter(await run_together(redis, chain.from_iterable(asked)))
     return [_sample_counts(*(next(replies) for _ in questions)) for questions in asked]
@@ -49,7 +49,7 @@ def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
 def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> SampleCounts | None:
     if any(isinstance(it, Exception) for it in (newest, counted, sold)):
         return None
-    if stream is None or isinstance(stream, Exception):  # no such stream: nobody has reserved yet
+    if stream is None or isinstance(stream, Exception):  # there is no stream until somebody reserves
         stream = {"entries-added": 0, "length": 0}
     joined, no_shows, admitted, leavers = (int(it or 0) for it in counted)
     newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0
@@ -58,7 +58,7 @@ def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None)
 
 
 async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> None:
-    """Store a sample of each room; of two for the same moment the first wins, as ids only grow."""
+    """Store a sample of each room; for the same moment the first one wins, as ids only grow."""
     commands: list[Command] = []
     for keys, it in taken:
         kept = ("MAXLEN", KEPT_MAX, f"{it.at_ms}-0", "s", _encoder.encode(it))
@@ -67,13 +67,13 @@ async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> N
 
 
 async def begin_anew(redis: RedisClient, keys: RoomKeys) -> None:
-    """Delete the samples: they are from the future, since a clock was set back."""
+    """Delete the samples: they are from the future, because a clock was set back."""
     client: Any = redis
     await client.delete(keys.samples)
 
 
 async def since_each(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, int]]) -> list[list[Sample]]:
-    """The samples of each room from its moment on, the oldest first; none of one that is in trouble."""
+    """The samples of each room from its given time on, oldest first; none for a room that fails."""
     replies = await run_together(
         redis, [("XRANGE", keys.samples, at_ms, "+", "COUNT", KEPT_MAX) for keys, at_ms in rooms]
     )
@@ -81,7 +81,7 @@ async def since_each(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, int]]) 
 
 
 async def since(redis: RedisClient, keys: RoomKeys, at_ms: int) -> list[Sample]:
-    """The samples from this moment on, the oldest first."""
+    """The samples from this time on, oldest first."""
     client: Any = redis
     found = await client.xrange(keys.samples, min=at_ms, count=KEPT_MAX)
     return _decoded(found)

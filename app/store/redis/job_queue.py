@@ -1,4 +1,4 @@
-"""arq's queue, one for all workers. Jobs are JSON, never pickled."""
+"""arq's queue, shared by all workers. Jobs are JSON, never pickled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid
 
 
 def open_queue(settings: Settings) -> ArqRedis:
-    """The queue; connects to nothing yet. Raises StoreRefused."""
+    """The queue; does not connect yet. Raises StoreRefused."""
     queue = ArqRedis(queue_pool(settings))
     queue.auto_close_connection_pool = True
     queue.default_queue_name = QUEUE
@@ -28,10 +28,10 @@ def open_queue(settings: Settings) -> ArqRedis:
 
 
 async def enqueue_step(queue: ArqRedis, job_id: str, steps: int | None = None, after_s: float = 0.0) -> None:
-    """Have a worker continue a job. With the number of steps done, repeated calls enqueue it once.
+    """Queue the next step of a job. With the number of steps done, repeated calls enqueue it once.
 
-    Who is at it goes on without a number: the one that bears it may find the job taken, and end. With the
-    queue away this does nothing: a worker finds the job in the table.
+    A worker that continues its own job enqueues without a number, because a numbered step may find the job
+    taken and end. If the queue is unavailable this does nothing: a worker finds the job in the table.
     """
     name = None if steps is None else f"{job_id}:{steps}"
     with suppress(*QUEUE_AWAY, RedisError):
@@ -39,7 +39,7 @@ async def enqueue_step(queue: ArqRedis, job_id: str, steps: int | None = None, a
 
 
 def redis_settings(settings: Settings) -> RedisSettings:
-    """The same address as arq's own commands take it. `open_queue` has refused one that cannot be."""
+    """The same address in the form arq's own commands take. `open_queue` has refused invalid ones."""
     address = read_redis_address(settings.queue_url)
     options = address.options
     tls = {name: it for name, it in options.items() if name in _TLS}

@@ -35,7 +35,7 @@ class Granted(NamedTuple):
 
 
 class KnownHere(NamedTuple):
-    """Reservations as Redis knows them, and the room they were decided in."""
+    """Reservations according to Redis, and the generation of the room they were decided in."""
 
     generation: str
     epoch: int
@@ -43,7 +43,7 @@ class KnownHere(NamedTuple):
 
 
 async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[str]) -> KnownHere:
-    """Those of these reservations that live and were granted in the last day, with what they were granted."""
+    """The live ones among these reservations that were granted in the last day, with their terms."""
     client: Any = redis
     generation, epoch = await client.hmget(keys.conf, "generation", "epoch")
     if not reservation_ids:
@@ -62,7 +62,7 @@ async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[
 
 
 async def has_room(redis: RedisClient, keys: RoomKeys) -> bool:
-    """Whether Redis has anything of this room; not when it was wiped since."""
+    """Whether Redis has any data of this room; not if it was lost since."""
     client: Any = redis
     return bool(await client.exists(keys.conf))
 
@@ -96,7 +96,7 @@ def _counters(fields: Mapping[str, str]) -> dict[str, int]:
 
 
 async def prices(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
-    """What each ticket type costs."""
+    """The price of each ticket type."""
     client: Any = redis
     fields = await client.hgetall(keys.stock)
     return {
@@ -105,7 +105,7 @@ async def prices(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
 
 
 async def count_holds(redis: RedisClient, keys: RoomKeys) -> int:
-    """How many reservations live."""
+    """The number of live reservations."""
     client: Any = redis
     count: int = await client.hlen(keys.holds)
     return count
@@ -125,17 +125,17 @@ async def holds(redis: RedisClient, keys: RoomKeys) -> dict[str, Entry]:
 
 
 async def allowance(redis: RedisClient, keys: RoomKeys) -> dict[str, int]:
-    """What every visitor has: visitor_id, and visitor_id:sold."""
+    """The tickets of every visitor: visitor_id, and visitor_id:sold."""
     return {name: int(number) for name, number in (await _scan(redis, keys.allowance)).items()}
 
 
 async def codes(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
-    """What codes are good for, and how often each is in use; the fields of `include/codes.lua`."""
+    """The effect of codes, and how often each is in use; the fields of `include/codes.lua`."""
     return await _scan(redis, keys.codes)
 
 
 async def sitters(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
-    """Who has each held or sold seat."""
+    """The holder of each held or sold seat."""
     return await _scan(redis, keys.sitters)
 
 

@@ -1,4 +1,4 @@
-"""Which rooms are in this Redis."""
+"""Which rooms are loaded in this Redis."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from app.store.keys import ROOMS, RoomKeys
 
 
 async def loaded_rooms(redis: RedisClient) -> list[RoomId]:
-    """The rooms that are in this Redis."""
+    """The rooms loaded in this Redis."""
     client: Any = redis
     return sorted(RoomId(it) for it in await client.smembers(ROOMS))
 
 
 async def note_loaded(redis: RedisClient, room_id: RoomId) -> None:
-    """It is in this Redis, or is about to be."""
+    """Record that the room is loaded, or about to be."""
     client: Any = redis
     await client.sadd(ROOMS, room_id)
 
 
 async def note_unloaded(redis: RedisClient, room_id: RoomId) -> None:
-    """It is in this Redis no more."""
+    """Record that the room is no longer loaded."""
     client: Any = redis
     await client.srem(ROOMS, room_id)
 
 
 async def is_restoring(redis: RedisClient, keys: RoomKeys) -> bool:
-    """Whether not all of this room is here yet."""
+    """Whether this room is still being loaded."""
     client: Any = redis
     restoring: str | None = await client.hget(keys.conf, "restoring")
     return restoring != "0"
 
 
 async def note_outdated(redis: RedisClient, keys: RoomKeys) -> None:
-    """What this Redis has of the room does not count any more: whoever needs it next restores it."""
+    """Invalidate this Redis's copy of the room: its next user restores it."""
     client: Any = redis
     await client.hdel(keys.conf, "run_id")

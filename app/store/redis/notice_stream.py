@@ -1,6 +1,6 @@
-"""The Redis stream of notices, for other systems: XREADGROUP it, dedupe by `id`.
+"""The Redis stream of events for other systems: XREADGROUP it, dedupe by `id`.
 
-An entry has the fields `id`, `type`, `timestamp` and `data` (JSON). The stream is capped: who reads it is to
+An entry has the fields `id`, `type`, `timestamp` and `data` (JSON). The stream is capped, so readers must
 keep up with it. Delivery is at least once, in order for each reservation and each room.
 """
 
@@ -26,7 +26,7 @@ NOTHING = "0-0"
 async def add_notices(
     redis: RedisClient, keys: NoticeKeys, notices: Iterable[Notice], *, entries_max: int = EVENTS_MAX
 ) -> str:
-    """Add one or more in order; the id of the last entry."""
+    """Add one or more in order; returns the id of the last entry."""
     entry_id: str = await call(
         redis, "add_notices", keys, chain.from_iterable(notices), entries_max=entries_max
     )
@@ -46,6 +46,6 @@ async def end(redis: RedisClient) -> str:
 
 
 def order(entry_id: str) -> tuple[int, int]:
-    """What entry ids are compared by: ms and number."""
+    """The sort key of entry ids: ms and sequence number."""
     ms, _, number = entry_id.partition("-")
     return int(ms), int(number)

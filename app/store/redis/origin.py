@@ -1,4 +1,4 @@
-"""What a shop says of its health and what the autopilot made of it: one hash a room, gone after an hour."""
+"""A shop's reported health and the autopilot's state: one hash per room, with a TTL of an hour."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.store.pipelining import run_together
 from app.store.scripts.loader import call
 from app.store.scripts.room import known
 
-SERVERS_MAX = 20  # of one shop
+SERVERS_MAX = 20  # per shop
 TTL_MS = 3_600_000
 SERVER, COURSE, TROUBLE = "server:", "course", "trouble"
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What one server of the shop says."""
+    """A report by one server of the shop."""
 
     p95_ms: float
     error_rate: float
@@ -34,12 +34,12 @@ _course = msgspec.json.Decoder(Course)
 
 
 class Origin(NamedTuple):
-    """All that is known of a shop: the last reading of each server, by name."""
+    """Everything known about a shop: the last reading of each server, by name."""
 
     readings: dict[str, Reading]
     course: Course
-    course_text: str  # as it was read, for `steer`; "": there is none
-    trouble: str  # why Prometheus could not be asked; "": it could, or need not
+    course_text: str  # the raw text, for `steer`; "": there is none
+    trouble: str  # why Prometheus could not be queried; "": it could, or need not be
 
 
 UNKNOWN = Origin({}, Course(), "", "")
@@ -56,7 +56,7 @@ async def hear_origin(
     ttl_ms: int = TTL_MS,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Keep what a server says. `said_ms` orders what it says; 0: as it comes. False: it is not the newest."""
+    """Store a server's report. `said_ms` orders its reports; 0: by arrival. False: it is not the newest."""
     limits = {"servers_max": servers_max, "ttl_ms": ttl_ms}
     reply = await call(
         redis,
@@ -74,26 +74,26 @@ async def hear_origin(
 async def steer(
     redis: RedisClient, keys: RoomKeys, *, expected: str, course: Course, ttl_ms: int = TTL_MS
 ) -> bool:
-    """Keep what was decided. False: another worker has since `expected` was read."""
+    """Store a decision. False: another worker has stored one since `expected` was read."""
     text = _encoder.encode(course).decode()
     reply = await call(redis, "steer", keys, expected=expected, course=text, ttl_ms=ttl_ms)
     return known(reply[0], {"written", "overtaken"}) == "written"
 
 
 async def look(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Origin | None]:
-    """What is known of the shops of these rooms; None for one that Redis cannot tell of."""
+    """What is known about the shops of these rooms; None for one that Redis cannot answer for."""
     replies = await run_together(redis, [("HGETALL", it.origin) for it in rooms])
     return [None if isinstance(it, Exception) else _origin(_pairs(it)) for it in replies]
 
 
 async def take_turn(redis: RedisClient, keys: RoomKeys, every_ms: int) -> bool:
-    """Whether it is this process that asks the room's Prometheus this time."""
+    """Whether it is this process's turn to query the room's Prometheus."""
     client: Any = redis
     return bool(await client.set(keys.origin_asked, "", nx=True, px=every_ms))
 
 
 async def note_trouble(redis: RedisClient, keys: RoomKeys, why: str) -> bool:
-    """Why Prometheus could not be asked; "": it could. Whether that is news."""
+    """Record why Prometheus could not be queried; "": it could. Returns whether that is a change."""
     before, *_ = await run_together(
         redis,
         [
@@ -106,7 +106,7 @@ async def note_trouble(redis: RedisClient, keys: RoomKeys, why: str) -> bool:
 
 
 def _pairs(reply: Any) -> dict[str, str]:
-    """A hash, as a pipeline may give it."""
+    """A hash as returned by a pipeline."""
     return dict(reply) if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
 
 

@@ -11,16 +11,16 @@ BEGINNING = "0-0"
 
 
 class Noted(NamedTuple):
-    """What one run of a script noted."""
+    """What a single run of a script noted."""
 
     entry_id: str
-    before: int  # how much had been noted before it
+    before: int  # how much had been noted before
     lines: list[str]
-    at_ms: int  # by the clock of Redis; if that is set back, not before the one above it
+    at_ms: int  # by the clock of Redis; if that is set back, not before the previous entry
 
 
 async def after(redis: RedisClient, keys: RoomKeys, entry_id: str, limit: int) -> list[Noted]:
-    """The next entries behind this one, in their order."""
+    """The next entries after this one, in order."""
     client: Any = redis
     entries = await client.xrange(keys.log, min=f"({entry_id}", count=limit)
     return [_noted(at, fields) for at, fields in entries]
@@ -32,6 +32,6 @@ def _noted(entry_id: str, fields: dict[str, str]) -> Noted:
 
 
 def next_id(entry_id: str) -> str:
-    """The least id above this one."""
+    """The smallest id above this one."""
     at, _, sequence = entry_id.partition("-")
     return f"{at}-{int(sequence) + 1}"

@@ -11,7 +11,7 @@ from app.store.keys import RoomKeys
 
 
 async def live_rows(redis: RedisClient, keys: RoomKeys) -> dict[str, list[SeatRow]]:
-    """The rows of each ticket type as Redis has them, the best first, with the state of each seat now."""
+    """The rows of each ticket type in Redis, the best first, with the current state of each seat."""
     client: Any = redis
     fields: dict[str, str] = await client.hgetall(keys.seats)
     found: dict[str, list[tuple[int, SeatRow]]] = {}
@@ -27,7 +27,7 @@ async def live_rows(redis: RedisClient, keys: RoomKeys) -> dict[str, list[SeatRo
 
 
 async def behind(redis: RedisClient, keys: RoomKeys, sizes: Mapping[str, int]) -> list[str]:
-    """Those of the ticket types of which Redis does not have as many seats; `sizes` by ticket type."""
+    """Those of the ticket types for which Redis has a different number of seats; `sizes` by ticket type."""
     if not sizes:
         return []
     client: Any = redis

@@ -1,4 +1,4 @@
-"""The servers of Redis: their state as they report it, and what is wrong with how they are set up."""
+"""The Redis servers: their state as they report it, and faults of their configuration."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.store.keys import WRITABLE
 
 KEEPS_KEYS = "noeviction"
 WRITABLE_MS = 60_000
-CLIENTS_MAX = 10_000  # Redis' default, for servers that do not tell
+CLIENTS_MAX = 10_000  # the default of Redis, for servers that do not report it
 
 
 class RedisNode(NamedTuple):
     """One server, as it describes itself; sizes in bytes, 0 for no limit."""
 
-    name: str  # of a node of a cluster; "" for a single server
+    name: str  # of a Cluster node; "" for a single server
     server: str  # Redis or Valkey, with its version
     role: str
     replicas: int
@@ -28,14 +28,14 @@ class RedisNode(NamedTuple):
     clients_max: int
     ops_per_s: int
     uptime_s: int
-    loading: bool  # it is still reading its data from the disk
+    loading: bool  # it is still reading its data from disk
     durable: bool  # every write goes to the append-only file
-    writes_fail: bool  # the append-only file could not be written the last time
-    eviction: str  # what happens to keys when memory is full: `noeviction` keeps them
+    writes_fail: bool  # the last write to the append-only file failed
+    eviction: str  # eviction policy when memory is full: `noeviction` keeps all keys
 
 
 class RedisFault(NamedTuple):
-    """A setting by which a server may lose data, and how to fix it."""
+    """A setting that puts data at risk, and how to fix it."""
 
     setting: str  # maxmemory_policy, durable
     says: str
@@ -46,26 +46,26 @@ class RedisFault(NamedTuple):
 
 
 async def write_redis(redis: RedisClient) -> None:
-    """Check that Redis takes writes. Raises one of REDIS_AWAY."""
+    """Check that Redis accepts writes. Raises one of REDIS_AWAY."""
     client: Any = redis
     try:
         await client.set(WRITABLE, "1", px=WRITABLE_MS)
     except (RedisUnable, RedisElsewhere) as error:
-        raise RedisUnable(f"cannot be written: {error}") from error
+        raise RedisUnable(f"does not accept writes: {error}") from error
 
 
 async def redis_faults(redis: RedisClient) -> list[str]:
-    """What is wrong with the configuration of Redis and how to fix it, one sentence each."""
+    """The faults of the Redis configuration and how to fix them, one sentence each."""
     return [str(fault) for node in await redis_nodes(redis) for fault in faults_of(node)]
 
 
 def faults_of(node: RedisNode) -> list[RedisFault]:
-    """What is wrong with the configuration of one server."""
+    """The configuration faults of one server."""
     where = f"Redis {node.name}" if node.name else "Redis"
     found = []
     if node.eviction != KEEPS_KEYS:
         policy = f"maxmemory-policy {node.eviction}"
-        says = f"{where} may throw away places and holds when its memory is full ({policy})"
+        says = f"{where} may evict places and holds when its memory is full ({policy})"
         found.append(RedisFault("maxmemory_policy", says, f"set maxmemory-policy to {KEEPS_KEYS}"))
     if not node.durable:
         says = f"{where} loses everything since its last snapshot when it restarts (no append-only file)"

@@ -1,4 +1,4 @@
-"""What a link that signs in once is worth: whom it signs in, by the hash of its code, for a while."""
+"""One-time sign-in links: the account each signs in, by the hash of its code, with a TTL."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.store.keys import SIGN_IN_LINK
 
 
 async def keep(redis: RedisClient, code: str, account: bytes, *, ttl_s: int) -> None:
-    """Remember whom this code signs in."""
+    """Store whom this code signs in."""
     client: Any = redis
     await client.set(_key(code), account, ex=ttl_s)
 
 
 async def take(redis: RedisClient, code: str) -> bytes | None:
-    """Whom this code signs in, and forget it; None where it is not known (any more)."""
+    """Return whom this code signs in, and delete it; None if it is unknown or used."""
     client: Any = redis
     found: bytes | None = await client.getdel(_key(code))
     return found

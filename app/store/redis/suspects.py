@@ -1,4 +1,4 @@
-"""How many have joined a room as suspects, by the reason; since the room was loaded."""
+"""How many joined a room as suspects, by reason, since the room was loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.keys import RoomKeys
 
 
 async def by_reason(redis: RedisClient, room_id: RoomId) -> dict[str, int]:
-    """`weigh.lua` counts them."""
+    """Read the counts that `weigh.lua` keeps."""
     client: Any = redis
     found = await client.hmget(RoomKeys(room_id).meter, [f"suspects_{letter}" for letter in REASONS])
     return {reason: int(count or 0) for reason, count in zip(REASONS.values(), found, strict=True)}

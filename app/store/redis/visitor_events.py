@@ -1,4 +1,4 @@
-"""What happened to visitors, as the scripts have noted it; see `include/visitor_events.lua`."""
+"""Visitor events noted by the scripts; see `include/visitor_events.lua`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BEGINNING = "0-0"
 
 
 class VisitorEvent(NamedTuple):
-    """One entry; a number of 0: the visitor had none yet."""
+    """One entry; number 0: the visitor had none yet."""
 
     entry_id: str
     word: str
@@ -25,14 +25,14 @@ class VisitorEvent(NamedTuple):
 
 
 async def after(redis: RedisClient, keys: RoomKeys, entry_id: str, limit: int) -> list[VisitorEvent]:
-    """The next events behind this entry, in their order."""
+    """The next events after this entry, in order."""
     client: Any = redis
     entries = await client.xrange(keys.visitor_events, min=f"({entry_id}", count=limit)
     return [_event(at, fields["e"]) for at, fields in entries]
 
 
 async def forget(redis: RedisClient, keys: RoomKeys, entry_id: str) -> None:
-    """Forget the events up to this entry."""
+    """Delete the events up to this entry."""
     at, _, sequence = entry_id.partition("-")
     client: Any = redis
     await client.xtrim(keys.visitor_events, minid=f"{at}-{int(sequence) + 1}", approximate=False)

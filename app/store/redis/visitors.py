@@ -1,4 +1,4 @@
-"""Finds a visitor of a room by what a person can read out to staff."""
+"""Finds a visitor of a room by something a person can read out to staff."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 
 SCAN_COUNT = 1000
-SCANS_MAX = 50  # of called and active visitors; who is searched for is rarely further back
+SCANS_MAX = 50  # of called and active visitors; whoever is searched for is rarely further back
 FOUND_MAX = 20
 
 
@@ -52,7 +52,7 @@ async def of_email(postgres: asyncpg.Pool, room_id: RoomId, email: str) -> list[
 
 
 async def of_reservation(postgres: asyncpg.Pool, room_id: RoomId, reservation_id: str) -> list[str]:
-    """Whose reservation this is."""
+    """The visitor of this reservation."""
     row = await postgres.fetchrow(
         "SELECT visitor_id FROM reservations JOIN events USING (event_id) "
         "WHERE reservation_id = $1 AND events.room_id = $2",

@@ -19,39 +19,40 @@ from app.store.scripts.together import call_each
 
 
 class Tick(NamedTuple):
-    """What one tick of the controller did and found."""
+    """The actions and findings of one tick of the controller."""
 
     status: RoomStatus
     restoring: bool
-    more: bool  # its limit was reached: tick again at once
-    undrawn: bool  # the pre-queue of an open room is not drawn to its end
-    numbers_left: int  # how many may be given out before Postgres must be asked
-    tell: bool  # this tick published that the status changed
+    more: bool  # the limit was reached: tick again at once
+    undrawn: bool  # the pre-queue of an open room is not fully drawn
+    numbers_left: int  # how many may be given before Postgres must reserve more
+    tell: bool  # this tick published a change of the status
     calls: int
-    moment: Moment  # what the queue's pace is measured by
-    due_in_ms: int | None  # until the next time staff set
-    backlog: int  # reservation requests that nobody has settled yet
-    call_in_ms: int | None  # until the rate lets the next of those who wait in; None: nobody waits for that
-    unkept: bool  # places ended that Postgres may not know of
-    visitor_events: int  # that are to be handed on
-    dropped: int  # visitor events that were one too many, since Redis has the room
-    noted: int  # for the room's public log, and not written there yet
+    moment: Moment  # input of the wait estimate
+    due_in_ms: int | None  # until the next scheduled time
+    backlog: int  # reservation requests not settled yet
+    call_in_ms: int | None  # until the rate allows the next call; None: nobody is waiting for that
+    unkept: bool  # places ended that may not be in Postgres yet
+    visitor_events: int  # to be passed on
+    dropped: int  # visitor events lost to the cap since the room was loaded
+    noted: int  # for the room's public log, not written there yet
     parts: int  # that its joins are spread over; 0: they are not
 
 
 class Known(NamedTuple):
-    """What a worker knows of both stores at a tick, in the time of Redis (ms)."""
+    """A worker's knowledge of both stores at a tick, in Redis time (ms)."""
 
-    sure_ms: int = 0  # until when they are known to have answered; 0: until now, -1: it has only begun
-    away_from_ms: int = 0  # the outage it noticed last: since when; below 0: so long ago
-    away_until_ms: int = 0  # and when it was over
+    # until when they are known to have answered; 0: until now, -1: the worker has just started
+    sure_ms: int = 0
+    away_from_ms: int = 0  # start of the last outage it noticed; below 0: how long ago
+    away_until_ms: int = 0  # and its end
 
 
 ALL_WELL = Known()
 
 
 class TickReply(NamedTuple):
-    """What `admit` answers behind the head."""
+    """The reply of `admit` after the head."""
 
     restoring: int
     more: int
@@ -77,7 +78,7 @@ class TickReply(NamedTuple):
 
 
 class Undrawn(NamedTuple):
-    """The next of a draw; `visitor_ids` empty: nobody, or not yet."""
+    """The next entrants of a draw; `visitor_ids` empty: nobody, or not yet."""
 
     draw_next: int
     draw_last: int
@@ -85,7 +86,7 @@ class Undrawn(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Which numbers were given out; `draw_first` 0: none are reserved for a draw."""
+    """The numbers given so far; `draw_first` 0: none are reserved for a draw."""
 
     epoch: int
     version: int
@@ -120,7 +121,7 @@ async def admit(
 ) -> Tick:
     """Run one admission tick of at most `limit` calls.
 
-    A limit of 0, as Postgres is unavailable: nobody is called, nothing ends, claim windows stand still.
+    A limit of 0 (Postgres is unavailable): nobody is called, nothing ends, claim windows stand still.
     """
     (tick,) = await admit_each(redis, [(keys, outlook)], limit=limit, now_ms=now_ms)
     if isinstance(tick, Exception):
@@ -131,7 +132,7 @@ async def admit(
 async def admit_each(
     redis: RedisClient, rooms: Sequence[tuple[RoomKeys, Known]], *, limit: int, now_ms: int = REDIS_TIME
 ) -> list[Tick | Exception]:
-    """A tick of each of these rooms; NotLoaded, or what is wrong with this one, instead."""
+    """Tick each of these rooms; a room that fails yields NotLoaded or its error instead."""
     known = dict(rooms)
 
     def own(keys: RoomKeys) -> dict[str, str | int]:
@@ -188,13 +189,13 @@ def _moment(status: RoomStatus, it: TickReply) -> Moment:
 
 
 async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, pace: Pace) -> bool:
-    """Use this pace for waits. False when another worker has changed it since `expected` was read."""
+    """Use this pace for waits. False if another worker has changed it since `expected` was read."""
     reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
     return told("show_pace", reply) == "written"
 
 
 async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:
-    """The next `limit` of the draw."""
+    """The next `limit` entrants of the draw."""
     draw_next, draw_last, *visitor_ids = loaded(
         await call(redis, "undrawn", keys, limit=limit, now_ms=now_ms)
     )
@@ -209,7 +210,7 @@ async def mix(
     mixed: str,
     now_ms: int = REDIS_TIME,
 ) -> None:
-    """Give these, if they are in the pre-queue, another draw; `mixed`: with this all have theirs."""
+    """Redraw these, if they are in the pre-queue; `mixed`: the root, once all have been redrawn with it."""
     loaded(await call(redis, "mix", keys, chain.from_iterable(records.items()), mixed=mixed, now_ms=now_ms))
 
 
@@ -222,7 +223,7 @@ async def draw(
     draw_next: int,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Number these; False when another worker did meanwhile."""
+    """Number these; False if another worker did meanwhile."""
     reply = loaded(
         await call(
             redis,
@@ -254,17 +255,17 @@ async def configure(
 
 
 async def take_log(redis: RedisClient, keys: RoomKeys, *, after: str, upto: int) -> None:
-    """Take what is in the public log out of the stream, below the entry `after`."""
+    """Remove entries that are in the public log from the stream, below the entry `after`."""
     told("take_log", await call(redis, "take_log", keys, after=after, upto=upto))
 
 
 async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:
-    """What must be in Postgres before more numbers are given out."""
+    """What must be in Postgres before more numbers are given."""
     return Numbers(*loaded(await call(redis, "numbers", keys)))
 
 
 async def counters(redis: RedisClient, keys: RoomKeys) -> Counters:
-    """What was counted."""
+    """The counters."""
     return Counters(*loaded(await call(redis, "counters", keys)))
 
 
@@ -277,7 +278,7 @@ async def counters_of(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Cou
 async def raise_numbers(
     redis: RedisClient, keys: RoomKeys, *, epoch: int, draw_last: int, numbers: int
 ) -> bool:
-    """Allow numbers up to `numbers`; False when the room has changed since they were reserved."""
+    """Allow numbers up to `numbers`; False if the room has changed since they were reserved."""
     reply = loaded(
         await call(redis, "raise_numbers", keys, epoch=epoch, draw_last=draw_last, numbers=numbers)
     )

@@ -1,4 +1,4 @@
-"""The scripts of what staff do to a room by hand, as typed functions."""
+"""The scripts behind manual actions of staff on a room, as typed functions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.store.scripts import replies
 from app.store.scripts.loader import call
 from app.store.scripts.room import known, loaded, room_status, told
 
-KNOWN_MAX = 1_000  # ids of advances remembered in a room; beyond it all are forgotten
+KNOWN_MAX = 1_000  # ids of advances remembered per room; beyond it all are forgotten
 Limit = Literal["", "nobody", "cap", "tickets", "skipped"]
 _LIMITS = frozenset(get_args(Limit))
 _NOT_ADVANCED = replies.words("advance")
 
 
 class NotAdvanced(Exception):
-    """Nobody was called: the room is `restoring`, Postgres is `away`, or in this `state` nobody is."""
+    """Nobody was called: the room is `restoring`, Postgres is `away`, or this `state` allows no calls."""
 
     def __init__(self, word: str, state: str = "") -> None:
         super().__init__(word)
@@ -46,7 +46,7 @@ async def advance(
     ttl_ms: int = DAY_MS,
     now_ms: int = REDIS_TIME,
 ) -> Advanced:
-    """Call the first `count` in the queue; under an id that did so before nobody. Raises NotAdvanced."""
+    """Call the first `count` in the queue; nobody if this id was used before. Raises NotAdvanced."""
     limits = {"known_max": known_max, "ttl_ms": ttl_ms}
     answer = await call(redis, "advance", keys, count=count, advance_id=advance_id, now_ms=now_ms, **limits)
     reply = loaded(answer)
@@ -57,7 +57,7 @@ async def advance(
 
 
 async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) -> bool:
-    """Take a room that is gone out of Redis; False when there is another one of its name by now."""
+    """Remove a deleted room from Redis; False if there is a new one of its name by now."""
     channel = STATUS_CHANNEL + keys.room_id
     reply = await call(redis, "forget_room", keys, generation=generation, channel=channel)
     return told("forget_room", reply) == "forgotten"

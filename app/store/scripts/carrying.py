@@ -15,11 +15,11 @@ from app.store.scripts.room import NO_DRAW, loaded, told
 
 
 class Carried(NamedTuple):
-    """What became of a place that was to be carried; `again`: it is theirs by this very code already."""
+    """The result of carrying a place; `again`: this very code has given it to them before."""
 
     word: str
     number: int
-    given_up: int  # the number of the place they had instead; 0: none, or it had no number yet
+    given_up: int  # the number of the place they had before; 0: none, or it had no number yet
 
 
 async def carry(
@@ -34,7 +34,7 @@ async def carry(
     ttl_ms: int = CARRY_TTL_S * 1000,
     now_ms: int = REDIS_TIME,
 ) -> Carried:
-    """The place of a visitor is another's from now on, or why it is not."""
+    """Move a visitor's place to another visitor, or report why that is refused."""
     answer = await call(
         redis,
         "carry",

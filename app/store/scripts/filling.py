@@ -1,4 +1,4 @@
-"""The scripts that fill the reservation half of a room from Postgres, and recount it, as typed functions."""
+"""The scripts that fill and recount the reservation half of a room from Postgres, as typed functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.store.scripts.stock import ready
 
 
 class LoadedHold(NamedTuple):
-    """One record of `load_holds`; empty when there is nothing to load of that kind."""
+    """One record of `load_holds`; fields are empty if there is nothing of that kind to load."""
 
     reservation_id: str
     entry: str
@@ -27,11 +27,11 @@ class LoadedHold(NamedTuple):
 async def load_stock(
     redis: RedisClient, keys: RoomKeys, ticket_types: Iterable[TicketType], fee: Fee = NO_FEE
 ) -> int:
-    """Set totals, prices, sale windows and the booking fee from Postgres; held and sold stay as they are.
+    """Set totals, prices, sale windows and the booking fee from Postgres; held and sold are left as they are.
 
-    All ticket types of the event; returns the free tickets.
+    Takes all ticket types of the event; returns the free tickets.
 
-    Raises RoomNotReady when the room is not loaded; loading it loads the stock as well.
+    Raises RoomNotReady if the room is not loaded; loading it loads the stock as well.
     """
     records = (
         (it.ticket_type_id, it.total, it.price, _flag(it.seated), _window(it), _flag(it.hidden))
@@ -43,9 +43,10 @@ async def load_stock(
 
 
 async def load_codes(redis: RedisClient, keys: RoomKeys, fields: Iterable[tuple[str, str]]) -> int:
-    """Set what codes are good for (`core/codes.py` writes the fields), or remove them; how many fields.
+    """Set the effect of codes (`core/codes.py` writes the fields), or remove them; returns the number of
+    fields.
 
-    Raises RoomNotReady when the room is not loaded; loading it loads the codes as well.
+    Raises RoomNotReady if the room is not loaded; loading it loads the codes as well.
     """
     reply = ready(await call(redis, "load_codes", keys, chain.from_iterable(fields)))
     return int(reply[1])
@@ -54,9 +55,9 @@ async def load_codes(redis: RedisClient, keys: RoomKeys, fields: Iterable[tuple[
 async def load_seats(
     redis: RedisClient, keys: RoomKeys, rows: Iterable[SeatRow], *, ticket_type_id: str
 ) -> int:
-    """Make the rows of a ticket type known; how many rows were new or longer. All of a type at once.
+    """Load the rows of a ticket type, all at once; returns how many were new or longer.
 
-    Raises RoomNotReady when the room is not loaded.
+    Raises RoomNotReady if the room is not loaded.
     """
     records = ((f"{ticket_type_id}-{it.row}", it.first, it.states, it.kinds, it.labels) for it in rows)
     reply = ready(
@@ -68,14 +69,14 @@ async def load_seats(
 async def keep_back(redis: RedisClient, keys: RoomKeys, seat_ids: Iterable[str], *, to: str) -> list[str]:
     """Block the free ones of these seats (`to` BLOCKED), or put the blocked ones on sale (FREE).
 
-    Those that are so now, some perhaps before. Raises RoomNotReady.
+    Returns those in that state now, including ones that were before. Raises RoomNotReady.
     """
     reply = ready(await call(redis, "keep_back", keys, seat_ids, to=to))
     return reply[1].split("+") if reply[1] else []
 
 
 async def block_seats(redis: RedisClient, keys: RoomKeys, taken: Iterable[tuple[str, str]]) -> int:
-    """Mark seats as taken, each by its visitor; how many were free. Raises RoomNotReady."""
+    """Mark seats as taken, each by its visitor; returns how many were free. Raises RoomNotReady."""
     reply = ready(await call(redis, "block_seats", keys, chain.from_iterable(taken)))
     return int(reply[1])
 
@@ -83,10 +84,10 @@ async def block_seats(redis: RedisClient, keys: RoomKeys, taken: Iterable[tuple[
 async def recount(
     redis: RedisClient, keys: RoomKeys, records: Iterable[tuple[str, str]], *, holds_max: int
 ) -> bool:
-    """Recompute Redis' counters from its holds; False when there are too many for one step.
+    """Recompute the counters in Redis from its holds; False if there are too many for one step.
 
-    Records are (reservation_id, entry) of reservations to be known again, and (seat_id, "") of seats in
-    question. Raises RoomNotReady.
+    Records are (reservation_id, entry) for reservations to add back, and (seat_id, "") for seats in question.
+    Raises RoomNotReady.
     """
     reply = ready(await call(redis, "recount", keys, chain.from_iterable(records), holds_max=holds_max))
     return bool(reply[0] == "recounted")
@@ -98,7 +99,7 @@ async def clear_stock(redis: RedisClient, keys: RoomKeys, *, epoch: int) -> None
 
 
 async def load_holds(redis: RedisClient, keys: RoomKeys, holds: Iterable[LoadedHold], *, epoch: int) -> int:
-    """Load reservations into a room under restoration; how many were new to it. Raises RoomNotReady."""
+    """Load reservations into a room under restoration; returns how many were new. Raises RoomNotReady."""
     reply = ready(await call(redis, "load_holds", keys, chain.from_iterable(holds), epoch=epoch))
     return int(reply[1])
 
@@ -108,7 +109,7 @@ def _flag(on: bool) -> str:
 
 
 def _window(it: TicketType) -> str:
-    """When it is on sale, as FROM:UNTIL in ms, either may be empty; "" for no limit."""
+    """Its sale window as FROM:UNTIL in ms, either may be empty; "" for no limit."""
     if it.sale_from is None and it.sale_until is None:
         return ""
     return ":".join(str(max(0, to_ms(at))) if at else "" for at in (it.sale_from, it.sale_until))

@@ -20,11 +20,11 @@ from app.store.scripts.room import RECORD, WIDTH, Answers, JoinRecord, answers, 
 NEW, JOINED = (
     RECORD.index("new"),
     2,
-)  # where a record says that it is new, and how that it is so without a turn
+)  # where a record says that it is new, and that it is so without a turn
 
 
 class BeingRestored(Exception):
-    """The room's sessions are still being loaded, so a missing one may not be over."""
+    """The room's sessions are still being loaded, so a missing one may not have ended."""
 
 
 class RenewRecord(NamedTuple):
@@ -32,7 +32,7 @@ class RenewRecord(NamedTuple):
 
     visitor_id: VisitorId
     number: int
-    limit_ms: int = 0  # the session lasts no longer than this; 0: no limit
+    limit_ms: int = 0  # the maximum length of the session; 0: no limit
 
 
 class EarlyEnd(NamedTuple):
@@ -41,7 +41,7 @@ class EarlyEnd(NamedTuple):
     visitor_id: VisitorId
     number: int
     ended_ms: int
-    until_ms: int  # when the last pass of it runs out
+    until_ms: int  # when its last pass expires
 
 
 async def enter(
@@ -53,7 +53,8 @@ async def enter(
     burst: int,
     now_ms: int = REDIS_TIME,
 ) -> Answers:
-    """A session for each whose turn it is or, with a quantity, would be at once. Throttled as `join`."""
+    """Start a session for each visitor whose turn it is or, with a quantity, would be at once. Throttled
+    as `join`."""
     reply = await call(
         redis,
         "enter",
@@ -73,7 +74,7 @@ async def enter(
 async def renew(
     redis: RedisClient, keys: RoomKeys, records: Sequence[RenewRecord], *, now_ms: int = REDIS_TIME
 ) -> list[int]:
-    """When each session ends now (ms); 0: it is over. Raises BeingRestored."""
+    """When each session ends now (ms); 0: it has ended. Raises BeingRestored."""
     reply = _restored(await call(redis, "renew", keys, chain.from_iterable(records), now_ms=now_ms))
     return [int(it) for it in reply[1:]]
 
@@ -81,7 +82,7 @@ async def renew(
 async def end_session(
     redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId, number: int, *, now_ms: int = REDIS_TIME
 ) -> bool:
-    """End this very session; False when it is over already. Raises BeingRestored."""
+    """End exactly this session; False if it has ended already. Raises BeingRestored."""
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(
         redis,
@@ -96,14 +97,14 @@ async def end_session(
 
 
 async def early_ends(redis: RedisClient, room_id: RoomId) -> list[EarlyEnd]:
-    """The sessions of a room that ended early and whose passes have not run out."""
+    """The sessions of a room that ended early and whose passes have not expired."""
     client: Any = redis
     found = await client.zrange(RoomKeys(room_id).early_ends, 0, -1, withscores=True)
     return [_early_end(member, int(until_ms)) for member, until_ms in found]
 
 
 def read_early_ends(message: str) -> list[EarlyEnd]:
-    """The sessions in a message on ENDED_CHANNEL, one per line."""
+    """Parse the sessions in a message on ENDED_CHANNEL, one per line."""
     return [
         _early_end(text, int(until_ms))
         for text, _, until_ms in (it.rpartition(" ") for it in message.split("\n"))
@@ -125,7 +126,7 @@ async def redeem(
     ttl_ms: int = TICKET_TTL_S * 1000,
     now_ms: int = REDIS_TIME,
 ) -> int:
-    """When the session of a ticket ends (ms); 0: it was used before, or its session is over."""
+    """When a ticket's session ends (ms); 0: the ticket was used before, or its session has ended."""
     reply = loaded(
         await call(
             redis,

@@ -1,6 +1,6 @@
-"""Puts the Lua scripts together and calls them. The header of a script is its contract, and it is read here.
+"""Assembles the Lua scripts and calls them. A script's header is its contract, and is parsed here.
 
-    -- Lets called visitors in.                  line 1: purpose and guarantee
+    -- Calls visitors whose turn it is.          line 1: purpose and guarantee
     -- KEYS conf, meter                          attributes of `RoomKeys` and the like; become locals
     -- ARGV now_ms:clock, limit:num              scalars; `clock`: 0 means Redis TIME
     -- RECORD visitor_id, quantity:num           batch scripts: `for visitor_id, quantity in records() do`
@@ -8,12 +8,12 @@
     -- NEEDS TOKEN                               numbers of `core/script_constants.py`
     -- REPLY unknown | (head), EACH (word number)  the flat reply, see `replies`
 
-A file of lua/include says what it works with and what it is for; so it can be put before whatever uses it:
+A file of lua/include declares what it needs and what it provides, so that it can be placed before its users:
 
-    -- NEEDS conf, now_ms, restored, TOKEN       of the script: keys, scalars; what includes give; numbers
-    -- GIVES capacity, callable                  its locals that are for others
+    -- NEEDS conf, now_ms, restored, TOKEN       of the script: keys, scalars; locals of includes; constants
+    -- GIVES capacity, callable                  its locals that others may use
 
-An error in a script names file and line as they are here (`located`).
+An error in a script names file and line of the original files (`located`).
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class Script:
     record: tuple[str, ...]
     text: str
     sha: str
-    files: tuple[tuple[int, str], ...]  # the line of the text at which each file begins, and its path
+    files: tuple[tuple[int, str], ...]  # the first line of each file in the assembled text, and its path
 
     def place_of(self, line: int) -> str:
-        """The file and line that a line of the text comes from."""
+        """The original file and line of a line in the assembled text."""
         at = bisect_right([first for first, _ in self.files], line) - 1
         if at < 0:
-            return f"{self.name}.lua: what its header makes"
+            return f"{self.name}.lua: the code generated from its header"
         first, path = self.files[at]
         return f"{path}:{line - first + 1}"
 
@@ -96,7 +96,7 @@ def _value(expression: str, kind: str) -> str:
 
 
 def header_of(source: str) -> dict[str, str]:
-    """What the lines of a header say, by their first words."""
+    """Parse the lines of a header, by their first words."""
     header: dict[str, str] = {}
     for line in source.splitlines():
         if not line.startswith("--"):
@@ -126,7 +126,7 @@ def _includes(folder: Path) -> tuple[dict[str, Include], dict[str, str]]:
 
 
 def _in_order(script: str, uses: Sequence[str], own: Iterable[str]) -> list[Include]:
-    """The includes a script needs, each behind those it needs itself. Raises HeaderError."""
+    """The includes a script needs, each after those it needs itself. Raises HeaderError."""
     includes, givers = _includes(SCRIPTS)
     known = {*own, *CONSTANTS}
     ordered: dict[str, Include] = {}
@@ -179,17 +179,18 @@ def _preamble(header: Mapping[str, str]) -> list[str]:
 
 @cache
 def script(name: str) -> Script:
-    """The script `lua/NAME.lua`. Raises HeaderError when its header names something that does not exist."""
+    """Load the script `lua/NAME.lua`. Raises HeaderError if its header names something that does not
+    exist."""
     source = (SCRIPTS / f"{name}.lua").read_text()
     header = header_of(source)
     keys, scalars = _plain(header.get("KEYS", "")), _plain(header.get("ARGV", ""))
     for key in keys:
         if not any(isinstance(getattr(keys_of, key, None), property) for keys_of in KEY_CLASSES):
-            raise HeaderError(f"{name}.lua: there is no key {key!r}")
+            raise HeaderError(f"{name}.lua: unknown key {key!r}")
     needs = _plain(header.get("NEEDS", ""))
     for needed in needs:
         if needed not in CONSTANTS:
-            raise HeaderError(f"{name}.lua: there is no number {needed!r}")
+            raise HeaderError(f"{name}.lua: unknown constant {needed!r}")
     uses = _in_order(name, _plain(header.get("USES", "")), (*keys, *scalars))
     constants = _constants([*needs, *(it for include in uses for it in include.needs)])
     pieces = ["; ".join([*_preamble(header), *constants]) + "\n"]
@@ -212,7 +213,8 @@ def script(name: str) -> Script:
 
 
 def located(it: Script, error: ResponseError) -> ResponseError:
-    """The error of a script with the places it names as they are in the files; of another kind as it is."""
+    """Rewrite the positions in a script's error to the original files; other errors are returned
+    unchanged."""
     error.args = tuple(
         _AT.sub(lambda found: it.place_of(int(found[1])), part) if isinstance(part, str) else part
         for part in error.args
@@ -228,9 +230,9 @@ async def call(
     /,
     **scalars: str | int | float,
 ) -> Any:
-    """Run a script once: its keys from `keys`, its scalars by name, its records flat and in order.
+    """Run a script once: its keys from `keys`, its scalars by name, its records flattened in order.
 
-    Returns the raw reply. Sends EVALSHA; a server that does not know the script gets the text, once.
+    Returns the raw reply. Sends EVALSHA; a server that does not know the script gets its text, once.
     """
     it = script(name)
     if scalars.keys() != set(it.scalars):

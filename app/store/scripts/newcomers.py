@@ -22,17 +22,17 @@ _WORDS = replies.words("weigh", part="EACH")
 class WeighRecord(NamedTuple):
     """One newcomer; `address` as in `JoinRecord`."""
 
-    visitor_id: VisitorId  # "": somebody who asks what they would have to bring
+    visitor_id: VisitorId  # "": a client asking what it would have to bring
     address: str
-    cost: int = 0  # of the proof of work they bring; 0: none
+    cost: int = 0  # of the proof of work sent; 0: none
     solution: str = ""  # its id
     slower: int = 0  # 1: without one they join as a suspect
-    captcha: Captcha = "solved"  # or none is asked for
+    captcha: Captcha = "solved"  # or none is required
     identity: Shown = "shown"  # or nobody has to
 
 
 class Weighed(NamedTuple):
-    """How they may join: `anybody`; `suspect`, with what their id ends in; `over`, with the ms to wait;
+    """How a newcomer may join: `anybody`; `suspect`, with the suffix of their id; `over`, with the ms to
     `work`, with the cost of the proof they have to bring; `captcha`, one has to be solved; `identity`,
     they have to show who they are."""
 
@@ -43,7 +43,7 @@ class Weighed(NamedTuple):
 async def weigh(
     redis: RedisClient, keys: RoomKeys, records: Sequence[WeighRecord], *, now_ms: int = REDIS_TIME
 ) -> list[Weighed]:
-    """How each of these may join, in their order."""
+    """How each of these may join, in order."""
     reply = loaded(await call(redis, "weigh", keys, chain.from_iterable(records), now_ms=now_ms))
     return [Weighed(known(word, _WORDS), said) for word, said in zip(reply[1::2], reply[2::2], strict=True)]
 

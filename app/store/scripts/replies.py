@@ -1,11 +1,11 @@
-"""What scripts answer, as their headers say it; types of replies are held against it when they are imported.
+"""The possible replies of scripts, from their headers; reply types are checked against them on import.
 
-    -- REPLY unknown|restoring | confirmed (count)    words; values behind a word, or values without one
+    -- REPLY unknown|restoring | confirmed (count)    words; values after a word, or values without one
     -- EACH (word detail)                             the values for each record
     -- EACH queued|pending | limited                  the words among them
 
-Values without a word go on in the next line. `head` stands for what every reply about a room begins with.
-Other lines of a header are for people.
+Values without a word continue on the next line. `head` stands for the values that start every reply about a
+room. Other header lines are for people.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALTERNATIVE = re.compile(r"(\w*)\s*(?:\(([\w ]+)\))?")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a part of a reply may be: words, and the values behind each; behind "" those without one."""
+    """The grammar of a part of a reply: words, and the values after each; after "" those without one."""
 
     words: frozenset[str]
     values: dict[str, tuple[str, ...]]
@@ -32,7 +32,7 @@ class Answers:
 
 @cache
 def answers(name: str, part: str = "REPLY") -> Answers:
-    """What the header of a script says of REPLY or EACH. Raises HeaderError when that cannot be read."""
+    """Parse REPLY or EACH of a script's header. Raises HeaderError if it is malformed."""
     header = loader.header_of((loader.SCRIPTS / f"{name}.lua").read_text())
     words, values = set(), dict[str, tuple[str, ...]]()
     for piece in filter(None, (it.strip() for it in header.get(part, "").split("|"))):
@@ -52,23 +52,23 @@ def _expanded(values: Iterable[str]) -> tuple[str, ...]:
 
 @cache
 def head() -> tuple[str, ...]:
-    """The values that every reply about a room begins with."""
+    """The values that start every reply about a room."""
     return answers(HEAD_OF).values[""]
 
 
 def words(*names: str, part: str = "REPLY") -> frozenset[str]:
-    """All words that one of these scripts may answer."""
+    """All words that one of these scripts may return."""
     return frozenset[str]().union(*(answers(name, part).words for name in names))
 
 
 def parameters(function: Callable[..., object]) -> tuple[str, ...]:
-    """The names of what a function is called with in order."""
+    """The parameter names of a function, in order."""
     code = function.__code__
     return code.co_varnames[: code.co_argcount]
 
 
 def check(name: str, values: Iterable[str], *, word: str = "", part: str = "REPLY") -> None:
-    """Raise HeaderError unless these are the values that the script answers, in order."""
+    """Raise HeaderError unless the script returns exactly these values, in order."""
     says, takes = answers(name, part).values.get(word, ()), _expanded(values)
     if says != takes:
         raise HeaderError(

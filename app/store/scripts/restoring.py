@@ -1,4 +1,4 @@
-"""The scripts that bring a room into Redis, step by step, and take it out again."""
+"""The scripts that load a room into Redis step by step, and unload it again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.scripts.room import loaded, told
 
 
 class SessionRecord(NamedTuple):
-    """One record of `load_sessions`; `ended_ms` 0: not ended by anybody; `began_ms` 0: not known."""
+    """One record of `load_sessions`; `ended_ms` 0: it ran its full time; `began_ms` 0: not known."""
 
     visitor_id: str
     number: int
@@ -24,7 +24,7 @@ class SessionRecord(NamedTuple):
 
 
 class EndingRecord(NamedTuple):
-    """One record of `load_endings`: how a place ended (`endings` of `RoomKeys`), and which number it had."""
+    """One record of `load_endings`: how a place ended (`endings` of `RoomKeys`), and its number."""
 
     visitor_id: str
     word: str
@@ -32,13 +32,13 @@ class EndingRecord(NamedTuple):
 
 
 class RestorePoint(NamedTuple):
-    """What Postgres remembers of a queue: where a restored room goes on."""
+    """A queue as stored in Postgres: where a restored room continues."""
 
     epoch: int
     last_number: int
     numbers_reserved: int
     serving_position: int
-    settled: int  # calls up to this number have had their time
+    settled: int  # the claim windows of calls up to this number are over
     draw_first: int
     draw_next: int
     draw_last: int
@@ -54,7 +54,7 @@ async def restore(
     *,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Begin to load a room; False when a later restore began already."""
+    """Start loading a room; False if a later restore has started already."""
     fields = chain.from_iterable(records.items())
     reply = await call(redis, "restore", keys, fields, **point._asdict(), now_ms=now_ms)
     return _goes_on("restore", reply)
@@ -68,7 +68,7 @@ async def load_sessions(
     epoch: int,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Load claimed turns; False when a later restore began."""
+    """Load claimed turns; False if a later restore has started."""
     reply = await call(redis, "load_sessions", keys, chain.from_iterable(records), epoch=epoch, now_ms=now_ms)
     return _goes_on("load_sessions", reply)
 
@@ -89,7 +89,7 @@ async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str
 async def finish_restore(
     redis: RedisClient, keys: RoomKeys, *, epoch: int, window_ms: int, now_ms: int = REDIS_TIME
 ) -> bool:
-    """Finish the restore; admission resumes after `window_ms`. False when a later restore began."""
+    """Finish the restore; admission resumes after `window_ms`. False if a later restore has started."""
     reply = await call(redis, "finish_restore", keys, epoch=epoch, window_ms=window_ms, now_ms=now_ms)
     return _goes_on("finish_restore", reply)
 
@@ -103,7 +103,8 @@ async def unload(
     loaded_ms: int,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Remove the room from Redis if it has been closed and loaded that long and nothing is lost by it."""
+    """Remove the room from Redis if it has been closed and loaded for long enough and nothing is lost by
+    it."""
     times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
     reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
     return told("unload", reply) == "unloaded"

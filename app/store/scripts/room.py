@@ -1,6 +1,6 @@
 """The visitors' scripts as typed functions: one per script, replies as frozen values.
 
-Those of the controller and of restoring are in `control_scripts.py`.
+Those of the controller and of restoring are in `admission.py` and `restoring.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from app.store.scripts import replies
 from app.store.scripts.loader import call
 from app.store.scripts.together import call_each
 
-NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # what `known_number` says when it is no queue number
-# What `known_epoch` says of an older token when Postgres was asked how the visitor's places ended, and if it
-# says that this one was carried to them and has not.
+NO_TOKEN, NUMBERLESS, NOT_DRAWN = -1, 0, -2  # values of `known_number` other than queue numbers
+# Values of `known_epoch` for an older token after Postgres was asked how the visitor's places ended: in
+# general, and if this place was carried to them and has not ended.
 CHECKED, CARRIED = -1, -2
-NO_DRAW = ""  # what `draw` says in a room without a lottery; a script that needs one answers no_draw
+NO_DRAW = ""  # `draw` in a room without a lottery; a script that needs one answers no_draw
 
 _STATES = frozenset(get_args(PlaceState))
 _ANSWERING = ("join", "place", "claim", "enter")
@@ -34,7 +34,7 @@ WIDTH = len(RECORD)
 
 
 class NotLoaded(Exception):
-    """This Redis server has not loaded the room: empty, restarted or new. Restore it, then ask again."""
+    """This Redis has not loaded the room: it is empty, restarted or new. Restore the room, then retry."""
 
 
 class JoinRecord(NamedTuple):
@@ -46,8 +46,8 @@ class JoinRecord(NamedTuple):
     known_number: int
     known_epoch: int
     known_quantity: int = 0
-    quantity: int = 0  # wanted at once; 0: nothing is said
-    returns: int = 0  # 1: sold out, a place in the returns queue is wanted
+    quantity: int = 0  # wanted at once; 0: not specified
+    returns: int = 0  # 1: wants a place in the returns queue if sold out
 
 
 class AskRecord(NamedTuple):
@@ -58,18 +58,18 @@ class AskRecord(NamedTuple):
     known_number: int
     known_epoch: int
     known_quantity: int = 0
-    quantity: int = 0  # wanted at once from now on; 0, and always for `claim`: nothing is said
+    quantity: int = 0  # wanted at once from now on; 0, and always for `claim`: not specified
 
 
 class Refused(NamedTuple):
-    """A record was refused; `word` says why."""
+    """A refused record; `word` says why."""
 
     word: str
     retry_after_ms: int
 
 
 class Answers(NamedTuple):
-    """One reply: the room after the batch, and an answer for each record in order."""
+    """One reply: the room after the batch, and the answer for each record in order."""
 
     status: RoomStatus
     places: list[Place | Refused]
@@ -83,19 +83,19 @@ def known(word: str, words: Collection[str]) -> str:
 
 
 def told(name: str, reply: Sequence[Any]) -> str:
-    """The word that this script has answered."""
+    """The word with which this script answered."""
     return known(reply[0], replies.answers(name).words)
 
 
 def loaded(reply: list[Any]) -> list[Any]:
-    """The reply. Raises NotLoaded when it says that the room is not loaded."""
+    """The reply. Raises NotLoaded if the room is not loaded."""
     if reply[0] == "unknown":
         raise NotLoaded
     return reply
 
 
 def room_status(reply: Sequence[Any]) -> RoomStatus:
-    """The head of a reply."""
+    """Parse the head of a reply."""
     return _head(*reply[:HEAD])
 
 
@@ -142,13 +142,13 @@ def _head(
 
 
 def read_lanes(text: str) -> list[LaneStatus]:
-    """The lanes of such a text, where a room has any."""
+    """Parse the lanes of a room, if it has any."""
     figures = [int(it) for it in text.split(" ")]
     return [LaneStatus(*it) for it in zip(figures[::3], figures[1::3], figures[2::3], strict=True)]
 
 
 def pace_text(pace: Pace | None) -> str:
-    """A pace as Redis stores it; "" for none. Its ranges are the last word."""
+    """A pace in the form Redis stores; "" for none. Its ranges are the last word."""
     if pace is None:
         return ""
     figures = f"{pace.first_s:.6g} {pace.base_s:.6g} {pace.each_s:.6g}"
@@ -156,7 +156,7 @@ def pace_text(pace: Pace | None) -> str:
 
 
 def read_pace(text: str) -> Pace:
-    """The pace of such a text."""
+    """Parse a stored pace."""
     rate, first, base, each, since, why, *learned = text.split(" ")
     figures = int(rate), float(first), float(base), float(each), int(since)
     return Pace(*figures, _why(why), read_ranges("".join(learned)))
@@ -185,7 +185,7 @@ def _answer(
 
 
 def answers(reply: list[Any], records: Sequence[JoinRecord] | Sequence[AskRecord]) -> Answers:
-    """What a script answered for each record. Raises NotLoaded."""
+    """A script's answer for each record. Raises NotLoaded."""
     values = iter(loaded(reply)[HEAD:])
     rows = zip(*[values] * WIDTH, strict=True)
     places = [_answer(record[0], *row) for record, row in zip(records, rows, strict=True)]
@@ -204,7 +204,7 @@ async def join(
 ) -> Answers:
     """Give each record a place. Throttled by address: `rate` per minute with `burst`; 0: no limit.
 
-    `away`, 1: Postgres is, so nobody is called, who could not claim.
+    `away` 1: Postgres is unavailable, so nobody is called, because they could not claim.
     """
     reply = await call(
         redis, "join", keys, chain.from_iterable(records), rate=rate, burst=burst, away=away, now_ms=now_ms
@@ -240,7 +240,8 @@ async def claim(
 ) -> Answers:
     """Start a session for each called visitor. Throttled together with `place`.
 
-    `away_ms`: Postgres is away and last answered so long ago; no session begins, which could not be kept.
+    `away_ms`: Postgres is unavailable and last answered this long ago; no session starts, as it could not be
+    stored.
     """
     reply = await call(
         redis,
@@ -264,7 +265,7 @@ async def leave(
     *,
     now_ms: int = REDIS_TIME,
 ) -> str:
-    """Out of the queue, or out of the session; how the place ended, now or before (`absent`: unknown)."""
+    """Leave the queue or end the session; returns how the place ended, now or before (`absent`: unknown)."""
     channel, known = ENDED_CHANNEL + keys.room_id, {"known_number": known_number, "known_epoch": known_epoch}
     reply = loaded(
         await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms, **known)

@@ -1,4 +1,4 @@
-"""Cancelled tickets of orders that keep others, as a typed call of their script."""
+"""Partial cancellation of orders, as a typed call of its script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.store.scripts.stock import ROOM_WORDS, RoomNotReady
 
 
 async def shrink(redis: RedisClient, keys: RoomKeys, kept: Iterable[tuple[str, str]]) -> int:
-    """Release the cancelled tickets of reservations that keep these items; how many had more.
+    """Release the cancelled tickets of reservations, which keep these items; returns how many reservations
+    had more.
 
     Records are (reservation_id, items) with items as in the terms of a hold. Raises RoomNotReady.
     """

@@ -1,4 +1,4 @@
-"""The reservation half's scripts as typed functions: one function a script, the reply as frozen values."""
+"""The reservation half's scripts as typed functions: one function per script, replies as frozen values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.store.scripts.room import known
 
 GROUP = "processors"  # the consumer group of every room's stream
 
-ROOM_WORDS = replies.words("submit", "decide_again", "clear_stock") - {"cleared"}  # said for the whole batch
+ROOM_WORDS = replies.words("submit", "decide_again", "clear_stock") - {"cleared"}  # apply to the whole batch
 SUBMIT_WORDS = replies.words("submit", part="EACH") | ROOM_WORDS
 CHANGE_WORDS = replies.words("count_changes", part="EACH")
 DECISION_WORDS = replies.words("decide_again", part="EACH")
@@ -41,8 +41,8 @@ class Submission(NamedTuple):
     fingerprint: str
     instance: str  # the process that waits for the outcome; "" for none
     items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
-    expected: int = ANY_AMOUNT  # what they have to come to
-    network: str = ""  # where it came from, as `PlaceSigner.network` says it; "": not limited by it
+    expected: int = ANY_AMOUNT  # the amount they must come to
+    network: str = ""  # its origin, as `PlaceSigner.network` names it; "": not limited by it
     traceparent: str = ""  # of the request, if it is sampled
 
 
@@ -54,7 +54,7 @@ class Change(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How often one visitor and one network may change reservations: rates a minute; 0 is no limit."""
+    """How often one visitor and one network may change reservations: rates per minute; 0 is no limit."""
 
     visitor_rate: int = 0
     visitor_burst: int = 1
@@ -68,8 +68,8 @@ NO_LIMITS = Limits()
 class Submitted(NamedTuple):
     """The answer to a submission; `detail`: the outcome (known), the ticket type, or the seats.
 
-    Of not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it; of limited visitor:MS or
-    network:MS, which limit was met and when to come again; of code_refused unknown, used_up, other (not for
+    For not_on_sale it is TYPE:from:MS before the sale and TYPE:until:MS after it; for limited visitor:MS or
+    network:MS, the limit that applied and when to retry; for code_refused unknown, used_up, other (not for
     these tickets), from:MS or until:MS.
     """
 
@@ -88,7 +88,7 @@ class Request(NamedTuple):
 class Decision(NamedTuple):
     """held, known: amount|currency|created_ms|expires_ms|items; settled: the outcome.
 
-    seat_taken, companion_alone: which seats; not_on_sale, code_refused: as in `Submitted`.
+    seat_taken, companion_alone: the seats; not_on_sale, code_refused: as in `Submitted`.
     """
 
     word: str
@@ -96,7 +96,7 @@ class Decision(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """The decisions of one batch, and what they were made under."""
+    """The decisions of one batch, and the epoch and settings they were made under."""
 
     epoch: int
     event_id: str
@@ -123,7 +123,7 @@ async def submit(
     limits: Limits = NO_LIMITS,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
-    """Submit requests; answers in their order."""
+    """Submit requests; returns answers in their order."""
     reply = await call(
         redis,
         "submit",
@@ -151,7 +151,7 @@ async def count_changes(
     limits: Limits,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
-    """Whether each of these is allowed, or limited; in order."""
+    """Check whether each of these changes is allowed, or limited; in order."""
     reply = await call(
         redis, "count_changes", keys, chain.from_iterable(changes), now_ms=now_ms, **limits._asdict()
     )
@@ -164,7 +164,7 @@ async def count_changes(
 async def decide_again(
     redis: RedisClient, keys: RoomKeys, requests: Iterable[Request], *, now_ms: int = REDIS_TIME
 ) -> Decisions:
-    """Decide submissions that have no valid decision. Raises RoomNotReady: nothing was decided then."""
+    """Decide submissions that have no valid decision. Raises RoomNotReady: then nothing was decided."""
     reply = ready(await call(redis, "decide_again", keys, chain.from_iterable(requests), now_ms=now_ms))
     decisions = [
         Decision(known(word, DECISION_WORDS), terms)
@@ -174,7 +174,7 @@ async def decide_again(
 
 
 async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement]) -> int:
-    """Publish outcomes and remove their submissions from the stream; how many were still in it."""
+    """Publish outcomes and remove their submissions from the stream; returns how many were still in it."""
     taken: int = await call(
         redis, "settle", keys, chain.from_iterable(settlements), group=GROUP, channel=OUTCOME_CHANNEL
     )
@@ -184,7 +184,7 @@ async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settl
 async def release(
     redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str], *, also_sold: bool = True
 ) -> int:
-    """Release what these reservations hold, or have bought; how many had something. Raises RoomNotReady."""
+    """Release everything these reservations hold or bought; returns how many had any. Raises RoomNotReady."""
     reply = ready(
         await call(redis, "release", keys, reservation_ids, channel=CHANGE_CHANNEL, also_sold=int(also_sold))
     )
@@ -194,14 +194,14 @@ async def release(
 async def confirm(
     redis: RedisClient, keys: RoomKeys, reservation_ids: Iterable[str], *, now_ms: int = REDIS_TIME
 ) -> int:
-    """Turn held tickets into sold ones; how many were held. Raises RoomNotReady."""
+    """Turn held tickets into sold ones; returns how many were held. Raises RoomNotReady."""
     channels = {"channel": CHANGE_CHANNEL, "ended_channel": ENDED_CHANNEL + keys.room_id}
     reply = ready(await call(redis, "confirm", keys, reservation_ids, now_ms=now_ms, **channels))
     return int(reply[1])
 
 
 def ready(reply: Any) -> Any:
-    """The reply of a script. Raises RoomNotReady if the room is not."""
+    """The reply of a script. Raises RoomNotReady if the room is not ready."""
     if reply[0] in ROOM_WORDS:
         raise RoomNotReady(reply[0])
     return reply

@@ -1,4 +1,4 @@
-"""Scripts that share a round trip: with another command, or one script for many rooms."""
+"""Scripts sharing a round trip: with another command, or one script for many rooms."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ async def call_and(
     /,
     **scalars: str | int | float,
 ) -> tuple[Any, Any]:
-    """Run a script and then a command, in one round trip; both raw replies.
+    """Run a script and then a command, in one round trip; returns both raw replies.
 
-    The command is run even if the script fails, which raises; its own ResponseError is its reply. Keys of
-    both are in the same slot.
+    The command is run even if the script fails, which raises; its own ResponseError is returned as its reply.
+    The keys of both must be in the same slot.
     """
     it = script(name)
     reply, after = await run_together(redis, [[*_evalsha(it, keys, scalars), *records], command])
@@ -49,10 +49,10 @@ async def call_each(
     /,
     **common: int,
 ) -> list[Any]:
-    """Run a script without records once for each of these rooms, many in a round trip.
+    """Run a script without records once for each of these rooms, many per round trip.
 
-    Its scalars are those `common` to all, and the room's `own`. A raw reply each, in order; where Redis
-    cannot tell, the ResponseError. Raises what says that it is away.
+    Its scalars are those `common` to all, and each room's `own`. Returns a raw reply each, in order, or the
+    ResponseError where Redis cannot answer. Raises errors that mean the server is unavailable.
     """
     it = script(name)
     found: list[Any] = []
@@ -73,11 +73,11 @@ def _evalsha(it: Script, keys: RoomKeys, scalars: Mapping[str, str | int | float
 
 
 def server_of(redis: RedisClient, key: str) -> str:
-    """Which server has this key, as far as we know; calls to the same one can share a round trip."""
+    """The server that has this key, as far as known; calls to the same one can share a round trip."""
     if isinstance(redis, Redis):
         return ""
     try:
         node = redis.get_node_from_key(key)
-    except RedisClusterException:  # none has it; asking says so
+    except RedisClusterException:  # none has it; the call itself reports that
         return ""
     return node.name if node else ""

@@ -1,4 +1,4 @@
-"""SQL for accounts."""
+"""SQL of accounts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store.connections import Connection, Queries
 
 
 class AccountFilter(NamedTuple):
-    """Which accounts: a part of the e-mail or the name, or the id; and the role; None leaves a side open."""
+    """Which accounts: a part of the e-mail or the name, or the id; and the role. None matches any."""
 
     q: str | None = None
     role: Role | None = None
@@ -38,8 +38,8 @@ async def select_account(queries: Queries, account_id: str) -> RegisteredAccount
 async def select_standing(
     queries: Queries, account_id: str, jti: str, made_ms: int
 ) -> tuple[Role | None, bool]:
-    """The role an account has now, or None if there is no such account; and whether the token is over: signed
-    out, made before the password was changed, or of an account that is deactivated."""
+    """An account's current role, or None if there is no such account; and whether the token is invalid:
+    signed out, issued before the password was changed, or of a deactivated account."""
     row = await queries.fetchrow(
         "SELECT (SELECT role FROM accounts WHERE account_id = $1), "
         "EXISTS (SELECT FROM ended_tokens WHERE jti = $2) "
@@ -52,7 +52,7 @@ async def select_standing(
 
 
 async def knows_device(queries: Queries, account_id: str, email: str, made_ms: int) -> bool:
-    """Whether the account has this e-mail, and the password it had then."""
+    """Whether the account has this e-mail, and still the password it had then."""
     known: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM accounts WHERE account_id = $1 AND email = $2 AND tokens_since_ms <= $3)",
         *(account_id, email, made_ms),
@@ -61,7 +61,7 @@ async def knows_device(queries: Queries, account_id: str, email: str, made_ms: i
 
 
 async def end_token(queries: Queries, jti: str, expires_at: datetime) -> None:
-    """The token is signed out; those that have expired are forgotten."""
+    """Invalidate a signed-out token; expired entries are deleted."""
     await queries.execute(
         "WITH gone AS (DELETE FROM ended_tokens WHERE expires_at <= now()) "
         "INSERT INTO ended_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -83,7 +83,7 @@ async def lock_by_email(connection: Connection, email: str) -> RegisteredAccount
 async def insert_account(
     queries: Queries, account_id: str, *, email: str, name: str, password_hash: str, role: Role
 ) -> RegisteredAccount | None:
-    """A new account; None when the e-mail is taken."""
+    """Insert an account; None if the e-mail is taken."""
     row = await queries.fetchrow(
         f"INSERT INTO accounts (account_id, email, name, password_hash, role) VALUES ($1, $2, $3, $4, $5) "
         f"ON CONFLICT (email) DO NOTHING RETURNING {_COLUMNS}",
@@ -147,7 +147,7 @@ async def select_page(
 
 
 async def set_active(connection: Connection, account_id: str, *, active: bool, since_ms: int) -> None:
-    """Let the account sign in, or not any more, which also ends its tokens."""
+    """Allow the account to sign in, or not any more, which also invalidates its tokens."""
     await connection.execute(
         "UPDATE accounts SET deactivated_at = CASE WHEN $2 THEN NULL ELSE now() END, "
         "tokens_since_ms = CASE WHEN $2 THEN tokens_since_ms ELSE $3 END WHERE account_id = $1",

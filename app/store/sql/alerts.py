@@ -1,4 +1,4 @@
-"""SQL of alerts: those that are open and those that were, what staff set of the rules, who gets e-mails."""
+"""SQL of alerts: open and past ones, the settings of the rules, recipients of e-mails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.alert_rules import Severity
 from app.core.alerts import Firing, Key, Setting, Settings
 from app.store.connections import Connection, Queries
 
-WATCH_S = 6.0  # a worker that has not said for so long that it goes over the rules does so no more
+WATCH_S = 6.0  # a worker that has not renewed its watch for this long has lost it
 TEXTS_EVERY_S = 10
 OPEN_MAX = 200
 
@@ -20,7 +20,7 @@ AlertState = Literal["open", "ended"]
 
 
 class Alert(NamedTuple):
-    """An alert, as it is or was."""
+    """An open or past alert."""
 
     alert_id: int
     rule: str
@@ -38,7 +38,7 @@ class Alert(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What it is about."""
+        """Its subject."""
         return Key(self.rule, self.room_id or "", self.subject)
 
 
@@ -48,14 +48,14 @@ SELECT alert_id, rule, alerts.room_id, coalesce(rooms.settings ->> 'name', '') A
        acknowledged_by, accounts.name AS acknowledged_name, acknowledged_at
 FROM alerts LEFT JOIN rooms USING (room_id) LEFT JOIN accounts ON account_id = acknowledged_by
 """
-# What is to be done at night first; then the latest.
+# Urgent ones first, then the latest.
 _OPEN = f"{_ALERTS} WHERE ended_at IS NULL ORDER BY severity, started_at DESC, alert_id DESC LIMIT {OPEN_MAX}"
 _PAGE = (
     f"{_ALERTS} WHERE ($1::text IS NULL OR (ended_at IS NULL) = ($1 = 'open')) "
     "AND ($2::text IS NULL OR alerts.room_id = $2) ORDER BY alert_id DESC LIMIT $3 OFFSET $4"
 )
 
-# A room may have been deleted since it was looked at.
+# A room may have been deleted since it was examined.
 _START = """
 INSERT INTO alerts (rule, room_id, subject, severity, text, since)
 SELECT rule, nullif(it.room_id, ''), subject, severity, text, to_timestamp(since_ms / 1000.0)
@@ -79,7 +79,7 @@ WHERE alerts.rule = it.rule AND coalesce(alerts.room_id, '') = it.room_id AND al
 
 
 async def take_watch(postgres: asyncpg.Pool, worker_id: str) -> bool:
-    """Whether this worker goes over the rules for the next seconds; one at a time does."""
+    """Whether this worker evaluates the rules for the next seconds; one at a time does."""
     taken = await postgres.fetchval(
         """
         INSERT INTO alert_watch (worker_id, until) VALUES ($1, now() + make_interval(secs => $2))
@@ -93,7 +93,7 @@ async def take_watch(postgres: asyncpg.Pool, worker_id: str) -> bool:
 
 
 async def leave_watch(postgres: asyncpg.Pool, worker_id: str) -> None:
-    """This worker goes over the rules no more."""
+    """Stop evaluating the rules on this worker."""
     await postgres.execute("DELETE FROM alert_watch WHERE worker_id = $1", worker_id)
 
 
@@ -116,30 +116,30 @@ async def select_page(
 
 
 async def select_one(queries: Queries, alert_id: int) -> Alert | None:
-    """One alert, or None."""
+    """The alert, or None."""
     row = await queries.fetchrow(f"{_ALERTS} WHERE alert_id = $1", alert_id)
     return Alert(*row) if row else None
 
 
 async def start(queries: Queries, firing: Sequence[Firing]) -> None:
-    """Start these, unless they are open already. A trigger writes the outbox."""
+    """Start alerts, unless they are open already. A trigger writes the outbox."""
     columns = [(*it.key, it.severity, it.text, it.since_ms) for it in firing]
     await queries.execute(_START, *(list(column) for column in zip(*columns, strict=True)))
 
 
 async def end(queries: Queries, keys: Sequence[Key]) -> None:
-    """End these. A trigger writes the outbox."""
+    """End alerts. A trigger writes the outbox."""
     await queries.execute(_END, *(list(column) for column in zip(*keys, strict=True)))
 
 
 async def describe(queries: Queries, texts: Mapping[Key, str]) -> None:
-    """Bring the figures of open alerts up to date."""
+    """Update the figures of open alerts."""
     columns = [(*key, text) for key, text in texts.items()]
     await queries.execute(_TEXTS, *(list(column) for column in zip(*columns, strict=True)))
 
 
 async def acknowledge(connection: Connection, alert_id: int, subject: str) -> bool:
-    """Note that somebody has seen it; False if somebody had, or it has ended, or there is none."""
+    """Record that somebody has acknowledged it; False if somebody had, it has ended, or does not exist."""
     done = await connection.execute(
         "UPDATE alerts SET acknowledged_by = $2, acknowledged_at = now() "
         "WHERE alert_id = $1 AND acknowledged_at IS NULL AND ended_at IS NULL",
@@ -149,13 +149,13 @@ async def acknowledge(connection: Connection, alert_id: int, subject: str) -> bo
 
 
 async def select_settings(queries: Queries) -> Settings:
-    """What staff set of the rules."""
+    """The rules' settings by staff."""
     rows = await queries.fetch("SELECT coalesce(room_id, ''), rule, enabled, threshold FROM alert_rules")
     return {(room_id, rule): Setting(enabled, threshold) for room_id, rule, enabled, threshold in rows}
 
 
 async def set_rule(connection: Connection, room_id: str, rule: str, to: Setting | None) -> Setting | None:
-    """Set a rule for a room, or for all (""); None: as it is otherwise. Returns what was set before."""
+    """Set a rule for a room, or for all (""); None: remove the setting. Returns the previous setting."""
     row = await connection.fetchrow(
         "DELETE FROM alert_rules WHERE coalesce(room_id, '') = $1 AND rule = $2 RETURNING enabled, threshold",
         *(room_id, rule),
@@ -169,12 +169,12 @@ async def set_rule(connection: Connection, room_id: str, rule: str, to: Setting 
 
 
 async def lock_rules(connection: Connection) -> None:
-    """Let nobody else set rules until the transaction ends."""
+    """Lock the rules against changes by others until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext('fairgate alert rules'))")
 
 
 async def mailing_of(queries: Queries, account_id: str) -> Severity | None:
-    """From which severity on this account gets e-mails; None: it gets none."""
+    """The lowest severity this account gets e-mails for; None: it gets none."""
     severity: Severity | None = await queries.fetchval(
         "SELECT severity FROM alert_mailing WHERE account_id = $1", account_id
     )
@@ -182,7 +182,7 @@ async def mailing_of(queries: Queries, account_id: str) -> Severity | None:
 
 
 async def set_mailing(connection: Connection, account_id: str, severity: Severity | None) -> bool:
-    """Send an account e-mails from this severity on, or none. False: there is no such account."""
+    """Send an account e-mails from this severity on, or none (None). False: there is no such account."""
     await connection.execute("DELETE FROM alert_mailing WHERE account_id = $1", account_id)
     if severity is None:
         return True
@@ -195,7 +195,7 @@ async def set_mailing(connection: Connection, account_id: str, severity: Severit
 
 
 async def recipients(queries: Queries) -> int:
-    """How many get e-mails of urgent alerts."""
+    """How many accounts get e-mails about urgent alerts."""
     count: int = await queries.fetchval(
         "SELECT count(*) FROM alert_mailing JOIN accounts USING (account_id) "
         "WHERE role IN ('operator', 'admin')"

@@ -11,8 +11,8 @@ import asyncpg
 from app.core.model import KeyRole, Role
 from app.store.connections import Connection, Queries
 
-CHAIN_MAX = 8  # keys made by keys
-USED_EVERY_S = 60.0  # `last_used_at` is written at most so often
+CHAIN_MAX = 8  # keys created by keys
+USED_EVERY_S = 60.0  # `last_used_at` is written at most this often
 
 
 class ApiKey(NamedTuple):
@@ -27,10 +27,10 @@ class ApiKey(NamedTuple):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
-    live: bool  # good for a call now
-    network: str  # from where it may be used; empty: from anywhere
-    scopes: list[str] | None  # None: all that its role may do
-    events: list[str] | None  # None: every event
+    live: bool  # valid now
+    network: str  # the only network it may be used from; "": any
+    scopes: list[str] | None  # None: everything its role allows
+    events: list[str] | None  # None: all events
 
 
 _SELECT = """
@@ -61,7 +61,7 @@ FROM chain LEFT JOIN accounts ON account_id = made_by ORDER BY step
 
 
 class KeyRow(NamedTuple):
-    """What one key allows; `maker_role` None: another key or the command line created it."""
+    """The limits of one key; `maker_role` None: another key or the command line created it."""
 
     key_id: str
     role: KeyRole
@@ -74,14 +74,14 @@ class KeyRow(NamedTuple):
 
 
 async def read(postgres: asyncpg.Pool, digest: bytes) -> list[KeyRow]:
-    """The key with this digest, then the keys it was made by; none: there is no such key, or they are too
-    many to look at. Notes its use."""
+    """The key with this digest, followed by the keys that created it; empty if there is no such key, or
+    the chain is too long. Records the use."""
     rows = await postgres.fetch(_READ, digest)
     return [KeyRow(*row) for row in rows] if len(rows) <= CHAIN_MAX else []
 
 
 async def missing_events(queries: Queries, events: Sequence[str]) -> list[str]:
-    """Which of these are no events, in their order."""
+    """Those of these that are not events, in order."""
     rows = await queries.fetch("SELECT event_id FROM events WHERE event_id = ANY($1)", events)
     there = {row["event_id"] for row in rows}
     return [it for it in events if it not in there]
@@ -100,7 +100,7 @@ async def insert(
     scopes: Sequence[str] | None,
     events: Sequence[str] | None,
 ) -> datetime:
-    """Insert a key; when it was created."""
+    """Insert a key; returns when it was created."""
     made: datetime = await connection.fetchval(
         "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by, network, scopes, events) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING created_at",
@@ -110,7 +110,7 @@ async def insert(
 
 
 async def revoke(connection: Connection, key_id: str) -> str | None:
-    """Revoke the key; its name, or None if there is none or it was revoked before."""
+    """Revoke the key; returns its name, or None if there is none or it was revoked before."""
     name: str | None = await connection.fetchval(
         "UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL RETURNING name",
         key_id,
@@ -119,7 +119,7 @@ async def revoke(connection: Connection, key_id: str) -> str | None:
 
 
 async def revoke_of(connection: Connection, account_id: str) -> list[tuple[str, str]]:
-    """Revoke the keys that this account made: the id and name of each."""
+    """Revoke the keys that this account created; returns the id and name of each."""
     rows = await connection.fetch(
         "UPDATE api_keys SET revoked_at = now() WHERE made_by = $1 AND revoked_at IS NULL "
         "RETURNING key_id, name",
@@ -129,7 +129,7 @@ async def revoke_of(connection: Connection, account_id: str) -> list[tuple[str, 
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
-    """One page of the keys, newest first, expired and revoked ones too; and how many there are."""
+    """One page of the keys, newest first, including expired and revoked ones; and how many there are."""
     rows = await postgres.fetch(
         f"{_SELECT} ORDER BY api_keys.created_at DESC, key_id LIMIT $1 OFFSET $2", limit, offset
     )
@@ -137,6 +137,6 @@ async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[li
 
 
 async def select_one(postgres: asyncpg.Pool, key_id: str) -> ApiKey | None:
-    """One key, or None."""
+    """The key, or None."""
     row = await postgres.fetchrow(f"{_SELECT} WHERE key_id = $1", key_id)
     return ApiKey(*row) if row else None

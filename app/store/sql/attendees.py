@@ -1,4 +1,4 @@
-"""SQL of attendees: the tickets of a sale, page by page, by what staff look for."""
+"""SQL of attendees: the tickets of a sale, page by page, filtered by a search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.connections import Queries
 from app.store.sql.buyers import read_answers
 from app.store.sql.orders import LONG_S
 
-# Of the addresses there are the one the ticket was passed on to, else what the buyer said, else the queue's.
+# The address the ticket was given to, else the buyer's, else the visitor's in the queue.
 _PAGE = """
 SELECT ticket_id, reservation_id, coalesce(nullif(holder_name, ''), buyers.name, '') AS name,
        coalesce(nullif(holder_email, ''), nullif(buyers.email, ''), mailboxes.email, '') AS email,
@@ -38,7 +38,7 @@ ORDER BY reservations.created_at DESC, ticket_id DESC LIMIT $8
 
 
 async def page(queries: Queries, wanted: AttendeeFilter, limit: int) -> list[Attendee]:
-    """The next attendees, those who bought last first."""
+    """The next page of attendees, most recent purchases first."""
     words = wanted.words.lower() if wanted.words else None
     at, ticket_id = wanted.after or (None, None)
     rows = await queries.fetch(

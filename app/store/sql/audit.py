@@ -15,7 +15,7 @@ Fields = dict[str, Any]
 
 
 class Change(NamedTuple):
-    """What was done to which thing; the fields before and after, None if it did not exist."""
+    """A change to something; the fields before and after, None if it did not exist."""
 
     action: str
     kind: str
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 
 class AuditFilter(NamedTuple):
-    """Which rows; None leaves a side open. `who`: a subject, or the e-mail of an account."""
+    """Which rows; None matches any. `who`: a subject, or the e-mail of an account."""
 
     kind: str | None = None
     id: str | None = None
@@ -60,7 +60,7 @@ async def insert_change(connection: Connection, by: Author, change: Change) -> N
 async def select_entries(
     postgres: asyncpg.Pool, wanted: AuditFilter, *, limit: int, offset: int
 ) -> tuple[list[Entry], int]:
-    """One page of the log, the newest first, and how many rows match in all."""
+    """One page of the log, newest first, and how many rows match in total."""
     rows = await postgres.fetch(
         """
         SELECT audit_id, changed_at, subject, audit.role, accounts.name, request_id, action, kind, id,
@@ -85,7 +85,7 @@ async def select_entries(
 
 
 async def select_of_sale(queries: Queries, room_id: str, event_id: str, limit: int) -> list[Entry]:
-    """The last changes by staff of a sale's event, room and ticket types, the newest first."""
+    """The last changes by staff to a sale's event, room and ticket types, newest first."""
     rows = await queries.fetch(
         """
         SELECT audit_id, changed_at, subject, audit.role, accounts.name, request_id, action, kind, id,

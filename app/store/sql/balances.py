@@ -21,7 +21,7 @@ from app.store.sql import codes, seats
 from app.store.sql.events import TYPE_READ, select_event
 
 CHUNK = 1000
-LONG_S = 60.0  # statements that read all of an event
+LONG_S = 60.0  # statements that read an entire event
 
 _read_items = msgspec.json.Decoder(list[Item]).decode
 
@@ -34,7 +34,7 @@ class OnSale(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """A ticket type's counters beside the sums over its reservations, of one moment."""
+    """A ticket type's counters beside the sums over its reservations, at one moment."""
 
     ticket_type_id: str
     total: int
@@ -54,7 +54,7 @@ async def events_on_sale(postgres: asyncpg.Pool) -> list[tuple[RoomId, EventId]]
 async def sales_of(
     postgres: asyncpg.Pool, room_ids: Sequence[RoomId], *, changed_within_s: float = 0
 ) -> list[tuple[RoomId, EventId]]:
-    """Those of these rooms that have an event, and those that staff changed in the last while."""
+    """The rooms among these that have an event, and the rooms with an event that staff changed lately."""
     rows = await postgres.fetch(
         "SELECT room_id, event_id FROM events WHERE room_id = ANY($1) UNION "
         "SELECT room_id, event_id FROM events JOIN rooms USING (room_id) "
@@ -66,7 +66,7 @@ async def sales_of(
 
 
 async def balances(postgres: asyncpg.Pool, event_id: EventId) -> list[Balance]:
-    """Counters and sums per ticket type, in one statement and so of one moment."""
+    """Counters and sums per ticket type, in one statement and so at one moment."""
     rows = await postgres.fetch(
         """
         SELECT ticket_type_id, total, held, sold,
@@ -87,7 +87,7 @@ async def balances(postgres: asyncpg.Pool, event_id: EventId) -> list[Balance]:
 
 
 async def live_states(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, str]:
-    """reservation_id -> held or sold, as Redis should have it, for every reservation that lives."""
+    """reservation_id -> held or sold, as Redis should have it, for every live reservation."""
     rows = await postgres.fetch(
         "SELECT reservation_id, CASE status WHEN 'confirmed' THEN 'sold' ELSE 'held' END AS state "
         "FROM reservations WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed')",
@@ -98,14 +98,14 @@ async def live_states(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, st
 
 
 class Snapshot:
-    """One moment of an event, to restore Redis from; made by `snapshot`."""
+    """An event at one moment, to restore Redis from; created by `snapshot`."""
 
     def __init__(self, connection: Any, event_id: EventId) -> None:
         self._connection = connection
         self._event_id = event_id
 
     async def on_sale(self) -> OnSale:
-        """What it sold at that moment."""
+        """What the event sold at that moment."""
         return await on_sale(self._connection, self._event_id)
 
     async def seat_rows(self, ticket_type_ids: Sequence[str]) -> dict[str, list[SeatRow]]:
@@ -113,11 +113,11 @@ class Snapshot:
         return await seats.select_rows(self._connection, self._event_id, ticket_type_ids)
 
     def codes(self) -> AsyncIterator[list[tuple[str, str]]]:
-        """What codes are good for, as fields of Redis, in chunks."""
+        """The fields of Redis for its codes, in chunks."""
         return codes.fields(self._connection, self._event_id)
 
     async def reservations(self) -> AsyncIterator[list[LoadedHold]]:
-        """Those that live and those of the last day, in chunks."""
+        """The live reservations and those of the last day, in chunks."""
         cursor = await self._connection.cursor(
             """
             SELECT reservation_id, visitor_id, status, amount, currency, items, fingerprint,
@@ -138,7 +138,7 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[Snapshot]:
-    """Everything read inside is of one moment."""
+    """Open a snapshot: everything read inside is of one moment."""
     async with (
         postgres.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -147,7 +147,7 @@ async def snapshot(postgres: asyncpg.Pool, event_id: EventId) -> AsyncIterator[S
 
 
 async def on_sale(connection: Any, event_id: EventId) -> OnSale:
-    """What an event sells, as Redis gets it: sales end when the event begins, unless staff allow more."""
+    """What an event sells, for Redis: sales end when the event begins, unless staff allow more."""
     rows = await connection.fetch(
         f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,

@@ -1,4 +1,4 @@
-"""SQL of buyers: what a sale asks them for, and what they said. Personal, so: here and in mails alone."""
+"""SQL of buyers: the form of a sale and the answers. Personal data, therefore only here and in e-mails."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class StoredBuyer(NamedTuple):
     email: str
     name: str
     phone: str
-    answers: dict[str, str]  # by the ids of the questions
+    answers: dict[str, str]  # by question id
     marketing: bool
     terms_at: datetime | None
     locale: str
 
 
 _COLUMNS = "email, name, phone, answers, marketing, terms_at, locale"
-# Who has accepted the terms has, whatever they change later.
+# Accepting the terms is final, whatever the buyer changes later.
 _KEEP = """
 INSERT INTO buyers (reservation_id, email, name, phone, answers, marketing, terms_at, locale, recipient_hash)
 SELECT reservation_id, $2, $3, $4, $5, $6, CASE WHEN $7 THEN now() END, $8, $9 FROM reservations
@@ -43,20 +43,20 @@ RETURNING true
 
 
 async def keep(queries: Queries, reservation_id: str, it: Buyer, recipient_hash: bytes) -> bool:
-    """Store the buyer of a reservation, in place of an earlier one; False when it has ended."""
+    """Store the buyer of a reservation, replacing an earlier one; False if it has ended."""
     answers = msgspec.json.encode(it.answers).decode()
     said = (it.email, it.name, it.phone, answers, it.marketing, it.terms, it.locale)
     return bool(await queries.fetchval(_KEEP, reservation_id, *said, recipient_hash or None))
 
 
 async def of_reservation(queries: Queries, reservation_id: str) -> StoredBuyer | None:
-    """The buyer, or None while they have said nothing."""
+    """The buyer, or None if they have not answered yet."""
     row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM buyers WHERE reservation_id = $1", reservation_id)
     return _buyer(row) if row else None
 
 
 async def of_reservations(queries: Queries, reservation_ids: Sequence[str]) -> dict[str, StoredBuyer]:
-    """The buyers of these, by the ids of the reservations."""
+    """The buyers of these reservations, by reservation id."""
     rows = await queries.fetch(
         f"SELECT reservation_id, {_COLUMNS} FROM buyers WHERE reservation_id = ANY($1)", reservation_ids
     )
@@ -64,7 +64,7 @@ async def of_reservations(queries: Queries, reservation_ids: Sequence[str]) -> d
 
 
 async def answers_of(queries: Queries, reservation_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What the buyers of these answered, by the ids of the reservations and of the questions."""
+    """The answers of these reservations' buyers, by reservation id and question id."""
     rows = await queries.fetch(
         "SELECT reservation_id, answers FROM buyers WHERE reservation_id = ANY($1)", reservation_ids
     )
@@ -72,7 +72,7 @@ async def answers_of(queries: Queries, reservation_ids: Sequence[str]) -> dict[s
 
 
 async def forget(connection: Connection, reservation_id: str) -> None:
-    """Forget who bought, and who holds its tickets, and the mails to them; the reservation stays."""
+    """Delete the buyer, the holders of its tickets, and the e-mails to them; the reservation stays."""
     await connection.execute("DELETE FROM buyers WHERE reservation_id = $1", reservation_id)
     await connection.execute("DELETE FROM mails WHERE reservation_id = $1", reservation_id)
     await connection.execute(
@@ -81,7 +81,7 @@ async def forget(connection: Connection, reservation_id: str) -> None:
 
 
 async def reservations_of(queries: Queries, email: str, limit: int) -> list[str]:
-    """The reservations that were made with this address, however it is written; the newest first."""
+    """The reservations bought with this address in any spelling, newest first."""
     rows = await queries.fetch(
         "SELECT reservation_id FROM buyers JOIN reservations USING (reservation_id) "
         "WHERE lower(email) = lower($1) AND email <> '' "
@@ -93,7 +93,7 @@ async def reservations_of(queries: Queries, email: str, limit: int) -> list[str]
 
 
 async def form_of(queries: Queries, event_id: str) -> BuyerForm | None:
-    """What the event asks its buyers for; None: there is no such event."""
+    """The form for the event's buyers; None: there is no such event."""
     row = await queries.fetchrow(
         "SELECT buyer_form, buyers_keep_days FROM events WHERE event_id = $1", event_id
     )
@@ -103,14 +103,15 @@ async def form_of(queries: Queries, event_id: str) -> BuyerForm | None:
 
 
 def read_form(text: str) -> BuyerForm:
-    """The form as a row has it, which is without `keep_days`."""
+    """Decode a form as a row stores it, without `keep_days`."""
     return _form(text)
 
 
 async def set_form(connection: Connection, event_id: str, form: BuyerForm) -> None:
-    """What the event asks for from now on."""
+    """Replace the event's form."""
     fields = msgspec.to_builtins(form)
-    keep_days = fields.pop("keep_days")  # has its column: the release before reads no form with it
+    # has its own column: the previous release cannot read a form that contains it
+    keep_days = fields.pop("keep_days")
     await connection.execute(
         "UPDATE events SET buyer_form = $2, buyers_keep_days = $3 WHERE event_id = $1",
         *(event_id, msgspec.json.encode(fields).decode(), keep_days),

@@ -1,4 +1,4 @@
-"""Places that were taken over by a code, kept as long as place tokens live."""
+"""Places that were taken over with a code, kept as long as place tokens live."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from app.store.connections import Queries
 async def insert_carried(
     queries: Queries, room_id: RoomId, from_id: VisitorId, to_id: VisitorId, number: int
 ) -> None:
-    """Keep that the place with this number is another visitor's; a second time changes nothing.
+    """Record that the place with this number now belongs to another visitor; repeating it changes nothing.
 
-    It may come back to whoever had it: then it has not ended.
+    It may return to a former owner; then it has not ended.
     """
     await queries.execute(
         """
@@ -34,7 +34,7 @@ async def insert_carried(
 async def select_carried(
     queries: Queries, room_id: RoomId, places: Sequence[tuple[str, int]]
 ) -> set[tuple[str, int]]:
-    """Those of these places, each a visitor and a number, that were carried to them and have not ended."""
+    """Those of these places (visitor, number) that were carried to their visitor and have not ended."""
     rows = await queries.fetch(
         """
         SELECT visitor_id, queue_number FROM carried_places AS it

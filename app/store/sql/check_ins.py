@@ -1,4 +1,5 @@
-"""SQL of the door: one statement for the scans that a device sends, however many devices do at once."""
+"""SQL of the door: one statement for the scans sent by a device, whatever other devices send at the same
+time."""
 
 from __future__ import annotations
 
@@ -12,21 +13,21 @@ from app.core.check_ins import HASH_BYTES, LATE_S, Checked, Result, Scan, TypeCo
 from app.core.seating import seat_words
 from app.store.connections import Connection, Queries
 
-OVERLAP_S = 10  # news are given again for so long: what is recorded first may be committed last
+OVERLAP_S = 10  # news are repeated for this long: rows recorded first may be committed last
 
 
 class Seen(NamedTuple):
-    """A ticket that was checked in, by what devices keep of it; `first` None: it was undone."""
+    """A checked-in ticket, as devices store it; `first` None: the check-in was undone."""
 
     hash: str
     first: Checked | None
 
 
 _FIRST = ("scan_id", "scanned_at", "subject", "device", "recorded_at")
-# The winner is the scan that was made first; of those without a time, which are answered while the holder
-# waits, the one recorded first, as its device has let the holder in by then. A row that stays as it was is
-# written, too: only so does the statement see what another device has committed since this one began.
-# Tickets are locked in one order.
+# The earliest scan wins; among scans without a time, which are answered while the holder waits, the one
+# recorded first, because its device has let the holder in by then. Unchanged rows are written, too: only so
+# does the statement see what another device committed since this statement started. Tickets are locked in a
+# fixed order.
 _EARLIER = "excluded.scanned_at < it.scanned_at AND excluded.scan_id = ANY($7::text[])"
 _RECORD = f"""
 WITH scans AS MATERIALIZED (
@@ -97,7 +98,7 @@ _HASH = f"encode(substr(sha256(convert_to($1 || ':' || code, 'UTF8')), 1, {HASH_
 async def record(
     queries: Queries, event_id: str, device: str, scans: Sequence[Scan], codes: Sequence[str], by: str
 ) -> list[Result]:
-    """Check the tickets with these codes in, and say what became of each scan, in their order."""
+    """Check in the tickets with these codes; returns the result of each scan, in order."""
     rows = await queries.fetch(
         _RECORD,
         *(event_id, [it.scan_id for it in scans], list(codes), [it.at for it in scans]),
@@ -125,19 +126,21 @@ def _result(row: asyncpg.Record) -> Result:
 
 
 async def undo(connection: Connection, event_id: str, scan_id: str) -> tuple[str, bool] | None:
-    """Take a check-in back: the ticket, and whether it was not before. None if this scan checked none in."""
+    """Undo a check-in; returns the ticket, and whether it was not undone before. None if the scan checked
+    none in."""
     row = await connection.fetchrow(_UNDO, event_id, scan_id)
     return (row[0], row[1]) if row else None
 
 
 async def counts(queries: Queries, event_id: str) -> list[TypeCount]:
-    """How many tickets of each type were sold, and how many of them were checked in."""
+    """The tickets of each type that were sold, and how many of them were checked in."""
     rows = await queries.fetch(_COUNTS, event_id)
     return [TypeCount(name=row[0], tickets=row[1], checked_in=row[2]) for row in rows]
 
 
 async def news(queries: Queries, event_id: str, after: datetime, limit: int) -> list[Seen]:
-    """What was checked in or undone since then, and a few seconds before; of more than `limit` the last."""
+    """What was checked in or undone since then, and a few seconds before; if more than `limit`, the
+    latest."""
     rows = await queries.fetch(
         f"""
         SELECT {_HASH}, scanned_at, coalesce(accounts.name, subject), device FROM (
@@ -155,7 +158,7 @@ async def news(queries: Queries, event_id: str, after: datetime, limit: int) -> 
 
 
 async def hashes(queries: Queries, event_id: str, limit: int) -> list[tuple[str, str]]:
-    """What devices keep of the tickets of a sale, each with its type."""
+    """What devices store of a sale's tickets, each with its type."""
     rows = await queries.fetch(
         f"SELECT {_HASH}, ticket_type_id FROM tickets JOIN reservations USING (reservation_id) "
         "WHERE event_id = $1 ORDER BY 1 LIMIT $2",

@@ -10,7 +10,7 @@ from app.core.model import EventId
 from app.store.connections import Connection, Queries
 from app.store.sql.rooms import readable
 
-CHUNK = 1_000  # fields of Redis at once
+CHUNK = 1_000  # fields of Redis per chunk
 INSERT_CHUNK = 10_000
 LONG_S = 60.0
 
@@ -20,7 +20,7 @@ _TERMS = "set_id, name, uses_max, percent, off_ticket, off_order, ticket_types, 
 
 
 class CodeBalance(NamedTuple):
-    """A code's counter beside the reservations that live with it."""
+    """A code's counter beside the number of live reservations that use it."""
 
     code: str
     uses_max: int
@@ -31,7 +31,7 @@ class CodeBalance(NamedTuple):
 async def insert_set(
     connection: Connection, event_id: EventId, it: CodeSet, *, wanted: int, prefix: str
 ) -> None:
-    """A new set, without its codes."""
+    """Insert a set, without its codes."""
     await connection.execute(
         "INSERT INTO code_sets (event_id, set_id, name, uses_max, percent, off_ticket, off_order, "
         "ticket_types, valid_from, valid_until, wanted, prefix) "
@@ -45,7 +45,7 @@ async def insert_set(
 async def insert_codes(
     connection: Connection, event_id: EventId, it: CodeSet, codes: Collection[str]
 ) -> list[str]:
-    """Codes of a set; those that were new to the event."""
+    """Insert codes of a set; returns those that are new to the event."""
     ordered, new = sorted(codes), list[str]()
     for first in range(0, len(ordered), INSERT_CHUNK):
         rows = await connection.fetch(
@@ -59,7 +59,7 @@ async def insert_codes(
 
 
 async def prefix_of(queries: Queries, event_id: EventId, set_id: str) -> str:
-    """What the codes of a set begin with."""
+    """The prefix of a set's codes."""
     found: str | None = await queries.fetchval(
         "SELECT prefix FROM code_sets WHERE event_id = $1 AND set_id = $2", event_id, set_id
     )
@@ -67,7 +67,7 @@ async def prefix_of(queries: Queries, event_id: EventId, set_id: str) -> str:
 
 
 async def count(queries: Queries, event_id: EventId) -> tuple[int, int]:
-    """How many sets, and how many codes, an event has."""
+    """The number of sets, and of codes, of an event."""
     row = await queries.fetchrow(
         "SELECT (SELECT count(*) FROM code_sets WHERE event_id = $1), "
         "(SELECT coalesce(sum(wanted), 0)::bigint FROM code_sets WHERE event_id = $1)",
@@ -78,7 +78,7 @@ async def count(queries: Queries, event_id: EventId) -> tuple[int, int]:
 
 
 async def exists(queries: Queries, event_id: EventId) -> bool:
-    """Whether an event has any set that is on."""
+    """Whether an event has any active set."""
     found: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM code_sets WHERE event_id = $1 AND active)", event_id
     )
@@ -86,7 +86,7 @@ async def exists(queries: Queries, event_id: EventId) -> bool:
 
 
 async def select_sets(queries: Queries, event_id: EventId, set_id: str | None = None) -> list[CodeSet]:
-    """The sets of an event, or one of them, the newest first, with their counts."""
+    """The sets of an event, or one of them, newest first, with their counts."""
     rows = await queries.fetch(
         f"""
         SELECT {_TERMS}, coalesce(made, 0) AS made, coalesce(used, 0) AS used, example
@@ -110,7 +110,7 @@ def _set(row: Any, made: int = 0, used: int = 0, example: str = "") -> CodeSet:
 
 
 async def find(queries: Queries, event_id: EventId, code: str) -> tuple[CodeSet, CodeUse] | None:
-    """A code, and the set it belongs to."""
+    """A code, and its set."""
     row = await queries.fetchrow(
         f"SELECT {_TERMS.replace('active', 'code_sets.active').replace('uses_max', 'code_sets.uses_max')}, "
         "codes.used, codes.active AS on FROM codes JOIN code_sets USING (event_id, set_id) "
@@ -124,7 +124,7 @@ async def find(queries: Queries, event_id: EventId, code: str) -> tuple[CodeSet,
 
 
 async def used_up(queries: Queries, event_id: str, codes: Collection[str]) -> set[str]:
-    """Those of these codes that no further order can be made with."""
+    """Those of these codes that are used up."""
     rows = await queries.fetch(
         "SELECT code FROM codes WHERE event_id = $1 AND code = ANY($2) AND used >= uses_max",
         *(event_id, list(codes)),
@@ -135,7 +135,7 @@ async def used_up(queries: Queries, event_id: str, codes: Collection[str]) -> se
 async def select_codes(
     queries: Queries, event_id: EventId, set_id: str, *, text: str = "", limit: int, offset: int
 ) -> tuple[list[CodeUse], int]:
-    """A part of a set's codes in order, and how many there are; of those that contain the text."""
+    """A page of a set's codes in order, filtered by a part of the code; and how many match."""
     found = "FROM codes WHERE event_id = $1 AND set_id = $2 AND strpos(code, $3) > 0"
     total: int = await queries.fetchval(f"SELECT count(*) {found}", event_id, set_id, text)
     rows = await queries.fetch(
@@ -156,7 +156,7 @@ async def codes_after(queries: Queries, event_id: EventId, set_id: str, after: s
 
 
 async def switch_set(connection: Connection, event_id: EventId, set_id: str, active: bool) -> bool | None:
-    """Switch a set on or off; what it was before, None when there is none."""
+    """Switch a set on or off; returns its previous state, None if there is none."""
     was: bool | None = await connection.fetchval(
         "SELECT active FROM code_sets WHERE event_id = $1 AND set_id = $2 FOR UPDATE", event_id, set_id
     )
@@ -169,7 +169,7 @@ async def switch_set(connection: Connection, event_id: EventId, set_id: str, act
 async def switch_code(
     connection: Connection, event_id: EventId, set_id: str, code: str, active: bool
 ) -> bool | None:
-    """The same of one code."""
+    """Switch one code on or off; returns its previous state, None if there is none."""
     of = event_id, set_id, code
     was: bool | None = await connection.fetchval(
         "SELECT active FROM codes WHERE event_id = $1 AND set_id = $2 AND code = $3 FOR UPDATE", *of
@@ -183,7 +183,7 @@ async def switch_code(
 async def fields(
     queries: Any, event_id: EventId, set_id: str | None = None
 ) -> AsyncIterator[list[tuple[str, str]]]:
-    """What Redis has to know of an event's codes, or those of one set, in chunks; sets before their codes."""
+    """The fields of Redis for an event's codes, or those of one set, in chunks; sets before their codes."""
     chosen = "event_id = $1 AND ($2::text IS NULL OR set_id = $2)"
     rows = await queries.fetch(f"SELECT {_TERMS} FROM code_sets WHERE {chosen}", event_id, set_id)
     if not rows:
@@ -200,7 +200,7 @@ async def fields(
 
 
 async def balances(queries: Queries, event_id: EventId) -> list[CodeBalance]:
-    """The codes that are in use: what is counted, beside the rows, of one moment."""
+    """The codes in use: counters beside the rows, at one moment."""
     rows = await queries.fetch(
         """
         SELECT code, coalesce(uses_max, 0), coalesce(used, 0), coalesce(live.rows, 0)

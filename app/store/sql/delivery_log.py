@@ -1,4 +1,4 @@
-"""SQL of the log of webhook requests, and of deliveries still to be made, as staff see them."""
+"""SQL of the log of webhook requests, and of pending deliveries, for staff."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from app.store.connections import Connection
 from app.store.sql.outbox import AT
 
 ATTEMPTS_KEPT_DAYS = 7
-ATTEMPTS_MAX = 10_000  # kept for each webhook
+ATTEMPTS_MAX = 10_000  # kept per webhook
 
 
 class Answer(NamedTuple):
-    """The result of one request: how long it took, its status if there was one, why it failed."""
+    """The result of one request: its duration, its status if there was one, and why it failed."""
 
     took_ms: int
     status: int | None
-    why: str  # empty: it was taken
+    why: str  # empty: it was accepted
 
 
 class Attempt(NamedTuple):
-    """One request that was made, as the log has it."""
+    """A logged request."""
 
     at: datetime
     number: int
@@ -37,7 +37,8 @@ class Attempt(NamedTuple):
 
 
 class Queued(NamedTuple):
-    """A delivery that is due or has failed for good, and how its last attempt ended, if it had one."""
+    """A delivery that is due or has failed for good, and the outcome of its last attempt, if there was
+    one."""
 
     number: int
     ordinal: int
@@ -81,14 +82,14 @@ ORDER BY given_up_at DESC NULLS LAST, attempts DESC, it.number, it.ordinal
 
 
 async def select_queued(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Queued]:
-    """Deliveries that were given up, the latest first; then those to come, the most tried first."""
+    """Failed deliveries, the latest first; then pending ones, most attempts first."""
     return [Queued(*row) for row in await postgres.fetch(_QUEUED, webhook_id, limit, timeout=60)]
 
 
 async def select_attempts(
     postgres: asyncpg.Pool, webhook_id: str, *, limit: int, offset: int
 ) -> tuple[list[Attempt], int]:
-    """One page of the log of a webhook, the newest first, and how many rows it has."""
+    """One page of a webhook's log, newest first, and how many rows it has."""
     rows = await postgres.fetch(
         "SELECT at, number, ordinal, notice_id, type, attempt, took_ms, status, why FROM webhook_attempts "
         "WHERE webhook_id = $1 ORDER BY attempt_id DESC LIMIT $2 OFFSET $3",
@@ -99,7 +100,7 @@ async def select_attempts(
 
 
 async def deliver_one_again(connection: Connection, webhook_id: str, number: int, ordinal: int) -> str | None:
-    """Make one event due again; its id, or None if it has been deleted. The webhook is locked already."""
+    """Make one event due again; returns its id, or None if it was deleted. The webhook is already locked."""
     notice_id: str | None = await connection.fetchval(_ONE_AGAIN, webhook_id, number, ordinal)
     return notice_id
 

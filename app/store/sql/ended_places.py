@@ -10,7 +10,7 @@ from app.store.scripts.restoring import EndingRecord
 
 
 async def insert_ended(queries: Queries, room_id: RoomId, endings: Sequence[EndingRecord]) -> None:
-    """Store how these places ended, the latest per visitor; not for sessions, whose rows have it."""
+    """Store how these places ended, the latest per visitor; without sessions, whose own rows record it."""
     await queries.execute(
         """
         WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 FOR KEY SHARE),
@@ -35,7 +35,7 @@ async def insert_ended(queries: Queries, room_id: RoomId, endings: Sequence[Endi
 
 
 async def select_ended(queries: Queries, room_id: RoomId, visitor_ids: Sequence[str]) -> list[EndingRecord]:
-    """How the last place of each of these ended that did."""
+    """How the last ended place of each of these visitors ended."""
     rows = await queries.fetch(
         """
         SELECT DISTINCT ON (visitor_id) visitor_id, ended_as, queue_number FROM (

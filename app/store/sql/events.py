@@ -26,7 +26,7 @@ TYPE_READ = (
 )
 
 
-# Nothing more is sold of these.
+# Events of which nothing more is sold.
 _OVER = "(events.starts_at <= now() AND NOT sell_after_start)"
 
 
@@ -37,7 +37,7 @@ class EventFilter(NamedTuple):
     starts_from: datetime | None = None
     starts_to: datetime | None = None
     published_only: bool = True
-    events: list[str] | None = None  # of these only
+    events: list[str] | None = None  # only these
 
 
 def _event(row: Any) -> Event:
@@ -49,7 +49,7 @@ def _ticket_type(row: Any) -> TicketType:
 
 
 def search_text(event: Event) -> str:
-    """What it is found by."""
+    """The text it is searched by."""
     return typed.folded(f"{event.name} {event.artist} {event.venue}")
 
 
@@ -60,9 +60,9 @@ async def select_event(queries: Queries, event_id: EventId) -> Event | None:
 
 
 async def lock_event(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event | None:
-    """The event, locked until the transaction ends: staff change it one after the other.
+    """Lock an event until the transaction ends: changes by staff are serialized.
 
-    `selling`: tickets are reserved meanwhile, for a transaction that takes long.
+    `selling`: allow reservations meanwhile, for a transaction that takes long.
     """
     how = "NO KEY UPDATE" if selling else "UPDATE"
     row = await connection.fetchrow(f"SELECT {_READ} FROM events WHERE event_id = $1 FOR {how}", event_id)
@@ -72,7 +72,7 @@ async def lock_event(connection: Connection, event_id: EventId, *, selling: bool
 async def select_events(
     postgres: asyncpg.Pool, wanted: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[Event], int]:
-    """One page of the events, soonest first and past ones last, and how many there are in all."""
+    """One page of the events, soonest first and past ones last, and how many there are in total."""
     rows = await postgres.fetch(
         f"""
         SELECT {_READ}, count(*) OVER () AS matching FROM events
@@ -100,7 +100,7 @@ async def select_events(
 
 
 async def select_ticket_types(queries: Queries, event_id: EventId) -> list[TicketType]:
-    """The ticket types in the order they were made."""
+    """The ticket types in order of creation."""
     rows = await queries.fetch(
         f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 ORDER BY created_at, ticket_type_id",
         event_id,
@@ -124,7 +124,7 @@ async def select_types_of_events(
 
 
 async def insert_event(connection: Connection, event: Event) -> bool:
-    """A new event; False when the event_id is taken."""
+    """Insert an event; False if the event_id is taken."""
     row = await connection.fetchrow(
         f"INSERT INTO events ({_COLUMNS}, search) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
@@ -136,7 +136,7 @@ async def insert_event(connection: Connection, event: Event) -> bool:
 
 
 async def update_event(connection: Connection, event: Event) -> None:
-    """Write everything of the event that can change."""
+    """Write every changeable field of the event."""
     await connection.execute(
         """
         UPDATE events SET name = $2, venue = $3, artist = $4, starts_at = $5, currency = $6,
@@ -152,7 +152,7 @@ async def update_event(connection: Connection, event: Event) -> None:
 
 
 async def has_reservations(queries: Queries, event_id: EventId) -> bool:
-    """Whether anything was ever reserved."""
+    """Whether there ever was a reservation."""
     found: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM reservations WHERE event_id = $1)", event_id
     )
@@ -165,7 +165,7 @@ async def delete_event(connection: Connection, event_id: EventId) -> None:
 
 
 async def insert_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> bool:
-    """A new ticket type; False when the event has one with this id."""
+    """Insert a ticket type; False if the event has one with this id."""
     row = await connection.fetchrow(
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, sale_from, "
         "sale_until, hidden, tax_rate_bp, created_at) "
@@ -186,7 +186,7 @@ async def insert_ticket_type(connection: Connection, event_id: EventId, it: Tick
 
 
 async def delete_ticket_type(connection: Connection, event_id: EventId, it: TicketTypeId) -> bool:
-    """Delete a ticket type; False once anything was reserved of its event."""
+    """Delete a ticket type; False if its event ever had a reservation."""
     row = await connection.fetchrow(
         "DELETE FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 AND NOT seated "
         "AND NOT EXISTS (SELECT FROM reservations WHERE event_id = $1) RETURNING ticket_type_id",
@@ -199,7 +199,7 @@ async def delete_ticket_type(connection: Connection, event_id: EventId, it: Tick
 async def lock_ticket_type(
     connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId
 ) -> TicketType | None:
-    """The ticket type, locked until the transaction ends."""
+    """Lock a ticket type until the transaction ends."""
     row = await connection.fetchrow(
         f"SELECT {TYPE_READ} FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 FOR UPDATE",
         event_id,
@@ -209,7 +209,7 @@ async def lock_ticket_type(
 
 
 async def update_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> None:
-    """Write name, price, total, when it is on sale, whether it is hidden, and its tax."""
+    """Write the changeable fields of a ticket type: name, price, total, sale window, visibility and tax."""
     await connection.execute(
         "UPDATE ticket_types SET name = $3, price = $4, total = $5, sale_from = $6, sale_until = $7, "
         "hidden = $8, tax_rate_bp = $9 "
@@ -227,25 +227,25 @@ async def update_ticket_type(connection: Connection, event_id: EventId, it: Tick
 
 
 async def select_unpublished(postgres: asyncpg.Pool) -> list[tuple[EventId, RoomId]]:
-    """The events that are shown to staff alone, and their rooms."""
+    """The events shown only to staff, and their rooms."""
     rows = await postgres.fetch("SELECT event_id, room_id FROM events WHERE NOT published")
     return [(row["event_id"], row["room_id"]) for row in rows]
 
 
 async def revision_of(queries: Queries, event_id: EventId) -> int:
-    """How many times the event was changed."""
+    """The number of changes to the event."""
     revision: int = await queries.fetchval("SELECT revision FROM events WHERE event_id = $1", event_id) or 0
     return revision
 
 
 async def currencies_of(queries: Queries, event_ids: list[EventId]) -> dict[EventId, str]:
-    """The currency of each of these events that is there."""
+    """The currency of each of these events that exists."""
     rows = await queries.fetch("SELECT event_id, currency FROM events WHERE event_id = ANY($1)", event_ids)
     return {it["event_id"]: it["currency"] for it in rows}
 
 
 async def room_of(queries: Queries, event_id: EventId) -> RoomId | None:
-    """The room before an event; it never changes."""
+    """The room of an event; it never changes."""
     room_id: RoomId | None = await queries.fetchval(
         "SELECT room_id FROM events WHERE event_id = $1", event_id
     )

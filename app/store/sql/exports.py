@@ -1,4 +1,4 @@
-"""SQL of the files that jobs write: of some orders, or entries of the audit log, a row each or several."""
+"""SQL of the files that jobs write: orders, tickets or audit entries, one or several rows each."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from app.store.sql.orders import LONG_S, WHERE, OrderFilter
 from app.store.sql.rooms import readable
 
 CHUNK = 1000
-STALLED_S = 60  # a reader who takes nothing for so long is cut off: the moment must not be kept for ever
+# a reader that takes nothing for this long is cut off, because the snapshot cannot be kept open forever
+STALLED_S = 60
 
 
 class Order(NamedTuple):
-    """A row of the report. `items`: TYPE:QUANTITY:PRICE, with spaces in between; `event_starts_at`: by the
-    clock of `event_timezone`. Money is in whole units, with the decimals of its currency."""
+    """A row of the report. `items`: TYPE:QUANTITY:PRICE, space-separated; `event_starts_at`: in
+    `event_timezone`. Money is in whole units, with the decimals of its currency."""
 
     reservation_id: str
     visitor_id: str
@@ -59,7 +60,7 @@ class Order(NamedTuple):
 
 
 class TicketLine(NamedTuple):
-    """One ticket, also one that is void. Times are by the clock of the event's `timezone`."""
+    """A ticket, including void ones. Times are in the event's `timezone`."""
 
     order: str
     event: str
@@ -85,7 +86,7 @@ class TicketLine(NamedTuple):
 
 
 class AuditLine(NamedTuple):
-    """A change that staff made. Times are UTC."""
+    """A change by staff. Times are UTC."""
 
     number: int
     changed_at: datetime
@@ -120,7 +121,7 @@ FROM reservations JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_i
 {{where}} ORDER BY reservations.created_at, reservation_id
 """
 
-# Of a ticket that was passed on the holder now; one that is void has nobody but who bought it.
+# For a ticket given away the current holder; a void one only has its buyer.
 _TICKETS = """
 SELECT reservation_id, events.name AS event, visitor_id, venue, starts_at, events.timezone, it.seat_id,
        it.code, coalesce(ticket_types.name, '') AS kind,
@@ -150,7 +151,7 @@ ORDER BY reservations.created_at, reservation_id, it.ticket_type_id, it.ticket_i
 
 
 async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
-    """The orders, the oldest first, all of one moment."""
+    """The orders, oldest first, in one snapshot."""
     async with (
         postgres.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -179,7 +180,7 @@ def _order(row: asyncpg.Record) -> Order:
 
 
 def _answers(form: str, answers: str) -> str:
-    """What somebody answered, in one cell: `Question: answer; Question: answer`."""
+    """Format answers for one cell: `Question: answer; Question: answer`."""
     said = read_answers(answers)
     return "; ".join(f"{label}: {text}" for label, text in answered(read_form(form), said)) if said else ""
 
@@ -190,7 +191,7 @@ def _in_units(line: str, currency: str) -> str:
 
 
 async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list[Order]:
-    """These orders, the oldest first."""
+    """These orders, oldest first."""
     rows = await connection.fetch(
         _SELECT.format(where="WHERE reservation_id = ANY($1)"), reservation_ids, timeout=LONG_S
     )
@@ -198,7 +199,7 @@ async def of_ids(connection: Connection, reservation_ids: Sequence[str]) -> list
 
 
 async def tickets(connection: Connection, reservation_ids: Sequence[str]) -> list[TicketLine]:
-    """The tickets of these orders, in the order of their purchase."""
+    """The tickets of these orders, in order of purchase."""
     rows = await connection.fetch(_TICKETS, reservation_ids, timeout=LONG_S)
     return [_ticket(row) for row in rows]
 
@@ -220,7 +221,7 @@ def _ticket(row: asyncpg.Record) -> TicketLine:
 
 
 async def audit(connection: Connection, audit_ids: Sequence[str]) -> list[AuditLine]:
-    """These entries of the audit log, the oldest first."""
+    """These entries of the audit log, oldest first."""
     rows = await connection.fetch(
         """
         SELECT audit_id, changed_at, subject, coalesce(accounts.name, ''), audit.role, action, kind, id,

@@ -1,4 +1,4 @@
-"""SQL of sales that are cancelled or moved: whom that concerns, and how far the refunds are."""
+"""SQL of sales that are cancelled or moved: who is affected, and the progress of refunds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LONG_S = 60.0
 
 
 class Affected(NamedTuple):
-    """What cancelling would end, or is left of it. Sums are in minor units, by currency.
+    """What cancelling would end, or what remains of it. Amounts are in minor units, by currency.
 
-    `outside`: what was not paid through the gateway, and is given back elsewhere.
+    `outside`: not paid through the gateway, to be refunded elsewhere.
     """
 
     confirmed: int
@@ -27,7 +27,7 @@ class Affected(NamedTuple):
 
 
 class RefundSums(NamedTuple):
-    """How far the refunds of an event are, in one currency."""
+    """The progress of an event's refunds, in one currency."""
 
     currency: str
     done: int
@@ -36,7 +36,7 @@ class RefundSums(NamedTuple):
 
 
 class RefusedRefund(NamedTuple):
-    """A refund that the gateway refused."""
+    """A refund refused by the gateway."""
 
     reservation_id: str
     amount: int
@@ -45,7 +45,7 @@ class RefusedRefund(NamedTuple):
 
 
 async def update(connection: Connection, event: Event) -> None:
-    """Write when the event starts and what became of it."""
+    """Write the event's start, and whether it was moved or cancelled."""
     await connection.execute(
         "UPDATE events SET starts_at = $2, cancelled_at = $3, moved_from = $4, refund_until = $5, "
         "notice = $6, revision = revision + 1 WHERE event_id = $1",
@@ -55,7 +55,7 @@ async def update(connection: Connection, event: Event) -> None:
 
 
 async def affected(postgres: asyncpg.Pool, event_id: EventId) -> Affected:
-    """The orders of an event that are not over. Goes over all of them."""
+    """The live orders of an event. Reads all of them."""
     row = await postgres.fetchrow(
         """
         SELECT count(*) FILTER (WHERE status = 'confirmed'), count(*) FILTER (WHERE status <> 'confirmed'),
@@ -87,7 +87,7 @@ async def affected(postgres: asyncpg.Pool, event_id: EventId) -> Affected:
 
 
 async def refund_sums(postgres: asyncpg.Pool, event_id: EventId) -> list[RefundSums]:
-    """How far all refunds of an event are."""
+    """The progress of all refunds of an event."""
     rows = await postgres.fetch(
         """
         SELECT currency, coalesce(sum(amount) FILTER (WHERE state = 'done'), 0)::bigint,
@@ -124,7 +124,7 @@ FROM (
 
 
 async def refused(postgres: asyncpg.Pool, event_id: EventId, limit: int) -> tuple[list[RefusedRefund], int]:
-    """Refunds that the gateway refused, the oldest first, and how many there are."""
+    """Refunds refused by the gateway, oldest first, and how many there are."""
     rows = await postgres.fetch(
         f"SELECT reservation_id, amount, currency, why {_REFUSED} ORDER BY created_at LIMIT $2",
         *(event_id, limit),
@@ -135,7 +135,7 @@ async def refused(postgres: asyncpg.Pool, event_id: EventId, limit: int) -> tupl
 
 
 async def ask_all_again(connection: Connection, event_id: EventId) -> int:
-    """Let the gateway be asked again for whole orders whose refund it refused; how many."""
+    """Make refused refunds of whole orders due again; returns how many."""
     done = await connection.execute(
         """
         UPDATE payments SET refund_due_at = now(), refund_why = '' FROM reservations
@@ -149,8 +149,8 @@ async def ask_all_again(connection: Connection, event_id: EventId) -> int:
 
 
 async def own_cancelling(queries: Queries, reservation_id: str) -> tuple[datetime | None, bool]:
-    """Until when the buyer of a sold order can give it back, None: as long as they like; and whether they
-    cannot any more, because somebody was let in with a ticket of it, or holds one that was given to them."""
+    """Until when the buyer of a sold order can cancel it, None: without limit; and whether they cannot any
+    more, because a ticket of it was checked in or given away."""
     row = await queries.fetchrow(
         "SELECT CASE WHEN cancelled_at IS NULL THEN refund_until END, EXISTS ("
         "SELECT FROM tickets LEFT JOIN check_ins USING (ticket_id) "

@@ -1,4 +1,4 @@
-"""SQL of what is counted at the gates of rooms."""
+"""SQL of the counts at the gates of rooms."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 from app.core.model import RoomId
 from app.store.connections import Queries
 
-FORMER = "bypassed former"  # by rules that the room has no longer
+FORMER = "bypassed former"  # by rules that no longer exist
 
 
 class Counted(NamedTuple):
-    """How many requests came to an outcome, and when the first and the last did, within a second."""
+    """How many requests had an outcome, and when the first and the last did, to the second."""
 
     outcome: str
     requests: int
@@ -22,7 +22,7 @@ class Counted(NamedTuple):
 
 
 async def add(queries: Queries, counted: Mapping[RoomId, Mapping[str, int]]) -> None:
-    """Add to the counts of rooms; those of a room that was deleted just now are dropped."""
+    """Add to the counts of rooms; counts of a room deleted meanwhile are dropped."""
     rows = [
         (room_id, outcome, count) for room_id, counts in counted.items() for outcome, count in counts.items()
     ]
@@ -50,7 +50,7 @@ async def select(queries: Queries, room_id: RoomId) -> list[Counted]:
 
 
 async def fold_rules(queries: Queries, room_id: RoomId, kept: Collection[str]) -> None:
-    """Put the counts of all rules but these together, so that they stay few however often rules change."""
+    """Merge the counts of all rules but these, so that they stay few however often rules change."""
     await queries.execute(
         """
         WITH former AS (

@@ -1,4 +1,4 @@
-"""SQL of guests: the orders that staff made for them."""
+"""SQL of guests: the orders that staff created for them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from app.core.guests import PREFIX, Guest, GuestCounts
 from app.store.connections import Queries
 from app.store.sql.orders import LONG_S
 
-_AFTER = "z" * 40  # sorts behind any ending of a guest's id
-# The range is what the index of an event's visitors finds, in any order of letters; the rest makes it exact.
+_AFTER = "z" * 40  # sorts after any suffix of a guest's id
+# The range uses the index on an event's visitors, in any collation; the rest makes it exact.
 _OF_GUESTS = f"""
 reservations.event_id = $1 AND visitor_id BETWEEN '{PREFIX}' AND '{PREFIX}{_AFTER}'
 AND starts_with(visitor_id, '{PREFIX}') AND reservations.confirmed_at IS NOT NULL
@@ -39,13 +39,13 @@ ORDER BY reservations.created_at DESC, reservation_id LIMIT $3 OFFSET $4
 
 
 async def select_page(queries: Queries, event_id: str, text: str, limit: int, offset: int) -> list[Guest]:
-    """A part of a sale's guests, also those without a valid ticket; the last added first."""
+    """A page of a sale's guests, including those without a valid ticket; the last added first."""
     rows = await queries.fetch(_LISTED, event_id, text, limit, offset, timeout=LONG_S)
     return [Guest(*row) for row in rows]
 
 
 async def found(queries: Queries, event_id: str, text: str) -> int:
-    """How many guests there are with this text in name, e-mail or order."""
+    """How many guests match this text in name, e-mail or order."""
     count: int = await queries.fetchval(
         f"SELECT count(*) FROM reservations LEFT JOIN buyers USING (reservation_id) "
         f"WHERE {_OF_GUESTS} AND {_FOUND}",
@@ -56,7 +56,7 @@ async def found(queries: Queries, event_id: str, text: str) -> int:
 
 
 async def counts(queries: Queries, event_id: str) -> GuestCounts:
-    """How many guests have valid tickets, and how many tickets."""
+    """The number of guests with valid tickets, and of their tickets."""
     row = await queries.fetchrow(
         "SELECT count(DISTINCT reservation_id), count(*) "
         f"FROM reservations JOIN tickets USING (reservation_id) WHERE {_OF_GUESTS}",

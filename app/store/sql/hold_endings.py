@@ -1,6 +1,6 @@
 """How reservations end in Postgres: expired, cancelled. The row first, then Redis releases the tickets.
 
-`released` stays false until Redis has: what a crash leaves between the two is found by it and repaired.
+`released` stays false until Redis has done so: this is how the effects of a crash in between are repaired.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import asyncpg
 from app.core.model import ReservationStatus, RoomId
 from app.store.connections import Connection, Queries
 
-EXPIRE_MAX = 1000  # rows a statement
+EXPIRE_MAX = 1000  # rows per statement
 LONG_S = 20.0
 ENDED: tuple[ReservationStatus, ...] = ("expired", "cancelled")
 CONFIRMED: tuple[ReservationStatus, ...] = ("confirmed",)
 
 
 class Ended(NamedTuple):
-    """A reservation whose end Redis has to learn."""
+    """A reservation whose end Redis has yet to learn."""
 
     reservation_id: str
     room_id: RoomId
     status: ReservationStatus
-    items: str = ""  # JSON of what a sold one keeps, where some of its tickets were cancelled
+    items: str = ""  # JSON of what a sold one keeps, if some of its tickets were cancelled
 
 
-# {chosen} locks the rows that end and says what they were; counters, seats and codes go back in the same
-# statement. Seats after the counters, codes after both: they are locked in this order everywhere, so that no
-# two statements wait for each other.
+# {chosen} locks the rows that end and returns their state; counters, seats and codes are updated in the same
+# statement. Seats after the counters, codes after both: this lock order is the same everywhere, so that no
+# two statements deadlock.
 _END = """
 WITH chosen AS ({chosen}), ended AS (
     UPDATE reservations it SET status = '{status}', ended_at = now(), released = false
@@ -63,8 +63,8 @@ WITH chosen AS ({chosen}), ended AS (
 ){more}
 SELECT ended.reservation_id, events.room_id, ended.status FROM ended JOIN events USING (event_id)
 """
-# Whatever was or may still be charged for it is owed back, and its tickets open no door. What was paid
-# elsewhere can only be given back there.
+# Everything charged for it, or that may still be, is refunded, and its tickets become void. Payments made
+# elsewhere can only be refunded there.
 _VOID = """, voided AS (
     DELETE FROM tickets USING ended WHERE tickets.reservation_id = ended.reservation_id
 )"""
@@ -108,7 +108,7 @@ _CANCEL_REFUNDED = _END.format(
     more=_VOID,
 )
 
-# Of many none is waited for: who holds one may wait for another of them.
+# Bulk cancelling waits for no row: whoever has it locked may be waiting for another one of the batch.
 _CANCEL_MANY = _END.format(
     chosen="""
     SELECT reservation_id, status FROM reservations
@@ -120,25 +120,25 @@ _CANCEL_MANY = _END.format(
 
 
 async def expire_due(postgres: asyncpg.Pool, limit: int = EXPIRE_MAX) -> list[Ended]:
-    """End the holds whose time is over, the oldest first. Several workers may do this at once."""
+    """End expired holds, the oldest first. Several workers may do this at once."""
     return [Ended(*row) for row in await postgres.fetch(_EXPIRE_DUE, limit)]
 
 
 async def expire_late(postgres: asyncpg.Pool, payment_id: str) -> list[Ended]:
-    """End a reservation that was paid after its hold was over; the money is owed back.
+    """End a reservation whose payment succeeded after its hold had expired; the payment is refunded.
 
-    Empty: nobody was asked for it any longer.
+    Empty: the payment was no longer open.
     """
     return [Ended(*row) for row in await postgres.fetch(_EXPIRE_LATE, payment_id)]
 
 
 async def cancel(queries: Queries, reservation_id: str) -> list[Ended]:
-    """Cancel a hold or a purchase; empty when it is in no state to be cancelled."""
+    """Cancel a hold or a purchase; empty if its state does not allow it."""
     return [Ended(*row) for row in await queries.fetch(_CANCEL, reservation_id)]
 
 
 async def cancel_refunded(queries: Queries, reservation_id: str) -> list[Ended]:
-    """Cancel a purchase whose money is given back, as far as it is, by a refund of its own."""
+    """Cancel a purchase whose payment is refunded separately, as far as it is."""
     return [Ended(*row) for row in await queries.fetch(_CANCEL_REFUNDED, reservation_id)]
 
 
@@ -152,7 +152,7 @@ async def mark_released(
 ) -> None:
     """Mark that Redis knows these `statuses`; rows that have changed since stay unmarked.
 
-    So do sold ones of which tickets were cancelled: `refunds.mark_shrunk` compares what is left of them.
+    So do sold reservations with cancelled tickets: `refunds.mark_shrunk` compares what is left of them.
     """
     await postgres.execute(
         "UPDATE reservations SET released = true WHERE reservation_id = ANY($1) AND status = ANY($2) "
@@ -163,9 +163,9 @@ async def mark_released(
 
 
 async def unreleased(postgres: asyncpg.Pool, older_than_s: float, limit: int = EXPIRE_MAX) -> list[Ended]:
-    """Reservations that have ended or were confirmed, which Redis may not know yet.
+    """Ended or confirmed reservations that Redis may not know about yet.
 
-    Without those in rooms that are not in Redis: loading one tells it of all.
+    Excludes rooms that are not in Redis: loading one covers all of them.
     """
     rows = await postgres.fetch(
         """

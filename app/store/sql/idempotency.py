@@ -1,4 +1,4 @@
-"""SQL of remembered replies: what a staff call with an Idempotency-Key answered, for 24 hours."""
+"""SQL of replies remembered for 24 hours, for staff calls with an Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT_H = 24
 
 
 class Reply(NamedTuple):
-    """An answer that was given."""
+    """A reply that was sent."""
 
     fingerprint: str
     status: int
@@ -24,7 +24,7 @@ class Reply(NamedTuple):
 
 @asynccontextmanager
 async def one_at_a_time(postgres: asyncpg.Pool, scope: str, key: str) -> AsyncIterator[Connection]:
-    """Equal calls go one after the other, in every process. A caller that dies lets the next one in."""
+    """Serialize equal calls across all processes. If a caller dies, the next one proceeds."""
     async with postgres.acquire() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{scope} {key}")
         yield connection
@@ -46,7 +46,7 @@ async def select_reply(connection: Connection, scope: str, key: str) -> Reply | 
 
 
 async def insert_reply(connection: Connection, scope: str, key: str, reply: Reply) -> None:
-    """Remember an answer, in place of one that is too old."""
+    """Store a reply, replacing an outdated one."""
     await connection.execute(
         """
         INSERT INTO idempotent_replies (scope, idempotency_key, fingerprint, status, body)

@@ -1,4 +1,4 @@
-"""SQL of invitations: who may become staff by a link, and as what."""
+"""SQL of invitations to become staff by a link."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from app.core.model import Role
 from app.core.rights import SaleRole
 from app.store.connections import Connection, Queries
 
-OPEN_MAX = 1_000  # invitations that nobody has used yet
+OPEN_MAX = 1_000  # unused invitations
 
 
 class Invitation(NamedTuple):
-    """Somebody who is invited: with a role of the installation, or one in the sale of an event."""
+    """An invited person, with a role of the installation or in the sale of one event."""
 
     invitation_id: str
     email: str
@@ -31,7 +31,7 @@ _COLUMNS = "invitation_id, email, name, role, event_id, sale_role, invited_by, c
 
 
 async def insert(connection: Connection, token_hash: bytes, it: Invitation) -> bool:
-    """Invite somebody, instead of any invitation there is to the same; False: too many are open."""
+    """Invite somebody, replacing an earlier invitation to the same; False: too many are open."""
     await connection.execute(
         "DELETE FROM invitations WHERE email = $1 AND event_id IS NOT DISTINCT FROM $2", it.email, it.event_id
     )
@@ -48,7 +48,7 @@ async def insert(connection: Connection, token_hash: bytes, it: Invitation) -> b
 
 
 async def queue_mail(connection: Connection, invitation_id: str) -> None:
-    """Have the link mailed."""
+    """Queue the e-mail with the link."""
     await connection.execute(
         "INSERT INTO mails (kind, subject_id, recipient, guest, until, locale) "
         "SELECT 'invite', invitation_id, email, false, expires_at, 'en' FROM invitations "
@@ -58,7 +58,7 @@ async def queue_mail(connection: Connection, invitation_id: str) -> None:
 
 
 async def select(queries: Queries, token_hash: bytes) -> Invitation | None:
-    """The invitation of a link that is still good, or None."""
+    """The invitation of a valid link, or None."""
     row = await queries.fetchrow(
         f"SELECT {_COLUMNS} FROM invitations WHERE token_hash = $1 AND expires_at > now()", token_hash
     )
@@ -66,7 +66,7 @@ async def select(queries: Queries, token_hash: bytes) -> Invitation | None:
 
 
 async def use(connection: Connection, token_hash: bytes) -> Invitation | None:
-    """Use a link up; None if it is not good any more."""
+    """Use up a link; None if it is no longer valid."""
     row = await connection.fetchrow(
         f"DELETE FROM invitations WHERE token_hash = $1 AND expires_at > now() RETURNING {_COLUMNS}",
         token_hash,
@@ -75,7 +75,7 @@ async def use(connection: Connection, token_hash: bytes) -> Invitation | None:
 
 
 async def withdraw(connection: Connection, invitation_id: str, event_id: str | None) -> Invitation | None:
-    """Withdraw an invitation, of this event where one is given; None if there is none."""
+    """Withdraw an invitation, of this event if given; None if there is none."""
     row = await connection.fetchrow(
         "DELETE FROM invitations WHERE invitation_id = $1 AND ($2::text IS NULL OR event_id = $2) "
         f"RETURNING {_COLUMNS}",
@@ -85,7 +85,7 @@ async def withdraw(connection: Connection, invitation_id: str, event_id: str | N
 
 
 async def select_open(queries: Queries, event_id: str | None, limit: int) -> list[Invitation]:
-    """Those nobody has used yet, the newest first; of one event, or with None all."""
+    """Unused invitations, newest first; of one event, or of all (None)."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} FROM invitations WHERE expires_at > now() AND ($1::text IS NULL OR "
         f"event_id = $1) "

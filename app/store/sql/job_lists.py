@@ -1,4 +1,4 @@
-"""What jobs are about, stored as their items in one statement, and so of one moment."""
+"""The subjects of jobs, stored as their items in one statement, and so as of one moment."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from app.store.sql.jobs import Job
 from app.store.sql.orders import WHERE
 
 CODES_A_STEP = 2_000
-LIST_S = 20.0  # to list the orders of a job; a step has to end before its job is cut off
+LIST_S = 20.0  # time limit for listing the orders of a job; a step must end before its job is cut off
 
 
 async def list_orders(connection: Connection, it: Job) -> int:
-    """Store the orders the job is about, oldest first, as of now; how many."""
+    """Store the job's orders, oldest first, as of now; returns how many."""
     asked = it.request
     return await _list(
         connection,
@@ -22,7 +22,7 @@ async def list_orders(connection: Connection, it: Job) -> int:
 
 
 async def list_cancellable(connection: Connection, it: Job) -> int:
-    """The same, of orders that can be cancelled."""
+    """The same for orders that can be cancelled."""
     asked = it.request
     return await _list(
         connection,
@@ -33,7 +33,7 @@ async def list_cancellable(connection: Connection, it: Job) -> int:
 
 
 async def list_sold(connection: Connection, it: Job) -> int:
-    """The same, of orders that were paid for, or are."""
+    """The same for orders that were or are paid for."""
     asked = it.request
     return await _list(
         connection,
@@ -45,7 +45,7 @@ async def list_sold(connection: Connection, it: Job) -> int:
 
 
 async def list_audit(connection: Connection, it: Job) -> int:
-    """Store the entries of the audit log, oldest first; how many."""
+    """Store the entries of the audit log, oldest first; returns how many."""
     return await _list(
         connection,
         "SELECT $1, row_number() OVER (ORDER BY audit_id), audit_id::text FROM audit "
@@ -56,7 +56,7 @@ async def list_audit(connection: Connection, it: Job) -> int:
 
 
 async def list_buyers(connection: Connection, it: Job) -> int:
-    """The newest order of each buyer of the event who left an address; how many."""
+    """Store the newest order of each buyer of the event with an address; returns how many."""
     return await _list(
         connection,
         """
@@ -77,7 +77,7 @@ async def list_buyers(connection: Connection, it: Job) -> int:
 
 
 async def list_holders(connection: Connection, it: Job) -> int:
-    """All orders of the event that have tickets; how many."""
+    """Store all orders of the event that have tickets; returns how many."""
     return await _list(
         connection,
         "SELECT $1, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
@@ -87,7 +87,7 @@ async def list_holders(connection: Connection, it: Job) -> int:
 
 
 async def list_codes(connection: Connection, it: Job) -> int:
-    """A step for each so many codes of a set, and one that ends it; how many codes."""
+    """Store a step per batch of a set's codes, and a final one; returns how many codes."""
     of = it.request.event_id, (it.request.ids or [""])[0]
     await _list(
         connection,

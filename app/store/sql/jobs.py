@@ -1,4 +1,5 @@
-"""SQL of jobs. A step is one transaction that holds the job's row: what it does and how far it is are one."""
+"""SQL of jobs. A step is one transaction that locks the job's row, so its work and progress commit
+together."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from app.core.jobs import UNFINISHED, UNFINISHED_MAX, JobKind, JobRequest, JobSt
 from app.core.model import Role
 from app.store.connections import Connection, Queries
 
-BREAKS_MAX = 3  # steps that fail in a row, until the job is given up
+BREAKS_MAX = 3  # consecutive failed steps until the job is failed for good
 WHY_MAX = 300
 
 
 class Job(NamedTuple):
-    """A job, and how far it is."""
+    """A job and its progress."""
 
     job_id: str
     kind: JobKind
@@ -26,7 +27,7 @@ class Job(NamedTuple):
     request: JobRequest
     asked_by: str
     asked_role: Role
-    asked_name: str | None  # of an account
+    asked_name: str | None  # of the account
     state: JobState
     done: int
     total: int | None  # None: not counted yet
@@ -39,7 +40,7 @@ class Job(NamedTuple):
 
 
 class Item(NamedTuple):
-    """An order that a job is about, and its number in the job."""
+    """An order to process, and its number in the job."""
 
     number: int
     reservation_id: str
@@ -77,7 +78,7 @@ async def insert(
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Job], int]:
-    """One page of the jobs, the newest first, and how many there are."""
+    """One page of the jobs, newest first, and how many there are."""
     rows = await postgres.fetch(
         f"SELECT {_COLUMNS} FROM jobs ORDER BY jobs.created_at DESC, job_id LIMIT $1 OFFSET $2", limit, offset
     )
@@ -86,7 +87,7 @@ async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[li
 
 
 async def select_one(queries: Queries, job_id: str) -> Job | None:
-    """One job, or None."""
+    """The job, or None."""
     row = await queries.fetchrow(f"SELECT {_COLUMNS} FROM jobs WHERE job_id = $1", job_id)
     return _job(row) if row else None
 
@@ -111,13 +112,13 @@ async def idle(postgres: asyncpg.Pool, idle_s: float) -> list[tuple[str, int]]:
 
 
 async def unfinished(postgres: asyncpg.Pool) -> int:
-    """How many have not ended."""
+    """The number of unfinished jobs."""
     count: int = await postgres.fetchval("SELECT count(*) FROM jobs WHERE state = ANY($1)", UNFINISHED)
     return count
 
 
 async def next_items(connection: Connection, job_id: str, limit: int) -> list[Item]:
-    """The next orders to process; those that were tried before come last."""
+    """The next orders to process; those tried before come last."""
     rows = await connection.fetch(
         "SELECT number, reservation_id FROM job_items WHERE job_id = $1 AND why = '' "
         "ORDER BY tries, number LIMIT $2",
@@ -138,7 +139,7 @@ async def drop_items(connection: Connection, job_id: str, items: Sequence[Item])
 async def postpone(
     connection: Connection, job_id: str, items: Sequence[Item], tries_max: int, why: str
 ) -> int:
-    """Postpone orders that could not be done now; how many are given up after too many attempts."""
+    """Postpone orders that could not be done now; returns how many have failed for good."""
     given_up: int = await connection.fetchval(
         """
         WITH changed AS (
@@ -190,7 +191,7 @@ async def finish(queries: Queries, job_id: str, state: JobState, error: str = ""
 
 
 async def record_failure(postgres: asyncpg.Pool, job_id: str, error: str) -> None:
-    """A step failed by itself: try again a few times, then give the job up."""
+    """Record a failed step: it is retried a few times, then the job fails."""
     await postgres.execute(
         f"""
         UPDATE jobs SET breaks = breaks + 1, error = $2, changed_at = clock_timestamp(),
@@ -203,7 +204,7 @@ async def record_failure(postgres: asyncpg.Pool, job_id: str, error: str) -> Non
 
 
 async def add_part(connection: Connection, job_id: str, number: int, content: bytes, rows: int) -> None:
-    """Append a chunk to the job's file, which has so many rows."""
+    """Append a chunk with this many rows to the job's file."""
     await connection.execute(
         "INSERT INTO job_parts (job_id, number, content, rows) VALUES ($1, $2, $3, $4)",
         *(job_id, number, content, rows),

@@ -1,4 +1,4 @@
-"""SQL of rooms that speak KnownUser to a shop."""
+"""SQL of rooms with a KnownUser connector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection, Queries
 
 ROOMS_MAX = 200  # of one customer that a connector gets
-FORGET_MAX = 10  # used tokens whose time is over, forgotten with each that is used
+FORGET_MAX = 10  # expired used tokens deleted along with each use
 
 
 class ConnectorRow(NamedTuple):
@@ -67,7 +67,7 @@ async def delete_connector(connection: Connection, room_id: RoomId) -> Connector
 
 
 async def use_token(queries: Queries, room_id: RoomId, token_id: str, until: datetime) -> bool:
-    """Remember that an enqueue token was used; False: it was before."""
+    """Record the use of an enqueue token; False: it was used before."""
     row = await queries.fetchrow(
         "WITH gone AS (DELETE FROM enqueue_tokens WHERE ctid = ANY (ARRAY("
         "  SELECT ctid FROM enqueue_tokens WHERE until < now() LIMIT $4 FOR UPDATE SKIP LOCKED))) "
@@ -82,7 +82,7 @@ async def use_token(queries: Queries, room_id: RoomId, token_id: str, until: dat
 
 
 async def running_session(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> int | None:
-    """The queue number of the session that the visitor has; None: they have none."""
+    """The queue number of the visitor's running session; None: they have none."""
     number: int | None = await queries.fetchval(
         "SELECT max(queue_number) FROM sessions "
         "WHERE room_id = $1 AND visitor_id = $2 AND ended_at IS NULL AND expires_at > now()",

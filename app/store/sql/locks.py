@@ -1,4 +1,4 @@
-"""Locks in Postgres that only one process has at a time."""
+"""Exclusive locks in Postgres, across processes."""
 
 from __future__ import annotations
 

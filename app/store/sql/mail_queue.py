@@ -10,12 +10,12 @@ import asyncpg
 from app.core.guests import PREFIX
 from app.store.connections import Connection
 
-REMIND_MAX = 1_000  # reminders written in one step
-PAID_A_DAY = 10  # mails about what was paid for, to one address that has not confirmed
-FREE_A_DAY = 3  # the same of what was free, as many as confirmations that anybody could ask for
+REMIND_MAX = 1_000  # reminders queued per step
+PAID_A_DAY = 10  # e-mails about paid orders, to one unconfirmed address
+FREE_A_DAY = 3  # the same for free orders: as many as confirmations that anybody could request
 
-# Where a reservation's mails go: to its buyer, else to the address that its visitor left in the queue.
-# `known`: it has confirmed. Mailboxes are locked, so that none is confirmed between SELECT and INSERT.
+# Where a reservation's e-mails go: to its buyer, else to the address that its visitor left in the queue.
+# `known`: it is confirmed. Mailboxes are locked, so that none is confirmed between SELECT and INSERT.
 REACHED = """
 LEFT JOIN buyers ON buyers.reservation_id = reservations.reservation_id AND buyers.email <> ''
 LEFT JOIN LATERAL (
@@ -34,9 +34,9 @@ CROSS JOIN LATERAL (
 # Runs in the transaction that marks these rows of the outbox as published. Rows published again, after
 # Redis was lost, have their e-mails already.
 #
-# An unconfirmed address only gets what its visitor paid for: nobody pays to annoy somebody else. The rest
-# waits until it is confirmed. Free tickets go to the address they were taken with, too, but to few, unless
-# staff gave them to a guest.
+# An unconfirmed address only gets e-mails about paid orders: nobody pays to annoy somebody else. The rest
+# waits until it is confirmed. E-mails about free tickets go to the address given with them, too, but only a
+# few, unless staff gave the tickets to a guest.
 _OF_NOTICES = f"""
 WITH told AS (
     SELECT number, split_part(outbox.type, '.', 2) AS kind, it.subject AS subject_id, events.room_id,
@@ -90,10 +90,10 @@ FOR SHARE OF mailboxes
 ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
-# Who bought less than a day before has just read when it starts. Those who were reminded of an
-# event that was moved then are reminded again, before the new time.
+# Whoever bought less than a day before has just read when it starts. After a move, people reminded of the old
+# date are reminded again, before the new one.
 _REMINDER_OF = "concat_ws(' ', reservations.reservation_id, extract(epoch FROM starts_at)::bigint)"
-# What was paid for is written about; a free ticket's mail has gone to its buyer's address before.
+# E-mails about paid orders always go; a free ticket's e-mail went to its buyer's address before.
 _STATE = "CASE WHEN reached.known OR reached.named OR amount > 0 THEN 'waiting' ELSE 'unconfirmed' END"
 _OF_REMINDERS = f"""
 INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until, state)
@@ -110,8 +110,8 @@ ON CONFLICT (kind, subject_id) DO NOTHING
 """
 
 
-# To staff who asked for it and still are staff: once when an alert starts, and when it ends to those who were
-# told. An account's address need not be confirmed: an admin has made it one of staff's.
+# To staff who asked for it and are still staff: once when an alert starts, and when it ends to those who were
+# notified. An account's address need not be confirmed: an admin made it a staff account.
 _OF_ALERTS = """
 INSERT INTO mails (kind, subject_id, room_id, recipient, guest, until, locale)
 SELECT 'alert', concat_ws(' ', alert_id, it.word, accounts.account_id), alerts.room_id,
@@ -137,7 +137,7 @@ class Called(NamedTuple):
 
     room_id: str
     visitor_id: str
-    queue_number: int  # names the turn: joining again gives another number
+    queue_number: int  # identifies the turn: joining again yields another number
     claim_by_ms: int
 
 
@@ -157,12 +157,12 @@ async def queue_of_turns(postgres: asyncpg.Pool, called: Sequence[Called]) -> No
 
 
 async def queue_of_reminders(postgres: asyncpg.Pool) -> bool:
-    """Queue reminders to holders of tickets for the next 24 hours, once each; True if there may be more."""
+    """Queue reminders for events within the next 24 hours, once each; True if there may be more."""
     return await postgres.execute(_OF_REMINDERS, timeout=60) == f"INSERT 0 {REMIND_MAX}"
 
 
 async def queue_of_message(connection: Connection, job_id: str, reservation_ids: Sequence[str]) -> None:
-    """Queue a job's message to the buyers of these, once each."""
+    """Queue a job's message to the buyers of these orders, once each."""
     await connection.execute(
         f"""
         INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)
@@ -178,7 +178,7 @@ async def queue_of_message(connection: Connection, job_id: str, reservation_ids:
 
 
 async def queue_of_moved(connection: Connection, reservation_ids: Sequence[str]) -> None:
-    """Queue an e-mail to the buyers of these that their event was moved, once for each date."""
+    """Queue an e-mail to the buyers of these orders that their event was moved, once per date."""
     await connection.execute(
         f"""
         INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, until,
@@ -196,7 +196,7 @@ async def queue_of_moved(connection: Connection, reservation_ids: Sequence[str])
 
 
 async def messages_waiting(connection: Connection, at_most: int) -> int:
-    """How many messages of jobs are still to be sent, counted up to `at_most`."""
+    """How many messages of jobs are yet to be sent, counted up to `at_most`."""
     count: int = await connection.fetchval(
         "SELECT count(*) FROM "
         "(SELECT FROM mails WHERE kind IN ('message', 'moved') AND state = 'waiting' LIMIT $1) AS waiting",
@@ -206,7 +206,7 @@ async def messages_waiting(connection: Connection, at_most: int) -> int:
 
 
 async def queue_of_transfer(connection: Connection, transfer_id: str) -> None:
-    """Queue to the buyer that the ticket they gave away was accepted."""
+    """Queue an e-mail to the buyer that the ticket they gave away was accepted."""
     await connection.execute(
         f"""
         INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, state)

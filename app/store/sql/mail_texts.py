@@ -1,4 +1,4 @@
-"""SQL of what sales say in their e-mails in words of their own, and of test mails."""
+"""SQL of sales' own e-mail texts, and of test e-mails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TESTS_AN_HOUR = 20
 
 
 async def of_kind(queries: Queries, room_id: str, kind: str) -> dict[str, MailText]:
-    """What a kind of mail says in other words, by language; "": to readers of all others."""
+    """The sale's texts for a kind of e-mail, by language; "": for all other languages."""
     rows = await queries.fetch(
         "SELECT '' AS locale, subject, intro FROM mail_texts WHERE room_id = $1 AND kind = $2 "
         "UNION ALL SELECT locale, subject, intro FROM mail_translations WHERE room_id = $1 AND kind = $2",
@@ -21,7 +21,7 @@ async def of_kind(queries: Queries, room_id: str, kind: str) -> dict[str, MailTe
 
 
 async def keep(connection: Connection, room_id: str, kind: str, locale: str, text: MailText) -> None:
-    """Say it so from now on. Without words a language is one of all others again."""
+    """Store a text. An empty one is removed, so that the language uses the general text again."""
     if not locale:
         await connection.execute(
             "INSERT INTO mail_texts (room_id, kind, subject, intro) VALUES ($1, $2, $3, $4) "
@@ -46,8 +46,8 @@ async def keep(connection: Connection, room_id: str, kind: str, locale: str, tex
 async def queue_test(
     postgres: asyncpg.Pool, room_id: str, kind: str, locale: str, account_id: str, name: str
 ) -> str:
-    """Queue a test mail of this kind in this language to the account's address, which is returned; "" if it
-    has none, or asked for too many."""
+    """Queue a test e-mail of this kind and language to the account's address, which is returned; "" if it has
+    none, or requested too many."""
     email: str | None = await postgres.fetchval(
         f"""
         INSERT INTO mails (kind, subject_id, room_id, recipient, guest, locale)

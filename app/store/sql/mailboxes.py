@@ -1,4 +1,4 @@
-"""SQL of mailboxes: where a visitor of a room can be reached. Personal, so: here and nowhere else."""
+"""SQL of mailboxes: where a visitor of a room can be reached. Personal data, therefore only here."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection
 
 ASKED_A_DAY = 3  # confirmations to one address, over all rooms
-ASKING_AN_HOUR = 20  # confirmations asked for from one network address; many people may share it
+ASKING_AN_HOUR = 20  # confirmations requested from one network address, which many people may share
 # In rooms that newcomers join with a confirmed address: so many are asked for from one network address, and a
 # first one from it is sent although others used up a mailbox's day, to keep its owner out.
 JOINING_AN_HOUR = 100
 JOINING_A_DAY = 10
-TRIES_MAX = 5  # codes, before only the link is left
+TRIES_MAX = 5  # codes tried, after which only the link is accepted
 
 
 class Claimable(NamedTuple):
-    """A reservation's mailbox, whether it was left by a guest, and which account took it over, if any."""
+    """A reservation's mailbox, whether a guest left it, and which account took it over, if any."""
 
     email: str
     guest: bool
@@ -29,7 +29,7 @@ class Claimable(NamedTuple):
 
 
 class NewMailbox(NamedTuple):
-    """An address that somebody left; `account_id`: it is the account's own. The hashes are for the traces."""
+    """An address somebody left; `account_id`: it is the account's own. The hashes are for the traces."""
 
     room_id: str
     visitor_id: str
@@ -71,7 +71,7 @@ _CHANGED = """
 UPDATE mailboxes SET confirmed_at = NULL, confirm_token = $3, confirm_code = $4, confirm_tries = 0
 WHERE room_id = $1 AND visitor_id = $2 AND lower(email) <> lower($5)
 """
-# Those not yet confirmed are asked once for each link, within the caps.
+# Unconfirmed addresses are asked once per link, within the limits.
 _ASK = f"""
 WITH sent AS (
     SELECT count(*) FILTER (WHERE recipient = $3) AS to_them,
@@ -95,9 +95,9 @@ INSERT INTO mail_traces (kind, recipient, client) SELECT kind, $3, $4 FROM asked
 
 
 async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
-    """Store where e-mails to this visitor go once the address is confirmed; asks it to confirm.
+    """Store where e-mails to this visitor go once the address is confirmed, and request the confirmation.
 
-    Nothing happens in a room that is gone.
+    Does nothing if the room was deleted.
     """
     token, code = secrets.token_urlsafe(16), f"{secrets.randbelow(10**6):06}"
     whose = (new.room_id, new.visitor_id)
@@ -120,7 +120,8 @@ async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
 
 
 async def _ask(connection: Connection, new: NewMailbox) -> None:
-    """Ask it to confirm. One at a time for a recipient and for a client: many at once count as many."""
+    """Request the confirmation. Serialized per recipient and per client, so that concurrent requests are
+    counted."""
     for side in sorted((new.recipient, new.client)):
         lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
         await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
@@ -128,7 +129,7 @@ async def _ask(connection: Connection, new: NewMailbox) -> None:
 
 
 async def of_account(postgres: asyncpg.Pool, account_id: str) -> tuple[str, bool] | None:
-    """The e-mail of an account and whether it has confirmed; None: there is no such account."""
+    """The e-mail of an account and whether it is confirmed; None: there is no such account."""
     row = await postgres.fetchrow(
         "SELECT email, email_confirmed_at IS NOT NULL FROM accounts WHERE account_id = $1", account_id
     )
@@ -156,7 +157,8 @@ async def of_token(postgres: asyncpg.Pool, token: str) -> Asked | None:
 
 
 async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:
-    """The token of the link with this code, None: it is another, was never sent, or too many were tried."""
+    """The token of the link with this code; None: the code is wrong, was never sent, or too many were
+    tried."""
     row = await postgres.fetchrow(
         f"""
         UPDATE mailboxes SET confirm_tries = confirm_tries + 1
@@ -179,7 +181,8 @@ async def confirm(postgres: asyncpg.Pool, token: str) -> tuple[RoomId, VisitorId
         )
         if it is None:
             return None
-        await connection.execute(  # by itself: so it sees what was written while the mailbox was locked
+        # a separate statement, to see what was written while the mailbox was locked
+        await connection.execute(
             "UPDATE mails SET state = 'waiting', due_at = now(), created_at = now() "
             "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed' "
             "AND lower(recipient) = lower($3)",
@@ -194,7 +197,7 @@ async def confirm(postgres: asyncpg.Pool, token: str) -> tuple[RoomId, VisitorId
 
 
 async def delete(connection: Connection, room_id: str, visitor_id: str) -> None:
-    """Forget where this visitor is reached, and what was written to them. The traces stay, without a name."""
+    """Delete this visitor's address and e-mails. The traces stay, without a name."""
     await connection.execute(
         "DELETE FROM mailboxes WHERE room_id = $1 AND visitor_id = $2", room_id, visitor_id
     )
@@ -216,7 +219,7 @@ async def of_reservation(postgres: asyncpg.Pool, reservation_id: str) -> Claimab
 
 
 async def claim(postgres: asyncpg.Pool, reservation_id: str, account_id: str) -> bool:
-    """The reservation is this account's, too; False when it is another one's."""
+    """Let this account take over the reservation; False if another one has."""
     done = await postgres.execute(
         "UPDATE reservations SET claimed_by = $2 "
         "WHERE reservation_id = $1 AND (claimed_by IS NULL OR claimed_by = $2)",
@@ -226,7 +229,7 @@ async def claim(postgres: asyncpg.Pool, reservation_id: str, account_id: str) ->
 
 
 async def reachable(postgres: asyncpg.Pool, room_ids: Sequence[str]) -> list[str]:
-    """Those of these rooms in which anybody can be reached and may be called."""
+    """Those of these rooms with reachable visitors who may be called."""
     rows = await postgres.fetch(
         "SELECT room_id FROM rooms WHERE room_id = ANY($1) AND state <> 'closed' "
         "AND EXISTS (SELECT FROM mailboxes WHERE mailboxes.room_id = rooms.room_id)",

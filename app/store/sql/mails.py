@@ -12,13 +12,13 @@ from app.core.email import MailKind, MailState
 from app.store.connections import Connection
 from app.store.sql.rooms import readable
 
-LEASE_S = 120.0  # an attempt that was begun is over after so long: its worker died
+LEASE_S = 120.0  # an attempt that takes longer is over: its worker died
 GIVE_UP_AFTER_S = 86_400.0
 BROKE_OFF = "The process or the connection ended while it was handed over; it may have arrived."
 
 
 class Mail(NamedTuple):
-    """A mail to be written and sent now, and what it is about; `attempts` counts this one, too."""
+    """An e-mail to be written and sent now, and its subject; `attempts` includes this one."""
 
     mail_id: str
     kind: MailKind
@@ -26,15 +26,15 @@ class Mail(NamedTuple):
     guest: bool
     attempts: int
     created_at: datetime
-    overdue: bool  # it came too late to be of use
+    overdue: bool  # too late to be of use
     until: datetime | None
-    room_id: str  # empty: it is about no room
+    room_id: str  # empty: it concerns no room
     room_name: str
     event_name: str | None
     venue: str | None
     starts_at: datetime | None
     timezone: str | None
-    locale: str | None  # of the visitor, or of who requested it
+    locale: str | None  # of the visitor, or of the requester
     room_locale: str | None
     reservation_id: str | None
     cancelled_at: datetime | None  # of the event, as the next three
@@ -48,22 +48,22 @@ class Mail(NamedTuple):
     items: str  # JSON
     tickets: str  # JSON
     type_names: str  # JSON
-    cancelled: str  # JSON: tickets that were cancelled with the refund that it tells of
+    cancelled: str  # JSON: tickets cancelled along with the refund it reports
     subject_id: str
     confirm_token: str | None
     confirm_code: str | None
-    message: str | None  # JSON of the job that has it sent
-    traceparent: str | None  # of the request it is about, if that was sampled
-    alert: str | None  # JSON of the alert it tells of
+    message: str | None  # JSON of the job that sends it
+    traceparent: str | None  # of the request it concerns, if that was sampled
+    alert: str | None  # JSON of the alert it reports
     holder: str = ""  # of the tickets: the buyer's name
-    own_words: str = "{}"  # JSON: what the sale says itself, by language: `core/mail_texts.py`
-    accent: str = ""  # of the sale's look
-    sums: str = ""  # JSON: what the amount is made of
+    own_words: str = "{}"  # JSON: the sale's own texts by language: `core/mail_texts.py`
+    accent: str = ""  # of the sale's theme
+    sums: str = ""  # JSON: the parts of the amount
     identity: str = ""  # what newcomers of the room show of who they are
 
 
 class MailRow(NamedTuple):
-    """A mail as staff sees it."""
+    """An e-mail as staff see it."""
 
     mail_id: str
     kind: MailKind
@@ -80,7 +80,7 @@ class MailRow(NamedTuple):
     codes: list[str]
 
 
-# Of a test mail the kind that it tries.
+# For a test e-mail, the kind that it tries out.
 _KIND = "CASE it.kind WHEN 'test' THEN split_part(subject_id, ' ', 1) ELSE it.kind END"
 _OWN = """
 coalesce((SELECT jsonb_object_agg(locale, jsonb_build_object('subject', subject, 'intro', intro))
@@ -153,7 +153,8 @@ async def claim(postgres: asyncpg.Pool, limit: int) -> list[Mail]:
 
 
 async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
-    """From now on the server may have it, so it is not sent again. False: it is somebody else's by now."""
+    """Mark that the server may have it from now on, so it is not sent again. False: another worker has it
+    by now."""
     done = await postgres.execute(
         "UPDATE mails SET state = 'handing_over', due_at = now() + make_interval(secs => $3) "
         "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
@@ -163,7 +164,7 @@ async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
 
 
 async def write(postgres: asyncpg.Pool, it: Mail, content: Sequence[Any], *, kept: bool) -> None:
-    """Store the written e-mail. `kept`: it is not sent, staff can read it."""
+    """Store the written e-mail. `kept`: it is not sent, but staff can read it."""
     await postgres.execute(
         """
         UPDATE mails SET subject = $3, body = $4, html = $5, codes = $6,
@@ -185,9 +186,9 @@ async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = 
 
 
 async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str, *, refused: bool) -> bool:
-    """The server did not accept it: retry later, or give up after a day; whether it was given up.
+    """Record a failed attempt: retry later, or give up after a day; returns whether it was given up.
 
-    `refused`: it said so itself. Without that, nothing is done to a mail which it was asked to take.
+    `refused`: by the server itself. Otherwise an e-mail that was being handed over is left alone.
     """
     state = await postgres.fetchval(
         f"""
@@ -206,7 +207,7 @@ async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: st
 
 
 async def give_up(postgres: asyncpg.Pool, it: Mail, why: str) -> bool:
-    """It is not tried again by itself; False when the server may have it, or another worker has."""
+    """Stop retrying; False if the server may have it, or another worker has."""
     done = await postgres.execute(
         "UPDATE mails SET state = 'given_up', why = $3, settled_at = now() "
         "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
@@ -216,7 +217,7 @@ async def give_up(postgres: asyncpg.Pool, it: Mail, why: str) -> bool:
 
 
 async def close_unclear(postgres: asyncpg.Pool) -> int:
-    """Close e-mails whose sender died while handing them over: they may have arrived. How many."""
+    """Close e-mails whose sender died while handing them over, as they may have arrived; returns how many."""
     done = await postgres.execute(
         "UPDATE mails SET state = 'unclear', why = $1, settled_at = now() "
         "WHERE state = 'handing_over' AND due_at < now()",
@@ -228,7 +229,8 @@ async def close_unclear(postgres: asyncpg.Pool) -> int:
 async def select(
     postgres: asyncpg.Pool, state: MailState | None, word: str | None, *, limit: int, offset: int
 ) -> tuple[list[MailRow], int]:
-    """One page of the e-mails, newest first, and how many match; `word`: in the address, or a reservation."""
+    """One page of the e-mails, newest first, and how many match; `word`: part of an address, or a
+    reservation."""
     where = """
         FROM mails WHERE ($1::text IS NULL OR state = $1)
         AND ($2::text IS NULL OR strpos(lower(recipient), lower($2)) > 0 OR reservation_id = $2)
@@ -243,13 +245,13 @@ async def select(
 
 
 async def select_one(postgres: asyncpg.Pool, mail_id: str) -> MailRow | None:
-    """One mail, or None."""
+    """The e-mail, or None."""
     row = await postgres.fetchrow(f"SELECT {_ROW} FROM mails WHERE mail_id = $1", mail_id)
     return MailRow(*row) if row else None
 
 
 async def pending(postgres: asyncpg.Pool) -> int:
-    """Mails that are still to be sent."""
+    """The number of e-mails yet to be sent."""
     count: int = await postgres.fetchval(
         "SELECT count(*) FROM mails WHERE state IN ('waiting', 'handing_over')"
     )
@@ -257,7 +259,7 @@ async def pending(postgres: asyncpg.Pool) -> int:
 
 
 async def requeue(connection: Connection, mail_id: str) -> str | None:
-    """Make an e-mail that may not have arrived due again; its state before, or None if that forbids it."""
+    """Make an e-mail that may not have arrived due again; returns its previous state, None if not allowed."""
     state: str | None = await connection.fetchval(
         "SELECT state FROM mails WHERE mail_id = $1 AND state IN ('kept', 'given_up', 'unclear') FOR UPDATE",
         mail_id,

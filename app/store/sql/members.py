@@ -1,4 +1,4 @@
-"""SQL of rooms for members: what proofs are verified with, and which visitor each member is."""
+"""SQL of rooms for members: the key that verifies proofs, and the visitor each member is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.connections import Connection, Queries
 
 
 class LoginRow(NamedTuple):
-    """What a room's proofs are verified with; the key is sealed."""
+    """How a room's proofs are verified; the key is sealed."""
 
     algorithm: str
     audience: str
@@ -18,7 +18,7 @@ class LoginRow(NamedTuple):
 
 
 async def select_login(queries: Queries, room_id: RoomId) -> LoginRow | None:
-    """The login of a room, or None."""
+    """The login settings of a room, or None."""
     row = await queries.fetchrow(
         "SELECT algorithm, audience, sealed FROM member_logins WHERE room_id = $1", room_id
     )
@@ -26,7 +26,7 @@ async def select_login(queries: Queries, room_id: RoomId) -> LoginRow | None:
 
 
 async def put_login(connection: Connection, room_id: RoomId, login: LoginRow) -> bool:
-    """Store the login of a room; False: there is no such room."""
+    """Store the login settings of a room; False: there is no such room."""
     row = await connection.fetchrow(
         "INSERT INTO member_logins (room_id, algorithm, audience, sealed) "
         "SELECT room_id, $2, $3, $4 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
@@ -38,13 +38,13 @@ async def put_login(connection: Connection, room_id: RoomId, login: LoginRow) ->
 
 
 async def delete_login(connection: Connection, room_id: RoomId) -> bool:
-    """Delete the login of a room; False: there is none."""
+    """Delete the login settings of a room; False: there are none."""
     row = await connection.fetchrow("DELETE FROM member_logins WHERE room_id = $1 RETURNING 1", room_id)
     return row is not None
 
 
 async def enter(queries: Queries, room_id: RoomId, key: bytes, visitor_id: VisitorId) -> VisitorId | None:
-    """Which visitor this member is: this one, if they were none before. None: there is no such room."""
+    """The visitor_id of a member: the given one on their first join. None: there is no such room."""
     found = await queries.fetchval(
         "INSERT INTO members (room_id, member_key, visitor_id) "
         "SELECT room_id, $2, $3 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
@@ -66,7 +66,7 @@ async def may_move(queries: Queries, room_id: RoomId, visitors: Sequence[Visitor
 
 
 async def move(queries: Queries, room_id: RoomId, key: bytes, from_id: VisitorId, to_id: VisitorId) -> bool:
-    """Make another visitor of a member; False: they have become one meanwhile."""
+    """Give a member another visitor_id; False: they got one meanwhile."""
     row = await queries.fetchrow(
         "UPDATE members SET visitor_id = $4, since = now() "
         "WHERE room_id = $1 AND member_key = $2 AND visitor_id = $3 RETURNING 1",
@@ -84,6 +84,6 @@ async def present(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorI
 
 
 async def count(queries: Queries, room_id: RoomId) -> int:
-    """How many members have come."""
+    """How many members have joined."""
     found: int = await queries.fetchval("SELECT count(*) FROM members WHERE room_id = $1", room_id)
     return found

@@ -1,4 +1,4 @@
-"""SQL of the accounts: what was paid and refunded, a row each, and what it is made of."""
+"""SQL for accounting: payments and refunds, a row each, with their parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.core.terms import read_items
 from app.store.connections import Connection
 from app.store.sql.orders import LONG_S
 
-# What an order's amount is made of, in the last columns; read by `sums_of_row`.
+# The parts of an order's amount, in the last columns; read by `sums_of_row`.
 MADE_OF = 4
 MADE_OF_COLUMNS = """
        (items || coalesce(cancelled_items, '[]'))::text AS all_items, discount, reservations.amount AS gross,
@@ -28,8 +28,8 @@ MADE_OF_COLUMNS = """
 
 
 class MoneyLine(NamedTuple):
-    """What was paid, or refunded: then it is negative. `amount` is gross, `net` and `tax` together, and `fee`
-    is the booking fee in it. Times are by the clock of the event's `timezone`."""
+    """A payment, or a refund, which is negative. `amount` is gross, `net` and `tax` together, and `fee` is
+    the booking fee in it. Times are in the event's `timezone`."""
 
     order: str
     event: str
@@ -47,7 +47,7 @@ class MoneyLine(NamedTuple):
 
 
 async def money(connection: Connection, reservation_ids: Sequence[str]) -> list[MoneyLine]:
-    """What was paid for these orders and what was refunded, in the order of their purchase."""
+    """The payments and refunds of these orders, in order of purchase."""
     rows = await connection.fetch(
         f"""
         SELECT reservation_id, events.name, line.kind, line.amount, reservations.currency,
@@ -77,7 +77,7 @@ async def money(connection: Connection, reservation_ids: Sequence[str]) -> list[
 
 
 def _money(row: asyncpg.Record, refunded: dict[str, int]) -> MoneyLine:
-    """`refunded`: what went back of each payment by the lines before this one."""
+    """`refunded`: refunds of each payment in the lines before this one."""
     order, event, kind, amount, currency, method, payment, status, at, timezone = list(row)[:10]
     before = refunded.get(payment, 0)
     after = refunded[payment] = before - min(amount, 0)
@@ -94,7 +94,7 @@ def _money(row: asyncpg.Record, refunded: dict[str, int]) -> MoneyLine:
 
 
 def sums_of_row(row: asyncpg.Record) -> Sums:
-    """What the amount is made of, of a row with `MADE_OF_COLUMNS`."""
+    """The parts of the amount, from a row with `MADE_OF_COLUMNS`."""
     rates = msgspec.json.decode(row["tax_rates"], type=dict[str, int])
     lines = lines_of(read_items(row["all_items"]), rates)
     return sums(lines, row["discount"], row["gross"], rates.get(FEE, 0))

@@ -1,4 +1,4 @@
-"""SQL of who accounts are at a provider."""
+"""SQL of accounts' identities at OpenID providers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from app.store.connections import Connection
 
 
 async def account_of(connection: Connection, issuer: str, subject: str) -> str | None:
-    """The account of somebody at a provider, if there is one."""
+    """The account linked to a person at a provider, if any."""
     found: str | None = await connection.fetchval(
         "SELECT account_id FROM oidc_identities WHERE issuer = $1 AND subject = $2", issuer, subject
     )
@@ -14,7 +14,7 @@ async def account_of(connection: Connection, issuer: str, subject: str) -> str |
 
 
 async def link(connection: Connection, issuer: str, subject: str, account_id: str) -> None:
-    """It is this account from now on."""
+    """Link an account to a person at a provider."""
     await connection.execute(
         "INSERT INTO oidc_identities (issuer, subject, account_id) VALUES ($1, $2, $3) ON CONFLICT "
         "DO NOTHING",

@@ -1,4 +1,4 @@
-"""SQL of orders, as staff look for them: lists, one with its history. Files of them: `exports`."""
+"""SQL of orders for staff: lists, and one order with its history. Exports: `exports`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import asyncpg
 from app.core.model import EventId, VisitorId
 from app.store.connections import Connection
 
-LONG_S = 60.0  # all orders of an event are sorted
+LONG_S = 60.0  # sorts all orders of an event
 
 
 class ReservationCounts(NamedTuple):
-    """How many reservations are in which state at one moment; `last_minute`: those made in it."""
+    """The number of reservations by state at one moment; `last_minute`: those created in it."""
 
     held: int
     paying: int
@@ -26,18 +26,18 @@ class ReservationCounts(NamedTuple):
 
 
 class OrderFilter(NamedTuple):
-    """Which orders; None leaves a side open. `ids`: of these reservations only."""
+    """Which orders; None matches any. `ids`: only these reservations."""
 
     event_id: EventId | None = None
     status: str | None = None
     made_from: datetime | None = None
     made_to: datetime | None = None
     ids: list[str] | None = None
-    events: list[str] | None = None  # of these events only
+    events: list[str] | None = None  # only these events
 
 
 class OrderRow(NamedTuple):
-    """One reservation, as a line of a list; `email`: where its visitor is reached, if anywhere."""
+    """One reservation, as a line of a list; `email`: its visitor's address, if any."""
 
     reservation_id: str
     event_id: str
@@ -52,7 +52,7 @@ class OrderRow(NamedTuple):
 
 
 class PaymentRow(NamedTuple):
-    """One attempt to pay."""
+    """One payment attempt."""
 
     payment_id: str
     status: str
@@ -60,12 +60,12 @@ class PaymentRow(NamedTuple):
     amount: int
     created_at: datetime
     settled_at: datetime | None
-    refunded: int  # by refunds of parts
-    refund_why: str  # the gateway has not refunded the whole yet, for this reason
+    refunded: int  # by partial refunds
+    refund_why: str  # why the gateway has not made the full refund yet
 
 
 class PaymentNote(NamedTuple):
-    """What the gateway told of a payment that we did not do, and the sum."""
+    """A change to a payment reported by the gateway that did not come from us, and the amount."""
 
     payment_id: str
     kind: str
@@ -75,7 +75,7 @@ class PaymentNote(NamedTuple):
 
 
 class OrderTimes(NamedTuple):
-    """What an order's rows say about its history; `email` as in `OrderRow`."""
+    """The history of an order according to its rows; `email` as in `OrderRow`."""
 
     email: str | None
     created_at: datetime
@@ -86,7 +86,7 @@ class OrderTimes(NamedTuple):
 
 
 class MailLine(NamedTuple):
-    """A mail about an order."""
+    """An e-mail about an order."""
 
     mail_id: str
     kind: str
@@ -103,10 +103,10 @@ WHERE ($1::text IS NULL OR reservations.event_id = $1) AND ($2::text IS NULL OR 
   AND ($6::text[] IS NULL OR reservations.event_id = ANY($6))
   AND ($1 IS NOT NULL OR $5 IS NOT NULL
        OR reservations.event_id NOT IN (SELECT event_id FROM events WHERE rehearsal_of IS NOT NULL))
-"""  # orders of a rehearsal are listed only where they are asked for
+"""  # orders of a rehearsal are listed only on request
 
 _EMAIL = "coalesce(nullif(buyers.email, ''), mailboxes.email)"  # of the buyer, else of their visitor
-# Each way to find one by itself, so that each can use its index; visitors by event, as the index has them.
+# Each lookup separately, so that each can use its index; visitors by event, as in the index.
 _FIND = """
 SELECT reservation_id FROM reservations WHERE reservation_id = $1
 UNION SELECT reservation_id FROM tickets WHERE code = $6
@@ -123,7 +123,7 @@ LIMIT $5
 
 
 async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> dict[str, str]:
-    """The states of these, by their ids."""
+    """The states of these reservations, by id."""
     rows = await connection.fetch(
         "SELECT reservation_id, status FROM reservations WHERE reservation_id = ANY($1)", reservation_ids
     )
@@ -131,7 +131,7 @@ async def statuses(connection: Connection, reservation_ids: Sequence[str]) -> di
 
 
 async def counts(postgres: asyncpg.Pool, event_id: EventId | None) -> ReservationCounts:
-    """The reservations of an event, or of all; counted by going over them, so not to be asked often."""
+    """Count the reservations of an event, or of all. Reads all of them, so do not call it often."""
     row = await postgres.fetchrow(
         """
         SELECT count(*) FILTER (WHERE status = 'held') AS held,
@@ -157,8 +157,8 @@ async def find(
     visitors: Mapping[EventId, VisitorId],
     limit: int,
 ) -> list[str]:
-    """The reservations that a word names: by their id, a ticket's code, a payment, a visitor, or an e-mail;
-    `visitors` is who the account with that e-mail is in each event."""
+    """The reservations that a search term identifies: an id, a ticket code, a payment, a visitor, or an
+    e-mail; `visitors` maps events to the visitor of the account with that e-mail."""
     rows = await postgres.fetch(
         _FIND, *(word, email, list(visitors), list(visitors.values()), limit, code), timeout=LONG_S
     )
@@ -168,7 +168,7 @@ async def find(
 async def select_page(
     postgres: asyncpg.Pool, wanted: OrderFilter, *, limit: int, offset: int
 ) -> tuple[list[OrderRow], int]:
-    """One page of the orders, the newest first, and how many match. Goes over all of an event's."""
+    """One page of the orders, newest first, and how many match. Reads all orders of the event."""
     rows = await postgres.fetch(
         f"""
         SELECT it.reservation_id, it.event_id, events.name, it.visitor_id, {_EMAIL}, it.status,
@@ -192,14 +192,14 @@ async def select_page(
 
 
 async def lock_status(connection: Connection, reservation_id: str) -> str | None:
-    """A reservation's state, locked until the transaction ends; None if there is no such reservation."""
+    """Lock a reservation until the transaction ends and return its state; None if there is none."""
     asked = "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE"
     status: str | None = await connection.fetchval(asked, reservation_id)
     return status
 
 
 async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | None:
-    """When what happened to an order, or None."""
+    """The times in an order's history, or None."""
     row = await postgres.fetchrow(
         f"SELECT {_EMAIL}, it.created_at, expires_at, extended_s, it.confirmed_at, ended_at "
         "FROM reservations it JOIN events USING (event_id) LEFT JOIN mailboxes USING (room_id, visitor_id) "
@@ -210,7 +210,7 @@ async def times(postgres: asyncpg.Pool, reservation_id: str) -> OrderTimes | Non
 
 
 async def payments(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentRow]:
-    """The attempts to pay for an order, the first one first."""
+    """The payment attempts for an order, oldest first."""
     attempts = (
         "SELECT payment_id, status, method, amount, created_at, settled_at, refunded, "
         "CASE status WHEN 'refunding' THEN refund_why ELSE '' END FROM payments "
@@ -221,7 +221,7 @@ async def payments(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentR
 
 
 async def payment_notes(postgres: asyncpg.Pool, reservation_id: str) -> list[PaymentNote]:
-    """What the gateways told of an order's payments, the first one first."""
+    """The gateways' notes on an order's payments, oldest first."""
     rows = await postgres.fetch(
         "SELECT payment_id, kind, it.amount, it.currency, noted_at FROM payment_notes it "
         "JOIN payments USING (payment_id) WHERE reservation_id = $1 ORDER BY noted_at LIMIT 100",
@@ -231,7 +231,7 @@ async def payment_notes(postgres: asyncpg.Pool, reservation_id: str) -> list[Pay
 
 
 async def mails(postgres: asyncpg.Pool, reservation_id: str) -> list[MailLine]:
-    """The mails about an order, the first one first."""
+    """The e-mails about an order, oldest first."""
     rows = await postgres.fetch(
         "SELECT mail_id, kind, state, created_at, settled_at FROM mails "
         "WHERE reservation_id = $1 ORDER BY created_at, mail_id LIMIT 100",

@@ -1,4 +1,4 @@
-"""SQL of the outbox: changes that are not published yet. The triggers of migration 0005 write it."""
+"""SQL of the outbox: changes not published yet. The triggers of migration 0005 write it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.core.notice_types import NoticeType
 from app.store.connections import Connection
 
 KEPT_DAYS = 3  # how long published events can be replayed
-NOTICES_MAX = 500  # one step of the relay; the last row may hold more, as many as were changed at once
+NOTICES_MAX = 500  # per step of the relay; the last row may exceed it, with as many as were changed at once
 FORGET_MAX = 5_000
 APART_MAX = 100  # rows of one step that are published one by one
 
 
 class Notice(NamedTuple):
-    """An event as others receive it; `data` is JSON. Sent again, it has the same id."""
+    """An event as others receive it; `data` is JSON. When sent again, it has the same id."""
 
     notice_id: str
     type: NoticeType
@@ -27,17 +27,17 @@ class Notice(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The next rows of the outbox with their events, in order, and whether any webhook listens."""
+    """The next rows of the outbox with their events, in order, and whether there is any active webhook."""
 
     numbers: list[int]
     notices: list[Notice]
     listened: bool
-    traceparents: list[str]  # of the requests that made these changes, as far as they were sampled
+    traceparents: list[str]  # of the sampled requests behind these changes
 
 
 AT = "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"  # RFC 3339
 
-# The lowest numbers first: of one reservation the earlier changes have the lower ones (migration 0005).
+# Lowest numbers first: earlier changes of a reservation have lower ones (migration 0005).
 _NEXT = f"""
 WITH first AS (
     SELECT number, sum(cardinality(subjects)) OVER (ORDER BY number) - cardinality(subjects) AS before
@@ -57,7 +57,7 @@ WITH marked AS (
 INSERT INTO stream_end (entry_id) VALUES ($2) ON CONFLICT (one) DO UPDATE SET entry_id = excluded.entry_id
 """
 
-# What is streamed again, after Redis was lost, is not delivered again.
+# Events streamed again after Redis was lost are not delivered again.
 _DELIVER = """
 WITH fresh AS (
     SELECT number FROM outbox WHERE number = ANY($1) AND NOT queued
@@ -73,9 +73,10 @@ ON CONFLICT DO NOTHING
 
 @asynccontextmanager
 async def relay_lock(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
-    """A transaction in which nobody else relays, or None: somebody does. A relay that dies lets go of it.
+    """A transaction that excludes other relays, or None: somebody else is relaying. A relay that dies
+    releases it.
 
-    Its COMMIT does not wait for the disk: one that is lost is done again.
+    Its COMMIT does not wait for the disk: a lost one is repeated.
     """
     async with postgres.acquire() as connection, connection.transaction():
         mine = await connection.fetchval(
@@ -92,7 +93,7 @@ async def has_next(postgres: asyncpg.Pool) -> bool:
 
 
 async def next_events(connection: Connection, number: int | None = None) -> Waiting:
-    """What is next, or this row. Called in a `turn`."""
+    """The next events, or those of this row. Call inside `relay_lock`."""
     rows = await connection.fetch(_NEXT, number)
     notices = [Notice(row["notice_id"], row["type"], row["at"], row["data"]) for row in rows]
     numbers = list(dict.fromkeys(row["number"] for row in rows))
@@ -101,7 +102,7 @@ async def next_events(connection: Connection, number: int | None = None) -> Wait
 
 
 async def first_numbers(connection: Connection) -> list[int]:
-    """The rows that are next, one by one."""
+    """The next rows, one by one."""
     rows = await connection.fetch(
         "SELECT number FROM outbox WHERE streamed_at IS NULL ORDER BY number LIMIT $1", APART_MAX
     )
@@ -109,7 +110,7 @@ async def first_numbers(connection: Connection) -> list[int]:
 
 
 async def skip(connection: Connection, number: int) -> str:
-    """Skip this row; returns it."""
+    """Skip this row and return it."""
     row: str = await connection.fetchval(
         "WITH passed AS (UPDATE outbox SET streamed_at = now(), queued = true WHERE number = $1 RETURNING *) "
         "SELECT row_to_json(passed)::text FROM passed",
@@ -119,7 +120,7 @@ async def skip(connection: Connection, number: int) -> str:
 
 
 async def publish_again(connection: Connection, number: int) -> bool:
-    """Publish a row that was skipped; False when it is no longer kept."""
+    """Publish a skipped row again; False if it is no longer stored."""
     done = await connection.execute(
         "UPDATE outbox SET streamed_at = NULL, queued = false WHERE number = $1", number
     )
@@ -127,12 +128,12 @@ async def publish_again(connection: Connection, number: int) -> bool:
 
 
 async def deliver(connection: Connection, numbers: Sequence[int]) -> None:
-    """Each webhook that wants them is to have them. Called before `mark_streamed`."""
+    """Queue the events for each webhook that wants them. Called before `mark_streamed`."""
     await connection.execute(_DELIVER, numbers)
 
 
 async def mark_streamed(connection: Connection, numbers: Sequence[int], entry_id: str) -> None:
-    """They are in the stream, up to `entry_id`."""
+    """Mark rows as streamed, up to `entry_id`."""
     await connection.execute(_MARK, numbers, entry_id)
 
 
@@ -143,7 +144,8 @@ async def stream_end(connection: Connection) -> str:
 
 
 async def stream_again(connection: Connection, since_ms: int, entry_id: str) -> int:
-    """The stream ends at `entry_id` and lacks what was added since then: add it again; how many rows."""
+    """Stream again what was added since then: the stream ends at `entry_id` and lacks it. Returns how many
+    rows."""
     done = await connection.execute(
         "UPDATE outbox SET streamed_at = NULL WHERE streamed_at >= to_timestamp($1 / 1000.0)", since_ms
     )

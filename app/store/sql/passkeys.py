@@ -1,4 +1,4 @@
-"""SQL of passkeys, and of sign-ins that are half way."""
+"""SQL of passkeys, and of sign-ins in progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from app.store.connections import Connection, Queries
 
 OF_ACCOUNT_MAX = 20
-STEPS_MAX = 20_000  # browsers half way; nobody gets beyond it by asking over and over
+STEPS_MAX = 20_000  # sign-ins in progress; repeated requests cannot exceed it
 
 
 class Passkey(NamedTuple):
@@ -27,7 +27,7 @@ class Passkey(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A sign-in that is half way: what kind of step, of which account, and what was said before."""
+    """A sign-in in progress: the kind of step, its account, and the data so far."""
 
     kind: str
     account_id: str | None
@@ -40,7 +40,7 @@ _COLUMNS = "passkey_id, credential_id, account_id, public_key, sign_count, name,
 async def insert(
     connection: Connection, account_id: str, credential_id: bytes, public_key: bytes, count: int, name: str
 ) -> bool:
-    """A new passkey; False: it is known, or the account has as many as it can."""
+    """Insert a passkey; False: it is known, or the account has the maximum."""
     done = await connection.execute(
         "INSERT INTO passkeys (credential_id, account_id, public_key, sign_count, name) "
         "SELECT $1, $2, $3, $4, $5 WHERE (SELECT count(*) FROM passkeys WHERE account_id = $2) < $6 "
@@ -51,7 +51,7 @@ async def insert(
 
 
 async def select_of(queries: Queries, account_id: str) -> list[Passkey]:
-    """Those of an account, the oldest first."""
+    """The passkeys of an account, oldest first."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} FROM passkeys WHERE account_id = $1 ORDER BY created_at LIMIT $2",
         *(account_id, OF_ACCOUNT_MAX),
@@ -66,7 +66,7 @@ async def select_credential(queries: Queries, credential_id: bytes) -> Passkey |
 
 
 async def use(queries: Queries, passkey_id: str, before: int, count: int) -> bool:
-    """Note a use, and the count of its authenticator; False: another use came first."""
+    """Record a use, and its authenticator's counter; False: another use came first."""
     done = await queries.fetchval(
         "UPDATE passkeys SET sign_count = $3, last_used_at = now() WHERE passkey_id = $1 AND sign_count = $2 "
         "RETURNING true",
@@ -76,7 +76,7 @@ async def use(queries: Queries, passkey_id: str, before: int, count: int) -> boo
 
 
 async def delete(connection: Connection, account_id: str, passkey_id: str) -> str | None:
-    """Remove a passkey of an account; its name, None if there is none."""
+    """Delete a passkey of an account; returns its name, None if there is none."""
     name: str | None = await connection.fetchval(
         "DELETE FROM passkeys WHERE account_id = $1 AND passkey_id = $2 RETURNING name",
         *(account_id, passkey_id),
@@ -85,14 +85,14 @@ async def delete(connection: Connection, account_id: str, passkey_id: str) -> st
 
 
 async def delete_of(connection: Connection, account_id: str) -> None:
-    """Remove all passkeys of an account."""
+    """Delete all passkeys of an account."""
     await connection.execute("DELETE FROM passkeys WHERE account_id = $1", account_id)
 
 
 async def insert_step(
     queries: Queries, step_hash: bytes, kind: str, account_id: str | None, said: Mapping[str, str], ttl_s: int
 ) -> bool:
-    """A browser is half way for so many seconds; False: too many are."""
+    """Store a browser's step for this many seconds; False: there are too many."""
     await queries.execute("DELETE FROM sign_in_steps WHERE expires_at <= now()")
     done = await queries.execute(
         "INSERT INTO sign_in_steps (step_hash, kind, account_id, said, expires_at) "
@@ -104,7 +104,7 @@ async def insert_step(
 
 
 async def try_step(queries: Queries, step_hash: bytes, kind: str, tries_max: int) -> Step | None:
-    """The step of a browser, which counts as a try of it; None: it ran out, or was tried too often."""
+    """A browser's step, counting this as a try; None: it has expired, or was tried too often."""
     row = await queries.fetchrow(
         "UPDATE sign_in_steps SET tries = tries + 1 "
         "WHERE step_hash = $1 AND kind = $2 AND expires_at > now() AND tries < $3 "
@@ -115,6 +115,6 @@ async def try_step(queries: Queries, step_hash: bytes, kind: str, tries_max: int
 
 
 async def end_step(queries: Queries, step_hash: bytes) -> bool:
-    """The step is done; False: it was."""
+    """Finish the step; False: it was finished before."""
     done = await queries.fetchval("DELETE FROM sign_in_steps WHERE step_hash = $1 RETURNING true", step_hash)
     return bool(done)

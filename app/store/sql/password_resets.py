@@ -1,4 +1,4 @@
-"""SQL of password resets: links that are under way, and the mails that bring them."""
+"""SQL of password resets: the links in circulation, and the e-mails that carry them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from app.core.password_resets import RESET_S
 from app.store.connections import Connection, Queries
 
 ASKED_A_DAY = 3  # links to one address
-ASKING_AN_HOUR = 20  # links asked for from one network address; many people may share it
+ASKING_AN_HOUR = 20  # links requested from one network address, which many people may share
 
 
 class ResetRequest(NamedTuple):
-    """A link that was asked for; the hashes are for the traces."""
+    """A requested link; the hashes are for the traces."""
 
     token_hash: bytes
     reset_id: str
@@ -24,7 +24,7 @@ class ResetRequest(NamedTuple):
     client: bytes
 
 
-# What is counted is the same whether there is such an account or not.
+# The traces are the same whether such an account exists or not.
 _ASK = f"""
 WITH sent AS (
     SELECT count(*) FILTER (WHERE recipient = $5) AS to_them,
@@ -47,9 +47,9 @@ SELECT 'reset_password', $2, $3, false, expires_at, $4 FROM made
 
 
 async def insert_request(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
-    """A link is good from now on, and due to be mailed, where an account has this e-mail.
+    """Create a link and queue its e-mail, if an account has this address.
 
-    One at a time for a recipient and for a client: many at once count as many.
+    Serialized per recipient and per client, so that concurrent requests are counted.
     """
     async with postgres.acquire() as connection, connection.transaction():
         for side in sorted((asked.recipient, asked.client)):
@@ -59,7 +59,7 @@ async def insert_request(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
 
 
 async def is_valid(queries: Queries, token_hash: bytes) -> bool:
-    """Whether a link has not been used and has not run out."""
+    """Whether a link is unused and has not expired."""
     good: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = $1 AND expires_at > now())", token_hash
     )
@@ -67,7 +67,7 @@ async def is_valid(queries: Queries, token_hash: bytes) -> bool:
 
 
 async def use(connection: Connection, token_hash: bytes) -> str | None:
-    """Use a link up, with all others of its account; the account, or None if the link is not valid."""
+    """Use up a link and all others of its account; returns the account, or None if the link is not valid."""
     account_id: str | None = await connection.fetchval(
         "DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > now() RETURNING account_id",
         token_hash,

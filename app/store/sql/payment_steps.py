@@ -1,4 +1,4 @@
-"""SQL of payments whose buyer goes on elsewhere: where, and how long their hold waits for it."""
+"""SQL of payments that continue on another site: where, and how long their hold waits for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import asyncpg
 
 
 class NextStep(NamedTuple):
-    """Where a buyer goes on with a payment; both are empty where the gateway needs nothing of them."""
+    """Where a buyer continues a payment; both are empty if the gateway needs nothing from them."""
 
     continue_url: str
     client_secret: str
@@ -16,8 +16,8 @@ class NextStep(NamedTuple):
 
 NOTHING_TO_DO = NextStep("", "")
 
-# The buyer goes on elsewhere. The hold is put off once, so that there is time for it; later attempts of the
-# same hold have what is left of that.
+# The buyer continues elsewhere. The hold is extended once to allow time for it; later attempts for the same
+# hold get what is left of that.
 _HAND_OVER = """
 WITH paying AS (
     UPDATE reservations it
@@ -33,12 +33,13 @@ WHERE payments.payment_id = paying.payment_id
 
 
 async def hand_over(postgres: asyncpg.Pool, payment_id: str, step: NextStep, within_s: int) -> None:
-    """Keep where the buyer goes on, and give them `within_s` for it, counted from the first such payment."""
+    """Store where the buyer continues, and give them `within_s` for it, counted from the first such
+    payment."""
     await postgres.execute(_HAND_OVER, payment_id, *step, within_s)
 
 
 async def under_way(postgres: asyncpg.Pool, reservation_id: str) -> tuple[str, NextStep] | None:
-    """The payment of a reservation that has no outcome yet, and where its buyer goes on."""
+    """The payment of a reservation without an outcome yet, and where its buyer continues."""
     row = await postgres.fetchrow(
         "SELECT payment_id, continue_url, client_secret FROM payments "
         "WHERE reservation_id = $1 AND status = 'asked'",

@@ -12,11 +12,11 @@ from app.core.model import ReservationStatus, RoomId
 from app.store.connections import POSTGRES_AWAY, Queries
 
 PaymentStatus = Literal["asked", "succeeded", "declined", "failed", "refunding", "refunded"]
-OPEN_MAX = 200  # payments looked after in one go
+OPEN_MAX = 200  # payments processed per round
 
 
 class Attempt(NamedTuple):
-    """One attempt to pay, as the buyer made it."""
+    """One payment attempt by the buyer."""
 
     payment_id: str
     reservation_id: str
@@ -26,7 +26,7 @@ class Attempt(NamedTuple):
 
 
 class Bill(NamedTuple):
-    """What the gateway is to be asked for."""
+    """What to charge through the gateway."""
 
     amount: int
     currency: str
@@ -46,14 +46,13 @@ class PaymentState(NamedTuple):
 
 
 class Sold(NamedTuple):
-    """A reservation that was confirmed just now."""
+    """A reservation that was just confirmed."""
 
     reservation_id: str
     room_id: RoomId
 
 
-# Of several attempts for one hold the first takes it. Rows are locked in one order, so that no two batches
-# wait for each other.
+# Of several attempts for one hold the first takes it. Rows are locked in a fixed order to avoid deadlocks.
 _TAKE = """
 WITH made AS (
     SELECT DISTINCT ON (reservation_id) it.*
@@ -75,7 +74,7 @@ WITH made AS (
 )
 SELECT payment_id, amount, currency, expires_at FROM taken
 """
-# A sale that is cancelled refunds what was sold by then: nothing may be sold after it.
+# A cancelled sale refunds what was sold by then, so nothing may be sold afterwards.
 _SALE_IS_ON = (
     "NOT EXISTS (SELECT FROM events WHERE events.event_id = reservations.event_id "
     "AND cancelled_at IS NOT NULL)"
@@ -105,7 +104,7 @@ SELECT coalesce((rooms.settings ->> 'test')::boolean, false), payments
 FROM reservations JOIN events USING (event_id) JOIN rooms USING (room_id) WHERE reservation_id = $1
 """
 
-# Paid: the row, the payment, the counters, the tickets, and the session's end where the room says so.
+# Paid: updates the row, the payment, the counters, the tickets, and ends the session where the room says so.
 _SELL = """
 WITH confirmed AS (
     UPDATE reservations it SET status = 'confirmed', confirmed_at = now(), released = false
@@ -149,8 +148,8 @@ WITH confirmed AS (
 SELECT confirmed.reservation_id, events.room_id FROM confirmed JOIN events USING (event_id)
 """
 _CONFIRM = _SELL.format(more="")
-# The hold is over, and its tickets are the line's. Where as many are free besides, the line wants none of
-# them: giving back and taking again comes to keeping them. They are still held, so nothing is oversold.
+# The hold has expired, and its tickets belong to the queue. If as many others are free, the queue needs none
+# of them: returning and taking again amounts to keeping them. They are still held, so nothing is oversold.
 _CONFIRM_LATE = _SELL.format(
     more="""
       AND NOT EXISTS (
@@ -182,14 +181,14 @@ FROM payments JOIN reservations USING (reservation_id)
 async def begin(
     postgres: asyncpg.Pool, attempts: Sequence[Attempt], *, skip_locked: bool = False
 ) -> dict[str, Bill]:
-    """Take the holds for these attempts: `paying`, until the gateway has spoken.
+    """Take the holds for these attempts: `paying`, until the gateway has answered.
 
-    The bills by payment_id, of those that took something. `skip_locked` leaves alone what somebody else has
-    locked, so that nobody waits for a stranger's hold.
+    Returns the bills by payment_id, of those that took something. `skip_locked` ignores rows locked by
+    others, so that nobody waits for a stranger's hold.
     """
     try:
         rows = await postgres.fetch(_BEGIN_UNLOCKED if skip_locked else _BEGIN, *zip(*attempts, strict=True))
-    except asyncpg.UniqueViolationError:  # another process makes one of them at this moment
+    except asyncpg.UniqueViolationError:  # another process is inserting one of them right now
         return await _begin_each(postgres, attempts, skip_locked) if len(attempts) > 1 else {}
     return {row[0]: Bill(row["amount"], row["currency"], to_ms(row["expires_at"])) for row in rows}
 
@@ -204,12 +203,12 @@ async def _begin_each(
         except POSTGRES_AWAY:
             if not bills:
                 raise
-            break  # the gateway must be asked for what was begun; the others check their state
+            break  # charge what was begun; the others check their state
     return bills
 
 
 async def begin_without_gateway(queries: Queries, attempt: Attempt) -> bool:
-    """Begin a payment without a gateway; whether there was a hold to pay for.
+    """Begin a payment without a gateway; returns whether there was a hold to pay for.
 
     To be confirmed in the same transaction.
     """
@@ -222,23 +221,23 @@ async def costs_money(postgres: asyncpg.Pool, reservation_id: str) -> bool:
 
 
 async def offered(postgres: asyncpg.Pool, reservation_id: str) -> tuple[bool, list[str]]:
-    """Whether its room is a `test`, where no money is taken, and the gateways its sale offers; none: all."""
+    """Whether its room is a `test`, where nothing is charged, and the gateways offered; empty: all."""
     is_test, names = await postgres.fetchrow(_OFFERED, reservation_id) or (False, [])
     return is_test, names
 
 
 async def confirm(queries: Queries, payment_ids: Sequence[str]) -> list[Sold]:
-    """Confirm the reservations these attempts paid for in time; those that were still waiting for it."""
+    """Confirm the reservations that these attempts paid for in time, if they were still waiting for it."""
     return [Sold(*row) for row in await queries.fetch(_CONFIRM, payment_ids)]
 
 
 async def confirm_late(postgres: asyncpg.Pool, payment_id: str) -> list[Sold]:
-    """Confirm what was paid for after its hold was over, if as many other tickets are free."""
+    """Confirm a reservation paid for after its hold had expired, if as many other tickets are free."""
     return [Sold(*row) for row in await postgres.fetch(_CONFIRM_LATE, [payment_id])]
 
 
 async def give_up(postgres: asyncpg.Pool, payment_id: str, status: Literal["declined", "failed"]) -> None:
-    """Nothing was charged: make the reservation a hold again for the time it has left."""
+    """Nothing was charged: turn the reservation back into a hold for its remaining time."""
     await postgres.execute(_GIVE_UP, payment_id, status)
 
 
@@ -266,12 +265,12 @@ async def state(postgres: asyncpg.Pool, payment_id: str) -> PaymentState | None:
 
 
 async def is_processed(postgres: asyncpg.Pool, message_id: str) -> bool:
-    """Whether a message of the gateway was acted on before."""
+    """Whether a gateway's message was processed before."""
     return bool(await postgres.fetchval("SELECT 1 FROM gateway_messages WHERE message_id = $1", message_id))
 
 
 async def mark_processed(postgres: asyncpg.Pool, message_id: str) -> None:
-    """Record that a gateway's message was acted on."""
+    """Record that a gateway's message was processed."""
     await postgres.execute(
         "INSERT INTO gateway_messages (message_id) VALUES ($1) ON CONFLICT DO NOTHING", message_id
     )

@@ -1,4 +1,4 @@
-"""SQL of what is known of somebody by their e-mail address: all of it, and forgetting it."""
+"""SQL of personal data by e-mail address: listing all of it, and deleting it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import msgspec
 
 from app.store.connections import Connection, Queries
 
-LISTED_MAX = 1_000  # of each kind
+LISTED_MAX = 1_000  # per kind
 
-# What is known, one statement for each part: rows as JSON, times as text.
+# One statement per kind of data: rows as JSON, times as text.
 _KNOWN = {
     "orders": """
         SELECT reservation_id, events.name AS event, reservations.status, reservations.amount,
@@ -37,9 +37,9 @@ _KNOWN = {
         SELECT account_id, email, name, role, created_at, last_sign_in_at FROM accounts
         WHERE email = lower($1)""",
 }
-# Amounts, counts and codes stay: they are the books, and say of nobody who it was.
-# Transfers before tickets, as with accepting one: a ticket that is accepted meanwhile is found, too.
-# Mails last: one that is being written holds the row of its buyer until it is.
+# Amounts, counts and codes stay: they are needed for accounting and identify nobody.
+# Transfers before tickets, the order of accepting one, so that a ticket accepted meanwhile is found, too.
+# E-mails last: one being written locks the row of its buyer until it is done.
 _FORGET = (
     "UPDATE transfers SET email = '', name = '', "
     "state = CASE state WHEN 'offered' THEN 'withdrawn' ELSE state END WHERE lower(email) = lower($1)",
@@ -52,8 +52,8 @@ _FORGET = (
     "DELETE FROM fans WHERE lower(email) = lower($1)",
     "DELETE FROM fan_steps WHERE lower(email) = lower($1)",
     "DELETE FROM mails WHERE lower(recipient) = lower($1)",
-    # Of staff the account stays, with what they did: another admin deactivates it. Of who was staff once the
-    # sign-ins go, too: without an account they would have the role again that it had then.
+    # Accounts of staff stay, with their actions: another admin deactivates them. For former staff the
+    # sign-ins are deleted, too: without an account they would regain the role stored there.
     "WITH gone AS (DELETE FROM accounts WHERE email = lower($1) AND role = 'user' "
     "AND NOT EXISTS (SELECT FROM sale_grants WHERE sale_grants.account_id = accounts.account_id) "
     "RETURNING account_id) DELETE FROM sign_ins USING gone WHERE subject = account_id",
@@ -61,7 +61,7 @@ _FORGET = (
 
 
 async def email_of(queries: Queries, token_hash: bytes) -> str | None:
-    """The address of a link to tickets that is still valid; it is not used up."""
+    """The address of a valid link to tickets, without using it up."""
     email: str | None = await queries.fetchval(
         "SELECT email FROM ticket_links WHERE token_hash = $1 AND expires_at > now()", token_hash
     )
@@ -69,7 +69,7 @@ async def email_of(queries: Queries, token_hash: bytes) -> str | None:
 
 
 async def select_known(queries: Queries, email: str) -> dict[str, Any]:
-    """All that is known of somebody by their address, by kind."""
+    """All personal data stored with an address, by kind."""
     found = {}
     for part, statement in _KNOWN.items():
         rows = await queries.fetchval(
@@ -81,6 +81,6 @@ async def select_known(queries: Queries, email: str) -> dict[str, Any]:
 
 
 async def forget(connection: Connection, email: str) -> None:
-    """Forget somebody by their address, in all tables."""
+    """Delete the personal data of an address from all tables."""
     for statement in _FORGET:
         await connection.execute(statement, email)

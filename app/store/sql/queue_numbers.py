@@ -1,4 +1,4 @@
-"""SQL of queue numbers: blocks that may be given out, and what a draw gave to whom."""
+"""SQL of queue numbers: reserved blocks, and the numbers given by a draw."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def reserve_numbers(
 ) -> int | None:
     """Reserve queue numbers, and those of the draw, in a room `of` this generation and epoch.
 
-    How far they go now. None when it is another one by now.
+    Returns the highest reserved number; None if the room has another generation or epoch by now.
     """
     reserved: int | None = await queries.fetchval(
         """
@@ -53,7 +53,7 @@ async def reserve_numbers(
 async def insert_drawn(
     queries: Queries, room_id: RoomId, visitor_ids: Sequence[VisitorId], first: int, last: int
 ) -> Drawn:
-    """Number these from `first` to `last` at most; visitors who have a number keep it. The result."""
+    """Number these from `first` to `last` at most; visitors with a number keep it. Returns the result."""
     numbers = list(range(first, min(last, first + len(visitor_ids) - 1) + 1))
     await queries.execute(
         "INSERT INTO drawn_places (room_id, visitor_id, queue_number) "

@@ -14,7 +14,7 @@ from app.store.connections import Connection
 
 
 class ReceiptLine(msgspec.Struct, frozen=True):
-    """Tickets of one type; `price` is for each, in minor units, with the tax in it."""
+    """Tickets of one type; `price` is per ticket, in minor units, including tax."""
 
     name: str
     quantity: int
@@ -23,7 +23,7 @@ class ReceiptLine(msgspec.Struct, frozen=True):
 
 
 class Receipt(NamedTuple):
-    """What was sold, as it was then; `amount` in minor units."""
+    """A sale as of the time of purchase; `amount` in minor units."""
 
     receipt_no: int
     reservation_id: str
@@ -32,13 +32,13 @@ class Receipt(NamedTuple):
     amount: int
     currency: str
     sold_at: datetime
-    taken_off: int | None  # by a code; None: the tickets were of the amount and a discount alone
+    taken_off: int | None  # discount by a code; None: the amount consists of tickets and a discount only
     fee_tax_rate_bp: int
     seller: str
 
     @property
     def sums(self) -> Sums:
-        """What its amount is made of."""
+        """The parts of its amount."""
         lines = [Line(it.quantity, it.price, it.tax_rate_bp) for it in self.lines]
         worth = sum(it.quantity * it.price for it in lines)
         discount = max(0, worth - self.amount) if self.taken_off is None else self.taken_off
@@ -47,8 +47,8 @@ class Receipt(NamedTuple):
 
 _read_lines = msgspec.json.Decoder(list[ReceiptLine]).decode
 
-# Sales of test rooms and free tickets have none. Whoever relays is the only one, so the counter is never
-# waited for; number and count are of one transaction, so there is no gap.
+# Sales of test rooms and free tickets have none. There is only one relay, so the counter is never contended;
+# number and counter are written in one transaction, so there is no gap.
 _NUMBER = """
 WITH sold AS (
     SELECT reservation_id, events.event_id, events.name, items || coalesce(cancelled_items, '[]') AS items,
@@ -84,9 +84,9 @@ FROM sold, counted
 
 
 async def number(connection: Connection, numbers: Sequence[int]) -> None:
-    """Give the sales among these rows of the outbox their receipts, each once.
+    """Number the sales among these rows of the outbox, once each.
 
-    The relay need not wait for the disk, but a number that somebody may have read is never given again.
+    The relay need not wait for the disk, but a number that somebody may have read must never be reused.
     """
     if await connection.execute(_NUMBER, numbers) != "INSERT 0 0":
         await connection.execute("SET LOCAL synchronous_commit TO DEFAULT")

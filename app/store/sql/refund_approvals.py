@@ -1,4 +1,4 @@
-"""SQL of refunds that wait for a second person."""
+"""SQL of refunds awaiting a second person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.connections import Connection, Queries
 
 
 class Waiting(NamedTuple):
-    """A refund that somebody asked for; `name`: of their account, if they have one."""
+    """A requested refund; `name`: of the requester's account, if there is one."""
 
     amount: int
     asked_by: str
@@ -19,8 +19,8 @@ class Waiting(NamedTuple):
 
 
 async def over_limit(queries: Queries, reservation_ids: Sequence[str], *, whole: bool) -> list[str]:
-    """Those orders of which one person may not refund all that was paid (`whole`), or not as much as the
-    refunds of parts come to that are written down: many small ones are a large one."""
+    """The orders among these for which the amount exceeds what one person may refund: everything paid
+    (`whole`), or the sum of the partial refunds so far, because many small refunds make a large one."""
     rows = await queries.fetch(
         "SELECT reservation_id FROM reservations JOIN refund_limits USING (event_id) "
         "WHERE reservation_id = ANY($1) AND confirmed_at IS NOT NULL AND above < CASE WHEN $2 THEN amount "
@@ -32,7 +32,7 @@ async def over_limit(queries: Queries, reservation_ids: Sequence[str], *, whole:
 
 
 async def amount_of(queries: Queries, reservation_id: str) -> int:
-    """What an order came to, in minor units."""
+    """The amount of an order, in minor units."""
     amount: int = await queries.fetchval(
         "SELECT amount FROM reservations WHERE reservation_id = $1", reservation_id
     )
@@ -40,8 +40,8 @@ async def amount_of(queries: Queries, reservation_id: str) -> int:
 
 
 async def use(connection: Connection, reservation_id: str, amount: int, by: str) -> str | None:
-    """Use up what somebody else asked for: who did, None if nobody else asked for as much. A program is no
-    second person, nor is who made the key of the one that asked."""
+    """Use up somebody else's request: returns who made it, None if nobody else requested as much. An API
+    key does not count as a second person, nor does the creator of the requesting key."""
     asked_by: str | None = await connection.fetchval(
         "DELETE FROM refund_approvals WHERE reservation_id = $1 AND amount >= $2 AND asked_by <> $3 "
         "AND NOT EXISTS (SELECT FROM api_keys WHERE key_id = $3 OR (key_id = asked_by AND made_by = $3)) "
@@ -52,7 +52,7 @@ async def use(connection: Connection, reservation_id: str, amount: int, by: str)
 
 
 async def ask(connection: Connection, reservation_id: str, amount: int, by: str) -> None:
-    """Write down that somebody wants this refunded, instead of what was asked for before."""
+    """Record a request for this refund, replacing an earlier one."""
     await connection.execute(
         "INSERT INTO refund_approvals (reservation_id, amount, asked_by) VALUES ($1, $2, $3) "
         "ON CONFLICT (reservation_id) DO UPDATE SET amount = $2, asked_by = $3, asked_at = now()",
@@ -61,7 +61,7 @@ async def ask(connection: Connection, reservation_id: str, amount: int, by: str)
 
 
 async def select_waiting(queries: Queries, reservation_id: str) -> Waiting | None:
-    """What waits for a second person, if anything does."""
+    """The refund that awaits a second person, if any."""
     row = await queries.fetchrow(
         "SELECT amount, asked_by, asked_at, name FROM refund_approvals "
         "LEFT JOIN accounts ON account_id = asked_by WHERE reservation_id = $1",
@@ -71,7 +71,7 @@ async def select_waiting(queries: Queries, reservation_id: str) -> Waiting | Non
 
 
 async def limit_of(queries: Queries, event_id: str) -> int | None:
-    """What one person may refund in a sale, in minor units; None: as much as was paid."""
+    """The amount one person may refund in a sale, in minor units; None: unlimited."""
     above: int | None = await queries.fetchval(
         "SELECT above FROM refund_limits WHERE event_id = $1", event_id
     )
@@ -79,7 +79,7 @@ async def limit_of(queries: Queries, event_id: str) -> int | None:
 
 
 class LimitAsk(NamedTuple):
-    """A higher sum that somebody asked for, None for no limit; `name`: of their account, if they have one."""
+    """A requested higher limit, None for no limit; `name`: of the requester's account, if there is one."""
 
     above: int | None
     asked_by: str
@@ -88,7 +88,7 @@ class LimitAsk(NamedTuple):
 
 
 async def limit_asked(queries: Queries, event_id: str) -> LimitAsk | None:
-    """The higher sum that waits for a second person, if one does."""
+    """The higher limit that awaits a second person, if any."""
     row = await queries.fetchrow(
         "SELECT above, asked_by, asked_at, name FROM refund_limit_asks "
         "LEFT JOIN accounts ON account_id = asked_by WHERE event_id = $1",
@@ -98,7 +98,8 @@ async def limit_asked(queries: Queries, event_id: str) -> LimitAsk | None:
 
 
 async def use_limit(connection: Connection, event_id: str, above: int | None, by: str) -> str | None:
-    """Use up what somebody else asked for: who did; None if nobody else asked for just this sum."""
+    """Use up somebody else's request: returns who made it; None if nobody else requested exactly this
+    limit."""
     asked_by: str | None = await connection.fetchval(
         "DELETE FROM refund_limit_asks WHERE event_id = $1 AND above IS NOT DISTINCT FROM $2 "
         "AND asked_by <> $3 RETURNING asked_by",
@@ -108,7 +109,7 @@ async def use_limit(connection: Connection, event_id: str, above: int | None, by
 
 
 async def ask_limit(connection: Connection, event_id: str, above: int | None, by: str) -> None:
-    """Write down that somebody wants this sum, instead of what was asked for before."""
+    """Record a request for this limit, replacing an earlier one."""
     await connection.execute(
         "INSERT INTO refund_limit_asks (event_id, above, asked_by) VALUES ($1, $2, $3) "
         "ON CONFLICT (event_id) DO UPDATE SET above = $2, asked_by = $3, asked_at = now()",
@@ -117,7 +118,7 @@ async def ask_limit(connection: Connection, event_id: str, above: int | None, by
 
 
 async def set_limit(connection: Connection, event_id: str, above: int | None) -> None:
-    """Set it; what was asked for is over."""
+    """Set the limit and discard any request."""
     await connection.execute("DELETE FROM refund_limit_asks WHERE event_id = $1", event_id)
     await connection.execute("DELETE FROM refund_limits WHERE event_id = $1", event_id)
     if above is not None:

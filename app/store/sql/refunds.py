@@ -1,4 +1,4 @@
-"""SQL of refunds: a part of what an order paid goes back, perhaps with some of its tickets."""
+"""SQL of refunds: a part of an order's payment is returned, possibly with some of its tickets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from app.core.terms import read_items
 from app.store.connections import Connection, Queries
 from app.store.sql.mail_queue import REACHED
 
-OPEN_MAX = 200  # looked after in one go
+OPEN_MAX = 200  # processed per round
 WHY_MAX = 300
-RETRY_MAX_S = 300.0  # the longest pause before the gateway is asked again
-SURE_AFTER_TRIES = 8  # then the pauses are minutes: nothing that was asked before is under way
+RETRY_MAX_S = 300.0  # the longest interval between attempts
+SURE_AFTER_TRIES = 8  # from then on intervals are minutes, so that no earlier request can still be under way
 _read_tickets = msgspec.json.Decoder(list[CancelledTicket]).decode
 _COLUMNS = """
 refund_id, payment_id, reservation_id, amount, currency, tickets::text, to_stock, reason, state, why, tries,
@@ -30,7 +30,7 @@ class LockedOrder(NamedTuple):
 
     status: ReservationStatus
     items: list[Item]
-    cancelled: list[Item]  # that went back on sale before
+    cancelled: list[Item]  # went back on sale before
     amount: int
     currency: str
     refunded: int
@@ -39,7 +39,7 @@ class LockedOrder(NamedTuple):
 
 
 class Paid(NamedTuple):
-    """What paid for an order; `gateway`: ours took the money, so it gives it back."""
+    """The payment of an order; `gateway`: it was made through our gateway, which can refund it."""
 
     payment_id: str
     amount: int
@@ -48,12 +48,12 @@ class Paid(NamedTuple):
 
     @property
     def left(self) -> int:
-        """What can still be refunded."""
+        """The amount that can still be refunded."""
         return self.amount - self.refunded
 
 
 class ValidTicket(NamedTuple):
-    """A ticket that opens the door."""
+    """A valid ticket."""
 
     ticket_id: str
     ticket_type_id: str
@@ -62,7 +62,7 @@ class ValidTicket(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A refund that exists, and the fingerprint of what it was asked for with."""
+    """An existing refund, and the fingerprint of its request."""
 
     refund: Refund
     fingerprint: str
@@ -77,7 +77,7 @@ async def select_one(queries: Queries, refund_id: str) -> Made | None:
 
 
 async def of_order(queries: Queries, reservation_id: str) -> list[Refund]:
-    """The refunds of an order, the first one first; as many as there may be."""
+    """The refunds of an order, oldest first."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} FROM refunds WHERE reservation_id = $1 ORDER BY created_at, refund_id",
         reservation_id,
@@ -86,7 +86,7 @@ async def of_order(queries: Queries, reservation_id: str) -> list[Refund]:
 
 
 async def lock_order(connection: Connection, reservation_id: str) -> LockedOrder | None:
-    """The order, locked; None if there is none."""
+    """Lock an order; None if there is none."""
     row = await connection.fetchrow(
         "SELECT status, items, coalesce(cancelled_items, '[]'), amount, reservations.currency, refunded, "
         "event_id, room_id "
@@ -97,7 +97,7 @@ async def lock_order(connection: Connection, reservation_id: str) -> LockedOrder
 
 
 async def lock_paid(connection: Connection, reservation_id: str, again: str = "") -> Paid | None:
-    """What an order was sold for, locked; None: there is none, or all goes back. `again`: or this one."""
+    """Lock an order's payment; None: there is none, or it is being refunded in full. `again`: or this one."""
     row = await connection.fetchrow(
         "SELECT payment_id, amount, refunded, gateway FROM payments "
         "WHERE reservation_id = $1 AND (status = 'succeeded' OR status = 'refunded' AND payment_id = $2) "
@@ -108,7 +108,7 @@ async def lock_paid(connection: Connection, reservation_id: str, again: str = ""
 
 
 async def valid_tickets(queries: Queries, reservation_id: str) -> list[ValidTicket]:
-    """The tickets of an order that open the door."""
+    """The valid tickets of an order."""
     rows = await queries.fetch(
         "SELECT ticket_id, ticket_type_id, seat_id, code FROM tickets WHERE reservation_id = $1 "
         "ORDER BY ticket_type_id, ticket_id",
@@ -118,7 +118,7 @@ async def valid_tickets(queries: Queries, reservation_id: str) -> list[ValidTick
 
 
 async def insert(connection: Connection, it: Refund, fingerprint: str) -> None:
-    """Record the refund, and count it in what its payment and its order gave back."""
+    """Record the refund, and add it to the refunded amounts of its payment and its order."""
     await connection.execute(
         """
         WITH made AS (
@@ -139,11 +139,11 @@ async def insert(connection: Connection, it: Refund, fingerprint: str) -> None:
 
 
 async def void(connection: Connection, ticket_ids: Sequence[str]) -> None:
-    """Make tickets void: their codes open no door."""
+    """Make tickets void."""
     await connection.execute("DELETE FROM tickets WHERE ticket_id = ANY($1)", ticket_ids)
 
 
-# In the order in which all statements lock: the order, its counters, its seats.
+# The lock order of all statements: the order, its counters, its seats.
 _SHRINK = """
 WITH shrunk AS (
     UPDATE reservations SET items = $2, released = false,
@@ -166,7 +166,7 @@ DELETE FROM seat_holds WHERE reservation_id = $1 AND seat_id = ANY($4) AND (SELE
 async def shrink(
     connection: Connection, reservation_id: str, kept: Sequence[Item], returned: Sequence[Item]
 ) -> None:
-    """Let a sold order keep some of its items and give the others back to the stock."""
+    """Reduce a sold order to some of its items and return the others to the stock."""
     seats = [seat for it in returned for seat in it.seat_ids or ()]
     await connection.execute(
         _SHRINK,
@@ -175,7 +175,7 @@ async def shrink(
 
 
 async def mark_shrunk(queries: Queries, reservation_id: str, items: str) -> None:
-    """Redis has these items of a shrunk order, as JSON; one that was shrunk again since stays unmarked."""
+    """Mark that Redis has these items (JSON) of a reduced order; one reduced again since stays unmarked."""
     await queries.execute(
         "UPDATE reservations SET released = true "
         "WHERE reservation_id = $1 AND status = 'confirmed' AND items = $2::jsonb",
@@ -184,7 +184,7 @@ async def mark_shrunk(queries: Queries, reservation_id: str, items: str) -> None
 
 
 async def owed(postgres: asyncpg.Pool) -> list[Refund]:
-    """Refunds that the gateway has to be asked for now."""
+    """Refunds that are due to be requested from the gateway."""
     rows = await postgres.fetch(
         f"SELECT {_COLUMNS} FROM refunds WHERE state = 'owed' AND due_at <= now() ORDER BY due_at LIMIT $1",
         OPEN_MAX,
@@ -192,7 +192,7 @@ async def owed(postgres: asyncpg.Pool) -> list[Refund]:
     return [_refund(row) for row in rows]
 
 
-# The buyer is written to once, in the transaction in which it is known that the money goes back.
+# The buyer is notified once, in the transaction that records the refund.
 _DONE = f"""
 WITH done AS (
     UPDATE refunds SET state = 'done', why = '', settled_at = now()
@@ -208,12 +208,12 @@ ON CONFLICT (kind, subject_id) DO NOTHING
 
 
 async def mark_done(queries: Queries, refund_id: str) -> None:
-    """The gateway refunded it: write to the buyer. A second time changes nothing."""
+    """Record a completed refund and notify the buyer. Repeating it changes nothing."""
     await queries.execute(_DONE, refund_id)
 
 
 async def later(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
-    """The gateway did not answer: ask it again after a pause that grows."""
+    """Record that the gateway did not answer: retry after a growing interval."""
     await postgres.execute(
         f"UPDATE refunds SET why = $2, tries = tries + 1, due_at = now() + make_interval("
         f"secs => least(2 ^ least(tries, 20), {RETRY_MAX_S})) WHERE refund_id = $1 AND state = 'owed'",
@@ -222,7 +222,7 @@ async def later(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
 
 
 async def mark_failed(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
-    """The gateway said no: the sum counts as not refunded, until staff have it asked again."""
+    """Record a refusal by the gateway: the amount counts as not refunded until staff retry it."""
     await postgres.execute(
         f"""
         WITH failed AS (
@@ -241,9 +241,9 @@ async def mark_failed(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
 
 
 async def ask_again(connection: Connection, refund_id: str) -> bool:
-    """Let the gateway be asked again for a failed refund; False if it is none.
+    """Make a failed refund due again; False if it has not failed.
 
-    The caller has locked its payment and checked that as much is left of it.
+    The caller has locked its payment and checked that enough of it is left.
     """
     done = await connection.fetchval(
         """
@@ -263,7 +263,7 @@ async def ask_again(connection: Connection, refund_id: str) -> bool:
 
 
 async def whole_later(postgres: asyncpg.Pool, payment_id: str, why: str, *, refused: bool) -> None:
-    """A refund of a whole payment was not made: ask again after a pause, or, refused, when staff say so."""
+    """Record a failed full refund: retry after an interval or, if refused, when staff ask for it."""
     await postgres.execute(
         f"""
         UPDATE payments SET refund_why = $2, refund_tries = refund_tries + 1,
@@ -276,7 +276,7 @@ async def whole_later(postgres: asyncpg.Pool, payment_id: str, why: str, *, refu
 
 
 async def whole_failed(postgres: asyncpg.Pool, payment_id: str, why: str) -> None:
-    """A refund of a whole payment came back: it is owed again, when staff say so."""
+    """Record that a refund of a whole payment was returned: it is owed again, once staff retry it."""
     await postgres.execute(
         "UPDATE payments SET status = 'refunding', refund_why = $2, refund_tries = refund_tries + 1, "
         "refund_due_at = 'infinity' WHERE payment_id = $1 AND status = 'refunded'",
@@ -285,7 +285,7 @@ async def whole_failed(postgres: asyncpg.Pool, payment_id: str, why: str) -> Non
 
 
 async def ask_whole_again(connection: Connection, reservation_id: str) -> bool:
-    """Let the gateway be asked now for the refund that it refused; False if there is none."""
+    """Make a refused refund due now; False if there is none."""
     done = await connection.execute(
         "UPDATE payments SET refund_due_at = now(), refund_why = '' "
         "WHERE reservation_id = $1 AND status = 'refunding' AND refund_due_at > now()",

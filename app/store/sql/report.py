@@ -1,4 +1,4 @@
-"""SQL of what became of a sale: turns, orders, payments, and what staff did."""
+"""SQL for the report of a sale: turns, orders, payments, and changes by staff."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from app.core.model import EventId, RoomId
 from app.store.connections import Connection
 from app.store.sql.audit import Entry, entry
 
-LONG_S = 60.0  # they go over all rows of a sale
+LONG_S = 60.0  # reads all rows of a sale
 CHANGES_MAX = 500
 
 
 class Turns(NamedTuple):
-    """Sessions of a room, by how they are or ended."""
+    """Sessions of a room, by state."""
 
     claimed: int
     inside: int
     expired: int
-    ended: int  # by their visitor, by staff, or by a confirmed purchase
+    ended: int  # by the visitor, by staff, or by a confirmed purchase
 
 
 class Orders(NamedTuple):
     """Reservations of an event. Visitors count once, however often they reserved."""
 
     holders: int  # visitors who held tickets
-    buyers: int  # visitors who paid, whatever became of it since
+    buyers: int  # visitors who paid, even if refunded since
     made: int
     open: int
     confirmed: int
     expired: int
-    cancelled: int  # before they were paid
-    refunded: int  # cancelled after they were paid
+    cancelled: int  # before being paid
+    refunded: int  # cancelled after being paid
     p50_to_pay_s: int | None  # from the hold to the confirmation
     p90_to_pay_s: int | None
 
 
 class Sold(NamedTuple):
-    """Tickets of one type that are sold, in one currency, and what was asked for them."""
+    """Sold tickets of one type in one currency, and their price."""
 
     ticket_type_id: str
     name: str
@@ -49,7 +49,7 @@ class Sold(NamedTuple):
 
 
 class Paid(NamedTuple):
-    """Payments in one currency and state; `refunded`: so much of them went back, or is on its way."""
+    """Payments in one currency and state; `refunded`: the part refunded or being refunded."""
 
     currency: str
     status: str
@@ -96,7 +96,7 @@ async def select_orders(connection: Connection, event_id: EventId) -> Orders:
 
 
 async def select_sold(connection: Connection, event_id: EventId) -> list[Sold]:
-    """What is sold of each ticket type, by currency; a type of which nothing is sold is in the event's."""
+    """Sales by ticket type and currency; a type without sales is listed in the event's currency."""
     rows = await connection.fetch(
         """
         SELECT ticket_type_id, ticket_types.name, total, coalesce(sums.currency, events.currency),
@@ -132,9 +132,9 @@ async def select_paid(connection: Connection, event_id: EventId) -> list[Paid]:
 
 
 async def select_changes(connection: Connection, room_id: RoomId, event_id: EventId | None) -> list[Entry]:
-    """What staff changed of a room, its event, ticket types and visitors, the oldest first; of many the last.
+    """The last changes by staff to a room, its event, ticket types and visitors, oldest first.
 
-    Without the autopilot's changes, which are many.
+    Without the autopilot's changes, which are numerous.
     """
     rows = await connection.fetch(
         """

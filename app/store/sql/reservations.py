@@ -38,7 +38,7 @@ class Superseded(Exception):
 
 
 class NewHold(NamedTuple):
-    """A hold as Redis decided it; `terms` as in `core/terms.py`."""
+    """A hold as decided by Redis; `terms` as in `core/terms.py`."""
 
     reservation_id: str
     visitor_id: str
@@ -47,10 +47,10 @@ class NewHold(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where the holds of one batch come from."""
+    """The source of one batch of holds."""
 
     room_id: RoomId
-    epoch: int  # of the room when Redis decided; another one now: the decision is void
+    epoch: int  # of the room at the time of the decision; if it has changed, the decision is void
     event_id: str
 
 
@@ -59,7 +59,7 @@ def _items_json(text: str) -> str:
     return msgspec.json.encode(items_of(text)).decode()
 
 
-# One statement, kept in the database with its plan: see migrations 0002, 0003 for seats, 0081 for codes.
+# A function in the database with a cached plan: see migrations 0002, 0003 for seats, 0081 for codes.
 _INSERT = "SELECT * FROM insert_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16)"
 _INSERT_SEATED = (
     "SELECT * FROM insert_seated_holds($1,$2,$3, $4,$5,$6,$7, $8,$9,$10,$11,$12,$13, $14,$15,$16, $17,$18)"
@@ -73,7 +73,7 @@ _INSERT_CODED = (
 async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[NewHold]) -> set[str]:
     """Write and commit a batch of holds in one statement, each id once; returns the new ids.
 
-    Ids that exist stay as they are and are not counted again. Raises Refused (`never_oversold`,
+    Existing ids are left unchanged and not counted again. Raises Refused (`never_oversold`,
     `one_holder_a_seat` or `never_overused` would break) and Superseded.
     """
     ids, visitors, prints, terms = zip(*holds, strict=True)
@@ -101,7 +101,7 @@ async def insert_holds(postgres: asyncpg.Pool, origin: Origin, holds: Sequence[N
 
 
 def _columns(numbers: dict[str, int]) -> list[Sequence[object]]:
-    """The different terms of a batch, and their lines, as the columns that `insert_holds` takes."""
+    """The distinct terms of a batch, and their lines, as the columns that `insert_holds` takes."""
     terms, lines = list[tuple[object, ...]](), list[tuple[object, ...]]()
     for text, number in numbers.items():
         *rest, items = read_terms(text)
@@ -111,13 +111,13 @@ def _columns(numbers: dict[str, int]) -> list[Sequence[object]]:
 
 
 def _seat_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
-    """The seats of the different terms, as columns; none for a batch that has no seats."""
+    """The seats of the distinct terms, as columns; empty for a batch without seats."""
     seats = [(number, seat) for text, number in numbers.items() if "@" in text for seat in seats_of(text)]
     return [*zip(*seats, strict=True)]
 
 
 def _code_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
-    """The codes of the different terms, as columns; none for a batch that has no codes."""
+    """The codes of the distinct terms, as columns; empty for a batch without codes."""
     codes = [(number, *found) for text, number in numbers.items() if (found := code_in(text))]
     return [*zip(*codes, strict=True)]
 
@@ -146,7 +146,7 @@ async def fetch_one(postgres: asyncpg.Pool, reservation_id: str) -> Reservation 
 
 
 async def extend(postgres: asyncpg.Pool, reservation_id: str) -> bool:
-    """Put off the end of a hold that has not run out, once, by what the event offers; whether it was."""
+    """Extend a hold that has not expired, once, by what the event offers; returns whether it was."""
     extended = await postgres.fetchval(
         """
         UPDATE reservations SET extended_s = hold_extend_s,
@@ -162,7 +162,7 @@ async def extend(postgres: asyncpg.Pool, reservation_id: str) -> bool:
 
 
 async def policy_of(postgres: asyncpg.Pool, event_id: EventId) -> Policy:
-    """What the event says of its holds now."""
+    """The event's current policy for holds."""
     row = await postgres.fetchrow(
         "SELECT hold_extend_s, CASE WHEN taxed THEN tax_rates_at(event_id, now())::text END "
         "FROM events WHERE event_id = $1",
@@ -172,7 +172,7 @@ async def policy_of(postgres: asyncpg.Pool, event_id: EventId) -> Policy:
 
 
 async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> list[Reservation]:
-    """A visitor's reservations for an event, the newest first; no more than a page shows."""
+    """A visitor's reservations for an event, newest first; no more than a page shows."""
     rows = await postgres.fetch(
         f"{_SELECT} WHERE event_id = $1 AND visitor_id = $2 ORDER BY reservations.created_at DESC LIMIT 50",
         event_id,
@@ -182,7 +182,8 @@ async def of_visitor(postgres: asyncpg.Pool, event_id: str, visitor_id: str) -> 
 
 
 async def of_visits(postgres: asyncpg.Pool, visitors: Mapping[RoomId, VisitorId]) -> list[Reservation]:
-    """What one browser reserved, another visitor a room, the newest first; as many as a page shows."""
+    """The reservations of one browser, a different visitor in each room, newest first; as many as a page
+    shows."""
     rows = await postgres.fetch(
         f"{_SELECT} JOIN unnest($1::text[], $2::text[]) AS mine (room_id, visitor_id) "
         "USING (room_id, visitor_id) ORDER BY reservations.created_at DESC LIMIT 100",
@@ -195,8 +196,8 @@ async def of_visits(postgres: asyncpg.Pool, visitors: Mapping[RoomId, VisitorId]
 async def of_visitors(
     postgres: asyncpg.Pool, visitors: Mapping[EventId, VisitorId], account_id: str, *, limit: int, offset: int
 ) -> tuple[list[Reservation], int]:
-    """A part of what one person reserved, another visitor for each event, or took over with their account;
-    newest first, and how many."""
+    """A page of one person's reservations, a different visitor for each event, including those taken over
+    by their account; newest first, and how many."""
     theirs = """
         JOIN (SELECT reservation_id FROM reservations
               JOIN unnest($1::text[], $2::text[]) AS mine (event_id, visitor_id) USING (event_id, visitor_id)
@@ -215,7 +216,7 @@ async def of_visitors(
 
 
 async def fingerprints(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -> dict[str, str]:
-    """With which body each of these was first asked for."""
+    """The fingerprints of the request bodies that first created these."""
     rows = await postgres.fetch(
         "SELECT reservation_id, fingerprint FROM reservations WHERE reservation_id = ANY($1)", reservation_ids
     )
@@ -223,7 +224,7 @@ async def fingerprints(postgres: asyncpg.Pool, reservation_ids: Sequence[str]) -
 
 
 async def event_of(postgres: asyncpg.Pool, reservation_id: str) -> EventId | None:
-    """The event that a reservation is for, None when there is no such reservation."""
+    """The event of a reservation, None if there is no such reservation."""
     event_id: EventId | None = await postgres.fetchval(
         "SELECT event_id FROM reservations WHERE reservation_id = $1", reservation_id
     )
@@ -231,7 +232,7 @@ async def event_of(postgres: asyncpg.Pool, reservation_id: str) -> EventId | Non
 
 
 async def has_more(queries: Queries, event_id: str, count: int) -> bool:
-    """Whether more than so many reservations of the event live; it looks at no more than it has to."""
+    """Whether the event has more than `count` live reservations; reads no more than necessary."""
     found: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM reservations "
         "WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed') OFFSET $2)",
@@ -241,7 +242,7 @@ async def has_more(queries: Queries, event_id: str, count: int) -> bool:
 
 
 async def room_of(postgres: Queries, event_id: str) -> RoomId | None:
-    """The room in front of an event, None when there is no such event."""
+    """The room of an event, None if there is no such event."""
     room_id: RoomId | None = await postgres.fetchval(
         "SELECT room_id FROM events WHERE event_id = $1", event_id
     )

@@ -1,4 +1,4 @@
-"""SQL of rooms at rest: which of them need a worker all the same, and which are not in Redis."""
+"""SQL of rooms at rest: which of them need a worker nevertheless, and which are not in Redis."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from app.store.connections import Queries
 
 
 class Unloaded(NamedTuple):
-    """What remains known of a room that was unloaded from Redis."""
+    """What is still known about a room that was unloaded from Redis."""
 
     version: int
     epoch: int
     serving_position: int
     numbers_reserved: int
     opened_at: datetime | None
-    free: int | None  # tickets; None: there is no event
+    free: int | None  # free tickets; None: there is no event
     waiting: int
     generation: str
 
 
 async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]:
-    """The versions of rooms created or changed recently, without those that are not in Redis."""
+    """The versions of rooms created or changed recently, except those not in Redis."""
     rows = await queries.fetch(
         "SELECT room_id, version FROM rooms WHERE changed_at > now() - make_interval(secs => $1) "
         "AND NOT (unloaded_at IS NOT NULL AND state = 'closed')",
@@ -34,7 +34,7 @@ async def select_changed(queries: Queries, within_s: float) -> dict[RoomId, int]
 
 
 async def select_due(queries: Queries, within_s: float) -> set[RoomId]:
-    """The rooms that a time staff set will act on soon, or should have acted on already."""
+    """The rooms with a scheduled time that is soon or overdue."""
     rows = await queries.fetch(
         """
         SELECT room_id FROM rooms, (SELECT now() + make_interval(secs => $1) AS at) AS soon
@@ -49,7 +49,7 @@ async def select_due(queries: Queries, within_s: float) -> set[RoomId]:
 
 
 async def select_to_unload(queries: Queries, closed_s: float, limit: int) -> list[RoomId]:
-    """Loaded rooms that have been closed that long; in random order, so that each has its turn."""
+    """Loaded rooms that have been closed that long; in random order, so that each gets its turn."""
     rows = await queries.fetch(
         "SELECT room_id FROM rooms WHERE state = 'closed' AND unloaded_at IS NULL "
         "AND closed_at < now() - make_interval(secs => $1) ORDER BY random() LIMIT $2",
@@ -62,7 +62,7 @@ async def select_to_unload(queries: Queries, closed_s: float, limit: int) -> lis
 async def keep_counted(
     queries: Queries, room_id: RoomId, epoch: int, serving_position: int, counted: Sequence[int], waiting: int
 ) -> bool:
-    """Store the counters of a room about to be unloaded; False: Postgres lacks more than these."""
+    """Store the counters of a room about to be unloaded; False: Postgres is missing more than these."""
     kept = await queries.fetchval(
         "UPDATE rooms SET counted = $4, waiting_unloaded = $5 "
         "WHERE room_id = $1 AND epoch = $2 AND serving_position >= $3 RETURNING true",
@@ -72,7 +72,7 @@ async def keep_counted(
 
 
 async def mark_unloaded(queries: Queries, room_id: RoomId, epoch: int) -> bool:
-    """Remember that the room is not in Redis; False: it was loaded again meanwhile."""
+    """Mark the room as not in Redis; False: it was loaded again meanwhile."""
     marked = await queries.fetchval(
         "UPDATE rooms SET unloaded_at = now() WHERE room_id = $1 AND epoch = $2 AND state = 'closed' "
         "RETURNING true",

@@ -1,4 +1,4 @@
-"""SQL of sales that Postgres has lost and Redis still knows."""
+"""SQL of sales lost by Postgres and still known to Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RETURNING payment_id
 
 
 async def begin_payment(connection: Connection, payment_id: str, reservation_id: str, method: str) -> bool:
-    """Begin a payment in place of one that was lost; whether there was a hold, of any age.
+    """Begin a payment in place of a lost one; returns whether there was a hold, expired or not.
 
     To be confirmed in the same transaction.
     """

@@ -1,4 +1,4 @@
-"""Deletes rows that are past their retention."""
+"""Deletes rows past their retention period."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncpg
 
 from app.store.sql import set_aside
 
-STEP_MAX = 10_000  # rows of a table in one statement, so that none takes long
+STEP_MAX = 10_000  # rows of a table per statement, so that none takes long
 
 _LONG_CLOSED = (
     "room_id IN (SELECT room_id FROM rooms WHERE state = 'closed' AND closed_at < now() - interval '30 days')"
 )
-# Calls: the longest claim window is a day; those of a sale say for good how long people waited. Draws,
-# endings: place tokens live 30 days after the room closed.
+# Calls: the longest claim window is a day; those of a sale are kept, because they document the waits. Draws,
+# endings: place tokens live until 30 days after the room closed.
 _PAST = {
     "idempotent_replies": "created_at < now() - interval '24 hours'",
-    "gateway_messages": "received_at < now() - interval '1 day'",  # refused by age after 5 min
+    "gateway_messages": "received_at < now() - interval '1 day'",  # older ones are refused after 5 min anyway
     "mails": "created_at < now() - interval '30 days' AND state NOT IN ('waiting', 'handing_over')",
     "mailboxes": f"{_LONG_CLOSED} AND NOT EXISTS (SELECT FROM events "
     "WHERE events.room_id = mailboxes.room_id AND starts_at > now() - interval '30 days')",
@@ -41,20 +41,21 @@ _PAST = {
     "alerts": "ended_at < now() - interval '90 days'",
     "audit": "$1 > 0 AND changed_at < now() - make_interval(days => $1)",
 }
-# Sales that are over, and began longer ago than they keep their buyers: by themselves, or as all sales ($1).
+# Sales that are over and started longer ago than buyers are kept: by their own setting, or the general one
+# ($1).
 _LONG_OVER = """
 FROM events JOIN rooms USING (room_id)
 WHERE coalesce(buyers_keep_days, $1) > 0
   AND starts_at < now() - make_interval(days => coalesce(buyers_keep_days, $1))
   AND (NOT sell_after_start OR rooms.state = 'closed')
 """
-# Their orders; none whose refund is still to be made.
+# Their orders, except those with a refund yet to be made.
 _OF_LONG_AGO = f"""
 SELECT reservation_id FROM reservations WHERE event_id IN (SELECT event_id {_LONG_OVER})
   AND NOT EXISTS (SELECT FROM refunds WHERE refunds.reservation_id = reservations.reservation_id
                   AND refunds.state = 'owed')
 """
-# As when somebody erases their data, in the same order (`personal_data`).
+# As in erasing one person's data, in the same order (`personal_data`).
 _BUYERS = (
     "UPDATE transfers SET email = '', name = '', "
     "state = CASE state WHEN 'offered' THEN 'withdrawn' ELSE state END WHERE transfer_id = ANY(ARRAY("
@@ -71,10 +72,10 @@ _BUYERS = (
 
 
 async def forget(postgres: asyncpg.Pool, audit_keep_days: int, buyers_keep_days: int = 0) -> bool:
-    """Delete rows past their retention; of the audit log what is older than `audit_keep_days`, and who bought
-    for events that began `buyers_keep_days` ago (0: nothing), or as many as the sale itself says.
+    """Delete rows past their retention: audit entries older than `audit_keep_days`, buyers of events that
+    started `buyers_keep_days` ago (0: never) or as long ago as the sale itself says, and so on.
 
-    Some of it: True when there may be more.
+    Deletes a part at a time: True if there may be more.
     """
     more = False
     due = await postgres.fetchval(f"SELECT EXISTS (SELECT {_LONG_OVER})", buyers_keep_days, timeout=60)

@@ -1,4 +1,4 @@
-"""SQL of the steps that samples of rooms are rolled up into."""
+"""SQL of the steps into which samples of rooms are rolled up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HIGHEST = ", ".join(f"max({it}) AS {it}" for it in _MOST)
 
 
 class StoredStep(NamedTuple):
-    """A step of a room's history."""
+    """A stored step of a room's history."""
 
     room_id: RoomId
     step_s: int
@@ -31,9 +31,9 @@ class StoredStep(NamedTuple):
 
 
 async def insert_steps(queries: Queries, ended: Sequence[StoredStep]) -> None:
-    """Store steps; of one that is there already the one with more samples stays.
+    """Store steps; if one exists already, the one with more samples is kept.
 
-    Those of a room that is gone are of no use.
+    Steps of a deleted room are dropped.
     """
     columns = ", ".join(_VALUES)
     await queries.execute(
@@ -61,7 +61,7 @@ async def insert_steps(queries: Queries, ended: Sequence[StoredStep]) -> None:
 async def select_newest(
     queries: Queries, room_ids: Sequence[RoomId], step_s: int, since_ms: int
 ) -> dict[RoomId, int]:
-    """The end (ms) of the newest step of each of these rooms that has one in this time."""
+    """The end (ms) of the newest step of each of these rooms that has one in this period."""
     rows = await queries.fetch(
         "SELECT room_id, max(at) AS at FROM room_history "
         "WHERE room_id = ANY($1) AND step_s = $2 AND at >= $3 GROUP BY room_id",
@@ -79,7 +79,7 @@ async def select_first(queries: Queries, room_id: RoomId) -> int | None:
 
 
 async def select_steps(queries: Queries, room_id: RoomId, step_s: int, since_ms: int = 0) -> list[Step]:
-    """The steps of a room, the oldest first; wider ones than are stored are made of minutes."""
+    """The steps of a room, oldest first; steps wider than stored are combined from minutes."""
     stored_s = FINE_S if step_s < COARSE_S else COARSE_S
     rows = await queries.fetch(
         f"""
@@ -103,5 +103,5 @@ def _row(it: StoredStep) -> dict[str, Any]:
 def _step(row: Any) -> Step:
     fields = {name: row[name] for name in (*_MOST, *_AT_END) if name not in _PACE}
     pace = None if row["first_s"] is None else (row["first_s"], row["base_s"], row["each_s"])
-    fields["ranges"] = fields["ranges"] or ""  # a release before writes none
+    fields["ranges"] = fields["ranges"] or ""  # the previous release writes none
     return Step(Sample(at_ms=to_ms(row["at"]), pace=pace, **fields), row["samples"])

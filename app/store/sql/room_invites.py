@@ -9,11 +9,11 @@ from app.core.model import RoomId, VisitorId
 from app.core.room_invites import RoomInvite
 from app.store.connections import Connection, Queries
 
-SENT_MAX = 10  # mails about one invitation
+SENT_MAX = 10  # e-mails per invitation
 
 
 class NewInvite(NamedTuple):
-    """An invitation to be made; the hash is of its link's token."""
+    """An invitation to create; the hash is of its link's token."""
 
     invite_id: str
     token_hash: bytes
@@ -21,7 +21,7 @@ class NewInvite(NamedTuple):
     email: str
 
 
-# Inviting again leaves an invitation as it is, unless it was withdrawn: then it is made anew.
+# Inviting again leaves an invitation unchanged, unless it was withdrawn: then it is created anew.
 _PUT = """
 INSERT INTO room_invites (room_id, invite_id, token_hash, member_key, email)
 SELECT $1, new.* FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::text[])
@@ -32,7 +32,7 @@ ON CONFLICT (room_id, email) DO UPDATE SET invite_id = excluded.invite_id,
 WHERE room_invites.withdrawn_at IS NOT NULL
 RETURNING invite_id
 """
-# What the mails of an invitation are called, the first to the last.
+# The subject ids of an invitation's e-mails, first to last.
 _MAILS = f"ARRAY(SELECT invite_id || ' ' || number FROM generate_series(1, {SENT_MAX}) AS number)"
 _MAIL = f"""
 INSERT INTO mails (kind, subject_id, room_id, recipient, guest)
@@ -60,14 +60,14 @@ ORDER BY invited_at DESC, email LIMIT $3 OFFSET $4
 
 
 async def put(connection: Connection, room_id: RoomId, new: Sequence[NewInvite]) -> list[str]:
-    """Invite these addresses; the ids of those who were not invited before."""
+    """Invite these addresses; returns the ids of those not invited before."""
     columns = list(zip(*new, strict=True)) or [()] * len(NewInvite._fields)
     rows = await connection.fetch(_PUT, room_id, *map(list, columns))
     return [row["invite_id"] for row in rows]
 
 
 async def count(queries: Queries, room_id: RoomId, text: str = "") -> int:
-    """How many invitations there are, to addresses with this text in them."""
+    """The number of invitations to addresses containing this text."""
     found: int = await queries.fetchval(
         "SELECT count(*) FROM room_invites WHERE room_id = $1 AND ($2 = '' OR strpos(email, lower($2)) > 0)",
         *(room_id, text),
@@ -76,20 +76,20 @@ async def count(queries: Queries, room_id: RoomId, text: str = "") -> int:
 
 
 async def queue_mails(connection: Connection, room_id: RoomId, invites: Sequence[str]) -> int:
-    """Have the links of these mailed, once more where they were; how many."""
+    """Queue e-mails with the links of these, again if sent before; returns how many."""
     return len(await connection.fetch(_MAIL, room_id, invites))
 
 
 async def select_page(
     queries: Queries, room_id: RoomId, text: str, limit: int, offset: int
 ) -> list[RoomInvite]:
-    """A part of the invitations, the newest first."""
+    """A page of the invitations, newest first."""
     rows = await queries.fetch(_LISTED, room_id, text, limit, offset)
     return [RoomInvite(**row) for row in rows]
 
 
 async def key_of_link(queries: Queries, room_id: RoomId, token_hash: bytes) -> bytes | None:
-    """Which member the link of an invitation makes; None: it is not good, or not any more."""
+    """The member key of an invitation's link; None: it is not, or no longer, valid."""
     found: bytes | None = await queries.fetchval(
         "SELECT member_key FROM room_invites WHERE token_hash = $1 AND room_id = $2 AND withdrawn_at IS NULL",
         *(token_hash, room_id),
@@ -100,7 +100,7 @@ async def key_of_link(queries: Queries, room_id: RoomId, token_hash: bytes) -> b
 async def withdraw(
     connection: Connection, room_id: RoomId, invite_id: str
 ) -> tuple[str, VisitorId | None] | None:
-    """Withdraw an invitation: whose it was, and the visitor who used it. None: there is none."""
+    """Withdraw an invitation; returns its address, and the visitor who used it. None: there is none."""
     row = await connection.fetchrow(
         "UPDATE room_invites SET withdrawn_at = now() "
         "WHERE room_id = $1 AND invite_id = $2 AND withdrawn_at IS NULL RETURNING email, member_key",

@@ -1,4 +1,4 @@
-"""SQL of the public logs of rooms: leaves by the batch, and nodes of the tree at every eighth level."""
+"""SQL of the public logs of rooms: leaves in batches, and nodes of the tree at every eighth level."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from app.core.merkle import Node
 from app.core.model import RoomId
 from app.store.connections import Connection, Queries
 
-GIVEN_MAX = 8  # batches that may have a number: a place that moved to another device is in a later one
+# batches that can contain a number: a place that moved to another device is also in a later one
+GIVEN_MAX = 8
 
 
 class StoredLog(NamedTuple):
-    """How far a log is written."""
+    """How far a log has been written."""
 
     generation: str
     secret: bytes
     size: int
     peaks: bytes
-    entry_id: str  # of the room's stream in Redis: what is in the log ends here
+    entry_id: str  # of the room's stream in Redis, the last one contained in the log
     noted: int  # how much had been noted up to there
     revealed: bool
     signed_size: int
@@ -38,7 +39,7 @@ class StoredHead(NamedTuple):
 
 
 class LeafBatch(NamedTuple):
-    """Leaves that follow each other; the least and the highest queue number that was given in them."""
+    """Consecutive leaves, with the lowest and the highest queue number given in them."""
 
     first: int
     leaves: list[str]
@@ -61,7 +62,7 @@ async def select_log(queries: Queries, room_id: RoomId) -> StoredLog | None:
 
 
 async def write_log(connection: Connection, room_id: RoomId, log: StoredLog) -> None:
-    """Remember how far it is written."""
+    """Store how far the log has been written."""
     await connection.execute(
         f"INSERT INTO room_logs (room_id, {_COLUMNS}) VALUES "
         "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
@@ -88,7 +89,7 @@ async def insert_leaves(connection: Connection, room_id: RoomId, batches: Sequen
 
 
 async def insert_nodes(connection: Connection, room_id: RoomId, nodes: Sequence[tuple[Node, bytes]]) -> None:
-    """Store nodes that are complete."""
+    """Store complete nodes."""
     await connection.execute(
         "INSERT INTO room_log_nodes (room_id, level, index, hash) "
         "SELECT $1, * FROM unnest($2::int[], $3::bigint[], $4::bytea[])",
@@ -129,7 +130,7 @@ async def select_heads(queries: Queries, room_id: RoomId, after: int, limit: int
 
 
 async def select_leaves(queries: Queries, room_id: RoomId, first: int, last: int) -> list[str]:
-    """These leaves, `last` not included."""
+    """Leaves from `first` up to, not including, `last`."""
     rows = await queries.fetch(
         "SELECT first, leaves FROM room_log_leaves WHERE room_id = $1 AND first < $3 AND first >= coalesce("
         "(SELECT max(first) FROM room_log_leaves WHERE room_id = $1 AND first <= $2), 0) ORDER BY first",
@@ -143,7 +144,7 @@ async def select_leaves(queries: Queries, room_id: RoomId, first: int, last: int
 
 
 async def select_given(queries: Queries, room_id: RoomId, number: int) -> list[tuple[int, list[str]]]:
-    """Leaves among which this number was given: where they begin, and they. The number may be in none."""
+    """Batches of leaves that may give this number, each with the index of its first leaf."""
     rows = await queries.fetch(
         "SELECT first, leaves FROM room_log_leaves WHERE room_id = $1 AND numbers_to >= $2 "
         "AND numbers_from <= $2 ORDER BY numbers_to LIMIT $3",
@@ -155,7 +156,7 @@ async def select_given(queries: Queries, room_id: RoomId, number: int) -> list[t
 async def select_nodes(
     queries: Queries, room_id: RoomId, ranges: Sequence[tuple[int, int, int]]
 ) -> dict[Node, bytes]:
-    """The stored nodes of these ranges: level, first index, last index not included."""
+    """The stored nodes in these ranges: level, first index, last index (exclusive)."""
     rows = await queries.fetch(
         "SELECT it.level, it.index, it.hash FROM unnest($2::int[], $3::bigint[], $4::bigint[]) "
         "AS asked (level, first, last) JOIN room_log_nodes it ON it.room_id = $1 AND it.level = asked.level "

@@ -1,4 +1,4 @@
-"""SQL of what public logs say in numbers."""
+"""SQL of tallies of public logs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.store.connections import Connection, Queries
 
 
 async def select_tally(queries: Queries, room_id: RoomId) -> tuple[int, Tally]:
-    """How many leaves are counted, and what of."""
+    """The number of leaves counted so far, and their tally."""
     row = await queries.fetchrow("SELECT size, tally FROM room_log_tallies WHERE room_id = $1", room_id)
     return (row["size"], msgspec.json.decode(row["tally"], type=Tally)) if row else (0, Tally())
 
 
 async def write_tally(connection: Connection, room_id: RoomId, size: int, tally: Tally) -> None:
-    """Keep a count; whoever counts holds the log's lock."""
+    """Store a tally; the caller holds the log's lock."""
     await connection.execute(
         "INSERT INTO room_log_tallies (room_id, size, tally) VALUES ($1, $2, $3::jsonb) "
         "ON CONFLICT (room_id) DO UPDATE SET size = excluded.size, tally = excluded.tally",

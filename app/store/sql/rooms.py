@@ -1,4 +1,4 @@
-"""SQL of rooms: their settings, how far the queue got, which numbers may be given out."""
+"""SQL of rooms: their settings, the progress of the queue, the numbers that may be given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.model import EventId, Room, RoomId, RoomSettings, RoomStatus
 from app.core.moments import EARLIEST, LATEST
 from app.store.connections import Connection, Queries
 
-DELETING_S = 60.0  # with all that refers to it
+DELETING_S = 60.0  # including everything that refers to it
 PROGRESS_MAX = 100_000  # a day of seconds
 
 _COLUMNS = """
@@ -25,8 +25,9 @@ _FROM = " FROM rooms r LEFT JOIN events e USING (room_id) "
 
 
 def readable(column: str) -> str:
-    """A moment that staff set, in a SELECT: Postgres may hold one that is no datetime, and then no row of
-    the answer could be read. Those are refused today (`core/moments.py`), but were not always."""
+    """A SELECT expression for a time set by staff: Postgres may hold one that is not a valid datetime,
+    which would make the whole row unreadable. Those are refused today (`core/moments.py`), but were not
+    always."""
     least, most = f"'{EARLIEST.isoformat()}'::timestamptz", f"'{LATEST.isoformat()}'::timestamptz"
     name = column.rpartition(".")[2]
     return (
@@ -36,7 +37,7 @@ def readable(column: str) -> str:
 
 
 class Terms(NamedTuple):
-    """What a room's event says about holds; stored in `conf` for reservations."""
+    """The terms of a room's event for holds; stored in `conf` for reservations."""
 
     hold_ttl_s: int = 0
     max_tickets: int = 0
@@ -44,7 +45,7 @@ class Terms(NamedTuple):
 
 
 class RoomRow(NamedTuple):
-    """A room and the terms of its event; `unloaded`: it is not in Redis, and nothing is lost by that."""
+    """A room and the terms of its event; `unloaded`: it is not in Redis, and need not be."""
 
     room: Room
     terms: Terms
@@ -53,7 +54,7 @@ class RoomRow(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Where the queue was at one moment."""
+    """The queue's progress at one moment."""
 
     at_ms: int
     serving_position: int
@@ -92,14 +93,14 @@ async def select_room(queries: Queries, room_id: RoomId) -> RoomRow | None:
 
 
 async def lock_room(connection: Connection, room_id: RoomId) -> RoomRow | None:
-    """The room, locked until the transaction ends: staff change it one after the other."""
+    """Lock a room until the transaction ends: changes by staff are serialized."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} {_FROM} WHERE r.room_id = $1 FOR UPDATE OF r", room_id
     )
     return _row(row) if row else None
 
 
-# The first part is what `rooms_public` is made of.
+# The first part must match the index `rooms_public`.
 _PUBLIC = (
     "(r.settings ->> 'public')::boolean "
     "AND NOT EXISTS (SELECT FROM events WHERE events.room_id = r.room_id AND NOT published)"
@@ -109,7 +110,7 @@ _OF_EVENT = "EXISTS (SELECT FROM events WHERE events.room_id = r.room_id)"
 
 
 def _where(public_only: bool, of_event: bool | None, archived: bool | None) -> str:
-    """Which rooms; $1: only these, null for any."""
+    """The WHERE clause; $1: only these rooms, null for any."""
     kind = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}[of_event]
     public = f"{_PUBLIC} AND NOT {_ARCHIVED}" if public_only else "true"
     kept = {None: "true", True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}[archived]
@@ -126,8 +127,8 @@ async def select_rooms(
     limit: int,
     offset: int,
 ) -> list[Room]:
-    """One page of all rooms, of the public ones, of those with an event or without, or `only` of these: those
-    that are not closed first, then by room_id."""
+    """One page of rooms, filtered: public ones, those with an event or without, archived or not, or `only`
+    these; rooms that are not closed first, then by room_id."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} {_FROM} {_where(public_only, of_event, archived)} "
         "ORDER BY r.state = 'closed', r.room_id LIMIT $2 OFFSET $3",
@@ -137,7 +138,7 @@ async def select_rooms(
 
 
 async def select_on_sale(queries: Queries, limit: int) -> list[Room]:
-    """The rooms of sales that are not closed and not in the archive: those that opened last first."""
+    """The rooms of sales neither closed nor archived, the last opened first."""
     rows = await queries.fetch(
         f"SELECT {_COLUMNS} {_FROM} WHERE {_OF_EVENT} AND NOT {_ARCHIVED} AND r.state <> 'closed' "
         "ORDER BY r.state = 'scheduled', r.opened_at DESC NULLS LAST, r.room_id LIMIT $1",
@@ -154,7 +155,7 @@ async def count_rooms(
     archived: bool | None = None,
     only: Sequence[str] | None = None,
 ) -> int:
-    """How many of these rooms there are."""
+    """How many rooms match."""
     count: int = await queries.fetchval(
         f"SELECT count(*) FROM rooms r {_where(public_only, of_event, archived)}", only
     )
@@ -162,7 +163,7 @@ async def count_rooms(
 
 
 async def insert_room(queries: Queries, room_id: RoomId, settings: RoomSettings, seed: bytes) -> bool:
-    """Insert a room (state `scheduled`). False when the room_id is taken."""
+    """Insert a room (state `scheduled`). False if the room_id is taken."""
     row = await queries.fetchrow(
         "INSERT INTO rooms (room_id, settings, state, seed) VALUES ($1, $2, 'scheduled', $3) "
         "ON CONFLICT DO NOTHING RETURNING room_id",
@@ -192,7 +193,7 @@ async def delete_room(queries: Queries, room_id: RoomId) -> None:
 
 
 async def touch_room(queries: Queries, room_id: RoomId) -> None:
-    """Make a new version of the room, so that every process reads it again."""
+    """Create a new version of the room, so that every process reads it again."""
     await queries.execute("UPDATE rooms SET version = version + 1 WHERE room_id = $1", room_id)
 
 
@@ -225,26 +226,26 @@ ON CONFLICT (room_id, called_at) DO UPDATE SET
 async def record_progress(
     queries: Queries, room_id: RoomId, status: RoomStatus, numbers_reserved: int = 0
 ) -> None:
-    """Remember how far the queue got, and a state the schedule brought unless staff changed it since.
+    """Store how far the queue got, and a state entered by schedule unless staff changed it since.
 
-    Epoch, numbers reserved and version are here before they are in Redis, unless a fail-over lost them: then
-    they are raised again. Of a change of staff that was lost the state stays; the settings are loaded into
-    Redis as they are here, as another version.
+    Epoch, reserved numbers and version are in Postgres before they are in Redis, unless a fail-over lost
+    them: then they are raised again. If a change by staff was lost, the state survives; the settings stored
+    here are loaded into Redis as another version.
 
-    Times are rounded up to the second: a call never seems older than it is. `sold_out` is only for telling
-    others when it begins; of two workers the one that looked last has the word.
+    Times are rounded up to the second, so that a call never seems older than it is. `sold_out` only serves to
+    notify others when it begins; of two workers the one that looked last decides.
     """
     await queries.execute(
         _RECORD_PROGRESS,
         room_id,
         status.version,
-        "open" if status.state == "sold_out" else status.state,  # follows from the stock, is never stored
+        "open" if status.state == "sold_out" else status.state,  # derived from the stock, never stored
         from_ms(status.opened_at_ms),
         status.serving_position,
         status.last_number,
         status.now_ms,
         status.state == "sold_out",
-        status.generation,  # it may have been reset since it was read
+        status.generation,  # it may have been reset since the status was read
         status.epoch,
         numbers_reserved,
         [it.serving_position for it in status.lanes[1:]],
@@ -252,7 +253,7 @@ async def record_progress(
 
 
 async def select_progress(queries: Queries, room_id: RoomId) -> list[Progress]:
-    """How the queue moved, oldest first."""
+    """The progress of the queue, oldest first."""
     rows = await queries.fetch(
         "SELECT called_at, serving_position, last_number FROM calls WHERE room_id = $1 "
         "ORDER BY called_at LIMIT $2",
@@ -274,5 +275,5 @@ def _document(settings: RoomSettings) -> str:
         "suspects_lane",
     ):
         if fields[name] in (None, False, "", "none", []):
-            del fields[name]  # the release before 0.3 cannot read a room that has the field
+            del fields[name]  # the release before 0.3 cannot read a room with this field
     return msgspec.json.encode(fields).decode()

@@ -1,4 +1,4 @@
-"""SQL of rooms that are deleted or reset, and of what Redis may still have of them."""
+"""SQL of deleted and reset rooms, and of what Redis may still hold of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.core.model import RoomId
 from app.store.connections import Connection, Queries
 
-# What a room's visitors left behind; what is not here is a setting of the room, and stays when it is reset.
+# Data left by a room's visitors; other tables hold settings of the room, which survive a reset.
 OF_VISITORS = (
     "calls",
     "drawn_places",
@@ -24,25 +24,25 @@ OF_VISITORS = (
     "room_history",
     "visitor_event_ends",
 )
-EMPTYING_S = 60.0  # for one table: a site's room may have had millions of sessions
+EMPTYING_S = 60.0  # per table: a large site's room may have had millions of sessions
 
 
 class Gone(NamedTuple):
-    """A room that Redis may still have; another one of that name is of another generation."""
+    """A room that Redis may still have; a new one of that name has another generation."""
 
     room_id: RoomId
     generation: str
 
 
 async def note_gone(connection: Connection, gone: Gone) -> None:
-    """Remember that it has to be taken out of Redis."""
+    """Record that it must be removed from Redis."""
     await connection.execute(
         "INSERT INTO rooms_gone (room_id, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING", *gone
     )
 
 
 async def select_gone(queries: Queries, room_id: RoomId | None, limit: int) -> list[Gone]:
-    """Some of the rooms that have to be taken out of Redis, or those of one name."""
+    """Some of the rooms to be removed from Redis, or those of one name."""
     rows = await queries.fetch(
         "SELECT room_id, generation FROM rooms_gone WHERE $1::text IS NULL OR room_id = $1 "
         "ORDER BY gone_at LIMIT $2",
@@ -53,15 +53,14 @@ async def select_gone(queries: Queries, room_id: RoomId | None, limit: int) -> l
 
 
 async def delete_gone(queries: Queries, gone: Gone) -> None:
-    """Redis has nothing of it."""
+    """Record that Redis has nothing of it any more."""
     await queries.execute("DELETE FROM rooms_gone WHERE room_id = $1 AND generation = $2", *gone)
 
 
 async def empty_room(connection: Connection, room_id: RoomId, seed: bytes) -> str:
-    """Make the room a new one with the same settings and in the same state; its generation.
+    """Replace the room by a new one with the same settings and state; returns its generation.
 
-    Its first epoch comes next, so no place of before is put back. An open one opens once more, with a full
-    bucket.
+    The epoch restarts, so no earlier place is restored. An open room opens once more, with a full bucket.
     """
     for table in OF_VISITORS:
         await connection.execute(f"DELETE FROM {table} WHERE room_id = $1", room_id, timeout=EMPTYING_S)

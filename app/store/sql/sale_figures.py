@@ -1,4 +1,4 @@
-"""SQL of the few figures of one sale that staff see at a glance."""
+"""SQL of the key figures of one sale, for staff."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ LONG_S = 20.0
 
 
 class Buyers(NamedTuple):
-    """Confirmed orders, and how many buyers a message reaches."""
+    """The number of confirmed orders, and of buyers that a message reaches."""
 
     orders: int = 0
     reached: int = 0
 
 
 class Income(NamedTuple):
-    """What confirmed orders come to in one currency."""
+    """The total of confirmed orders in one currency."""
 
     currency: str
     amount: int
 
 
 async def select_buyers(queries: Queries, event_id: EventId) -> Buyers:
-    """The confirmed orders of an event; how many buyers `job_lists.list_buyers` finds."""
+    """Count the confirmed orders of an event, and the buyers that `job_lists.list_buyers` would find."""
     row = await queries.fetchrow(
         """
         SELECT count(*), count(DISTINCT (visitor_id, email)) FILTER (WHERE email IS NOT NULL) FROM (
@@ -43,7 +43,7 @@ async def select_buyers(queries: Queries, event_id: EventId) -> Buyers:
 
 
 async def select_income(queries: Queries, event_id: EventId) -> list[Income]:
-    """What the event's confirmed orders come to."""
+    """The totals of the event's confirmed orders."""
     rows = await queries.fetch(
         "SELECT currency, sum(amount)::bigint FROM reservations "
         "WHERE event_id = $1 AND status = 'confirmed' GROUP BY currency ORDER BY currency",

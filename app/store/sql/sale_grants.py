@@ -1,4 +1,4 @@
-"""SQL of rights in single sales."""
+"""SQL of roles in single sales."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 from app.core.rights import Grant, SaleRole
 from app.store.connections import Connection, Queries
 
-OF_ACCOUNT_MAX = 1_000  # grants of one account
-OF_EVENT_MAX = 200  # accounts with a grant in one sale
+OF_ACCOUNT_MAX = 1_000  # grants per account
+OF_EVENT_MAX = 200  # accounts with a grant per sale
 
 
 class Granted(NamedTuple):
-    """Somebody with a role in a sale."""
+    """A person with a role in a sale."""
 
     account_id: str
     name: str
@@ -25,7 +25,7 @@ class Granted(NamedTuple):
 
 
 async def of_account(queries: Queries, account_id: str) -> tuple[Grant, ...]:
-    """What an account may do, in which sales."""
+    """An account's roles in sales."""
     rows = await queries.fetch(
         "SELECT event_id, room_id, sale_role FROM sale_grants JOIN events USING (event_id) "
         "JOIN accounts USING (account_id) "
@@ -36,7 +36,7 @@ async def of_account(queries: Queries, account_id: str) -> tuple[Grant, ...]:
 
 
 async def of_event(queries: Queries, event_id: str) -> list[Granted]:
-    """Who has a role in a sale, by name."""
+    """The people with a role in a sale, by name."""
     rows = await queries.fetch(
         "SELECT account_id, name, email, sale_role, granted_at, last_sign_in_at, deactivated_at "
         "FROM sale_grants JOIN accounts USING (account_id) WHERE event_id = $1 ORDER BY name, email LIMIT $2",
@@ -46,7 +46,7 @@ async def of_event(queries: Queries, event_id: str) -> list[Granted]:
 
 
 async def lock_role(connection: Connection, account_id: str, event_id: str) -> SaleRole | None:
-    """The role somebody has in a sale, locked until the transaction ends."""
+    """A person's role in a sale, locked until the transaction ends."""
     found: SaleRole | None = await connection.fetchval(
         "SELECT sale_role FROM sale_grants WHERE account_id = $1 AND event_id = $2 FOR UPDATE",
         *(account_id, event_id),
@@ -55,7 +55,7 @@ async def lock_role(connection: Connection, account_id: str, event_id: str) -> S
 
 
 async def give(connection: Connection, account_id: str, event_id: str, role: SaleRole, by: str) -> bool:
-    """Give a role in a sale, instead of the one there is; False: the sale has as many people as it can."""
+    """Grant a role in a sale, replacing an earlier one; False: the sale has the maximum number of people."""
     done = await connection.execute(
         "INSERT INTO sale_grants (account_id, event_id, sale_role, granted_by) "
         "SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM sale_grants WHERE event_id = $2) < $5 "
@@ -68,7 +68,7 @@ async def give(connection: Connection, account_id: str, event_id: str, role: Sal
 
 
 async def take(connection: Connection, account_id: str, event_id: str) -> None:
-    """Take it away."""
+    """Revoke the role."""
     await connection.execute(
         "DELETE FROM sale_grants WHERE account_id = $1 AND event_id = $2", account_id, event_id
     )

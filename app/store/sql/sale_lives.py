@@ -11,29 +11,29 @@ from app.core.model import EventId, RoomId
 from app.store.connections import Connection, Queries
 
 LONG_S = 60.0  # a sale may have a hundred thousand seats
-# What is copied with a sale: tables by their `event_id`, with what begins anew. Everything else that refers
-# to an event or its room is of its people, or is made again (`tests/store/test_sale_copies.py`).
+# The tables copied with a sale, by `event_id`, with the columns that are reset. Other tables that refer to an
+# event or its room belong to its visitors, or are created again (`tests/store/test_sale_copies.py`).
 COPIED: dict[str, dict[str, Any]] = {
     "ticket_types": {"held": 0, "sold": 0},
     "seats": {},
-    "seat_holds": {},  # those of staff: see OF_STAFF
+    "seat_holds": {},  # only those of staff: see OF_STAFF
     "refund_limits": {},
 }
-OF_STAFF = {"seat_holds": " AND kept_as IS NOT NULL"}  # of these tables not what is of the sale's people
-PARENTS = ("reservations", "payments", "tickets")  # what rows of a sale's people refer to
+OF_STAFF = {"seat_holds": " AND kept_as IS NOT NULL"}  # restricts these tables to the rows of staff
+PARENTS = ("reservations", "payments", "tickets")  # tables that visitors' rows refer to
 
 
 class Life(NamedTuple):
-    """Where a sale is in its life, beside the state of its room."""
+    """Where a sale is in its life, in addition to the state of its room."""
 
     rehearsal_of: EventId | None = None
     rehearsed_at: datetime | None = None
     archived_at: datetime | None = None
-    rehearsal: RoomId | None = None  # the room of the rehearsal that exists
+    rehearsal: RoomId | None = None  # the room of its current rehearsal
 
 
 class ForeignKey(NamedTuple):
-    """A table that refers to another by one column, and is not emptied with it."""
+    """A single-column foreign key between two tables."""
 
     name: str
     column: str
@@ -54,7 +54,7 @@ async def select_life(queries: Queries, event_id: EventId) -> Life:
 
 
 async def is_archived(queries: Queries, room_id: RoomId) -> bool:
-    """Whether the sale of this room is in the archive."""
+    """Whether the sale of this room is archived."""
     found: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM events WHERE room_id = $1 AND archived_at IS NOT NULL)", room_id
     )
@@ -70,7 +70,7 @@ async def is_rehearsal(queries: Queries, room_id: RoomId) -> bool:
 
 
 async def set_archived(connection: Connection, event_id: EventId, archived: bool) -> None:
-    """Put the sale into the archive, or take it out."""
+    """Archive the sale, or take it out of the archive."""
     await connection.execute(
         "UPDATE events SET archived_at = CASE WHEN $2 THEN now() END, revision = revision + 1 "
         "WHERE event_id = $1",
@@ -80,7 +80,7 @@ async def set_archived(connection: Connection, event_id: EventId, archived: bool
 
 
 async def note_rehearsed(connection: Connection, rehearsal: EventId) -> None:
-    """Remember in the real sale that tickets were bought in its rehearsal, if they were."""
+    """Record in the real sale that tickets were bought in its rehearsal, if they were."""
     await connection.execute(
         """
         UPDATE events SET rehearsed_at = bought.at FROM (
@@ -95,9 +95,9 @@ async def note_rehearsed(connection: Connection, rehearsal: EventId) -> None:
 async def copy_sale(
     connection: Connection, event_id: EventId, copy: EventId, changed: dict[str, Any]
 ) -> bool:
-    """Copy an event with what is sold of it, whatever columns those tables have; False if the id is taken.
+    """Copy an event with everything it sells, including columns added later; False if the id is taken.
 
-    `changed`: columns of the event that are to be others, as JSON values.
+    `changed`: columns of the event to override, as JSON values.
     """
     fields = msgspec.json.encode({**changed, "event_id": copy}).decode()
     made = await connection.fetchval(
@@ -120,7 +120,7 @@ async def copy_sale(
 
 
 async def copy_grants(connection: Connection, event_id: EventId, copy: EventId) -> None:
-    """Give everybody the rights in the copy that they have in the sale."""
+    """Copy everybody's role in the sale to its copy."""
     await connection.execute(
         "INSERT INTO sale_grants SELECT (jsonb_populate_record(it, $2::jsonb)).* FROM sale_grants AS it "
         "WHERE event_id = $1",
@@ -130,7 +130,7 @@ async def copy_grants(connection: Connection, event_id: EventId, copy: EventId) 
 
 
 async def move_windows(connection: Connection, event_id: EventId, seconds: int) -> None:
-    """Put off when each ticket type is on sale."""
+    """Shift the sale windows of all ticket types."""
     await connection.execute(
         "UPDATE ticket_types SET sale_from = sale_from + $2 * interval '1 second', "
         "sale_until = sale_until + $2 * interval '1 second' WHERE event_id = $1",
@@ -140,7 +140,7 @@ async def move_windows(connection: Connection, event_id: EventId, seconds: int) 
 
 
 async def delete_people(connection: Connection, event_id: EventId) -> None:
-    """Delete everything that anybody reserved or bought of an event, and all that refers to it.
+    """Delete all reservations and purchases of an event, and everything that refers to them.
 
     Tables that refer to reservations, payments and tickets are found by their foreign keys.
     """
@@ -150,7 +150,7 @@ async def delete_people(connection: Connection, event_id: EventId) -> None:
         event_id,
         timeout=LONG_S,
     )
-    await connection.execute("DELETE FROM undone_scans WHERE event_id = $1", event_id)  # it refers to nothing
+    await connection.execute("DELETE FROM undone_scans WHERE event_id = $1", event_id)  # has no foreign key
     rows = await connection.fetch(
         """
         SELECT conrelid::regclass::text, attname, confrelid::regclass::text

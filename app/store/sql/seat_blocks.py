@@ -1,4 +1,4 @@
-"""SQL of blocked seats: rows of `seat_holds` without a reservation, and the totals that go with them."""
+"""SQL of blocked seats: rows of `seat_holds` without a reservation, and the totals affected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.connections import Connection, Queries
 
 LONG_S = 60.0  # statements that read all blocked seats of an event
 
-# The types were locked before: `total` is what is on sale.
+# The types are locked before: `total` is what is on sale.
 _COUNT = """
      counted AS (SELECT seat_id, ticket_type_id FROM changed JOIN seats USING (seat_id) WHERE event_id = $1),
      totals AS (UPDATE ticket_types SET total = total + {by} * many, blocked = blocked - {by} * many
@@ -32,7 +32,7 @@ WITH changed AS (DELETE FROM seat_holds WHERE event_id = $1 AND seat_id = ANY($2
 
 
 class KeptSeat(NamedTuple):
-    """A seat that staff keep off sale; `kept_as`: blocked or house."""
+    """A seat kept off sale by staff; `kept_as`: blocked or house."""
 
     seat_id: str
     ticket_type_id: str
@@ -40,7 +40,7 @@ class KeptSeat(NamedTuple):
 
 
 async def lock_types(connection: Connection, event_id: EventId, seat_ids: Sequence[str]) -> set[str]:
-    """Lock the ticket types of these seats, before the seats; which of them there are."""
+    """Lock the ticket types of these seats, before the seats; returns the seats that exist."""
     rows = await connection.fetch(
         "SELECT seat_id, ticket_type_id FROM seats WHERE event_id = $1 AND seat_id = ANY($2)",
         event_id,
@@ -58,7 +58,7 @@ async def lock_types(connection: Connection, event_id: EventId, seat_ids: Sequen
 async def block(
     connection: Connection, event_id: EventId, seat_ids: Sequence[str], kept_as: str
 ) -> dict[str, str]:
-    """Block those that nobody has; seat -> ticket type of those that were not blocked before."""
+    """Block those that are free; returns seat -> ticket type of those not blocked before."""
     await connection.execute(
         "UPDATE seat_holds SET kept_as = $3 "
         "WHERE event_id = $1 AND seat_id = ANY($2) AND kept_as IS NOT NULL",
@@ -71,7 +71,7 @@ async def block(
 
 
 async def release(connection: Connection, event_id: EventId, seat_ids: Sequence[str]) -> dict[str, str]:
-    """Put blocked seats on sale again; seat -> ticket type of those that were blocked."""
+    """Put blocked seats back on sale; returns seat -> ticket type of those that were blocked."""
     rows = await connection.fetch(_RELEASE, event_id, seat_ids)
     return {row["seat_id"]: row["ticket_type_id"] for row in rows}
 
@@ -79,7 +79,7 @@ async def release(connection: Connection, event_id: EventId, seat_ids: Sequence[
 async def select_kept(
     queries: Queries, event_id: EventId, seat_ids: Sequence[str] | None = None
 ) -> list[KeptSeat]:
-    """The blocked ones of these seats, or of all; in the order of the hall."""
+    """The blocked ones among these seats, or of all; in the order of the hall."""
     rows = await queries.fetch(
         "SELECT seat_id, ticket_type_id, kept_as FROM seat_holds JOIN seats USING (event_id, seat_id) "
         "WHERE event_id = $1 AND kept_as IS NOT NULL AND ($2::text[] IS NULL OR seat_id = ANY($2)) "

@@ -1,4 +1,4 @@
-"""SQL of renaming seats: their ids, wherever Postgres has them. Receipts and the log keep what they said."""
+"""SQL of renaming seats: their ids wherever Postgres stores them. Receipts and the log keep the old names."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from app.core.seat_names import NewName
 from app.store.connections import Connection
 
-LONG_S = 60.0  # statements about all seats of a section
+LONG_S = 60.0  # statements over all seats of a section
 _NAMES = (
     "WITH names AS MATERIALIZED (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) "
     "AS it (was, is_now, row_name, label)) "
 )
 _COLUMNS = "ticket_type_id, row_number, row_name, number, kind, label"
-# Names may change places, so each seat is called by its new name with a ~ in front in between. Whoever has a
-# seat refers to it, so seats are written anew before those of old are deleted.
+# Names may be swapped, so each seat goes through its new name prefixed with ~. Holds refer to seats, so new
+# rows are inserted before the old ones are deleted.
 _SEATS = (
     f"{_NAMES} INSERT INTO seats (event_id, seat_id, {_COLUMNS}) SELECT event_id, '~' || is_now, "
     "ticket_type_id, row_number, names.row_name, number, kind, names.label "
@@ -50,12 +50,12 @@ _OF_TICKETS = (
 
 
 async def raise_epoch(connection: Connection, room_id: str) -> None:
-    """What was decided until now and is not written yet never is; and nothing is until the room is loaded."""
+    """Void all decisions not yet written, and pause further ones until the room is loaded again."""
     await connection.execute("UPDATE rooms SET epoch = epoch + 1 WHERE room_id = $1", room_id)
 
 
 async def lock_orders(connection: Connection, event_id: str, line: str) -> None:
-    """Lock the orders that have a seat of a section, before its ticket type, as whoever cancels one does."""
+    """Lock the orders with a seat of a section before its ticket type, the lock order of cancelling."""
     of_section = _OF_SECTION.replace("$6", "$2")
     await connection.execute(
         f"SELECT FROM reservations WHERE {of_section} ORDER BY reservation_id FOR UPDATE",
@@ -65,7 +65,7 @@ async def lock_orders(connection: Connection, event_id: str, line: str) -> None:
 
 
 async def rename(connection: Connection, event_id: str, line: str, names: Sequence[NewName]) -> int:
-    """Give these seats their new ids; how many valid tickets have another seat on them by that.
+    """Give these seats their new ids; returns how many valid tickets now show another seat.
 
     `line`: what an order of the section contains, as JSON.
     """

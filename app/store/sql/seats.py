@@ -1,4 +1,4 @@
-"""SQL of seats: which an event has, and who has them."""
+"""SQL of seats and their holders."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.core.seating import NEITHER, SeatRow, Section, row_of, seat_id
 from app.store.connections import Connection, Queries
 
 LONG_S = 60.0  # statements that read all seats of an event
-CHUNK = 10_000  # seats an INSERT
+CHUNK = 10_000  # seats per INSERT
 
 
 class LiveSeat(NamedTuple):
-    """A seat in Postgres: `state` f, h, s or b; `?` for one that an ended reservation still has."""
+    """A seat in Postgres: `state` f, h, s or b; `?` for one still held by an ended reservation."""
 
     ticket_type_id: str
     state: str
@@ -40,14 +40,14 @@ class Claim(NamedTuple):
 
 
 async def insert_seats(connection: Connection, event_id: EventId, section: Section) -> None:
-    """Write the seats of a new section."""
+    """Insert the seats of a new section."""
     await insert_rows(connection, event_id, section.ticket_type_id, enumerate(section.rows, 1))
 
 
 async def insert_rows(
     connection: Connection, event_id: EventId, ticket_type_id: str, numbered: Iterable[tuple[int, SeatRow]]
 ) -> None:
-    """Write the seats of rows, each with the number of its row; 1 is the best."""
+    """Insert the seats of rows, each with the number of its row; 1 is the best."""
     rows = [
         (
             *(seat_id(ticket_type_id, it.row, seat.label), number_of_row, it.row, seat.number),
@@ -81,7 +81,7 @@ async def count_seats(queries: Queries, event_id: EventId) -> int:
 async def select_rows(
     queries: Any, event_id: EventId, ticket_type_ids: Sequence[str]
 ) -> dict[str, list[SeatRow]]:
-    """The rows of these ticket types, the best first, all seats free but those that staff have blocked."""
+    """The rows of these ticket types, the best first; all seats free except those blocked by staff."""
     rows = await queries.fetch(
         """
         SELECT ticket_type_id, row_name, array_agg(number ORDER BY number) AS numbers,
@@ -113,7 +113,7 @@ def _row(row: asyncpg.Record) -> SeatRow:
 async def set_kind(
     connection: Connection, event_id: EventId, seat_ids: Sequence[str], kind: str | None
 ) -> dict[str, str]:
-    """Make these seats accessible (a), companion seats (c) or neither (None); seat -> ticket type of each."""
+    """Make these seats accessible (a), companion seats (c) or neither (None); returns seat -> ticket type."""
     rows = await connection.fetch(
         "UPDATE seats SET kind = $3 WHERE event_id = $1 AND seat_id = ANY($2) "
         "RETURNING seat_id, ticket_type_id",
@@ -125,7 +125,7 @@ async def set_kind(
 
 
 async def taken(postgres: asyncpg.Pool, event_id: str, seat_ids: Sequence[str]) -> dict[str, str | None]:
-    """Those of the seats that somebody has, and who; None: staff keep it off sale."""
+    """The taken seats among these, and by whom; None: kept off sale by staff."""
     rows = await postgres.fetch(
         "SELECT seat_id, visitor_id FROM seat_holds LEFT JOIN reservations USING (reservation_id) "
         "WHERE seat_holds.event_id = $1 AND seat_id = ANY($2)",
@@ -154,7 +154,7 @@ async def live_seats(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Liv
 
 
 async def claims(postgres: asyncpg.Pool, event_id: EventId) -> list[Claim]:
-    """The seats that held and sold reservations name, each with who has it in `seat_holds`."""
+    """The seats named by held and sold reservations, each with its owner in `seat_holds`."""
     rows = await postgres.fetch(
         """
         SELECT live.seat_id, live.reservation_id, seat_holds.reservation_id AS kept_by
@@ -189,7 +189,7 @@ async def marked_rows(
 
 
 async def seats_of_buyer(queries: Queries, event_id: str, reservation_id: str) -> set[str]:
-    """The seats that whoever made this order has, also by other orders."""
+    """The seats of whoever made this order, including their other orders."""
     rows = await queries.fetch(
         "SELECT seat_id FROM seat_holds JOIN reservations USING (reservation_id) "
         "WHERE seat_holds.event_id = $1 AND visitor_id = "
@@ -200,7 +200,7 @@ async def seats_of_buyer(queries: Queries, event_id: str, reservation_id: str) -
 
 
 async def set_plan(queries: Queries, event_id: EventId, ticket_type_id: str, plan: str | None) -> None:
-    """Write where a section stands, as JSON; None: where it fits."""
+    """Store where a section stands, as JSON; None: wherever it fits."""
     await queries.execute(
         "UPDATE ticket_types SET plan = $3::jsonb WHERE event_id = $1 AND ticket_type_id = $2 AND seated",
         event_id,

@@ -1,4 +1,4 @@
-"""SQL of second factors: codes of an app, recovery codes, and what an account has of them."""
+"""SQL of second factors: codes of an app and recovery codes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from app.store.connections import Connection, Queries
 
 
 class Factors(NamedTuple):
-    """What an account has beside its password."""
+    """The second factors of an account."""
 
     codes: bool  # of an app
     passkeys: int
-    recovery_codes: int  # that are left
+    recovery_codes: int  # unused
 
 
 async def select_factors(queries: Queries, account_id: str) -> Factors:
-    """What an account has."""
+    """The second factors of an account."""
     row = await queries.fetchrow(
         "SELECT EXISTS (SELECT FROM second_factors WHERE account_id = $1 AND confirmed_at IS NOT NULL), "
         "(SELECT count(*) FROM passkeys WHERE account_id = $1), "
@@ -29,7 +29,7 @@ async def select_factors(queries: Queries, account_id: str) -> Factors:
 
 
 async def begin(queries: Queries, account_id: str, secret: bytes) -> bool:
-    """Keep a secret that is being set up, instead of one that was; False: the account has one."""
+    """Store a secret during set-up, replacing an unconfirmed one; False: the account has a confirmed one."""
     done = await queries.fetchval(
         "INSERT INTO second_factors (account_id, secret) VALUES ($1, $2) "
         "ON CONFLICT (account_id) DO UPDATE SET secret = $2 WHERE second_factors.confirmed_at IS NULL "
@@ -40,7 +40,7 @@ async def begin(queries: Queries, account_id: str, secret: bytes) -> bool:
 
 
 async def select_secret(queries: Queries, account_id: str, *, confirmed: bool) -> bytes | None:
-    """The encrypted secret, of codes that are in use or that are being set up."""
+    """The encrypted secret, of codes in use or being set up."""
     found: bytes | None = await queries.fetchval(
         "SELECT secret FROM second_factors WHERE account_id = $1 AND (confirmed_at IS NOT NULL) = $2",
         *(account_id, confirmed),
@@ -49,7 +49,7 @@ async def select_secret(queries: Queries, account_id: str, *, confirmed: bool) -
 
 
 async def confirm(connection: Connection, account_id: str, step: int) -> bool:
-    """The codes are in use from now on; False: they were."""
+    """Start using the codes; False: they were in use."""
     done = await connection.execute(
         "UPDATE second_factors SET confirmed_at = now(), last_step = $2 "
         "WHERE account_id = $1 AND confirmed_at IS NULL",
@@ -59,7 +59,7 @@ async def confirm(connection: Connection, account_id: str, step: int) -> bool:
 
 
 async def use_step(queries: Queries, account_id: str, step: int) -> bool:
-    """Use the code of a step up; False: it, or a later one, was used."""
+    """Use up the code of a time step; False: it, or a later one, was used."""
     done = await queries.fetchval(
         "UPDATE second_factors SET last_step = $2 "
         "WHERE account_id = $1 AND confirmed_at IS NOT NULL AND last_step < $2 RETURNING true",
@@ -69,7 +69,7 @@ async def use_step(queries: Queries, account_id: str, step: int) -> bool:
 
 
 async def replace_recovery_codes(connection: Connection, account_id: str, hashes: Sequence[bytes]) -> None:
-    """These are good from now on, and none from before."""
+    """Replace the recovery codes."""
     await connection.execute("DELETE FROM recovery_codes WHERE account_id = $1", account_id)
     await connection.execute(
         "INSERT INTO recovery_codes (account_id, code_hash) SELECT $1, unnest($2::bytea[])",
@@ -78,7 +78,7 @@ async def replace_recovery_codes(connection: Connection, account_id: str, hashes
 
 
 async def use_recovery_code(queries: Queries, account_id: str, code_hash: bytes) -> bool:
-    """Use a recovery code up; False: there is no such."""
+    """Use up a recovery code; False: there is no such code."""
     done = await queries.fetchval(
         "DELETE FROM recovery_codes WHERE account_id = $1 AND code_hash = $2 RETURNING true",
         *(account_id, code_hash),
@@ -87,6 +87,6 @@ async def use_recovery_code(queries: Queries, account_id: str, code_hash: bytes)
 
 
 async def delete_codes(connection: Connection, account_id: str) -> None:
-    """The account has no codes any more."""
+    """Delete the account's codes."""
     await connection.execute("DELETE FROM second_factors WHERE account_id = $1", account_id)
     await connection.execute("DELETE FROM recovery_codes WHERE account_id = $1", account_id)

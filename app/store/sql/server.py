@@ -1,4 +1,4 @@
-"""The state of the database and its server, as it reports it."""
+"""The state of the database and its server, as reported by itself."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class PostgresState(NamedTuple):
     size: int
     connections: int
     connections_max: int
-    active: int  # connections that run a statement now
-    oldest_s: float  # how long the oldest open transaction has been open
+    active: int  # connections running a statement now
+    oldest_s: float  # age of the oldest open transaction
     replica: bool
     durable: bool  # fsync and synchronous commits are on
     uptime_s: float
 
 
 async def write_postgres(pool: asyncpg.Pool) -> None:
-    """Ask whether it takes writes. Raises one of POSTGRES_AWAY."""
+    """Check that it accepts writes. Raises one of POSTGRES_AWAY."""
     async with pool.acquire() as connection:
         if await connection.fetchval("SELECT current_setting('transaction_read_only')") == "on":
-            raise asyncpg.ReadOnlySQLTransactionError("cannot be written: it is read-only")
+            raise asyncpg.ReadOnlySQLTransactionError("does not accept writes: it is read-only")
         await connection.fetchval(_TAKES_WRITES)
 
 
@@ -51,7 +51,7 @@ async def postgres(pool: asyncpg.Pool) -> PostgresState:
     return PostgresState(*row)
 
 
-# Where a commit waits for a standby one is made, which writes nothing but its own record.
+# If commits wait for a standby, this makes one that writes nothing but its own record.
 _TAKES_WRITES = """
 SELECT CASE WHEN pg_is_in_recovery() THEN false
             WHEN current_setting('synchronous_standby_names') = '' THEN true
@@ -60,16 +60,17 @@ SELECT CASE WHEN pg_is_in_recovery() THEN false
 
 
 async def takes_writes(pool: asyncpg.Pool) -> bool:
-    """Whether this is a primary; returns once its standby has what was committed, where commits wait for
-    that."""
+    """Whether this is a primary; if commits wait for a standby, returns only once the standby has caught
+    up."""
     writes: bool = await pool.fetchval(_TAKES_WRITES)
     return writes
 
 
 async def be_sure(queries: Queries) -> None:
-    """Return when all that can be read now will survive, on the disk and on a synchronous standby.
+    """Return once everything readable now will survive, on disk and on a synchronous standby.
 
-    A statement that timed out while its commit waited for the standby is committed all the same, on this
-    server alone. So before a result is repeated that was found, not written, a commit of our own waits.
+    A statement that timed out while its commit waited for the standby is committed nevertheless, on this
+    server only. So before a result that was found rather than written is repeated, we wait for a commit of
+    our own.
     """
     await queries.execute("SELECT pg_logical_emit_message(true, 'fairgate', '')")

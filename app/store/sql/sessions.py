@@ -1,4 +1,4 @@
-"""SQL of claimed turns and of what restoring a room needs: nobody gets a second turn."""
+"""SQL of claimed turns and of restoring a room: nobody gets a second turn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.core.model import Place, RoomId, VisitorId
 from app.store.connections import Queries
 from app.store.scripts.restoring import RestorePoint, SessionRecord
 
-CHUNK = 1_000  # rows a script call
+CHUNK = 1_000  # rows per script call
 POINT = """
     WITH was AS (SELECT * FROM rooms WHERE room_id = $1 FOR UPDATE),
     claimed AS (
@@ -43,7 +43,7 @@ POINT = """
 async def insert_sessions(
     queries: Queries, room_id: RoomId, generation: str, places: Sequence[Place]
 ) -> None:
-    """Insert claimed turns; existing ones stay as they are. Those of a room that is gone are of no use."""
+    """Insert claimed turns; existing ones are left unchanged. Those of a deleted room are dropped."""
     await queries.execute(
         "WITH room AS (SELECT room_id FROM rooms WHERE room_id = $1 AND generation = $5 FOR KEY SHARE) "
         "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
@@ -58,7 +58,7 @@ async def insert_sessions(
 
 
 async def end_sessions(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> None:
-    """Remember that the visitor's session is over before its time."""
+    """Record that the visitor's session ended early."""
     await queries.execute(
         "UPDATE sessions SET ended_at = now() "
         "WHERE room_id = $1 AND visitor_id = $2 AND ended_at IS NULL AND expires_at > now()",
@@ -82,7 +82,7 @@ async def end_session(queries: Queries, room_id: RoomId, visitor_id: VisitorId, 
 async def renew_sessions(
     queries: Queries, room_id: RoomId, renewed: Sequence[tuple[VisitorId, int, int]]
 ) -> None:
-    """Remember until when (ms) sessions were put off; those are (visitor, number, end)."""
+    """Store new ends (ms) of renewed sessions, as (visitor, number, end)."""
     await queries.execute(
         "UPDATE sessions SET expires_at = it.ends_at "
         "FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) AS it (visitor_id, queue_number, ends_at) "
@@ -107,10 +107,10 @@ async def began_at(queries: Queries, room_id: RoomId, visitor_id: VisitorId, num
 
 
 async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:
-    """Remember that staff removed the visitor; False when that was known, or there is no such room."""
+    """Record that staff removed the visitor; False if that was known, or there is no such room."""
     row = await queries.fetchrow(
         "INSERT INTO removed_visitors (room_id, visitor_id) "
-        "SELECT room_id, $2 FROM rooms WHERE room_id = $1 FOR KEY SHARE "  # it may have been deleted just now
+        "SELECT room_id, $2 FROM rooms WHERE room_id = $1 FOR KEY SHARE "  # it may have just been deleted
         "ON CONFLICT DO NOTHING RETURNING visitor_id",
         room_id,
         visitor_id,
@@ -121,10 +121,10 @@ async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorI
 async def next_epoch(
     queries: Queries, room_id: RoomId, *, claim_window_s: int, block: int
 ) -> RestorePoint | None:
-    """Begin a new epoch with a block of numbers above all old ones. None: there is no such room.
+    """Start a new epoch with a block of numbers above all old ones. None: there is no such room.
 
-    Where the queue stood is the recorded serving position, or a claimed number above it. Calls up to
-    `settled` are older than the claim window; in a room that was unloaded all are.
+    The queue continues at the recorded serving position, or a claimed number above it. The claim windows of
+    calls up to `settled` are over; in a room that was unloaded all are.
     """
     row = await queries.fetchrow(POINT, room_id, claim_window_s, block)
     return RestorePoint(**row) if row else None

@@ -1,4 +1,4 @@
-"""SQL of what was set aside: work that keeps failing by itself."""
+"""SQL of work that was set aside because it keeps failing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT_DAYS = 30
 
 
 class SetAside(NamedTuple):
-    """One piece of work that was given up, and why."""
+    """A piece of work that was set aside, and why."""
 
     kind: str
     subject: str
@@ -31,7 +31,7 @@ _COLUMNS = "kind, subject, room_id, content, reason, set_aside_at, set_aside_id"
 async def keep(
     postgres: asyncpg.Pool, kind: str, subject: str, *, room_id: str | None, content: str, reason: str
 ) -> None:
-    """Store it; a second time replaces the reason."""
+    """Store it; repeating it replaces the reason."""
     await postgres.execute(
         "INSERT INTO set_aside (kind, subject, room_id, content, reason) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (kind, subject) DO UPDATE SET reason = excluded.reason",
@@ -50,7 +50,7 @@ async def newest(postgres: asyncpg.Pool, *, limit: int, offset: int) -> list[Set
 
 
 async def remove(connection: Connection, set_aside_id: int) -> SetAside | None:
-    """Remove it from what is set aside; returns it, or None."""
+    """Remove an entry and return it, or None."""
     row = await connection.fetchrow(
         f"DELETE FROM set_aside WHERE set_aside_id = $1 RETURNING {_COLUMNS}", set_aside_id
     )
@@ -58,13 +58,13 @@ async def remove(connection: Connection, set_aside_id: int) -> SetAside | None:
 
 
 async def count(postgres: asyncpg.Pool) -> dict[str, int]:
-    """How much was set aside, by kind of work."""
+    """The number of entries by kind of work."""
     rows = await postgres.fetch("SELECT kind, count(*) FROM set_aside GROUP BY kind ORDER BY kind")
     return {row["kind"]: row["count"] for row in rows}
 
 
 async def forget(postgres: asyncpg.Pool) -> None:
-    """Delete what is older than a month, and all but the newest 10,000."""
+    """Delete entries older than a month, and all but the newest 10,000."""
     await postgres.execute(
         "DELETE FROM set_aside WHERE set_aside_at < now() - make_interval(days => $1) OR set_aside_id <= "
         "(SELECT set_aside_id FROM set_aside ORDER BY set_aside_id DESC LIMIT 1 OFFSET $2)",

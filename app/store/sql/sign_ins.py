@@ -1,4 +1,4 @@
-"""SQL of sign-ins: where staff is signed in to the console."""
+"""SQL of sign-ins: the browsers in which staff are signed in to the console."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import asyncpg
 from app.core.model import Role
 from app.store.connections import Connection, Queries
 
-SEEN_EVERY = "interval '1 minute'"  # a page a second does not need a write a second
+SEEN_EVERY = "interval '1 minute'"  # pages are loaded every second; not each needs a write
 
 
 class SignIn(NamedTuple):
-    """One browser that is signed in; `role` as the account has it by now, `name` None without an account.
+    """A signed-in browser; `role` is the account's current one, `name` None without an account.
 
-    `zone`: of the clock that times are shown by: the account's, else the browser's; "": neither is known.
+    `zone`: the time zone in which times are shown, the account's, else the browser's; "": neither is known.
     """
 
     sign_in_id: str
@@ -29,11 +29,11 @@ class SignIn(NamedTuple):
     seen_at: datetime
     expires_at: datetime
     zone: str
-    own_zone: str  # that the account has chosen; "": the browser's
-    before_at: datetime | None  # when the account was signed in to before this
+    own_zone: str  # chosen by the account; "": the browser's
+    before_at: datetime | None  # the account's previous sign-in
     before_from: str
-    in_sales: bool  # whether it has rights in single sales
-    proof_age_s: float  # since somebody proved here who they are
+    in_sales: bool  # has rights in single sales
+    proof_age_s: float  # since the person last proved their identity here
 
 
 _SELECT = """
@@ -59,7 +59,7 @@ async def insert_sign_in(
     ttl_s: int,
     zone: str,
 ) -> None:
-    """Write down a new one, with when the account was signed in to before; forget those that have expired."""
+    """Insert a sign-in, with the account's previous one; delete expired ones."""
     await queries.fetchrow(
         "WITH gone AS (DELETE FROM sign_ins WHERE expires_at <= now()), "
         "before AS (SELECT last_sign_in_at, last_sign_in_from FROM accounts WHERE account_id = $2), "
@@ -75,7 +75,8 @@ async def insert_sign_in(
 
 
 async def select_sign_in(queries: Queries, secret_hash: bytes, idle_s: int) -> SignIn | None:
-    """The one with this secret, None once it is over, or was not used for so long (0: however long)."""
+    """The sign-in with this secret; None if it has expired, or was idle for longer than `idle_s` (0: no
+    limit)."""
     row = await queries.fetchrow(
         f"{_SELECT} AND secret_hash = $1 AND ($2 = 0 OR seen_at > now() - make_interval(secs => $2))",
         *(secret_hash, idle_s),
@@ -84,7 +85,7 @@ async def select_sign_in(queries: Queries, secret_hash: bytes, idle_s: int) -> S
 
 
 async def touch(postgres: asyncpg.Pool, sign_in_id: str) -> None:
-    """Note that it was used, to the minute."""
+    """Record its use, to the minute."""
     await postgres.execute(
         f"UPDATE sign_ins SET seen_at = now() WHERE sign_in_id = $1 AND seen_at < now() - {SEEN_EVERY}",
         sign_in_id,
@@ -92,13 +93,13 @@ async def touch(postgres: asyncpg.Pool, sign_in_id: str) -> None:
 
 
 async def prove(postgres: asyncpg.Pool, sign_in_id: str) -> None:
-    """Note that somebody proved just now who they are."""
+    """Record that the person just proved their identity."""
     await postgres.execute("UPDATE sign_ins SET proved_at = now() WHERE sign_in_id = $1", sign_in_id)
 
 
 async def set_zone(queries: Queries, sign_in_id: str, subject: str, chosen: str, browser: str) -> None:
-    """Choose the zone of an account's clock ("": the browser's), and note what the browser's is. An account
-    that is none has its choice with this sign-in alone."""
+    """Set the time zone of an account ("": the browser's), and record the browser's. For a subject without an
+    account the choice applies to this sign-in only."""
     await queries.execute(
         "WITH account AS (UPDATE accounts SET timezone = $3 WHERE account_id = $2 RETURNING 1) "
         "UPDATE sign_ins SET timezone = CASE WHEN $3 <> '' AND NOT EXISTS (SELECT FROM account) THEN $3 "
@@ -109,16 +110,16 @@ async def set_zone(queries: Queries, sign_in_id: str, subject: str, chosen: str,
 
 
 async def select_of(postgres: asyncpg.Pool, subject: str, limit: int) -> list[SignIn]:
-    """Those of one account, the last used first."""
+    """The sign-ins of one account, the last used first."""
     rows = await postgres.fetch(f"{_SELECT} AND subject = $1 ORDER BY seen_at DESC LIMIT $2", subject, limit)
     return [SignIn(*row) for row in rows]
 
 
 async def delete(postgres: asyncpg.Pool, subject: str, sign_in_id: str) -> None:
-    """End one sign-in of this account."""
+    """End a sign-in of this account."""
     await postgres.execute("DELETE FROM sign_ins WHERE subject = $1 AND sign_in_id = $2", subject, sign_in_id)
 
 
 async def delete_of(queries: Connection | asyncpg.Pool, subject: str, but: str = "") -> None:
-    """End all of this account, but one."""
+    """End all sign-ins of this account, except `but`."""
     await queries.execute("DELETE FROM sign_ins WHERE subject = $1 AND sign_in_id <> $2", subject, but)

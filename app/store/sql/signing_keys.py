@@ -11,11 +11,11 @@ from app.core.signing_key import OF_ROOMS, Purpose, SigningKey
 from app.core.tokens import KEY_OVERLAP_S
 from app.store.connections import Connection, Queries
 
-_ONE_AT_A_TIME = 0x6661_6972_6B65_7973  # advisory lock: two processes never make a first key each
+_ONE_AT_A_TIME = 0x6661_6972_6B65_7973  # advisory lock: two processes never create a first key each
 
 
 async def load_keys(postgres: asyncpg.Pool) -> list[SigningKey]:
-    """The keys that verify, of each purpose the one that signs first. Empty in a new installation."""
+    """The keys that verify, for each purpose the signing one first. Empty in a new installation."""
     rows = await postgres.fetch(
         """
         SELECT kid, private_pem, purpose, algorithm FROM signing_keys
@@ -40,7 +40,7 @@ async def select_newest(queries: Queries, purpose: Purpose) -> SigningKey | None
 
 
 async def select_all(queries: Queries, purpose: Purpose) -> list[SigningKey]:
-    """All keys that ever signed for this purpose but those that were revoked, the newest first."""
+    """All keys that ever signed for this purpose, except revoked ones, newest first."""
     rows = await queries.fetch(
         "SELECT kid, private_pem, purpose, algorithm FROM signing_keys "
         "WHERE purpose = $1 AND revoked_at IS NULL ORDER BY created_at DESC, kid",
@@ -50,7 +50,7 @@ async def select_all(queries: Queries, purpose: Purpose) -> list[SigningKey]:
 
 
 async def ages_s(postgres: asyncpg.Pool) -> dict[str, float]:
-    """How old the key is that signs for each purpose; of several algorithms the oldest."""
+    """The age of the signing key of each purpose; of several algorithms the oldest."""
     rows = await postgres.fetch(
         """
         SELECT purpose, max(age_s) AS age_s FROM (
@@ -63,7 +63,7 @@ async def ages_s(postgres: asyncpg.Pool) -> dict[str, float]:
 
 
 async def insert_first_key(connection: Connection, key: SigningKey) -> None:
-    """Keep `key` unless there is one that signs for its purpose already. In a transaction of the caller."""
+    """Store `key` unless its purpose has a signing key already. Call in a transaction."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     await connection.execute(
         """
@@ -77,10 +77,9 @@ async def insert_first_key(connection: Connection, key: SigningKey) -> None:
 
 
 async def ensure_keys(connection: Connection, algorithm: SigningAlgorithm) -> None:
-    """Make the keys that a room with this algorithm signs with, where there are none. In a transaction of the
-    caller."""
+    """Create the missing signing keys for rooms with this algorithm. Call in a transaction."""
     if algorithm == "EdDSA":
-        return  # made when the first process starts
+        return  # created when the first process starts
     there = await connection.fetch(
         "SELECT DISTINCT purpose FROM signing_keys WHERE retired_at IS NULL AND algorithm = $1", algorithm
     )
@@ -89,7 +88,7 @@ async def ensure_keys(connection: Connection, algorithm: SigningAlgorithm) -> No
 
 
 async def signing(connection: Connection) -> list[tuple[Purpose, SigningAlgorithm]]:
-    """What there are keys for that sign."""
+    """The purposes and algorithms that have a signing key."""
     rows = await connection.fetch(
         "SELECT DISTINCT purpose, algorithm FROM signing_keys WHERE retired_at IS NULL ORDER BY 1, 2"
     )
@@ -97,8 +96,8 @@ async def signing(connection: Connection) -> list[tuple[Purpose, SigningAlgorith
 
 
 async def replace_key(connection: Connection, key: SigningKey) -> str | None:
-    """Sign with `key` for its purpose from now on; those before it go on verifying for KEY_OVERLAP_S. In a
-    transaction of the caller. Returns the `kid` that signed until now, None: there was none."""
+    """Sign with `key` for its purpose from now on; earlier ones keep verifying for KEY_OVERLAP_S. Call in a
+    transaction. Returns the `kid` of the previous signing key, None: there was none."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     rows = await connection.fetch(
         "UPDATE signing_keys SET retired_at = now() "
@@ -114,8 +113,8 @@ async def replace_key(connection: Connection, key: SigningKey) -> str | None:
 
 
 async def revoke_key(connection: Connection, kid: str) -> tuple[Purpose, SigningAlgorithm, bool] | None:
-    """This key verifies nothing from now on: what it was for, and whether it signed. None: there is no such
-    key, or it was revoked before."""
+    """Revoke a key, so that it no longer verifies; returns its purpose, algorithm and whether it was signing.
+    None: there is no such key, or it was revoked before."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
     row = await connection.fetchrow(
         """

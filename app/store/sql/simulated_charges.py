@@ -11,7 +11,7 @@ from app.core.refunds import Refund
 
 
 class BookedCharge(NamedTuple):
-    """A charge as the gateway has it."""
+    """A charge in the gateway's books."""
 
     approved: bool
     refunded: bool
@@ -32,7 +32,7 @@ SELECT approved, false, settles_at, settles_at <= now() FROM booked
 async def book(
     postgres: asyncpg.Pool, payment_id: str, amount: int, approved: bool, settles_at_ms: int
 ) -> BookedCharge | None:
-    """Charge once; 0 settles now. None: the payment is in the books already, and stays as it is."""
+    """Charge once; `settles_at_ms` 0 settles now. None: the payment is booked already, and left unchanged."""
     row = await postgres.fetchrow(_BOOK, payment_id, amount, approved, from_ms(settles_at_ms))
     return _booked(row) if row else None
 
@@ -48,7 +48,7 @@ async def look_up(postgres: asyncpg.Pool, payment_id: str) -> BookedCharge | Non
 
 
 async def refund(postgres: asyncpg.Pool, payment_id: str) -> None:
-    """Refund a payment; one that was never charged cannot be charged any more."""
+    """Refund a payment; one never charged can no longer be charged."""
     await postgres.execute(
         "INSERT INTO simulated_charges (payment_id, amount, approved, settles_at, refunded_at) "
         "VALUES ($1, 0, false, now(), now()) ON CONFLICT (payment_id) "
@@ -58,7 +58,7 @@ async def refund(postgres: asyncpg.Pool, payment_id: str) -> None:
 
 
 async def refund_part(postgres: asyncpg.Pool, refund: Refund) -> bool:
-    """Refund a part, once for each id. False: so much was not charged, or is refunded already."""
+    """Refund a part, once per id. False: that much was not charged, or is refunded already."""
     done = await postgres.fetchval(
         """
         UPDATE simulated_charges SET refunds = refunds || jsonb_build_object($2::text, $3::bigint)

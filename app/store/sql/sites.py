@@ -1,4 +1,4 @@
-"""SQL of the rules that find the room of a site's request."""
+"""SQL of site rules, which map a site's requests to rooms."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ async def select_rules(queries: Queries) -> list[SiteRule]:
 
 
 async def lock_rules(connection: Connection) -> None:
-    """Let nobody else change them until the transaction ends."""
+    """Lock the rules against changes by others until the transaction ends."""
     await connection.execute("LOCK TABLE sites IN SHARE ROW EXCLUSIVE MODE")
 
 
 async def unknown_rooms(connection: Connection, room_ids: Sequence[str]) -> set[str]:
-    """Those of the rooms that are not there; the others stay until the transaction ends."""
+    """The rooms among these that do not exist; the others are locked against deletion until the
+    transaction ends."""
     rows = await connection.fetch(
         "SELECT room_id FROM rooms WHERE room_id = ANY($1::text[]) FOR KEY SHARE", list(set(room_ids))
     )
@@ -31,7 +32,7 @@ async def unknown_rooms(connection: Connection, room_ids: Sequence[str]) -> set[
 
 
 async def replace_rules(connection: Connection, rules: Sequence[SiteRule]) -> None:
-    """Keep these rules and no others."""
+    """Replace all rules."""
     await connection.execute("DELETE FROM sites")
     await connection.execute(
         "INSERT INTO sites (host, path_prefix, method, room_id) "

@@ -1,4 +1,4 @@
-"""SQL of rooms whose rate the autopilot moves."""
+"""SQL of rooms whose rate is controlled by the autopilot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.connections import Queries
 
 
 async def select_steered(queries: Queries, limit: int) -> dict[RoomId, Autopilot]:
-    """The open rooms whose autopilot is on; the condition is that of the index `rooms_steered`."""
+    """The open rooms whose autopilot is on; the condition matches the index `rooms_steered`."""
     rows = await queries.fetch(
         "SELECT room_id, settings -> 'autopilot' AS autopilot FROM rooms WHERE state = 'open' "
         "AND settings -> 'autopilot' ->> 'paused' = 'false' ORDER BY room_id LIMIT $1",

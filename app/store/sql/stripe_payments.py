@@ -1,4 +1,4 @@
-"""What is known of our payments at Stripe: the intent or session of each, and that one is to be ended."""
+"""Our payments at Stripe: the intent or session of each, and whether it is to be ended."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.store.connections import Postgres
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A payment as it was opened at Stripe: its PaymentIntent, or its Checkout Session.
+    """A payment opened at Stripe: its PaymentIntent, or its Checkout Session.
 
-    `amount` is in Stripe's units of `currency`. `closed`: it is to be refunded, or never to charge.
+    `amount` is in Stripe's units of `currency`. `closed`: it must be refunded, or never be charged.
     """
 
     intent_id: str
@@ -21,11 +21,11 @@ class Opened:
     closed: bool = False
     age_s: float = 0.0
     looked_at_s_ago: float = 0.0
-    refund_tries: int = 0  # of the whole, that did not succeed
+    refund_tries: int = 0  # failed attempts to refund it in full
 
 
 async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> bool:
-    """Write down where a payment is; False if it was opened or closed before, and then nothing changes."""
+    """Record a payment's intent or session; False, changing nothing, if it was opened or closed before."""
     made = await postgres.fetchval(
         "INSERT INTO stripe_payments (payment_id, intent_id, session_id, amount, currency) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
@@ -53,7 +53,8 @@ async def opened(postgres: Postgres, payment_id: str) -> Opened | None:
 
 
 async def close(postgres: Postgres, payment_id: str) -> Opened | None:
-    """Let the payment never begin, or be ended and refunded. What it was before; None: not opened."""
+    """Mark that the payment must never begin, or be ended and refunded. Returns its state before; None:
+    not opened."""
     row = await postgres.fetchrow(
         f"""
         WITH before AS ({_OPENED}), closed AS (
@@ -69,24 +70,24 @@ async def close(postgres: Postgres, payment_id: str) -> Opened | None:
 
 
 async def looked_at(postgres: Postgres, payment_id: str) -> None:
-    """Stripe was asked about the payment just now."""
+    """Record that Stripe was just asked about the payment."""
     await postgres.execute("UPDATE stripe_payments SET looked_at = now() WHERE payment_id = $1", payment_id)
 
 
 async def look_at_once(postgres: Postgres, payment_id: str) -> None:
-    """Let the next look ask Stripe, however short ago the last one was."""
+    """Let the next check ask Stripe, however recent the last one was."""
     await postgres.execute("UPDATE stripe_payments SET looked_at = 'epoch' WHERE payment_id = $1", payment_id)
 
 
 async def payment_of_intent(postgres: Postgres, intent_id: str) -> str | None:
-    """Which of our payments an intent is, if it was opened as one."""
+    """Our payment that this intent belongs to, if any."""
     found: str | None = await postgres.fetchval(
         "SELECT payment_id FROM stripe_payments WHERE intent_id = $1 AND intent_id <> ''", intent_id
     )
     return found
 
 
-# What Stripe says is the sum of all refunds so far, ours included; messages may overtake each other.
+# Stripe reports the total of all refunds so far, including ours; messages may arrive out of order.
 _NOTE_REFUNDED = """
 INSERT INTO payment_notes (message_id, payment_id, kind, amount, currency)
 SELECT $1, payment_id, $3, $4, $5 FROM payments
@@ -100,14 +101,14 @@ ON CONFLICT DO NOTHING
 async def note_refunded(
     postgres: Postgres, message_id: str, payment_id: str, kind: str, amount: int, currency: str
 ) -> None:
-    """Keep that so much of a payment was refunded at Stripe in all, if that is news: more than by us."""
+    """Record the total refunded at Stripe, if it exceeds what is known and what we refunded."""
     await postgres.execute(_NOTE_REFUNDED, message_id, payment_id, kind, amount, currency)
 
 
 async def note(
     postgres: Postgres, message_id: str, payment_id: str, kind: str, amount: int, currency: str
 ) -> None:
-    """Keep what Stripe told of a payment that we did not do: a dispute, a refund in its dashboard."""
+    """Record a change reported by Stripe that did not come from us: a dispute, a refund in its dashboard."""
     await postgres.execute(
         "INSERT INTO payment_notes (message_id, payment_id, kind, amount, currency) "
         "SELECT $1, payment_id, $3, $4, $5 FROM payments WHERE payment_id = $2 ON CONFLICT DO NOTHING",

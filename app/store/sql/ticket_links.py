@@ -1,4 +1,4 @@
-"""SQL of links to the tickets bought with an address: asked for, mailed, used once."""
+"""SQL of links to the tickets bought with an address: requested, e-mailed, used once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.store.connections import Connection, Queries
 from app.store.sql import transfers
 
 ASKED_A_DAY = 3  # links to one address
-ASKING_AN_HOUR = 20  # links asked for from one network address; many people may share it
+ASKING_AN_HOUR = 20  # links requested from one network address, which many people may share
 
 
 class LinkRequest(NamedTuple):
-    """A link that was asked for; the hashes are for the traces."""
+    """A requested link; the hashes are for the traces."""
 
     token_hash: bytes
     link_id: str
@@ -25,7 +25,7 @@ class LinkRequest(NamedTuple):
     client: bytes
 
 
-# What is counted is the same whether anything was bought with this address or not.
+# The traces are the same whether anything was bought with this address or not.
 _ASK = f"""
 WITH sent AS (
     SELECT count(*) FILTER (WHERE recipient = $5) AS to_them,
@@ -59,10 +59,10 @@ ORDER BY settled_at DESC LIMIT 20
 
 
 async def insert_request(postgres: asyncpg.Pool, asked: LinkRequest) -> None:
-    """A link is good from now on, and due to be mailed, where something is known by this address: a purchase,
-    a ticket that was given to it, a place in a queue, an account. Its reader can erase their data, too.
+    """Create a link and queue its e-mail, if anything is stored with this address: a purchase, a ticket given
+    to it, a place in a queue, an account. Its reader can also erase their data.
 
-    One at a time for a recipient and for a client: many at once count as many.
+    Serialized per recipient and per client, so that concurrent requests are counted.
     """
     async with postgres.acquire() as connection, connection.transaction():
         for side in sorted((asked.recipient, asked.client)):
@@ -73,12 +73,12 @@ async def insert_request(postgres: asyncpg.Pool, asked: LinkRequest) -> None:
         if await connection.fetchval(_TRACES, asked.recipient) > before:
             for it in await connection.fetch(
                 _GIVEN, asked.email
-            ):  # those were never in a reservation of theirs
+            ):  # those were never in one of their own reservations
                 await transfers.tell(connection, it["transfer_id"], asked.locale)
 
 
 async def is_valid(queries: Queries, token_hash: bytes) -> bool:
-    """Whether a link has not been used and has not run out."""
+    """Whether a link is unused and has not expired."""
     return bool(
         await queries.fetchval(
             "SELECT EXISTS (SELECT FROM ticket_links WHERE token_hash = $1 AND expires_at > now())",
@@ -88,7 +88,7 @@ async def is_valid(queries: Queries, token_hash: bytes) -> bool:
 
 
 async def use(connection: Connection, token_hash: bytes) -> str | None:
-    """Use a link up; its address, or None if it is not valid."""
+    """Use up a link; returns its address, or None if it is not valid."""
     email: str | None = await connection.fetchval(
         "DELETE FROM ticket_links WHERE token_hash = $1 AND expires_at > now() RETURNING email", token_hash
     )

@@ -1,4 +1,4 @@
-"""SQL of tickets that are given to somebody else: offered, withdrawn, accepted, each once."""
+"""SQL of tickets that are given away: offered, withdrawn, accepted, each once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import asyncpg
 
 from app.store.connections import Connection, Queries
 
-OFFERED_S = 7 * 86_400  # and no longer than until the event
+OFFERED_S = 7 * 86_400  # at most; and no longer than until the event
 OFFERS_A_DAY = 5  # to one address
 
 
 class Offer(NamedTuple):
-    """A ticket that is offered to somebody; the hash of the address is for the traces."""
+    """A ticket offered to somebody; the hash of the address is for the traces."""
 
     transfer_id: str
     token_hash: bytes
@@ -27,7 +27,7 @@ class Offer(NamedTuple):
 
 
 class HeldTicket(NamedTuple):
-    """A ticket as its new holder sees it, or is to see it."""
+    """A ticket as its new or prospective holder sees it."""
 
     transfer_id: str
     event_id: str
@@ -43,7 +43,7 @@ class HeldTicket(NamedTuple):
     reservation_id: str
 
 
-# Nobody accepts while it is offered: the row of the reservation is locked by both.
+# Offering and accepting exclude each other: both lock the row of the reservation.
 _OFFER = f"""
 WITH counted AS (
     INSERT INTO mail_traces (kind, recipient) SELECT 'transfer_offer', $8
@@ -76,8 +76,8 @@ JOIN events USING (event_id) JOIN ticket_types USING (event_id, ticket_type_id)
 
 
 async def offer(connection: Connection, it: Offer) -> bool:
-    """Offer a ticket, by an e-mail. False: it is not the reservation's, was used, is offered or was given
-    away already, or the address was written to too often."""
+    """Offer a ticket by e-mail. False: it is not of this reservation, was used, is already offered or
+    given away, or the address was written to too often."""
     await connection.execute(
         "SELECT FROM reservations WHERE reservation_id = $1 FOR UPDATE", it.reservation_id
     )
@@ -85,7 +85,7 @@ async def offer(connection: Connection, it: Offer) -> bool:
 
 
 async def withdraw(postgres: asyncpg.Pool, reservation_id: str, ticket_id: str) -> None:
-    """Withdraw what is offered of a ticket; nothing happens when it has been accepted."""
+    """Withdraw the offer of a ticket; does nothing if it has been accepted."""
     await postgres.execute(
         "UPDATE transfers SET state = 'withdrawn', settled_at = now() FROM tickets "
         "WHERE tickets.ticket_id = transfers.ticket_id AND transfers.ticket_id = $2 "
@@ -95,7 +95,7 @@ async def withdraw(postgres: asyncpg.Pool, reservation_id: str, ticket_id: str) 
 
 
 async def offers_of(queries: Queries, reservation_id: str) -> dict[str, str]:
-    """To whom tickets of a reservation are offered, by their ids; the oldest offers that ran out are left."""
+    """The recipients of a reservation's offered tickets, by ticket id; without expired offers."""
     rows = await queries.fetch(
         "SELECT ticket_id, transfers.email FROM transfers JOIN tickets USING (ticket_id) "
         "WHERE reservation_id = $1 AND state = 'offered' AND expires_at > now()",
@@ -105,7 +105,7 @@ async def offers_of(queries: Queries, reservation_id: str) -> dict[str, str]:
 
 
 async def drop_over(connection: Connection, ticket_id: str) -> None:
-    """Withdraw an offer whose time is over, so that the ticket can be offered again."""
+    """Withdraw an expired offer, so that the ticket can be offered again."""
     await connection.execute(
         "UPDATE transfers SET state = 'withdrawn', settled_at = now() "
         "WHERE ticket_id = $1 AND state = 'offered' AND expires_at <= now()",
@@ -114,7 +114,7 @@ async def drop_over(connection: Connection, ticket_id: str) -> None:
 
 
 async def offered(queries: Queries, token_hash: bytes) -> HeldTicket | None:
-    """The ticket that a link offers, None if the offer does not stand any more."""
+    """The ticket that a link offers, None if the offer is no longer valid."""
     row = await queries.fetchrow(
         f"{_SEEN} WHERE token_hash = $1 AND state = 'offered' AND transfers.expires_at > now() "
         "AND reservations.status = 'confirmed'",
@@ -124,7 +124,7 @@ async def offered(queries: Queries, token_hash: bytes) -> HeldTicket | None:
 
 
 async def held(queries: Queries, transfer_id: str) -> HeldTicket | None:
-    """The ticket that somebody holds by a transfer, None when it is not valid any more."""
+    """The ticket held through a transfer, None if it is no longer valid."""
     row = await queries.fetchrow(
         f"{_SEEN} WHERE transfer_id = $1 AND state = 'accepted' AND holder_email = transfers.email "
         "AND reservations.status = 'confirmed'",
@@ -134,8 +134,8 @@ async def held(queries: Queries, transfer_id: str) -> HeldTicket | None:
 
 
 async def accept(connection: Connection, token_hash: bytes) -> str | None:
-    """Give a ticket to whom it was offered: another code, theirs. The old one is void (a trigger writes that
-    down). The transfer, or None if the offer does not stand any more."""
+    """Give a ticket to the person it was offered to: it gets a new code. The old one becomes void (a trigger
+    records that). Returns the transfer, or None if the offer is no longer valid."""
     reservation_id = await connection.fetchval(
         "SELECT reservation_id FROM reservations JOIN tickets USING (reservation_id) "
         "JOIN transfers USING (ticket_id) WHERE token_hash = $1 AND reservations.status = 'confirmed' "
@@ -162,7 +162,7 @@ async def accept(connection: Connection, token_hash: bytes) -> str | None:
 
 
 async def tell(connection: Connection, transfer_id: str, locale: str) -> None:
-    """Queue the ticket to its new holder. One that was sent before is sent again."""
+    """Queue the e-mail with the ticket to its new holder, again if it was sent before."""
     await connection.execute(
         """
         INSERT INTO mails (kind, subject_id, room_id, visitor_id, reservation_id, recipient, guest, locale)

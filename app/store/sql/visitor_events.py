@@ -1,4 +1,4 @@
-"""SQL of visitor events: into the outbox, each once, with how far that got."""
+"""SQL of visitor events: written to the outbox, each once, with the progress."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from app.store.connections import Connection
 
 
 class End(NamedTuple):
-    """The last entry of the room's stream that is in the outbox, and how many dropped ones were told of."""
+    """The last entry of the room's stream that is in the outbox, and how many dropped events were
+    reported."""
 
     entry_id: str
     dropped: int
 
 
 async def select_end(connection: Connection, room_id: RoomId) -> End | None:
-    """How far the room's events are in the outbox; None at its beginning."""
+    """How far the room's events are in the outbox; None at the start."""
     row = await connection.fetchrow(
         "SELECT entry_id, dropped FROM visitor_event_ends WHERE room_id = $1", room_id
     )
@@ -25,7 +26,7 @@ async def select_end(connection: Connection, room_id: RoomId) -> End | None:
 
 
 async def insert_events(connection: Connection, room_id: RoomId, subjects: Sequence[str]) -> None:
-    """Write one row of the outbox for all of these; each is WORD VISITOR NUMBER MS."""
+    """Insert one outbox row for all of these; each is WORD VISITOR NUMBER MS."""
     await connection.execute(
         "INSERT INTO outbox (type, subjects, data) SELECT 'visitor', $2, "
         "jsonb_build_object('room_id', room_id, 'event_id', event_id) "
@@ -36,7 +37,7 @@ async def insert_events(connection: Connection, room_id: RoomId, subjects: Seque
 
 
 async def insert_dropped(connection: Connection, room_id: RoomId, count: int) -> None:
-    """Write that so many events were dropped."""
+    """Report how many events were dropped."""
     await connection.execute(
         "INSERT INTO outbox (type, subjects, data) SELECT 'room.visitor_events_dropped', ARRAY[room_id], "
         "jsonb_build_object('room_id', room_id, 'event_id', event_id, 'dropped', $2::bigint) "
@@ -47,7 +48,7 @@ async def insert_dropped(connection: Connection, room_id: RoomId, count: int) ->
 
 
 async def note_end(connection: Connection, room_id: RoomId, end: End) -> None:
-    """Remember how far it got."""
+    """Store the progress."""
     await connection.execute(
         "INSERT INTO visitor_event_ends (room_id, entry_id, dropped) "
         "SELECT room_id, $2, $3 FROM rooms WHERE room_id = $1 "

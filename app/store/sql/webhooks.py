@@ -12,17 +12,17 @@ from app.store.connections import Connection
 from app.store.sql.delivery_log import Answer
 from app.store.sql.outbox import AT, Notice
 
-LEASE_S = 60.0  # a delivery that was begun is another worker's to do after so long: its worker died
+LEASE_S = 60.0  # a delivery that takes longer may be claimed by another worker: its worker died
 GIVE_UP_AFTER_S = 86_400.0
-GIVEN_UP_MAX = 10  # in a row: then the webhook is disabled
+GIVEN_UP_MAX = 10  # consecutive failed deliveries that disable the webhook
 
 
 class Webhook(NamedTuple):
-    """A webhook: where to send which events, and how its deliveries go."""
+    """A webhook: its address and events, and the state of its deliveries."""
 
     webhook_id: str
     url: str
-    types: list[str]  # none: all
+    types: list[str]  # empty: all
     description: str
     created_at: datetime
     disabled_at: datetime | None
@@ -33,7 +33,7 @@ class Webhook(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where deliveries of one webhook go, and what signs them."""
+    """The address of a webhook's deliveries, and its signing secret."""
 
     webhook_id: str
     url: str
@@ -41,13 +41,13 @@ class Target(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One notice to be delivered now; `attempts` counts this one, too."""
+    """An event to be delivered now; `attempts` includes this one."""
 
     number: int
     ordinal: int
     attempts: int
     notice: Notice
-    traceparent: str | None = None  # of the request that made the change, if it was sampled
+    traceparent: str | None = None  # of the request behind the change, if it was sampled
 
 
 _SELECT = """
@@ -60,9 +60,9 @@ LEFT JOIN (SELECT webhook_id, number, given_up_at FROM deliveries) AS deliveries
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY created_at, webhook_id
 """
 
-# Of a thread only its first delivery, so that the next one follows when that is done or given up. Looked up
-# for each by itself, and by its thread: `||` keeps the planner from the webhook's indexes, which it prefers
-# while it has no statistics. Otherwise this takes seconds once an address was away for a while.
+# Only the first delivery of each thread, so that the next one follows once that is done or given up. The
+# lookup is per row and by thread: `||` keeps the planner from using the webhook's indexes, which it prefers
+# without statistics. Otherwise this takes seconds after an address was unreachable for a while.
 _CLAIM = f"""
 WITH chosen AS (
     SELECT number, ordinal FROM deliveries AS it
@@ -136,7 +136,7 @@ UPDATE webhooks SET given_up = 0 FROM first WHERE webhooks.webhook_id = first.we
 
 
 async def insert(connection: Connection, target: Target, types: Sequence[str], description: str) -> datetime:
-    """Insert a webhook; when it was created."""
+    """Insert a webhook; returns when it was created."""
     made: datetime = await connection.fetchval(
         "INSERT INTO webhooks (webhook_id, url, secret, types, description) VALUES ($1, $2, $3, $4, $5) "
         "RETURNING created_at",
@@ -148,7 +148,7 @@ async def insert(connection: Connection, target: Target, types: Sequence[str], d
 
 
 async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | None:
-    """Forget a webhook and what was still to be delivered to it; what it was, or None."""
+    """Delete a webhook and its pending deliveries; returns what it was, or None."""
     row = await connection.fetchrow(
         "DELETE FROM webhooks WHERE webhook_id = $1 RETURNING url, types, description", webhook_id
     )
@@ -156,19 +156,19 @@ async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | No
 
 
 async def select(postgres: asyncpg.Pool, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
-    """One page of the webhooks, the oldest first, and how many there are."""
+    """One page of the webhooks, oldest first, and how many there are."""
     rows = await postgres.fetch(_SELECT, limit, offset, None, timeout=60)
     return [Webhook(*row) for row in rows], await postgres.fetchval("SELECT count(*) FROM webhooks")
 
 
 async def select_one(postgres: asyncpg.Pool, webhook_id: str) -> Webhook | None:
-    """One webhook, or None."""
+    """The webhook, or None."""
     row = await postgres.fetchrow(_SELECT, 1, 0, webhook_id, timeout=60)
     return Webhook(*row) if row else None
 
 
 async def targets(postgres: asyncpg.Pool) -> list[Target]:
-    """Every webhook that is not disabled."""
+    """All webhooks that are not disabled."""
     rows = await postgres.fetch("SELECT webhook_id, url, secret FROM webhooks WHERE disabled_at IS NULL")
     return [Target(*row) for row in rows]
 
@@ -189,7 +189,7 @@ async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Del
 
 
 async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery, answer: Answer) -> None:
-    """The delivery was accepted."""
+    """Record that the delivery was accepted."""
     notice = it.notice
     await postgres.execute(
         _DELIVERED,
@@ -207,9 +207,9 @@ async def failed(
     *,
     give_up: bool = False,
 ) -> tuple[bool, bool]:
-    """The delivery failed: retry later, or give up after a day at the latest.
+    """Record that the delivery failed: retry later, or give up after a day at the latest.
 
-    (given up, the webhook is disabled now)
+    Returns whether it was given up, and whether the webhook is disabled now.
     """
     row = await postgres.fetchrow(
         _FAILED,
@@ -221,7 +221,7 @@ async def failed(
 
 
 async def disable(postgres: asyncpg.Pool, webhook_id: str) -> None:
-    """Disable the webhook. Due deliveries are given up, for a replay to send."""
+    """Disable the webhook. Due deliveries are given up, until a replay sends them."""
     await postgres.execute(
         """
         WITH disabled AS (
@@ -244,7 +244,7 @@ async def enable(connection: Connection, webhook_id: str) -> bool:
 
 
 async def deliver_given_up(connection: Connection, webhook_id: str) -> int:
-    """Make given-up deliveries due again; how many."""
+    """Make given-up deliveries due again; returns how many."""
     done = await connection.execute(
         "UPDATE deliveries SET attempts = 0, due_at = now(), created_at = now(), given_up_at = NULL "
         "WHERE webhook_id = $1 AND given_up_at IS NOT NULL",
@@ -255,12 +255,12 @@ async def deliver_given_up(connection: Connection, webhook_id: str) -> int:
 
 
 async def deliver_again(connection: Connection, webhook_id: str, since: datetime) -> int:
-    """Make everything it wants since then, as far as still stored, due again; how many."""
+    """Make all stored events it wants since then due again; returns how many."""
     done = await connection.execute(_AGAIN, webhook_id, since, timeout=60)
     return int(done.rpartition(" ")[2])
 
 
 async def pending(postgres: asyncpg.Pool) -> int:
-    """The deliveries still to be made, of all webhooks."""
+    """The number of pending deliveries, over all webhooks."""
     count: int = await postgres.fetchval("SELECT count(*) FROM deliveries WHERE given_up_at IS NULL")
     return count

@@ -1,5 +1,5 @@
--- Writes one record of a reply: where a visitor stands, and how many tickets they want. Returns where the
--- next record begins.
+-- Writes one record of a reply: a visitor's place, and how many tickets they want. Returns the index of the
+-- next record.
 -- NEEDS said
 -- GIVES answer
 local function answer(reply, at, visitor_id, word, number, ahead, deadline_ms, new)

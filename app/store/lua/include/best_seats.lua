@@ -1,4 +1,4 @@
--- The best seats of a type: side by side in the first row with so many adjacent seats; else the longest run
+-- The best seats of a type: side by side in the first row with enough adjacent seats; else the longest run
 -- anywhere, and the rest from the rows nearest to it. The work is bounded by the rows of the type, not by its
 -- seats. Up to `wanted` seats of a row: from the shortest run that has them all, else run by run, longest
 -- first.
@@ -26,7 +26,7 @@ local function first_row(text, wanted)
     if number then return number end
   end
 end
--- Takes and returns the seats; or returns none and changes nothing.
+-- Takes and returns the seats; or returns nothing and changes nothing.
 local function take_best(ticket_type, wanted, visitor_id)
   local text, ids = runs_of(ticket_type), {}
   local first, none = first_row(text, wanted), string.byte(run_code(0))

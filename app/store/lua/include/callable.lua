@@ -1,6 +1,6 @@
--- How many may be called now: the minimum of tokens in the bucket, places under the cap, and free tickets on
--- sale that nobody is expected to take. Also returns those: a called visitor is expected to take one, one who
--- is inside and has reserved nothing as many as they want.
+-- How many may be called now: the minimum of tokens in the bucket, places under the cap, and unclaimed free
+-- tickets on sale, which are also returned: a called visitor is expected to take one, a visitor inside who
+-- has reserved nothing as many as they want.
 -- NEEDS buyers, config, free_off_sale, progress, restored, sizes, state, TOKEN, wanted_inside
 -- GIVES callable, within_limits
 local function within_limits(room)

@@ -29,8 +29,8 @@ local function call_these(flat, passed)
   progress.admitted = progress.admitted + calls
   return calls
 end
--- The first of each lane, as many as these turns of lanes say and in their order; a lane that has fewer whom
--- enough is free for gives the rest of its turns to the others, in another round.
+-- The first of each lane, in the order of these turns of lanes. A lane with fewer visitors for whom enough
+-- tickets are free gives its remaining turns to the others, in another round.
 local function first_of_lanes(order, spare, left)
   local quota, found, taken, flat = {}, {}, {}, {}
   for _, lane in ipairs(order) do quota[lane] = (quota[lane] or 0) + 1 end

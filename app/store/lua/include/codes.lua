@@ -1,6 +1,6 @@
--- What codes are good for. In `codes`, code:CODE is the id of the set a code belongs to, set:ID is
+-- The effect of codes. In `codes`, code:CODE is the id of the set a code belongs to, set:ID is
 -- FROM|UNTIL|USES|PERCENT|EACH|ORDER|TYPE,TYPE (times in ms, amounts in minor units; no type: all of them),
--- used:CODE is how many live reservations use it. A code with `wrong` is good for nothing now.
+-- used:CODE is how many live reservations use it. A code with `wrong` cannot be used now.
 -- NEEDS codes, now_ms
 -- GIVES read_code, opened_by, reduced, reduction, use_code, write_codes
 local SET, read_codes = '^(%d*)|(%d*)|(%d+)|(%d+)|(%d+)|(%d+)|(.*)$', {}
@@ -25,13 +25,13 @@ end
 local function opened_by(code, ticket_type)
   return code and not code.wrong and code.named[ticket_type] or false
 end
--- What a ticket costs with a code; half a minor unit is rounded in the buyer's favour.
+-- The price of a ticket with a code; half a minor unit is rounded in the buyer's favour.
 local function reduced(code, ticket_type, price)
   price = tonumber(price)
   if not code or code.some and not code.named[ticket_type] then return price end
   return math.max(0, price - math.floor((price * code.percent + 50) / 100) - code.each)
 end
--- What comes off the sum of the lines a code is good for, and whether there is any.
+-- The discount on the sum of the lines a code applies to, and whether there are any.
 local function reduction(code, sums)
   local sum, any = 0, false
   for ticket_type, amount in pairs(sums) do

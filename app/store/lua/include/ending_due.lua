@@ -11,7 +11,7 @@ local function end_what_is_due(limit)
   for i = 1, #sessions do end_session(sessions[i], 'expired') end
   local told = redis.call('ZRANGEBYSCORE', ended, '-inf', now_ms - ENDINGS_TOLD_MS, 'LIMIT', 0, limit)
   if #told > 0 then
-    -- Kept for visitors who wait again: having let a turn lapse decides how long their next one is.
+    -- Kept for visitors who wait again: a turn they did not claim halves the window of their next one.
     local waits, over = config.state ~= 'closed' and redis.call('ZMSCORE', waiting, unpack(told)) or {}, {}
     for i, visitor_id in ipairs(told) do
       if waits[i] then redis.call('ZADD', ended, now_ms, visitor_id) else over[#over + 1] = visitor_id end

@@ -1,4 +1,4 @@
--- How a visitor's last place ended, and its number; 0: it had none yet, and the ending applies to any number.
+-- How a visitor's last place ended, and its number; 0: it had none yet, so the ending applies to any number.
 -- NEEDS endings
 -- GIVES ending_of, ended_numbers
 local function read_ending(text)

@@ -1,5 +1,5 @@
 -- While a store is unavailable nobody can claim: so nobody is called, and claim windows stand still, from the
--- last moment at which both stores are known to have answered. `thawed_ms` says up to when outages have been
+-- last moment at which both stores are known to have answered. `thawed_ms` is how far outages have been
 -- counted, so that workers that disagree count no moment twice.
 -- NEEDS active, called, config, later, meter, now_ms, progress, put_off, STOOD_LONG_MS
 -- GIVES freeze, stand_still, thaw
@@ -37,7 +37,7 @@ local function thaw(restored)
   redis.call('HDEL', meter, 'frozen_ms')
   stood_still(from_ms, now_ms, restored)
 end
--- An outage that is over, which no worker may have noticed while it lasted.
+-- Counts a past outage that no worker may have noticed while it lasted.
 local function stand_still(from_ms, until_ms)
   thaw()
   stood_still(math.max(from_ms, progress.thawed_ms or 0), math.min(until_ms, now_ms))

@@ -1,6 +1,6 @@
--- Grants requests: each takes all the stock, seats, allowance and its use of a code, or none. `read_buyers`
--- once for the batch, then for each request `judge` and, where nothing is wrong with it, `grant`; and
--- `write_grants`, which writes the batch once. `sale` is what the room says of its sale.
+-- Grants requests: each takes all its stock, seats, allowance and use of a code, or nothing. `read_buyers`
+-- once for the batch, then for each request `judge` and, if it passes, `grant`; finally `write_grants`, which
+-- writes the batch once. `sale` is the room's data about its sale.
 -- NEEDS active, allowance, buyers, conf, enough, forget_wanted, holds, name_seats, now_ms, set_seats, take
 -- NEEDS take_best, use_code, wish, with_seats, write_codes, write_seats, write_taken
 -- GIVES sale, read_buyers, judge, grant, write_grants
@@ -18,7 +18,7 @@ local function read_buyers(visitors)
   end
   return sessions
 end
--- What a request comes to; or why it is refused, and what that is about. An amount of -1 is any.
+-- The total of a request; or why it is refused, with the detail. An expected amount of -1 accepts any.
 local function judge(items, visitor_id, expected)
   local it, refusal, about = wish(items), nil, nil
   if it.wrong then return it, it.wrong, it.about end
@@ -31,14 +31,14 @@ local function judge(items, visitor_id, expected)
   end
   return it, not enough(it) and 'sold_out' or nil
 end
--- Takes what `judge` has let pass, and returns its terms; nothing where the best seats are not that many.
+-- Takes what `judge` has accepted, and returns its terms; nothing if there are too few of the best seats.
 local function grant(reservation_id, visitor_id, it)
   if it.best then
     local ids = take_best(it.best, it.counts[it.best], visitor_id)
     if not ids then return nil end
     it = with_seats({{it.best, ids}}, it)
   end
-  it.terms = it.terms or string.format('%.0f|%s|%.0f|%.0f|%s', -- once for all requests for the same
+  it.terms = it.terms or string.format('%.0f|%s|%.0f|%.0f|%s', -- shared by all requests for the same
     it.amount, sale.currency, now_ms, now_ms + tonumber(sale.hold_ttl_ms), it.priced)
   local terms = it.terms
   take(it)

@@ -1,4 +1,4 @@
--- Where a visitor stands who waits: word, number, how many are ahead of them in their lane, 0; else nil.
+-- The place of a waiting visitor: word, number, how many are ahead in their lane, 0; else nil.
 -- NEEDS config, LANE_BAND, number_of, prequeue, progress, sizes, waiting
 -- GIVES find_in_line
 local function find_in_line(visitor_id)

@@ -1,7 +1,7 @@
 -- Lanes: groups of visitors, each with a share of the calls, and lane 0, the ordinary one, for everybody
 -- else. The ids of members and suspects end in the digit of their lane (`app/core/lanes.py`). In `waiting`,
 -- and in the pre-queue of a fifo room, each lane has a band of scores: LANE_BAND times the lane, plus the
--- queue number. So nothing is kept for each visitor, and a room without lanes has what it always had.
+-- queue number. So lanes need no state per visitor, and a room without lanes is unaffected.
 -- NEEDS config, LANE_BAND, MEMBER_ID_CHARS, meter, prequeue, progress, SUSPECT_ID_CHARS, waiting
 -- GIVES shares_of_lanes, lane_of, score_of, number_of, band_of, serving_of, raise_serving
 -- GIVES restored_serving_of, lanes_now
@@ -27,8 +27,8 @@ local function score_of(visitor_id, number)
   return lane == 0 and number or lane * LANE_BAND + number
 end
 local function number_of(score) return tonumber(score) % LANE_BAND end
--- From where to where the scores of a lane go; the band has no number 0. The last lane also has whoever
--- stands in one that is gone: staff may have removed it in the moment in which the pre-queue began.
+-- The range of a lane's scores; the band has no number 0. The last lane also contains visitors of a lane that
+-- no longer exists: staff may have removed it at the moment the pre-queue began.
 local function band_of(lane)
   local is_last = lane >= #shares_of_lanes() - 1
   local to = is_last and '+inf' or string.format('(%.0f', (lane + 1) * LANE_BAND)
@@ -51,13 +51,13 @@ local function raise_serving(lane, number)
   progress.lane_serving = table.concat(to, ' ')
   redis.call('HSET', meter, 'lane_serving', progress.lane_serving)
 end
--- Up to which number calls in a visitor's lane were made before Redis was lost.
+-- The highest number in a visitor's lane that was called before Redis was lost.
 local function restored_serving_of(visitor_id)
   local lane = lane_of(visitor_id)
   return lane == 0 and config.restored_serving or figures(config.restored_lanes)[lane + 1] or 0
 end
--- Per lane its share, its serving position and how many wait; in the pre-queue of a lottery nobody is counted
--- in one.
+-- For each lane its share, its serving position and how many wait; in the pre-queue of a lottery nobody is
+-- counted in a lane.
 local function lanes_now()
   local found, fifo = {}, config.method == 'fifo'
   for lane = 0, #shares_of_lanes() - 1 do

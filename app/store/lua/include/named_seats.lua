@@ -1,5 +1,5 @@
--- What a request that names seats, perhaps beside counted tickets, comes to for a visitor. A seat they have
--- already stays in its reservation and is not taken again.
+-- The total of a request that names seats, possibly along with counted tickets. A seat the visitor already
+-- has stays in its reservation and is not taken again.
 -- NEEDS add_up, find_seat, seat_at, sitter_of
 -- GIVES with_seats, name_seats
 local function with_seats(lines, asked)
@@ -8,8 +8,8 @@ local function with_seats(lines, asked)
   for _, line in ipairs(lines) do all[#all + 1] = {line[1], #line[2], table.concat(line[2], '+')} end
   return add_up({code = asked.code, guest = asked.guest, seats = true}, all)
 end
--- Whether the accessible seat that a companion seat belongs to, the next one to either side, is asked for,
--- too, or the visitor's already.
+-- Whether the accessible seat that a companion seat belongs to, the next one to either side, is also
+-- requested, or already the visitor's.
 local function accompanies(name, row, at, ids, visitor_id)
   for step = -1, 1, 2 do
     local i = at + step
@@ -18,7 +18,7 @@ local function accompanies(name, row, at, ids, visitor_id)
     if seat_id and (ids[seat_id] or sitter_of(seat_id) == visitor_id) then return true end
   end
 end
--- The request, or why it is refused: not_on_sale, code_refused and why, unknown_seat, seat_taken,
+-- The request, or why it is refused: not_on_sale, code_refused with the reason, unknown_seat, seat_taken,
 -- companion_alone, and which seats. Asking only for seats one already has is seat_taken.
 local function name_seats(it, visitor_id)
   if it.off then return it, 'not_on_sale', it.off end

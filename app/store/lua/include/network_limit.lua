@@ -1,6 +1,6 @@
--- How many visitors of one network may be called without having claimed, so that a client that joins again
--- and again but never claims blocks nobody else: a twentieth of all who could be called at once, at least
--- three; or what staff have set.
+-- How many called but unclaimed visitors one network may have, so that a client that keeps joining and never
+-- claims blocks nobody else: a twentieth of all who could be called at once, at least three; or the number
+-- set by staff.
 -- NEEDS config, MINUTE_MS, networks, sizes
 -- GIVES per_network, network_is_full
 local function per_network()

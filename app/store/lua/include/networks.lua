@@ -1,6 +1,6 @@
--- Which network a visitor comes from, and how many of a network are called and have not claimed, in field
--- :NETWORK. Ids of anonymous visitors, and so of suspects, contain it (`app/core/place_tokens.py`); of others
--- `networks` has it, from their join until they claim or are gone.
+-- The network of each visitor, and how many of a network are called and have not claimed, in field :NETWORK.
+-- Ids of anonymous visitors, and so of suspects, contain it (`app/core/place_tokens.py`); for others it is in
+-- `networks`, from their join until they claim or are gone.
 -- NEEDS BATCH, NETWORK_CHARS, networks, VISITOR_ID_CHARS
 -- GIVES network_of, note_network, forget_network, count_unclaimed, networks_of, write_unclaimed
 local some_networks = redis.call('EXISTS', networks) == 1
@@ -27,7 +27,7 @@ local function count_unclaimed(visitor_id, more)
   if redis.call('HINCRBY', networks, field, more) <= 0 then redis.call('HDEL', networks, field) end
   some_networks = true
 end
--- The networks of many visitors, '' for none; reads the counts that `unclaimed` does not have yet.
+-- The networks of many visitors, '' for none; also reads counts missing from `unclaimed`.
 local function networks_of(visitors, unclaimed)
   local known = some_networks and redis.call('HMGET', networks, unpack(visitors)) or {}
   local from, fresh, fields = {}, {}, {}

@@ -6,9 +6,9 @@
 -- GIVES first_of_line
 local PASSED_MAX = 100
 local unclaimed, more_of = {}, {} -- network -> how many are called; how many of them by this tick
--- For the public log, once for each number: what is passed over is looked at again and again.
+-- For the public log, once per number: skipped visitors are examined again and again.
 local passed_first = {}
-local of_lane = '' -- what the fields of a lane end in
+local of_lane = '' -- suffix of a lane's fields
 local function note_passed(visitor_id, score, why)
   local field = 'passed_noted' .. of_lane
   score = tonumber(score)

@@ -1,9 +1,9 @@
--- Puts a visitor who had a place before a restore back where they stood; nobody who had their turn gets a
--- second one. A visitor who wanted more than one ticket may have been passed over, so they wait again.
--- Returns as `find_place`; `unchecked`: the operation has to look up in Postgres how the visitor's places
--- ended (and asks again with an epoch of -1, or with -2 if this place was carried to them and has not ended,
--- whatever became of higher numbers); `undrawn`: it has to look up the number a draw gave (and asks again
--- with it, or with -2 for none); `no_draw`: it has to supply the draw; nil: there is nothing to put back.
+-- Puts a visitor who had a place before a restore back in it; nobody who had their turn gets a second one. A
+-- visitor who wanted more than one ticket may have been passed over, so they wait again. Returns as
+-- `find_place`; `unchecked`: the operation must look up in Postgres how the visitor's places ended (and ask
+-- again with an epoch of -1, or with -2 if this place was carried to them and has not ended, whatever became
+-- of higher numbers); `undrawn`: it must look up the number a draw gave (and ask again with it, or with -2
+-- for none); `no_draw`: it must supply the draw; nil: there is nothing to put back.
 -- NEEDS call_in, config, ending_of, ENDINGS_TOLD_MS, find_place, lane_of, note_wanted, now_ms, prequeue
 -- NEEDS progress, restored_serving_of, score_of, serving_of, sizes, waiting
 -- GIVES place_back
@@ -32,7 +32,7 @@ local function place_back(visitor_id, draw, number, epoch, quantity)
     return back_in(prequeue, number > 0 and score_of(visitor_id, number) or draw)
   end
   local turn_remembered = now_ms - config.restored_at_ms < ENDINGS_TOLD_MS
-  -- Of other lanes it is not kept how far they were when: a call that has lapsed is known by its ending.
+  -- The progress of other lanes is not recorded over time: a lapsed call is known by its ending.
   local settled = lane == 0 and config.restored_settled or config.unloaded == 1 and restored_to or 0
   local served = number <= restored_to
   local never_called = not served and (number > serving_of(lane) or turn_remembered)

@@ -1,11 +1,11 @@
--- The room at this moment: what replies say of it, and what depends on the time.
+-- The room at this moment: the head of replies, and everything that depends on the time.
 -- REPLY (now_ms version epoch state serving_position last_number waiting called active outflow free)
 -- REPLY (opened_at_ms held pace blocked generation moved_ms)
 -- NEEDS config, lanes_now, NOTICED_SOON_MS, NOTICED_WITHIN_MS, now_ms, progress, RESTORE_WINDOW_MAX_MS, sizes
 -- NEEDS state
 -- GIVES restored, blocked_by, head, is_over, later
--- Whether visitors have had time to come back after a restore. No window is longer than the longest: the
--- clock was set back then.
+-- Whether visitors have had time to come back after a restore. A window longer than the maximum means that
+-- the clock was set back.
 local function restored()
   local wait_ms = config.restore_until_ms - now_ms
   return config.restoring == 0 and (wait_ms <= 0 or wait_ms > RESTORE_WINDOW_MAX_MS)

@@ -1,5 +1,5 @@
--- Applies the times that staff set; `app.core.rules.due_state` is the same for Postgres. A restored room
--- opens only after its visitors have had time to come back, or the draw would miss them.
+-- Applies scheduled times; `app.core.rules.due_state` does the same for Postgres. A restored room opens only
+-- after its visitors have had time to come back, or the draw would miss them.
 -- NEEDS config, enter_state, now_ms, restored
 -- GIVES act_on_schedule, next_due_in_ms
 local function act_on_schedule()
@@ -14,7 +14,7 @@ local function act_on_schedule()
   end
 end
 
--- How long until the next time that staff set; -1: there is none.
+-- The ms until the next scheduled time; -1: there is none.
 local function next_due_in_ms()
   local nearest = math.huge
   for _, at_ms in ipairs({ config.prequeue_at_ms, config.opens_at_ms, config.closes_at_ms }) do

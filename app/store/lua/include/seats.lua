@@ -1,8 +1,8 @@
 -- Seats by row. In `seats`, row:TYPE-ROW is NUMBER|FIRST|STATES, with a state for each seat number from FIRST
 -- on (f free, h held, s sold, b blocked, - no such seat); label:TYPE:NUMBER is TYPE-ROW; runs:TYPE has a
 -- character for each row: the longest run of free seats in it; size:TYPE is how many seats there are.
--- kinds:TYPE-ROW is there where not all seats are for everybody: a accessible, c companion, . neither; and
--- labels:TYPE-ROW where seats are not called by their numbers, with a comma between.
+-- kinds:TYPE-ROW exists if some seats are special: a accessible, c companion, . neither; labels:TYPE-ROW if
+-- seats are not labelled by their numbers, comma-separated.
 -- write_seats writes everything once for the whole batch.
 -- NEEDS for_all, longest_run, run_code, seats, sitters
 -- GIVES runs_of, find_row, seat_at, find_seat, sitter_of, set_seat, set_seats, write_seats

@@ -1,4 +1,4 @@
--- What of the room's settings decides who is called, and how fast, for its public log.
+-- Notes the room's settings that decide who is called, and how fast, for its public log.
 -- NEEDS config, note
 -- GIVES note_settings
 local FIELDS = {

@@ -1,10 +1,10 @@
 -- Divides calls among the lanes in which anybody waits, by deficit round robin (M. Shreedhar and G. Varghese,
 -- IEEE/ACM Transactions on Networking 4(3), 1996). Each round a lane earns its share of one call, and whole
--- calls are made from what it has earned. A lane that is empty earns and keeps nothing: its share goes to the
--- others. What lanes have earned is in field `lane_credit` of `meter`, after whose turn it is.
+-- calls are paid from its credit. An empty lane earns and keeps nothing: its share goes to the others. The
+-- credits are in field `lane_credit` of `meter`, after the lane whose turn it is.
 -- NEEDS band_of, meter, progress, shares_of_lanes, sizes, waiting
 -- GIVES bounds_of_lane, waiting_by_lane, divide_among_lanes, close_lane
-local CALL = 1000000 -- what a call costs: integers, so that nothing depends on rounding
+local CALL = 1000000 -- the price of a call: integers, so that nothing depends on rounding
 local at, credit = 0, nil
 local function read_credit()
   if credit then return end
@@ -32,8 +32,8 @@ local function waiting_by_lane()
   end
   return left
 end
--- The lanes that the next `count` calls go to, in order, or as many as there are people. `left` has how many
--- wait in each, and has fewer afterwards.
+-- The lanes that the next `count` calls go to, in order, or fewer if too few people wait. `left` is how many
+-- wait in each, and is reduced accordingly.
 local function divide_among_lanes(count, left)
   read_credit()
   local shares, sum, order = shares_of_lanes(), 0, {}

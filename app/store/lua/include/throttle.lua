@@ -18,7 +18,7 @@ local function over_limit(key, member, rate_per_minute, burst)
   redis.call('ZADD', key, whole_ms, member)
   return nil
 end
--- Entries whose time has passed are as good as none. Dropping twice what a call can add keeps the set small.
+-- Entries in the past are equivalent to none. Dropping twice what a call can add keeps the set small.
 local function forget_allowances(key, limit)
   local whole = redis.call('ZRANGEBYSCORE', key, '-inf', now_ms, 'LIMIT', 0, limit)
   if #whole > 0 then redis.call('ZREM', key, unpack(whole)) end

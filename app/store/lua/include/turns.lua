@@ -34,7 +34,7 @@ local function window_after(ending)
 end
 local function call_in(visitor_id, number)
   local deadline_ms = now_ms + window_after(redis.call('HGET', endings, visitor_id))
-  if sizes.called == 0 then -- no worker may have looked at this room for long
+  if sizes.called == 0 then -- no worker may have visited this room for long
     progress.sure_ms = now_ms
     redis.call('HSET', meter, 'sure_ms', now_ms)
   end

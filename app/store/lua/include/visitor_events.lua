@@ -1,5 +1,5 @@
--- What happens to visitors: for the room's public log, and for other systems where the room's setting is on;
--- a worker hands both on. Beyond a cap it is only counted. A number of nil is that of the visitor's turn.
+-- Events of visitors: for the room's public log, and for other systems if the room's setting is on; a worker
+-- passes both on. Beyond a cap they are only counted. A number of nil is that of the visitor's turn.
 -- NEEDS config, lane_of, meter, note, turns, visitor_events, VISITOR_EVENTS_MAX
 -- GIVES tell_of_visitor
 local events_left

@@ -1,7 +1,6 @@
 -- How many tickets visitors want. `wanted` has those who want, or wanted, more than one, until they reserve
 -- or are gone; its field :inside is how much the visitors inside want beyond one each. A called visitor who
--- has not claimed counts for one ticket, whatever they want: a wish costs nothing, a session has to be
--- claimed.
+-- has not claimed counts for one ticket, whatever they want: a wish costs nothing, a session must be claimed.
 -- NEEDS wanted
 -- GIVES anybody_wants_more, said, wants, wanted_of, note_wanted, want, wanted_inside, count_wanted
 -- GIVES forget_wanted

@@ -1,18 +1,18 @@
 -- The amount of requested items at current prices, computed once for all requests for the same. A line is
 -- TYPE:QUANTITY; for a seated type TYPE:QUANTITY@SEAT+SEAT, or TYPE:QUANTITY@* for the best available. !CODE
--- may follow the lines, or !* for a guest: free, even if hidden or off sale. The booking fee is in the amount
--- and in no line: it is what the amount is above the lines less the discount.
+-- may follow the lines, or !* for a guest: free, even if hidden or off sale. The booking fee is part of the
+-- amount but of no line: it is the amount less the discounted lines.
 -- NEEDS now_ms, off_sale, opened_by, read_code, reduced, reduction, stock
 -- GIVES wish, add_up, enough, take, write_taken
 local free, price, unknown, seated, taken, wishes, off, hidden = {}, {}, {}, {}, {}, {}, nil, {}
 local fee_terms -- PER_TICKET|RATE_BP, as `load_stock.lua` wrote it
--- The booking fee of an order (`core/sums.py`): what is free has none; half a minor unit up.
+-- The booking fee of an order (`core/sums.py`): free tickets have none; half a minor unit is rounded up.
 local function with_fee(amount, paid)
   local each, rate_bp = string.match(fee_terms or '', '^(%d+)|(%d+)$')
   if not each or amount == 0 then return amount end
   return amount + each * paid + math.floor((2 * amount * rate_bp + 10000) / 20000)
 end
--- Adds up lines of {TYPE, QUANTITY, SEATS or nil} at what they cost with the request's code.
+-- Adds up lines of {TYPE, QUANTITY, SEATS or nil} at their prices with the request's code.
 local function add_up(it, lines)
   local priced, sums, paid = {}, {}, 0
   it.counts, it.amount, it.count = {}, 0, 0
