@@ -17,13 +17,13 @@ from app.store.sql import buyers
 
 
 async def form_of(stores: Stores, event_id: EventId) -> BuyerForm:
-    """What an event asks its buyers for. Raises EventNotFound, StoreUnavailable."""
+    """The form for an event's buyers. Raises EventNotFound, StoreUnavailable."""
     with stores_answer():
         return await existing(stores, event_id, buyers.form_of)
 
 
 async def set_form(stores: Stores, event_id: EventId, form: BuyerForm, *, by: Author) -> None:
-    """Ask for this from now on. What was answered stays. Raises EventNotFound, ValidationFailed."""
+    """Replace the form. Existing answers stay. Raises EventNotFound, ValidationFailed."""
     check_form(form)
     async with transaction(stores) as connection:
         before = await buyers.form_of(connection, event_id)

@@ -27,16 +27,16 @@ from app.store.sql import codes, events, jobs
 
 
 async def create(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author) -> CodeSet:
-    """Make one code, or a batch of codes that nobody can guess; 50,000 take about a second.
+    """Create one code, or a batch of unguessable codes; 50,000 take about a second.
 
-    Raises EventNotFound, ValidationFailed naming the field, AlreadyExists for a code that is there, Conflict
-    when there are too many.
+    Raises EventNotFound, ValidationFailed naming the field, AlreadyExists if the code exists, Conflict if
+    there are too many.
     """
     async with transaction(stores) as connection:
         event, it = await _new_set(connection, event_id, new, by)
         if new.code:
             if not await codes.insert_codes(connection, event_id, it, [new.code.upper()]):
-                raise AlreadyExists(f"There is a code {new.code.upper()} already.")
+                raise AlreadyExists(f"The code {new.code.upper()} already exists.")
         else:
             made = 0
             while made < new.count:
@@ -47,23 +47,26 @@ async def create(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author
 
 
 async def begin(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author) -> tuple[CodeSet, str]:
-    """Make a set whose codes a job makes, so many at a time; the set, and the job, which is to be queued.
+    """Create a set whose codes a job generates in batches; returns the set, and the job, which must be
+    queued.
 
-    Raises as `create`, and Conflict while another set of the event is being made.
+    Raises as `create`, and Conflict while another set of the event is being generated.
     """
     job_id = str(uuid4())
     async with transaction(stores) as connection:
         _, it = await _new_set(connection, event_id, new, by)
         request = JobRequest(event_id=event_id, ids=[it.set_id])
         if not await jobs.insert(connection, job_id, "make_codes", request, by.subject, by.role):
-            raise Conflict("Codes of this event are being made, or many jobs are under way. Try again soon.")
+            raise Conflict(
+                "Codes of this event are being created, or too many jobs are running. Try again soon."
+            )
     return it, job_id
 
 
 async def _new_set(
     connection: Connection, event_id: EventId, new: NewCodes, by: Author
 ) -> tuple[Event, CodeSet]:
-    """A set without codes, in an event that may have one more."""
+    """Insert a set without codes, if the event may have another one."""
     terms = {name: getattr(new, name) for name in CodeSet.__struct_fields__ if hasattr(new, name)}
     it = CodeSet(set_id=secrets.token_hex(6), active=True, wanted=new.count, **terms)
     event = await events.lock_event(connection, event_id, selling=True)
@@ -81,7 +84,7 @@ async def _new_set(
 
 
 async def switch_set(stores: Stores, event_id: EventId, set_id: str, active: bool, *, by: Author) -> CodeSet:
-    """Switch a whole set off or on; orders made with it stay. Raises CodeSetNotFound."""
+    """Switch a whole set off or on; orders that used it stay. Raises CodeSetNotFound."""
     async with transaction(stores) as connection:
         event = await events.lock_event(connection, event_id, selling=True)
         was = await codes.switch_set(connection, event_id, set_id, active)
@@ -108,7 +111,7 @@ async def switch_code(
 
 
 async def sets(stores: Stores, event_id: EventId) -> list[CodeSet]:
-    """The sets of an event, the newest first."""
+    """The sets of an event, newest first."""
     with stores_answer():
         return await codes.select_sets(stores.postgres, event_id)
 
@@ -125,7 +128,7 @@ async def read_set(stores: Stores, event_id: EventId, set_id: str) -> CodeSet:
 async def codes_page(
     stores: Stores, event_id: EventId, set_id: str, *, text: str = "", limit: int, offset: int
 ) -> tuple[list[CodeUse], int]:
-    """A part of a set's codes, and how many there are."""
+    """A page of a set's codes, and how many there are."""
     with stores_answer():
         return await codes.select_codes(
             stores.postgres, event_id, set_id, text=text.strip().upper(), limit=limit, offset=offset
@@ -142,13 +145,13 @@ async def all_codes(stores: Stores, event_id: EventId, set_id: str) -> AsyncIter
 
 
 async def has_codes(stores: Stores, event_id: EventId) -> bool:
-    """Whether the event takes codes at all."""
+    """Whether the event has any codes."""
     with stores_answer():
         return await codes.exists(stores.postgres, event_id)
 
 
 async def offer(stores: Stores, event_id: EventId, code: str) -> tuple[CodeSet | None, str]:
-    """What a code is good for now, and why it is not: a `Reason`, or "" when it is good."""
+    """The set of a code, and why the code cannot be used now: a `Reason`, or "" if it can."""
     with stores_answer():
         found = await codes.find(stores.postgres, event_id, code.strip().upper())
     if found is None:
@@ -158,7 +161,7 @@ async def offer(stores: Stores, event_id: EventId, code: str) -> tuple[CodeSet |
 
 
 async def _tell(stores: Stores, event: Event, set_id: str) -> None:
-    """Load a set and its codes into Redis. A room that is not loaded loads them by itself."""
+    """Load a set and its codes into Redis. A room that is not loaded will load them itself."""
     with stores_answer(), suppress(RoomNotReady):
         await holds.load_codes(stores, event.room_id, event.event_id, set_id)
 

@@ -1,7 +1,7 @@
-"""Editing a sale as a whole: event, room and tickets in one step, and back. All of it or nothing.
+"""Editing a sale as a whole: event, room and tickets in one step, and undoing it. All or nothing.
 
-Two people may edit at once. Each form carries the number of the sale's last change when it was shown
-(`Sale.revision`, an `audit_id`); if there is a later one, nothing is changed, and the later ones are told.
+Two people may edit at once. Each form carries the revision of the sale when it was shown (`Sale.revision`, an
+`audit_id`); if there is a later change, nothing is written, and the later changes are reported.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from app.store.sql.audit import Entry, Fields, select_of_sale
 from app.waiting_room import control
 
 TERMS = ("name", "price", "tax_rate_bp", "quantity", "sale_from", "sale_until")
-CHANGES_MAX = 200  # looked at; one edit makes a few
+CHANGES_MAX = 200  # examined; one edit makes a few
 CHANGED = "The sale has changed in the meantime; look at it again."
 
 
 class Overtaken(Conflict):
-    """Somebody else changed the sale in the meantime; `changes` are theirs, the newest first."""
+    """Somebody else changed the sale in the meantime; `changes` are theirs, newest first."""
 
     def __init__(self, changes: list[Entry]) -> None:
         super().__init__(CHANGED)
@@ -41,7 +41,7 @@ class Overtaken(Conflict):
 
 
 async def sale(stores: Stores, room: Room) -> Sale:
-    """The sale of a room as it is. Raises EventNotFound for a room that is a site's."""
+    """The current sale of a room. Raises EventNotFound if the room belongs to a site."""
     if room.event_id is None:
         raise EventNotFound
     with stores_answer():
@@ -61,14 +61,14 @@ async def sale(stores: Stores, room: Room) -> Sale:
 
 
 async def edits(stores: Stores, room_id: RoomId, event_id: EventId, limit: int) -> list[Entry]:
-    """The last changes by staff of a sale, the newest first."""
+    """The last changes to a sale by staff, newest first."""
     with stores_answer():
         return await select_of_sale(stores.postgres, room_id, event_id, limit)
 
 
 async def whole_edit(stores: Stores, room: Room, audit_id: int) -> int:
-    """If this change of the room was made together with others of its sale, the number of the last of them,
-    which undoes them all; else 0."""
+    """If this change of the room was made together with other changes of its sale, the id of the last of
+    them, which undoes them all; else 0."""
     if room.event_id is None:
         return 0
     found = await edits(stores, room.room_id, room.event_id, CHANGES_MAX)
@@ -95,7 +95,7 @@ async def edit(stores: Stores, event_id: EventId, wanted: SaleEdit, revision: in
         await _change_room(connection, room, msgspec.to_builtins(wanted.room), by)
         for ticket_type_id, terms in wanted.terms.items():
             await _change_terms(connection, event_id, ticket_type_id, terms, by)
-        for ticket_type_id in wanted.removed:  # first of what is free in Redis, too
+        for ticket_type_id in wanted.removed:  # those with free tickets in Redis first, too
             await _change_terms(connection, event_id, ticket_type_id, {"quantity": 0}, by)
         for new in wanted.types:
             await ticket_types.insert(connection, event_id, new, by)
@@ -107,9 +107,9 @@ async def edit(stores: Stores, event_id: EventId, wanted: SaleEdit, revision: in
 
 
 async def undo(stores: Stores, event_id: EventId, audit_id: int, *, by: Author) -> Event:
-    """Undo the last edit of a sale: everything that was changed in the same step.
+    """Undo the last edit of a sale: everything changed in the same step.
 
-    Raises EventNotFound, and Conflict when it is not the last change any longer, or cannot be undone.
+    Raises EventNotFound, and Conflict if it is no longer the last change, or cannot be undone.
     """
     async with transaction(stores) as connection:
         event, room = await _locked(connection, event_id)
@@ -134,24 +134,24 @@ async def undo(stores: Stores, event_id: EventId, audit_id: int, *, by: Author) 
 
 
 def last_step(found: list[Entry]) -> list[Entry]:
-    """The changes that were made together with the newest one."""
+    """The changes made together with the newest one."""
     return [it for it in found if it.request_id == found[0].request_id and it.subject == found[0].subject]
 
 
 def undoable(found: list[Entry]) -> bool:
-    """Whether the newest of these changes can be undone with all that were made together with it."""
+    """Whether the newest change, with everything made together with it, can be undone."""
     return bool(found) and all(map(_is_undoable, last_step(found)))
 
 
 def _is_undoable(it: Entry) -> bool:
-    """Whether all that was changed are fields that are written as they are told."""
+    """Whether only plain fields were changed, which can be written back as logged."""
     event = {*Event.__struct_fields__} - {*FATE}
     known = {"room": RoomSettings.__struct_fields__, "event": event, "ticket_type": TERMS}
     return it.change.action == "change" and {*(it.change.after or {})} <= {*known[it.change.kind], "why"}
 
 
 def terms_told(told: Fields) -> dict[str, Any]:
-    """The terms of a ticket type, from the log."""
+    """Decode the terms of a ticket type from the log."""
     return {
         name: datetime.fromisoformat(it) if name.startswith("sale_") and it else it
         for name, it in told.items()
@@ -183,7 +183,7 @@ async def _change_terms(
 
 
 async def _remove(stores: Stores, event_id: EventId, removed: list[TicketTypeId], by: Author) -> None:
-    """Delete ticket types of which nothing is left to be sold."""
+    """Delete ticket types without any tickets left to be sold."""
     for ticket_type_id in removed:
         async with transaction(stores) as connection:
             it = await events.lock_ticket_type(connection, event_id, ticket_type_id)
@@ -192,7 +192,7 @@ async def _remove(stores: Stores, event_id: EventId, removed: list[TicketTypeId]
 
 
 def _event_before(event: Event, it: Entry) -> Event:
-    """The event as it was before a change. Raises Conflict when it is not as that left it."""
+    """The event before a change. Raises Conflict if it has been changed since."""
     now, before, after = msgspec.to_builtins(event), it.change.before or {}, it.change.after or {}
     kept = msgspec.to_builtins(msgspec.convert(now | after, Event))
     if any(now[name] != kept[name] for name in after):

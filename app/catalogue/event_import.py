@@ -32,11 +32,12 @@ async def import_event(
     said: Mapping[str, Any] | None = None,
     by: Author,
 ) -> tuple[Event, bool]:
-    """Create the event with all that is sold, or update the existing one to the definition. True if created.
+    """Create the event with everything it sells, or update the existing one to the definition. True if
+    created.
 
-    `said` is the definition as it was written: what it does not mention stays as it is. So do the settings of
-    a room that exists; the seats of a section that exists must be those of the definition. `progress` is
-    told of each section. Raises Conflict, AlreadyExists, ValidationFailed.
+    `said` is the definition as written: what it does not mention is left unchanged. So are the settings of an
+    existing room; the seats of an existing section must equal those of the definition. `progress` is called
+    for each section. Raises Conflict, AlreadyExists, ValidationFailed.
     """
     written = msgspec.to_builtins(definition) if said is None else said
     sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
@@ -68,5 +69,5 @@ async def import_event(
 def _written_fields(
     definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
 ) -> dict[str, Any]:
-    """The changeable fields among those that were written."""
+    """The changeable fields among those written in the definition."""
     return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}

@@ -1,4 +1,4 @@
-"""Events and ticket types: what staff put on sale. Written to Postgres first, then to the room in Redis."""
+"""Events and ticket types. Written to Postgres first, then to the room in Redis."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from app.store.sql.events import EventFilter
 from app.waiting_room import control, emptying
 
 T = TypeVar("T")
-ARCHIVED = "This sale is in the archive, where nothing is changed; take it out first."
+ARCHIVED = "This sale is archived and cannot be changed; restore it from the archive first."
 
 
 async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
@@ -48,7 +48,8 @@ async def create_event(stores: Stores, new: NewEvent, *, by: Author) -> Event:
 
 
 async def create_sale(stores: Stores, definition: EventDefinition, *, by: Author) -> Event:
-    """Create an event, its room and all that is sold, or nothing. Raises AlreadyExists, ValidationFailed."""
+    """Create an event, its room and everything it sells, or nothing. Raises AlreadyExists,
+    ValidationFailed."""
     sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
     event = event_of(definition)
     async with transaction(stores) as connection:
@@ -82,7 +83,7 @@ async def change_event(stores: Stores, event_id: EventId, patch: EventPatch, *, 
 
 
 async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None:
-    """Delete an event and its room. Raises EventNotFound, and Conflict once something was reserved."""
+    """Delete an event and its room. Raises EventNotFound, and Conflict if there was a reservation."""
     with stores_answer():
         async with transaction(stores) as connection:
             event = await locked(connection, event_id)
@@ -106,13 +107,13 @@ async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketTy
 
 
 async def revision(stores: Stores, event_id: EventId) -> int:
-    """How many times the event was changed since it was made."""
+    """The number of changes to the event since it was created."""
     with stores_answer():
         return await events.revision_of(stores.postgres, event_id)
 
 
 async def currencies_of(stores: Stores, event_ids: list[EventId]) -> dict[EventId, str]:
-    """The currency of each of these events that is there."""
+    """The currency of each of these events that exists."""
     if not event_ids:
         return {}
     with stores_answer():
@@ -122,7 +123,7 @@ async def currencies_of(stores: Stores, event_ids: list[EventId]) -> dict[EventI
 async def events_page(
     stores: Stores, wanted: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[tuple[Event, list[TicketType]]], int]:
-    """One page of the events with their ticket types, and how many match in all."""
+    """One page of the events with their ticket types, and how many match in total."""
     with stores_answer():
         found, total = await events.select_events(stores.postgres, wanted, limit=limit, offset=offset)
         types = await events.select_types_of_events(stores.postgres, [it.event_id for it in found])
@@ -130,7 +131,7 @@ async def events_page(
 
 
 async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
-    """The room before an event. Raises EventNotFound."""
+    """The room of an event. Raises EventNotFound."""
     with stores_answer():
         return await existing(stores, event_id, events.room_of)
 
@@ -138,7 +139,7 @@ async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
 async def existing(
     stores: Stores, event_id: EventId, select: Callable[[Queries, EventId], Awaitable[T | None]]
 ) -> T:
-    """What `select` finds for an event; made-up ids are looked up once. Raises EventNotFound."""
+    """The result of `select` for an event; unknown ids are remembered for a while. Raises EventNotFound."""
     if stores.absent.has("event", event_id):
         raise EventNotFound
     begun = stores.absent.begin()
@@ -154,7 +155,7 @@ async def create_ticket_type(
 ) -> TicketType:
     """Create a ticket type.
 
-    Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict when there are too many types.
+    Raises EventNotFound, AlreadyExists, ValidationFailed, Conflict if there are too many types.
     """
     async with transaction(stores) as connection:
         event = await locked(connection, event_id)
@@ -165,10 +166,11 @@ async def create_ticket_type(
 
 
 async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: Author) -> list[TicketType]:
-    """Put seats on sale, section by section: each is a ticket type whose tickets are its seats; all or none.
+    """Put seats on sale by section, all or nothing: each section is a ticket type whose tickets are its
+    seats.
 
-    Raises EventNotFound, ValidationFailed, AlreadyExists for a section that is there and is not to grow, and
-    Conflict for too many, or when one that grows has another price.
+    Raises EventNotFound, ValidationFailed, AlreadyExists for an existing section that is not to grow, and
+    Conflict for too many, or if one that grows has another price.
     """
     sections, put = seating.sections_of(new), ticket_types.insert_section
     if new.grow:
@@ -184,10 +186,10 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
 async def change_ticket_type(
     stores: Stores, event_id: EventId, ticket_type_id: TicketTypeId, patch: TicketTypePatch, *, by: Author
 ) -> TicketType:
-    """Change name, price and when it is on sale (for holds taken from now on), or quantity.
+    """Change name, price and sale window (for future holds), or quantity.
 
-    Raises EventNotFound, TicketTypeNotFound, ValidationFailed, and Conflict when fewer than held and sold
-    would be left.
+    Raises EventNotFound, TicketTypeNotFound, ValidationFailed, and Conflict if the quantity would fall below
+    held and sold.
     """
     async with transaction(stores) as connection:
         event = await locked(connection, event_id)
@@ -201,7 +203,7 @@ async def change_ticket_type(
 
 
 def event_of(new: NewEvent) -> Event:
-    """The event that a definition describes. Raises ValidationFailed for an unknown time zone."""
+    """Build the event described by a definition. Raises ValidationFailed for an unknown time zone."""
     zones.check_zone(new.timezone)
     return Event(
         event_id=EventId(new.event_id),
@@ -231,18 +233,18 @@ async def insert_event(connection: Connection, event: Event, new: NewEvent, by: 
     fields = {name: getattr(new.room, name) for name in RoomSettings.__struct_fields__}
     settings = RoomSettings(**{**fields, "name": new.room.name or new.name})
     if not await control.insert_room(connection, event.room_id, settings, by=by):
-        raise AlreadyExists(f"There is a room {event.room_id} already; name another one in room.room_id.")
+        raise AlreadyExists(f"A room {event.room_id} already exists; choose another one in room.room_id.")
     if not await events.insert_event(connection, event):
-        raise AlreadyExists(f"There is an event {event.event_id} already.")
+        raise AlreadyExists(f"An event {event.event_id} already exists.")
     after = msgspec.structs.asdict(event)
     await audit.record(connection, by, "create", Thing("event", event.event_id), after=after)
 
 
 async def update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
-    """Write what changed. Raises Conflict for another currency once something was reserved."""
+    """Write the changed fields. Raises Conflict for another currency after a reservation."""
     zones.check_zone(after.timezone)
     if after.currency != before.currency and await events.has_reservations(connection, after.event_id):
-        raise Conflict("The currency is fixed once something was reserved.")
+        raise Conflict("The currency cannot be changed after tickets were reserved.")
     await events.update_event(connection, after)
     await rooms.touch_room(connection, after.room_id)
     fields = {"before": msgspec.structs.asdict(before), "after": msgspec.structs.asdict(after)}
@@ -250,7 +252,7 @@ async def update_event(connection: Connection, before: Event, after: Event, by: 
 
 
 async def locked(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event:
-    """The event, locked to be changed. Raises EventNotFound, and Conflict when it is in the archive."""
+    """Lock the event for a change. Raises EventNotFound, and Conflict if it is archived."""
     event = await events.lock_event(connection, event_id, selling=selling)
     if event is None:
         raise EventNotFound
@@ -268,7 +270,7 @@ async def transaction(stores: Stores) -> AsyncIterator[Connection]:
 
 
 async def update_room(stores: Stores, event: Event) -> None:
-    """Update terms and stock in Redis. A room that is not loaded loads both by itself."""
+    """Update terms and stock in Redis. A room that is not loaded will load both itself."""
     stores.absent.forget("event", event.event_id)
     stores.absent.forget("room", event.room_id)
     with stores_answer():
@@ -280,5 +282,5 @@ async def update_room(stores: Stores, event: Event) -> None:
 
 
 def _sent_fields(patch: Struct) -> dict[str, Any]:
-    """The fields that were sent."""
+    """The fields present in the request."""
     return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}

@@ -1,6 +1,6 @@
-"""Cancel a sale, or move it to another date. Whom that concerns is written to, and paid back, by jobs.
+"""Cancel a sale, or move it to another date. Jobs notify and refund everybody affected.
 
-Each may be cut off anywhere and asked for again: what is done stays done.
+Each can be interrupted anywhere and requested again: completed work stays done.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from app.waiting_room import control
 from app.waiting_room.queue import Queues
 
 NOTICE_MAX = 1_000
-REFUSED_MAX = 100  # shown
+REFUSED_MAX = 100  # listed
 
 
 async def affected(stores: Stores, event_id: EventId) -> Affected:
-    """How many orders cancelling would end, and what would be refunded."""
+    """What cancelling would end and refund."""
     with stores_answer():
         return await fates.affected(stores.postgres, event_id)
 
 
 async def refused_refunds(stores: Stores, event_id: EventId) -> tuple[list[RefusedRefund], int]:
-    """Refunds of the event that the gateway refused, the oldest first, and how many there are."""
+    """Refunds of the event that the gateway refused, oldest first, and how many there are."""
     with stores_answer():
         return await fates.refused(stores.postgres, event_id, REFUSED_MAX)
 
 
 async def refund_sums(stores: Stores, event_id: EventId) -> list[RefundSums]:
-    """How far the refunds of the event are, by currency."""
+    """The progress of the event's refunds, by currency."""
     with stores_answer():
         return await fates.refund_sums(stores.postgres, event_id)
 
 
 async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str, *, by: Author) -> None:
-    """Cancel a sale: nothing more is sold, and its room closes. A second time changes nothing.
+    """Cancel a sale: nothing more is sold, and its room closes. Repeating it changes nothing.
 
-    Its orders are cancelled and refunded by a job. Raises EventNotFound, ValidationFailed.
+    A job cancels and refunds its orders. Raises EventNotFound, ValidationFailed.
     """
     _check(notice)
     async with transaction(stores) as connection:
@@ -62,7 +62,7 @@ async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str,
             thing = Thing("event", event_id)
             await audit.record(connection, by, "cancel", thing, before={"cancelled_at": None}, after=after)
     await update_room(stores, changed)
-    with suppress(Conflict):  # it is closed already
+    with suppress(Conflict):  # already closed
         await control.set_state(queues, event.room_id, "close", by=by)
 
 
@@ -75,10 +75,10 @@ async def move(
     *,
     by: Author,
 ) -> None:
-    """Move a sale to another date. Holds, tickets and the room stay as they are; a job tells the buyers.
+    """Move a sale to another date. Holds, tickets and the room are unaffected; a job notifies the buyers.
 
-    `refund_until`: until then buyers can give their tickets back. Raises EventNotFound,
-    ValidationFailed, and Conflict for a cancelled sale.
+    `refund_until`: until then buyers can return their tickets. Raises EventNotFound, ValidationFailed, and
+    Conflict for a cancelled sale.
     """
     _check(notice)
     if refund_until is not None and refund_until > starts_at:
@@ -88,7 +88,7 @@ async def move(
         if event.cancelled_at is not None:
             raise Conflict("This sale is cancelled; it cannot be moved.")
         if starts_at == event.starts_at:
-            raise ValidationFailed("starts_at", "must be another date or time than now")
+            raise ValidationFailed("starts_at", "must differ from the current date and time")
         fields = {"starts_at": starts_at, "refund_until": refund_until, "notice": notice}
         changed = msgspec.structs.replace(event, **fields, moved_from=event.starts_at)
         await fates.update(connection, changed)
@@ -99,9 +99,9 @@ async def move(
 
 
 async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int:
-    """Let the gateway be asked again for every refund of the event that it refused; how many.
+    """Retry every refund of the event that the gateway refused; returns how many.
 
-    Workers ask, within seconds.
+    Workers retry them within seconds.
     """
     async with transaction(stores) as connection:
         await locked(connection, event_id)
@@ -116,4 +116,4 @@ def _check(notice: str) -> None:
     if len(notice) > NOTICE_MAX:
         raise ValidationFailed("notice", f"must be up to {NOTICE_MAX:,} characters")
     if not all(it.isprintable() for it in notice.replace("\t", " ").split("\n")):
-        raise ValidationFailed("notice", "cannot have control characters")
+        raise ValidationFailed("notice", "must not contain control characters")

@@ -1,7 +1,7 @@
-"""What is not published, as one process knows it: only staff can see these rooms and events.
+"""Unpublished sales, as known to one process: only staff can see these rooms and events.
 
-All of it is read once a second, so that no request asks a store for it; while Postgres is unavailable the
-last reading goes on. A process that changes something itself reads at once.
+All of them are read once a second, so that no request queries a store; while Postgres is unavailable the last
+reading stays in effect. A process that changes something itself rereads at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Hidden:
         self._events: frozenset[str] = frozenset()
 
     def what(self, params: Mapping[str, str]) -> type[Refusal] | None:
-        """The refusal for what a path names and is hidden; None if all of it may be shown."""
+        """The refusal for a hidden thing named in a path; None if all of it may be shown."""
         if not self._events:
             return None
         if params.get("room_id") in self._rooms:
@@ -35,7 +35,7 @@ class Hidden:
         return EventNotFound if params.get("event_id") in self._events else None
 
     async def refresh(self) -> None:
-        """Read it again. While Postgres is unavailable, the next reading catches up."""
+        """Reread. While Postgres is unavailable, the next reading catches up."""
         try:
             found = await events.select_unpublished(self._postgres)
         except POSTGRES_AWAY:

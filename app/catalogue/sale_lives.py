@@ -1,7 +1,7 @@
-"""The life of a sale beside its room's: published, rehearsed, duplicated, put into the archive.
+"""The life of a sale besides its room's: published, rehearsed, duplicated, archived.
 
-A rehearsal is a copy of the sale, as a test sale that is in no list: whoever has its link can walk through
-it, paying with the simulated gateway. Its people and figures are its own, and are wiped with it.
+A rehearsal is an unlisted copy of the sale as a test sale: anybody with its link can walk through it, paying
+with the simulated gateway. Its visitors and figures are its own, and are wiped with it.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ TIMES = ("prequeue_at", "opens_at", "closes_at", "members_until")
 
 
 async def life(stores: Stores, event_id: EventId) -> Life:
-    """Where the sale is in its life."""
+    """The life of the sale."""
     with stores_answer():
         return await sale_lives.select_life(stores.postgres, event_id)
 
 
 async def publish(stores: Stores, event_id: EventId, published: bool, *, by: Author) -> None:
-    """Show the sale to fans, or to staff alone. Raises EventNotFound, Conflict once tickets are reserved."""
+    """Show the sale to fans, or only to staff. Raises EventNotFound, Conflict once tickets are reserved."""
     async with transaction(stores) as connection:
         event = await locked(connection, event_id)
         if not published and await events.has_reservations(connection, event_id):
@@ -47,7 +47,7 @@ async def publish(stores: Stores, event_id: EventId, published: bool, *, by: Aut
 
 
 async def archive(stores: Stores, event_id: EventId, archived: bool, *, by: Author) -> None:
-    """Put a sale that is closed into the archive, or take it out: there it is in no list, and read-only.
+    """Archive a closed sale, which makes it unlisted and read-only, or take it out of the archive.
 
     Raises EventNotFound, Conflict.
     """
@@ -57,7 +57,7 @@ async def archive(stores: Stores, event_id: EventId, archived: bool, *, by: Auth
             raise EventNotFound
         row = await rooms.lock_room(connection, event.room_id)
         if archived and (row is None or row.room.state != "closed"):
-            raise Conflict("Close the sale first; only a sale that is over goes into the archive.")
+            raise Conflict("Close the sale first; only a sale that is over can be archived.")
         before = await sale_lives.select_life(connection, event_id)
         if (before.archived_at is not None) == archived:
             return
@@ -70,8 +70,8 @@ async def archive(stores: Stores, event_id: EventId, archived: bool, *, by: Auth
 async def duplicate(
     stores: Stores, room: Room, event_id: EventId, name: str, starts_at: datetime, *, by: Author
 ) -> RoomId:
-    """A draft like this sale: everything but its message, codes and people. Its times are as long before the
-    start as they were. Raises EventNotFound, AlreadyExists, and Conflict for a rehearsal.
+    """Create a draft from this sale: everything except its message, codes and people. Its times keep their
+    distance from the start. Raises EventNotFound, AlreadyExists, and Conflict for a rehearsal.
     """
     event = await _event(stores, room)
     moved = _moved(room.settings, event, starts_at)
@@ -89,7 +89,7 @@ async def duplicate(
 
 
 async def rehearse(stores: Stores, room: Room, *, by: Author) -> RoomId:
-    """The room of the sale's rehearsal, made now unless there is one. Raises EventNotFound."""
+    """The room of the sale's rehearsal, created if there is none. Raises EventNotFound."""
     event = await _event(stores, room)
     copy = _copy(event, EventId(f"rehearsal-{secrets.token_hex(ID_BYTES)}"), published=True)
     settings = msgspec.structs.replace(
@@ -97,14 +97,14 @@ async def rehearse(stores: Stores, room: Room, *, by: Author) -> RoomId:
         **{**dict.fromkeys(TIMES), "message": "", "autopilot": None},
         test=True,
         public=False,
-        members_only=False,  # whoever has its link can walk through it
+        members_only=False,  # anybody with its link can walk through it
         visitor_events=False,
     )
     async with transaction(stores) as connection:
         await locked(connection, event.event_id, selling=True)
         found = await sale_lives.select_life(connection, event.event_id)
         if found.rehearsal_of is not None:
-            raise Conflict("This is a rehearsal already.")
+            raise Conflict("This is already a rehearsal.")
         if found.rehearsal is not None:
             return found.rehearsal
         await _insert(connection, event, copy, settings, {"rehearsal_of": event.event_id}, by)
@@ -114,16 +114,16 @@ async def rehearse(stores: Stores, room: Room, *, by: Author) -> RoomId:
 
 
 async def wipe(stores: Stores, room: Room, *, by: Author) -> RoomId | None:
-    """Delete a rehearsal with everybody in it and all they bought; the room of the real sale, if it is there.
+    """Delete a rehearsal with its visitors and purchases; returns the room of the real sale, if it exists.
 
-    May be called again after an interruption. Raises EventNotFound, and Conflict for a sale that is none.
+    Can be repeated after an interruption. Raises EventNotFound, and Conflict if the sale is not a rehearsal.
     """
     event = await _event(stores, room)
     async with transaction(stores) as connection:
         locked = await events.lock_event(connection, event.event_id)
         found = await sale_lives.select_life(connection, event.event_id)
         if locked is None or found.rehearsal_of is None:
-            raise Conflict("This is no rehearsal: what was sold stays.")
+            raise Conflict("This is not a rehearsal; its sales cannot be deleted.")
         await sale_lives.note_rehearsed(connection, event.event_id)
         await sale_lives.delete_people(connection, event.event_id)
         before = msgspec.structs.asdict(event)
@@ -147,7 +147,7 @@ async def _event(stores: Stores, room: Room) -> Event:
 
 
 def _copy(event: Event, event_id: EventId, **changed: Any) -> Event:
-    """The event under another id; what became of the first one is not copied."""
+    """The event under another id; without having been cancelled or moved."""
     fate: dict[str, Any] = {**dict.fromkeys(FATE), "notice": ""}
     ids = {"event_id": event_id, "room_id": RoomId(event_id)}
     return msgspec.structs.replace(event, **{**fate, **ids, **changed})
@@ -161,20 +161,20 @@ async def _insert(
     more: dict[str, Any],
     by: Author,
 ) -> None:
-    """The copy with its room and all that is sold. Raises AlreadyExists."""
+    """Insert the copy with its room and everything it sells. Raises AlreadyExists."""
     if not await control.insert_room(connection, copy.room_id, settings, by=by):
-        raise AlreadyExists(f"There is a room {copy.room_id} already.")
+        raise AlreadyExists(f"A room {copy.room_id} already exists.")
     fields = msgspec.to_builtins(copy)
     anew = {"search": events.search_text(copy), "revision": 0, "rehearsal_of": None, "rehearsed_at": None}
     changed = {**fields, **anew, "archived_at": None, **more}
     if not await sale_lives.copy_sale(connection, event.event_id, copy.event_id, changed):
-        raise AlreadyExists(f"There is an event {copy.event_id} already.")
+        raise AlreadyExists(f"An event {copy.event_id} already exists.")
     after = msgspec.structs.asdict(copy)
     await audit.record(connection, by, "create", Thing("event", copy.event_id), after=after)
 
 
 def _moved(settings: RoomSettings, event: Event, starts_at: datetime) -> dict[str, datetime | None]:
-    """The times of the sale, as long before its start by the clock of its zone as they were."""
+    """Shift the times of the sale so that their distance from the start is the same in local time."""
     zone = ZoneInfo(event.timezone)
 
     def moved(at: datetime | None) -> datetime | None:

@@ -1,8 +1,8 @@
-"""Seats that staff keep off sale, also while the sale is open: blocked, or kept for the house.
+"""Seats that staff keep off sale, even while the sale is open: blocked, or kept for the house.
 
-`keep_back.lua` decides which seats are free; Postgres has the last word by `one_holder_a_seat`. Both happen
-under the lock of the event and its ticket types. Cut off between them, a seat is blocked in Redis alone: it
-is not sold, and the next reconciliation or release puts it on sale again.
+`keep_back.lua` decides which seats are free; Postgres has the final say through `one_holder_a_seat`. Both run
+under the lock of the event and its ticket types. If interrupted in between, a seat is blocked in Redis only:
+it is not sold, and the next reconciliation or release puts it back on sale.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from app.store.sql.seat_blocks import KeptSeat
 
 
 class SeatsChanged(NamedTuple):
-    """The seats that are as was asked for, and those that are not: held or sold."""
+    """The seats now in the requested state, and those that are not, because they are held or sold."""
 
     done: list[str]
     taken: list[str]
@@ -40,9 +40,9 @@ class SeatsChanged(NamedTuple):
 async def block(
     rooms: LoadedRooms, event_id: EventId, seat_ids: Sequence[str], kept_as: str, *, by: Author
 ) -> SeatsChanged:
-    """Take the free ones of these seats off sale; what is held or sold stays so.
+    """Take the free ones among these seats off sale; held and sold ones stay as they are.
 
-    Raises EventNotFound, ValidationFailed for a seat that is not there, Conflict in the archive, Restoring.
+    Raises EventNotFound, ValidationFailed for an unknown seat, Conflict in the archive, Restoring.
     """
 
     async def change(connection: Connection, event: Event) -> set[str]:
@@ -50,7 +50,7 @@ async def block(
         free = await filling.keep_back(rooms.stores.redis, keys, seat_ids, to=BLOCKED)
         changed = await seat_blocks.block(connection, event_id, free, kept_as)
         kept = {it.seat_id for it in await seat_blocks.select_kept(connection, event_id, free)}
-        if lost := [it for it in free if it not in kept]:  # Redis does not know yet that somebody has them
+        if lost := [it for it in free if it not in kept]:  # Redis does not know yet that they are taken
             await filling.keep_back(rooms.stores.redis, keys, lost, to=FREE)
         await _record(connection, event_id, changed, 1, by)
         return kept
@@ -61,7 +61,7 @@ async def block(
 async def release(
     rooms: LoadedRooms, event_id: EventId, seat_ids: Sequence[str], *, by: Author
 ) -> SeatsChanged:
-    """Put the blocked ones of these seats on sale; the same refusals."""
+    """Put the blocked ones among these seats on sale. Raises as `block`."""
 
     async def change(connection: Connection, event: Event) -> set[str]:
         changed = await seat_blocks.release(connection, event_id, seat_ids)
@@ -75,9 +75,9 @@ async def release(
 async def set_kind(
     stores: Stores, event_id: EventId, seat_ids: Sequence[str], kind: str, *, by: Author
 ) -> None:
-    """Make seats accessible, companion seats, or neither (""), whoever has them.
+    """Make seats accessible, companion seats, or neither (""), regardless of who has them.
 
-    Raises EventNotFound, ValidationFailed for a seat that is not there, Conflict in the archive.
+    Raises EventNotFound, ValidationFailed for an unknown seat, Conflict in the archive.
     """
     async with transaction(stores) as connection:
         event = await locked(connection, event_id, selling=True)
@@ -99,7 +99,7 @@ def _check_known(seat_ids: Sequence[str], there: Collection[str]) -> None:
 
 
 async def kept(stores: Stores, event_id: EventId) -> list[KeptSeat]:
-    """The seats that staff keep off sale, in the order of the hall."""
+    """The seats kept off sale by staff, in the order of the hall."""
     with stores_answer():
         return await seat_blocks.select_kept(stores.postgres, event_id)
 
@@ -123,7 +123,7 @@ async def _changed(
     room_id = await room_of_event(rooms.stores, event_id)
     with stores_answer():
         done = await rooms.when_loaded(room_id, in_step)
-        with suppress(RoomNotReady):  # what is restored now reads the totals by itself
+        with suppress(RoomNotReady):  # a room being restored reads the totals itself
             await load_totals(rooms.stores, room_id, event_id)
     return SeatsChanged(
         [it for it in seat_ids if it in done], [it for it in dict.fromkeys(seat_ids) if it not in done]
@@ -133,7 +133,7 @@ async def _changed(
 async def _record(
     connection: Connection, event_id: EventId, changed: Mapping[str, str], by_each: int, by: Author
 ) -> None:
-    """An audit row for each ticket type of which seats were blocked or released."""
+    """Write an audit row for each ticket type with newly blocked or released seats."""
     for ticket_type_id, count in sorted(Counter(changed.values()).items()):
         seats = [seat for seat, of_type in changed.items() if of_type == ticket_type_id]
         it = await events.lock_ticket_type(connection, event_id, TicketTypeId(ticket_type_id))

@@ -1,9 +1,9 @@
-"""Staff rename the rows and seats of a section, also after tickets for it were sold.
+"""Renaming the rows and seats of a section, even after tickets for it were sold.
 
-A seat's name is part of its id, which both stores have in many places. In Postgres all of them change in one
-transaction; what Redis has of the room is then loaded anew. For that the room is taken for one that is not
-loaded: nothing is decided by the old names, and the epoch that is raised in the transaction keeps out what
-was decided before it. Cut off anywhere, whoever needs the room next loads it.
+A seat's name is part of its id, which occurs in many places in both stores. In Postgres all of them change in
+one transaction; the room in Redis is then loaded again. To that end the room is marked as not loaded: nothing
+is decided under the old names, and the epoch raised in the transaction voids earlier decisions. If
+interrupted anywhere, the room's next user loads it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ from app.store.sql import seat_names as stored
 from app.store.sql.locks import try_lock
 
 QUIET = ("scheduled", "paused", "closed")  # states in which nobody chooses seats
-RUNNING = "Pause the sale first: nobody may be choosing seats by the old names meanwhile."
-HELD = "Seats of this section are held. Try it again when these holds have ended."
+RUNNING = "Pause the sale first, so that nobody is choosing seats by their old names."
+HELD = "Seats of this section are held. Try again when these holds have ended."
 
 
 class Wanted(NamedTuple):
-    """What the rows are called, the first in front, and their seats; `numbering` instead of those."""
+    """The new names of the rows, the front one first, and of their seats; `numbering` in place of the
+    latter."""
 
     rows: Sequence[str]
     seats: Sequence[str]
@@ -46,7 +47,7 @@ class Wanted(NamedTuple):
 
 
 class Renamed(NamedTuple):
-    """How many seats have other names now, and how many tickets that are sold."""
+    """How many seats were renamed, and how many sold tickets are affected."""
 
     seats: int
     sold: int
@@ -55,7 +56,7 @@ class Renamed(NamedTuple):
 async def rename(
     of: LoadedRooms, event_id: EventId, ticket_type_id: TicketTypeId, wanted: Wanted, *, by: Author
 ) -> Renamed:
-    """Call rows and seats of a section so from now on.
+    """Rename rows and seats of a section.
 
     Raises EventNotFound, ValidationFailed naming the field, Conflict while the sale runs, while seats of the
     section are held, or in the archive, Restoring.
@@ -90,19 +91,19 @@ async def rename(
 async def _names(
     connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId, wanted: Wanted
 ) -> list[NewName]:
-    """The seats whose names change. Raises as above."""
+    """The seats whose names change. Raises as `rename`."""
     await locked(connection, event_id, selling=True)
     types = await events.select_ticket_types(connection, event_id)
     _check(next((it for it in types if it.ticket_type_id == ticket_type_id), None))
     rows = (await seats.select_rows(connection, event_id, [ticket_type_id])).get(ticket_type_id, [])
     if not len(rows) == len(wanted.rows) == len(wanted.seats):
-        raise ValidationFailed("rows", "are not as many as the section has by now")
+        raise ValidationFailed("rows", "do not match the current number of rows in the section")
     return seat_names.renamed(ticket_type_id, rows, *wanted)
 
 
 def _check(it: TicketType | None) -> None:
     if it is None or not it.seated:
-        raise ValidationFailed("section", "is none of this sale")
+        raise ValidationFailed("section", "is not a section of this sale")
     if it.held:
         raise Conflict(HELD)
 
@@ -114,11 +115,12 @@ async def _write(
     ticket_type_id: TicketTypeId,
     names: Sequence[NewName],
 ) -> int:
-    """Change the names under a new epoch; how many sold tickets have one."""
+    """Change the names under a new epoch; returns how many sold tickets are affected."""
     await stored.raise_epoch(connection, room_id)
     line = msgspec.json.encode([{"ticket_type_id": ticket_type_id}]).decode()
     await stored.lock_orders(connection, event_id, line)
-    _check(await events.lock_ticket_type(connection, event_id, ticket_type_id))  # nobody came in between
+    # checked again under the lock
+    _check(await events.lock_ticket_type(connection, event_id, ticket_type_id))
     return await stored.rename(connection, event_id, line, names)
 
 

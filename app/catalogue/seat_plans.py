@@ -1,4 +1,4 @@
-"""The plan of a hall: staff place its sections."""
+"""The plan of a hall: positions of its sections, set by staff."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from app.store.sql import events, seats
 
 
 async def save(stores: Stores, event_id: EventId, placed: list[PlacedSection], *, by: Author) -> None:
-    """Place these sections, and all others where they fit.
+    """Place these sections, and all others wherever they fit.
 
-    Raises EventNotFound, ValidationFailed for what is no section of the event, Conflict in the archive.
+    Raises EventNotFound, ValidationFailed for an unknown section, Conflict in the archive.
     """
     await _write(stores, event_id, placed, by, others=True)
 
 
 async def place(stores: Stores, event_id: EventId, placed: list[PlacedSection], *, by: Author) -> None:
-    """Place these sections, and leave the others where they are; the same refusals."""
+    """Place these sections, and leave the others where they are. Raises as `save`."""
     if placed:
         await _write(stores, event_id, placed, by, others=False)
 
@@ -49,6 +49,6 @@ async def _write(
 
 
 def _words(plan: str | None) -> str:
-    """A place as the log has it."""
+    """Format a position for the log."""
     it = seat_plan.read(plan)
     return f"{it.x:g}, {it.y:g}, turned {it.turn:g}" if it else "where it fits"

@@ -1,4 +1,4 @@
-"""Ticket types inside a change of staff: counted ones, and sections of seats. Each writes its audit row."""
+"""Ticket types within a change by staff: counted ones, and sections of seats. Each writes its audit row."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from app.store.sql.audit import Fields
 
 
 async def insert(connection: Connection, event_id: EventId, new: NewTicketType, by: Author) -> TicketType:
-    """A new type of counted tickets.
+    """Insert a type of counted tickets.
 
-    Raises AlreadyExists, Conflict when there are too many types, ValidationFailed naming the field.
+    Raises AlreadyExists, Conflict if there are too many types, ValidationFailed naming the field.
     """
     rules.check_sale_window(new.sale_from, new.sale_until)
     made = TicketType(
@@ -45,7 +45,7 @@ async def _insert(connection: Connection, event_id: EventId, made: TicketType, b
     if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
         raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
     if not await events.insert_ticket_type(connection, event_id, made):
-        raise AlreadyExists(f"There is a ticket type {made.ticket_type_id} already.")
+        raise AlreadyExists(f"A ticket type {made.ticket_type_id} already exists.")
     thing = _thing(event_id, made)
     await audit.record(connection, by, "create", thing, after=_fields(made))
 
@@ -53,7 +53,8 @@ async def _insert(connection: Connection, event_id: EventId, made: TicketType, b
 async def insert_section(
     connection: Connection, event_id: EventId, section: Section, by: Author
 ) -> TicketType:
-    """A new section with its seats. Raises AlreadyExists, Conflict when there are too many types or seats."""
+    """Insert a section with its seats. Raises AlreadyExists, Conflict if there are too many types or
+    seats."""
     if await seats.count_seats(connection, event_id) + section.total > SEATS_OF_EVENT_MAX:
         raise Conflict(f"An event has at most {SEATS_OF_EVENT_MAX} seats.")
     new = TicketType(
@@ -75,9 +76,9 @@ async def insert_section(
 
 
 async def grow_section(connection: Connection, event_id: EventId, section: Section, by: Author) -> TicketType:
-    """Add the seats that a section has not yet, new rows behind the others; a new section if there is none.
+    """Add the missing seats to a section, new rows after the others; creates the section if there is none.
 
-    Raises Conflict when it has another price, or too many rows or seats.
+    Raises Conflict if it has another price, or too many rows or seats.
     """
     before = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
     if before is None:
@@ -101,7 +102,7 @@ async def grow_section(connection: Connection, event_id: EventId, section: Secti
 async def upsert_section(
     connection: Connection, event_id: EventId, section: Section, terms: dict[str, Any], by: Author
 ) -> None:
-    """Create the section, or update its terms. Raises Conflict when it has other seats."""
+    """Create the section, or update its terms. Raises Conflict if it has other seats."""
     it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
     if it is None:
         await insert_section(connection, event_id, section, by)
@@ -118,7 +119,7 @@ async def update(
 ) -> TicketType:
     """Change a ticket type's terms; existing holds keep theirs.
 
-    Raises Conflict when fewer than held and sold would be left, ValidationFailed naming the field.
+    Raises Conflict if the quantity would fall below held and sold, ValidationFailed naming the field.
     """
     changed = msgspec.structs.replace(
         before,
@@ -142,7 +143,7 @@ async def update(
 
 
 async def record_delete(connection: Connection, event_id: EventId, it: TicketType, by: Author) -> None:
-    """The audit row of a ticket type that is deleted with its event."""
+    """Write the audit row of a ticket type deleted with its event."""
     await audit.record(connection, by, "delete", _thing(event_id, it), before=_fields(it))
 
 

@@ -1,6 +1,6 @@
-"""The gate in front of another site: sessions as it begins, renews and ends them, and what shops' connectors
-ask.
+"""The gate in front of another site: starting, renewing and ending sessions, and the queries of shops'
+connectors.
 
-Whether a request may pass is decided in `web/gate`, from the pass alone and what the process knows of the
-room; here is what needs a store. Never here: who is called next.
+Whether a request may pass is decided in `web/gate`, from the pass and the process's knowledge of the room;
+code that needs a store is here. Never here: who is called next.
 """

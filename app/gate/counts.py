@@ -1,8 +1,8 @@
-"""What is counted at the gate of each room, for its cockpit.
+"""Counts of requests at each room's gate, for its cockpit.
 
-Each process counts in plain integers, and adds them to the sums in Postgres each second: so they are those of
-all processes, and outlive them. A process that is killed takes its last second with it, and a second whose
-answer was lost may count twice: these are figures to look at.
+Each process counts in plain integers, and adds them to the sums in Postgres each second: so the sums cover
+all processes, and outlive them. A killed process takes its last second with it, and a second whose reply was
+lost may count twice: these figures are informational.
 """
 
 from __future__ import annotations
@@ -20,30 +20,31 @@ from app.store.connections import POSTGRES_AWAY, Postgres
 from app.store.sql import gate_counts
 
 EVERY_S = 1.0
-LAST_WORD_S = 0.5  # a process that ends does not wait long for Postgres
-SETTINGS: tuple[str, ...] = ("gate_mode", "gate_fail", "crawler")  # by which requests pass
-ROOMS_MAX = 10_000  # counted at once; beyond it no further ones, until Postgres has taken these
+LAST_WORD_S = 0.5  # a stopping process does not wait long for Postgres
+# reasons other than rules for which requests pass
+SETTINGS: tuple[str, ...] = ("gate_mode", "gate_fail", "crawler")
+ROOMS_MAX = 10_000  # counted at once; further ones are dropped until Postgres has taken these
 
 
 class GateFigures(NamedTuple):
-    """What happened at one gate; a request is counted once."""
+    """The outcomes at one gate; each request is counted once."""
 
-    passed: int  # with a good pass or booking token
-    no_crowd: int  # passes given at once, as there was no crowd
-    by_turn: int  # passes given to visitors who had been called
-    by_ticket: int  # passes given for a ticket of the queue page
-    renewed: int  # passes given for older ones
-    queued: dict[str, int]  # sent to the queue page, by what was wrong with what they showed
+    passed: int  # with a valid pass or booking token
+    no_crowd: int  # passes issued at once, because there was no crowd
+    by_turn: int  # passes issued to visitors who had been called
+    by_ticket: int  # passes issued for a hand-over ticket from the queue page
+    renewed: int  # passes issued for older ones
+    queued: dict[str, int]  # sent to the queue page, by what was wrong with their credential
     refused: dict[str, int]  # by code
-    by_rule: list[int]  # let through by each rule there is now
+    by_rule: list[int]  # passed by each current rule
     by_former_rules: int
-    by_setting: dict[str, int]  # let through by `gate_mode`, by `gate_fail`, or as a verified `crawler`
+    by_setting: dict[str, int]  # passed by `gate_mode`, by `gate_fail`, or as a verified `crawler`
     first_at: datetime | None
     last_at: datetime | None
 
     @property
     def requests(self) -> int:
-        """All of them."""
+        """The total."""
         groups = self.queued, self.refused, self.by_setting
         given = self.no_crowd + self.by_turn + self.by_ticket + self.renewed
         rules = sum(self.by_rule) + self.by_former_rules
@@ -51,7 +52,7 @@ class GateFigures(NamedTuple):
 
 
 class GateCounts:
-    """One per process; `keep` has to run for the sums to grow."""
+    """One per process; `keep` must run for the sums to grow."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -59,7 +60,7 @@ class GateCounts:
         self._one_by_one = asyncio.Lock()
 
     def count(self, room_id: RoomId, outcome: str, detail: str = "") -> None:
-        """A request at the gate of a room came to this outcome."""
+        """Count a request at a room's gate with this outcome."""
         counts = self._new.get(room_id)
         if counts is None:
             if len(self._new) >= ROOMS_MAX:
@@ -69,7 +70,7 @@ class GateCounts:
         counts[name] = counts.get(name, 0) + 1
 
     async def tell(self) -> None:
-        """Add what was counted since the last time."""
+        """Add the counts since the last time to the sums."""
         async with self._one_by_one:
             telling, self._new = self._new, {}
             counted = False
@@ -82,7 +83,7 @@ class GateCounts:
                     self._take_back(telling)
 
     async def keep(self) -> None:
-        """Tell every second, for ever, and once more at the end."""
+        """Update the sums every second, forever, and once more at the end."""
         try:
             while True:
                 await asyncio.sleep(EVERY_S)

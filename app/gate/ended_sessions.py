@@ -1,8 +1,8 @@
-"""Sessions that ended early, as one process knows them: their passes are no longer valid.
+"""Sessions that ended early, as known to one process: their passes are no longer valid.
 
 Each is published as it ends, and kept in Redis until its last pass has expired. A process reads those of a
-room when the gate of the room is first asked, and again after its subscription was broken; between the two
-it asks no store. While Redis is unavailable passes go on by their signature.
+room at the first request to the room's gate, and again after its subscription was interrupted; in between it
+queries no store. While Redis is unavailable passes remain valid by their signature.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from app.store.pubsub import listen
 from app.store.scripts.gate import EarlyEnd, early_ends, read_early_ends
 from app.store.single_flight import SingleFlight
 
-ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are forgotten
-ROOMS_MAX = 10_000  # rooms remembered, made-up names included; beyond it all are read again
-READ_WAIT_S = 0.2  # a request waits no longer for a room's ends to be read
+ENDS_MAX = 200_000  # visitors remembered; about 60 MB when full. Beyond it the oldest are dropped
+ROOMS_MAX = 10_000  # rooms remembered, including made-up names; beyond it all are read again
+READ_WAIT_S = 0.2  # how long a request waits for a room's ended sessions to be read
 AGAIN_S = 1.0  # after Redis was unavailable
 FORGET_EVERY_S = 60.0
 
@@ -31,9 +31,9 @@ class EndedSessions:
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
-        self._of: dict[tuple[RoomId, VisitorId], EarlyEnd] = {}  # the oldest first
-        self._asked: set[RoomId] = set()  # rooms whose gate was asked: messages about others are dropped
-        self._read: set[RoomId] = set()  # those that are known in full
+        self._of: dict[tuple[RoomId, VisitorId], EarlyEnd] = {}  # oldest first
+        self._asked: set[RoomId] = set()  # rooms whose gate was used: messages about others are dropped
+        self._read: set[RoomId] = set()  # rooms read completely
         self._reading = SingleFlight[RoomId, None]()
         self._broken = 0  # how often the subscription was renewed
         self._not_before_s = 0.0
@@ -59,7 +59,7 @@ class EndedSessions:
         return self._of.get((room_id, visitor_id))
 
     def forget(self, room_id: RoomId) -> None:
-        """The room is another one from now on: queue numbers in it begin anew."""
+        """The room was replaced: its queue numbers start over."""
         self._read.discard(room_id)
         self._of = {key: it for key, it in self._of.items() if key[0] != room_id}
 
@@ -68,7 +68,7 @@ class EndedSessions:
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, message in listen(self._redis, ENDED_CHANNEL + "*"):
-                    if not channel:  # from here on nothing is missed; before it something may have been
+                    if not channel:  # nothing is missed from here on; earlier messages may have been
                         self._broken += 1
                         self._read.clear()
                         continue

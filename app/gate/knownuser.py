@@ -1,4 +1,5 @@
-"""Rooms that serve a shop's unchanged KnownUser v3 connector: what staff set, and what it asks."""
+"""Rooms that serve a shop's unmodified KnownUser v3 connector: their settings, and the connector's
+requests."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from app.store.sql import knownuser as kept
 from app.store.sql import sessions
 from app.store.sql.knownuser import ConnectorRow
 
-NO_CONNECTOR = "This room speaks to no shop by KnownUser."
+NO_CONNECTOR = "This room has no KnownUser connector."
 
 
 class Connectors(NamedTuple):
@@ -51,7 +52,8 @@ async def connectors_of(connectors: Connectors, customer_id: str) -> list[Connec
 
 
 async def check_customer(connectors: Connectors, customer_id: str, rooms: Collection[str] | None) -> None:
-    """Refuse a customer of rooms beside these: its rooms share a secret, and what its connector does.
+    """Refuse a customer with rooms other than these: its rooms share a secret, and the behaviour of its
+    connector.
 
     `rooms` None: all. Raises RoleRequired, StoreUnavailable.
     """
@@ -64,7 +66,7 @@ async def check_customer(connectors: Connectors, customer_id: str, rooms: Collec
 async def set_connector(
     connectors: Connectors, room_id: RoomId, settings: ConnectorSettings, secret: str, *, by: Author
 ) -> tuple[Connector, bool]:
-    """Let a room serve a shop's connector; whether its secret is new, since new ones are shown once.
+    """Let a room serve a shop's connector; returns whether its secret is new, since new ones are shown once.
 
     Without a `secret` it keeps its own, or takes the customer's, or a new one.
     Raises RoomNotFound, StoreUnavailable.
@@ -106,7 +108,7 @@ async def remove_connector(connectors: Connectors, room_id: RoomId, *, by: Autho
 async def push(
     connectors: Connectors, connector: Connector, url: str, queue_host: str, *, private: bool
 ) -> int:
-    """Put the configuration to an address of the shop; which version. Raises ValidationFailed (`url`),
+    """Push the configuration to an address of the shop; returns its version. Raises ValidationFailed (`url`),
     StoreUnavailable."""
     config = knownuser.integration_config(
         await connectors_of(connectors, connector.settings.customer_id), queue_host
@@ -118,7 +120,7 @@ async def push(
     except AddressRefused as error:
         raise ValidationFailed("url", str(error)) from None
     except NotAccepted as error:
-        raise ValidationFailed("url", f"did not take it: {error}") from None
+        raise ValidationFailed("url", f"did not accept it: {error}") from None
     version: int = config["Version"]
     return version
 
@@ -134,9 +136,10 @@ async def use_enqueue_token(connectors: Connectors, room_id: RoomId, token: Enqu
 
 
 async def cancel(gate: Gate, room_id: RoomId, visitor_id: VisitorId) -> bool:
-    """End a visitor's session, when the shop says that they are done; False: they have none.
+    """End a visitor's session when the shop says that they are done; False: they have none.
 
-    Whoever knows the visitor's id may: only their own browser and the shop do. Raises StoreUnavailable & Co.
+    Knowing the visitor's id is enough: only their browser and the shop do. Raises StoreUnavailable and
+    others.
     """
     stores = gate.queues.stores
     with sessions_known():

@@ -1,6 +1,6 @@
-"""Asks the Prometheus of a shop how the shop is, where the room's autopilot has one.
+"""Queries a shop's Prometheus for its health, if the room's autopilot has one.
 
-Where that may be is decided as for webhooks; what it answers is a number in its range, or nothing.
+Permitted addresses are the same as for webhooks; the result is a number in its range, or nothing.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from app.waiting_room.queue import Queues
 
 log = structlog.get_logger(__name__)
 
-ASK_EVERY_MS = 4_500  # a little less than the time between two decisions
-DEADLINE_S = 4.0  # of all queries of a room
+ASK_EVERY_MS = 4_500  # a little less than the interval between decisions
+DEADLINE_S = 4.0  # for all queries of a room
 AT_ONCE = 20  # rooms
-SERVER = "prometheus"  # what it says is kept under this name
+SERVER = "prometheus"  # its readings are stored under this name
 WHY_CHARS = 200
 MOST = {"p95_ms": 3_600_000.0, "error_rate": 1.0, "in_flight": 10_000_000.0}
 
 
 class Unusable(Exception):
-    """Prometheus has not said what was asked; the message says why."""
+    """Prometheus has not returned a usable value; the message says why."""
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ _decoder = msgspec.json.Decoder(_Answer)
 
 
 async def ask_all(queues: Queues, *, private: bool) -> None:
-    """Ask for every open room whose autopilot has a Prometheus, if nobody did so a moment ago."""
+    """Query for every open room whose autopilot has a Prometheus, unless another process just did."""
     steered = await select_steered(queues.stores.postgres, ROOMS_MAX)
     asking = [(room_id, on.prometheus) for room_id, on in steered.items() if on.prometheus]
 
@@ -77,7 +77,7 @@ async def _ask(queues: Queues, room_id: RoomId, source: PrometheusSource, *, pri
 
 
 async def ask(source: PrometheusSource, *, private: bool) -> Said:
-    """How the shop is. Raises Unusable."""
+    """Query the shop's health. Raises Unusable."""
     names = [it for it in MOST if getattr(source, it)]
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -89,7 +89,7 @@ async def ask(source: PrometheusSource, *, private: bool) -> Said:
 
 
 async def _values(source: PrometheusSource, names: Sequence[str], *, private: bool) -> list[float]:
-    """All at once; the first that fails ends the others."""
+    """Run all queries at once; the first failure ends the others."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_value(source, it, private=private)) for it in names]
@@ -112,7 +112,7 @@ async def _value(source: PrometheusSource, name: str, *, private: bool) -> float
 
 
 def read_value(answer: bytes, most: float) -> float:
-    """The one number of an answer. Raises ValueError saying what is wrong with it."""
+    """The single number in a response. Raises ValueError saying what is wrong with it."""
     try:
         data = _decoder.decode(answer).data
         if data.kind == "scalar":
@@ -121,12 +121,12 @@ def read_value(answer: bytes, most: float) -> float:
             pairs = [it["value"] for it in data.result]
         values = [float(text) for _, text in pairs]
     except (msgspec.DecodeError, TypeError, KeyError, ValueError):
-        raise ValueError("the answer is not that of a Prometheus server to an instant query") from None
+        raise ValueError("the response is not a Prometheus server's response to an instant query") from None
     if len(values) != 1:
-        raise ValueError(f"the query gives {len(values) or 'no'} series, and has to give one")
+        raise ValueError(f"the query returns {len(values) or 'no'} series, but must return one")
     [value] = values
     if math.isnan(value):
-        raise ValueError("the query gives NaN, as without any requests")
+        raise ValueError("the query returns NaN, as without any requests")
     if not 0 <= value <= most:
-        raise ValueError(f"the query gives {value:g}, and has to give 0 to {most:,.0f}")
+        raise ValueError(f"the query returns {value:g}, but must return 0 to {most:,.0f}")
     return value

@@ -1,4 +1,4 @@
-"""The gate's operations on sessions. Whether somebody may pass is decided in `web/gate/forward_auth.py`."""
+"""The gate's operations on sessions. Whether a request may pass is decided in `web/gate/forward_auth.py`."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Entering(NamedTuple):
 
     visitor_id: VisitorId
     network: str
-    anew: bool  # they are let in without a turn, where there is no crowd
+    anew: bool  # may be admitted without a turn if there is no crowd
 
 
 class Gate:
-    """What one process needs to serve gates; created by `open_gate`."""
+    """Everything one process needs to serve gates; created by `open_gate`."""
 
     def __init__(self, queues: Queues) -> None:
         self.queues = queues
@@ -70,13 +70,14 @@ async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
     """
     try:
         place, _ = await submit(gate.entries, room_id, who)
-    except (_Crowd, RateLimited, RemovedByStaff, RoomClosed):  # the last of a room that was unloaded
+    except (_Crowd, RateLimited, RemovedByStaff, RoomClosed):  # RoomClosed: of a room that was unloaded
         return None
     return place
 
 
 async def redeem(gate: Gate, ticket: Ticket) -> int:
-    """Redeem a hand-over ticket: when its session ends (ms); 0 if it was used before or its session is over.
+    """Redeem a hand-over ticket; returns when its session ends (ms); 0 if it was used before or the session
+    ended.
 
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
@@ -94,7 +95,7 @@ async def redeem(gate: Gate, ticket: Ticket) -> int:
 async def renew(
     gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, began_s: int, settings: RoomSettings
 ) -> int:
-    """Renew a session to its full length from now: its end (ms), or 0 if it is over.
+    """Renew a session to its full length from now; returns its end (ms), or 0 if it has ended.
 
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
@@ -103,7 +104,7 @@ async def renew(
 
 
 def last_end_s(began_s: int, settings: RoomSettings) -> int:
-    """The latest end of a session that began then; 0: it has no limit."""
+    """The latest possible end of a session that began then; 0: it has no limit."""
     return began_s + settings.session_max_s if settings.session_max_s else 0
 
 
@@ -117,7 +118,7 @@ async def began_s(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: in
 
 
 async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *, by: Author) -> None:
-    """End a session, as the shop asks; a second time changes nothing.
+    """End a session at the shop's request; repeating it changes nothing.
 
     Raises RoomNotFound, NotFound, Restoring, StoreUnavailable.
     """
@@ -137,7 +138,7 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
 async def renew_for_shop(
     gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *, by: Author
 ) -> int:
-    """Renew a session, as the shop asks: its end (ms).
+    """Renew a session at the shop's request; returns its end (ms).
 
     Raises RoomNotFound, NotFound, SessionDone, Restoring, StoreUnavailable.
     """
@@ -145,7 +146,7 @@ async def renew_for_shop(
     began = await began_s(gate, room_id, visitor_id, number)
     ends_ms = await renew(gate, room_id, visitor_id, number, began, room.settings)
     if not ends_ms:
-        raise SessionDone("This session is over.")
+        raise SessionDone("This session has ended.")
     with stores_answer():
         async with gate.queues.stores.postgres.acquire() as connection, connection.transaction():
             thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
@@ -155,7 +156,7 @@ async def renew_for_shop(
 
 @contextmanager
 def sessions_known() -> Iterator[None]:
-    """Turn errors of unavailable stores, and of sessions that are still loading, into their refusals."""
+    """Turn errors of unavailable stores, and of sessions still being loaded, into refusals."""
     try:
         with stores_answer():
             yield
@@ -168,11 +169,11 @@ class _Crowd(Conflict):
 
 
 async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
-    """Sessions are committed before anybody passes, where Postgres answers. Where it does not they pass all
-    the same: what is lost is that a new Redis would not know them again."""
+    """Sessions are committed before anybody passes, if Postgres answers. Otherwise they pass anyway: all
+    that is lost is that a new Redis would not recognise them."""
     with stores_answer():
         room = await queues.loaded_rooms.get(room_id)
-        weighed = are_weighed(room.settings)  # then newcomers join at the queue page
+        weighed = are_weighed(room.settings)  # if so, newcomers join at the queue page
         records = [
             JoinRecord(it.visitor_id, it.network, NO_DRAW, NO_TOKEN, 0, quantity=int(it.anew and not weighed))
             for it in batch

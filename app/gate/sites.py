@@ -1,7 +1,7 @@
-"""One gate address for many rooms: the rules that find the room of a request, kept and changed.
+"""One gate address for many rooms: storing and changing the rules that map requests to rooms.
 
-Each web process has them in memory. A change is published as it is committed, and whatever was missed is read
-again every few seconds; while Postgres is unavailable the last reading goes on.
+Each web process holds them in memory. A change is published when it is committed, and missed ones are read
+every few seconds; while Postgres is unavailable the last reading stays in effect.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Change = Callable[[list[SiteRule]], Sequence[SiteRule]]
 
 
 async def rules_of(stores: Stores) -> list[SiteRule]:
-    """All rules, those that are tried first in front. Raises StoreUnavailable."""
+    """All rules, in order of precedence. Raises StoreUnavailable."""
     with stores_answer():
         return Matcher(await sites.select_rules(stores.postgres)).rules
 
 
 async def change(stores: Stores, to: Change, *, by: Author) -> list[SiteRule]:
-    """Make other rules of those there are; what they are now. Raises ValidationFailed, StoreUnavailable."""
+    """Change the rules; returns the new ones. Raises ValidationFailed, StoreUnavailable."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             await sites.lock_rules(connection)
@@ -51,37 +51,37 @@ async def change(stores: Stores, to: Change, *, by: Author) -> list[SiteRule]:
             was, now = (msgspec.to_builtins(it) for it in (before, after))
             thing = Thing("sites", "all")
             await audit.record(connection, by, "change", thing, before={"sites": was}, after={"sites": now})
-    with suppress(*REDIS_AWAY):  # then the others find it by themselves
+    with suppress(*REDIS_AWAY):  # the other processes will find it themselves
         await publish(stores.redis, SITES_CHANNEL, "")
     return after
 
 
 class Sites:
-    """The rules as one process knows them; `keep` and `listen` have to run for them to stay true."""
+    """The rules as known to one process; `keep` and `listen` must run to keep them current."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._matcher: Matcher | None = None
 
     def matcher(self) -> Matcher:
-        """The rules. Raises StoreUnavailable: this process could not read them yet."""
+        """The current rules. Raises StoreUnavailable if this process could not read them yet."""
         if self._matcher is None:
             raise StoreUnavailable
         return self._matcher
 
     async def refresh(self) -> None:
-        """Read them again. Postgres that is unavailable is for the next reading."""
+        """Reread the rules. If Postgres is unavailable, the next reading catches up."""
         with suppress(*POSTGRES_AWAY):
             self._matcher = Matcher(await sites.select_rules(self._stores.postgres))
 
     async def keep(self) -> None:
-        """Read them again and again."""
+        """Reread them at intervals."""
         while True:
             await asyncio.sleep(REFRESH_S)
             await self.refresh()
 
     async def listen(self) -> None:
-        """Read them whenever they were changed."""
+        """Reread them whenever they were changed."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for _ in listen(self._stores.redis, SITES_CHANNEL):

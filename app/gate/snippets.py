@@ -1,4 +1,5 @@
-"""What a site copies to be connected: the tested files of `deploy/gate/` with its own addresses put in."""
+"""Files to copy when connecting a site: the tested ones of `deploy/gate/` with the site's own addresses
+filled in."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from app.core.formats import HOST
 from app.core.model import RoomId
 
 FILES = Path(__file__).parents[2] / "deploy" / "gate"
-# What the files say where a site says its own.
+# The placeholders in the files.
 ROOM, NAME, PUBLIC = "opening-night", "shop.example", "https://tickets.example"
 FAIRGATE, ORIGIN = "127.0.0.1:8080", "127.0.0.1:3000"
 Host = Annotated[str, Meta(pattern=HOST)]
@@ -37,13 +38,13 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     kind: Kind
     files: tuple[File, ...]
-    first: str = ""  # a command before the files are copied
-    then: str = ""  # and one after it
+    first: str = ""  # a command to run before the files are copied
+    then: str = ""  # and one to run afterwards
     note: str = ""
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """What is put into the files. Hosts are that, perhaps with a port, and nothing else: they become code."""
+    """The values filled into the files. Hosts are checked to be nothing else, because they become code."""
 
     room_id: RoomId
     target_url: str  # the address visitors know
@@ -179,14 +180,14 @@ WAYS: dict[str, Way] = {
 
 
 def filled(way: Way, site: Site) -> list[tuple[File, str]]:
-    """The way's files with what is the site's own put in."""
+    """The files of a way, with the site's own values filled in."""
     values = _values(site)
     places = re.compile("|".join(re.escape(it) for it in sorted(values, key=len, reverse=True)))
     return [(it, places.sub(lambda found: values[found[0]], _text(it.path))) for it in way.files]
 
 
 def _values(site: Site) -> dict[str, str]:
-    """What stands in the files, and what stands there in the site's."""
+    """The replacements: text in the files, and the site's own."""
     scheme, name = _target(site.target_url)
     values = {
         ROOM: site.room_id,
@@ -198,12 +199,12 @@ def _values(site: Site) -> dict[str, str]:
     for before, after in ((FAIRGATE, site.fairgate), (ORIGIN, site.origin)):
         values[_of_envoy(before)] = _of_envoy(after)
     if scheme == "https":
-        values[f"http://{NAME} {{"] = f"{name} {{"  # Caddy gets a certificate by itself
+        values[f"http://{NAME} {{"] = f"{name} {{"  # Caddy obtains a certificate itself
     return values
 
 
 def _target(address: str) -> tuple[str, str]:
-    """The scheme and the host of the site's address; those of the files where it has none to be copied."""
+    """The scheme and host of the site's address; the placeholders if it has none to copy."""
     try:
         found = urlsplit(address)
         host = found.hostname or ""

@@ -1,4 +1,4 @@
-"""Mailboxes: where a visitor can be reached; a guest's reservation, taken over by the mailbox's account."""
+"""Mailboxes: where a visitor can be reached; taking over a guest's reservation with the mailbox's account."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from app.store.sql.mailboxes import Asked, Mailbox, NewMailbox
 async def keep(stores: Stores, new: NewMailbox) -> None:
     """Send e-mails to this address once it is confirmed; until then only a confirmation goes there.
 
-    A place in the queue is worth more than mail: while Postgres is unavailable the join goes through all the
-    same, and who joins again with the address has it kept.
+    A place in the queue is worth more than an e-mail: while Postgres is unavailable the join succeeds anyway,
+    and joining again with the address stores it.
     """
     try:
         await mailboxes.keep(stores.postgres, new)
@@ -68,17 +68,17 @@ async def confirm(stores: Stores, token: str) -> tuple[RoomId, VisitorId] | None
 
 
 async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId, code: str) -> None:
-    """Confirm it by the code in the e-mail. Raises ValidationFailed."""
+    """Confirm it with the code in the e-mail. Raises ValidationFailed."""
     with stores_answer():
         token = await mailboxes.token_of_code(stores.postgres, room_id, visitor_id, code)
         if token is None or await mailboxes.confirm(stores.postgres, token) is None:
             raise ValidationFailed(
-                "code", "is not the code in our mail, or too many were tried: use its link"
+                "code", "is not the code in our e-mail, or too many were tried: use the link in it"
             )
 
 
 async def forget(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> None:
-    """Delete the address and the e-mails to it; a second time changes nothing. Raises StoreUnavailable."""
+    """Delete the address and the e-mails to it; repeating it changes nothing. Raises StoreUnavailable."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             await mailboxes.delete(connection, room_id, visitor_id)
@@ -91,9 +91,9 @@ async def claim(
     reservation_id: ReservationId,
     link: tuple[int, str],
 ) -> Reservation:
-    """Add a guest's reservation to this account; a second time changes nothing.
+    """Add a guest's reservation to this account; repeating it changes nothing.
 
-    `link` is the end (s) and the signature of the link that was mailed. Raises CredentialInvalid,
+    `link` is the expiry (s) and the signature of the link in the e-mail. Raises CredentialInvalid,
     WrongAccount, Conflict, StoreUnavailable.
     """
     exp, signature = link

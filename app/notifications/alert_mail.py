@@ -1,4 +1,4 @@
-"""What e-mails about alerts say. To staff, so in English like the console."""
+"""The content of e-mails about alerts. They go to staff, so they are in English like the console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TITLE_MAX = 120
 
 
 class StoredAlert(msgspec.Struct, frozen=True):
-    """The row of an alert, as its e-mails are claimed with it."""
+    """The row of an alert, as it comes with its e-mail."""
 
     rule: str
     room_id: str | None
@@ -25,7 +25,7 @@ class StoredAlert(msgspec.Struct, frozen=True):
 
 
 class AlertView(NamedTuple):
-    """An alert as an e-mail shows it. `ended_ms` is 0 in the one about its beginning, `url` "" if unknown."""
+    """An alert as an e-mail shows it. `ended_ms` is 0 when it starts, `url` "" if unknown."""
 
     title: str
     text: str
@@ -40,7 +40,7 @@ _row = msgspec.json.Decoder(StoredAlert)
 
 
 def view(row: str, room_name: str, base_url: str, *, ended: bool) -> AlertView:
-    """The alert of this row, in the e-mail about its beginning or its end."""
+    """The alert of this row, for the e-mail about its start or its end."""
     it = _row.decode(row)
     word = "Over" if ended else "Act now" if it.severity == "page" else "Alert"
     title = f"{word}: {it.text}"

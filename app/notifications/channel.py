@@ -1,4 +1,4 @@
-"""What a notification channel is: a queue that the relay fills, and a way to empty it."""
+"""The interface of a notification channel: a queue filled by the relay, and a function that empties it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from app.settings import Settings
 from app.store.connections import Connection, Stores
 from app.store.sql.outbox import Waiting
 
-# Send a few that are due. None: there were none; False: not one was taken, so rest a while.
+# Send a few that are due. None: there were none; False: not one was accepted, so pause for a while.
 Send = Callable[[Stores], Awaitable[bool | None]]
 
 
 class Channel(NamedTuple):
-    """One way to notify others of changes. The workers run `lanes` loops that send, named `send_NAME`.
+    """One way to notify others of events. The workers run `lanes` loops that send, named `send_NAME`.
 
-    A channel without `opened` has loops of its own in `worker/`.
+    A channel without `opened` has its own loops in `worker/`.
     """
 
     name: str
     queue: Callable[[Connection, Waiting], Awaitable[None]]
-    """Write what these changes mean for it into its own table. It runs in the relay's transaction, perhaps
-    twice for the same rows, and asks no other system."""
+    """Write what these events mean for the channel into its own table. Runs in the relay's transaction,
+    possibly twice for the same rows, and calls no other system."""
     opened: Callable[[Settings], Send] | None = None
-    """How a worker sends, with these settings; called once when it starts."""
+    """Open what a worker sends with, from these settings; called once when it starts."""
     lanes: int = 1

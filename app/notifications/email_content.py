@@ -1,5 +1,5 @@
-"""What mails say, from templates: plain text, whose first line is the subject, and HTML; each ticket with its
-code as a picture. In the language of the visitor, else of the room; times in the zone of the event."""
+"""The content of e-mails, from templates: plain text, whose first line is the subject, and HTML; each
+ticket's code as an image. In the visitor's language, else the room's; times in the zone of the event."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["EmailContent", "NoLongerNeeded", "Writer", "open_writer", "readable_
 TEMPLATES = Path(__file__).parents[2] / "templates" / "mail"
 QR_SCALE, QR_BORDER = 6, 3
 SECRET_LINK = "(a link that is shown to nobody else)"
-_PLACE = re.compile(r"/carry\?place=[\w.-]+")  # what gives a place to another browser
+_PLACE = re.compile(r"/carry\?place=[\w.-]+")  # hands a place to another browser
 _GAPS = re.compile(r"\n{3,}")
 A_LINK: tuple[MailKind, ...] = (
     "reset_password",
@@ -45,7 +45,7 @@ A_LINK: tuple[MailKind, ...] = (
     "transfer_offer",
     "fan_code",
 )
-# In which states of the reservation a mail is still true. One that was overtaken is not sent.
+# The states of the reservation in which an e-mail is still true. Outdated ones are not sent.
 TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
     "held": ("held", "paying"),
     "confirmed": ("confirmed",),
@@ -58,7 +58,7 @@ TRUE_WHILE: dict[MailKind, tuple[str, ...]] = {
 
 
 class EmailContent(NamedTuple):
-    """A written e-mail. In the HTML the picture of the first code is `cid:ticket-1`."""
+    """A rendered e-mail. In the HTML the image of the first code is `cid:ticket-1`."""
 
     subject: str
     body: str
@@ -75,7 +75,7 @@ class TicketLine(NamedTuple):
 
 
 class Ticket(NamedTuple):
-    """A ticket and the name of its picture."""
+    """A ticket and the name of its image."""
 
     name: str
     seat: SeatName | None
@@ -88,7 +88,7 @@ class NoLongerNeeded(Exception):
 
 
 def write(writer: Writer, it: Mail) -> EmailContent:
-    """Write the e-mail. Raises NoLongerNeeded."""
+    """Render the e-mail. Raises NoLongerNeeded."""
     if it.kind == "test":
         it = sample(it, cast(MailKind, it.subject_id.partition(" ")[0]))
     _check_needed(writer, it)
@@ -138,12 +138,12 @@ def _written(
 
 
 def _own(it: Mail, words: str) -> str:
-    """Words of the sale's own, with its name in them."""
+    """A text of the sale's own, with its name filled in."""
     return words.replace(EVENT, it.event_name or it.room_name)
 
 
 def sample(it: Mail, kind: MailKind) -> Mail:
-    """The same sale's mail of this kind, about a ticket that nobody bought."""
+    """A sample e-mail of this kind for the same sale, about a made-up ticket."""
     line = '"ticket_type_id": "ticket"'
     return it._replace(
         kind=kind,
@@ -169,39 +169,39 @@ def sample(it: Mail, kind: MailKind) -> Mail:
 
 
 def _check_needed(writer: Writer, it: Mail) -> None:
-    """Raise NoLongerNeeded for an e-mail that has become useless."""
+    """Raise NoLongerNeeded for an outdated e-mail."""
     if it.overdue:
         raise NoLongerNeeded("It was too late to be of use.")
     if it.kind == "message" and it.message is None:
-        raise NoLongerNeeded("The job that had it sent is not kept any more.")
+        raise NoLongerNeeded("The job that sent it no longer exists.")
     if it.kind == "alert" and it.alert is None:
-        raise NoLongerNeeded("The alert is not kept any more.")
+        raise NoLongerNeeded("The alert no longer exists.")
     if it.kind in A_LINK and not mail_links.secret_url(writer, it):
         raise NoLongerNeeded(
             "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
         )
     if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
-        raise NoLongerNeeded("Another address was left meanwhile.")
+        raise NoLongerNeeded("The visitor has left another address since.")
     if it.kind == "refunded" and not it.refunded and it.cancelled == "[]":
-        raise NoLongerNeeded("Everything was refunded before, and told of.")
+        raise NoLongerNeeded("Everything was refunded before, and the buyer was notified.")
     if it.kind == "moved" and it.until != it.starts_at:
         raise NoLongerNeeded("The event was moved again.")
     if it.kind in ("moved", "reminder") and it.cancelled_at is not None:
         raise NoLongerNeeded("The event was cancelled.")
     true_while = TRUE_WHILE.get(it.kind)
     if true_while is not None and it.status not in true_while:
-        raise NoLongerNeeded(f"The reservation is {it.status} meanwhile.")
+        raise NoLongerNeeded(f"The reservation is {it.status} by now.")
 
 
 def _alert(writer: Writer, it: Mail) -> AlertView | None:
-    """The alert that an e-mail is about; its subject is `ID started|ended ACCOUNT`."""
+    """The alert that an e-mail is about; its subject_id is `ID started|ended ACCOUNT`."""
     if not it.alert:
         return None
     return alert_mail.view(it.alert, it.room_name, writer.base_url, ended=" ended " in it.subject_id)
 
 
 def tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:
-    """The tickets that a mail brings; none for most kinds."""
+    """The tickets in an e-mail; none for most kinds."""
     if it.kind not in ("confirmed", "reminder", "ticket"):
         return []
     return [_ticket(names, n, each) for n, each in enumerate(_tickets(it.tickets), 1)]
@@ -217,7 +217,7 @@ def _ticket(names: dict[str, str], number: int, each: dict[str, Any]) -> Ticket:
 
 
 def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
-    """The e-mail as staff may read it: without a link by which they could act as its reader."""
+    """The e-mail as staff may read it: without links with which they could act as its reader."""
     url = mail_links.secret_url(writer, it)
     body, html = content.body, content.html
     if url:
@@ -244,7 +244,7 @@ def _line(names: dict[str, str], item: Item, currency: str, language: str) -> Ti
 
 @cache
 def templates(language: str) -> Environment:
-    """The templates of mails in a language."""
+    """The templates of e-mails in a language."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html"]),

@@ -1,4 +1,4 @@
-"""An e-mail as it is sent: what it says, the pictures in it, and the files beside it."""
+"""An e-mail as it is sent: its content, inline images, and attachments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.sql.mails import Mail
 
 
 class Attachment(NamedTuple):
-    """A file beside an e-mail."""
+    """An attachment of an e-mail."""
 
     content: bytes
     media_type: str
@@ -22,10 +22,10 @@ class Attachment(NamedTuple):
 
 
 def message(it: Mail, content: EmailContent, sender: str, files: Sequence[Attachment] = ()) -> EmailMessage:
-    """The mail as it is sent, with its tickets as files. Its Message-ID is the mail's id, so that a copy can
-    be recognised.
+    """Build the e-mail as it is sent, with its tickets attached. Its Message-ID is the id of the e-mail, so
+    that a copy can be recognised.
 
-    Raises ValueError when the recipient is no address.
+    Raises ValueError if the recipient is not an address.
     """
     recipient = address(it.recipient)
     mail = EmailMessage(policy=(SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type="7bit"))

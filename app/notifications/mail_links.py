@@ -1,4 +1,4 @@
-"""The links of mails. Each works in any browser: it carries what its page needs, and no more than that."""
+"""The links in e-mails. Each works in any browser: it carries what its page needs, and nothing more."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.core.password_resets import ResetSigner
 from app.settings import Settings
 from app.store.sql.mails import Mail
 
-AFTER_EVENT_S = 30 * 86_400  # so long a link to a reservation still works, at least
+AFTER_EVENT_S = 30 * 86_400  # how long a link to a reservation still works, at least
 
 
 class Signers(NamedTuple):
-    """What links are signed with."""
+    """The signers of links."""
 
     claims: ClaimSigner
     resets: ResetSigner
@@ -31,7 +31,7 @@ class Signers(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """What e-mails are written with: our address for links, "" if it is unknown; None without a secret."""
+    """What rendering e-mails needs: our base address, "" if unknown; None without a secret."""
 
     base_url: str
     signers: Signers | None
@@ -55,7 +55,7 @@ def open_writer(settings: Settings) -> Writer:
 
 
 def secret_url(writer: Writer, it: Mail) -> str:
-    """The link that nobody but its reader may see: it lets its bearer act as them. "" for most kinds."""
+    """The link reserved for the reader, because it lets its bearer act as them. "" for most kinds."""
     if writer.signers is None or not writer.base_url:
         return ""
     if it.kind == "fan_code":
@@ -78,7 +78,7 @@ def secret_url(writer: Writer, it: Mail) -> str:
 
 
 def room_url(writer: Writer, it: Mail) -> str:
-    """The link to the queue; of a turn with its place, which can be taken to another browser by it."""
+    """The link to the queue; for a turn it carries the place, which can be taken to another browser."""
     room_id, visitor_id, *_ = [*it.subject_id.split(" "), ""]
     if it.kind != "your_turn" or writer.signers is None or it.until is None or room_id != it.room_id:
         return url(writer, f"/rooms/{it.room_id}")
@@ -89,7 +89,7 @@ def room_url(writer: Writer, it: Mail) -> str:
 
 
 def reservation_url(writer: Writer, it: Mail) -> str:
-    """The link to the reservation, which shows it in any browser; "" in mails about none."""
+    """The link to the reservation, which shows it in any browser; "" in e-mails about none."""
     if it.reservation_id is None:
         return ""
     path = f"/reservations/{it.reservation_id}"
@@ -115,5 +115,5 @@ def claim_url(writer: Writer, it: Mail) -> str:
 
 
 def url(writer: Writer, path: str) -> str:
-    """The address of a path of ours; "" where ours is unknown."""
+    """The absolute address of a path; "" if our own address is unknown."""
     return f"{writer.base_url}{path}" if writer.base_url else ""

@@ -1,4 +1,4 @@
-"""What the amount of an order is made of, for mails about it."""
+"""The parts of an order's amount, for e-mails about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.sql.mails import Mail
 
 
 class Paid(Struct, frozen=True):
-    """What the amount of an order is made of."""
+    """The parts of an order's amount."""
 
     items: list[Item]
     discount: int
@@ -18,7 +18,7 @@ class Paid(Struct, frozen=True):
 
 
 def sums_of_mail(it: Mail) -> Sums:
-    """What the amount of the order that a mail is about is made of."""
+    """The parts of the amount of the order that an e-mail is about."""
     if not it.sums:
         return sums((), 0, it.amount or 0)
     paid = msgspec.json.decode(it.sums, type=Paid)

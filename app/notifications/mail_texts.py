@@ -1,4 +1,4 @@
-"""The e-mails of a sale in its own words: kept, shown with made-up tickets, and sent to who tries them."""
+"""A sale's own e-mail texts: stored, previewed with made-up tickets, and sent as test e-mails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.store.sql.mails import Mail
 
 
 async def of_kind(stores: Stores, room_id: str, kind: MailKind) -> dict[str, MailText]:
-    """What a kind of mail says in other words, by language. Raises StoreUnavailable."""
+    """The sale's texts for a kind of e-mail, by language. Raises StoreUnavailable."""
     with stores_answer():
         return await mail_texts.of_kind(stores.postgres, room_id, kind)
 
@@ -34,7 +34,7 @@ async def of_kind(stores: Stores, room_id: str, kind: MailKind) -> dict[str, Mai
 async def keep(
     stores: Stores, room_id: str, kind: MailKind, language: str, text: MailText, *, by: Author
 ) -> None:
-    """Say it so in this language, or in all others, from now on; mails that wait to be sent do, too.
+    """Store a text for this language, or for all others; also applies to e-mails waiting to be sent.
 
     Raises StoreUnavailable.
     """
@@ -52,7 +52,7 @@ def _fields(named: str, text: MailText) -> dict[str, object]:
 
 
 async def send_test(stores: Stores, room_id: str, kind: MailKind, language: str, *, by: Author) -> str:
-    """Mail it in this language with made-up tickets to whoever asks; their address.
+    """Send a test e-mail in this language with made-up tickets to its requester; returns their address.
 
     Raises Conflict, StoreUnavailable.
     """
@@ -68,9 +68,9 @@ async def send_test(stores: Stores, room_id: str, kind: MailKind, language: str,
 def preview(
     settings: Settings, room: Room, event: Event, kind: MailKind, language: str, text: MailText
 ) -> EmailContent:
-    """The mail as it would be in this language, in the sale's look, with made-up tickets."""
+    """Preview the e-mail in this language, in the sale's theme, with made-up tickets."""
     values: dict[str, Any] = {name: None for name in Mail._fields}
-    about = Mail(**values)._replace(  # what follows, and `sample`, is all that is read
+    about = Mail(**values)._replace(  # together with `sample` this is all that is read
         mail_id="",
         recipient="ann@example.org",
         guest=False,
@@ -89,7 +89,7 @@ def preview(
     )
     written = email_content.write(email_content.open_writer(settings), sample(about, kind))
     html = written.html
-    for number, code in enumerate(written.codes, 1):  # a page has no parts that could be named
+    for number, code in enumerate(written.codes, 1):  # a page has no MIME parts to refer to
         shown = b64encode(email_content.picture(code)).decode()
         html = html.replace(f"cid:ticket-{number}", f"data:image/png;base64,{shown}")
     return written._replace(html=html)

@@ -10,8 +10,8 @@ TEMPLATE = "receipt_pdf.txt"
 
 
 def receipt_file(language: str, it: Receipt, seller: str, zone: str, refunded: int) -> bytes:
-    """The PDF; `zone` is that of its event. Takes CPU time, so not to be called in an event loop."""
-    from app.pdf.receipt import Row, receipt_pdf  # loads slowly, and many processes print nothing
+    """Render the PDF; `zone` is its event's. Takes CPU time, so do not call it in an event loop."""
+    from app.pdf.receipt import Row, receipt_pdf  # slow to import, and many processes print nothing
 
     text = (
         templates(language)

@@ -1,4 +1,4 @@
-"""Tickets as a PDF, in the language of their holder: for their page, and beside their mail."""
+"""Tickets as a PDF, in the language of their holder: for their page, and as an attachment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SoldTicket(NamedTuple):
 
 
 class Show(NamedTuple):
-    """What a ticket is for; `zone` is that of its event."""
+    """What a ticket admits to; `zone` is the event's."""
 
     name: str
     venue: str
@@ -35,8 +35,8 @@ class Show(NamedTuple):
 
 
 def tickets_file(language: str, show: Show, tickets: Sequence[SoldTicket], order: str, holder: str) -> bytes:
-    """The PDF, a page for each ticket. Takes CPU time, so not to be called in an event loop."""
-    from app.pdf.tickets import PrintedTicket, tickets_pdf  # loads slowly, and many processes print nothing
+    """Render the PDF, a page per ticket. Takes CPU time, so do not call it in an event loop."""
+    from app.pdf.tickets import PrintedTicket, tickets_pdf  # slow to import, and many processes print nothing
 
     printed = []
     template = templates(language).get_template(TEMPLATE)
@@ -49,7 +49,7 @@ def tickets_file(language: str, show: Show, tickets: Sequence[SoldTicket], order
 
 
 def file_of(it: Mail) -> bytes:
-    """The file beside a mail that brings tickets, empty for others. As `tickets_file`."""
+    """The attachment of an e-mail with tickets, empty for others. As `tickets_file`."""
     if it.kind not in ("confirmed", "ticket"):
         return b""
     names = msgspec.json.decode(it.type_names, type=dict[str, str])

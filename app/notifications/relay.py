@@ -1,7 +1,7 @@
 """The relay: from the outbox to the Redis stream, webhook deliveries and e-mails. Nothing is skipped.
 
-One worker at a time, whoever comes first; another goes on where it died. Killed between Redis and the commit,
-the same notices are added again with the same ids.
+One worker at a time; if it dies, another one continues. If killed between Redis and the commit, the same
+events are added again with the same ids.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.store.spans import continued
 from app.store.sql import outbox, receipts
 from app.store.traces import Attributes
 
-LOST_MARGIN_MS = 60_000  # the clocks of the two stores may differ by so much
+LOST_MARGIN_MS = 60_000  # tolerated difference between the clocks of the two stores
 
 _TOLD: Attributes = {
     "messaging.system": "redis",
@@ -26,7 +26,7 @@ _TOLD: Attributes = {
 
 
 async def relay(stores: Stores, *, apart: bool = False) -> int:
-    """Publish the next events; how many. 0 also while another worker does.
+    """Publish the next events; returns how many. Also 0 while another worker does.
 
     `apart`: row by row, because one of them cannot be published; that one is set aside, the others continue.
     """
@@ -52,7 +52,8 @@ async def _publish(stores: Stores, connection: Connection, number: int | None = 
 
 
 async def _publish_each(stores: Stores, connection: Connection) -> int:
-    """Raises the error if several rows fail and none can be published: then the rows are not the cause."""
+    """Publish row by row. Raises the error if several rows fail and none succeeds: then the rows are not
+    the cause."""
     published, wrong = 0, dict[int, Exception]()
     for number in await outbox.first_numbers(connection):
         try:
@@ -60,7 +61,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
                 published += await _publish(stores, connection, number)
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is, it is not to stop the rows behind it
+        except Exception as error:  # whatever it is, it must not stop the rows behind it
             wrong[number] = error
     if len(wrong) > 1 and not published:
         raise next(iter(wrong.values()))
@@ -74,7 +75,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
 
 
 async def _repair_stream(stores: Stores, connection: Connection) -> None:
-    """Send again what a Redis that was lost, or lost its last second, had received."""
+    """Resend what a Redis that was lost, or lost its last second, had received."""
     end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
     if notice_stream.order(end) < notice_stream.order(known):
         since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)

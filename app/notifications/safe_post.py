@@ -1,7 +1,7 @@
-"""Sends to addresses that others chose: public ones only, signed, with a deadline.
+"""Sends to addresses chosen by others: public ones only, signed, with a deadline.
 
-The name is resolved once and the connection made to the address that was looked at, so a name that means
-another address a moment later gains nothing. Redirects are not followed; answers are cut off.
+The name is resolved once and the connection made to the address that was checked, so that a name that changes
+its address a moment later gains nothing. Redirects are not followed; responses are cut off.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from app.core.webhook_policy import is_public
 from app.core.why import why
 from app.store.traces import Span
 
-POST_TIMEOUT_S = 10.0  # the whole of it, name to answer; below the lease of a delivery
-ANSWER_MAX = 16 * 1024  # bytes read of an answer; of most only the status counts
-ADDRESSES_MAX = 4  # of one name that are tried
+POST_TIMEOUT_S = 10.0  # in total, from name to response; less than the lease of a delivery
+ANSWER_MAX = 16 * 1024  # bytes read of a response; usually only the status matters
+ADDRESSES_MAX = 4  # of one name, tried in turn
 USER_AGENT = "Fairgate-Webhooks/1"
 
 Client = httpx.AsyncClient
@@ -41,13 +41,13 @@ class NotAccepted(Exception):
 
     @property
     def gone(self) -> bool:
-        """Whether it never will."""
+        """Whether it never will, because the address is gone."""
         return self.status == 410
 
 
 @asynccontextmanager
 async def open_client() -> AsyncIterator[httpx.AsyncClient]:
-    """A client that keeps no connections: the next request may have to go elsewhere."""
+    """A client that keeps no connections, because the next request may go elsewhere."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
         timeout=POST_TIMEOUT_S, limits=limits, follow_redirects=False, trust_env=False
@@ -56,12 +56,12 @@ async def open_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 def parse(url: str) -> httpx.URL:
-    """The address, in parts. Raises AddressRefused unless it is http(s) with a host."""
+    """Parse an address. Raises AddressRefused unless it is http(s) with a host."""
     try:
         found = httpx.URL(url)
         port = found.port
     except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise AddressRefused(f"is not an address: {error}") from None
+        raise AddressRefused(f"is not a valid address: {error}") from None
     if found.scheme not in ("http", "https") or not found.host or port == 0:
         raise AddressRefused("must be http:// or https:// and a host")
     if found.userinfo:
@@ -70,8 +70,8 @@ def parse(url: str) -> httpx.URL:
 
 
 async def checked(url: httpx.URL, *, private: bool) -> list[str]:
-    """The IP addresses to connect to, one after the other. Raises AddressRefused when there is none or,
-    unless `private`, any of them is not public."""
+    """The IP addresses to connect to, in turn. Raises AddressRefused if there is none or, unless
+    `private`, any of them is not public."""
     loop = asyncio.get_running_loop()
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
@@ -101,8 +101,8 @@ async def post(
     private: bool,
     span: Span | None = None,
 ) -> int:
-    """Send one signed message, with the `span` it is sent in. The status of the answer when it was taken
-    (2xx). Raises AddressRefused, NotAccepted."""
+    """Send one signed message inside `span`; returns the status of the response if it was accepted (2xx).
+    Raises AddressRefused, NotAccepted."""
     now = datetime.now(UTC)
     headers = {
         "webhook-id": message_id,
@@ -125,8 +125,8 @@ async def post(
 
 
 async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:
-    """Send a document that carries its own signature. The status when it was taken. Raises AddressRefused,
-    NotTaken."""
+    """Send a document that carries its own signature; returns the status if it was accepted. Raises
+    AddressRefused, NotAccepted."""
     return await _send(client, "PUT", url, body, {}, private=private)
 
 
@@ -147,7 +147,7 @@ async def post_text(
 
 
 async def post_form(client: httpx.AsyncClient, url: str, form: Mapping[str, str], *, private: bool) -> bytes:
-    """Ask with a form. The answer, of a long one the beginning. Raises AddressRefused, NotAccepted."""
+    """Post a form; returns the response, truncated if long. Raises AddressRefused, NotAccepted."""
     headers = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
     _, answer = await _exchange(client, "POST", url, urlencode(form).encode(), headers, private=private)
     return answer
@@ -194,7 +194,7 @@ async def _answered(
                 try:
                     answer = await client.send(request, stream=True)
                 except (httpx.ConnectError, httpx.ConnectTimeout):
-                    if address == addresses[-1]:  # nothing was sent so far: another address may take it
+                    if address == addresses[-1]:  # nothing was sent so far, so another address may work
                         raise
                     continue
                 try:
@@ -210,7 +210,7 @@ async def _answered(
 
 
 async def _read_some(answer: httpx.Response) -> bytes:
-    """Read the beginning of an answer; the rest is not needed."""
+    """Read the start of a response; the rest is not needed."""
     text = b""
     async for chunk in answer.aiter_raw():
         text += chunk

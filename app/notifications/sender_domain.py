@@ -1,4 +1,4 @@
-"""What DNS says of the domain that e-mails come from: SPF, DKIM and DMARC, by which receivers believe us."""
+"""DNS records of the domain that e-mails come from: SPF, DKIM and DMARC, by which receivers trust us."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
 
-WAIT_S = 3.0  # for all questions
+WAIT_S = 3.0  # for all queries together
 PORT = 53
-TEXT_MAX = 500  # of a record that is shown
+TEXT_MAX = 500  # of a displayed record
 Seen = Literal["there", "missing", "unknown"]
 
 
 class Record(NamedTuple):
-    """A record that should be there. `found`: what it says; "" where it does not, or DNS did not answer."""
+    """A record that should exist. `found`: its content; "" if it is missing, or DNS did not answer."""
 
     kind: str
     name: str
@@ -28,12 +28,12 @@ class Record(NamedTuple):
 
 
 def domain_of(sender: str) -> str:
-    """The domain of a sender; "" for none."""
+    """The domain of a sender; "" if there is none."""
     return parseaddr(sender)[1].rpartition("@")[2].lower()
 
 
 async def records(domain: str, selector: str, servers: Sequence[str] = ()) -> list[Record]:
-    """What is published for a domain; of DKIM the key of a selector, if one is named."""
+    """The records of a domain; including the DKIM key of a selector, if one is given."""
     resolver = resolver_of(servers)
     asked = [
         ("SPF", domain, "v=spf1", "Publish what your mail provider says, such as v=spf1 include:... ~all."),
@@ -54,7 +54,7 @@ async def _record(resolver: Resolver, kind: str, name: str, says: str, advice: s
             answer = await resolver.resolve(name, "TXT", search=False, lifetime=WAIT_S)
     except (NXDOMAIN, NoAnswer):
         return Record(kind, name, "missing", "", advice)
-    except (DNSException, OSError):  # TimeoutError is one
+    except (DNSException, OSError):  # including TimeoutError
         return Record(kind, name, "unknown", "", "DNS did not answer; look again later.")
     texts = [b"".join(it.strings).decode("utf-8", "replace") for it in answer]
     found = next((it for it in texts if says.lower() in it.lower()), "")
@@ -66,7 +66,7 @@ async def _record(resolver: Resolver, kind: str, name: str, says: str, advice: s
 
 
 def resolver_of(servers: Sequence[str]) -> Resolver:
-    """Who is asked: these name servers; none: those of the system."""
+    """A resolver using these name servers, or the system's."""
     from dns.asyncresolver import Resolver
     from dns.nameserver import Do53Nameserver
 

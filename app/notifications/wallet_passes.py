@@ -1,4 +1,5 @@
-"""Tickets as passes for wallet apps, in the language of their holder: on their page, and with their mail."""
+"""Tickets as passes for wallet apps, in the language of their holder: on their page, and attached to
+e-mails."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ from app.notifications.email_message import Attachment
 from app.notifications.printed_tickets import TEMPLATE, Show, SoldTicket
 from app.store.sql.mails import Mail
 
-ICONS = ("icon.png", "icon@2x.png")  # of a pass that lies beside others; the format asks for them
+ICONS = ("icon.png", "icon@2x.png")  # required by the format
 FOLDER = Path(__file__).parent / "wallet_icons"
 
 
 def passes_file(
     signer: PassSigner, language: str, show: Show, tickets: Sequence[SoldTicket], order: str
 ) -> Attachment:
-    """The passes of these tickets. Signing takes CPU time, so not to be called in an event loop."""
+    """Sign the passes of these tickets. Takes CPU time, so do not call it in an event loop."""
     icons = {name: (FOLDER / name).read_bytes() for name in ICONS}
     made = [pass_file(signer, _said(language, show, it, order), icons) for it in tickets]
     if len(made) == 1:
@@ -37,7 +38,7 @@ def passes_file(
 
 
 def files_of(signer: PassSigner | None, it: Mail) -> list[Attachment]:
-    """The files beside a mail that brings tickets; none for others. As `passes_file`."""
+    """The attachments of an e-mail with tickets; none for others. As `passes_file`."""
     pdf = printed_tickets.file_of(it)
     if not pdf:
         return []
@@ -52,7 +53,8 @@ def files_of(signer: PassSigner | None, it: Mail) -> list[Attachment]:
 
 
 def _said(language: str, show: Show, it: SoldTicket, order: str) -> dict[str, Any]:
-    """What the pass of a ticket says. Its number is the code, which is another one once it is given away."""
+    """The content of a ticket's pass. Its serial number is the code, which changes when the ticket is
+    given away."""
     text = templates(language).get_template(TEMPLATE)
     lines = text.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=it).splitlines()
     when, name, order_word, _ = [line for line in lines if line]

@@ -1,6 +1,6 @@
-"""How money is taken: `gateway` says what is asked of a payment gateway and guards it, `gateways/` has a file
-for each. Which one is used is a setting, `FAIRGATE_PAYMENTS`; a new one is one file and a line in a table
+"""Taking payments: `gateway` defines and guards the payment gateways, `gateways/` has one file for each. The
+setting `FAIRGATE_PAYMENTS` chooses among them; a new one is one file and a line in a table
 (docs/contributing/gateway.md).
 
-Never here: what a payment buys. Confirming a paid hold is `reservations/checkout.py`'s.
+Never here: what a payment buys. Confirming a paid hold belongs to `reservations/checkout.py`.
 """

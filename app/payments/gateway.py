@@ -1,4 +1,4 @@
-"""What we ask of a payment gateway, how one fails, and the guard around it. They are in `gateways/`."""
+"""The interface of a payment gateway, its failures, and the guard around it. Implementations: `gateways/`."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from app.core.errors import PaymentsNotConfigured, WrongUsage
 from app.core.refunds import Refund
 from app.store.sql.payments import Attempt, Bill
 
-ANSWER_TIMEOUT_S = 3.0  # one answer of the gateway
-FAILURES_MAX = 20  # in a row: then it is left alone for a while
-LEFT_ALONE_S = 5.0  # then the next call tries whether it is back
-PAY_AT_BANK_S = 600  # a buyer who has to go on elsewhere, to a page of the gateway or of a bank, has so long
+ANSWER_TIMEOUT_S = 3.0  # per call
+FAILURES_MAX = 20  # in a row, which open the circuit
+LEFT_ALONE_S = 5.0  # after which the next call tests whether the gateway is back
+PAY_AT_BANK_S = 600  # time for a buyer who continues on a page of the gateway or of a bank
 
 T = TypeVar("T")
 
 
 class GatewayFailed(Exception):
-    """The gateway did not answer; whether it charged is not known."""
+    """The gateway did not answer; it is unknown whether it charged."""
 
 
 class CircuitOpen(GatewayFailed):
-    """The gateway has failed too often, so it was not asked: this call charged nothing."""
+    """The gateway has failed too often, so it was not called: nothing was charged."""
 
 
 class NotDecided(GatewayFailed):
-    """The gateway answered: it cannot say or do it yet."""
+    """The gateway answered, but cannot decide or do it yet."""
 
 
 class Refused(GatewayFailed):
-    """The gateway answered no: what was asked for cannot be done, or not any more."""
+    """The gateway refused: the request cannot be fulfilled, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What the gateway says about a payment; `settled_at_ms` is when it succeeded.
+    """The gateway's view of a payment; `settled_at_ms` is when it succeeded.
 
     A pending one may need the buyer: at `continue_url`, or on the shop's page with `client_secret`.
     """
@@ -53,9 +53,9 @@ class Charge:
 
 
 class Gateway(Protocol):
-    """What every gateway must do. `payment_id` is its idempotency key: nothing is charged twice.
+    """The interface of all gateways. `payment_id` is the idempotency key: nothing is charged twice.
 
-    It answers within a few seconds, or raises GatewayFailed.
+    Calls return within a few seconds, or raise GatewayFailed.
     """
 
     def accept(self, attempt: Attempt) -> None:
@@ -74,20 +74,20 @@ class Gateway(Protocol):
         """
 
     async def refund_part(self, refund: Refund) -> None:
-        """Refund a part of a charge, once for each `refund_id`.
+        """Refund a part of a charge, once per `refund_id`.
 
-        Raises Refused where it cannot, and GatewayFailed where it is not known whether it was.
+        Raises Refused if that is impossible, and GatewayFailed if the outcome is unknown.
         """
 
     async def stop(self, payment_id: str) -> None:
-        """End a payment whose buyer does not go on with it, unless it has charged. Raises GatewayFailed.
+        """End a payment that its buyer has abandoned, unless it has charged. Raises GatewayFailed.
 
-        Asked only of payments with a `continue_url` or a `client_secret`.
+        Only called for payments with a `continue_url` or a `client_secret`.
         """
 
 
 class GuardedGateway:
-    """A gateway with a deadline, and a circuit that opens when it fails again and again."""
+    """A gateway with a deadline, and a circuit breaker that opens after repeated failures."""
 
     def __init__(
         self, gateway: Gateway, *, timeout_s: float = ANSWER_TIMEOUT_S, left_alone_s: float = LEFT_ALONE_S
@@ -130,22 +130,22 @@ class GuardedGateway:
             async with circuit, asyncio.timeout(self._timeout_s):
                 return await call()
         except OpenedState:
-            raise CircuitOpen("the gateway failed too often; it is left alone for a while") from None
+            raise CircuitOpen("the gateway failed repeatedly and is not called for a few seconds") from None
         except TimeoutError:
             raise GatewayFailed(f"no answer within {self._timeout_s:g} s") from None
 
 
 class ByPayment:
-    """Each payment is asked about at the gateway it was begun with, which its id names (`payment_id_at`).
+    """Routes each call to the gateway its payment was begun with, which the id names (`payment_id_at`).
 
-    `first` is for ids that name none: payments from before several gateways could be set up.
+    `first` is for ids that name none: payments from before several gateways could be configured.
     """
 
     def __init__(self, gateways: Mapping[str, Gateway], first: str) -> None:
         self._gateways, self._first = gateways, first
 
     def accept(self, attempt: Attempt) -> None:
-        """As the gateway of this payment does."""
+        """As this payment's gateway does."""
         self._of(attempt.payment_id).accept(attempt)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
@@ -174,8 +174,8 @@ class ByPayment:
 
 
 class OpenedWhenAsked:
-    """A gateway that is not set up any more: opened for the payments that were begun with it. Where it cannot
-    be, nothing is known of them, and they wait."""
+    """A gateway that is no longer configured: opened on demand for the payments that were begun with it.
+    If it cannot be opened, nothing is known about them, and they wait."""
 
     def __init__(self, name: str, open_it: Callable[[], Awaitable[Gateway]]) -> None:
         self._name, self._open = name, open_it
@@ -183,7 +183,7 @@ class OpenedWhenAsked:
         self._opening = asyncio.Lock()
 
     def accept(self, attempt: Attempt) -> None:
-        """Nothing is begun with it."""
+        """No payment is begun with it."""
         raise PaymentsNotConfigured
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
@@ -212,17 +212,17 @@ class OpenedWhenAsked:
                 try:
                     self._opened = await self._open()
                 except WrongUsage as error:
-                    raise NotDecided(f"begun with {self._name}, which is not set up: {error}") from None
+                    raise NotDecided(f"begun with {self._name}, which is not configured: {error}") from None
             return self._opened
 
 
 def payment_id_at(gateway: str, key: str) -> str:
-    """The id of a payment, which names the gateway it is begun with."""
+    """Build a payment id that names its gateway."""
     return f"{gateway}-{key}"
 
 
 def _is_no_failure(error: BaseException) -> bool:
-    """Whether an error is none of the gateway's: the caller went away, a store did, a bank takes its time."""
+    """Whether an error is not the gateway's fault: the caller or a store went away, a bank takes its time."""
     return isinstance(error, NotDecided | Refused) or not isinstance(error, GatewayFailed | TimeoutError)
 
 

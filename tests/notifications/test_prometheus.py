@@ -62,33 +62,33 @@ def test_one_number_is_read(answer: dict[str, Any], value: float) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (vector(), "gives no series"),
-        (vector("1", "2"), "gives 2 series"),
-        (scalar("NaN"), "gives NaN"),
-        (scalar("+Inf"), "gives inf"),
-        (scalar("-0.1"), "gives -0.1, and has to give 0 to 1"),
-        (scalar("1.1"), "gives 1.1"),
-        (scalar("fast"), "is not that of a Prometheus"),
-        ({"status": "error", "error": "bad query"}, "is not that of a Prometheus"),
+        (vector(), "returns no series"),
+        (vector("1", "2"), "returns 2 series"),
+        (scalar("NaN"), "returns NaN"),
+        (scalar("+Inf"), "returns inf"),
+        (scalar("-0.1"), "returns -0.1, but must return 0 to 1"),
+        (scalar("1.1"), "returns 1.1"),
+        (scalar("fast"), "is not a Prometheus server's"),
+        ({"status": "error", "error": "bad query"}, "is not a Prometheus server's"),
         (
             {"status": "success", "data": {"resultType": "matrix", "result": []}},
-            "is not that of a Prometheus",
+            "is not a Prometheus server's",
         ),
         (
             {"status": "success", "data": {"resultType": "vector", "result": [1]}},
-            "is not that of a Prometheus",
+            "is not a Prometheus server's",
         ),
         (
             {"status": "success", "data": {"resultType": "vector", "result": [{}]}},
-            "is not that of a Prometheus",
+            "is not a Prometheus server's",
         ),
         (
             {"status": "success", "data": {"resultType": "scalar", "result": [1]}},
-            "is not that of a Prometheus",
+            "is not a Prometheus server's",
         ),
-        (b"<html>", "is not that of a Prometheus"),
-        (b"", "is not that of a Prometheus"),
-        ([], "is not that of a Prometheus"),
+        (b"<html>", "is not a Prometheus server's"),
+        (b"", "is not a Prometheus server's"),
+        ([], "is not a Prometheus server's"),
     ],
 )
 def test_anything_else_is_not(answer: Any, why: str) -> None:
@@ -115,7 +115,7 @@ async def test_it_is_not_asked_where_webhooks_may_not_go() -> None:
 
 async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answering(b"x" * 100_000) as (_, source):
-        with pytest.raises(Unusable, match="is not that of a Prometheus"):
+        with pytest.raises(Unusable, match="is not a Prometheus server's"):
             await ask(source, private=True)
     with pytest.raises(Unusable, match="connection was refused"):
         await ask(source, private=True)
@@ -165,7 +165,7 @@ async def test_its_trouble_is_told_once_and_ends(queues: Queues) -> None:
         assert len([it for it in logged if it["log_level"] == "warning"]) == 1
         _, known, health = await read_origin(queues, ROOM)
         assert health is None
-        assert "the query gives no series, and has to give one" in known.trouble
+        assert "the query returns no series, but must return one" in known.trouble
         receiver.body = json.dumps(scalar("0.5")).encode()
         await ask_all(queues, private=True)
         assert (await read_origin(queues, ROOM))[1].trouble == ""

@@ -1,7 +1,7 @@
-"""The channels by which others are notified of changes: one file each, and their list.
+"""The notification channels: one file each, and their list.
 
 A new channel is a file here and an entry in `CHANNELS`: docs/contributing/channel.md. Never here: what
-changed (the outbox's triggers say it), or in which order it is told (`notifications/relay.py`).
+changed (the outbox's triggers record it), or the order of events (`notifications/relay.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Sends e-mails: written, handed to the SMTP server, retried, given up after a day. Never sent twice.
+"""Sends e-mails: rendered, handed to the SMTP server, retried, given up after a day. Never sent twice.
 
-Until the server is told to take one (DATA), an attempt that breaks off is made again. From then on it may
-have it: only a refusal makes it ours again. What broke off there is `unclear`, and left for staff to see.
+Until the DATA command is sent, an interrupted attempt is repeated. From then on the server may have the
+e-mail: only a refusal allows a retry. If interrupted there, it is `unclear`, and left for staff to check.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from app.store.traces import Attributes
 
 LANES = 4  # connections to the server at once
 LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)
-AT_ONCE = 5  # mails of one attempt; all of them take less than their lease
+AT_ONCE = 5  # e-mails per attempt; all of them take less time than their lease
 MAIL_TIMEOUT_S = 20.0
 WHY_MAX = 300
 NO_MAIL = "There is no such mail."
@@ -84,7 +84,7 @@ async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
             metrics.MAILS.labels("dropped").inc()
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is: it concerns this mail only
+        except Exception as error:  # whatever it is, it concerns this e-mail only
             await _failed_unexpectedly(stores, it, error)
         else:
             written.append((it, content))
@@ -95,8 +95,8 @@ async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
 
 
 async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, EmailContent]]) -> bool:
-    """All over one connection; whether any was taken, or given up for good. What is left when it breaks is
-    tried again."""
+    """Send all over one connection; returns whether any was accepted, or given up for good. What remains
+    when the connection breaks is retried."""
     left, taken = list(written), False
     try:
         async with connected(mailer.url) as client:
@@ -106,7 +106,7 @@ async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, Em
                     taken = await _send_one(stores, mailer, client, it, content) or taken
                 except LINE_BROKEN:
                     raise
-                except Exception as error:  # whatever it is: it concerns this mail only
+                except Exception as error:  # whatever it is, it concerns this e-mail only
                     await _failed_unexpectedly(stores, it, error)
                     await client.rset()
                 left.pop(0)
@@ -117,7 +117,8 @@ async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, Em
 
 
 async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, content: EmailContent) -> bool:
-    """Send one e-mail and record the result; False if it was refused. Raises what ends the connection."""
+    """Send one e-mail and record the result; False if it was refused. Raises errors that end the
+    connection."""
     try:
         files = await asyncio.to_thread(wallet_passes.files_of, mailer.wallet, it)
         message = email_message.message(it, content, mailer.sender, files)
@@ -148,7 +149,8 @@ async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, cont
 
 
 async def _hand_over(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, message: EmailMessage) -> bool:
-    """Hand it to the server. False: another worker has it by now. Raises DeliveryUnclear and aiosmtplib's."""
+    """Hand it to the server. False: another worker has it by now. Raises DeliveryUnclear and aiosmtplib's
+    errors."""
     recipient = address(it.recipient).addr_spec
     ascii_only = recipient.isascii()
     async with asyncio.timeout(MAIL_TIMEOUT_S):
@@ -170,7 +172,7 @@ async def _hand_over(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, mes
 
 @asynccontextmanager
 async def connected(server: str) -> AsyncIterator[SMTP]:
-    """A connection to the server of a URL. A password is sent over TLS only, but to this host itself."""
+    """A connection to the server of a URL. Passwords are only sent over TLS, except to this host itself."""
     url = urlsplit(server)
     tls = url.scheme == "smtps"
     client = SMTP(
@@ -202,7 +204,7 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _refused(stores: Stores, it: Mail, error: SMTPResponseException) -> bool:
-    """Record a refusal, permanent or temporary. Whether the e-mail was given up."""
+    """Record a refusal, permanent or temporary. Returns whether the e-mail was given up."""
     if 500 <= error.code < 600:
         await _ended(stores, it, f"{error.code} {error.message}")
         return True
@@ -238,7 +240,7 @@ async def _failed_unexpectedly(stores: Stores, it: Mail, error: Exception) -> No
 
 
 def _without(recipient: str, why: str) -> str:
-    """What a server said, shortened and without the address it repeats."""
+    """A server's reply, shortened and without the address it repeats."""
     with suppress(ValueError):
         why = why.replace(address(recipient).addr_spec, "the recipient")
     return why.replace(recipient, "the recipient")[:WHY_MAX]
@@ -253,13 +255,13 @@ async def _close_unclear(stores: Stores) -> None:
 async def page(
     stores: Stores, state: MailState | None = None, word: str | None = None, *, limit: int, offset: int
 ) -> tuple[list[MailRow], int]:
-    """One page of the mails, the newest first, and how many match: in this state, to or about that word."""
+    """One page of the e-mails, newest first, and how many match; filtered by state and by a word."""
     with stores_answer():
         return await mails.select(stores.postgres, state, word, limit=limit, offset=offset)
 
 
 async def get(stores: Stores, mail_id: str) -> MailRow:
-    """One mail. Raises NotFound."""
+    """The e-mail. Raises NotFound."""
     with stores_answer():
         found = await mails.select_one(stores.postgres, mail_id)
     if found is None:
@@ -268,7 +270,8 @@ async def get(stores: Stores, mail_id: str) -> MailRow:
 
 
 async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
-    """Send an e-mail again that failed, was only stored or may not have arrived; the last may arrive twice.
+    """Resend an e-mail that failed, was only stored or may not have arrived; in the last case it may arrive
+    twice.
 
     Raises NotFound, Conflict.
     """
@@ -277,7 +280,7 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
             before = await mails.requeue(connection, mail_id)
             if before is None:
                 await get(stores, mail_id)
-                raise Conflict("Only e-mails that were given up, kept or are unclear can be sent again.")
+                raise Conflict("Only e-mails that failed, were only stored or are unclear can be sent again.")
             thing = Thing("mail", mail_id)
             await audit.record(
                 connection, by, "send again", thing, before={"state": before}, after={"state": "waiting"}

@@ -1,6 +1,6 @@
 """Webhooks and their deliveries. Each gets the events of one reservation in order.
 
-Delivery is at least once: what a worker was sending when it died is sent again by another, with the same id.
+Delivery is at least once: if a worker dies while sending, another one sends again with the same id.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from app.store.sql.outbox import Waiting
 from app.store.sql.webhooks import Delivery, Target, Webhook
 from app.store.traces import Attributes
 
-AT_ONCE = 16  # requests to one webhook at the same time, per worker
+AT_ONCE = 16  # concurrent requests to one webhook, per worker
 WHY_MAX = 300
 NO_WEBHOOK = "There is no such webhook."
 
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """A webhook that has just been created: the only time its secret is shown."""
+    """A newly created webhook: the only time its secret is shown."""
 
     target: Target
     created_at: datetime
@@ -88,7 +88,7 @@ async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
 
 
 async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by: Author) -> int:
-    """Send again what was given up, or everything since then that is still kept; how many. Enables the
+    """Resend failed events, or everything since then that is still stored; returns how many. Enables the
     webhook.
 
     Raises NotFound.
@@ -108,7 +108,7 @@ async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by:
 async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
     """Deliver one event again, whatever its state; False if it is no longer stored.
 
-    A disabled webhook is enabled again, else nothing would come. Raises NotFound.
+    A disabled webhook is enabled, as otherwise nothing would be sent. Raises NotFound.
     """
     async with _transaction(stores) as connection:
         if not await webhooks.enable(connection, webhook_id):
@@ -120,7 +120,7 @@ async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int,
 
 
 async def get(stores: Stores, webhook_id: str) -> Webhook:
-    """One webhook. Raises NotFound."""
+    """The webhook. Raises NotFound."""
     with stores_answer():
         found = await webhooks.select_one(stores.postgres, webhook_id)
     if found is None:
@@ -135,7 +135,7 @@ async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
 
 
 async def attempts(stores: Stores, webhook_id: str, *, limit: int, offset: int) -> tuple[list[Attempt], int]:
-    """One page of the requests that were made to a webhook, the newest first, and how many are kept."""
+    """One page of the requests made to a webhook, newest first, and how many are stored."""
     with stores_answer():
         return await log_of_attempts.select_attempts(stores.postgres, webhook_id, limit=limit, offset=offset)
 
@@ -167,7 +167,7 @@ async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, 
             taken.append(await _deliver(stores, client, target, it, private))
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is: it concerns this delivery only
+        except Exception as error:  # whatever it is, it concerns this delivery only
             await _failed_unexpectedly(stores, target, it, error)
 
     await each("deliver", due, one, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
@@ -195,7 +195,7 @@ async def _deliver(
 
 
 def _told(target: Target, it: Delivery) -> Attributes:
-    """A delivery as traces have it. What follows the host in an address is often a secret."""
+    """A delivery's attributes in traces. The path of an address is often a secret."""
     url = safe_post.parse(target.url)
     told: Attributes = {
         "http.request.method": "POST",
@@ -240,4 +240,4 @@ async def _queue(connection: Connection, batch: Waiting) -> None:
         await outbox.deliver(connection, batch.numbers)
 
 
-CHANNEL = Channel("webhooks", _queue)  # each webhook has a lane of its own: worker/notices.py
+CHANNEL = Channel("webhooks", _queue)  # each webhook has its own lane: worker/notices.py

@@ -1,7 +1,7 @@
-"""The payment gateways, one file each, and the table they are chosen from by `FAIRGATE_PAYMENTS`.
+"""The payment gateways, one file each, and the table from which `FAIRGATE_PAYMENTS` chooses.
 
 A new gateway is a file here and a line in `GATEWAYS`: docs/contributing/gateway.md. Never here: the deadline
-and the circuit around it (`payments/gateway.py`), or what a payment buys.
+and the circuit breaker (`payments/gateway.py`), or what a payment buys.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GATEWAYS: dict[str, Opener] = {
     "at_door": open_at_door,
     "invoice": open_invoice,
 }
-# What the button on our own pages pays with: method and token. Another gateway needs a page of the shop's.
+# The method and token used by the button on our own pages. Other gateways need a page of the shop's.
 ON_OUR_PAGES: dict[str, tuple[OnOurPages, str]] = {
     "": ("", ""),
     "stripe": ("checkout", "hosted"),
@@ -40,12 +40,12 @@ ON_OUR_PAGES: dict[str, tuple[OnOurPages, str]] = {
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, stores: Stores) -> AsyncIterator[Gateway]:
-    """The gateways of this process, each guarded. Rooms that are a `test` have the simulated one in any case,
-    and payments that were begun with one that the setting no longer names are still its own.
+    """The gateways of this process, each guarded. Test rooms always have the simulated one, and payments
+    begun with a gateway no longer in the setting still use it.
 
     Raises WrongUsage for a name that is not in the table.
     """
-    names = settings.gateways or (SIMULATED,)  # without a gateway only test rooms get this far
+    names = settings.gateways or (SIMULATED,)  # without a gateway only test rooms reach this point
     check(settings.gateway)
     async with AsyncExitStack() as stack:
 
@@ -59,7 +59,7 @@ async def open_gateway(settings: Settings, stores: Stores) -> AsyncIterator[Gate
 
 
 def check(setting: str) -> None:
-    """Raises WrongUsage for a name that is not in the table; `setting` as FAIRGATE_PAYMENTS has it."""
+    """Raise WrongUsage for a name that is not in the table; `setting` as in FAIRGATE_PAYMENTS."""
     for name in setting.split(",") if setting else ():
         if name not in GATEWAYS:
             known = ", ".join(sorted(GATEWAYS))
@@ -67,18 +67,18 @@ def check(setting: str) -> None:
 
 
 def gateway_for(names: Sequence[str], method: str) -> str:
-    """Which of these gateways takes a payment by this method: the one of that name, else the first that goes
-    by no method of its own."""
+    """The gateway for a payment method: the one of that name, else the first one without a method of its
+    own."""
     if method in names:
         return method
     return next((it for it in names if ON_OUR_PAGES.get(it, ("", ""))[0] != it), names[0])
 
 
 def ways_to_pay(names: Sequence[str]) -> list[tuple[OnOurPages, str]]:
-    """What our own pages pay with at these gateways: method and token of each."""
+    """The method and token with which our own pages pay at each of these gateways."""
     return [ON_OUR_PAGES[it] for it in names if it in ON_OUR_PAGES]
 
 
 def offered(names: Sequence[str], some: Sequence[str]) -> list[str]:
-    """Those of the gateways that are set up which a sale offers; all, if it names none."""
+    """The configured gateways that a sale offers; all, if it names none."""
     return [it for it in names if not some or it in some]

@@ -1,4 +1,4 @@
-"""Pay at the door: the tickets are the buyer's at once, and the money is taken at the entrance."""
+"""Pay at the door: the buyer gets the tickets at once, and pays at the entrance."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from app.store.sql.payments import Attempt, Bill
 
 @dataclass(frozen=True, slots=True)
 class PaidOutside:
-    """Every payment of one `method` succeeds. No money moves here: nothing to keep or refund."""
+    """Every payment of one `method` succeeds. No money is transferred here, so nothing is recorded or
+    refunded."""
 
     method: str
 
     def accept(self, attempt: Attempt) -> None:
-        """Raise ValidationFailed for another way to pay."""
+        """Raise ValidationFailed for another payment method."""
         if attempt.method != self.method:
             raise ValidationFailed("payment.method", f"must be {self.method}")
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
-        """Done."""
+        """Succeed at once."""
         return Charge("succeeded")
 
     async def look_up(self, payment_id: str) -> Charge | None:
-        """As `charge`: also for one that was cut off before it."""
+        """As `charge`, even for a payment interrupted before it."""
         return Charge("succeeded")
 
     async def refund(self, payment_id: str) -> None:
-        """What was paid on the spot is given back on the spot."""
+        """Do nothing: payments made on the spot are refunded on the spot."""
 
     async def refund_part(self, refund: Refund) -> None:
-        """As `refund`: the order says how much."""
+        """As `refund`: the order shows the amount."""
 
     async def stop(self, payment_id: str) -> None:
-        """Nothing to do: it waits for nobody."""
+        """Do nothing: no payment is ever pending."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Pay by invoice: the tickets are the buyer's at once, and the organiser sends a bill for them."""
+"""Pay by invoice: the buyer gets the tickets at once, and the organiser sends a bill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulated gateway: the token decides its answer, and it takes no money."""
+"""A simulated gateway: the token decides its answer, and no money is taken."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from app.store.sql import simulated_charges
 from app.store.sql.payments import Attempt, Bill
 
 SLOW_MS = 5_000  # tok_slow
-LATE_MS = 1_000  # tok_late: so long after the hold has ended
+LATE_MS = 1_000  # tok_late: this long after the hold has expired
 
 
 class SimulatedGateway:
-    """A gateway that answers by the token, and keeps its books in Postgres so that it remembers."""
+    """A gateway whose answer depends on the token; its books are in Postgres."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -58,12 +58,12 @@ class SimulatedGateway:
         await simulated_charges.refund(self._postgres, payment_id)
 
     async def refund_part(self, refund: Refund) -> None:
-        """Record it in the gateway's books, where no more goes back than was charged."""
+        """Record it in the gateway's books, up to the amount charged."""
         if not await simulated_charges.refund_part(self._postgres, refund):
             raise Refused("that is more than was charged")
 
     async def stop(self, payment_id: str) -> None:
-        """Nothing to do: its payments wait for nobody."""
+        """Do nothing: its payments never wait for the buyer."""
 
 
 def _charge(booked: simulated_charges.BookedCharge) -> Charge:

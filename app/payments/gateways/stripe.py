@@ -1,12 +1,12 @@
 """Stripe: its hosted Checkout for buyers on our pages, a PaymentIntent for shops with a page of their own.
 
-A payment of `method` checkout opens a Checkout Session: the buyer goes on at its address, where cards,
-wallets and the bank's 3-D Secure are Stripe's. Any other `method` has a PaymentMethod as its token
-(`pm_...`), which Stripe.js made on the shop's page; a bank that asks for more is answered there with the
-`client_secret`.
+A payment of `method` checkout opens a Checkout Session: the buyer continues at its address, where Stripe
+handles cards, wallets and the bank's 3-D Secure. Any other `method` has a PaymentMethod as its token
+(`pm_...`), created by Stripe.js on the shop's page; if a bank requires more, the shop's page handles it with
+the `client_secret`.
 
-Our books (`stripe_payments`) have the intent or session of a payment before it can charge anything. So what
-was cut off in between has charged nothing, and a payment that was refunded before it began never begins.
+The intent or session of a payment is in our books (`stripe_payments`) before it can charge anything. So an
+interruption in between has charged nothing, and a payment that was refunded before it began never begins.
 https://docs.stripe.com/api (payment_intents, checkout/sessions, refunds, idempotent_requests)
 """
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from stripe import StripeClient
 
 CHECKOUT = "checkout"  # the method of a payment on Stripe's own page
-API_VERSION = "2025-09-30.clover"  # whatever the account's is
-TIMEOUT_S = 2.5  # one answer of Stripe
-LOOKED_AT_EVERY_S = 5.0  # a payment that waits for its buyer; a message of Stripe makes us look at once
-CONFIRMED_WITHIN_S = 30.0  # by then a call that was cut off in between will not go on
+API_VERSION = "2025-09-30.clover"  # regardless of the account's version
+TIMEOUT_S = 2.5  # per call of Stripe
+LOOKED_AT_EVERY_S = 5.0  # for a payment that waits for its buyer; a webhook message makes us look at once
+CONFIRMED_WITHIN_S = 30.0  # after which an interrupted call will not continue
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -50,14 +50,14 @@ class StripeGateway:
         self._api, self._postgres, self._public_url = client.v1, postgres, public_url
 
     def accept(self, attempt: Attempt) -> None:
-        """Raise ValidationFailed for a token that is no PaymentMethod of Stripe's."""
+        """Raise ValidationFailed for a token that is not a Stripe PaymentMethod."""
         if attempt.method != CHECKOUT and not attempt.token.startswith("pm_"):
             raise ValidationFailed("payment.token", "must be a PaymentMethod of Stripe (pm_...)")
         if attempt.method == CHECKOUT and not self._public_url:
             raise ValidationFailed("payment.method", "checkout needs FAIRGATE_PUBLIC_URL, to return to")
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
-        """Open the payment, write it down, and only then let it charge."""
+        """Open the payment, record it, and only then let it charge."""
         amount = stripe_amount(bill.amount, bill.currency)
         if amount is None:
             log.warning("stripe_cannot_charge", payment_id=attempt.payment_id, currency=bill.currency)
@@ -76,7 +76,7 @@ class StripeGateway:
         opened = Opened(intent.id, "", amount, bill.currency)
         if not await stripe_payments.open_payment(self._postgres, attempt.payment_id, opened):
             return await self.look_up(attempt.payment_id) or Charge("declined")
-        with suppress(Refused):  # a declined card; the intent says so when it is looked at
+        with suppress(Refused):  # a declined card; the intent reports that when it is looked up
             await _ask(
                 self._api.payment_intents.confirm_async(intent.id, {}, _key("confirm", attempt.payment_id))
             )
@@ -113,7 +113,7 @@ class StripeGateway:
         return Charge("pending", continue_url=session.url or "")
 
     async def look_up(self, payment_id: str) -> Charge | None:
-        """What became of it at Stripe; a payment whose buyer did not come back in time is ended there."""
+        """The payment's state at Stripe; an abandoned payment is ended there."""
         opened = await stripe_payments.opened(self._postgres, payment_id)
         if opened is None:
             return None
@@ -125,7 +125,7 @@ class StripeGateway:
         return await self._look_at(payment_id, opened)
 
     async def _look_at(self, payment_id: str, opened: Opened) -> Charge:
-        """What Stripe says about an opened payment now."""
+        """Query Stripe about an opened payment."""
         intent = await self._intent(opened)
         if _is_pending(intent, opened) and opened.age_s > _patience_s(intent):
             await self._end(opened)
@@ -138,7 +138,7 @@ class StripeGateway:
             return Charge("declined")
         if (intent.amount, intent.currency) != (opened.amount, opened.currency.lower()):
             log.error("stripe_charged_another_sum", payment_id=payment_id, intent=intent.id)
-            raise NotDecided("Stripe charged another sum than it was asked for")
+            raise NotDecided("Stripe charged a different amount than requested")
         return Charge("succeeded", intent.latest_charge.created * 1000)
 
     async def _intent(self, opened: Opened) -> Any:
@@ -154,9 +154,9 @@ class StripeGateway:
         return await _ask(self._api.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]}))
 
     async def refund(self, payment_id: str) -> None:
-        """Refund the charge, or end the payment so that it never charges. A second time changes nothing.
+        """Refund the charge, or end the payment so that it never charges. Repeating it changes nothing.
 
-        Raises NotDecided while a bank still has it.
+        Raises NotDecided while a bank is processing it.
         """
         opened = await stripe_payments.close(self._postgres, payment_id)
         if opened is None:
@@ -178,12 +178,13 @@ class StripeGateway:
             )
 
     async def refund_part(self, refund: Refund) -> None:
-        """Refund a part. Its id is in the refund's metadata: Stripe forgets idempotency keys after a day."""
+        """Refund a part. Its id is in the refund's metadata, because Stripe drops idempotency keys after a
+        day."""
         opened = await stripe_payments.opened(self._postgres, refund.payment_id)
         amount = stripe_amount(refund.amount, refund.currency)
         intent = await self._intent(opened) if opened and (opened.intent_id or opened.session_id) else None
         if intent is None or intent.status != "succeeded" or amount is None:
-            raise Refused("Stripe has no charge that this sum could be refunded of")
+            raise Refused("Stripe has no charge from which this amount could be refunded")
         made = await _ask(self._api.refunds.list_async({"payment_intent": intent.id, "limit": 100}))
         if any(_is_of(it, refund) for it in made.data):
             return
@@ -192,7 +193,7 @@ class StripeGateway:
             "amount": amount,
             "metadata": {"payment_id": refund.payment_id, "refund_id": refund.refund_id},
         }
-        # While an earlier request may be under way, another key would make another refund.
+        # While an earlier request may be in flight, another key would create another refund.
         tries = refund.tries if refund.tries >= SURE_AFTER_TRIES else 0
         await _ask(self._api.refunds.create_async(asked, _key(f"part-{tries}", refund.refund_id)))
 
@@ -204,7 +205,7 @@ class StripeGateway:
             await stripe_payments.look_at_once(self._postgres, payment_id)
 
     async def _end(self, opened: Opened) -> None:
-        """Make sure that a payment that has not charged never will; one that has stays as it is."""
+        """Make sure that a payment that has not charged never will; one that has is left alone."""
         with suppress(Refused):
             if opened.session_id:
                 await _ask(self._api.checkout.sessions.expire_async(opened.session_id))
@@ -226,13 +227,13 @@ def _is_pending(intent: Any, opened: Opened) -> bool:
 
 
 def _is_of(made: Any, refund: Refund) -> bool:
-    """Whether Stripe's refund is this one, and did not fail since."""
-    named = getattr(made.metadata, "refund_id", "")  # Stripe's objects are no dicts
+    """Whether a Stripe refund is this one, and has not failed since."""
+    named = getattr(made.metadata, "refund_id", "")  # Stripe's objects are not dicts
     return made.status not in ("failed", "canceled") and named == refund.refund_id
 
 
 def _patience_s(intent: Any) -> float:
-    """How long a payment may be pending; a bank that has it is waited for."""
+    """How long a payment may be pending; longer if a bank is processing it."""
     if intent is not None and intent.status == "processing":
         return math.inf
     cut_off = intent is not None and intent.status == "requires_confirmation"
@@ -240,7 +241,7 @@ def _patience_s(intent: Any) -> float:
 
 
 def _intent_of(attempt: Attempt, amount: int, currency: str) -> Any:
-    """What a PaymentIntent is made of: typed as of API_VERSION, which is older than the library's types."""
+    """The parameters of a PaymentIntent, in API_VERSION, which is older than the library's types."""
     return {
         "amount": amount,
         "currency": currency.lower(),
@@ -259,7 +260,7 @@ def _key(step: str, payment_id: str) -> Any:
 
 
 async def _ask(call: Awaitable[T]) -> T:
-    """One call of the API. Raises Refused, and GatewayFailed where it is not known what became of it."""
+    """Make one API call. Raises Refused, and GatewayFailed if the outcome is unknown."""
     from stripe import CardError, InvalidRequestError, StripeError
 
     try:
@@ -289,7 +290,7 @@ async def open_stripe(settings: Settings, stores: Stores) -> AsyncIterator[Strip
         key,
         stripe_version=API_VERSION,
         http_client=http,
-        max_network_retries=0,  # we look again by ourselves, within our deadlines
+        max_network_retries=0,  # we retry ourselves, within our deadlines
         base_addresses={"api": settings.payments_url} if settings.payments_url else None,
     )
     try:

@@ -77,7 +77,7 @@ async def rename_seats(request: Request, staff: Staff, form: dict[str, str]) -> 
     _, event, types = await sale_of(request)
     section = next((it for it in types if it.seated and it.ticket_type_id == form.get("section")), None)
     if section is None:
-        raise ValidationFailed("section", "is none of this sale")
+        raise ValidationFailed("section", "is not a section of this sale")
     count = sum(name.startswith("row-") for name in form)
     rows, seats = ([form.get(f"{name}-{n}", "") for n in range(count)] for name in ("row", "seats"))
     of = request.app.queues.loaded_rooms, event.event_id, section.ticket_type_id

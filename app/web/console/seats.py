@@ -171,7 +171,7 @@ def _section(types: Sequence[TicketType], form: dict[str, str]) -> TicketType:
     for it in types:
         if it.seated and it.ticket_type_id == form.get("section"):
             return it
-    raise ValidationFailed("section", "is none of this sale")
+    raise ValidationFailed("section", "is not a section of this sale")
 
 
 async def _page(
