@@ -192,7 +192,7 @@ def test_check_finds_variables_that_are_no_setting(
     assert cli.run(["config", "check"]) == cli.DONE
     monkeypatch.setenv("FAIRGATE_LOGLEVEL", "debug")
     assert cli.run(["config", "check"]) == cli.FAILED
-    assert "FAIRGATE_LOGLEVEL is no setting; is FAIRGATE_LOG_LEVEL meant?" in capsys.readouterr().err
+    assert "FAIRGATE_LOGLEVEL is not a setting; did you mean FAIRGATE_LOG_LEVEL?" in capsys.readouterr().err
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The commands of the command line, thin: each one calls an operation or starts a process."""
+"""The commands of the command line, kept thin: each one calls an operation or starts a process."""

@@ -1,4 +1,4 @@
-"""admin create | password: accounts of staff, who log in with e-mail and password."""
+"""admin create | password: staff accounts, which sign in with e-mail and password."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ app = typer.Typer(help="Staff accounts.", rich_markup_mode=None)
 WRONG = {
     "email": "--email takes an e-mail address of at most 254 characters",
     "name": "--name takes 1 to 200 characters, no control characters",
-    "password": "a password has 10 to 200 characters, no control characters, and is none of the commonest",
+    "password": "a password has 10 to 200 characters, no control characters, and must not be a common one",
 }
 
 
@@ -51,9 +51,9 @@ def create(
 
     made, before = on_stores(data, appoint)
     if before is None:
-        print(f"{made.email} has an account now, with the role {made.role}")
+        print(f"created an account for {made.email} with the role {made.role}")
     else:
-        print(f"{made.email} was {before} and is {made.role} now, with the new password")
+        print(f"{made.email} was {before} and is now {made.role}, with the new password")
 
 
 @app.command()
@@ -74,10 +74,10 @@ def password(*, email: Annotated[str, typer.Option(help="Whose password it is.")
 
 
 def _check(field: str, value: str) -> None:
-    """Refuse what no account can have, in the words of the option."""
+    """Refuse values that no account can have, naming the option."""
     account = {"email": "a@b.c", "name": "n", "password": "a good one"} | {field: value}
     try:
-        value.encode()  # what the terminal sent may be no text
+        value.encode()  # input from a terminal may not be valid text
         new = msgspec.convert(account, NewAccount)
         mailbox(new.email)
         refuse_common(new.password)

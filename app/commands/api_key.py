@@ -28,7 +28,7 @@ app = typer.Typer(help="API keys: the access tokens of machines.", rich_markup_m
 def create(
     *,
     name: Annotated[str, typer.Option(help="What uses it.")],
-    role: Annotated[Literal["admin", "operator"], typer.Option(help="What it may do at most.")] = "operator",
+    role: Annotated[Literal["admin", "operator"], typer.Option(help="Role that limits it.")] = "operator",
     scope: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,12 +44,12 @@ def create(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-            help="When it ends (UTC). Default: when it is revoked.",
+            help="When it expires (UTC). Default: never, until revoked.",
         ),
     ] = None,
     data: Data = None,
 ) -> None:
-    """Create an API key and print it: it is not shown again."""
+    """Create an API key and print it; it is not shown again."""
     if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
         raise typer.BadParameter("--name takes 1 to 200 characters, no control characters")
     ends = until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
@@ -58,7 +58,7 @@ def create(
     async def make(stores: Stores, settings: Settings) -> tuple[NewKey, str]:
         secret = settings.secret.get_secret_value().encode()
         if not secret:
-            raise CommandFailed("FAIRGATE_SECRET is not set; keys are made from the one that web has")
+            raise CommandFailed("FAIRGATE_SECRET is not set; set it to the value that web uses")
         made = await api_keys.create(stores, secret, terms, by=COMMAND_LINE)
         return made, api_keys.key_of(secret, made.key_id)
 
@@ -68,7 +68,7 @@ def create(
 
 @app.command("list")
 def list_keys(*, data: Data = None) -> None:
-    """List all API keys; never the keys themselves."""
+    """List all API keys, without the keys themselves."""
 
     async def read(stores: Stores, _settings: Settings) -> list[ApiKey]:
         return (await api_keys.page(stores, limit=LISTED_MAX, offset=0))[0]
@@ -88,7 +88,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY")], *, data: Data 
         await api_keys.revoke(stores, key_id, by=COMMAND_LINE)
 
     on_stores(data, end)
-    print(f"{key_id} is good for nothing from now on")
+    print(f"revoked {key_id}")
 
 
 def _scopes(given: list[str] | None) -> list[Scope] | None:

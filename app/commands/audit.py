@@ -1,4 +1,4 @@
-"""audit ROOM | FILE: whether the public log of a room shows a fair queue."""
+"""audit ROOM | FILE: check whether the public log of a room shows a fair queue."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ Beacon = Annotated[
 def audit(
     what: Annotated[
         str,
-        typer.Argument(metavar="ROOM | FILE", help="The room_id, a file of --save, or a visitor's receipt."),
+        typer.Argument(
+            metavar="ROOM | FILE", help="The room_id, a file written by --save, or a visitor's receipt."
+        ),
     ],
     *,
     url: Url = "",
@@ -77,7 +79,7 @@ def audit(
     """Check the public log of a room: signed heads, the draw, numbers, the order of calls, the rate.
 
     It lists what staff did. For a receipt it checks the signature, and with --url or --log that the log has
-    its place. Exit code 0: nothing is wrong; 1: something is; 2: the log cannot be read.
+    has its place. Exit code 0: no faults; 1: faults found; 2: the log cannot be read.
     """
     kept = _receipt(Path(what))
     if kept is not None and not url and log is None:
@@ -94,10 +96,10 @@ def audit(
 
 
 def _tell(verdict: Verdict, *, as_json: bool) -> None:
-    """Print what is found in a log. Raises CommandFailed if anything is wrong."""
+    """Print the findings on a log. Raises CommandFailed if there are any faults."""
     print(msgspec.json.encode(verdict).decode() if as_json else report(verdict))
     if not verdict.fair:
-        raise CommandFailed(f"{len(verdict.findings)} things in the log of {verdict.room_id} are wrong")
+        raise CommandFailed(f"{receipts.faults_in(verdict)} in the log of {verdict.room_id}")
 
 
 def _chain(path: Path | None) -> list[Chain]:
@@ -124,7 +126,7 @@ def _witnesses(vkeys: list[str], quorum: int) -> list[Verifier]:
 
 
 def _receipt(path: Path) -> KeptReceipt | None:
-    """The receipt that is in a file; None: it is none."""
+    """Read the receipt in a file; None if it is not one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=KeptReceipt) if path.is_file() else None
     except msgspec.MsgspecError:
@@ -137,7 +139,7 @@ def _export(what: str, url: str, data: Path | None) -> Export:
         try:
             return msgspec.json.decode(path.read_bytes(), type=Export)
         except msgspec.MsgspecError as error:
-            raise WrongUsage(f"{what} is no saved log: {error}") from None
+            raise WrongUsage(f"{what} is not a saved log: {error}") from None
     if url:
         return over_http(url, what)
 
@@ -165,7 +167,8 @@ async def from_stores(stores: Stores, room_id: RoomId, host: str = "") -> Export
     ):
         heads += page
     keys = [it.jwk() for it in await signing_keys.select_all(stores.postgres, "log")]
-    covered = [it.statement for it in heads if it.size <= log.size]  # one may have been signed meanwhile
+    # a newer one may have been signed meanwhile
+    covered = [it.statement for it in heads if it.size <= log.size]
     sizes = [it.size for it in heads]
     cosigned = await cosignatures.select_cosignatures(stores.postgres, room_id, sizes)
     return Export(room_id, keys, covered, entries, origin_of(host, room_id, entries[0]), cosigned)
@@ -173,7 +176,7 @@ async def from_stores(stores: Stores, room_id: RoomId, host: str = "") -> Export
 
 def over_http(url: str, room_id: str) -> Export:
     """The log as anybody can read it. Raises WrongUsage."""
-    import httpx  # here: other commands have no use for it
+    import httpx  # here: other commands do not need it
 
     try:
         with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S) as client:
@@ -201,7 +204,7 @@ def _read(client: httpx.Client, path: str) -> Any:
 
 
 def report(verdict: Verdict) -> str:
-    """What people read."""
+    """Format the verdict for people."""
     counts = verdict.counts
     lines = [
         f"{verdict.room_id}: {verdict.leaves} leaves, {verdict.signed} under {verdict.heads} signed heads",
@@ -217,7 +220,7 @@ def report(verdict: Verdict) -> str:
         *([""] if verdict.witnesses else []),
         *(f"leaf {it.leaf}: {it.what}" for it in verdict.draw),
         *([""] if verdict.draw else []),
-        "nothing is wrong" if verdict.fair else f"{len(verdict.findings)} things are wrong",
+        "no faults found" if verdict.fair else receipts.faults_in(verdict),
         *(f"  leaf {it.leaf}: {it.kind}: {it.message}" for it in verdict.findings[:SHOWN_MAX]),
         *_more(len(verdict.findings)),
     ]

@@ -16,7 +16,7 @@ from app.runtime import embedded_postgres, embedded_stores, installation
 from app.settings import Settings
 from app.store.connections import connect_postgres
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the backup.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")]
 
 
 def backup(
@@ -32,14 +32,16 @@ def backup(
     if only_check:
         with backups.opened(file) as (manifest, dump, secrets):
             size = dump.stat().st_size
-        print(f"whole: made {manifest.made_at} by Fairgate {manifest.version}, schema {manifest.revision},")
+        print(
+            f"complete: from {manifest.made_at}, by Fairgate {manifest.version}, schema {manifest.revision},"
+        )
         print(f"{size:,} bytes of the database, {len(secrets)} secrets")
         return
     from app.runtime import migrate  # here: Alembic loads slowly
 
     settings = with_addresses(settings_of(data))
     if file.exists() and not overwrite:
-        raise CommandFailed(f"{file} is there already; --overwrite replaces it")
+        raise CommandFailed(f"{file} already exists; use --overwrite to replace it")
     if not file.absolute().parent.is_dir():
         raise CommandFailed(f"there is no folder {file.absolute().parent}")
     revision = asyncio.run(migrate.revision_of(settings.database_url))
@@ -48,20 +50,20 @@ def backup(
     signing = {"secret": settings.secret, "payment_webhook_secret": settings.payment_webhook_secret}
     made = backups.make(file.absolute(), settings.database_url, revision, signing)
     print(f"{file}: {file.stat().st_size:,} bytes, the database as of {made.made_at}, schema {revision}")
-    print("keep it as you would keep a password: the keys and secrets are in it")
+    print("store it as safely as a password: it contains keys and secrets")
     if read_settings(data).database_url:
         asyncio.run(_tell_of_later(settings))
 
 
 async def _tell_of_later(settings: Settings) -> None:
-    """Print what becomes of commits after the backup, where the database is one of their own."""
+    """Print what happens to commits after the backup, for databases run separately."""
     pool = await connect_postgres(settings.database_url, settings.store_timeout_s, 1, role="command")
     try:
         for finding in await survives(pool, settings):
             print(f"{finding.says}{finding.do and f'; {finding.do}'}")
     finally:
         pool.terminate()
-    print("a base backup and the archived log bring it to any later moment: docs/how-to/backup.md")
+    print("with a base backup and archived WAL you can restore any later moment: docs/how-to/backup.md")
 
 
 def restore(file: File, *, data: Data = None) -> None:
@@ -84,7 +86,7 @@ def restore(file: File, *, data: Data = None) -> None:
             print(f"restored as of {manifest.made_at}; `fairgate migrate up` comes next")
             if missing:
                 _keep_secrets(Path.cwd(), {it: secrets[it] for it in secrets if not _is_set(settings, it)})
-                print(f"{', '.join(missing)}: written to files in this folder, for the settings")
+                print(f"{', '.join(missing)}: written to files in this folder, to be used in the settings")
             return
         folder = installation.prepare(settings.data)
         with installation.locked(folder):
@@ -114,7 +116,7 @@ def _fill(dump: Path, database_url: str) -> None:
     from app.runtime import migrate  # here: Alembic loads slowly
 
     if asyncio.run(migrate.revision_of(database_url)) is not None:
-        raise CommandFailed("the database has tables already: restore into an empty one")
+        raise CommandFailed("the database already has tables: restore into an empty one")
     backups.restore_database(dump, database_url)
 
 

@@ -1,4 +1,4 @@
-"""config check, config show: the settings as a process of ours would take them, and where each comes from."""
+"""config check, config show: the settings as our processes would read them, and the source of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HIDDEN = "********"
 
 
 class Setting(NamedTuple):
-    """One setting: its value as it may be shown, and where it comes from."""
+    """A setting: its value as it may be shown, and its source."""
 
     name: str
     value: str
@@ -47,13 +47,13 @@ def show(
     everything: Annotated[bool, typer.Option("--all", help="Also settings at their default.")] = False,
     data: Data = None,
 ) -> None:
-    """Show each setting and where it comes from; secrets are hidden."""
+    """Show each setting and its source; secrets are hidden."""
     shown = [it for it in settings_shown(read_settings(data)) if everything or it.source != "default"]
     if as_json:
         print(json.dumps({it.name: {"value": it.value, "source": it.source} for it in shown}, indent=2))
         return
     if not shown:
-        print("every setting has its default; --all shows them")
+        print("every setting has its default value; use --all to show them")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("setting", "value", "from"):
@@ -64,7 +64,7 @@ def show(
 
 
 def settings_shown(settings: Settings) -> list[Setting]:
-    """All settings by name, with where each comes from."""
+    """All settings by name, with their sources."""
     in_file, in_secrets = OneFile(Settings), SecretFiles(Settings)()
     found = []
     for name, field in Settings.model_fields.items():
@@ -82,13 +82,13 @@ def settings_shown(settings: Settings) -> list[Setting]:
 
 
 def unknown_variables() -> list[str]:
-    """What is wrong with the names of our variables in the environment, one sentence each."""
+    """What is wrong with the names of our environment variables, one sentence each."""
     known = known_variables(Settings)
     found = []
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
-            found.append(f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ""))
+            found.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
     return found
 
 

@@ -1,4 +1,4 @@
-"""demo: a sale to watch, or a story that is told call by call."""
+"""demo: a sale to watch, or a story told call by call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.runtime import installation
 from app.settings import SIMULATED, Settings
 from app.store.connections import connected
 
-if TYPE_CHECKING:  # when they run, the functions below load what the other commands need not
+if TYPE_CHECKING:  # imported inside the functions below, because other commands do not need it
     from app.demo.story import Tell
     from app.runtime import supervisor
 
@@ -34,7 +34,7 @@ def demo(
     fans: Annotated[int, typer.Option(min=0, max=20_000, help="Number of simulated fans.")] = 400,
     once: Annotated[bool, typer.Option("--once", help="Send the crowd once, not forever.")] = False,
     open_: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the console in a browser, on a terminal.")
+        bool, typer.Option("--open/--no-open", help="Open the console in a browser, if run in a terminal.")
     ] = True,
     told: Annotated[
         StoryName | None,
@@ -63,18 +63,20 @@ def demo(
         shown = {"payments": SIMULATED, "demo": told is None}
         settings = read_settings(folder).model_copy(update=shown)
         logs.configure(settings, "up")
-        free = 0 if told and port == PORT else port  # nobody looks for a story at a certain port
+        free = 0 if told and port == PORT else port  # the port of a story does not matter
         plan = supervisor.Plan(settings, host, free, server, web, workers, ops_port)
         opens = open_ and sys.stdout.isatty()
         asyncio.run(supervisor.run(plan, _with_fans(fans, once, opens) if told is None else _telling(told)))
 
 
 def _tell_at(told: StoryName | None, url: str, key: str) -> None:
-    """Tell a story at an installation that others use, too: no harm is done to it."""
+    """Tell a story on an installation that others use, too; it does no harm."""
     from app.demo import story
 
     if told is None or not url.startswith(("http://", "https://")) or not key:
-        raise typer.BadParameter("a story is told elsewhere with --story, --url http(s)://HOST and --key")
+        raise typer.BadParameter(
+            "to tell a story on another installation, give --story, --url http(s)://HOST and --key"
+        )
     staff = sys.stdin.readline().strip() if key == "-" else key
     asyncio.run(story.tell(_story(told), url.rstrip("/"), staff))
 
@@ -88,11 +90,11 @@ def _story(told: StoryName, store: psutil.Process | None = None) -> Tell:
 
 @contextmanager
 def _folder(data: Path | None, told: StoryName | None) -> Iterator[Path | None]:
-    """Where the installation is: a story leaves nothing behind, unless it was told where."""
+    """The folder of the installation: a story leaves nothing behind, unless a folder was given."""
     if told is None or data is not None or "FAIRGATE_DATA" in os.environ:
         yield data
         return
-    os.environ.setdefault("FAIRGATE_LOG_LEVEL", "error")  # between the lines of a story logs are no help
+    os.environ.setdefault("FAIRGATE_LOG_LEVEL", "error")  # logs would disrupt the story
     with tempfile.TemporaryDirectory(prefix="fairgate-story-") as folder:
         yield Path(folder) / "data"
 
@@ -120,7 +122,7 @@ def _telling(told: StoryName) -> supervisor.OnReady:
 
 
 def _redis_of(settings: Settings) -> psutil.Process | None:
-    """The process of the embedded Redis; None where somebody else runs it."""
+    """The process of the embedded Redis; None if Redis is run elsewhere."""
     here = installation.running(settings.data)
     found = [it.pid for it in here.children if it.name == "valkey"] if here else []
     return psutil.Process(found[0]) if found else None

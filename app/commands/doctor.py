@@ -28,7 +28,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
     data: Data = None,
 ) -> None:
-    """Check versions, settings, both stores and running processes; say what is wrong and what to do."""
+    """Check versions, settings, both stores and running processes; report problems and how to fix them."""
     from app.doctor import examination
 
     settings = settings_of(data)

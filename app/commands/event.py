@@ -18,14 +18,14 @@ from app.core.seating import Section
 from app.settings import Settings
 from app.store.connections import Stores
 
-MANY_SEATS = 5_000  # as many take long enough to show progress
+MANY_SEATS = 5_000  # from here on it takes long enough to show progress
 
 app = typer.Typer(help="Events and what is on sale for them.", rich_markup_mode=None)
 
 
 @app.callback()
 def _event() -> None:
-    """Keeps `import` a word of its own while it is the only one."""
+    """Keeps `import` a subcommand while it is the only one."""
 
 
 @app.command("import")
@@ -34,8 +34,7 @@ def import_event(
     *,
     data: Data = None,
 ) -> None:
-    """Create an event with everything on sale, update it from the file, or list everything wrong with the
-    file.
+    """Create an event with everything it sells, or update it from the file; lists all errors in the file.
 
     Anything the file does not mention stays as it is.
     """
@@ -61,5 +60,5 @@ def import_event(
         return await event_import.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
 
     event, made = on_stores(data, put)
-    done = "made" if made else "brought up to the file"
+    done = "created" if made else "updated from the file"
     print(f"event {event.event_id} {done}; its room is {event.room_id}")

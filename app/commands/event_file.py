@@ -1,4 +1,4 @@
-"""A definition in a YAML or JSON file: read as a whole, or refused with every fault by line."""
+"""A definition in a YAML or JSON file: read completely, or refused with every error by line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.core.definition_errors import Keys, field_name, find_errors
 from app.core.definitions import EventDefinition
 from app.core.errors import CannotRun
 
-FAULTS_MAX = 50  # more are not read by anybody
+FAULTS_MAX = 50  # nobody reads more
 FILE_MAX = 16 * 1024 * 1024
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: on which line, of which field ("" is the file), and what."""
+    """An error: its line, its field ("" is the file), and the message."""
 
     line: int
     field: str
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 
 class InvalidFile(CannotRun):
-    """The file defines nothing; `faults` in the order of its lines."""
+    """The file is invalid; `faults` in the order of its lines."""
 
     def __init__(self, path: Path, faults: list[Fault]) -> None:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -40,18 +40,18 @@ class InvalidFile(CannotRun):
 
 
 def read(path: Path) -> EventDefinition:
-    """The event a file defines. Raises InvalidFile with everything that is wrong, OSError."""
+    """The event defined by a file. Raises InvalidFile with every error, OSError."""
     return load(path)[0]
 
 
 def load(path: Path) -> tuple[EventDefinition, dict[str, Any]]:
-    """The event a file defines, and what the file says of it. Raises InvalidFile, OSError."""
+    """The event defined by a file, and the raw document. Raises InvalidFile, OSError."""
     document = read_document(path, find_errors)
     return msgspec.convert(document, EventDefinition), document
 
 
 def read_document(path: Path, errors: Callable[[Any], Iterator[tuple[Keys, str]]]) -> dict[str, Any]:
-    """What a file says, in which `errors` finds none. Raises InvalidFile, OSError."""
+    """The document in a file, once `errors` finds nothing. Raises InvalidFile, OSError."""
     if path.stat().st_size > FILE_MAX:
         raise InvalidFile(path, [Fault(1, "", f"the file is larger than {FILE_MAX // 1024**2} MiB")])
     try:
@@ -76,7 +76,7 @@ def read_document(path: Path, errors: Callable[[Any], Iterator[tuple[Keys, str]]
 
 
 def written(document: dict[str, Any]) -> str:
-    """The document as YAML, which `read_document` reads as it was."""
+    """The document as YAML, which `read_document` reads back unchanged."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
@@ -84,12 +84,12 @@ Node = yaml.Node | None
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with the scalars of JSON. YAML 1.1, which PyYAML reads, takes 0500 for 320, 1:30 for 90 and NO for
-    false. Times are text, read by the same rules as in a request."""
+    """YAML with JSON's scalars. YAML 1.1, as read by PyYAML, reads 0500 as 320, 1:30 as 90 and NO as
+    false. Times stay text, parsed by the same rules as in a request."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts texts into quotes that YAML 1.1 or the scalars of JSON would take for something else."""
+    """Quotes texts that YAML 1.1 or JSON's scalars would read as something else."""
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -107,8 +107,8 @@ for _tag, _form, _first in (
 
 
 def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
-    """The file as a tree that knows its lines, and as plain values."""
-    document = json.loads(text) if is_json else None  # YAML reads JSON but for its surrogate pairs
+    """The file as a tree with line numbers, and as plain values."""
+    document = json.loads(text) if is_json else None  # YAML reads JSON except for its surrogate pairs
     loader = _Loader(text.replace("\t", " ") if is_json else text)
     try:
         tree = loader.get_single_node()
@@ -119,7 +119,7 @@ def _parse(text: str, *, is_json: bool) -> tuple[Node, Any]:
 
 def _duplicate_keys(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) -> Iterator[tuple[int, Keys]]:
     """Keys that appear twice in a mapping: one of the two would be lost."""
-    if at is None or id(at) in seen:  # an alias may lead back to itself
+    if at is None or id(at) in seen:  # an alias may refer back to itself
         return
     seen |= {id(at)}
     if isinstance(at, yaml.MappingNode):
@@ -136,7 +136,7 @@ def _duplicate_keys(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) ->
 
 
 def _line(tree: Node, keys: Keys) -> int:
-    """The line of what the keys lead to, or of what it would stand in."""
+    """The line of the value at these keys, or of its parent if it is missing."""
     at, line = tree, tree.start_mark.line if tree else 0
     for key in keys:
         if isinstance(at, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""gate: a reverse proxy with the gate in it, for a shop that has no proxy of its own."""
+"""gate: a reverse proxy with the gate in it, for a shop without a proxy of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Origin = Annotated[str, typer.Option(help="The shop: http(s)://HOST[:PORT].")]
 Room = Annotated[str, typer.Option(help="The room_id. Default: as the site rules say (`site set`).")]
 Fairgate = Annotated[
-    str, typer.Option(help="Fairgate: http(s)://HOST[:PORT]. Default: the one that runs here.")
+    str, typer.Option(help="Fairgate: http(s)://HOST[:PORT]. Default: the local installation.")
 ]
 Fail = Annotated[
     Literal["closed", "open"],
@@ -82,7 +82,7 @@ def gate(
     settings = settings_of(data)
     logs.configure(settings, "gate")
     if room and not re.match(SLUG, room):
-        raise typer.BadParameter(f"--room takes the id of a room, not {room}")
+        raise typer.BadParameter(f"--room takes a room_id, not {room}")
     plan = Plan(
         origin=gate_conf.address_of(origin, "--origin"),
         fairgate=gate_conf.address_of(fairgate or _running_here(settings), "--fairgate"),
@@ -98,16 +98,16 @@ def gate(
         timeout_s=timeout,
         page=page,
     )
-    sockets.listen(host, port).close()  # says in a line what is wrong
+    sockets.listen(host, port).close()  # reports problems in one line
     asyncio.run(_serve(plan, api_key))
 
 
 def _running_here(settings: Settings) -> str:
-    """The address of the installation whose folder was named. Raises CommandFailed."""
+    """The address of the installation in the given folder. Raises CommandFailed."""
     found = installation.running(settings.data)
     if found is None:
         raise CommandFailed(
-            f"nothing runs in {settings.data}: name Fairgate with --fairgate, or give its folder with --data"
+            f"nothing runs in {settings.data}: give the address with --fairgate, or the folder with --data"
         )
     return found.url
 
@@ -122,7 +122,7 @@ async def _serve(plan: Plan, api_key: str) -> None:
 
 
 async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyncio.Event) -> None:
-    from app.runtime import shop_health  # here: it loads httpx
+    from app.runtime import shop_health  # here: it imports httpx
 
     async with shop_health.measuring(folder) as found:
         print(
@@ -137,10 +137,10 @@ async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyn
 
 
 async def _check_room(plan: Plan) -> None:
-    """Refuse a room that is not there; Fairgate may be away. Raises CommandFailed."""
+    """Refuse a room that does not exist; Fairgate may be unavailable. Raises CommandFailed."""
     if not plan.room:
         return
-    import httpx  # here: other commands have no use for it
+    import httpx  # here: other commands do not need it
 
     url = f"{plan.fairgate.geturl().rstrip('/')}/v1/rooms/{plan.room}"
     try:

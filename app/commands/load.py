@@ -1,4 +1,4 @@
-"""load: simulated visitors against this or another machine. What runs is `load/`, in a process of its own."""
+"""load: simulated visitors against this or another machine. `load/` runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.runtime import child_process, installation
 
 Scenario = Literal["rush", "steady", "reconnect", "abandoners", "bots", "gate"]
 
-GATE = "gate"  # is no sale: browsers at a shop behind the gate, without Locust
+GATE = "gate"  # not a sale: browsers at a shop behind the gate, without Locust
 
 
 def load(
@@ -31,7 +31,7 @@ def load(
     ] = "",
     room: Annotated[str, typer.Option(help="An existing room; default: create a sale.")] = "",
     server: Annotated[
-        Literal["hypercorn", "granian"], typer.Option(help="Of an installation of its own.")
+        Literal["hypercorn", "granian"], typer.Option(help="Web server of a new installation.")
     ] = "granian",
     web: Annotated[
         bool, typer.Option("--web", help="Open Locust's web page instead of starting at once.")
@@ -40,7 +40,7 @@ def load(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Data folder of a running installation, whose stores are checked too.", show_default=False
+            help="Data folder of a running installation whose stores are checked, too.", show_default=False
         ),
     ] = None,
 ) -> None:
@@ -64,17 +64,18 @@ def load(
 
 
 def _run(module: str, wanted: Mapping[str, object]) -> int:
-    """Run a module of `load` in a process of its own; Locust's gevent patches libraries. Its exit code."""
+    """Run a module of `load` in its own process, because Locust's gevent patches libraries; returns the
+    exit code."""
     command = [sys.executable, "-P", "-m", module, json.dumps(wanted)]
     child = subprocess.Popen(command, env=child_process.module_environment())
     while True:
         try:
             return child.wait()
-        except KeyboardInterrupt:  # it got the signal, too, and ends in order with its verdict
+        except KeyboardInterrupt:  # it got the signal, too, and exits in order with its verdict
             continue
 
 
 def _running_here() -> str:
-    """What FAIRGATE_DATA names, if it runs. Never the per-user folder: nobody loads that by accident."""
+    """The installation in FAIRGATE_DATA, if it runs. Never the per-user folder, to prevent accidents."""
     named = os.environ.get("FAIRGATE_DATA", "")
     return named if named and installation.running(Path(named)) else ""

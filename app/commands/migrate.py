@@ -1,5 +1,5 @@
-"""migrate --phase | --check, up | down | new NAME: the database schema. Alembic loads slowly, so nothing else
-loads it."""
+"""migrate --phase | --check, up | down | new NAME: the database schema. Alembic is slow to import, so no
+other command does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def phases(
         ),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit code 1 if a migration is still to be run.")
+        bool, typer.Option("--check", help="Change nothing; exit code 1 if migrations are pending.")
     ] = False,
     data: Data = None,
 ) -> None:

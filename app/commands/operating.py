@@ -1,4 +1,4 @@
-"""check, reconcile, token, keys: what an operator asks of a running installation."""
+"""check, reconcile, token, keys: operations on a running installation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(
         for line in lines or ["free + held + sold = total in both stores, and they agree"]:
             print(f"{name}: {line}")
     if wrong := [name for name, lines in found.items() if lines]:
-        raise CommandFailed(f"the books do not add up for {', '.join(wrong)}")
+        raise CommandFailed(f"the stock does not add up for {', '.join(wrong)}")
 
 
 def reconcile(
@@ -123,8 +123,8 @@ def revoke(
 ) -> None:
     """Revoke a key that may be stolen: within seconds no token it signed is accepted.
 
-    Visitors who are inside claim their booking token again and lose nothing; those with a pass are sent to
-    the queue page for a new one; staff and accounts log in again.
+    Visitors inside claim their booking token again and lose nothing; those with a pass are sent to the queue
+    page for a new one; staff and accounts sign in again.
     """
 
     async def end(stores: Stores, _settings: Settings) -> Purpose | None:
@@ -133,4 +133,4 @@ def revoke(
     purpose = on_stores(data, end)
     if purpose is None:
         raise CommandFailed(f"there is no signing key {kid}, or it was revoked before")
-    print(f"{kid} is revoked: nothing that it signed ({purpose}) is good any more")
+    print(f"revoked {kid}: tokens it signed ({purpose}) are no longer valid")

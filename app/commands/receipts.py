@@ -1,4 +1,4 @@
-"""What `fairgate audit RECEIPT` prints."""
+"""The output of `fairgate audit RECEIPT`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from app.core.receipt_audit import KeptReceipt, ReceiptVerdict, audit_receipt
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What is printed as JSON; `log`: None without one."""
+    """The JSON output; `log`: None without one."""
 
     receipt: ReceiptVerdict
     log: Verdict | None
 
 
 def tell(kept: KeptReceipt, export: Export | None, *, as_json: bool) -> None:
-    """Print what is found of a receipt, and in the log if there is one. Raises CommandFailed."""
+    """Print the findings on a receipt, and on the log if there is one. Raises CommandFailed."""
     told = Told(audit_receipt(kept, export), audit(export) if export else None)
     print(msgspec.json.encode(told).decode() if as_json else report(told))
     if told.receipt.problems:
-        raise CommandFailed(f"the receipt is wrong: {'; '.join(told.receipt.problems)}")
+        raise CommandFailed(f"the receipt is not valid: {'; '.join(told.receipt.problems)}")
     if told.log and not told.log.fair:
-        wrong = f"{len(told.log.findings)} things in the log of {told.log.room_id} are wrong"
+        wrong = f"{faults_in(told.log)} in the log of {told.log.room_id}"
         raise CommandFailed(f"{wrong}: audit the log to see them")
 
 
+def faults_in(log: Verdict) -> str:
+    """The number of faults of a log, with the noun."""
+    return "1 fault" if len(log.findings) == 1 else f"{len(log.findings)} faults"
+
+
 def report(told: Told) -> str:
-    """What people read."""
+    """Format the findings for people."""
     it, said = told.receipt, told.receipt.receipt
     number = f"number {said.queue_number}" if said.queue_number else "no number yet"
     lines = [
@@ -39,16 +44,14 @@ def report(told: Told) -> str:
         *(f"wrong: {problem}" for problem in it.problems),
     ]
     if not it.problems:
-        lines.append("the signature is good")
+        lines.append("the signature is valid")
     if it.in_log:
         lines.append(f"the log has this place, at leaf {it.leaf}")
     elif told.log is None:
-        lines.append("the log was not asked whose key that is, and for the place: add --url or --log")
+        lines.append("neither the key nor the place was checked against the log: add --url or --log")
     elif it.in_log is None and not it.problems:
-        lines.append("it is from before the log had the place: keep a newer one")
+        lines.append("the receipt is older than the log's entry: use a newer one")
     if told.log is not None:
-        found = (
-            "nothing is wrong in it" if told.log.fair else f"{len(told.log.findings)} things in it are wrong"
-        )
+        found = "no faults found" if told.log.fair else faults_in(told.log)
         lines.append(f"the log has {told.log.leaves} leaves, {told.log.signed} of them signed; {found}")
     return "\n".join(lines)

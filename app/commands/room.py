@@ -1,6 +1,6 @@
-"""room create | list | show | open | ... | delete: what an operator does to rooms of sales and of sites.
+"""room create | list | show | open | ... | delete: operations on rooms of sales and of sites.
 
-Files of their settings are in `room_file`.
+Importing and exporting their settings: `room_file`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 TEXTS = {
     field.encode_name
-    for field in msgspec.inspect.type_info(RoomSettings).fields  # type: ignore[attr-defined]  # of a StructType
+    # of a StructType
+    for field in msgspec.inspect.type_info(RoomSettings).fields  # type: ignore[attr-defined]
     if isinstance(field.type, msgspec.inspect.StrType)
 }
 
@@ -90,7 +91,7 @@ def delete(
     force: Annotated[bool, typer.Option("--force", help="Even while visitors wait or are inside.")] = False,
     data: Data = None,
 ) -> None:
-    """Delete a room that no event sells through, with all places, sessions and passes."""
+    """Delete a room without an event, with all places, sessions and passes."""
     room_id = RoomId(room)
     _on_queues(data, lambda queues: emptying.delete_room(queues, room_id, force=force, by=COMMAND_LINE))
     print(f"{room} is deleted")
@@ -195,7 +196,7 @@ def set_room(
     *,
     data: Data = None,
 ) -> None:
-    """Change settings, from the next tick on. Example: room set demo admission_rate_per_minute=900"""
+    """Change settings, effective at the next tick. Example: room set demo admission_rate_per_minute=900"""
     patch = dict(_change(change) for change in changes)
     changed = _on_queues(data, lambda queues: control.configure(queues, RoomId(room), patch, by=COMMAND_LINE))
     values = msgspec.to_builtins(changed.settings)
@@ -203,7 +204,7 @@ def set_room(
 
 
 def _change(text: str) -> tuple[str, Any]:
-    """A setting and its value: text as it is, anything else as JSON (`null`, 5, true) if it is JSON."""
+    """Parse a setting and its value: JSON if it is valid (`null`, 5, true), otherwise text."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise typer.BadParameter(f"{text!r} is not key=value")

@@ -1,4 +1,4 @@
-"""room export | import: the settings of a room as a file, to keep, to compare and to carry over."""
+"""room export | import: the settings of a room as a file, to store, compare or transfer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.waiting_room import queue
 from app.waiting_room.room_import import Import, import_room
 from app.web.documents.waiting_room import settings_document
 
-SHOWN_CHARS = 100  # of a value in the list of changes
+SHOWN_CHARS = 100  # per value in the list of changes
 
 RoomArgument = Annotated[str, typer.Argument(metavar="ROOM", help="The room_id.")]
 
@@ -54,7 +54,7 @@ def export(
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CommandFailed(f"{file} cannot be written: {error.strerror}") from None
-    print(f"room {room} is in {file}")
+    print(f"exported room {room} to {file}")
 
 
 def _document(room: str, settings: RoomSettings) -> dict[str, Any]:
@@ -70,13 +70,13 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="As `room export` writes it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="As written by `room export`.")],
     *,
     name: Annotated[
-        str | None, typer.Option("--as", metavar="ROOM", help="Another room_id than the file's.")
+        str | None, typer.Option("--as", metavar="ROOM", help="room_id to use instead of the file's.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what it would do; change nothing.")
+        bool, typer.Option("--dry-run", help="Show the changes without applying them.")
     ] = False,
     data: Data = None,
 ) -> None:
@@ -98,7 +98,7 @@ def import_(
 
 
 def _read(file: Path, name: str | None) -> dict[str, Any]:
-    """What the file says, under the room's new name. Raises InvalidFile, CommandFailed."""
+    """The file's document, under the room's new name. Raises InvalidFile, CommandFailed."""
 
     def errors(document: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if name is not None and isinstance(document, dict):
@@ -130,5 +130,5 @@ def _outcome(room_id: RoomId, done: Import, dry_run: bool) -> str:
     if done.before is None:
         return f"room {room_id} {'would be' if dry_run else 'is'} created"
     if not done.changed:
-        return f"room {room_id} has these settings already"
+        return f"room {room_id} already has these settings"
     return f"room {room_id} {'would be' if dry_run else 'is'} changed"

@@ -1,4 +1,4 @@
-"""up, web, worker, env: what starts processes, and where they are."""
+"""up, web, worker, env: starting processes, and their addresses."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from app.runtime import installation, sockets
 from app.settings import SIMULATED
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 or :: for all.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
-Server = Annotated[Literal["hypercorn", "granian"], typer.Option(help="Web server; granian for a rush.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
+Server = Annotated[
+    Literal["hypercorn", "granian"], typer.Option(help="Web server; granian is faster in a rush.")
+]
 Web = Annotated[int, typer.Option(min=1, max=64, help="Number of web processes.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")]
 
 OpsPort = Annotated[
     int | None,
-    typer.Option(min=0, max=65535, help="Port for operators: /livez, /readyz, /metrics; 0 takes a free one."),
+    typer.Option(min=0, max=65535, help="Port for operators: /livez, /readyz, /metrics; 0 picks a free one."),
 ]
 UpOpsPort = Annotated[
     int,
     typer.Option(
-        min=0, max=65534, help="Port for operators on the loopback, the next one for workers; 0: free ones."
+        min=0,
+        max=65534,
+        help="Port for operators on the loopback, the next one for workers; 0 picks free ones.",
     ),
 ]
-OpsHost = Annotated[str, typer.Option(help="Address of the port for operators; not for the public.")]
+OpsHost = Annotated[str, typer.Option(help="Address of the operators' port; do not make it public.")]
 OpsFd = Annotated[int | None, typer.Option(hidden=True)]
 
 HOST, PORT = "127.0.0.1", 8080
@@ -73,7 +77,7 @@ def web(
     settings = with_addresses(settings_of(data))
     if not settings.secret.get_secret_value():
         raise CommandFailed(
-            "FAIRGATE_SECRET is not set: it signs the place tokens; give all processes the same one"
+            "FAIRGATE_SECRET is not set: it signs the place tokens and must be the same for all processes"
         )
     from app.runtime import serve
     from app.store.spans import with_trace_ids
@@ -100,7 +104,7 @@ def worker(
 
 
 def _ops_listener(host: str, port: int | None, fd: int | None) -> socket.socket | None:
-    """Where operators are answered: what our supervisor left us, or the port that was asked for, if any."""
+    """The listener for operators: inherited from our supervisor, or on the requested port, if any."""
     if fd is not None:
         return sockets.inherited(fd)
     if port is None:

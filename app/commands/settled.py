@@ -1,4 +1,4 @@
-"""How every command starts: with the settings and the stores of the running installation."""
+"""The start of every command: with the settings and the stores of the running installation."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class CommandFailed(CannotRun):
 
 
 def settings_of(data: Path | None) -> Settings:
-    """The settings; what the environment leaves open comes from the installation running in `data`."""
+    """The settings; gaps in the environment are filled in from the installation running in `data`."""
     return installation.resolve(read_settings(data))
 
 
 def read_settings(data: Path | None) -> Settings:
-    """The settings as the environment gives them, `--data` first."""
+    """The settings from the environment, with `--data` taking precedence."""
     try:
         settings = Settings()
     except ValidationError as error:
         raise WrongSetting(_bad_settings(error)) from None
     if settings.gateway not in ("", SIMULATED):
-        from app.payments import gateways  # loads what the gateways need
+        from app.payments import gateways  # imports the gateways' dependencies
 
         gateways.check(settings.gateway)
     return settings if data is None else settings.model_copy(update={"data": data})
@@ -60,7 +60,7 @@ def _bad_settings(error: ValidationError) -> str:
 
 
 def _variable(field: str) -> str:
-    """Where the value of a field was read from: a variable, or the file of settings."""
+    """The source of a field's value: a variable, or the settings file."""
     name = field.upper().removeprefix("FAIRGATE_")
     variables = (f"FAIRGATE_{name}", name)
     found = next((it for it in variables if it in os.environ), None)
@@ -71,7 +71,7 @@ def _variable(field: str) -> str:
 
 
 def with_addresses(settings: Settings) -> Settings:
-    """The settings, complete enough to reach both stores; raises CommandFailed when they are not."""
+    """The settings, complete enough to reach both stores. Raises CommandFailed if they are not."""
     missing = [
         name
         for name, value in (("REDIS_URL", settings.redis_url), ("DATABASE_URL", settings.database_url))

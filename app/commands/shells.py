@@ -1,4 +1,4 @@
-"""psql, redis-cli, logs: straight at the stores and the logs of an installation."""
+"""psql, redis-cli, logs: direct access to the stores and logs of an installation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def psql(words: Words = None, *, data: Data = None) -> None:
     if program is None:
         raise CommandFailed("psql is not installed; on Debian: apt-get install postgresql-client")
     environment = {**os.environ}
-    if url.password is not None:  # not among the arguments, which everybody on the machine can read
+    if url.password is not None:  # not as an argument, which everybody on the machine can read
         environment["PGPASSWORD"] = unquote(url.password)
     _become(program, [_without_password(url.geturl()), *(words or [])], environment)
 
@@ -121,7 +121,7 @@ async def _answer(address: str, commands: Iterable[list[str]]) -> None:
 
 
 def _typed() -> Iterator[list[str]]:
-    """Commands as somebody types them, until the end of the input."""
+    """Commands typed by the user, until the end of the input."""
     while True:
         try:
             if command := shlex.split(input("redis> ")):
@@ -133,7 +133,7 @@ def _typed() -> Iterator[list[str]]:
 
 
 def _print(reply: object, indent: str = "") -> None:
-    """A reply, a line for each element of what has several."""
+    """Print a reply, a line for each element."""
     if isinstance(reply, dict):
         reply = [part for pair in reply.items() for part in pair]
     if isinstance(reply, list | set | tuple):
@@ -145,7 +145,7 @@ def _print(reply: object, indent: str = "") -> None:
 
 
 def _tail(name: str, path: Path, lines: int) -> int:
-    """Print the last lines of a file; returns where it ends."""
+    """Print the last lines of a file; returns the offset of its end."""
     with path.open(errors="replace") as file:
         for line in deque(file, maxlen=lines):
             _tell(name, line)

@@ -1,4 +1,4 @@
-"""simulate: a sale in pinned time, before it is held; the autopilot on a simulated shop; a farm of bots."""
+"""simulate: a sale in simulated time; the autopilot on a simulated shop; a farm of bots."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Fans = Annotated[int, typer.Option(min=1, max=10_000_000, help="Number of fans.")]
 Rate = Annotated[str, typer.Option(help="Admitted per minute; 600@0,1200@300 changes it at those seconds.")]
 Pause = Annotated[
-    str, typer.Option(help="Pauses, in seconds after the opening, e.g. 120-180; several with commas.")
+    str, typer.Option(help="Pauses, in seconds after the opening, e.g. 120-180; comma-separated.")
 ]
 NoShow = Annotated[float, typer.Option(min=0, max=1, help="The share of called fans who do not come.")]
 Arrivals = Annotated[
@@ -38,11 +38,9 @@ Sample = Annotated[int, typer.Option(min=1, max=10_000, help="Fans whose shown w
 Svg = Annotated[Path | None, typer.Option("--svg", help="Write a chart of the run to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 Origin = Annotated[
-    bool, typer.Option("--origin", help="The autopilot on a shop that saturates, recovers, oscillates.")
+    bool, typer.Option("--origin", help="Test the autopilot on a shop that saturates, recovers, oscillates.")
 ]
-Bots = Annotated[
-    bool, typer.Option("--bots", help="A farm of 1,000 addresses against the fans, with each rule.")
-]
+Bots = Annotated[bool, typer.Option("--bots", help="Test each rule against a farm of 1,000 addresses.")]
 Capacity = Annotated[int, typer.Option(min=20, max=1_000_000, help="With --origin: visitors a minute.")]
 
 
@@ -109,7 +107,7 @@ def _play(chosen: Scenario, svg: Path | None, as_json: bool) -> None:
 
 
 def _contest(fans: int, method: Literal["fifo", "lottery"], seed: int, as_json: bool) -> None:
-    """Play the sale with each strength. Fails when a fan was delayed for longer than we promise."""
+    """Play the sale with each strength. Fails if a fan was delayed for longer than we promise."""
     from load.simulate import farm, farm_table, table
 
     chosen = farm.Farm(fans=fans, places=max(1, fans // 5), method=method, seed=seed)
@@ -125,7 +123,7 @@ def _contest(fans: int, method: Literal["fifo", "lottery"], seed: int, as_json: 
 
 
 def _fly(rate: int, capacity: int, seed: int, as_json: bool) -> None:
-    """Play the scenes of the autopilot. Fails when it was not good in one of them."""
+    """Play the scenes of the autopilot. Fails if it did badly in one of them."""
     from load.simulate import flight, flight_table, table
 
     on = Autopilot(floor=max(1, capacity // 20), ceiling=5 * capacity)

@@ -1,4 +1,4 @@
-"""site list | set | remove | find: which room a request for a site belongs to."""
+"""site list | set | remove | find: which room a site's request belongs to."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def find(
     found = Matcher(on_stores(data, _read)).room_of(
         address if "://" in address else f"https://{address}", method
     )
-    print(found or "no rule is about it: it passes")
+    print(found or "no rule covers it: it passes")
 
 
 async def _read(stores: Stores, _settings: Settings) -> list[SiteRule]:
@@ -97,7 +97,7 @@ def _change(data: Data, to: sites.Change) -> None:
 
 
 def _rule(site: str, method: str, room: str) -> SiteRule:
-    """The rule as it is kept. Raises ValidationFailed."""
+    """The normalised rule. Raises ValidationFailed."""
     host, slash, path = (site.partition("://")[2] or site).partition("/")
     try:
         rule = msgspec.convert(

@@ -1,4 +1,4 @@
-"""webhook list | replay: how deliveries to others go, and making them again."""
+"""webhook list | replay: the state of deliveries to others, and repeating them."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def replay(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
-            help="All changes since then (UTC) that are still kept, three days.",
+            help="All events since then (UTC), which are kept for three days.",
         ),
     ] = None,
     data: Data = None,
 ) -> None:
     """Resend failed deliveries, or everything since a time; enables a disabled webhook."""
-    from app.notifications.channels import webhooks  # loads an HTTP client
+    from app.notifications.channels import webhooks  # imports an HTTP client
 
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
 

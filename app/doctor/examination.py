@@ -28,7 +28,7 @@ START = "look at {}, and whether the store runs; or start `fairgate up`, or give
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """All that was found, in the order of the checks; no secret of the settings is in it."""
+    """All findings, in the order of the checks; without secrets from the settings."""
     found = await _all({it.__name__: it(settings) for it in host.CHECKS})
     async with AsyncExitStack() as held:
         there_redis = there_postgres = None
@@ -64,9 +64,9 @@ async def _run_check(name: str, check: Awaitable[list[Finding]]) -> list[Finding
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await check
-    except NOT_ANSWERED as error:  # a check that may not look, or whose store went away meanwhile
-        do = "see whether its user may ask for this, and whether it is overloaded"
-        return [wrong(name, f"could not be looked at: {error or f'no answer in {DEADLINE_S:.0f} s'}", do)]
+    except NOT_ANSWERED as error:  # a check without permission, or whose store became unavailable
+        do = "check the permissions of its user, and whether it is overloaded"
+        return [wrong(name, f"could not be checked: {error or f'no answer in {DEADLINE_S:.0f} s'}", do)]
 
 
 def _check_address(variable: str, url: str, settings: Settings) -> None:
@@ -85,7 +85,7 @@ async def _queue(settings: Settings) -> list[Finding]:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Everything in the settings that nobody else may read, the longest first."""
+    """All secrets in the settings, the longest first."""
     values = (getattr(settings, name) for name in type(settings).model_fields)
     found = {it.get_secret_value() for it in values if hasattr(it, "get_secret_value")}
     addresses = (settings.redis_url, settings.queue_redis_url, settings.database_url)

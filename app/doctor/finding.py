@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def good(name: str, says: str) -> Finding:
-    """The finding that nothing is wrong."""
+    """A finding that all is well."""
     return Finding(name, "good", says)
 
 

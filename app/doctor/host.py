@@ -21,8 +21,8 @@ from app.settings import Settings
 from app.settings_sources import known_variables
 from app.version import build, python
 
-OPEN_FILES_MIN = 10_000  # each visitor whose page is open holds one
-BACKLOG_MIN = 1024  # connections the kernel keeps in a rush
+OPEN_FILES_MIN = 10_000  # each visitor with an open page holds one
+BACKLOG_MIN = 1024  # connections the kernel queues in a rush
 DISK_MIN = 2_000_000_000
 LIBRARIES = ("asyncpg", "redis", "granian", "hypercorn", "arq")
 SECRET_FILES = ("secret", "payment_webhook_secret", "run.json", "valkey/password", "postgres/password")
@@ -31,21 +31,23 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 async def versions(_settings: Settings) -> list[Finding]:
-    """What runs here."""
+    """The versions in use."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     system = f"Python {python()}, {platform.platform()}"
     return [note("versions", f"Fairgate {build()}, {system}; {libraries}")]
 
 
 async def names_of_settings(_settings: Settings) -> list[Finding]:
-    """Variables that are nearly ours, which are probably misspelt."""
+    """Variables that resemble ours and are probably misspelt."""
     known = known_variables(Settings)
     found = []
     for name in sorted(os.environ):
         if name.startswith("FAIRG") and name not in known:
             if near := get_close_matches(name, known, n=1, cutoff=0.9):
-                found.append(wrong("settings", f"{name} is no setting", f"set {near[0]}, if that was meant"))
-    return found or [good("settings", "every setting can be what it is, and no name looks mistyped")]
+                found.append(
+                    wrong("settings", f"{name} is not a setting", f"set {near[0]}, if that was meant")
+                )
+    return found or [good("settings", "all settings are valid, and no name looks misspelt")]
 
 
 async def secrets(settings: Settings) -> list[Finding]:
@@ -57,22 +59,26 @@ async def secrets(settings: Settings) -> list[Finding]:
     for path in (settings.data / name for name in SECRET_FILES):
         if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             found.append(wrong("secret", f"others can read {path}", f"chmod 600 '{path}'"))
-    return found or [good("secret", "the secret is set, and files that hold secrets are closed to others")]
+    return found or [good("secret", "the secret is set, and files with secrets are not readable by others")]
 
 
 async def disk(settings: Settings) -> list[Finding]:
-    """The data folder, where there is one."""
+    """The data folder, if there is one."""
     if not settings.data.is_dir():
         return [note("data", f"there is no data folder {settings.data}: nothing is embedded here")]
     free = shutil.disk_usage(settings.data).free
     says = f"{free / 1e9:.1f} GB are free for {settings.data}"
     if free < DISK_MIN:
-        return [wrong("data", says, "make room, or move the folder (--data): full, the stores stop")]
+        return [
+            wrong(
+                "data", says, "free some space, or move the folder (--data): the stores stop when it is full"
+            )
+        ]
     return [good("data", says)]
 
 
 async def open_files(_settings: Settings) -> list[Finding]:
-    """The limit of open files that a web process can raise its own to."""
+    """The limit to which a web process can raise its number of open files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = hard == resource.RLIM_INFINITY
     says = f"a process may have {'any number of' if unlimited else f'{hard:,}'} files open"
@@ -83,30 +89,32 @@ async def open_files(_settings: Settings) -> list[Finding]:
 
 
 async def waiting_connections(_settings: Settings) -> list[Finding]:
-    """How many connections may wait to be accepted, where the kernel says so."""
+    """How many connections may wait to be accepted, if the kernel reports it."""
     kept = _somaxconn()
     if kept is None:
         return []
     says = f"{kept:,} connections may wait to be accepted"
     if kept >= BACKLOG_MIN:
         return [good("waiting_connections", says)]
-    return [wrong("waiting_connections", says, "sysctl -w net.core.somaxconn=4096: a rush is refused else")]
+    return [
+        wrong("waiting_connections", says, "sysctl -w net.core.somaxconn=4096: otherwise a rush is refused")
+    ]
 
 
 def _somaxconn() -> int | None:
     try:
         return int(SOMAXCONN.read_text())
-    except OSError:  # another system, or a container that does not see it
+    except OSError:  # another system, or a container without access
         return None
 
 
 async def public_address(settings: Settings) -> list[Finding]:
-    """Our public address, and the proxies whose word is taken for visitors' addresses."""
+    """Our public address, and the proxies trusted for visitors' addresses."""
     url = urlsplit(settings.public_url)
     if not settings.public_url:
-        says = "FAIRGATE_PUBLIC_URL is not set: our address is taken from each request"
+        says = "FAIRGATE_PUBLIC_URL is not set: our address is derived from each request"
         address = (
-            wrong("public_url", says + ", and a mail has none", "set it: links in mails need it")
+            wrong("public_url", says + ", and e-mails have none", "set it: links in e-mails need it")
             if settings.smtp_url.get_secret_value()
             else note("public_url", says)
         )
@@ -124,8 +132,8 @@ def _proxies(settings: Settings) -> Finding:
         return note("trusted_proxies", says)
     if wide := [str(it) for it in proxies if it.prefixlen == 0]:
         do = "name the proxies' own networks: whoever reaches us directly can claim any address"
-        return wrong("trusted_proxies", f"{wide[0]} is everybody", do)
-    return good("trusted_proxies", f"X-Forwarded-* is believed from {', '.join(settings.trusted_proxies)}")
+        return wrong("trusted_proxies", f"{wide[0]} includes everybody", do)
+    return good("trusted_proxies", f"X-Forwarded-* is trusted from {', '.join(settings.trusted_proxies)}")
 
 
 async def throttles(settings: Settings) -> list[Finding]:
@@ -139,20 +147,20 @@ async def mail_server(settings: Settings) -> list[Finding]:
     """The mail server accepts a connection and our password; nothing is sent."""
     address = settings.smtp_url.get_secret_value()
     if not address:
-        return [note("smtp", "FAIRGATE_SMTP_URL is not set: mails are kept at /admin/mail, not sent")]
+        return [note("smtp", "FAIRGATE_SMTP_URL is not set: e-mails are kept at /admin/mail, not sent")]
     where = urlsplit(address).hostname
     try:
         async with email.connected(address):
-            return [good("smtp", f"{where} takes mails from {settings.mail_from}")]
-    except (SMTPException, OSError) as error:  # a TimeoutError is an OSError
-        says = f"{where} does not take our connection: {error or type(error).__name__}"
-        return [wrong("smtp", says, "look at FAIRGATE_SMTP_URL: host, port, user and password")]
+            return [good("smtp", f"{where} accepts e-mails from {settings.mail_from}")]
+    except (SMTPException, OSError) as error:  # TimeoutError is an OSError
+        says = f"{where} does not accept our connection: {error or type(error).__name__}"
+        return [wrong("smtp", says, "check FAIRGATE_SMTP_URL: host, port, user and password")]
 
 
 async def payment_gateway(settings: Settings) -> list[Finding]:
-    """Which payment gateway is set up, if any."""
+    """The payment gateway in use, if any."""
     if settings.simulates_payments:
-        says = "the payment gateway is the simulated one: every ticket is sold for nothing"
+        says = "the payment gateway is the simulated one: no real money is charged for tickets"
     elif settings.gateway:
         says = f"the payment gateway is {settings.gateway}; rooms marked `test` sell with the simulated one"
     else:
@@ -162,7 +170,7 @@ async def payment_gateway(settings: Settings) -> list[Finding]:
         )
     found = [note("payments", says)]
     if not settings.payment_webhook_secret.get_secret_value():
-        says = "FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set: what a gateway tells us is refused"
+        says = "FAIRGATE_PAYMENT_WEBHOOK_SECRET is not set: webhook messages of the gateway are refused"
         found.append(note("payments.webhook", says))
     return found
 

@@ -19,7 +19,7 @@ ON = ("fsync", "full_page_writes")
 
 
 async def durable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """An acknowledged commit must survive a crash of the machine."""
+    """Acknowledged commits survive a crash of the machine."""
     names = [*ON, "synchronous_commit", "server_version"]
     rows = await pool.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", names)
     told = {row["name"]: row["setting"] for row in rows}
@@ -29,7 +29,7 @@ async def durable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
             says = f"{name} is {told[name]}: a crash of the machine can lose the whole database"
             found.append(wrong("postgres.durable", says, f"set {name} to on"))
     if told["synchronous_commit"] == "off":
-        says = "synchronous_commit is off: what was answered with 201 can be lost in a crash"
+        says = "synchronous_commit is off: reservations answered with 201 can be lost in a crash"
         found.append(wrong("postgres.durable", says, "set synchronous_commit to on"))
     if len(found) == 1:
         found.append(good("postgres.durable", "fsync, full_page_writes and synchronous_commit are on"))
@@ -37,14 +37,14 @@ async def durable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
 
 
 async def writable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """It is the primary, and takes writes."""
+    """It is the primary, and accepts writes."""
     row = await pool.fetchrow("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool")
     assert row is not None
     replica, read_only = row
     if replica or read_only:
         says = "it is a replica" if replica else "its transactions are read-only"
-        return [wrong("postgres.writable", says, "let DATABASE_URL be the address of the primary")]
-    return [good("postgres.writable", "it takes writes")]
+        return [wrong("postgres.writable", says, "set DATABASE_URL to the address of the primary")]
+    return [good("postgres.writable", "it accepts writes")]
 
 
 async def connections(pool: asyncpg.Pool, settings: Settings) -> list[Finding]:
@@ -70,15 +70,15 @@ async def connections(pool: asyncpg.Pool, settings: Settings) -> list[Finding]:
     elif used > NEARLY * free:
         found = [wrong("postgres.connections", says, "raise max_connections, or run fewer processes")]
     if oldest_s > OLD_TRANSACTION_S:
-        do = "end it (pg_terminate_backend): rows it has locked cannot be sold, and nothing is vacuumed"
+        do = "end it (pg_terminate_backend): it blocks the sale of tickets it has locked, and all vacuuming"
         found.append(
-            wrong("postgres.transaction", f"a transaction is open for {oldest_s / 60:.0f} minutes", do)
+            wrong("postgres.transaction", f"a transaction has been open for {oldest_s / 60:.0f} minutes", do)
         )
     return found
 
 
 async def clock(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """Holds end by Postgres' clock."""
+    """Holds expire by Postgres' clock."""
     before = now_ms()
     theirs = await pool.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     return [compared("postgres.clock", "PostgreSQL", theirs, before, now_ms())]
@@ -97,15 +97,15 @@ async def schema(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
     if before.pending:
         return [wrong("migrations", says, "fairgate migrate --phase before")]
     if before.there != newest:
-        return [wrong("migrations", says, "run the release that the database was migrated by")]
+        return [wrong("migrations", says, "run the release that migrated the database")]
     if after.pending:
-        do = "`fairgate migrate --phase after` comes when no process of the release before is left"
+        do = "run `fairgate migrate --phase after` once no process of the previous release is left"
         return [note("migrations", f"the schema is at {newest}; {do}")]
     return [good("migrations", f"the schema is at {newest}, the newest of this release")]
 
 
 async def keys(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """How old the key is that signs booking and access tokens."""
+    """The age of the key that signs booking and access tokens."""
     if not await pool.fetchval("SELECT to_regclass('signing_keys')"):
         return []
     days = await pool.fetchval(
@@ -113,7 +113,7 @@ async def keys(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
         "FROM signing_keys WHERE retired_at IS NULL"
     )
     if days is None:
-        return [note("keys", "there is no signing key yet: the first process makes one")]
+        return [note("keys", "there is no signing key yet: the first process creates one")]
     if days > KEY_DAYS_MAX:
         return [wrong("keys", f"the signing key is {days:.0f} days old", "fairgate keys rotate")]
     return [good("keys", f"the signing key is {days:.0f} days old")]

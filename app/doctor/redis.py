@@ -1,4 +1,4 @@
-"""Redis: whether it keeps what is written, has room, and has the right time."""
+"""Redis: whether it keeps what is written, has enough memory, and the right time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from app.settings import Settings
 from app.store.connections import RedisClient
 from app.store.redis.servers import KEEPS_KEYS, RedisNode, faults_of, redis_nodes
 
-CLOCK_MS = 1_000  # differences that a person notices in a countdown
-NEARLY = 0.9  # of a limit
+CLOCK_MS = 1_000  # differences that people notice in a countdown
+NEARLY = 0.9  # share of a limit
 
 
 async def servers(redis: RedisClient, _settings: Settings) -> list[Finding]:
@@ -46,7 +46,7 @@ def _set_up(node: RedisNode) -> list[Finding]:
 
 def _limits(node: RedisNode, name: str) -> list[Finding]:
     limit = f" of {node.memory_max / 1e6:,.0f} MB" if node.memory_max else ", without a limit"
-    memory = f"{node.memory / 1e6:,.0f} MB{name} are used{limit}"
+    memory = f"{node.memory / 1e6:,.0f} MB{name} used{limit}"
     connections = f"{node.clients:,} of {node.clients_max:,} connections{name} are open"
     return [
         wrong("redis.memory", memory, "raise maxmemory: nothing can be written when it is full")
@@ -59,7 +59,7 @@ def _limits(node: RedisNode, name: str) -> list[Finding]:
 
 
 async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Finding]:
-    """How often Redis writes to the disk; a managed one may not tell."""
+    """How often Redis writes to disk; a managed one may not tell."""
     client: Any = redis
     try:
         config = await client.config_get("appendfsync")
@@ -73,7 +73,7 @@ async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Findi
 
 
 async def clock(redis: RedisClient, _settings: Settings) -> list[Finding]:
-    """Visitors are called by Redis' clock; tokens end by ours."""
+    """Visitors are called by Redis' clock; tokens expire by ours."""
     client: Any = redis
     before = now_ms()
     seconds, micros = await client.time()
@@ -87,8 +87,8 @@ def compared(name: str, whose: str, theirs: int, before: int, after: int) -> Fin
         says = (
             f"the clock of {whose} is {apart / 1000:.1f} s {'behind' if theirs < before else 'ahead of'} ours"
         )
-        return wrong(name, says, "let all machines follow the same time server (chrony)")
-    return good(name, f"the clock of {whose} is ours, within {max(apart, after - before) / 1000:.2f} s")
+        return wrong(name, says, "synchronise all machines with the same time server (chrony)")
+    return good(name, f"the clock of {whose} matches ours within {max(apart, after - before) / 1000:.2f} s")
 
 
 CHECKS = (servers, written_to_disk, clock)

@@ -1,4 +1,4 @@
-"""What runs on the stores: processes, and what waits for them. Add here what needs both stores."""
+"""What runs on the stores: processes, and their backlog. Add checks here that need both stores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LATE_S = 30
 
 
 async def processes(stores: Stores, _settings: Settings) -> list[Finding]:
-    """Web processes and workers of one release run, and so do their loops."""
+    """Web processes and workers of a single release run, and so do their loops."""
     seen = await health.check(stores)
     found = []
     for name, start, there in (
@@ -27,20 +27,20 @@ async def processes(stores: Stores, _settings: Settings) -> list[Finding]:
         found.append(
             good(name, f"{len(alive)} alive")
             if alive
-            else wrong(name, "none was heard of in the last 10 s", f"start one: {start}")
+            else wrong(name, "none has reported in the last 10 s", f"start one: {start}")
         )
         found += _broken(name, alive)
         releases = sorted({it.about["version"] for it in alive if "version" in it.about})
         if len(releases) > 1:
             says = f"different releases run: {', '.join(releases)}"
-            found.append(wrong(name, says, "restart those of the older one"))
+            found.append(wrong(name, says, "restart the processes of the older one"))
     return found
 
 
 def _broken(name: str, alive: list[Process]) -> list[Finding]:
     return [
         wrong(
-            name, f"{it.name} cannot keep running: {loops}", "its log says why; restart it when that is gone"
+            name, f"{it.name} cannot keep running: {loops}", "its log says why; restart it once that is fixed"
         )
         for it in alive
         if (loops := it.about.get("breaking"))
@@ -48,16 +48,16 @@ def _broken(name: str, alive: list[Process]) -> list[Finding]:
 
 
 async def backlog(stores: Stores, settings: Settings) -> list[Finding]:
-    """What waits for the workers."""
+    """The work waiting for the workers."""
     waiting = (await health.check(stores)).backlog
     if isinstance(waiting, Unreachable):
         raise StoreUnavailable(waiting.why)
     says = (
         f"{waiting.submissions:,} reservations, {waiting.deliveries:,} webhook deliveries and "
-        f"{waiting.mails:,} mails wait; the oldest change not told is {waiting.notices_lag_s:.0f} s old"
+        f"{waiting.mails:,} e-mails wait; the oldest unpublished event is {waiting.notices_lag_s:.0f} s old"
     )
     if waiting.notices_lag_s > LATE_S or waiting.submissions > settings.backlog_max / 2:
-        return [wrong("backlog", says, "start more workers, and look into their logs")]
+        return [wrong("backlog", says, "start more workers, and check their logs")]
     return [good("backlog", says)]
 
 
@@ -66,7 +66,7 @@ async def set_aside(stores: Stores, _settings: Settings) -> list[Finding]:
     kinds = await failures.count(stores)
     if not kinds:
         return [good("set_aside", "nothing was set aside in the last month")]
-    says = ", ".join(f"{number:,} of the kind {kind}" for kind, number in sorted(kinds.items()))
+    says = ", ".join(f"{number:,} of kind {kind}" for kind, number in sorted(kinds.items()))
     do = "the console's health page has each with its reason, to try again or to dismiss"
     return [wrong("set_aside", f"set aside after three failed tries: {says}", do)]
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: what becomes of the last commits when its machine is lost. docs/how-to/failover.md"""
+"""PostgreSQL: what happens to the last commits if its machine is lost. docs/how-to/failover.md"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FROM pg_stat_archiver
 
 
 async def survives(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
-    """Whether a standby has each commit before it is acknowledged, and whether the log is archived."""
+    """Whether a standby has each commit before it is acknowledged, and whether the WAL is archived."""
     row = await pool.fetchrow(_SERVER)
     assert row is not None
     return [_standby(row), _archive(row)]
@@ -32,20 +32,20 @@ def _standby(row: asyncpg.Record) -> Finding:
     name, standbys = "postgres.standby", row["standbys"]
     if row["waits"] and not row["skips"]:
         if row["synchronous"] or row["hidden"]:
-            return good(name, "each commit is acknowledged when a standby has it")
+            return good(name, "each commit is acknowledged once a standby has it")
         return wrong(name, "each commit waits for a standby, and none is connected", "start the standby")
     if standbys:
         return note(name, f"{standbys} standbys follow asynchronously: a fail-over may lose the last commits")
-    return note(name, "there is no standby: without its disk, what is in no backup is lost")
+    return note(name, "there is no standby: if the disk is lost, only backups remain")
 
 
 def _archive(row: asyncpg.Record) -> Finding:
     name = "postgres.archive"
     if not row["archives"]:
-        return note(name, "the write-ahead log is not archived: what comes after a backup is in none")
+        return note(name, "the write-ahead log is not archived: commits after the last backup can be lost")
     if row["fails"]:
-        says = f"the write-ahead log is not archived any more: {row['last_failed_wal']} failed"
-        return wrong(name, says, "see PostgreSQL's log for what archive_command said")
+        says = f"archiving the write-ahead log fails: {row['last_failed_wal']} failed"
+        return wrong(name, says, "see PostgreSQL's log for the output of archive_command")
     if row["archived_s"] is None:
-        return note(name, "the write-ahead log is to be archived, and no part of it has been yet")
-    return good(name, f"the write-ahead log is archived, its last part {row['archived_s']:.0f} s ago")
+        return note(name, "archiving of the write-ahead log is on, but nothing has been archived yet")
+    return good(name, f"the write-ahead log is archived, its last segment {row['archived_s']:.0f} s ago")

@@ -1,7 +1,7 @@
-"""The alerts as every page of the console shows them: one board in each web process.
+"""The alerts as every page of the console shows them: one board per web process.
 
-A worker goes over the rules. Without one nobody does, and without Postgres nothing is written down: so each
-web process looks at the heartbeats of workers and at the stores itself, twice a second.
+A worker evaluates the rules. Without a worker nobody does, and without Postgres nothing is stored: so each
+web process also checks the workers' heartbeats and the stores itself, twice a second.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from app.store.sql import alerts as stored
 from app.store.sql.alerts import Alert
 from app.waiting_room.queue import Queues
 
-READ_EVERY_S = 1.0  # Postgres, while somebody looks at the console
-LOOKED_AT_S = 60.0  # a page of the console is looked at for so long; its stream says that it still is
-AWAY_S = 3.0  # a store that does not answer for a moment is nothing to write home about
+READ_EVERY_S = 1.0  # Postgres, while the console is in use
+LOOKED_AT_S = 60.0  # the console counts as in use for this long after a page view; open streams renew it
+AWAY_S = 3.0  # shorter outages of a store are not shown
 REDIS, POSTGRES = "Redis", "PostgreSQL"
 
 
 class AlertLine(msgspec.Struct, frozen=True):
-    """An alert as pages show it. `alert_id` 0: it is not written down yet, so it cannot be acknowledged."""
+    """An alert as pages show it. `alert_id` 0: it is not stored yet, so it cannot be acknowledged."""
 
     alert_id: int
     rule: str
@@ -45,41 +45,41 @@ class AlertLine(msgspec.Struct, frozen=True):
     room_name: str
     since_ms: int
     runbook: str
-    acknowledged_by: str = ""  # "": by nobody yet
+    acknowledged_by: str = ""  # "": nobody yet
 
     @property
     def name(self) -> str:
-        """The same before and after it was written down."""
+        """An identifier that stays the same when the alert gets stored."""
         return f"{self.rule}/{self.room_id}/{self.since_ms // 60_000}"
 
 
 class AlertBoard:
-    """One per process; `keep` has to run for it to move."""
+    """One per process; `keep` must run to update it."""
 
     def __init__(self, queues: Queues, closing: asyncio.Event) -> None:
-        self.sales = SalesBoard(queues, self.turn, closing)  # beside them, and by the same streams
+        self.sales = SalesBoard(queues, self.turn, closing)  # shown beside the alerts, on the same streams
         self._stores = queues.stores
         self._closing = closing
         self._pulse = Pulse()
         self._workers: Workers | None = None
         self._away_since: dict[str, tuple[float, str]] = {}  # by store: since when, and why
-        self._since: dict[Key, int] = {}  # since when this process sees what it sees (ms)
+        self._since: dict[Key, int] = {}  # since when this process has observed each fault (ms)
         self._opened: list[Alert] = []
         self._settings: Settings = {}
         self._read_at = self._looked_at = -LOOKED_AT_S
         self._reading = asyncio.Lock()
         self._lines: tuple[AlertLine, ...] = ()
-        self._turned = asyncio.Event()  # set, and replaced, when there is news
+        self._turned = asyncio.Event()  # set, and replaced, at each update
 
     async def current(self) -> tuple[AlertLine, ...]:
-        """The alerts of now, the urgent ones first."""
+        """The current alerts, the urgent ones first."""
         self._looked_at = time.monotonic()
         await self._read()
         self._show()
         return self._lines
 
     async def outdated(self) -> None:
-        """Somebody of this process changed an alert: show the change."""
+        """Show a change of an alert made in this process."""
         self._read_at = -READ_EVERY_S
         await self.current()
 
@@ -96,12 +96,12 @@ class AlertBoard:
                 yield self._lines
 
     def turn(self) -> None:
-        """Something above the pages changed: whoever watches gets it."""
+        """Notify watchers of a change above the pages."""
         self._turned, turned = asyncio.Event(), self._turned
         turned.set()
 
     async def keep(self) -> None:
-        """Look at workers and stores until the process is asked to end."""
+        """Check workers and stores until the process is asked to stop."""
         while not self._closing.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), LOOK_S)
@@ -121,7 +121,8 @@ class AlertBoard:
         self._show()
 
     async def _read(self) -> None:
-        """What is written down, unless that was read a moment ago. While it cannot be it stays as it was."""
+        """Read the stored alerts, unless they were read a moment ago. If that fails, the previous ones
+        stay."""
         async with self._reading:
             if time.monotonic() - self._read_at < READ_EVERY_S:
                 return
@@ -135,7 +136,7 @@ class AlertBoard:
             self._read_at = time.monotonic()
 
     async def _write_down(self) -> None:
-        """Without a worker nobody else does; with one it is that worker's to do."""
+        """Store alerts while there is no worker; otherwise that is its job."""
         known = {it.key for it in self._opened}
         new = [it for it in self._seen_here() if it.key.rule == "no_worker" and it.key not in known]
         if new:
@@ -158,7 +159,7 @@ class AlertBoard:
 
     def _show(self) -> None:
         here = {it.key: it for it in self._seen_here()}
-        over = self._workers is not None and self._workers.alive > 0  # which a worker has yet to write down
+        over = self._workers is not None and self._workers.alive > 0  # a worker has yet to store that
         written = [it for it in self._opened if not (over and it.rule == "no_worker")]
         known = {it.key for it in written}
         fresh = [_of_firing(it) for key, it in here.items() if key not in known]

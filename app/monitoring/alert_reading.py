@@ -1,4 +1,4 @@
-"""Reads the facts that alert rules go by (`core/alert_facts.py`). What cannot be read is not known: None."""
+"""Reads the facts for the alert rules (`core/alert_facts.py`). Whatever cannot be read is unknown: None."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from app.store.sql import events, mails, outbox, set_aside, signing_keys, webhoo
 from app.waiting_room.queue import Queues
 
 ROOMS_MAX = 200  # those that were busy last
-SLOWLY_S = 10.0  # how often is read what takes longer or changes slowly
-STANDS_MS = 10_000  # a shorter standstill is not worth a thought
+SLOWLY_S = 10.0  # interval for reads that take longer or change slowly
+STANDS_MS = 10_000  # shorter stalls are ignored
 ERRORS_OVER_S = 300.0
 DAY_S = 86_400
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Slow(NamedTuple):
-    """What is read less often."""
+    """Facts that are read less often."""
 
     set_aside: int | None = None
     webhooks_pending: int | None = None
@@ -51,7 +51,7 @@ class Slow(NamedTuple):
 
 
 class Reader:
-    """One for each worker; it remembers what trends are made of."""
+    """One per worker; it remembers the readings that trends are computed from."""
 
     def __init__(self, queues: Queues, settings: Settings) -> None:
         self._queues = queues
@@ -59,11 +59,11 @@ class Reader:
         self._pulse, self._latency, self._drift = Pulse(), Latency(), Drift()
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._drifts: dict[str, int] = {}
-        self._answered: deque[tuple[float, int, int]] = deque()  # when, calls, and those that failed
+        self._answered: deque[tuple[float, int, int]] = deque()  # time, calls, failed calls
         self._slow, self._slow_at = Slow(), -SLOWLY_S
 
     async def read(self) -> Facts:
-        """The facts of now."""
+        """The current facts."""
         redis, postgres = self._queues.stores.redis, self._queues.stores.postgres
         at_ms = now_ms()
         away = await within_deadline(servers.write_redis(redis))
@@ -141,7 +141,7 @@ class Reader:
         self._drift.forget_others(self._drifts)
 
     async def _errors(self, redis: RedisClient) -> tuple[float | None, int]:
-        """The share of calls that failed in the last five minutes, in percent, and of how many."""
+        """The percentage of calls that failed in the last five minutes, and the number of calls."""
         answered = await _known("calls", counts.answered(redis))
         if answered is None:
             return None, 0
@@ -156,12 +156,12 @@ class Reader:
 
 
 async def _known(part: str, reading: Awaitable[T]) -> T | None:
-    """What was read, or None if it cannot be: the other parts are known all the same."""
+    """The result, or None if reading fails: the other parts must stay known."""
     try:
         return await reading
     except AWAY:
         return None
-    except Exception as error:  # whatever it is, it is about this part
+    except Exception as error:  # whatever it is, it concerns this part only
         failed("watch_alerts", part, error)
         return None
 
@@ -177,14 +177,14 @@ def _reading(it: RoomFigures) -> Reading:
 
 
 def _is_full(it: RoomFigures) -> bool:
-    """As the rule `fairgate:full` of `deploy/prometheus/alerts.yaml`."""
+    """Like the rule `fairgate:full` of `deploy/prometheus/alerts.yaml`."""
     inside, cap = it.status.called + it.status.active, it.room.settings.active_visitors_max
     free = it.status.available
     return (cap is not None and inside >= cap) or (free is not None and inside >= free)
 
 
 def _disks(data: Path) -> dict[str, int]:
-    """The disk of the data folder, where this machine has one; other disks are seen by others."""
+    """The disk of the data folder, if it is on this machine; other disks must be monitored elsewhere."""
     try:
         disk = shutil.disk_usage(data)
     except OSError:

@@ -1,7 +1,7 @@
-"""Alerts: started and ended by a worker, acknowledged by staff, who also set the rules.
+"""Alerts: started and ended by a worker, acknowledged by staff, who also configure the rules.
 
 The rules are in `core/alert_rules.py`. A trigger writes the outbox when an alert starts or ends, so webhooks
-and e-mails follow as from any other change.
+and e-mails follow as for any other event.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_ALERT = "There is no such alert. Alerts are kept for 90 days."
 
 @dataclass
 class Watch:
-    """What a worker remembers from one look at the rules to the next."""
+    """A worker's state between evaluations of the rules."""
 
     reader: Reader
     seen: Seen = field(default_factory=Seen)
@@ -37,7 +37,8 @@ class Watch:
 
 
 async def go_over_rules(stores: Stores, watch: Watch, worker_id: str) -> bool:
-    """Start and end alerts; False while another worker does. Raises one of POSTGRES_AWAY."""
+    """Evaluate the rules, starting and ending alerts; False while another worker does. Raises one of
+    POSTGRES_AWAY."""
     postgres = stores.postgres
     if not await alerts.take_watch(postgres, worker_id):
         watch.seen = Seen()
@@ -57,7 +58,7 @@ async def go_over_rules(stores: Stores, watch: Watch, worker_id: str) -> bool:
 
 
 async def start(stores: Stores, firing: list[Firing]) -> None:
-    """Start these alerts, seen by a process that is no worker. Raises StoreUnavailable."""
+    """Start alerts observed by a process that is not a worker. Raises StoreUnavailable."""
     with stores_answer():
         await alerts.start(stores.postgres, firing)
 
@@ -71,13 +72,14 @@ async def opened(stores: Stores) -> list[Alert]:
 async def page(
     stores: Stores, state: AlertState | None, room_id: str | None, *, limit: int, offset: int
 ) -> tuple[list[Alert], int]:
-    """One page of the alerts, the latest first, and how many match. Raises StoreUnavailable."""
+    """One page of the alerts, latest first, and how many match. Raises StoreUnavailable."""
     with stores_answer():
         return await alerts.select_page(stores.postgres, state, room_id, limit=limit, offset=offset)
 
 
 async def acknowledge(stores: Stores, alert_id: int, *, by: Author) -> Alert:
-    """Note who has seen it; a second time changes nothing. Raises NotFound, Conflict, StoreUnavailable."""
+    """Record who acknowledged it; repeating it changes nothing. Raises NotFound, Conflict,
+    StoreUnavailable."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             done = await alerts.acknowledge(connection, alert_id, by.subject)
@@ -94,13 +96,13 @@ async def acknowledge(stores: Stores, alert_id: int, *, by: Author) -> Alert:
 
 
 async def settings(stores: Stores) -> Settings:
-    """What staff set of the rules. Raises StoreUnavailable."""
+    """The rules' settings by staff. Raises StoreUnavailable."""
     with stores_answer():
         return await alerts.select_settings(stores.postgres)
 
 
 async def set_rule(stores: Stores, room_id: str, rule: str, to: Setting | None, *, by: Author) -> None:
-    """Set a rule for a room, or for all (""); None: as it is otherwise.
+    """Set a rule for a room, or for all (""); None: remove the setting.
 
     Raises ValidationFailed, RoomNotFound, StoreUnavailable.
     """
@@ -120,13 +122,13 @@ def _fields(it: Setting | None) -> dict[str, object]:
 
 
 async def mailing(stores: Stores, account_id: str) -> Severity | None:
-    """From which severity on an account gets e-mails. Raises StoreUnavailable."""
+    """The lowest severity for which an account gets e-mails. Raises StoreUnavailable."""
     with stores_answer():
         return await alerts.mailing_of(stores.postgres, account_id)
 
 
 async def set_mailing(stores: Stores, severity: str, *, by: Author) -> None:
-    """E-mail alerts to whoever asks, from this severity on; "": none.
+    """E-mail alerts to the author's account from this severity on; "": none.
 
     Raises ValidationFailed, Conflict, StoreUnavailable.
     """
@@ -137,20 +139,20 @@ async def set_mailing(stores: Stores, severity: str, *, by: Author) -> None:
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await alerts.mailing_of(connection, by.subject)
             if not await alerts.set_mailing(connection, by.subject, wanted):
-                raise Conflict("This sign-in belongs to no account, so there is no address.")
+                raise Conflict("This sign-in has no account, so there is no e-mail address.")
             thing, told = Thing("account", by.subject), {"alert_mail": before}
             await audit.record(connection, by, "change", thing, before=told, after={"alert_mail": wanted})
 
 
 async def recipients(stores: Stores) -> int:
-    """How many get e-mails of alerts. Raises StoreUnavailable."""
+    """How many accounts get e-mails about alerts. Raises StoreUnavailable."""
     with stores_answer():
         return await alerts.recipients(stores.postgres)
 
 
 def seen_here(workers: Workers | None, away: dict[str, str], settings: Settings, at_ms: int) -> list[Firing]:
-    """What a process sees by itself, whether any worker goes over the rules or not: workers and stores."""
+    """The alerts a process can observe itself, independent of the workers' evaluation: workers and stores."""
     facts = Facts(now_ms=at_ms, workers=workers, stores_away=away)
-    since = {Key("store_away", "", it): 0 for it in away}  # whoever noticed waited for a moment already
+    since = {Key("store_away", "", it): 0 for it in away}  # the caller has already waited for a moment
     started = judge(facts, settings, Seen(since), ()).started
     return [it for it in started if it.key.rule in ("no_worker", "worker_gone", "store_away")]

@@ -1,8 +1,8 @@
-"""What all processes count and measure, for `/metrics`: the same whichever process is scraped.
+"""Counts and gauges of all processes, for `/metrics`: the same whichever process is scraped.
 
-Each process adds what it counted to sums in Redis, about once a second: so a process that ends takes nothing
-with it that it has told, and a sum never falls (but for a lost Redis). What is measured, as memory or open
-streams, each says of itself as long as it lives.
+Each process adds its counts to sums in Redis, about once a second: so a process that ends takes nothing with
+it that it has published, and a sum never falls (unless Redis is lost). Gauges, such as memory or open
+streams, are published by each process for as long as it lives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import counts
 
 EVERY_S = 1.0
-LAST_WORD_S = 0.5  # a process that ends does not wait long for Redis
+LAST_WORD_S = 0.5  # a stopping process does not wait long for Redis
 SUMMED = ("counter", "histogram")
 DURATIONS = "fairgate_request_seconds"
 
@@ -32,7 +32,7 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class InstallationCounts(NamedTuple):
-    """Counts of all processes since Redis has them, those of ended ones too."""
+    """Counts of all processes for as long as Redis has had them, including those that have ended."""
 
     since_ms: int  # 0: not known
     requests: int
@@ -41,7 +41,7 @@ class InstallationCounts(NamedTuple):
 
 
 class Counts:
-    """Adds what is counted in a registry to the sums of all processes. One for each registry."""
+    """Adds the counts of a registry to the sums over all processes. One per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -52,7 +52,7 @@ class Counts:
         self._one_by_one = asyncio.Lock()
 
     async def publish(self, redis: RedisClient) -> None:
-        """Add what was counted since the last time; first, once more, what may not have arrived then."""
+        """Add the counts since the last time; but first resend those that may not have arrived."""
         async with self._one_by_one:
             if self._sending:
                 await self._send(redis)
@@ -79,7 +79,7 @@ OURS = Counts(metrics.REGISTRY)
 
 
 async def publish(redis: RedisClient, process: str) -> None:
-    """Publish what this process has counted and measures; called about every second."""
+    """Publish the counts and gauges of this process; called about every second."""
     await OURS.publish(redis)
     measured = {
         _field(metric, it): it.value
@@ -91,7 +91,7 @@ async def publish(redis: RedisClient, process: str) -> None:
 
 
 async def read(redis: RedisClient) -> list[Metric]:
-    """What all processes have counted, this one up to now, and what live ones measure."""
+    """The counts of all processes, of this one up to now, and the gauges of live ones."""
     await OURS.publish(redis)
     nothing = {_field(metric, it): 0.0 for metric, it in _samples(metrics.REGISTRY)}
     found: dict[str, Metric] = {}
@@ -111,7 +111,7 @@ async def read(redis: RedisClient) -> list[Metric]:
 
 
 async def installation(redis: RedisClient) -> InstallationCounts:
-    """What all processes have counted, this one up to now, as figures for people."""
+    """The counts of all processes, of this one up to now, as figures for people."""
     await OURS.publish(redis)
     requests, refusals, reservations = 0, dict[str, int](), dict[str, int]()
     for field, value in (await counts.sums(redis)).items():
@@ -140,7 +140,7 @@ async def answered(redis: RedisClient) -> tuple[int, int]:
 
 
 async def is_gateway_open(redis: RedisClient) -> bool:
-    """Whether a process holds calls to the payment gateway back, as they fail."""
+    """Whether any process's circuit to the payment gateway is open, because calls fail."""
     opened = '"fairgate_gateway_circuit", {"state": "opened"}]'
     return any(
         value and field.endswith(opened)
@@ -150,7 +150,7 @@ async def is_gateway_open(redis: RedisClient) -> bool:
 
 
 async def durations(redis: RedisClient, call: str) -> list[int]:
-    """How many calls of all processes took how long: one count per bound in `metrics.BOUNDS`."""
+    """A histogram of the durations of a call over all processes: one count per bound in `metrics.BOUNDS`."""
     fields = [
         json.dumps([DURATIONS, "histogram", f"{DURATIONS}_bucket", {"call": call, "le": bound}])
         for bound in metrics.BOUNDS
@@ -202,13 +202,14 @@ def _add(found: dict[str, Metric], field: str, value: float, more: Mapping[str, 
 
 
 def _with_exemplar(it: Sample) -> Sample:
-    """A bucket with a call of this process that is in it, to find its trace; others have no such."""
+    """Add a call of this process as an exemplar to its bucket, to find its trace; other processes have
+    none."""
     if "le" not in it.labels:
         return it
     return it._replace(exemplar=metrics.ANSWERS.exemplar(it.labels["call"], it.labels["le"]))
 
 
 def _order(it: Sample) -> tuple[list[tuple[str, str]], str, float]:
-    """The samples of one set of labels together, buckets by their bound."""
+    """Sort key: keeps the samples of one set of labels together, buckets by their bound."""
     plain = sorted((name, value) for name, value in it.labels.items() if name != "le")
     return plain, it.name, float(it.labels.get("le", 0))

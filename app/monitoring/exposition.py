@@ -1,7 +1,7 @@
-"""What `/metrics` serves: all processes together, and each busy room as Redis has it now.
+"""The content of `/metrics`: all processes together, and the current state of each busy room in Redis.
 
-A room has series for a quarter of an hour after its last visitor, and at most a hundred rooms have any: how
-many series there are follows the traffic, not the number of rooms.
+A room has series until a quarter of an hour after its last visitor, and at most a hundred rooms have any: the
+number of series depends on the traffic, not on the number of rooms.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from app.store.sql import events, jobs, mails, outbox, signing_keys, webhooks
 from app.waiting_room.queue import Queues
 
 ROOMS_MAX = 100
-# Names against Prometheus' conventions, and what they should be. Both are served: names are a contract.
+# Names that violate Prometheus' conventions, and their replacements. Both are served: names are a contract.
 RENAMED = {
     "fairgate_active": "fairgate_active_visitors",
     "fairgate_called": "fairgate_called_visitors",
@@ -48,17 +48,17 @@ Differences = dict[tuple[str, str], int]
 
 
 class Drift:
-    """By how many tickets events do not add up, from one scrape to the next.
+    """The number of tickets that do not add up, by event, compared between scrapes.
 
-    While traffic runs the two stores differ by what is on its way; a difference that was there before too, to
-    the same side, is something else.
+    Under traffic the two stores differ by what is in flight; a difference that was also there at the previous
+    scrape, in the same direction, is a fault.
     """
 
     def __init__(self) -> None:
         self._before: dict[str, Differences] = {}
 
     def of(self, event_id: str, stock: dict[str, int], ticket_types: list[TicketType]) -> int:
-        """The tickets that are missing or too many as of this scrape."""
+        """The tickets missing or in excess as of this scrape."""
         now = _differences(stock, ticket_types)
         before = self._before.get(event_id, {})
         self._before[event_id] = now
@@ -70,7 +70,7 @@ class Drift:
         return lasting
 
     def forget_others(self, event_ids: Collection[str]) -> None:
-        """Forget all events but these."""
+        """Drop all events but these."""
         self._before = {it: found for it, found in self._before.items() if it in event_ids}
 
 
@@ -89,7 +89,7 @@ def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Diffe
 
 
 class Exposition(NamedTuple):
-    """The answer to a scrape."""
+    """The response to a scrape."""
 
     content_type: str
     body: bytes
@@ -103,9 +103,9 @@ class _Families(list[Metric]):
 
 
 async def render(stores: Stores, queues: Queues, drift: Drift, accept: str) -> Exposition:
-    """The metrics, in OpenMetrics for whoever accepts it, else in Prometheus' text format.
+    """Render the metrics, in OpenMetrics if accepted, else in Prometheus' text format.
 
-    Leaves out what an unavailable store would provide, and reports that it is.
+    Omits what an unavailable store would provide, and reports that it is unavailable.
     """
     families, up = _Families(), GaugeMetricFamily("fairgate_stores_up", "1 if both stores answered.")
     parts: dict[str, Callable[[], Awaitable[list[Metric]]]] = {
@@ -121,7 +121,7 @@ async def render(stores: Stores, queues: Queues, drift: Drift, accept: str) -> E
                 families += await read()
         except StoreUnavailable:
             away = True
-        except Exception as error:  # whatever it is: the other parts are served
+        except Exception as error:  # whatever it is, the other parts are served
             failed("metrics", name, error)
     up.add_metric([], not away)
     families.append(up)
@@ -226,7 +226,7 @@ def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
 
 
 def _of_shops(found: list[RoomFigures], known: list[Origin | None]) -> Iterator[Metric]:
-    """Of rooms whose shop has reported lately."""
+    """The series of rooms whose shop has reported lately."""
     p95 = GaugeMetricFamily(
         "fairgate_origin_p95_seconds", "p95 of the shop behind a room, as it reports.", labels=["room_id"]
     )

@@ -1,4 +1,4 @@
-"""What anybody may know of how fair a room's queue is: its log in numbers, the rate kept, the waits shown."""
+"""Public figures on the fairness of a room's queue: its log in numbers, the rate kept, the waits shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.waiting_room.log_tally import tally_of
 
 
 class LogFigures(msgspec.Struct, frozen=True):
-    """A room's log: how long it is, its newest signed head, and what its first `counted` leaves say."""
+    """A room's log: its length, its newest signed head, and the tally of its first `counted` leaves."""
 
     size: int
     head: Head | None
@@ -38,7 +38,7 @@ class Fairness(msgspec.Struct, frozen=True):
 
 
 async def fairness(stores: Stores, room: Room) -> Fairness:
-    """How a room's queue has been. Goes over its history: ask every few seconds at most.
+    """The fairness figures of a room. Reads its history: call every few seconds at most.
 
     Raises StoreUnavailable.
     """

@@ -1,4 +1,4 @@
-"""The health of every part. Each is asked with a deadline; one that does not answer is unavailable."""
+"""The health of every part. Each is checked with a deadline; one that does not answer is unavailable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 DEADLINE_S = 1.0
 SEEN_MS = 10_000  # a process writes its heartbeat every second
-ROOMS_MAX = 10_000  # whose backlog is read
+ROOMS_MAX = 10_000  # rooms whose backlog is read
 
 T = TypeVar("T")
 
@@ -44,32 +44,32 @@ class Process(NamedTuple):
     name: str
     seen_ago_s: float
     alive: bool
-    about: dict[str, str]  # version, started_ms, memory, cpu_percent, answered; {}: nothing is known any more
+    about: dict[str, str]  # version, started_ms, memory, cpu_percent, answered; {}: the report has expired
 
 
 class Backlog(NamedTuple):
-    """What waits for the workers."""
+    """Work waiting for the workers."""
 
-    submissions: int  # requests for reservations that nobody has settled yet
-    notices_lag_s: float  # age of the oldest event that was not published
+    submissions: int  # reservation requests not settled yet
+    notices_lag_s: float  # age of the oldest unpublished event
     deliveries: int  # to webhooks
     mails: int
 
 
 class Health(NamedTuple):
-    """All parts, at one moment."""
+    """The health of all parts at one moment."""
 
     webs: list[Process] | Unreachable
     workers: list[Process] | Unreachable
     redis: list[RedisNode] | Unreachable
     postgres: PostgresState | Unreachable
     backlog: Backlog | Unreachable
-    aside: list[SetAside] | Unreachable  # what could not be processed, the latest
+    aside: list[SetAside] | Unreachable  # the latest work set aside
 
 
 async def log_store_faults(stores: Stores) -> None:
-    """Log what is wrong with the stores' configuration, when a process starts."""
-    with suppress(*STORE_AWAY):  # whoever needs the store will notice
+    """Log faults in the stores' configuration when a process starts."""
+    with suppress(*STORE_AWAY):  # any user of the store will notice
         for fault in await servers.redis_faults(stores.redis):
             log.warning("a store is configured so that it may lose data", fault=fault)
 
@@ -89,7 +89,7 @@ async def check(stores: Stores) -> Health:
 
 
 async def within_deadline(part: Awaitable[T]) -> T | Unreachable:
-    """What a part answers within DEADLINE_S, or that it is unreachable."""
+    """The result of a part within DEADLINE_S, or that it is unreachable."""
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await part
@@ -110,7 +110,7 @@ async def _processes(redis: RedisClient, kind: str) -> list[Process]:
 
 
 def _process(it: Heartbeat, now: int) -> Process:
-    ago_ms = now - it.seen_ms  # far ahead of now: before the clock was set back
+    ago_ms = now - it.seen_ms  # far in the future: from before the clock was set back
     return Process(it.name, max(0, ago_ms) / 1000, -heartbeats.FORGET_MS < ago_ms < SEEN_MS, it.about)
 
 

@@ -1,4 +1,4 @@
-"""What a running process reports about itself for the health page: age, memory, load."""
+"""A process's own report for the health page: age, memory, load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAST_WORD_S = 0.5
 
 
 def new_name() -> str:
-    """A unique name for this start of a process: host, pid and random characters."""
+    """A unique name for this run of a process: host, pid and random characters."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
@@ -38,9 +38,9 @@ class ThisProcess:
         self._last = (time.monotonic(), self._cpu_s())
 
     def about(self, loops: Loops) -> dict[str, str | int | float]:
-        """Version, start, memory in bytes, CPU in percent of a core since last asked, calls answered.
+        """Version, start, memory in bytes, CPU in percent of a core since the last call, calls answered.
 
-        And which loops cannot be kept running: those of the whole process, and all of them with the reason.
+        Also the failing loops: those of the whole process, and all of them with the reason.
         """
         now, cpu_s = time.monotonic(), self._cpu_s()
         before, cpu_before = self._last
@@ -65,8 +65,8 @@ async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
     myself, beat = ThisProcess(), None
     try:
         while True:
-            # Not broken off: what is on its way would arrive after the farewell, and redis-py may swallow
-            # a cancellation while it connects.
+            # Not cancelled: a beat in flight would arrive after the removal, and redis-py may swallow a
+            # cancellation while it connects.
             beat = asyncio.create_task(_beat(redis, name, myself.about(loops)))
             await asyncio.shield(beat)
             await asyncio.sleep(BEAT_S)

@@ -1,7 +1,7 @@
 """Samples of rooms, every second, and the steps they are rolled up into. For graphs and reports only.
 
-A sample is in Redis for a quarter of an hour. A job rolls samples up into rows of Postgres. Where nothing was
-sampled, as no worker ran or a store was unavailable, there is no row: a gap stays a gap.
+A sample stays in Redis for a quarter of an hour. A job rolls samples up into rows of Postgres. Where nothing
+was sampled, because no worker ran or a store was unavailable, there is no row: gaps are not filled.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ HistoryRange = Literal["5m", "15m", "1h", "sale"]
 RANGES_S: dict[HistoryRange, int] = {"5m": 300, "15m": 900, "1h": 3_600}
 FINE_KEPT_MS = 86_400_000
 P99_OVER = 30  # readings: half a minute
-AHEAD_MS = 60_000  # no clock of another worker is: ours was set back
-SAMPLED_MS = 10_000  # after somebody had to do with it
+AHEAD_MS = 60_000  # no other worker's clock is this far ahead: ours was set back
+SAMPLED_MS = 10_000  # after the room's last activity
 SAMPLED_MAX = 500
-QUIET = ("scheduled", "closed")  # rooms in these states are sampled while somebody is in them
+QUIET = ("scheduled", "closed")  # rooms in these states are sampled only while somebody is in them
 
 
 class Latency:
-    """p99 of reserve over the last half minute, from what all web processes counted."""
+    """The p99 of reserving over the last half minute, from the counts of all web processes."""
 
     def __init__(self) -> None:
         self._readings: deque[list[int]] = deque(maxlen=P99_OVER)
 
     async def read(self, redis: RedisClient) -> int | None:
-        """As of now; None while nobody reserves."""
+        """The current value; None while nobody reserves."""
         now = await counts.durations(redis, "reserve")
         self._readings.append(now)
         grown = [max(0, count - before) for count, before in zip(now, self._readings[0], strict=True)]
@@ -90,10 +90,10 @@ def _is_worth_keeping(status: RoomStatus) -> bool:
 
 
 async def roll_up(stores: Stores, at_ms: int = 0) -> None:
-    """Store the steps that have ended since the last time, for all rooms that were sampled lately.
+    """Store the steps completed since the last time, for all rooms that were sampled lately.
 
-    It may run twice. What was missed, while no worker ran or Postgres was unavailable, is made up for as far
-    as samples are kept.
+    Can run twice. Steps missed, while no worker ran or Postgres was unavailable, are caught up as far as
+    samples are still kept.
     """
     now = at_ms or now_ms()
     room_ids = await busy.busy_rooms(stores.redis, busy.KEYS, within_ms=KEPT_MS, limit=SAMPLED_MAX)
@@ -113,14 +113,14 @@ async def roll_up(stores: Stores, at_ms: int = 0) -> None:
 
 
 class RoomHistory(NamedTuple):
-    """How a room was; its points are so far apart, unless figures are missing."""
+    """A room's history; its points are `step_s` apart, unless some are missing."""
 
     step_s: int
     points: list[Point]
 
 
 async def over(stores: Stores, room_id: RoomId, wanted: HistoryRange, at_ms: int = 0) -> RoomHistory:
-    """How a room was in the last while, or since it was first sampled. Raises StoreUnavailable."""
+    """A room's history over a range, or since its first sample. Raises StoreUnavailable."""
     now = at_ms or now_ms()
     if wanted in ("5m", "15m"):
         samples = await recent(stores, room_id, now - 1000 * RANGES_S[wanted])
@@ -131,7 +131,7 @@ async def over(stores: Stores, room_id: RoomId, wanted: HistoryRange, at_ms: int
             fine = await room_history.select_steps(stores.postgres, room_id, FINE_S, since_ms - 1000 * FINE_S)
             drawn = points(
                 [it.sample for it in fine]
-            )  # the first one's rates are counted from the one before
+            )  # so that the first one has a predecessor for its rates
             return RoomHistory(FINE_S, [it for it in drawn if it.at_ms > since_ms])
         first_ms = await room_history.select_first(stores.postgres, room_id)
         if first_ms is None:
@@ -144,12 +144,12 @@ async def over(stores: Stores, room_id: RoomId, wanted: HistoryRange, at_ms: int
 
 
 def _whole_minute_ms(at_ms: int) -> int:
-    """The end of the minute before: a minute is rolled up from all of its samples."""
+    """The end of the previous minute: a minute is rolled up from all of its samples."""
     return step_end_ms(at_ms, COARSE_S) - 1000 * COARSE_S
 
 
 async def recent(stores: Stores, room_id: RoomId, since_ms: int = 0) -> list[Sample]:
-    """The samples of the last quarter of an hour, or those from a moment on. Raises StoreUnavailable."""
+    """The samples of the last quarter of an hour, or those from a time on. Raises StoreUnavailable."""
     with stores_answer():
         return await history.since(stores.redis, RoomKeys(room_id), max(since_ms, now_ms() - KEPT_MS))
 

@@ -1,8 +1,8 @@
-"""A port for operators of web and worker processes: liveness, readiness and its reasons, metrics. On the
+"""The operators' port of web and worker processes: liveness, readiness and its reasons, metrics. On the
 loopback.
 
-It is no way in for anybody else, so a flood at the public port does not reach it; whoever can connect to it
-needs no token. Few ask, every few seconds: one request a connection, and few connections at once.
+It is separate from the public port, so a flood there does not reach it; whoever can connect to it needs no
+token. Requests are rare: one per connection, and few connections at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.monitoring.exposition import Drift
 from app.store.connections import Stores
 from app.waiting_room.queue import Queues
 
-REQUEST_TIMEOUT_S = 5.0  # to send a request, and again to take the answer
+REQUEST_TIMEOUT_S = 5.0  # to send a request, and again to receive the response
 ANSWER_TIMEOUT_S = 10.0
 CONNECTIONS_MAX = 20
 READ_BYTES = 16 * 1024
@@ -33,7 +33,7 @@ Answer = tuple[int, str, bytes]  # status, content type, body
 
 @dataclass
 class Ops:
-    """What a process reports to operators."""
+    """A process's report for operators."""
 
     stores: Stores
     queues: Queues
@@ -43,7 +43,7 @@ class Ops:
     connections: int = 0
 
     async def answer(self, method: str, path: str, accept: str) -> Answer:
-        """The answer to a request; `accept` is its header, or empty."""
+        """The response to a request; `accept` is its header, or ""."""
         call = _CALLS.get(path.partition("?")[0])
         if call is None:
             return 404, "text/plain", b"There are /livez, /readyz and /metrics here.\n"
@@ -73,7 +73,7 @@ _CALLS: dict[str, Callable[[Ops, str], Awaitable[Answer]]] = {
 
 
 async def serve(ops: Ops, listener: socket.socket) -> None:
-    """Answer at this port until cancelled. The listener stays open: it is its owner's."""
+    """Serve on this port until cancelled. The caller closes the listener."""
     server = await asyncio.start_server(partial(_connected, ops), sock=listener.dup())
     async with server:
         await server.serve_forever()

@@ -1,4 +1,4 @@
-"""Whether a process can do its work: both stores must take writes within a deadline."""
+"""Whether a process can do its work: both stores must accept writes within a deadline."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ READY_TIMEOUT_S = 1.0
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`ok`, or why not."""
+    """The state of each part: `ok`, or the reason why not."""
 
     redis: str
     postgres: str
     worker: str
     loops: str
     process: str
-    warnings: list[str] = []  # what works, and is set up so that it may lose something
+    warnings: list[str] = []  # parts that work, but are configured so that data may be lost
 
     @property
     def ready(self) -> bool:
@@ -67,7 +67,7 @@ async def _warnings(redis: RedisClient) -> list[str]:
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
             return await servers.redis_faults(redis)
-    except STORE_AWAY:  # which is reported already
+    except STORE_AWAY:  # reported already
         return []
 
 

@@ -1,4 +1,4 @@
-"""The report of a sale: figures of its rows and of its history, while it runs and for good afterwards."""
+"""The report of a sale: figures from its rows and its history, during the sale and permanently afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEPS_MAX = 10_080  # a week of minutes; steps of a longer sale are wider
 
 
 class EventRows(msgspec.Struct, frozen=True):
-    """What the rows of the room's event say; a site has none."""
+    """Figures from the rows of the room's event; a site has none."""
 
     event: Event | None
     orders: Orders | None
@@ -39,9 +39,9 @@ class SaleReport(msgspec.Struct, frozen=True):
     """A sale from its first visitor on."""
 
     room: Room
-    at_ms: int  # of this report
-    over: bool  # False: these are the figures so far
-    first_ms: int | None  # from when on figures are known
+    at_ms: int  # the time of this report
+    over: bool  # False: these are preliminary figures
+    first_ms: int | None  # since when figures are known
     joined: int
     called: int
     no_shows: int
@@ -52,16 +52,17 @@ class SaleReport(msgspec.Struct, frozen=True):
     sold_out_ms: int | None
     most_waiting: Peak | None
     most_joined: Peak | None
-    step_s: int  # of the steps that peaks and slow ones are of
+    step_s: int  # the length of steps for peaks and slow steps
     slowest: list[SlowStep]
     gaps: list[Gap]
     changes: list[Entry]
     steps: list[Step]
-    lanes: list[LaneTally]  # by the room's log, the ordinary one first; empty: the room has none
+    lanes: list[LaneTally]  # from the room's log, the ordinary one first; empty: the room has none
 
 
 async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
-    """The report of a room's sale. Goes over all of its rows: do not call often. Raises StoreUnavailable."""
+    """The report of a room's sale. Reads all of its rows, so do not call it often. Raises
+    StoreUnavailable."""
     now = at_ms or now_ms()
     unstored = await unstored_samples(stores, room)
     with stores_answer():
@@ -111,7 +112,7 @@ async def _lanes(connection: Connection, room: Room) -> list[LaneTally]:
 
 
 async def unstored_samples(stores: Stores, room: Room) -> list[Sample]:
-    """The last samples, which are not all rolled up yet; none while Redis is unavailable."""
+    """The latest samples, not all rolled up yet; none while Redis is unavailable."""
     with suppress(StoreUnavailable):
         recent = await history.recent(stores, room.room_id)
         return [it for it in recent if it.generation == room.generation]
@@ -121,7 +122,7 @@ async def unstored_samples(stores: Stores, room: Room) -> list[Sample]:
 async def steps_of(
     connection: Connection, room: Room, unstored: list[Sample], now: int
 ) -> tuple[int, list[Step]]:
-    """The history in steps, and how long one is. The last one may be going on."""
+    """The history in steps, and their length. The last one may be incomplete."""
     first_ms = await room_history.select_first(connection, room.room_id)
     span_s = (now - first_ms) / 1000 if first_ms else 0
     step_s = max(COARSE_S, core_history.step_of(span_s, STEPS_MAX))

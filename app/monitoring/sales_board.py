@@ -1,7 +1,7 @@
-"""The sales that run, in figures, as every page of the console shows them: one board in each web process.
+"""The figures of running sales as every page of the console shows them: one board per web process.
 
-It is read every two seconds while somebody looks at the console, for all who look: pages and streams show
-what is there, and ask no store.
+It is read every two seconds while the console is in use, for all viewers: pages and streams show its content,
+and query no store.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from app.waiting_room import room_lists
 from app.waiting_room.queue import Queues
 
 READ_EVERY_S = 2.0
-LOOKED_AT_S = 60.0  # a page of the console is looked at for so long; its stream says that it still is
-STALE_MAX_S = 30.0  # figures that cannot be read again are shown for so long
-SALES_MAX = 50  # read at most, those that opened last
+LOOKED_AT_S = 60.0  # the console counts as in use for this long after a page view; open streams renew it
+STALE_MAX_S = 30.0  # how long figures that cannot be refreshed are shown
+SALES_MAX = 50  # read at most, the last opened ones
 RUNNING: tuple[RoomState, ...] = ("open", "paused", "sold_out", "prequeue")
 
 
 class SaleFigures(msgspec.Struct, frozen=True):
-    """A sale that runs, in figures."""
+    """The figures of a running sale."""
 
     room_id: RoomId
     name: str
@@ -40,11 +40,11 @@ class SaleFigures(msgspec.Struct, frozen=True):
     inside: int  # called, or in a session
     sold: int
     free: int
-    per_minute: int  # admitted, as measured
+    per_minute: int  # calls, measured
 
 
 class SalesBoard:
-    """One per process; `keep` has to run for it to move. `news` is called whenever a figure has changed."""
+    """One per process; `keep` must run to update it. `news` is called whenever a figure has changed."""
 
     def __init__(self, queues: Queues, news: Callable[[], None], closing: asyncio.Event) -> None:
         self._queues = queues
@@ -56,22 +56,22 @@ class SalesBoard:
 
     @property
     def shown(self) -> tuple[SaleFigures, ...] | None:
-        """The sales that run, those that opened last first; None while they cannot be read."""
+        """The running sales, the last opened first; None while they cannot be read."""
         self._looked_at = time.monotonic()
         return self._sales
 
     async def current(self) -> tuple[SaleFigures, ...] | None:
-        """The same, read now if nobody has looked for a while. What goes wrong with it breaks no page."""
+        """The same, read now if nobody has looked for a while. A failure must not break the page."""
         looked_at, self._looked_at = self._looked_at, time.monotonic()
         if time.monotonic() - looked_at >= LOOKED_AT_S or self._sales is None:
             try:
                 await self._read()
-            except Exception as error:  # whatever it is, it is about these figures
+            except Exception as error:  # whatever it is, it concerns these figures only
                 failed("sales_board", "figures above a page", error)
         return self._sales
 
     async def keep(self) -> None:
-        """Read the sales until the process is asked to end, while somebody looks."""
+        """Read the sales while somebody looks, until the process is asked to stop."""
         while not self._closing.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), READ_EVERY_S)
@@ -79,7 +79,7 @@ class SalesBoard:
                 await self._read()
 
     async def _read(self) -> None:
-        """Unless that was tried a moment ago. While a store is away figures stay, for a while."""
+        """Read unless that was tried a moment ago. While a store is unavailable figures stay, for a while."""
         async with self._reading:
             if time.monotonic() - self._tried_at < READ_EVERY_S / 2:
                 return

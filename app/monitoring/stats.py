@@ -36,9 +36,9 @@ class RoomFigures(NamedTuple):
 
 
 async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
-    """The rooms that were busy in the last 15 minutes, by room_id; of more than `limit` the latest.
+    """The rooms that were busy in the last 15 minutes, by room_id; if more than `limit`, the latest.
 
-    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    Without rooms that are being restored or fail. Raises StoreUnavailable.
     """
 
     redis = queues.stores.redis
@@ -52,7 +52,7 @@ async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
     return [
         RoomFigures(it, status, counters, backlogs.get(it.room_id, 0), stocks.get(it.room_id, {}))
         for (it, status), counters in zip(known, counted, strict=True)
-        if counters is not None  # wiped a moment ago, or in trouble
+        if counters is not None  # lost a moment ago, or failing
     ]
 
 
@@ -64,25 +64,25 @@ async def room(queues: Queues, room_id: RoomId) -> RoomFigures:
 
 
 async def waits_s(queues: Queues, room_id: RoomId) -> dict[str, int] | None:
-    """How long those who were called had waited: p50, p90, p99. None: nobody was called yet."""
+    """How long called visitors had waited: p50, p90, p99. None: nobody has been called yet."""
     with stores_answer():
         return rules.wait_percentiles_s(await select_progress(queues.stores.postgres, room_id))
 
 
 async def reservations(stores: Stores, event_id: EventId | None = None) -> ReservationCounts:
-    """The reservations of an event, or of all. Scans all of them: do not call often."""
+    """The reservations of an event, or of all. Reads all of them, so do not call it often."""
     with stores_answer():
         return await orders.counts(stores.postgres, event_id)
 
 
 async def requests(stores: Stores) -> InstallationCounts:
-    """What all processes counted. Raises StoreUnavailable."""
+    """The counts of all processes. Raises StoreUnavailable."""
     with stores_answer():
         return await counts.installation(stores.redis)
 
 
 async def workers(redis: RedisClient) -> int:
-    """How many workers were alive a moment ago."""
+    """The number of live workers."""
     return await heartbeats.alive(redis, WORKERS, now_ms(), WORKER_SEEN_MS)
 
 

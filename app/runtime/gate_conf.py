@@ -21,38 +21,38 @@ SYSTEM_CERTIFICATES = (
     "/etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
     "/etc/ssl/cert.pem",  # BSD, macOS
 )
-CONNECTIONS_MAX = 16_384  # of each of nginx's processes; a visitor takes three while a request is under way
+CONNECTIONS_MAX = 16_384  # per nginx process; a visitor takes three during a request
 FILES_SPARE = 64
-BACKLOG = 4096  # connections the kernel keeps in a rush
-HTTP2_ON = (1, 25, 1)  # since this version it is a directive of its own
+BACKLOG = 4096  # connections the kernel queues in a rush
+HTTP2_ON = (1, 25, 1)  # from this version on it is a separate directive
 _SERVER_NAME = re.compile(r"^([A-Za-z0-9_.-]{1,253}|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?\Z")
 
 
 class ProxyFailed(CannotRun):
-    """nginx cannot run as asked; the message is one line that says why and what to do."""
+    """nginx cannot run as requested; the message is one line that says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `fairgate gate` was asked for. Addresses are checked: see `address_of`."""
+    """The options of `fairgate gate`. Addresses are validated: see `address_of`."""
 
     origin: SplitResult
     fairgate: SplitResult
-    room: str  # "": the rules of sites find it
+    room: str  # "": determined by the site rules
     host: str = "127.0.0.1"
     port: int = 8000
     fail: Literal["closed", "open"] = "closed"
-    shop_host: str = ""  # what the shop is asked as; "": what the visitor asked for
+    shop_host: str = ""  # the Host header sent to the shop; "": the visitor's
     certificate: Path | None = None
     key: Path | None = None
-    authorities: Path | None = None  # who may have signed the certificates of shop and Fairgate
+    authorities: Path | None = None  # CA certificates for shop and Fairgate
     trusted: tuple[str, ...] = ()  # networks of proxies in front of us
     timeout_s: int = 60
     page: Path | None = None
 
 
 def address_of(text: str, option: str) -> SplitResult:
-    """A server's address: scheme, host, perhaps a port. Raises ProxyFailed."""
+    """Parse a server's address: scheme, host, optional port. Raises ProxyFailed."""
     try:
         found = urlsplit(text)
         good = found.scheme in ("http", "https") and _SERVER_NAME.match(found.netloc) and found.port != 0
@@ -64,20 +64,20 @@ def address_of(text: str, option: str) -> SplitResult:
 
 
 def server_name(text: str, option: str) -> str:
-    """A name, perhaps with a port. Raises ProxyFailed."""
+    """Check a host name with an optional port. Raises ProxyFailed."""
     if not _SERVER_NAME.match(text):
         raise ProxyFailed(f"{option} takes HOST[:PORT], not {text}")
     return text
 
 
 def url_of(plan: Plan) -> str:
-    """Where the shop is found from now on."""
+    """The new address of the shop."""
     host = f"[{plan.host}]" if ":" in plan.host else plan.host
     return f"{'https' if plan.certificate else 'http'}://{host}:{plan.port}"
 
 
 def configuration(plan: Plan, folder: Path, version: tuple[int, ...] = ()) -> str:
-    """nginx's configuration. Raises ProxyFailed."""
+    """Render nginx's configuration. Raises ProxyFailed."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = CONNECTIONS_MAX + FILES_SPARE if files == resource.RLIM_INFINITY else files
     gate = f"/v1/rooms/{plan.room}/gate" if plan.room else "/v1/gate"
@@ -132,13 +132,13 @@ def _tls(plan: Plan, version: tuple[int, ...]) -> str:
 
 
 def _verified(plan: Plan, address: SplitResult) -> str:
-    """How a server's certificate is checked; one that nobody vouches for is as good as none."""
+    """The verification of a server's certificate; an unverified one would be worth nothing."""
     if address.scheme != "https":
         return ""
     known = [plan.authorities] if plan.authorities else [Path(it) for it in SYSTEM_CERTIFICATES]
     found = next((it for it in known if it.is_file()), None)
     if found is None:
-        raise ProxyFailed("no certificates of authorities were found; name a file with --authorities")
+        raise ProxyFailed("no CA certificates were found; name a file with --authorities")
     return (
         f"proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_verify_depth 5; "
         f'proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_trusted_certificate "{_file(found)}";'
@@ -151,17 +151,17 @@ def _real_ip(plan: Plan) -> str:
 
 
 def _file(path: Path) -> str:
-    """A file's name as it stands in quotes. Raises ProxyFailed."""
+    """Escape a file's name for use in quotes. Raises ProxyFailed."""
     text = str(path.expanduser().absolute())
     if not path.is_file():
         raise ProxyFailed(f"there is no file {path}")
     if any(it in text for it in '"\\$\n;{}'):
-        raise ProxyFailed(f"nginx cannot read a file of the name {text}")
+        raise ProxyFailed(f"nginx cannot read a file with the name {text}")
     return text
 
 
 def _user() -> str:
-    """Whose processes handle requests when root starts nginx."""
+    """The user of the processes that handle requests when nginx is started by root."""
     if os.geteuid() != 0:
         return ""
     for name in ("www-data", "nginx", "nobody"):

@@ -1,7 +1,7 @@
-"""`fairgate gate`: nginx in front of a shop that has no proxy, with the gate in it; started and watched.
+"""`fairgate gate`: nginx in front of a shop without a proxy, with the gate in it; started and supervised.
 
-HTTP is nginx's part: streams, WebSockets, TLS. Ours is its configuration, to keep it running, to have it read
-certificates and addresses again, and to know how the shop is (`shop_health`).
+nginx handles HTTP: streams, WebSockets, TLS. We write its configuration, keep it running, make it reread
+certificates and addresses, and measure the shop's health (`shop_health`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from app.runtime.gate_conf import Plan, ProxyFailed, configuration
 PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"))
 WATCH_EVERY_S = 0.2
 LOOK_UP_EVERY_S = 30.0
-STOP_TIMEOUT_S = 10.0  # requests under way are finished; what takes longer is cut
+STOP_TIMEOUT_S = 10.0  # for requests in flight; afterwards they are cut off
 FORCED_TIMEOUT_S = 5.0
-SAID_TIMEOUT_S = 15.0  # it looks names up
+SAID_TIMEOUT_S = 15.0  # includes name look-ups
 PAGE_MAX = 256 * 1024
 PAGE = """<!doctype html>
 <html lang="en">
@@ -45,7 +45,7 @@ PAGE = """<!doctype html>
 
 
 def program() -> str:
-    """Where nginx is. Raises ProxyFailed."""
+    """The path of nginx. Raises ProxyFailed."""
     found = shutil.which("nginx", path=PLACES)
     if found is None:
         raise ProxyFailed("nginx is not installed; install it with: apt-get install nginx-light (or nginx)")
@@ -54,7 +54,7 @@ def program() -> str:
 
 @contextmanager
 def prepared(plan: Plan) -> Iterator[tuple[Path, Child]]:
-    """The folder of an nginx that is ready to be started, and the process it will be. Raises ProxyFailed."""
+    """Prepare the folder of an nginx, and the process to start. Raises ProxyFailed."""
     nginx, folder = program(), Path(tempfile.mkdtemp(prefix="fairgate-gate-"))
     try:
         folder.chmod(0o711)
@@ -69,7 +69,7 @@ def prepared(plan: Plan) -> Iterator[tuple[Path, Child]]:
         dying = die_with_parent(signal.SIGTERM)
 
         def launch() -> subprocess.Popen[bytes]:
-            (folder / "status").unlink(missing_ok=True)  # of one that was killed
+            (folder / "status").unlink(missing_ok=True)  # left by one that was killed
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying
             )
@@ -80,7 +80,7 @@ def prepared(plan: Plan) -> Iterator[tuple[Path, Child]]:
 
 
 async def keep_running(child: Child, ended: asyncio.Event) -> None:
-    """Keep nginx running until `ended`; then it finishes what is under way."""
+    """Keep nginx running until `ended`; then let it finish its requests."""
     log, loop = logs.get(__name__), asyncio.get_running_loop()
     child.start()
     loop.add_signal_handler(signal.SIGHUP, child.send, signal.SIGHUP)
@@ -88,9 +88,9 @@ async def keep_running(child: Child, ended: asyncio.Event) -> None:
         while not ended.is_set():
             group = child.process.pid if child.process else 0
             if (code := child.bury()) is not None:
-                log.warning("nginx ended and is started again", code=code)
+                log.warning("nginx ended and is restarted", code=code)
                 with suppress(ProcessLookupError):
-                    os.killpg(group, signal.SIGKILL)  # what is left of it would keep the port
+                    os.killpg(group, signal.SIGKILL)  # remaining processes would keep the port
             if child.due:
                 child.start()
             with suppress(TimeoutError):
@@ -103,28 +103,29 @@ async def keep_running(child: Child, ended: asyncio.Event) -> None:
 
 
 async def _until_gone(child: Child) -> None:
-    """Let it finish the requests under way, for a while."""
+    """Let it finish the requests in flight, for a while."""
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            while child.alive:  # noqa: ASYNC110  # a process tells nobody of its end
+            while child.alive:  # noqa: ASYNC110  # a process does not announce its end
                 await asyncio.sleep(WATCH_EVERY_S)
 
 
 async def follow_addresses(plan: Plan, child: Child, ended: asyncio.Event) -> None:
-    """Have nginx look names up again when one leads elsewhere: by itself it does so only at its start."""
+    """Reload nginx when a name resolves to another address: by itself it only resolves names when it
+    starts."""
     known = await _looked_up(plan)
     while not ended.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), LOOK_UP_EVERY_S)
         found = await _looked_up(plan)
         if found and found != known:
-            logs.get(__name__).info("an address has changed; nginx reads it again")
+            logs.get(__name__).info("an address has changed; nginx is reloaded")
             child.send(signal.SIGHUP)
             known = found
 
 
 async def _looked_up(plan: Plan) -> frozenset[str]:
-    """The addresses of shop and Fairgate; empty while one cannot be looked up."""
+    """The addresses of shop and Fairgate; empty while one cannot be resolved."""
     loop, found = asyncio.get_running_loop(), set()
     for it in (plan.origin, plan.fairgate):
         try:
@@ -152,15 +153,15 @@ def _version(nginx: str) -> tuple[int, ...]:
 
 
 def _check(command: list[str]) -> None:
-    """Have nginx read its configuration. Raises ProxyFailed with what it says."""
+    """Have nginx check its configuration. Raises ProxyFailed with its message."""
     code, said = _said([*command, "-t", "-q"])
     if code:
-        lines = [it for it in said.strip().splitlines() if "[warn]" not in it] or ["it said nothing"]
+        lines = [it for it in said.strip().splitlines() if "[warn]" not in it] or ["it printed nothing"]
         raise ProxyFailed(f"nginx does not start: {lines[0]}")
 
 
 def _said(command: list[str]) -> tuple[int, str]:
-    """What a command that is soon over ended with, and what it said."""
+    """Run a short command; returns its exit code and output."""
     found = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SAID_TIMEOUT_S, check=False
     )

@@ -1,7 +1,7 @@
-"""An installation and its data folder: a lock, a secret, and a file that says where everything is.
+"""An installation and its data folder: a lock, a secret, and a file that lists its processes and addresses.
 
 `fairgate up` locks the folder while it runs and keeps `run.json` in it; every other command reads that file
-to find the stores. The file outlives a `kill -9`, so the next `up` can stop what the crashed one left.
+to find the stores. The file survives a `kill -9`, so the next `up` can stop what the crashed one left.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from app.core.webhook_policy import new_secret
 from app.runtime.embedded_stores import STOP_SIGNALS, own_secret
 from app.settings import Settings
 
-STARTED_TOLERANCE_S = 2.0  # of a start counted from the boot, whose moment is known to the second
+STARTED_TOLERANCE_S = 2.0  # tolerance for a start time relative to the boot, which is known to the second
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LEFTOVER_TIMEOUT_S = 4.0
-STATEMENTS_KEPT = 100  # there is no PgBouncer before our own Postgres: one round trip less for each statement
+STATEMENTS_KEPT = 100  # there is no PgBouncer in front of our own Postgres: saves a round trip per statement
 
 
 class InstallationRefused(CannotRun):
@@ -33,9 +33,10 @@ class InstallationRefused(CannotRun):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A process of the installation. Its start tells it from a later one with the same pid.
+    """A process of the installation. Its start time tells it from a later one with the same pid.
 
-    Counted from the boot, because the wall clock may be set while it runs; so the boot is named, too.
+    Relative to the boot, because the wall clock may be changed while it runs; hence the boot is identified,
+    too.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Member(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, name: str, pid: int) -> Member:
-        """The living process `pid`."""
+        """The live process `pid`."""
         return cls(name, pid, _started_s(psutil.Process(pid)), _boot())
 
     def find(self) -> psutil.Process | None:
@@ -68,7 +69,7 @@ def _boot() -> str:
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """The running processes and addresses, as `run.json` stores them."""
+    """The running processes and addresses, as stored in `run.json`."""
 
     supervisor: Member
     url: str
@@ -81,15 +82,16 @@ class Installation(msgspec.Struct, frozen=True):
 
 
 def prepare(data: Path) -> Path:
-    """The data folder, made if need be; raises InstallationRefused when it cannot be written."""
+    """The data folder, created if necessary. Raises InstallationRefused if it is not writable."""
     data = data.expanduser().absolute()
     try:
-        # As root, Postgres runs as another user that has to pass through; nobody else has business here.
+        # As root, Postgres runs as another user that must be able to traverse the folder; nobody else needs
+        # to.
         data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         os.close(os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise InstallationRefused(
-            f"the data folder {data} cannot be written: {error.strerror}; give another one with --data"
+            f"the data folder {data} is not writable: {error.strerror}; choose another one with --data"
         ) from None
     return data
 
@@ -103,7 +105,7 @@ def locked(data: Path) -> Iterator[None]:
         except BlockingIOError:
             raise InstallationRefused(
                 f"already running on {data} (pid {file.read().strip() or 'unknown'}); "
-                "stop it first, or give another folder with --data"
+                "stop it first, or choose another folder with --data"
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -112,17 +114,18 @@ def locked(data: Path) -> Iterator[None]:
 
 
 def secret(data: Path) -> SecretStr:
-    """The folder's own secret, made on first use."""
+    """The folder's own secret, created on first use."""
     return SecretStr(own_secret(data, "secret"))
 
 
 def payment_webhook_secret(data: Path) -> SecretStr:
-    """The folder's own secret for the payment gateway to sign with, made on first use."""
+    """The folder's own secret for the payment gateway's signatures, created on first use."""
     return SecretStr(own_secret(data, "payment_webhook_secret", new_secret))
 
 
 def save(data: Path, installation: Installation) -> None:
-    """Write `run.json`, whole or not at all, readable by us alone (it holds the stores' passwords)."""
+    """Write `run.json`, completely or not at all, readable by us alone (it contains the stores'
+    passwords)."""
     draft = data / "run.json.new"
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -136,7 +139,7 @@ def forget(data: Path) -> None:
 
 
 def saved(data: Path) -> Installation | None:
-    """What `run.json` says, also when its writer has crashed."""
+    """The content of `run.json`, even if its writer has crashed."""
     try:
         return msgspec.json.decode((data / "run.json").read_bytes(), type=Installation)
     except (FileNotFoundError, NotADirectoryError, PermissionError, msgspec.MsgspecError):
@@ -150,7 +153,7 @@ def running(data: Path) -> Installation | None:
 
 
 def stop_leftovers(data: Path) -> list[str]:
-    """Stop what a crashed supervisor left running; the names of what was found. Call with the lock held."""
+    """Stop what a crashed supervisor left running; returns the names. Call with the lock held."""
     crashed = saved(data)
     if crashed is None:
         return []
@@ -165,13 +168,13 @@ def stop_leftovers(data: Path) -> list[str]:
 
 
 def statement_cache_size(settings: Settings) -> int:
-    """How many prepared statements connections to our own Postgres cache: as set, or `STATEMENTS_KEPT`."""
+    """The size of the statement cache for our own Postgres: as configured, or `STATEMENTS_KEPT`."""
     said = "postgres_statements" in settings.model_fields_set
     return settings.postgres_statements if said else STATEMENTS_KEPT
 
 
 def resolve(settings: Settings) -> Settings:
-    """The settings, with what the environment leaves open filled in from the running installation."""
+    """The settings, with gaps in the environment filled in from the running installation."""
     data = settings.data.expanduser().absolute()
     found: dict[str, object] = {"data": data}
     if here := running(data):

@@ -1,4 +1,4 @@
-"""The logs that `fairgate up` keeps in its data folder: where each is, and that none grows without end."""
+"""The logs that `fairgate up` writes in its data folder: their paths, and their rotation."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ FILES = {  # by role, below the data folder
 OURS = (
     "web",
     "worker",
-)  # these reopen a file that was renamed; stores keep writing to the old one
+)  # these reopen a renamed file; stores keep writing to the old one
 SIZE_MAX = 20 * 1024 * 1024
 
 
 def prepare(data: Path) -> None:
-    """Make the folder of our own logs, readable by us alone: lines have ids of rooms and reservations."""
+    """Create the folder of our own logs, readable by us alone: lines contain ids of rooms and
+    reservations."""
     (data / "logs").mkdir(mode=0o700, exist_ok=True)
 
 
 def rotate(data: Path) -> None:
-    """Rename what became too large; the one before it is lost."""
+    """Rename logs that have become too large, replacing the previous ones."""
     for path in (data / FILES[role] for role in OURS):
         try:
             if path.stat().st_size > SIZE_MAX:

@@ -1,7 +1,7 @@
-"""Database migrations, by Alembic: plain SQL up and down, one file a change, in two phases.
+"""Database migrations with Alembic: plain SQL up and down, one file per change, in two phases.
 
-`before` runs while processes of the release before still work, so it only adds (`migrations/versions`);
-`after` runs when the last of them has ended, and takes away what they needed (`migrations/after`). Both are
+`before` runs while processes of the previous release still work, so it only adds (`migrations/versions`);
+`after` runs when the last of them has ended, and removes what they needed (`migrations/after`). Both are
 branches of one Alembic history, named after the phase.
 """
 
@@ -34,8 +34,8 @@ Phase = Literal["before", "after"]
 PHASES: tuple[Phase, ...] = ("before", "after")
 FOLDERS: dict[Phase, str] = {"before": "versions", "after": "after"}
 
-# A statement that waits for a lock holds up all who come after it, so it waits for a moment only
-# (`migrations/env.py`) and is then tried again, with pauses in which the others go on.
+# A statement waiting for a lock blocks everybody behind it, so it waits only for a moment
+# (`migrations/env.py`) and is then retried, with pauses that let the others proceed.
 TRIES = 120
 PAUSE_S = (0.2, 0.8)
 TAKEN = {"55P03": "a lock was not free", "40P01": "a deadlock"}  # lock_not_available, deadlock_detected
@@ -55,11 +55,11 @@ class MigrationRefused(CannotRun):
 
 
 class State(NamedTuple):
-    """How far one phase of a database is."""
+    """The progress of one phase of a database."""
 
     phase: Phase
     there: str | None  # its newest revision; None: nothing of this phase was run
-    pending: list[str]  # what this release has and the database has not, in order
+    pending: list[str]  # migrations of this release that the database lacks, in order
 
 
 def _config(database_url: str) -> Config:
@@ -79,7 +79,7 @@ def _folder(phase: Phase) -> Path:
 def _told() -> Iterator[None]:
     try:
         yield
-    except CommandError as error:  # a revision this release does not know, or none to go back to
+    except CommandError as error:  # a revision unknown to this release, or none to go back to
         raise MigrationRefused(f"migrating failed: {error}") from None
     except REFUSED as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -87,7 +87,7 @@ def _told() -> Iterator[None]:
 
 
 def up(database_url: str, phases: Sequence[Phase] = PHASES) -> None:
-    """Bring these phases of the database to their newest revision; running it again changes nothing."""
+    """Migrate these phases of the database to their newest revision; running it again changes nothing."""
     with _told():
         if "before" not in phases and states(asyncio.run(applied(database_url)))[0].pending:
             raise MigrationRefused("phase `after` comes last: run `fairgate migrate --phase before` first")
@@ -96,7 +96,7 @@ def up(database_url: str, phases: Sequence[Phase] = PHASES) -> None:
 
 
 def _with_patience(step: Callable[[], None]) -> None:
-    """Run what takes locks. What was committed before it failed is not run again."""
+    """Run a step that takes locks, with retries. What was committed before a failure is not run again."""
     for tries_left in reversed(range(TRIES)):
         try:
             return step()
@@ -106,15 +106,16 @@ def _with_patience(step: Callable[[], None]) -> None:
                 raise
             if not tries_left:
                 raise MigrationRefused(
-                    f"migrating failed: {why} in {TRIES} tries: a long transaction or an autovacuum has the "
-                    "table (`fairgate doctor` finds the former). Run it again: what was done stays"
+                    f"migrating failed: {why} in {TRIES} attempts: a long transaction or an autovacuum "
+                    "has locked the table (`fairgate doctor` finds the former). Run it again: "
+                    "completed steps are kept"
                 ) from None
-            log.warning("a migration is tried again", why=why, tries_left=tries_left)
+            log.warning("retrying a migration", why=why, tries_left=tries_left)
             time.sleep(random.uniform(*PAUSE_S))
 
 
 async def applied(database_url: str) -> set[str]:
-    """The newest revisions in a database, one for each phase; none: it has no tables of ours.
+    """The newest revisions in a database, one per phase; empty: it has no tables of ours.
 
     Raises StoreRefused.
     """
@@ -128,8 +129,8 @@ async def applied(database_url: str) -> set[str]:
 
 
 def states(there: set[str]) -> list[State]:
-    """How far each phase is. A revision that this release does not know is a newer release's, of the phase
-    `before` if nothing else is known of that.
+    """The progress of each phase. A revision unknown to this release is from a newer one, and counts as one
+    of the phase `before` if that has no other.
     """
     known = {phase: revisions(phase) for phase in PHASES}
     newer = there.difference(*known.values())
@@ -145,8 +146,7 @@ def states(there: set[str]) -> list[State]:
 
 
 async def revision_of(database_url: str) -> str | None:
-    """The revision a database is at in the phase `before`; None: it has no tables of ours. Raises
-    StoreRefused."""
+    """The database's revision in the phase `before`; None: it has no tables of ours. Raises StoreRefused."""
     there = await applied(database_url)
     return None if not there else states(there)[0].there
 
@@ -174,7 +174,9 @@ def new(name: str, phase: Phase = "before") -> Path:
     """Write an empty migration and return its path; its number follows the newest one."""
     root = Path(migrations.__file__).parents[1]
     if not (root / "pyproject.toml").is_file():
-        raise MigrationRefused("a migration is begun in a checkout of Fairgate: this is an installed one")
+        raise MigrationRefused(
+            "migrations can only be created in a checkout of Fairgate; this is an installed package"
+        )
     config = _config("")
     number = 1 + max(
         (int(path.name[:4]) for path in root.glob("migrations/*/[0-9][0-9][0-9][0-9]_*.py")), default=0

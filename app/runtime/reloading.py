@@ -1,7 +1,7 @@
-"""SIGHUP: read the settings again and apply those that can change while a process runs.
+"""SIGHUP: reread the settings and apply those that can change while a process runs.
 
-A process cannot be given a new environment, so only the file of settings and files of secrets can differ.
-What this process learnt at its start, as addresses, needs a restart; the log says so.
+A process cannot be given a new environment, so only the settings file and the files of secrets can differ.
+Settings used at start-up, such as addresses, need a restart; the log says so.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from app.settings import Settings
 
 
 def on_hangup(running: Settings, then: Callable[[], None] = lambda: None) -> bool:
-    """Reload at SIGHUP, from now on; `then` runs afterwards. `running` are the settings that all of the
-    process reads.
+    """Reload on SIGHUP from now on; `then` runs afterwards. `running` are the settings shared by the whole
+    process.
 
-    At a terminal SIGHUP ends the process as ever, because its window was closed: False. One that came while
-    the process was starting has waited (`child_process.as_role`), and is heard now.
+    At a terminal SIGHUP ends the process as usual, because its window was closed: returns False. A signal
+    that arrived during start-up was blocked (`child_process.as_role`), and is delivered now.
     """
     if sys.stderr.isatty():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
@@ -40,21 +40,21 @@ def on_hangup(running: Settings, then: Callable[[], None] = lambda: None) -> boo
 
 
 def reload(before: Settings, running: Settings) -> Settings:
-    """Apply what changed and can be applied; what is wrong changes nothing. Returns the settings as they are
-    written now."""
+    """Apply the changes that can be applied; invalid settings change nothing. Returns the settings as they
+    are configured now."""
     log = logs.get(__name__)
     try:
         now = Settings()
     except (ValidationError, CannotRun, WrongUsage) as error:
         names = [str(it["loc"][0]) for it in error.errors()] if isinstance(error, ValidationError) else []
-        log.error("the settings are wrong and stay as they were", settings=names, why=_why(error))
+        log.error("the settings are invalid and were not changed", settings=names, why=_why(error))
         return before
     changed = [it for it in Settings.model_fields if getattr(now, it) != getattr(before, it)]
     running.take(now)
     logs.set_level(running.log_level)
-    log.info("read the settings again", changed=[it for it in changed if it in Settings.RELOADED])
+    log.info("reloaded the settings", changed=[it for it in changed if it in Settings.RELOADED])
     if later := [it for it in changed if it not in Settings.RELOADED]:
-        log.warning("settings that changed need a restart", settings=later)
+        log.warning("changed settings need a restart", settings=later)
     return now
 
 

@@ -1,6 +1,6 @@
 """Serves the app with Hypercorn or Granian. The only module that knows either.
 
-One process, one event loop, one listening socket that is bound already (see `listening`).
+One process, one event loop, one listening socket that is already bound (see `listening`).
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from app.web.http.routes import App
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 OPEN_FILES = 1_000_000
-REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer is one of them
-KEEP_ALIVE_S = 75.0  # above the poll interval of a waiting page
+REQUESTS_AT_ONCE = 20_000  # Granian's backpressure; each SSE viewer counts as one
+KEEP_ALIVE_S = 75.0  # longer than the poll interval of a waiting page
 HEADERS_MAX = 64 * 1024  # a browser keeps up to 180 cookies for a host, and each room has its own
-CLOSE_TIMEOUT_S = 0.5  # more than the grace, for the server to cut off what is left
+CLOSE_TIMEOUT_S = 0.5  # beyond the grace period, for the server to close what is left
 SHUTDOWN_S = 1.0  # for our loops and stores
 
 
 def run(
     settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Raises StoreRefused when a store cannot be used at the
+    """Serve until SIGTERM or SIGINT, then drain. Raises StoreRefused if a store cannot be used at the
     start."""
     cpu_policy.use_batch_policy()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -64,7 +64,7 @@ async def _run(
     settings: Settings, listener: socket.socket, server: ServerName, ops_listener: socket.socket | None
 ) -> None:
     async with connected(settings):
-        pass  # refuses in one line what would be a traceback inside the app's start
+        pass  # fails with one line instead of a traceback from the app's start-up
     app = create_app(settings)
     await app.startup()
     running: App = app.extensions["fairgate"]
@@ -84,12 +84,12 @@ async def _run(
     await loops.end(operators)
     await asyncio.wait_for(app.shutdown(), SHUTDOWN_S)
     if ended:
-        await serving  # raises what ended it, if it was not the signal
+        await serving  # raises the error that ended it, if it was not the signal
 
 
 def _on_signals(draining: Draining) -> asyncio.Event:
-    """Start draining at SIGTERM and SIGINT. The returned event is set if the delay is to be skipped: at
-    Ctrl-C, or at a second signal."""
+    """Start draining on SIGTERM and SIGINT. The returned event is set to skip the delay: on Ctrl-C, or a
+    second signal."""
     at_once, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
@@ -146,14 +146,14 @@ async def _hypercorn(app: Quart, listener: socket.socket, draining: Draining) ->
 
 
 class _Http1(H11Protocol):
-    """HTTP/1 alone, as from Granian: HTTP/2 ends at the proxy that speaks TLS to browsers.
+    """HTTP/1 only, as with Granian: HTTP/2 ends at the proxy that speaks TLS to browsers.
 
-    Without TLS no browser speaks it, and who does may open and reset streams by the hundred: nine hundred in
-    half a second kept the process from everybody else for eleven.
+    No browser uses it without TLS, and anybody who does can open and reset streams by the hundred: nine
+    hundred in half a second kept the process from serving others for eleven seconds.
     """
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Pass over an offer of h2c: the request is answered as the HTTP/1 it is."""
+        """Ignore an offer of h2c: the request is answered as HTTP/1."""
 
     async def _create_stream(self, request: h11.Request) -> None:
         if request.http_version in (b"1.0", b"1.1"):
@@ -164,14 +164,14 @@ class _Http1(H11Protocol):
 
 
 class _Granian(EmbeddedGranian):
-    """Granian in our event loop, on a socket that is bound already."""
+    """Granian in our event loop, on a socket that is already bound."""
 
     def __init__(self, listener: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._listener = listener
 
     def _init_shared_socket(self) -> None:
-        holder: Any = SocketHolder  # its stub leaves the constructor out
+        holder: Any = SocketHolder  # its stub omits the constructor
         self._shd = holder(self._listener.fileno(), False, BACKLOG)
 
 
@@ -182,7 +182,7 @@ async def _granian(app: Quart, listener: socket.socket, draining: Draining) -> N
         interface=Interfaces.ASGINL,  # without lifespan: we start and stop the app ourselves
         backlog=BACKLOG,
         backpressure=REQUESTS_AT_ONCE,
-        http=HTTPModes.http1,  # to look for HTTP/2 first costs 12 KB for each open connection
+        http=HTTPModes.http1,  # detecting HTTP/2 costs 12 KB per open connection
         websockets=False,
         log_level=LogLevels.error,
         log_dictconfig={"loggers": {}, "handlers": {}, "formatters": {}},

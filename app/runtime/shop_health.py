@@ -1,4 +1,5 @@
-"""How the shop behind `fairgate gate` is: measured from nginx's log, reported to the room for its pace."""
+"""The health of the shop behind `fairgate gate`: measured from nginx's log, reported to the room's
+autopilot."""
 
 from __future__ import annotations
 
@@ -20,16 +21,16 @@ from app import logs
 WINDOW_S = 10.0
 REPORT_EVERY_S = 1.0
 TIMEOUT_S = 2.0
-ANSWERS_MAX = 100_000  # remembered; beyond it the oldest are forgotten
+ANSWERS_MAX = 100_000  # remembered; beyond it the oldest are dropped
 SERVER_ERROR = 500
-HOST_NAME_MAX = 58  # with a colon and a port 64, which a room takes
-TAG = "gate: "  # what the lines of nginx begin with, after their time
+HOST_NAME_MAX = 58  # with a colon and a port 64, the maximum for a room
+TAG = "gate: "  # prefix of nginx's lines, after the time
 _JSON = {"Content-Type": "application/json"}
 _IN_FLIGHT = re.compile(r"Reading: (\d+) Writing: (\d+)")
 
 
 class Answer(NamedTuple):
-    """An answer of the shop: when it ended, how long it took to begin, whether it was a failure."""
+    """A response of the shop: its end, the time to its first byte, whether it failed."""
 
     at: float
     ms: float
@@ -37,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What is reported: the body of `POST /v1/rooms/{room_id}/origin`."""
+    """The report: the body of `POST /v1/rooms/{room_id}/origin`."""
 
     p95_ms: float
     error_rate: float
@@ -46,18 +47,18 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Measuring(asyncio.DatagramProtocol):
-    """Takes a line for each request that reached the shop. A few that are lost change no percentile."""
+    """Receives a line for each request that reached the shop. A few lost lines change no percentile."""
 
     def __init__(self) -> None:
         self._answers: deque[Answer] = deque(maxlen=ANSWERS_MAX)
 
     def datagram_received(self, data: bytes, _addr: object) -> None:
-        """Take a line of nginx's log."""
+        """Receive a line of nginx's log."""
         if found := read_line(data.decode(errors="replace"), time.monotonic()):
             self._answers.append(found)
 
     def health(self, now: float, in_flight: int | None, server: str) -> Health:
-        """Over the last WINDOW_S; a shop that was asked for nothing is well."""
+        """The health over the last WINDOW_S; a shop without requests is healthy."""
         while self._answers and self._answers[0].at < now - WINDOW_S:
             self._answers.popleft()
         times = sorted(it.ms for it in self._answers)
@@ -67,9 +68,9 @@ class Measuring(asyncio.DatagramProtocol):
 
 
 def read_line(line: str, now: float) -> Answer | None:
-    """What a line says, `STATUS|UNTIL ITS HEAD|WHOLE`; None: the request did not reach the shop.
+    """Parse a line, `STATUS|TIME TO HEADER|TOTAL TIME`; None: the request did not reach the shop.
 
-    nginx names all attempts, apart by commas and colons: the last one counts.
+    nginx lists all attempts, separated by commas and colons: the last one counts.
     """
     status, begun, whole = (re.split("[,:]", it)[-1].strip() for it in line.rpartition(TAG)[2].split("|"))
     if not status.isdecimal():
@@ -85,7 +86,7 @@ async def measuring(folder: Path) -> AsyncIterator[Measuring]:
         Measuring, local_addr=str(path), family=socket.AF_UNIX
     )
     try:
-        path.chmod(0o666)  # nginx's processes may be of another user; nobody else gets into the folder
+        path.chmod(0o666)  # nginx may run as another user; nobody else can enter the folder
         yield found
     finally:
         transport.close()
@@ -94,7 +95,7 @@ async def measuring(folder: Path) -> AsyncIterator[Measuring]:
 async def keep_reporting(
     found: Measuring, folder: Path, url: str, api_key: str, port: int, ended: asyncio.Event
 ) -> None:
-    """Report every second until `ended`, as this host and port. Why it cannot be reported is logged once."""
+    """Report every second until `ended`, as this host and port. A failure is logged once."""
     log, trouble, server = logs.get(__name__), "", f"{_host_name()}:{port}"
     of_nginx = httpx.AsyncHTTPTransport(uds=str(folder / "status"))
     bearer = {"Authorization": f"Bearer {api_key}"}
@@ -118,7 +119,7 @@ def _host_name() -> str:
 
 
 async def _reported(client: httpx.AsyncClient, url: str, health: Health) -> str:
-    """Report it; why not, "" if it was taken."""
+    """Report it; returns why that failed, "" if it succeeded."""
     try:
         answer = await client.post(url, content=msgspec.json.encode(health), headers=_JSON)
     except httpx.HTTPError as error:
@@ -127,7 +128,7 @@ async def _reported(client: httpx.AsyncClient, url: str, health: Health) -> str:
 
 
 async def _in_flight(nginx: httpx.AsyncClient) -> int | None:
-    """How many requests nginx is at, besides ours."""
+    """How many requests nginx is handling, except ours."""
     try:
         found = _IN_FLIGHT.search((await nginx.get("http://nginx/")).text)
     except httpx.HTTPError:

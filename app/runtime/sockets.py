@@ -1,7 +1,7 @@
-"""The listening socket, which we bind and hand to the server.
+"""The listening socket, which we bind and pass to the server.
 
-So both servers report a taken port in the same words, the web processes of one `fairgate up` accept
-from the same socket, and connections wait in it while a process is started again.
+So both servers report a taken port in the same words, the web processes of one `fairgate up` accept from the
+same socket, and connections wait in it while a process is restarted.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from app.core.errors import CannotRun
 
 ServerName = Literal["hypercorn", "granian"]
 
-BACKLOG = 4096  # connections the kernel keeps for us in a rush
-UNHEARD_MS = 30_000  # a reader who takes nothing for this long has left
+BACKLOG = 4096  # connections the kernel queues for us in a rush
+UNHEARD_MS = 30_000  # a client that acknowledges nothing for this long is gone
 
 
-OPS_HOST = "127.0.0.1"  # of the port for operators
+OPS_HOST = "127.0.0.1"  # of the operators' port
 
 
 class CannotListen(CannotRun):
@@ -25,16 +25,16 @@ class CannotListen(CannotRun):
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises CannotListen."""
+    """A listening socket; port 0 picks a free one. Raises CannotListen."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise CannotListen(f"cannot listen on {host}: {error.strerror}; give another --host") from None
+        raise CannotListen(f"cannot listen on {host}: {error.strerror}; choose another --host") from None
     family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # where it is not, the kernel gives up after a quarter of an hour
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by connections
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # otherwise the kernel gives up after a quarter of an hour
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
     try:
         listener.bind(address)
@@ -42,17 +42,17 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
     except OSError as error:
         listener.close()
         raise CannotListen(
-            f"cannot listen on {host} port {port}: {error.strerror}; give another with {option}"
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with {option}"
         ) from None
     return listener
 
 
 def inherited(number: int) -> socket.socket:
-    """The listening socket our supervisor left us as file descriptor `number`."""
+    """The listening socket inherited from our supervisor as file descriptor `number`."""
     return socket.socket(fileno=number)
 
 
 def url_of(host: str, listener: socket.socket) -> str:
-    """The address to print: the host as it was given, the port as it is."""
+    """The address to print: the host as given, the actual port."""
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

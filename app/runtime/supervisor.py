@@ -1,7 +1,7 @@
 """`fairgate up`: starts everything one installation needs, keeps it alive, and stops it.
 
 Order: embedded stores (where no address is set), migrations, web and worker processes, `ready`. A child that
-dies is started again; what cannot be started at all ends `up` with one line.
+dies is restarted; one that cannot be started at all ends `up` with one line.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ from app.store.connections import ask
 WATCH_EVERY_S = 0.1
 READY_TIMEOUT_S = 60.0
 READY_ASK_TIMEOUT_S = 3.0
-ROLES_STOP_TIMEOUT_S = 2.4  # together below the 5 s that Ctrl-C may take
+ROLES_STOP_TIMEOUT_S = 2.4  # both within the 5 s that Ctrl-C may take
 STORES_STOP_TIMEOUT_S = 1.3
 
 OnReady = Callable[[str, Settings], Coroutine[None, None, None]]
 
 
 async def until_stopped(_url: str, _settings: Settings) -> None:
-    """What `up` does once it is ready."""
+    """Wait; the default action of `up` once it is ready."""
     await asyncio.Event().wait()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `fairgate up` was asked for."""
+    """The options of `fairgate up`."""
 
     settings: Settings
     host: str
@@ -64,7 +64,7 @@ class Plan:
     server: ServerName
     web: int
     workers: int
-    ops_port: int = 0  # of web processes; the workers' is the next one, or free as well
+    ops_port: int = 0  # of web processes; the workers' is the next one, or also free
 
 
 @dataclass
@@ -83,10 +83,10 @@ class RunningInstallation:
     ready: bool = False
 
     def save(self) -> None:
-        """Tell other commands, and the next `up` should we crash, what runs where."""
+        """Record for other commands, and for the next `up` after a crash, what runs where."""
         members = []
         for child in (*self.stores, *self.roles):
-            with contextlib.suppress(psutil.NoSuchProcess):  # died this moment; the watch will see it
+            with contextlib.suppress(psutil.NoSuchProcess):  # it just died; the watch will notice
                 if child.process is not None:
                     members.append(Member.of(child.name, child.process.pid))
         redis_url, queue_url = self.settings.redis_url, self.settings.queue_url
@@ -105,12 +105,12 @@ class RunningInstallation:
         )
 
     def reload(self) -> None:
-        """Have the roles read their settings again."""
+        """Make the roles reread their settings."""
         for it in self.roles:
             it.send(signal.SIGHUP)
 
     def stop(self) -> None:
-        """Stop them all: the roles while their stores still answer, then the stores."""
+        """Stop everything: the roles while their stores still answer, then the stores."""
         child_process.stop(self.roles, ROLES_STOP_TIMEOUT_S)
         child_process.stop(self.stores, STORES_STOP_TIMEOUT_S)
         for it in self.listeners:
@@ -118,8 +118,8 @@ class RunningInstallation:
 
 
 async def run(plan: Plan, on_ready: OnReady = until_stopped) -> None:
-    """Everything, until SIGINT or SIGTERM, SIGHUP at a terminal, or the end of `on_ready`. Raises what kept
-    it from coming up."""
+    """Run everything until SIGINT or SIGTERM, SIGHUP at a terminal, or the end of `on_ready`. Raises the
+    error that prevented the start."""
     cpu_policy.use_batch_policy()
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -128,7 +128,7 @@ async def run(plan: Plan, on_ready: OnReady = until_stopped) -> None:
     log_files.prepare(data)
     with installation.locked(data), contextlib.closing(listen(plan.host, plan.port)) as listener:
         for name in installation.stop_leftovers(data):
-            _print(f"stopped {name}, left by a run that crashed")
+            _print(f"stopped {name}, left over from a crashed run")
         supervisor = Member.of("up", os.getpid())
         running = RunningInstallation(data, supervisor, url_of(plan.host, listener), plan.settings)
         reloading.on_hangup(plan.settings, then=running.reload)
@@ -164,7 +164,7 @@ async def _work(plan: Plan, running: RunningInstallation, listener: socket.socke
 
 
 async def _start_stores(running: RunningInstallation) -> None:
-    """Start the embedded stores, and ask the others; all answer on return. Raises StoreRefused."""
+    """Start the embedded stores and check the others; all answer on return. Raises StoreRefused."""
     given, data = running.settings, running.data
     settings = given.model_copy(
         update={
@@ -175,7 +175,7 @@ async def _start_stores(running: RunningInstallation) -> None:
             else installation.payment_webhook_secret(data),
         }
     )
-    await ask(given)  # first: a wrong address is reported before anything is started
+    await ask(given)  # first, so that a wrong address is reported before anything is started
     addresses = {"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url}
     if unset := [name for name, value in addresses.items() if not value]:
         embedded_stores.require(f"set {' and '.join(unset)}")
@@ -238,7 +238,7 @@ def _role(running: RunningInstallation, arguments: list[str], files: tuple[int, 
             env=environment,
             pass_fds=files,
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C reaches us alone, and we stop them in order
+            start_new_session=True,  # Ctrl-C reaches only us, and we stop them in order
             preexec_fn=as_role(),
         )
 
@@ -287,7 +287,7 @@ async def _until_ready(running: RunningInstallation) -> None:
 
 @contextlib.asynccontextmanager
 async def _client_for(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for our own address; one that stands for all addresses is asked on the loopback."""
+    """A client for our own address; a wildcard address is reached on the loopback."""
     reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     timeout = httpx.Timeout(READY_ASK_TIMEOUT_S)
     async with httpx.AsyncClient(base_url=reachable, timeout=timeout, trust_env=False) as client:

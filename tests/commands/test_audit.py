@@ -21,7 +21,7 @@ def test_a_fair_log_is_0_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixt
     out, _ = capsys.readouterr()
     assert out.startswith(f"hall: {len(FIFO)} leaves, {len(FIFO)} under 2 signed heads\n")
     assert "staff let up to 1 in by hand" in out
-    assert out.endswith("nothing is wrong\n")
+    assert out.endswith("no faults found\n")
     assert again.read_bytes() == saved.read_bytes()
 
 
@@ -31,7 +31,7 @@ def test_a_wrong_one_is_1_and_says_what_and_where(tmp_path: Path, capsys: pytest
     assert cli.run(["audit", str(saved)]) == cli.FAILED
     out, err = capsys.readouterr()
     assert "overtaken: number 6 was called before number 5" in out
-    assert err == "fairgate: 1 things in the log of hall are wrong\n"
+    assert err == "fairgate: 1 fault in the log of hall\n"
     assert cli.run(["audit", str(saved), "--json"]) == cli.FAILED
     verdict = msgspec.json.decode(capsys.readouterr().out, type=Verdict)
     assert [it.kind for it in verdict.findings] == ["overtaken"]
@@ -53,7 +53,7 @@ def test_a_receipt_is_checked_by_itself_and_with_a_saved_log(
     log.write_bytes(msgspec.json.encode(export(FIFO)))
     assert cli.run(["audit", str(mine)]) == cli.DONE
     out, _ = capsys.readouterr()
-    assert "number 3, waiting, visitor me\n\nthe signature is good\n" in out
+    assert "number 3, waiting, visitor me\n\nthe signature is valid\n" in out
     assert "add --url or --log" in out
     assert cli.run(["audit", str(mine), "--log", str(log)]) == cli.DONE
     assert "the log has this place, at leaf 10\n" in capsys.readouterr().out

@@ -67,7 +67,7 @@ async def logged_in(web: Web, email: str, password: str = PASSWORD) -> dict[str,
 
 async def test_the_first_admin_logs_in_and_does_what_admins_do(create: Create, web: Web) -> None:
     made = await create("--email", "Boss@Example.org", "--name", "The Boss")
-    assert made.out == "boss@example.org has an account now, with the role admin\n"
+    assert made.out == "created an account for boss@example.org with the role admin\n"
     boss = await logged_in(web, "boss@example.org")
     event = {"event_id": "opera", "name": "Opera", "starts_at": "2030-01-01T20:00:00Z"}
     assert (await web.post("/v1/events", event, headers=boss)).status_code == 201
@@ -110,7 +110,7 @@ async def test_whoever_registered_the_email_before_does_not_become_staff_with_it
     squatter = {"email": "boss@example.org", "name": "Mallory", "password": "mallory's own"}
     await web.post("/v1/users", squatter)
     told = await create("--email", "boss@example.org", "--name", "The Boss")
-    assert told.out == "boss@example.org was user and is admin now, with the new password\n"
+    assert told.out == "boss@example.org was user and is now admin, with the new password\n"
     refused = await web.post("/v1/login", {"email": "boss@example.org", "password": "mallory's own"})
     assert code(refused) == (401, "credential_invalid")
     boss = await logged_in(web, "boss@example.org")
@@ -151,7 +151,7 @@ async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(
     assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0, shown
     os.close(ours)
     assert PASSWORD not in shown
-    assert re.search(r"boss@example\.org has an account now, with the role admin", shown)
+    assert re.search(r"created an account for boss@example\.org with the role admin", shown)
     await logged_in(web, "boss@example.org")
 
 

@@ -49,7 +49,7 @@ async def audited(database_url: str) -> list[str]:
 async def test_an_event_is_imported_and_imported_again(run: Run, concert: Path, database_url: str) -> None:
     changed = concert.with_name("changed.yaml")
     write(changed, CONCERT.replace("quantity: 100", "quantity: 120"))
-    assert "brought up to the file" in (await run("event", "import", str(changed))).out
+    assert "updated from the file" in (await run("event", "import", str(changed))).out
     connection = await asyncpg.connect(database_url)
     totals = await connection.fetch("SELECT total FROM ticket_types ORDER BY total")
     await connection.close()

@@ -70,7 +70,7 @@ async def test_settings_go_to_a_file_and_come_back(run: Run, tmp_path: Path) -> 
     for file in (yaml, as_json):
         assert (await run("room", "export", "shop", str(file))).out == f"room shop is in {file}\n"
         same = await run("room", "import", str(file))
-        assert same.out == "room shop has these settings already\n"
+        assert same.out == "room shop already has these settings\n"
     assert json.loads(as_json.read_text())["bypass"][0]["path_prefix"] == "/healthz"
     assert (await run("room", "export", "shop")).out == yaml.read_text()
     assert (await run("room", "export", "shop", "--json")).out == as_json.read_text()
