@@ -212,7 +212,7 @@ async def test_a_report_that_fails_in_the_middle_is_not_taken_for_a_whole_one(
             with capture_logs() as lines, pytest.raises(httpx.RemoteProtocolError):
                 await rest(body)
     assert broken("error") == before + 1
-    [line] = [it for it in lines if it["event"] == "an answer broke off"]
+    [line] = [it for it in lines if it["event"] == "a response was aborted"]
     assert line["request_id"] == report.headers["x-request-id"]
 
 

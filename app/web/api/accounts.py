@@ -1,4 +1,4 @@
-"""Accounts: register, log in, who I am, what I reserved."""
+"""Accounts: register, log in, my account, my reservations."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class LoginBody(Struct, frozen=True):
 
     email: Email
     password: Annotated[str, Meta(max_length=200)]
-    code: Annotated[str, Meta(max_length=40)] = ""  # of the second factor, where there is one
+    code: Annotated[str, Meta(max_length=40)] = ""  # of the second factor, if there is one
 
 
 class LoggedIn(NamedTuple):
-    """What somebody has who gave their password: a token, its end (s), the cookie of a known device."""
+    """The result of a login: a token, its expiry (s), the cookie of a known device."""
 
     token: str
     exp: int
@@ -56,13 +56,13 @@ class LoggedIn(NamedTuple):
 
 
 class AccountPatch(Struct, frozen=True):
-    """What one can change of one's own account."""
+    """The fields of one's own account that can be changed."""
 
     name: Name
 
 
 class PasswordChange(Struct, frozen=True):
-    """The password there is, and the one there will be."""
+    """The current password, and the new one."""
 
     password: Annotated[str, Meta(max_length=200)]
     new_password: Password
@@ -79,7 +79,7 @@ class AccountDocument(msgspec.Struct, frozen=True):
 
 
 class AccessTokenDocument(msgspec.Struct, frozen=True):
-    """An access token, good for 12 hours."""
+    """An access token, valid for 12 hours."""
 
     access_token: str
     expires_at: datetime | None
@@ -102,7 +102,7 @@ def account_document(it: RegisteredAccount) -> AccountDocument:
 async def register(request: Request, body: NewAccount) -> Response:
     """Register an account with the role `user`.
 
-    For an e-mail that already has an account the answer is the same and nothing changes.
+    If the e-mail already has an account, the response is the same and nothing changes.
     """
     await request.app.throttles.registration(request.client)
     made = await accounts.register(request.app.stores, request.app.passwords, body)
@@ -120,8 +120,8 @@ async def register(request: Request, body: NewAccount) -> Response:
 async def log_in(request: Request, body: LoginBody) -> Response:
     """Log in: get an access token for e-mail and password.
 
-    Browsers also get a cookie, so that guesses made elsewhere cannot lock them out. An account with codes of
-    an app needs one in `code`, too (401 `second_factor_required`).
+    Browsers also get a cookie, so that failed attempts elsewhere cannot lock them out. An account with an
+    authenticator app also needs one of its codes in `code` (otherwise 401 `second_factor_required`).
     """
     done = await logged_in(request, body)
     document = AccessTokenDocument(done.token, from_ms(done.exp * 1000))
@@ -129,8 +129,8 @@ async def log_in(request: Request, body: LoginBody) -> Response:
 
 
 async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
-    """An access token for e-mail and password. Raises CredentialInvalid, SecondFactorRequired, RateLimited,
-    BacklogFull."""
+    """Issue an access token for e-mail and password. Raises CredentialInvalid, SecondFactorRequired,
+    RateLimited, BacklogFull."""
     app, found = request.app, await known_account(request, login)
     await _check_second_factor(request, found, login.code)
     token, exp = app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
@@ -138,7 +138,7 @@ async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
 
 
 async def known_account(request: Request, login: LoginBody) -> RegisteredAccount:
-    """Whose e-mail and password these are. Raises CredentialInvalid, RateLimited, BacklogFull."""
+    """The account with this e-mail and password. Raises CredentialInvalid, RateLimited, BacklogFull."""
     app, email = request.app, normalised(login.email)
     await app.throttles.login(request.client, email, await known_device(request, email))
     return await accounts.log_in(app.stores, app.passwords, login.email, login.password)
@@ -159,7 +159,7 @@ async def _check_second_factor(request: Request, found: RegisteredAccount, code:
 
 @endpoint("POST", "/v1/logout", tag=TAG, auth=ACCOUNT, answers={204: None}, errors=(Conflict, *AWAY))
 async def log_out(request: Request, account: Account) -> Response:
-    """Log out: within two seconds my access token is refused everywhere. 204 also the second time."""
+    """Log out: within two seconds my access token is refused everywhere. 204, also when repeated."""
     exp = from_ms(expiry(bearer(request) or "") * 1000) if account.jti else None
     await accounts.log_out(request.app.stores, account, exp or datetime.now(UTC))
     return empty()
@@ -204,13 +204,13 @@ async def change_account(request: Request, account: Account, body: AccountPatch)
     errors=(CredentialInvalid, NotFound, RateLimited, BacklogFull, *AWAY),
 )
 async def change_password(request: Request, account: Account, body: PasswordChange) -> Response:
-    """Change my password. All my sign-ins and access tokens end: log in with the new one."""
+    """Change my password. This ends all my sign-ins and access tokens; log in with the new password."""
     await new_password(request, account.subject, body)
     return empty()
 
 
 async def new_password(request: Request, subject: str, body: PasswordChange) -> None:
-    """Change it, as often as one may try to log in. Raises as `accounts.change_password`, RateLimited."""
+    """Change it, throttled like logging in. Raises as `accounts.change_password`, RateLimited."""
     app = request.app
     await app.throttles.login(request.client, subject)
     await accounts.change_password(
@@ -229,7 +229,7 @@ async def new_password(request: Request, subject: str, body: PasswordChange) -> 
     errors=AWAY,
 )
 async def list_my_reservations(request: Request, account: Account, query: PageQuery) -> Response:
-    """List what I reserved while logged in, the newest first."""
+    """List my reservations made while logged in, newest first."""
     found, total = await accounts.reservations_page(
         request.app.stores, request.app.places, account.subject, limit=query.per_page, offset=query.offset
     )

@@ -23,27 +23,27 @@ TAG = "Staff: alerts"
 
 
 class AlertsQuery(PageQuery, frozen=True):
-    """Which alerts: open or ended ones, of which room; none given: all."""
+    """Which alerts: open or ended, of which room; by default all."""
 
     state: AlertState | None = None
     room_id: Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)] | None = None
 
 
 class AlertDocument(msgspec.Struct, frozen=True):
-    """Something that is or was wrong."""
+    """A current or past fault."""
 
     alert_id: str
     rule: str
-    severity: Severity  # page: somebody gets up; ticket: somebody looks in the morning
+    severity: Severity  # page: wakes somebody up; ticket: can wait until the morning
     room_id: str | None  # null: it concerns the whole installation
-    subject: str  # which worker, store or key, where there are several
-    text: str  # in plain words, with the figures as last seen
-    since: datetime  # when it began to be wrong
-    started_at: datetime  # when it had been so for long enough to be told
+    subject: str  # which worker, store or key, if there are several
+    text: str  # in plain words, with the latest figures
+    since: datetime  # when the fault began
+    started_at: datetime  # when it had lasted long enough for an alert
     ended_at: datetime | None
     acknowledged_by: str | None
     acknowledged_at: datetime | None
-    runbook: str  # the part of docs/runbook.md, which the console has at /admin/runbook
+    runbook: str  # the section of docs/runbook.md, also at /admin/runbook in the console
 
 
 @endpoint(
@@ -74,7 +74,7 @@ async def list_alerts(request: Request, account: Account, query: AlertsQuery) ->
     errors=(NotFound, Conflict, StoreUnavailable),
 )
 async def acknowledge_alert(request: Request, account: Account) -> Response:
-    """Acknowledge an alert: somebody has seen it. A second time changes nothing."""
+    """Acknowledge an alert. Repeating it changes nothing."""
     alert_id, by = int(request.params["alert_id"]), author(request, account)
     return json_response(200, _document(await alerts.acknowledge(request.app.stores, alert_id, by=by)))
 

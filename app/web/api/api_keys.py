@@ -1,4 +1,4 @@
-"""API keys: admins make access tokens for machines, and end them."""
+"""API keys: admins create access tokens for machines, and revoke them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Network = Annotated[str, Meta(max_length=50)]
 
 
 class NewKey(Struct, frozen=True):
-    """A key to create: its name, its limits, and when it expires; null: when it is revoked. `network`:
-    from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of
-    those of its role; null: all. `events`: which events it acts on, and their rooms; null: all."""
+    """A key to create: its name, its limits, and its expiry; null: until revoked. `network`: the only
+    network it may be used from, as `203.0.113.0/24`; empty: any. `scopes`: the calls of its role that it
+    may make; null: all. `events`: the events, with their rooms, that it may act on; null: all."""
 
     name: Name
     role: KeyRole
@@ -41,12 +41,12 @@ class NewKey(Struct, frozen=True):
     events: Annotated[list[Slug], Meta(min_length=1, max_length=EVENTS_MAX)] | None = None
 
     def terms(self) -> KeyTerms:
-        """The same, as it is made."""
+        """The terms of the key."""
         return KeyTerms(self.name, self.role, self.expires_at, self.network, self.scopes, self.events)
 
 
 class MadeKey(msgspec.Struct, frozen=True):
-    """A key that has just been created. `key` is shown only here; send it as `Authorization: Bearer`."""
+    """A newly created key. `key` is shown only here; send it as `Authorization: Bearer`."""
 
     key_id: str
     name: str
@@ -57,7 +57,7 @@ class MadeKey(msgspec.Struct, frozen=True):
 
 
 class KeyDocument(msgspec.Struct, frozen=True):
-    """A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now."""
+    """A key's metadata. `last_used_at` is accurate to a minute; `live`: valid now."""
 
     key_id: str
     name: str
@@ -87,8 +87,8 @@ class KeyDocument(msgspec.Struct, frozen=True):
 async def create_key(request: Request, account: Account, body: NewKey) -> Response:
     """Create an API key.
 
-    It never has more rights than its creator has now; created with an API key, it has that key's scopes and
-    events at most, and ends with it.
+    It never has more rights than its creator currently has; created with another API key, it has at most that
+    key's scopes and events, and is invalid once that key is.
     """
     secret = request.app.settings.secret.get_secret_value().encode()
 
@@ -98,7 +98,7 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
         document = MadeKey(made.key_id, body.name, body.role, made.created_at, body.expires_at, "")
         return json_response(201, document)
 
-    # The answer is remembered without the key, which is put in each time.
+    # The stored response does not contain the key, which is added each time.
     kept = await once(request, account, body, create)
     assert isinstance(kept.body, bytes)
     document = msgspec.json.decode(kept.body, type=MadeKey)
@@ -117,7 +117,7 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
     errors=(StoreUnavailable,),
 )
 async def list_keys(request: Request, account: Account, query: PageQuery) -> Response:
-    """List API keys, newest first, expired and revoked ones included; never the keys themselves."""
+    """List API keys, newest first, including expired and revoked ones, without the keys themselves."""
     found, total = await api_keys.page(request.app.stores, limit=query.per_page, offset=query.offset)
     return page_response(request, query, [_document(it) for it in found], total)
 
@@ -132,7 +132,7 @@ async def list_keys(request: Request, account: Account, query: PageQuery) -> Res
     errors=(NotFound, StoreUnavailable),
 )
 async def revoke_key(request: Request, account: Account) -> Response:
-    """Revoke an API key at once; it stays in the list. 204 also the second time."""
+    """Revoke an API key at once; it stays in the list. 204, also when repeated."""
     await api_keys.revoke(request.app.stores, request.params["key_id"], by=author(request, account))
     return empty()
 

@@ -1,4 +1,4 @@
-"""The audit log, to be read."""
+"""Reading the audit log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Word = Annotated[str, Meta(min_length=1, max_length=254, pattern=NAME)]
 
 
 class AuditQuery(PageQuery, frozen=True, rename={"changed_from": "from", "changed_to": "to"}):
-    """Which changes: of which things, by whom (a subject or an e-mail), made when."""
+    """Which changes: to which things, by whom (a subject or an e-mail), when."""
 
     kind: Word | None = None
     id: Word | None = None
@@ -32,13 +32,13 @@ class AuditQuery(PageQuery, frozen=True, rename={"changed_from": "from", "change
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """One change. `before` and `after` hold the fields that differ; null: it was made, or deleted."""
+    """One change. `before` and `after` contain the fields that differ; null: it was created, or deleted."""
 
     audit_id: str
     changed_at: datetime
     who: str  # the subject of the access token; `cli` for the command line
     role: str
-    name: str | None  # of the account, when there is one
+    name: str | None  # of the account, if there is one
     action: str
     kind: str
     id: str

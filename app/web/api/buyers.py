@@ -1,4 +1,4 @@
-"""Who buys: what a sale asks its buyers for, and what they say."""
+"""Buyers: the form of a sale, and the answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from app.web.http.staff_access import ADMIN, author
 
 
 class BuyerDocument(msgspec.Struct, frozen=True):
-    """The buyer of a reservation; what was not asked for, or not said, is empty."""
+    """The buyer of a reservation; fields not asked for or not answered are empty."""
 
     reservation_id: str
     email: str
@@ -53,7 +53,7 @@ class BuyerDocument(msgspec.Struct, frozen=True):
     errors=(ReservationNotFound, Conflict, StoreUnavailable, BacklogFull),
 )
 async def read_buyer(request: Request, asker: Asker) -> Response:
-    """Get who buys, as the reservation's owner or as staff."""
+    """Get a reservation's buyer, as its owner or as staff."""
     found = await asked_reservation(request, asker, staff_may=True)
     if found is None:
         raise ReservationNotFound
@@ -71,9 +71,11 @@ async def read_buyer(request: Request, asker: Asker) -> Response:
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def set_buyer(request: Request, asker: Asker, body: Buyer) -> Response:
-    """Say who buys; the same can be sent with `confirm`. What is mailed about the reservation goes there.
+    """Set a reservation's buyer; can also be sent with `confirm`.
 
-    What the event asks for is its `buyer-form`. What it does not ask for is not kept.
+    E-mails about the reservation go to the buyer's address.
+
+    The event's `buyer-form` lists what is asked for. Anything else is not stored.
     """
     found = await asked_reservation(request, asker, staff_may=False)
     if found is None:
@@ -94,7 +96,7 @@ async def set_buyer(request: Request, asker: Asker, body: Buyer) -> Response:
     errors=(EventNotFound, StoreUnavailable),
 )
 async def read_buyer_form(request: Request) -> Response:
-    """Get what an event asks its buyers for."""
+    """Get the form an event's buyers have to fill in."""
     event_id = EventId(request.params["event_id"])
     return json_response(200, await buyer_form.form_of(request.app.stores, event_id))
 
@@ -110,14 +112,14 @@ async def read_buyer_form(request: Request) -> Response:
     errors=(EventNotFound, StoreUnavailable),
 )
 async def set_buyer_form(request: Request, account: Account, body: BuyerForm) -> Response:
-    """Set what an event asks its buyers for from now on. What was answered before stays."""
+    """Replace the form for an event's buyers. Existing answers are kept."""
     event_id = EventId(request.params["event_id"])
     await buyer_form.set_form(request.app.stores, event_id, body, by=author(request, account))
     return json_response(200, body)
 
 
 async def with_locale(request: Request, reservation: Reservation, said: Buyer) -> Buyer:
-    """What they said, with the language of their page where they chose none."""
+    """The answers, with the language of the buyer's page if they chose none."""
     locale = choose([said.locale]) if said.locale else await mail_locale(request, reservation.room_id)
     return msgspec.structs.replace(said, locale=locale)
 

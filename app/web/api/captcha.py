@@ -1,4 +1,4 @@
-"""What a newcomer's join says of the captcha, in rooms that ask for one."""
+"""The captcha in a newcomer's join, in rooms that require one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CaptchaResponse = Annotated[str, Meta(min_length=1, max_length=RESPONSE_MAX, pat
 async def captcha_of(
     request: Request, response: str | None, known: PlaceClaims | None, solved: Solved | None
 ) -> Captcha:
-    """Whether they solved it. The provider is asked only where that decides something: a response is good
-    once, so one that comes without the proof of work that is needed first is kept for the next join."""
+    """Whether they solved it. The provider is only asked if that decides something: a response can be used
+    once, so if a required proof of work is missing it is kept for the next join."""
     app = request.app
     if response is None or (known is not None and known.epoch >= 0):
         return "missing"
@@ -35,6 +35,6 @@ async def captcha_of(
 
 
 def with_widget(request: Request) -> CaptchaNeeded:
-    """The refusal with what has to be shown."""
+    """The refusal, with the widget to show."""
     settings = request.app.settings
     return CaptchaNeeded(captcha=Widget(settings.captcha, settings.captcha_site_key))

@@ -1,4 +1,4 @@
-"""The calls of the door: tickets checked in, one or many at once, taken back, counted."""
+"""The calls of the door: check tickets in, one or many at once, undo, count."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TAG = "Staff: door"
 
 
 class CheckInResults(msgspec.Struct, frozen=True):
-    """What became of each scan, in their order; and how many are in now."""
+    """The result of each scan, in order; and how many are checked in now."""
 
     results: list[Result]
     counts: DoorCounts
 
 
 class UndoneScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The scan whose check-in is taken back."""
+    """The scan whose check-in is to be undone."""
 
     scan_id: Annotated[str, Meta(pattern=OPAQUE)]
 
@@ -46,10 +46,10 @@ class UndoneScan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def check_in(request: Request, account: Account, body: Scans) -> Response:
     """Check tickets in: one, or up to 100 that a device has scanned.
 
-    The first scan of a ticket counts: `checked_in`. Any other is `already`, with the first one. Leave `at`
-    out while the holder waits for the answer: of several at once the first to arrive counts. Scans that were
-    made offline have it, and count by it. A scan that is sent again is the same scan and has the same result,
-    so a device that was offline sends all it has until it is answered.
+    The first scan of a ticket counts: `checked_in`. Any other is `already`, with the first one. Omit `at`
+    while the holder waits for the answer: of several scans at once the first to arrive counts. Scans made
+    offline have it, and are ordered by it. Resending a scan yields the same result, so a device that was
+    offline sends all its scans until they are answered.
     """
     event_id = EventId(request.params["event_id"])
     found = await check_ins.record(request.app.stores, event_id, body, by=author(request, account))
@@ -68,9 +68,9 @@ async def check_in(request: Request, account: Account, body: Scans) -> Response:
     errors=(EventNotFound, Conflict, StoreUnavailable),
 )
 async def undo_check_in(request: Request, account: Account, body: UndoneScan) -> Response:
-    """Take a mistaken check-in back: the ticket can be checked in by another scan.
+    """Undo a mistaken check-in: the ticket can be checked in by another scan.
 
-    204 also the second time; 409 if this scan has checked nobody in.
+    204, also when repeated; 409 if this scan has checked nobody in.
     """
     event_id = EventId(request.params["event_id"])
     await check_ins.undo(request.app.stores, event_id, body.scan_id, by=author(request, account))

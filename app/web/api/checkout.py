@@ -1,4 +1,4 @@
-"""The calls that end a hold or keep it: confirm, confirm-paid, cancel, extend."""
+"""The calls that end or extend a hold: confirm, confirm-paid, cancel, extend."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class PaymentBody(Struct, frozen=True):
 
 
 class ConfirmBody(Struct, frozen=True):
-    """A payment for the hold; tickets that are free need none. `buyer`: unless it was said before."""
+    """The payment for a hold; free tickets need none. `buyer`: unless it was set before."""
 
     payment: PaymentBody | None = None
     buyer: Buyer | None = None
 
 
 class PaidBody(Struct, frozen=True):
-    """The payment's `reference` elsewhere, if it has one."""
+    """The external payment's `reference`, if it has one."""
 
     reference: Name | None = None
 
@@ -82,17 +82,17 @@ class PaidBody(Struct, frozen=True):
     ),
 )
 async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
-    """Pay for a hold: 200 confirmed, 202 while the gateway is still asked, or the buyer has to go on there.
+    """Pay for a hold: 200 confirmed, 202 while the gateway or the buyer still has to act.
 
-    Tickets that are free are confirmed at once, without a `payment`. Where no gateway is set up it is 409
-    `payments_not_configured`, but in a room that is a `test`; see `confirm-paid`.
+    Free tickets are confirmed at once, without a `payment`. If no gateway is configured the response is 409
+    `payments_not_configured`, except in `test` rooms; see `confirm-paid`.
     """
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
     found = await _decided(request, asker)
     said = await with_locale(request, found, body.buyer) if body.buyer else None
-    if said or found.buyer_form != "{}":  # as usual: nothing has to be said
+    if said or found.buyer_form != "{}":  # usually nothing is required
         await buyers.require(request.app.stores, request.app.traces, found, said)
     if not found.amount:
         confirmed = await paid_elsewhere.confirm_free(request.app.engine, found.reservation_id)
@@ -119,10 +119,10 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     errors=(ReservationNotFound, Conflict, HoldExpired, StoreUnavailable),
 )
 async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Response:
-    """Confirm a hold that was paid elsewhere. 200 also the second time; nothing changes then.
+    """Confirm a hold that was paid elsewhere. 200, also when repeated, which changes nothing.
 
-    For shops that take the money themselves. If it is cancelled later, its tickets go back on sale, and the
-    money must be refunded where it was paid.
+    For shops that take payments themselves. If it is cancelled later, its tickets go back on sale, and the
+    payment must be refunded where it was made.
     """
     confirmed = await paid_elsewhere.confirm_paid(
         request.app.engine,
@@ -143,9 +143,9 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def cancel(request: Request, asker: Asker) -> Response:
-    """Cancel a reservation: release its tickets and refund what was paid. 200 also the second time."""
+    """Cancel a reservation: release its tickets and refund the payment. 200, also when repeated."""
     found = await _decided(request, asker)
-    if not asker.bought(request, found):  # the link of a mail does not prove enough
+    if not asker.bought(request, found):  # a link in an e-mail does not prove enough
         raise ReservationNotFound
     if any(ticket["transferred"] for ticket in found.tickets):
         raise Conflict("A ticket was given to somebody else; ask the organiser.")
@@ -165,14 +165,14 @@ async def cancel(request: Request, asker: Asker) -> Response:
     errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def extend(request: Request, asker: Asker) -> Response:
-    """Extend a hold, once, if the event offers it. 200 also the second time."""
+    """Extend a hold, once, if the event offers it. 200, also when repeated."""
     found = await _decided(request, asker)
     extended = await operations.extend(request.app.engine, found.reservation_id)
     return json_response(200, reservation_document(extended), [NO_STORE])
 
 
 async def _decided(request: Request, asker: Asker) -> Reservation:
-    """The asker's reservation, to do something with. Raises RateLimited, and as `asked_reservation`."""
+    """The requester's reservation, for a change. Raises RateLimited, and as `asked_reservation`."""
     found = await asked_reservation(request, asker, staff_may=False)
     if found is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")

@@ -1,4 +1,4 @@
-"""Access and discount codes of an event: staff make, list, download and switch them."""
+"""Access and discount codes of an event: staff create, list, download and switch them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CodesQuery(PageQuery, frozen=True):
 
 
 async def make(app: App, event_id: EventId, new: NewCodes, by: Author) -> tuple[CodeSet, str | None]:
-    """Make codes now, or have a job make them where they are many; the set, and the job."""
+    """Create codes at once, or with a job if there are many; returns the set, and the job."""
     if new.count <= AT_ONCE_MAX:
         return await codes.create(app.stores, event_id, new, by=by), None
     it, job_id = await codes.begin(app.stores, event_id, new, by=by)
@@ -61,7 +61,7 @@ async def make(app: App, event_id: EventId, new: NewCodes, by: Author) -> tuple[
     errors=(EventNotFound, StoreUnavailable),
 )
 async def list_codes(request: Request, account: Account, query: PageQuery) -> Response:
-    """List the sets of codes of an event, the newest first, with what each is good for and its uses."""
+    """List an event's sets of codes, newest first, with their terms and usage."""
     event, _ = await events.event(request.app.stores, EventId(request.params["event_id"]))
     return page_response(request, query, await codes.sets(request.app.stores, event.event_id))
 
@@ -79,9 +79,9 @@ async def list_codes(request: Request, account: Account, query: PageQuery) -> Re
     errors=(EventNotFound, AlreadyExists, Conflict, IdempotencyKeyReused, BadHeader, StoreUnavailable),
 )
 async def create_codes(request: Request, account: Account, body: NewCodes) -> Response:
-    """Create one code that people are told (`code`), or so many (`count`, to 50,000) that nobody guesses.
+    """Create one code to announce (`code`), or a number (`count`, up to 50,000) of unguessable ones.
 
-    More than 1,000 are made in the background: 202, and the set shows how far that is, as `made` of `wanted`.
+    More than 1,000 are created in the background: 202, and the set shows the progress as `made` of `wanted`.
     """
 
     async def create() -> Response:
@@ -118,7 +118,7 @@ async def read_codes(request: Request, account: Account) -> Response:
     errors=(EventNotFound, CodeSetNotFound, StoreUnavailable),
 )
 async def switch_codes(request: Request, account: Account, body: CodesPatch) -> Response:
-    """Switch a set of codes off, or on again. Orders that were made with one stay."""
+    """Switch a set of codes off, or on again. Existing orders are not affected."""
     by = author(request, account)
     return json_response(200, await codes.switch_set(request.app.stores, *_of(request), body.active, by=by))
 
@@ -134,7 +134,7 @@ async def switch_codes(request: Request, account: Account, body: CodesPatch) -> 
     errors=(EventNotFound, CodeSetNotFound, StoreUnavailable),
 )
 async def list_code_uses(request: Request, account: Account, query: CodesQuery) -> Response:
-    """List the codes of a set, each with how many orders that are held or paid were made with it."""
+    """List the codes of a set, each with its number of held or paid orders."""
     stores, of = request.app.stores, _of(request)
     await codes.read_set(stores, *of)
     found, total = await codes.codes_page(
@@ -170,7 +170,7 @@ async def switch_code(request: Request, account: Account, body: CodesPatch) -> R
     errors=(EventNotFound, CodeSetNotFound, StoreUnavailable),
 )
 async def download_codes(request: Request, account: Account) -> Response:
-    """Download every code of a set as CSV, with how often it is used."""
+    """Download all codes of a set as CSV, with their usage."""
     stores, of = request.app.stores, _of(request)
     await codes.read_set(stores, *of)
     name = f'attachment; filename="{of[0]}-codes.csv"'.encode()
@@ -178,7 +178,7 @@ async def download_codes(request: Request, account: Account) -> Response:
 
 
 async def csv_of(app: App, event_id: EventId, set_id: str) -> bytes:
-    """Every code of a set as CSV."""
+    """All codes of a set as CSV."""
     async with app.exporting:
         found = [it async for it in codes.all_codes(app.stores, event_id, set_id)]
     rows = [(it.code, it.used, it.uses_max, "on" if it.active else "off") for it in found]

@@ -10,8 +10,8 @@ from app.core.devices import DEVICE_S
 from app.web.http.cookies import cookie, cookies
 from app.web.http.routes import Request
 
-DEVICE_COOKIE = "fairgate_device_"  # + a word for the account: several may sign in on one device
-ACCOUNTS_MAX = 10  # looked at of one browser
+DEVICE_COOKIE = "fairgate_device_"  # + an identifier of the account, as several may sign in on one device
+ACCOUNTS_MAX = 10  # checked per browser
 
 
 def device_cookie(request: Request, account_id: str) -> tuple[bytes, bytes]:
@@ -22,8 +22,8 @@ def device_cookie(request: Request, account_id: str) -> tuple[bytes, bytes]:
 
 
 async def known_device(request: Request, email: str) -> str:
-    """Which device this is, if the account of the e-mail has signed in on it since its password is what it
-    is; "" for any other. Raises StoreUnavailable."""
+    """The id of this device, if the e-mail's account has signed in on it with its current password; ""
+    otherwise. Raises StoreUnavailable."""
     for token in islice(cookies(request, DEVICE_COOKIE).values(), ACCOUNTS_MAX):
         device = request.app.devices.read(token, now_ms())
         if device is not None and await accounts.is_device_of(request.app.stores, device, email):

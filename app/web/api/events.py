@@ -1,4 +1,4 @@
-"""What is on sale: the public calls, and those of staff who put it there."""
+"""Events and ticket types: the public calls, and those of staff."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CREATING = (AlreadyExists, IdempotencyKeyReused, BadHeader)
 
 
 class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts_to": "to"}):
-    """Which events: words in name, artist or venue, and when they start."""
+    """Which events: words in name, artist or venue, and the range of their start."""
 
     q: Annotated[str, Meta(max_length=200, pattern=NAME)] | None = None
     starts_from: At | None = None
@@ -75,7 +75,7 @@ async def list_events(request: Request, query: EventsQuery) -> Response:
     errors=(EventNotFound, *AWAY),
 )
 async def read_event(request: Request) -> Response:
-    """Get an event; unpublished ones, and hidden ticket types, are visible to staff only."""
+    """Get an event; unpublished events and hidden ticket types are visible to staff only."""
     found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
     for_all = found.published and not any(it.hidden for it in ticket_types)
     staff = not for_all and await is_staff_call(request)
@@ -95,7 +95,7 @@ async def read_event(request: Request) -> Response:
     errors=(EventNotFound, *AWAY),
 )
 async def availability(request: Request) -> Response:
-    """Get how many tickets are free, held and sold."""
+    """Get the number of free, held and sold tickets."""
     event_id = EventId(request.params["event_id"])
 
     async def read() -> tuple[bool, bytes]:
@@ -161,7 +161,7 @@ async def change_event(request: Request, account: Account, body: EventPatch) -> 
     errors=(EventNotFound, Conflict, *AWAY),
 )
 async def delete_event(request: Request, account: Account) -> Response:
-    """Delete an event and its room; possible until something is reserved."""
+    """Delete an event and its room; possible until there is a reservation."""
     event_id = EventId(request.params["event_id"])
     await events.delete_event(request.app.stores, event_id, by=author(request, account))
     return empty()
@@ -202,7 +202,7 @@ async def create_ticket_type(request: Request, account: Account, body: NewTicket
     errors=(EventNotFound, TicketTypeNotFound, Conflict, *AWAY),
 )
 async def change_ticket_type(request: Request, account: Account, body: TicketTypePatch) -> Response:
-    """Change a ticket type. The quantity cannot fall below what is sold and held."""
+    """Change a ticket type. The quantity cannot fall below the tickets sold and held."""
     event_id = EventId(request.params["event_id"])
     ticket_type_id = TicketTypeId(request.params["ticket_type_id"])
     changed = await events.change_ticket_type(

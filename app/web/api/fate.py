@@ -1,4 +1,4 @@
-"""Calls that move a sale to another date, or cancel it with refunds for all, and say how far that is."""
+"""Calls to move a sale to another date, or cancel it with refunds for all, and to follow the progress."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ CHANGING = (EventNotFound, Conflict, IdempotencyKeyReused, BadHeader, StoreUnava
 
 
 class CancelBody(Struct, frozen=True):
-    """What fans and buyers read."""
+    """The notice to fans and buyers."""
 
     notice: Notice = ""
 
 
 class MoveBody(Struct, frozen=True):
-    """The new date, until when buyers can give their tickets back (null: always), and what they read."""
+    """The new date, until when buyers can return tickets (null: always), and the notice to them."""
 
     starts_at: At
     refund_until: At | None = None
@@ -49,7 +49,7 @@ class MoveBody(Struct, frozen=True):
 
 
 class RefundSumsDocument(msgspec.Struct, frozen=True):
-    """How far all refunds of a sale are in one currency, in minor units."""
+    """The progress of all refunds of a sale in one currency, in minor units."""
 
     currency: str
     done: int
@@ -58,7 +58,8 @@ class RefundSumsDocument(msgspec.Struct, frozen=True):
 
 
 class FateDocument(msgspec.Struct, frozen=True):
-    """What became of a sale. `orders` and `holds` are those that live: of a cancelled sale what is left."""
+    """Whether a sale was moved or cancelled. `orders` and `holds` are the live ones: after cancelling, the
+    remaining."""
 
     event_id: str
     starts_at: datetime
@@ -81,7 +82,7 @@ class FateDocument(msgspec.Struct, frozen=True):
     errors=(EventNotFound, StoreUnavailable),
 )
 async def read_fate(request: Request, account: Account) -> Response:
-    """Read whether a sale was moved or cancelled, and how far its refunds are."""
+    """Get whether a sale was moved or cancelled, and the progress of its refunds."""
     return await _answer(request)
 
 
@@ -99,7 +100,7 @@ async def read_fate(request: Request, account: Account) -> Response:
 async def cancel_event(request: Request, account: Account, body: CancelBody) -> Response:
     """Cancel a sale: nothing more is sold, and every order is cancelled and refunded, once.
 
-    A job does that. Sent again, it goes on with what is left; the notice stays the first one.
+    A job does that. Repeating the call continues with what is left; the first notice is kept.
     """
     event_id = EventId(request.params["event_id"])
 
@@ -128,9 +129,9 @@ async def cancel_event(request: Request, account: Account, body: CancelBody) -> 
     errors=CHANGING,
 )
 async def move_event(request: Request, account: Account, body: MoveBody) -> Response:
-    """Move a sale to another date. Tickets stay valid, and a job tells the buyers.
+    """Move a sale to another date. Tickets stay valid, and a job notifies the buyers.
 
-    Sent again with the same date, window and notice it changes nothing.
+    Repeating the call with the same date, window and notice changes nothing.
     """
     event_id, notice = EventId(request.params["event_id"]), body.notice.strip()
 
@@ -146,7 +147,7 @@ async def move_event(request: Request, account: Account, body: MoveBody) -> Resp
 
 
 async def _start(request: Request, account: Account, kind: JobKind, event_id: EventId) -> None:
-    """Start the job; while the same is under way, that one goes on."""
+    """Start the job; if the same one is running, that one continues."""
     with suppress(Conflict):
         of, by = JobRequest(event_id=event_id), author(request, account)
         await jobs.start(request.app.stores, request.app.job_queue, kind, of, by=by)

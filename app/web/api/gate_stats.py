@@ -17,46 +17,46 @@ from app.web.http.staff_access import OPERATOR
 
 
 class PassesGiven(msgspec.Struct, frozen=True):
-    """Passes that were given, by what for."""
+    """Passes issued, by reason."""
 
     no_crowd: int  # to newcomers, at once
     by_turn: int  # to visitors who had been called
-    by_ticket: int  # for the ticket that the queue page sends visitors back with
+    by_ticket: int  # for the hand-over ticket with which the queue page sends visitors back
     renewed: int  # for an older pass of the same session
 
 
 class RuleFigures(msgspec.Struct, frozen=True):
-    """A bypass rule that the room has now, and how many requests it let through."""
+    """A current bypass rule of the room, and how many requests it let through."""
 
     rule: BypassRule
     requests: int
 
 
 class Bypassed(msgspec.Struct, frozen=True):
-    """Requests that passed without a turn, by why."""
+    """Requests that passed without a turn, by reason."""
 
     rules: list[RuleFigures]  # in the order of `bypass`
-    former_rules: int  # by rules that were changed or removed since
+    former_rules: int  # by rules changed or removed since
     gate_mode: int  # while it was `off`
-    gate_fail: int  # while it was `open` and a store unavailable
-    crawlers: int  # that DNS proved
+    gate_fail: int  # while it was `open` and a store was unavailable
+    crawlers: int  # verified by DNS
 
 
 class GateStats(msgspec.Struct, frozen=True):
-    """What happened at the gate since the room was made or reset; each request is counted once.
+    """Figures of the gate since the room was created or reset; each request is counted once.
 
-    Each web process adds its counts every second: one that is killed takes up to a second of them with it.
+    Each web process adds its counts every second; a killed one loses up to a second of them.
     """
 
     room_id: str
     requests: int
-    passed: int  # with a good pass or booking token
+    passed: int  # with a valid pass or booking token
     given: PassesGiven
     queued: int  # sent to the queue page
-    queued_by_reason: dict[str, int]  # `no_pass`, or the code of what was wrong with what they showed
+    queued_by_reason: dict[str, int]  # `no_pass`, or the code of what was wrong with their credential
     bypassed: Bypassed
     refused: dict[str, int]  # by code
-    first_seen_at: datetime | None  # null: no request came yet
+    first_seen_at: datetime | None  # null: there was no request yet
     last_seen_at: datetime | None
 
 
@@ -70,7 +70,7 @@ class GateStats(msgspec.Struct, frozen=True):
     errors=(RoomNotFound, StoreUnavailable),
 )
 async def gate_stats(request: Request, account: Account) -> Response:
-    """Get what was counted at the gate of a room."""
+    """Get the figures of a room's gate."""
     with stores_answer():
         room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
     figures = await request.app.gate_rooms.counts.figures(room)

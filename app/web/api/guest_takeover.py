@@ -1,4 +1,4 @@
-"""A guest's reservation, taken over by the account of the same mailbox."""
+"""Taking over a guest's reservation with the account of the same mailbox."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.web.http.staff_access import ACCOUNT
 
 
 class ClaimQuery(Struct, frozen=True):
-    """What the link that was mailed says besides the reservation."""
+    """The parameters of the link in the e-mail, besides the reservation."""
 
     expires: Annotated[int, Meta(ge=0, le=10**11)] = 0
     signature: Annotated[str, Meta(max_length=100)] = ""
@@ -43,7 +43,8 @@ async def claim_reservation(request: Request, account: Account, query: ClaimQuer
     """Add a guest reservation to my account, with the link from the e-mail about it.
 
     The link proves that the mailbox is yours; your account must have the same e-mail. From then on the
-    reservation is in your list, and your access token reads, confirms and cancels it. A second time: 200.
+    reservation is in your list, and your access token can read, confirm and cancel it. 200, also when
+    repeated.
     """
     app, reservation_id = request.app, ReservationId(request.params["reservation_id"])
     link = (query.expires, query.signature)
@@ -60,7 +61,7 @@ async def claim_reservation(request: Request, account: Account, query: ClaimQuer
     errors=(ReservationNotFound,),
 )
 async def show_claim(request: Request, query: ClaimQuery) -> Response:
-    """Redirect to the page that adds the reservation to an account: the e-mailed link in a browser."""
+    """Redirect a browser from the link in the e-mail to the page that adds the reservation to an account."""
     path = f"/reservations/{request.params['reservation_id']}/claim"
     where = urlencode({"expires": query.expires, "signature": query.signature})
     return Response(302, b"", [(b"location", f"{path}?{where}".encode()), NO_STORE])

@@ -1,4 +1,4 @@
-"""The guest list of a sale: staff give free tickets, see who has some, and withdraw them."""
+"""The guest list of a sale: staff give free tickets, list guests, and withdraw their tickets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class GuestsQuery(PageQuery, frozen=True):
 
 
 class GuestBody(Struct, frozen=True):
-    """Somebody to be given free tickets. Without `email` nothing is mailed."""
+    """A person to be given free tickets. Without `email` no e-mail is sent."""
 
     name: Name
     ticket_type_id: Slug
@@ -56,7 +56,7 @@ class GuestBody(Struct, frozen=True):
 
 
 class WithdrawQuery(Struct, frozen=True):
-    """What becomes of the tickets: `back` on sale, or `out` of it."""
+    """What happens to the tickets: `back` on sale, or `out` of it."""
 
     stock: Literal["back", "out"] = "back"
 
@@ -74,7 +74,7 @@ class WithdrawQuery(Struct, frozen=True):
 async def list_guests(request: Request, account: Account, query: GuestsQuery) -> Response:
     """List the guests of a sale, the last added first, with the tickets of each.
 
-    They are `given`, still `valid`, and `checked_in`. `mail` is the state of the e-mail with them.
+    Tickets are `given`, still `valid`, and `checked_in`. `mail` is the state of the e-mail with them.
     """
     event, _ = await events.event(request.app.stores, EventId(request.params["event_id"]))
     found, total, _ = await guests.listed(
@@ -99,9 +99,9 @@ async def list_guests(request: Request, account: Account, query: GuestsQuery) ->
     ),
 )
 async def add_guest(request: Request, account: Account, body: GuestBody) -> Response:
-    """Give a guest free tickets: they count against the stock, are mailed, and open the door.
+    """Give a guest free tickets: they count against the stock, are e-mailed, and admit at the door.
 
-    Seats are the best free ones. A limit per visitor and sale windows do not hold for guests. With an
+    Seats are the best free ones. Limits per visitor and sale windows do not apply to guests. With an
     `Idempotency-Key` a repeated call gives nothing twice.
     """
 
@@ -109,8 +109,8 @@ async def add_guest(request: Request, account: Account, body: GuestBody) -> Resp
         app, stores = request.app, request.app.stores
         event, types = await events.event(stores, EventId(request.params["event_id"]))
         if body.ticket_type_id not in [it.ticket_type_id for it in types]:
-            raise ValidationFailed("ticket_type_id", "is no ticket type of this event")
-        await queue.status(app.queues, event.room_id)  # a room that Redis does not have is loaded
+            raise ValidationFailed("ticket_type_id", "is not a ticket type of this event")
+        await queue.status(app.queues, event.room_id)  # loads the room if Redis does not have it
         to = mailbox(body.email) if body.email else ""
         guest = NewGuest(body.name, to, TicketTypeId(body.ticket_type_id), body.quantity)
         key = f"{account.subject} {idempotency_key(request) or secrets.token_urlsafe(9)}"
@@ -135,7 +135,7 @@ async def add_guest(request: Request, account: Account, body: GuestBody) -> Resp
     errors=(EventNotFound, ReservationNotFound, Conflict, StoreUnavailable),
 )
 async def withdraw_guest(request: Request, account: Account, query: WithdrawQuery) -> Response:
-    """Make a guest's tickets void. 204 also the second time."""
+    """Void a guest's tickets. 204, also when repeated."""
     event, _ = await events.event(request.app.stores, EventId(request.params["event_id"]))
     of = event.event_id, ReservationId(request.params["reservation_id"])
     by = author(request, account)

@@ -1,7 +1,7 @@
-"""What machines ask at the public port: liveness, readiness, metrics, public keys.
+"""Machines' calls at the public port: liveness, readiness, metrics, public keys.
 
-Anybody may ask whether we are alive and ready; the reasons and the metrics are for
-operators: on a port of their own (`app/monitoring/ops_server.py`), and here for whoever has the token.
+Anybody may check liveness and readiness; the reasons and the metrics are for operators: on a port of their
+own (`app/monitoring/ops_server.py`), and here with the operators' token.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.web.http.operators import METRICS, is_operator
 from app.web.http.routes import Request, Response, endpoint, json_response
 
 TAG = "Operations"
-ALL = ""  # the one key of what is kept of readiness
+ALL = ""  # the only key of the readiness cache
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
-    """For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason."""
+    """`status` for everybody: `ok` or `unavailable`. For operators also each part: `ok` or the reason."""
 
     status: str = ""
     redis: str = ""
@@ -33,7 +33,7 @@ class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
     worker: str = ""
     loops: str = ""
     process: str = ""  # `ok` or `stopping`
-    warnings: list[str] = []  # what works, and is set up so that it may lose something
+    warnings: list[str] = []  # parts that work, but are configured so that data may be lost
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -50,11 +50,12 @@ async def livez(request: Request) -> Response:
 
 @endpoint("GET", "/readyz", tag=TAG, answers={200: Ready, 503: Ready})
 async def readyz(request: Request) -> Response:
-    """Readiness: whether this process can do its work, as of less than a second ago. One that is
-    stopping is not ready.
+    """Readiness: whether this process can do its work, at most a second old.
 
-    With the operators' token the stores are asked now, and each of them, the workers and our
-    loops: `ok`, or why not.
+    A process that is stopping is not ready.
+
+    With the operators' token the stores are checked now, and each of them, the workers and the internal loops
+    is reported: `ok`, or the reason why not.
     """
     app, stopping = request.app, request.app.draining.asked.is_set()
     if is_operator(request):
@@ -73,9 +74,9 @@ def _readiness(ready: bool, document: Ready) -> Response:
 
 @endpoint("GET", METRICS, tag=TAG, answers={200: b"text/plain"}, errors=(NotFound, StoreUnavailable))
 async def prometheus(request: Request) -> Response:
-    """Get the metrics in Prometheus' text format, or in OpenMetrics for whoever accepts it.
+    """Get the metrics in Prometheus' text format, or in OpenMetrics if accepted.
 
-    Not found without the operators' token.
+    404 without the operators' token.
     """
     if not is_operator(request):
         raise NotFound
@@ -86,6 +87,6 @@ async def prometheus(request: Request) -> Response:
 
 @endpoint("GET", "/.well-known/jwks.json", tag=TAG, answers={200: KeySet})
 async def jwks(request: Request) -> Response:
-    """Get the public keys that verify booking and access tokens."""
-    # Short: a key that was made a moment ago signs already.
+    """Get the public keys that verify booking tokens and passes."""
+    # Short: a key that was just created already signs.
     return json_response(200, request.app.keyring.signer.jwks(), [shared("jwks")])

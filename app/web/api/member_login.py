@@ -1,4 +1,4 @@
-"""Rooms for members: staff set what proofs are verified with; visitors come with one."""
+"""Rooms for members: staff configure how proofs are verified; visitors join with one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class MemberLoginDocument(Struct, frozen=True):
 
 
 class MemberLoginSecrets(MemberLoginDocument, frozen=True):
-    """The same, with the secret if it was made just now: it is shown once."""
+    """The same, with the secret if it was just generated: it is shown only once."""
 
     secret: str | None
 
@@ -52,12 +52,12 @@ class MemberLoginSecrets(MemberLoginDocument, frozen=True):
     auth=OPERATOR,
     scope="rooms:write",
     body=MemberLoginChange,
-    body_max=256 * 1024,  # a key as long as may be, each character escaped
+    body_max=256 * 1024,  # a key of maximum length, with each character escaped
     answers={200: MemberLoginSecrets},
     errors=(RoomNotFound, *AWAY),
 )
 async def set_member_login(request: Request, account: Account, body: MemberLoginChange) -> Response:
-    """Set what proofs of the organiser's login are verified with; `members_only` is a setting of the room."""
+    """Set how proofs of the organiser's login are verified; `members_only` is a setting of the room."""
     login, made = await save_login(request, author(request, account), body)
     shown = _document(login)
     document = MemberLoginSecrets(
@@ -76,7 +76,7 @@ async def set_member_login(request: Request, account: Account, body: MemberLogin
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def read_member_login(request: Request, account: Account) -> Response:
-    """Get what proofs are verified with, without a secret."""
+    """Get how proofs are verified, without secrets."""
     await request.app.queues.loaded_rooms.read(_room_of(request))
     found = await members.login_of(request.app.member_logins, _room_of(request))
     if found is None:
@@ -94,14 +94,15 @@ async def read_member_login(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def delete_member_login(request: Request, account: Account) -> Response:
-    """Take no proofs any more; whoever has joined keeps their place."""
+    """Stop accepting proofs; members who have joined keep their place."""
     await request.app.queues.loaded_rooms.read(_room_of(request))
     await members.remove_login(request.app.member_logins, _room_of(request), by=author(request, account))
     return empty()
 
 
 async def save_login(request: Request, by: Author, change: MemberLoginChange) -> tuple[MemberLogin, str]:
-    """Set the login; with the secret if it was made now. Raises RoomNotFound, ValidationFailed (`key`)."""
+    """Set the login; returns the secret if it was generated. Raises RoomNotFound, ValidationFailed
+    (`key`)."""
     logins, room_id = request.app.member_logins, _room_of(request)
     await request.app.queues.loaded_rooms.read(room_id)
     key, made = change.key, ""
@@ -116,14 +117,14 @@ async def save_login(request: Request, by: Author, change: MemberLoginChange) ->
 
 
 async def proven(request: Request, proof: str) -> Member:
-    """Which member a proof names. Raises ProofRefused, StoreUnavailable."""
+    """The member named by a proof. Raises ProofRefused, StoreUnavailable."""
     app, room_id = request.app, _room_of(request)
     login = await app.caches.member_logins.get(room_id, lambda: members.login_of(app.member_logins, room_id))
     return members.proven(app.member_logins, room_id, login, proof)
 
 
 async def enter_as_member(request: Request, proof: str, known: VisitorId | None) -> VisitorId:
-    """The visitor that the member of a proof is, in the browser or client that asks.
+    """The visitor of the proof's member, in the requesting browser or client.
 
     Raises ProofRefused, MemberElsewhere, RoomNotFound, Restoring, StoreUnavailable.
     """
@@ -133,7 +134,7 @@ async def enter_as_member(request: Request, proof: str, known: VisitorId | None)
 async def member_of(
     request: Request, proof: str, invite: str | None, known: PlaceClaims | None
 ) -> PlaceClaims:
-    """The same, or the visitor that an invitation makes, as what their place token says."""
+    """The same, or the visitor of an invitation, as the claims of their place token."""
     before = known.visitor_id if known else None
     if invite is not None:
         visitor_id = await room_invites.come(request.app.queues, _room_of(request), invite, before)

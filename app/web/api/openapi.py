@@ -1,4 +1,4 @@
-"""The contract as OpenAPI 3.1, made from the declared calls and the types they take and give."""
+"""The contract as OpenAPI 3.1, generated from the declared calls and their types."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SECURITY = {
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     ),
     "accessToken": (
-        "Access token of an account (`fairgate token` makes one), or an API key.",
+        "Access token of an account (as from `fairgate token`), or an API key.",
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     ),
     "stripeSignature": (
@@ -61,30 +61,30 @@ SECURITY = {
     ),
 }
 HEADERS = {
-    "Idempotency-Key": "1 to 128 printable ASCII characters; the same one when the call is sent again.",
-    "Prefer": "`respond-async`: answer 202 at once.",
+    "Idempotency-Key": "1 to 128 printable ASCII characters; send the same one when repeating the call.",
+    "Prefer": "`respond-async`: respond with 202 at once.",
     "If-None-Match": "The `ETag` of the version you have.",
-    "Last-Event-ID": "The `id` of the last event seen, when a stream is opened again.",
-    "X-Place-Token": "The place token, when Authorization carries an account's.",
-    "X-Expected-Amount": "What the tickets cost as far as you know, in minor units; else nothing is held.",
-    "X-Place-Cookie": "`required`: do not join for somebody whose cookie says nothing.",
-    "X-Original-URL": "The address the visitor asked for (nginx).",
+    "Last-Event-ID": "The `id` of the last event seen, when reconnecting to a stream.",
+    "X-Place-Token": "The place token, when Authorization carries an account's token.",
+    "X-Expected-Amount": "The expected price of the tickets, in minor units; if it differs, nothing is held.",
+    "X-Place-Cookie": "`required`: refuse the join if the browser sent no cookie.",
+    "X-Original-URL": "The address the visitor requested (nginx).",
     "X-Original-Method": "The method the visitor used (nginx).",
-    "X-Original-Fetch-Mode": "The visitor's `Sec-Fetch-Mode`, from a middleware that cannot send it as that.",
+    "X-Original-Fetch-Mode": "The visitor's `Sec-Fetch-Mode`, if middleware cannot send that header.",
     "X-Forwarded-Method": "The method the visitor used.",
-    "X-Forwarded-Proto": "Scheme of the address the visitor asked for.",
-    "X-Forwarded-Host": "Host of the address the visitor asked for.",
-    "X-Forwarded-Uri": "Path of the address the visitor asked for.",
-    "api-key": "The `api_key` that was told when the room was let speak KnownUser.",
-    "Stripe-Signature": "`t=` the time, and `v1=` the HMAC-SHA256 of `t.body` in hex.",
-    "webhook-id": "The message's id; the same when it is sent again.",
+    "X-Forwarded-Proto": "Scheme of the address the visitor requested.",
+    "X-Forwarded-Host": "Host of the address the visitor requested.",
+    "X-Forwarded-Uri": "Path of the address the visitor requested.",
+    "api-key": "The `api_key` returned when the room's KnownUser connector was configured.",
+    "Stripe-Signature": "`t=` with the time, and `v1=` with the HMAC-SHA256 of `t.body` in hex.",
+    "webhook-id": "The message's id; the same when it is resent.",
     "webhook-timestamp": "When it was sent, seconds since 1970; at most five minutes off.",
-    "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several apart by spaces.",
+    "webhook-signature": "`v1,` and the HMAC-SHA256 in base64; several are separated by spaces.",
 }
 _LENGTH = re.compile(r"\^\(\?=\.\{(\d+),(\d+)\}\$\)")
 _END = re.compile(r"\\Z\Z")
-ANSWERS = {200: "Done.", 201: "Made.", 202: "Not decided yet.", 204: "Done, nothing to tell."}
-ANSWERS |= {302: "To a page.", 304: "As you know it.", 503: "Not ready."}
+ANSWERS = {200: "Success.", 201: "Created.", 202: "Accepted; not decided yet.", 204: "Success, no content."}
+ANSWERS |= {302: "Redirect to a page.", 304: "Not modified.", 503: "Not ready."}
 
 
 @endpoint("GET", "/openapi.json", tag="Operations", answers={200: dict[str, Any]})
@@ -124,9 +124,9 @@ def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _translate_patterns(found: Any) -> None:
-    """Patterns as JSON Schema reads them: in ECMA-262 the end is `$`, and `\\Z` would be the letter.
+    """Convert patterns to JSON Schema: in ECMA-262 the end is `$`, and `\\Z` would be the letter.
 
-    A length that is told by looking ahead becomes a length: many readers of patterns cannot look ahead.
+    A look-ahead for a length becomes a length, because many implementations do not support look-aheads.
     """
     if isinstance(found, dict):
         if isinstance(pattern := found.get("pattern"), str):
@@ -135,7 +135,7 @@ def _translate_patterns(found: Any) -> None:
                 found["minLength"], found["maxLength"] = int(length[1]), int(length[2])
             found["pattern"] = _END.sub("$", pattern)
         if found.get("default") == "" and found.get("minLength", 0) > 0:
-            del found["default"]  # it stands for "not given", which nobody can send
+            del found["default"]  # it means "not given", which cannot be sent
         for value in found.values():
             _translate_patterns(value)
     elif isinstance(found, list):
@@ -144,7 +144,7 @@ def _translate_patterns(found: Any) -> None:
 
 
 def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
-    """Every type a body has, each once."""
+    """Every type of a body, without duplicates."""
     found: dict[str, Any] = {repr(Problem): Problem}
     for it in endpoints:
         bodies = [it.body, *it.answers.values()]
@@ -179,7 +179,7 @@ def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _needs(it: Endpoint) -> str:
-    """Which role a call needs, and which scope of an API key."""
+    """The role a call needs, and the scope for API keys."""
     if it.scope is None:
         return ""
     if it.auth is not None and it.auth.name in ("operator", "admin"):
@@ -253,12 +253,12 @@ def _event(body: Events, refs: dict[str, Any]) -> dict[str, Any]:
 
 
 def refusals_of(it: Endpoint) -> dict[int, list[type[Refusal]]]:
-    """Every refusal the call can answer with, by status."""
+    """Every refusal the call can return, by status."""
     every: list[type[Refusal]] = [
         *it.errors,
         *(it.auth.errors if it.auth else ()),
-        *(PARAMS[name][1] for name in param_names(it.path)),  # what can be no id is the id of nothing
-        *(RateLimited for name in param_names(it.path) if name in NAMED),  # to whoever guesses names
+        *(PARAMS[name][1] for name in param_names(it.path)),  # an invalid id is reported as not found
+        *(RateLimited for name in param_names(it.path) if name in NAMED),  # to clients that guess names
         ValidationFailed,
         InternalError,
     ]

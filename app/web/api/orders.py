@@ -51,8 +51,8 @@ class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OrderListQuery(PageQuery, frozen=True, rename={"made_from": "from", "made_to": "to"}):
-    """Which orders: of an event, in a state, made when; and what `q` names: a reservation, a visitor, the
-    e-mail of the buyer, a ticket's code or a payment, in full."""
+    """Which orders: of an event, in a state, created when; and `q`, the complete id of a reservation,
+    visitor or payment, a buyer's e-mail, or a ticket code."""
 
     q: Word | None = None
     event_id: Slug | None = None
@@ -62,7 +62,7 @@ class OrderListQuery(PageQuery, frozen=True, rename={"made_from": "from", "made_
 
 
 class OrderDocument(msgspec.Struct, frozen=True):
-    """One order of a list; `email`: where its visitor is reached, if they left an address."""
+    """One order of a list; `email`: its visitor's address, if they left one."""
 
     reservation_id: str
     event_id: str
@@ -112,9 +112,9 @@ async def list_orders(request: Request, account: Account, query: OrderListQuery)
     errors=(ReservationNotFound, Conflict, ApprovalNeeded, StoreUnavailable),
 )
 async def cancel_order(request: Request, account: Account) -> Response:
-    """Cancel an order: its tickets go back on sale and what was paid is refunded.
+    """Cancel an order: its tickets go back on sale and the payment is refunded.
 
-    200 also the second time; nothing changes then.
+    200, also when repeated, which changes nothing.
     """
     reservation_id = ReservationId(request.params["reservation_id"])
     ended = await orders.cancel(request.app.engine, reservation_id, by=author(request, account))
@@ -122,8 +122,8 @@ async def cancel_order(request: Request, account: Account) -> Response:
 
 
 class RefundBody(Struct, frozen=True):
-    """What to refund of an order, in minor units; nothing named: what the tickets cost. The tickets that are
-    named are cancelled, and go back on sale unless `to_stock` is false."""
+    """What to refund of an order, in minor units; without an amount: the price of the tickets. The tickets
+    listed are cancelled, and go back on sale unless `to_stock` is false."""
 
     amount: Annotated[int, Meta(ge=0, le=AMOUNT_MAX)] | None = None
     ticket_ids: Annotated[tuple[TicketId, ...], Meta(max_length=100)] = ()
@@ -132,9 +132,9 @@ class RefundBody(Struct, frozen=True):
 
 
 class RefundDocument(msgspec.Struct, frozen=True):
-    """A refund of a part: `owed` until the gateway has refunded it (`done`) or refused (`failed`, and `why`).
+    """A partial refund: `owed` until the gateway has made it (`done`) or refused it (`failed`, with `why`).
 
-    `codes` are those of the tickets that were cancelled with it.
+    `codes` are those of the tickets cancelled with it.
     """
 
     refund_id: str
@@ -148,7 +148,7 @@ class RefundDocument(msgspec.Struct, frozen=True):
 
 
 class RefundsDocument(msgspec.Struct, frozen=True):
-    """The refunds of parts of an order, the first one first."""
+    """The partial refunds of an order, oldest first."""
 
     items: list[RefundDocument]
 
@@ -175,7 +175,7 @@ class RefundsDocument(msgspec.Struct, frozen=True):
 async def refund_order(request: Request, account: Account, body: RefundBody) -> Response:
     """Refund a part of an order, never more than is left, and cancel tickets of it.
 
-    The same Idempotency-Key refunds once.
+    The same Idempotency-Key refunds only once.
     """
     key = idempotency_key(request)
     if key is None:
@@ -196,14 +196,14 @@ async def refund_order(request: Request, account: Account, body: RefundBody) -> 
     errors=(ReservationNotFound, StoreUnavailable),
 )
 async def read_refunds(request: Request, account: Account) -> Response:
-    """Read the refunds of parts of an order."""
+    """Get the partial refunds of an order."""
     reservation_id = ReservationId(request.params["reservation_id"])
     found = await orders.refunds_of(request.app.stores, reservation_id)
     return json_response(200, RefundsDocument([refund_document(it) for it in found]), [PRIVATE])
 
 
 def refund_document(it: Refund) -> RefundDocument:
-    """A refund."""
+    """Render a refund."""
     codes = [ticket.code for ticket in it.tickets]
     return RefundDocument(
         it.refund_id, it.amount, it.currency, codes, it.to_stock, it.reason, it.state, it.why
@@ -221,7 +221,7 @@ def refund_document(it: Refund) -> RefundDocument:
     errors=(EventNotFound, StoreUnavailable),
 )
 async def orders_csv(request: Request, account: Account, query: OrdersQuery) -> Response:
-    """Download the orders of an event as CSV, oldest first, as of one moment."""
+    """Download the orders of an event as CSV, oldest first, in one snapshot."""
     event_id = EventId(request.params["event_id"])
     wanted = OrderFilter(event_id, query.status)
     return csv_response(await orders.orders(request.app.stores, wanted), f"{event_id}-orders", request)
@@ -230,9 +230,9 @@ async def orders_csv(request: Request, account: Account, query: OrdersQuery) -> 
 def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Request) -> Response:
     """The orders as a file.
 
-    No cell can be a formula to a spreadsheet: they are ids that we gave out, numbers, times, words of ours,
-    and names and addresses with a quote before what could be one. An id that begins with `-` is left as it
-    is, because it would be another id with a quote before it.
+    No cell can be a formula to a spreadsheet: they are our own ids, numbers, times and words, and names and
+    addresses with a quote in front of anything that could be one. An id that begins with `-` is left as it
+    is, because a quote would make it another id.
     """
     headers = [
         (b"content-disposition", f'attachment; filename="{name}.csv"'.encode()),
@@ -242,7 +242,7 @@ def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Requ
 
 
 async def _lines(chunks: AsyncIterator[Sequence[Order]], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:
-    """RFC 4180, a chunk at a time. Each report holds a connection, so there are only so many at once."""
+    """RFC 4180, a chunk at a time. Each report holds a connection, so their number is limited."""
     yield csv_rows([Order._fields])
     async with answered_within(CALL_TIMEOUT_S):
         await slots.acquire()

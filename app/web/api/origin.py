@@ -1,4 +1,4 @@
-"""The shop's health, told by the shop; and what the autopilot makes of it."""
+"""The shop's health, as reported by the shop, and the autopilot's response."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import OPERATOR
 
 TAG = "Staff: rooms"
-AHEAD_MS = 10_000  # a server's clock may be so far ahead
+AHEAD_MS = 10_000  # tolerated for a server's clock
 
 
 class OriginReport(Struct, frozen=True):
-    """How a server of the shop is, over the last few seconds. `error_rate` is a share: 0.01 is one in 100."""
+    """The health of one of the shop's servers over the last few seconds. `error_rate` is a share: 0.01 is
+    one in 100."""
 
     p95_ms: Annotated[float, Meta(ge=0, le=3_600_000)]
     error_rate: Annotated[float, Meta(ge=0, le=1)]
     in_flight: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
-    server: Annotated[str, Meta(pattern=SERVER)] = ""  # which of several; the worst counts
-    at: At | None = None  # when it was measured: of two reports of a server the later counts
+    server: Annotated[str, Meta(pattern=SERVER)] = ""  # which of several; the worst one counts
+    at: At | None = None  # when it was measured: of a server's reports the latest counts
 
 
 class DecisionDocument(msgspec.Struct, frozen=True):
-    """What the autopilot decided, and why."""
+    """A decision of the autopilot, and its reason."""
 
     at: datetime | None
     direction: Direction
@@ -54,28 +55,28 @@ class HealthDocument(msgspec.Struct, frozen=True):
 
 
 class ServerDocument(HealthDocument, frozen=True):
-    """One server's, as it said last."""
+    """The last report of one server."""
 
     server: str
 
 
 class OriginDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the shop, and what the autopilot made of it."""
+    """Everything known about the shop's health, and the autopilot's state."""
 
     room_id: str
     admission_rate_per_minute: int
     autopilot: Autopilot | None
-    health: HealthDocument | None  # null: nothing was heard in the last 30 s
+    health: HealthDocument | None  # null: no report in the last 30 s
     servers: list[ServerDocument]
-    last_decision: DecisionDocument | None  # also one that left the rate as it was
+    last_decision: DecisionDocument | None  # including one that left the rate unchanged
     last_change: DecisionDocument | None
-    prometheus_trouble: str  # why it could not be asked; empty: it could, or need not
+    prometheus_trouble: str  # why it could not be queried; empty: it could, or need not be
 
 
 class CountedDocument(OriginDocument, frozen=True, kw_only=True):
     """The same, after a report."""
 
-    counted: bool  # false: this server has reported something later
+    counted: bool  # false: this server has sent a later report
 
 
 @endpoint(
@@ -91,8 +92,8 @@ class CountedDocument(OriginDocument, frozen=True, kw_only=True):
 async def report_origin(request: Request, account: Account, body: OriginReport) -> Response:
     """Report the shop's health, every few seconds.
 
-    The autopilot of the room follows it. Two reports with the same `at` of one server are one; a report that
-    comes late changes nothing (`counted` is false).
+    The room's autopilot follows it. Reports of a server with the same `at` count once; a report that arrives
+    out of order changes nothing (`counted` is false).
     """
     said_ms = to_ms(body.at)
     if said_ms > now_ms() + AHEAD_MS:
@@ -118,13 +119,13 @@ async def report_origin(request: Request, account: Account, body: OriginReport) 
     errors=(RoomNotFound, StoreUnavailable),
 )
 async def read_origin(request: Request, account: Account) -> Response:
-    """Get the shop's health as it was reported, the rate, and what the autopilot decided last and why."""
+    """Get the shop's reported health, the rate, and the autopilot's last decision with its reason."""
     room_id = RoomId(request.params["room_id"])
     return json_response(200, origin_document(*await autopilot.read_origin(request.app.queues, room_id)))
 
 
 def origin_document(room: Room, origin: Origin, health: Health | None) -> OriginDocument:
-    """What staff and the shop see."""
+    """The document for staff and the shop."""
     return OriginDocument(
         room_id=room.room_id,
         admission_rate_per_minute=room.settings.admission_rate_per_minute,

@@ -1,4 +1,4 @@
-"""Choosing a new password by a link in a mail."""
+"""Choosing a new password with a link from an e-mail."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.web.http.client_ip import throttle_key
 from app.web.http.routes import Request, Response, empty, endpoint
 
 TAG = "Accounts"
-ANSWER_AFTER_S = 0.25  # as long for every address, whatever there was to do
+ANSWER_AFTER_S = 0.25  # the same for every address, whatever there was to do
 NO_MAIL = "This installation sends no e-mail. Ask another admin, or whoever runs it, for a new password."
 
 
 class ResetAsked(Struct, frozen=True):
-    """Whose password was forgotten."""
+    """The e-mail of the account whose password was forgotten."""
 
     email: Email
 
@@ -46,8 +46,8 @@ class Reset(Struct, frozen=True):
 async def ask_for_reset(request: Request, body: ResetAsked) -> Response:
     """Request an e-mail with a link to choose a new password.
 
-    The answer is the same whether or not an account has this e-mail. The link is good once, for 30 minutes;
-    three a day go to an address.
+    The response is the same whether or not an account has this e-mail. The link is valid once, for 30
+    minutes; an address gets at most three a day.
     """
     await send_link(request, body.email)
     return empty()
@@ -68,7 +68,7 @@ async def reset_password(request: Request, body: Reset) -> Response:
 
 
 async def send_link(request: Request, email: str) -> None:
-    """Mail a link, if there is an account.
+    """E-mail a link, if there is an account.
 
     Raises Conflict, RateLimited, ValidationFailed, StoreUnavailable.
     """

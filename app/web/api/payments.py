@@ -22,16 +22,16 @@ DECIDED = ("payment.succeeded", "payment.failed")
 
 
 class PaymentSubject(msgspec.Struct, frozen=True):
-    """Which payment."""
+    """The payment."""
 
     payment_id: Annotated[str, Meta(pattern=OPAQUE)]
 
 
 class GatewayMessage(msgspec.Struct, frozen=True):
-    """What the gateway says about a payment. Other fields and types are ignored."""
+    """A gateway's message about a payment. Other fields and types are ignored."""
 
     type: str
-    data: Any = None  # of the types in DECIDED a PaymentSubject
+    data: Any = None  # a PaymentSubject for the types in DECIDED
 
 
 @endpoint(
@@ -60,13 +60,13 @@ async def hear_gateway(request: Request, message_id: str, body: GatewayMessage) 
 
 
 class StripeSubject(msgspec.Struct, frozen=True):
-    """What a message of Stripe is about."""
+    """The subject of a Stripe message."""
 
     object: dict[str, Any]
 
 
 class StripeMessage(msgspec.Struct, frozen=True):
-    """A message of Stripe. Other fields and types are ignored."""
+    """A Stripe message. Other fields and types are ignored."""
 
     id: Annotated[str, Meta(pattern=OPAQUE)]
     type: Annotated[str, Meta(max_length=100)]
@@ -84,7 +84,7 @@ class StripeMessage(msgspec.Struct, frozen=True):
     errors=(StoreUnavailable,),
 )
 async def hear_stripe(request: Request, _signed: None, body: StripeMessage) -> Response:
-    """Receive a message of Stripe: that a payment was decided, refunded or disputed there."""
+    """Receive a Stripe message: that a payment was decided, refunded or disputed there."""
     await stripe_messages.process(
         request.app.stores, request.app.engine.gateway, body.id, body.type, body.data.object
     )

@@ -1,4 +1,4 @@
-"""The waiting room's public calls about the e-mail address of a place."""
+"""Public calls for the e-mail address of a place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MailboxDocument(Struct, frozen=True):
 
 
 class CodeBody(Struct, frozen=True):
-    """The code in the mail that asks for a confirmation."""
+    """The code from the e-mail that asks for confirmation."""
 
     code: Annotated[str, Meta(pattern=SIX_DIGITS)]
 

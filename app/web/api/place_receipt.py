@@ -1,4 +1,4 @@
-"""A visitor's signed receipt of their place, which they can check on any later day."""
+"""A visitor's signed receipt of their place, which can be verified at any later time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.web.http.routes import App, Request, Response, endpoint, json_response
 
 
 class ReceiptDocument(msgspec.Struct, frozen=True):
-    """A receipt to keep: `statement` is a JWS that says what is in `receipt`, `key` checks it (JWK)."""
+    """A receipt to keep: `statement` is a JWS with the content of `receipt`, `key` verifies it (JWK)."""
 
     receipt: Receipt
     statement: str
@@ -35,9 +35,9 @@ class ReceiptDocument(msgspec.Struct, frozen=True):
     errors=(PlaceNotFound, RateLimited, RoomNotFound, Restoring, StoreUnavailable),
 )
 async def place_receipt(request: Request, claims: PlaceClaims) -> Response:
-    """Get the signed receipt of my place: number, state and time, and where the room's public log says so.
+    """Get the signed receipt of my place: number, state and time, and its entry in the room's public log.
 
-    A browser saves it as a file. It can be checked offline, with the key that is in it and in the JWKS.
+    Browsers save it as a file. It can be verified offline, with the key in it, which is also in the JWKS.
     """
     room_id = RoomId(request.params["room_id"])
     return await receipt_file(request.app, room_id, *await queue.place(request.app.queues, room_id, claims))

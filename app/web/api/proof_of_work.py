@@ -1,4 +1,4 @@
-"""Challenges for newcomers, in rooms that ask for a proof of work; by ALTCHA's protocol, version 1."""
+"""Challenges for newcomers, in rooms that require a proof of work; ALTCHA's protocol, version 1."""
 
 from __future__ import annotations
 
@@ -28,24 +28,26 @@ Solution = Annotated[str, Meta(min_length=1, max_length=SOLUTION_MAX, pattern=BA
     errors=(NotFound, RoomNotFound, Restoring, StoreUnavailable),
 )
 async def challenge(request: Request) -> Response:
-    """Get a challenge to join with: find the number, at most `maxnumber`, whose SHA-256 together with `salt`
-    is `challenge`, and send ALTCHA's payload as `proof_of_work` with the join, once and within five minutes.
+    """Get a challenge to join with, in a room that requires a proof of work.
 
-    ALTCHA's widget and solvers take it as it is. 404 where the room asks for no proof of work.
+    Find the number, at most `maxnumber`, whose SHA-256 together with `salt` is `challenge`, and send ALTCHA's
+    payload as `proof_of_work` with the join, once and within five minutes.
+
+    ALTCHA's widget and solvers accept it as it is. 404 if the room requires no proof of work.
     """
     room_id = RoomId(request.params["room_id"])
     network = network_of(request, room_id)
     with stores_answer():
         cost = await newcomers.work_needed(request.app.queues, room_id, network)
     if not cost:
-        raise NotFound("This room asks for no proof of work.")
+        raise NotFound("This room requires no proof of work.")
     return json_response(200, _challenge(request, room_id, network, cost), [NO_STORE])
 
 
 def with_challenge(
     request: Request, room_id: RoomId, network: str, refusal: ProofOfWorkNeeded
 ) -> ProofOfWorkNeeded:
-    """The refusal with what has to be solved."""
+    """The refusal, with the challenge to solve."""
     made = _challenge(request, room_id, network, int(refusal.members["cost"]))
     return ProofOfWorkNeeded(challenge=made)
 

@@ -52,7 +52,7 @@ REPLAYED = (b"idempotent-replay", b"true")
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The reservation is being processed; ask again at its address."""
+    """The reservation is being processed; poll its address."""
 
     reservation_id: str
 
@@ -90,15 +90,16 @@ class Accepted(msgspec.Struct, frozen=True):
 async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) -> Response:
     """Hold tickets: 201 when the hold is durable, 202 at once with `Prefer: respond-async`.
 
-    A seat in `seat_ids` that the visitor holds or has bought already is theirs: it stays in the reservation
-    it is in, and the new one takes the others. Were none left to take, it is 409 `seat_taken`, as is any seat
-    of somebody else; `seat_ids` of the problem names them. `best_available` gives seats next to each other in
-    the first row that has so many, else as near to each other as there are. With `X-Expected-Amount` it is
-    409 `price_changed`, with the present `amount`, when they come to another one.
+    Seats in `seat_ids` that the visitor already holds or has bought stay in their reservation, and the new
+    one takes the others. If none is left to take, the response is 409 `seat_taken`, as for any seat of
+    somebody else; the problem's `seat_ids` lists them. `best_available` picks adjacent seats in the first row
+    that has enough, otherwise seats as close together as possible. With `X-Expected-Amount` the response is
+    409 `price_changed`, with the current `amount`, if the total differs.
 
-    A `code` opens hidden ticket types, or takes something off: the prices in the answer are what the tickets
-    cost with it, and `discount` is what it took off the order besides. One that is not good for these tickets
-    now is 409 `code_refused`, with the `reason`: unknown, used_up, other (for other tickets), from or until.
+    A `code` opens hidden ticket types, or gives a discount: the prices in the response are those with the
+    code, and `discount` is what it additionally takes off the order. A code that is not valid for these
+    tickets now is 409 `code_refused`, with the `reason`: unknown, used_up, other (for other tickets), from or
+    until.
     """
     key = idempotency_key(request)
     if key is None:
@@ -184,7 +185,7 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
 async def reservation_stream(request: Request, asker: Asker) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.
 
-    It begins with the present document, also after reconnecting with Last-Event-ID. A client that has seen
+    It starts with the current document, also after reconnecting with Last-Event-ID. A client that has seen
     the last one gets 204, which stops an EventSource from reconnecting.
     """
     deadline = time.monotonic() + request.app.settings.reserve_wait_s
@@ -211,7 +212,8 @@ def _document(it: Reservation) -> bytes:
 
 
 async def asked_reservation(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
-    """The asker's reservation, None while it is not decided. Anybody else's: ReservationNotFound."""
+    """The requester's reservation, None while it is undecided. Raises ReservationNotFound for anybody
+    else's."""
     engine, reservation_id = request.app.engine, ReservationId(request.params["reservation_id"])
     for claims in asker.visitors:
         try:

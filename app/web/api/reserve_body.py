@@ -1,4 +1,4 @@
-"""What a reserve call takes: counted tickets, named seats, or the best seats there are."""
+"""The body of a reserve call: counted tickets, particular seats, or the best available ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ReserveItem(Struct, frozen=True):
 
 
 class ReserveBody(Struct, frozen=True):
-    """Which tickets to hold, all of them or none: counted ones, these seats or the best there are."""
+    """Which tickets to hold, all or none: counted ones, particular seats, or the best available ones."""
 
     items: Annotated[list[ReserveItem], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     seat_ids: Annotated[list[SeatId], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
@@ -30,7 +30,8 @@ class ReserveBody(Struct, frozen=True):
     code: Code | UnsetType = UNSET  # an access or discount code
 
     def wanted(self) -> Wanted:
-        """What is asked for. Raises ValidationFailed for nothing, and for seats in two ways at once."""
+        """The requested tickets. Raises ValidationFailed for none, or for seats chosen in two ways at
+        once."""
         if not (self.items or self.seat_ids or self.best_available):
             raise ValidationFailed("items", f"is missing; send {_ONE_OF}")
         if self.seat_ids and self.best_available:

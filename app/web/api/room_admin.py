@@ -42,7 +42,7 @@ STEP: dict[str, Any] = {
 
 
 class NewRoom(RoomSettings, frozen=True, kw_only=True):
-    """A room without an event: settings, all but the name with a default."""
+    """A room without an event: its settings; all but the name have defaults."""
 
     room_id: Slug
 
@@ -54,17 +54,17 @@ class DeleteQuery(Struct, frozen=True):
 
 
 class AdvanceBody(Struct, frozen=True):
-    """How many to let in."""
+    """How many to admit."""
 
     count: Annotated[int, Meta(ge=1, le=COUNT_MAX)]
 
 
 class AdvanceDocument(msgspec.Struct, frozen=True):
-    """How many were called, and the queue after it."""
+    """How many were called, and the queue afterwards."""
 
     room_id: str
     advanced: int
-    limited_by: Literal["nobody", "cap", "tickets", "skipped"] | None  # null: as many as were asked for
+    limited_by: Literal["nobody", "cap", "tickets", "skipped"] | None  # null: as many as requested
     serving_position: int
     waiting: int
     called: int
@@ -116,7 +116,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
     errors=(RoomNotFound, QueueingMethodLocked, Conflict, *AWAY),
 )
 async def change_room(request: Request, account: Account, body: msgspec.Struct) -> Response:
-    """Change a room's settings, from the next admission tick on."""
+    """Change a room's settings, effective at the next admission tick."""
     patch = msgspec.to_builtins(body)
     room_id = RoomId(request.params["room_id"])
     changed = await control.configure(request.app.queues, room_id, patch, by=author(request, account))
@@ -175,10 +175,10 @@ async def remove_visitor(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, Conflict, *AWAY),
 )
 async def delete_room(request: Request, account: Account, query: DeleteQuery) -> Response:
-    """Delete a room, its places, sessions and passes; not one that an event sells through.
+    """Delete a room, its places, sessions and passes; not possible for an event's room.
 
-    While anybody waits or is inside it takes `force=true`. A room that is made under this name afterwards is
-    another one: no token and no pass of this one is good there.
+    If anybody waits or is inside, `force=true` is required. A room created under this name afterwards is
+    another one: tokens and passes of this one are not valid there.
     """
     room_id = RoomId(request.params["room_id"])
     by = author(request, account)
@@ -189,9 +189,9 @@ async def delete_room(request: Request, account: Account, query: DeleteQuery) ->
 
 @endpoint("POST", "/v1/rooms/{room_id}/reset", **STEP)
 async def reset_room(request: Request, account: Account) -> Response:
-    """Reset a room: everybody is out, numbers begin at 1 again; settings and state stay.
+    """Reset a room: removes everybody, numbers restart at 1; settings and state are kept.
 
-    Refused once tickets were reserved in it. No token and no pass from before is good afterwards.
+    Refused once there is a reservation. Earlier tokens and passes are no longer valid.
     """
     room_id = RoomId(request.params["room_id"])
     room = await emptying.reset_room(request.app.queues, room_id, by=author(request, account))
@@ -211,11 +211,11 @@ async def reset_room(request: Request, account: Account) -> Response:
     errors=(RoomNotFound, Conflict, IdempotencyKeyReused, BadHeader, *AWAY),
 )
 async def advance_room(request: Request, account: Account, body: AdvanceBody) -> Response:
-    """Let the first `count` in the queue in by hand, also while the room is paused.
+    """Admit the first `count` in the queue by hand, even while the room is paused.
 
     They come on top of the rate; `active_visitors_max` and the free tickets are never exceeded. `limited_by`
-    says why fewer were called: `nobody` else waits, `cap`, `tickets`, or `skipped`, where some want more
-    tickets than are free or too many of their network have not claimed yet.
+    says why fewer were called: `nobody` else waits, `cap`, `tickets`, or `skipped`, if some want more tickets
+    than are free or too many of their network have not claimed yet.
     """
     room_id = RoomId(request.params["room_id"])
 

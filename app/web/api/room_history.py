@@ -1,4 +1,4 @@
-"""How a room was over time, for staff."""
+"""A room's history, for staff."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from app.web.http.staff_access import OPERATOR
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far back: minutes, an hour, or to the first time that anybody was in the room."""
+    """How far back: minutes, an hour, or to the first visitor."""
 
     range: HistoryRange = "15m"
 
 
 class HistoryPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment of a room, or the step that ended then. Null: there is none, or it is not known."""
+    """A moment of a room, or the step that ended then. Null: not applicable, or not known."""
 
     at: datetime | None
     waiting: int
     inside: int  # called and active
     cap: int | None
-    rate: int  # admitted per minute, as set
+    rate: int  # admitted per minute, as configured
     admitted_per_minute: int
     joined_per_minute: int
     no_shows_per_minute: int
     requests_per_second: float  # for tickets
-    backlog: int  # of them, not settled yet
+    backlog: int  # of those, not settled yet
     reserve_p99_ms: int | None  # of all rooms together
     free: int | None  # tickets, as are held and sold
     held: int | None
@@ -45,9 +45,9 @@ class HistoryPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoomHistory(msgspec.Struct, frozen=True):
-    """Points in the order of time, `step_s` apart; where figures are missing they are further apart.
+    """Points in chronological order, `step_s` apart; further apart where figures are missing.
 
-    Of a step it is the most that waited, were inside or in the backlog. There are at most 900 points.
+    For a step, waiting, inside and backlog are maxima. There are at most 900 points.
     """
 
     room_id: str
@@ -67,7 +67,7 @@ class RoomHistory(msgspec.Struct, frozen=True):
     errors=(RoomNotFound, StoreUnavailable),
 )
 async def room_history(request: Request, account: Account, query: HistoryQuery) -> Response:
-    """Get how a room was over time: each second for 15 minutes, each 10 s for an hour, or since it began."""
+    """Get a room's history: by second for 15 minutes, by 10 s for an hour, or since it began."""
     with stores_answer():
         room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
     found = await history.over(request.app.stores, room.room_id, query.range)

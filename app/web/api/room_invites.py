@@ -25,13 +25,13 @@ NO_MAIL = "Invitations are e-mails with a link: set up e-mail and FAIRGATE_PUBLI
 
 
 class InviteBody(Struct, frozen=True):
-    """Whom to invite; who is invited already stays so."""
+    """Whom to invite; existing invitations are not affected."""
 
     emails: Annotated[list[Email], Meta(min_length=1, max_length=1000)]
 
 
 class InvitedDocument(Struct, frozen=True):
-    """How many were not invited before."""
+    """How many were newly invited."""
 
     invited: int
 
@@ -69,7 +69,7 @@ async def invite_members(request: Request, account: Account, body: InviteBody) -
     errors=(RoomNotFound, *AWAY),
 )
 async def list_invites(request: Request, account: Account, query: PageQuery) -> Response:
-    """List the invitations to a room, the newest first, with what became of each."""
+    """List the invitations to a room, newest first, with their state."""
     room_id, stores = RoomId(request.params["room_id"]), request.app.stores
     await request.app.queues.loaded_rooms.read(room_id)
     found, total = await room_invites.listed(stores, room_id, "", query.per_page, query.offset)
@@ -86,7 +86,7 @@ async def list_invites(request: Request, account: Account, query: PageQuery) -> 
     errors=(RoomNotFound, NotFound, *AWAY),
 )
 async def withdraw_invite(request: Request, account: Account) -> Response:
-    """Withdraw an invitation; whoever has come with it is removed from the room."""
+    """Withdraw an invitation; anybody who joined with it is removed from the room."""
     room_id, invite_id = RoomId(request.params["room_id"]), request.params["invite_id"]
     await request.app.queues.loaded_rooms.read(room_id)
     await room_invites.withdraw(request.app.queues, room_id, invite_id, by=author(request, account))
@@ -94,7 +94,7 @@ async def withdraw_invite(request: Request, account: Account) -> Response:
 
 
 def links_of(app: App) -> InvitationSigner:
-    """What links are derived with. Raises Conflict where none can be mailed."""
+    """The signer of links. Raises Conflict if none can be e-mailed."""
     if not app.settings.mails_links:
         raise Conflict(NO_MAIL)
     return InvitationSigner(app.settings.secret.get_secret_value().encode())

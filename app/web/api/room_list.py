@@ -1,4 +1,4 @@
-"""The list of rooms: the public ones for everybody, all of them for staff."""
+"""The list of rooms: public ones for everybody, all of them for staff."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class RoomsQuery(PageQuery, frozen=True, rename={"every": "all"}):
 
 
 class ListedRoom(StatusDocument, frozen=True, kw_only=True):
-    """The shared status document; with `all` also what staff see of a room."""
+    """The shared status document; with `all` also staff's view of a room."""
 
-    kind: Literal["sale", "site"] | UnsetType = UNSET  # it sells an event, or stands before another site
+    kind: Literal["sale", "site"] | UnsetType = UNSET  # it sells an event, or is in front of another site
     public: bool | UnsetType = UNSET
     test: bool | UnsetType = UNSET
     target_url: str | UnsetType = UNSET
@@ -61,8 +61,8 @@ class ListedRoom(StatusDocument, frozen=True, kw_only=True):
 async def list_rooms(request: Request, query: RoomsQuery) -> Response:
     """List public rooms: open ones before closed ones, then by room_id.
 
-    With `all=true` staff get every room, private ones too, and more of each; a key that is limited to some
-    events gets their rooms.
+    With `all=true` staff get every room, including private ones, with more detail; a key that is limited to
+    some events gets their rooms.
     """
     queues, staff = request.app.queues, await _staff(request) if query.every else None
     only = _only(staff)
@@ -73,7 +73,8 @@ async def list_rooms(request: Request, query: RoomsQuery) -> Response:
 
 
 async def _staff(request: Request) -> Account:
-    """Who asks for all rooms. Raises CredentialMissing & Co., RoleRequired, ScopeRequired."""
+    """The staff account requesting all rooms. Raises CredentialMissing and others, RoleRequired,
+    ScopeRequired."""
     account: Account = await OPERATOR.read(request)
     if account.grants is not None and not account.grants.may(SCOPE, {}, of_sales=True):
         raise RoleRequired("The role operator is needed here.")

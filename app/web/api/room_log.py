@@ -1,4 +1,4 @@
-"""The public log of a room, for anybody who wants to check that its queue was fair."""
+"""The public log of a room, for anybody who wants to verify that its queue was fair."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Size = Annotated[int, Meta(ge=0, le=MAX)]
 
 
 class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From which leaf on, and how many."""
+    """From which leaf, and how many."""
 
     first: Size = msgspec.field(default=0, name="from")
     limit: Annotated[int, Meta(ge=1, le=ENTRIES_MAX)] = ENTRIES_MAX
@@ -51,7 +51,7 @@ class CheckpointQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InclusionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which leaf, in the tree of which size."""
+    """Which leaf, in a tree of which size."""
 
     leaf: Size
     size: Size
@@ -93,7 +93,7 @@ class Heads(msgspec.Struct, frozen=True):
 
 
 class Entries(msgspec.Struct, frozen=True):
-    """Leaves that follow each other; `size` is how many the log has now."""
+    """Consecutive leaves; `size` is the current number of leaves in the log."""
 
     room_id: str
     first: int
@@ -102,7 +102,7 @@ class Entries(msgspec.Struct, frozen=True):
 
 
 class InclusionDocument(msgspec.Struct, frozen=True):
-    """That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3."""
+    """The proof that a leaf is in a tree: hashes in hex, as in RFC 9162, 2.1.3."""
 
     room_id: str
     leaf: int
@@ -112,7 +112,7 @@ class InclusionDocument(msgspec.Struct, frozen=True):
 
 
 class ConsistencyDocument(msgspec.Struct, frozen=True):
-    """That the first tree is the beginning of the second: hashes in hex, as RFC 9162 says in 2.1.4."""
+    """The proof that the first tree is a prefix of the second: hashes in hex, as in RFC 9162, 2.1.4."""
 
     room_id: str
     first: int
@@ -185,7 +185,7 @@ async def log_heads(request: Request, query: HeadsQuery) -> Response:
     errors=AWAY,
 )
 async def log_entries(request: Request, query: EntriesQuery) -> Response:
-    """List leaves of a room's public log, oldest first. Those behind its end are not there yet."""
+    """List leaves of a room's public log, oldest first. Those beyond its end are omitted."""
     room_id, start = RoomId(request.params["room_id"]), query.first
     with stores_answer():
         log = await proofs.begun(request.app.queues.loaded_rooms, room_id)
@@ -203,7 +203,7 @@ async def log_entries(request: Request, query: EntriesQuery) -> Response:
     errors=AWAY,
 )
 async def log_inclusion(request: Request, query: InclusionQuery) -> Response:
-    """Get the proof that a leaf is in the tree of a size."""
+    """Get the proof that a leaf is in the tree of a given size."""
     room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
     with stores_answer():
         log = await proofs.begun(request.app.queues.loaded_rooms, room_id)
@@ -224,7 +224,7 @@ async def log_inclusion(request: Request, query: InclusionQuery) -> Response:
     errors=AWAY,
 )
 async def log_consistency(request: Request, query: ConsistencyQuery) -> Response:
-    """Get the proof that the tree of one size is the beginning of that of another."""
+    """Get the proof that the tree of one size is a prefix of that of another."""
     room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
     with stores_answer():
         log = await proofs.begun(request.app.queues.loaded_rooms, room_id)

@@ -1,4 +1,4 @@
-"""All settings of a room as one document: read, and sent back."""
+"""All settings of a room as one document: read, and replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AWAY = (Restoring, StoreUnavailable)
 
 @endpoint("GET", "/v1/rooms/{room_id}/settings", scope="rooms:read", errors=(RoomNotFound, *AWAY), **CALL)
 async def read_settings(request: Request, account: Account) -> Response:
-    """Get all settings of a room, as PUT and PATCH take them."""
+    """Get all settings of a room, in the form that PUT and PATCH accept."""
     with stores_answer():
         found = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
     return json_response(200, settings_document(found.settings))
@@ -38,7 +38,7 @@ async def read_settings(request: Request, account: Account) -> Response:
     **CALL,
 )
 async def replace_settings(request: Request, account: Account, body: RoomSettings) -> Response:
-    """Replace all settings of a room, from the next admission tick on; what is not sent gets its default."""
+    """Replace all settings of a room, from the next tick on; omitted ones get their defaults."""
     room_id = RoomId(request.params["room_id"])
     document = msgspec.to_builtins(body)
     changed = await control.configure(request.app.queues, room_id, document, by=author(request, account))

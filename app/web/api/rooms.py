@@ -62,9 +62,9 @@ from app.web.http.routes import STREAM, App, Events, Request, Response, endpoint
 
 TAG = "Waiting room"
 AWAY = (StoreUnavailable,)
-IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # what needs the room itself
+IN_ROOM = (RoomNotFound, Restoring, *AWAY)  # errors of calls that need the room itself
 ENDINGS = (NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue)
-COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which has nowhere else to keep who it is
+COOKIE_NEEDED = b"x-place-cookie"  # sent by our page, which cannot store an identity elsewhere
 
 
 class JoinBody(Struct, frozen=True):
@@ -75,14 +75,14 @@ class JoinBody(Struct, frozen=True):
     invite: Annotated[str, Meta(max_length=100, pattern=PROOF)] | None = None  # of a personal link
     proof: Proof | None = None  # of the organiser's login, in a room for members: a JWT
     quantity: Quantity | None = None  # tickets wanted at once: not called while fewer are free
-    returns: bool = False  # sold out, a place in the returns queue is wanted
-    proof_of_work: Solution | None = None  # where newcomers need one: a challenge solved by ALTCHA's protocol
-    captcha_response: CaptchaResponse | None = None  # where they need one: what its widget gave
+    returns: bool = False  # if sold out, take a place in the returns queue
+    proof_of_work: Solution | None = None  # if required of newcomers: a challenge solved by ALTCHA's protocol
+    captcha_response: CaptchaResponse | None = None  # if required of newcomers: the response of the widget
     slower_lane: bool = False  # without it you join in the lane of suspects, if the room has one
 
 
 class PlaceChange(Struct, frozen=True):
-    """What a visitor may change of their place while they wait."""
+    """The fields of a place that its visitor can change while waiting."""
 
     quantity: Quantity
 
@@ -145,13 +145,14 @@ async def room_stream(request: Request) -> Response:
     ),
 )
 async def join(request: Request, body: JoinBody) -> Response:
-    """Join the queue: 201 with a new place, 200 with the one you have. With `returns` also when all is sold:
-    what comes back is offered in order.
+    """Join the queue: 201 with a new place, 200 with your existing one.
+
+    With `returns` this is also possible when everything is sold: returned tickets are offered in order.
 
     A page that keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without the
-    cookie. In a room for members a `proof` of the organiser's login says which member you are, and a place
-    they have elsewhere is yours; or an `invite`, which is good for whoever uses it first. Where newcomers
-    need a proof of work, a join without one is refused with the `challenge` to solve; where they need a
+    cookie. In a room for members a `proof` of the organiser's login identifies the member, including a place
+    they have in another browser; or an `invite`, valid for whoever uses it first. If newcomers need a proof
+    of work, a join without one is refused with the `challenge` to solve; if they need a captcha, with the
     captcha, with the `captcha` to show; where they show who they are, with what is `needed`.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
@@ -185,7 +186,7 @@ async def join(request: Request, body: JoinBody) -> Response:
 
 
 async def who_joins(request: Request) -> PlaceClaims | None:
-    """Who joins, as far as they say. A cookie that is no good is forgotten: a browser cannot repair it."""
+    """The joining visitor, if known. An invalid cookie is ignored, because a browser cannot repair it."""
     try:
         return await sent_place(request)
     except (CredentialInvalid, WrongRoom):
@@ -206,9 +207,9 @@ async def who_joins(request: Request) -> PlaceClaims | None:
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Get my exact place; far from the front of a room with `exact_within` an upper bound of it: `about`.
 
-    Then `queue_position` is `queue_number` - `serving_position`, or how many wait in all if those are fewer,
-    and `poll_after_s` up to an hour. Whether you left or were removed since the token was issued
-    is not looked up. It is also answered while Redis is unavailable.
+    Then `queue_position` is `queue_number` - `serving_position`, or the total number waiting if that is
+    lower, and `poll_after_s` up to an hour. Whether you left or were removed since the token was issued is
+    not looked up. This also works while Redis is unavailable.
     """
     found, now = await place_of(request.app, RoomId(request.params["room_id"]), claims)
     token = sent_token(request)
@@ -255,7 +256,7 @@ async def claim(request: Request, claims: PlaceClaims) -> Response:
 
 
 def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> tuple[str, int]:
-    """The session of an active visitor as a booking token, and its end (s); the same each time."""
+    """An active visitor's session as a booking token, and its expiry (s); the same each time."""
     exp = found.session_expires_at_ms // 1000
     claims = BookingClaims(
         room_id=room_id,

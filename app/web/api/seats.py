@@ -1,4 +1,4 @@
-"""Seats: what staff put on sale by the seat, and the map that everybody chooses from."""
+"""Seats: selling by the seat, and the map that fans choose from."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from app.web.http.idempotency import once
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author, is_staff_call
 
-BODY_MAX = 16 * 1024 * 1024  # 50,000 seats, one by one
+BODY_MAX = 16 * 1024 * 1024  # 50,000 seats, listed one by one
 
 
 async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
-    """The seat map as it was less than a second ago. Raises EventNotFound, Restoring, StoreUnavailable."""
+    """The seat map, at most a second old. Raises EventNotFound, Restoring, StoreUnavailable."""
 
     async def read() -> CachedSeatMap:
         found, ticket_types = await events.event(request.app.stores, event_id)
@@ -66,8 +66,9 @@ async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
 async def read_seats(request: Request) -> Response:
     """Get the seat map: every seat, and whether it is free, held or sold.
 
-    Its `ETag` changes when a seat does. Ask again with `If-None-Match`, as browsers do by themselves, and it
-    costs 304 and no body until then; the map of 20,000 seats is some 5 kB with `Accept-Encoding: gzip`.
+    Its `ETag` changes whenever a seat does. Repeat the call with `If-None-Match`, as browsers do on their
+    own, and until then you get 304 without a body; the map of 20,000 seats is some 5 kB with
+    `Accept-Encoding: gzip`.
     """
     cached = await cached_seat_map(request, EventId(request.params["event_id"]))
     if not cached.published and not await is_staff_call(request):
@@ -85,7 +86,7 @@ async def read_seats(request: Request) -> Response:
 
 
 def matches_etag(if_none_match: str, tag: str) -> bool:
-    """Whether the asker has this version already (RFC 9110, 13.1.2: compared weakly)."""
+    """Whether the client already has this version (RFC 9110, 13.1.2: weak comparison)."""
     sent = {it.strip().removeprefix("W/") for it in if_none_match.split(",")}
     return "*" in sent or tag.removeprefix("W/") in sent
 
@@ -113,13 +114,13 @@ def matches_etag(if_none_match: str, tag: str) -> bool:
 async def create_seats(request: Request, account: Account, body: NewSeats) -> Response:
     """Create seats, all or none: whole sections, or a list of seats.
 
-    A section becomes a ticket type: its `ticket_type_id` is made of its name (`Upper Circle`:
+    A section becomes a ticket type: its `ticket_type_id` is derived from its name (`Upper Circle`:
     `upper-circle`), its quantity is the number of its seats. Rows are a, b ... z, aa ..., the best first,
-    with seats 1, 2 ...; so a seat is `upper-circle-a-12`. In a list, `row` and `number` name each seat,
-    neighbours by neighbouring numbers.
+    with seats 1, 2 ...; so a seat is `upper-circle-a-12`. In a list, `row` and `number` identify each seat;
+    adjacent seats have consecutive numbers.
 
-    With `grow` a section that is there gets those of the seats that it has not yet, also while it is on sale;
-    its new rows are behind the others.
+    With `grow` an existing section gets the seats it does not have yet, even while it is on sale; new rows
+    come after the others.
     """
 
     async def create() -> Response:
@@ -144,10 +145,10 @@ async def create_seats(request: Request, account: Account, body: NewSeats) -> Re
     errors=(EventNotFound, Conflict, Restoring, StoreUnavailable),
 )
 async def block_seats(request: Request, account: Account, body: BlockSeats) -> Response:
-    """Take seats off sale: blocked, or kept for the house. Also while the sale is open.
+    """Take seats off sale: blocked, or kept for the house. Possible even while the sale is open.
 
-    Seats that are free are `done`. Those that are held or sold stay so: they are `taken`. The quantity of a
-    section is what is on sale, so it is smaller by what is blocked. The same call again changes nothing.
+    Free seats are `done`. Held and sold seats are not affected: they are `taken`. The quantity of a section
+    is the number of seats on sale, so blocking reduces it. Repeating the call changes nothing.
     """
     done = await seat_blocks.block(
         request.app.queues.loaded_rooms,
@@ -170,7 +171,7 @@ async def block_seats(request: Request, account: Account, body: BlockSeats) -> R
     errors=(EventNotFound, Conflict, Restoring, StoreUnavailable),
 )
 async def release_seats(request: Request, account: Account, body: NamedSeatIds) -> Response:
-    """Put blocked seats on sale again. Those that are held or sold are `taken`."""
+    """Put blocked seats on sale again. Held and sold ones are `taken`."""
     done = await seat_blocks.release(
         request.app.queues.loaded_rooms,
         EventId(request.params["event_id"]),
@@ -193,8 +194,9 @@ async def release_seats(request: Request, account: Account, body: NamedSeatIds) 
 async def set_seat_kind(request: Request, account: Account, body: KindOfSeats) -> Response:
     """Make seats accessible, companion seats, or neither.
 
-    Accessible seats are sold by name alone, never among the best available. A companion seat is sold with the
-    accessible seat next to it, or to who has that already; without it, it is 409 `companion_alone`.
+    Accessible seats are only sold when chosen explicitly, never as best available. A companion seat is only
+    sold together with the accessible seat next to it, or to whoever has that already; otherwise: 409
+    `companion_alone`.
     """
     event_id = EventId(request.params["event_id"])
     by = author(request, account)
@@ -213,9 +215,9 @@ async def set_seat_kind(request: Request, account: Account, body: KindOfSeats) -
     errors=(EventNotFound, Conflict, StoreUnavailable),
 )
 async def save_seat_plan(request: Request, account: Account, body: SeatPlan) -> Response:
-    """Place sections on the plan that fans see; those that are not named stand where they fit.
+    """Place sections on the plan that fans see; sections not listed stand wherever they fit.
 
-    `x` and `y` are of the middle of a section, in widths of a seat: to the right, and away from the stage.
+    `x` and `y` are the centre of a section, in widths of a seat: to the right, and away from the stage.
     """
     event_id = EventId(request.params["event_id"])
     await seat_plans.save(request.app.stores, event_id, body.sections, by=author(request, account))

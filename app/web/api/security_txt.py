@@ -11,16 +11,16 @@ from app.web.http.dispatch import refuse
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import App
 
-GOOD_FOR = timedelta(days=180)  # a year at most, says the RFC
+GOOD_FOR = timedelta(days=180)  # the RFC recommends a year at most
 
 
 def register_security_txt(quart: Quart) -> None:
-    """Add the file."""
+    """Register the file's route."""
     quart.add_url_rule("/.well-known/security.txt", "security_txt", security_txt)
 
 
 async def security_txt() -> Response:
-    """The file; there is none where nobody is named."""
+    """The file; 404 if no contact is configured."""
     app: App = current_app.extensions["fairgate"]
     contact = app.settings.security_contact
     if not contact:

@@ -30,9 +30,9 @@ _STARTED_AT = psutil.Process().create_time()
 
 
 class ReservationFigures(msgspec.Struct, frozen=True):
-    """How reservations stand, in Postgres; a few seconds old at most."""
+    """The number of reservations by state in Postgres; at most a few seconds old."""
 
-    made: int  # all that succeeded: each of them is in one of the states below
+    made: int  # all that succeeded, each in one of the states below
     made_last_minute: int
     held: int
     paying: int
@@ -42,13 +42,13 @@ class ReservationFigures(msgspec.Struct, frozen=True):
 
 
 class QueueFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue, or several together. Counters begin with the room, or with the last loss of Redis."""
+    """A queue, or several together. Counters start with the room, or the last loss of Redis."""
 
     waiting: int
     called: int
     active: int
-    outflow_per_minute: int  # measured: admissions over the last minute
-    stream_backlog: int  # requests for tickets that no worker has settled yet
+    outflow_per_minute: int  # measured: calls over the last minute
+    stream_backlog: int  # reservation requests not settled yet
     joined: int
     admitted: int  # calls
     no_shows: int
@@ -84,7 +84,7 @@ class RoomStats(RoomQueueFigures, frozen=True, kw_only=True):
 
 
 class RequestFigures(msgspec.Struct, frozen=True):
-    """What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0."""
+    """Counts of all web processes, including dead ones, since `since`; they restart at 0 if Redis is lost."""
 
     since: datetime | None
     answered: int
@@ -93,17 +93,17 @@ class RequestFigures(msgspec.Struct, frozen=True):
 
 
 class ProcessFigures(msgspec.Struct, frozen=True):
-    """The web process that gave this answer; another one may give the next."""
+    """The web process that gave this response; another one may give the next."""
 
     uptime_s: int
     answered: int
 
 
 class InstallationStats(msgspec.Struct, frozen=True):
-    """The whole installation. All is true for all processes together, but `this_process`."""
+    """The whole installation. Everything except `this_process` covers all processes."""
 
     lines: QueueFigures  # of those rooms
-    rooms: list[RoomQueueFigures]  # that were busy in the last quarter of an hour; of more the latest 500
+    rooms: list[RoomQueueFigures]  # busy in the last quarter of an hour; the latest 500 at most
     reservations: ReservationFigures
     requests: RequestFigures
     workers: int  # alive in the last seconds

@@ -1,4 +1,4 @@
-"""Tickets that are given to somebody else: their buyer offers and withdraws, whoever has the link accepts."""
+"""Giving tickets away: their buyer offers and withdraws, whoever has the link accepts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PATH = "/v1/reservations/{reservation_id}/transfers"
 
 
 class TransferBody(Struct, frozen=True):
-    """Which ticket, and to whom. `locale`: the language of the e-mail, as the page's unless it is sent."""
+    """Which ticket, and to whom. `locale`: the language of the e-mail, by default the page's."""
 
     ticket_id: Annotated[str, Meta(pattern=OPAQUE)]
     email: Email
@@ -45,21 +45,21 @@ class TransferBody(Struct, frozen=True):
 
 
 class TransferDocument(Struct, frozen=True):
-    """A ticket that is offered to somebody, who has not accepted it yet."""
+    """A ticket offered to somebody who has not accepted it yet."""
 
     ticket_id: str
     email: str
 
 
 class AcceptBody(Struct, frozen=True):
-    """`token`: what the link of the e-mail has. `locale`: the language of e-mails to the new holder."""
+    """`token`: from the link in the e-mail. `locale`: the language of e-mails to the new holder."""
 
     token: Annotated[str, Meta(min_length=1, max_length=TOKEN_MAX, pattern=OPAQUE)]
     locale: Annotated[str, Meta(max_length=35, pattern=LOCALE)] = ""
 
 
 class AcceptedTicket(Struct, frozen=True):
-    """A ticket with its new `code`, and the page of its holder, which the e-mail leads to as well."""
+    """A ticket with its new `code`, and its holder's page, which the e-mail also links to."""
 
     event_id: str
     event_name: str
@@ -72,7 +72,7 @@ class AcceptedTicket(Struct, frozen=True):
 
 
 class TransfersDocument(Struct, frozen=True):
-    """The tickets of a reservation that are offered now. Those that were accepted are `transferred` there."""
+    """The tickets of a reservation that are currently offered. Accepted ones are `transferred` there."""
 
     items: list[TransferDocument]
 
@@ -86,7 +86,7 @@ class TransfersDocument(Struct, frozen=True):
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def list_transfers(request: Request, asker: Asker) -> Response:
-    """List the tickets of a reservation that are offered to somebody, as its owner."""
+    """List the offered tickets of a reservation, as its owner."""
     offers = await transfers.offers_of(request.app.stores, await _bought(request, asker))
     return json_response(200, TransfersDocument([TransferDocument(*it) for it in offers.items()]), [NO_STORE])
 
@@ -101,15 +101,15 @@ async def list_transfers(request: Request, asker: Asker) -> Response:
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) -> Response:
-    """Offer a ticket to somebody by e-mail: once they accept, it has another code, and yours is void.
+    """Offer a ticket to somebody by e-mail: once they accept, it gets a new code, and yours becomes void.
 
-    200 where it is offered to this address already. A ticket that was used, or is offered to somebody else or
-    theirs, is a conflict. An offer stands for seven days, and no longer than until the event begins.
+    200 if it is already offered to this address. A ticket that was used, is offered to somebody else or was
+    accepted is a conflict. An offer is valid for seven days, and no longer than until the event begins.
     """
     it = await _bought(request, asker)
     app, to = request.app, mailbox(body.email)
     if body.ticket_id not in _tickets(it):
-        raise ValidationFailed("ticket_id", "is no valid ticket of this reservation")
+        raise ValidationFailed("ticket_id", "is not a valid ticket of this reservation")
     document = TransferDocument(body.ticket_id, to)
     if (await transfers.offers_of(app.stores, it)).get(body.ticket_id) == to:
         return json_response(200, document, [NO_STORE])
@@ -127,7 +127,7 @@ async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) ->
     errors=(ReservationNotFound, NotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def withdraw_transfer(request: Request, asker: Asker) -> Response:
-    """Withdraw the offer of a ticket. 204 also the second time; one that was accepted is a conflict."""
+    """Withdraw the offer of a ticket. 204, also when repeated; an accepted one is a conflict."""
     it, ticket_id = await _bought(request, asker), request.params["ticket_id"]
     found = _tickets(it)
     if ticket_id not in found:
@@ -135,7 +135,7 @@ async def withdraw_transfer(request: Request, asker: Asker) -> Response:
     await transfers.withdraw(request.app.stores, it, ticket_id)
     after = await operations.get(request.app.engine, it.reservation_id)
     if after is not None and _tickets(after).get(ticket_id):
-        raise Conflict("The ticket was accepted, and is somebody else's now.")
+        raise Conflict("The ticket was accepted and now belongs to somebody else.")
     return empty()
 
 
@@ -148,9 +148,9 @@ async def withdraw_transfer(request: Request, asker: Asker) -> Response:
     errors=(CredentialInvalid, RateLimited, StoreUnavailable, BacklogFull),
 )
 async def accept_ticket(request: Request, body: AcceptBody) -> Response:
-    """Accept a ticket by the link of its e-mail: it has another code from now on, and both are told.
+    """Accept a ticket with the link from the e-mail: it gets a new code, and both sides are notified.
 
-    A link is good once. The ticket is mailed to the address it was offered to, too.
+    A link is valid once. The ticket is also e-mailed to the address it was offered to.
     """
     app = request.app
     await app.throttles.reset(request.client)
@@ -175,12 +175,12 @@ async def accept_ticket(request: Request, body: AcceptBody) -> Response:
 
 
 def _tickets(it: Reservation) -> dict[str, bool]:
-    """The valid tickets of a reservation, and whether each is somebody else's by now."""
+    """The valid tickets of a reservation, and whether each belongs to somebody else by now."""
     return {str(ticket["ticket_id"]): bool(ticket["transferred"]) for ticket in it.tickets}
 
 
 async def _bought(request: Request, asker: Asker) -> Reservation:
-    """The asker's reservation. The link of an e-mail does not prove enough. Raises as the errors above."""
+    """The requester's reservation. A link in an e-mail does not prove enough. Raises as the errors above."""
     found = await asked_reservation(request, asker, staff_may=False)
     if found is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")

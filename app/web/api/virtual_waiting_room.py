@@ -1,7 +1,8 @@
-"""The calls of AWS's Virtual Waiting Room, for clients that were written for it: a queue of counters.
+"""The calls of AWS's Virtual Waiting Room, for clients written for it: a queue of counters.
 
-A request id is the signed name of a visitor, so nothing is stored for it. Tokens are RS256 whatever the room
-signs with, because that is what such clients verify; their issuer is not ours, so they open nothing here.
+A request id is the signed id of a visitor, so nothing is stored for it. Tokens are RS256 regardless of the
+room's algorithm, because that is what such clients verify; their issuer is not ours, so they open nothing
+here.
 """
 
 from __future__ import annotations
@@ -73,14 +74,14 @@ class OfEvent(Struct, frozen=True):
 
 
 class OfRequest(Struct, frozen=True):
-    """Whose place in which queue."""
+    """Whose place, in which queue."""
 
     event_id: EventId
     request_id: RequestId
 
 
 class Increment(Struct, frozen=True):
-    """How many more are let in. The counter does not go back: whoever was called stays called."""
+    """How many more to admit. The counter never goes back: calls cannot be undone."""
 
     event_id: EventId
     increment_by: Annotated[int, Meta(ge=1, le=INCREMENT_MAX)]
@@ -105,7 +106,7 @@ class Increment(Struct, frozen=True):
     ),
 )
 async def assign_queue_num(request: Request, body: OfEvent) -> Response:
-    """Join the queue, as AWS's Virtual Waiting Room does it."""
+    """Join the queue, as in AWS's Virtual Waiting Room."""
     room_id = _room(request, body)
     network = network_of(request, room_id)
     joining = Joining(new_visitor_id(network), network=network, slower=True)
@@ -143,7 +144,7 @@ async def queue_num(request: Request, query: OfRequest) -> Response:
     errors=IN_ROOM,
 )
 async def serving_num(request: Request, query: OfEvent) -> Response:
-    """Get the serving counter, as AWS's Virtual Waiting Room calls the serving position."""
+    """Get the serving counter, AWS's name for the serving position."""
     shown = await request.app.status_board.current(_room(request, query))
     return json_response(200, ServingCounter(shown.status.serving_position), [NO_STORE])
 
@@ -157,7 +158,7 @@ async def serving_num(request: Request, query: OfEvent) -> Response:
     errors=IN_ROOM,
 )
 async def waiting_num(request: Request, query: OfEvent) -> Response:
-    """Get how many wait or were called and have no token yet."""
+    """Get how many visitors wait, or were called and have no token yet."""
     now = (await request.app.status_board.current(_room(request, query))).status
     return json_response(200, WaitingNumber(now.waiting + now.called), [NO_STORE])
 
@@ -171,9 +172,9 @@ async def waiting_num(request: Request, query: OfEvent) -> Response:
     errors=(PlaceNotFound, *ENDINGS, RateLimited, *IN_ROOM),
 )
 async def generate_token(request: Request, body: OfRequest) -> Response:
-    """Claim the turn of a request id: 200 with tokens signed by RS256, 202 while it is not served yet.
+    """Claim the turn of a request id: 200 with RS256 tokens, 202 while it is not being served yet.
 
-    Claimed again, the tokens say the same; they end with the session.
+    Claiming again yields equivalent tokens; they expire with the session.
     """
     room_id, (claims, _) = _room(request, body), _claims(request, body)
     place, _ = await queue.claim(request.app.queues, room_id, claims)
@@ -210,7 +211,7 @@ async def public_key(request: Request, query: OfEvent) -> Response:
     errors=(Conflict, *IN_ROOM),
 )
 async def increment_serving_counter(request: Request, account: Account, body: Increment) -> Response:
-    """Let that many of those who wait in, as `advance` does: fewer if fewer wait or may be inside."""
+    """Admit this many of those waiting, like `advance`: fewer if fewer wait or may be inside."""
     room_id, left = _room(request, body), body.increment_by
     by = author(request, account)
     while True:
@@ -233,7 +234,7 @@ async def increment_serving_counter(request: Request, account: Account, body: In
     errors=(Conflict, *IN_ROOM),
 )
 async def reset_initial_state(request: Request, account: Account, body: OfEvent) -> Response:
-    """Reset the room, as `reset` does: everybody is out, numbers begin at 1 again."""
+    """Reset the room, like `reset`: removes everybody, numbers restart at 1."""
     room_id = _room(request, body)
     await emptying.reset_room(request.app.queues, room_id, by=author(request, account))
     request.app.status_board.outdated(room_id)
@@ -241,7 +242,7 @@ async def reset_initial_state(request: Request, account: Account, body: OfEvent)
 
 
 def _room(request: Request, asked: OfEvent | OfRequest | Increment) -> RoomId:
-    """The room of the address, which has to be the one that the client means. Raises RequestIdInvalid."""
+    """The path's room, which must be the one the client means. Raises RequestIdInvalid."""
     room_id = RoomId(request.params["room_id"])
     if asked.event_id != room_id:
         raise RequestIdInvalid(f"The event id of this address is {room_id}.", error="Invalid event ID")
@@ -249,7 +250,7 @@ def _room(request: Request, asked: OfEvent | OfRequest | Increment) -> RoomId:
 
 
 def _claims(request: Request, asked: OfRequest) -> tuple[PlaceClaims, int]:
-    """Whom a request id means, and when they joined. Raises RequestIdInvalid."""
+    """The visitor of a request id, and when they joined. Raises RequestIdInvalid."""
     room_id = RoomId(request.params["room_id"])
     found = request.app.places.read_request_id(room_id, asked.request_id)
     if found is None:

@@ -27,7 +27,7 @@ TAG = "Staff: webhooks"
 
 
 class NewWebhook(Struct, frozen=True):
-    """Where to send events, and which; without types all of them, future ones included."""
+    """Where to send events, and which; without types all of them, including future ones."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
     types: Annotated[list[NoticeType], Meta(max_length=100)] = []  # noqa: RUF012  # msgspec copies it
@@ -35,7 +35,7 @@ class NewWebhook(Struct, frozen=True):
 
 
 class MadeWebhook(msgspec.Struct, frozen=True):
-    """A webhook that has just been created. Its secret is shown only here."""
+    """A newly created webhook. Its secret is shown only here."""
 
     webhook_id: str
     url: str
@@ -46,7 +46,7 @@ class MadeWebhook(msgspec.Struct, frozen=True):
 
 
 class WebhookDocument(msgspec.Struct, frozen=True):
-    """A webhook, and how its deliveries go: still to be made, and given up after a day of trying."""
+    """A webhook, and its deliveries: pending ones, and those that failed after a day of retries."""
 
     webhook_id: str
     url: str
@@ -113,7 +113,7 @@ async def list_webhooks(request: Request, account: Account, query: PageQuery) ->
     errors=(NotFound, StoreUnavailable),
 )
 async def delete_webhook(request: Request, account: Account) -> Response:
-    """Delete a webhook; what is being sent may still arrive."""
+    """Delete a webhook; deliveries in progress may still arrive."""
     by = author(request, account)
     await webhooks.remove(request.app.stores, request.params["webhook_id"], by=by)
     return empty()

@@ -1,7 +1,8 @@
-"""Our own scripts and styles, read once and kept in memory, without comments and compressed.
+"""Our own scripts and styles, read once and kept in memory, minified and compressed.
 
-Every file is served under the digest of all of them (`/static/<digest>/queue.js`). So browsers and CDNs may
-keep them for good, a module's relative imports stay in its own version, and a deploy changes the address.
+Every file is served under the digest of all of them (`/static/<digest>/queue.js`). So browsers and CDNs can
+cache them forever, relative imports of a module stay within its version, and a deployment changes the
+address.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ KINDS = {
     ".svg": b"image/svg+xml",
 }
 FOR_GOOD = "public, max-age=31536000, immutable"
-# Asked for under another digest: a page from before the deploy, or one of a process that is newer than this
-# one. What is at that address is not ours to say, so no cache that is shared may keep it.
+# Requested under another digest: by a page from before the deployment, or from a process newer than this one.
+# We do not know the content of that version, so no shared cache may store the response.
 FOR_A_MINUTE = "private, max-age=60"
 
 
@@ -41,7 +42,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """All files and the digest they are served under."""
+    """All files, and the digest they are served under."""
 
     digest: str
     files: dict[str, Asset]
@@ -52,7 +53,7 @@ class Assets:
         return f"/static/{self.digest}/{name}"
 
     def has(self, digest: str, name: str) -> bool:
-        """Whether there is such a file, under this or another version's address."""
+        """Whether there is such a file, in this or another version."""
         return bool(digest) and name in self.files
 
     def answer(self, digest: str, name: str, accept_encoding: bytes) -> Response:
@@ -70,7 +71,7 @@ class Assets:
 def _script(text: str) -> str:
     """Strip indentation and whole-line comments; minifiers misread template literals.
 
-    So no template literal of ours may go over several lines.
+    So none of our template literals may span several lines.
     """
     return re.sub(r"(?m)^[ \t]*(//.*)?(\n|\Z)|^[ \t]+", "", text)
 

@@ -1,4 +1,4 @@
-"""Request bodies and query strings as typed structs; what is wrong is refused by the name of its field."""
+"""Request bodies and query strings as typed structs; errors name the field."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 
 _JSON_TYPES = re.compile(r'^application/json(\s*;\s*charset="?utf-?8"?)?\s*$', re.IGNORECASE)
 _DATED = re.compile(r"^\d{4}-")
-_NUL = b"\\u0000"  # the only way to write a NUL in JSON
+_NUL = b"\\u0000"  # the only encoding of NUL in JSON
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NO_BODY = "This call needs a JSON object as its body."
 QUERY_FIELDS_MAX = 50
-SHORT_QUERY_MAX = 32  # too short for a secret, and read once: each struct is frozen
+SHORT_QUERY_MAX = 32  # too short to contain a secret; parsed once, because structs are frozen
 SHORT_QUERIES_MAX = 256
 AMOUNT_DIGITS_MAX = 15
 
@@ -42,7 +42,7 @@ def parse_body(endpoint: Endpoint, request: Request, body: bytes) -> Any:
     try:
         document = endpoint.body_decoder.decode(body)
     except msgspec.ValidationError as error:
-        _check_json(body)  # what is broken further on comes first
+        _check_json(body)  # a later syntax error takes precedence
         raise validation_failed(error) from None
     except _BROKEN:
         _check_json(body)
@@ -93,14 +93,14 @@ def _read(query: bytes, kind: type[Q]) -> Q:
         raise validation_failed(error, "query") from None
     if has_moments(kind):
         for it in msgspec.structs.fields(kind):
-            # msgspec takes a number for seconds since 1970; the contract does not.
+            # msgspec reads a number as seconds since 1970; the contract does not allow that.
             if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
                 raise ValidationFailed(it.encode_name, f"must be {DATETIME}")
         check_moments(document, "query")
     return document
 
 
-_read_again = lru_cache(maxsize=SHORT_QUERIES_MAX)(_read)  # a proxy asks its gate the same each time
+_read_again = lru_cache(maxsize=SHORT_QUERIES_MAX)(_read)  # a proxy repeats the same query to the gate
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A short-lived cache: many ask the same, one reads."""
+"""A short-lived cache: many callers, one read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEYS_MAX = 10_000
 
 
 class TimedCache(Generic[T]):
-    """What `read` returned less than `fresh_s` ago; concurrent callers share one reading."""
+    """The result of a `read` less than `fresh_s` ago; concurrent callers share one read."""
 
     def __init__(self, fresh_s: float) -> None:
         self._fresh_s = fresh_s
@@ -22,14 +22,14 @@ class TimedCache(Generic[T]):
         self._reading = SingleFlight[str, T]()
 
     async def get(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
-        """The cached answer, or a new one. What `read` raises, all waiting callers get."""
+        """The cached result, or a new one. Errors from `read` are raised to all waiting callers."""
         cached = self._found.get(key)
         if cached is not None and time.monotonic() - cached[0] < self._fresh_s:
             return cached[1]
         return await self._reading.get(key, lambda: self._read(key, read))
 
     def forget(self, key: str) -> None:
-        """Read it anew when it is asked for next."""
+        """Drop an entry, so that the next caller reads it again."""
         self._found.pop(key, None)
 
     async def _read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:

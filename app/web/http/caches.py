@@ -1,4 +1,4 @@
-"""What is cached for a moment, so that a crowd asking the same costs one reading."""
+"""Short-lived caches, so that a crowd asking the same causes one read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Caches:
     # By event_id: whether it is published, and the document.
     availability: TimedCache[tuple[bool, bytes]] = field(default_factory=lambda: TimedCache(1.0))
     seat_maps: TimedCache[CachedSeatMap] = field(default_factory=lambda: TimedCache(1.0))  # by event_id
-    # By event_id, "" for all: counted by going over all reservations.
+    # By event_id, "" for all: counting reads all reservations.
     reservation_counts: TimedCache[ReservationCounts] = field(default_factory=lambda: TimedCache(5.0))
     # By token: its account's current state. Calls that change something look it up each time.
     accounts: TimedCache[Account] = field(default_factory=lambda: TimedCache(2.0))

@@ -1,4 +1,4 @@
-"""The client address of a request. Forwarding headers are believed only from our own proxies."""
+"""The client address of a request. Forwarding headers are trusted only from our own proxies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def trusted_networks(parts: Sequence[str]) -> tuple[Network, ...]:
 def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Network, ...]) -> str:
     """The nearest address that is not one of our proxies, read from the right.
 
-    `forwarded_for` are the lines of X-Forwarded-For in order; they count only when the peer is trusted.
+    `forwarded_for` are the lines of X-Forwarded-For in order; they count only if the peer is trusted.
     """
     if not trusted or not is_trusted_proxy(peer, trusted):
         return peer
@@ -36,7 +36,7 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
     for hop in reversed(hops):
         address = _address(hop.strip())
         if address is None:
-            return peer  # what is left of nonsense was not written by our proxies
+            return peer  # the rest is invalid, so our proxies did not write it
         peer = address
         if not _within(peer, trusted):
             break
@@ -50,12 +50,12 @@ def forwarded_scheme(scheme: str, peer: str, forwarded_proto: str, trusted: tupl
 
 
 def first_of(header: str) -> str:
-    """The visitor's own value of a header that proxies on the way append to."""
+    """The visitor's own value in a header that proxies on the way append to."""
     return header.partition(",")[0].strip()
 
 
 def throttle_key(address: str) -> str:
-    """What an address is throttled by: itself for IPv4, its /64 for IPv6 (one household has a whole /64)."""
+    """The throttling key of an address: itself for IPv4, its /64 for IPv6 (one household has a whole /64)."""
     return address if _ipv4(address) else _throttle_key(address)
 
 
@@ -80,14 +80,14 @@ def is_trusted_proxy(peer: str, networks: tuple[Network, ...]) -> bool:
 
 
 def _within(address: str, networks: tuple[Network, ...]) -> bool:
-    """Whether an address as `_address` writes it is in one of the networks."""
+    """Whether an address formatted by `_address` is in one of the networks."""
     packed = _ipv4(address)
     version, number = (4, int.from_bytes(packed)) if packed else (6, int(ip_address(address)))
     return any(it.version == version and it.first <= number <= it.last for it in networks)
 
 
 def _ipv4(text: str) -> bytes | None:
-    """The bytes of an IPv4 address, which has one spelling; the system reads it in a tenth of the time."""
+    """The bytes of an IPv4 address in canonical form; the system parses it in a tenth of the time."""
     try:
         return inet_pton(AF_INET, text)
     except (OSError, ValueError):

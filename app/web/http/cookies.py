@@ -1,4 +1,4 @@
-"""The cookies that carry tokens: their names, how long they stay, and how they are bound to our host."""
+"""The cookies that carry tokens: their names, lifetimes, and how they are bound to our host."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ BOOKING_COOKIE = "fairgate_booking_"  # + room_id
 HOST_PREFIX = "__Host-"
 PLACE_COOKIE_S = 180 * 86_400
 NEWCOMER_COOKIE_S = 86_400
-WITHOUT_TOKEN = -1  # the epoch of an account or a newcomer, who has no token to restore from
+WITHOUT_TOKEN = -1  # the epoch of accounts and newcomers, who have no token to restore from
 BOOKING_COOKIE_OUTLIVES_S = 3600  # the token says when the session ends; a device's clock may be wrong
 
 
 def cookies(request: Request, prefix: str) -> dict[str, str]:
     """The cookies whose name begins with `prefix`, by the rest of the name.
 
-    One that is bound to our host beats one of the plain name, which a neighbour's host may have set.
+    A cookie bound to our host takes precedence over one with the plain name, which a sibling host may have
+    set.
     """
     header = request.header(b"cookie")
     if header is None:
@@ -37,8 +38,8 @@ def cookies(request: Request, prefix: str) -> dict[str, str]:
 
 
 def cookie_of(request: Request, name: str) -> str:
-    """The cookie of this name, as `cookies` tells it; "" for none. Most of what a shop's browser sends is
-    the shop's."""
+    """The cookie of this name, as in `cookies`; "" for none. Optimised because most cookies a browser
+    sends are the shop's."""
     header = request.headers.get(b"cookie")
     if header is None or name.encode() not in header:
         return ""
@@ -56,7 +57,7 @@ def cookie_of(request: Request, name: str) -> str:
 def cookie_name(request: Request, name: str) -> str:
     """The full name of a cookie: with TLS it has the prefix that binds it to our host.
 
-    Browsers take it only if it is Secure, of the path `/`, and set by this very host.
+    Browsers accept such a cookie only if it is Secure, has the path `/`, and is set by this very host.
     """
     return HOST_PREFIX + name if request.is_secure() else name
 
@@ -67,7 +68,7 @@ def place_cookie(request: Request, room_id: RoomId, token: str) -> tuple[bytes, 
 
 
 def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) -> tuple[bytes, bytes]:
-    """Set-Cookie that says who will join; it has no place yet."""
+    """Set-Cookie that identifies a future visitor; there is no place yet."""
     token = newcomer_token(request, room_id, visitor_id)
     return cookie(request, PLACE_COOKIE + room_id, token, NEWCOMER_COOKIE_S)
 
@@ -86,8 +87,8 @@ def newcomer_token(request: Request, room_id: RoomId, visitor_id: VisitorId) -> 
 
 
 def left_cookies(request: Request, room_id: RoomId, visitor_id: VisitorId) -> list[tuple[bytes, bytes]]:
-    """Set-Cookie for a browser whose visitor has left a room with `exact_within`: by its place token they
-    would still be in the queue. None where it has no such cookie, and where all places are looked up."""
+    """Set-Cookie for a browser whose visitor left a room with `exact_within`: by its place token they
+    would still be in the queue. Empty if it has no such cookie, or if all places are looked up."""
     room = request.app.queues.loaded_rooms.known(room_id)
     looked_up = room is None or room.settings.exact_within is None
     if looked_up or not cookies(request, PLACE_COOKIE + room_id).get(""):
@@ -96,7 +97,7 @@ def left_cookies(request: Request, room_id: RoomId, visitor_id: VisitorId) -> li
 
 
 def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> tuple[bytes, bytes]:
-    """Set-Cookie for a booking token; it goes some time after the session does."""
+    """Set-Cookie for a booking token; it outlives the session by some time."""
     left_s = max(0, exp - int(time.time()))
     return cookie(request, BOOKING_COOKIE + room_id, token, left_s + BOOKING_COOKIE_OUTLIVES_S)
 
@@ -104,7 +105,7 @@ def booking_cookie(request: Request, room_id: RoomId, token: str, exp: int) -> t
 def cookie(
     request: Request, named: str, value: str, max_age_s: int, *, same_site: str = "Lax"
 ) -> tuple[bytes, bytes]:
-    """Set-Cookie for a cookie of ours, bound to our host where there is TLS."""
+    """Set-Cookie for one of our cookies, bound to our host if there is TLS."""
     prefix, secure = (HOST_PREFIX, "; Secure") if request.is_secure() else ("", "")
     text = f"{prefix}{named}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite={same_site}{secure}"
     return b"set-cookie", text.encode()

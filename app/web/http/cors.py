@@ -14,10 +14,10 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Headers:
-    """An answer's headers plus those of CORS.
+    """A response's headers plus those of CORS.
 
-    `Vary` always, so that a cache keeps the answers of two origins apart; and one of it, because nginx before
-    1.23 heeds the last alone.
+    `Vary` is always set, so that caches keep the responses for different origins apart; as a single header,
+    because nginx before 1.23 only obeys the last one.
     """
     vary = [value for name, value in headers if name.lower() == b"vary"]
     found: Headers = [it for it in headers if it[0].lower() != b"vary"]
@@ -25,7 +25,7 @@ def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Hea
     if origin is None:
         return found
     if origin.decode("latin-1") in origins:
-        # By name, hence with cookies allowed; `*` in the list lets anyone read, without them.
+        # Named origins may send cookies; `*` in the list lets anyone read, without them.
         found.append((b"access-control-allow-credentials", b"true"))
     elif "*" in origins:
         origin = b"*"
@@ -37,7 +37,7 @@ def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Hea
 
 
 def preflight(methods: str) -> Headers:
-    """The additional headers of an answer to a preflight."""
+    """The additional headers of a response to a preflight."""
     return [
         (b"access-control-allow-methods", methods.encode()),
         (b"access-control-allow-headers", TAKEN),

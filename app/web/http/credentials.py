@@ -1,7 +1,7 @@
 """Credentials: tokens read from a request, and the cookies that carry them.
 
-A header takes precedence over a cookie, and a wrong header is refused, never replaced by a cookie. Expiry is
-checked at first, then the kind, then the room.
+A header takes precedence over a cookie, and an invalid header is refused, never replaced by a cookie. Expiry
+is checked first, then the kind, then the room.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from app.web.http.order_cookie import order_rights
 from app.web.http.routes import Auth, Request
 
 PLACE_TOKEN_OUTLIVES_ROOM_MS = 30 * 86_400_000
-COOKIES_MAX = 180  # place cookies tried for one reservation: as many as browsers keep for a host
+COOKIES_MAX = 180  # place cookies tried for one reservation: as many as browsers keep per host
 PLACE_PREFIX = "p1."
 _SAYS_WHO = frozenset((b"authorization", b"x-place-token", b"cookie"))
 STAFF = accounts.RANK
@@ -42,19 +42,19 @@ KEY_ERRORS = (ScopeRequired, EventNotAllowed)
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks for a reservation: the visitors proven by their tokens, the account if there is one, and what
-    the links of mails let this browser do."""
+    """The requester of a reservation: the visitors proven by their tokens, the account if there is one,
+    and the rights that links in e-mails gave this browser."""
 
     visitors: tuple[PlaceClaims | BookingClaims, ...]
     account: Account | None
     orders: Mapping[str, Right] = {}  # msgspec copies it
 
     def owns(self, request: Request, reservation: Reservation) -> bool:
-        """Whether they see the reservation and may pay for it."""
+        """Whether they may see the reservation and pay for it."""
         return reservation.reservation_id in self.orders or self.bought(request, reservation)
 
     def bought(self, request: Request, reservation: Reservation) -> bool:
-        """Whether it is theirs to cancel and to give away: more than the link of any mail proves."""
+        """Whether they may cancel it and give tickets away, which takes more than a link in an e-mail."""
         if self.orders.get(reservation.reservation_id) == OWNS:
             return True
         for it in self.visitors:
@@ -70,12 +70,12 @@ class Asker(msgspec.Struct, frozen=True):
         return visitor_id == reservation.visitor_id
 
     def is_staff(self) -> bool:
-        """Whether staff asks."""
+        """Whether the requester is staff."""
         return self.account is not None and STAFF[self.account.role] >= STAFF["operator"]
 
 
 def bearer(request: Request) -> str | None:
-    """The token of the Authorization header. Raises CredentialInvalid when there is something else in it."""
+    """The token of the Authorization header. Raises CredentialInvalid if it contains anything else."""
     value = request.header(b"authorization")
     if value is None:
         return None
@@ -89,7 +89,7 @@ def bearer(request: Request) -> str | None:
 
 
 def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
-    """A place token of this room, as far as this process knows it. Raises CredentialInvalid, WrongRoom."""
+    """Read a place token of this room, with what this process knows. Raises CredentialInvalid, WrongRoom."""
     claims = _named_place(request, room_id, token)
     if not _is_of_room(request, claims):
         raise _of_a_deleted_room()
@@ -97,7 +97,8 @@ def read_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 
 
 async def _current_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
-    """A place token of this room. Raises CredentialInvalid, WrongRoom, RoomNotFound, StoreUnavailable."""
+    """Read a place token of this room. Raises CredentialInvalid, WrongRoom, RoomNotFound,
+    StoreUnavailable."""
     claims, rooms = _named_place(request, room_id, token), request.app.queues.loaded_rooms
     room = rooms.known(room_id)
     if room is not None and room.generation == claims.generation:
@@ -127,7 +128,7 @@ def _named_place(request: Request, room_id: RoomId, token: str) -> PlaceClaims:
 
 
 def network_of(request: Request, room_id: RoomId) -> str:
-    """The network that asks in a room, as `Joining` takes it; "" without throttles."""
+    """The requester's network in a room, for `Joining`; "" without throttles."""
     app = request.app
     if not app.settings.rate_limits:
         return ""
@@ -135,12 +136,12 @@ def network_of(request: Request, room_id: RoomId) -> str:
 
 
 def may_identify(request: Request) -> bool:
-    """Whether the request can say who asks; most newcomers send nothing that does."""
+    """Whether the request may identify its sender; most newcomers send nothing that does."""
     return not request.headers.keys().isdisjoint(_SAYS_WHO)
 
 
 async def sent_place(request: Request) -> PlaceClaims | None:
-    """The place that the request presents for the room of its path; None if it presents none."""
+    """The place presented in a request to its path's room; None if there is none."""
     room_id = RoomId(request.params["room_id"])
     token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is not None and token.startswith(PLACE_PREFIX):
@@ -159,8 +160,8 @@ async def sent_place(request: Request) -> PlaceClaims | None:
 
 
 def sent_token(request: Request) -> str | None:
-    """The place token that a request presents, the one that `sent_place` has read; None where an account
-    says who asks."""
+    """The place token in a request, the one read by `sent_place`; None if the request is identified by an
+    account."""
     if (value := request.header(b"authorization")) is not None:
         _, _, token = value.partition(" ")
         token = token.strip()
@@ -177,7 +178,7 @@ async def _place_of_account(request: Request, room_id: RoomId, account: Account)
         try:
             claims = await _current_place(request, room_id, cookie)
         except (CredentialInvalid, WrongRoom):
-            pass  # somebody else used this browser before; the account is who asks
+            pass  # the browser was used by somebody else before; the account counts
         else:
             if claims.visitor_id == visitor_id:
                 return claims
@@ -192,7 +193,7 @@ async def _place(request: Request) -> PlaceClaims:
 
 
 async def read_booking(request: Request, token: str) -> BookingClaims:
-    """A booking token, of any room. Raises BookingTokenExpired, CredentialInvalid."""
+    """Read a booking token, of any room. Raises BookingTokenExpired, CredentialInvalid."""
     if token.startswith(PLACE_PREFIX):
         raise CredentialInvalid("This is a place token; a booking token is needed here.")
     claims = await request.app.keyring.read(token)
@@ -213,7 +214,7 @@ async def booking_of_room(request: Request, room_id: RoomId) -> BookingClaims:
 
 
 async def _booking(request: Request) -> BookingClaims:
-    """The booking token for the event of the path. Its cookie is named after the event's room."""
+    """The booking token for the path's event. Its cookie is named after the event's room."""
     token = bearer(request)
     if token is not None:
         return await read_booking(request, token)
@@ -224,7 +225,7 @@ async def _booking(request: Request) -> BookingClaims:
 
 
 async def read_claims(request: Request, token: str) -> BookingClaims | Account:
-    """What a token other than a place token says: a JWT, or an API key, which only staff have."""
+    """The claims of a token other than a place token: of a JWT, or an API key, which only staff have."""
     if token.startswith(api_keys.PREFIX):
         return await api_keys.read(request.app.stores, token, request.client)
     found = await request.app.keyring.read(token)
@@ -232,7 +233,7 @@ async def read_claims(request: Request, token: str) -> BookingClaims | Account:
 
 
 async def _present(request: Request, holder: Account) -> Account:
-    """The account of a token, as of a moment ago. Without Postgres, fans' signatures suffice."""
+    """The current account of a token, at most a moment old. Without Postgres, fans' signatures suffice."""
 
     async def read() -> Account:
         return await accounts.with_current_role(request.app.stores, holder)
@@ -253,7 +254,7 @@ async def read_account(request: Request, token: str, wanted: str) -> Account:
 
 
 async def asker(request: Request) -> Asker:
-    """Who asks for a reservation. Raises CredentialMissing & Co."""
+    """Identify the requester of a reservation. Raises CredentialMissing and others."""
     token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is None and beside is None:
         return _asker_of_cookies(request)

@@ -1,6 +1,6 @@
 """Deadlines for each part of a request; together they bound the whole.
 
-What a store has for one answer is a setting of the stores; what is here bounds those who ask us, and us.
+The stores' own deadlines are settings of the stores; those here bound clients, and us.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 from app.core.errors import MalformedJson, StoreUnavailable
 from app.store.spans import span
 
-PAGE_TIMEOUT_S = 6.0  # three times what a store has for one answer
-CALL_TIMEOUT_S = 60.0  # what staff ask for in one call: 50,000 seats, a sale with all its types
-BODY_RATE_MIN = 32 * 1024  # bytes a second, once the time for a small body is over
+PAGE_TIMEOUT_S = 6.0  # three times the deadline of a store for one reply
+CALL_TIMEOUT_S = 60.0  # for large calls of staff: 50,000 seats, a sale with all its types
+BODY_RATE_MIN = 32 * 1024  # bytes a second, after the time allowed for a small body
 RETRY_S = 2
 
 
 class Waits:
-    """Bounds many short waits by one timer: a timer for each costs more than most of them take.
+    """Bounds many short waits with a single timer: one timer each costs more than most waits take.
 
-    A wait is known by the task that waits, which is cancelled when its time has run out.
+    A wait is identified by its task, which is cancelled when the time is up.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Waits:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, task: asyncio.Task[Any], timeout_s: float) -> float:
-        """The task begins to wait, for so long at most. Returns now, by the loop's clock."""
+        """Start a wait of the task, for at most this long. Returns the current time of the loop's clock."""
         now = task.get_loop().time()
         self._ends[task] = ends = now + timeout_s
         if ends < self._looks_at:
@@ -41,7 +41,7 @@ class Waits:
         return now
 
     def end(self, task: asyncio.Task[Any]) -> bool:
-        """It waits no more; whether its time had run out, in which case it was cancelled for that."""
+        """End the wait; returns whether it was cancelled because its time was up."""
         return self._ends.pop(task) == inf and task.uncancel() == 0
 
     def _look_at(self, at: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -53,15 +53,15 @@ class Waits:
         now = loop.time()
         for task, ends in self._ends.items():
             if ends <= now:
-                self._ends[task] = inf  # it is told by `end`
+                self._ends[task] = inf  # reported by `end`
                 task.cancel()
         self._look_at(min(self._ends.values(), default=inf), loop)
 
 
 class BodyPace:
-    """The deadline of one body: so long for each piece, and for all of it as long as it comes fast enough.
+    """The deadline of one body: a limit for each piece, and for all of it a minimum speed.
 
-    A sender of a byte now and then is slow at each piece or too slow in all.
+    A sender that trickles bytes exceeds one or the other.
     """
 
     __slots__ = ("_limit", "_started", "_timeout_s")
@@ -77,7 +77,7 @@ class BodyPace:
 
 @asynccontextmanager
 async def body_paced(timeout_s: float) -> AsyncIterator[BodyPace]:
-    """Apply the deadlines while a body is read. Raises MalformedJson when it stalls."""
+    """Apply the deadlines while a body is read. Raises MalformedJson if it stalls."""
     try:
         with span("body"):
             async with asyncio.timeout(timeout_s) as limit:
@@ -95,12 +95,12 @@ def too_slow(timeout_s: float) -> MalformedJson:
 
 @asynccontextmanager
 async def answered_within(seconds: float) -> AsyncIterator[None]:
-    """Bound how long an answer takes. Raises StoreUnavailable: it is the stores that are slow."""
+    """Limit the time a response takes. Raises StoreUnavailable, because it is the stores that are slow."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
         if time.monotonic() - started < seconds:
-            raise  # a shorter wait inside
+            raise  # from a shorter limit inside
         raise StoreUnavailable("This is taking too long right now.", RETRY_S) from None

@@ -1,6 +1,6 @@
 """From request to response, the same for every call: parameters, credential, query, body, route, errors.
 
-The hot lane and the Quart adapter both end here; neither adds a rule of its own.
+The hot lane and the Quart adapter both end here; neither adds rules of its own.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ def request_id_of(sent: bytes | None) -> str:
 
 
 def request_of(app: App, scope: Mapping[str, Any], params: dict[str, str]) -> Request:
-    """The request of an ASGI scope; reads the headers in one pass."""
+    """Build the request from an ASGI scope; reads the headers in one pass."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if scope["http_version"] not in ("1.1", "1.0") and b"cookie" in headers:
-        # HTTP/2 may send each cookie as a header of its own.
+        # HTTP/2 may send each cookie as a separate header.
         headers[b"cookie"] = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
     if len(headers) != len(scope["headers"]):
         _combined(headers, scope["headers"])
@@ -107,7 +107,7 @@ def _combined(headers: dict[bytes, bytes], sent: Iterable[tuple[bytes, bytes]]) 
 
 
 async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
-    """Run the call. Never raises: whatever goes wrong is a problem document."""
+    """Run the call. Never raises: every failure becomes a problem document."""
     started = time.perf_counter()
     record = RECORD.get()
     if record is not None:
@@ -118,7 +118,7 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         else:
             async with answered_within(CALL_TIMEOUT_S):
                 response = await _run(endpoint, request, body)
-    except Exception as error:  # the entry point of every request
+    except Exception as error:  # the outermost handler of every request
         if record is None and not isinstance(error, Refusal):
             record = Record()
             RECORD.set(record)
@@ -138,7 +138,7 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
 
 
 def refuse(error: Exception) -> Response:
-    """The answer to a request that ended in an exception."""
+    """The response to a request that ended in an exception."""
     refusal = refusal_of(error)
     if isinstance(refusal, StoreUnavailable):
         metrics.STORE_FAILURES.labels("call").inc()
@@ -172,7 +172,7 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
         arguments.append(parse_body(endpoint, request, body))
     elif body:
         parse_body(endpoint, request, body)
-    # Last, so that what is hidden is refused as what never was: by the credential and the body first.
+    # Last, so that hidden things are refused exactly like nonexistent ones: credential and body come first.
     if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.what(request.params)):
         await for_staff_alone(request, unseen)
     response = await endpoint.run(*arguments)
@@ -182,6 +182,6 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
 
 
 async def for_staff_alone(request: Request, unseen: type[Refusal]) -> None:
-    """What is hidden is missing for everybody else. Raises `unseen`."""
+    """Make hidden things look nonexistent to everybody but staff. Raises `unseen`."""
     if not await is_staff_call(request):
         raise unseen

@@ -1,8 +1,8 @@
 """Graceful shutdown of a web process, so that no request fails.
 
-First it is draining: `/readyz` is 503 and every answer closes its connection, so that proxies send new
-requests to other processes. Then it is closing: it accepts no connections, finishes the requests in progress
-and ends the event streams in batches, so that their readers do not all reconnect at the same moment.
+First it is draining: `/readyz` is 503 and every response closes its connection, so that proxies send new
+requests to other processes. Then it is closing: it accepts no connections, finishes the requests in flight
+and ends the event streams in batches, so that their clients do not all reconnect at the same moment.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Draining:
     """One per process."""
 
     closing: asyncio.Event  # set when no more connections are accepted
-    grace_s: float  # from then on
+    grace_s: float  # after that
     asked: asyncio.Event = field(default_factory=asyncio.Event)  # set by `ask`
-    headers: tuple[tuple[bytes, bytes], ...] = ()  # of every answer
+    headers: tuple[tuple[bytes, bytes], ...] = ()  # added to every response
     _began: float = 0.0
     _ended: int = 0
 

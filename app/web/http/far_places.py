@@ -1,4 +1,4 @@
-"""Where a visitor stands, on every surface: looked up, or by their token far from the front."""
+"""A visitor's place, for every surface: looked up, or derived from their token if far from the front."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from app.web.http.routes import App
 
 
 async def place_of(app: App, room_id: RoomId, claims: PlaceClaims) -> Answer:
-    """The visitor's exact place, as `queue.place`; in a room with `exact_within` about where they are, if
-    that is far from the front: no store is asked for it, so it is answered without Redis, too.
+    """The visitor's exact place, as `queue.place`; in a room with `exact_within` and far from the front an
+    approximate one, which takes no store and is therefore available without Redis, too.
 
     Raises what `queue.place` raises.
     """
@@ -27,7 +27,7 @@ async def place_of(app: App, room_id: RoomId, claims: PlaceClaims) -> Answer:
 
 
 async def _status(app: App, room_id: RoomId) -> RoomStatus:
-    """The status that everybody is shown, a second old at most; without Redis the last one there was."""
+    """The status shown to everybody, at most a second old; without Redis the last known one."""
     try:
         return (await app.status_board.current(room_id)).status
     except StoreUnavailable:

@@ -29,7 +29,7 @@ async def _gateway(request: Request, body: bytes) -> str:
         raise CredentialInvalid("webhook-id must be 1 to 128 characters.")
     try:
         Webhook(secret).verify(body, sent, json_parse=False)
-    except (WebhookVerificationError, ValueError):  # also what it cannot even take apart
+    except (WebhookVerificationError, ValueError):  # includes malformed signatures
         raise CredentialInvalid("The signature is wrong, or the message is too old.") from None
     return sent["webhook-id"]
 

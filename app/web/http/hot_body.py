@@ -11,12 +11,12 @@ from app.web.http.deadlines import BodyPace, Waits, too_slow
 from app.web.http.routes import Request
 from app.web.http.streaming import Receive
 
-BROKEN_OFF = "The body was cut off."  # its sender may still listen: Granian reports broken chunks like this
-DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much, so that its sender sees our answer
+BROKEN_OFF = "The body was cut off."  # its sender may still listen: Granian reports invalid chunks like this
+DRAIN_MAX = 1024 * 1024  # how much of an oversized body is still read, so that its sender sees our response
 
 
 def has_body(scope: Mapping[str, Any], request: Request) -> bool:
-    """Whether a body may follow. HTTP/1 announces one in its headers; asking for none costs a turn."""
+    """Whether a body may follow. HTTP/1 announces one in its headers; checking costs a turn of the loop."""
     length = request.headers.get(b"content-length")
     if length is None:
         return b"transfer-encoding" in request.headers or scope["http_version"] not in ("1.1", "1.0")
@@ -24,7 +24,7 @@ def has_body(scope: Mapping[str, Any], request: Request) -> bool:
 
 
 async def read_body(receive: Receive, body_max: int, request: Request, waits: Waits) -> bytes:
-    """The whole body. Raises BodyTooLarge, MalformedJson, also for one that does not come."""
+    """Read the whole body. Raises BodyTooLarge, MalformedJson, also if it does not arrive."""
     announced, timeout_s = request.headers.get(b"content-length"), request.app.settings.body_timeout_s
     task, too_late = asyncio.current_task(), False
     assert task is not None
@@ -35,7 +35,7 @@ async def read_body(receive: Receive, body_max: int, request: Request, waits: Wa
         finally:
             too_late = waits.end(task)
         body: bytes = message.get("body", b"")
-        # Granian always says that there may be more, and asking it costs 15 us.
+        # Granian always reports that there may be more, and checking costs 15 us.
         whole = not message.get("more_body") or announced == b"%d" % len(body)
         if message["type"] == "http.request" and whole:  # all at once, as a rule
             if len(body) > body_max:
@@ -45,7 +45,7 @@ async def read_body(receive: Receive, body_max: int, request: Request, waits: Wa
             return await _rest_of_body(message, receive, body_max, BodyPace(limit, timeout_s, began))
     except TimeoutError:
         raise too_slow(timeout_s) from None
-    except asyncio.CancelledError:  # Granian cancels the message, not us, when what follows is no body
+    except asyncio.CancelledError:  # Granian cancels the message, not us, on invalid data after the header
         if task.cancelling():
             raise
         raise (too_slow(timeout_s) if too_late else MalformedJson(BROKEN_OFF)) from None

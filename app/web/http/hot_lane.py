@@ -1,7 +1,7 @@
-"""The lane around Quart: plain ASGI. It serves the hot calls itself and marks every answer.
+"""The lane in front of Quart: plain ASGI. It serves the hot calls itself and completes every response.
 
 A call declared `hot` never reaches Quart: its path is split once and looked up in a dict. Nor do our own
-files. Everything else goes on to Quart, with X-Request-Id and CORS headers added to whatever comes back.
+files. Everything else is passed to Quart, with X-Request-Id and CORS headers added to the response.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 FILES = "static"  # /static/{digest}/{name}
 FILE_METHODS = "GET, HEAD, OPTIONS"
-PARAM_AT = 3  # /v1/rooms/{room_id}/...: a hot path has its one parameter here, or none, and is shorter
-BUFFERED = 32 * 1024  # an answer below it is in the connection's buffers, whether anybody reads it or not
+PARAM_AT = 3  # /v1/rooms/{room_id}/...: hot paths have their only parameter here, or none and are shorter
+BUFFERED = 32 * 1024  # smaller responses fit into the connection's buffers, whether anybody reads them or not
 
 
 class HotLane:
@@ -48,8 +48,9 @@ class HotLane:
         self._assets = load_assets()
         self._newcomer_pages = NewcomerPages()
         self._paths = KnownPaths(it.rule for it in quart.url_map.iter_rules())
-        self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # and the name of its parameter
-        self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}  # also what is below it, by any method
+        self._calls: dict[tuple[str, str], tuple[Endpoint, str]] = {}  # with the name of its parameter
+        # including paths below, with any method
+        self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}
         self._sites: dict[tuple[str, ...], Endpoint] = {}  # the same for paths without a parameter
         self._streams: set[str] = set()
         for it in endpoints:
@@ -87,7 +88,7 @@ class HotLane:
             tracer = app.stores.tracer
             if tracer is None:
                 await self._way(scope, receive, send)
-            elif tracer.passes and not app.trusted:  # as `begin_span` would say, without a call
+            elif tracer.passes and not app.trusted:  # what `begin_span` would decide, without a call
                 tracer.passes -= 1
                 await self._way(scope, receive, send)
             elif (span := begin_span(app, tracer, scope)) is None:
@@ -99,7 +100,8 @@ class HotLane:
                 self._in_flight.end(counted)
 
     def _way(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Who answers, this lane or Quart. Not a coroutine: each would cost a microsecond per request."""
+        """Choose who responds, this lane or Quart. Not a coroutine, which would cost a microsecond per
+        request."""
         parts = scope["path"].split("/")
         if parts[1:2] == [FILES]:
             return self._file_or_pass_on(parts[2:], scope, receive, send)
@@ -187,7 +189,8 @@ class HotLane:
         return True
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, page: Request | None = None) -> None:
-        """Quart answers. `page`: the request, if it is for a queue page, which may be kept for others."""
+        """Let Quart respond. `page`: the request, if it is for a queue page, which may be cached for
+        others."""
         headers = dict(scope["headers"])
         request_id = page.request_id if page else request_id_of(headers.get(b"x-request-id"))
         scope["fairgate.request_id"] = request_id
@@ -217,19 +220,19 @@ class HotLane:
                 await self._inner(scope, receive, marked)
         except ReaderGone:
             return
-        except Exception as error:  # Quart answers what goes wrong before an answer begins
+        except Exception as error:  # Quart handles failures before the response starts
             if not started:
                 raise
             broke_off(error, request_id)
             return
         finally:
             RECORD.reset(recorded)
-        if not started:  # Quart takes broken chunks for a reader who left, and says nothing
+        if not started:  # Quart takes invalid chunks for a client that left, and sends nothing
             await _send(request_of(app, scope, {}), refuse(MalformedJson(BROKEN_OFF)), receive, send)
 
 
 async def _serve_stream(endpoint: Endpoint, request: Request, receive: Receive, send: Send) -> None:
-    """Streams are counted by the visitor's address, behind our proxies too: before anything is looked up."""
+    """Streams are counted by the visitor's address, behind our proxies, too, before anything is looked up."""
     with ExitStack() as counted:
         try:
             counted.enter_context(request.app.open_streams.one_more(request.client))
@@ -250,7 +253,8 @@ async def _send(
             headers.append((b"content-length", str(len(body)).encode()))
     if not cache_control.has_cache_control(headers):
         headers.append(cache_control.PRIVATE)
-    # A gate's answer is handed on to the browser as one of the shop's host, of which we know nothing.
+    # A proxy passes the gate's response on to the browser as part of the shop's host, of which we know
+    # nothing.
     headers += security_headers.SECURE if request.is_secure() and not gates else security_headers.ALWAYS
     origins = request.app.settings.cors_origins
     if origins:

@@ -1,4 +1,4 @@
-"""Idempotency-Key on the creating calls of staff: the same key and body give the same answer."""
+"""Idempotency-Key on creating calls of staff: the same key and body get the same response."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REPLAYED = [(b"idempotent-replay", b"true")]
 async def once(
     request: Request, account: Account, body: msgspec.Struct, create: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """Answer with `create`, or repeat the answer to the same earlier call.
+    """Respond with `create`, or repeat the response to the same earlier call.
 
-    Scope: the account and the path. A repeat waits for the first; a refusal is not remembered.
-    Raises IdempotencyKeyReused when the key came with another body.
+    The scope is the account and the path. A repeated call waits for the first; refusals are not remembered.
+    Raises IdempotencyKeyReused if the key came with another body.
     """
     key = idempotency_key(request)
     if key is None:
@@ -32,7 +32,7 @@ async def once(
     scope = f"{account.subject} {request.method} {request.path}"
     fingerprint = hashlib.blake2b(msgspec.json.encode(body, order="sorted"), digest_size=16).hexdigest()
     postgres = request.app.stores.postgres
-    # Two connections each, the second one for `create`: a few at once, or they would wait for each other.
+    # Two connections each, the second one for `create`: a few at once, to prevent a deadlock.
     with stores_answer():
         async with request.app.creating, idempotency.one_at_a_time(postgres, scope, key) as connection:
             before = await idempotency.select_reply(connection, scope, key)

@@ -1,7 +1,7 @@
-"""How many requests one address has in flight in this process: each holds a task and perhaps a body.
+"""How many requests one address has in flight in this process: each holds a task and possibly a body.
 
-Neither server has a hook where it accepts a connection, so this is counted where a request comes in. What our
-own proxies send is not: they bound their clients themselves (`limit_conn` in deploy/nginx).
+Neither server has a hook for accepting connections, so this counts requests as they arrive. Requests from our
+own proxies are not counted: those limit their clients themselves (`limit_conn` in deploy/nginx).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class InFlight:
     """One per process."""
 
     def __init__(self, most: int, trusted: tuple[Network, ...]) -> None:
-        self._most = most  # 0: any number
+        self._most = most  # 0: unlimited
         self._trusted = trusted
-        self._ours: set[str] = set()  # those of our proxies that were seen: the networks take longer to ask
+        self._ours: set[str] = set()  # proxies of ours seen so far: checking the networks takes longer
         self._open: dict[str, int] = {}
 
     def begin(self, peer: Sequence[Any] | None) -> str:
-        """Count a request; the address it counts for, "" for none. Raises RateLimited."""
+        """Count a request; returns the address it counts for, "" for none. Raises RateLimited."""
         if not self._most or not peer:
             return ""
         address: str = peer[0]
@@ -48,7 +48,7 @@ class InFlight:
         return True
 
     def end(self, address: str) -> None:
-        """The request is over, in whatever way."""
+        """Count the request as finished."""
         left = self._open[address] - 1
         if left:
             self._open[address] = left

@@ -1,5 +1,5 @@
-"""Whether whoever has no role for it, or has an API key, may make a call: by the scope that the call
-declares, and by the event it is about."""
+"""Whether an API key, or an account without the required role, may make a call: by the scope that the call
+declares, and the event it concerns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_IN_THIS_SALE = "Your rights are in single sales, and do not reach this."
 
 
 async def check_rights(endpoint: Endpoint, request: Request, who: object) -> None:
-    """Refuse what an API key, or an account with rights in single sales alone, may not do; others pass.
+    """Refuse what an API key, or an account that only has rights in single sales, may not do; others pass.
 
     Raises RoleRequired, ScopeRequired, EventNotAllowed, ReservationNotFound, StoreUnavailable.
     """
@@ -40,7 +40,7 @@ async def check_rights(endpoint: Endpoint, request: Request, who: object) -> Non
 
 
 async def params_of_sale(request: Request) -> Mapping[str, str]:
-    """What the address names of a sale; where that is a reservation, its event. Raises
+    """The path's parameters that identify a sale; a reservation is replaced by its event. Raises
     ReservationNotFound."""
     reservation_id = request.params.get("reservation_id")
     if not reservation_id:

@@ -1,4 +1,4 @@
-"""Which addresses there are: what is at none of them is refused by the lane, without going through Quart."""
+"""The addresses that exist: others are refused by the lane, without going through Quart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAFE = ("GET", "HEAD")
 
 
 class KnownPaths:
-    """The rules of the app as a tree of their parts."""
+    """The app's rules as a tree of path segments."""
 
     def __init__(self, rules: Iterable[str]) -> None:
         self._tree: dict[str, Any] = {}
@@ -24,7 +24,7 @@ class KnownPaths:
             node[END] = {}
 
     def has(self, parts: Sequence[str]) -> bool:
-        """Whether anything is at a path; `parts` as `path.split("/")` gives them."""
+        """Whether anything is at a path; `parts` as from `path.split("/")`."""
         nodes = [self._tree]
         for part in parts[1:]:
             literally, as_any = f"/{part}", bool(part)
@@ -38,12 +38,12 @@ class KnownPaths:
 
 
 def is_metrics(scope: Mapping[str, Any]) -> bool:
-    """Whether the metrics are asked for, and asked for well."""
+    """Whether this is a proper request for the metrics."""
     return scope["path"] == METRICS and scope["method"] in SAFE and not scope["query_string"]
 
 
 def is_told_more(request: Request) -> bool:
-    """Whether more than "not found" is said: the metrics to operators, a page to whoever reads pages."""
+    """Whether to send more than "not found": the metrics to operators, a page to browsers."""
     if request.path == METRICS:
         return is_operator(request)
     return not request.path.startswith("/v1/") and b"text/html" in request.headers.get(b"accept", b"")

@@ -1,7 +1,7 @@
-"""How often one address may ask for rooms and events that do not exist: each time costs a look-up.
+"""Limits requests by one address for rooms and events that do not exist, because each costs a look-up.
 
-Counted are misses alone, and whoever is over the limit is refused what this process has not found lately, so
-fans who share the address of somebody who guesses names go on.
+Only misses count, and above the limit only things this process has not found lately are refused, so that fans
+who share an address with somebody guessing names are not affected.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class Misses:
 
     def __init__(self, *, limited: bool) -> None:
         self._limited = limited
-        self._until: dict[str, float] = {}  # address -> its theoretical arrival time (GCRA); the oldest first
+        self._until: dict[str, float] = {}  # address -> its theoretical arrival time (GCRA); oldest first
         self._over: set[str] = set()
-        self._found: set[str] = set()  # ids, since somebody is over the limit
+        self._found: set[str] = set()  # ids found since somebody exceeded the limit
 
     @property
     def guessed(self) -> bool:
-        """Whether anybody is over the limit; if not, nothing else need be asked."""
+        """Whether anybody exceeds the limit; if not, no other check is needed."""
         return bool(self._over)
 
     def note(self, client: str) -> None:
-        """Somebody asked for what is not there."""
+        """Count a request for something that does not exist."""
         if not self._limited or not client:
             return
         address, now = throttle_key(client), time.monotonic()
@@ -48,7 +48,7 @@ class Misses:
             self._over.add(address)
 
     def check(self, client: str, params: Mapping[str, str]) -> None:
-        """Raises RateLimited for what is not known to be there, if this address is over the limit."""
+        """Raise RateLimited for things not known to exist, if this address exceeds the limit."""
         address = throttle_key(client)
         if address not in self._over:
             return
@@ -63,7 +63,7 @@ class Misses:
             self._found.clear()
 
     def found(self, params: Mapping[str, str]) -> None:
-        """What these name is there."""
+        """Record that these exist."""
         if len(self._found) >= FOUND_MAX:
             self._found.clear()
         self._found.update(params[name] for name in NAMED if name in params)

@@ -1,8 +1,8 @@
 """The queue page for newcomers: rendered by Quart once a second, sent to all of them.
 
-When a sale opens, nearly everybody who asks is a newcomer and gets the same page but for a cookie of their
-own. A page says by its record that it is such a one; the lane keeps it for as long as the room's status
-document stays the same.
+When a sale opens, nearly all visitors are newcomers and get the same page except for a cookie of their own.
+Quart marks such a page in its record; the lane caches it for as long as the room's status document stays the
+same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.web.http.origins import is_part_of_foreign_page
 from app.web.http.routes import Request, Response
 
 ROOMS = "rooms"
-QUEUE_PAGE = "page_room"  # as Quart calls it
+QUEUE_PAGE = "page_room"  # its name in Quart
 KEPT_MAX = 256  # a room's page in each language, compressed and not
 MADE_BY_THE_LANE = (b"content-type", b"content-length", b"set-cookie")
 
@@ -43,7 +43,7 @@ class NewcomerPages:
         self._kept: dict[Key, NewcomerPage] = {}
 
     def find(self, request: Request) -> Response | None:
-        """The page with a cookie for this newcomer; None: Quart has to make it."""
+        """The page with a cookie for this newcomer; None: Quart must render it."""
         room_id = RoomId(request.params["room_id"])
         shown = request.app.status_board.fresh(room_id)
         kept = self._kept.get(_key(request))
@@ -67,14 +67,15 @@ class NewcomerPages:
         return Response(made.status, made.body, [*made.headers, cookie], made.content_type)
 
     def keep(self, request: Request, document: object, response: Response) -> None:
-        """Keep what was answered to this request: it shows this document, and is the same for newcomers."""
+        """Cache the response to this request: it shows this document, and is the same for newcomers."""
         if len(self._kept) >= KEPT_MAX:
             del self._kept[next(iter(self._kept))]
         self._kept[_key(request)] = NewcomerPage(document, response)
 
 
 class Answered:
-    """What Quart sends for one queue page; kept when it is whole and the same for all newcomers."""
+    """Collects Quart's response for one queue page; cached if it is complete and the same for all
+    newcomers."""
 
     def __init__(self, pages: NewcomerPages, request: Request, record: Record) -> None:
         self._pages, self._request, self._record = pages, request, record
@@ -82,7 +83,7 @@ class Answered:
         self._chunks: list[bytes] = []
 
     def note(self, message: MutableMapping[str, Any]) -> None:
-        """Take note of a message on its way to the visitor."""
+        """Record a message on its way to the visitor."""
         if message["type"] == "http.response.start":
             self._headers = list(message["headers"])
             return
@@ -98,7 +99,7 @@ class Answered:
 
 
 def asks_for_json(request: Request) -> bool:
-    """Whether an app asks, not a browser: it accepts only JSON."""
+    """Whether the client is an app rather than a browser: it only accepts JSON."""
     return request.method == "GET" and (request.header(b"accept") or "").strip() == "application/json"
 
 

@@ -1,4 +1,4 @@
-"""Limits the event streams one address has open in this process: each costs memory while it lasts."""
+"""Limits the event streams that one address has open in this process, because each costs memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class OpenStreams:
     """One per process. A refused page polls the document instead."""
 
     def __init__(self, most: int) -> None:
-        self._most = most  # 0: any number
+        self._most = most  # 0: unlimited
         self._open: dict[str, int] = {}
 
     @contextmanager
     def one_more(self, client: str) -> Iterator[None]:
-        """Count a stream while it is open. Raises RateLimited before it is."""
+        """Count a stream while it is open. Raises RateLimited before it opens."""
         if not self._most or not client:
             yield
             return

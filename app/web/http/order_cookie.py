@@ -1,4 +1,4 @@
-"""The cookie by which a browser sees orders that were made in another one."""
+"""The cookie that lets a browser see orders made in another one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ORDERS_COOKIE = "fairgate_orders"
 
 
 def order_rights(request: Request) -> dict[str, Right]:
-    """What this browser may do with which reservations."""
+    """This browser's rights by reservation."""
     text = cookies(request, ORDERS_COOKIE).get("", "")
     return request.app.orders.read_cookie(text) if text else {}
 
 
 def orders_cookie(request: Request, reservation_ids: Iterable[str], right: Right) -> tuple[bytes, bytes]:
-    """Set-Cookie with these in addition; none loses a right it has."""
+    """Set-Cookie that adds these rights; existing rights are kept."""
     rights = order_rights(request)
     for it in reservation_ids:
         had = rights.pop(it, right)

@@ -1,4 +1,4 @@
-"""Paging of lists, in one form for all."""
+"""Paging of lists, the same for all."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ class PageQuery(Struct, frozen=True):
 
     @property
     def offset(self) -> int:
-        """How many items come before this page."""
+        """How many items precede this page."""
         return (self.page - 1) * self.per_page
 
 
 def page_response(request: Request, query: PageQuery, items: list[T], total: int | None = None) -> Response:
-    """The page as an answer with its Link header. Without `total`, `items` is the whole list, to be cut."""
+    """The page as a response with its Link header. Without `total`, `items` is the whole list, to be
+    sliced."""
     if total is None:
         total = len(items)
         items = items[query.offset : query.offset + query.per_page]

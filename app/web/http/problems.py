@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 problem+json: the one place where a refusal becomes an answer."""
+"""Every error as RFC 9457 problem+json: the only place where a refusal becomes a response."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from app.web.http.routes import Response
 
 PROBLEM = b"application/problem+json"
 TYPE = "urn:fairgate:problem:"
-STORE_RETRY_S = 2  # a store that restarts is back in about this
+STORE_RETRY_S = 2  # roughly how long a store takes to restart
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """The body of every error; some codes add members of their own."""
+    """The body of every error; some codes add members."""
 
     type: str
     title: str
@@ -54,12 +54,12 @@ def refusal_of(error: Exception) -> Refusal:
     if record is None:
         logs.get(__name__).error("unexpected error", exc_info=error)
     else:
-        record.error = error  # the request's line has it
+        record.error = error  # logged with the request
     return InternalError("Something went wrong on our side. Try again, and tell us the X-Request-Id.")
 
 
 def problem_response(refusal: Refusal) -> Response:
-    """The refusal as an answer."""
+    """Render the refusal as a response."""
     document: dict[str, Any] = {
         "type": TYPE + refusal.code,
         "title": refusal.title(),
@@ -95,4 +95,4 @@ def _refusal_of_quart(error: HTTPException) -> Refusal:
         return MethodNotAllowed(", ".join(sorted(allow)))
     if error.code == 413:
         return BodyTooLarge()
-    return NotFound("There is nothing at this address; /docs lists what there is.")
+    return NotFound("There is nothing at this address; see /docs for the available calls.")

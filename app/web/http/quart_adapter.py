@@ -1,6 +1,6 @@
 """The Quart side: every call of the contract as a Quart route, all ending in the same `answer`.
 
-One view per path knows its methods, so OPTIONS and 405 are told the same way everywhere.
+One view per path knows its methods, so that OPTIONS and 405 are handled the same way everywhere.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.web.http.deadlines import body_paced
 from app.web.http.dispatch import answer, refuse, request_of
 from app.web.http.routes import BODILESS, METHODS, App, Endpoint, Response
 
-DRAIN_MAX = 1024 * 1024  # of a body that is too large we read this much more, for so long
+DRAIN_MAX = 1024 * 1024  # how much more of an oversized body is read, and for how long
 DRAIN_S = 2.0
 
 View = Callable[..., Awaitable[QuartResponse]]
 
 
 def register_endpoints(quart: Quart, endpoints: Iterable[Endpoint]) -> None:
-    """Make a Quart route of every path, and problem documents of every error."""
+    """Register a Quart route for every path, and problem documents for every error."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for it in endpoints:
         by_path.setdefault(it.path, {})[it.method] = it
@@ -41,7 +41,7 @@ def register_endpoints(quart: Quart, endpoints: Iterable[Endpoint]) -> None:
         )
     for rule in quart.url_map.iter_rules():
         if rule.endpoint in views:
-            rule.methods = None  # any: the view answers with those there are
+            rule.methods = None  # any method: the view handles those not supported
     quart.register_error_handler(Exception, _on_error)
 
 
@@ -52,7 +52,7 @@ def allowed(by_method: dict[str, Endpoint]) -> str:
 
 
 def quart_response(response: Response) -> QuartResponse:
-    """Our answer as Quart's."""
+    """Convert our response to Quart's."""
     assert not callable(response.body)  # only the hot lane serves streams
     found = QuartResponse(response.body, response.status)
     found.headers.clear()
@@ -96,9 +96,9 @@ def _options(app: App, allow: str) -> Response:
 
 
 async def read_body(body_max: int) -> bytes:
-    """The whole body; refused while it is read if it is too long or stalls.
+    """Read the whole body; refuses it while reading if it is too long or stalls.
 
-    Every body that Quart serves is read here. Raises BodyTooLarge, MalformedJson.
+    All bodies served by Quart are read here. Raises BodyTooLarge, MalformedJson.
     """
     app: App = current_app.extensions["fairgate"]
     chunks: list[bytes] = []
@@ -121,7 +121,7 @@ async def read_body(body_max: int) -> bytes:
 
 
 async def _drain() -> None:
-    """Read on for a while: a client cut off while it sends never sees our answer."""
+    """Keep reading for a while: a client cut off while sending never sees our response."""
     size = 0
     async for chunk in request.body:
         size += len(chunk)

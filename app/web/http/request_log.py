@@ -1,8 +1,8 @@
-"""The request log: exactly one line per request, with the id of its response, the call, and how it went.
+"""The request log: at most one line per request, with the response's id, the call, and its outcome.
 
-Every request that staff or machines make, every form, and every answer of 500 and above has one; of what a
-crowd asks for one in a thousand, and what took long. Addresses that are none have no line. Lines have ids of
-rooms and reservations, and neither addresses, tokens nor query strings.
+Every request by staff or machines, every form, and every response of 500 and above gets a line; of a crowd's
+requests one in a thousand does, and slow ones. Unknown addresses get none. Lines contain ids of rooms and
+reservations, but no addresses, tokens or query strings.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from app.store.spans import Record
 
 SLOW_S = 1.0
 ONE_IN = 1_000
-WATCHED = frozenset(("livez", "readyz", "prometheus"))  # asked every few seconds by machines
+WATCHED = frozenset(("livez", "readyz", "prometheus"))  # polled every few seconds by machines
 IDS = frozenset(("room_id", "event_id", "ticket_type_id", "reservation_id"))
 
 _asked = itertools.count(1)
 
 
 def is_one_of_many() -> bool:
-    """Whether this request of a crowd is logged for the others."""
+    """Whether this request of a crowd is logged as a sample."""
     return next(_asked) % ONE_IN == 0
 
 
@@ -55,5 +55,5 @@ def write(request_id: str, method: str, record: Record, status: int, seconds: fl
 
 
 def ids_of(params: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a path that may be logged."""
+    """The path parameters that may be logged."""
     return {name: value[:128] for name, value in params.items() if name in IDS}

@@ -1,7 +1,7 @@
-"""The server span of a sampled request: named after its route, with what its log line has.
+"""The server span of a sampled request: named after its route, with the attributes of its log line.
 
-A caller's `traceparent` counts if it came through one of our proxies. Anybody else could have each of their
-requests sampled by it, which is dear, so theirs is not looked at.
+A caller's `traceparent` only counts if it came through one of our proxies. Otherwise anybody could have all
+of their requests sampled, which is expensive.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def begin_span(app: App, tracer: Tracer, scope: Scope) -> Span | None:
 
 
 async def serve_traced(span: Span, way: Way, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a sampled request. Of an event stream the span ends when the stream begins."""
+    """Serve a sampled request. The span of an event stream ends when the stream begins."""
     record, status = Record(span), 0
     scope["fairgate.record"] = record
 
@@ -57,7 +57,7 @@ async def serve_traced(span: Span, way: Way, scope: Scope, receive: Receive, sen
 
 
 def _end(span: Span, record: Record, scope: Scope, status: int) -> None:
-    if record.call in WATCHED:  # nobody wants to see what asks every few seconds
+    if record.call in WATCHED:  # frequent polls are not worth a trace
         return
     method, route = scope["method"], record.route
     span.name = f"{method} {route}".rstrip()
@@ -74,7 +74,7 @@ def _end(span: Span, record: Record, scope: Scope, status: int) -> None:
 
 
 def _path(route: str, ids: dict[str, str]) -> str:
-    """The path with its ids, and of other parameters, which may be secrets, the names."""
+    """The path with its ids; other parameters, which may be secrets, are replaced by their names."""
     for name, value in ids.items():
         route = route.replace(f"{{{name}}}", value).replace(f"<{name}>", value)
     return route

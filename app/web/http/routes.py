@@ -1,4 +1,4 @@
-"""What a route receives and returns, and how it is declared. Knows neither Quart nor a server."""
+"""The inputs and outputs of a route, and its declaration. Knows neither Quart nor a server."""
 
 from __future__ import annotations
 
@@ -52,14 +52,15 @@ JSON = b"application/json"
 STREAM = b"text/event-stream"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 STAFF_AUTH = ("operator", "admin")
-BODILESS = (204, 304)  # answers with these have no body and say nothing of one
+BODILESS = (204, 304)  # responses without a body or headers about one
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Everything a request may need, made once per process by `main`; on Quart: `extensions["fairgate"]`."""
+    """Everything a request may need, created once per process by `main`; on Quart:
+    `extensions["fairgate"]`."""
 
     settings: Settings
     stores: Stores
@@ -86,12 +87,13 @@ class App:
     throttles: Throttles
     open_streams: OpenStreams
     drift: Drift
-    contract: Callable[[], bytes]  # the OpenAPI document, made when it is asked for
-    trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is believed
+    contract: Callable[[], bytes]  # the OpenAPI document, generated on demand
+    trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is trusted
     loops: Loops
-    job_queue: ArqRedis  # of jobs, for the workers
-    creating: asyncio.Semaphore  # idempotent creations at once: each holds a connection while it waits
-    exporting: asyncio.Semaphore  # reports at once: the same
+    job_queue: ArqRedis  # for the workers
+    # limits concurrent idempotent creations: each holds a connection while it waits
+    creating: asyncio.Semaphore
+    exporting: asyncio.Semaphore  # limits concurrent reports, likewise
     passwords: Passwords = field(default_factory=Passwords)
     caches: Caches = field(default_factory=Caches)
     captchas: Captchas = field(default_factory=Captchas)
@@ -99,7 +101,7 @@ class App:
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request. Header names are lower-case bytes as in ASGI; values are decoded when asked for."""
+    """One request. Header names are lower-case bytes as in ASGI; values are decoded on demand."""
 
     app: App
     method: str
@@ -108,27 +110,27 @@ class Request(msgspec.Struct, frozen=True):
     query: bytes
     headers: dict[bytes, bytes]
     scheme: str
-    client: str  # where the visitor is, behind trusted proxies too; "" when unknown
+    client: str  # the visitor's address, behind trusted proxies, too; "" if unknown
     request_id: str
 
     def header(self, name: bytes) -> str | None:
-        """The header's value; None when absent. The last one when it was sent twice."""
+        """The header's value; None if absent. The last one if it was sent twice."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     def origin(self) -> str:
-        """Our own address as visitors see it, without a slash at the end."""
+        """Our own address as visitors see it, without a trailing slash."""
         if self.app.settings.public_url:
             return self.app.settings.public_url.rstrip("/")
         return f"{self.scheme}://{self.header(b'host') or 'localhost'}"
 
     def is_secure(self) -> bool:
-        """Whether the visitor's browser speaks TLS, so that cookies may be marked Secure."""
+        """Whether the visitor's browser uses TLS, so that cookies may be marked Secure."""
         return self.scheme == "https" or self.app.settings.public_url.startswith("https:")
 
 
 class Response(msgspec.Struct, frozen=True):
-    """One answer; a stream if the body is an iterator, or an audience that the stream joins."""
+    """A response; a stream if the body is an iterator, or an audience that the stream joins."""
 
     status: int
     body: bytes | AsyncIterator[bytes] | Audience = b""
@@ -138,7 +140,7 @@ class Response(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The answer of a call that streams server-sent events: their name, and the document of each."""
+    """The response of a call that streams server-sent events: their name, and the type of each document."""
 
     name: str
     document: type[msgspec.Struct]
@@ -154,18 +156,18 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Auth:
-    """Which credential a call needs: its name in the contract and how to read it off a request.
+    """The credential a call needs: its name in the contract and how to read it from a request.
 
-    What `read` returns is the first argument of the route after the request. Raises CredentialMissing & Co.
-    Where the credential is a signature of the body, `read` takes the body, too.
+    The result of `read` is the route's first argument after the request. Raises CredentialMissing and others.
+    If the credential is a signature of the body, `read` takes the body, too.
     """
 
     name: str
-    schemes: tuple[str, ...]  # security schemes of the OpenAPI document, any of them will do
+    schemes: tuple[str, ...]  # security schemes of the OpenAPI document; any of them suffices
     read: Callable[..., Awaitable[Any]]
     errors: tuple[type[Refusal], ...]
     signs_body: bool = False
-    takes_keys: bool = False  # what it reads may be an API key
+    takes_keys: bool = False  # the credential may be an API key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,26 +182,26 @@ class Endpoint:
     tag: str
     answers: Mapping[int, Any]  # status -> type of the body, Events, None for none, bytes for a media type
     body_decoder: msgspec.json.Decoder[Any]
-    body_needed: bool  # nothing is not a body for it
+    body_needed: bool  # an empty body is not accepted
     body: type[msgspec.Struct] = NoBody
     body_max: int = BODY_MAX
     query: type[msgspec.Struct] = NoQuery
     headers: tuple[str, ...] = ()  # request headers it reads, for the contract
     auth: Auth | None = None  # None: anyone may call it
-    scope: Scope | None = None  # what an API key needs for it; None: it is not for keys
+    scope: Scope | None = None  # the scope an API key needs; None: not available to keys
     of_its_events: bool = False  # a key limited to some events sees only those
-    hot: bool = False  # a crowd makes it: the lane around Quart serves it
+    hot: bool = False  # called by crowds: served by the lane in front of Quart
     errors: tuple[type[Refusal], ...] = ()
-    below: bool = False  # by any method, and at any path below it, whose query is not ours; hot ones only
+    below: bool = False  # any method, at any path below it, whose query is not ours; only for hot ones
 
     @property
     def details(self) -> str:
-        """The docstring below the summary, for the contract."""
+        """The docstring after the summary, for the contract."""
         return inspect.cleandoc(self.run.__doc__ or "").partition("\n\n")[2]
 
 
 class Terms(TypedDict, total=False):
-    """What a call may say about itself, as in `Endpoint`."""
+    """Optional properties of a call, as in `Endpoint`."""
 
     auth: Auth
     scope: Scope
@@ -212,7 +214,7 @@ class Terms(TypedDict, total=False):
     below: bool
 
 
-ENDPOINTS: list[Endpoint] = []  # filled when the modules of routes are imported, in the order of the contract
+ENDPOINTS: list[Endpoint] = []  # filled by importing the modules of routes, in the order of the contract
 
 
 def endpoint(
@@ -225,10 +227,10 @@ def endpoint(
     body_needed: bool = False,
     **terms: Unpack[Terms],
 ) -> Callable[[F], F]:
-    """Declare a call. Its function takes the request, then what `auth` reads, the body and the query,
-    each only where one is declared; the first line of its docstring is its summary. A body is needed where a
-    field of it is required, or where `body_needed` says so. A call of staff has a scope, without which an API
-    key may not make it (`key_rights`)."""
+    """Declare a call. Its function takes the request, then the result of `auth`, the body and the query,
+    each only if declared; the first line of its docstring is its summary. A body is required if one of its
+    fields is, or if `body_needed` says so. Calls of staff have a scope, without which an API key may not
+    make them (`key_rights`)."""
 
     def declare(run: F) -> F:
         it = Endpoint(
@@ -258,15 +260,15 @@ _encoder = msgspec.json.Encoder()
 def json_response(
     status: int, document: object, headers: list[tuple[bytes, bytes]] | None = None
 ) -> Response:
-    """An answer with `document` as JSON."""
+    """A response with `document` as JSON."""
     return Response(status, _encoder.encode(document), headers or [])
 
 
 def empty(status: int = 204) -> Response:
-    """An answer without a body."""
+    """A response without a body."""
     return Response(status)
 
 
 def param_names(path: str) -> list[str]:
-    """The names in braces of a path template."""
+    """The names in braces in a path template."""
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]

@@ -5,11 +5,11 @@ from __future__ import annotations
 Headers = list[tuple[bytes, bytes]]
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
-HSTS = (b"strict-transport-security", b"max-age=31536000")  # a year, for this very host
+HSTS = (b"strict-transport-security", b"max-age=31536000")  # a year, for exactly this host
 ALWAYS: Headers = [NOSNIFF]
 SECURE: Headers = [NOSNIFF, HSTS]
 
 
 def added(headers: Headers, *, secure: bool) -> Headers:
-    """An answer's headers plus these; `secure`: the browser uses TLS."""
+    """A response's headers plus these; `secure`: the browser uses TLS."""
     return [*headers, *(SECURE if secure else ALWAYS)]

@@ -1,4 +1,4 @@
-"""Server-sent events: how they are written and spread."""
+"""Server-sent events: their format, and spreading reconnections."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from app.web.http.draining import Draining
 
 RETRY_MIN_MS, RETRY_MAX_MS = 1_000, 10_000
 COMMENT = b": still here\n\n"
-COMMENT_EVERY_S = 12.0  # the contract says at least each 15 s
+COMMENT_EVERY_S = 12.0  # the contract promises at least one every 15 s
 
 
 _spread = itertools.count(secrets.randbelow(RETRY_MAX_MS))
 
 
 def retry() -> bytes:
-    """When this stream's reader should reconnect: spread, so that a crowd does not do it at once.
+    """When this stream's client should reconnect: spread, so that a crowd does not do so at once.
 
-    Steps of the golden section: any few that were opened one after the other are spread over all there is.
+    Uses steps of the golden ratio, so that any streams opened consecutively are spread over the whole range.
     """
     return b"retry: %d\n" % _next_ms()
 
@@ -38,7 +38,7 @@ def _next_ms() -> int:
 
 
 def event(name: str, document: bytes, event_id: str = "") -> bytes:
-    """One event with a JSON document, which has no line breaks; with an id, if it has one."""
+    """Format an event with a JSON document, which has no line breaks, and an optional id."""
     named = b"event: " + name.encode() + b"\n"
     if event_id:
         named += b"id: " + event_id.encode() + b"\n"
@@ -46,12 +46,13 @@ def event(name: str, document: bytes, event_id: str = "") -> bytes:
 
 
 def event_id_of(document: bytes) -> str:
-    """The id of a document: the same for the same bytes, in whichever process."""
+    """The id of a document: the same for the same bytes, in any process."""
     return hashlib.blake2b(document, digest_size=9).hexdigest()
 
 
 async def server_sent(name: str, documents: AsyncIterator[bytes], draining: Draining) -> AsyncIterator[bytes]:
-    """Each document as an event with an id, comments while it is quiet; ends with them, or when closing."""
+    """Send each document as an event with an id, comments while idle; ends with the documents, or when
+    closing."""
     ending = asyncio.create_task(draining.closing.wait())
     source: Any = documents  # an async generator: closed at the end, whatever ends it
     following: asyncio.Task[bytes] = asyncio.create_task(anext(source))

@@ -1,4 +1,4 @@
-"""What calls of accounts and of staff need, and who makes them."""
+"""Credentials of calls by accounts and staff."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _anybody(request: Request) -> Account:
 
 
 async def _staff(request: Request, role: Role) -> Account:
-    """Staff with this role, or with rights in single sales, which `key_rights` holds against the call."""
+    """Staff with this role, or with rights in single sales, which `key_rights` checks against the call."""
     account = await accounts.with_current_role(request.app.stores, await _anybody(request))
     if STAFF[account.role] >= STAFF[role]:
         return account
@@ -57,7 +57,7 @@ async def _admin(request: Request) -> Account:
 
 
 def events_of(account: Account | None, scope: Scope) -> list[str] | None:
-    """The events that a list of this scope is limited to for this account; None: no limit."""
+    """The events to which a list with this scope is limited for this account; None: no limit."""
     if account is not None and account.grants is not None:
         return sorted(account.grants.events(scope))
     bound = account.key.events if account is not None and account.key is not None else None
@@ -70,13 +70,13 @@ def author(request: Request, account: Account) -> Author:
 
 
 async def is_staff_call(request: Request) -> bool:
-    """Whether staff make a public call, or a key of theirs that covers what the path names."""
+    """Whether a public call is made by staff, or by a key of theirs that covers its path."""
     found = await staff_asking(request)
     return found is not None and (found.key is None or found.key.is_for(request.params))
 
 
 async def staff_asking(request: Request) -> Account | None:
-    """The staff account that makes a public call; other tokens, valid or not, are ignored."""
+    """The staff account making a public call; other tokens, valid or not, are ignored."""
     try:
         token = bearer(request)
         if token is None or token.startswith(PLACE_PREFIX):
@@ -90,7 +90,7 @@ async def staff_asking(request: Request) -> Account | None:
 
 
 _OF_STAFF = (*TOKEN_ERRORS, *KEY_ERRORS, RoleRequired, RateLimited)
-ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))  # which no key has
+ACCOUNT = Auth("account", ("accessToken",), _anybody, (*TOKEN_ERRORS, RateLimited))  # not available to keys
 OPERATOR = Auth("operator", ("accessToken",), _operator, _OF_STAFF, takes_keys=True)
 ADMIN = Auth("admin", ("accessToken",), _admin, _OF_STAFF, takes_keys=True)
 STAFF_ONLY = (OPERATOR, ADMIN)

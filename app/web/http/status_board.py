@@ -1,8 +1,8 @@
 """The status board: each room's shared document, rendered once for everybody.
 
-One Redis subscription per process tells which room changed; one status call per room and change reads it; the
-bytes go to every GET within a second and to every open stream. While Redis is unavailable the last document
-is shown, marked stale, for 30 s.
+One Redis subscription per process reports which room changed; one status call per room and change reads it;
+the bytes go to every GET within a second and to every open stream. While Redis is unavailable the last
+document is shown, marked stale, for 30 s.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ FRESH_S = 1.0
 STALE_MAX_S = 30.0
 TICK_S = 0.25
 TURNS_AT_ONCE = 50  # rooms; none takes longer than a tick
-SENT_AT_ONCE = 100  # streams; then others have their turn
-VIEWED_EVERY_S = 2.0  # a room that is watched is read this often also when no message came
+SENT_AT_ONCE = 100  # streams; then other tasks get a turn
+VIEWED_EVERY_S = 2.0  # interval at which a watched room is read even without a message
 
 _encoder = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
 class RenderedStatus:
-    """One room's document as it was last rendered."""
+    """One room's document as last rendered."""
 
     room: Room
     status: RoomStatus
@@ -64,7 +64,7 @@ class Viewers:
 
 
 class StatusBoard:
-    """One per process; `keep` and `listen` have to run for its streams to move."""
+    """One per process; `keep` and `listen` must run to update its streams."""
 
     def __init__(self, queues: Queues, redis: RedisClient, draining: Draining) -> None:
         self._queues = queues
@@ -77,12 +77,12 @@ class StatusBoard:
         self._changed: set[RoomId] = set()
 
     def fresh(self, room_id: RoomId) -> RenderedStatus | None:
-        """What is shown, if it is fresh enough to be sent again."""
+        """The current document, if it is fresh enough to be sent again."""
         shown = self._shown.get(room_id)
         return shown if shown is not None and shown.fresh_until > time.monotonic() else None
 
     def last(self, room_id: RoomId) -> RenderedStatus | None:
-        """What was shown last, however old."""
+        """The last document, however old."""
         return self._shown.get(room_id)
 
     def peek(self, room_id: RoomId) -> bytes | None:
@@ -95,7 +95,7 @@ class StatusBoard:
         return self.peek(room_id) or (await self.current(room_id)).body
 
     async def current(self, room_id: RoomId) -> RenderedStatus:
-        """The document, read again if it is not fresh; without Redis up to 30 s old and marked stale."""
+        """The document, reread if it is not fresh; without Redis up to 30 s old and marked stale."""
         if (shown := self.fresh(room_id)) is not None:
             return shown
         try:
@@ -111,27 +111,27 @@ class StatusBoard:
             self._changed.add(room_id)
 
     def hide(self, room_id: RoomId) -> None:
-        """The room is hidden from now on, or deleted: its streams end."""
+        """End the streams of a room that was hidden or deleted."""
         viewers = self._viewers.get(room_id)
         for stream in list(viewers.streams) if viewers is not None else ():
             stream.send(END)
 
     async def read(self, room_id: RoomId) -> RenderedStatus:
-        """Read the room now; concurrent callers share the reading."""
+        """Read the room now; concurrent callers share the read."""
         return await self._reading.get(room_id, lambda: self._read(room_id))
 
     def closed_at_ms(self, room_id: RoomId) -> int:
-        """When the room closed, as far as this process has seen it; 0 for not."""
+        """When the room closed, as far as this process knows; 0: not closed."""
         shown = self._shown.get(room_id)
         return shown.room.closed_at_ms if shown is not None and shown.status.state == "closed" else 0
 
     async def watch(self, room_id: RoomId) -> Audience:
-        """The room's streams: the present document, each change, a comment when it is quiet."""
+        """The room's streams: the current document, each change, a comment while idle."""
         shown = await self.current(room_id)
         return partial(self._watching, room_id, shown)
 
     async def keep(self) -> None:
-        """Follow the rooms that are shown until the process closes; then end their streams."""
+        """Follow the displayed rooms until the process closes; then end their streams."""
         closing = self._draining.closing
         while not closing.is_set():
             with suppress(TimeoutError):
@@ -171,7 +171,7 @@ class StatusBoard:
         if not shown.document.stale:
             shown.document = msgspec.structs.replace(shown.document, stale=True)
             shown.body = _encoder.encode(shown.document)
-        shown.fresh_until = now + FRESH_S  # ask Redis again once a second, not at every request
+        shown.fresh_until = now + FRESH_S  # retry Redis once a second, not at every request
         return shown
 
     @contextmanager
@@ -214,7 +214,7 @@ class StatusBoard:
         return (changed and now - viewers.sent_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
 
     async def _followed(self, room_id: RoomId) -> RenderedStatus | None:
-        """What is shown now; None if that cannot be said at once: a room may take seconds to be restored."""
+        """The current document; None if it is not available at once, as restoring a room may take seconds."""
         following = self._following.get(room_id)
         if following is None:
             following = self._following[room_id] = shared_task(self.current(room_id))
@@ -231,7 +231,7 @@ class StatusBoard:
         return None
 
     async def listen(self) -> None:
-        """Note which rooms changed; while Redis is unavailable they are read by the clock alone."""
+        """Note which rooms changed; while Redis is unavailable they are read at intervals only."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, _ in listen(self._redis, STATUS_CHANNEL + "*"):

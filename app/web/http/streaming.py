@@ -1,7 +1,7 @@
-"""Sends streamed responses: plain ASGI, as the lane in front of Quart speaks it.
+"""Sends streamed responses: plain ASGI, as spoken by the lane in front of Quart.
 
-Once it has begun nothing can be refused any longer. What goes wrong then ends the connection, without the end
-of the answer: so a report that was cut off is not taken for a whole one, and a reader of events comes again.
+Once a response has started nothing can be refused any more. A later failure ends the connection, without the
+end of the response: so a truncated report is not mistaken for a complete one, and event clients reconnect.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ END = last(b"")
 
 
 def part(body: bytes) -> Message:
-    """A piece of a streamed body. One may be sent to any number of streams: nobody changes it."""
+    """A piece of a streamed body. It can be sent to any number of streams, because nobody mutates it."""
     return {"type": "http.response.body", "body": body, "more_body": True}
 
 
 class Stream:
-    """An open response that is given what to send. It has a task only while it sends: nearly never.
+    """An open response that messages are pushed to. It only has a task while it sends, which is rarely.
 
-    Its reader takes each piece in time or is given up. That is looked at when there is more to tell, at least
-    each COMMENT_EVERY_S: a timer for each piece and reader would cost as much as a tenth of sending it.
+    A reader that does not take a piece in time is dropped. That is checked when there is more to send, at
+    least each COMMENT_EVERY_S: a timer per piece and reader would cost a tenth of sending it.
     """
 
     __slots__ = ("_next", "_owner", "_send", "_since", "_task", "_timeout_s", "broken")
@@ -51,18 +51,18 @@ class Stream:
         self._owner = asyncio.current_task()  # the request's
         self._task: asyncio.Task[None] | None = None
         self._next: Message | None = None
-        self._since = 0.0  # when the present piece was begun
+        self._since = 0.0  # when the current piece was started
         self.broken = False
 
     def send(self, message: Message, *, needed: bool = True) -> None:
-        """Send a message. Slow readers get only the newest document and no comments."""
+        """Send a message. Slow readers only get the newest document and no comments."""
         if self._task is None:
             self._task = asyncio.create_task(self._sending(message))
             return
         if needed:
             self._next = message
         if not self.broken and self._since and time.monotonic() - self._since > self._timeout_s:
-            self.broken = True  # and keep the task: nothing is sent any more
+            self.broken = True  # and keep the task, so that nothing more is sent
             self._task.cancel()
             if self._owner is not None:
                 self._owner.cancel()
@@ -85,7 +85,7 @@ Audience = Callable[[Stream], AbstractContextManager[None]]  # feeds a stream wh
 async def feed_stream(
     audience: Audience, receive: Receive, send: Send, timeout_s: float = SEND_TIMEOUT_S
 ) -> None:
-    """Feed the stream until its reader has gone."""
+    """Feed the stream until its reader is gone."""
     stream = Stream(send, timeout_s)
     try:
         with audience(stream):
@@ -113,7 +113,7 @@ async def send_stream(
             await send(END)
         except ReaderGone:
             pass
-        except Exception as error:  # the answer has begun: there is nobody left to handle it
+        except Exception as error:  # the response has started, so nobody else can handle it
             broke_off(error, request_id)
 
     task = asyncio.create_task(sending())
@@ -128,11 +128,11 @@ async def send_stream(
 
 
 class ReaderGone(Exception):
-    """The reader left, or read nothing for too long."""
+    """The reader left, or stopped reading for too long."""
 
 
 async def send_within(timeout_s: float, send: Send, message: Message) -> None:
-    """Send a piece of an answer. Raises ReaderGone."""
+    """Send a piece of a response. Raises ReaderGone."""
     try:
         async with asyncio.timeout(timeout_s):
             await send(message)
@@ -144,14 +144,14 @@ async def send_within(timeout_s: float, send: Send, message: Message) -> None:
 
 
 def broke_off(error: Exception, request_id: str) -> None:
-    """Log that a response broke off: one line, with what somebody needs to find out why."""
+    """Log an aborted response: one line, with the details needed to find out why."""
     metrics.STREAMS_BROKEN.labels("error").inc()
     away = isinstance(error, (Refusal, *STORE_AWAY))
     fields = {"request_id": request_id, "why": repr(error)}
     if away:
-        logs.get(__name__).warning("an answer broke off", **fields)
+        logs.get(__name__).warning("a response was aborted", **fields)
     else:
-        logs.get(__name__).error("an answer broke off", exc_info=error, **fields)
+        logs.get(__name__).error("a response was aborted", exc_info=error, **fields)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -11,12 +11,12 @@ from app.web.http.credentials import TOKEN_ERRORS
 from app.web.http.routes import Auth, Request
 
 HEADER = b"stripe-signature"
-TOLERANCE_S = 300  # as Stripe's own libraries
-SIGNATURES_MAX = 10  # while a secret is rolled there are two
+TOLERANCE_S = 300  # the same as in Stripe's own libraries
+SIGNATURES_MAX = 10  # two while a secret is being rolled
 
 
 async def _stripe(request: Request, body: bytes) -> None:
-    """A message that Stripe signed just now: HMAC-SHA256 over `t.body`, as `t=...,v1=...`."""
+    """Verify a message that Stripe signed just now: HMAC-SHA256 over `t.body`, as `t=...,v1=...`."""
     header = (request.header(HEADER) or "")[:2000]
     if not header and request.header(b"authorization") is None:
         raise CredentialMissing("Sign the message: Stripe-Signature.")

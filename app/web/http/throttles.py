@@ -1,4 +1,4 @@
-"""Throttles of the cold calls, by `limits`. Joins and place calls are throttled in their scripts."""
+"""Throttles of the cold calls, with `limits`. Joins and place calls are throttled in their scripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.web.http.misses import Misses
 WINDOW_S = 60
 LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
 LOGINS_PER_DEVICE = RateLimitItemPerMinute(10)  # on which the account has signed in before
-LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # also while others guess at the account
+LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # even while others guess at the account
 LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
 RESETS_PER_ADDRESS = RateLimitItemPerMinute(30)
 REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
@@ -33,8 +33,9 @@ IDENTITIES_PER_ADDRESS = RateLimitItemPerMinute(120)  # as many people may share
 
 
 class Throttles:
-    """Counts in Redis, for all processes together. In this process alone on a Cluster, which `limits` would
-    need a second client for, and while Redis is unavailable: a password is not to be guessed then either."""
+    """Counts in Redis, shared by all processes. Local to this process on a Cluster, for which `limits`
+    would need a second client, and while Redis is unavailable, because passwords must not be guessable
+    then either."""
 
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -50,10 +51,10 @@ class Throttles:
         await self._count(self._calls, "staff", account.subject)
 
     async def login(self, client: str, email: str, device: str = "") -> None:
-        """Count an attempt to log in with the normalised e-mail from an address. Raises RateLimited.
+        """Count an attempt to sign in with the normalised e-mail from an address. Raises RateLimited.
 
-        Nobody locks the owner out by guessing. A device that the account knows is counted by itself alone.
-        For others an account takes so many in all; when those are used up, each address still has a few.
+        Guessing does not lock the owner out. A device known to the account is counted separately. All others
+        share a limit per account; once that is used up, each address still has a few attempts.
         """
         if device:
             await self._count(LOGINS_PER_DEVICE, "login-device", device)
@@ -73,11 +74,11 @@ class Throttles:
                 raise
 
     async def reset(self, client: str) -> None:
-        """Count a step on the way to a new password, for the address. Raises RateLimited."""
+        """Count a step of a password reset, for the address. Raises RateLimited."""
         await self._count(RESETS_PER_ADDRESS, "password-reset", throttle_key(client))
 
     async def second_factor(self, account_id: str) -> None:
-        """Count a code that is tried for this account. Raises RateLimited."""
+        """Count a code tried for this account. Raises RateLimited."""
         await self._count(CODES_PER_ACCOUNT, "second-factor", account_id)
 
     async def invitation(self, subject: str) -> None:
@@ -89,7 +90,7 @@ class Throttles:
         await self._count(REGISTRATIONS_PER_ADDRESS, "registration", throttle_key(client))
 
     async def code(self, client: str) -> None:
-        """Count that an access or discount code is looked up, for the address. Raises RateLimited."""
+        """Count a look-up of an access or discount code, for the address. Raises RateLimited."""
         await self._count(CODES_PER_ADDRESS, "codes", throttle_key(client))
 
     async def identity(self, client: str) -> None:
@@ -107,7 +108,7 @@ class Throttles:
 
 
 def _shared(redis: Redis) -> Storage:
-    pool: Any = redis.connection_pool  # taken, though the stub knows plain options only
+    pool: Any = redis.connection_pool  # accepted, though the stub only knows plain options
     return RedisStorage(
         "async+redis://",  # ignored: it uses our connections
         implementation="redispy",

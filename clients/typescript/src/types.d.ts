@@ -1,17 +1,17 @@
 // Documents of the API. Made by `generate.py` from the contract; do not edit.
 
-/** `token`: what the link of the e-mail has. `locale`: the language of e-mails to the new holder. */
+/** `token`: from the link in the e-mail. `locale`: the language of e-mails to the new holder. */
 export interface AcceptBody {
   token: string;
   locale?: string;
 }
 
-/** The reservation is being processed; ask again at its address. */
+/** The reservation is being processed; poll its address. */
 export interface Accepted {
   reservation_id: string;
 }
 
-/** A ticket with its new `code`, and the page of its holder, which the e-mail leads to as well. */
+/** A ticket with its new `code`, and its holder's page, which the e-mail also links to. */
 export interface AcceptedTicket {
   event_id: string;
   event_name: string;
@@ -23,7 +23,7 @@ export interface AcceptedTicket {
   page: string;
 }
 
-/** An access token, good for 12 hours. */
+/** An access token, valid for 12 hours. */
 export interface AccessTokenDocument {
   access_token: string;
   expires_at: string | null;
@@ -39,17 +39,17 @@ export interface AccountDocument {
   created_at: string | null;
 }
 
-/** What one can change of one's own account. */
+/** The fields of one's own account that can be changed. */
 export interface AccountPatch {
   name: string;
 }
 
-/** How many to let in. */
+/** How many to admit. */
 export interface AdvanceBody {
   count: number;
 }
 
-/** How many were called, and the queue after it. */
+/** How many were called, and the queue afterwards. */
 export interface AdvanceDocument {
   room_id: string;
   advanced: number;
@@ -60,7 +60,7 @@ export interface AdvanceDocument {
   active: number;
 }
 
-/** Something that is or was wrong. */
+/** A current or past fault. */
 export interface AlertDocument {
   alert_id: string;
   rule: string;
@@ -86,7 +86,7 @@ export interface Assigned {
   api_request_id: string;
 }
 
-/** One change. `before` and `after` hold the fields that differ; null: it was made, or deleted. */
+/** One change. `before` and `after` contain the fields that differ; null: it was created, or deleted. */
 export interface AuditEntry {
   audit_id: string;
   changed_at: string;
@@ -144,7 +144,7 @@ export interface Buyer {
   locale?: string;
 }
 
-/** The buyer of a reservation; what was not asked for, or not said, is empty. */
+/** The buyer of a reservation; fields not asked for or not answered are empty. */
 export interface BuyerDocument {
   reservation_id: string;
   email: string;
@@ -179,7 +179,7 @@ export interface BypassRule {
   user_agent_contains?: string;
 }
 
-/** Requests that passed without a turn, by why. */
+/** Requests that passed without a turn, by reason. */
 export interface Bypassed {
   rules: Array<RuleFigures>;
   former_rules: number;
@@ -188,7 +188,7 @@ export interface Bypassed {
   crawlers: number;
 }
 
-/** What fans and buyers read. */
+/** The notice to fans and buyers. */
 export interface CancelBody {
   notice?: string;
 }
@@ -202,7 +202,7 @@ export interface Challenge {
   signature: string;
 }
 
-/** What became of each scan, in their order; and how many are in now. */
+/** The result of each scan, in order; and how many are checked in now. */
 export interface CheckInResults {
   results: Array<Result>;
   counts: DoorCounts;
@@ -215,7 +215,7 @@ export interface Checked {
   device: string;
 }
 
-/** The code in the mail that asks for a confirmation. */
+/** The code from the e-mail that asks for confirmation. */
 export interface CodeBody {
   code: string;
 }
@@ -251,13 +251,13 @@ export interface CodesPatch {
   active: boolean;
 }
 
-/** A payment for the hold; tickets that are free need none. `buyer`: unless it was said before. */
+/** The payment for a hold; free tickets need none. `buyer`: unless it was set before. */
 export interface ConfirmBody {
   payment?: PaymentBody | null;
   buyer?: Buyer | null;
 }
 
-/** That the first tree is the beginning of the second: hashes in hex, as RFC 9162 says in 2.1.4. */
+/** The proof that the first tree is a prefix of the second: hashes in hex, as in RFC 9162, 2.1.4. */
 export interface ConsistencyDocument {
   room_id: string;
   first: number;
@@ -278,7 +278,7 @@ export interface CountedDocument {
   counted: boolean;
 }
 
-/** What the autopilot decided, and why. */
+/** A decision of the autopilot, and its reason. */
 export interface DecisionDocument {
   at: string | null;
   direction: "down" | "hold" | "up";
@@ -324,7 +324,7 @@ export interface DrawBeacon {
   missed: boolean;
 }
 
-/** Leaves that follow each other; `size` is how many the log has now. */
+/** Consecutive leaves; `size` is the current number of leaves in the log. */
 export interface Entries {
   room_id: string;
   first: number;
@@ -378,7 +378,7 @@ export interface EventPatch {
   published?: boolean;
 }
 
-/** What became of a sale. `orders` and `holds` are those that live: of a cancelled sale what is left. */
+/** Whether a sale was moved or cancelled. `orders` and `holds` are the live ones: after cancelling, the remaining. */
 export interface FateDocument {
   event_id: string;
   starts_at: string;
@@ -391,7 +391,7 @@ export interface FateDocument {
   refunds: Array<RefundSumsDocument>;
 }
 
-/** What happened at the gate since the room was made or reset; each request is counted once. Each web process adds its counts every second: one that is killed takes up to a second of them with it. */
+/** Figures of the gate since the room was created or reset; each request is counted once. Each web process adds its counts every second; a killed one loses up to a second of them. */
 export interface GateStats {
   room_id: string;
   requests: number;
@@ -405,7 +405,7 @@ export interface GateStats {
   last_seen_at: string | null;
 }
 
-/** What the gateway says about a payment. Other fields and types are ignored. */
+/** A gateway's message about a payment. Other fields and types are ignored. */
 export interface GatewayMessage {
   type: string;
   data?: unknown;
@@ -424,7 +424,7 @@ export interface Guest {
   added_at: string;
 }
 
-/** Somebody to be given free tickets. Without `email` nothing is mailed. */
+/** A person to be given free tickets. Without `email` no e-mail is sent. */
 export interface GuestBody {
   name: string;
   ticket_type_id: string;
@@ -454,7 +454,7 @@ export interface HealthDocument {
   heard_at: string | null;
 }
 
-/** A moment of a room, or the step that ended then. Null: there is none, or it is not known. */
+/** A moment of a room, or the step that ended then. Null: not applicable, or not known. */
 export interface HistoryPoint {
   at: string | null;
   waiting: number;
@@ -486,7 +486,7 @@ export interface IdentityDocument {
   place_token: string;
 }
 
-/** That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3. */
+/** The proof that a leaf is in a tree: hashes in hex, as in RFC 9162, 2.1.3. */
 export interface InclusionDocument {
   room_id: string;
   leaf: number;
@@ -495,13 +495,13 @@ export interface InclusionDocument {
   path: Array<string>;
 }
 
-/** How many more are let in. The counter does not go back: whoever was called stays called. */
+/** How many more to admit. The counter never goes back: calls cannot be undone. */
 export interface Increment {
   event_id: string;
   increment_by: number;
 }
 
-/** The whole installation. All is true for all processes together, but `this_process`. */
+/** The whole installation. Everything except `this_process` covers all processes. */
 export interface InstallationStats {
   lines: QueueFigures;
   rooms: Array<RoomQueueFigures>;
@@ -512,12 +512,12 @@ export interface InstallationStats {
   updated_at: string | null;
 }
 
-/** Whom to invite; who is invited already stays so. */
+/** Whom to invite; existing invitations are not affected. */
 export interface InviteBody {
   emails: Array<string>;
 }
 
-/** How many were not invited before. */
+/** How many were newly invited. */
 export interface InvitedDocument {
   invited: number;
 }
@@ -535,7 +535,7 @@ export interface JoinBody {
   slower_lane?: boolean;
 }
 
-/** A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now. */
+/** A key's metadata. `last_used_at` is accurate to a minute; `live`: valid now. */
 export interface KeyDocument {
   key_id: string;
   name: string;
@@ -618,7 +618,7 @@ export interface LaneDocument {
   suspects?: boolean;
 }
 
-/** The shared status document; with `all` also what staff see of a room. */
+/** The shared status document; with `all` also staff's view of a room. */
 export interface ListedRoom {
   room_id: string;
   name: string;
@@ -660,7 +660,7 @@ export interface LoginBody {
   code?: string;
 }
 
-/** A key that has just been created. `key` is shown only here; send it as `Authorization: Bearer`. */
+/** A newly created key. `key` is shown only here; send it as `Authorization: Bearer`. */
 export interface MadeKey {
   key_id: string;
   name: string;
@@ -670,7 +670,7 @@ export interface MadeKey {
   key: string;
 }
 
-/** A webhook that has just been created. Its secret is shown only here. */
+/** A newly created webhook. Its secret is shown only here. */
 export interface MadeWebhook {
   webhook_id: string;
   url: string;
@@ -701,7 +701,7 @@ export interface MemberLoginDocument {
   key: string | null;
 }
 
-/** The same, with the secret if it was made just now: it is shown once. */
+/** The same, with the secret if it was just generated: it is shown only once. */
 export interface MemberLoginSecrets {
   algorithm: "ES256" | "EdDSA" | "HS256" | "RS256";
   audience: string;
@@ -709,7 +709,7 @@ export interface MemberLoginSecrets {
   secret: string | null;
 }
 
-/** The new date, until when buyers can give their tickets back (null: always), and what they read. */
+/** The new date, until when buyers can return tickets (null: always), and the notice to them. */
 export interface MoveBody {
   starts_at: string;
   refund_until?: string | null;
@@ -766,7 +766,7 @@ export interface NewEvent {
   room?: NewRoomOfEvent;
 }
 
-/** A key to create: its name, its limits, and when it expires; null: when it is revoked. `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which calls it may make of those of its role; null: all. `events`: which events it acts on, and their rooms; null: all. */
+/** A key to create: its name, its limits, and its expiry; null: until revoked. `network`: the only network it may be used from, as `203.0.113.0/24`; empty: any. `scopes`: the calls of its role that it may make; null: all. `events`: the events, with their rooms, that it may act on; null: all. */
 export interface NewKey {
   name: string;
   role: "admin" | "operator";
@@ -776,7 +776,7 @@ export interface NewKey {
   events?: Array<string> | null;
 }
 
-/** A room without an event: settings, all but the name with a default. */
+/** A room without an event: its settings; all but the name have defaults. */
 export interface NewRoom {
   name: string;
   admission_rate_per_minute?: number;
@@ -920,7 +920,7 @@ export interface NewTicketType {
   tax_rate_bp?: number;
 }
 
-/** Where to send events, and which; without types all of them, future ones included. */
+/** Where to send events, and which; without types all of them, including future ones. */
 export interface NewWebhook {
   url: string;
   types?: Array<"alert.ended" | "alert.started" | "payment.declined" | "payment.failed" | "payment.refunded" | "payment.succeeded" | "reservation.cancelled" | "reservation.confirmed" | "reservation.expired" | "reservation.held" | "room.closed" | "room.deleted" | "room.opened" | "room.paused" | "room.rate_changed" | "room.reset" | "room.resumed" | "room.sold_out" | "room.visitor_events_dropped" | "visitor.called" | "visitor.claimed" | "visitor.joined" | "visitor.left" | "visitor.no_show">;
@@ -946,13 +946,13 @@ export interface OfEvent {
   event_id: string;
 }
 
-/** Whose place in which queue. */
+/** Whose place, in which queue. */
 export interface OfRequest {
   event_id: string;
   request_id: string;
 }
 
-/** One order of a list; `email`: where its visitor is reached, if they left an address. */
+/** One order of a list; `email`: its visitor's address, if they left one. */
 export interface OrderDocument {
   reservation_id: string;
   event_id: string;
@@ -966,7 +966,7 @@ export interface OrderDocument {
   created_at: string;
 }
 
-/** What is known of the shop, and what the autopilot made of it. */
+/** Everything known about the shop's health, and the autopilot's state. */
 export interface OriginDocument {
   room_id: string;
   admission_rate_per_minute: number;
@@ -978,7 +978,7 @@ export interface OriginDocument {
   prometheus_trouble: string;
 }
 
-/** How a server of the shop is, over the last few seconds. `error_rate` is a share: 0.01 is one in 100. */
+/** The health of one of the shop's servers over the last few seconds. `error_rate` is a share: 0.01 is one in 100. */
 export interface OriginReport {
   p95_ms: number;
   error_rate: number;
@@ -1091,12 +1091,12 @@ export interface Page_WebhookDocument_ {
   per_page: number;
 }
 
-/** The payment's `reference` elsewhere, if it has one. */
+/** The external payment's `reference`, if it has one. */
 export interface PaidBody {
   reference?: string | null;
 }
 
-/** Passes that were given, by what for. */
+/** Passes issued, by reason. */
 export interface PassesGiven {
   no_crowd: number;
   by_turn: number;
@@ -1104,7 +1104,7 @@ export interface PassesGiven {
   renewed: number;
 }
 
-/** The password there is, and the one there will be. */
+/** The current password, and the new one. */
 export interface PasswordChange {
   password: string;
   new_password: string;
@@ -1147,7 +1147,7 @@ export interface Place {
   turn?: number;
 }
 
-/** What a visitor may change of their place while they wait. */
+/** The fields of a place that its visitor can change while waiting. */
 export interface PlaceChange {
   quantity: number;
 }
@@ -1194,7 +1194,7 @@ export interface PreviewStep {
   says: string;
 }
 
-/** The body of every error; some codes add members of their own. */
+/** The body of every error; some codes add members. */
 export interface Problem {
   type: string;
   title: string;
@@ -1203,7 +1203,7 @@ export interface Problem {
   code: string;
 }
 
-/** The web process that gave this answer; another one may give the next. */
+/** The web process that gave this response; another one may give the next. */
 export interface ProcessFigures {
   uptime_s: number;
   answered: number;
@@ -1236,7 +1236,7 @@ export interface Question {
   required?: boolean;
 }
 
-/** A queue, or several together. Counters begin with the room, or with the last loss of Redis. */
+/** A queue, or several together. Counters start with the room, or the last loss of Redis. */
 export interface QueueFigures {
   waiting: number;
   called: number;
@@ -1260,7 +1260,7 @@ export interface QueueNumber {
   status?: 1;
 }
 
-/** For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason. */
+/** `status` for everybody: `ok` or `unavailable`. For operators also each part: `ok` or the reason. */
 export interface Ready {
   status?: string;
   redis?: string;
@@ -1283,14 +1283,14 @@ export interface Receipt {
   at_ms: number;
 }
 
-/** A receipt to keep: `statement` is a JWS that says what is in `receipt`, `key` checks it (JWK). */
+/** A receipt to keep: `statement` is a JWS with the content of `receipt`, `key` verifies it (JWK). */
 export interface ReceiptDocument {
   receipt: Receipt;
   statement: string;
   key: Record<string, unknown>;
 }
 
-/** What to refund of an order, in minor units; nothing named: what the tickets cost. The tickets that are named are cancelled, and go back on sale unless `to_stock` is false. */
+/** What to refund of an order, in minor units; without an amount: the price of the tickets. The tickets listed are cancelled, and go back on sale unless `to_stock` is false. */
 export interface RefundBody {
   amount?: number | null;
   ticket_ids?: Array<string>;
@@ -1298,7 +1298,7 @@ export interface RefundBody {
   reason?: string;
 }
 
-/** A refund of a part: `owed` until the gateway has refunded it (`done`) or refused (`failed`, and `why`). `codes` are those of the tickets that were cancelled with it. */
+/** A partial refund: `owed` until the gateway has made it (`done`) or refused it (`failed`, with `why`). `codes` are those of the tickets cancelled with it. */
 export interface RefundDocument {
   refund_id: string;
   amount: number;
@@ -1310,7 +1310,7 @@ export interface RefundDocument {
   why: string;
 }
 
-/** How far all refunds of a sale are in one currency, in minor units. */
+/** The progress of all refunds of a sale in one currency, in minor units. */
 export interface RefundSumsDocument {
   currency: string;
   done: number;
@@ -1318,12 +1318,12 @@ export interface RefundSumsDocument {
   refused: number;
 }
 
-/** The refunds of parts of an order, the first one first. */
+/** The partial refunds of an order, oldest first. */
 export interface RefundsDocument {
   items: Array<RefundDocument>;
 }
 
-/** What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0. */
+/** Counts of all web processes, including dead ones, since `since`; they restart at 0 if Redis is lost. */
 export interface RequestFigures {
   since: string | null;
   answered: number;
@@ -1353,7 +1353,7 @@ export interface ReservationDocument {
   refunded: number;
 }
 
-/** How reservations stand, in Postgres; a few seconds old at most. */
+/** The number of reservations by state in Postgres; at most a few seconds old. */
 export interface ReservationFigures {
   made: number;
   made_last_minute: number;
@@ -1364,7 +1364,7 @@ export interface ReservationFigures {
   expired: number;
 }
 
-/** Which tickets to hold, all of them or none: counted ones, these seats or the best there are. */
+/** Which tickets to hold, all or none: counted ones, particular seats, or the best available ones. */
 export interface ReserveBody {
   items?: Array<ReserveItem>;
   seat_ids?: Array<string>;
@@ -1391,7 +1391,7 @@ export interface Reset {
   new_password: string;
 }
 
-/** Whose password was forgotten. */
+/** The e-mail of the account whose password was forgotten. */
 export interface ResetAsked {
   email: string;
 }
@@ -1462,7 +1462,7 @@ export interface RoomDocument {
   draw: Draw | null;
 }
 
-/** Points in the order of time, `step_s` apart; where figures are missing they are further apart. Of a step it is the most that waited, were inside or in the backlog. There are at most 900 points. */
+/** Points in chronological order, `step_s` apart; further apart where figures are missing. For a step, waiting, inside and backlog are maxima. There are at most 900 points. */
 export interface RoomHistory {
   room_id: string;
   range: "15m" | "1h" | "5m" | "sale";
@@ -1619,7 +1619,7 @@ export interface RoomStats {
   reservations: ReservationFigures | null;
 }
 
-/** A bypass rule that the room has now, and how many requests it let through. */
+/** A current bypass rule of the room, and how many requests it let through. */
 export interface RuleFigures {
   rule: BypassRule;
   requests: number;
@@ -1698,7 +1698,7 @@ export interface SeatsMadeDocument {
   seats: number;
 }
 
-/** One server's, as it said last. */
+/** The last report of one server. */
 export interface ServerDocument {
   p95_ms: number;
   error_rate: number;
@@ -1772,14 +1772,14 @@ export interface StatusDocument {
   stale?: boolean;
 }
 
-/** A message of Stripe. Other fields and types are ignored. */
+/** A Stripe message. Other fields and types are ignored. */
 export interface StripeMessage {
   id: string;
   type: string;
   data: StripeSubject;
 }
 
-/** What a message of Stripe is about. */
+/** The subject of a Stripe message. */
 export interface StripeSubject {
   object: Record<string, unknown>;
 }
@@ -1841,20 +1841,20 @@ export interface TokenSet {
   token_type?: "Bearer";
 }
 
-/** Which ticket, and to whom. `locale`: the language of the e-mail, as the page's unless it is sent. */
+/** Which ticket, and to whom. `locale`: the language of the e-mail, by default the page's. */
 export interface TransferBody {
   ticket_id: string;
   email: string;
   locale?: string;
 }
 
-/** A ticket that is offered to somebody, who has not accepted it yet. */
+/** A ticket offered to somebody who has not accepted it yet. */
 export interface TransferDocument {
   ticket_id: string;
   email: string;
 }
 
-/** The tickets of a reservation that are offered now. Those that were accepted are `transferred` there. */
+/** The tickets of a reservation that are currently offered. Accepted ones are `transferred` there. */
 export interface TransfersDocument {
   items: Array<TransferDocument>;
 }
@@ -1866,7 +1866,7 @@ export interface TypeCount {
   checked_in: number;
 }
 
-/** The scan whose check-in is taken back. */
+/** The scan whose check-in is to be undone. */
 export interface UndoneScan {
   scan_id: string;
 }
@@ -1898,7 +1898,7 @@ export interface Waits {
   p99: number;
 }
 
-/** A webhook, and how its deliveries go: still to be made, and given up after a day of trying. */
+/** A webhook, and its deliveries: pending ones, and those that failed after a day of retries. */
 export interface WebhookDocument {
   webhook_id: string;
   url: string;

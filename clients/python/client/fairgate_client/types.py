@@ -6,21 +6,20 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 
 class AcceptBody(TypedDict):
-    """`token`: what the link of the e-mail has. `locale`: the language of e-mails to the new
-    holder."""
+    """`token`: from the link in the e-mail. `locale`: the language of e-mails to the new holder."""
 
     token: str
     locale: NotRequired[str]
 
 
 class Accepted(TypedDict):
-    """The reservation is being processed; ask again at its address."""
+    """The reservation is being processed; poll its address."""
 
     reservation_id: str
 
 
 class AcceptedTicket(TypedDict):
-    """A ticket with its new `code`, and the page of its holder, which the e-mail leads to as well."""
+    """A ticket with its new `code`, and its holder's page, which the e-mail also links to."""
 
     event_id: str
     event_name: str
@@ -33,7 +32,7 @@ class AcceptedTicket(TypedDict):
 
 
 class AccessTokenDocument(TypedDict):
-    """An access token, good for 12 hours."""
+    """An access token, valid for 12 hours."""
 
     access_token: str
     expires_at: str | None
@@ -51,19 +50,19 @@ class AccountDocument(TypedDict):
 
 
 class AccountPatch(TypedDict):
-    """What one can change of one's own account."""
+    """The fields of one's own account that can be changed."""
 
     name: str
 
 
 class AdvanceBody(TypedDict):
-    """How many to let in."""
+    """How many to admit."""
 
     count: int
 
 
 class AdvanceDocument(TypedDict):
-    """How many were called, and the queue after it."""
+    """How many were called, and the queue afterwards."""
 
     room_id: str
     advanced: int
@@ -75,7 +74,7 @@ class AdvanceDocument(TypedDict):
 
 
 class AlertDocument(TypedDict):
-    """Something that is or was wrong."""
+    """A current or past fault."""
 
     alert_id: str
     rule: str
@@ -104,7 +103,8 @@ class Assigned(TypedDict):
 
 
 class AuditEntry(TypedDict):
-    """One change. `before` and `after` hold the fields that differ; null: it was made, or deleted."""
+    """One change. `before` and `after` contain the fields that differ; null: it was created, or
+    deleted."""
 
     audit_id: str
     changed_at: str
@@ -168,7 +168,7 @@ class Buyer(TypedDict):
 
 
 class BuyerDocument(TypedDict):
-    """The buyer of a reservation; what was not asked for, or not said, is empty."""
+    """The buyer of a reservation; fields not asked for or not answered are empty."""
 
     reservation_id: str
     email: str
@@ -210,7 +210,7 @@ class BypassRule(TypedDict):
 
 
 class Bypassed(TypedDict):
-    """Requests that passed without a turn, by why."""
+    """Requests that passed without a turn, by reason."""
 
     rules: list[RuleFigures]
     former_rules: int
@@ -220,7 +220,7 @@ class Bypassed(TypedDict):
 
 
 class CancelBody(TypedDict):
-    """What fans and buyers read."""
+    """The notice to fans and buyers."""
 
     notice: NotRequired[str]
 
@@ -237,7 +237,7 @@ class Challenge(TypedDict):
 
 
 class CheckInResults(TypedDict):
-    """What became of each scan, in their order; and how many are in now."""
+    """The result of each scan, in order; and how many are checked in now."""
 
     results: list[Result]
     counts: DoorCounts
@@ -252,7 +252,7 @@ class Checked(TypedDict):
 
 
 class CodeBody(TypedDict):
-    """The code in the mail that asks for a confirmation."""
+    """The code from the e-mail that asks for confirmation."""
 
     code: str
 
@@ -292,14 +292,15 @@ class CodesPatch(TypedDict):
 
 
 class ConfirmBody(TypedDict):
-    """A payment for the hold; tickets that are free need none. `buyer`: unless it was said before."""
+    """The payment for a hold; free tickets need none. `buyer`: unless it was set before."""
 
     payment: NotRequired[PaymentBody | None]
     buyer: NotRequired[Buyer | None]
 
 
 class ConsistencyDocument(TypedDict):
-    """That the first tree is the beginning of the second: hashes in hex, as RFC 9162 says in 2.1.4."""
+    """The proof that the first tree is a prefix of the second: hashes in hex, as in RFC 9162,
+    2.1.4."""
 
     room_id: str
     first: int
@@ -322,7 +323,7 @@ class CountedDocument(TypedDict):
 
 
 class DecisionDocument(TypedDict):
-    """What the autopilot decided, and why."""
+    """A decision of the autopilot, and its reason."""
 
     at: str | None
     direction: Literal["down", "hold", "up"]
@@ -378,7 +379,7 @@ class DrawBeacon(TypedDict):
 
 
 class Entries(TypedDict):
-    """Leaves that follow each other; `size` is how many the log has now."""
+    """Consecutive leaves; `size` is the current number of leaves in the log."""
 
     room_id: str
     first: int
@@ -435,8 +436,8 @@ class EventPatch(TypedDict):
 
 
 class FateDocument(TypedDict):
-    """What became of a sale. `orders` and `holds` are those that live: of a cancelled sale what is
-    left."""
+    """Whether a sale was moved or cancelled. `orders` and `holds` are the live ones: after
+    cancelling, the remaining."""
 
     event_id: str
     starts_at: str
@@ -450,9 +451,8 @@ class FateDocument(TypedDict):
 
 
 class GateStats(TypedDict):
-    """What happened at the gate since the room was made or reset; each request is counted once.
-    Each web process adds its counts every second: one that is killed takes up to a second of them
-    with it."""
+    """Figures of the gate since the room was created or reset; each request is counted once. Each
+    web process adds its counts every second; a killed one loses up to a second of them."""
 
     room_id: str
     requests: int
@@ -467,7 +467,7 @@ class GateStats(TypedDict):
 
 
 class GatewayMessage(TypedDict):
-    """What the gateway says about a payment. Other fields and types are ignored."""
+    """A gateway's message about a payment. Other fields and types are ignored."""
 
     type: str
     data: NotRequired[Any]
@@ -489,7 +489,7 @@ class Guest(TypedDict):
 
 
 class GuestBody(TypedDict):
-    """Somebody to be given free tickets. Without `email` nothing is mailed."""
+    """A person to be given free tickets. Without `email` no e-mail is sent."""
 
     name: str
     ticket_type_id: str
@@ -524,7 +524,7 @@ class HealthDocument(TypedDict):
 
 
 class HistoryPoint(TypedDict):
-    """A moment of a room, or the step that ended then. Null: there is none, or it is not known."""
+    """A moment of a room, or the step that ended then. Null: not applicable, or not known."""
 
     at: str | None
     waiting: int
@@ -560,7 +560,7 @@ class IdentityDocument(TypedDict):
 
 
 class InclusionDocument(TypedDict):
-    """That a leaf is in a tree: hashes in hex, as RFC 9162 says in 2.1.3."""
+    """The proof that a leaf is in a tree: hashes in hex, as in RFC 9162, 2.1.3."""
 
     room_id: str
     leaf: int
@@ -570,14 +570,14 @@ class InclusionDocument(TypedDict):
 
 
 class Increment(TypedDict):
-    """How many more are let in. The counter does not go back: whoever was called stays called."""
+    """How many more to admit. The counter never goes back: calls cannot be undone."""
 
     event_id: str
     increment_by: int
 
 
 class InstallationStats(TypedDict):
-    """The whole installation. All is true for all processes together, but `this_process`."""
+    """The whole installation. Everything except `this_process` covers all processes."""
 
     lines: QueueFigures
     rooms: list[RoomQueueFigures]
@@ -589,13 +589,13 @@ class InstallationStats(TypedDict):
 
 
 class InviteBody(TypedDict):
-    """Whom to invite; who is invited already stays so."""
+    """Whom to invite; existing invitations are not affected."""
 
     emails: list[str]
 
 
 class InvitedDocument(TypedDict):
-    """How many were not invited before."""
+    """How many were newly invited."""
 
     invited: int
 
@@ -615,7 +615,7 @@ class JoinBody(TypedDict):
 
 
 class KeyDocument(TypedDict):
-    """A key, without itself. `last_used_at` is right within a minute; `live`: good for a call now."""
+    """A key's metadata. `last_used_at` is accurate to a minute; `live`: valid now."""
 
     key_id: str
     name: str
@@ -711,7 +711,7 @@ class LaneDocument(TypedDict):
 
 
 class ListedRoom(TypedDict):
-    """The shared status document; with `all` also what staff see of a room."""
+    """The shared status document; with `all` also staff's view of a room."""
 
     room_id: str
     name: str
@@ -755,8 +755,7 @@ class LoginBody(TypedDict):
 
 
 class MadeKey(TypedDict):
-    """A key that has just been created. `key` is shown only here; send it as `Authorization:
-    Bearer`."""
+    """A newly created key. `key` is shown only here; send it as `Authorization: Bearer`."""
 
     key_id: str
     name: str
@@ -767,7 +766,7 @@ class MadeKey(TypedDict):
 
 
 class MadeWebhook(TypedDict):
-    """A webhook that has just been created. Its secret is shown only here."""
+    """A newly created webhook. Its secret is shown only here."""
 
     webhook_id: str
     url: str
@@ -802,7 +801,7 @@ class MemberLoginDocument(TypedDict):
 
 
 class MemberLoginSecrets(TypedDict):
-    """The same, with the secret if it was made just now: it is shown once."""
+    """The same, with the secret if it was just generated: it is shown only once."""
 
     algorithm: Literal["ES256", "EdDSA", "HS256", "RS256"]
     audience: str
@@ -811,8 +810,7 @@ class MemberLoginSecrets(TypedDict):
 
 
 class MoveBody(TypedDict):
-    """The new date, until when buyers can give their tickets back (null: always), and what they
-    read."""
+    """The new date, until when buyers can return tickets (null: always), and the notice to them."""
 
     starts_at: str
     refund_until: NotRequired[str | None]
@@ -874,10 +872,10 @@ class NewEvent(TypedDict):
 
 
 class NewKey(TypedDict):
-    """A key to create: its name, its limits, and when it expires; null: when it is revoked.
-    `network`: from where it may be used, as `203.0.113.0/24`; empty: from anywhere. `scopes`: which
-    calls it may make of those of its role; null: all. `events`: which events it acts on, and their
-    rooms; null: all."""
+    """A key to create: its name, its limits, and its expiry; null: until revoked. `network`: the
+    only network it may be used from, as `203.0.113.0/24`; empty: any. `scopes`: the calls of its
+    role that it may make; null: all. `events`: the events, with their rooms, that it may act on;
+    null: all."""
 
     name: str
     role: Literal["admin", "operator"]
@@ -912,7 +910,7 @@ class NewKey(TypedDict):
 
 
 class NewRoom(TypedDict):
-    """A room without an event: settings, all but the name with a default."""
+    """A room without an event: its settings; all but the name have defaults."""
 
     name: str
     admission_rate_per_minute: NotRequired[int]
@@ -1065,7 +1063,7 @@ class NewTicketType(TypedDict):
 
 
 class NewWebhook(TypedDict):
-    """Where to send events, and which; without types all of them, future ones included."""
+    """Where to send events, and which; without types all of them, including future ones."""
 
     url: str
     types: NotRequired[
@@ -1125,14 +1123,14 @@ class OfEvent(TypedDict):
 
 
 class OfRequest(TypedDict):
-    """Whose place in which queue."""
+    """Whose place, in which queue."""
 
     event_id: str
     request_id: str
 
 
 class OrderDocument(TypedDict):
-    """One order of a list; `email`: where its visitor is reached, if they left an address."""
+    """One order of a list; `email`: its visitor's address, if they left one."""
 
     reservation_id: str
     event_id: str
@@ -1147,7 +1145,7 @@ class OrderDocument(TypedDict):
 
 
 class OriginDocument(TypedDict):
-    """What is known of the shop, and what the autopilot made of it."""
+    """Everything known about the shop's health, and the autopilot's state."""
 
     room_id: str
     admission_rate_per_minute: int
@@ -1160,8 +1158,8 @@ class OriginDocument(TypedDict):
 
 
 class OriginReport(TypedDict):
-    """How a server of the shop is, over the last few seconds. `error_rate` is a share: 0.01 is one
-    in 100."""
+    """The health of one of the shop's servers over the last few seconds. `error_rate` is a share:
+    0.01 is one in 100."""
 
     p95_ms: float
     error_rate: float
@@ -1290,13 +1288,13 @@ class Page_WebhookDocument_(TypedDict):
 
 
 class PaidBody(TypedDict):
-    """The payment's `reference` elsewhere, if it has one."""
+    """The external payment's `reference`, if it has one."""
 
     reference: NotRequired[str | None]
 
 
 class PassesGiven(TypedDict):
-    """Passes that were given, by what for."""
+    """Passes issued, by reason."""
 
     no_crowd: int
     by_turn: int
@@ -1305,7 +1303,7 @@ class PassesGiven(TypedDict):
 
 
 class PasswordChange(TypedDict):
-    """The password there is, and the one there will be."""
+    """The current password, and the new one."""
 
     password: str
     new_password: str
@@ -1357,7 +1355,7 @@ class Place(TypedDict):
 
 
 class PlaceChange(TypedDict):
-    """What a visitor may change of their place while they wait."""
+    """The fields of a place that its visitor can change while waiting."""
 
     quantity: int
 
@@ -1410,7 +1408,7 @@ class PreviewStep(TypedDict):
 
 
 class Problem(TypedDict):
-    """The body of every error; some codes add members of their own."""
+    """The body of every error; some codes add members."""
 
     type: str
     title: str
@@ -1420,7 +1418,7 @@ class Problem(TypedDict):
 
 
 class ProcessFigures(TypedDict):
-    """The web process that gave this answer; another one may give the next."""
+    """The web process that gave this response; another one may give the next."""
 
     uptime_s: int
     answered: int
@@ -1458,7 +1456,7 @@ class Question(TypedDict):
 
 
 class QueueFigures(TypedDict):
-    """A queue, or several together. Counters begin with the room, or with the last loss of Redis."""
+    """A queue, or several together. Counters start with the room, or the last loss of Redis."""
 
     waiting: int
     called: int
@@ -1484,7 +1482,8 @@ class QueueNumber(TypedDict):
 
 
 class Ready(TypedDict):
-    """For everybody `status`: `ok` or `unavailable`. For operators, each part: `ok` or the reason."""
+    """`status` for everybody: `ok` or `unavailable`. For operators also each part: `ok` or the
+    reason."""
 
     status: NotRequired[str]
     redis: NotRequired[str]
@@ -1509,7 +1508,7 @@ class Receipt(TypedDict):
 
 
 class ReceiptDocument(TypedDict):
-    """A receipt to keep: `statement` is a JWS that says what is in `receipt`, `key` checks it
+    """A receipt to keep: `statement` is a JWS with the content of `receipt`, `key` verifies it
     (JWK)."""
 
     receipt: Receipt
@@ -1518,8 +1517,8 @@ class ReceiptDocument(TypedDict):
 
 
 class RefundBody(TypedDict):
-    """What to refund of an order, in minor units; nothing named: what the tickets cost. The tickets
-    that are named are cancelled, and go back on sale unless `to_stock` is false."""
+    """What to refund of an order, in minor units; without an amount: the price of the tickets. The
+    tickets listed are cancelled, and go back on sale unless `to_stock` is false."""
 
     amount: NotRequired[int | None]
     ticket_ids: NotRequired[list[str]]
@@ -1528,8 +1527,8 @@ class RefundBody(TypedDict):
 
 
 class RefundDocument(TypedDict):
-    """A refund of a part: `owed` until the gateway has refunded it (`done`) or refused (`failed`,
-    and `why`). `codes` are those of the tickets that were cancelled with it."""
+    """A partial refund: `owed` until the gateway has made it (`done`) or refused it (`failed`, with
+    `why`). `codes` are those of the tickets cancelled with it."""
 
     refund_id: str
     amount: int
@@ -1542,7 +1541,7 @@ class RefundDocument(TypedDict):
 
 
 class RefundSumsDocument(TypedDict):
-    """How far all refunds of a sale are in one currency, in minor units."""
+    """The progress of all refunds of a sale in one currency, in minor units."""
 
     currency: str
     done: int
@@ -1551,13 +1550,14 @@ class RefundSumsDocument(TypedDict):
 
 
 class RefundsDocument(TypedDict):
-    """The refunds of parts of an order, the first one first."""
+    """The partial refunds of an order, oldest first."""
 
     items: list[RefundDocument]
 
 
 class RequestFigures(TypedDict):
-    """What all web processes counted, dead ones too, since `since`: a lost Redis begins at 0."""
+    """Counts of all web processes, including dead ones, since `since`; they restart at 0 if Redis
+    is lost."""
 
     since: str | None
     answered: int
@@ -1589,7 +1589,7 @@ class ReservationDocument(TypedDict):
 
 
 class ReservationFigures(TypedDict):
-    """How reservations stand, in Postgres; a few seconds old at most."""
+    """The number of reservations by state in Postgres; at most a few seconds old."""
 
     made: int
     made_last_minute: int
@@ -1601,7 +1601,8 @@ class ReservationFigures(TypedDict):
 
 
 class ReserveBody(TypedDict):
-    """Which tickets to hold, all of them or none: counted ones, these seats or the best there are."""
+    """Which tickets to hold, all or none: counted ones, particular seats, or the best available
+    ones."""
 
     items: NotRequired[list[ReserveItem]]
     seat_ids: NotRequired[list[str]]
@@ -1632,7 +1633,7 @@ class Reset(TypedDict):
 
 
 class ResetAsked(TypedDict):
-    """Whose password was forgotten."""
+    """The e-mail of the account whose password was forgotten."""
 
     email: str
 
@@ -1708,9 +1709,8 @@ class RoomDocument(TypedDict):
 
 
 class RoomHistory(TypedDict):
-    """Points in the order of time, `step_s` apart; where figures are missing they are further
-    apart. Of a step it is the most that waited, were inside or in the backlog. There are at most
-    900 points."""
+    """Points in chronological order, `step_s` apart; further apart where figures are missing. For a
+    step, waiting, inside and backlog are maxima. There are at most 900 points."""
 
     room_id: str
     range: Literal["15m", "1h", "5m", "sale"]
@@ -1873,7 +1873,7 @@ class RoomStats(TypedDict):
 
 
 class RuleFigures(TypedDict):
-    """A bypass rule that the room has now, and how many requests it let through."""
+    """A current bypass rule of the room, and how many requests it let through."""
 
     rule: BypassRule
     requests: int
@@ -1967,7 +1967,7 @@ class SeatsMadeDocument(TypedDict):
 
 
 class ServerDocument(TypedDict):
-    """One server's, as it said last."""
+    """The last report of one server."""
 
     p95_ms: float
     error_rate: float
@@ -2050,7 +2050,7 @@ class StatusDocument(TypedDict):
 
 
 class StripeMessage(TypedDict):
-    """A message of Stripe. Other fields and types are ignored."""
+    """A Stripe message. Other fields and types are ignored."""
 
     id: str
     type: str
@@ -2058,7 +2058,7 @@ class StripeMessage(TypedDict):
 
 
 class StripeSubject(TypedDict):
-    """What a message of Stripe is about."""
+    """The subject of a Stripe message."""
 
     object: dict[str, Any]
 
@@ -2128,8 +2128,7 @@ class TokenSet(TypedDict):
 
 
 class TransferBody(TypedDict):
-    """Which ticket, and to whom. `locale`: the language of the e-mail, as the page's unless it is
-    sent."""
+    """Which ticket, and to whom. `locale`: the language of the e-mail, by default the page's."""
 
     ticket_id: str
     email: str
@@ -2137,14 +2136,14 @@ class TransferBody(TypedDict):
 
 
 class TransferDocument(TypedDict):
-    """A ticket that is offered to somebody, who has not accepted it yet."""
+    """A ticket offered to somebody who has not accepted it yet."""
 
     ticket_id: str
     email: str
 
 
 class TransfersDocument(TypedDict):
-    """The tickets of a reservation that are offered now. Those that were accepted are `transferred`
+    """The tickets of a reservation that are currently offered. Accepted ones are `transferred`
     there."""
 
     items: list[TransferDocument]
@@ -2159,7 +2158,7 @@ class TypeCount(TypedDict):
 
 
 class UndoneScan(TypedDict):
-    """The scan whose check-in is taken back."""
+    """The scan whose check-in is to be undone."""
 
     scan_id: str
 
@@ -2196,7 +2195,7 @@ class Waits(TypedDict):
 
 
 class WebhookDocument(TypedDict):
-    """A webhook, and how its deliveries go: still to be made, and given up after a day of trying."""
+    """A webhook, and its deliveries: pending ones, and those that failed after a day of retries."""
 
     webhook_id: str
     url: str
