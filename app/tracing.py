@@ -1,8 +1,8 @@
 """Sends traces to an OpenTelemetry collector: OTLP over HTTP, in a thread of its own.
 
-Off unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set; then, and only then, OpenTelemetry is imported. Its SDK reads
-the standard `OTEL_*` variables by itself. Spans (`store/traces.py`) are queued up to a limit, beyond which
-the oldest are dropped, so that neither a slow collector nor an absent one holds up a request.
+Off unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set; only then is OpenTelemetry imported. Its SDK reads the
+standard `OTEL_*` variables itself. Spans (`store/traces.py`) are queued up to a limit, beyond which the
+oldest are dropped, so that neither a slow collector nor a missing one delays a request.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 SPOKEN = "http/protobuf"
-SHUTDOWN_S = 1.0  # for what is still queued when the process ends
-CHATTY = (  # they log each failure, some with a traceback; ours says when it begins and when it is over
+SHUTDOWN_S = 1.0  # to send what is queued when the process ends
+CHATTY = (  # these log each failure, some with a traceback; ours logs when failures start and end
     "opentelemetry.exporter.otlp.common.http",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.sdk._shared_internal",
@@ -42,7 +42,7 @@ def is_wanted() -> bool:
 
 @asynccontextmanager
 async def opened_tracer(role: Literal["web", "worker"]) -> AsyncIterator[Tracer | None]:
-    """What traces the requests of this process; None if no traces are wanted, or they cannot be sent."""
+    """The tracer of this process; None if no traces are wanted, or they cannot be sent."""
     if not is_wanted():
         yield None
         return
@@ -51,7 +51,7 @@ async def opened_tracer(role: Literal["web", "worker"]) -> AsyncIterator[Tracer 
         import opentelemetry.sdk.trace  # noqa: F401
     except ImportError:
         log.warning(
-            "there are no traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, but what sends them is not installed; "
+            "no traces are sent: OTEL_EXPORTER_OTLP_ENDPOINT is set, but the exporter is not installed; "
             "install fairgate[otel]"
         )
         yield None
@@ -72,16 +72,16 @@ def _start(role: str) -> tuple[Tracer, Callable[[], None]]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     protocol = next((it for name in PROTOCOLS if (it := os.environ.get(name))), SPOKEN)
     if protocol != SPOKEN:
-        log.warning("traces are sent as http/protobuf, which is all there is here", asked_for=protocol)
+        log.warning("traces are sent as http/protobuf, the only supported protocol", asked_for=protocol)
     sending = BatchSpanProcessor(ReportingExporter(_resource(role)))
-    queue: Callable[[Any], None] = sending.on_end  # it looks at the context alone
+    queue: Callable[[Any], None] = sending.on_end  # it only looks at the context
     tracer = Tracer(sampling(), lambda span: queue(Ended(span)))
-    log.info("traces are sent", sampler=os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
+    log.info("sending traces", sampler=os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
     return tracer, sending.shutdown
 
 
 def sampling() -> Sampling:
-    """What `OTEL_TRACES_SAMPLER` and its argument say; what they cannot mean is as if it was not set."""
+    """The sampling set by `OTEL_TRACES_SAMPLER` and its argument; invalid values count as not set."""
     from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"
@@ -94,7 +94,7 @@ def sampling() -> Sampling:
         return Sampling(ALL, follows)
     if root in ("always_on", "always_off"):
         return Sampling(ALL if root == "always_on" else 0, follows)
-    log.warning("OTEL_TRACES_SAMPLER is none that is known here: all traces are sampled", is_=name)
+    log.warning("OTEL_TRACES_SAMPLER is unknown: all traces are sampled", is_=name)
     return Sampling(ALL, follows=True)
 
 
@@ -106,7 +106,7 @@ def _ratio(text: str) -> float:
 
 
 def _resource(role: str) -> Any:
-    """What all spans are of; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` come first."""
+    """The resource of all spans; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence."""
     from importlib.metadata import version
 
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -122,7 +122,7 @@ def _resource(role: str) -> Any:
 
 
 async def _bounded(work: Callable[[], None], seconds: float) -> None:
-    """Do this in a thread, and leave it to itself when it takes longer: it dies with the process."""
+    """Do this in a thread, and abandon it if it takes longer: it dies with the process."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def run() -> None:

@@ -1,7 +1,6 @@
-"""The worker process, which is arq's: loops for what must be fast, jobs for what comes by the clock or on
-demand.
+"""The worker process, which is arq's: loops for urgent work, jobs for scheduled work and work on demand.
 
 `main` has arq's settings, `lifespan` starts and stops the loops, `jobs` has the cron jobs and the steps of
-what staff asked for; the other modules are one loop each and call operations of `app`. Never here: HTTP, or
+jobs started by staff; the other modules are one loop each and call operations of `app`. Never here: HTTP, or
 a rule that the web process would need as well.
 """

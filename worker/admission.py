@@ -1,7 +1,7 @@
 """The admission controller: ticks busy rooms up to four times a second, records their progress in Postgres.
 
-Any number of workers may do so at once: a tick is one script that follows from elapsed time and from what is
-there. So there is no leader, and nothing to take over.
+Any number of workers may do so at once: a tick is one script that depends only on elapsed time and the stored
+state. So there is no leader, and nothing to take over.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
 
-ASK_EVERY_S = 1.0  # Postgres
+ASK_EVERY_S = 1.0  # interval for queries to Postgres
 DUE_EVERY_S = 15.0
-FIRST_LOOK_S = 3_600.0  # a worker that starts looks at what was changed in the last hour
-LATE_S = 30.0  # a change is seen also if it was committed so late
-VISITS_MAX = 20  # rooms visited once, begun with each round of `BusyRooms`
+FIRST_LOOK_S = 3_600.0  # a starting worker looks at changes of the last hour
+LATE_S = 30.0  # allowance for changes committed late
+VISITS_MAX = 20  # rooms visited once, started with each round of `BusyRooms`
 ROUND_EVERY_S = 60.0
 
 
 class BusyRooms:
     """Which rooms need work, and whether Postgres answers.
 
-    By the marks in Redis: those in which anybody is or was a moment ago. By Postgres: those that staff
-    changed, should the change not have reached Redis, and those that a set time will act on. And one after
-    the other all others that are loaded, so that nothing stays undone that all of this overlooked.
+    By the marks in Redis: rooms with somebody in them, now or a moment ago. By Postgres: rooms that staff
+    changed, in case the change did not reach Redis, and rooms with a scheduled time coming up. And all other
+    loaded rooms, one after the other, so that nothing overlooked by these stays undone.
     """
 
     def __init__(self, ctx: WorkerContext) -> None:
@@ -54,8 +54,8 @@ class BusyRooms:
         self._tasks: dict[RoomId, asyncio.Task[None]] = {}
         self._changed: dict[RoomId, int] = {}
         self._due: set[RoomId] = set()
-        self._visits: dict[RoomId, int] = {}  # to be visited once, and the version expected there
-        self._round: list[RoomId] = []  # what is left of it
+        self._visits: dict[RoomId, int] = {}  # rooms to visit once, and the version expected there
+        self._round: list[RoomId] = []  # the rest of the current round
         self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
         self._round_at = 0.0
         self._marked_at = 0.0
@@ -77,7 +77,7 @@ class BusyRooms:
                 ticker.dismiss()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         finally:
-            await loops.end([*self._tasks.values(), *asking])  # those that a store keeps waiting
+            await loops.end([*self._tasks.values(), *asking])  # queries delayed by a store
 
     async def _once(self) -> bool:
         self._tell_away()
@@ -96,7 +96,7 @@ class BusyRooms:
         return False
 
     async def _look_around(self) -> tuple[set[RoomId], dict[RoomId, int]]:
-        """The rooms there is work for, and those to be looked at once; and whether Redis answers in time."""
+        """The rooms that need work, and those to visit once; and whether Redis answers in time."""
         asked_at = time.monotonic()
         try:
             wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
@@ -109,7 +109,7 @@ class BusyRooms:
         return wanted, visits
 
     async def _mark(self) -> None:
-        """Those that do not rest stay busy."""
+        """Renew the marks of rooms that are not at rest."""
         if time.monotonic() - self._marked_at < MARK_EVERY_S:
             return
         self._marked_at = time.monotonic()
@@ -126,11 +126,11 @@ class BusyRooms:
 
     def _tell_away(self) -> None:
         if self._postgres.away and not self._told_away:
-            log.warning("Postgres is unavailable: nobody is called meanwhile")
+            log.warning("Postgres is unavailable: nobody is called until it is back")
         self._told_away = self._postgres.away
 
     async def _ask(self) -> bool:
-        """What staff changed, with what may have been committed late; less often what is due."""
+        """Query for changes by staff, including those committed late; less often for scheduled times."""
         postgres, now = self._ctx.stores.postgres, time.monotonic()
         changed = await resting.select_changed(postgres, now - self._asked_at + LATE_S)
         if now - self._due_asked_at >= DUE_EVERY_S:

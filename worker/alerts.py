@@ -1,4 +1,4 @@
-"""Goes over the rules of alerts, every two seconds; one worker at a time does."""
+"""Evaluates the alert rules every two seconds; one worker at a time does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY_S = 2.0
 
 
 async def watch_alerts(ctx: WorkerContext) -> None:
-    """Start and end alerts until the worker stops. What one that died remembered is gathered anew."""
+    """Start and end alerts until the worker stops. The state of a dead worker is rebuilt."""
     queues = queue.open_queues(ctx.stores, ctx.settings)
     watch = Watch(Reader(queues, ctx.settings))
 

@@ -1,4 +1,4 @@
-"""Lets shops set the pace of their rooms."""
+"""Runs the autopilots, which adapt the rate of rooms to their shops' health."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOOK_EVERY_S = 1.0
 
 
 async def steer_rooms(ctx: WorkerContext) -> None:
-    """Decide on the rate of every room with an autopilot when it is time to, until the worker stops."""
+    """Decide on the rate of every room with an autopilot whenever that is due, until the worker stops."""
     queues = queue.open_queues(ctx.stores, ctx.settings)
 
     async def once() -> bool:
@@ -22,7 +22,7 @@ async def steer_rooms(ctx: WorkerContext) -> None:
 
 
 async def ask_prometheus(ctx: WorkerContext) -> None:
-    """Ask how shops are, where a Prometheus knows it, until the worker stops."""
+    """Query shops' health from their Prometheus, until the worker stops."""
     queues = queue.open_queues(ctx.stores, ctx.settings)
 
     async def once() -> bool:

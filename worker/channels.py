@@ -1,7 +1,7 @@
 """Sends what is queued in the notification channels, in a few lanes each.
 
-Loops: with an arq job for each message it would stay locked where its worker died, and the channel's table
-already says what is due and who has it.
+Loops: an arq job per message would stay locked when its worker dies, and the channel's table already records
+what is due and who has it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from app.notifications.channels import CHANNELS
 from worker.context import WorkerContext
 from worker.timing import pause, repeat
 
-SEND_S = 1.0  # one of a channel's lanes looks for what is due
-REST_S, REST_MAX_S = 1.0, 30.0  # while the other side takes nothing, growing
+SEND_S = 1.0  # interval at which a channel's lanes check for due work
+REST_S, REST_MAX_S = 1.0, 30.0  # growing pauses while the other side accepts nothing
 
 
 async def send_queued(ctx: WorkerContext) -> None:
-    """The lanes of all channels, each with a connection of its own. Until the worker stops."""
+    """Run the lanes of all channels, each with its own connection, until the worker stops."""
     lanes = []
     for it in CHANNELS:
         if it.opened is not None:
@@ -36,7 +36,7 @@ async def send_queued(ctx: WorkerContext) -> None:
 
 
 async def _lane(ctx: WorkerContext, channel: Channel, send: Send, number: int) -> None:
-    """Send while there is anything to send; when idle, lanes check one after the other."""
+    """Send while there is anything to send; when idle, lanes check in turn."""
     rest_s = REST_S
     await pause(ctx.stopping, number * SEND_S)
 

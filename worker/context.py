@@ -20,5 +20,5 @@ class WorkerContext:
     stores: Stores
     worker_id: str  # unique per start of a process; also its consumer name in the streams
     stopping: asyncio.Event
-    job_queue: ArqRedis | None = None  # where jobs put what comes next
+    job_queue: ArqRedis | None = None  # where jobs queue their next steps
     loops: Loops = field(default_factory=Loops)

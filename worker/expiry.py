@@ -1,4 +1,4 @@
-"""Ends holds whose time is over: the row first, then the stock and the allowance."""
+"""Ends expired holds: the row first, then the stock and the allowance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY_S = 0.5
 
 
 async def expire_holds(ctx: WorkerContext) -> None:
-    """Until the worker stops. Any number of workers may do so at once."""
+    """End expired holds until the worker stops. Any number of workers may do so at once."""
 
     async def once() -> bool:
         return await holds.expire_due(ctx.stores) == EXPIRE_MAX  # then more are due already

@@ -1,8 +1,8 @@
-"""arq's jobs: what is done now and then, or when somebody asked for it, and may wait.
+"""arq's jobs: scheduled work and work on demand, which may wait.
 
-A job whose worker dies stays locked for the longest timeout and ten seconds, so timeouts are short: what
-takes long is done in rounds or steps, each of which may run twice. Those that come by the clock run once,
-whichever worker takes them. What must be taken over at once is a loop (`worker/lifespan.py`).
+A job whose worker dies stays locked for the longest timeout and ten seconds, so timeouts are short: long work
+is split into rounds or steps, each of which may run twice. Scheduled jobs run once, on whichever worker takes
+them. Work that must be taken over at once is a loop (`worker/lifespan.py`).
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ log = structlog.get_logger(__name__)
 
 Work = Callable[..., Coroutine[Any, Any, None]]
 TIMEOUT_S = 30
-STEPS_S = 5.0  # of a job that staff asked for, until the next one has its turn
+STEPS_S = 5.0  # for the steps of one job, before the next one gets its turn
 LATER_S, IDLE_S = 2.0, 10.0
-TRIES = 3  # of a run that is cut off, as when its worker stops
+TRIES = 3  # of a run that is interrupted, as when its worker stops
 
 
 class Periodic(NamedTuple):
-    """What comes by the clock: each so many seconds (a divisor of a minute, or whole minutes), or so many
-    after that."""
+    """A scheduled job: its period in seconds (a divisor of a minute, or whole minutes), and its offset
+    within that."""
 
     work: Work
     every_s: int
-    after_s: int = 0  # so that not all begin in the same second
+    after_s: int = 0  # so that not all start in the same second
     timeout_s: int = TIMEOUT_S
 
 
 def counted(work: Work) -> WorkerCoroutine:
-    """As a coroutine function of arq's: counted, timed, and logged once while a store is unavailable.
+    """Wrap as a coroutine function for arq: counted, timed, and logged once while a store is unavailable.
 
-    What else goes wrong is arq's to log, with its traceback.
+    Other errors are logged by arq, with their traceback.
     """
     name, away = work.__name__, False
 
@@ -73,12 +73,12 @@ def counted(work: Work) -> WorkerCoroutine:
 
 
 def functions() -> list[Function]:
-    """What is done when somebody asked for it."""
+    """Jobs run on demand."""
     return [func(counted(step_job), name=job_queue.STEP_JOB, timeout=TIMEOUT_S, max_tries=TRIES)]
 
 
 async def step_job(ctx: WorkerContext, job_id: str) -> None:
-    """Some steps of what staff asked for (`app/jobs/control.py`); the next ones are another job."""
+    """Run some steps of a job started by staff (`app/jobs/control.py`); the next ones are another arq job."""
     assert ctx.job_queue is not None
     until, after_s = time.monotonic() + STEPS_S, 0.0
     while time.monotonic() < until and not ctx.stopping.is_set() and not after_s:
@@ -109,7 +109,7 @@ PERIODIC = (
 
 
 def cron_jobs() -> list[CronJob]:
-    """The clock, as arq has it."""
+    """The schedule, in arq's form."""
     return [_cron(it) for it in PERIODIC]
 
 

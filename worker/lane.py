@@ -1,9 +1,9 @@
-"""One worker's work on one room's reservations, while there is any.
+"""One worker's processing of one room's reservations, while there are any.
 
-A batch that a store interrupts is done again, as often as it takes. One that fails for another reason is bad
-itself, or something in it is: after three tries its submissions are worked on one by one, and the bad one is
-given up: answered, and set aside with the reason. Redis counts the tries, so they are counted also when each
-ends with the death of a worker.
+A batch interrupted by a store is repeated, as often as necessary. If it fails for another reason, something
+in it is bad: after three attempts its submissions are processed one by one, and the bad one is given up:
+answered, and set aside with the reason. Redis counts the attempts, so they also count if each kills its
+worker.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from worker.timing import Backoff, pause
 
 log = structlog.get_logger(__name__)
 
-LINGER_S = 2.0  # a lane that has nothing to do stays for so long
+LINGER_S = 2.0  # how long an idle lane stays
 TAKE_OVER_S = 0.5
-IDLE_MS = 2_000  # a batch that lies for so long is another worker's; less would double work, more would stall
+IDLE_MS = 2_000  # an idle batch is taken over after this; less would duplicate work, more would stall
 LEASE_MS = 1_000  # a worker that has the room and does not say so for that long may have died
-TRIES = 3  # of a batch as a whole, and of one submission alone where workers die of it
+TRIES = 3  # of a whole batch, and of a single submission whose workers die
 
 TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 
@@ -68,7 +68,7 @@ class Lane:
         }
         self._rung = asyncio.Event()
         self._behind = True  # there may be submissions we have read and not settled
-        self._next: list[Message] = []  # read when the batch before was settled
+        self._next: list[Message] = []  # read while settling the previous batch
         self._interrupted = False  # by a store, so the batch is not to blame
         self._worked_at = time.monotonic()
         self._took_over_at = 0.0
@@ -80,7 +80,7 @@ class Lane:
         self._rung.set()
 
     async def run(self) -> None:
-        """Work until the stream is empty and stays so, or the worker stops; then finish the batch in hand."""
+        """Work until the stream stays empty, or the worker stops; then finish the current batch."""
         backoff = Backoff()
         while self._next or not (self._ctx.stopping.is_set() or self._may_leave()):
             self._rung.clear()
@@ -92,7 +92,7 @@ class Lane:
                 if backoff.first:
                     log.warning("reservations wait", room_id=self._room_id, why=repr(error))
                 await self._again(backoff, interrupted=True)
-            except Exception as error:  # whatever it is: it comes of what is in this batch, or it comes again
+            except Exception as error:  # whatever it is: it is caused by this batch, or will recur
                 loops.failed("drain_room", self._room_id, error)
                 await self._again(backoff, interrupted=False)
         with suppress(*TROUBLE):
@@ -113,7 +113,7 @@ class Lane:
         return not self._behind and time.monotonic() < self.elsewhere_until
 
     async def step(self) -> bool:
-        """Process a batch: first what was interrupted or taken over, then new ones. False: there is none."""
+        """Process a batch: first interrupted or taken over ones, then new ones. False: there is none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
         if self._asks:
             await self._take_over()
@@ -136,7 +136,7 @@ class Lane:
         return bool(messages)
 
     async def _read_new(self) -> list[Message]:
-        """Read what nobody has read; all we had read before is done."""
+        """Read new submissions; everything read before is done."""
         self._behind = self._interrupted = False
         return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
@@ -159,7 +159,7 @@ class Lane:
         try:
             batch = await batches.decided(stores, room_id, readable)
             self._next = await batches.record(stores, batch, reader)
-        except Superseded:  # restored since it was submitted: what it was granted then is void
+        except Superseded:  # restored since it was submitted: its grant is void
             batch = await batches.decided(stores, room_id, readable, again=True)
             self._next = await batches.record(stores, batch, reader)
 
@@ -168,19 +168,19 @@ class Lane:
         return tried > TRIES
 
     async def _one_by_one(self, messages: Sequence[Message]) -> None:
-        """Work on each alone, and give up those that fail."""
+        """Process each submission alone, and give up those that fail."""
         redis = self._ctx.stores.redis
         for message in messages:
             try:
                 if await submissions.begin_alone(redis, self._keys, message) > TRIES:
-                    raise WorkersDied("each worker that tried it has died")
+                    raise WorkersDied("every worker that processed it died")
                 await self._work([message])
             except TROUBLE:
                 await submissions.end_alone(redis, self._keys, message)
                 raise
-            except Exception as error:  # whatever it is: it comes of this submission
+            except Exception as error:  # whatever it is: it is caused by this submission
                 what = {"room_id": self._room_id, "reservation_id": message.reservation_id}
-                log.error("a reservation request is given up and set aside", **what, why=repr(error))
+                log.error("a reservation request failed for good and was set aside", **what, why=repr(error))
                 await batches.give_up(self._ctx.stores, self._room_id, message, error)
             await submissions.end_alone(redis, self._keys, message)
 

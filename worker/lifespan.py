@@ -1,7 +1,7 @@
-"""What runs for the life of a worker process: started by arq's `on_startup`, ended by its `on_shutdown`.
+"""The loops of a worker process: started by arq's `on_startup`, ended by its `on_shutdown`.
 
 Loops, because take-over must be fast: every worker ticks all rooms, and what a dead one left in a stream is
-claimed by another within seconds, where an arq job would stay locked until its timeout. Jobs are in
+claimed by another within seconds, whereas an arq job would stay locked until its timeout. Jobs are in
 `worker/jobs.py`.
 """
 
@@ -63,7 +63,7 @@ LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (
     *witnesses.LOOPS,
     *alerts.LOOPS,
 )
-LAST_S = 0.2  # for a batch in hand when the grace is over
+LAST_S = 0.2  # for the current batch when the grace period is over
 
 
 class WorkerLoops:
@@ -75,7 +75,7 @@ class WorkerLoops:
         self.running = [ctx.loops.start(loop.__name__, partial(loop, ctx)) for loop in LOOPS]
 
     def stop_reading(self) -> None:
-        """Ask the loops to end with what they have in hand, within the grace."""
+        """Ask the loops to finish their current work, within the grace period."""
         self._until = self._until or time.monotonic() + self.ctx.settings.shutdown_grace_s
         self.ctx.stopping.set()
 
@@ -92,7 +92,7 @@ class WorkerLoops:
 async def start(arq: dict[Any, Any]) -> None:
     """arq's `on_startup`: connect to the stores and start the loops. Raises CannotRun.
 
-    A second time it does nothing. `arq` is the context that arq hands to its jobs; they find `worker` in it.
+    Repeating it does nothing. `arq` is the context that arq passes to its jobs; they find `worker` in it.
     """
     if "worker" in arq:
         return

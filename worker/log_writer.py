@@ -1,4 +1,4 @@
-"""When one room's public log is written and signed: each second while something is noted, for one worker."""
+"""Writes and signs one room's public log: each second while anything is noted, on one worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LogWriter:
         self._chain = chain
         self._room_id = room_id
         self._writes_at = 0.0
-        self._signs_at: float | None = None  # None: all that is written is signed
+        self._signs_at: float | None = None  # None: everything written is signed
 
     def is_due(self, tick: Tick) -> bool:
         """Whether there is something to be written or signed now."""

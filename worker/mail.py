@@ -1,6 +1,6 @@
-"""Writes mails that no change in Postgres asks for: of a turn, and reminders.
+"""Queues e-mails that no change in Postgres triggers: about turns, and reminders.
 
-`worker/channels.py` sends them. Reminders, which nobody waits for, are a job (`worker/jobs.py`).
+`worker/channels.py` sends them. Reminders, which are not urgent, are a job (`worker/jobs.py`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from worker.context import WorkerContext
 from worker.timing import in_time, repeat
 
 TURNS_S = 1.0
-REMIND_STEPS_MAX = 100  # a round
-CALLED_MAX = 5_000  # in one room; those called last have the latest deadlines
+REMIND_STEPS_MAX = 100  # per round
+CALLED_MAX = 5_000  # per room; those called last have the latest deadlines
 
 
 async def mail_turns(ctx: WorkerContext) -> None:
@@ -49,7 +49,7 @@ async def mail_turns(ctx: WorkerContext) -> None:
 
 
 async def mail_reminders(ctx: WorkerContext) -> None:
-    """Remind of what begins within a day: one round, a statement for each thousand."""
+    """Remind of events that start within a day: one round, a statement per thousand."""
     for _ in in_time(range(REMIND_STEPS_MAX)):
         if not await mail_queue.queue_of_reminders(ctx.stores.postgres):
             break

@@ -1,8 +1,8 @@
 """The worker process, which is arq's: `fairgate worker`, or `arq worker.main.WorkerSettings`.
 
-arq starts and ends the loops (`worker/lifespan.py`) and runs the jobs (`worker/jobs.py`) from one queue that
-all workers share. `fairgate worker` adds what arq's own command lacks: the loops keep running while the queue
-is unavailable, and there is a port for operators.
+arq starts and ends the loops (`worker/lifespan.py`) and runs the jobs (`worker/jobs.py`) from one queue
+shared by all workers. `fairgate worker` adds what arq's own command lacks: the loops keep running while the
+queue is unavailable, and there is a port for operators.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from app.store.spans import with_trace_ids
 from worker import jobs, lifespan
 from worker.timing import Backoff
 
-AT_ONCE = 4  # jobs of one worker: they share its connections with the loops
+AT_ONCE = 4  # jobs per worker: they share its connections with the loops
 POLL_S = 0.5
 HEALTH_S = 5
-STEADY_S = 5.0  # a queue that answered for so long was well again
-LEFT_MS = 1_000  # before a job that this release does not know is looked at again
-LEAVE_S = 0.8  # for the jobs in hand and the queue, at shutdown
+STEADY_S = 5.0  # a queue that answered for this long has recovered
+LEFT_MS = 1_000  # until a job unknown to this release is checked again
+LEAVE_S = 0.8  # for the current jobs and the queue, at shutdown
 
 logger = structlog.get_logger(__name__)
 
@@ -71,7 +71,8 @@ def worker_settings(settings: Settings, ops_listener: socket.socket | None = Non
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> dict[str, Any]:
-        """`WorkerSettings`, made when arq asks for them: they read the environment, as an import must not."""
+        """`WorkerSettings`, created when arq requests them: they read the environment, which an import
+        must not do."""
         if name != "WorkerSettings":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
@@ -83,7 +84,7 @@ if not TYPE_CHECKING:
 
 
 class LastingWorker(Worker):
-    """arq's worker, for which a queue that is away is no reason to end."""
+    """arq's worker, which keeps running while its queue is unavailable."""
 
     async def main(self) -> None:
         """Run until cancelled; without the queue the loops run alone."""
@@ -102,7 +103,7 @@ class LastingWorker(Worker):
                 await asyncio.sleep(backoff.next())
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """As arq, which does not give a slot back when the queue breaks off."""
+        """As arq's, which does not return a slot when the connection to the queue breaks."""
         try:
             await super().start_jobs(job_ids)
         except QUEUE_AWAY:
@@ -125,11 +126,11 @@ class LastingWorker(Worker):
         try:
             return deserialize_job_raw(raw, deserializer=self.job_deserializer)[0] in self.functions
         except DeserializationError:
-            return True  # arq says what is wrong with it
+            return True  # arq reports what is wrong with it
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
-        """At SIGTERM or SIGINT: read nothing new from now on. The loops finish the batch in hand while arq
-        waits for its jobs; a job that takes longer is cancelled, which gives its key back to the queue.
+        """On SIGTERM or SIGINT: read nothing new from now on. The loops finish the current batch while arq
+        waits for its jobs; a job that takes longer is cancelled, which returns its key to the queue.
         """
         self._stop_reading()
         super().handle_sig_wait_for_completion(signum)
@@ -151,7 +152,7 @@ class LastingWorker(Worker):
 
 
 def run(settings: Settings, ops_listener: socket.socket | None) -> None:
-    """Work until SIGTERM or SIGINT. Raises CannotRun when a store cannot be used at the start."""
+    """Work until SIGTERM or SIGINT. Raises CannotRun if a store cannot be used at the start."""
     cpu_policy.use_batch_policy()
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -20,18 +20,19 @@ from worker.context import WorkerContext
 from worker.timing import in_time, pause, repeat
 
 RELAY_S = 0.25
-LOOK_S = 1.0  # how often to check whether Redis has lost the stream's end, even without new events
-RESTS = 5  # times as long as a step took: in a rush steps are slow, so reservations go first and notices lag
+LOOK_S = 1.0  # interval at which to check whether Redis has lost the stream's end, even without new events
+# multiples of a step's duration: in a rush steps are slow, so events lag and reservations take precedence
+RESTS = 5
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2
-FORGET_STEPS_MAX = 1_000  # a round
-REST_S, REST_MAX_S = 1.0, 30.0  # of a webhook that takes nothing, growing
+FORGET_STEPS_MAX = 1_000  # per round
+REST_S, REST_MAX_S = 1.0, 30.0  # growing pauses for a webhook that accepts nothing
 
 
 async def relay_notices(ctx: WorkerContext) -> None:
-    """Until the worker stops. Any number of workers may try at once; one at a time does."""
+    """Relay events until the worker stops. Any number of workers may try; one at a time does."""
 
-    failures = 0  # in a row, of a step that nothing is known to be wrong with
+    failures = 0  # consecutive failures of a step without a known cause
     looked_at = 0.0
 
     async def once() -> bool:
@@ -45,7 +46,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
             failures = 0
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is: then the rows are published one by one
+        except Exception as error:  # whatever it is, the rows are then published one by one
             if failures >= TRIES_MAX:
                 raise
             failures += 1
@@ -67,7 +68,7 @@ async def forget_notices(ctx: WorkerContext) -> None:
 
 
 async def deliver_notices(ctx: WorkerContext) -> None:
-    """One lane per webhook, so that a slow one holds up no other. Until the worker stops."""
+    """Run one lane per webhook, so that a slow one delays no other, until the worker stops."""
     lanes: dict[Target, asyncio.Task[None]] = {}
 
     async def once() -> bool:
@@ -82,7 +83,7 @@ async def deliver_notices(ctx: WorkerContext) -> None:
     try:
         await repeat(ctx.stopping, "deliver_notices", once, DISCOVER_S)
     finally:
-        await loops.end(lanes.values())  # what they were sending is sent again
+        await loops.end(lanes.values())  # interrupted deliveries are repeated
 
 
 async def _lane(ctx: WorkerContext, target: Target) -> None:

@@ -1,7 +1,9 @@
-"""What a worker tells a room of outages of the stores, so that nobody called loses their turn by one.
+"""What a worker reports to a room about outages of the stores, so that no outage costs a called visitor their
+turn.
 
-An outage is noticed late, or not before it is over: a tick may be among what Redis does first when it goes
-on. So a room is told until when both stores are known to have answered, and no call ends later than that.
+An outage is noticed late, or not before it is over: a tick may be among the first things Redis does when it
+resumes. So a room is told until when both stores are known to have answered, and no call ends later than
+that.
 """
 
 from __future__ import annotations
@@ -16,19 +18,19 @@ UNWATCHED_S = CONSTANTS["UNWATCHED_MS"] / 1000
 
 
 class Outlook:
-    """One worker's in one room, whose server has a clock of its own; times are of the monotonic clock."""
+    """One worker's view for one room, whose server has its own clock; times are of the monotonic clock."""
 
     def __init__(self, stores: Sequence[AnswerLog]) -> None:
         self._stores = stores
         self._heard_at = 0.0  # when the room's server last answered
-        self._now_ms = 0  # and what its clock said
+        self._now_ms = 0  # and the time on its clock
         self._failed = False
-        self._own_outage: tuple[int, int] | None = None  # of this server, not told yet; ms
-        self._told_until = 0.0  # which outages of the stores
+        self._own_outage: tuple[int, int] | None = None  # of this server, not reported yet; ms
+        self._told_until = 0.0  # up to when outages of the stores were reported
         self._telling = 0.0
 
     def known(self, now: float, *, away: bool) -> Known:
-        """What the next tick tells; `away`: Postgres is, now."""
+        """The input of the next tick; `away`: Postgres is unavailable now."""
         if not self._now_ms:
             return self._known_at_first(now)
         self._telling = now
@@ -45,22 +47,22 @@ class Outlook:
         return Known(sure_ms, min(it[0] for it in spans), max(it[1] for it in spans))
 
     def _known_at_first(self, now: float) -> Known:
-        """Of an outage that nobody may have told, in times before now: what the clock of Redis says is not
-        known yet. Of longer ago it knows by itself that nobody ticked."""
+        """The report on an outage that may be unreported, relative to now, because the time on Redis'
+        clock is not known yet. Earlier gaps are known to Redis itself, from the missing ticks."""
         self._told_until = now - UNWATCHED_S
         over = [it for log in self._stores for it in log.outages if it.until_s > self._told_until]
         self._telling = now
         if not over:
             return Known(sure_ms=-1)
-        from_s = min(it.from_s for it in over) - SLOW_S  # the tick may take so long
+        from_s = min(it.from_s for it in over) - SLOW_S  # a tick may take this long
         return Known(-1, round(1000 * (from_s - now)), round(1000 * (max(it.until_s for it in over) - now)))
 
     def failed(self) -> None:
-        """A tick was not answered."""
+        """Record an unanswered tick."""
         self._failed = True
 
     def heard(self, asked_at: float, now: float, now_ms: int, *, away: bool) -> None:
-        """A tick was answered, which was asked for then; `away` as it was told."""
+        """Record an answered tick, and when it was sent; `away` as it was reported."""
         late = self._failed or now - asked_at > SLOW_S
         if not away:
             self._told_until, self._own_outage = self._telling, None

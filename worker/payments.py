@@ -13,7 +13,8 @@ EVERY_S = 0.5
 
 
 async def settle_payments(ctx: WorkerContext) -> None:
-    """Until the worker stops. Any number of workers may do so at once: each step is taken once."""
+    """Settle payments until the worker stops. Any number of workers may do so at once: each step is taken
+    once."""
     async with open_gateway(ctx.settings, ctx.stores) as gateway:
 
         async def once() -> bool:

@@ -1,14 +1,14 @@
-"""The reservation processor: works off the streams of the rooms that have anything in them.
+"""The reservation processor: processes the streams of all rooms that have anything in them.
 
-Whoever puts a request into an empty stream says so to all workers, by one message; a worker that hears it has
-a lane for that room until the stream is empty again. So what this costs follows the rooms that sell just now:
-no other has a task, a connection, or a read.
+Whoever puts a request into an empty stream notifies all workers with one message; a worker that receives it
+has a lane for that room until the stream is empty again. So the cost depends on the rooms that currently
+sell: no other has a task, a connection, or a read.
 
 One worker at a time has a room, by a lease that it renews twice a second; until it has run out, the others
 pass over messages about that room. Two at once do no harm, but halve the batches. A batch stays pending in
 the stream until it is settled, so what a killed worker leaves is taken over by another one, and what a
 store's outage interrupts is simply done again.
-What fails for a reason of its own is given up after some tries (see `worker/lane.py`).
+Submissions that fail for other reasons are given up after some attempts (see `worker/lane.py`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from worker.context import WorkerContext
 from worker.lane import LEASE_MS, Lane
 from worker.timing import repeat
 
-LOOK_S = 0.5  # at the streams of busy rooms, in case a message was lost
-ROUND_S = 30.0  # over the streams of all loaded rooms; also once at the start
+LOOK_S = 0.5  # interval for checking the streams of busy rooms, in case a message was lost
+ROUND_S = 30.0  # interval for checking the streams of all loaded rooms; also once at the start
 HEAR_AGAIN_S = 0.25
 ASKS_S = 10.0  # after another worker's lease has run out: it is asked for before the room's stream is read
 
@@ -48,7 +48,7 @@ class Lanes:
         self._round_at = self._bid_at = 0.0
 
     async def run(self) -> None:
-        """Until the worker stops; then each lane finishes the batch in hand."""
+        """Run until the worker stops; then each lane finishes its current batch."""
         hearing = self._ctx.loops.start("hear_submissions", self._hear)
         try:
             await repeat(self._ctx.stopping, "drain", self._look, LOOK_S)
@@ -95,7 +95,7 @@ class Lanes:
             lane.elsewhere_until = 0.0
 
     async def _hear(self) -> None:
-        """Wake the lanes that messages name; while Redis is unavailable `_look` finds them."""
+        """Wake the lanes named in messages; while Redis is unavailable `_look` finds them."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, said in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
@@ -121,7 +121,7 @@ class Lanes:
 
 
 async def drain(ctx: WorkerContext) -> None:
-    """Work off what is reserved, until the worker stops."""
+    """Process reservations until the worker stops."""
     await Lanes(ctx).run()
 
 

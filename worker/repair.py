@@ -1,7 +1,7 @@
-"""Repairs what a crash left between the two stores, and deletes what is past its retention.
+"""Repairs what a crash left inconsistent between the stores, and deletes data past its retention.
 
-`mend` is a loop: buyers wait for what it does. The others are jobs (`worker/jobs.py`): each call is one
-round, short, and may run twice.
+`mend` is a loop, because buyers wait for it. The others are jobs (`worker/jobs.py`): each call is one round,
+short, and may run twice.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ Sale = tuple[RoomId, EventId]
 log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
-TOTALS_WITHIN_S = 10.0  # sales that were busy so lately; the job comes each 5 s
+TOTALS_WITHIN_S = 10.0  # for sales that were recently busy; the job runs every 5 s
 RECONCILE_WITHIN_S = 120.0
-CHANGED_S = 60.0  # totals that staff changed in the last minute are loaded even where nobody is
+CHANGED_S = 60.0  # totals changed by staff within this time are loaded even in empty rooms
 DEAD_S = 7_200.0  # a consumer is dead after an hour
 TOTALS_BUDGET_S = 4.0
-PURGE_STEPS_MAX = 1_000  # a round
+PURGE_STEPS_MAX = 1_000  # per round
 
 
 async def mend(ctx: WorkerContext) -> None:
-    """Bring Redis up to date with endings in Postgres that it may have missed. Until the worker stops."""
+    """Bring Redis up to date with endings in Postgres that it may have missed, until the worker stops."""
 
     async def once() -> bool:
         await emptying.forget_gone(ctx.stores)
@@ -51,7 +51,7 @@ async def mend(ctx: WorkerContext) -> None:
 
 
 async def align_totals(ctx: WorkerContext) -> None:
-    """Load totals and prices again, in case a change reached only Postgres."""
+    """Reload totals and prices, in case a change reached only Postgres."""
 
     async def align(sale: Sale) -> None:
         with suppress(RoomNotReady):  # loading the room loads its stock
@@ -62,7 +62,7 @@ async def align_totals(ctx: WorkerContext) -> None:
 
 
 async def purge(ctx: WorkerContext) -> None:
-    """Delete what nobody can ask for any more: replies, calls, draws, dead consumers."""
+    """Delete data that can no longer be requested: replies, calls, draws, dead consumers."""
 
     async def forget_dead(sale: Sale) -> None:
         await submissions.forget_dead(ctx.stores.redis, holds.keys_of(sale[0]))
@@ -77,7 +77,7 @@ async def purge(ctx: WorkerContext) -> None:
 async def reconcile_rooms(ctx: WorkerContext) -> None:
     """Compare the stores of every busy room and repair what is safe, one worker at a time.
 
-    Bounded: an event with more holds than `reconcile.HOLDS_MAX` is for `fairgate reconcile`.
+    Bounded: an event with more holds than `reconcile.HOLDS_MAX` is left to `fairgate reconcile`.
     """
 
     async def one(sale: Sale) -> None:
@@ -89,12 +89,12 @@ async def reconcile_rooms(ctx: WorkerContext) -> None:
 
 
 async def unload_rooms(ctx: WorkerContext) -> None:
-    """Take rooms that have long been closed out of Redis."""
+    """Unload rooms that were closed long ago from Redis."""
     await unload_closed(ctx.stores)
 
 
 async def _sales(ctx: WorkerContext, within_s: float, changed_within_s: float = 0) -> list[Sale]:
-    """The sales that were active recently; in all others nothing moves."""
+    """The sales that were active recently; nothing changes in the others."""
     within_ms = WITHIN_MS + round(1000 * within_s)
     rooms = await busy_rooms(ctx.stores.redis, KEYS, within_ms=within_ms)
     return await balances.sales_of(ctx.stores.postgres, rooms, changed_within_s=changed_within_s)
@@ -107,7 +107,7 @@ async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> 
         try:
             report = await reconcile.reconcile(ctx.stores, event_id, mend=True)
         except (RoomNotReady, EventNotFound):
-            return  # restoring the room is all the repairing there can be; or it was just deleted
+            return  # restoring the room repairs everything; or it was just deleted
     for outcome, lines in (("mended", report.mended), ("left", report.left)):
         for line in lines[:LINES_MAX]:
             log.warning("the stores differed", event_id=event_id, outcome=outcome, what=line)

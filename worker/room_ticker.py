@@ -1,7 +1,7 @@
-"""Ticks one room while there is work for it, and does what follows from its ticks.
+"""Ticks one room while there is work for it, and does the follow-up work of its ticks.
 
-Its ticks are made together with those of other rooms (`Ticks`). Most are followed by nothing; what does
-follow from one is done in the room's own task, so that a room in trouble keeps no other waiting.
+Ticks are batched with those of other rooms (`TickBatches`). Most need no follow-up; follow-ups run in the
+room's own task, so that a failing room delays no other.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from worker.timing import repeat
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
-SLOW_TICK_S = 1.0  # of a room where nothing moved and nobody can be called yet
-TOGETHER = 200  # rooms in a round trip
-FOLLOW_UPS_AT_ONCE = 20  # each has a connection meanwhile
-CALLS_MAX = 2_000  # a tick; one script run stays below 10 ms
-DUE_WITHIN_S = 60.0  # a room is looked after from so long before a time that acts on it
+SLOW_TICK_S = 1.0  # of a room where nothing changed and nobody can be called yet
+TOGETHER = 200  # rooms per round trip
+FOLLOW_UPS_AT_ONCE = 20  # each holds a connection
+CALLS_MAX = 2_000  # per tick; one script run stays below 10 ms
+DUE_WITHIN_S = 60.0  # how long before a scheduled time a room is tended
 RECORD_EVERY_S = 1.0
 HAND_ON_EVERY_S = 0.5
 
@@ -59,16 +59,16 @@ class TickBatches:
     def __init__(self, redis: RedisClient, postgres: PostgresWatch) -> None:
         self._redis = redis
         self.postgres = postgres
-        self.answers = AnswerLog()  # of Redis, as whoever goes round the rooms notes it
+        self.answers = AnswerLog()  # of Redis, as recorded by the round over rooms
         self._together: Coalescer[str, Ticked, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
         self.follow_ups = asyncio.Semaphore(FOLLOW_UPS_AT_ONCE)
 
     def tick(self, keys: RoomKeys, outlook: Outlook) -> asyncio.Future[Tick]:
-        """The next tick of a room. Raises NotLoaded, and what is wrong with this room alone."""
+        """The next tick of a room. Raises NotLoaded, and errors of this room alone."""
         return self._together.submit(server_of(self._redis, keys.conf), (keys, outlook))
 
     async def _tick(self, _server: str, some: Sequence[Ticked]) -> list[Tick | Exception]:
-        """While Postgres is away a called visitor could not claim: nobody is called."""
+        """While Postgres is unavailable nobody is called, because they could not claim."""
         away, asked_at = self.postgres.away, time.monotonic()
         rooms = [(keys, outlook.known(asked_at, away=away)) for keys, outlook in some]
         ticks: list[Tick | Exception] = []
@@ -98,7 +98,7 @@ class RoomTicker:
         self._outlook = Outlook((ticks.postgres.log, ticks.answers))
         self._restores = restores
         self._dismissed = asyncio.Event()
-        self._came: asyncio.Future[Tick | None] | None = None  # a tick that something follows from
+        self._came: asyncio.Future[Tick | None] | None = None  # a tick that needs a follow-up
         self._waiting = False  # for the time of the next tick
         self._due_at = 0.0
         self._seen: Moved = ()
@@ -108,13 +108,13 @@ class RoomTicker:
         self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
         self._log = LogWriter(stores, room_id, chain)
         self._parts = Seen()  # of a room that has any
-        self._dropped = 0  # visitor events, as far as it was told
-        self.version = 0  # of the room in Postgres, as far as it is known
-        self.ticked, self.at_rest = False, False  # whether it did, and as of the last tick
-        self.wanted = False  # it needs work, as far as `BusyRooms` knows
+        self._dropped = 0  # visitor events, as far as reported
+        self.version = 0  # of the room in Postgres, as far as known
+        self.ticked, self.at_rest = False, False  # whether it has ticked, and whether it was at rest then
+        self.wanted = False  # it needs work, according to `BusyRooms`
 
     async def run(self) -> None:
-        """Do what follows from ticks until the room rests, the worker stops or the room is deleted."""
+        """Run follow-ups until the room rests, the worker stops or the room is deleted."""
         self._due_at = 0.0
         try:
             await repeat(self._dismissed, f"admit {self._room_id}", self._once, 0)
@@ -122,13 +122,13 @@ class RoomTicker:
             log.info("the room was deleted", room_id=self._room_id)
 
     def dismiss(self) -> None:
-        """Stop it."""
+        """Stop the ticker."""
         self._dismissed.set()
         if self._came is not None and not self._came.done():
             self._came.set_result(None)
 
     def tick_if_due(self) -> None:
-        """Called again and again: tick if it is time to."""
+        """Called repeatedly: tick if it is time to."""
         if self._waiting and time.monotonic() >= self._due_at:
             self._tick()
 
@@ -138,7 +138,7 @@ class RoomTicker:
 
     def _took(self, reply: asyncio.Future[Tick]) -> None:
         error = None if reply.cancelled() else reply.exception()
-        if self._came is None or self._came.done() or reply.cancelled():  # the task broke, or should end
+        if self._came is None or self._came.done() or reply.cancelled():  # the task failed, or should end
             return
         if error is not None:
             self._came.set_exception(error)
@@ -149,7 +149,7 @@ class RoomTicker:
             self._waiting = True
 
     async def _once(self) -> bool:
-        """Wait for a tick that something follows from, and do that."""
+        """Wait for a tick that needs a follow-up, and run it."""
         self._came = asyncio.get_running_loop().create_future()
         if self._due_at:
             self._waiting = True
@@ -161,7 +161,7 @@ class RoomTicker:
             return await self._restore_if_needed()
         if tick is not None and not self._postgres.away:
             await self._go_on(tick)
-        return True  # which waits for the next
+        return True  # to wait for the next
 
     def _follows(self, tick: Tick) -> bool:
         """Whether this tick needs a follow-up."""
@@ -189,7 +189,7 @@ class RoomTicker:
         self._over(tick, more=tick.more or drawn > 0)
 
     async def _follow_up(self, tick: Tick) -> int:
-        """How many were drawn."""
+        """Run the follow-up; returns how many were drawn."""
         if tick.status.version < self.version:
             await control.push(self._stores, self._room_id)
         if _numbers_run_out(tick):
@@ -208,7 +208,7 @@ class RoomTicker:
         return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
 
     def _over(self, tick: Tick, *, more: bool = False) -> None:
-        """All that follows from this tick is done; when is the next?"""
+        """Schedule the next tick after the follow-up of this one."""
         written = self._log.is_done(tick) and not tick.visitor_events
         recorded = written and self._is_recorded(tick) and not tick.unkept
         moved, self._seen = _moved(tick) != self._seen, _moved(tick)
@@ -217,7 +217,7 @@ class RoomTicker:
         self._due_at = 0.0 if more else time.monotonic() + next_tick_s(tick, moved=moved)
 
     async def _restore_if_needed(self) -> bool:
-        """A room that was unloaded is let be, unless somebody has to do with it."""
+        """Leave an unloaded room alone, unless somebody uses it."""
         self._due_at = time.monotonic()
         if not self.wanted and await resting.select_unloaded(self._stores.postgres, self._room_id):
             self.at_rest = True
@@ -231,15 +231,15 @@ class RoomTicker:
             await rebuild_room(self._stores, self._room_id)
 
     def _is_recorded(self, tick: Tick) -> bool:
-        """Whether progress is recorded. A room rests only then; one found at rest has none to record.
+        """Whether progress is recorded. A room only rests then; one found at rest has none to record.
 
-        After an outage it is recorded once more: another server may have taken over, and lack the last of it.
+        After an outage it is recorded once more, because a promoted server may lack the last of it.
         """
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
         return found_at_rest or (*_progress(tick), self._postgres.outages) == self._recorded
 
     def _has_events(self, tick: Tick) -> bool:
-        """Whether there are visitor events to be handed on now."""
+        """Whether there are visitor events to pass on now."""
         due = tick.visitor_events or tick.dropped != self._dropped
         return bool(due) and time.monotonic() >= self._hands_on_at
 
@@ -274,8 +274,8 @@ def rests(tick: Tick) -> bool:
 def next_tick_s(tick: Tick, *, moved: bool) -> float:
     """When a room needs its next tick: while it moves, four times a second, to call and to publish that.
 
-    Where nothing moves time alone brings something: a call, a time that staff set, somebody's deadline. Then
-    it is the time until then, at most a second; whoever comes to an empty room is called by their join.
+    If nothing moves only time can change anything: the next call, a scheduled time, a deadline. Then it is
+    the time until that, at most a second; whoever comes to an empty room is called by their join.
     """
     if moved or tick.restoring or tick.undrawn:
         return TICK_S
@@ -288,13 +288,13 @@ def _numbers_run_out(tick: Tick) -> bool:
 
 
 def _progress(tick: Tick) -> Moved:
-    """What Postgres has to know."""
+    """The progress that Postgres must record."""
     now = tick.status
     lanes = (it.serving_position for it in now.lanes)
     return now.state, now.serving_position, now.last_number, now.opened_at_ms, *lanes
 
 
 def _moved(tick: Tick) -> Moved:
-    """What is different when anything has moved."""
+    """What differs if anything has moved."""
     now = tick.status
     return (now.version, *_progress(tick), now.waiting, now.called, now.active, now.available, now.held)

@@ -26,7 +26,7 @@ async def sample_rooms(ctx: WorkerContext) -> None:
 
 
 async def roll_up(ctx: WorkerContext) -> None:
-    """Store the steps of histories that have ended."""
+    """Store the completed steps of histories."""
     await history.roll_up(ctx.stores)
 
 

@@ -19,18 +19,18 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 FIRST_S = 0.05
-LONGEST_S = 1.0  # a store that is back is noticed within this time
-BUDGET_S = 20.0  # of one run of a job
+LONGEST_S = 1.0  # a recovered store is noticed within this time
+BUDGET_S = 20.0  # for one run of a job
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait; at once when the worker is asked to stop."""
+    """Wait, but return at once when the worker is asked to stop."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stopping.wait(), seconds)
 
 
 def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
-    """These things, while time is left; in random order, so that none is always left out."""
+    """Yield these things while time is left, in random order, so that none is always left out."""
     until = time.monotonic() + budget_s
     for it in random.sample(things, len(things)):
         if time.monotonic() >= until:
@@ -39,7 +39,7 @@ def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
 
 
 class Backoff:
-    """Waits that double from 50 ms to 1 s while trouble lasts."""
+    """Delays that double from 50 ms to 1 s while trouble lasts."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
@@ -50,21 +50,21 @@ class Backoff:
         return self._seconds == 0.0
 
     def next(self) -> float:
-        """How long to wait this time."""
+        """The next delay."""
         self._seconds = min(max(self._seconds * 2, FIRST_S), LONGEST_S)
         return self._seconds
 
     def reset(self) -> None:
-        """The trouble is over."""
+        """Reset after success."""
         self._seconds = 0.0
 
 
 async def repeat(
     stopping: asyncio.Event, name: str, once: Callable[[], Awaitable[bool]], every_s: float
 ) -> None:
-    """Call `once` again and again until the worker stops; without a pause while it says there is more.
+    """Call `once` repeatedly until the worker stops; without a pause while it reports that there is more.
 
-    While a store is unavailable it is tried at least every second, and logged once.
+    While a store is unavailable it is retried at least every second, and logged once.
     """
     backoff = Backoff()
     while not stopping.is_set():

@@ -86,7 +86,7 @@ async def test_an_import_in_another_currency_after_a_reservation_changes_nothing
     )
     before = await events.event(stores, EventId("gala"))
     other = YAML.replace("name: Gala", "currency: JPY\nname: Ball").replace("price: 5000", "price: 1000")
-    with pytest.raises(Conflict, match="currency is fixed"):
+    with pytest.raises(Conflict, match="currency cannot be changed"):
         await imported(stores, tmp_path, other)
     assert await events.event(stores, EventId("gala")) == before
 
