@@ -135,11 +135,11 @@ async def test_what_is_damaged_newer_or_in_the_way_is_refused_and_changes_nothin
 ) -> None:
     newer = {**manifest_of(file), "revision": "9999"}
     cases: dict[str, Callable[[], Path]] = {
-        "is damaged: secret": lambda: changed(file, "secret", b"another secret, 24 chars."),
-        "is no backup": lambda: changed(file, backups.DUMP, None),
+        "is damaged: the checksum of secret": lambda: changed(file, "secret", b"another secret, 24 chars."),
+        "is not a backup": lambda: changed(file, backups.DUMP, None),
         "does not know": lambda: changed(file, backups.MANIFEST, json.dumps(newer).encode()),
         "newer Fairgate": lambda: changed(file, backups.MANIFEST, json.dumps({**newer, "form": 2}).encode()),
-        "database has tables already": lambda: file,
+        "database already has tables": lambda: file,
     }
     capsys.readouterr()
     for why, make in cases.items():
@@ -147,7 +147,7 @@ async def test_what_is_damaged_newer_or_in_the_way_is_refused_and_changes_nothin
         [line] = capsys.readouterr().err.splitlines()
         assert why in line
     assert await _run("backup", str(file)) == cli.FAILED
-    assert "--overwrite replaces it" in capsys.readouterr().err
+    assert "use --overwrite to replace it" in capsys.readouterr().err
     assert await _run("backup", str(file), "--overwrite") == cli.DONE
     assert sorted(os.listdir(tmp_path)) == ["backup.tar", "other.tar"]
 

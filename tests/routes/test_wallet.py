@@ -101,7 +101,7 @@ def test_what_does_not_fit_together_is_refused_by_name(tmp_path: Path) -> None:
         ({"wallet_key": ""}, "needs FAIRGATE_WALLET_KEY"),
         ({"wallet_key": str(tmp_path / "none")}, "cannot be read"),
         ({"wallet_key_password": "another"}, "another password"),
-        ({"wallet_certificate": files["wallet_key"]}, "no certificate"),
+        ({"wallet_certificate": files["wallet_key"]}, "not a PEM certificate"),
         ({"wallet_certificate": files["wallet_intermediates"]}, "do not belong together"),
     ):
         with pytest.raises(ValidationError, match=said):

@@ -104,7 +104,7 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
             with pytest.raises(InternalError):
                 await asked
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
-    assert "has died" in (await failures.newest(stores))[0].reason
+    assert "processed it died" in (await failures.newest(stores))[0].reason
 
 
 async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores) -> None:
