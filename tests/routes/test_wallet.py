@@ -100,9 +100,9 @@ def test_what_does_not_fit_together_is_refused_by_name(tmp_path: Path) -> None:
     for wrong, said in (
         ({"wallet_key": ""}, "needs FAIRGATE_WALLET_KEY"),
         ({"wallet_key": str(tmp_path / "none")}, "cannot be read"),
-        ({"wallet_key_password": "another"}, "another password"),
+        ({"wallet_key_password": "another"}, "password is wrong"),
         ({"wallet_certificate": files["wallet_key"]}, "not a PEM certificate"),
-        ({"wallet_certificate": files["wallet_intermediates"]}, "do not belong together"),
+        ({"wallet_certificate": files["wallet_intermediates"]}, "does not match its key"),
     ):
         with pytest.raises(ValidationError, match=said):
             Settings(**{**files, **wrong})
