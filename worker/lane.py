@@ -44,7 +44,7 @@ TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 
 
 class Lane:
-    """Processes batch after batch; what arrives meanwhile makes the next one larger.
+    """Processes batch after batch; submissions that arrive meanwhile make the next one larger.
 
     It reads on until it learns that another worker has the room's lease: a request never waits for that. With
     `asks`, since another one had it a moment ago, it finds out first. `bid` says what it asks with.

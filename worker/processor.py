@@ -4,11 +4,11 @@ Whoever puts a request into an empty stream notifies all workers with one messag
 has a lane for that room until the stream is empty again. So the cost depends on the rooms that currently
 sell: no other has a task, a connection, or a read.
 
-One worker at a time has a room, by a lease that it renews twice a second; until it has run out, the others
-pass over messages about that room. Two at once do no harm, but halve the batches. A batch stays pending in
-the stream until it is settled, so what a killed worker leaves is taken over by another one, and what a
-store's outage interrupts is simply done again.
-Submissions that fail for other reasons are given up after some attempts (see `worker/lane.py`).
+One worker at a time has a room, by a lease that it renews twice a second; while that is valid, the others
+ignore messages about the room. Two at once do no harm, but halve the batches. A batch stays pending in the
+stream until it is settled, so another worker takes over what a killed one leaves, and batches interrupted by
+a store are simply repeated. Submissions that fail for other reasons are given up after some attempts (see
+`worker/lane.py`).
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ Url = Annotated[
 Save = Annotated[Path | None, typer.Option("--save", help="Save the log to this file.", show_default=False)]
 Log = Annotated[
     Path | None,
-    typer.Option("--log", help="Look for a receipt's place in this file of --save.", show_default=False),
+    typer.Option("--log", help="Look up a receipt's place in this saved log.", show_default=False),
 ]
 Witnesses = Annotated[
     list[str] | None,

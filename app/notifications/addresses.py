@@ -62,7 +62,7 @@ async def of_link(stores: Stores, token: str) -> Asked | None:
 
 
 async def confirm(stores: Stores, token: str) -> tuple[RoomId, VisitorId] | None:
-    """Confirm the address; a second time, too. Whose it is; None: the link is no longer valid."""
+    """Confirm the address; can be repeated. Returns its owner; None: the link is no longer valid."""
     with stores_answer():
         return await mailboxes.confirm(stores.postgres, token)
 

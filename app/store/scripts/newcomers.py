@@ -33,8 +33,8 @@ class WeighRecord(NamedTuple):
 
 class Weighed(NamedTuple):
     """How a newcomer may join: `anybody`; `suspect`, with the suffix of their id; `over`, with the ms to
-    `work`, with the cost of the proof they have to bring; `captcha`, one has to be solved; `identity`,
-    they have to show who they are."""
+    `work`, with the cost of the required proof; `captcha`, one must be solved first; `identity`, they must
+    show who they are first."""
 
     word: str
     said: str | int

@@ -172,7 +172,8 @@ async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, c
 
 
 async def confirm(postgres: asyncpg.Pool, token: str) -> tuple[RoomId, VisitorId] | None:
-    """Confirm the address; what waited for that is due. Whose it is; None: no address waits for this link."""
+    """Confirm the address and release the e-mails waiting for it; returns its owner. None: no address is
+    waiting for this link."""
     async with postgres.acquire() as connection, connection.transaction():
         it = await connection.fetchrow(
             "UPDATE mailboxes SET confirmed_at = coalesce(confirmed_at, now()) WHERE confirm_token = $1 "

@@ -26,7 +26,7 @@ class StoredLog(NamedTuple):
     revealed: bool
     signed_size: int
     signed_at_ms: int
-    mixes: bool = False  # it says with what the draw will be made beside the seed
+    mixes: bool = False  # it announces what will be mixed into the draw besides the seed
     draw_round: int = 0  # of the beacon, as it last said; 0: none
 
 

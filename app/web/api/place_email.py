@@ -78,8 +78,10 @@ async def read_email(request: Request, claims: PlaceClaims) -> Response:
     errors=(MemberElsewhere, *IN_ROOM),
 )
 async def confirm_email(request: Request, claims: PlaceClaims, body: CodeBody) -> Response:
-    """Confirm my e-mail address with the six digits that were sent there; five tries. Where newcomers join by
-    it, I can join then, and a place that it has elsewhere is mine."""
+    """Confirm my e-mail address with the six digits that were sent there; five attempts.
+
+    Where newcomers join with an address, I can join afterwards, and get the place it has in another browser.
+    """
     room_id = RoomId(request.params["room_id"])
     room = (await request.app.status_board.current(room_id)).room
     await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, body.code)
