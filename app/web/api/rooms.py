@@ -149,9 +149,9 @@ async def join(request: Request, body: JoinBody) -> Response:
 
     With `returns` also possible when everything is sold: returned tickets are offered in order. A page that
     keeps its place in a cookie sends `X-Place-Cookie: required`, and is refused without the cookie. In a room
-    for members a `proof` of the organiser's login identifies the member, with a place in another browser; or an
-    `invite`, valid for whoever uses it first. Newcomers may need a proof of work, a captcha or an identity: the
-    refusal of a join without it has the `challenge`, the `captcha` or what is `needed`.
+    for members, a `proof` of the organiser's login identifies the member, even in another browser; so does an
+    `invite`, for its first user. Newcomers may need a proof of work, a captcha or an identity: a join without
+    it is refused with the `challenge`, the `captcha` or what is `needed`.
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
