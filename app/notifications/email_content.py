@@ -190,7 +190,7 @@ def _check_needed(writer: Writer, it: Mail) -> None:
         raise NoLongerNeeded("The event was cancelled.")
     true_while = TRUE_WHILE.get(it.kind)
     if true_while is not None and it.status not in true_while:
-        raise NoLongerNeeded(f"The reservation is {it.status} by now.")
+        raise NoLongerNeeded(f"The reservation is already {it.status}.")
 
 
 def _alert(writer: Writer, it: Mail) -> AlertView | None:

@@ -230,7 +230,7 @@ async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer
     await stores.postgres.execute("UPDATE mails SET until = now() WHERE visitor_id = 'visitor-1'")
     assert await send_due(stores, mailer)
     assert await states(stores) == {
-        "ann@example.org": ("dropped", "The reservation is expired by now."),
+        "ann@example.org": ("dropped", "The reservation is already expired."),
         "bob@example.org": ("dropped", "It was too late to be of use."),
     }
     assert server.got() == []

@@ -1,7 +1,4 @@
-"""The visitors' scripts as typed functions: one per script, replies as frozen values.
-
-Those of the controller and of restoring are in `admission.py` and `restoring.py`.
-"""
+"""The visitors' scripts as typed functions. The controller's are in `admission.py`; also `restoring.py`."""
 
 from __future__ import annotations
 
@@ -240,8 +237,7 @@ async def claim(
 ) -> Answers:
     """Start a session for each called visitor. Throttled together with `place`.
 
-    `away_ms`: Postgres is unavailable and last answered this long ago; no session starts, as it could not be
-    stored.
+    `away_ms`: how long Postgres has not answered; no session starts, as it could not be stored.
     """
     reply = await call(
         redis,
