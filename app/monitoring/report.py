@@ -61,8 +61,7 @@ class SaleReport(msgspec.Struct, frozen=True):
 
 
 async def sale(stores: Stores, room: Room, at_ms: int = 0) -> SaleReport:
-    """The report of a room's sale. Reads all of its rows, so do not call it often. Raises
-    StoreUnavailable."""
+    """The report of a room's sale. Reads all of its rows: do not call often. Raises StoreUnavailable."""
     now = at_ms or now_ms()
     unstored = await unstored_samples(stores, room)
     with stores_answer():

@@ -189,8 +189,7 @@ class HotLane:
         return True
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, page: Request | None = None) -> None:
-        """Let Quart respond. `page`: the request, if it is for a queue page, which may be cached for
-        others."""
+        """Let Quart respond. `page`: the request for a queue page, which may be cached for others."""
         headers = dict(scope["headers"])
         request_id = page.request_id if page else request_id_of(headers.get(b"x-request-id"))
         scope["fairgate.request_id"] = request_id
