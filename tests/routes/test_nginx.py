@@ -98,6 +98,25 @@ def every_path() -> set[str]:
     return paths - apart - {"/v1/gate"}  # asked by a shop's proxy: which address, its headers say
 
 
+async def same(front: Front, path: str, headers: dict[str, str], kept: set[str]) -> str:
+    """What nginx says of its cache, after both ways gave the same answer; nothing unless it looked there."""
+    through = await ask(front.nginx, path, headers)
+    direct = await ask(front.direct, path, headers)
+    assert made_for(through) == made_for(direct), (path, headers)
+    if through.headers.get(MARK) == "HIT":
+        kept.add(path)
+        assert path.startswith("/static/") or "Authorization" not in headers, path
+    return str(through.headers.get(MARK, ""))
+
+
+async def compared(front: Front, path: str, askers: list[dict[str, str]], kept: set[str]) -> None:
+    """Everybody asks; then, if nginx caches this, in the other order, for what the first ones left there."""
+    looked = [await same(front, path, headers, kept) for headers in askers]
+    if any(looked):
+        for headers in askers[-2::-1]:
+            await same(front, path, headers, kept)
+
+
 async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Front) -> None:
     web = front.web
     await web.event()
@@ -117,26 +136,9 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
     ]
     sheet = (await ask(front.direct, "/", {})).text.partition('href="/static/')[2].partition('"')[0]
     paths = every_path() | {f"/static/{sheet}"}
-    kept = set()
-
-    async def same(path: str, headers: dict[str, str]) -> str:
-        """What nginx says of its cache: nothing, unless it looked there."""
-        through = await ask(front.nginx, path, headers)
-        direct = await ask(front.direct, path, headers)
-        assert made_for(through) == made_for(direct), (path, headers)
-        if through.headers.get(MARK) == "HIT":
-            kept.add(path)
-            assert path.startswith("/static/") or "Authorization" not in headers, path
-        return str(through.headers.get(MARK, ""))
-
-    async def checked(path: str) -> None:
-        looked = [await same(path, headers) for headers in askers]
-        if any(looked):  # now in the other order, for what the first ones left in the cache
-            for headers in askers[-2::-1]:
-                await same(path, headers)
-
+    kept: set[str] = set()
     for some in (list(paths)[i::8] for i in range(8)):
-        await asyncio.gather(*(checked(path) for path in some))
+        await asyncio.gather(*(compared(front, path, askers, kept) for path in some))
     for path in ("/v1/rooms/gala", "/v1/events/gala/availability", f"/static/{sheet}"):
 
         async def is_kept(path: str = path) -> bool:  # for a second: who comes late asks once more
