@@ -104,7 +104,7 @@ class Lane:
         """Tell the others what is left: nobody does while a batch of ours is in the stream."""
         redis = self._ctx.stores.redis
         if self.leads:
-            await leases.give_back(redis, self._keys, self._ctx.worker_id)
+            await leases.end_lease(redis, self._keys, self._ctx.worker_id)
         elif await submissions.backlog(redis, self._keys):
             await publish(redis, SUBMITTED_CHANNEL + self._room_id, "")
 
@@ -194,7 +194,7 @@ class Lane:
             return
         self._took_over_at = time.monotonic()
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        left_ms = await leases.take(redis, self._keys, consumer, self._bid(self), lease_ms=LEASE_MS)
+        left_ms = await leases.lease(redis, self._keys, consumer, self._bid(self), lease_ms=LEASE_MS)
         self.leads, self.elsewhere_until = left_ms == 0, time.monotonic() + left_ms / 1000
         if self.leads and await submissions.take_over(redis, self._keys, consumer, IDLE_MS):
             self._behind, self._interrupted = True, False

@@ -14,9 +14,9 @@ async def test_only_who_has_it_gives_it_back_and_the_others_hear_of_it(redis: Cl
     channel = SUBMITTED_CHANNEL + KEYS.room_id
     async for heard, said in listen(redis, channel):
         if not heard:
-            await leases.give_back(redis, KEYS, "b")
+            await leases.end_lease(redis, KEYS, "b")
             assert await take(redis, "b") > 0
-            await leases.give_back(redis, KEYS, "a")
+            await leases.end_lease(redis, KEYS, "a")
             continue
         assert (heard, said) == (channel, leases.FREE)
         break

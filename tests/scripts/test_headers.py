@@ -20,6 +20,7 @@ from app.store.scripts import (
     carrying,
     filling,
     gate,
+    leases,
     loader,
     newcomers,
     parts,
@@ -45,6 +46,7 @@ TYPED = (
     restoring,
     filling,
     stock,
+    leases,
     shrinking,
     parts,
     notice_stream,
@@ -90,7 +92,8 @@ def test_a_typed_function_takes_what_the_script_takes(name: str) -> None:
     point = {*restoring.RestorePoint._fields} if "point" in named else set()
     limits = {*stock.Limits._fields} if "limits" in named else set()
     known = {*admission.Known._fields} if "outlook" in named else set()
-    assert set(loader.script(name).scalars) - OWN <= named | point | limits | known
+    bid = {*leases.Bid._fields} if "bid" in named else set()
+    assert set(loader.script(name).scalars) - OWN <= named | point | limits | known | bid
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ LONG_MS = 60_000
 
 async def take(redis: Client, worker: str, rooms: int = 1, *, even: bool = True) -> int:
     """Ask for the lease."""
-    return await leases.take(redis, KEYS, worker, Bid(rooms, even), lease_ms=LONG_MS)
+    return await leases.lease(redis, KEYS, worker, Bid(rooms, even), lease_ms=LONG_MS)
 
 
 async def test_one_has_it_and_puts_off_its_end(redis: Client) -> None:

@@ -40,7 +40,7 @@ async def test_of_two_workers_one_has_the_room_and_the_other_takes_it_when_that_
     async with an_engine(stores) as engine, AsyncExitStack() as first, working(stores, "second"):
         await first.enter_async_context(working(stores, "first"))
         await wait_until(lambda: hearing(stores, 2), "both workers hear")
-        await leases.take(stores.redis, LIVE, "first", Bid(1), lease_ms=LONG_MS)
+        await leases.lease(stores.redis, LIVE, "first", Bid(1), lease_ms=LONG_MS)
         for _ in range(3):
             await ask(engine, ann, "floor:1")
         await wait_until(lambda: _readers(stores, {"first"}), "the other one has left the room")
@@ -63,7 +63,7 @@ async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
 ) -> None:
     """What nobody works off is worked off whoever has the room."""
     await a_sale(stores)
-    await leases.take(stores.redis, LIVE, "other", Bid(rooms), lease_ms=LONG_MS)
+    await leases.lease(stores.redis, LIVE, "other", Bid(rooms), lease_ms=LONG_MS)
     async with an_engine(stores) as engine, working(stores):
         assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation
         stays: set[str] = {"worker1"} if holder.startswith("worker1") else set()
@@ -77,7 +77,7 @@ async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
 async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores: Stores, asks: bool) -> None:
     """While its batch was in the stream, nobody else did."""
     await a_sale(stores)
-    await leases.take(stores.redis, LIVE, "other", Bid(1), lease_ms=LONG_MS)
+    await leases.lease(stores.redis, LIVE, "other", Bid(1), lease_ms=LONG_MS)
     ctx = WorkerContext(SETTINGS, stores, "worker1", asyncio.Event())
     leaving = lane.Lane(ctx, HALL, lambda _: Bid(1), asks=asks)
     channel = SUBMITTED_CHANNEL + HALL

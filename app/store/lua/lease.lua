@@ -1,5 +1,5 @@
--- Gives one worker the lease of the room's submissions, or puts off its end. Another one gets it when it has run
--- out, or, with `even` 1, if it then has fewer rooms than the holder.
+-- Gives one worker the lease of the room's submissions, or puts off its end. Another one gets it when it has
+-- run out, or, with `even` 1, if it then has fewer rooms than the holder.
 -- KEYS lease
 -- ARGV worker, rooms:num, even:num, lease_ms:num
 -- REPLY (left_ms)

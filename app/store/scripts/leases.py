@@ -11,7 +11,7 @@ from app.store.connections import RedisClient
 from app.store.keys import SUBMITTED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call
 
-FREE = "free"  # in place of a number of submissions: the room's lease was given back
+FREE = "free"  # what end_lease.lua says in place of a number of submissions
 
 
 class Bid(NamedTuple):
@@ -21,7 +21,7 @@ class Bid(NamedTuple):
     even: bool = False
 
 
-async def take(redis: RedisClient, keys: RoomKeys, worker: str, bid: Bid, *, lease_ms: int) -> int:
+async def lease(redis: RedisClient, keys: RoomKeys, worker: str, bid: Bid, *, lease_ms: int) -> int:
     """Take the lease, or put off its end: 0; or for how many ms another worker has it."""
     rooms, even = bid
     left_ms: int = await call(
@@ -30,7 +30,7 @@ async def take(redis: RedisClient, keys: RoomKeys, worker: str, bid: Bid, *, lea
     return left_ms
 
 
-async def give_back(redis: RedisClient, keys: RoomKeys, worker: str) -> None:
+async def end_lease(redis: RedisClient, keys: RoomKeys, worker: str) -> None:
     """End the lease, if it is this worker's, and tell the others."""
     channel = SUBMITTED_CHANNEL + keys.room_id
-    await call(redis, "end_lease", keys, worker=worker, channel=channel, word=FREE)
+    await call(redis, "end_lease", keys, worker=worker, channel=channel)
