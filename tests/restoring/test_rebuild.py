@@ -43,9 +43,8 @@ async def joined(queues: Queues, count: int) -> list[Place]:
 async def call_next(queues: Queues, count: int) -> RoomStatus:
     """Call so many, as ticks with a full bucket would, and record it as the worker does each second."""
     client: Client = queues.stores.redis
-    await client.hset(KEYS.conf, "rate", 1)
+    await client.hset(KEYS.conf, mapping={"rate": 1, "burst": max(count, 1)})
     await client.hset(KEYS.meter, "level", count * 60_000)
-    await client.hset(KEYS.conf, "burst", max(count, 1))
     called = await admit(queues.stores.redis, KEYS, limit=count)
     await client.hset(KEYS.conf, "rate", 0)
     await client.hset(KEYS.meter, "level", 0)

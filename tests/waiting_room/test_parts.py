@@ -13,15 +13,13 @@ from app.core.model import Place, VisitorId
 from app.core.parts import part_id, part_of
 from app.core.place_tokens import new_visitor_id
 from app.restoring.room import rebuild_room
-from app.restoring.unloading import unload_room
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts
 from app.store.scripts.admission import admit
 from app.store.scripts.room import NotLoaded
-from app.store.sql import rooms
-from app.waiting_room import control, emptying
+from app.waiting_room import control
 from app.waiting_room.gathering import Seen, gather
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
@@ -279,40 +277,3 @@ async def test_parts_are_fixed_once_people_may_have_joined(queues: Queues) -> No
         await control.configure(queues, ROOM, {"parts": 8}, by=STAFF)
     assert refused.value.members["errors"][0]["field"] == "parts"
     await control.configure(queues, ROOM, {"name": "Another", "parts": PARTS}, by=STAFF)
-
-
-async def test_nothing_is_left_of_a_room_that_was_deleted(queues: Queues, redis: Client) -> None:
-    await an_open_room(queues)
-    await joined(queues, 20)
-    await emptying.delete_room(queues, ROOM, force=True, by=STAFF)
-    assert [it async for it in redis.scan_iter(f"{{{ROOM}*")] == []
-
-
-async def test_a_reset_room_begins_again_in_all_parts(queues: Queues) -> None:
-    await an_open_room(queues)
-    (ann,) = await joined(queues, 1)
-    await emptying.reset_room(queues, ROOM, by=STAFF)
-    await reserve_numbers(queues.stores, ROOM)
-    await gather(queues.stores.redis, ROOM, Seen())
-    again, _ = await join(queues, ROOM, Joining(ann.visitor_id))
-    assert again.new
-
-
-async def test_an_unloaded_room_leaves_no_parts_and_its_visitors_return(
-    queues: Queues, redis: Client
-) -> None:
-    await an_open_room(queues, restore_window_s=0)
-    places = await joined(queues, 20)
-    await all_gathered(queues)
-    await control.set_state(queues, ROOM, "close", by=STAFF)
-    await admit(redis, KEYS, limit=0)
-    await redis.delete(KEYS.log)  # as if a worker had written it
-    row = (await status(queues, ROOM))[1]
-    await rooms.record_progress(queues.stores.postgres, ROOM, row, row.last_number + 1_000)
-    assert await unload_room(queues.stores, ROOM, closed_s=0, loaded_s=0)
-    assert [it async for it in redis.scan_iter(f"{{{ROOM}~*")] == []
-    await control.set_state(queues, ROOM, "open", by=STAFF)
-    await gather(queues.stores.redis, ROOM, Seen())
-    for it in places:
-        again, _ = await join(queues, ROOM, Joining(it.visitor_id, known=claims(it)))
-        assert (again.queue_number, again.new) == (it.queue_number, False)

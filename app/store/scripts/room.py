@@ -262,11 +262,10 @@ async def leave(
     now_ms: int = REDIS_TIME,
 ) -> str:
     """Leave the queue or end the session; returns how the place ended, now or before (`absent`: unknown)."""
-    channel, known = ENDED_CHANNEL + keys.room_id, {"known_number": known_number, "known_epoch": known_epoch}
-    reply = loaded(
-        await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms, **known)
-    )
-    return told("leave", reply)
+    known = {"known_number": known_number, "known_epoch": known_epoch, "now_ms": now_ms}
+    channel = ENDED_CHANNEL + keys.room_id
+    reply = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, **known)
+    return told("leave", loaded(reply))
 
 
 async def remove(
