@@ -205,8 +205,8 @@ async def who_joins(request: Request) -> PlaceClaims | None:
 async def place(request: Request, claims: PlaceClaims) -> Response:
     """Get my exact place; far from the front of a room with `exact_within` an upper bound of it: `about`.
 
-    Then `queue_position` is `queue_number` - `serving_position`, at most the number waiting; in a room in parts
-    it is an estimate. Whether you left since the token was issued is not looked up. Redis is not needed.
+    Then `queue_position` is `queue_number` - `serving_position`, at most the number waiting; in a room in
+    parts an estimate. Whether you left since the token was issued is not looked up. Redis is not needed.
     """
     found, now = await place_of(request.app, RoomId(request.params["room_id"]), claims)
     token = sent_token(request)
