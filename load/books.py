@@ -13,6 +13,7 @@ import asyncpg
 from app.core.model import EventId, RoomId
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
+from app.store.redis.backlogs import unsettled
 
 LIVE = ("held", "paying", "confirmed")
 TYPES = """
@@ -92,9 +93,10 @@ async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
     keys = RoomKeys(room_id)
     client: Any = redis  # redis-py types these for its sync and async clients at once
     async with client.pipeline(transaction=False) as pipe:
-        pipe.hgetall(keys.stock).hgetall(keys.holds).hgetall(keys.allowance).xrange(keys.submissions)
+        pipe.hgetall(keys.stock).hgetall(keys.holds).hgetall(keys.allowance)
         pipe.hgetall(keys.codes)
-        stock, holds, allowance, submissions, codes = await pipe.execute()
+        stock, holds, allowance, codes = await pipe.execute()
+    in_flight = frozenset(await unsettled(redis, keys))
     return {
         "stock": {
             name.partition(":")[2]: _count(stock, name.partition(":")[2])
@@ -104,7 +106,7 @@ async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
         "holds": {reservation_id: _owned(text) for reservation_id, text in holds.items()},
         "allowance": {who: int(count) for who, count in allowance.items() if not who.endswith(":sold")},
         "code_uses": {it[5:]: int(count) for it, count in codes.items() if it.startswith("used:")},
-        "in_flight": frozenset(fields["s"].partition("|")[0] for _, fields in submissions),
+        "in_flight": in_flight,
     }
 
 

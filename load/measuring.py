@@ -14,6 +14,7 @@ from app.core.model import RoomId
 from app.runtime.sockets import ServerName
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
+from app.store.redis.backlogs import backlog
 from load.books import read_books
 from load.conditions import Conditions, conditions
 from load.crowd import Sale
@@ -117,7 +118,7 @@ async def _scripts(stores: Stores) -> int:
 async def settled(product: Product, room_id: RoomId) -> None:
     """Return when everything that was submitted is settled, or after a while."""
     async with asyncio.timeout(SETTLED_TIMEOUT_S):
-        while await product.stores.redis.xlen(RoomKeys(room_id).submissions):  # noqa: ASYNC110  # another process settles; it tells nobody
+        while await backlog(product.stores.redis, RoomKeys(room_id)):  # noqa: ASYNC110  # another process settles; it tells nobody
             await asyncio.sleep(0.1)
 
 

@@ -27,6 +27,7 @@ from app.core.model import EventId, RoomId
 from app.runtime import child_process
 from app.store.connections import STORE_AWAY
 from app.store.keys import RoomKeys
+from app.store.redis.backlogs import backlog
 from load.books import read_books
 from load.measuring import Watched, admissions
 from load.outside import judge_from_outside
@@ -123,7 +124,7 @@ async def _from_stores(target: Target, sale: Sale, found: Found) -> Verdict:
     while True:
         books = await read_books(target.stores, RoomId(sale.room_id), EventId(sale.event_id), promised)
         verdict = judge(books)
-        left = await target.stores.redis.xlen(RoomKeys(RoomId(sale.room_id)).submissions)
+        left = await backlog(target.stores.redis, RoomKeys(RoomId(sale.room_id)))
         if (verdict.good and not left) or time.monotonic() > deadline or verdict.oversold or verdict.lost:
             return verdict
         await asyncio.sleep(0.5)

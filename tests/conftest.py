@@ -18,9 +18,9 @@ from structlog._config import BoundLoggerLazyProxy
 
 from app.runtime import embedded_postgres, embedded_stores, gc_tuning
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
-from app.store.keys import PERMANENT
 from tests.support import prepared
 from tests.support.emptying import Empty, emptying
+from tests.support.permanent_keys import PERMANENT
 from tests.support.prepared import TEMPLATE, database, prepare
 
 # Generated cases are the same each time, so that a red test is the fault of what was changed; how long one

@@ -1,17 +1,19 @@
 """One worker's processing of one room's reservations, while there are any.
 
-A batch interrupted by a store is repeated, as often as necessary. If it fails for another reason, something
-in it is bad: after three attempts its submissions are processed one by one, and the bad one is given up:
-answered, and set aside with the reason. Redis counts the attempts, so they also count if each kills its
-worker.
+A batch that a store interrupts is done again, as often as it takes. One that fails for another reason is bad
+itself, or something in it is: after three tries it is taken apart, its submissions are worked on one by one,
+and the bad one is given up: answered, and set aside with the reason. Redis counts the tries, so they are
+counted also when each ends with the death of a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 
@@ -22,10 +24,11 @@ from app.store.connections import STORE_AWAY
 from app.store.keys import SUBMITTED_CHANNEL
 from app.store.pubsub import publish
 from app.store.redis import submissions
-from app.store.redis.submissions import Message
+from app.store.redis.backlogs import backlog
+from app.store.redis.submissions import BATCH_MAX, Message, batches_of
 from app.store.scripts import leases
 from app.store.scripts.leases import Bid
-from app.store.scripts.stock import GROUP, RoomNotReady
+from app.store.scripts.stock import GROUP, WHOLE, RoomNotReady, take_apart
 from app.store.spans import continued
 from app.store.sql.reservations import Superseded
 from app.store.traces import Attributes
@@ -105,7 +108,7 @@ class Lane:
         redis = self._ctx.stores.redis
         if self.leads:
             await leases.end_lease(redis, self._keys, self._ctx.worker_id)
-        elif await submissions.backlog(redis, self._keys):
+        elif await backlog(redis, self._keys):
             await publish(redis, SUBMITTED_CHANNEL + self._room_id, "")
 
     def _may_leave(self) -> bool:
@@ -128,9 +131,10 @@ class Lane:
         if messages:
             structlog.contextvars.bind_contextvars(batch=messages[0].message_id)
             if own and not self._interrupted and await self._is_bad():
-                await self._one_by_one(messages)
+                await self._apart(messages)
             else:
-                await self._work(messages)
+                for part in _parts(messages):
+                    await self._work(part, last=part[-1] is messages[-1])
             self._worked_at = time.monotonic()
         await self._take_over()
         return bool(messages)
@@ -140,22 +144,19 @@ class Lane:
         self._behind = self._interrupted = False
         return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
-    async def _work(self, messages: Sequence[Message]) -> None:
+    async def _work(self, messages: Sequence[Message], *, last: bool = False) -> None:
         sampled = [(it.traceparent, (it.reservation_id,)) for it in messages if it.traceparent]
         told = {**self._told, "messaging.batch.message_count": len(messages)}
         with continued(self._ctx.stores.tracer, sampled, "process submissions", "consumer", told):
-            await self._record(messages)
+            await self._record(messages, last=last)
 
-    async def _record(self, messages: Sequence[Message]) -> None:
+    async def _record(self, messages: Sequence[Message], *, last: bool) -> None:
         stores, room_id = self._ctx.stores, self._room_id
-        for message in messages:
-            if not message.reservation_id:
-                await batches.give_up(stores, room_id, message, "it cannot be read")
-        readable = [it for it in messages if it.reservation_id]
+        readable = await self._readable(messages)
         if not readable:
             return
         leaving = self._ctx.stopping.is_set() or self._may_leave()
-        reader = "" if self._behind or leaving else self._ctx.worker_id
+        reader = self._ctx.worker_id if last and not self._behind and not leaving else ""
         try:
             batch = await batches.decided(stores, room_id, readable)
             self._next = await batches.record(stores, batch, reader)
@@ -163,9 +164,27 @@ class Lane:
             batch = await batches.decided(stores, room_id, readable, again=True)
             self._next = await batches.record(stores, batch, reader)
 
+    async def _readable(self, messages: Sequence[Message]) -> list[Message]:
+        """Those to work on now: without what cannot be read, which is given up, and without its batch."""
+        unreadable = [it for it in messages if not it.reservation_id]
+        if batch_ids := batches_of(unreadable):
+            await take_apart(self._ctx.stores.redis, self._keys, batch_ids)
+        apart = {WHOLE + it for it in batch_ids}
+        for message in unreadable:
+            if message.message_id not in apart:
+                await batches.give_up(self._ctx.stores, self._room_id, message, "it cannot be read")
+        return [it for it in messages if it.reservation_id and it.message_id not in apart]
+
     async def _is_bad(self) -> bool:
         tried = await submissions.deliveries(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
         return tried > TRIES
+
+    async def _apart(self, messages: Sequence[Message]) -> None:
+        """Take batches apart, to be read again; without any, work on each submission alone."""
+        if batch_ids := batches_of(messages):
+            await take_apart(self._ctx.stores.redis, self._keys, batch_ids)
+        else:
+            await self._one_by_one(messages)
 
     async def _one_by_one(self, messages: Sequence[Message]) -> None:
         """Process each submission alone, and give up those that fail."""
@@ -205,12 +224,24 @@ class Lane:
         if self._may_leave():
             return False
         if not self._behind and time.monotonic() - self._worked_at >= LINGER_S:
-            if not await submissions.backlog(redis, self._keys):
+            if not await backlog(redis, self._keys):
                 await submissions.leave_group(redis, self._keys, self._ctx.worker_id)
                 return not self._rung.is_set()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._rung.wait(), 0 if self._behind else TAKE_OVER_S)
         return False
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    """What to work on together: whole entries, so many that there are at most `BATCH_MAX` submissions."""
+    part: list[Message] = []
+    for _, entry in groupby(messages, attrgetter("message_id")):
+        of_entry = list(entry)
+        if part and len(part) + len(of_entry) > BATCH_MAX:
+            yield part
+            part = []
+        part += of_entry
+    yield part
 
 
 class WorkersDied(Exception):

@@ -24,7 +24,7 @@ from app.core.model import RoomId
 from app.store.connections import REDIS_AWAY
 from app.store.keys import SUBMITTED_CHANNEL
 from app.store.pubsub import listen
-from app.store.redis import busy, submissions
+from app.store.redis import backlogs, busy
 from app.store.redis.loaded import loaded_rooms
 from app.store.scripts.leases import FREE, Bid
 from worker.context import WorkerContext
@@ -116,7 +116,7 @@ class Lanes:
             self._round_at = time.monotonic() + ROUND_S
         else:
             rooms = await busy.busy_rooms(redis, busy.KEYS)
-        self.ring(await submissions.backlogs(redis, [it for it in rooms if it not in self._tasks]))
+        self.ring(await backlogs.backlogs(redis, [it for it in rooms if it not in self._tasks]))
         return False
 
 

@@ -14,8 +14,7 @@ from app.core.why import why
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
-from app.store.redis import heartbeats, servers
-from app.store.redis import submissions as stream
+from app.store.redis import backlogs, heartbeats, servers
 from app.store.redis.heartbeats import Heartbeat
 from app.store.redis.loaded import loaded_rooms
 from app.store.redis.servers import RedisNode
@@ -116,7 +115,7 @@ def _process(it: Heartbeat, now: int) -> Process:
 
 async def _backlog(stores: Stores) -> Backlog:
     rooms = await loaded_rooms(stores.redis)
-    waiting = await stream.backlogs(stores.redis, rooms[:ROOMS_MAX])
+    waiting = await backlogs.backlogs(stores.redis, rooms[:ROOMS_MAX])
     postgres = stores.postgres
     return Backlog(
         sum(waiting.values()),

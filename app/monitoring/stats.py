@@ -12,7 +12,7 @@ from app.monitoring.counts import InstallationCounts
 from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import WORKERS, RoomKeys
-from app.store.redis import heartbeats, ledger, submissions
+from app.store.redis import backlogs, heartbeats, ledger
 from app.store.redis.busy import LATELY_MS
 from app.store.scripts import admission
 from app.store.scripts.admission import Counters
@@ -46,11 +46,11 @@ async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
         known = await room_lists.busy_rooms(queues, within_ms=LATELY_MS, limit=limit)
         keys = {it.room_id: RoomKeys(it.room_id) for it, _ in known}
         counted = await admission.counters_of(redis, list(keys.values()))
-        backlogs = await submissions.backlogs(redis, list(keys))
+        waiting = await backlogs.backlogs(redis, list(keys))
         selling = [it.room_id for it, _ in known if it.event_id]
         stocks = dict(zip(selling, await ledger.stocks(redis, [keys[it] for it in selling]), strict=True))
     return [
-        RoomFigures(it, status, counters, backlogs.get(it.room_id, 0), stocks.get(it.room_id, {}))
+        RoomFigures(it, status, counters, waiting.get(it.room_id, 0), stocks.get(it.room_id, {}))
         for (it, status), counters in zip(known, counted, strict=True)
         if counters is not None  # lost a moment ago, or failing
     ]
@@ -90,4 +90,4 @@ async def _figures(queues: Queues, room: Room, status: RoomStatus) -> RoomFigure
     keys, client = RoomKeys(room.room_id), queues.stores.redis
     counted = await admission.counters(client, keys)
     stock = await ledger.stock(client, keys) if room.event_id else {}
-    return RoomFigures(room, status, counted, await submissions.backlog(client, keys), stock)
+    return RoomFigures(room, status, counted, await backlogs.backlog(client, keys), stock)

@@ -46,7 +46,8 @@ async def _publish(stores: Stores, connection: Connection, number: int | None = 
             entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
             for channel in CHANNELS:
                 await channel.queue(connection, found)
-            await receipts.number(connection, found.numbers)
+            if any(it.type == "reservation.confirmed" for it in found.notices):
+                await receipts.number(connection, found.numbers)
             await outbox.mark_streamed(connection, found.numbers, entry_id)
     return len(found.notices)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import structlog
 
@@ -49,7 +50,8 @@ async def decided(
     was Superseded) or over, is decided now. Raises RoomNotReady, in which case nothing was taken.
     """
     origins = {(it.epoch, it.event_id) for it in messages}
-    if len(origins) == 1 and not again and _lasts(messages[0]):
+    oldest = min(messages, key=attrgetter("since_ms"))
+    if len(origins) == 1 and not again and _lasts(oldest):
         return Batch(room_id, *origins.pop(), [(it, Decision("held", it.terms)) for it in messages])
     requests = [Request(it.reservation_id, it.visitor_id, it.items) for it in messages]
     found = await stock.decide_again(stores.redis, keys_of(room_id), requests)
@@ -60,7 +62,7 @@ def _lasts(oldest: Message) -> bool:
     """Whether a batch was decided, and has not waited for longer than its holds last."""
     if not oldest.terms:
         return False
-    terms, waited_ms = read_terms(oldest.terms), now_ms() - int(oldest.message_id.partition("-")[0])
+    terms, waited_ms = read_terms(oldest.terms), now_ms() - oldest.since_ms
     return waited_ms < terms.expires_at_ms - terms.created_at_ms
 
 

@@ -18,7 +18,7 @@ from app.core.seating import BLOCKED, FREE, HELD, SOLD, SeatRow, seat_id
 from app.reservations.holds import keys_of
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
-from app.store.redis import ledger, seat_rows, submissions
+from app.store.redis import backlogs, ledger, seat_rows
 from app.store.sql import balances, codes, reservations, resting, seats
 from app.store.sql.codes import CodeBalance
 
@@ -73,7 +73,7 @@ async def settled_differences(stores: Stores, room_id: RoomId, event_id: EventId
     uncommitted = {name for kind, name in found if kind == "reservation held gone"}
     if not uncommitted:
         return found
-    waiting = await submissions.waiting(stores.redis, keys_of(room_id), uncommitted)
+    waiting = await backlogs.waiting(stores.redis, keys_of(room_id), uncommitted)
     seats = await ledger.seats_of(stores.redis, keys_of(room_id), waiting)
     return {it: line for it, line in found.items() if it[1] not in waiting | seats}
 

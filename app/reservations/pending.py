@@ -40,11 +40,12 @@ from app.store.redis.busy import BusyMarks
 from app.store.scripts import stock
 from app.store.scripts.stock import Change, Limits, Submission, Submitted
 from app.store.spans import shared_task
-from app.store.sql import payments, reservations
+from app.store.sql import agreed, payments, reservations
 from app.store.sql.payments import Attempt, Bill
 
 SWEEP_S = 0.1
 POLICY_FRESH_S = 1.0
+AGREED_EVERY_S = 10.0
 
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class ReservationEngine:
     begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
     paid: Coalescer[str, Attempt, bool] = field(init=False)
     read: Coalescer[str, str, Reservation | None] = field(init=False)
+    as_one: bool = False  # all workers read batches
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     policies: dict[EventId, tuple[float, asyncio.Task[Policy]]] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class ReservationEngine:
             event_id=event_id,
             backlog_max=self.settings.backlog_max,
             limits=self.limits,
+            as_one=self.as_one,
         )
         return [it.replied(reply) for it, reply in zip(batch, replies, strict=True)]
 
@@ -201,6 +204,7 @@ async def open_engine(
         tasks = [
             running.start("outcome_listener", partial(_listen, engine)),
             running.start("outcome_sweep", partial(_sweep, engine)),
+            running.start("agree", partial(_agree, engine)),
         ]
         try:
             yield engine
@@ -216,6 +220,15 @@ async def _policy_of(stores: Stores, event_id: EventId) -> Policy:
         return await reservations.policy_of(stores.postgres, event_id)
     except STORE_AWAY:
         return NO_POLICY
+
+
+async def _agree(engine: ReservationEngine) -> None:
+    """Submit in batches as soon as all workers read them: at once, unless an upgrade is under way."""
+    while not engine.as_one:
+        with suppress(*STORE_AWAY):
+            engine.as_one = await agreed.is_agreed(engine.stores.postgres, agreed.BATCHES)
+        if not engine.as_one:
+            await asyncio.sleep(AGREED_EVERY_S)
 
 
 async def _listen(engine: ReservationEngine) -> None:

@@ -252,6 +252,17 @@ class RoomKeys:
         return self._key("submissions")
 
     @property
+    def batches(self) -> str:
+        """Stream: the same, an entry for all that were taken in together; `o` = epoch|event_id, `b` = a line
+        each: reservation_id|visitor_id|fingerprint|instance|items|traceparent|terms."""
+        return self._key("batches")
+
+    @property
+    def batched(self) -> str:
+        """Hash: how many submissions were ever added to `batches` (`taken`), and have left it (`settled`)."""
+        return self._key("batched")
+
+    @property
     def tries(self) -> str:
         """Hash: entry of the stream -> how often it was processed alone; TTL."""
         return self._key("tries")
@@ -285,11 +296,3 @@ class RoomKeys:
     def outcomes_before(self) -> str:
         """The same for the previous day."""
         return self._key(f"outcomes:{self.day - 1}")
-
-
-# Keys that may exist without a TTL; the leak check in the tests allows these suffixes and no others.
-PERMANENT = frozenset(
-    "conf meter arrivals part prequeue waiting called active turns ended endings removed buyers outflow "
-    "throttle polls newcomers solved visitor_events log wanted networks stock holds allowance seats sitters "
-    "codes submissions".split()
-)

@@ -15,6 +15,7 @@ import pytest
 
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
+from app.store.redis.backlogs import backlog
 from tests.chaos import bad_bodies, bad_calls
 from tests.chaos.bad_requests import CONFIRM, JSON, KEY, RESERVE, Bad
 from tests.chaos.crowd import Crowd, Sale, Visitor
@@ -77,7 +78,7 @@ class Stage:
             "holds": await redis.hgetall(keys.holds),
             "allowance": await redis.hgetall(keys.allowance),
             "last_number": await redis.hget(keys.meter, "last_number"),
-            "stream": await redis.xlen(keys.submissions),
+            "stream": await backlog(redis, keys),
         }
 
 

@@ -18,6 +18,7 @@ from app.reservations.pending import ReservationEngine
 from app.reservations.waiter import Waiter
 from app.settings import Settings
 from app.store.connections import Stores
+from app.store.redis.backlogs import backlog
 from app.store.scripts.stock import Submission, Submitted
 from tests.support.sales import (
     HALL,
@@ -42,7 +43,7 @@ async def test_without_a_worker_requests_wait_up_to_the_cap_and_are_done_later(s
     async with an_engine(stores, impatient) as engine:
         ann, bob, cem = [await a_session(stores) for _ in range(3)]
         late = [asyncio.create_task(ask(engine, it, "floor:1", key="mine")) for it in (ann, bob)]
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submissions")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "the submissions")
         with pytest.raises(BacklogFull):
             await ask(engine, cem, "floor:1", key="mine")
         for task in late:
@@ -72,7 +73,7 @@ async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores)
     await a_sale(stores)
     async with an_engine(stores) as engine:
         lost = asyncio.create_task(ask(engine, await a_session(stores)))
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "the submission")
         await stores.redis.flushall()
         with pytest.raises(Restoring):
             await lost

@@ -25,6 +25,7 @@ from app.core.model import EventId, Item, ReservationId
 from app.reservations.operations import Reserved, check, get, reserve, watch
 from app.settings import Settings
 from app.store.connections import Stores
+from app.store.redis.backlogs import backlog
 from app.store.redis.submissions import announce
 from tests.reservations.test_lost_outcomes import _found
 from tests.support.sales import (
@@ -248,7 +249,7 @@ async def test_a_stopping_desk_lets_nobody_wait(stores: Stores) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
         waiting = asyncio.create_task(ask(engine, await a_session(stores)))
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "the submission")
     with pytest.raises(StoreUnavailable):
         await waiting
 

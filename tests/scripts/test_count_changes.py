@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redis.asyncio import Redis
 
+from app.store.redis.backlogs import backlog
 from app.store.scripts.stock import Change, Limits, Submitted, count_changes, submit
 from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
 
@@ -45,7 +46,7 @@ async def test_taking_tickets_counts_with_it_also_what_comes_to_nothing(redis: R
     requests = [submission(it, items="nothing:1") for it in ("r1", "r2")]
     told = await submit(redis, KEYS, requests, event_id="gala", backlog_max=100, limits=LIMITS, now_ms=NOW)
     assert told == [Submitted("unknown_type", "nothing"), Submitted("limited", "visitor:1000")]
-    assert await redis.xlen(KEYS.submissions) == 0
+    assert await backlog(redis, KEYS) == 0
 
 
 async def test_a_limited_repeat_is_not_told_its_answer_and_may_ask_again(redis: Redis) -> None:

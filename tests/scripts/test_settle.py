@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from app.store.keys import OUTCOME_CHANNEL
+from app.store.redis import backlogs, submissions
 from app.store.scripts.stock import GROUP, Settlement, settle, submit
 from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
 from tests.support.waiting import wait_until
@@ -18,7 +19,7 @@ async def submitted(redis: Redis, *reservation_ids: str) -> list[str]:
     await let_in(redis, "ann")
     await redis.xgroup_create(KEYS.submissions, GROUP, "0", mkstream=True)
     batch = [submission(it) for it in reservation_ids]
-    await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, now_ms=NOW)
+    await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, as_one=False, now_ms=NOW)
     [(_, messages)] = await redis.xreadgroup(GROUP, "worker1", {KEYS.submissions: ">"})
     return [message_id for message_id, _ in messages]
 
@@ -30,6 +31,24 @@ async def test_settled_requests_leave_the_stream_and_their_outcome_stays(redis: 
     assert (await redis.xpending(KEYS.submissions, GROUP))["min"] == second
     assert await redis.hget(KEYS.outcomes, "r1") == f"print|{OUTCOME}"
     assert 0 < await redis.ttl(KEYS.outcomes) <= 172_800
+
+
+async def test_a_batch_leaves_as_a_whole_and_once(redis: Redis) -> None:
+    await on_sale(redis)
+    await let_in(redis, "ann")
+    for names in (("r1", "r2"), ("r3",)):
+        batch = [submission(it, items="floor:1") for it in names]
+        await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, now_ms=NOW)
+    messages = await submissions.read_new(redis, KEYS, "worker1")
+    assert [it.reservation_id for it in messages] == ["r1", "r2", "r3"]
+    settlements = [
+        Settlement(it.message_id, it.reservation_id, it.fingerprint, it.instance, OUTCOME)
+        for it in messages[:2]
+    ]
+    assert [await settle(redis, KEYS, settlements) for _ in range(2)] == [2, 0]
+    assert [it.reservation_id for it in await submissions.read_own(redis, KEYS, "worker1")] == ["r3"]
+    assert await backlogs.unsettled(redis, KEYS) == ["r3"]
+    assert await backlogs.backlog(redis, KEYS) == 1
 
 
 async def test_settling_twice_does_no_harm(redis: Redis) -> None:

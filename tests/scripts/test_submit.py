@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.keys import RoomKeys
+from app.store.redis.backlogs import backlog
 from app.store.scripts.stock import Settlement, Submission, Submitted, settle, submit
 from tests.support.sales import KEYS, NOW, SESSION, let_in, on_sale, submission
 
@@ -22,17 +23,47 @@ async def words(redis: Redis, *submissions: Submission, now_ms: int = NOW) -> li
     return [it.word for it in await send(redis, *submissions, now_ms=now_ms)]
 
 
-async def backlog(redis: Redis) -> list[str]:
-    return [fields["s"] for _, fields in await redis.xrange(KEYS.submissions)]
+async def lines(redis: Redis) -> list[str]:
+    """What workers are to do."""
+    return [line for _, fields in await redis.xrange(KEYS.batches) for line in fields["b"].split("\n")]
 
 
 async def test_a_request_goes_into_the_stream_with_all_the_worker_needs(redis: Redis) -> None:
     await on_sale(redis)
     await let_in(redis, "ann")
     assert await words(redis, submission("r1", items="floor:2,balcony:1")) == ["queued"]
-    assert await backlog(redis) == [
-        "r1|ann|print-of-floor:2,balcony:1|web1|floor:2,balcony:1",
-    ]
+    [(_, entry)] = await redis.xrange(KEYS.batches)
+    assert entry["o"] == "1|gala"
+    request, terms = entry["b"].split("||")
+    assert request == "r1|ann|print-of-floor:2,balcony:1|web1|floor:2,balcony:1"
+    assert terms.split("|") == ["13000", "EUR", str(NOW), str(NOW + 300_000), "floor:2:5000,balcony:1:3000"]
+
+
+async def test_what_is_taken_in_together_is_one_entry_and_counted_one_by_one(redis: Redis) -> None:
+    await on_sale(redis)
+    await let_in(redis, "ann", "bob")
+    batch = [submission("r1"), submission("r2", "bob"), submission("r3", items="floor:1")]
+    answers = await send(redis, *batch, backlog_max=2)
+    assert [it.word for it in answers] == ["queued", "queued", "backlog_full"]
+    assert await words(redis, submission("r4", items="floor:1")) == ["queued"]
+    assert await redis.xlen(KEYS.batches) == 2
+    assert await backlog(redis, KEYS) == 3
+
+
+async def test_without_batches_each_has_an_entry(redis: Redis) -> None:
+    await on_sale(redis)
+    await let_in(redis, "ann", "bob")
+    traced = submission("r2", "bob")._replace(traceparent="00-1-2-01")
+    batch = [submission("r1"), traced]
+    await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, as_one=False, now_ms=NOW)
+    first, second = [fields for _, fields in await redis.xrange(KEYS.submissions)]
+    assert (first["s"], first.get("t")) == ("r1|ann|print-of-floor:2|web1|floor:2", None)
+    assert first["d"].startswith("1|gala|10000|EUR|")
+    assert second["t"] == "00-1-2-01"
+    assert not await redis.exists(KEYS.batches)
+    assert await backlog(redis, KEYS) == 2
+    [full] = await send(redis, submission("r3", items="floor:1"), backlog_max=2)
+    assert full.word == "backlog_full"
 
 
 async def test_a_repeat_waits_for_the_first_also_inside_one_batch(redis: Redis) -> None:
@@ -40,7 +71,7 @@ async def test_a_repeat_waits_for_the_first_also_inside_one_batch(redis: Redis) 
     await let_in(redis, "ann")
     assert await words(redis, submission("r1"), submission("r1")) == ["queued", "pending"]
     assert await words(redis, submission("r1")) == ["pending"]
-    assert len(await backlog(redis)) == 1
+    assert len(await lines(redis)) == 1
 
 
 async def test_a_decided_request_gets_its_old_answer_even_after_the_session(redis: Redis) -> None:
@@ -173,4 +204,4 @@ async def test_tickets_that_came_to_another_amount_are_not_asked_for(redis: Redi
     request = submission("r1", items="floor:2")
     assert await send(redis, request._replace(expected=9000)) == [Submitted("price_changed", "10000")]
     assert await words(redis, request._replace(expected=10000)) == ["queued"]
-    assert len(await backlog(redis)) == 1
+    assert len(await lines(redis)) == 1

@@ -67,4 +67,7 @@ async def test_it_stays_for_a_hold_and_for_a_request_nobody_has_settled(redis: C
     await redis.xadd(KEYS.submissions, {"s": "r1"})
     assert not await gone(redis)
     await redis.delete(KEYS.submissions)
+    await redis.xadd(KEYS.batches, {"o": "1|gala", "b": "r1"})
+    assert not await gone(redis)
+    await redis.delete(KEYS.batches)
     assert await gone(redis)

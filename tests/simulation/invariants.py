@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from app.store.keys import PERMANENT
 from load.verdict import Admitted, over_admitted
 from tests.simulation.lanes import Sharing
 from tests.simulation.model import ENDING_KEPT_MS
 from tests.simulation.rules import Standing, lane_of, network_said
 from tests.simulation.view import View
+from tests.support.permanent_keys import PERMANENT
 
 
 @dataclass

@@ -36,7 +36,7 @@ CLOCK = """
 OPTIONS = "options=-csearch_path%3Dsimulated,public,pg_catalog%20-csynchronous_commit%3Doff"
 EMPTY = """
     SELECT 'TRUNCATE ' || string_agg(format('%I', tablename), ', ') FROM pg_tables
-    WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'agreed')
 """
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from load.books import Count, Owned
+from tests.simulation.steps import SINGLY
 
 
 class Wish(NamedTuple):
@@ -48,6 +49,11 @@ class Decided(NamedTuple):
 
     epoch: int
     decisions: list[tuple[int, Wish, str, int]]  # message, wish, word, expires_ms
+
+
+def in_turn(message: tuple[int, Wish]) -> bool:
+    """The order in which messages are read: from two streams, one after the other."""
+    return message[1].visitor not in SINGLY
 
 
 def uses(owned: Iterable[Owned]) -> Counter[str]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from load.books import LIVE, Books, Owned
 from tests.simulation.model import RoomModel
-from tests.simulation.reservations import Decided, Hold, Row, Wish, counts_of, uses
+from tests.simulation.reservations import Decided, Hold, Row, Wish, counts_of, in_turn, uses
 
 IN_REDIS = ("stock", "holds", "outcomes", "refusals", "stream")
 
@@ -71,7 +71,7 @@ class SaleModel:
         """Messages that `only` has read (nobody: ""), now this worker's."""
         found = [(message, wish) for message, (wish, reader) in self.stream.items() if reader == only]
         self.stream.update({message: (wish, worker) for message, wish in found})
-        return found
+        return sorted(found, key=in_turn)
 
     def take_over(self, worker: str) -> None:
         """All that anybody has read is this worker's now."""

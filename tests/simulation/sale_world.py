@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.core.model import EventId, RoomId
@@ -28,11 +29,12 @@ from tests.simulation import looks
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.reservations import Decided, Wish
 from tests.simulation.sale_model import SaleModel
-from tests.simulation.steps import BUYERS
+from tests.simulation.steps import BUYERS, SINGLY
 from tests.simulation.watch import Differs, Watch
 
 ROOM, EVENT = RoomId("room"), EventId("event")
 MAX_TICKETS, HOLD_TTL_S, BACKLOG_MAX = 4, 30, 100
+SUBMIT = partial(stock.submit, event_id=EVENT, backlog_max=BACKLOG_MAX)
 CODE, CODED, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them reserve with
 TROUBLE = (RoomNotReady, Superseded)
 ANOTHER_RUN = "0" * 40
@@ -75,9 +77,7 @@ class SaleWorld:
         text = ",".join(f"{kind}:{count}" for kind, count in items) + (f"!{wish.code}" if wish.code else "")
         session_ms = self.sessions.get(visitor, 1_000)
         submission = Submission(wish.reservation_id, visitor, session_ms, text, "", text)
-        told = await stock.submit(
-            self.stores.redis, self.keys, [submission], event_id=EVENT, backlog_max=BACKLOG_MAX
-        )
+        told = await SUBMIT(self.stores.redis, self.keys, [submission], as_one=visitor not in SINGLY)
         expected = self.model.submit(wish, session_ms)
         if told[0].word != expected:
             raise Differs("told", [f"{wish}: model {expected}, engine {told[0]}"])
@@ -85,7 +85,7 @@ class SaleWorld:
             self.bodies[visitor, key] = items
 
     async def read(self, worker: str) -> None:
-        await submissions.open_group(self.stores.redis, self.keys)
+        await submissions.open_groups(self.stores.redis, self.keys)
         expected = self.model.read(worker, "")
         if not expected:
             return  # nothing is there, and to wait for it takes time
@@ -94,7 +94,7 @@ class SaleWorld:
         self._take(worker, messages, expected)
 
     async def read_own(self, worker: str) -> None:
-        await submissions.open_group(self.stores.redis, self.keys)
+        await submissions.open_groups(self.stores.redis, self.keys)
         messages = await submissions.read_own(self.stores.redis, self.keys, worker)
         self._take(worker, messages, self.model.read(worker, worker))
 

@@ -153,6 +153,7 @@ ROOM_STEPS: dict[Callable[[Random], Step], int] = {
 
 # the sale ------------------------------------------------------------------------------------------------
 BUYERS = VISITORS[:7]
+SINGLY = BUYERS[1:7:3]  # whose web process does not know that workers read batches
 KEYS = ("a", "b")
 WISHES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("floor", 1),),

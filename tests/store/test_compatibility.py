@@ -27,4 +27,4 @@ def test_a_submission_with_more_in_it_is_read_like_any_other(fields: dict[str, s
 def test_a_submission_is_read_with_what_it_was_granted() -> None:
     terms = "9800|EUR|1000|301000|standing:2:4900"
     fields = {"s": "r1|v1|f1|web1|standing:2", "d": f"7|gala|{terms}"}
-    assert submissions._message("1-0", fields)[7:] == (7, "gala", terms)
+    assert submissions._message("1-0", fields)[7:] == (7, "gala", terms, 1)

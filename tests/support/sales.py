@@ -188,17 +188,17 @@ async def ask(
 async def an_engine(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[ReservationEngine]:
     """A reservation engine that has subscribed, and no worker."""
     async with open_engine(stores, settings) as engine:
-        await wait_until(lambda: listening(stores, engine), "the subscription")
+        await wait_until(lambda: listening(stores, engine), "the subscription, and what all workers read")
         yield engine
 
 
 async def listening(stores: Stores, engine: ReservationEngine) -> bool:
-    """Whether the engine has subscribed."""
+    """Whether the engine has subscribed, and knows that workers read batches."""
     own = f"fairgate:outcomes:{engine.instance}"
     client: Any = stores.redis
     where = {"target_nodes": client.get_default_node()} if isinstance(client, RedisCluster) else {}
     ((_, listeners),) = await client.execute_command("PUBSUB NUMSUB", own, **where)
-    return bool(listeners)
+    return bool(listeners) and engine.as_one
 
 
 async def hearing(stores: Stores, workers: int) -> bool:

@@ -9,6 +9,7 @@ from app.reservations import holds
 from app.reservations.operations import check
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
+from app.store.redis.backlogs import backlog
 from app.store.sql import reservations
 from tests.support.builders import Client
 from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, ask, rows, stock, working
@@ -35,7 +36,7 @@ async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores)
     await a_sale(stores, {"floor": 2})
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "a submission")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         epoch = await stores.postgres.fetchval("UPDATE rooms SET epoch = epoch + 1 RETURNING epoch")
         await client.hset(LIVE.conf, mapping={"epoch": epoch, "restoring": 1})
         await rebuild_stock(stores, HALL, GALA, epoch)
@@ -54,13 +55,13 @@ async def test_a_hold_that_was_over_before_anybody_could_be_told_begins_anew(sto
     async with an_engine(stores) as engine:
         ann = await a_session(stores)
         reserved = await ask(engine, ann, wait=False)
-        [(_, fields)] = await client.xrange(LIVE.submissions)
+        [(_, fields)] = await client.xrange(LIVE.batches)
         long_ago = now_ms() - 400_000
-        origin, granted = fields["d"].split("|10000|EUR|")
+        request, granted = fields["b"].split("|10000|EUR|")
         terms = f"10000|EUR|{long_ago}|{long_ago + 300_000}|{granted.split('|')[2]}"
         await client.hset(LIVE.holds, reserved.reservation_id, f"held|{ann.visitor_id}|{terms}")
-        await client.delete(LIVE.submissions)
-        await client.xadd(LIVE.submissions, {**fields, "d": f"{origin}|{terms}"}, id=f"{long_ago}-0")
+        await client.delete(LIVE.batches)
+        await client.xadd(LIVE.batches, {**fields, "b": f"{request}|{terms}"}, id=f"{long_ago}-0")
         async with working(stores):
             await wait_until(lambda: _is_settled(stores), "it is written")
         row = await reservations.fetch_one(stores.postgres, reserved.reservation_id)
@@ -78,4 +79,4 @@ async def test_what_waits_for_a_worker_is_no_difference(stores: Stores) -> None:
 
 
 async def _is_settled(stores: Stores) -> bool:
-    return not await stores.redis.xlen(LIVE.submissions)
+    return not await backlog(stores.redis, LIVE)

@@ -12,6 +12,7 @@ import pytest
 from app.store.connections import Stores
 from app.store.keys import SUBMITTED_CHANNEL
 from app.store.pubsub import listen, publish
+from app.store.redis.backlogs import backlog
 from app.store.scripts import leases
 from app.store.scripts.leases import Bid
 from app.store.scripts.stock import GROUP
@@ -83,14 +84,14 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
     channel = SUBMITTED_CHANNEL + HALL
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))
-        await wait_until(lambda: stores.redis.xlen(LIVE.submissions), "a submission")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         heard = [it async for it in _until_left(stores, channel, leaving)]
         if not asks:
             assert (await asked).reservation, "it was read before it was known whose the room is"
             assert heard == []
             return
         assert heard == [(channel, "")]
-        assert await stores.redis.xlen(LIVE.submissions) == 1
+        assert await backlog(stores.redis, LIVE) == 1
         async with working(stores, "other"):
             assert (await asyncio.wait_for(asked, PATIENCE_S)).reservation
 

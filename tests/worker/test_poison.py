@@ -14,6 +14,8 @@ from app.set_aside import failures
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis import submissions
+from app.store.redis.backlogs import backlog
+from app.store.scripts import stock as stock_scripts
 from app.store.sql.set_aside import KEPT_MAX, forget
 from tests.support.builders import Client
 from tests.support.sales import (
@@ -72,7 +74,7 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
         assert await counters(stores) == (8, 0)
         assert await stock(stores.redis, "floor", LIVE) == (92, 8, 0)
         assert await check(stores, GALA) == []
-        assert await stores.redis.xlen(LIVE.submissions) == 0
+        assert await backlog(stores.redis, LIVE) == 0
     assert await failures.count(stores) == {"reservation": 2}
     (latest, _) = await failures.newest(stores)
     assert (latest.room_id, latest.content) == ("hall", "floor:2")
@@ -96,6 +98,7 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
+        await stock_scripts.take_apart(stores.redis, LIVE, submissions.batches_of(await _read(stores)))
         (message,) = await _read(stores)
         for _ in range(TRIES):
             await submissions.read_own(stores.redis, LIVE, "dying")
@@ -148,4 +151,4 @@ async def _read(stores: Stores) -> list[submissions.Message]:
 
 
 async def _backlog(stores: Stores, count: int) -> bool:
-    return bool(await stores.redis.xlen(LIVE.submissions) == count)
+    return bool(await backlog(stores.redis, LIVE) == count)

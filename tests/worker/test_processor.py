@@ -15,6 +15,7 @@ from app.reservations.operations import check
 from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
 from app.store.redis import submissions
+from app.store.redis.backlogs import backlog
 from app.store.scripts.stock import GROUP, submit
 from app.store.sql.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
@@ -41,7 +42,7 @@ from worker import lane, processor
 
 async def dies_after(stores: Stores, steps: int) -> None:
     """A worker that reads, writes, settles, and is killed after so many of these steps."""
-    await submissions.open_group(stores.redis, LIVE)
+    await submissions.open_groups(stores.redis, LIVE)
     messages = await submissions.read_new(stores.redis, LIVE, "dead")
     assert messages
     if steps < 1:
@@ -62,7 +63,7 @@ async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, ste
     await a_sale(stores)
     async with an_engine(stores) as engine:
         asked = [asyncio.create_task(ask(engine, await a_session(stores))) for _ in range(3)]
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "a submission")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         await dies_after(stores, steps)
         async with working(stores, "heir"):
             answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
@@ -70,7 +71,7 @@ async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, ste
         assert await counters(stores) == (6, 0)
         assert await stock(stores.redis, "floor", LIVE) == (4, 6, 0)
         assert await check(stores, GALA) == []
-        assert await stores.redis.xlen(LIVE.submissions) == 0
+        assert await backlog(stores.redis, LIVE) == 0
 
 
 async def test_a_worker_started_again_under_its_name_goes_on_at_once(
@@ -81,7 +82,7 @@ async def test_a_worker_started_again_under_its_name_goes_on_at_once(
     await a_sale(stores)
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))
-        await wait_until(lambda: stores.redis.exists(LIVE.submissions), "the submission")
+        await wait_until(lambda: backlog(stores.redis, LIVE), "the submission")
         await dies_after(stores, 1)
         async with working(stores, "dead"):
             assert (await asked).reservation
@@ -92,7 +93,7 @@ async def test_two_workers_with_the_same_batch_do_it_once(stores: Stores) -> Non
     ann = await a_session(stores)
     request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
-    await submissions.open_group(stores.redis, LIVE)
+    await submissions.open_groups(stores.redis, LIVE)
     messages = await submissions.read_new(stores.redis, LIVE, "slow")
     slow = await batches.decided(stores, HALL, messages)
     quick = await batches.decided(stores, HALL, messages)
@@ -107,7 +108,7 @@ async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Sto
     ann = await a_session(stores)
     request = submission("r1", ann.visitor_id)._replace(session_ms=ann.exp * 1000)
     await submit(stores.redis, holds.keys_of(HALL), [request], event_id=GALA, backlog_max=9)
-    await submissions.open_group(stores.redis, LIVE)
+    await submissions.open_groups(stores.redis, LIVE)
     messages = await submissions.read_new(stores.redis, LIVE, "slow")
     slow = await batches.decided(stores, HALL, messages)
     await batches.record(stores, slow)
@@ -155,7 +156,7 @@ async def test_a_wiped_stream_is_read_from_its_beginning(stores: Stores) -> None
         await a_sale(stores)
         async with an_engine(stores) as engine:
             await ask(engine, await a_session(stores))
-            await stores.redis.delete(LIVE.submissions)
+            await stores.redis.delete(LIVE.submissions, LIVE.batches, LIVE.batched)
             await ask(engine, await a_session(stores))
             assert await counters(stores) == (4, 0)
 
@@ -165,7 +166,8 @@ async def test_a_stopping_worker_leaves_nothing_behind(stores: Stores) -> None:
     async with an_engine(stores) as engine:
         async with working(stores, "leaving"):
             await ask(engine, await a_session(stores))
-        assert await stores.redis.xinfo_consumers(LIVE.submissions, GROUP) == []
+        for stream in (LIVE.submissions, LIVE.batches):
+            assert await stores.redis.xinfo_consumers(stream, GROUP) == []
 
 
 async def test_a_new_room_is_picked_up(stores: Stores) -> None:
@@ -197,7 +199,7 @@ async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores
 
 
 async def _backlog(stores: Stores, count: int) -> bool:
-    return bool(await stores.redis.xlen(LIVE.submissions) == count)
+    return bool(await backlog(stores.redis, LIVE) == count)
 
 
 PATIENT = Settings(secret=SETTINGS.secret, reserve_wait_s=PATIENCE_S)
@@ -233,7 +235,7 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
         async with an_engine(stores, PATIENT) as engine:
             await wait_until(lambda: hearing(stores, 2), "both workers at work")
             asked = [asyncio.create_task(ask(engine, it, "floor:1")) for it in crowd * 20]
-            await wait_until(lambda: stores.redis.xlen(LIVE.submissions), "submissions")
+            await wait_until(lambda: backlog(stores.redis, LIVE), "submissions")
             workers[0].kill()
             answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
     finally:

@@ -2,10 +2,10 @@
 -- The result depends only on elapsed time and on the keys, so late, repeated, missed and concurrent ticks are
 -- harmless.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, buyers, stock, outflow
--- KEYS throttle, polls, wanted, submissions, networks, renewed, visitor_events, log
+-- KEYS throttle, polls, wanted, submissions, networks, renewed, visitor_events, log, batched
 -- ARGV now_ms:clock, limit:num, channel, sure_ms:num, away_from_ms:num, away_until_ms:num
--- USES bucket, callable, calling, ending_due, freezing, lanes, off_sale, opening, outflow, room, room_now
--- USES schedule, room_log, throttle
+-- USES backlog, bucket, callable, calling, ending_due, freezing, lanes, off_sale, opening, outflow, room
+-- USES room_log, room_now, schedule, throttle
 -- NEEDS CLAIMS_SOON_MS, ENDINGS_OVERLAP_MS, HEAD, TOKEN, UNWATCHED_MS
 -- REPLY unknown | (head restoring more undrawn numbers_left tell calls rate claim_window_ms admitted)
 -- REPLY (no_shows unclaimed tokens_left stay_ms due_in_ms backlog call_in_ms unkept visitor_events dropped)
@@ -84,7 +84,7 @@ reply[HEAD + 12] = (progress.level >= TOKEN and waits and calls < limit) and 1 o
 reply[HEAD + 13] = blocked == 'cap' and config.session_ttl_ms / config.active_max or 0
 local unsure = redis.call('ZCOUNT', called, '-inf', now_ms) > 0 -- not known whether these calls have lapsed
 reply[HEAD + 14] = unsure and 0 or next_due_in_ms()
-reply[HEAD + 15] = redis.call('XLEN', submissions)
+reply[HEAD + 15] = backlog()
 -- How long until the rate admits the next visitor; -1: nobody is waiting for the rate.
 local waits_for_rate = state == 'open' and config.rate > 0 and waits
 reply[HEAD + 16] = waits_for_rate and math.max(0, math.ceil((TOKEN - progress.level) / config.rate)) or -1

@@ -4,7 +4,7 @@
 -- KEYS throttle, newcomers, solved, polls, wanted, stock, holds, allowance, seats, sitters, codes
 -- KEYS submissions, outcomes, arrivals, part
 -- KEYS outcomes_before, samples, tickets, early_ends, carried, networks, renewed, turnover, advances, origin
--- KEYS origin_asked, tries, visitor_events, log, lease
+-- KEYS origin_asked, tries, visitor_events, log, lease, batches, batched
 -- ARGV generation, channel
 -- REPLY forgotten|kept
 local found = redis.call('HMGET', conf, 'generation', 'epoch')
@@ -14,6 +14,6 @@ redis.call('UNLINK',
   throttle, newcomers, solved, polls, wanted, stock, holds, allowance, seats, sitters, codes,
   submissions, outcomes, outcomes_before, samples, arrivals, part,
   tickets, early_ends, carried, networks, renewed, turnover, advances, origin,
-  origin_asked, tries, visitor_events, log, lease)
+  origin_asked, tries, visitor_events, log, lease, batches, batched)
 redis.call('PUBLISH', channel, 'gone')
 return { 'forgotten' }

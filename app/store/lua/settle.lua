@@ -1,33 +1,33 @@
--- Publishes the outcomes of a batch: stores them, removes the submissions from the stream, and sends one
+-- Publishes the outcomes of a batch: stores them, removes the submissions from their stream, and sends one
 -- message to each instance that waits. Called after the COMMIT; calling it twice is harmless.
--- KEYS submissions, outcomes
+-- KEYS submissions, outcomes, batches, batched
 -- ARGV group, channel
--- RECORD message_id, reservation_id, fingerprint, instance, outcome
--- An empty outcome is not published: its submission is only removed from the stream.
+-- RECORD what, name, value
+-- What: outcome has a reservation_id and FINGERPRINT|OUTCOME; instance its name and what it is
+-- told; batch its entry and how many submissions are in it; single the entry of one.
 -- NEEDS OUTCOMES_KEPT_S
 -- REPLY (taken)
 -- How many submissions were removed.
-local messages, known, told, instances = {}, {}, {}, {}
-for message_id, reservation_id, fingerprint, instance, outcome in records() do
-  messages[#messages + 1] = message_id
-  if outcome ~= '' then
-    known[#known + 1], known[#known + 2] = reservation_id, fingerprint .. '|' .. outcome
-  end
-  if outcome ~= '' and instance ~= '' then
-    if not told[instance] then
-      told[instance] = {}
-      instances[#instances + 1] = instance
-    end
-    table.insert(told[instance], reservation_id .. '|' .. outcome)
+local known, single, taken, settled = {}, {}, 0, 0
+for what, name, value in records() do
+  if what == 'outcome' then
+    known[#known + 1], known[#known + 2] = name, value
+  elseif what == 'instance' then
+    redis.call('PUBLISH', channel .. name, value)
+  elseif what == 'batch' then
+    redis.call('XACK', batches, group, name)
+    settled = settled + redis.call('XDEL', batches, name) * value
+  else
+    single[#single + 1] = name
   end
 end
-if #messages == 0 then return 0 end
 if #known > 0 then
   redis.call('HSET', outcomes, unpack(known))
   redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)
 end
-for _, instance in ipairs(instances) do
-  redis.call('PUBLISH', channel .. instance, table.concat(told[instance], '\n'))
+if settled > 0 then redis.call('HINCRBY', batched, 'settled', settled) end
+if #single > 0 then
+  redis.call('XACK', submissions, group, unpack(single))
+  taken = redis.call('XDEL', submissions, unpack(single))
 end
-redis.call('XACK', submissions, group, unpack(messages))
-return redis.call('XDEL', submissions, unpack(messages))
+return taken + settled

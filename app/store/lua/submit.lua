@@ -1,13 +1,13 @@
 -- Decides reservation requests, once: repeats the outcome of known ones, refuses what has to be refused, and
--- lets each of the others take its tickets and adds it to the stream with its terms, for a worker to make
--- durable. Workers are notified only if the stream was empty: else one is reading it.
+-- lets each of the others take its tickets and adds them to a stream with their terms, for a worker to make
+-- durable. Workers are notified only if nothing waited there: else one is reading it.
 -- KEYS conf, active, stock, holds, allowance, buyers, submissions, outcomes, outcomes_before, seats, sitters
--- KEYS wanted, renewed, turnover, codes
+-- KEYS wanted, renewed, turnover, codes, batches, batched
 -- ARGV now_ms:clock, event_id, backlog_max:num, channel, visitor_rate:num, visitor_burst:num
--- ARGV network_rate:num, network_burst:num
+-- ARGV network_rate:num, network_burst:num, as_one:num
 -- RECORD reservation_id, visitor_id, session_ms:num, fingerprint, instance, items, expected:num, network
 -- RECORD traceparent
--- USES granting, loaded, outcomes, turnover, wishes
+-- USES backlog, granting, loaded, outcomes, taking_in, turnover, wishes
 -- REPLY unknown|other_event|restoring
 -- EACH (word detail)
 -- EACH queued|pending|known|reused|session_ended|backlog_full|unknown_type|seated_type|no_seats|limited
@@ -19,9 +19,8 @@
 if not is_loaded(sale.run_id) then return {'unknown'} end
 if sale.event_id ~= event_id then return {'other_event'} end
 if sale.restoring == '1' then return {'restoring'} end
-local before = redis.call('XLEN', submissions)
+local before, waiting = backlog(), 0
 local ids, visitors, from, refused, told, replies = {}, {}, {}, {}, {}, {}
-local taken_in, granted, traces = {}, {}, {} -- what the stream is to have, a value each an entry
 for reservation_id, visitor_id, _, _, _, _, _, network in records() do
   ids[#ids + 1], visitors[#visitors + 1] = reservation_id, visitor_id
   from[#from + 1] = network
@@ -48,12 +47,11 @@ local function decide(reservation_id, visitor_id, session_ms, items, expected)
   if not goes or wish(items).guest ~= of_staff then return 'session_ended' end
   local it, refusal, about = judge(items, visitor_id, expected)
   if refusal then return refusal, about end
-  if before + #taken_in >= backlog_max then return 'backlog_full' end
+  if before + waiting >= backlog_max then return 'backlog_full' end
   local terms = grant(reservation_id, visitor_id, it)
   return terms and 'queued' or 'sold_out', terms
 end
 
-local origin = sale.epoch .. '|' .. event_id .. '|'
 for reservation_id, visitor_id, session_ms, fingerprint, instance, items, expected, network, traceparent
 in records() do
   local n, word, detail = #replies / 2 + 1, too_often(visitor_id, network)
@@ -68,9 +66,8 @@ in records() do
     word, detail = decide(reservation_id, visitor_id, session_ms, items, expected)
   end
   if word == 'queued' then
-    local at, who = #taken_in + 1, reservation_id .. '|' .. visitor_id
-    taken_in[at] = who .. '|' .. fingerprint .. '|' .. instance .. '|' .. items
-    granted[at], traces[at] = origin .. detail, traceparent
+    local who = reservation_id .. '|' .. visitor_id
+    waiting = take_in(who .. '|' .. fingerprint .. '|' .. instance .. '|' .. items, traceparent, detail)
     detail, told[reservation_id] = nil, fingerprint .. '|pending|' .. visitor_id
     remember(reservation_id, told[reservation_id])
   elseif not body and KEPT[word] then
@@ -82,12 +79,6 @@ end
 write_grants()
 write_outcomes()
 write_turnover()
-for at = 1, #taken_in do
-  if traces[at] == '' then
-    redis.call('XADD', submissions, '*', 's', taken_in[at], 'd', granted[at])
-  else
-    redis.call('XADD', submissions, '*', 's', taken_in[at], 'd', granted[at], 't', traces[at])
-  end
-end
-if before == 0 and #taken_in > 0 then redis.call('PUBLISH', channel, #taken_in) end
+write_taken_in(sale.epoch .. '|' .. event_id)
+if before == 0 and waiting > 0 then redis.call('PUBLISH', channel, waiting) end
 return replies

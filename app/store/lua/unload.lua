@@ -3,7 +3,7 @@
 -- in their tokens; keys with a TTL are left to expire.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow
 -- KEYS throttle, polls, wanted, stock, holds, allowance, seats, sitters, codes, submissions, networks
--- KEYS visitor_events, log
+-- KEYS visitor_events, log, batches, batched
 -- ARGV now_ms:clock, epoch:num, closed_ms:num, loaded_ms:num
 -- USES lanes, room
 -- NEEDS ENDINGS_TOLD_MS, LANE_BAND
@@ -14,8 +14,10 @@ local closed = config.state == 'closed' and since(config.closed_at_ms, closed_ms
   and since(config.restored_at_ms, loaded_ms)
 local drawn = progress.draw_first == 0 or progress.draw_next > progress.draw_last
 local whole = config.epoch == epoch and config.restoring == 0 and drawn
-local unsettled = redis.call('XLEN', submissions)
-for _, stream in ipairs({ visitor_events, log }) do unsettled = unsettled + redis.call('XLEN', stream) end
+local unsettled = 0
+for _, stream in ipairs({ submissions, batches, visitor_events, log }) do
+  unsettled = unsettled + redis.call('XLEN', stream)
+end
 local empty = sizes.called + sizes.active + (sizes.held or 0) + unsettled == 0
 local passed_over = redis.call('ZCOUNT', waiting, '-inf', progress.serving_position)
 for lane = 1, #shares_of_lanes() - 1 do
@@ -27,5 +29,5 @@ if not (closed and whole and empty and passed_over == 0 and told == 0) then retu
 redis.call('UNLINK',
   conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, outflow,
   throttle, polls, wanted, stock, holds, allowance, seats, sitters, codes, submissions, networks,
-  visitor_events, log)
+  visitor_events, log, batches, batched)
 return { 'unloaded' }

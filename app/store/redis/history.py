@@ -43,17 +43,23 @@ def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
         ("XREVRANGE", keys.samples, "+", "-", "COUNT", 1),
         ("HMGET", keys.meter, "joined", "no_shows", "admitted", "left"),
     ]
-    return [*asked, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions)] if sells else asked
+    if not sells:
+        return asked
+    of_batches = ("HMGET", keys.batched, "taken", "settled")
+    return [*asked, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions), of_batches]
 
 
-def _sample_counts(newest: Any, counted: Any, sold: Any = 0, stream: Any = None) -> SampleCounts | None:
-    if any(isinstance(it, Exception) for it in (newest, counted, sold)):
+def _sample_counts(
+    newest: Any, counted: Any, sold: Any = 0, stream: Any = None, batched: Any = (None, None)
+) -> SampleCounts | None:
+    if any(isinstance(it, Exception) for it in (newest, counted, sold, batched)):
         return None
     if stream is None or isinstance(stream, Exception):  # there is no stream until somebody reserves
         stream = {"entries-added": 0, "length": 0}
     joined, no_shows, admitted, leavers = (int(it or 0) for it in counted)
     newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0
-    asked = int(stream["entries-added"]), int(stream["length"])
+    taken, settled = (int(it or 0) for it in batched)
+    asked = int(stream["entries-added"]) + taken, int(stream["length"]) + taken - settled
     return SampleCounts(newest_ms, joined, no_shows, admitted, leavers, *asked, int(sold or 0))
 
 

@@ -1,33 +1,40 @@
-"""A room's stream of submissions, as workers read it. Delivery is at least once, as losing one is worse."""
+"""A room's streams of submissions, as workers read them. Delivery is at least once, as losing one is worse.
+
+`batches` has an entry for all that were taken in together. `submissions` has one for each: of web processes
+that do not know whether all workers read batches (`sql/agreed.py`), and of batches that were taken apart.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from app.core.model import RoomId
 from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, OUTCOME_CHANNEL, RoomKeys
-from app.store.pipelining import run_together
 from app.store.pubsub import publish
-from app.store.scripts.stock import GROUP, Settlement
+from app.store.scripts.stock import GROUP, WHOLE, Settlement, settle_records
 from app.store.scripts.together import call_and
 
-READ_MAX = 500  # submissions a batch
+READ_MAX = 64  # entries of each stream at once
+BATCH_MAX = 500  # submissions that are worked on together
 TRIES_TTL_S = 86_400
 FIELDS = 5  # of a submission; what a newer release adds comes after them, and is passed over
-BACKLOGS_AT_ONCE = 500
-_GRANTED = re.compile(r"(\d+)\|([^|]*)\|(\d+\|[^|]*\|\d+\|\d+\|[^|]+)", re.ASCII)
+_ORIGIN = r"(\d+)\|([^|]*)"
+_TERMS = r"(\d+\|[^|]*\|\d+\|\d+\|[^|]+)"
+_GRANTED = re.compile(rf"{_ORIGIN}\|{_TERMS}", re.ASCII)
+_FROM, _TAKEN = re.compile(_ORIGIN, re.ASCII), re.compile(_TERMS, re.ASCII)
 DEAD_MS = 3_600_000  # a consumer that has not asked for an hour is gone
 
 
 class Message(NamedTuple):
-    """One submission as it was read; see `submit.lua` for its fields.
+    """One submission as it was read; see `RoomKeys.submissions` and `RoomKeys.batches` for its fields.
+
+    Those of a batch have its `message_id`, which begins with `WHOLE`.
 
     An entry that cannot be read has no `reservation_id`, and in `items` all there is of it. One of the
     release that left deciding to workers has no `terms`.
@@ -43,6 +50,7 @@ class Message(NamedTuple):
     epoch: int = 0  # of the room when it was decided
     event_id: str = ""
     terms: str = ""  # what it was granted, as in `core/terms.py`
+    since_ms: int = 0  # when it was taken in
 
 
 async def outcomes(
@@ -60,103 +68,136 @@ async def announce(redis: RedisClient, reservation_ids: Iterable[str]) -> None:
     await publish(redis, CHANGE_CHANNEL, "\n".join(reservation_ids))
 
 
-async def open_group(redis: RedisClient, keys: RoomKeys) -> None:
-    """Create the consumer group at the very first message: after Redis was lost nothing is skipped."""
-    try:
-        await redis.xgroup_create(keys.submissions, GROUP, "0", mkstream=True)
-    except ResponseError as error:
-        if not str(error).startswith("BUSYGROUP"):
-            raise
+async def open_groups(redis: RedisClient, keys: RoomKeys) -> None:
+    """Create the consumer groups at the very first message: after Redis was lost nothing is skipped."""
+    for stream in _streams(keys):
+        try:
+            await redis.xgroup_create(stream, GROUP, "0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+
+def _streams(keys: RoomKeys) -> tuple[str, str]:
+    return keys.submissions, keys.batches
 
 
 async def read_new(redis: RedisClient, keys: RoomKeys, consumer: str) -> list[Message]:
-    """Submissions nobody has read."""
+    """Submissions nobody has read, with those of the same entry one after the other."""
     return await _read(redis, keys, consumer, ">")
 
 
 async def read_own(redis: RedisClient, keys: RoomKeys, consumer: str) -> list[Message]:
-    """Submissions this consumer has read, or taken over, and not settled."""
+    """Submissions this consumer has read, or taken over, and not settled; as `read_new`."""
     return await _read(redis, keys, consumer, "0")
 
 
 async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -> list[Message]:
+    asked: dict[Any, Any] = dict.fromkeys(_streams(keys), after)
     try:
-        reply = await redis.xreadgroup(GROUP, consumer, {keys.submissions: after}, count=READ_MAX)
+        reply = await redis.xreadgroup(GROUP, consumer, asked, count=READ_MAX)
     except ResponseError as error:
         if not str(error).startswith("NOGROUP"):
             raise
-        await open_group(redis, keys)  # the room is new, or Redis was lost
-        reply = await redis.xreadgroup(GROUP, consumer, {keys.submissions: after}, count=READ_MAX)
-    gone = [message_id for message_id, fields in _entries(reply) if not fields]
-    if gone:
-        await redis.xack(keys.submissions, GROUP, *gone)
-    return _messages(reply)
+        await open_groups(redis, keys)  # the room is new, or Redis was lost
+        reply = await redis.xreadgroup(GROUP, consumer, asked, count=READ_MAX)
+    for stream, entries in reply or ():
+        if gone := [entry_id for entry_id, fields in entries if not fields]:
+            await redis.xack(stream, GROUP, *gone)
+    return _messages(keys, reply)
 
 
 async def settle_and_read(
     redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement], consumer: str
 ) -> list[Message]:
     """Settle a batch and read the next one, in one round trip; for a consumer with nothing else in hand."""
-    key = keys.submissions
-    read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", READ_MAX, "STREAMS", key, ">")
-    records = list(chain.from_iterable(settlements))
+    streams = *_streams(keys), ">", ">"
+    read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", READ_MAX, "STREAMS", *streams)
     scalars = {"group": GROUP, "channel": OUTCOME_CHANNEL}
-    _, reply = await call_and(redis, "settle", keys, records, read, **scalars)
-    return [] if isinstance(reply, ResponseError) else _messages(reply)  # reading alone will show it again
+    _, reply = await call_and(redis, "settle", keys, settle_records(settlements), read, **scalars)
+    # What could not be read now will be shown when it is read alone.
+    return [] if isinstance(reply, ResponseError) else _messages(keys, reply)
 
 
-def _entries(reply: Any) -> list[tuple[str, dict[str, str] | None]]:
-    return reply[0][1] if reply else []
+def _messages(keys: RoomKeys, reply: Any) -> list[Message]:
+    found: list[Message] = []
+    for stream, entries in reply or ():
+        for entry_id, fields in entries:
+            if fields and stream == keys.batches:
+                found += _batch(entry_id, fields)
+            elif fields:
+                found.append(_message(entry_id, fields))
+    return found
 
 
-def _messages(reply: Any) -> list[Message]:
-    return [_message(message_id, fields) for message_id, fields in _entries(reply) if fields]
-
-
-def _message(message_id: str, fields: dict[str, str]) -> Message:
+def _message(entry_id: str, fields: dict[str, str]) -> Message:
     parts = fields.get("s", "").split("|")
     if len(parts) < FIELDS or not parts[0]:
-        return Message(message_id, "", "", "", "", repr(fields))
+        return Message(entry_id, "", "", "", "", repr(fields))
     reservation_id, visitor_id, fingerprint, instance, items = parts[:FIELDS]
-    asked = message_id, reservation_id, visitor_id, fingerprint, instance, items, fields.get("t", "")
+    asked = entry_id, reservation_id, visitor_id, fingerprint, instance, items, fields.get("t", "")
     granted = _GRANTED.fullmatch(fields.get("d", ""))
     if granted is None:
         return Message(*asked)  # it is decided by whoever works on it
     epoch, event_id, terms = granted.groups()
-    return Message(*asked, int(epoch), event_id, terms)
+    return Message(*asked, int(epoch), event_id, terms, int(fields.get("a") or _ms(entry_id)))
+
+
+def _batch(entry_id: str, fields: dict[str, str]) -> list[Message]:
+    found, of = list[Message](), WHOLE + entry_id
+    origin = _FROM.fullmatch(fields.get("o", ""))
+    epoch, event_id, since_ms = int(origin[1]) if origin else 0, origin[2] if origin else "", _ms(entry_id)
+    decided: dict[str, str] = {}  # by what is said of the terms; many have the same
+    for line in fields.get("b", "").split("\n"):
+        parts = line.split("|", FIELDS + 1)
+        if len(parts) < FIELDS + 2 or not parts[0]:
+            found.append(Message(of, "", "", "", "", line))
+            continue
+        reservation_id, visitor_id, fingerprint, instance, items, traceparent, said = parts
+        if (terms := decided.get(said)) is None:
+            terms = decided[said] = said if origin and _TAKEN.fullmatch(said) else ""
+        asked = of, reservation_id, visitor_id, fingerprint, instance, items, traceparent
+        found.append(Message(*asked, epoch, event_id, terms, since_ms) if terms else Message(*asked))
+    return found
+
+
+def _ms(entry_id: str) -> int:
+    return int(entry_id.partition("-")[0])
+
+
+def batches_of(messages: Iterable[Message]) -> list[str]:
+    """The ids of the batches these submissions are of."""
+    found = dict.fromkeys(it.message_id for it in messages)
+    return [it.removeprefix(WHOLE) for it in found if it.startswith(WHOLE)]
 
 
 async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:
     """The highest delivery count among this consumer's submissions."""
     client: Any = redis
+    most = 0
+    for stream in _streams(keys):
+        with suppress(_NoGroup), _told():
+            pending = await client.xpending_range(
+                stream, GROUP, min="-", max="+", count=READ_MAX, consumername=consumer
+            )
+            most = max([most, *(it["times_delivered"] for it in pending)])
+    return most
+
+
+class _NoGroup(Exception):
+    """The room is new, or Redis was lost."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        pending = await client.xpending_range(
-            keys.submissions, GROUP, min="-", max="+", count=READ_MAX, consumername=consumer
-        )
+        yield
+    except RedisUnable:
+        raise
     except ResponseError as error:
-        if not str(error).startswith("NOGROUP"):
+        if not str(error).startswith("NOGROUP") and "requires the key to exist" not in str(error):
             raise
-        return 0
-    return max((it["times_delivered"] for it in pending), default=0)
-
-
-async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomId, int]:
-    """How many submissions nobody has settled, of the rooms that have any; a round trip for many rooms.
-
-    A room of which Redis cannot tell is left out.
-    """
-    found: dict[RoomId, int] = {}
-    for first in range(0, len(room_ids), BACKLOGS_AT_ONCE):
-        some = room_ids[first : first + BACKLOGS_AT_ONCE]
-        lengths = await run_together(redis, [("XLEN", RoomKeys(it).submissions) for it in some])
-        found |= {it: length for it, length in zip(some, lengths, strict=True) if isinstance(length, int)}
-    return {it: length for it, length in found.items() if length}
-
-
-async def backlog(redis: RedisClient, keys: RoomKeys) -> int:
-    """How many submissions of the room nobody has settled."""
-    length: int = await redis.xlen(keys.submissions)
-    return length
+        raise _NoGroup from None
 
 
 async def begin_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> int:
@@ -174,53 +215,39 @@ async def end_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> Non
 
 
 async def drop(redis: RedisClient, keys: RoomKeys, message: Message) -> None:
-    """Take a submission out of the stream as it is."""
+    """Take a submission that has an entry of its own out of the stream as it is."""
     await redis.xack(keys.submissions, GROUP, message.message_id)
     await redis.xdel(keys.submissions, message.message_id)
 
 
 async def take_over(redis: RedisClient, keys: RoomKeys, consumer: str, idle_ms: int) -> int:
     """Take over what other consumers read and left for `idle_ms`; how many. `read_own` returns them."""
-    try:
-        reply: Any = await redis.xautoclaim(
-            keys.submissions, GROUP, consumer, idle_ms, count=READ_MAX, justid=True
-        )
-    except ResponseError as error:
-        if not str(error).startswith("NOGROUP"):
-            raise
-        return 0
-    return len(reply)
-
-
-async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collection[str]) -> set[str]:
-    """Those of the reservations whose submission is not settled: until then it is in the stream."""
-    client: Any = redis
-    found: set[str] = set()
-    after = "-"
-    while entries := await client.xrange(keys.submissions, min=after, count=READ_MAX):
-        found.update(fields.get("s", "").partition("|")[0] for _, fields in entries)
-        after = f"({entries[-1][0]}"
-    return found.intersection(reservation_ids)
+    taken = 0
+    for stream in _streams(keys):
+        with suppress(_NoGroup), _told():
+            taken += len(
+                await redis.xautoclaim(stream, GROUP, consumer, idle_ms, count=READ_MAX, justid=True)
+            )
+    return taken
 
 
 async def leave_group(redis: RedisClient, keys: RoomKeys, consumer: str) -> None:
     """Delete a consumer. It must have nothing left to settle: that would be lost with it."""
-    try:
-        await redis.xgroup_delconsumer(keys.submissions, GROUP, consumer)
-    except ResponseError as error:
-        gone = str(error).startswith("NOGROUP") or "requires the key to exist" in str(error)
-        if not gone:  # else Redis was lost meanwhile
-            raise
+    for stream in _streams(keys):
+        with suppress(_NoGroup), _told():
+            await redis.xgroup_delconsumer(stream, GROUP, consumer)
 
 
 async def forget_dead(redis: RedisClient, keys: RoomKeys) -> None:
     """Forget consumers that were killed long ago and whose work was taken over."""
-    try:
-        consumers = await redis.xinfo_consumers(keys.submissions, GROUP)
-    except RedisUnable:
-        raise
-    except ResponseError:  # no stream, no group
-        return
-    for consumer in consumers:
-        if consumer["pending"] == 0 and consumer["idle"] > DEAD_MS:
-            await leave_group(redis, keys, consumer["name"])
+    for stream in _streams(keys):
+        try:
+            consumers = await redis.xinfo_consumers(stream, GROUP)
+        except RedisUnable:
+            raise
+        except ResponseError:  # no stream, no group
+            continue
+        for it in consumers:
+            if it["pending"] == 0 and it["idle"] > DEAD_MS:
+                with suppress(_NoGroup), _told():
+                    await redis.xgroup_delconsumer(stream, GROUP, it["name"])

@@ -7,13 +7,15 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from app.core.clock import REDIS_TIME
+from app.core.outcomes import known_text
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ENDED_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
 from app.store.scripts.room import known
 
-GROUP = "processors"  # the consumer group of every room's stream
+GROUP = "processors"  # the consumer group of every room's streams
+WHOLE = "b"  # before the id of an entry of `batches`
 
 ROOM_WORDS = replies.words("submit", "decide_again", "clear_stock") - {"cleared"}  # apply to the whole batch
 SUBMIT_WORDS = replies.words("submit", part="EACH") | ROOM_WORDS
@@ -104,9 +106,9 @@ class Decisions(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """One record of `settle`."""
+    """A submission whose outcome is known; all of a batch are settled together."""
 
-    message_id: str
+    message_id: str  # of the entry; one of `batches` has WHOLE before it
     reservation_id: str
     fingerprint: str
     instance: str
@@ -121,9 +123,13 @@ async def submit(
     event_id: str,
     backlog_max: int,
     limits: Limits = NO_LIMITS,
+    as_one: bool = True,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
-    """Submit requests; returns answers in their order."""
+    """Submit requests; answers in their order.
+
+    What is granted goes to workers in one entry; in one each if not `as_one`, for workers of release 0.2.0.
+    """
     reply = await call(
         redis,
         "submit",
@@ -132,6 +138,7 @@ async def submit(
         event_id=event_id,
         backlog_max=backlog_max,
         channel=SUBMITTED_CHANNEL + keys.room_id,
+        as_one=int(as_one),
         now_ms=now_ms,
         **limits._asdict(),
     )
@@ -174,11 +181,35 @@ async def decide_again(
 
 
 async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement]) -> int:
-    """Publish outcomes and remove their submissions from the stream; returns how many were still in it."""
-    taken: int = await call(
-        redis, "settle", keys, chain.from_iterable(settlements), group=GROUP, channel=OUTCOME_CHANNEL
-    )
+    """Publish outcomes and remove their submissions from the stream; how many were still in it."""
+    records = settle_records(settlements)
+    taken: int = await call(redis, "settle", keys, records, group=GROUP, channel=OUTCOME_CHANNEL)
     return taken
+
+
+def settle_records(settlements: Iterable[Settlement]) -> list[str | int]:
+    """The records of `settle` for these: what each has to itself, then what it shares with others."""
+    records: list[str | int] = []
+    told: dict[str, list[str]] = {}
+    sizes: dict[str, int] = {}
+    for message_id, reservation_id, fingerprint, instance, outcome in settlements:
+        sizes[message_id] = sizes.get(message_id, 0) + 1
+        if outcome:
+            records += ("outcome", reservation_id, known_text(fingerprint, outcome))
+            if instance:
+                told.setdefault(instance, []).append(f"{reservation_id}|{outcome}")
+    for instance, lines in told.items():
+        records += ("instance", instance, "\n".join(lines))
+    for message_id, size in sizes.items():
+        entry_id = message_id.removeprefix(WHOLE)
+        records += ("single" if entry_id == message_id else "batch", entry_id, size)
+    return records
+
+
+async def take_apart(redis: RedisClient, keys: RoomKeys, entry_ids: Iterable[str]) -> int:
+    """Give each submission of these batches an entry of its own; how many there were."""
+    moved: int = await call(redis, "take_apart", keys, entry_ids, group=GROUP)
+    return moved
 
 
 async def release(

@@ -71,6 +71,16 @@ ON CONFLICT DO NOTHING
 """
 
 
+# The relay looks up a few hundred rows by their keys. Left to itself, PostgreSQL reads the whole table for
+# that where it has some ten thousand rows, and plans each step anew.
+_LOCK = """
+SELECT pg_try_advisory_xact_lock(hashtext('fairgate relay'))
+FROM set_config('synchronous_commit', 'off', true) AS commits,
+     set_config('enable_hashjoin', 'off', true) AS joins,
+     set_config('plan_cache_mode', 'force_generic_plan', true) AS plans
+"""
+
+
 @asynccontextmanager
 async def relay_lock(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]:
     """A transaction that excludes other relays, or None: somebody else is relaying. A relay that dies
@@ -79,10 +89,7 @@ async def relay_lock(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]
     Its COMMIT does not wait for the disk: a lost one is repeated.
     """
     async with postgres.acquire() as connection, connection.transaction():
-        mine = await connection.fetchval(
-            "SELECT pg_try_advisory_xact_lock(hashtext('fairgate relay')) "
-            "FROM set_config('synchronous_commit', 'off', true)"
-        )
+        mine = await connection.fetchval(_LOCK)
         yield connection if mine else None
 
 
