@@ -32,7 +32,6 @@ from app.gate.sites import Sites
 from app.loops import Loops
 from app.monitoring import counts, health, heartbeat
 from app.monitoring.alert_board import AlertBoard
-from app.monitoring.exposition import Drift
 from app.reservations import operations
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings
@@ -169,7 +168,6 @@ async def _app(
         job_queue=jobs,
         throttles=Throttles(stores, settings),
         open_streams=OpenStreams(settings.streams_per_address if settings.rate_limits else 0),
-        drift=Drift(),
         contract=_contract,
         trusted=trusted_networks(settings.trusted_proxies),
         creating=asyncio.Semaphore(settings.postgres_pool_max // 4),

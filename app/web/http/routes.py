@@ -86,7 +86,7 @@ class App:
     alert_board: AlertBoard
     throttles: Throttles
     open_streams: OpenStreams
-    drift: Drift
+    drift: Drift = field(default_factory=Drift)
     contract: Callable[[], bytes]  # the OpenAPI document, generated on demand
     trusted: tuple[Network, ...]  # the proxies whose X-Forwarded-* is trusted
     loops: Loops
