@@ -22,7 +22,7 @@ install: $(INSTALLED)
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11" >&2; exit 1; }
-	@echo "[1/3] making $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
+	@echo "[1/3] creating $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "[2/3] installing $$(grep -c == requirements.lock) packages; the first time takes a minute or two"
 	@$(PIP) install --progress-bar off --require-hashes -r requirements.lock | { \
@@ -82,7 +82,7 @@ format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# What the templates say, into the catalogues: app/locale/<language>/LC_MESSAGES/fairgate.po, which are read as they are.
+# Extracts the templates' texts into the catalogues app/locale/<language>/LC_MESSAGES/fairgate.po, which are read uncompiled.
 messages: install
 	@mkdir -p build
 	@$(VENV)/bin/pybabel -q extract -F pyproject.toml -k forms:1,2 --no-location --sort-output -w 110 --project Fairgate --version 1 \
@@ -101,23 +101,23 @@ browser:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing for the tests:" $$missing && apt-get update -qq && \
 	    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${missing//+/ } >/dev/null; \
-	  else echo "some tests will be skipped, for want of (apt-get install):" $$missing >&2; fi
+	  else echo "some tests will be skipped, because these are missing (apt-get install):" $$missing >&2; fi
 
-# What renders and checks the Helm chart.
+# The tools that render and check the Helm chart.
 $(VENV)/.charts: deploy/helm/requirements.lock $(INSTALLED)
 	@$(PIP) install --quiet --require-hashes -r deploy/helm/requirements.lock
 	@touch $@
 
-# The chart's default as plain manifests, for who has no Helm.
+# The chart's default as plain manifests, for those without Helm.
 .PHONY: manifests
 manifests: install $(VENV)/.charts
 	$(VENV)/bin/helm template fairgate deploy/helm/fairgate --set existingSecret=fairgate >deploy/kubernetes/fairgate.yaml
 	cp deploy/prometheus/alerts.yaml deploy/helm/fairgate/files/alerts.yaml
 
-# What the tests of the clients need from npm; no script of a package is run.
+# The npm packages that the tests of the clients need; no install scripts are run.
 clients/node_modules/.package-lock.json: clients/package-lock.json
 	@if command -v npm >/dev/null; then cd clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
-	else echo "the tests of the clients for Node.js will be skipped, for want of npm" >&2; fi
+	else echo "the tests of the clients for Node.js will be skipped, because npm is missing" >&2; fi
 
 # The QR decoder of the check-in page, for browsers that have none, as it is on npm; the version is in clients/package.json.
 .PHONY: scripts
@@ -137,7 +137,7 @@ client-types: install
 bench: install
 	@exec $(VENV)/bin/python -m load.bench $(ARGS)
 
-# Simulated sales that nobody has seen yet, as many as asked for: make soak ARGS=5000
+# Simulated sales with new seeds, as many as requested: make soak ARGS=5000
 soak: install
 	@first=$$((RANDOM * 32768 + RANDOM)); echo "seeds from $$first"; \
 	FAIRGATE_SIMULATION_FIRST=$$first FAIRGATE_SIMULATION_SEEDS=$(or $(ARGS),1000) \
@@ -159,7 +159,7 @@ lock:
 	$(LOCK) --constraint requirements.lock -o deploy/helm/requirements.lock --group charts
 	$(LOCK) --constraint requirements.lock -o deploy/sbom/requirements.lock --group sbom
 
-# Known vulnerabilities of what is locked. Needs pip-audit (pip install pip-audit) and a network.
+# Known vulnerabilities in the locked packages. Needs pip-audit (pip install pip-audit) and a network.
 audit:
 	pip-audit --disable-pip --require-hashes -r requirements.lock
 
@@ -170,7 +170,7 @@ image: install
 	docker build $(ARGS) -f deploy/Dockerfile -t $(IMAGE) --build-arg VERSION="$$($(VENV)/bin/hatchling version)" \
 	  --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg CREATED="$$(date -u +%FT%TZ)" --build-arg SOURCE="$(SOURCE)" .
 
-# What the image is made of, as CycloneDX, in build/fairgate.cdx.json.
+# The image's bill of materials, as CycloneDX, in build/fairgate.cdx.json.
 sbom: $(VENV)/.sbom
 	@mkdir -p build
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" deploy/sbom/make.sh "$$($(VENV)/bin/hatchling version)" build/fairgate.cdx.json
@@ -179,12 +179,12 @@ $(VENV)/.sbom: deploy/sbom/requirements.lock $(INSTALLED)
 	@$(PIP) install --quiet --require-hashes -r deploy/sbom/requirements.lock
 	@touch $@
 
-# Whether this commit can be released; with ARGS=--tagged also whether it is tagged (docs/contributing/release.md).
+# Checks whether this commit can be released; with ARGS=--tagged also whether it is tagged (docs/contributing/release.md).
 .PHONY: release-check
 release-check: install
 	@$(VENV)/bin/python -m deploy.release_check "$(VERSION)" $(ARGS)
 
-# The site, in build/site. Strict: a dead link, or one to a heading that is not there, ends it.
+# The site, in build/site. Strict: it fails on a dead link, or one to a missing heading.
 .PHONY: docs
 docs: install
 	@$(PIP) install --quiet --require-hashes -r docs/requirements.lock
@@ -193,7 +193,7 @@ docs: install
 	@$(VENV)/bin/zensical build --clean --strict -f mkdocs.yml
 	@echo "to read it: $(VENV)/bin/python -m http.server -d build/site 8000"
 
-# The pages of docs/reference that follow from the code; a test tells when they are out of date.
+# The pages of docs/reference that are generated from the code; a test fails when they are out of date.
 .PHONY: docs-reference
 docs-reference: install
 	$(VENV)/bin/python docs/generate.py

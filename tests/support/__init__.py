@@ -1,1 +1,1 @@
-"""What tests and the test run itself lean on; no test is in here."""
+"""Helpers of the tests and of the test run; no tests."""

@@ -27,19 +27,19 @@ def a_chain(genesis_time: int, period: int = 3) -> Chain:
 
 
 def signature_of(number: int) -> bytes:
-    """The signature of a round, as the parties of the chain make it together."""
+    """The signature of a round, as the members of the chain create it together."""
     message = hashlib.sha256(number.to_bytes(8)).digest()
     return bytes((G1Point.hash_to_curve(message, DOMAIN) * SECRET).to_compressed_bytes())
 
 
 @dataclass
 class BeaconRelay:
-    """What relays serve of a chain: rounds whose time has come. `away`: it answers 503."""
+    """A relay that serves a chain's rounds that are due. `away`: it responds with 503."""
 
     chain: Chain
     url: str = ""
     away: bool = False
-    forges: bool = False  # it signs with another key
+    forges: bool = False  # signs with another key
     asked: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,7 +78,7 @@ async def a_relay(chain: Chain) -> AsyncIterator[BeaconRelay]:
 
 @contextmanager
 def relay_in_a_thread(chain: Chain) -> Iterator[BeaconRelay]:
-    """A relay beside a program that is a process of its own."""
+    """A relay for a program that runs in another process."""
     relay, loop, ready = BeaconRelay(chain), asyncio.new_event_loop(), threading.Event()
 
     async def serve() -> None:

@@ -1,6 +1,6 @@
-"""How long files and functions may be, and which are longer: `budgets.json`, a list that only shrinks.
+"""Length limits of files and functions. `budgets.json` lists the exceptions and may only shrink.
 
-`python -m tests.support.budgets` writes down what has become shorter; what is new and too long is shortened.
+`python -m tests.support.budgets` records what has become shorter; shorten new code that is too long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FUNCTION_LINES_MAX = 40
 
 
 def measured() -> dict[str, int]:
-    """Everything over budget: `path` or `path::function`, and its lines."""
+    """Everything over budget: `path` or `path::function`, and its number of lines."""
     found = {}
     for file in (it for folder in FOLDERS for it in (ROOT / folder).rglob("*.py")):
         path, text = str(file.relative_to(ROOT)), file.read_text()
@@ -41,13 +41,13 @@ def _functions(node: ast.AST, within: str) -> Iterator[tuple[str, int]]:
 
 
 def recorded() -> dict[str, int]:
-    """What was longer when it was written down."""
+    """The recorded exceptions."""
     found: dict[str, int] = json.loads(RECORD.read_text())
     return found
 
 
 def write() -> None:
-    """Keep of the record what is still too long, as long as it is now; nothing is added or grows."""
+    """Update the record: keep what is still too long at its present length; add and raise nothing."""
     now = measured()
     kept = {name: min(lines, now[name]) for name, lines in recorded().items() if name in now}
     RECORD.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-"""Rooms and visitors for tests: defaults a test may override."""
+"""Rooms and visitors for tests, with defaults that a test may override."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from app.store.sql.rooms import RoomRow, Terms
 from tests.support.waiting import wait_until
 
 Client = Any  # redis-py types its commands for sync and async clients at once
-NOW = 1_800_000_000_000  # a whole second, so that session ends are easy to say
+NOW = 1_800_000_000_000  # a whole second, so that session ends are easy to write
 SEED = bytes(range(32))
 ROOM = RoomId("hall")
 KEYS = RoomKeys(ROOM)
-STAFF = Author(subject="ann", role="operator")  # who changes things
+STAFF = Author(subject="ann", role="operator")  # the author of changes
 
 _numbers = count(1)
 
 
 def a_visitor() -> VisitorId:
-    """A visitor_id nobody has; as long as real ones."""
+    """An unused visitor_id, as long as real ones."""
     return VisitorId(f"visitor-{next(_numbers):014}")
 
 
 def a_row(event_id: str | None = None, state: RoomState = "scheduled", **settings: Any) -> RoomRow:
-    """A room as Postgres would have it; settings as in `RoomSettings`, with no cap unless asked for."""
+    """A room as Postgres would have it; settings as in `RoomSettings`, with no cap by default."""
     defaults: dict[str, Any] = {"name": "The Hall", "active_visitors_max": None}
     room = Room(
         room_id=ROOM,
@@ -82,7 +82,7 @@ async def a_room(
 
 
 async def restored(redis: Client, epoch: int, now_ms: int, **settings: Any) -> None:
-    """The room of `a_room` after Redis has restarted with what it had."""
+    """The room of `a_room` after Redis has restarted with its data."""
     row = opened(a_row(state="open", **settings))
     point = RestorePoint(epoch, 1_000, 1_000_000, 0, 0, 0, 0, 0)
     await restoring.restore(redis, KEYS, restored_fields(row, 0), point, now_ms=now_ms)
@@ -105,7 +105,7 @@ async def set_up(redis: Client, version: int, to: str = "open", now_ms: int = NO
 async def a_stored_room(
     stores: Stores, room_id: RoomId = ROOM, *, loaded: bool = True, **settings: Any
 ) -> RoomId:
-    """A scheduled room in Postgres and in Redis; without `loaded` Redis loads it when it is asked for.
+    """A scheduled room in Postgres and Redis; without `loaded`, Redis loads it on the first call.
 
     A room answers before all of it is loaded, and claims are refused until then: a test whose first call
     loaded the room could claim too early.
@@ -123,7 +123,7 @@ async def whole(stores: Stores, room_id: RoomId = ROOM) -> None:
 
 
 async def stock(redis: Client, free: int, held: int = 0, sold: int = 0) -> None:
-    """What the reservation half publishes of its stock, as totals."""
+    """Publish the stock, as totals, as the reservation half does."""
     numbers = {"free": free, "held": held, "sold": sold, "total": free + held + sold}
     await redis.hset(KEYS.stock, mapping=numbers)
 
@@ -141,7 +141,7 @@ def asking(visitor_id: str, known: PlaceClaims | None = None, draw: int = 7) -> 
 
 
 def token(visitor_id: str, number: int | None, epoch: int = 1, room_id: RoomId = ROOM) -> PlaceClaims:
-    """What a place token says."""
+    """The claims of a place token."""
     return PlaceClaims(room_id=room_id, visitor_id=VisitorId(visitor_id), queue_number=number, epoch=epoch)
 
 

@@ -1,4 +1,4 @@
-"""What `make coverage` prints: lines and branches run, by package; and of the engine what few tests reach.
+"""The report of `make coverage`: lines and branches run, by package, and engine files with low coverage.
 
 `covered.json` says why a file may stay below: path and reason. A file of the engine that is below and has no
 reason there fails the command.
@@ -24,7 +24,7 @@ NOT_ENGINE = (
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """Of one file, as coverage.py counts."""
+    """The counts of coverage.py for one file."""
 
     num_statements: int
     covered_lines: int
@@ -40,13 +40,13 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What `coverage json` writes."""
+    """The report written by `coverage json`."""
 
     files: dict[str, File]
 
 
 def percent(of: Iterable[Summary]) -> float:
-    """Lines and branches that were run, of all there are."""
+    """The percentage of lines and branches that were run."""
     there = run = 0
     for it in of:
         there += it.num_statements + it.num_branches
@@ -82,7 +82,7 @@ def by_package(files: dict[str, File]) -> Iterable[str]:
 
 
 def few_reach(files: dict[str, File]) -> dict[str, File]:
-    """The files of the engine that are below."""
+    """The engine's files below the threshold."""
     return {
         path: file
         for path, file in sorted(files.items())
@@ -93,7 +93,7 @@ def few_reach(files: dict[str, File]) -> dict[str, File]:
 
 
 def row(path: str, file: File, reason: str) -> str:
-    """One of those that are below: which lines were not run, and why that may be."""
+    """A file below the threshold: the lines that were not run, and the reason."""
     missing = ranges(file.missing_lines) or "branches"
     return f"{percent([file.summary]):6.1f}%  {path}: {missing}\n         {reason or 'NO REASON'}"
 

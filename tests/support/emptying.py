@@ -9,7 +9,7 @@ import asyncpg
 
 Empty = Callable[[str], Awaitable[None]]
 
-# Who is left from the test before might hold locks. Postgres' own wait for their end would sleep for 0.1 s.
+# Connections left by the previous test might hold locks. Postgres' own wait for their end sleeps for 0.1 s.
 ALONE = """
 DO $$ BEGIN
     FOR attempt IN 1..1000 LOOP
@@ -30,7 +30,7 @@ NO_TRIGGERS = "SET session_replication_role = replica"  # nor foreign keys
 
 @asynccontextmanager
 async def emptying() -> AsyncIterator[Empty]:
-    """What deletes all rows of a database, over a connection that is kept: a new one costs more than that."""
+    """A function that deletes all rows of a database. It reuses its connection: a new one would cost more."""
     kept: dict[str, tuple[asyncpg.Connection, str]] = {}
 
     async def empty(database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""The app of a test on a real port: for streams, and for clients that know no event loop."""
+"""The app of a test on a real port: for streams and for clients without an event loop."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GRACE_S = 1.0
 
 @asynccontextmanager
 async def listening(app: Any, server: ServerName = "hypercorn") -> AsyncIterator[str]:
-    """The address of an app, which is started and stopped by somebody else."""
+    """Serve an app, which the caller starts and stops; yields its address."""
     listener, draining = listen("127.0.0.1", 0), Draining(asyncio.Event(), GRACE_S)
     url = url_of("127.0.0.1", listener)
     serving = asyncio.create_task(SERVERS[server](app, listener, draining))
     yield url
     draining.closing.set()
     await serving
-    listener.detach()  # the server has closed it: an open file has one owner
+    listener.detach()  # the server has closed it, as its owner

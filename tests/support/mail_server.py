@@ -1,7 +1,7 @@
-"""Somebody else's SMTP server, in a process of its own: `python -m tests.mail_server PORT FOLDER [ascii]`.
+"""An SMTP server in a process of its own: `python -m tests.mail_server PORT FOLDER [ascii]`.
 
-What it takes becomes a file. Who is written to says what it does: `refused@` 550, `later@` 451; for
-`hangup@` it takes the mail and breaks the line before it says so, for `slow@` it waits until it is let go on.
+Each mail becomes a file. The recipient decides what it does: `refused@` 550, `later@` 451; for `hangup@` it
+accepts the mail and drops the connection before it confirms; for `slow@` it waits until told to go on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REFUSALS = {"refused": "550 no such mailbox", "later": "451 come back later"}
 
 
 class Handler:
-    """Keeps what comes."""
+    """Saves the mails it receives."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._numbers = folder, itertools.count(1)
@@ -54,7 +54,7 @@ class Handler:
 
 
 class MailServer:
-    """The server as a test sees it: where it is and what it got."""
+    """The server as seen by a test: its address and the mails it received."""
 
     def __init__(self, folder: Path, *, smtputf8: bool = True) -> None:
         self._folder, self._speaks = folder, [] if smtputf8 else ["ascii"]
@@ -67,7 +67,7 @@ class MailServer:
         return f"smtp://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, again on the port it had."""
+        """Start it; again on the same port after a stop."""
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -85,20 +85,20 @@ class MailServer:
         self.port = int(self._process.stdout.readline())
 
     def stop(self) -> None:
-        """End it."""
+        """Stop it."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
 
     def go_on(self) -> None:
-        """Let it say that it took the slow ones."""
+        """Let it confirm the slow mails."""
         (self._folder / "go").touch()
 
     def got(self) -> list[EmailMessage]:
-        """What it took, in order."""
+        """The mails it received, in order."""
         files = sorted(self._folder.glob("*.eml"), key=lambda it: it.stat().st_mtime_ns)
         for it in files:
-            if it not in self._read:  # tests ask again and again until it is there
+            if it not in self._read:  # tests poll until it is there
                 read = email.message_from_bytes(it.read_bytes(), policy=default)
                 assert isinstance(read, EmailMessage)
                 self._read[it] = read
@@ -111,7 +111,7 @@ class MailServer:
 
 @contextmanager
 def mail_server(folder: Path, *, smtputf8: bool = True) -> Iterator[MailServer]:
-    """A server that runs, ended in the end."""
+    """A running server, stopped at the end."""
     server = MailServer(folder, smtputf8=smtputf8)
     server.start()
     try:
@@ -121,7 +121,7 @@ def mail_server(folder: Path, *, smtputf8: bool = True) -> Iterator[MailServer]:
 
 
 async def serve(port: int, folder: Path, *, smtputf8: bool = True) -> None:
-    """Take mail until the process is ended."""
+    """Receive mail until the process is stopped."""
     handler = Handler(folder)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(handler, enable_SMTPUTF8=smtputf8), "127.0.0.1", port)

@@ -1,7 +1,8 @@
-"""Commands of `fairgate` in processes forked from one that has loaded the program, which is most of the work.
+"""Run `fairgate` commands in forks of a process that has already imported the program, which saves most of
+the start-up time.
 
-Each has arguments, environment, folder and standard streams of its own, and ends with its exit code, as if a
-shell had started it. `tests/platform/test_refusals.py` holds the two ways against each other.
+Each command has its own arguments, environment, working directory and standard streams, and returns its exit
+code, as when run from a shell. `tests/platform/test_refusals.py` compares the two ways.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from app.runtime.child_process import die_with_parent
 
 STREAMS = 3
 REQUEST_MAX = 1_000_000
-BEGUN = b"+"  # what streams are sent with
+BEGUN = b"+"  # the byte that carries the file descriptors
 LOADED_LATE = (
     "app.store.away",
     "app.runtime.supervisor",
@@ -37,7 +38,7 @@ LOADED_LATE = (
 
 @cache
 def _address() -> str:
-    """Where the loaded process takes requests; started with the first, ended with us."""
+    """The socket of the warm process, which starts with the first command and ends with this process."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-warm-"))
     address = str(folder / "s")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -64,7 +65,7 @@ def _address() -> str:
 def start(
     arguments: list[str], environment: dict[str, str], cwd: str | None, streams: list[IO[bytes]]
 ) -> socket.socket:
-    """Begin a command; what comes back ends with its exit code when it has ended."""
+    """Start a command; its exit code arrives on the returned socket."""
     request = json.dumps([arguments, environment, cwd or os.getcwd()]).encode()
     assert len(request) < REQUEST_MAX
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -76,7 +77,7 @@ def start(
 
 
 def exit_code(connection: socket.socket, timeout_s: float) -> int:
-    """Wait for the end of a command. Raises TimeoutError; a command that is killed tells nothing."""
+    """Wait for a command's exit code. Raises TimeoutError; a killed command sends none."""
     with connection:
         connection.settimeout(timeout_s)
         told = connection.recv(16)
@@ -91,7 +92,7 @@ def _serve(listener: socket.socket) -> None:
         import_module(f"app.commands.{place.partition(':')[0]}")
     for name in LOADED_LATE:
         import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
     while True:
         connection, _ = listener.accept()
         if os.fork() == 0:
@@ -102,7 +103,7 @@ def _serve(listener: socket.socket) -> None:
 
 
 def _run(connection: socket.socket) -> None:
-    """One command, in a process of its own from here on."""
+    """Run one command in the forked process."""
     _, streams, _, _ = socket.recv_fds(connection, len(BEGUN), STREAMS)
     request = b"".join(iter(lambda: connection.recv(65536), b""))
     arguments, environment, cwd = json.loads(request)

@@ -1,4 +1,4 @@
-"""What is found in one migration, and what the lint has to remember of those before it."""
+"""The findings in one migration, and what the lint remembers of the migrations before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATER = "do it in a migration of phase `after` (`fairgate migrate new NAME --pha
 
 
 class Complaint(NamedTuple):
-    """A rule that is broken, and what to do instead."""
+    """A broken rule, and what to do instead."""
 
     rule: str
     says: str
@@ -28,7 +28,7 @@ class Complaint(NamedTuple):
 
 @dataclass
 class Chain:
-    """What the migrations so far have proved: columns that a validated CHECK keeps from being null."""
+    """Facts proved by the migrations so far: columns that a validated CHECK keeps from being null."""
 
     checks: dict[tuple[str, str], str] = field(default_factory=dict)  # (table, constraint): column
     never_null: set[tuple[str, str]] = field(default_factory=set)  # (table, column)
@@ -49,7 +49,7 @@ class Judged:
     found: list[Complaint] = field(default_factory=list)
 
     def refuse(self, rule: str, says: str) -> None:
-        """Note a complaint."""
+        """Record a complaint."""
         self.found.append(Complaint(rule, says))
 
     def is_new(self, relation: ast.RangeVar) -> bool:

@@ -1,4 +1,4 @@
-"""The SQL of each migration, as Alembic would write it for somebody to run by hand."""
+"""The SQL of each migration, as Alembic would write it to be run by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def migrations() -> Iterator[Migration]:
 
 
 class _Statements(list[str]):
-    """What Alembic writes its statements to, one each time."""
+    """The output for Alembic, which writes one statement at a time."""
 
     write = list.append
 
@@ -38,7 +38,7 @@ class _Statements(list[str]):
 
 
 def sql_of(script: Script) -> str:
-    """What a migration runs."""
+    """The SQL that a migration runs."""
     written = _Statements()
     context = MigrationContext.configure(
         dialect_name="postgresql",

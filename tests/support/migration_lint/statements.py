@@ -23,7 +23,7 @@ from tests.support.migration_lint.judged import (
 
 
 def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
-    """What is wrong with a migration. `chain` remembers what it proved for those that follow."""
+    """The complaints about a migration. `chain` remembers what it proved, for the migrations after it."""
     parsed = [it.stmt for it in parse_sql(sql)]
     judged = Judged(phase, chain, set(_made(parsed)), set(tables.constraints_added(parsed)))
     for statement in parsed:
