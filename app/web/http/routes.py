@@ -27,6 +27,7 @@ from app.gate.knownuser import Connectors
 from app.gate.sessions import Gate
 from app.gate.sites import Sites
 from app.loops import Loops
+from app.monitoring.exposition import Drift
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings
 from app.store.connections import Stores
@@ -40,7 +41,6 @@ from app.web.http.streaming import Audience
 
 if TYPE_CHECKING:
     from app.monitoring.alert_board import AlertBoard
-    from app.monitoring.exposition import Drift
     from app.web.console.cockpit_feed import Feeds
     from app.web.gate.rooms import GateRooms
     from app.web.http.open_streams import OpenStreams
