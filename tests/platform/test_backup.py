@@ -70,7 +70,7 @@ async def test_a_sale_goes_on_from_its_backup_on_an_empty_machine(
     assert made.code == 0, made.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     checked = await fairgate("backup", "--check", str(file))
-    assert (checked.code, checked.out.startswith("whole: ")) == (0, True), checked.err
+    assert (checked.code, checked.out.startswith("complete: ")) == (0, True), checked.err
     for folder, why in ((installation.data, "already running on"), (data, "")):
         ended = await fairgate("restore", str(file), "--data", str(folder))
         assert why in ended.err if why else ended.code == 0, ended.err
