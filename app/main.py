@@ -153,7 +153,7 @@ async def _app(
         devices=DeviceSigner(secret),
         orders=OrderSigner(secret),
         fans=FanSigner(secret),
-        keyring=await signing_keys.open_keyring(stores.postgres, secret),
+        keyring=await signing_keys.open_keyring(stores.postgres),
         status_board=status_board,
         gate=sessions.open_gate(queues),
         gate_rooms=gate_rooms,

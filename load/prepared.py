@@ -57,7 +57,7 @@ async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[Vis
 
 async def inside(product: Product, sale: Sale, count: int) -> list[str]:
     """Let `count` visitors join a sale without a crowd, and claim; their booking tokens."""
-    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres), product.secret())
+    signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres))
     begun = await called_in(product, sale, count)
     return [token for places in begun for token in _signed(product, signer, sale.room_id, places)]
 

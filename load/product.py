@@ -82,11 +82,7 @@ class Product:
 
     def place_signer(self) -> PlaceSigner:
         """Signs and reads this installation's place tokens."""
-        return PlaceSigner(self.secret())
-
-    def secret(self) -> bytes:
-        """What this installation's processes know each other's tokens by."""
-        return installation.secret(self.data).get_secret_value().encode()
+        return PlaceSigner(installation.secret(self.data).get_secret_value().encode())
 
     @contextmanager
     def frozen(self, role: str) -> Iterator[None]:

@@ -128,7 +128,7 @@ async def reservations(run: Run) -> Row:
 
 
 async def strangers(run: Run) -> Row:
-    """The same by visitors who claimed elsewhere: this web process knows their tokens by the MAC alone."""
+    """The same by visitors who claimed elsewhere: this web process checks each signature once."""
     return await _reservations(run, "strangers", None, prepared.inside)
 
 

@@ -79,18 +79,15 @@ class Keyring:
         await self.refresh()
 
 
-async def open_keyring(postgres: Postgres, secret: bytes = b"") -> Keyring:
-    """The keyring of this process, and the installation's first key of each purpose when there is none.
-
-    `secret` is that of all processes: by it they know each other's booking tokens.
-    """
+async def open_keyring(postgres: Postgres) -> Keyring:
+    """The keyring of this process; creates the installation's first key of each purpose if there is none."""
     keys = await signing_keys.load_keys(postgres)
     if missing := set(PURPOSES) - {it.purpose for it in keys}:
         async with postgres.acquire() as connection, connection.transaction():
             for purpose in sorted(missing):
                 await signing_keys.insert_first_key(connection, SigningKey.new(purpose))
         keys = await signing_keys.load_keys(postgres)
-    return Keyring(postgres, BookingSigner(keys, secret))
+    return Keyring(postgres, BookingSigner(keys))
 
 
 async def rotate(postgres: Postgres, *, by: Author) -> dict[str, str]:

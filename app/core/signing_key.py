@@ -71,6 +71,12 @@ class SigningKey:
         return self.purpose in (purpose, "any")
 
     @property
+    def private_ed25519(self) -> Ed25519PrivateKey:
+        """The private key of an EdDSA key, whose signatures are always the same for the same text."""
+        assert isinstance(self.private, Ed25519PrivateKey)
+        return self.private
+
+    @property
     def verifier(self) -> Any:
         """The key that `CODEC` verifies with: see `_Ed25519`."""
         return self.private if self.algorithm == "EdDSA" else self.private.public_key()

@@ -147,7 +147,13 @@ class SimulatedRoom:
             pipeline = self.redis.pipeline(transaction=False)
             pipeline.script_load(script.text)
             for visitor in visitors[first : first + BATCH]:
-                values = {"now_ms": self.now_ms, "visitor_id": visitor, "ended_channel": channel}
+                values = {
+                    "now_ms": self.now_ms,
+                    "visitor_id": visitor,
+                    "known_number": room_scripts.NO_TOKEN,
+                    "known_epoch": 0,
+                    "ended_channel": channel,
+                }
                 pipeline.evalsha(script.sha, len(keys), *keys, *(values[it] for it in script.scalars))
             await pipeline.execute()
 

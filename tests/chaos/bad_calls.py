@@ -10,7 +10,7 @@ CREDENTIALS = [
     asked_by("no token", "", 401, "credential_missing"),
     asked_by("a forged booking token", "forged booking", 401, "credential_invalid"),
     asked_by("a booking token signed by nobody", "unsigned", 401, "credential_invalid"),
-    asked_by("a booking token with a letter of what it says changed", "altered", 401, "credential_invalid"),
+    asked_by("a booking token with its last letter changed", "altered", 401, "credential_invalid"),
     asked_by("a booking token that has run out", "expired", 401, "booking_token_expired"),
     asked_by("a booking token of another room", "other booking", 403, "wrong_room"),
     asked_by("a place token to reserve", "place", 401, "credential_invalid"),

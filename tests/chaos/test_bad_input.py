@@ -130,7 +130,7 @@ async def _tokens(site: Site, me: Visitor, stranger: Visitor, late: Visitor) -> 
         "place": me.place_token,
         "forged booking": f"{head}.{forged}.{signature}",
         "unsigned": f"{none}.{payload}.",
-        "altered": f"{head}.{tampered(payload)}.{signature}",
+        "altered": f"{head}.{payload}.{tampered(signature)}",
         "expired": late.booking_token,
         "other booking": stranger.booking_token,
         "other place": stranger.place_token,

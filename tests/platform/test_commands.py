@@ -33,7 +33,7 @@ async def concert(run: Run, tmp_path: Path) -> Path:
     """A file with an event that has been imported."""
     file = tmp_path / "concert.yaml"
     file.write_text(CONCERT)
-    assert (await run("event", "import", str(file))).out == "event concert made; its room is concert\n"
+    assert (await run("event", "import", str(file))).out == "event concert created; its room is concert\n"
     return file
 
 
@@ -78,7 +78,7 @@ async def test_a_json_file_does_too(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "concert.json"
     event = {"event_id": "talk", "name": "A Talk", "starts_at": "2030-06-01T19:00:00Z"}
     file.write_text(json.dumps(event))
-    assert "event talk made" in (await run("event", "import", str(file))).out
+    assert "event talk created" in (await run("event", "import", str(file))).out
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_keys_rotate_with_overlap(run: Run, database_url: str) -> None:
     await connection.close()
     assert {row["kid"] for row in rows} == new
     assert len(new) == len(PURPOSES)
-    assert (await run("keys", "revoke", min(new))).out.startswith(min(new))
+    assert (await run("keys", "revoke", min(new))).out.startswith(f"revoked {min(new)}")
     assert "revoked before" in (await run("keys", "revoke", min(new), code=1)).err
 
 

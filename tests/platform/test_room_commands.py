@@ -68,7 +68,7 @@ async def test_settings_go_to_a_file_and_come_back(run: Run, tmp_path: Path) -> 
     before = await settings_of(run, "shop") | {"opens_at": "2030-01-01T08:00:00Z"}
     yaml, as_json = tmp_path / "shop.yaml", tmp_path / "shop.json"
     for file in (yaml, as_json):
-        assert (await run("room", "export", "shop", str(file))).out == f"room shop is in {file}\n"
+        assert (await run("room", "export", "shop", str(file))).out == f"exported room shop to {file}\n"
         same = await run("room", "import", str(file))
         assert same.out == "room shop already has these settings\n"
     assert json.loads(as_json.read_text())["bypass"][0]["path_prefix"] == "/healthz"

@@ -1,44 +1,40 @@
-"""The MAC of booking tokens: processes with the same secret know each other's tokens by it."""
+"""Booking tokens that another process signed, with the keys that all of them share."""
 
 from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-import jwt
 import pytest
 
 from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import BookingTokenExpired, CredentialInvalid
 from app.core.signing_key import SigningKey
 from app.core.tokens import BookingSigner, UnknownKey
-from tests.core.test_tokens import ANN, HALL, KEY, NOW, a_session, a_signer
+from tests.core.test_tokens import ANN, HALL, KEY, NOW, a_session
 from tests.support.tampering import tampered
 
 
-def a_process(*keys: SigningKey, secret: bytes = b"a secret of all processes") -> BookingSigner:
-    """The signer of a process that shares a secret with others."""
-    return BookingSigner(keys or [KEY], secret)
+def a_process(*keys: SigningKey) -> BookingSigner:
+    """The signer of a process that shares its keys with others."""
+    return BookingSigner(keys or [KEY])
 
 
-def test_a_token_of_another_process_is_known_without_its_signature() -> None:
+def test_a_token_of_another_process_is_accepted_as_it_was_signed_and_not_otherwise() -> None:
     claims = BookingClaims(HALL, ANN, "j", NOW, NOW + 600, generation="g1")
     token = a_process().sign(claims)
     head, body, signature = token.split(".")
-    for other in (f"{head}.{body}.{tampered(signature)}", token):
-        assert a_process().read(other, NOW) == claims
-    with pytest.raises(CredentialInvalid):
-        a_process(secret=b"another secret").read(f"{head}.{body}.{tampered(signature)}", NOW)
-    for signer in (a_signer(), a_process(secret=b"another secret")):
-        assert signer.read(token, NOW) == claims, "by its signature, as others check it"
-    assert a_process().read(a_signer().sign(claims), NOW) == claims, "of the release before"
+    assert a_process().read(token, NOW) == claims
+    for other in (f"{head}.{body}.{tampered(signature)}", f"{head}.{body}.", f"{head}.{body}", f"{token}.a"):
+        with pytest.raises(CredentialInvalid):
+            a_process().read(other, NOW)
 
 
 def test_nothing_that_a_token_of_another_process_says_can_be_changed() -> None:
     reader = a_process()
     token = reader.sign(a_session())
     head, body, signature = token.split(".")
-    for i in range(len(head) + 1 + len(body)):
+    for i in range(len(token)):
         for other in "AQgwx_-.=!":
             if other != token[i]:
                 with pytest.raises(CredentialInvalid):
@@ -71,9 +67,8 @@ def test_a_token_of_another_process_ends_with_its_time_and_with_its_key() -> Non
             revoked.read(token, NOW)
 
 
-def test_a_token_for_the_site_behind_the_gate_is_no_booking_token_with_a_mac() -> None:
+def test_a_token_for_the_site_behind_the_gate_is_no_booking_token() -> None:
     signer = a_process()
     of_gate = signer.sign_pass(PassClaims(HALL, ANN, "ann-1", NOW, NOW + 600, NOW))
     with pytest.raises(CredentialInvalid, match="pass"):
         signer.read(of_gate, NOW)
-    assert "mac" not in jwt.decode(of_gate, options={"verify_signature": False})
