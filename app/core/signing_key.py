@@ -55,7 +55,10 @@ class SigningKey:
         second."""
         private = _made(algorithm)
         digest = hashlib.sha256(_public_bytes(private)).digest()[:12]
-        return cls(to_base64url(digest), private, purpose, algorithm)
+        kid = to_base64url(digest).replace(
+            "-", "_"
+        )  # one that begins with a dash is an option to a shell command
+        return cls(kid, private, purpose, algorithm)
 
     @classmethod
     def from_pem(

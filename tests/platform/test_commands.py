@@ -151,7 +151,7 @@ async def test_sites_are_set_found_listed_and_removed(run: Run, database_url: st
     assert "passes" in (await run("site", "find", "shop.example/")).out
     assert (await run("site", "find", "shop.example/", "--method", "POST")).out == "concert\n"
     assert "there is no room nowhere" in (await run("site", "set", "a.example", "nowhere", code=1)).err
-    assert "without a port" in (await run("site", "set", "a.example:81", "concert", code=2)).err
+    assert "must have no port" in (await run("site", "set", "a.example:81", "concert", code=2)).err
     assert "more than one way" in (await run("site", "find", "shop.example//tickets", code=1)).err
     assert "no rule" in (await run("site", "remove", "shop.example", code=1)).err
     await run("site", "remove", "shop.example/tickets")

@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[2]
 NEVER_BROKEN = {
     "status_board": "all it does is done by `each`, room by room",
     "outcome_sweep": "the same",
+    "agree": "ends as soon as it has read that all processes agree",
     "postgres_watch": "asks Postgres for nothing of ours, and knows how it can be away",
     "deliver": "one for each webhook, see `test_set_aside.py`",
     "drain_room": "sets aside what fails, see `tests/worker/test_poison.py`",

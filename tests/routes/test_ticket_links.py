@@ -122,6 +122,7 @@ async def mails_on_request(web: Web) -> None:
     assert (await web.post("/v1/users", who)).status_code == 201
     assert (await web.post("/v1/users/password-reset", {"email": who["email"]})).status_code == 204
     assert (await web.post("/tickets", data={"email": "ANN@example.org"})).status_code == 200
+    assert (await web.post("/passkey/email", data={"email": "fan@example.org"})).status_code == 303
     invited = {"emails": ["ann@example.org"]}
     assert (await web.post("/v1/rooms/gala/invites", invited, headers=web.as_("operator"))).status_code == 200
 
