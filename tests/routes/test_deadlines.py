@@ -95,7 +95,7 @@ async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: 
             )
             told = dict(zip(ALL, answers, strict=True))
             for (_, path), status in told.items():
-                # Some are refused for what they are before anybody asks for their body; one has no use for it.
+                # Some are refused for what they are before anybody asks for their body; one needs none.
                 assert path in UNREAD or status.split()[1] in (
                     "400",
                     "303",
