@@ -6,7 +6,6 @@ import json
 import os
 from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import typer
 from pydantic import SecretStr
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.commands.settled import CommandFailed, Data, read_settings
+from app.core.store_urls import split_store_url
 from app.settings import Settings
 from app.settings_sources import PREFIX, OneFile, SecretFiles, known_variables, variables_of
 
@@ -100,7 +100,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     text = str(value)
-    url = urlsplit(text) if "://" in text else None
+    url = split_store_url(text) if "://" in text else None
     if url and "@" in url.netloc:
         text = text.replace(url.netloc, f"{HIDDEN}@{url.netloc.rpartition('@')[2]}", 1)
     return text

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlunsplit
 
 import typer
 
 from app.commands.settled import CommandFailed, Data, settings_of, with_addresses
+from app.core.store_urls import split_store_url
 from app.runtime import log_files
 from app.store.redis import console
 
@@ -34,7 +35,7 @@ SCHEMES = ("redis", "rediss")
 
 def psql(words: Words = None, *, data: Data = None) -> None:
     """Open psql on the installation's database; `fairgate psql -- -c 'SELECT 1'` runs one statement."""
-    url = urlsplit(with_addresses(settings_of(data)).database_url)
+    url = split_store_url(with_addresses(settings_of(data)).database_url)
     program = _embedded_psql() or shutil.which("psql")
     if program is None:
         raise CommandFailed("psql is not installed; on Debian: apt-get install postgresql-client")
@@ -47,7 +48,7 @@ def psql(words: Words = None, *, data: Data = None) -> None:
 def redis_cli(words: Words = None, *, data: Data = None) -> None:
     """Send a command to the installation's Redis, or open a prompt; `fairgate redis-cli -- INFO memory`."""
     address = with_addresses(settings_of(data)).redis_url
-    url = urlsplit(address)
+    url = split_store_url(address)
     if url.scheme not in SCHEMES or "," in url.netloc:
         raise CommandFailed(
             "this is for a single server: reach a node of Sentinel or a Cluster with redis-cli"
@@ -96,7 +97,7 @@ def _become(program: str, arguments: list[str], environment: dict[str, str]) -> 
 
 
 def _without_password(address: str) -> str:
-    url = urlsplit(address)
+    url = split_store_url(address)
     who, at, where = url.netloc.rpartition("@")
     return urlunsplit(url._replace(netloc=f"{who.partition(':')[0]}{at}{where}" if who else where))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from base64 import b64decode
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from pydantic import BeforeValidator, SecretStr
+
+from app.core.store_urls import split_store_url
 
 SECRET_MIN = 16  # bytes
 SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -18,7 +20,7 @@ def address_of(text: str, schemes: tuple[str, ...], form: str) -> SplitResult:
     The message only describes the expected form, because the address may contain a password.
     """
     try:
-        url = urlsplit(text)
+        url = split_store_url(text)
     except ValueError:
         raise ValueError(f"must be {form}") from None
     ports = [host.rpartition("]")[2].partition(":") for host in url.netloc.rpartition("@")[2].split(",")]

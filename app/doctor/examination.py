@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import asyncpg
 from redis.exceptions import RedisError
 
 from app.core.errors import CannotRun, Refusal
+from app.core.store_urls import split_store_url
 from app.doctor import host, postgres, redis, sale
 from app.doctor.finding import Finding, good, wrong
 from app.settings import Settings
@@ -90,9 +91,9 @@ def secrets_of(settings: Settings) -> list[str]:
     found = {it.get_secret_value() for it in values if hasattr(it, "get_secret_value")}
     addresses = (settings.redis_url, settings.queue_redis_url, settings.database_url)
     for url in (*addresses, settings.smtp_url.get_secret_value()):
-        password = urlsplit(url).netloc.rpartition("@")[0].partition(":")[2]
+        password = split_store_url(url).netloc.rpartition("@")[0].partition(":")[2]
         found |= {password, unquote(password)}
-        found |= {value for name, value in parse_qsl(urlsplit(url).query) if "password" in name}
+        found |= {value for name, value in parse_qsl(split_store_url(url).query) if "password" in name}
     return sorted(found - {""}, key=len, reverse=True)
 
 

@@ -90,11 +90,14 @@ async def ask(source: PrometheusSource, *, private: bool) -> Said:
 
 async def _values(source: PrometheusSource, names: Sequence[str], *, private: bool) -> list[float]:
     """Run all queries at once; the first failure ends the others."""
+    failed: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_value(source, it, private=private)) for it in names]
-    except* Unusable as failed:
-        raise failed.exceptions[0] from None
+    except* Unusable as several:
+        failed = several.exceptions[0]
+    if failed is not None:  # raised above it would be in a group of its own, before Python 3.11.4
+        raise failed
     return [it.result() for it in tasks]
 
 

@@ -19,12 +19,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 import msgspec
 from pydantic import SecretStr
 
 from app.core.errors import CannotRun
+from app.core.store_urls import split_store_url
 from app.version import build
 
 MANIFEST, DUMP = "manifest.json", "database.dump"
@@ -144,7 +145,7 @@ def _sum(path: Path) -> str:
 
 def _run(command: list[str], database_url: str) -> None:
     """Run a PostgreSQL program on this database, with its password hidden from other users."""
-    password = urlsplit(database_url).password
+    password = split_store_url(database_url).password
     environment = {**os.environ, **({"PGPASSWORD": unquote(password)} if password else {})}
     if not any(it.startswith("--dbname=") for it in command):
         command = [*command, f"--dbname={_without_password(database_url)}"]
@@ -165,6 +166,6 @@ def _run(command: list[str], database_url: str) -> None:
 
 
 def _without_password(database_url: str) -> str:
-    url = urlsplit(database_url)
+    url = split_store_url(database_url)
     who, at, where = url.netloc.rpartition("@")
     return urlunsplit(url._replace(netloc=f"{who.partition(':')[0]}{at}{where}"))

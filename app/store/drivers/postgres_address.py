@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from app.core.store_urls import split_store_url
+
 DEFAULT_PORT = 5432
 
 # asyncpg reads these from the address as libpq does.
@@ -45,7 +47,7 @@ class PostgresAddress:
 
 def read_postgres_address(url: str) -> PostgresAddress:
     """Parse a URL. Raises ValueError naming the faulty part."""
-    parts = urlsplit(url)
+    parts = split_store_url(url)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("it must begin with postgresql://")
     query = parts.query.replace("+", "%2B")  # libpq does not decode a plus

@@ -17,6 +17,7 @@ from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.exceptions import RedisError
 
+from app.core.store_urls import split_store_url
 from app.store.drivers.redis_pool import RedisPool, SentinelRedisPool, Sentinels, fast_connection_class
 
 SENTINEL_PORT = 26_379
@@ -71,7 +72,7 @@ def _try_options(pool: Any) -> None:
 
 def read_redis_address(url: str) -> RedisAddress:
     """Parse a URL. Raises ValueError naming the faulty part."""
-    scheme = urlsplit(url).scheme
+    scheme = split_store_url(url).scheme
     if scheme not in _SCHEMES:
         raise ValueError(f"it must begin with one of {', '.join(f'{it}://' for it in _SCHEMES)}")
     return _behind_sentinel(url) if scheme in _BEHIND_SENTINEL else _of_one_server(url)
@@ -79,7 +80,7 @@ def read_redis_address(url: str) -> RedisAddress:
 
 def _of_one_server(url: str) -> RedisAddress:
     options: dict[str, Any] = dict(parse_url(url))
-    path = urlsplit(url).path.strip("/")
+    path = split_store_url(url).path.strip("/")
     if "path" not in options and path and not path.isdigit():
         raise ValueError(f"the database must be a number, not {path!r}")
     name = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
@@ -89,7 +90,7 @@ def _of_one_server(url: str) -> RedisAddress:
 
 
 def _behind_sentinel(url: str) -> RedisAddress:
-    parts = urlsplit(url)
+    parts = split_store_url(url)
     login, _, hosts = parts.netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")
     if not service or not hosts:
