@@ -1,12 +1,7 @@
 # make run: see it work.  make test: all checks.  make bench: measure it.  make install: .venv with .venv/bin/fairgate
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-# `python3`; or the system's of the same version where that was compiled with profiles of what programs do and `python3`, as
-# pyenv's, was not: it takes a sixth less CPU for everything here. Another one: make PYTHON=python3.13
-PYTHON ?= $(shell \
-  profiled='import sys, sysconfig; sys.exit("--enable-optimizations" not in (sysconfig.get_config_var("CONFIG_ARGS") or ""))'; \
-  fits="import ensurepip, sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')')"; \
-  ! python3 -c "$$profiled" && /usr/bin/python3 -c "$$fits" && echo /usr/bin/python3 || echo python3)
+PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input

@@ -33,5 +33,5 @@ def test_several_hosts_may_be_of_any_kind() -> None:
 
 @pytest.mark.parametrize("host", ["[::1", "a,[::1", "[nothing]x:1"])
 def test_a_host_that_is_none_is_refused(host: str) -> None:
-    with pytest.raises(ValueError, match="IPv6|netloc|address"):
+    with pytest.raises(ValueError, match=r"IPv6|netloc|address"):
         split_store_url(f"redis://{host}/0")
