@@ -20,7 +20,8 @@ export async function look(url) {
   return response;
 }
 
-// A stream of this page alone, as long as it is looked at: over HTTP/1.1 all tabs share six connections. `open` gives an EventSource, and may
+// A stream of this page alone, as long as it is looked at: over HTTP/1.1 a browser opens six connections to a host, whatever the
+// number of its tabs. It begins with the present state, so nothing is missed. `open` gives an EventSource, and may
 // call what it is given to have another one opened.
 export function whileSeen(open) {
   let source = null;

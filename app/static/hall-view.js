@@ -1,4 +1,5 @@
-// Draws a hall on a canvas: sections as blocks from afar, their seats from near. Each frame is an event `drawn` with its cost.
+// Draws a hall on a canvas: sections as blocks from afar, their seats from near. Only what is in sight is drawn, once a
+// frame at most, and nothing while nothing changes. Tells each frame as an event `drawn` with what it cost.
 import { ACCESSIBLE, BLOCKED, COMPANION, FREE, NONE, halfAt, numberOf, placeIn } from "./hall.js";
 import { CHOSEN, MINE, OFF, glyphs, readPaint } from "./hall-glyphs.js";
 
@@ -176,7 +177,7 @@ export function hallView(canvas, hall, marks) {
     }
   }
 
-  // the camera
+  // --- the camera ------------------------------------------------------------------------------------------------------
   function whole() {
     const { left, right, top, bottom } = hall.bounds;
     const scale = Math.min((width - 2 * PAD_PX) / (right - left), (height - 2 * PAD_PX) / (bottom - top), SCALE_MAX);

@@ -1,4 +1,5 @@
-// The plan of a hall: sections stand in rings around the stage. Lengths are in seats; an angle of 0 looks straight at the stage.
+// The plan of a hall, made from sections, rows and seat numbers alone: the sections stand in rings around the stage, the
+// first ones in front. A unit of length is the width of a seat; an angle of 0 looks straight at the stage.
 export const FREE = 0, HELD = 1, SOLD = 2, NONE = 3, BLOCKED = 4;
 export const ACCESSIBLE = 1, COMPANION = 2;
 const LETTERS = "fhs-b", KINDS = ".ac";
@@ -35,7 +36,7 @@ function sectionOf({ ticket_type_id: id, name, price, rows, free, sold, total, s
   return section;
 }
 
-// Sections of one price stand in rings of their own, if those are few.
+// Sections of one price stand in rings of their own, where that makes few; in each as many as the next.
 function ringsOf(sections, byPrice) {
   const groups = [];
   for (const it of sections) {
@@ -152,7 +153,7 @@ export function updateHall(hall, document) {
   return true;
 }
 
-// which seat is meant: by arithmetic on angle and distance, so the work does not grow with the seats
+// --- which seat is meant: by arithmetic on angle and distance, so the work does not grow with the seats ---------------
 export function sectionAt(hall, x, y) {
   return hall.sections.find((it) => {
     const [radius, angle] = seenFrom(it, x, y);
@@ -211,7 +212,7 @@ export function neighbour(hall, seat, right, down) {
   return best;
 }
 
-// the best seats together: in the first row that has so many, of the shortest run that has them all
+// --- the best seats together: in the first row that has so many, of the shortest run that has them all -----------------
 export function bestTogether(hall, quantity, sections, isFree) {
   for (const section of sections) {
     for (const row of section.rows) {

@@ -6,7 +6,8 @@ const OVER = { no_show: "no_show", session_expired: "expired", left: "left", don
 
 const again = (answer) => ({ againMs: jittered(Math.max(answer.retryAfterMs, AGAIN_MS)) });
 
-// Without a cookie that comes back each join would be another person's: then nothing is joined.
+// The page set a cookie that says who we are, so a join whose answer was lost is repeated by the same visitor. Without one that
+// comes back every join would be another person's: then nothing is joined.
 export async function join(url) {
   const answer = await call("POST", `${url}/places`, { body: {}, more: { "X-Place-Cookie": "required" } });
   if (answer.status === 401) return { forgetful: true };
@@ -14,6 +15,7 @@ export async function join(url) {
   if (answer.body?.code === "removed") return { place: { state: "removed" } };
   // A member who has another device now is outside, too.
   if (answer.body?.code === "members_only") return { ...again(answer), outside: true };
+  // Whoever has to show who they are does so by the page's form.
   if (answer.body?.code === "identity_needed") return { ...again(answer), unknown: true };
   // Not open, closed, sold out: the shared document tells; throttled or away: later.
   return again(answer);

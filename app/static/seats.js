@@ -1,4 +1,5 @@
-// Choosing seats, on the map and in the list beside it.
+// Choosing seats: the map, the list beside it, and what is chosen. The map is looked at again every few seconds; the answer
+// is 304, which costs nothing, until a seat changes.
 import { jittered, look as read } from "./calls.js";
 import { now } from "./clock.js";
 import { FREE, bestTogether, idOf, neighbour, numberOf, planHall, rowOf, seatAt, seatOf, sectionAt, updateHall } from "./hall.js";
@@ -9,7 +10,7 @@ import { counted, money } from "./formatting.js";
 const LOOK_MS = 2500, LOOK_MAX_MS = 20000, STALE_MS = 12000;
 const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap comes nearer
 
-// What booking.js calls: {ids, count, amount, lose, words}.
+// What booking.js calls: {ids, count, amount, lose, words}. `problem(code, text)` shows one, `changed()` is told of each change.
 export async function openSeats(place, { url, currency, decimals, problem, changed, priced }) {
   const words = { ...place.dataset }, canvas = place.querySelector("canvas"), spoken = place.querySelector("[data-spoken]");
   const pattern = (name) => ({ ...document.querySelector(`[data-pattern="${name}"]`).dataset });
@@ -37,7 +38,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     for (const id of words.mine.split(" ").filter(Boolean)) mine.add(seatOf(hall, id));
   }
 
-  // seats in words
+  // --- seats in words ---------------------------------------------------------------------------------------------------
   function name(seat) {
     const row = rowOf(hall, seat);
     return words.seat.replace("{section}", row.section.name).replace("{row}", row.label.toUpperCase()).replace("{number}", numberOf(row, seat)) + kindWord(seat);
@@ -58,7 +59,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
   const amount = () => [...chosen].reduce((sum, seat) => sum + rowOf(hall, seat).section.price, 0);
   const summary = () => `${counted(chosen.size, many)} ${chosen.size ? money(amount(), currency, decimals) : ""}`.trim();
 
-  // choosing
+  // --- choosing ---------------------------------------------------------------------------------------------------------
   function toggle(seat) {
     const state = stateOf(seat);
     if (state === "chosen") chosen.delete(seat);
@@ -130,7 +131,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     return true;
   }
 
-  // by pointer and by keyboard
+  // --- by pointer and by keyboard ---------------------------------------------------------------------------------------
   function tap(px, py, isTouch) {
     const [x, y] = view.world(px, py);
     if (!view.near()) {
@@ -185,7 +186,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     return hall.sections[at].rows[0].start + (hall.sections[at].rows[0].count >> 1);
   };
 
-  // as it is now
+  // --- as it is now -----------------------------------------------------------------------------------------------------
   async function look() {
     const response = await read(`${url}/seats`);
     heardAt = performance.now();

@@ -1,5 +1,5 @@
 // Times are written in the zone of their event, which they name. Beside each comes the visitor's own, where their clock shows another,
-// in their habits if they read the page's language (14:00 or 2 pm).
+// in their habits if they read the page's language (14:00 or 2 pm). It runs while the page is read, so nothing moves once it is seen.
 (() => {
   const page = document.documentElement, locale = page.lang;
   // Pages are laid out for their module before it is there; if it does not come, as without a script.
