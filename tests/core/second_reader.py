@@ -1,4 +1,4 @@
-"""A second reader of an exported log, written from the docs alone: slow, and with nothing of ours."""
+"""A second, independent reader of an exported log, written from the docs alone: slow, with no shared code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def heads_read(it: Export) -> set[str]:
 
 
 def second_reader(it: Export) -> set[str]:
-    """What is wrong, each kind by itself and over the whole log."""
+    """The kinds of violations found, both per event and over the whole log."""
     found, rows = heads_read(it), [entry.split(" ") for entry in it.entries]
     given = [(at, int(row[2]), row[3]) for at, row in enumerate(rows) if row[1] in ("joined", "drawn")]
     carried = {
@@ -89,11 +89,11 @@ def lane_read(row: list[str]) -> int:
 
 
 def lanes_read(rows: list[list[str]]) -> set[str]:
-    """Two lanes at a time: from each call on as long as both have somebody, who is called how often."""
+    """Compare each pair of lanes: how often each is called while both have somebody waiting."""
     found, shares = set(), [100.0]
     waits: dict[int, int] = {}
     passed: set[int] = set()
-    calls: list[tuple[int, set[int], list[float]]] = []  # the lane, those with people, the shares
+    calls: list[tuple[int, set[int], list[float]]] = []  # the lane, the lanes with people waiting, the shares
     for row in rows:
         number = int(row[2]) if row[2].isdigit() else 0
         if row[1] == "lanes":
@@ -103,7 +103,7 @@ def lanes_read(rows: list[list[str]]) -> set[str]:
             waits[number] = lane_read(row)
         elif row[1] == "passed":
             passed.add(number)
-            calls.append((-1, set(), shares))  # compared anew; who is held up earns nothing
+            calls.append((-1, set(), shares))  # compare anew: who is passed over earns nothing
         elif row[1] == "called":
             if waits.get(number, lane_read(row)) != lane_read(row):
                 found.add("other_lane")

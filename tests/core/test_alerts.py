@@ -52,7 +52,7 @@ WELL = Facts(
 UNKNOWN = Facts(now_ms=NOW)
 STILL = {"still_since_ms": NOW - 61_000}
 
-# What is changed of a room in which all is well, and what the alert says; "": there is none.
+# What differs from a healthy room, and the expected alert text ("" means no alert).
 OF_ROOMS: list[tuple[str, dict[str, Any], str]] = [
     ("no_movement", STILL, "1,200 people wait and nobody is being called."),
     ("no_movement", {**STILL, "waiting": 1}, "One person waits and nobody is being called."),
@@ -64,10 +64,10 @@ OF_ROOMS: list[tuple[str, dict[str, Any], str]] = [
         "70 people a minute are called, less than the rate of 100",
     ),
     ("admission_slow", {"calls_per_minute": 81.0}, ""),
-    ("admission_slow", {"calls_per_minute": 0.0}, ""),  # which is another rule's
+    ("admission_slow", {"calls_per_minute": 0.0}, ""),  # covered by another rule
     ("admission_slow", {"calls_per_minute": 70.0, "was_full": True}, ""),
     ("admission_slow", {"calls_per_minute": 70.0, "waiting": 100}, ""),
-    ("admission_slow", {"calls_per_minute": 70.0, "rate_least": 80}, ""),  # it was raised a moment ago
+    ("admission_slow", {"calls_per_minute": 70.0, "rate_least": 80}, ""),  # the rate was raised a moment ago
     ("admission_slow", {"calls_per_minute": 70.0, "state": "paused"}, ""),
     (
         "admission_fast",
@@ -75,7 +75,7 @@ OF_ROOMS: list[tuple[str, dict[str, Any], str]] = [
         "181 people a minute are called, more than the rate of 100",
     ),
     ("admission_fast", {"calls_per_minute": 179.0}, ""),
-    ("admission_fast", {"calls_per_minute": 181.0, "rate_most": 200}, ""),  # it was lowered a moment ago
+    ("admission_fast", {"calls_per_minute": 181.0, "rate_most": 200}, ""),  # it was just lowered
     ("no_shows", {"no_shows": 101}, "101 of the last 200 people who were called did not come."),
     ("no_shows", {"no_shows": 100}, ""),
     ("no_shows", {"called": 50, "no_shows": 50}, ""),
@@ -84,7 +84,7 @@ OF_ROOMS: list[tuple[str, dict[str, Any], str]] = [
     ("tickets", {"drift": 3}, "Free, held and sold tickets differ from the total by 3."),
     ("tickets", {"drift": 0}, ""),
 ]
-# The same of the installation; by subject.
+# The same for the installation, by subject.
 OF_ALL: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("no_worker", {"workers": Workers(alive=0, silent=("w-1",))}, {"": "No worker is running"}),
     ("no_worker", {}, {}),
@@ -103,7 +103,7 @@ OF_ALL: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("calls_fail", {"errors_percent": 2.0}, {}),
     ("reserve_slow", {"reserve_p99_ms": 1_001}, {"": "takes longer than 1,001 ms"}),
     ("reserve_slow", {"reserve_p99_ms": 1_000}, {}),
-    ("reserve_slow", {"reserve_p99_ms": None}, {}),  # nobody reserves
+    ("reserve_slow", {"reserve_p99_ms": None}, {}),  # nobody is reserving
     ("disk", {"disks_free": {"/data": 9}}, {"/data": "9 % of the disk of /data are free."}),
     ("disk", {"disks_free": {"/data": 10}}, {}),
     ("memory", {"memory_used": {"Valkey": 91}}, {"Valkey": "91 % of the memory"}),
@@ -181,7 +181,7 @@ def test_an_alert_starts_after_its_time_and_ends_once_it_was_well_for_a_while() 
     assert (started, ended) == ([], [])
     _, ended, seen = at(34, ROOM, seen, key)
     assert ended == []
-    _, ended, _ = at(43, slow, seen, key)  # it was well for a moment only
+    _, ended, _ = at(43, slow, seen, key)  # only briefly healthy
     assert ended == []
     _, ended, seen = at(44, ROOM, seen, key)
     assert ended == [key]
@@ -209,7 +209,7 @@ def test_thresholds_hold_for_all_or_for_one_room() -> None:
     assert rooms({("", "no_movement"): Setting(threshold=90), ("gala", "no_movement"): Setting()}) == ["gala"]
     assert rooms({("", "no_movement"): Setting(enabled=False)}) == []
     verdict = judge(both, {("", "no_movement"): Setting(enabled=False)}, Seen(), [Key("no_movement", "gala")])
-    assert verdict.ended == [Key("no_movement", "gala")]  # at once
+    assert verdict.ended == [Key("no_movement", "gala")]  # ends immediately
     assert judge(both, {}, Seen(), [Key("of another release")]).ended == [Key("of another release")]
 
 
@@ -242,13 +242,13 @@ def test_trends_reach_as_far_back_as_the_readings() -> None:
     assert found.no_shows == pytest.approx(150, abs=2)
     assert len(readings) < 340
     lost = kept(readings, Reading(NOW + 701_000, 0, 0, 50, False))
-    assert len(lost) == 1  # Redis was lost: its counters begin anew
+    assert len(lost) == 1  # Redis was lost, so its counters restart
 
 
 def test_a_dead_worker_is_seen_on_every_page_within_five_seconds() -> None:
-    """Its last beat is noticed a look late, its silence another look late; the stream sends that at once."""
-    assert LOOK_S + SILENT_S + LOOK_S <= 4.0  # and a second for the way to the browser
-    assert SILENT_S > 2 * BEAT_S + LOOK_S  # while two beats in a row may be lost
+    """The last beat may be noticed one look late, and the silence another; the stream reports it at once."""
+    assert LOOK_S + SILENT_S + LOOK_S <= 4.0  # plus a second to reach the browser
+    assert SILENT_S > 2 * BEAT_S + LOOK_S  # while two missed beats in a row are tolerated
 
 
 def test_the_pulse_goes_by_changes_and_not_by_other_machines_clocks() -> None:

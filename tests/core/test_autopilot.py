@@ -1,4 +1,4 @@
-"""The autopilot's promises, whatever a shop says. How well it does: tests/load/test_flight.py."""
+"""What the autopilot guarantees, whatever a shop reports. How well it performs: tests/load/test_flight.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ readings = st.builds(
     error_rate=st.floats(0, 1),
     in_flight=st.none() | st.integers(0, 10_000_000),
 )
-said = st.lists(st.none() | readings, max_size=30)  # None: nothing at that step
+said = st.lists(st.none() | readings, max_size=30)  # None: no report at that step
 setups = st.builds(
     lambda floor, more, **rest: Autopilot(floor=floor, ceiling=floor + more, **rest),
     floor=st.integers(1, 1_000_000),
@@ -38,7 +38,7 @@ setups = st.builds(
 
 
 def flown(on: Autopilot, rate: int, said: Iterable[Reading | None], course: Course = NEW) -> list[Course]:
-    """The course after each step."""
+    """The rate after each step."""
     courses, at_ms = [], course.last.at_ms if course.last else 1_000_000
     for it in said:
         at_ms += STEP_MS
@@ -51,7 +51,7 @@ def flown(on: Autopilot, rate: int, said: Iterable[Reading | None], course: Cour
 
 
 def used(at_ms: int, rate: int, called: int = 60_000_000) -> Now:
-    """A room in which people wait for the rate."""
+    """A room in which people wait because of the rate."""
     return Now(at_ms=at_ms, rate=rate, waiting=True, called=called, open_ms=3_600_000)
 
 
@@ -102,7 +102,8 @@ def test_it_goes_up_only_after_a_calm_reading_and_by_at_most_a_fifth(
 def test_whatever_was_said_a_shop_that_says_nothing_any_longer_is_at_the_floor_in_the_end(
     on: Autopilot, said: list[Reading | None]
 ) -> None:
-    steps = 220 + LOST_MS // STEP_MS  # a tenth less each: from the ceiling to the floor at most this many
+    # lowered by a tenth each time: at most this many from the ceiling to the floor
+    steps = 220 + LOST_MS // STEP_MS
     silent = rates(flown(on, on.ceiling, [*said, *[None] * steps]))
     assert silent[-1] == on.floor
     assert silent[len(said) :] == sorted(silent[len(said) :], reverse=True)
@@ -133,7 +134,7 @@ def test_reports_that_stop_leave_the_rate_for_a_minute_and_then_lower_it() -> No
     assert words[2] == "waiting for the next report from the shop"
     assert words[8] == "no report from the shop for 40 s"
     [back, *_] = rates(flown(ON, found[-1], [saying()], courses[-1]))
-    assert back > found[-1], "a report that comes again counts at once"
+    assert back > found[-1], "a repeated report is counted immediately"
 
 
 def test_one_reading_that_stands_out_costs_a_twentieth_and_comes_back_in_steps() -> None:
@@ -155,13 +156,13 @@ def test_the_further_over_the_target_the_more_it_goes_down_and_errors_count_as_l
     )
     full = msgspec.structs.replace(ON, in_flight=100)
     assert rates(flown(full, 1_000, [saying(in_flight=150)])) == [816]
-    assert rates(flown(full, 1_000, [saying()]))[0] > 1_000, "where nobody says it, it is not counted"
+    assert rates(flown(full, 1_000, [saying()]))[0] > 1_000, "without any report there is nothing to count"
 
 
 def test_a_rate_that_nobody_waits_for_is_not_raised_but_lowered_all_the_same() -> None:
     at_ms = 1_000_000
     nobody = msgspec.structs.replace(used(at_ms, 1_000), waiting=False)
-    few = used(at_ms, 1_000, called=600)  # the cap, or tickets, hold them back
+    few = used(at_ms, 1_000, called=600)  # held back by the cap or by tickets
     calm = health([Reading(at_ms=at_ms, p95_ms=100, error_rate=0)], at_ms)
     for idle in (nobody, few):
         kept = decide(ON, NEW, idle, calm).last
@@ -175,7 +176,7 @@ def test_a_rate_that_nobody_waits_for_is_not_raised_but_lowered_all_the_same() -
 
 def test_what_was_let_in_is_compared_with_the_rates_of_that_time() -> None:
     risen = Course(rates=(100,) * 11)
-    assert autopilot.is_needed(risen, used(0, 1_000, called=160))  # 175 in the mean of the last minute
+    assert autopilot.is_needed(risen, used(0, 1_000, called=160))  # the mean of the last minute is 175
     assert not autopilot.is_needed(risen, used(0, 1_000, called=110))
     opened = msgspec.structs.replace(used(0, 1_000, called=90), open_ms=6_000)
     assert autopilot.is_needed(NEW, opened)

@@ -1,4 +1,4 @@
-"""drand's beacon: its published chain and rounds, and when which round comes."""
+"""drand's beacon: its published chain and rounds, and when each round is due."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.core.beacon import (
 )
 from tests.support.beacon import a_chain, signature_of
 
-# Rounds of quicknet as its relays serve them.
+# Rounds of quicknet, as served by its relays.
 ROUND_1000 = (
     "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39",
     "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd",
@@ -72,5 +72,5 @@ def test_a_round_comes_ten_seconds_after_the_opening_or_up_to_a_period_later() -
         number = round_for(QUICKNET, opening_ms)
         assert LEAD_MS <= round_at_ms(QUICKNET, number) - opening_ms < LEAD_MS + 1000 * QUICKNET.period
         assert is_near(QUICKNET, number, opening_ms)
-    assert not is_near(QUICKNET, 1, genesis_ms)  # it exists
-    assert not is_near(QUICKNET, 100, genesis_ms)  # it is minutes away
+    assert not is_near(QUICKNET, 1, genesis_ms)  # the round already exists
+    assert not is_near(QUICKNET, 100, genesis_ms)  # the round is minutes away

@@ -1,4 +1,4 @@
-"""What a sale asks its buyers for, and whether what they say is enough."""
+"""What a sale asks of its buyers, and when their answers are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a captcha's provider says, and what a page lets in for it."""
+"""What captcha providers answer, and what a page's content policy must allow for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a device reads off a ticket, and what it keeps of it."""
+"""What a device reads from a ticket, and what it stores."""
 
 from __future__ import annotations
 

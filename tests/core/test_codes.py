@@ -1,4 +1,4 @@
-"""What a set of codes may be."""
+"""Which sets of codes are valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit of a draw with the randomness beacon: each way to know or to choose its round is found."""
+"""The audit of a draw that uses the randomness beacon detects every way to predict or choose the round."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHAIN = a_chain(START // 1000 - 900)
 ROUND = round_for(CHAIN, START + 7_000)
 ANNOUNCED = f"0 mixes beacon {CHAIN.hash} {ROUND}"
 CAME = f"20 beacon {ROUND} {signature_of(ROUND).hex()}"
-BEACON = [  # a lottery whose draws are made with a round of the beacon, too
+BEACON = [  # a lottery whose draws also use a round of the beacon
     *LOTTERY[:7],
     ANNOUNCED,
     *LOTTERY[7 : LOTTERY.index(f"7 revealed {SEED.hex()}") + 1],
@@ -37,7 +37,7 @@ def test_a_fair_draw_is_found_to_be_fair() -> None:
     assert audit(export(BEACON)).findings == []
 
 
-MOVED = [  # the opening was moved, and then staff opened by hand, before the time
+MOVED = [  # the opening was moved, and then staff opened the room by hand, ahead of time
     *BEACON[: BEACON.index("6 left 0 v5")],
     f"6 mixes beacon {CHAIN.hash} {ROUND + 900}",
     "7 state open",
@@ -66,19 +66,19 @@ def test_a_round_that_no_head_named_before_it_existed_proves_nothing() -> None:
     assert kinds(audit(Export(late.room_id, late.keys, signed_late, late.entries))) == {"beacon_late"}
 
 
-# Cheating by whoever has the signing key.
+# Cheating by anyone who holds the signing key.
 BY_INSIDERS: list[tuple[str, list[str]]] = [
     ("draw_mix", changed(BEACON, CAME)),
-    ("draw_mix", changed(BEACON, CAME, f"20 missed {ROUND}")),  # seen: nobody can tell it from cheating
+    ("draw_mix", changed(BEACON, CAME, f"20 missed {ROUND}")),  # cannot be told from cheating
     ("draw_mix", changed(BEACON, CAME, CAME, CAME)),
-    ("draw_mix", changed(BEACON, ANNOUNCED)),  # nobody had been told
+    ("draw_mix", changed(BEACON, ANNOUNCED)),  # never announced
     (
         "draw_mix",
         changed(changed(BEACON, ANNOUNCED), "6 left 0 v5", "6 left 0 v5", ANNOUNCED.replace("0", "6", 1)),
     ),
     ("draw_mix", changed(BEACON, f"7 awaits {ROUND}", f"7 awaits {ROUND}", f"7 awaits {ROUND}")),
     ("beacon_round", changed(BEACON, f"7 awaits {ROUND}", f"7 awaits {ROUND + 1}")),
-    ("beacon_round", changed(BEACON, ANNOUNCED, ANNOUNCED.replace(str(ROUND), "7"))),  # it existed
+    ("beacon_round", changed(BEACON, ANNOUNCED, ANNOUNCED.replace(str(ROUND), "7"))),  # it already existed
     (
         "beacon_round",
         changed(

@@ -1,4 +1,4 @@
-"""The tree of refusals against the table of the contract."""
+"""The error classes against the table in the contract."""
 
 from __future__ import annotations
 

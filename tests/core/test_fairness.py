@@ -1,4 +1,4 @@
-"""The audit of a public log: what is fair passes, each kind of cheating is found; a second reader agrees."""
+"""The audit of a public log: fair logs pass, every kind of cheating is found, and a second reader agrees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SETTINGS = ("set rate 60", "set burst 2", "set active_max 3", "set claim_window_
 
 
 def export(lines: list[str], key: SigningKey = KEY, heads: int = 2) -> Export:
-    """A log of these leaves, `SECONDS TEXT` each, with heads signed as it grew."""
+    """A log with these leaves (`SECONDS TEXT` each) and heads signed as it grew."""
     entries = [f"{START + int(float(it.split(' ', 1)[0]) * 1000)} {it.split(' ', 1)[1]}" for it in lines]
     tree, statements = Frontier(), []
     for size, entry in enumerate(entries, 1):
@@ -72,7 +72,7 @@ LOTTERY = [
 ]
 
 
-# Six have a turn when Redis is lost, and have it again when they are back.
+# Six visitors have a turn when Redis is lost, and have it again once they return.
 RESTORED = [
     "0 began hall g fifo -",
     *(f"0 {it}" for it in ("restored 1 0 0", "state scheduled", "set rate 60", "set burst 6")),
@@ -83,7 +83,7 @@ RESTORED = [
     *(f"6 called {n} v{n}" for n in range(1, 7)),
     *(f"6 called {n} v{n}" for n in range(7, 11)),
 ]
-# Lanes of 60 and 40 percent; somebody of the second moves from another one, and both are called by turns.
+# Lanes of 60 and 40 percent. One visitor moves into the second from another lane, and calls alternate.
 LANES = [
     "0 began hall g fifo -",
     *(
@@ -101,14 +101,14 @@ LANES = [
     *(f"9 left {n} v{n}" for n in range(30, 41, 2)),
     *(f"10 called {n} v{n} 1" for n in range(17, 40, 2)),
 ]
-MIXED = [  # a lottery whose draws are made with the log at the opening, too
+MIXED = [  # a lottery whose draws also use the log at the opening
     *LOTTERY[:7],
     "0 mixes entries",
     *LOTTERY[7 : LOTTERY.index(f"7 revealed {SEED.hex()}") + 1],
     "7 mixed ROOT",
     *LOTTERY[LOTTERY.index(f"7 revealed {SEED.hex()}") + 1 :],
 ]
-# A room in parts: rounds of numbers, of which some go to nobody.
+# A room in parts: rounds of numbers, some of which nobody gets.
 PARTS = [
     "0 began hall g fifo -",
     *(f"0 {it}" for it in ("restored 1 0 0", "set parts 2", "state scheduled", "set rate 60", "set burst 5")),
@@ -154,12 +154,12 @@ def test_a_change_of_shares_is_listed() -> None:
 
 
 def changed(lines: list[str], before: str, *after: str) -> list[str]:
-    """The same, with these leaves in place of one."""
+    """The same lines with one leaf replaced by these."""
     at = lines.index(before)
     return [*lines[:at], *after, *lines[at + 1 :]]
 
 
-# Cheating by whoever has the signing key, and so can sign what they like.
+# Cheating by anyone who holds the signing key and can therefore sign anything.
 BY_INSIDERS: list[tuple[str, list[str]]] = [
     ("overtaken", changed(FIFO, "11 called 3 v3", "11 called 7 v7")),
     ("overtaken", changed(FIFO, "14 passed 5 v5 tickets")),
@@ -190,7 +190,7 @@ BY_INSIDERS: list[tuple[str, list[str]]] = [
     ("share", changed(LANES, "8 called 13 v13 1", *(f"8 called {n} v{n}" for n in (30, 32)))),
     ("draw_root", changed(MIXED, "7 mixed ROOT", f"7 mixed {'ab' * 32}")),
     ("draw_mix", changed(MIXED, "7 mixed ROOT")),
-    ("draw_mix", changed(MIXED, "0 mixes entries")),  # nobody had been told
+    ("draw_mix", changed(MIXED, "0 mixes entries")),  # never announced
     ("draw_mix", changed(MIXED, "7 mixed ROOT", "7 mixed ROOT", "7 mixed ROOT")),
     (
         "draw_mix",

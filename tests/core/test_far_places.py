@@ -1,4 +1,4 @@
-"""What token and status say of a place far from the front."""
+"""What the token and the status say about a place far from the front."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_far_away_the_distance_is_the_place() -> None:
 def test_not_more_are_ahead_than_wait() -> None:
     found = far_place(SETTINGS, claims(100_000), STATUS)
     assert found is not None
-    assert found.ahead == 89_999  # 95,000 numbers, 5,000 of which are known to have gone
-    newer = far_place(SETTINGS, claims(100_010), STATUS)  # joined since the status was read
+    assert found.ahead == 89_999  # 95,000 numbers, 5,000 of which are known to have left
+    newer = far_place(SETTINGS, claims(100_010), STATUS)  # joined after the status was read
     assert newer is not None
     assert newer.ahead == 90_009
 
@@ -101,7 +101,7 @@ def test_postgres_alone_is_enough_for_a_bound() -> None:
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60), st.data())
 def test_it_is_never_less_than_the_people_ahead(stays: list[bool], data: st.DataObject) -> None:
-    """Some have left anywhere, some were called; whoever asks still waits."""
+    """Some left at arbitrary positions and some were called; the visitor who asks is still waiting."""
     serving = data.draw(st.integers(0, len(stays) - 1))
     number = data.draw(st.integers(serving + 1, len(stays)))
     waits = [it for it, stay in enumerate(stays, 1) if it > serving and (stay or it == number)]

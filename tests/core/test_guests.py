@@ -1,4 +1,4 @@
-"""Lists of guests, as organisers have them."""
+"""Guest lists, as organisers keep them."""
 
 from __future__ import annotations
 

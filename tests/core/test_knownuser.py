@@ -1,4 +1,4 @@
-"""The KnownUser v3 formats, held against vectors that were made and read by published connectors."""
+"""The KnownUser v3 formats, checked against vectors created and read by published connectors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_tokens_are_what_connectors_read() -> None:
 
 
 def test_the_digest_is_that_of_the_cookies_and_of_pushes() -> None:
-    # What a connector signs its cookie over, and the configuration that is pushed to it.
+    # The text over which a connector signs its cookie, and the configuration that is pushed to it.
     assert digest(KEY, f"flash2026{QUEUE_ID}queue{NOW_S}") == (
         "5dce96ca4f621864a35181f4fcc7726c187a33b7c861f67a8039c33b9e1b66e9"
     )

@@ -1,4 +1,4 @@
-"""Lanes: which id is in which, and how many calls a place in one is away."""
+"""Lanes: which lane an id belongs to, and how many calls a place in it is away."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_id_of_a_member_says_the_lane_and_no_other_does() -> None:
     assert [lane_of(new_member_id(lane)) for lane in range(8)] == list(range(8))
     assert all(is_member(new_member_id(lane)) for lane in range(8))
     assert {lane_of(new_visitor_id()), lane_of(new_visitor_id("net1"))} == {0}
-    for lane in range(8):  # connectors carry it as well
+    for lane in range(8):  # connectors carry it too
         visitor = new_member_id(lane)
         assert visitor_of(queue_id(visitor)) == visitor
 
@@ -34,7 +34,7 @@ def test_the_id_of_a_suspect_says_the_lane_and_stays_with_the_place() -> None:
     suspect = VisitorId(f"{clean}a3")
     assert (lane_of(suspect), is_suspect(suspect), is_member(suspect)) == (3, True, False)
     assert visitor_of(queue_id(suspect)) == suspect
-    # A place that is carried to another browser stays where it is, whatever that browser was before.
+    # A place carried to another browser keeps its lane, whatever lane that browser was in.
     assert carried_to(suspect, other) == f"{other}a3"
     assert carried_to(clean, VisitorId(f"{other}a3")) == other
     assert carried_to(suspect, member := new_member_id(1)) == member

@@ -1,4 +1,4 @@
-"""A log in numbers: each counts once, however the log is cut into pieces."""
+"""Totals of a log: every event counts once, however the log is split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proofs of an organiser's login: what is taken, and what never is."""
+"""Proofs from an organiser's login: which are accepted, and which never are."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_only_the_chosen_algorithm_is_ever_tried() -> None:
     for proof in tried:
         with pytest.raises(ProofRefused):
             told(proof)
-    # The public key, which everybody has, taken for a shared secret.
+    # The public key, which everybody knows, misused as a shared secret.
     mac = to_base64url(hmac.new(public.key.encode(), f"{header}.{payload}".encode(), hashlib.sha256).digest())
     for proof in (f"{header}.{payload}.{mac}", good, signed(claims(), EC, "ES256"), none):
         with pytest.raises(ProofRefused):

@@ -1,4 +1,4 @@
-"""Merkle trees, held against the definitions of RFC 9162 written down naively, and against known vectors."""
+"""Merkle trees, checked against known vectors and a naive implementation of RFC 9162's definitions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from app.core.merkle import (
     proof,
 )
 
-# Of the certificate-transparency project's reference tests: these leaves, and the roots of the trees of the
-# first one, two, ... of them.
+# From the reference tests of the certificate-transparency project: the leaves, and the roots of the trees
+# over the first one, two, ... of them.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 ROOTS = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",

@@ -1,4 +1,4 @@
-"""Signed notes, checkpoints and cosignatures as C2SP has them; and what a witness signs."""
+"""Signed notes, checkpoints and cosignatures as C2SP specifies them, and what a witness signs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.core.notes import (
 )
 from app.core.witnessing import Refused, Signed, judge, read, written
 
-# A head of Go's checksum database, as it serves it, and its published key.
+# A head of Go's checksum database as it is served, and its published key.
 GO = (
     "go.sum database tree\n63096908\n8lHrQPRYe4KT4WQ9/Qk8/taKnD6IRHbFgfN7vQE2Y54=\n\n"
     "— sum.golang.org Az3gri/oVBN1jAhNZ/iS+W31psFAWRT20/GyrhpU6taFwulQGetBkH5S7wpGXdS935jiIGiUUAXBVHzT/"
@@ -78,7 +78,7 @@ def note(size: int, key: Ed25519PrivateKey = KEY, origin: str = ORIGIN, digest: 
 
 
 def status(body: str, last: Signed | None = None) -> tuple[int, int | None]:
-    """How a witness answers, and the size it says it has."""
+    """The witness's HTTP status, and the size it reports."""
     try:
         judge(read(body.encode()), TRUSTED, last)
     except Refused as refusal:

@@ -1,4 +1,4 @@
-"""The arithmetic of shown waits."""
+"""The arithmetic of the waits we show."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ paces = st.builds(
 
 
 def a_line(seconds: int, no_show: float, **fields: Any) -> Iterator[Moment]:
-    """A room at its rate, a moment each second; who is called claims at once, or is a no-show."""
+    """A room running at its rate, sampled each second; called visitors claim immediately or are no-shows."""
     it = msgspec.structs.replace(CALM, **fields)
     window_s, calls, returned = it.claim_window_ms // 1000, [0.0], 0.0
     for second in range(1, seconds):
@@ -100,7 +100,7 @@ def test_the_share_of_no_shows_is_found(no_show: float) -> None:
 @pytest.mark.parametrize("no_show", [0.0, 0.3, 0.6])
 @pytest.mark.parametrize("after_s", [60, 200, 900])
 def test_the_estimate_is_how_the_line_goes_on(no_show: float, after_s: int) -> None:
-    """The place that is reached 600 s later was shown 600 s."""
+    """A place that is reached 600 s later was shown 600 s."""
     moments = list(a_line(after_s + 700, no_show))
     seen = follow(iter(moments[:after_s]))
     position = moments[after_s + 600].admitted - moments[after_s].admitted
@@ -110,7 +110,7 @@ def test_the_estimate_is_how_the_line_goes_on(no_show: float, after_s: int) -> N
 
 
 def test_what_holds_the_line_back_is_measured() -> None:
-    """Nobody gets in but for those who leave: two a second, whatever the rate says."""
+    """Visitors are admitted only as others leave: two per second, whatever the rate."""
     moments = (
         msgspec.structs.replace(CALM, now_ms=START_MS + s * 1000, admitted=2 * s, tokens_left=True)
         for s in range(200)
@@ -142,7 +142,7 @@ moments_later = st.builds(
 
 @given(st.lists(moments_later, min_size=2, max_size=40))
 def test_no_wait_ever_rises_without_a_word(steps: list[dict[str, Any]]) -> None:
-    """Whatever happens: who waits is shown a longer wait only together with a newer `since_ms`."""
+    """A visitor who waits is never shown a longer wait without a newer `since_ms`."""
     seen, now = Measured(), CALM
     shown: Pace | None = None
     for step in steps:
@@ -188,7 +188,7 @@ def test_a_line_that_becomes_slow_is_told_once_it_is_certain() -> None:
     moments = list(a_line(200, 0.0))
     seen, now = follow(iter(moments)), moments[-1]
     shown, told = next_pace(None, seen), []
-    for _ in range(120):  # the cap is reached: one a second instead of ten
+    for _ in range(120):  # the cap is reached: one per second instead of ten
         later = {"now_ms": now.now_ms + 1000, "admitted": now.admitted + 1, "tokens_left": True}
         now = msgspec.structs.replace(now, **later)
         seen = measure(seen, now)
@@ -197,7 +197,7 @@ def test_a_line_that_becomes_slow_is_told_once_it_is_certain() -> None:
         told.append((shown.why, shown.since_ms, wait_s(shown, 100)))
     assert (told[0][0], told[-1][0]) == ("", "slower")
     assert 75 < told[-1][2] < 125, "it was 10"
-    assert len({since for _, since, _ in told}) < 15, "not a new wait each second"
+    assert len({since for _, since, _ in told}) < 15, "not a new wait every second"
 
 
 def test_a_higher_rate_shortens_all_waits() -> None:
@@ -230,7 +230,7 @@ def test_a_wiped_redis_is_a_new_beginning() -> None:
 
 
 def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_were_seen_to_leave() -> None:
-    """Cap 1, sessions of 600 s, five in the queue; from 300 s on somebody leaves each 60 s."""
+    """Cap 1, sessions of 600 s, five in the queue; from 300 s on, one visitor leaves every 60 s."""
     seen, shown, told = Measured(), None, []
     full = msgspec.structs.replace(CALM, waiting=5, admitted=1, tokens_left=True, stay_ms=600_000)
     for second in range(600):
@@ -261,7 +261,7 @@ def test_behind_a_full_cap_nobody_is_told_less_than_people_may_stay_until_they_w
     assert told[299] is not None
     last = told[-1]
     assert last is not None
-    assert 5 * 60 < last < 5 * 600  # what was seen counts
+    assert 5 * 60 < last < 5 * 600  # observed departures count
 
 
 @pytest.mark.parametrize("blocked", get_args(Blocked))
@@ -280,5 +280,5 @@ def test_no_wait_is_told_where_nobody_can_be_called(blocked: Blocked) -> None:
     )
     assert (published_pace(status, 600) is not None) == (
         blocked in ("", "cap")
-    )  # a cap that lets the rate in
+    )  # a cap high enough for the rate
     assert published_pace(status, 0) is None

@@ -1,4 +1,4 @@
-"""A receipt is genuine or not, and the log has its place or not."""
+"""Receipts are genuine or not, and the log has their place or not."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MINE = Receipt("hall", "g", "me", "v3", "waiting", 3, 10, 1_800_000_009_000)
 
 
 def kept(key: object = KEY, **changed: object) -> KeptReceipt:
-    """A receipt that says this, signed by this key."""
+    """A receipt with these fields, signed with this key."""
     said = msgspec.structs.replace(MINE, **changed)
     return KeptReceipt(said, signed(key, said), key.jwk())  # type: ignore[arg-type,attr-defined]
 
 
 def of_the_draw(visitor_id: str, log: list[str] = LOTTERY) -> tuple[KeptReceipt, Export]:
-    """The receipt of whoever was drawn first, and the log; the draw is that of `me`."""
+    """A receipt for the first visitor drawn, and the log; their draw is computed for `me`."""
     root = next((it.split(" ")[2] for it in export(log).entries if " mixed " in it), "")
     draw = rules.draw_of(rules.draw_key(SEED, bytes.fromhex(root)), "me")
     lines = [it.replace("9 drawn 1 v3 4", f"9 drawn 1 v3 {draw}") for it in log]
@@ -35,10 +35,10 @@ def of_the_draw(visitor_id: str, log: list[str] = LOTTERY) -> tuple[KeptReceipt,
     ("receipt", "log", "in_log", "leaf"),
     [
         (kept(), None, None, None),
-        (kept(OTHER), None, None, None),  # without a log nobody knows whose key that is
+        (kept(OTHER), None, None, None),  # without a log, nobody knows whose key this is
         (kept(), LOG, True, 10),
         (kept(leaf=None), LOG, True, 10),
-        (kept(leaf=None, visitor="nobody"), LOG, None, None),  # from before the log had it
+        (kept(leaf=None, visitor="nobody"), LOG, None, None),  # issued before the log existed
         (kept(leaf=None, visitor=None), LOG, None, None),
         (kept(leaf=None, visitor="v5", queue_number=None), export(LOTTERY), True, 11),  # in the pre-queue
         (*of_the_draw("me"), True, 15),

@@ -1,4 +1,4 @@
-"""Tickets taken out of an order: nothing is lost, nothing is doubled, and only its own can be taken."""
+"""Taking tickets out of an order: nothing is lost or duplicated, and only its own tickets can be taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the report of a sale makes of its history, in numbers that are worked out by hand."""
+"""The figures that a sale's report derives from its history; expected values worked out by hand."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ T = 1_800_000_000_000 // 60_000 * 60_000
 
 
 def minute(number: int, samples: int = 60, **changed: Any) -> Step:
-    """The step that ends so many minutes after `T`."""
+    """The step that ends this many minutes after `T`."""
     return Step(msgspec.structs.replace(START, at_ms=T + 60_000 * number, **changed), samples)
 
 
 def moment(seconds: int, serving: int, last: int) -> tuple[int, int, int]:
-    """How far the queue had got."""
+    """How far the queue has advanced."""
     return T + 1000 * seconds, serving, last
 
 
 def test_waits_are_compared_with_what_was_shown_when_people_joined() -> None:
     progress = [
-        moment(1, 1, 1),  # called at once: nothing was shown
-        moment(2, 1, 11),  # ten join; the k-th of them is shown k s
-        *(moment(2 + 2 * n, 1 + n, 11) for n in range(1, 6)),  # and called every 2 s
-        moment(20, 11, 11),  # the last five at once
+        moment(1, 1, 1),  # called immediately: no wait was shown
+        moment(2, 1, 11),  # ten join; the k-th is shown k s
+        *(moment(2 + 2 * n, 1 + n, 11) for n in range(1, 6)),  # and one is called every 2 s
+        moment(20, 11, 11),  # the last five all at once
     ]
     steps = [minute(1, pace=(1.0, 0.0, 1.0))]
     found = report.waits(progress, steps)
     assert found is not None
-    # waited: 0, 2, 4, 6, 8, 10, then 18 five times; shown: 1 to 10 s, and 1.2 times that and 5 s
+    # waited: 0, 2, 4, 6, 8, 10, then 18 five times; shown: 1 to 10 s, plus a tolerance of 20% and 5 s
     assert found.real == Percentiles(10, 18, 18)
     assert found.shown_even == Percentiles(5, 9, 9)
     assert found.shown_most == Percentiles(11, 16, 16)
     assert found.kept_percent == 50  # 2 <= 7, 4 <= 8, 6 <= 9, 8 <= 10, 10 <= 11; 18 > 13 ... 18 > 17
-    assert found.calibration is None  # nobody waited through the end of the minute
+    assert found.calibration is None  # nobody waited throughout the minute
     unknown = report.waits(progress, [minute(1, pace=None)])
     assert unknown is not None
     assert (unknown.real, unknown.shown_even, unknown.kept_percent) == (found.real, None, None)
@@ -48,13 +48,13 @@ def test_waits_are_compared_with_what_was_shown_when_people_joined() -> None:
 
 
 def test_waits_are_compared_with_what_was_shown_at_any_moment_of_them() -> None:
-    """Ten join and are called after six minutes; one ends 330 s before that, one 270 s .. the last 30 s."""
+    """Ten join and are called after six minutes; the samples are taken 330, 270, ... and 30 s before that."""
     progress = [moment(30, 0, 10), moment(390, 10, 10)]
     twice = "5:10,15:30,60:120,240:480,960:1920,3840:7680"
     steps = [minute(at, pace=(20.0, 0.0, 20.0), ranges=twice) for at in range(1, 7)]
     found = report.waits(progress, steps)
     assert found is not None
-    # the k-th was shown 20 k to 40 k seconds each time: of 60 moments 18 and 36 were not later than that
+    # the k-th was shown 20 k to 40 k seconds each time: the wait was within it in 18 and 36 of 60 samples
     assert found.calibration == report.Calibration(30, 60)
     nothing = report.waits(progress, [minute(at, pace=None) for at in range(1, 7)])
     assert nothing is not None
@@ -84,13 +84,13 @@ def test_slow_minutes_are_those_in_which_anybody_reserved() -> None:
 def test_a_gap_is_a_time_in_which_somebody_was_there_and_nothing_was_sampled() -> None:
     nobody = {"waiting": 0, "called": 0, "active": 0}
     steps = [
-        minute(1, 20),  # the sale began in it
-        minute(2, 55),  # a second now and then is missed
+        minute(1, 20),  # the sale started during this minute
+        minute(2, 55),  # a sample is missed now and then
         minute(3, 30),
         minute(7),
         minute(8, state="closed", **nobody),
         minute(20, state="sold_out"),
-        minute(21, 5),  # it is going on
+        minute(21, 5),  # still running
     ]
     assert report.gaps(steps, 60) == [
         Gap(T + 180_000, T + 360_000, 180),

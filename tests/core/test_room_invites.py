@@ -1,4 +1,4 @@
-"""Lists of addresses: as people keep them, and what is wrong with a line."""
+"""Lists of e-mail addresses as people keep them, and what is wrong with a line."""
 
 from __future__ import annotations
 

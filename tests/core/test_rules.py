@@ -1,4 +1,4 @@
-"""The arithmetic and the decisions of the waiting room."""
+"""The arithmetic and decisions of the waiting room."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_pre_queue_may_begin_with_the_opening() -> None:
 
 
 def test_waits_are_told_from_how_the_line_moved() -> None:
-    """Two a second join for five seconds; one a second is called."""
+    """Two per second join for five seconds; one per second is called."""
     progress = [(second * 1_000, second, min(10, 2 * second)) for second in range(1, 11)]
     assert rules.wait_percentiles_s(progress) == {"p50": 2, "p90": 4, "p99": 4}
     assert rules.wait_percentiles_s([(1_000, 0, 5)]) is None
@@ -140,7 +140,7 @@ def test_waits_are_told_from_how_the_line_moved() -> None:
 
 
 def test_number_blocks_grow_with_the_crowd() -> None:
-    """So a rush from nothing to a million asks Postgres a few dozen times."""
+    """So a rush from nothing to a million queries Postgres only a few dozen times."""
     last, rounds = 0, 0
     while last < 1_000_000:
         last, rounds = last + rules.numbers_block(last), rounds + 1

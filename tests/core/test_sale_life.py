@@ -1,4 +1,4 @@
-"""Where a sale stands in its life, and when it will end."""
+"""Which stage of its life a sale is in, and when it is going to end."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_stages(changed: dict[str, Any], state: RoomState, stage: Stage) -> None
 
 
 def test_the_end_follows_from_the_last_five_minutes() -> None:
-    rush = sample(0, sold=0)  # longer ago: it does not count
+    rush = sample(0, sold=0)  # too long ago to count
     begin, end = sample(600, sold=50, admitted=100), sample(840, sold=90, admitted=180, free=30, held=10)
     found = forecast([rush, begin, msgspec.structs.replace(end, waiting=60)])
     assert found is not None

@@ -1,4 +1,4 @@
-"""Seats in files: what is read, what is refused and where, and that what is written reads back."""
+"""Seat files: what is accepted, what is refused and where, and that what we write can be read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sections are measured and called, in a definition and as staff type it."""
+"""How sections are measured and their rows and seats numbered, in a definition and as typed by staff."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_section_grows_by_seats_that_have_a_place() -> None:
         (3, SeatRow("c", 1, "f")),
     ]
     with pytest.raises(ValidationFailed):
-        added_rows(there, listed(("a", 2, "")))  # seat 3 stands there
+        added_rows(there, listed(("a", 2, "")))  # seat 3 already exists
 
 
 def test_rows_and_seats_are_typed() -> None:

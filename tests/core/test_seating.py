@@ -1,4 +1,4 @@
-"""What staff describe becomes rows of seats."""
+"""How a description typed by staff becomes rows of seats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes of an app and recovery codes, by the rules alone."""
+"""App codes and recovery codes: the rules alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_recovery_codes_are_many_are_told_apart_and_kept_as_keyed_hashes() -> No
     assert keys.recovery_hash(codes[0]) == keys.recovery_hash(f" {codes[0].upper().replace('-', ' ')}")
     assert keys.recovery_hash(codes[0]) != FactorKeys(b"another secret").recovery_hash(codes[0])
     assert plain_code(" 123 456 ") == "123456"
-    assert plain_code("١٢٣ ٤٥٦") == "123456", "as keyboards of other scripts have them"
+    assert plain_code("١٢٣ ٤٥٦") == "123456", "digits as typed on keyboards of other scripts"
 
 
 def test_secrets_of_apps_are_encrypted_with_ours() -> None:

@@ -1,4 +1,4 @@
-"""Keys of each algorithm, held against a verifier that knows nothing of us but the JWKS."""
+"""Keys of each algorithm, checked with an independent verifier that knows only the JWKS."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_tokens_of_each_algorithm_are_verified_by_anybody_and_read_by_us(algorit
     assert tokens == (
         signer.sign(BOOKING, algorithm),
         signer.sign_pass(PASS, algorithm),
-    )  # each time the same
+    )  # the same result each time
     assert (other.read(tokens[0], NOW), other.read_pass(tokens[1], NOW)) == (BOOKING, PASS)
     for forged in (tampered(tokens[0]), tampered(tokens[1])):
         with pytest.raises(CredentialInvalid):
@@ -47,7 +47,7 @@ def test_a_header_does_not_choose_how_a_key_verifies() -> None:
     rsa, edwards = by_name["booking", "RS256"], by_name["booking", "EdDSA"]
     token = BookingSigner(KEYS).sign(BOOKING, "RS256")
     payload = jwt.decode(token, options={"verify_signature": False})
-    public = "n" * 64  # a public value as a shared secret, the classic confusion
+    public = "n" * 64  # a public value used as a shared secret, the classic confusion
     for forged in (
         jwt.encode(payload, public, "HS256", {"kid": rsa.kid, "typ": "JWT"}),
         jwt.encode(payload, edwards.private, "EdDSA", {"kid": rsa.kid, "typ": "JWT"}),

@@ -1,4 +1,4 @@
-"""The rules of sites: the most specific decides, and no other spelling of an address gets past one."""
+"""Rules for sites: the most specific one wins, and no alternative spelling of an address gets around one."""
 
 from __future__ import annotations
 

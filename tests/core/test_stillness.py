@@ -1,4 +1,4 @@
-"""A queue stands still when people wait, nobody is called, and nothing says why."""
+"""A queue stalls when people wait, nobody is called and nothing explains it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of several hosts, of which some are IPv6."""
+"""Store URLs with several hosts, some of them IPv6."""
 
 from __future__ import annotations
 

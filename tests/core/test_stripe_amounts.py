@@ -1,4 +1,4 @@
-"""Amounts as Stripe counts them: https://docs.stripe.com/currencies."""
+"""Amounts in Stripe's units: https://docs.stripe.com/currencies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.core.stripe_amounts import our_amount, stripe_amount
     ("currency", "ours", "theirs"),
     [
         ("EUR", 4500, 4500),
-        ("JPY", 4500, 4500),  # has no decimals, and is counted so
-        ("ISK", 4500, 450_000),  # has none, and is counted in hundredths
+        ("JPY", 4500, 4500),  # no decimals, and counted that way
+        ("ISK", 4500, 450_000),  # no decimals, but counted in hundredths
         ("UGX", 4500, 450_000),
-        ("MGA", 4500, 45),  # has two, and is counted in whole units
+        ("MGA", 4500, 45),  # two decimals, but counted in whole units
         ("MGA", 4510, None),
-        ("KWD", 4500, 4500),  # has three, of which Stripe takes two
+        ("KWD", 4500, 4500),  # three decimals, of which Stripe accepts two
         ("KWD", 4505, None),
     ],
 )

@@ -1,4 +1,4 @@
-"""What an order comes to: its parts are the whole, whatever the prices, rates, discounts and fees."""
+"""The total of an order is the sum of its parts, whatever the prices, rates, discounts and fees."""
 
 from __future__ import annotations
 

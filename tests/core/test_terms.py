@@ -1,4 +1,4 @@
-"""The terms of a hold read back as they were written, whatever they are."""
+"""The terms of a hold survive a round trip, whatever they are."""
 
 from __future__ import annotations
 

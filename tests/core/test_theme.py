@@ -1,4 +1,4 @@
-"""The look of a room: what can be read, and what the style sheet says."""
+"""The theme of a room: what can be read, and the resulting style sheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: what is signed is read back, and nothing else is."""
+"""Tokens: only what we signed is accepted, and it reads back unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def a_session(exp: int = NOW + 600, room_id: RoomId = HALL) -> BookingClaims:
 
 
 def a_signer() -> BookingSigner:
-    """A signer that has verified nothing yet."""
+    """A signer with an empty cache."""
     return BookingSigner([KEY])
 
 
@@ -165,7 +165,7 @@ def test_the_expiry_is_told_before_anything_else_is() -> None:
 
 
 def test_no_character_of_a_booking_token_can_be_another() -> None:
-    """Also not the last one, whose spare bits most decoders ignore."""
+    """Not even the last one, whose spare bits most decoders ignore."""
     token = a_signer().sign(a_session())
     reader = a_signer()
     for i in (*range(0, len(token), 7), *range(len(token) - 4, len(token))):
@@ -235,7 +235,7 @@ def test_verified_tokens_are_remembered_up_to_a_bound(monkeypatch: pytest.Monkey
     monkeypatch.setattr(tokens, "CACHE_MAX", 3)
     signer = a_signer()
     issued = [signer.sign(a_session(exp=NOW + i)) for i in range(1, 10)]
-    for _ in range(2):  # forgotten ones are verified again
+    for _ in range(2):  # evicted tokens are verified again
         assert all(signer.read(token, NOW) for token in issued)
     assert len(signer._known) == 3
 
@@ -255,7 +255,7 @@ def test_the_audience_of_an_access_token_is_no_room(monkeypatch: pytest.MonkeyPa
     token, _ = a_signer().sign_access(account, NOW)
     audience = jwt.decode(token, options={"verify_signature": False})["aud"]
     assert not re.search(SLUG, audience)
-    for other, believed in (("fairgate", True), ("hall", False)):  # `fairgate`: made before an update
+    for other, believed in (("fairgate", True), ("hall", False)):  # `fairgate`: created before an update
         monkeypatch.setattr(tokens, "ACCESS_AUDIENCE", other)
         old, _ = a_signer().sign_access(account, NOW)
         monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""Booking tokens that another process signed, with the keys that all of them share."""
+"""Booking tokens signed by another process with the keys they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type is read in one way, or refused."""
+"""User input is read in exactly one way, or refused."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from app.core.seating import new_slug, slug_of
         ("45.50", None, 4550),
         ("0", 0, 0),
         ("0.05", None, 5),
-        ("\uff11\uff10", 10, 1000),  # of a Japanese keyboard
-        ("\u0664\u0665", 45, 4500),  # of an Arabic one
+        ("\uff11\uff10", 10, 1000),  # full-width digits
+        ("\u0664\u0665", 45, 4500),  # Arabic digits
         ("1.000", 1000, 100_000),
         ("1.000,50", None, 100_050),
         ("1.000.50", None, None),
@@ -40,7 +40,7 @@ from app.core.seating import new_slug, slug_of
         ("1_000", None, None),
         ("-1", None, None),
         ("+1", None, None),
-        ("45.005", 45_005, 4_500_500),  # points part thousands, as commas do
+        ("45.005", 45_005, 4_500_500),  # dots group thousands, as commas do
         ("45.0051", None, None),
         ("NaN", None, None),
         ("\u00b2", None, None),
@@ -61,7 +61,7 @@ def test_amounts_follow_the_decimals_of_the_currency() -> None:
 
 @pytest.mark.parametrize("currency", ["HUF", "IDR", "COP", "PKR", "RSD", "EUR"])
 def test_a_currency_has_the_decimals_of_iso_4217_and_no_others(currency: str) -> None:
-    """Also where CLDR leaves them out, since nobody pays with such coins."""
+    """Even where CLDR omits them because nobody pays with such coins."""
     assert "2,500.00" in formatting.money(250_000, currency)
     assert "5,000.00" in formatting.money(2 * 250_000, currency)
 

@@ -1,4 +1,4 @@
-"""How what is shown of a wait follows how waits come true."""
+"""How the waits shown adapt to how past waits turned out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logs = st.lists(st.floats(-2, 2), min_size=len(KNOTS_S), max_size=len(KNOTS_S))
 
 
 def known(p50: list[float], p90: list[float]) -> Learned:
-    """As if this had been learned."""
+    """As if these factors had been learned."""
     it = learned_from(NOT_LEARNED)
     return msgspec.structs.replace(
         it,
@@ -69,7 +69,7 @@ def test_nobody_sees_a_longer_wait_than_before(
 
 @pytest.mark.parametrize("spread", [0.02, 0.3])
 def test_nine_in_ten_hold_however_much_chance_there_is(spread: float) -> None:
-    """Ten are called a second, or more or fewer: each ten seconds as chance has it."""
+    """About ten are called per second, varying randomly every ten seconds."""
     chance, pace, passed, times = Random(7), Pace(600, 0.1, 0.0, 0.1), 0.0, 1.0
     it = learned_from(pace.ranges)
     for second in range(2_000):
@@ -85,7 +85,7 @@ def test_nine_in_ten_hold_however_much_chance_there_is(spread: float) -> None:
 def test_what_was_learned_outlives_a_worker_and_a_wiped_redis() -> None:
     learned = read_ranges("4:6,14:16,59:62,250:270,1000:1100,4000:4400")
     shown = msgspec.structs.replace(starting_pace(600), ranges=learned)
-    seen = learn(measure(Measured(), CALM), shown, shown)  # another worker reads what is shown
+    seen = learn(measure(Measured(), CALM), shown, shown)  # another worker reads the published pace
     assert seen.learned is not None
     assert [it[0] for it in learned_ranges(seen.learned)] == [it[0] for it in learned]
     assert [it[2] for it in learned_ranges(seen.learned)] == pytest.approx(
@@ -93,17 +93,17 @@ def test_what_was_learned_outlives_a_worker_and_a_wiped_redis() -> None:
     )
     later = msgspec.structs.replace(CALM, now_ms=CALM.now_ms + 1000, admitted=9)
     wiped = measure(measure(seen, later), msgspec.structs.replace(later, admitted=0))
-    after = next_pace(None, wiped)  # Redis has none any more
+    after = next_pace(None, wiped)  # Redis no longer has one
     assert after is not None
     assert after.ranges == learned_ranges(seen.learned)
 
 
 def test_a_raised_wait_is_told_or_it_is_not_seen() -> None:
-    """The p90 turns out too low while the queue moves: no shown wait rises, and in the end it is higher."""
+    """The p90 proves too low while the queue moves: no shown wait rises, yet in the end it is higher."""
     shown: Pace | None = msgspec.structs.replace(starting_pace(600), ranges=read_ranges(LOW))
     seen = Measured()
     for second in range(300):
-        passed = 5 * second  # half as fast as is calculated
+        passed = 5 * second  # half as fast as calculated
         fields: dict[str, Any] = {"admitted": passed, "passed": passed, "ahead": 5_000}
         seen = measure(seen, msgspec.structs.replace(CALM, now_ms=CALM.now_ms + 1000 * second, **fields))
         seen = learn(seen, shown, shown)
@@ -120,7 +120,7 @@ def test_a_raised_wait_is_told_or_it_is_not_seen() -> None:
 
 
 def test_shown_waits_come_true() -> None:
-    """A few sales of the classes that differ most; `load.simulate.calibration` plays all of them."""
+    """A few sales of the most different kinds; `load.simulate.calibration` runs all of them."""
     classes = (("nothing", 3), ("a long pause", 6), ("cap-bound", 4))
     sales = [calibration.CLASSES[name](seed)._replace(sample=20) for name, seed in classes]
     it = calibration.truth([play(sale) for sale in sales])

@@ -1,4 +1,4 @@
-"""Invalid values are reported in words: every pattern for input has a message."""
+"""Invalid values are reported in plain language: every input pattern has a message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHEN = "a moment, as 2026-05-01T18:00:00Z"
 
 
 def patterns(kind: msgspec.inspect.Type, seen: set[Any]) -> Iterator[str]:
-    """Every pattern in a type and in what it is made of."""
+    """All patterns in a type and its components."""
     if isinstance(kind, msgspec.inspect.StrType):
         if kind.pattern is not None:
             yield kind.pattern
@@ -38,7 +38,7 @@ def patterns(kind: msgspec.inspect.Type, seen: set[Any]) -> Iterator[str]:
 
 
 def all_patterns() -> set[str]:
-    """The patterns of everything that is read from outside."""
+    """The patterns of everything we read from outside."""
     read = [EventDefinition, *(it.body for it in CALLS if it.body), *(it.query for it in CALLS)]
     return {found for kind in read for found in patterns(msgspec.inspect.type_info(kind), set())}
 
@@ -91,7 +91,7 @@ def test_each_kind_of_misfit_is_told(kind: Any, sent: Any, field: str, told: str
 
 
 def test_whatever_a_body_may_hold_is_told_in_our_words() -> None:
-    """No refusal speaks of msgspec's types: each field of each call, with values that cannot fit."""
+    """No refusal mentions msgspec's types: every field of every call, with values that cannot fit."""
     misfits: tuple[Any, ...] = (None, True, -(10**30), 1.5, "\0" * 10**6, [[[]]], {"\0": {}})
     told = set()
     for call in CALLS:

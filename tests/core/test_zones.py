@@ -1,4 +1,4 @@
-"""What clocks show when daylight saving begins and ends, over five zones and both changes of a year."""
+"""Local times when daylight saving begins and ends, over five zones and both changes of a year."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.core.formatting import moments_in, staff_time, zoned_time
 from app.core.zones import RENAMED, around_skipped, is_doubled, of_browser, offset_name, readings, zones
 from app.web.console import local_times
 
-# Zone, a skipped time, the nearest times; a doubled time, its two offsets. Two have no daylight saving.
+# Zone, a skipped time and the nearest valid times; a repeated time and its two offsets. Two zones have no
+# daylight saving.
 CHANGES = [
     ("Europe/Berlin", "2030-03-31T02:30", "01:59", "03:00", "2030-10-27T02:30", ["UTC+2", "UTC+1"]),
     ("America/New_York", "2030-03-10T02:00", "01:59", "03:00", "2030-11-03T01:59", ["UTC-4", "UTC-5"]),

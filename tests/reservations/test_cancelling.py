@@ -1,4 +1,4 @@
-"""Cancelling gives tickets and money back, once."""
+"""Cancelling releases the tickets and refunds the money, exactly once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_nothing_can_be_done_with_what_does_not_exist(stores: Stores) -> N
 
 
 class _FailsToRefund(SimulatedGateway):
-    """A gateway that charges, and is away when money is to be given back."""
+    """A gateway that charges, but fails when a refund is due."""
 
     async def refund(self, payment_id: str) -> None:
         raise GatewayFailed

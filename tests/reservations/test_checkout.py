@@ -1,4 +1,4 @@
-"""Paying and giving up: charged once, never for nothing, and a payment that comes too late is given back."""
+"""Paying and cancelling: charged once, never for nothing, and payments that arrive too late are refunded."""
 
 from __future__ import annotations
 
@@ -133,14 +133,14 @@ async def test_nobody_waits_for_a_connection_that_stands_still(stores: Stores) -
 async def test_a_payment_goes_on_when_its_buyer_closed_the_page(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         reservation_id = await held(engine)
-        for turns in range(8):  # of the event loop, until they left
+        for turns in range(8):  # of the event loop, until the requests leave
             leaving = asyncio.create_task(
                 confirm(engine, reservation_id, card("tok_declined"), f"left {turns}")
             )
             for _ in range(turns):
                 await asyncio.sleep(0)
             leaving.cancel()
-            with pytest.raises(PaymentDeclined):  # not "the gateway failed", much later
+            with pytest.raises(PaymentDeclined):  # not "the gateway failed" much later
                 await confirm(engine, reservation_id, card("tok_declined"), f"left {turns}")
         leaving = asyncio.create_task(confirm(engine, reservation_id, card(), "pay"))
         await asyncio.sleep(0)
@@ -175,7 +175,7 @@ async def test_a_slow_payment_is_202_and_confirmed_by_the_worker(stores: Stores)
         began = time.monotonic()
         answer = await confirm(engine, reservation_id, card("tok_slow"), "pay")
         assert answer.reservation.status == "paying"
-        assert time.monotonic() - began > 2.5  # and not until it is through
+        assert time.monotonic() - began > 2.5  # and not before it has finished
         with pytest.raises(Conflict):
             await cancel(engine, reservation_id)
         await looked_after(engine, reservation_id, "confirmed")
@@ -191,7 +191,7 @@ async def test_a_gateway_that_failed_leaves_a_hold_and_charges_nothing(stores: S
             await confirm(engine, reservation_id, card("tok_error"), "pay")
         ).reservation.status == "paying"
         await settle_payments(stores, engine.gateway)
-        assert (await now(engine, reservation_id)).status == "paying"  # it may still be on its way
+        assert (await now(engine, reservation_id)).status == "paying"  # the charge may still be in flight
         await stores.postgres.execute("UPDATE payments SET created_at = now() - interval '1 minute'")
         await looked_after(engine, reservation_id, "held")
         with pytest.raises(PaymentDeclined) as failed:
@@ -209,7 +209,7 @@ async def test_a_charge_that_reaches_the_gateway_after_it_was_given_up_is_void(s
 
 
 async def paid_late(stores: Stores, engine: ReservationEngine, reservation_id: ReservationId) -> None:
-    """A payment that was begun in time, and done when the hold had ended."""
+    """A payment that was started in time and completed after the hold had ended."""
     paying = asyncio.create_task(confirm(engine, reservation_id, card("tok_late"), "pay"))
 
     async def done() -> bool:
@@ -236,7 +236,7 @@ async def test_a_payment_after_the_hold_is_given_back_and_told_when_none_is_left
     async with a_shop(stores, {"floor": 3}) as engine:
         reservation_id = await held(engine)
         await paid_late(stores, engine, reservation_id)
-        assert await holds.expire_due(stores) == 0  # a payment under way is not cut off
+        assert await holds.expire_due(stores) == 0  # a payment in progress is not cut off
         await looked_after(engine, reservation_id, "expired")
         assert await payments(stores) == ["refunded"]
         assert await charged(stores) == 0

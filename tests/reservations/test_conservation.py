@@ -1,4 +1,4 @@
-"""The conservation check: quiet when all is well, also under traffic, and it names what is not."""
+"""The conservation check: silent when all is well, even under traffic; otherwise it names the problem."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong here stays wrong; no need to look for six seconds."""
+    """Drift planted here does not go away, so there is no need to watch it for six seconds."""
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 

@@ -1,7 +1,7 @@
-"""The life of holds under any order of steps: a sale is taken through them beside a model of a few dicts.
+"""The life of holds under any order of steps, checked against a model made of a few dicts.
 
-Steps may be cut off between the stores and may be taken twice. Whatever happens, nothing is oversold, nothing
-is stranded, a hold ends once, and after mending both stores agree with the model.
+Steps may be interrupted between the stores and may be repeated. Whatever happens, nothing is oversold or
+stranded, a hold ends once, and after a repair both stores agree with the model.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ STEPS = st.lists(
 
 @dataclass
 class Model:
-    """What must be true: the reservations that were answered, and how many tickets each has."""
+    """What must be true: the reservations whose outcome was returned, and the number of tickets of each."""
 
     quantity: dict[str, int] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
     visitor: dict[str, int] = field(default_factory=dict)
 
     def taken(self, visitor: int | None = None) -> int:
-        """Tickets held and sold, over all or of one visitor."""
+        """Tickets held and sold, in total or by one visitor."""
         return sum(
             quantity
             for it, quantity in self.quantity.items()
@@ -67,7 +67,7 @@ class Model:
 
 @dataclass
 class Sale:
-    """The engine, the model beside it, and what is on its way."""
+    """The engine, the model beside it, and the requests in flight."""
 
     engine: ReservationEngine
     claims: list[BookingClaims]
@@ -76,7 +76,7 @@ class Sale:
     epoch: int = 1
 
     async def take(self, step: Step) -> None:
-        """One step, in the engine and in the model."""
+        """Take one step in both the engine and the model."""
         kind, visitor, number = step
         if kind in ("ask", "reserve"):
             await self.ask(visitor, number, f"key{len(self.asked)}")
@@ -96,7 +96,7 @@ class Sale:
             await self.end(kind, number)
 
     async def ask(self, visitor: int, quantity: int, key: str) -> None:
-        """Submit; unless it is refused at once, the worker has the last word."""
+        """Submit a request; unless it is refused immediately, the worker decides."""
         claims, items = self.claims[visitor], f"floor:{quantity}"
         try:
             reserved = await ask(self.engine, claims, items, key=key, wait=False)
@@ -105,7 +105,7 @@ class Sale:
         self.asked.append((reserved.reservation_id, visitor, quantity, key))
 
     async def work(self) -> None:
-        """What a lane does, once; and again, as another worker might."""
+        """What a lane does, once; and once more, as another worker might."""
         stores = self.engine.stores
         messages = await submissions.read_new(stores.redis, LIVE, READ)
         messages += [it for it in await submissions.read_own(stores.redis, LIVE, READ) if it not in messages]
@@ -116,13 +116,13 @@ class Sale:
             await self.learn()
 
     async def decide_and_die(self) -> None:
-        """A worker that took stock and was killed before it wrote anything."""
+        """A worker that decided a batch and was killed before it wrote anything."""
         messages = await submissions.read_new(self.engine.stores.redis, LIVE, READ)
         if messages:
             await batches.decided(self.engine.stores, HALL, messages)
 
     async def learn(self) -> None:
-        """Take over into the model what was decided; rows are never unmade."""
+        """Take over the decisions into the model; rows never disappear."""
         there = await rows(self.engine.stores)
         for reservation_id, visitor, quantity, _ in self.asked:
             if reservation_id in there and reservation_id not in self.model.status:
@@ -131,7 +131,7 @@ class Sale:
                 self.model.status[reservation_id] = "held"
 
     async def expire(self, *, cut: bool) -> None:
-        """Every hold's time is over; with `cut`, Redis does not learn it."""
+        """Let every hold run out; with `cut`, Redis does not learn of it."""
         stores = self.engine.stores
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
         await (hold_endings.expire_due(stores.postgres) if cut else holds.expire_due(stores))
@@ -140,7 +140,7 @@ class Sale:
                 self.model.status[reservation_id] = "expired"
 
     async def end(self, kind: str, number: int) -> None:
-        """Pay for or cancel one of the reservations there are, whatever its state, and again."""
+        """Pay for or cancel one of the reservations, whatever its state, and do it again."""
         if not self.model.status:
             return
         reservation_id = ReservationId(list(self.model.status)[number % len(self.model.status)])
@@ -161,7 +161,7 @@ class Sale:
             self.model.status[reservation_id] = "cancelled"
 
     async def wipe(self) -> None:
-        """Redis is empty; submissions in flight are lost, nothing that was answered is."""
+        """Redis is lost. Submissions in flight are gone; nothing that was confirmed to a caller is."""
         stores = self.engine.stores
         self.epoch += 1
         conf = await stores.redis.hgetall(LIVE.conf)
@@ -174,7 +174,7 @@ class Sale:
         await stores.redis.hset(LIVE.conf, "restoring", "0")
 
     async def verify(self) -> None:
-        """What holds at every moment."""
+        """Check the invariants, which hold at any moment."""
         assert self.model.taken() <= TOTAL
         for visitor in range(VISITORS):
             assert self.model.taken(visitor) <= MOST
@@ -184,7 +184,7 @@ class Sale:
         assert free + held + sold == TOTAL
 
     async def finish(self) -> None:
-        """When everything on its way has arrived, the stores agree and every ticket is accounted for."""
+        """Once everything in flight has arrived, the stores agree and every ticket is accounted for."""
         await self.work()
         await holds.repair(self.engine.stores, older_than_s=0)
         assert await check(self.engine.stores, GALA) == []

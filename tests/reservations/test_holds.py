@@ -1,4 +1,4 @@
-"""How holds end, and how what a crash left between the stores is repaired."""
+"""How holds end, and how the inconsistencies that a crash leaves between the stores are repaired."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_what_redis_was_not_told_is_mended(stores: Stores, how: str) -> No
         await ask(engine, await a_session(stores))
         if how == "expired":
             await run_out(stores)
-            await hold_endings.expire_due(stores.postgres)  # and there the worker died
+            await hold_endings.expire_due(stores.postgres)  # the worker died here
         else:
             await stores.postgres.execute(
                 "UPDATE reservations SET status = 'confirmed', confirmed_at = now(); "

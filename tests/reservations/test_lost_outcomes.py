@@ -1,4 +1,4 @@
-"""Reservations whose outcome is late or lost: without a worker, a message, a subscription, or Redis."""
+"""Reservations whose outcome is late or lost: a worker, message, subscription or Redis is missing."""
 
 from __future__ import annotations
 
@@ -104,6 +104,6 @@ async def test_an_outcome_that_comes_before_the_reply_is_kept_until_it() -> None
         waiter = Waiter(HALL, submission, deadline=1.0, look_up_at=1.0)
         waiter.answer = asyncio.get_running_loop().create_future()
         waiter.decided("held|terms")
-        assert not waiter.answer.done()  # nobody knows yet whether the outcome is that of an earlier request
+        assert not waiter.answer.done()  # this may still be the outcome of an earlier request
         assert waiter.replied(Submitted(word, "")) == "held|terms"
         assert (waiter.word != "queued") is repeated

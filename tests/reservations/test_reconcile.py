@@ -1,4 +1,4 @@
-"""Reconciliation: planted drift is repaired where it is safe, else reported; work in flight is left alone."""
+"""Reconciliation: planted drift is repaired if that is safe, else reported; work in flight is left alone."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ A1, B2 = "stalls-a-1", "stalls-b-2"
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong here stays wrong; no need to look for six seconds."""
+    """Drift planted here does not go away, so there is no need to watch it for six seconds."""
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
 async def plant(stores: Stores, command: str, reservation_id: str) -> None:
-    """Do what nobody should: SQL, or a Redis command."""
+    """Make a change that nobody should: an SQL statement or a Redis command."""
     if command.startswith(("UPDATE", "DELETE")):
         await stores.postgres.execute(command)
     else:
@@ -79,7 +79,7 @@ async def test_a_room_is_small_if_both_stores_have_little_of_it(
         monkeypatch.setattr(reconcile, "HOLDS_MAX", 1)
         assert not await reconcile.is_small(stores, HALL, GALA)
         await stores.redis.delete(HOLDS)
-        assert not await reconcile.is_small(stores, HALL, GALA)  # Postgres has them
+        assert not await reconcile.is_small(stores, HALL, GALA)  # Postgres has reservations
 
 
 @pytest.mark.parametrize("drift", SAFE)
@@ -91,7 +91,7 @@ async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
         looked = await reconcile.reconcile(stores, GALA, mend=False)
         assert looked.left
         assert not looked.mended
-        assert await check(stores, GALA) != [], "a look changes nothing"
+        assert await check(stores, GALA) != [], "a check changes nothing"
         mended = await reconcile.reconcile(stores, GALA, mend=True)
         assert (bool(mended.mended), mended.left) == (True, [])
         assert await check(stores, GALA) == []
@@ -147,7 +147,7 @@ async def test_seats_are_mended_too(stores: Stores, drift: str) -> None:
 
 
 async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
-    """A batch that is decided and not committed, for as long as it takes."""
+    """A batch that is decided but not committed, however long that takes."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
         submitted = await ask(engine, await a_session(stores), "floor:2", wait=False)

@@ -1,8 +1,8 @@
-"""The life of reservations with their payments, under any order of steps, each of which may be cut off.
+"""The life of reservations and their payments under any order of steps, each of which may be interrupted.
 
-Where `test_hold_life.py` predicts what becomes of each hold, this one lets the gateway decline, fail, answer
-later or too late, and says what must never be: a step back from an end, more than there is, a charge too
-many, tickets without money, money without tickets.
+`test_hold_life.py` predicts the fate of each hold. This test lets the gateway decline, fail, answer late or
+too late, and states what must never happen: leaving a final state, selling more than there is, charging
+twice, tickets without money, money without tickets.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STEPS = st.lists(
     min_size=15,
     max_size=40,
 )
-# What a status may become between two looks; several steps of one payment may lie between them.
+# What a status may have become since the last check; several steps of one payment may lie in between.
 NEXT = {
     "held": {"held", "paying", "confirmed", "cancelled", "expired"},
     "paying": {"held", "paying", "confirmed", "expired"},
@@ -71,12 +71,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class PaidSale(Sale):
-    """The engine, and how every reservation stood at the last look."""
+    """The engine, and the status of every reservation at the last check."""
 
     seen: dict[str, str] = field(default_factory=dict)
 
     async def take(self, step: Step) -> None:
-        """One step; those of a reservation are taken twice, as somebody does who got no answer."""
+        """Take one step. Steps of a reservation are taken twice, as by a client that got no answer."""
         kind, visitor, number = step
         stores = self.engine.stores
         if kind == "time":
@@ -94,7 +94,7 @@ class PaidSale(Sale):
                     await self.touch(kind, reservation_id, f"{kind}{number}")
 
     async def touch(self, kind: str, reservation_id: ReservationId, key: str) -> None:
-        """Pay for it, put off its end, cancel it; or what a process does of that before it dies."""
+        """Pay for it, extend it or cancel it, or do as much of that as a dying process would."""
         postgres = self.engine.stores.postgres
         if kind.startswith("tok_"):
             await confirm(self.engine, reservation_id, Payment("card", kind), key)
@@ -116,7 +116,7 @@ class PaidSale(Sale):
                 await payments.confirm(postgres, [attempt.payment_id])
 
     async def pass_time(self) -> None:
-        """Every hold runs out, then every charge comes to its end."""
+        """Let every hold run out, then every charge finish."""
         postgres = self.engine.stores.postgres
         await postgres.execute(
             "UPDATE reservations SET expires_at = now() - interval '1 s' WHERE status IN ('held', 'paying')"
@@ -124,7 +124,7 @@ class PaidSale(Sale):
         await postgres.execute("UPDATE simulated_charges SET settles_at = now() WHERE settles_at > now()")
 
     async def verify(self) -> None:
-        """What holds at every moment."""
+        """Check what must hold at any moment."""
         found = await self.engine.stores.postgres.fetch(MONEY)
         now = {row["reservation_id"]: row["status"] for row in found}
         assert self.seen.keys() <= now.keys(), "a reservation vanished"
@@ -137,14 +137,14 @@ class PaidSale(Sale):
             assert row["extended_s"] in (0, EXTEND_S)
             assert row["tickets"] == (row["wanted"] if row["status"] == "confirmed" else 0)
             if row["status"] == "confirmed":
-                assert row["kept"] == [row["amount"]], "confirmed, and not paid"
+                assert row["kept"] == [row["amount"]], "confirmed but not paid"
         free, held, sold = await stock(self.engine.stores.redis, "floor", LIVE)
         assert free >= 0
         assert free + held + sold == TOTAL
         self.seen = now
 
     async def finish(self) -> None:
-        """When everything has come to its end: nothing stranded, and money only for tickets."""
+        """Once everything has finished: nothing is stranded, and money was taken only for tickets."""
         stores = self.engine.stores
         await self.work()
         for _ in range(2):

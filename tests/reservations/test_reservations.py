@@ -1,4 +1,4 @@
-"""Reserving, read as a tour: one reservation, a crowd, repeats, refusals, limits, watching."""
+"""A tour of reserving: one reservation, a crowd, repeats, refusals, limits, watching."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ async def test_not_waiting_gives_the_id_and_the_outcome_can_be_asked_for(stores:
     async with an_engine(stores) as engine:
         ann, eve = await a_session(stores), await a_session(stores)
         reserved = await ask(engine, ann, "balcony:4", key="later", wait=False)
-        with pytest.raises(SoldOut):  # what is decided against is not to be waited for
+        with pytest.raises(SoldOut):  # a request that was refused is not awaited
             await ask(engine, eve, "balcony:2", key="at once", wait=False)
         await stores.postgres.execute("UPDATE ticket_types SET total = 4 WHERE ticket_type_id = 'balcony'")
         refused_later = await ask(engine, eve, "balcony:1", key="later", wait=False)

@@ -1,4 +1,4 @@
-"""Selling by the seat, read as a tour: named seats, the best ones, races, ends, and both stores agreeing."""
+"""A tour of selling by the seat: named seats, best available, races, endings, agreement of both stores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALL_FREE = {"a": "fffff", "b": "fffff", "c": "fffff"}
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong here stays wrong; no need to look for six seconds."""
+    """Drift planted here does not go away, so there is no need to watch it for six seconds."""
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
@@ -39,7 +39,7 @@ async def refused(attempt: asyncio.Future[Reserved]) -> Refusal | None:
 
 
 async def kept(stores: Stores) -> dict[str, str]:
-    """seat_id -> the reservation that has it, in Postgres."""
+    """Map each seat_id to its reservation in Postgres."""
     found = await stores.postgres.fetch("SELECT seat_id, reservation_id FROM seat_holds")
     return {row["seat_id"]: row["reservation_id"] for row in found}
 

@@ -1,4 +1,4 @@
-"""The autopilot at work in the two stores: one decides, staff take over, and nothing is lost with Redis."""
+"""The autopilot on both stores: one worker decides, staff can take over, and losing Redis loses nothing."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ CALM, OVER = Said(p95_ms=100, error_rate=0), Said(p95_ms=3_000, error_rate=0)
 
 @pytest.fixture
 async def queues(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Queues:
-    """The time between two decisions is over at once."""
+    """No waiting between two decisions."""
     monkeypatch.setattr(rule, "STEP_MS", 0)
     return open_queues(stores, Settings(rate_limits=False))
 
 
 async def an_open_room(queues: Queues, crowd: int = RATE + 30, **settings: Any) -> None:
-    """A room with an autopilot in which people wait for the rate, after the first were called."""
+    """A room with an autopilot, with people waiting because of the rate after the first ones were called."""
     defaults: dict[str, Any] = {"admission_rate_per_minute": RATE, "burst": RATE, "autopilot": ON}
     await a_stored_room(queues.stores, ROOM, **(defaults | settings))
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await asyncio.gather(*(join(queues, ROOM, Joining(a_visitor())) for _ in range(crowd)))
-    await admission.admit(queues.stores.redis, KEYS, limit=0)  # which counts who was called
+    await admission.admit(queues.stores.redis, KEYS, limit=0)  # this counts the calls
 
 
 async def said(queues: Queues, report: Said) -> Room:
@@ -106,7 +106,7 @@ async def test_staff_who_set_the_rate_take_over_until_they_switch_it_on_again(qu
     await an_open_room(queues)
     await said(queues, OVER)
     await control.configure(queues, ROOM, {"active_visitors_max": 500}, by=STAFF)
-    assert rate(await said(queues, OVER)) < RATE, "another setting is no taking over"
+    assert rate(await said(queues, OVER)) < RATE, "changing another setting does not end the autopilot"
     taken = await control.configure(queues, ROOM, {"admission_rate_per_minute": 900}, by=STAFF)
     assert taken.settings.autopilot is not None
     assert taken.settings.autopilot.paused
@@ -147,7 +147,7 @@ async def test_when_redis_is_lost_it_goes_on_from_the_last_rate(queues: Queues) 
     await said(queues, OVER)
     lowered = rate(await said(queues, OVER))
     await queues.stores.redis.flushall()
-    await status(queues, ROOM)  # restores it
+    await status(queues, ROOM)  # this restores the room
     await steer_rooms(queues)
     assert rate(await queues.loaded_rooms.read(ROOM)) == lowered
     _, known, _ = await read_origin(queues, ROOM)

@@ -1,4 +1,4 @@
-"""A draw that is made with a round of the public beacon: it waits for that, and falls back visibly."""
+"""A draw with a round of the public beacon: it waits for the round, and visibly falls back without it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def queues(stores: Stores) -> Queues:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds come a second after the opening, so that nobody waits for ten."""
+    """Rounds are due a second after the opening, so that no test waits ten."""
     monkeypatch.setattr(beacon, "LEAD_MS", 1_000)
 
 
@@ -53,7 +53,7 @@ async def a_prequeue(queues: Queues, opens_in_s: float | None = None) -> None:
 
 
 async def opened(queues: Queues) -> int:
-    """The room opens; the round that its draw awaits."""
+    """Open the room and return the round that its draw awaits."""
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
     await room_log.write(queues.stores, ROOM, CHAIN)
@@ -81,7 +81,7 @@ async def drawn(queues: Queues) -> int:
 
 
 async def said(queues: Queues, *words: str) -> list[str]:
-    """The leaves with these words, without their times."""
+    """The leaves that contain these words, without their times."""
     export = await from_stores(queues.stores, ROOM)
     assert export is not None
     rest = (it.partition(" ")[2] for it in export.entries)
@@ -94,9 +94,9 @@ async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queue
     await room_log.write(queues.stores, ROOM, CHAIN)
     [announced] = await said(queues, "mixes")
     number = await opened(queues)
-    assert announced == f"mixes beacon {CHAIN.hash} {number}"  # it is soon enough, though staff opened early
+    assert announced == f"mixes beacon {CHAIN.hash} {number}"  # soon enough, though staff opened early
     assert await said(queues, "awaits") == [f"awaits {number}"]
-    await queues.stores.postgres.execute("UPDATE rooms SET draw_round = $1", number - 19)  # sooner, for us
+    await queues.stores.postgres.execute("UPDATE rooms SET draw_round = $1", number - 19)  # earlier, for us
     await queues.stores.postgres.execute("UPDATE room_logs SET draw_round = $1", number - 19)
     number -= 19
     async with a_relay(CHAIN) as away, a_relay(CHAIN) as forging, a_relay(CHAIN) as good:
@@ -150,7 +150,7 @@ async def test_an_opening_by_hand_awaits_the_next_round_and_the_audit_finds_it_f
     assert [it.what for it in verdict.draw] == [
         f"drawn with round {number} of the chain {CHAIN.hash[:16]}…, whose signature is genuine"
     ]
-    assert {it.kind for it in audit(export).findings} == {"beacon_chain"}  # it is nobody's we know
+    assert {it.kind for it in audit(export).findings} == {"beacon_chain"}  # not a chain we know
 
 
 async def test_a_moved_opening_is_announced_before_the_round_exists(queues: Queues) -> None:

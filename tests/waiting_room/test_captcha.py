@@ -1,4 +1,4 @@
-"""A captcha's provider that fails: nobody waits for it for long, and it is tried again."""
+"""When a captcha provider fails, nobody waits for it for long, and it is tried again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ YES = json.dumps({"success": True}).encode()
 
 
 class Clock:
-    """A monotonic clock that stands still unless it is moved."""
+    """A monotonic clock that only moves when told to."""
 
     now = 1000.0
 
@@ -44,7 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Callable[[Captchas], Captchas]]:
-    """Closes what a test opens."""
+    """Close what a test has opened."""
     found: list[Captchas] = []
 
     def keep(captchas: Captchas) -> Captchas:
@@ -65,7 +65,7 @@ async def test_a_provider_that_fails_is_left_alone_and_then_tried_by_one(
         assert await captchas.ask(settings, "r", "") == "unknown"
     assert await captchas.ask(settings, "r", "") == "unknown"
     assert len(provider.got) == FAILURES_MAX
-    for time_round in (1, 2):  # still away, then back
+    for time_round in (1, 2):  # still failing, then recovered
         clock.now += LEFT_ALONE_S
         if time_round == 2:
             provider.answer = 200
@@ -86,10 +86,10 @@ async def test_an_answer_ends_the_row_of_failures(
 
 
 async def test_a_provider_that_says_nothing_has_a_deadline(opened: Callable[[Captchas], Captchas]) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS_MAX) as server:  # which accepts nobody
+    with socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS_MAX) as server:  # never accepts
         captchas = opened(Captchas(timeout_s=2))
         settings = to(f"http://127.0.0.1:{server.getsockname()[1]}/")
-        # More at once than there are connections: who only waited for one does not count.
+        # More requests than connections: those that only waited for a connection do not count.
         said = await asyncio.gather(*[captchas.ask(settings, "r", "") for _ in range(CONNECTIONS_MAX + 20)])
         assert set(said) == {"unknown"}
         assert FAILURES_MAX <= captchas._failures < CONNECTIONS_MAX + 20

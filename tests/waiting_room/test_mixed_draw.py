@@ -1,4 +1,4 @@
-"""A draw that is made with the log at the opening, too: nobody is drawn before, and everybody by it."""
+"""A draw that also uses the log at the opening: nobody is drawn before that, and everybody by it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def claims(found: Place) -> PlaceClaims:
 
 
 async def a_prequeue(queues: Queues, count: int) -> list[Place]:
-    """The pre-queue of a room whose draw is mixed, with so many in it."""
+    """The pre-queue of a room with a mixed draw, with this many visitors."""
     await a_stored_room(
         queues.stores, queueing_method="lottery", draw_entropy="entries", admission_rate_per_minute=0
     )
@@ -52,7 +52,7 @@ async def test_a_draw_made_with_the_log_waits_for_it_and_is_another(queues: Queu
         await control.configure(queues, ROOM, {"draw_entropy": "none"}, by=STAFF)
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
-    assert await draw_batch(queues.stores, ROOM) == 0  # the log has not said with what
+    assert await draw_batch(queues.stores, ROOM) == 0  # the log does not yet say what to mix in
     await room_log.write(queues.stores, ROOM)
     await leave(queues, ROOM, claims(entrants.pop()))
     while await draw_batch(queues.stores, ROOM):

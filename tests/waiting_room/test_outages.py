@@ -1,7 +1,7 @@
-"""Nobody who is called loses their turn by an outage of a store, however short, whoever notices it and when.
+"""No called visitor loses their turn to a store outage, however short, whoever notices it and when.
 
-One worker and the scripts, with the clock pinned. The stores refuse, or stand still: then what was asked
-meanwhile happens when they go on.
+One worker and the scripts run on a pinned clock. A store either refuses requests or hangs; if it hangs, the
+requests sent meanwhile take effect when it resumes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from worker.room_ticker import SLOW_TICK_S, TICK_S
 
 WINDOW_S, SESSION_S = 12, 8
 FROM_S = 5.0
-CASES = ((1.0, 0.0), (1.0, 0.3), (2.9, 0.13), (2.9, 0.4), (5.0, 0.3), (15.0, 0.13))  # length, and phase: s
-INSIDE = (0.01, 0.3, 0.5, 0.8, 0.99)  # where in the outage windows end
+CASES = ((1.0, 0.0), (1.0, 0.3), (2.9, 0.13), (2.9, 0.4), (5.0, 0.3), (15.0, 0.13))  # length and phase, in s
+INSIDE = (0.01, 0.3, 0.5, 0.8, 0.99)  # where claim windows end within the outage
 NOTICED_S = 2.0
 
 
@@ -29,9 +29,9 @@ def at(seconds: float) -> int:
 
 
 class Worker:
-    """A worker in pinned time, and the web process beside it, which asks Postgres in the same way.
+    """A worker in pinned time, with a web process beside it that polls Postgres in the same way.
 
-    It goes round each quarter of a second, asks Redis which rooms are busy and sends the ticks that are due.
+    Every quarter of a second it asks Redis which rooms are busy and sends the ticks that are due.
     """
 
     def __init__(self, stores: Stores, redis: Client, store: str, refuses: bool, away: tuple[float, float]):
@@ -41,8 +41,8 @@ class Worker:
         self.watch.log.answered_at = self.answers.answered_at = 0.0
         self.outlook = Outlook((self.watch.log, self.answers))
         self.round_at, self.ask_at, self.tick_at, self.tick_s = TICK_S, EVERY_S, 0.0, TICK_S
-        self.stuck = False  # whether a tick is on its way when Redis stops
-        self.polls: list[str] = []  # who asks for their place all the time
+        self.stuck = False  # whether a tick is in flight when Redis hangs
+        self.polls: list[str] = []  # visitors who keep asking for their place
 
     def _is_away(self, store: str, now: float) -> bool:
         return store == self.store and self.from_s <= now < self.until_s
@@ -120,7 +120,7 @@ async def test_no_turn_is_lost_by_an_outage_however_short(stores: Stores, store:
 
 @pytest.mark.parametrize("store", ["redis", "postgres"])
 async def test_a_ticker_that_begins_after_a_short_outage_tells_of_it(stores: Stores, store: str) -> None:
-    """The room came to this worker, or was quiet before: all that it has not told is what it knows."""
+    """The room has just come to this worker, or was quiet before: the worker must report all it knows."""
     redis: Client = stores.redis
     for length_s in (1.0, 1.6, 2.4):
         until_s = FROM_S + length_s
@@ -141,7 +141,7 @@ async def test_a_ticker_that_begins_after_a_short_outage_tells_of_it(stores: Sto
 async def test_a_claim_that_could_not_be_kept_begins_a_session_that_is_still_there(
     stores: Stores, length_s: float
 ) -> None:
-    """Postgres stands still, which nobody knows yet: the session is in Redis, and its row is not written."""
+    """Postgres hangs and nobody knows yet: the session exists in Redis, but its row is not written."""
     redis: Client = stores.redis
     until_s = FROM_S + length_s
     await called(redis, {"early": until_s + WINDOW_S})
@@ -152,7 +152,7 @@ async def test_a_claim_that_could_not_be_kept_begins_a_session_that_is_still_the
     again = only(await claim(redis, "early", now_ms=at(until_s + NOTICED_S)))
     assert (again.state, again.new) == ("active", False)
     gone_s = (at(until_s) - first.session_expires_at_ms) / 1000 + SESSION_S
-    if gone_s > 3:  # less is not worth another end
+    if gone_s > 3:  # a shorter difference does not extend the session
         assert again.session_expires_at_ms >= at(until_s + SESSION_S - 1)
     await tick(redis, at(until_s + NOTICED_S))
     told = await room.place(redis, KEYS, [asking("early")], rate=0, burst=1, now_ms=at(until_s + NOTICED_S))
@@ -161,7 +161,7 @@ async def test_a_claim_that_could_not_be_kept_begins_a_session_that_is_still_the
 
 @pytest.mark.parametrize("kept", [True, False], ids=["redis was there", "redis has restarted"])
 async def test_turns_outlive_an_outage_of_all_with_the_workers(stores: Stores, kept: bool) -> None:
-    """Nobody looked for a minute; what looks then knows nothing of before."""
+    """Nobody watched for a minute, and the process that watches next knows nothing of the time before."""
     redis: Client = stores.redis
     await called(redis, {"before": FROM_S - NOTICED_S, "ann": FROM_S + 1, "bob": FROM_S + 7})
     await Worker(stores, redis, "none", True, (0, 0)).run(FROM_S)
@@ -208,14 +208,14 @@ async def test_outages_are_counted_once_and_not_for_calls_made_later(redis: Clie
 
 
 async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
-    """A tick while Postgres does not answer."""
+    """A tick while Postgres does not respond."""
     known = admission.Known(at_ms - silent_ms, at_ms - silent_ms)
     tick_ = await admission.admit(redis, KEYS, limit=0, outlook=known, now_ms=at_ms)
     assert tick_.calls == 0
 
 
 async def claim_by(redis: Client, visitor_id: str, now_ms: int) -> int:
-    """Their deadline as they are told it."""
+    """The deadline shown to this visitor."""
     place = only(await ask(redis, visitor_id, now_ms=now_ms))
     assert place.state == "called"
     assert place.claim_by_ms is not None

@@ -1,4 +1,4 @@
-"""A room in parts: joins are spread over hash tags, and there is one queue all the same."""
+"""A room in parts: joins are spread over hash tags, and there is still a single queue."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def newcomer() -> VisitorId:
 
 
 async def an_open_room(queues: Queues, **settings: Any) -> None:
-    """With its parts open, as a worker's first tick leaves it."""
+    """A room whose parts are open, as after a worker's first tick."""
     defaults: dict[str, Any] = {"parts": PARTS, "admission_rate_per_minute": 0}
     await a_stored_room(queues.stores, **(defaults | settings))
     await control.set_state(queues, ROOM, "open", by=STAFF)
@@ -53,7 +53,7 @@ async def joined(queues: Queues, count: int) -> list[Place]:
 
 
 async def all_gathered(queues: Queues) -> None:
-    """The round ends, and a worker ticks."""
+    """End the round and let a worker tick."""
     await reserve_numbers(queues.stores, ROOM)
     now = await scripts.rounds(queues.stores.redis, KEYS)
     await scripts.rounds(queues.stores.redis, KEYS, after=now.number, hurry=1)
@@ -162,13 +162,13 @@ async def test_several_tickets_are_wanted_from_the_join_on(queues: Queues) -> No
     await an_open_room(queues)
     ann = newcomer()
     with pytest.raises(Exception, match="ticket"):
-        await join(queues, ROOM, Joining(ann, quantity=3))  # a room without an event sells none
+        await join(queues, ROOM, Joining(ann, quantity=3))  # a room without an event sells no tickets
 
 
 async def test_calls_are_in_the_order_of_numbers(queues: Queues, redis: Client) -> None:
     await an_open_room(queues, admission_rate_per_minute=60_000, burst=1_000, active_visitors_max=None)
     places = await joined(queues, 100)
-    assert all(it.state == "waiting" for it in places)  # nobody is called at once
+    assert all(it.state == "waiting" for it in places)  # nobody is called immediately
     await admit(redis, KEYS, limit=2_000)
     assert await redis.zcard(KEYS.called) == 0
     await all_gathered(queues)
@@ -207,7 +207,7 @@ async def test_a_part_that_was_lost_restores_the_room_and_nobody_is(queues: Queu
     await an_open_room(queues, restore_window_s=0)
     places = await joined(queues, 40)
     await all_gathered(queues)
-    late = await joined(queues, 40)  # on the way when a part is lost
+    late = await joined(queues, 40)  # in flight when a part is lost
     await redis.delete(RoomKeys(part_id(ROOM, 0)).part, RoomKeys(part_id(ROOM, 0)).arrivals)
     await gather(queues.stores.redis, ROOM, Seen())
     with pytest.raises(NotLoaded):

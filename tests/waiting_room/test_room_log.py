@@ -1,4 +1,4 @@
-"""The public log: what scripts noted is written once each and in order, signed, and says what it lacks."""
+"""The public log: entries noted by the scripts are written once, in order and signed, and gaps are stated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.support.queue_steps import claim, join, tick
 
 
 async def lines(stores: Stores) -> list[str]:
-    """All leaves without their times, with the names of visitors instead of their hashes."""
+    """All leaves without their times, with names of visitors instead of hashes."""
     log = await stored.select_log(stores.postgres, ROOM)
     assert log is not None
     found = [it.partition(" ")[2] for it in await stored.select_leaves(stores.postgres, ROOM, 0, log.size)]
@@ -49,7 +49,7 @@ async def lines(stores: Stores) -> list[str]:
 
 
 async def a_sale_tonight(stores: Stores) -> None:
-    """Ann comes and claims, Bob is called and does not come, Cid leaves, Dan is called; staff remove him."""
+    """Ann joins and claims, Bob is called but does not claim, Cid leaves, staff remove Dan once called."""
     await a_stored_room(stores, loaded=False)
     await a_room(stores.redis, active_visitors_max=2, claim_window_s=10)
     await join(stores.redis, "ann", "bob", "cid", "dan")
@@ -78,7 +78,7 @@ STORY = [
 async def test_each_step_is_in_the_log_once_and_in_order(stores: Stores) -> None:
     await a_sale_tonight(stores)
     noted: Any = await stores.redis.dump(KEYS.log)
-    for _ in range(2):  # the second worker finds what the first, which died then, had written
+    for _ in range(2):  # the second worker finds what the first one wrote before it died
         await write(stores, ROOM)
         assert not await stores.redis.xlen(KEYS.log)
         began, *rest = await lines(stores)
@@ -163,7 +163,7 @@ async def test_a_draw_made_with_the_log_says_so_before_anybody_joins_and_with_wh
 async def test_after_redis_was_lost_the_log_goes_on_and_says_so(stores: Stores) -> None:
     await a_sale_tonight(stores)
     await write(stores, ROOM)
-    await join(stores.redis, "eve")  # and this is lost
+    await join(stores.redis, "eve")  # this entry is lost
     await stores.redis.flushdb()
     assert await rebuild_room(stores, ROOM)
     await write(stores, ROOM)
@@ -191,7 +191,7 @@ async def test_what_really_happened_is_found_to_be_fair(stores: Stores) -> None:
 
 
 async def test_lanes_are_in_the_log_and_what_really_happened_in_them_is_fair(stores: Stores) -> None:
-    """A crowd in three lanes, some of whom want too many tickets, leave, miss their turn or move on."""
+    """A crowd in three lanes; some request too many tickets, leave, miss their turn or move on."""
     lanes = [Lane(name="Members", share=30), Lane(name="Press", share=5)]
     settings: dict[str, Any] = {"lanes": lanes, "admission_rate_per_minute": 600, "claim_window_s": 2}
     await a_stored_room(stores, loaded=False)
@@ -207,7 +207,7 @@ async def test_lanes_are_in_the_log_and_what_really_happened_in_them_is_fair(sto
     await set_up(stores.redis, 9, "open", event_id="event", **settings)
     for second in range(12):
         await tick(stores.redis, NOW + 1_000 * second)
-        if second == 6:  # the shares are others from now on
+        if second == 6:  # the shares change from now on
             fewer = [Lane(name="Members", share=60), lanes[1]]
             await set_up(
                 stores.redis, 10, "open", NOW + 6_000, event_id="event", **(settings | {"lanes": fewer})
@@ -225,7 +225,7 @@ async def test_lanes_are_in_the_log_and_what_really_happened_in_them_is_fair(sto
     assert called["0"] > called["2"] > 0
     assert called["1"] > 20
     assert verdict.counts["passed: tickets"] > 5
-    # The order is the lanes' own: as if there were none, the same log is not fair.
+    # The order holds per lane: without the lanes the same log is not fair.
     plain = [" ".join(it[:4]) for it in said if it[1] != "lanes"]
     assert "overtaken" in {
         it.kind for it in audit(msgspec.structs.replace(export, entries=plain, heads=[])).findings

@@ -1,4 +1,4 @@
-"""Visitor events: noted by the scripts where the room asks for them, handed on once each and in order."""
+"""Visitor events: noted by the scripts if the room asks for them, and delivered once, in order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILL = "for i = 1, 100000 do redis.call('XADD', KEYS[1], '*', 'e', 'joined v 0')
 
 
 async def a_sale_tonight(stores: Stores, *, on: bool = True) -> None:
-    """Ann comes and claims, Bob is called and does not come, Cid leaves the line, Dan is left."""
+    """Ann joins and claims, Bob is called but does not claim, Cid leaves the queue, Dan still waits."""
     await a_room(stores.redis, visitor_events=on, active_visitors_max=2, claim_window_s=10)
     await a_stored_room(stores)
     await join(stores.redis, "ann", "bob", "cid", "dan")
@@ -29,7 +29,7 @@ async def a_sale_tonight(stores: Stores, *, on: bool = True) -> None:
 
 
 async def told(stores: Stores) -> list[tuple[Any, ...]]:
-    """What others are told, in order."""
+    """What subscribers receive, in order."""
     rows = await stores.postgres.fetch(
         "SELECT type, data ->> 'visitor_id', (data ->> 'queue_number')::int FROM notices "
         "WHERE type LIKE 'visitor.%' ORDER BY number, ordinal"

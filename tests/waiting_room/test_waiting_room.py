@@ -1,4 +1,4 @@
-"""The waiting room as visitors meet it. Read it as a tutorial of the line."""
+"""The waiting room as visitors experience it. Read it as a tutorial of the queue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def queues(stores: Stores) -> Queues:
 
 
 async def an_open_room(queues: Queues, state: RoomState = "open", **settings: Any) -> None:
-    """Made in Postgres, loaded, opened by staff."""
+    """Created in Postgres, loaded into Redis, opened by staff."""
     await a_stored_room(queues.stores, **settings)
     if state in ("open", "paused", "closed"):
         await control.set_state(queues, ROOM, "open", by=STAFF)
@@ -257,7 +257,7 @@ async def test_a_store_that_is_away_is_said_so(stores: Stores) -> None:
     await an_open_room(queues)
     (ann,) = await joined(queues)
     stores.postgres.terminate()
-    assert (await joined(queues))[0].state == "called"  # the line itself needs no Postgres
+    assert (await joined(queues))[0].state == "called"  # the queue itself does not need Postgres
     with pytest.raises(errors.StoreUnavailable):
         await claim(queues, ROOM, claims(ann))
 
