@@ -1,4 +1,4 @@
-"""Which names a piece of Lua uses and declares; as much of the language as our scripts need."""
+"""Which names a piece of Lua uses and declares; covers only as much of the language as our scripts need."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _declared(tokens: list[str]) -> set[str]:
 
 
 def free(text: str) -> set[str]:
-    """The names that are used and declared nowhere in the text."""
+    """The names that are used but declared nowhere in the text."""
     tokens, depth, used = code(text), 0, set()
     for at, token in enumerate(tokens):
         depth += (token == "{") - (token == "}")

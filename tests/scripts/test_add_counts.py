@@ -1,4 +1,4 @@
-"""add_counts.lua: what a process counted is in the sums once, however often it is sent."""
+"""add_counts.lua: what a process counted enters the sums once, however often it is sent."""
 
 from __future__ import annotations
 

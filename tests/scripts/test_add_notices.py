@@ -1,4 +1,4 @@
-"""add_notices.lua: in order, a new entry each time, and never more than about so many."""
+"""add_notices.lua: in order, a new entry each time, and never many more than the cap."""
 
 from __future__ import annotations
 

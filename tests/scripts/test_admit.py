@@ -1,4 +1,4 @@
-"""admit.lua: the tick. What it does follows from elapsed time, so the number of ticks does not matter."""
+"""admit.lua: the tick. The result depends on elapsed time, so the number of ticks does not matter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.waiting import PATIENCE_S
 
 
 async def a_line(redis: Client, size: int, now_ms: int = NOW, **settings: Any) -> list[str]:
-    """A crowd that waits in an open room with an empty bucket and nobody called."""
+    """A crowd waiting in an open room with an empty bucket and nobody called."""
     await a_room(redis, "paused", now_ms=now_ms, **settings)
     visitors = await crowd(redis, size, now_ms=now_ms)
     await redis.hset(KEYS.meter, "level", 0)
@@ -38,7 +38,7 @@ async def test_the_line_is_called_in_order_at_the_rate(redis: Client) -> None:
 
 
 async def test_a_long_line_is_called_in_one_tick_each_with_their_number(redis: Client) -> None:
-    """More than the script writes with one command."""
+    """More than the script writes with a single command."""
     visitors = await a_line(redis, 130, admission_rate_per_minute=60_000, active_visitors_max=None)
     found = await tick(redis, NOW + 1_000)
     assert (found.calls, found.status.waiting, found.status.called) == (130, 0, 130)
@@ -81,7 +81,7 @@ async def test_a_burst_is_never_less_than_a_second_of_the_rate(redis: Client) ->
 async def test_irregular_ticks_neither_lose_nor_double_an_admission(
     redis: Client, rate: int, steps: list[int]
 ) -> None:
-    """While the bucket never runs over, the calls so far are exactly the whole tokens of the time so far."""
+    """As long as the bucket never overflows, the calls so far are exactly the whole tokens earned so far."""
     await redis.flushall()
     await a_line(redis, 0, admission_rate_per_minute=rate, burst=1_000)
     await redis.zadd(KEYS.waiting, {f"v{n}": n for n in range(1, 3_200)})
@@ -105,7 +105,7 @@ async def test_any_number_of_workers_together_never_call_one_too_many(redis: Cli
     await asyncio.gather(*(worker() for _ in range(8)))
     ended = await room.status(redis, KEYS)
     moments.sort()
-    # The bucket holds a second of the rate: what a machine that stood still for longer loses is lost.
+    # The bucket holds one second of the rate; if a machine freezes for longer, the rest is lost.
     due = sum(min(now - before, 1_000) for before, now in pairwise(moments)) * rate // 60_000
     assert due - 1 <= ended.called <= due
     assert ended.called + ended.waiting == 2_000

@@ -1,4 +1,4 @@
-"""advance.lua: staff let visitors in by hand."""
+"""advance.lua: staff admit visitors by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_the_first_in_the_queue_are_called_while_paused_and_for_no_token(r
     assert (done.status.serving_position, done.status.waiting, done.status.called) == (3, 2, 3)
     assert done.status.outflow_per_minute > 0
     assert await stand(redis, *visitors) == ["called"] * 3 + ["waiting"] * 2
-    assert (await tick(redis, NOW + 600_000 - 1)).calls == 0, "it is paused still"
+    assert (await tick(redis, NOW + 600_000 - 1)).calls == 0, "it is still paused"
     await set_up(redis, 5, admission_rate_per_minute=60, burst=2)
     assert (await tick(redis)).calls == 2, "the bucket is as full as before"
 
@@ -41,7 +41,7 @@ async def test_it_can_be_sent_again(redis: Client) -> None:
     assert again.status.called == 2
     assert (await advance(redis, 2, "two")).status.called == 4
     assert (await advance(redis, 9, "three")).limit == "nobody"
-    assert (await advance(redis, 1, "three")).limit == "nobody", "as it was told the first time"
+    assert (await advance(redis, 1, "three")).limit == "nobody", "same answer as the first time"
     assert (await advance(redis, 1)).called == 0
     assert await redis.hlen(KEYS.advances) == 3
     assert 0 < await redis.pttl(KEYS.advances) <= 86_400_000
@@ -64,7 +64,7 @@ async def test_nobody_is_called_for_more_tickets_than_are_free(redis: Client) ->
     many = joining("visitor-who-wants-five0")._replace(quantity=5)
     await join(redis, many)
     visitors = await crowd(redis, 4)
-    assert await _told(redis, 2) == (2, ""), "who wants more than is free is passed over"
+    assert await _told(redis, 2) == (2, ""), "a visitor who wants more than is free is skipped"
     assert await stand(redis, many.visitor_id, *visitors) == ["waiting", "called", "called"] + ["waiting"] * 2
     assert await _told(redis, 5) == (1, "tickets")
     await stock(redis, free=0, sold=3)

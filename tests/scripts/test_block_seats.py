@@ -1,4 +1,4 @@
-"""block_seats.lua: seats that Postgres gave away are no longer offered; counters are left to a restore."""
+"""block_seats.lua: seats that Postgres assigned are no longer offered; the counters are left to a restore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""busy_rooms.lua: those of the last while, the latest first, no more than asked for."""
+"""busy_rooms.lua: recently busy rooms, latest first, no more than asked for."""
 
 from __future__ import annotations
 

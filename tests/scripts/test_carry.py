@@ -1,4 +1,4 @@
-"""carry.lua: a place is another visitor's from now on, wherever it stood."""
+"""carry.lua: a place moves to another visitor, wherever it was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_number_wish_and_neighbours_stay_as_they_are(redis: Client) -> Non
     assert only(await join(redis, eve)).queue_number == 1
     assert await redis.hgetall(KEYS.wanted) == {eve: "3"}
     assert (await counters(redis, KEYS)).left == 0
-    assert only(await join(redis, ann)).queue_number == 3  # at the end, as whoever left
+    assert only(await join(redis, ann)).queue_number == 3  # at the end, like anybody who left
 
 
 async def test_a_call_goes_over_with_what_is_left_of_its_time(redis: Client) -> None:

@@ -1,4 +1,4 @@
-"""clear_stock.lua: only the restore that began last may empty a room, and only while it lasts."""
+"""clear_stock.lua: only the restore that started last may empty a room, and only while it runs."""
 
 from __future__ import annotations
 

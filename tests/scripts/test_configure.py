@@ -1,4 +1,4 @@
-"""configure.lua: settings act from now on, the newest version wins."""
+"""configure.lua: settings apply from now on, and the newest version wins."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ async def test_a_purchase_ends_the_session_where_the_room_says_so(redis: Redis) 
     assert await redis.zscore(KEYS.ended, "ann") == NOW
     assert await redis.hget(KEYS.meter, "done") == "1"
     assert (await redis.hget(KEYS.endings, "ann") or "").startswith("done|")
-    assert await confirm(redis, KEYS, ["r2"], now_ms=NOW + 1) == 1  # the other hold can still be paid
+    assert await confirm(redis, KEYS, ["r2"], now_ms=NOW + 1) == 1  # the other hold can still be paid for
     assert await redis.zscore(KEYS.ended, "ann") == NOW
 
 

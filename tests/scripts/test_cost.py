@@ -1,4 +1,4 @@
-"""What a script may cost the server, in its own CPU: that depends on nobody else who uses the machine."""
+"""How much CPU a script may cost the server, measured so that other users of the machine do not matter."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ async def test_a_thousand_calls_take_a_few_milliseconds(redis: Client) -> None:
 
 
 async def cpu_s(redis: Client) -> float:
-    """The CPU the server has used, which depends on nobody else."""
+    """The CPU time used by the server; other processes on the machine do not affect it."""
     used = await redis.info("cpu")
     return float(used["used_cpu_user"] + used["used_cpu_sys"])

@@ -1,4 +1,4 @@
-"""count_changes.lua: how often a visitor and a network may pay, extend and give back."""
+"""count_changes.lua: how often a visitor and a network may pay, extend and cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""counters.lua: what happened in a room."""
+"""counters.lua: what has happened in a room."""
 
 from __future__ import annotations
 

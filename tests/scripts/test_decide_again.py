@@ -1,4 +1,4 @@
-"""decide_again.lua: all of a request or none, at the price of the stock, and a known id keeps its outcome."""
+"""decide_again.lua: a request gets all or nothing, at the stock's price, and a known id keeps its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""draw.lua: drawn visitors get their numbers, by one worker, and can be called at once."""
+"""draw.lua: drawn visitors get their numbers from one worker and can be called immediately."""
 
 from __future__ import annotations
 

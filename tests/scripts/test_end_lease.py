@@ -1,4 +1,4 @@
-"""end_lease.lua: a worker that leaves gives its rooms back."""
+"""end_lease.lua: a worker that stops releases its rooms."""
 
 from __future__ import annotations
 

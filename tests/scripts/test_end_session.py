@@ -63,7 +63,7 @@ async def test_every_early_end_is_kept_and_published(redis: Client) -> None:
     (eve,) = await crowd(redis, 1, now_ms=ENDS)
     await claim(redis, eve, now_ms=ENDS)
     await leave(redis, KEYS, eve, now_ms=ENDS)
-    assert [it.visitor_id for it in await early_ends(redis, ROOM)] == [eve]  # others ran out
+    assert [it.visitor_id for it in await early_ends(redis, ROOM)] == [eve]  # the others have run out
 
 
 async def test_a_restored_room_knows_them_again(redis: Client) -> None:

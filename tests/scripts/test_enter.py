@@ -1,4 +1,4 @@
-"""enter.lua: who a join would call at once is inside at once; for anybody else nothing changes."""
+"""enter.lua: who would be called on joining is inside immediately; nothing changes for anybody else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.queue_steps import Found, claim, crowd, only, stand, words
 
 
 async def let_in(redis: Client, *visitors: str | JoinRecord, now_ms: int = NOW, **limits: Any) -> list[Found]:
-    """Everybody comes to the gate at once."""
+    """All of them arrive at the gate at the same time."""
     records = [it if isinstance(it, JoinRecord) else joining(it)._replace(quantity=1) for it in visitors]
     return (await enter(redis, KEYS, records, **{"rate": 0, "burst": 1, **limits}, now_ms=now_ms)).places
 

@@ -1,4 +1,4 @@
-"""The booking fee in the scripts is the one of `core/sums.py`, and is in no line of a hold."""
+"""The scripts compute the same booking fee as `core/sums.py`, and it is part of no line of a hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ITEMS = ["floor:1", "floor:2,balcony:3", "balcony:1,free:4", "free:2"]
 
 
 def types() -> list[TicketType]:
-    """The sale's types, and one that costs nothing."""
+    """The sale's types, including a free one."""
     return [
         msgspec.structs.replace(it, price=0 if it.ticket_type_id == "free" else it.price)
         for it in ticket_types({"floor": 1000, "balcony": 1000, "free": 1000})

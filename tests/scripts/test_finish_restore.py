@@ -1,4 +1,4 @@
-"""finish_restore.lua: the room is whole again; admission waits for its window."""
+"""finish_restore.lua: the room is complete again; admission waits for the restore window to end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""forget_part.lua: what is left of a part of a room that is gone."""
+"""forget_part.lua: deletes what is left of a part when its room is gone."""
 
 from __future__ import annotations
 

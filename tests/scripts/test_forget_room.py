@@ -1,4 +1,4 @@
-"""forget_room.lua: nothing of a deleted room stays."""
+"""forget_room.lua: nothing of a deleted room remains."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ async def test_every_key_of_the_room_goes_and_no_other(redis: Client) -> None:
     assert await forget_room(redis, KEYS, generation="")
     assert await redis.keys("*") == ["{other}:conf"]
     await redis.sadd(KEYS.removed, ann)
-    assert await forget_room(redis, KEYS, generation=""), "what is left without a room goes, too"
+    assert await forget_room(redis, KEYS, generation=""), "leftovers without a room go, too"
     assert await redis.keys("*") == ["{other}:conf"]

@@ -1,4 +1,4 @@
-"""gather.lua: visitors come from the parts of a room into its queue."""
+"""gather.lua: visitors move from the parts of a room into its queue."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_they_wait_by_their_numbers_and_the_log_says_so(redis: Client) -> 
 async def test_the_same_step_again_moves_nobody(redis: Client) -> None:
     await a_room_in_parts(redis)
     await gathered(redis, ("ann", 2))
-    await redis.delete(KEYS.waiting)  # called meanwhile, and gone
+    await redis.delete(KEYS.waiting)  # called and gone in the meantime
     assert not await gathered(redis, ("ann", 2))
     assert not await gathered(redis, ("ann", 2), epoch=2, expected=9)
     assert await queue(redis) == []
@@ -52,7 +52,7 @@ async def test_who_left_was_removed_or_is_here_is_not_moved(redis: Client) -> No
     await redis.hset(KEYS.turns, "dee", 1)
     await gathered(redis, ("ann", 2), ("bob", 3), ("cem", 4), ("dee", 5), ("eve", 6))
     assert await queue(redis) == [("cem", 1), ("eve", 6)]
-    await gathered(redis, ("ann", 11), expected=9, to=12)  # who left joined again
+    await gathered(redis, ("ann", 11), expected=9, to=12)  # the visitor who left joined again
     assert ("ann", 11) in await queue(redis)
 
 

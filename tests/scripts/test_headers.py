@@ -1,4 +1,4 @@
-"""Every script keeps its contract: it compiles, is called by a function of its name, and is tested."""
+"""Every script keeps its contract: it compiles, is called by a function of the same name, and is tested."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ TYPED = (
     counts,
     origin,
 )
-# Given by the typed call itself: from its keys, or the same for every call.
+# Supplied by the typed call itself: derived from its keys, or the same for every call.
 OWN = {"channel", "ended_channel", "group", "reading"}
 
 
@@ -119,7 +119,7 @@ def test_a_file_is_short_and_its_lines_are(path: Path) -> None:
 def test_an_include_says_what_it_needs_and_gives(path: Path) -> None:
     include = loader._includes(loader.SCRIPTS)[0][path.stem]
     assert set(include.needs) == lua_names.free(include.text)
-    assert include.gives, "nobody would use it"
+    assert include.gives, "nothing calls it"
     assert set(include.gives) <= lua_names.given(include.text)
     others = [it.read_text() for it in (*INCLUDES, *loader.SCRIPTS.glob("*.lua")) if it != path]
     used = set().union(*map(lua_names.free, others))
@@ -153,7 +153,7 @@ def test_a_key_nobody_knows_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Have these scripts and includes instead of ours."""
+    """Replace our scripts and includes with these."""
     monkeypatch.setattr(loader, "SCRIPTS", tmp_path)
 
     def written(**files: str) -> None:

@@ -1,4 +1,4 @@
-"""hear_origin.lua: the last word of each server of a shop, and no more servers than a shop has."""
+"""hear_origin.lua: the latest report of each server of a shop, for a limited number of servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""join.lua: one place per visitor, in order; at once when there is no crowd."""
+"""join.lua: one place per visitor, in order, and called immediately when there is no crowd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""keep_back.lua: staff take free seats off sale and put them back; what somebody has is left alone."""
+"""keep_back.lua: staff take free seats off sale and put them back; seats that somebody has are left alone."""
 
 from __future__ import annotations
 

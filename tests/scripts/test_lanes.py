@@ -1,4 +1,4 @@
-"""Lanes in the scripts: each in its order, calls divided by their shares, and a room without them as ever."""
+"""Lanes in the scripts: each keeps its order, shares divide the calls, other rooms are unaffected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def a_room_with_lanes(
 
 
 async def fill(redis: Client, *counts: int) -> list[list[str]]:
-    """So many join in each lane, by turns."""
+    """This many visitors join each lane, alternating between the lanes."""
     lanes: list[list[str]] = [[] for _ in counts]
     for at in range(max(counts)):
         for lane, count in enumerate(counts):
@@ -34,7 +34,7 @@ async def fill(redis: Client, *counts: int) -> list[list[str]]:
 
 
 async def called_lanes(redis: Client, lanes: list[list[str]], count: int) -> list[int]:
-    """Call so many by hand; how many of each lane are called then, which are the first of each."""
+    """Check that this many are called in all, the first of each lane, and return how many in each."""
     found = []
     for lane in lanes:
         words = await stand(redis, *lane)

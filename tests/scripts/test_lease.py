@@ -1,4 +1,4 @@
-"""lease.lua: one worker at a time has a room."""
+"""lease.lua: one worker at a time owns a room."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ LONG_MS = 60_000
 
 
 async def take(redis: Client, worker: str, rooms: int = 1, *, even: bool = True) -> int:
-    """Ask for the lease."""
     return await leases.lease(redis, KEYS, worker, Bid(rooms, even), lease_ms=LONG_MS)
 
 
@@ -35,4 +34,4 @@ async def test_who_has_more_rooms_gives_one_to_who_has_fewer(redis: Client) -> N
     assert await take(redis, "b", 3) > 0
     assert await take(redis, "b", 2, even=False) > 0
     assert await take(redis, "b", 2) == 0
-    assert await take(redis, "a|odd", 3) > 0, "it would have more again"
+    assert await take(redis, "a|odd", 3) > 0, "it would own more again"

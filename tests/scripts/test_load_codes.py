@@ -1,4 +1,4 @@
-"""load_codes.lua, and what the other scripts make of codes: who is let through, for what, and how often."""
+"""load_codes.lua, and what the other scripts do with codes: who may use one, for what, and how often."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.sales import (
 
 
 def a_set(**terms: object) -> CodeSet:
-    """A set of codes; what is not named does nothing."""
+    """A set of codes; terms that are not named have no effect."""
     usual: dict[str, object] = {"set_id": "s1", "name": "Fans", "uses_max": 2, "percent": 0, "active": True}
     nothing: dict[str, object] = {"off_ticket": 0, "off_order": 0, "valid_from": None, "valid_until": None}
     return CodeSet(**{"ticket_types": [], **usual, **nothing, **terms})  # type: ignore[arg-type]  # of the test
@@ -46,7 +46,7 @@ async def with_code(redis: Redis, it: CodeSet, *, hidden: str = "") -> None:
 
 
 async def said(redis: Redis, items: str, reservation_id: str = "r1", visitor: str = "ann") -> tuple[str, str]:
-    """What `submit` says to these items."""
+    """What `submit` answers to these items."""
     asked = submission(reservation_id, visitor, items)
     told = await submit(redis, KEYS, [asked], event_id="gala", backlog_max=10, now_ms=NOW)
     return told[0].word, told[0].detail
@@ -146,7 +146,7 @@ async def test_seats_and_counted_tickets_in_one_order(redis: Redis) -> None:
 
 
 async def test_uses_come_back_from_holds(redis: Redis) -> None:
-    """Both ways: loaded into a room that is restored, and counted anew where a counter went wrong."""
+    """Both ways: loaded into a room being restored, and recounted where a counter is wrong."""
     await with_code(redis, a_set(percent=10))
     await redis.hset(KEYS.conf, "restoring", "1")
     entry = f"held|ann|4500|EUR|{NOW}|{SESSION}|floor:1:4500!FANS!0"

@@ -1,4 +1,4 @@
-"""load_endings.lua: how places ended of visitors who come back after a restore."""
+"""load_endings.lua: how places ended, for visitors who return after a restore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""load_removed.lua: whom staff removed stays out."""
+"""load_removed.lua: visitors removed by staff stay out."""
 
 from __future__ import annotations
 

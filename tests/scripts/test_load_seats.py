@@ -1,4 +1,4 @@
-"""load_seats.lua: a section is made known once, all seats free; what is there stays; it may grow."""
+"""load_seats.lua: a section is loaded once with all seats free; existing seats stay; a section may grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""load_stock.lua: totals and prices come from Postgres; what is held and sold is Redis' own."""
+"""load_stock.lua: totals and prices come from Postgres; Redis keeps its own counts of held and sold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""mark_busy.lua: a mark never goes back, and no more than so many are kept."""
+"""mark_busy.lua: a mark never goes back, and the number of marks is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""join.lua and enter.lua in a room for members: nobody else joins until its time is over."""
+"""join.lua and enter.lua in a room for members: nobody else joins until the members' time is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""mix.lua: entrants get another draw, and nobody comes back by it."""
+"""mix.lua: entrants get another draw, and nobody who left comes back."""
 
 from __future__ import annotations
 

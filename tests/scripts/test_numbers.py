@@ -1,4 +1,4 @@
-"""numbers.lua: what Postgres has to know before more numbers are given out."""
+"""numbers.lua: what Postgres must know before more numbers are given out."""
 
 from __future__ import annotations
 

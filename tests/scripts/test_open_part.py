@@ -23,7 +23,7 @@ async def test_in_a_new_epoch_it_has_no_numbers_and_knows_who_came_before(redis:
     found = await arrived(redis, "ann", "bob")
     assert (found.epoch, found.round) == (2, 0)
     assert [tuple(it) for it in found.arrivals] == [("before", 1), ("exhausted", 0)]
-    await open_part(redis, KEYS, generation="", epoch=1)  # by a worker that comes late
+    await open_part(redis, KEYS, generation="", epoch=1)  # by a worker that is late
     assert (await arrived(redis, "cem")).epoch == 2
 
 

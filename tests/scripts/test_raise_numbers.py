@@ -1,4 +1,4 @@
-"""raise_numbers.lua: numbers may be given out once Postgres knows, in the epoch it was asked in."""
+"""raise_numbers.lua: numbers may be given out once Postgres knows of them, in the epoch of the request."""
 
 from __future__ import annotations
 

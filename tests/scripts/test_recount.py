@@ -1,4 +1,4 @@
-"""Putting the counters of a room right by its holds."""
+"""Correcting the counters of a room from its holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""redeem.lua: a ticket is taken once, while the session it stands for lasts."""
+"""redeem.lua: a hand-over ticket is accepted once, while the session behind it lasts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def test_a_ticket_is_taken_once(redis: Client) -> None:
     assert await redeem(redis, KEYS, "one", ann, 1, now_ms=NOW + 1000) == 0
     assert await redeem(redis, KEYS, "two", ann, 1, now_ms=NOW + 1000) == ends_ms
     assert await redeem(redis, KEYS, "three", ann, 1, now_ms=ends_ms) == 0
-    assert await redis.zcard(KEYS.tickets) == 2  # those a minute old are forgotten
+    assert await redis.zcard(KEYS.tickets) == 2  # tickets older than a minute are forgotten
     assert await redis.ttl(KEYS.tickets) > 0
 
 

@@ -10,7 +10,7 @@ from tests.support.sales import KEYS, NOW, decided, let_in, on_sale, stock
 
 
 async def hold(redis: Redis, **held: str) -> None:
-    """Holds by reservation id, all of ann's."""
+    """Holds by reservation id, all of them ann's."""
     await on_sale(redis, ends_on_confirm=0)
     await let_in(redis, "ann")
     await decided(redis, *(Request(it, "ann", items) for it, items in held.items()))

@@ -1,4 +1,4 @@
-"""remove.lua: staff take a visitor out for ever."""
+"""remove.lua: staff remove a visitor for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""renew.lua: a session that lasts goes on, never beyond its limit and never shorter."""
+"""renew.lua: a running session is extended, never beyond its limit and never shortened."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_the_limit_holds_and_nothing_is_taken_back(redis: Client) -> None:
 
 
 async def submitted(redis: Client, now_ms: int, *ends_ms: int) -> list[str]:
-    """What becomes of requests with booking tokens of ann that end then."""
+    """Submit requests with booking tokens of ann that end at these times, and return the answers."""
     requests = [
         Submission(f"r{now_ms}-{ends}", "ann", ends, "print", "", "floor:1", network="") for ends in ends_ms
     ]
@@ -58,8 +58,8 @@ async def test_a_booking_token_of_before_is_good_until_it_runs_out(redis: Client
     await claim(redis, "ann")
     for later_ms in (30_000, 50_000):
         await renew(redis, KEYS, [RenewRecord(VisitorId("ann"), 1)], now_ms=NOW + later_ms)
-    tokens = [NOW + 60_000, NOW + 90_000, NOW + 110_000]  # as it was claimed, and again after each
-    others = [NOW + 59_000, NOW + 111_000]  # of other sessions of hers
+    tokens = [NOW + 60_000, NOW + 90_000, NOW + 110_000]  # as claimed, and after each renewal
+    others = [NOW + 59_000, NOW + 111_000]  # of her other sessions
     told = await submitted(redis, NOW + 55_000, *tokens, *others)
     assert told == ["queued"] * 3 + ["session_ended"] * 2
     assert await submitted(redis, NOW + 60_000, *tokens) == ["session_ended", "queued", "queued"]

@@ -1,4 +1,4 @@
-"""restore.lua, and what join and place do in a restored room: back where they stood, nobody a second turn."""
+"""restore.lua, and join and place in a restored room: everybody is back in place, with no second turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVED, SETTLED, LAST = 100, 60, 5_000
 
 
 def token(visitor_id: str, number: int | None, epoch: int = CHECKED) -> PlaceClaims:
-    """A token of before; Postgres knows of no place of theirs that ended."""
+    """A token from before the loss; Postgres knows of no place of theirs that ended."""
     return builders.token(visitor_id, number, epoch)
 
 

@@ -53,7 +53,7 @@ async def test_a_new_epoch_begins_with_closed_parts(redis: Client) -> None:
     assert (now.epoch, now.ready, now.size, now.gathered_to) == (2, 0, 0, 1_000)
     now = await rounds(redis, KEYS, opened=2, now_ms=NOW)
     assert (now.ready, now.base) == (1, 1_001)
-    assert (await rounds(redis, KEYS, opened=1, now_ms=NOW)).ready == 1  # by a worker that comes late
+    assert (await rounds(redis, KEYS, opened=1, now_ms=NOW)).ready == 1  # by a worker that is late
 
 
 async def test_a_lost_part_takes_the_room_of_its_epoch_with_it(redis: Client) -> None:

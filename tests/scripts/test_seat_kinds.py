@@ -1,4 +1,4 @@
-"""Accessible and companion seats in the scripts: by name alone, and companions with who they accompany."""
+"""Accessible and companion seats in the scripts: only by name, and companions only with their party."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = [SeatRow("a", 1, "ffffff", "acc..c"), SeatRow("b", 1, "ffff")]
 
 @pytest.fixture
 async def hall(redis: Redis) -> Redis:
-    """Seat a-1 is accessible; a-2 and a-3 are for companions; a-6 is for one, and nobody is beside it."""
+    """Seat a-1 is accessible; a-2 and a-3 are companion seats next to it; a-6 is one with no neighbour."""
     await seats_on_sale(redis, Section(TicketTypeId("stalls"), "Stalls", 7000, ROWS))
     return redis
 
@@ -79,9 +79,9 @@ async def test_it_is_refused_at_the_door_and_told_again(hall: Redis) -> None:
 async def test_seats_are_called_by_their_labels(redis: Redis) -> None:
     rows = [SeatRow("a", 1, "ff-ff", ".a-c.", "3,1,,2,4b"), SeatRow("b", 1, "ff")]
     await seats_on_sale(redis, Section(TicketTypeId("stalls"), "Stalls", 7000, rows))
-    assert (await word(redis, "a-2"))[0] == "companion_alone"  # an aisle is between
+    assert (await word(redis, "a-2"))[0] == "companion_alone"  # an aisle is in between
     assert (await word(redis, "a-4b"))[1].endswith("@stalls-a-4b")
-    assert (await word(redis, "a-5"))[0] == "seat_taken"  # there is none
+    assert (await word(redis, "a-5"))[0] == "seat_taken"  # there is no such seat
     best = await decided(redis, Request("r1", "ann", "stalls:3@*"))
     assert best[0].terms.endswith("@stalls-b-1+stalls-b-2+stalls-a-3")
     assert await redis.hget(KEYS.seats, "row:stalls-a") == "1|1|hf-fh"

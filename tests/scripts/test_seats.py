@@ -1,4 +1,4 @@
-"""Seats in the scripts that decide and give back: named ones, the best ones, and whose they are."""
+"""Seats in the scripts that decide and release: named seats, the best ones, and whose they are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ids = itertools.count(1)
 
 
 def named(visitor_id: str, *seats: str, reservation_id: str = "") -> Request:
-    """A request for seats of the stalls, `a-1`."""
+    """A request for seats of the stalls, such as `a-1`."""
     ids = "+".join(f"stalls-{it}" for it in seats)
     return Request(reservation_id or f"n{next(_ids)}", visitor_id, f"stalls:{len(seats)}@{ids}")
 
@@ -30,7 +30,7 @@ def best(visitor_id: str, quantity: int) -> Request:
 
 
 def chosen(decision: Decision) -> list[str]:
-    """The seats of a hold, `a-1`."""
+    """The seats of a hold, such as `a-1`."""
     assert decision.word == "held", decision
     return [it.removeprefix("stalls-") for it in decision.terms.rpartition("@")[2].split("+")]
 

@@ -1,4 +1,4 @@
-"""shrink.lua: cancelled tickets of an order are free again, once, and an order never grows by it."""
+"""shrink.lua: cancelled tickets of an order are free again, once, and it never makes an order larger."""
 
 from __future__ import annotations
 

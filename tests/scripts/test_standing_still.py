@@ -1,4 +1,4 @@
-"""Since when a queue stands still, as the scripts note it; `core/stillness.py` says what follows."""
+"""How long a queue has been stalled, as noted by the scripts; `core/stillness.py` draws the conclusions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def a_queue(redis: Client) -> None:
 async def test_until_when_somebody_was_called_or_it_is_clear_why_not(redis: Client) -> None:
     await a_queue(redis)
     paused_at = NOW + 10_000
-    assert (await tick(redis)).status.moved_ms == NOW  # the first tick begins it
+    assert (await tick(redis)).status.moved_ms == NOW  # the first tick sets it
     assert (await tick(redis, NOW + 1_000)).calls == 1
     assert (await tick(redis, NOW + 1_500)).status.moved_ms == NOW + 1_000
     assert (await room.status(redis, KEYS, now_ms=NOW + 9_000)).moved_ms == NOW + 1_000  # no worker ticks
@@ -31,7 +31,7 @@ async def test_until_when_somebody_was_called_or_it_is_clear_why_not(redis: Clie
     assert (found.status.waiting, found.status.moved_ms) == (0, paused_at + 61_000)
     later = paused_at + 90_000
     assert (await tick(redis, later)).status.moved_ms == later  # nobody waits
-    await join(redis, a_visitor(), a_visitor(), now_ms=later + 5_000)  # and is called at once
+    await join(redis, a_visitor(), a_visitor(), now_ms=later + 5_000)  # called immediately
     assert (await room.status(redis, KEYS, now_ms=later + 6_000)).moved_ms == later + 5_000
 
 

@@ -1,4 +1,4 @@
-"""status.lua: the live numbers, and nothing changes."""
+"""status.lua: returns the live numbers and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""steer.lua: of several workers that decide from the same reports, one does."""
+"""steer.lua: of several workers that decide from the same reports, only one takes effect."""
 
 from __future__ import annotations
 

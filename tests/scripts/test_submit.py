@@ -1,4 +1,4 @@
-"""submit.lua: decided requests are repeated, hopeless ones refused, the rest streamed once."""
+"""submit.lua: decided requests get the same answer, hopeless ones a refusal, the rest are streamed once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def words(redis: Redis, *submissions: Submission, now_ms: int = NOW) -> li
 
 
 async def lines(redis: Redis) -> list[str]:
-    """What workers are to do."""
+    """The submissions that workers have to process."""
     return [line for _, fields in await redis.xrange(KEYS.batches) for line in fields["b"].split("\n")]
 
 

@@ -1,4 +1,4 @@
-"""take_apart.lua: each submission of a batch gets an entry of its own, and none is lost or doubled."""
+"""take_apart.lua: each submission of a batch gets its own entry, and none is lost or duplicated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""take_log.lua: what is written to the public log leaves the stream, and room is made in its cap."""
+"""take_log.lua: entries written to the public log leave the stream, which frees room under its cap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.queue_steps import join, tick
 
 
 async def noted(redis: Client) -> list[str]:
-    """All that waits to be written."""
+    """Everything that waits to be written."""
     return [line for it in await room_log.after(redis, KEYS, BEGINNING, 100) for line in it.lines]
 
 

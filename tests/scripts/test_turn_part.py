@@ -1,4 +1,4 @@
-"""turn_part.lua: a part gets its numbers of a round, and is read."""
+"""turn_part.lua: a part gets its numbers for a round, and is read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_later_round_ends_the_one_before(redis: Client) -> None:
     later = now._replace(number=2, base=101, size=5)
     found = await turned(redis, later)
     assert (found.complete, found.used, found.used_before) == (100, 0, 1)
-    assert (await turned(redis, now)).complete == 100  # by a worker that comes late
+    assert (await turned(redis, now)).complete == 100  # by a worker that is late
     assert await numbers(redis, "bob") == [101]
 
 

@@ -1,4 +1,4 @@
-"""unload.lua: a closed room goes when nothing is lost by it, and stays whole otherwise."""
+"""unload.lua: a closed room is unloaded if that loses nothing, and otherwise stays complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOUR_MS = 3_600_000
 
 
 async def gone(redis: Client, now_ms: int = NOW + 2 * HOUR_MS, epoch: int = 1) -> bool:
-    """Whether it was unloaded, once its public log is written."""
+    """Whether the room was unloaded, once its public log is written."""
     await redis.delete(KEYS.log)
     return await unload(redis, KEYS, epoch=epoch, closed_ms=HOUR_MS, loaded_ms=HOUR_MS // 4, now_ms=now_ms)
 

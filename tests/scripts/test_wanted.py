@@ -1,4 +1,4 @@
-"""Tickets wanted at once: nobody is called for fewer, and nobody loses their place by it."""
+"""Tickets wanted at once: nobody is called for fewer, and nobody loses their place because of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVENT = "gala"
 
 
 async def a_returns_line(redis: Client, *quantities: int, free: int = 0, **settings: Any) -> list[str]:
-    """Visitors v1, v2, ... wait for this many tickets each, after the last one was sold."""
+    """Visitors v1, v2, ... each wait for this many tickets, after the last one was sold."""
     defaults: dict[str, Any] = {"admission_rate_per_minute": 60_000, "active_visitors_max": None}
     await a_room(redis, event_id=EVENT, **(defaults | settings))
     await stock(redis, 0, held=1)
@@ -51,12 +51,12 @@ async def test_what_comes_back_is_offered_in_order_one_claim_window_each(redis: 
 
 async def test_who_wants_more_than_is_free_is_passed_over_and_keeps_their_place(redis: Client) -> None:
     visitors = await a_returns_line(redis, 4, 1, 2, free=2)
-    assert (await tick(redis)).calls == 1  # v3 wants two, and one of the two free ones is v2's
+    assert (await tick(redis)).calls == 1  # v3 wants two, but one of the two free ones is v2's
     assert await stand(redis, *visitors) == ["waiting", "called", "waiting"]
     first = only(await ask(redis, "v1"))
     assert (first.queue_number, first.ahead, first.quantity) == (1, 0, 4)
     await stock(redis, 4, sold=6)
-    assert (await tick(redis)).calls == 1  # one of the four is v2's, so v1 waits on
+    assert (await tick(redis)).calls == 1  # one of the four is v2's, so v1 keeps waiting
     assert await stand(redis, *visitors) == ["waiting", "called", "called"]
     await stock(redis, 6, sold=4)
     assert (await tick(redis)).calls == 1
@@ -78,7 +78,7 @@ async def test_who_is_inside_counts_for_as_many_as_they_want_until_they_reserve(
 
 
 async def test_a_wish_counts_once_it_is_claimed(redis: Client) -> None:
-    """Whoever is called has said how many they want, and nothing else yet."""
+    """A called visitor has stated how many tickets they want, and nothing else yet."""
     visitors = await a_returns_line(redis, 3, 3, 1, free=4)
     assert (await tick(redis)).calls == 3
     assert await redis.hget(KEYS.wanted, ":inside") is None
@@ -166,7 +166,7 @@ async def test_a_crowd_that_wants_too_many_holds_up_nobody_behind_it(redis: Clie
 
 
 async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
-    """Redis lost all; a second later the room is back, with what Postgres remembers."""
+    """Redis loses everything; a second later the room is back, with what Postgres remembers."""
     await redis.flushall()
     row = opened(a_row(EVENT, "open", admission_rate_per_minute=60_000))
     point = RestorePoint(2, 100, 1_000_000, serving, serving, 0, 0, 0)
@@ -177,7 +177,7 @@ async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
 
 
 def told(visitor_id: str, number: int, quantity: int = 0) -> AskRecord:
-    """Asking with the token of before; Postgres knows of no place of theirs that ended."""
+    """Ask with a token from before the loss; Postgres knows of no place of theirs that ended."""
     known = msgspec.structs.replace(token(visitor_id, number, CHECKED), quantity=quantity)
     return asking(visitor_id, known)
 

@@ -1,4 +1,4 @@
-"""weigh.lua: how many of one address come like everybody else, and what becomes of the others."""
+"""weigh.lua: how many newcomers from one address join normally, and what happens to the rest."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ async def test_what_an_address_sends_beyond_its_share_goes_to_the_lane_of_suspec
     came = newcomers(5)
     assert await weighed(redis, *came) == ["anybody"] * 3 + ["suspect a2"] * 2
     assert await weighed(redis, *newcomers(1), address="net2") == ["anybody"]
-    assert await weighed(redis, *newcomers(1), address="") == ["anybody"]  # nobody knows where from
+    assert await weighed(redis, *newcomers(1), address="") == ["anybody"]  # unknown origin
     assert await redis.hget(KEYS.meter, "suspects_a") == "2"
-    # Their share comes back evenly, in ten minutes all of it.
+    # Their allowance comes back gradually, all of it within ten minutes.
     assert await weighed(redis, *newcomers(2), now_ms=NOW + WINDOW_MS // 3) == ["anybody", "suspect a2"]
     assert await weighed(redis, *newcomers(3), now_ms=NOW + 2 * WINDOW_MS) == ["anybody"] * 3
-    # A suspect who joins is in that lane.
+    # A suspect who joins ends up in that lane.
     suspect = VisitorId(f"{came[3]}a2")
     assert only(await join(redis, suspect)).queue_number == 1
     assert only(await join(redis, came[0])).ahead == 0
@@ -79,14 +79,15 @@ async def test_a_proof_of_work_costs_more_where_many_come_from_and_is_good_once(
     assert [await bring(WORK) for _ in range(8)] == ["anybody"] * 8
     assert await bring(0) == f"work {WORK}"
     assert await bring(WORK) == "anybody"
-    # Ten have come: from now on twice as much. One that is worth half of it was made a moment ago.
+    # Ten have joined: from now on a proof costs twice as much. The one worth half of that was created a
+    # moment ago.
     assert await bring(0) == f"work {2 * WORK}"
     assert [await bring(WORK) for _ in range(10)] == ["anybody"] * 10
     assert await bring(WORK) == f"work {3 * WORK}"
     assert [await bring(4 * WORK) for _ in range(60)] == ["anybody"] * 60
     assert await bring(0) == f"work {WORK_TIMES_MAX * WORK}"
     assert await bring(0, address="net2") == f"work {WORK}"
-    # Who cannot compute waits in the lane of suspects, if there is one.
+    # Visitors who cannot compute wait in the lane of suspects, if there is one.
     assert await bring(0, slower=1) == f"work {WORK_TIMES_MAX * WORK}"
     await set_up(redis, 10, "paused", lanes=LANES, proof_of_work=True, suspects_lane="Slower")
     assert await bring(0, slower=1) == "suspect w2"
@@ -110,7 +111,7 @@ async def test_who_solved_no_captcha_is_refused_or_a_suspect(redis: Client) -> N
     assert await redis.hget(KEYS.meter, "suspects_c") == "3"
     account = VisitorId("a" * 22)
     assert [await bring(it, 1, account) for it in ("missing", "unknown")] == ["captcha", "anybody"]
-    # Who has a place is asked nothing; a proof of work comes first.
+    # Visitors with a place are not challenged again; a proof of work comes before a captcha.
     await join(redis, VisitorId(f"{ann}c2"))
     assert await bring("missing", who=ann) == "suspect c2"
     await set_up(redis, 11, "paused", lanes=LANES, captcha=True, proof_of_work=True)

@@ -1,1 +1,1 @@
-"""A seed yields steps; a small model and the real engine take them side by side and must agree after each."""
+"""A seed yields steps. A small model and the real engine take them side by side and agree after each one."""

@@ -1,4 +1,4 @@
-"""Both stores for every seed of a sale: one database, one clock."""
+"""The stores that all seeds of a sale share: one database, one clock."""
 
 from __future__ import annotations
 

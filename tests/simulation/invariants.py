@@ -1,6 +1,6 @@
-"""What must hold in a room after every step, whatever the steps were. Each yields what is wrong, in words.
+"""The invariants of a room, which hold after every step. Each one yields a description of what is wrong.
 
-The invariants of the stock, which a load test checks too, are the lists of `load/verdict.py`.
+The invariants of the stock are also checked by load tests; they are listed in `load/verdict.py`.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from tests.support.permanent_keys import PERMANENT
 class History:
     """What a run remembers in addition to the last two views."""
 
-    given: dict[int, str] = field(default_factory=dict)  # queue number -> who got it, ever
-    passed_over: int = 0  # numbers a draw had for somebody who left meanwhile
+    given: dict[int, str] = field(default_factory=dict)  # queue number -> the visitor it was given to
+    passed_over: int = 0  # numbers that a draw had for visitors who had left
     moments: list[Admitted] = field(default_factory=list)
-    burst: float = 0  # the largest bucket there ever was
+    burst: float = 0  # the largest bucket so far
     turns_of: dict[int, str] = field(default_factory=dict)  # queue number -> who claimed it
-    turns_told: set[int] = field(default_factory=set)  # of these the visitor holds a booking token
+    turns_told: set[int] = field(default_factory=set)  # those for which the visitor holds a booking token
     wiped: bool = False
     sharing: Sharing = field(default_factory=Sharing)
 
     def forget_untold(self) -> None:
-        """Redis is wiped: a claim nobody was told of, and Postgres does not know, has not happened."""
+        """Redis is lost: a claim without an answer that Postgres does not know of has not happened."""
         self.wiped = True
         self.turns_of = {it: visitor for it, visitor in self.turns_of.items() if it in self.turns_told}
 
 
 @dataclass(frozen=True)
 class Lost:
-    """Where a visitor with a place token stood when Redis was wiped."""
+    """Where a visitor with a place token was when Redis was lost."""
 
     state: str
     number: int
@@ -62,7 +62,7 @@ class Look:
 
 
 def serving_follows_the_numbers(look: Look) -> Iterator[str]:
-    """(2) The serving position never falls and never runs ahead of the numbers given out."""
+    """(2) The serving position never falls and never exceeds the numbers given out."""
     if look.now.serving < look.before.serving:
         yield f"the serving position fell from {look.before.serving} to {look.now.serving}"
     if look.now.serving > look.now.last:
@@ -81,12 +81,12 @@ def serving_follows_the_numbers(look: Look) -> Iterator[str]:
 
 
 def admissions_keep_the_rate(look: Look) -> Iterator[str]:
-    """(3) In any window: no more than rate x window + burst, no-shows given back not counted."""
+    """(3) In any window at most rate x window + burst calls, not counting no-shows that were given back."""
     yield from over_admitted(look.history.moments, look.history.burst)
 
 
 def admissions_keep_the_limits(look: Look) -> Iterator[str]:
-    """Called visitors find the room open, a slot free and a ticket left."""
+    """When visitors are called, the room is open, a slot is free and a ticket is left."""
     calls = look.now.admitted - look.before.admitted
     if calls <= 0:
         return
@@ -114,7 +114,7 @@ def _spare(look: Look) -> float:
 
 def _enough(look: Look) -> float:
     free = math.inf if look.now.tickets is None else look.now.tickets[0]
-    return max(1, min(free, _spare(look)))  # who wants one is never passed over
+    return max(1, min(free, _spare(look)))  # a visitor who wants one is never passed over
 
 
 def _is_full(look: Look, visitor: str) -> bool:
@@ -123,7 +123,7 @@ def _is_full(look: Look, visitor: str) -> bool:
 
 
 def nobody_hoards_calls(look: Look) -> Iterator[str]:
-    """No network has more called visitors who have not claimed than it may, after a call to one of it."""
+    """After a call, no network has more called visitors who have not claimed than it may."""
     if look.now.admitted <= look.before.admitted:
         return
     for network, count in look.now.unclaimed.items():
@@ -132,8 +132,9 @@ def nobody_hoards_calls(look: Look) -> Iterator[str]:
 
 
 def calls_keep_the_order(look: Look) -> Iterator[str]:
-    """Nobody is called past a smaller number that waits, unless that one wants more at once than is free, or
-    too many from where they come are called and have not claimed."""
+    """Nobody is called ahead of a smaller number that waits, unless that visitor wants more tickets than are
+    free, or too many from their network are called and have not claimed.
+    """
     fresh = look.now.turns.keys() - look.before.turns.keys()
     first: dict[int, int] = {}
     for visitor, number in _callable(look):
@@ -147,14 +148,14 @@ def calls_keep_the_order(look: Look) -> Iterator[str]:
 
 
 def _callable(look: Look) -> Iterator[tuple[str, int]]:
-    """Who waits and would be called if it were their turn, with their number."""
+    """Waiting visitors who could be called if it were their turn, with their numbers."""
     for visitor, number in look.now.waiting.items():
         if look.now.wants.get(visitor, 1) <= _enough(look) and not _is_full(look, visitor):
             yield visitor, number
 
 
 def lanes_keep_their_shares(look: Look) -> Iterator[str]:
-    """While two lanes have somebody to call, neither is called more than a quantum beyond its share."""
+    """While two lanes have somebody to call, neither gets more than a quantum beyond its share."""
     if not look.lanes:
         return
     drawn = look.now.draw_next if look.now.prequeue else math.inf
@@ -165,7 +166,7 @@ def lanes_keep_their_shares(look: Look) -> Iterator[str]:
 
 
 def one_place_a_visitor(look: Look) -> Iterator[str]:
-    """(4) Nobody stands in two places, and a turn belongs to whoever is called or active."""
+    """(4) Nobody has two places, and a turn belongs to a visitor who is called or active."""
     now = look.now
     standings = (now.prequeue, now.waiting, now.called, now.active)
     everyone = list(chain.from_iterable(standings))
@@ -179,7 +180,7 @@ def one_place_a_visitor(look: Look) -> Iterator[str]:
 
 
 def numbers_are_unique_and_dense(look: Look) -> Iterator[str]:
-    """(4) A number belongs to one visitor for ever; without a wipe and without leavers none is left out."""
+    """(4) A number is one visitor's for ever; unless Redis is lost or visitors leave, none is skipped."""
     numbers = chain(look.now.waiting.items(), look.now.turns.items())
     for visitor, number in chain(numbers, () if look.lottery else look.now.prequeue.items()):
         if look.history.given.setdefault(number, visitor) != visitor:
@@ -191,7 +192,7 @@ def numbers_are_unique_and_dense(look: Look) -> Iterator[str]:
 
 
 def a_turn_happens_once(look: Look) -> Iterator[str]:
-    """(8) Nobody claims with a number that somebody, or they, claimed before; also across a wipe."""
+    """(8) Nobody claims a number that they or anybody else claimed before, even across a loss of Redis."""
     for visitor in sorted(look.now.active.keys() - look.before.active.keys()):
         number = look.now.turns[visitor]
         if number in look.history.turns_of:
@@ -206,7 +207,7 @@ def keys_are_permanent_or_end(look: Look) -> Iterator[str]:
 
 
 def returning(lost: Lost, told: Standing, history: History, now_ms: int) -> Iterator[str]:
-    """(8) What a visitor is told who comes back after a wipe with the token of before."""
+    """(8) What a visitor is told who returns with an old token after Redis was lost."""
     claimed = told.state == "active" and told.new
     line = told.state in ("waiting", "called") or claimed
     if line and (claimed or not told.new) and told.number != lost.number and lost.number:

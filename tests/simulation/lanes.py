@@ -1,4 +1,4 @@
-"""How lanes share the calls, as the design says, and how a run of the simulation is put into lanes."""
+"""How lanes share the calls according to the design, and how a run of the simulation is spread over lanes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulation.rules import lane_of
 from tests.simulation.steps import NETWORKS, VISITORS, Step
 
 CallFirst = Callable[[Sequence[str], int], list[str]]
-CALL = 1_000_000  # what a call costs of a lane's credit
+CALL = 1_000_000  # the credit that a call costs a lane
 SHARES = ((50, 30, 20), (98, 1, 1), (10, 45, 45))
 _IN = dict(zip(VISITORS[4:], (1, 1, 2, 2, 1, 2, 1, 2), strict=True))
 NAMES = {it: f"{it}{'-' * 19}{_IN[it]}" if it in _IN else it for it in VISITORS}
@@ -21,31 +21,31 @@ NETWORKS_OF = {NAMES[it]: network for it, network in NETWORKS.items()}
 
 @dataclass
 class Lanes:
-    """Deficit round robin: a round earns each lane in which anybody waits its share of one call."""
+    """Deficit round robin: in each round, every lane with somebody waiting earns its share of one call."""
 
-    serving: dict[int, int] = field(default_factory=dict)  # of the lanes beside the ordinary one
+    serving: dict[int, int] = field(default_factory=dict)  # of the lanes other than the ordinary one
     restored: dict[int, int] = field(default_factory=dict)  # as they were when Redis was lost
     at: int = 0
     credit: dict[int, int] = field(default_factory=dict)
 
     def adopt(self, credit: str) -> None:
-        """Go on with what lanes have earned as the engine has it."""
+        """Continue with the credit that the engine has."""
         self.at, *earned = [int(it) for it in credit.split()] or [0]
         self.credit = dict(enumerate(earned))
 
     def serve(self, visitor: str, number: int, shares: Sequence[int]) -> int:
-        """Somebody is called; in which lane, 0: the ordinary one, whose serving position is the room's."""
+        """Record a call and return its lane; 0 is the ordinary one, whose serving position is the room's."""
         if lane := lane_of(visitor, shares):
             self.serving[lane] = max(self.serving.get(lane, 0), number)
         return lane
 
     def called_to(self, visitor: str, shares: Sequence[int], ordinary: int) -> int:
-        """The highest number called in their lane."""
+        """The highest number called in the visitor's lane."""
         lane = lane_of(visitor, shares)
         return self.serving.get(lane, 0) if lane else ordinary
 
     def restored_to(self, visitor: str, shares: Sequence[int], ordinary: int) -> int:
-        """What it was when Redis was lost."""
+        """The same at the moment Redis was lost."""
         lane = lane_of(visitor, shares)
         return self.restored.get(lane, 0) if lane else ordinary
 
@@ -55,7 +55,7 @@ class Lanes:
         return [number for it, number in waiting.items() if lane_of(it, shares) == lane]
 
     def call(self, visitors: Sequence[str], count: int, shares: Sequence[int], call_first: CallFirst) -> None:
-        """Lanes share the calls; what one has nobody for is shared again, among the others."""
+        """Lanes share the calls; what a lane cannot use is shared among the others."""
         shares = shares or (100,)
         lines = [[it for it in visitors if lane_of(it, shares) == lane] for lane in range(len(shares))]
         left = [len(line) for line in lines]
@@ -64,11 +64,11 @@ class Lanes:
                 called = call_first(lines[lane], quota)
                 lines[lane] = [it for it in lines[lane] if it not in called]
                 count -= len(called)
-                if len(called) < quota:  # nobody else of this lane can be called now
+                if len(called) < quota:  # nobody else in this lane can be called now
                     left[lane] = self.credit[lane] = 0
 
     def divide(self, count: int, left: list[int], shares: Sequence[int]) -> list[int]:
-        """Whose turns the next calls are; `left` has how many wait, and fewer afterwards."""
+        """The lane of each of the next calls; `left` has how many wait in each, and is reduced."""
         turns: list[int] = []
         while len(turns) < count and any(left):
             lane = self.at = self.at % len(shares)
@@ -87,13 +87,13 @@ class Lanes:
 
 @dataclass
 class Sharing:
-    """What two lanes were called since both have had somebody to call."""
+    """How often two lanes were called since both have had somebody to call."""
 
     shares: tuple[int, ...] = ()
     calls: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)  # step by step
 
     def look(self, shares: tuple[int, ...], called: Sequence[str], waits: set[int]) -> Iterator[str]:
-        """After a step that called these; in the lanes of `waits` somebody can still be called."""
+        """Check after a step that called these visitors; the lanes in `waits` still have somebody to call."""
         if shares != self.shares:
             self.shares, self.calls = shares, {}
         pairs = {(one, other) for one in waits for other in waits if one < other}
@@ -105,13 +105,13 @@ class Sharing:
             apart = [before / one - beside / other for before, beside in calls]
             if max(apart) - min(apart) > 1 / one + 1 / other + 1 / (
                 one + other
-            ):  # a quantum each and a round
+            ):  # a quantum each, plus a round
                 yield f"lanes {pair} of shares {one} and {other} were called {calls} times"
         self.calls |= {pair: [(0, 0)] for pair in pairs if pair not in self.calls}
 
 
 def in_lanes(random: Random, steps: Sequence[Step], *, changes: float = 0.02) -> list[Step]:
-    """The same steps, most visitors in lanes; now and then staff change the shares."""
+    """The same steps with most visitors in lanes; now and then staff change the shares."""
     found: list[Step] = []
     for step in steps:
         found.append(Step(step.verb, tuple(_named(it) for it in step.arguments)))

@@ -1,4 +1,4 @@
-"""Looks at a sale after every step: what model and engine do not agree on, and what visitors are told."""
+"""Checks of a sale after every step: where model and engine differ, and what visitors are told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IN_POSTGRES = ("counters", "codes", "rows", "issued", "statuses", "unreleased")
 
 
 def compare(model: SaleModel, books: Books, of_redis: dict[str, object]) -> list[str]:
-    """What the two sides do not agree on; of Redis only while the room is whole there."""
+    """The differences between the two sides; Redis counts only while the room is whole there."""
     engine, expected = vars(books) | of_redis, _of_model(model)
     return [
         f"{name}: model {expected[name]}, engine {engine[name]}"
@@ -24,7 +24,7 @@ def compare(model: SaleModel, books: Books, of_redis: dict[str, object]) -> list
 
 
 async def details(client: RedisClient, keys: RoomKeys) -> dict[str, object]:
-    """What Redis knows besides its books."""
+    """What Redis holds besides its books."""
     redis: Any = client
     known = await redis.hgetall(keys.outcomes)
     last = {it.partition(":")[0]: text.split("|") for it, text in known.items() if ":" in it}
@@ -35,8 +35,7 @@ async def details(client: RedisClient, keys: RoomKeys) -> dict[str, object]:
 
 
 async def numbers_reserved(stores: Stores, keys: RoomKeys) -> int:
-    """No more numbers may be given out than Postgres knows of; how many at a time is no matter.
-    Raises Differs."""
+    """No more numbers may be given out than Postgres knows, however many at a time. Raises Differs."""
     redis: Any = stores.redis
     reserved = int(await redis.hget(keys.meter, "numbers_reserved"))
     known = await stores.postgres.fetchval("SELECT numbers_reserved FROM rooms")
@@ -46,7 +45,7 @@ async def numbers_reserved(stores: Stores, keys: RoomKeys) -> int:
 
 
 def hear(model: SaleModel, told: dict[str, str]) -> None:
-    """Whoever asks is told the outcome: always the same one, and the one Postgres knows. Raises Differs."""
+    """Ask for the outcome: it must always be the same, and the one that Postgres has. Raises Differs."""
     for reservation_id, (_, word) in model.outcomes.items():
         if word == "pending":
             continue

@@ -1,7 +1,7 @@
-"""The waiting room as dicts: what the design says, in one process, without batches, stores or locks.
+"""The waiting room as dicts: the design in one process, without batches, stores or locks.
 
-Written from the design, not from the scripts, so that the two can disagree. Time is an argument; the bucket
-counts in units of 1/60000 admission (elapsed ms x admissions a minute), so nothing is rounded.
+Written from the design rather than from the scripts, so that the two can disagree. Time is an argument; the
+bucket counts in units of 1/60000 admission (elapsed ms x admissions per minute), so nothing is rounded.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ class RoomModel:
     draw_last: int = 0
     admitted: int = 0
     given_back: int = 0
-    sure_ms: int = 0  # until when a worker knows that the stores answered; 0: none has looked yet
-    restored_serving: int = 0  # whose call was made before Redis was lost
+    sure_ms: int = 0  # a worker knows that stores responded by then; 0: not checked
+    restored_serving: int = 0  # numbers up to this were called before Redis was lost
     prequeue: dict[str, int] = field(default_factory=dict)  # draw, or queue number
     waiting: dict[str, int] = field(default_factory=dict)  # queue number
     called: dict[str, int] = field(default_factory=dict)  # claim deadline
     active: dict[str, int] = field(default_factory=dict)  # session expiry
     turns: dict[str, int] = field(default_factory=dict)  # queue number of called and active
     endings: dict[str, tuple[str, int]] = field(default_factory=dict)  # how, when
-    reopens: bool = False  # Redis was lost between the opening and the draw: it opens once more, by itself
-    restore_until_ms: int = 0  # after a wipe admission waits for visitors to come back
+    reopens: bool = False  # Redis was lost between the opening and the draw: it opens again, by itself
+    restore_until_ms: int = 0  # after a loss, admission waits for visitors to return
     removed: set[str] = field(default_factory=set)
     buyers: set[str] = field(default_factory=set)
-    wants: dict[str, int] = field(default_factory=dict)  # tickets at once, of who ever wanted more than one
-    networks: Mapping[str, str] = field(default_factory=dict)  # where visitors say they come from
+    wants: dict[str, int] = field(default_factory=dict)  # for everybody who ever wanted more than one
+    networks: Mapping[str, str] = field(default_factory=dict)  # the network that each visitor states
     lanes: Lanes = field(default_factory=Lanes)
-    noted: dict[str, str] = field(default_factory=dict)  # of these whose id does not say it, until they claim
+    noted: dict[str, str] = field(default_factory=dict)  # if the id does not state it, until they claim
 
     @property
     def shown(self) -> str:
-        """The state as visitors see it: an open room whose last ticket is sold is sold out."""
+        """The state shown to visitors: an open room whose last ticket is sold is sold out."""
         gone = self.tickets is not None and self.tickets[:2] == (0, 0) and self.tickets[2] > 0
         return "sold_out" if self.state == "open" and gone else self.state
 
     # visitors -----------------------------------------------------------------------------------------
     def join(self, visitors: Sequence[str], now_ms: int, quantity: int = 0) -> list[Standing]:
-        """The place each has, or a new one; called at once as long as there is room and no crowd."""
+        """The place of each visitor, or a new one; called immediately while there is room and no crowd."""
         self._refill(now_ms)
         room, spare, told = self._room(now_ms), self._spare(), []
         for visitor in visitors:
@@ -103,7 +103,7 @@ class RoomModel:
         return replace(told, new=True)
 
     def place(self, visitor: str, now_ms: int) -> Standing:
-        """Where they stand, or how it ended, for an hour."""
+        """Their place, or for an hour how it ended."""
         if visitor in self.removed:
             return Standing("removed")
         there = self._standing(visitor, now_ms)
@@ -112,7 +112,7 @@ class RoomModel:
         return Standing(self.endings[visitor][0] if visitor in self.endings else "absent")
 
     def want(self, visitor: str, quantity: int, now_ms: int) -> Standing:
-        """They want this many tickets at once from now on, while they wait."""
+        """Set how many tickets they want at once while they wait."""
         there = self.place(visitor, now_ms)
         if there.state in ("waiting", "prequeue") and quantity > TICKETS_MAX:
             return Standing("too_many")
@@ -120,7 +120,7 @@ class RoomModel:
         return there
 
     def claim(self, visitor: str, now_ms: int) -> Standing:
-        """Start the session of a called visitor; anyone else is told where they stand."""
+        """Start the session of a called visitor; anyone else learns their place."""
         there = self.place(visitor, now_ms)
         if there.state != "called":
             return there
@@ -130,7 +130,7 @@ class RoomModel:
         return replace(self.place(visitor, now_ms), new=True)
 
     def leave(self, visitor: str, now_ms: int) -> None:
-        """Out of the queue, or the session is done. The call of one who leaves is free again."""
+        """Leave the queue or end the session. The call of a visitor who leaves becomes free again."""
         there = self._standing(visitor, now_ms)
         if there is not None and there.state == "called":
             self._give_back(visitor)
@@ -138,17 +138,17 @@ class RoomModel:
             self._end(visitor, "done" if there.state == "active" else "left", now_ms)
 
     def remove(self, visitor: str, now_ms: int) -> None:
-        """Staff take a visitor out for good."""
+        """Staff remove a visitor for good."""
         self.leave(visitor, now_ms)
         self.removed.add(visitor)
 
     def finish(self, visitor: str, now_ms: int) -> None:
-        """The session of a buyer is done."""
+        """End the session of a buyer."""
         self._end(visitor, "done", now_ms)
 
     # the controller -----------------------------------------------------------------------------------
     def admit(self, now_ms: int) -> None:
-        """One tick: the schedule, what has run out, then as many calls as there may be."""
+        """One tick: apply the schedule, end what has run out, then make as many calls as allowed."""
         self._refill(now_ms)
         self._act_on_schedule(now_ms)
         self.sure_ms = now_ms
@@ -175,14 +175,14 @@ class RoomModel:
         return calls
 
     def undrawn(self, count: int) -> list[str]:
-        """The next of the draw; none before Postgres knows of the numbers the opening kept for them."""
+        """The next visitors in the draw; none until Postgres knows the numbers the opening kept for them."""
         if not self.opened or self.reserved <= self.draw_last:
             return []
         order = sorted(self.prequeue, key=lambda visitor: (self.prequeue[visitor], visitor))
         return order[: max(0, min(count, self.draw_last - self.draw_next + 1))]
 
     def draw(self, visitors: list[str], expected: int) -> None:
-        """Number these from `expected` on, unless another worker did; who left meanwhile is passed over."""
+        """Number these from `expected` on, unless another worker did; skip visitors who left meanwhile."""
         if self.draw_next == expected:
             for visitor in visitors:
                 if self.prequeue.pop(visitor, None) is not None:
@@ -190,7 +190,7 @@ class RoomModel:
                 self.draw_next += 1
 
     def change(self, rules: Rules, state: str, now_ms: int) -> None:
-        """What staff decided; what was earned until now was earned by the old settings."""
+        """Staff change the settings; tokens earned until now were earned under the old ones."""
         self._refill(now_ms)
         self.rules, self.reopens = rules, False
         if state not in (self.state, "scheduled") and (state != "prequeue" or self.state == "scheduled"):
@@ -207,14 +207,14 @@ class RoomModel:
         if self.rules.lottery:
             self.draw_next, self.draw_last = self.last + 1, self.last + len(self.prequeue)
             self.last = self.draw_last
-            self.reserved = min(self.reserved, self.draw_last)  # none behind the draw before it is known
+            self.reserved = min(self.reserved, self.draw_last)  # no numbers beyond the draw until it is known
         else:
             self.waiting.update(self.prequeue)
             self.prequeue.clear()
 
     # inside -------------------------------------------------------------------------------------------
     def _standing(self, visitor: str, now_ms: int) -> Standing | None:
-        """A deadline that has passed ends the turn for whoever looks first; a call once a worker is sure."""
+        """A passed deadline ends the turn when anyone looks at it; for a call, once a worker is sure."""
         if self.is_over(visitor, now_ms):
             self._give_back(visitor)
             self._end(visitor, "no_show", now_ms)
@@ -232,7 +232,7 @@ class RoomModel:
         return Standing("waiting", number, ahead + (len(self.prequeue) if number >= self.draw_next else 0))
 
     def is_over(self, visitor: str, now_ms: int) -> bool:
-        """Whether they let their call lapse, and no outage of a store can have kept them from claiming."""
+        """Whether they let their call lapse and no store outage can have kept them from claiming."""
         return self.called.get(visitor, now_ms + 1) <= min(now_ms, self.sure_ms or now_ms)
 
     def _refill(self, now_ms: int) -> None:
@@ -242,7 +242,7 @@ class RoomModel:
         self.tick_ms = max(self.tick_ms, now_ms)
 
     def _room(self, now_ms: int) -> int:
-        """How many may be called now: by the bucket, by the cap, by the stock."""
+        """How many may be called now, limited by the bucket, the cap and the stock."""
         if self.shown != "open" or self.rules.rate == 0 or now_ms < self.restore_until_ms:
             return 0
         limits = [self.level // UNIT]
@@ -263,18 +263,18 @@ class RoomModel:
         return math.inf if self.tickets is None else self.tickets[0]
 
     def _spare(self) -> float:
-        """How many tickets are not wanted by those whose turn it is."""
+        """How many tickets are not wanted by visitors who have a turn."""
         others = len(self.called) + len(self.active) - len(self.buyers)
-        others += sum(self.wants.get(it, 1) - 1 for it in self.active)  # a wish counts once it is claimed
+        others += sum(self.wants.get(it, 1) - 1 for it in self.active)  # counts once it is claimed
         return self._free * max(1, self.rules.visitors_per_ticket) - others
 
     def _not_hoarding(self, visitor: str) -> bool:
-        """Not too many from where they come are called and have not claimed."""
+        """Whether few enough from their network are called and have not claimed."""
         network = self.network_of(visitor)
         return not network or self.unclaimed.get(network, 0) < self.per_network
 
     def network_of(self, visitor: str) -> str:
-        """Where they come from; empty: nobody knows."""
+        """Their network; empty: unknown."""
         return network_said(visitor) or self.noted.get(visitor, "")
 
     @property
@@ -284,11 +284,11 @@ class RoomModel:
 
     @property
     def per_network(self) -> int:
-        """The setting, or a twentieth of those who could be called at once, three at least."""
+        """The setting, or a twentieth of those who could be called at once, but at least three."""
         return self.rules.of_one_network(self._free)
 
     def buy(self, visitor: str) -> None:
-        """They reserved something: what they wanted is done with."""
+        """They reserved something, so their wish is fulfilled."""
         self.buyers.add(visitor)
         self.wants.pop(visitor, None)
 
@@ -303,7 +303,7 @@ class RoomModel:
         self.level, self.admitted = self.level - UNIT, self.admitted + 1
 
     def _give_back(self, visitor: str) -> None:
-        """Not what may have been given back before Redis was lost."""
+        """Skip anything that may have been given back before Redis was lost."""
         if self.turns[visitor] > self.lanes.restored_to(visitor, self.rules.lanes, self.restored_serving):
             self.level += UNIT
             self.given_back += 1

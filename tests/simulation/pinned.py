@@ -1,7 +1,7 @@
 """The two stores with a pinned clock, and a fuse that kills the caller.
 
-Nothing of ours is replaced: real operations run on real stores. Redis gets the time in the argument every
-script has for it; Postgres finds a `now()` in a schema of ours before its own.
+None of our code is replaced: real operations run on real stores. Redis receives the time in the argument that
+every script has for it; Postgres finds a `now()` in our own schema before the built-in one.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ EMPTY = """
 
 
 class Killed(BaseException):
-    """The process died here. Not an Exception: nothing of ours may catch it and go on."""
+    """The process died here. Not an Exception, so that none of our code catches it and continues."""
 
 
 class Fuse:
-    """How many more calls to a store there will be before the process dies; None: as many as it likes."""
+    """How many more store calls there will be before the process dies; None: no limit."""
 
     def __init__(self) -> None:
         self.left: int | None = None
         self.blown = False
 
     def burn(self) -> None:
-        """One more call. Raises Killed."""
+        """Count one call. Raises Killed."""
         if self.left == 0:
             self.blown = True
             raise Killed
@@ -61,7 +61,7 @@ class Fuse:
 
 
 class PinnedRedis:
-    """A Redis client whose scripts are told the time; asked for anything else it is the client itself."""
+    """A Redis client that gives scripts the pinned time; for everything else it acts as the client itself."""
 
     def __init__(self, redis: RedisClient, fuse: Fuse) -> None:
         self._redis: Any = redis
@@ -69,21 +69,21 @@ class PinnedRedis:
         self.now_ms = 0
 
     async def evalsha(self, sha: str, count: int, *arguments: Any) -> Any:
-        """As the client's, at our time."""
+        """Like the client's, at the pinned time."""
         self._fuse.burn()
         return await self._redis.evalsha(sha, count, *self._at_our_time(_script(sha), count, arguments))
 
     async def eval(self, text: str, count: int, *arguments: Any) -> Any:
-        """As the client's. What comes here was tried by EVALSHA first, so it is at our time already."""
+        """Like the client's. EVALSHA was tried first, so the arguments already have the pinned time."""
         script = next(it for it in _scripts().values() if it.text == text)
         return await self._redis.eval(text, count, *self._at_our_time(script, count, arguments))
 
     def pipeline(self) -> PinnedPipeline:
-        """As the client's: many commands in one round trip, scripts at our time."""
+        """Like the client's: many commands in one round trip, scripts at the pinned time."""
         return PinnedPipeline(self, self._redis.pipeline(transaction=False), self._fuse)
 
     def at_our_time(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The command, with our time where it is a script that has one."""
+        """The command, with the pinned time if it is a script that takes one."""
         if command[0] != "EVALSHA":
             return command
         name, sha, count, *arguments = command
@@ -108,17 +108,15 @@ class PinnedRedis:
 
 
 class PinnedPipeline:
-    """Commands for one round trip, which is one call for the fuse."""
+    """Commands for one round trip, which counts as one call for the fuse."""
 
     def __init__(self, redis: PinnedRedis, pipeline: Any, fuse: Fuse) -> None:
         self._redis, self._pipeline, self._fuse = redis, pipeline, fuse
 
     def execute_command(self, *command: Any) -> None:
-        """One more command."""
         self._pipeline.execute_command(*self._redis.at_our_time(command))
 
     async def execute(self, **options: Any) -> Any:
-        """Send them."""
         self._fuse.burn()
         return await self._pipeline.execute(**options)
 
@@ -152,7 +150,7 @@ class FusedPostgres:
 
 
 class PinnedStores:
-    """Both stores at one settable time, before one fuse."""
+    """Both stores, sharing one settable clock and one fuse."""
 
     def __init__(
         self, redis: RedisClient, binary: Redis, postgres: asyncpg.Pool, looking: asyncpg.Pool
@@ -165,7 +163,7 @@ class PinnedStores:
         self.stores = Stores(*fused)
 
     async def set_clock(self, now_ms: int) -> None:
-        """It is `now_ms` in both stores."""
+        """Set the time in both stores."""
         self._redis.now_ms = now_ms
         await self.plain.postgres.execute(
             "UPDATE simulated.clock SET at = to_timestamp($1::bigint / 1000.0)", now_ms
@@ -173,7 +171,7 @@ class PinnedStores:
 
     @contextmanager
     def dies_after(self, calls: int | None) -> Iterator[Fuse]:
-        """Whoever works in here is killed when it has made so many calls; never, with None."""
+        """The code inside is killed after this many calls; None: never."""
         self._fuse.left, self._fuse.blown = calls, False
         try:
             yield self._fuse
@@ -190,14 +188,14 @@ class PinnedStores:
         }
 
     async def load(self, dump: dict[str, tuple[int, bytes]]) -> None:
-        """These keys and no others."""
+        """Load these keys and no others."""
         raw: Any = self._binary
         await raw.flushall()
         for key, (ttl_ms, value) in dump.items():
             await raw.restore(key, ttl_ms, value)
 
     async def empty(self) -> None:
-        """No rows, no keys."""
+        """Delete all rows and keys."""
         await self.plain.redis.flushall()
         truncate: str = await self.plain.postgres.fetchval(EMPTY)
         await self.plain.postgres.execute(truncate)
@@ -205,14 +203,14 @@ class PinnedStores:
 
 @asynccontextmanager
 async def pinned(redis_url: str, database_url: str) -> AsyncIterator[PinnedStores]:
-    """Both stores under one clock. The database gets a schema of its own for it."""
+    """Both stores under one clock. The database gets its own schema for that."""
     redis, binary = await connect_redis(redis_url, timeout_s=5), Redis.from_url(redis_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(CLOCK)
     await connection.close()
     url = f"{database_url}?{OPTIONS}"
     pool = await connect_postgres(url, timeout_s=5, connections_max=4)
-    looking = await asyncpg.create_pool(url, min_size=1, max_size=2)  # ours, with statements prepared once
+    looking = await asyncpg.create_pool(url, min_size=1, max_size=2)  # our own, with statements prepared once
     try:
         yield PinnedStores(redis, binary, pool, looking)
     finally:

@@ -1,4 +1,4 @@
-"""The queue in front of a sale, through the operations behind a visitor's requests, lost Redis and all."""
+"""The queue in front of a sale, through the operations behind a visitor's requests; Redis may be lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EVERY_NUMBER = 10**9
 
 
 def rfc3339(at_ms: int) -> str | None:
-    """The time as the API takes it."""
+    """The time as the API expects it."""
     at = from_ms(at_ms)
     return at.isoformat() if at else None
 
@@ -73,7 +73,7 @@ def settings_of(rules: Rules) -> RoomSettings:
 
 
 class QueueWorld:
-    """The steps of visitors, staff and the controller. Of Redis they need a room that is not gone."""
+    """The steps of visitors, staff and the controller. They need the room to be present in Redis."""
 
     def __init__(self, sale: SaleWorld, seed: bytes) -> None:
         self.sale = sale
@@ -84,7 +84,7 @@ class QueueWorld:
         self.tokens: dict[str, PlaceClaims] = {}
         self.lost: dict[str, Lost] = {}
         self.removed: set[str] = set()
-        self.kept: dict[str, int | None] = {}  # whose place had ended when a worker looked, with its number
+        self.kept: dict[str, int | None] = {}  # visitor -> number, if their place had ended by then
         self.version = 1
 
     @property
@@ -97,7 +97,7 @@ class QueueWorld:
         for visitor in visitors:
             network = self.room.networks.get(visitor, "")
             joining = Joining(VisitorId(visitor), self.tokens.get(visitor), network)
-            self.room.reserved = EVERY_NUMBER  # the operation asks Postgres for more by itself
+            self.room.reserved = EVERY_NUMBER  # the operation itself asks Postgres for more
             told = await self._told(visitor, queue.join(self.line, ROOM, joining))
             if told.new and told.number and told.number < max(self.watch.history.given, default=0):
                 raise Differs("told", [f"{visitor} was given {told.number} after a higher one"])
@@ -117,7 +117,8 @@ class QueueWorld:
                 and visitor in self.lost
                 and not self._is_there(visitor)
             ):
-                await self.place(visitor)  # they may be back by now, and a refusal does not say where
+                # they may be back by now, and a refusal does not say where they are
+                await self.place(visitor)
             elif told.state != "not_waiting":
                 await self._agree(visitor, told, lambda it: self.room.want(it, quantity, self.watch.now_ms))
 
@@ -130,7 +131,7 @@ class QueueWorld:
             await self._agree(visitor, told, lambda it: self.room.claim(it, self.watch.now_ms))
 
     async def claim_untold(self, visitor: str) -> None:
-        """The process dies after the script: no row in Postgres, and nobody got an answer."""
+        """The process dies after the script: there is no row in Postgres, and nobody got an answer."""
         token = self.tokens.get(visitor)
         if token is None or visitor in self.lost or self.sale.model.redis != "whole":
             return
@@ -164,7 +165,7 @@ class QueueWorld:
         return standing(place)
 
     async def _agree(self, visitor: str, told: Standing, expect: Callable[[str], Standing]) -> None:
-        """Told what the model says; who comes back after a wipe, what the rules of returning say."""
+        """The answer must match the model or, for visitors returning after a loss, the rules for them."""
         if self.sale.model.redis != "whole":
             return
         if visitor in self.lost and not self._is_there(visitor):
@@ -227,7 +228,7 @@ class QueueWorld:
 
     # Redis lost ---------------------------------------------------------------------------------------
     def remember_places(self) -> None:
-        """Redis is about to be lost: the places that visitors were shown."""
+        """Before Redis is lost, remember the places that visitors were shown."""
         room = self.room
         for visitor, token in self.tokens.items():
             if not self._is_there(visitor) and visitor in self.lost:
@@ -240,14 +241,14 @@ class QueueWorld:
                 and number <= room.lanes.called_to(visitor, room.rules.lanes, room.serving)
                 and not token.quantity
             ):
-                state = "behind"  # came back late after an earlier wipe: counts as called from now on
+                state = "behind"  # returned late after an earlier loss: counts as called from now on
             if state == "ended" and number and self.kept.get(visitor) == number:
-                state = "over"  # and Postgres knows
+                state = "over"  # and Postgres knows it
             self.lost[visitor] = Lost(state, number, self.watch.now_ms)
         self.watch.history.forget_untold()
 
     async def check_sessions(self) -> None:
-        """After a restore: whoever was told of a session that lasts has it, with the same end."""
+        """After a restore, everybody who was given a session that still lasts has it, with the same end."""
         self.lost = {visitor: lost for visitor, lost in self.lost.items() if not self._is_there(visitor)}
         rows = await self.sale.pinned.plain.postgres.fetch(
             "SELECT visitor_id, queue_number, expires_at, ended_at FROM sessions"

@@ -1,4 +1,4 @@
-"""What becomes of a reservation: a wish, a hold in Redis, a row in Postgres; tickets and codes counted."""
+"""The life of a reservation: a wish, a hold in Redis, a row in Postgres; tickets and codes are counted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Wish(NamedTuple):
 
     @property
     def quantity(self) -> int:
-        """Tickets in all."""
+        """Tickets in total."""
         return sum(count for _, count in self.items)
 
 
@@ -45,24 +45,24 @@ class Row:
 
 
 class Decided(NamedTuple):
-    """A batch as Redis decided it."""
+    """A batch as decided by Redis."""
 
     epoch: int
     decisions: list[tuple[int, Wish, str, int]]  # message, wish, word, expires_ms
 
 
 def in_turn(message: tuple[int, Wish]) -> bool:
-    """The order in which messages are read: from two streams, one after the other."""
+    """The order in which messages are read from the two streams, one after the other."""
     return message[1].visitor not in SINGLY
 
 
 def uses(owned: Iterable[Owned]) -> Counter[str]:
-    """How many orders each code was given with."""
+    """The number of orders each code was used in."""
     return Counter(it.code for it in owned if it.code)
 
 
 def counts_of(totals: dict[str, int], owned: Iterable[Owned]) -> dict[str, Count]:
-    """The tickets of each kind: in all, free, held and sold."""
+    """The tickets of each type: total, free, held and sold."""
     held, sold = Counter[str](), Counter[str]()
     for it in owned:
         (sold if it.sold else held).update(it.items)

@@ -1,4 +1,4 @@
-"""A room twice: the model and the scripts on a real Valkey, at a pinned time. Each step goes to both."""
+"""A room twice: the model and the scripts on a real Valkey at a pinned time. Both take each step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.simulation.watch import Differs, Watch
 
 START_MS = 2_000_000_000_000  # a whole second, far from any real clock
 TICKETS = (5, 0, 5)
-OFF = {"rate": 0, "burst": 1}  # throttles have tests of their own
+OFF = {"rate": 0, "burst": 1}  # throttles have their own tests
 
 
 def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
@@ -45,7 +45,7 @@ def conf_of(rules: Rules, event_id: str) -> dict[str, str | int]:
 
 
 class RoomWorld:
-    """One room without Postgres: the numbers it would know of are what the step `numbers` says."""
+    """One room without Postgres: the step `numbers` states which numbers Postgres would know."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class RoomWorld:
         return self.watch.now_ms
 
     async def load(self) -> None:
-        """Bring the room into an empty Redis."""
+        """Load the room into an empty Redis."""
         await self.redis.flushall()
         fresh: dict[str, str | int] = {
             "version": 1,
@@ -87,7 +87,7 @@ class RoomWorld:
             await self.stock(*TICKETS)
 
     async def take(self, step: Step) -> None:
-        """Do one step on both sides and compare. Raises Differs."""
+        """Take one step on both sides and compare. Raises Differs."""
         await getattr(self, step.verb)(*step.arguments)
         await self.watch.check()
 
@@ -113,7 +113,7 @@ class RoomWorld:
         self.watch.told(answers.places, self.model.join(visitors, self.now_ms, quantity))
 
     async def claim_called(self) -> None:
-        """Somebody who is called claims: of twelve visitors asked at random few are."""
+        """A called visitor claims: if twelve visitors were asked at random, few would be called."""
         if self.model.called:
             await self.claim(min(self.model.called))
 
@@ -173,7 +173,7 @@ class RoomWorld:
         await self.numbers_late(more)
 
     async def numbers_late(self, more: int) -> None:
-        """Postgres knows of more numbers; what was looked at may be out of date by now."""
+        """Postgres knows of more numbers; the number it was asked for may be out of date by now."""
         if self.looked is None:
             return
         upto = self.looked.numbers_reserved + more
@@ -186,7 +186,7 @@ class RoomWorld:
             self.model.reserved = max(self.model.reserved, upto)
 
     async def buy(self, visitor: str) -> None:
-        """The other half marks an active visitor as one who holds something."""
+        """The reservation half marks an active visitor as holding something."""
         if visitor in self.model.active:
             await self.redis.sadd(self.keys.buyers, visitor)
             if quantity := self.model.wants.get(visitor):
@@ -195,7 +195,7 @@ class RoomWorld:
             self.model.buy(visitor)
 
     async def stock(self, free: int, held: int, total: int) -> None:
-        """The other half has other stock."""
+        """The reservation half reports another stock."""
         if self.event_id:
             counts = {"free": free, "held": held, "total": total}
             await self.redis.hset(self.keys.stock, mapping=counts)

@@ -11,7 +11,7 @@ UNIT = 60_000
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings of a room that decide something. 0: no cap, the default burst, no such time."""
+    """The settings that affect decisions. 0: no cap, the default burst, no such time."""
 
     rate: int = 600
     burst: int = 0
@@ -26,21 +26,21 @@ class Rules:
     prequeue_at_ms: int = 0
     opens_at_ms: int = 0
     closes_at_ms: int = 0
-    lanes: tuple[int, ...] = ()  # their shares, the ordinary one's first; empty: there are none
+    lanes: tuple[int, ...] = ()  # their shares, the ordinary one's first; empty: no lanes
 
     @property
     def capacity(self) -> int:
-        """How much the bucket holds: the burst, never less than one second of the rate or one admission."""
+        """The capacity of the bucket: the burst, but at least one second of the rate and one admission."""
         return max(self.burst * UNIT, self.rate * 1_000, UNIT)
 
     def of_one_network(self, free: float) -> int:
-        """How many of one network may be called and not have claimed, with so many tickets free."""
+        """How many of one network may be called without having claimed, with this many tickets free."""
         most = [self.rate * self.claim_window_s / 60, self.active_max or math.inf]
         most.append(free * max(1, self.visitors_per_ticket))
         return self.per_network or max(3, math.ceil(min(most) / 20))
 
     def due(self, state: str, now_ms: int, *, may_open: bool, reopens: bool) -> str:
-        """The state that the schedule brings now; empty: none."""
+        """The state that the schedule requires now; empty: none."""
         if 0 < self.closes_at_ms <= now_ms and state != "closed":
             return "closed"
         if state in ("scheduled", "prequeue") and may_open and (reopens or 0 < self.opens_at_ms <= now_ms):
@@ -60,7 +60,7 @@ class Standing:
 
 
 def network_said(visitor: str) -> str:
-    """Where an anonymous visitor's id says that they come from; empty: nowhere."""
+    """The network that an anonymous visitor's id states; empty: none."""
     return visitor[22:] if len(visitor) == 26 else ""
 
 

@@ -1,4 +1,4 @@
-"""One seed, one run: its world, its steps, and what to print when it fails."""
+"""One seed, one run: its world, its steps, and what to print if it fails."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.simulation.steps import (
 from tests.simulation.watch import Differs
 from tests.simulation.world import World
 
-Failure = tuple[int, Differs]  # the number of the step, and what it showed
+Failure = tuple[int, Differs]  # the number of the step, and the difference found
 Run = Callable[[Sequence[Step]], Awaitable[Failure | None]]
 
 
 async def run_room(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Failure | None:
-    """The first step after which room and model differ; None when they never do."""
+    """The first step after which room and model differ, or None."""
     random = Random(seed)
     draws = {visitor: random.getrandbits(52) for visitor in VISITORS}
     world = RoomWorld(redis, rules_of(random, start_ms=START_MS), draws, event=random.random() < 0.5)
@@ -38,7 +38,7 @@ async def run_room(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Fail
 
 
 async def run_lanes(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Failure | None:
-    """The same of a room with lanes."""
+    """The same for a room with lanes."""
     random = Random(seed)
     draws = {NAMES[visitor]: random.getrandbits(52) for visitor in VISITORS}
     rules = replace(rules_of(random, start_ms=START_MS), lanes=random.choice(SHARES))
@@ -48,7 +48,7 @@ async def run_lanes(redis: RedisClient, seed: int, steps: Sequence[Step]) -> Fai
 
 
 async def run_sale(stores: PinnedStores, seed: int, steps: Sequence[Step]) -> Failure | None:
-    """The same of a whole sale; after the last step everything is brought to its end and judged."""
+    """The same for a whole sale; after the last step everything is finished and judged."""
     random = Random(seed)
     rules = sale_rules(random, start_ms=START_MS)
     world = World(stores, rules, random.randbytes(32))
@@ -57,7 +57,7 @@ async def run_sale(stores: PinnedStores, seed: int, steps: Sequence[Step]) -> Fa
 
 
 async def run_lane_sale(stores: PinnedStores, seed: int, steps: Sequence[Step]) -> Failure | None:
-    """A sale whose room has lanes."""
+    """The same for a sale whose room has lanes."""
     random = Random(seed)
     rules = replace(sale_rules(random, start_ms=START_MS), lanes=random.choice(SHARES))
     world = World(stores, rules, random.randbytes(32))
@@ -88,7 +88,7 @@ def steps_of_lane_sale(seed: int) -> list[Step]:
 
 
 async def pass_or_explain(seed: int, steps: Sequence[Step], run: Run) -> None:
-    """Run the steps; should one fail, look for the fewest that still do, and fail the test with them."""
+    """Run the steps. If they fail, look for the fewest that still do and fail the test with those."""
     failure = await run(steps)
     if failure is None:
         return

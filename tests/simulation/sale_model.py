@@ -1,6 +1,6 @@
-"""The reservation half as dicts: what Redis decides, what Postgres remembers, every place between the two.
+"""The reservation half as dicts: what Redis decides, what Postgres remembers, and every state in between.
 
-An operation that makes several steps is a generator that yields after each, because it may be cut off there.
+An operation of several steps is a generator that yields after each one, because it may be interrupted there.
 """
 
 from __future__ import annotations
@@ -20,34 +20,33 @@ IN_REDIS = ("stock", "holds", "outcomes", "refusals", "stream")
 
 @dataclass
 class SaleModel:
-    """One event behind one room. `redis`: whether the room is whole there, older than it should be since the
-    server was restarted, being restored, or gone."""
+    """An event behind a room. `redis`: its room is whole, old after a restart, being restored, or gone."""
 
     room: RoomModel
     totals: dict[str, int]
     max_tickets: int
-    codes: dict[str, int]  # how many orders each is good for
+    codes: dict[str, int]  # how many orders each may be used in
     hold_ttl_ms: int
     now_ms: int = 0
     redis: Literal["whole", "old", "restoring", "gone"] = "whole"
     epoch: int = 1  # in Postgres
     redis_epoch: int = 1
     messages: int = 0
-    stock: dict[str, int] = field(default_factory=dict)  # totals as Redis has them
+    stock: dict[str, int] = field(default_factory=dict)  # totals in Redis
     holds: dict[str, Hold] = field(default_factory=dict)
     outcomes: dict[str, tuple[Wish, str]] = field(default_factory=dict)
     refusals: dict[str, tuple[Wish, str]] = field(default_factory=dict)  # the last one of each visitor
     stream: dict[int, tuple[Wish, str]] = field(default_factory=dict)  # message -> wish, who has read it
-    granted: dict[int, tuple[int, int]] = field(default_factory=dict)  # message -> epoch, end; said in it
+    granted: dict[int, tuple[int, int]] = field(default_factory=dict)  # message -> epoch, end; stated in it
     rows: dict[str, Row] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
-        """Whether the scripts of this half decide anything. An old room may lack sessions that go on."""
+        """Whether the scripts of this half decide anything. An outdated room may lack running sessions."""
         return self.redis == "whole"
 
     def submit(self, wish: Wish, session_ms: int) -> str:
-        """What the visitor is answered at once: queued, or what is known, or why not."""
+        """The visitor's immediate answer: queued, a known outcome, or the reason for a refusal."""
         if not self.ready:
             return "restoring" if self.redis == "restoring" else "unknown"
         known = self._known(wish)
@@ -68,17 +67,17 @@ class SaleModel:
         return "queued"
 
     def read(self, worker: str, only: str) -> list[tuple[int, Wish]]:
-        """Messages that `only` has read (nobody: ""), now this worker's."""
+        """Give this worker the messages that `only` has read (nobody: "")."""
         found = [(message, wish) for message, (wish, reader) in self.stream.items() if reader == only]
         self.stream.update({message: (wish, worker) for message, wish in found})
         return sorted(found, key=in_turn)
 
     def take_over(self, worker: str) -> None:
-        """All that anybody has read is this worker's now."""
+        """Give this worker everything that anybody has read."""
         self.stream = {it: (wish, reader and worker) for it, (wish, reader) in self.stream.items()}
 
     def decide(self, messages: Sequence[tuple[int, Wish]], *, again: bool) -> Decided | None:
-        """What the messages were granted, or are granted now. None: the room is not ready."""
+        """What the messages were granted before, or are granted now. None: the room is not ready."""
         epochs = {self.granted[it][0] for it, _ in messages}
         if len(epochs) == 1 and not again:
             return Decided(epochs.pop(), [(it, wish, "held", self.granted[it][1]) for it, wish in messages])
@@ -87,7 +86,7 @@ class SaleModel:
         return Decided(self.redis_epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
 
     def record(self, batch: Decided) -> Iterator[None]:
-        """Postgres, then what follows from its answer in Redis, then the outcomes."""
+        """Write to Postgres, apply its answer to Redis, then publish the outcomes."""
         wanted = [(wish, expires) for _, wish, word, expires in batch.decisions if word in ("held", "known")]
         if wanted and batch.epoch != self.epoch:
             return
@@ -113,33 +112,33 @@ class SaleModel:
                 self.outcomes[wish.reservation_id] = wish, "held" if row.wish == wish else "reused"
             elif wish.reservation_id in refused:
                 self.outcomes[wish.reservation_id] = wish, "sold_out"
-            else:  # told again, in case Redis was wiped since it was decided
+            else:  # reported again, in case Redis was lost since the decision
                 self.outcomes[wish.reservation_id] = wish, word.removeprefix("settled ")
 
     def expire(self) -> Iterator[None]:
-        """End the holds whose time is over."""
+        """End the holds that have run out."""
         due = [it for it, row in self.rows.items() if row.status == "held" and row.expires_ms <= self.now_ms]
         yield from self.end(due, "expired")
 
     def end(self, ids: Sequence[str], status: str) -> Iterator[None]:
-        """The row first, then the tickets."""
+        """End the row first, then release the tickets."""
         for reservation_id in ids:
             self.rows[reservation_id] = replace(self.rows[reservation_id], status=status, released=False)
         yield
         yield from self._tell(ids)
 
     def paid_late(self, ids: Sequence[str]) -> Iterator[None]:
-        """Taken where as many tickets are free besides its own; else it ends."""
+        """Confirmed if enough tickets are free besides its own; otherwise it ends."""
         counts = self.books().counters
         left = all(counts[kind].free >= count for it in ids for kind, count in self.rows[it].wish.items)
         yield from self.end(ids, "confirmed" if left else "expired")
 
     def set_status(self, reservation_id: str, status: str) -> None:
-        """A payment was begun or has failed; Redis has nothing to do with it."""
+        """A payment was started or has failed; this does not concern Redis."""
         self.rows[reservation_id] = replace(self.rows[reservation_id], status=status)
 
     def change_total(self, kind: str, total: int) -> Iterator[None]:
-        """Another number of tickets, never fewer than Postgres has promised."""
+        """Change the number of tickets, never below what Postgres has promised."""
         count = self.books().counters[kind]
         if count.held + count.sold <= total:
             self.totals[kind] = total
@@ -148,14 +147,14 @@ class SaleModel:
             self.stock = dict(self.totals)
 
     def mend(self) -> Iterator[None]:
-        """Bring Redis up to date with all it may have missed."""
+        """Bring Redis up to date with everything it may have missed."""
         left = [
             it for it, row in self.rows.items() if row.status not in ("held", "paying") and not row.released
         ]
         yield from self._tell(left)
 
     def restore(self) -> None:
-        """Redis is what Postgres says; what was submitted and not written is forgotten."""
+        """Rebuild Redis from Postgres; submissions that were not written are forgotten."""
         self.redis, self.redis_epoch = "whole", self.epoch
         self.stock = dict(self.totals)
         live = {it: row for it, row in self.rows.items() if row.status in LIVE}
@@ -165,17 +164,17 @@ class SaleModel:
         self.outcomes.update({it: (row.wish, "held") for it, row in self.rows.items()})
 
     def in_redis(self) -> dict[str, Any]:
-        """A copy of all that Redis has."""
+        """A copy of everything Redis has."""
         return deepcopy({name: getattr(self, name) for name in (*IN_REDIS, "redis_epoch")})
 
     def wipe(self) -> None:
-        """Everything Redis had is gone."""
+        """Redis loses everything."""
         self.redis = "gone"
         for name in IN_REDIS:
             getattr(self, name).clear()
 
     def restart(self, saved: dict[str, Any]) -> None:
-        """Redis has what was saved, and not what happened since."""
+        """Redis has what was saved, and nothing that happened since."""
         self.redis = "old"
         for name, kept in deepcopy(saved).items():
             setattr(self, name, kept)
@@ -213,7 +212,7 @@ class SaleModel:
         )
 
     def tell_room(self) -> None:
-        """The sums the controller of the room goes by."""
+        """The totals by which the room's controller decides."""
         counts = self.books().stock.values()
         sums = (sum(it.free for it in counts), sum(it.held for it in counts), sum(it.total for it in counts))
         self.room.tickets = sums if counts else None
@@ -251,7 +250,7 @@ class SaleModel:
         return "held", self._hold(wish)
 
     def _hold(self, wish: Wish) -> int:
-        """Take the tickets; until when."""
+        """Take the tickets and return until when."""
         expires_ms = self.now_ms + self.hold_ttl_ms
         self.holds[wish.reservation_id] = Hold(wish, expires_ms)
         if wish.visitor in self.room.active:
@@ -268,7 +267,7 @@ class SaleModel:
         return fits
 
     def _tell(self, ids: Sequence[str]) -> Iterator[None]:
-        """Redis hears what Postgres has said, the ended first; not while it is being restored."""
+        """Report to Redis what Postgres has decided, ended ones first; not during a restore."""
         for statuses in (("cancelled", "expired"), ("confirmed",)):
             told = [it for it in ids if self.rows[it].status in statuses]
             if not told or not self.ready:

@@ -1,8 +1,8 @@
 """A whole sale twice: the models, and the real operations on a real Valkey and Postgres at a pinned time.
 
-An operation may be killed between any two calls to a store; then the model has to agree after one of its own
-steps. After a wiped Redis the line is what the visitors bring back: the model takes it over from the engine,
-and `invariants.returning` says what it may be.
+An operation may be killed between any two store calls; then the model must agree after one of its own steps.
+After a loss of Redis the queue is what visitors bring back: the model adopts it from the engine, and
+`invariants.returning` defines what is allowed.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from tests.simulation.watch import Differs, Watch
 ROOM, EVENT = RoomId("room"), EventId("event")
 MAX_TICKETS, HOLD_TTL_S, BACKLOG_MAX = 4, 30, 100
 SUBMIT = partial(stock.submit, event_id=EVENT, backlog_max=BACKLOG_MAX)
-CODE, CODED, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them reserve with
+CODE, CODED, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them use
 TROUBLE = (RoomNotReady, Superseded)
 ANOTHER_RUN = "0" * 40
 
 
 @dataclass
 class Hands:
-    """What a worker has in memory, on both sides. It may be long out of date."""
+    """What a worker holds in memory, on both sides. It may be long out of date."""
 
     messages: list[Message]
     expected: list[tuple[int, Wish]]
     batch: batches.Batch | None = None
     decided: Decided | None = None
-    void: bool = False  # what was granted, as the room was restored since
+    void: bool = False  # the grants are void, as the room was restored since
 
 
 class SaleWorld:
@@ -60,14 +60,14 @@ class SaleWorld:
         self.model = model
         self.watch = watch
         self.keys = holds.keys_of(ROOM)
-        self.sessions: dict[str, int] = {}  # visitor -> the end of the session they were told
+        self.sessions: dict[str, int] = {}  # visitor -> the session end they were given
         self.hands: dict[str, Hands] = {}
         self.seen: dict[str, int] = {}  # message id -> number of the message in the model
-        self.attempts: dict[str, str] = {}  # reservation_id -> the payment that was begun last
+        self.attempts: dict[str, str] = {}  # reservation_id -> the payment started last
         self.saved: tuple[dict[str, tuple[int, bytes]], dict[str, Any], dict[str, Any]] = ({}, {}, {})
         self.bodies: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
         self.restarted = False
-        self.told: dict[str, str] = {}  # reservation_id -> the outcome somebody was told
+        self.told: dict[str, str] = {}  # reservation_id -> the outcome that was returned to a caller
 
     # reserving ----------------------------------------------------------------------------------------
     async def reserve(self, visitor: str, key: str, *items: tuple[str, int]) -> None:
@@ -88,7 +88,7 @@ class SaleWorld:
         await submissions.open_groups(self.stores.redis, self.keys)
         expected = self.model.read(worker, "")
         if not expected:
-            return  # nothing is there, and to wait for it takes time
+            return  # there is no reservation, and waiting for one takes time
         messages = await submissions.read_new(self.stores.redis, self.keys, worker)
         self.seen |= {it.message_id: number for it, (number, _) in zip(messages, expected, strict=False)}
         self._take(worker, messages, expected)
@@ -127,7 +127,7 @@ class SaleWorld:
             await self.do(batches.record(self.stores, hands.batch), self.model.record(hands.decided), calls)
 
     async def drain(self) -> None:
-        """A worker at its best: everything at once."""
+        """An ideal worker: everything at once."""
         for step in (self.read, self.decide, self.record, self.decide, self.record):
             await step("w0")
 
@@ -188,7 +188,7 @@ class SaleWorld:
         await self.do(holds.repair(self.stores, older_than_s=-1), self.model.mend(), calls)
 
     async def totals(self, kind: str, total: int, calls: int | None) -> None:
-        """Staff change how many tickets there are; never below what is held and sold."""
+        """Staff change the number of tickets, never below what is held and sold."""
 
         async def change() -> None:
             await self.stores.postgres.execute(
@@ -203,16 +203,16 @@ class SaleWorld:
     # Redis lost ---------------------------------------------------------------------------------------
     async def wipe(self) -> None:
         await self.pinned.plain.redis.flushall()
-        self.saved = ({}, {}, {})  # its disk, too
+        self.saved = ({}, {}, {})  # including its disk
         self.model.wipe()
         self._forget_refusals()
 
     async def save(self) -> None:
-        """What a server that is restarted later will still have."""
+        """What the server will still have if it is restarted later."""
         self.saved = (await self.pinned.dump(), self.model.in_redis(), deepcopy(vars(self.watch.model)))
 
     async def restart(self) -> None:
-        """The server comes back with what was saved, and lacks what happened since."""
+        """The server comes back with what was saved, without anything that happened since."""
         dump, sale, room = self.saved
         self.restarted = True
         await self.pinned.load(dump)
@@ -222,11 +222,11 @@ class SaleWorld:
         self._forget_refusals()
 
     def _forget_refusals(self) -> None:
-        """Only what was answered 201 is promised to survive."""
+        """Only answers of 201 are promised to survive."""
         self.told = {it: word for it, word in self.told.items() if word == "held"}
 
     async def rebuild(self, calls: int | None) -> bool:
-        """Restore the room; killed on the way it is done again later. True: it was not whole, and is."""
+        """Restore the room; if killed halfway it is done again later. True: it was not whole, and now is."""
         whole_before = self.model.redis == "whole"
         with self.pinned.dies_after(calls):
             await rebuild.rebuild_room(self.stores, ROOM)
@@ -247,7 +247,7 @@ class SaleWorld:
 
     # looking ------------------------------------------------------------------------------------------
     async def do(self, operation: Awaitable[Any], expected: Iterator[None], calls: int | None) -> None:
-        """Run an operation, killed after so many calls; the model goes as far as the engine got."""
+        """Run an operation, killed after this many calls; the model follows as far as the engine got."""
         with self.pinned.dies_after(calls) as fuse:
             try:
                 await operation
@@ -264,7 +264,7 @@ class SaleWorld:
                 raise Differs("killed", differences) from None
 
     async def differences(self) -> list[str]:
-        """What the two sides do not agree on."""
+        """The differences between the two sides."""
         return await self._compare(await read_books(self.pinned.plain, ROOM, EVENT))
 
     async def _compare(self, books: Books) -> list[str]:
@@ -291,7 +291,7 @@ class SaleWorld:
 
     @property
     def promised(self) -> list[str]:
-        """Reservations that somebody was promised."""
+        """Reservations that were promised to somebody."""
         return [it for it, word in self.told.items() if word == "held"]
 
     def _status(self, reservation_id: str) -> str:

@@ -1,7 +1,7 @@
-"""What can happen, as plain values: a seed yields them, a failure prints them, `shortest` cuts them down.
+"""What can happen, as plain values: a seed yields them, a failure prints them, `shortest` reduces them.
 
-A step makes sense in any state (claiming without a place is a step like any other), so any part of a list of
-steps is a list of steps.
+A step makes sense in any state (claiming without a place is a valid step), so any subset of a list of steps
+is a list of steps, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from random import Random
 from tests.simulation.rules import Rules
 
 STEPS = 200
-# The ids of the first few say that they come from one network; some more say so when they join.
+# The ids of the first few state that they come from one network; some others state it when they join.
 VISITORS = (
     *(f"v{number:02}{'-' * 19}net1" for number in range(3)),
     *(f"v{number:02}" for number in range(3, 12)),
@@ -27,7 +27,7 @@ RATES = (0, 1, 60, 600, 601, 6_000, 90_007)
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens. `repr` is code: a printed list can be pasted into a test."""
+    """One thing that happens. Its `repr` is code: a printed list can be pasted into a test."""
 
     verb: str
     arguments: tuple[object, ...] = ()
@@ -37,7 +37,7 @@ class Step:
 
 
 def rules_of(random: Random, *, start_ms: int) -> Rules:
-    """The settings a run begins with: small numbers, so that every limit is met."""
+    """The initial settings of a run: small numbers, so that every limit is reached."""
     scheduled = random.random() < 0.3
     return Rules(
         rate=random.choice(RATES[1:]),
@@ -63,7 +63,7 @@ def room_steps(random: Random, count: int = STEPS) -> list[Step]:
         beginning += [Step("state", ("prequeue",)), *(_join(random) for _ in range(3))]
     if random.random() < 0.8:
         beginning.append(Step("state", ("open",)))
-    if random.random() < 0.5:  # somebody is inside who wants several tickets, and others come
+    if random.random() < 0.5:  # somebody inside wants several tickets while others join
         beginning += [_quantity("join_for")(random), Step("claim_called"), _join(random), _admit(random)]
     makers = list(ROOM_STEPS)
     chosen = random.choices(makers, [weight for _, weight in ROOM_STEPS.items()], k=count - len(beginning))
@@ -153,7 +153,7 @@ ROOM_STEPS: dict[Callable[[Random], Step], int] = {
 
 # the sale ------------------------------------------------------------------------------------------------
 BUYERS = VISITORS[:7]
-SINGLY = BUYERS[1:7:3]  # whose web process does not know that workers read batches
+SINGLY = BUYERS[1:7:3]  # visitors whose web process does not know that workers read batches
 KEYS = ("a", "b")
 WISHES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("floor", 1),),
@@ -166,14 +166,14 @@ WORKERS = ("w0", "w1", "w2")
 
 
 def sale_rules(random: Random, *, start_ms: int) -> Rules:
-    """Settings under which there is something to buy; a lottery needs a pre-queue, and that a time."""
+    """Settings with something to buy; a lottery needs a pre-queue, and that an opening time."""
     rules = replace(rules_of(random, start_ms=start_ms), opens_at_ms=0, closes_at_ms=0)
     prequeue = rules.lottery or random.random() < 0.3
     return replace(rules, prequeue_at_ms=start_ms if prequeue else 0)
 
 
 def sale_steps(random: Random, count: int = STEPS) -> list[Step]:
-    """Steps of a whole sale; redis is wiped in half of the runs, now and then."""
+    """Steps of a whole sale; in half of the runs Redis is lost now and then."""
     beginning = [Step("wait", (250,)), Step("admit", (1,)), Step("join", BUYERS[:3])]
     if random.random() < 0.9:
         beginning += [Step("staff", ("open",)), Step("wait", (250,)), Step("join", BUYERS), Step("draw")]
@@ -185,7 +185,7 @@ def sale_steps(random: Random, count: int = STEPS) -> list[Step]:
 
 
 def _calls(random: Random) -> int | None:
-    """Killed after so many calls to a store; mostly not at all."""
+    """After how many store calls the operation is killed; usually it is not."""
     return random.choice((None, None, None, 0, 1, 2, 3, 4, 6))
 
 
@@ -270,7 +270,7 @@ SALE_STEPS: dict[Callable[[Random], Step], int] = {
 async def shortest(
     steps: Sequence[Step], fails: Callable[[Sequence[Step]], Awaitable[bool]], *, limit_s: float = 45.0
 ) -> list[Step]:
-    """The fewest steps found within the time that still fail: ever smaller pieces are left out."""
+    """The fewest steps that still fail, as far as found in the time: ever smaller pieces are left out."""
     left, piece, deadline = list(steps), max(1, len(steps) // 2), time.monotonic() + limit_s
     while piece and time.monotonic() < deadline:
         at = 0

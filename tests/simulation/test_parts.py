@@ -1,5 +1,6 @@
-"""A room in parts under everything at once: joins, repeats, leaves, workers that die between any two steps,
-parts that are lost, restores. Whatever happens there is one place for each visitor, and nobody is lost."""
+"""A room in parts with everything at once: joins, repeats, leaves, workers that die between any two steps,
+lost parts, restores. Whatever happens, every visitor has one place and nobody is lost.
+"""
 
 from __future__ import annotations
 
@@ -31,34 +32,34 @@ from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, tok
 
 PARTS = 3
 STEPS = 45
-CALLS = 4  # by a tick
+CALLS = 4  # per tick
 
 
 @dataclass
 class World:
-    """What the visitors know, which is all that may be relied on."""
+    """What the visitors know; nothing else may be relied on."""
 
     queues: Queues
     redis: Client
     random: Random
     tokens: dict[VisitorId, tuple[int, int]] = field(default_factory=dict)  # number and epoch
-    nameless: list[VisitorId] = field(default_factory=list)  # the answer to their join was lost
+    nameless: list[VisitorId] = field(default_factory=list)  # visitors whose answer to a join was lost
     left: set[VisitorId] = field(default_factory=set)
     numbers: dict[int, VisitorId] = field(default_factory=dict)
     called: list[int] = field(default_factory=list)
 
     def told(self, found: Place, epoch: int) -> None:
-        """Somebody got an answer; a number belongs to one visitor for ever."""
+        """A visitor got an answer; a number belongs to one visitor for ever."""
         assert found.token_number is not None
         assert self.numbers.setdefault(found.token_number, found.visitor_id) == found.visitor_id
         self.tokens[found.visitor_id] = found.token_number, epoch
 
     def anybody(self) -> VisitorId | None:
-        """Somebody who has a token and has not left."""
+        """A visitor who has a token and has not left."""
         return self.random.choice(sorted(self.tokens)) if self.tokens else None
 
     async def joins(self) -> None:
-        """Some join at once; of some the answer is lost, and others send theirs twice."""
+        """Several join at once; some answers are lost, and some requests are sent twice."""
         new = [new_visitor_id("abcd") for _ in range(self.random.randint(1, 40))]
         sent = [it for it in new for _ in range(1 + (self.random.random() < 0.2))]
         answers = await asyncio.gather(*(join(self.queues, ROOM, Joining(it)) for it in sent))
@@ -70,7 +71,7 @@ class World:
         self.nameless = [it for it in self.nameless if it not in self.tokens]
 
     async def joins_again(self) -> None:
-        """Somebody who has a place, with or without their token, or whose answer was lost."""
+        """Join again: a visitor with a place, with or without their token, or one whose answer was lost."""
         nameless = self.nameless and self.random.random() < 0.5
         visitor_id = self.nameless.pop() if nameless else self.anybody()
         if visitor_id is None:
@@ -85,20 +86,20 @@ class World:
         self.told(found, now.epoch)
 
     async def asks(self) -> None:
-        """Somebody asks for their place."""
+        """A visitor asks for their place."""
         if (visitor_id := self.anybody()) and visitor_id not in self.left:
             found, now = await place(self.queues, ROOM, token(visitor_id, *self.tokens[visitor_id]))
             assert found.state in ("waiting", "called")
             self.told(found, now.epoch)
 
     async def leaves(self) -> None:
-        """Somebody gives their place up."""
+        """A visitor gives up their place."""
         if visitor_id := self.anybody():
             await leave(self.queues, ROOM, token(visitor_id, *self.tokens[visitor_id]))
             self.left.add(visitor_id)
 
     async def works(self) -> None:
-        """One or two workers tick; each may die anywhere."""
+        """Two workers tick; each may die anywhere."""
         await self.supplied()
         workers = [asyncio.create_task(gather(self.queues.stores.redis, ROOM, Seen())) for _ in range(2)]
         for worker in workers:
@@ -114,13 +115,13 @@ class World:
                     await self.restored()
 
     async def supplied(self) -> None:
-        """Numbers are reserved, and a round ends."""
+        """Reserve numbers and end a round."""
         await reserve_numbers(self.queues.stores, ROOM)
         now = await scripts.rounds(self.redis, KEYS)
         await scripts.rounds(self.redis, KEYS, after=now.number, hurry=1)
 
     async def calls(self) -> None:
-        """A tick of the controller: in the order of numbers."""
+        """A tick of the controller, which calls in the order of numbers."""
         before = set(await self.redis.hgetall(KEYS.turns))
         await admit(self.redis, KEYS, limit=CALLS)
         turns = await self.redis.hgetall(KEYS.turns)
@@ -136,12 +137,12 @@ class World:
         await self.restored()
 
     async def loses_a_second(self) -> None:
-        """The room's own server may have."""
+        """The room's own server may have lost the last second."""
         await note_outdated(self.redis, KEYS)
         await self.restored()
 
     async def restored(self) -> None:
-        """Whoever waits comes back before anybody is called, as `restore_window_s` lets them."""
+        """All waiting visitors return before anybody is called, as `restore_window_s` allows."""
         await status(self.queues, ROOM)
         for _ in range(2):
             await gather(self.queues.stores.redis, ROOM, Seen())
@@ -154,7 +155,7 @@ class World:
             self.told(found, now.epoch)
 
     async def ends(self) -> None:
-        """All is gathered: everybody has the place they were told, once."""
+        """Everything is gathered: everybody has the place they were given, once."""
         for visitor_id in list(self.nameless):
             found, now = await join(self.queues, ROOM, Joining(visitor_id))
             self.told(found, now.epoch)

@@ -1,4 +1,4 @@
-"""The simulation notices: each fault here is planted into a copy of the scripts, and must be found.
+"""The simulation finds faults: each fault here is planted into a copy of the scripts and must be detected.
 
 A check that cannot fail is worth nothing.
 """
@@ -34,7 +34,7 @@ SEEDS = range(40)
 
 
 class Fault(NamedTuple):
-    """A line of a script, and what it is changed to."""
+    """A line of a script, and its replacement."""
 
     script: str
     line: str
@@ -91,7 +91,7 @@ SALE_FAULTS = {
 
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fault], None]]:
-    """Put a fault into a copy of the scripts, and have that copy loaded."""
+    """Put a fault into a copy of the scripts and load that copy."""
 
     def planted(fault: Fault) -> None:
         copy = Path(shutil.copytree(loader.SCRIPTS, tmp_path / "lua"))

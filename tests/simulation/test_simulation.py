@@ -1,8 +1,7 @@
-"""Seeds against the models, every invariant checked after every step.
+"""Seeds against the models, with every invariant checked after every step.
 
-A failure prints its seed and the fewest steps that still fail. The same seeds each time,
-so that a red test is the fault of what was changed; seeds nobody has tried are for a soak:
-`make soak ARGS=5000`.
+A failure prints its seed and the fewest steps that still fail. The seeds are always the same, so that a red
+test points to the change at hand; untried seeds are for a soak: `make soak ARGS=5000`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ SEEDS = int(os.environ.get("FAIRGATE_SIMULATION_SEEDS", "300"))
 FIRST = int(os.environ.get("FAIRGATE_SIMULATION_FIRST", "0"))
 SALES = SEEDS // 5  # a sale takes ten times as long as a room
 LANES = max(2, SEEDS // 15)
-CAUGHT = [242_409_164, 965_015_065]  # found a fault once, of the engine or of the model
+CAUGHT = [242_409_164, 965_015_065]  # these once found a fault in the engine or the model
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS - SALES))

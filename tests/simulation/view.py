@@ -1,4 +1,4 @@
-"""One look at a room: what the model says and what the engine says, in the same words."""
+"""A snapshot of a room: the state of the model and of the engine, in the same words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ METER = (
 NUMBERS = "level tick_ms serving last reserved draw_next draw_last admitted restored_serving sure_ms".split()
 SETS = ("prequeue", "waiting", "called", "active")
 
-# Everything of a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a room of ten.
+# Reads everything about a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a
+# room of ten.
 LOOK = """
 local conf = redis.call('HMGET', KEYS[1], 'state', 'restored_serving', 'method')
 table.insert(conf, redis.call('HGET', KEYS[2], 'lane_serving') or '')
@@ -44,7 +45,7 @@ KEYS = ("conf", "meter", *SETS, *"turns endings ended removed buyers stock wante
 
 @dataclass(frozen=True)
 class View:
-    """A room at one moment. Of endings only those that are told: not of whoever is back, or was removed."""
+    """A room at one moment. Endings exclude those of visitors who have returned or were removed."""
 
     state: str
     level: int
@@ -72,11 +73,11 @@ class View:
     wanted_inside: int
     noted: Mapping[str, str]
     unclaimed: Mapping[str, int]
-    lapsed: frozenset[str]  # who waits again after they let a turn lapse
+    lapsed: frozenset[str]  # visitors waiting again after they let a turn lapse
     tickets: tuple[int, ...] | None  # free, held, total
 
     def differences(self, other: View) -> list[str]:
-        """Field by field, what is not the same."""
+        """The differences, field by field."""
         return [
             f"{it.name}: model {getattr(self, it.name)}, engine {getattr(other, it.name)}"
             for it in fields(self)
@@ -85,7 +86,7 @@ class View:
 
 
 def of_model(model: RoomModel) -> View:
-    """What the model says."""
+    """The view of the model."""
     return View(
         state=model.shown,
         level=model.level,
@@ -119,7 +120,7 @@ def of_model(model: RoomModel) -> View:
 
 
 def adopt(model: RoomModel, view: View) -> None:
-    """Make the model say what this view says."""
+    """Make the model match this view."""
     model.state = "open" if view.state == "sold_out" else view.state
     model.opened = model.opened or model.state in ("open", "paused")
     for name in NUMBERS:
@@ -134,7 +135,7 @@ def adopt(model: RoomModel, view: View) -> None:
 
 
 async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset[str]]:
-    """What Redis says, and the keys that carry no TTL."""
+    """The view of the engine, and the keys that carry no TTL."""
     client: Any = redis  # redis-py types EVAL for its sync and async clients at once
     reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
     (state, restored, method, *lanes), values, *_ = reply

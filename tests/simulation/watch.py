@@ -1,4 +1,4 @@
-"""Looks at a room after every step: both sides the same, every invariant held."""
+"""Checks of a room after every step: both sides are the same and every invariant holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.simulation.rules import UNIT, Standing
 
 
 class Differs(AssertionError):
-    """Model and engine do not agree, or an invariant does not hold; `kind` tells apart what went wrong."""
+    """Model and engine differ, or an invariant does not hold; `kind` distinguishes what went wrong."""
 
     def __init__(self, kind: str, lines: Sequence[str]) -> None:
         super().__init__("; ".join(lines))
@@ -34,10 +34,10 @@ class Watch:
         self.history = History(burst=model.rules.capacity / UNIT)
         self._before = view.of_model(model)
         self._earned = 0.0
-        self._admitted_before = 0  # by servers that are no more
+        self._admitted_before = 0  # by servers that no longer exist
 
     def pass_time(self, ms: int) -> None:
-        """It is later."""
+        """Move the clock forward."""
         if self.model.state == "open":
             self._earned += ms * self.model.rules.rate / UNIT
         self.now_ms += ms
@@ -59,14 +59,14 @@ class Watch:
         self._before = now
 
     async def take_over(self) -> None:
-        """After Redis was lost the queue is what the engine has; from here on both continue together."""
+        """After a loss of Redis the model adopts the engine's queue; from here on both continue together."""
         now, _ = await view.of_engine(self.redis, self.keys)
         self._admitted_before += max(0, self._before.admitted - now.admitted)
         view.adopt(self.model, now)
         self._before = now
 
     def told(self, told: Sequence[Place | Refused], expected: Sequence[Standing]) -> None:
-        """The engine answered each visitor what the model says. Raises Differs."""
+        """The engine must answer each visitor as the model does. Raises Differs."""
         got = [standing(it) for it in told]
         if got != list(expected):
             raise Differs("told", [f"told: model {expected}, engine {got}"])

@@ -28,8 +28,6 @@ SALE = """
 
 
 class World:
-    """One seed's world."""
-
     def __init__(self, pinned: PinnedStores, rules: Rules, seed: bytes) -> None:
         visitors, networks = (NAMES.values(), NETWORKS_OF) if rules.lanes else (VISITORS, NETWORKS)
         draws = {visitor: draw_of(seed, visitor) for visitor in visitors}
@@ -45,7 +43,7 @@ class World:
         self.seed = seed
 
     async def load(self) -> None:
-        """The sale in Postgres, the room in Redis."""
+        """Load the sale into Postgres and the room into Redis."""
         await self.pinned.empty()
         await self.pinned.set_clock(START_MS)
         postgres = self.pinned.plain.postgres
@@ -81,7 +79,7 @@ class World:
         await self.sale.rebuild(None)
 
     async def take(self, step: Step) -> None:
-        """Do one step on both sides and compare. Raises Differs."""
+        """Take one step on both sides and compare. Raises Differs."""
         if step.verb == "wait":
             await self.wait(cast(int, *step.arguments))
         elif step.verb in ("wipe", "save", "restart"):
@@ -105,7 +103,7 @@ class World:
         await self.pinned.set_clock(self.watch.now_ms)
 
     async def lose(self, verb: str) -> None:
-        """Save what a later restart keeps, restart Redis with that, or wipe it."""
+        """Save what a later restart keeps, restart Redis with it, or lose Redis."""
         whole = self.sale.model.redis == "whole"
         if verb == "save" and whole:
             await self.sale.save()
@@ -119,14 +117,14 @@ class World:
             await self.line.check_sessions()
 
     async def settle(self) -> None:
-        """Everything finds its end: nothing in flight, every hold over; then the verdict must be good."""
+        """Everything finishes: nothing in flight, every hold over; then the verdict must be good."""
         payments = [it.rpartition("-") for it, row in self.sale.model.rows.items() if row.status == "paying"]
         steps = [Step("rebuild", (None,)), Step("read", ("w1",)), Step("take_over", ("w0",))]
         steps += [Step("read_own", ("w0",))]
         steps += 2 * [
             Step("decide", ("w0",)),
             Step("record", ("w0",)),
-        ]  # again: the room may have been restored
+        ]  # again, because the room may have been restored
         steps += [Step("declined", (visitor, key)) for visitor, _, key in payments]
         steps += [Step("wait", (HOLD_TTL_S * 1000,)), Step("expire", (None,)), Step("mend", (None,))]
         steps += [Step("totals", (kind, total, None)) for kind, total in self.sale.model.totals.items()]

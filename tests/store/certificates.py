@@ -1,4 +1,4 @@
-"""A certificate of our own for 127.0.0.1, as servers and clients want it: in files."""
+"""A self-signed certificate for 127.0.0.1, in files, as servers and clients expect it."""
 
 from __future__ import annotations
 

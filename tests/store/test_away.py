@@ -1,4 +1,4 @@
-"""Every error a store can answer with: whether the store is away, or whether it answered."""
+"""Every error of a store: whether it means that the store is unreachable, or that it responded."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_our_own_mistakes_are_not_the_store_s_absence(servers: Servers, re
     pool = await connect_postgres(servers.database_url, timeout_s=5, connections_max=1)
     try:
         for statement, *arguments in (
-            ("SELECT $1::int", "no number"),  # DataError of the client
+            ("SELECT $1::int", "no number"),  # the client's DataError
             ("SELECT $1::int",),  # InterfaceError: an argument is missing
             ("SELECT 1/0",),
             ("SELECT nothing",),
@@ -133,7 +133,7 @@ async def test_our_own_mistakes_are_not_the_store_s_absence(servers: Servers, re
                 await pool.fetchval(statement, *arguments)
             assert not isinstance(raised.value, STORE_AWAY), statement
             assert refusal_of(raised.value).status == 500
-        async with pool.acquire() as connection:  # used after it was given back
+        async with pool.acquire() as connection:  # used after it was released
             pass
         with pytest.raises(asyncpg.InterfaceError) as raised:
             await connection.fetchval("SELECT 1")

@@ -1,4 +1,4 @@
-"""The coalescer: one round trip for many callers, and nobody waits for a stranger longer than is usual."""
+"""The coalescer: one round trip for many callers, and nobody waits unusually long for somebody else."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.support.waiting import wait_until
 
 
 class Store:
-    """Answers each item with itself, once its gate is open."""
+    """Answers each item with itself once its gate is open."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.gates: dict[str, asyncio.Event] = {}
 
     def hold_up(self, item: str) -> asyncio.Event:
-        """Make the batch with this item wait; the gate that lets it go."""
+        """Make the batch with this item wait, and return the gate that releases it."""
         return self.gates.setdefault(item, asyncio.Event())
 
     async def sent(self, item: str) -> None:
-        """Wait until the batch with this item is on its way."""
+        """Wait until the batch with this item has been sent."""
 
         async def there() -> bool:
             return any(item in batch for batch in self.batches)
@@ -103,7 +103,7 @@ async def test_a_flush_that_is_late_keeps_only_its_own_waiting(store: Store) -> 
     store.hold_up("late3")
     late["late3"] = calls.submit("k", "late3")
     await store.sent("late3")
-    behind = calls.submit("k", "c")  # more are late than may be: it waits for one of them
+    behind = calls.submit("k", "c")  # more calls are late than allowed: it waits for one of them
     await asyncio.wait({behind}, timeout=3 * batching.LATE_S)
     assert not behind.done()
     assert not any(it.done() for it in late.values())

@@ -1,4 +1,4 @@
-"""A line to a store that breaks under a caller's hands: an absence of the store, on both event loops."""
+"""A connection to a store that breaks during use counts as an outage of the store, on both event loops."""
 
 from __future__ import annotations
 

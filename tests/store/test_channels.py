@@ -1,4 +1,4 @@
-"""Subscriptions over a line that breaks without a word."""
+"""Subscriptions over a connection that breaks silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two releases work on the same stores during an upgrade: what a newer one adds is passed over."""
+"""Two releases share the stores during an upgrade: what the newer one adds is ignored."""
 
 from __future__ import annotations
 

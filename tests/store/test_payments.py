@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 async def holds(stores: Stores, *reservation_ids: str, ttl_s: int = 300) -> int:
-    """Holds of one ticket each; when they run out."""
+    """Create holds of one ticket each, and return when they run out."""
     expires_ms = now_ms() + 1000 * ttl_s
     terms = f"5000|EUR|{expires_ms - 300_000}|{expires_ms}|floor:1:5000"
     new = [NewHold(it, "ann", "print", terms) for it in reservation_ids]
@@ -27,7 +27,7 @@ def attempt(payment_id: str, reservation_id: str) -> Attempt:
 
 
 async def asked(stores: Stores) -> dict[str, str]:
-    """payment_id -> what it pays for, of all that wait for the gateway."""
+    """Map each payment_id that waits for the gateway to what it pays for."""
     found = await stores.postgres.fetch(
         "SELECT payment_id, reservation_id FROM payments WHERE status = 'asked'"
     )

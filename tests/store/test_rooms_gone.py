@@ -1,4 +1,4 @@
-"""What is of a room, by the tables that refer to it."""
+"""Which data belongs to a room, by the tables that refer to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_STAFF = {
     "mail_translations",
     "member_logins",
     "room_invites",
-}  # stay when a room is reset
+}  # kept when a room is reset
 OF_EVERYBODY = {
     "room_logs",
     "room_log_leaves",
@@ -23,11 +23,11 @@ OF_EVERYBODY = {
     "room_log_heads",
     "room_log_tallies",
     "room_log_cosignatures",
-}  # goes on when it is reset
+}  # continues after a reset
 
 
 async def test_every_table_of_a_room_is_emptied_or_known_to_be_of_staff(stores: Stores) -> None:
-    """A table that refers to rooms and is new has to be named in one of the three."""
+    """A new table that refers to rooms must be named in one of the three lists."""
     found = await stores.postgres.fetch(
         "SELECT conrelid::regclass::text AS name FROM pg_constraint "
         "WHERE contype = 'f' AND confrelid = 'rooms'::regclass"

@@ -1,4 +1,4 @@
-"""Work that many wait for is done once, whoever goes away and whatever it comes to."""
+"""Work that many callers wait for is done once, whoever leaves and whatever the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.single_flight import SingleFlight
 
 
 class Work:
-    """Waits to be let go; counts how often it was begun."""
+    """Waits to be released and counts how often it was started."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -28,7 +28,7 @@ class Work:
 
 
 async def waiting(flight: SingleFlight[str, int], work: Work, count: int) -> list[asyncio.Task[int]]:
-    """So many callers, all of them waiting."""
+    """Start this many callers and let all of them wait."""
     callers = [asyncio.ensure_future(flight.get("a", work.run)) for _ in range(count)]
     await work.started.wait()
     return callers

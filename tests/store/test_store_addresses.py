@@ -1,4 +1,4 @@
-"""DATABASE_URL as libpq takes it and REDIS_URL in all its forms: taken, or refused by name."""
+"""DATABASE_URL as libpq accepts it and REDIS_URL in all its forms: accepted, or refused by name."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_what_an_address_of_sentinels_says() -> None:
 
 @dataclass(frozen=True)
 class Bouncer:
-    """A running PgBouncer: its address at a Unix socket, and at a port with TLS with whose authority."""
+    """A running PgBouncer: its Unix socket's address, and that of a port with TLS and its authority."""
 
     socket_url: str
     tls_url: str
@@ -123,7 +123,7 @@ class Bouncer:
 
 
 def _bouncer_config(folder: Path, database_url: str, port: int, certificate: Path, key: Path) -> Path:
-    """Its file of settings."""
+    """The text of its configuration file."""
     settings = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,
@@ -153,7 +153,7 @@ def pgbouncer(servers: Servers) -> Iterator[Bouncer]:
     certificate, key = self_signed(folder)
     config = _bouncer_config(folder, servers.database_url, port, certificate, key)
     user: dict[str, Any] = {}
-    if os.geteuid() == 0:  # it does not run as root
+    if os.geteuid() == 0:  # PgBouncer refuses to run as root
         of = pwd.getpwnam(POSTGRES_OS_USER)
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, of.pw_uid, of.pw_gid)
@@ -174,7 +174,7 @@ def pgbouncer(servers: Servers) -> Iterator[Bouncer]:
 
 
 async def pool_at(url: str, role: Role = "web") -> asyncpg.Pool:
-    """A pool there, as soon as PgBouncer listens."""
+    """A pool connected to PgBouncer, as soon as it listens."""
 
     async def there() -> asyncpg.Pool | None:
         try:
@@ -196,7 +196,7 @@ async def test_a_database_with_tls_and_at_a_unix_socket(servers: Servers) -> Non
             pool = await pool_at(good)
             assert await pool.fetchval("SELECT 1") == 1
             pool.terminate()
-        named = full.replace("127.0.0.1", "localhost")  # which the certificate is not for
+        named = full.replace("127.0.0.1", "localhost")  # not covered by the certificate
         for bad in (named, f"{url}?sslmode=verify-full&sslrootcert=system"):
             with pytest.raises(StoreRefused, match="certificate"):
                 await connect_postgres(bad, timeout_s=2, connections_max=1)
@@ -292,7 +292,7 @@ async def test_redis_with_tls_and_users(tmp_path: Path) -> None:
         await redis.aclose()
         with pytest.raises(StoreRefused, match="certificate"):
             await connect_redis(url, timeout_s=2)
-        other = url.replace("127.0.0.1", "localhost")  # which the certificate is not for
+        other = url.replace("127.0.0.1", "localhost")  # not covered by the certificate
         with pytest.raises(StoreRefused, match="certificate"):
             await connect_redis(f"{other}?ssl_ca_certs={certificate}", timeout_s=2)
         queue = ArqRedis(queue_pool(Settings(queue_redis_url=f"{url}?ssl_cert_reqs=none")))

@@ -1,4 +1,4 @@
-"""Spans of batches, what is sampled, and how a trace gets through Postgres."""
+"""Spans of batches, sampling, and how a trace passes through Postgres."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_a_ratio_samples_its_share_of_new_traces() -> None:
     bound = round(ALL * 0.01)
     tracer = Tracer(Sampling(bound, follows=True), lambda _: None)
     found = [it for _ in range(100_000) if (it := tracer.request(None))]
-    assert 800 < len(found) < 1_200  # 1,000, and six standard deviations of 31
-    assert max(it.trace_id % ALL for it in found) < bound  # so others who go by the ratio agree
+    assert 800 < len(found) < 1_200  # 1,000, plus or minus six standard deviations of 31
+    assert max(it.trace_id % ALL for it in found) < bound  # so that others who sample by the ratio agree
     assert len({it.trace_id for it in found}) == len(found)
 
 
@@ -107,11 +107,11 @@ async def test_each_request_of_a_batch_finds_its_work() -> None:
     assert (statement.parent, statement.kind) == (work, "client")
     assert noted == [{"a": work.traceparent, "b": apart.traceparent}]
     assert await calls.submit("", "c") == "c"
-    assert noted[1:] == []  # nobody who waits is traced
+    assert noted[1:] == []  # no caller that waits is traced
 
 
 class Statement:
-    """What is asked."""
+    """The query."""
 
     def asked(self, what: str) -> tuple[str, dict[str, str | int | bool]]:
         return what, {}
