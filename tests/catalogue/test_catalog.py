@@ -27,7 +27,7 @@ ticket_types:
 
 
 def definition(tmp_path: Path, text: str = YAML, name: str = "gala.yaml") -> EventDefinition:
-    """The definition in a file with this text."""
+    """A file with this text, read as a definition."""
     path = tmp_path / name
     path.write_text(text)
     return event_file.read(path)

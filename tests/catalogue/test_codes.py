@@ -1,4 +1,4 @@
-"""Codes in both stores: made, used, given back, restored, switched off, and never used too often."""
+"""Codes in both stores: created, used, given back, restored, switched off, and never used too often."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, wan
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong here stays wrong; no need to look for six seconds."""
+    """Drift planted here does not go away, so there is no need to watch it for six seconds."""
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
 async def buy(
     engine: ReservationEngine, code: str | None, key: str = "k", items: str = "floor:2"
 ) -> Reserved:
-    """Reserve with a code, as somebody new."""
+    """Reserve with a code, as a new visitor."""
     claims = await a_session(engine.stores)
     return await reserve(engine, claims, GALA, wanted(items), idempotency_key=key, code=code)
 
@@ -94,7 +94,7 @@ async def test_a_hidden_type_and_a_batch_of_codes(stores: Stores) -> None:
 
 
 async def test_postgres_lets_no_code_be_used_too_often(stores: Stores) -> None:
-    """The paired assertion: whatever Redis says."""
+    """The paired assertion: it holds whatever Redis says."""
     await a_sale(stores)
     await codes.create(stores, GALA, NewCodes(name="One", code="ONE", percent=10), by=STAFF)
     origin, terms = Origin(HALL, 1, GALA), "4500|EUR|1000|2000|floor:1:4500!ONE!0"

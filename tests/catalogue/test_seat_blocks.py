@@ -1,4 +1,4 @@
-"""Blocked seats and sections that grow, while fans buy: in both stores, after a wipe, after a crash."""
+"""Blocked seats and growing sections while fans buy: in both stores, after Redis is lost, after a crash."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ A1, A2, B1 = "stalls-a-1", "stalls-a-2", "stalls-b-1"
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong here stays wrong; no need to look for six seconds."""
+    """Drift planted here does not go away, so there is no need to watch it for six seconds."""
     monkeypatch.setattr(consistency, "PAUSE_S", 0.02)
 
 
@@ -42,7 +42,7 @@ async def release(stores: Stores, *seats: str) -> seat_blocks.SeatsChanged:
 
 
 async def grow(stores: Stores, *new: NewSeat) -> None:
-    """Add these seats to their section, as `create_seats` does in a room that is whole."""
+    """Add these seats to their section, as `create_seats` does in a room that is fully loaded."""
     [section] = sections_of(NewSeats(seats=list(new)))
     async with events.transaction(stores) as connection:
         await ticket_types.grow_section(connection, GALA, section, STAFF)

@@ -1,4 +1,4 @@
-"""A three-node Valkey Cluster from the embedded binary; the suites imported beside this file run on it."""
+"""A three-node Valkey Cluster from the embedded binary; the suites imported in this folder run on it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.support.waiting import wait_until
 
 SLOTS = 16_384
 NODES = 3
-BUS_OFFSET = 10_000  # the cluster bus listens that far above the port
-OUTGOING_FROM = 32_768  # Linux takes the local ports of outgoing connections from here on
+BUS_OFFSET = 10_000  # the cluster bus listens this far above the port
+OUTGOING_FROM = 32_768  # Linux assigns local ports for outgoing connections from here on
 
 
 @pytest.fixture(scope="package")
 def cluster_url() -> Iterator[str]:
-    """The address of one node of a fresh cluster; it leads to the others."""
+    """The address of one node of a fresh cluster, which leads to the others."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-cluster-"))
     nodes: list[EmbeddedStore] = []
     try:
@@ -43,12 +43,12 @@ def cluster_url() -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def servers(servers: Servers, cluster_url: str) -> Servers:
-    """The session's stores with the cluster in place of the single Valkey: every fixture follows."""
+    """The session's stores with the cluster in place of the single Valkey; every fixture follows."""
     return replace(servers, redis_url=cluster_url)
 
 
 def start(folder: Path) -> EmbeddedStore:
-    """A node that knows of no other yet; or one that was stopped, as it was."""
+    """Start a node that knows no other yet, or restart a stopped one with its data."""
     if not folder.exists():
         folder.mkdir()
         (folder / "port").write_text(str(_port_with_bus()))
@@ -57,7 +57,7 @@ def start(folder: Path) -> EmbeddedStore:
 
 
 def _port_with_bus() -> int:
-    """A free port whose bus port is free too, and none that an outgoing connection may be given meanwhile."""
+    """A free port whose bus port is free, too, and outside the range for outgoing connections."""
     for _ in range(1000):
         port = free_port()
         with socket.socket() as probe, suppress(OSError):
@@ -68,7 +68,7 @@ def _port_with_bus() -> int:
 
 
 async def form(nodes: list[EmbeddedStore]) -> None:
-    """Give each node its third of the slots, introduce the nodes, wait until all of them agree."""
+    """Give each node a third of the slots, introduce the nodes, and wait until all of them agree."""
     await asyncio.gather(*(embedded_stores.ready(node) for node in nodes))
     clients = [Redis.from_url(node.url, decode_responses=True) for node in nodes]
     bounds = [SLOTS * number // NODES for number in range(NODES + 1)]

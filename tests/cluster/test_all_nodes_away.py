@@ -1,4 +1,4 @@
-"""A Cluster of which nothing is left is a store that is away, and there again when a node answers."""
+"""A Cluster with no node left counts as an unreachable store, and recovers when a node responds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ async def test_with_all_nodes_gone_the_store_is_away_and_comes_back() -> None:
         await client.set("key", "value")
         for node in nodes:
             embedded_stores.stop(node)
-        for _ in range(3):  # the first finds the connection broken, the next that no node is known any more
+        # the first call finds the connection broken, the next that no node is known any more
+        for _ in range(3):
             with pytest.raises(REDIS_AWAY):
                 await client.get("key")
         nodes = [start(folder / f"node{number}") for number in range(3)]

@@ -27,7 +27,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def pair(folder: Path) -> AsyncIterator[ValkeyPair]:
-    """A Cluster; the node that has the sale is the one with a replica."""
+    """A Cluster in which the node with the sale has a replica."""
     async with in_a_cluster(folder, "gala") as found:
         yield found
 
@@ -47,7 +47,7 @@ async def test_a_replica_that_lacks_the_last_writes_takes_over(
         pair.lose_primary()
 
         async def again() -> bool:
-            """Whoever reserved is inside as before, and the same request has the same answer."""
+            """Visitors with reservations are inside as before, and repeated requests get the same answer."""
             answer = await web.reserve("gala", booking)
             assert answer.status_code in (201, 503), answer.text
             return answer.status_code == 201 and bool(answer.json() == held.json())

@@ -1,4 +1,4 @@
-"""What is left of the parts of a room that is deleted, reset or unloaded."""
+"""What remains of the parts of a room that is deleted, reset or unloaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wiped Redis: everybody back where they stood, nobody a second turn, new numbers above every old one."""
+"""After Redis is lost everybody is back in place without a second turn, and new numbers exceed old ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def queues(stores: Stores) -> Queues:
 
 
 async def an_open_room(queues: Queues, **settings: Any) -> None:
-    """A room without a restore window unless asked for; calls are made by hand in these tests."""
+    """An open room, without a restore window unless asked for; calls are made by hand in these tests."""
     await a_stored_room(queues.stores, **({"restore_window_s": 0, "admission_rate_per_minute": 0} | settings))
     await control.set_state(queues, ROOM, "open", by=STAFF)
 
@@ -41,7 +41,7 @@ async def joined(queues: Queues, count: int) -> list[Place]:
 
 
 async def call_next(queues: Queues, count: int) -> RoomStatus:
-    """Call so many, as ticks with a full bucket would, and record it as the worker does each second."""
+    """Call this many, as ticks with a full bucket would, and record it as the worker does each second."""
     client: Client = queues.stores.redis
     await client.hset(KEYS.conf, mapping={"rate": 1, "burst": max(count, 1)})
     await client.hset(KEYS.meter, "level", count * 60_000)
@@ -68,7 +68,7 @@ def claims(found: Place, epoch: int = 1) -> PlaceClaims:
 
 
 async def back(queues: Queues, found: Place) -> Place:
-    """The visitor returns with the token they hold."""
+    """The visitor returns with their token."""
     return (await join(queues, ROOM, Joining(found.visitor_id, claims(found))))[0]
 
 
@@ -131,7 +131,7 @@ async def test_a_call_that_still_ran_is_made_again(queues: Queues) -> None:
 
 
 async def test_a_call_nobody_had_recorded_yet_is_not_lost(queues: Queues) -> None:
-    """The serving position is recorded each second; who claimed meanwhile is known by the session."""
+    """The serving position is recorded each second; later claims are known by their session."""
     await an_open_room(queues)
     ann, bob, cem = await joined(queues, 3)
     await call_next(queues, 3)
@@ -221,7 +221,7 @@ async def test_a_server_that_restarted_with_its_data_is_not_believed_blindly(que
     crowd = await joined(queues, 5)
     client: Client = queues.stores.redis
     await client.hset(KEYS.conf, "run_id", "0" * 40)
-    await client.hset(KEYS.meter, "last_number", 3)  # it lost its last second
+    await client.hset(KEYS.meter, "last_number", 3)  # Redis lost its last second
     await client.zrem(KEYS.waiting, crowd[3].visitor_id, crowd[4].visitor_id)
     (new,) = await joined(queues, 1)
     assert (new.queue_number or 0) > 5
@@ -266,7 +266,7 @@ async def test_a_wipe_again_and_again(queues: Queues) -> None:
         for visitor_id, known in list(tokens.items()):
             found, now = await join(queues, ROOM, Joining(visitor_id, known))
             assert now.epoch == epoch
-            if epoch % 2:  # every other time nobody keeps the newer token
+            if epoch % 2:  # every other time, nobody keeps the newer token
                 tokens[visitor_id] = token(visitor_id, found.token_number, epoch)
     places = [(await place(queues, ROOM, tokens[it.visitor_id]))[0] for it in crowd]
     assert [it.ahead for it in places] == list(range(6))

@@ -1,4 +1,4 @@
-"""How a place ended is known after a wiped Redis, while its token lives: nobody has a second turn."""
+"""How a place ended is still known after Redis is lost, while its token lives: nobody has a second turn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def queues(stores: Stores) -> Queues:
 
 
 async def crowd(queues: Queues, count: int) -> list[PlaceClaims]:
-    """The tokens of so many who joined; each asks for two tickets, as of one who was passed over."""
+    """The tokens of this many visitors who joined; each wants two tickets, like one who was passed over."""
     return [_token(*await join(queues, ROOM, Joining(a_visitor()))) for _ in range(count)]
 
 
@@ -77,7 +77,7 @@ async def stays_too_long(queues: Queues, known: PlaceClaims) -> None:
 
 
 async def claims_and_is_never_told(queues: Queues, known: PlaceClaims) -> None:
-    """Whoever claimed for them died before it wrote the session down."""
+    """The process that claimed for them died before it wrote down the session."""
     await claim(queues, ROOM, known)
     await queues.stores.postgres.execute("DELETE FROM sessions WHERE visitor_id = $1", known.visitor_id)
     client: Client = queues.stores.redis
@@ -101,7 +101,7 @@ ENDS: dict[End, str] = {
 
 
 async def told(queues: Queues, known: PlaceClaims) -> set[str]:
-    """What each call answers them."""
+    """The answers of each call."""
     found: set[str] = {(await place(queues, ROOM, known))[0].state}
     for asked in (claim(queues, ROOM, known), queue.want(queues, ROOM, known, 1)):
         try:
@@ -128,7 +128,7 @@ async def test_a_turn_that_ended_stays_over(queues: Queues) -> None:
 
 
 async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> None:
-    """Before the wipe, or after it and before they were put back; a place they took since survives."""
+    """They leave before the loss, or after it before being restored; a place taken since then survives."""
     before, after, returned, stays = await crowd(queues, 4)
     for known in (before, returned):
         await leave(queues, ROOM, known)
@@ -146,7 +146,7 @@ async def test_who_left_the_line_does_not_stand_there_again(queues: Queues) -> N
 async def carried(
     queues: Queues, known: PlaceClaims, to: PlaceClaims, *, replace: bool = False
 ) -> PlaceClaims:
-    """The place goes over by a code; the token of whoever has it now, who sent the code twice."""
+    """A code moves the place (sent twice); returns the new owner's token."""
     for _ in range(2):
         code = CarryCode(f"code of {known.visitor_id}", ROOM, known.visitor_id, 0)
         assert await carry(queues, code, to.visitor_id, replace=replace) == "carried"
@@ -154,7 +154,7 @@ async def carried(
 
 
 def named(end: End | str) -> str:
-    """What a case is called, in every process alike."""
+    """The name of a case, the same in every process."""
     return end if isinstance(end, str) else end.__name__
 
 
@@ -163,7 +163,7 @@ async def test_a_place_taken_over_survives_what_became_of_a_later_place_of_ones_
     queues: Queues, own_end: End | str
 ) -> None:
     senders = await crowd(queues, len(ENDS))
-    own = await crowd(queues, len(ENDS))  # whose numbers are higher
+    own = await crowd(queues, len(ENDS))  # with higher numbers
     if own_end != "gives it up waiting":
         await call(queues, 2 * len(ENDS))
     if callable(own_end):
@@ -249,11 +249,11 @@ async def test_many_endings_are_kept_once_by_any_number_of_workers(queues: Queue
     assert await queues.stores.postgres.fetchval(sql) == 1_500
     await queues.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
     await keep_endings(queues.stores, ROOM, missed)
-    assert await queues.stores.postgres.fetchval(sql) == 1_500, "the last two seconds are looked at again"
+    assert await queues.stores.postgres.fetchval(sql) == 1_500, "the last two seconds are checked again"
     await keep_endings(queues.stores, ROOM, missed + 5_000)
     await queues.stores.postgres.execute("DELETE FROM ended_places WHERE queue_number > 1")
     await keep_endings(queues.stores, ROOM, missed + 6_000)
-    assert await queues.stores.postgres.fetchval(sql) == 1, "and after that not for ever"
+    assert await queues.stores.postgres.fetchval(sql) == 1, "but not for ever"
     await keep_endings(queues.stores, ROOM, missed)
     assert await queues.stores.postgres.fetchval(sql) == 1_500, "the clock was set back"
     await queues.stores.postgres.execute("DELETE FROM rooms")

@@ -1,4 +1,4 @@
-"""Lanes after a wiped Redis: everybody in the lane and order they had, nobody a second turn."""
+"""Lanes after a loss of Redis: everybody keeps their lane and order, and nobody gets a second turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LANES = [Lane(name="Members", share=50)]
 
 
 async def in_lane(queues: Queues, lane: int, count: int) -> list[Place]:
-    """So many join one after the other; members whom Postgres knows, as a proof makes them."""
+    """This many join one after the other; members are known to Postgres, as after a proof."""
     found = []
     for _ in range(count):
         visitor = new_member_id(lane) if lane else a_visitor()
@@ -43,7 +43,7 @@ async def test_everybody_is_back_in_their_lane_and_nobody_has_a_second_turn(stor
     await wipe_and_restore(queues)
     now = (await status(queues, ROOM))[1]
     assert [it.serving_position for it in now.lanes] == [2, 8]
-    # The ordinary ones with numbers below those of the members who were called had no turn.
+    # Ordinary visitors with numbers below those of the called members have not had a turn.
     for waited in (*ordinary[2:], *members[2:]):
         found = await back(queues, waited)
         assert (found.state, found.queue_number) == ("waiting", waited.queue_number)

@@ -1,4 +1,4 @@
-"""Restoring the reservation half of a wiped room from Postgres."""
+"""Restoring the reservation half of a room from Postgres after Redis is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 
 async def wiped(stores: Stores, epoch: int = 2) -> None:
-    """An empty Redis with the room under restoration, as `rebuild_room` begins it."""
+    """An empty Redis with the room being restored, as `rebuild_room` begins it."""
     await stores.redis.flushall()
     await stores.postgres.execute("UPDATE rooms SET epoch = $1", epoch)
     run_id = await stores.redis.eval(RUN_ID, 1, LIVE.conf)

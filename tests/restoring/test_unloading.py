@@ -1,4 +1,4 @@
-"""An unloaded room is shown as it was, and loaded again when needed, with nothing given twice."""
+"""An unloaded room looks unchanged, and is loaded again when needed without giving anything twice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Closed:
 
 
 async def a_closed_room(queues: Queues, **settings: Any) -> Closed:
-    """Closed two hours ago, and its endings are stored."""
+    """A room that closed two hours ago and whose endings are stored."""
     client: Client = queues.stores.redis
     await a_stored_room(
         queues.stores, **{"admission_rate_per_minute": 60_000, "active_visitors_max": 3, **settings}
@@ -68,7 +68,7 @@ async def a_closed_room(queues: Queues, **settings: Any) -> Closed:
 
 
 async def _age(queues: Queues) -> None:
-    """Make the room in Redis one that closed, and was loaded, two hours ago, and its public log written."""
+    """Make the room in Redis look closed and loaded two hours ago, with its public log written."""
     client: Client = queues.stores.redis
     now_ms = (await status(queues, ROOM))[1].now_ms
     old = {"closed_at_ms": now_ms - 7_200_000, "restored_at_ms": now_ms - 7_200_000}
@@ -89,7 +89,7 @@ async def test_it_is_told_of_and_refuses_newcomers_without_being_loaded(queues: 
     client: Client = queues.stores.redis
     assert await unload_closed(queues.stores) == 1
     left = [it async for it in client.scan_iter("{*")]
-    assert [it for it in left if await client.ttl(it) < 0] == [], "what is left forgets itself"
+    assert [it for it in left if await client.ttl(it) < 0] == [], "everything left expires"
     assert not await client.sismember(ROOMS, ROOM)
     await client.delete(busy.KEYS.busy)
     found, now = await status(queues, ROOM)
@@ -114,7 +114,7 @@ async def test_places_in_line_survive_and_nobody_has_a_second_turn(queues: Queue
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await whole(queues.stores)
     for number, visitor in ((1, them.buyer), (2, them.no_show), (3, them.left)):
-        for quantity in (1, 2):  # who asked for more than one may have been passed over, and was not
+        for quantity in (1, 2):  # with more than one, they might have been passed over, but were not
             known = PlaceClaims(ROOM, VisitorId(visitor), number, 1, quantity=quantity)
             with pytest.raises(Refusal) as told:
                 await claim(queues, ROOM, known)
@@ -154,7 +154,7 @@ async def test_a_room_that_nobody_waited_in_opens_without_waiting_for_anybody(qu
 
 
 async def test_a_worker_that_is_behind_loses_nothing(queues: Queues) -> None:
-    """The serving position is not in Postgres yet: the room stays."""
+    """The serving position is not in Postgres yet, so the room stays."""
     await a_closed_room(queues)
     await queues.stores.postgres.execute("UPDATE rooms SET serving_position = 0")
     assert await unload_closed(queues.stores) == 0
@@ -181,7 +181,7 @@ async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> N
         reserved = await ask(engine, await a_session(stores))
         await stores.postgres.execute("UPDATE reservations SET status = 'confirmed', confirmed_at = now()")
         await stores.postgres.execute("UPDATE ticket_types SET sold = held, held = 0")
-        await client.delete(LIVE.conf)  # as after a wipe: it is restored with what is sold
+        await client.delete(LIVE.conf)  # as after a loss of Redis: it is restored with what is sold
         await status(queues, HALL)
         await wait_until(lambda: _unloaded(queues), "the unloading")
         assert await consistency.check(stores, GALA) == []
@@ -190,7 +190,7 @@ async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> N
             "UPDATE reservations SET status = 'cancelled', ended_at = now() - interval '1 hour'"
         )
         await stores.postgres.execute("UPDATE ticket_types SET sold = 0")
-        assert await holds.repair(stores) == 0  # nobody is to be told
+        assert await holds.repair(stores) == 0  # Redis need not be updated
         await control.set_state(queues, HALL, "open", by=STAFF)
         await whole(queues.stores, HALL)
         assert await holds.repair(stores) == 1

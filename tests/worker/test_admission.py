@@ -1,4 +1,4 @@
-"""The controller in the worker: rooms run by themselves, whatever fails around them."""
+"""The controller in the worker: rooms run without intervention, whatever fails around them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def queues(stores: Stores) -> Queues:
 
 @asynccontextmanager
 async def controllers(stores: Stores, count: int = 1) -> AsyncIterator[asyncio.Event]:
-    """So many workers' controllers, until the block ends."""
+    """Run this many workers' controllers until the block ends."""
     stopping = asyncio.Event()
     contexts = [WorkerContext(OFF, stores, f"worker-{n}", stopping) for n in range(count)]
     tasks = [asyncio.ensure_future(job(ctx)) for ctx in contexts for job in LOOPS]
@@ -123,7 +123,7 @@ async def test_a_room_is_ticked_as_often_as_time_brings_something(queues: Queues
         queues.stores, admission_rate_per_minute=0, closes_at=datetime.now(UTC) + timedelta(hours=1)
     )
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    async with controllers(queues.stores):  # which loads the room
+    async with controllers(queues.stores):  # this loads the room
         await until(queues, "the opening", lambda now: now.state == "open")
     empty = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert rests(empty)
@@ -134,7 +134,7 @@ async def test_a_room_is_ticked_as_often_as_time_brings_something(queues: Queues
     await joined(queues, 1)
     waits = await admission.admit(queues.stores.redis, KEYS, limit=10)
     assert not rests(waits)
-    assert waits.call_in_ms is None  # at no rate nobody is called by waiting
+    assert waits.call_in_ms is None  # with a rate of zero, waiting alone gets nobody called
     assert next_tick_s(waits, moved=True) == TICK_S
     assert next_tick_s(waits, moved=False) == SLOW_TICK_S
 
@@ -149,7 +149,7 @@ async def test_the_next_of_a_slow_line_is_called_when_the_rate_lets_them_in(queu
     assert next_tick_s(tick, moved=False) == max(TICK_S, tick.call_in_ms / 1000)
     full = tick._replace(
         call_in_ms=0
-    )  # the rate would, and something else holds them back: it may end any time
+    )  # the rate would allow calls, but something that may end any time holds them back
     assert next_tick_s(full, moved=False) == TICK_S
 
 
@@ -251,7 +251,7 @@ async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_
 
 
 async def _standstill(queues: Queues) -> int:
-    """Where the line stands once it has not moved for more than a second."""
+    """The queue's status once it has not moved for more than a second."""
     seen: list[tuple[int, int]] = []
 
     async def stands() -> int | None:

@@ -1,4 +1,4 @@
-"""Submissions reach workers in batches or, while there may be workers that do not read those, one by one."""
+"""Submissions reach workers in batches or, while older workers may be running, one by one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from worker.lane import _parts
 async def test_batches_begin_when_the_upgrade_is_over(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers of the release before, which do not read them, may be there until phase `after` has run."""
+    """Workers of the previous release, which cannot read batches, may run until phase `after` is over."""
     monkeypatch.setattr(pending, "AGREED_EVERY_S", 0.02)
     await a_sale(stores)
     await stores.postgres.execute("DELETE FROM agreed")

@@ -1,4 +1,4 @@
-"""What a worker with little to do asks of the stores: it follows the rooms that move, not those there are."""
+"""The store load of a worker with little to do depends on the rooms that move, not on how many exist."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tests.worker.test_many_rooms import OFF, a_worker, many_rooms
 
 pytestmark = pytest.mark.slow
 
-STARTED = 3  # samples: in the first seconds all of a worker's loops begin at once
-MOMENTS = 2  # samples of a room, two seconds apart: for so long is counted
+STARTED = 3  # samples: all of a worker's loops start in the first seconds
+MOMENTS = 2  # samples of a room, two seconds apart, that make up the counting period
 QUIET = [f"quiet{number}" for number in range(20)]
 EMPTY = [f"empty{number}" for number in range(40)]
 
 
 class Asked(NamedTuple):
-    """What was asked in each second."""
+    """Calls per second."""
 
     round_trips: float  # to Redis
     scripts: float
 
 
 class Counted:
-    """The worker's stores, and how often it has asked Redis."""
+    """The worker's stores, and how often it has called Redis."""
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
@@ -46,7 +46,7 @@ class Counted:
 
 @asynccontextmanager
 async def counted(servers: Servers, stores: Stores) -> AsyncIterator[Counted]:
-    """The same stores, over a client of the worker's own."""
+    """The same stores, but with a Redis client that only the worker uses."""
     client: Any = await connect_redis(servers.redis_url, timeout_s=5)
     found = Counted(Stores(client, stores.postgres))
 
@@ -86,7 +86,7 @@ async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
 ) -> None:
     await many_rooms(stores, [*QUIET, *EMPTY], "open")
     client: Any = stores.redis
-    await client.delete(KEYS.busy)  # they were made long ago
+    await client.delete(KEYS.busy)  # as if they had been created long ago
     await stores.postgres.execute("UPDATE rooms SET changed_at = now() - interval '1 day'")
     queues = open_queues(stores, OFF)
     for name in QUIET:  # somebody waits in each, and nobody is called
@@ -95,5 +95,6 @@ async def test_what_rooms_cost_in_which_nothing_moves_does_not_grow_with_them(
     async with counted(servers, stores) as found, a_worker(found.stores):
         it = await asked(found, stores, QUIET[0])
     assert it.round_trips <= 32  # it was 280 when each room ticked by itself
-    # Of each room a tick and a sample a second, a status and a look for alerts each two; and what is of none.
+    # Per room: a tick and a sample every second, a status and an alert check every two; plus calls that
+    # belong to no room.
     assert it.scripts <= 4 * len(QUIET)

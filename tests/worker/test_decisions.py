@@ -1,4 +1,4 @@
-"""What a worker does with decisions: it writes those in the stream; where none is valid it has one made."""
+"""What a worker does with decisions: it writes those in the stream, and gets new ones if none is valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 
 async def test_what_the_release_before_left_undecided_is_decided_by_the_worker(stores: Stores) -> None:
-    """Its web processes put requests into the stream that have taken nothing yet."""
+    """Its web processes put requests into the stream that have not taken any tickets yet."""
     client: Client = stores.redis
     await a_sale(stores, {"floor": 2})
     for name in ("ann", "bob"):
@@ -31,7 +31,7 @@ async def test_what_the_release_before_left_undecided_is_decided_by_the_worker(s
 
 
 async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores) -> None:
-    """Redis came back with its stream, and the room was restored: the hold of before is void."""
+    """Redis came back with its stream and the room was restored, so the earlier hold is void."""
     client: Client = stores.redis
     await a_sale(stores, {"floor": 2})
     async with an_engine(stores) as engine:
@@ -49,7 +49,7 @@ async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores)
 
 
 async def test_a_hold_that_was_over_before_anybody_could_be_told_begins_anew(stores: Stores) -> None:
-    """No worker was there for longer than a hold lasts."""
+    """No worker was running for longer than a hold lasts."""
     client: Client = stores.redis
     await a_sale(stores, hold_ttl_s=300)
     async with an_engine(stores) as engine:

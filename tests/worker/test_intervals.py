@@ -1,4 +1,4 @@
-"""What is promised within seconds follows from how often workers look, not from how quick a machine is."""
+"""What we promise within seconds follows from how often workers poll, not from how fast a machine is."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def test_what_a_dead_worker_had_in_hand_is_taken_over_within_five_seconds() -> N
 
 def test_a_dead_workers_room_has_another_before_what_it_had_in_hand_is_taken_over() -> None:
     assert lane.LEASE_MS / 1000 + processor.LOOK_S <= lane.IDLE_MS / 1000
-    assert lane.TAKE_OVER_S <= lane.LEASE_MS / 2000, "renewed before it runs out, also when one try fails"
+    assert lane.TAKE_OVER_S <= lane.LEASE_MS / 2000, "renewed before it runs out, even if one attempt fails"

@@ -1,4 +1,4 @@
-"""Jobs by the clock, and loops beside the processor: each does its part, and may run twice."""
+"""Scheduled jobs, and loops beside the processor: each does its part, and may run twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from worker.timing import Backoff, repeat
 
 
 def a_context(stores: Stores, settings: Settings = SETTINGS) -> WorkerContext:
-    """What jobs and loops are handed."""
+    """The context that jobs and loops are given."""
     return WorkerContext(settings, stores, "jobs", asyncio.Event())
 
 
@@ -41,7 +41,7 @@ def a_context(stores: Stores, settings: Settings = SETTINGS) -> WorkerContext:
 async def at_work(
     stores: Stores, job: Callable[[WorkerContext], Awaitable[None]], settings: Settings = SETTINGS
 ) -> AsyncIterator[None]:
-    """The job, until the end of the block; it has to stop at once."""
+    """Run the job until the end of the block; it has to stop promptly."""
     ctx = a_context(stores, settings)
     task = asyncio.ensure_future(job(ctx))
     yield
@@ -144,12 +144,12 @@ def test_a_backoff_doubles_up_to_a_second() -> None:
 
 
 def runs(job: str, outcome: str = "done") -> float:
-    """How often it came to this."""
+    """How often the job had this outcome."""
     return float(metrics.JOBS.labels(job, outcome)._value.get())
 
 
 def an_arq_worker(stores: Stores, settings: Settings) -> Worker:
-    """As `fairgate worker` makes one, with connected stores; ends with its queue empty."""
+    """An arq worker as `fairgate worker` creates it, with connected stores; it ends with its queue empty."""
     made = worker_settings(settings)
     made["ctx"]["worker"] = a_context(stores, settings)
     return Worker(**{**made, "burst": True, "handle_signals": False, "poll_delay": 0.05})
@@ -163,7 +163,7 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
     moment = datetime.now(tz=UTC)
     for worker in workers:
         for it in worker.cron_jobs:
-            it.next_run, it.minute = moment, (moment.minute + 30) % 60  # then not for a while
+            it.next_run, it.minute = moment, (moment.minute + 30) % 60  # not due for a while after that
     names = [it.work.__name__ for it in PERIODIC]
     before = {name: runs(name) for name in names}
     async with a_shop(stores) as engine:
@@ -189,7 +189,7 @@ async def test_each_job_by_the_clock_may_run_twice_at_once(stores: Stores) -> No
 
 @pytest.mark.parametrize("it", PERIODIC, ids=lambda it: it.work.__name__)
 def test_a_job_by_the_clock_is_short(it: Periodic) -> None:
-    assert it.timeout_s <= TIMEOUT_S  # the longest is how long a dead worker's jobs stay locked
+    assert it.timeout_s <= TIMEOUT_S  # the longest one decides how long a dead worker's jobs stay locked
     assert 60 % it.every_s == 0 or (it.every_s % 60 == 0 and 3600 % it.every_s == 0)
     assert it.after_s < 60
 

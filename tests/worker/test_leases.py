@@ -1,4 +1,4 @@
-"""One worker at a time has a room, and another one when that leaves or has more of them."""
+"""A room belongs to one worker at a time, and to another one when that worker leaves or owns more rooms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONG_MS = 600_000
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease does not run out, however slow the machine is."""
+    """Leases do not run out, however slow the machine is."""
     monkeypatch.setattr(lane, "LEASE_MS", LONG_MS)
 
 
@@ -62,7 +62,7 @@ async def _readers(stores: Stores, names: set[str]) -> bool:
 async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
     stores: Stores, rooms: int, holder: str
 ) -> None:
-    """What nobody works off is worked off whoever has the room."""
+    """Abandoned requests are processed by the worker that owns the room."""
     await a_sale(stores)
     await leases.lease(stores.redis, LIVE, "other", Bid(rooms), lease_ms=LONG_MS)
     async with an_engine(stores) as engine, working(stores):
@@ -76,7 +76,7 @@ async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
 @pytest.mark.parametrize("asks", [False, True])
 @pytest.mark.usefixtures("unhurried")
 async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores: Stores, asks: bool) -> None:
-    """While its batch was in the stream, nobody else did."""
+    """Nobody else would have read its batch from the stream."""
     await a_sale(stores)
     await leases.lease(stores.redis, LIVE, "other", Bid(1), lease_ms=LONG_MS)
     ctx = WorkerContext(SETTINGS, stores, "worker1", asyncio.Event())
@@ -87,7 +87,7 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         heard = [it async for it in _until_left(stores, channel, leaving)]
         if not asks:
-            assert (await asked).reservation, "it was read before it was known whose the room is"
+            assert (await asked).reservation, "it was read before it was known whose room it is"
             assert heard == []
             return
         assert heard == [(channel, "")]
@@ -97,7 +97,7 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
 
 
 async def _until_left(stores: Stores, channel: str, leaving: lane.Lane) -> AsyncIterator[tuple[str, str]]:
-    """What is heard on the channel while the lane runs to its end."""
+    """What arrives on the channel until the lane has ended."""
     async for heard, said in listen(stores.redis, channel, "end"):
         if not heard:
             await leaving.run()

@@ -1,4 +1,4 @@
-"""Mails and a real SMTP server that refuses, goes away and breaks off; workers that are killed."""
+"""Mail through a real SMTP server that refuses, disappears and disconnects; workers that are killed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def mailer(server: MailServer) -> Mailer:
 
 
 async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
-    """A hold of a visitor of its own for each address, told by the relay."""
+    """Create a hold for each address, each with its own visitor, and relay the events."""
     holds = []
     for number, email in enumerate(emails, first):
         new = NewMailbox(HALL, f"visitor-{number}", email, "", guest=True, confirmed=True)
@@ -69,19 +69,19 @@ async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
 
 
 async def states(stores: Stores) -> dict[str, tuple[str, str]]:
-    """State and reason of each mail, by its recipient."""
+    """State and reason of each mail, by recipient."""
     rows = await stores.postgres.fetch("SELECT recipient, state, why FROM mails")
     return {row["recipient"]: (row["state"], row["why"]) for row in rows}
 
 
 async def due_now(stores: Stores) -> None:
-    """No need to wait for what is to be tried again, nor for the lease of who died."""
+    """Retries, and mail leased by a dead worker, are due now."""
     await stores.postgres.execute("UPDATE mails SET due_at = now() - interval '1 s'")
 
 
 @contextmanager
 def a_worker(servers: Servers, database_url: str, server: MailServer) -> Iterator[subprocess.Popen[bytes]]:
-    """`fairgate worker`, killed in the end."""
+    """`fairgate worker`, killed at the end."""
     settings = environment(
         FAIRGATE_REDIS_URL=servers.redis_url,
         FAIRGATE_DATABASE_URL=database_url,
@@ -126,10 +126,10 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
     assert became.keys() == set(everybody)
     assert max(got.values()) == 1
     for email, (state, why) in became.items():
-        # What was being handed over when its worker was killed is on record as that, arrived or not.
+        # Mail that was in transmission when its worker was killed is recorded as such, delivered or not.
         assert state == "sent" or (state == "unclear" and why), email
         assert got[email] == 1 or state == "unclear", email
-    assert sum(state == "unclear" for state, _ in became.values()) <= KILLS * 4  # one of each lane
+    assert sum(state == "unclear" for state, _ in became.values()) <= KILLS * 4  # one per lane
 
 
 async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
@@ -211,7 +211,7 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
 
     await wait_until(taken, "the mail")
     async with stores.postgres.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT FROM mails FOR UPDATE")  # so what becomes of it cannot be written
+        await connection.execute("SELECT FROM mails FOR UPDATE")  # so its outcome cannot be written
         server.go_on()
         assert await sending is False
     assert await states(stores) == {"slow@example.org": ("handing_over", "")}
@@ -263,7 +263,7 @@ async def test_a_turn_is_told_once_by_however_many_workers(stores: Stores) -> No
 
 
 async def called(stores: Stores, numbers: dict[str, int], in_ms: int) -> None:
-    """These visitors are called, with these queue numbers."""
+    """Call these visitors with these queue numbers."""
     redis: Any = stores.redis
     await redis.zadd(RoomKeys(HALL).called, {name: now_ms() + in_ms for name in numbers})
     await redis.hset(RoomKeys(HALL).turns, mapping=numbers)
@@ -296,7 +296,7 @@ async def test_a_reminder_missed_by_workers_that_were_down_is_made_up_for(stores
     await asyncio.gather(*(mail.mail_reminders(ctx) for _ in range(3)))
     await mail.mail_reminders(ctx)
     assert await stores.postgres.fetchval(count) == 1
-    for starts_in, reminders in (("3 days", 1), ("20 hours", 2), ("20 hours", 2)):  # it is moved
+    for starts_in, reminders in (("3 days", 1), ("20 hours", 2), ("20 hours", 2)):  # the sale is moved
         await stores.postgres.execute(
             f"UPDATE events SET starts_at = date_trunc('hour', now()) + interval '{starts_in}'"
         )

@@ -1,4 +1,4 @@
-"""The worker process: started by arq or by us, and a queue that is away stops nothing."""
+"""The worker process: started by arq or by us. An unreachable job queue stops nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[EmbeddedStore]:
-    """A Redis of its own for arq."""
+    """A separate Redis for arq."""
     store = embedded_stores.start_valkey(tmp_path / "queue")
     yield store
     embedded_stores.stop(store)
@@ -118,7 +118,7 @@ async def test_arq_runs_the_worker_by_its_own_command(
 
 
 def queue_folder(store: EmbeddedStore) -> str:
-    """Where the store keeps its data: its only argument is its configuration file."""
+    """The store's data directory: its only argument is its configuration file."""
     arguments = store.process.args
     assert isinstance(arguments, list)
     return str(Path(str(arguments[1])).parent)

@@ -1,4 +1,4 @@
-"""Hundreds of rooms: what a worker uses follows those that are busy, and each has its turn at once."""
+"""Hundreds of rooms: a worker's resources depend on the busy ones, and each room is served promptly."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.slow
 MANY = 300
 OPEN = 200
 CONNECTIONS_MAX = 60  # to either store, of worker, engine and test together
-BUSY_CONNECTIONS_MAX = 110  # while twenty rooms are sold from in the same moment
+BUSY_CONNECTIONS_MAX = 110  # while twenty rooms sell at the same moment
 OFF = Settings(rate_limits=False)
 _SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=6_000, restore_window_s=0)
 
 
 async def many_rooms(stores: Stores, names: Sequence[str], state: str) -> None:
-    """Rooms with an event each, in both stores, as if they had been made one after the other."""
+    """Rooms with an event each, in both stores, as if they had been created one after the other."""
     settings = msgspec.json.encode(_SETTINGS).decode()
     await stores.postgres.execute(
         "INSERT INTO rooms (room_id, settings, state, seed, opened_at) "
@@ -70,7 +70,7 @@ async def many_rooms(stores: Stores, names: Sequence[str], state: str) -> None:
 
 @asynccontextmanager
 async def a_worker(stores: Stores) -> AsyncIterator[WorkerContext]:
-    """All loops of a worker, until the block ends."""
+    """Run all loops of a worker until the block ends."""
     ctx = WorkerContext(OFF, stores, "worker", asyncio.Event())
     tasks = [asyncio.ensure_future(loop(ctx)) for loop in LOOPS]
     try:
@@ -81,13 +81,13 @@ async def a_worker(stores: Stores) -> AsyncIterator[WorkerContext]:
 
 
 def looked_after() -> list[str]:
-    """What this process has a task for each of: rooms, and their streams."""
+    """The rooms, and their streams, for which this process has a task."""
     names = [it.get_name() for it in asyncio.all_tasks()]
     return [it for it in names if it.startswith(("admit_room ", "drain_room "))]
 
 
 async def connections(stores: Stores) -> int:
-    """How many there are to Redis and to Postgres, the larger number."""
+    """Open connections to Redis or to Postgres, whichever is larger."""
     client: Any = stores.redis
     where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
     found = await client.client_list(**where)
@@ -100,7 +100,7 @@ async def connections(stores: Stores) -> int:
 
 
 async def buys(queues: Queues, engine: ReservationEngine, name: str) -> None:
-    """A visitor joins, is called, and reserves; it is over in a moment."""
+    """A visitor joins, is called and reserves; it takes only a moment."""
     visitor, room_id = a_visitor(), RoomId(name)
     found, _ = await join(queues, room_id, Joining(visitor))
 
@@ -126,7 +126,7 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
     async with a_worker(stores), an_engine(stores, SETTINGS) as engine:
 
         async def at_rest() -> bool:
-            return len(looked_after()) <= 2  # one or two of the round
+            return len(looked_after()) <= 2  # one or two that the round is visiting
 
         await wait_until(at_rest, "all rooms at rest")
         assert await connections(stores) <= CONNECTIONS_MAX
@@ -140,7 +140,7 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
 
 
 async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -> None:
-    """It is known of from Postgres alone: it is not in Redis, and nobody asks for it."""
+    """Only Postgres knows of the room: it is not in Redis, and nobody asks for it."""
     now = datetime.now(UTC)
     settings = msgspec.structs.replace(_SETTINGS, opens_at=now, closes_at=now + timedelta(seconds=3))
     await stores.postgres.execute(
@@ -158,7 +158,7 @@ async def test_a_room_at_rest_acts_at_the_times_that_staff_set(stores: Stores) -
 
 
 async def test_a_room_whose_mark_was_lost_is_found_by_the_round(stores: Stores) -> None:
-    """Whoever let the visitor in died before the room was marked, and nobody asks."""
+    """The process that admitted the visitor died before it marked the room, and nobody asks."""
     await many_rooms(stores, ["lost"], "open")
     queues, room_id = open_queues(stores, OFF), RoomId("lost")
     await control.set_state(queues, room_id, "pause", by=STAFF)

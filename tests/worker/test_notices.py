@@ -1,4 +1,4 @@
-"""A real worker tells others what changed and is killed while it does: nothing is lost, order is kept."""
+"""A real worker delivers events and is killed while it does so: nothing is lost, and the order is kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LIFE = ["reservation.held", "reservation.confirmed", "reservation.cancelled"]
 
 @contextmanager
 def a_worker(servers: Servers, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`fairgate worker`, ended in the end."""
+    """`fairgate worker`, stopped at the end."""
     process = subprocess.Popen(
         [FAIRGATE, "worker"],
         env=environment(
@@ -58,7 +58,7 @@ def a_worker(servers: Servers, database_url: str) -> Iterator[subprocess.Popen[b
 
 
 async def live(stores: Stores, name: str) -> None:
-    """A reservation from its hold to its end, as the operations write it."""
+    """A reservation from hold to end, as the operations write it."""
 
     async def held() -> bool:
         epoch = await stores.postgres.fetchval("SELECT epoch FROM rooms")  # the worker may restore the room
@@ -96,7 +96,7 @@ async def test_killed_again_and_again_it_loses_nothing(
         with a_worker(servers, database_url):
 
             async def all_told() -> bool:
-                relayed = await outbox.lag_s(stores.postgres) == 0  # asked first: then they are deliveries
+                relayed = await outbox.lag_s(stores.postgres) == 0  # checked first: relayed means deliveries
                 return relayed and await stored.pending(stores.postgres) == 0
 
             await wait_until(all_told, "the rest")
@@ -112,7 +112,7 @@ async def test_killed_again_and_again_it_loses_nothing(
 
 
 async def _stream_is_complete(stores: Stores, names: list[str]) -> None:
-    """Each change once or, after a kill, again; the first time in order."""
+    """Each event arrives once or, after a kill, again; first arrivals are in order."""
     entries: Any = await stores.redis.xrange(KEYS.events)
     firsts: dict[str, tuple[str, str]] = {}
     for _, fields in entries:
@@ -124,7 +124,7 @@ async def _stream_is_complete(stores: Stores, names: list[str]) -> None:
 
 @asynccontextmanager
 async def telling(stores: Stores, receiver: Receiver) -> AsyncIterator[str]:
-    """The jobs that relay and deliver, beside the test; the id of the one webhook."""
+    """Run the jobs that relay and deliver beside the test; yields the id of the only webhook."""
     target = (await webhooks.create(stores, OPEN, receiver.url, (), "", by=COMMAND_LINE)).target
     async with at_work(stores, notices.relay_notices, OPEN), at_work(stores, notices.deliver_notices, OPEN):
         yield target.webhook_id

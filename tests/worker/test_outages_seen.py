@@ -1,4 +1,4 @@
-"""A worker that alone sees an outage of a store tells the rooms of it."""
+"""A worker that alone notices an outage of a store notes it in the rooms."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
             called_ms = (await status(queues, ROOM))[1].now_ms
 
             async def ticked() -> bool:
-                """By the worker: the join has ticked the room already, and called."""
+                """By the worker: the join itself has already ticked the room and called."""
                 return int(await client.hget(KEYS.meter, "sure_ms") or 0) > called_ms
 
             await wait_until(ticked, "a tick")

@@ -1,4 +1,4 @@
-"""A notification channel that is not ours: one file and an entry, as docs/contributing/channel.md says."""
+"""A third-party notification channel: one file and one entry, as docs/contributing/channel.md describes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def opened(_settings: Settings) -> Send:
 
 @pytest.fixture
 async def bells(stores: Stores) -> AsyncIterator[None]:
-    """Its table, as a migration would make it, and its entry."""
+    """Its table, as a migration would create it, and its entry."""
     RUNG.clear()
     await stores.postgres.execute("CREATE TABLE bells (notice_id text PRIMARY KEY, type text NOT NULL)")
     CHANNELS.append(Channel("bells", queue, opened))

@@ -1,4 +1,4 @@
-"""A room in parts with workers that run by themselves."""
+"""A room in parts, with workers that run on their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reservation request that cannot be worked on is answered and set aside, and holds up no other."""
+"""A reservation request that cannot be processed is answered and set aside, and does not hold up others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CURE = "DROP TRIGGER poison ON reservations; DROP FUNCTION refuse_poison()"
 
 @asynccontextmanager
 async def poisoned(stores: Stores) -> AsyncIterator[None]:
-    """Postgres raises what nobody foresaw for some visitors."""
+    """Postgres raises an unforeseen error for some visitors."""
     await stores.postgres.execute(POISON)
     try:
         yield
@@ -93,7 +93,7 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None
 
 
 async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: Stores) -> None:
-    """The tries are counted where no worker can take them with it."""
+    """Attempts are counted where a dying worker cannot lose them."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))
@@ -111,7 +111,7 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
 
 
 async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores) -> None:
-    """However often it was read, it is worked on."""
+    """However often it was read, it is processed."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))

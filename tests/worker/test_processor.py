@@ -1,4 +1,4 @@
-"""The processor: every step may be the last one of a worker, every store may be away, and nothing is lost."""
+"""The processor: a worker may die at any step, any store may be unreachable, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from worker import lane, processor
 
 
 async def dies_after(stores: Stores, steps: int) -> None:
-    """A worker that reads, writes, settles, and is killed after so many of these steps."""
+    """A worker that reads, writes, settles, and is killed after this many of these steps."""
     await submissions.open_groups(stores.redis, LIVE)
     messages = await submissions.read_new(stores.redis, LIVE, "dead")
     assert messages
@@ -77,7 +77,7 @@ async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, ste
 async def test_a_worker_started_again_under_its_name_goes_on_at_once(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it had in hand is its own: it need not lie until anybody may take it over."""
+    """What it had in hand still belongs to it: no need to wait until others may take it over."""
     monkeypatch.setattr(lane, "IDLE_MS", 600_000)
     await a_sale(stores)
     async with an_engine(stores) as engine:
@@ -251,7 +251,7 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
 async def test_a_request_into_an_empty_stream_is_worked_on_by_the_message_that_tells_of_it(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looking for what messages did not tell of is for when one was lost."""
+    """Looking for requests without a message is only for when a message was lost."""
     monkeypatch.setattr(processor, "LOOK_S", 60.0)
     monkeypatch.setattr(lane, "TAKE_OVER_S", 60.0)
     await a_sale(stores)

@@ -1,4 +1,4 @@
-"""Spreadsheets that are written in pieces: what is read from them is what was written, as what it was."""
+"""Spreadsheets written in pieces: values and types read back as they were written."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_what_is_written_in_steps_is_read_as_one_sheet() -> None:
     assert [text for kind, text in second if kind == "n 0.000"] == ["1.25"]
     assert [text for kind, text in third if kind == "n 1"] == ["500"]  # no decimals
     (at,) = [float(text) for kind, text in third if kind.startswith("n yyyy")]
-    assert round((at % 1) * 86_400) == 20 * 3600 + 1  # by the clock it came with
+    assert round((at % 1) * 86_400) == 20 * 3600 + 1  # in the time zone it came with
     assert third[1] == ("inlineStr", "\tü<&>")
     assert third[-1] == ("n 0", "1000000")
 
