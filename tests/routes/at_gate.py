@@ -1,4 +1,4 @@
-"""What a proxy asks the gate, and visitors who come back to a shop."""
+"""Requests that a proxy makes to the gate, and visitors who return to a shop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOP: dict[str, Any] = {
 
 
 async def handed_over(web: Web, place: dict[str, str], return_to: str) -> str:
-    """Where the queue page's way on leads: an address of the shop with a ticket."""
+    """The address of the shop, with its ticket, to which the queue page sends the visitor."""
     cookie = {"Cookie": f"fairgate_place_hall={place['Authorization'].removeprefix('Bearer ')}"}
     answer = await web.get("/rooms/hall/go", params={"return_to": return_to}, headers=cookie)
     assert answer.status_code == 302
@@ -25,10 +25,10 @@ async def handed_over(web: Web, place: dict[str, str], return_to: str) -> str:
 
 
 def asked(address: str, **headers: str) -> dict[str, str]:
-    """The headers a proxy sends the gate for a page that a browser opens."""
+    """The headers that a proxy sends to the gate for a page opened in a browser."""
     return {**HTML, "X-Original-URL": address, **headers}
 
 
 def passed(answer: httpx.Response) -> dict[str, str]:
-    """The pass that an answer sets, as the browser sends it back."""
+    """The pass set by a response, as the browser sends it back."""
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}

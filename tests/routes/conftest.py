@@ -1,4 +1,4 @@
-"""The real app on real stores, asked over HTTP in this process; the worker's jobs run beside it on demand."""
+"""The real app on real stores, called over HTTP in this process; the worker's jobs run on demand."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GATEWAY_SECRET = "whsec_" + "c2VjcmV0" * 4
 
 @dataclass
 class Web:
-    """A served app and a client of it."""
+    """A served app and a client for it."""
 
     quart: Quart
     http: httpx.AsyncClient
@@ -57,7 +57,7 @@ class Web:
         return bearer(token)
 
     async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request. Cookies are sent only when a test names them."""
+        """Send one request. Cookies are only sent if a test names them."""
         self.http.cookies.clear()
         response = await self.http.request(method, path, **options)
         self.http.cookies.clear()
@@ -73,7 +73,7 @@ class Web:
         return await self.send("POST", path, json=json, **options)
 
     async def staff(self, role: Role = "admin", subject: str = "") -> dict[str, str]:
-        """Sign in to the console: what the browser sends with a form of ours from now on."""
+        """Sign in to the console; returns what the browser sends with every form from then on."""
         token = self.as_(role, subject)["Authorization"].removeprefix("Bearer ")
         ours = {"Origin": "http://fairgate.test"}
         answer = await self.post("/admin/sign-in", data={"token": token}, headers=ours)
@@ -81,7 +81,7 @@ class Web:
         return {"Cookie": answer.headers["set-cookie"].partition(";")[0], **ours}
 
     async def room(self, room_id: str = "hall", *, opened: bool = True, **settings: Any) -> str:
-        """A room of its own."""
+        """Create a room without an event."""
         body = {"room_id": room_id, "name": "The Hall", **settings}
         assert (await self.post("/v1/rooms", body, headers=self.as_("operator"))).status_code == 201
         if opened:
@@ -93,7 +93,7 @@ class Web:
     async def event(
         self, event_id: str = "gala", *, opened: bool = True, floor: int = 10, **fields: Any
     ) -> str:
-        """An event with one ticket type, `floor`, and its room of the same id."""
+        """Create an event with one ticket type, `floor`, and its room with the same id."""
         body = {"event_id": event_id, "name": "Gala", "starts_at": "2030-01-01T20:00:00Z", **fields}
         made = await self.post("/v1/events", body, headers=self.as_("admin"))
         assert made.status_code == 201, made.text
@@ -106,7 +106,7 @@ class Web:
         return event_id
 
     async def join(self, room_id: str, **options: Any) -> dict[str, Any]:
-        """A new visitor's place."""
+        """The place of a new visitor."""
         response = await self.post(f"/v1/rooms/{room_id}/places", **options)
         assert response.status_code in (200, 201), response.text
         place: dict[str, Any] = response.json()
@@ -137,13 +137,13 @@ class Web:
 
 
 def stripe_signature(body: str, age_s: int = 0, secret: str = GATEWAY_SECRET) -> str:
-    """What Stripe sends with this body: an older signature, and that of the secret."""
+    """The headers that Stripe sends with this body: an outdated signature and that of the secret."""
     at = int(time.time()) - age_s
     return f"t={at},v1=00,v1={hmac.new(secret.encode(), f'{at}.{body}'.encode(), hashlib.sha256).hexdigest()}"
 
 
 def gateway_headers(body: str, message_id: str = "msg_1", age_s: int = 0) -> dict[str, str]:
-    """What the payment gateway sends with this body, whichever it is."""
+    """The headers that the payment gateway, whichever it is, sends with this body."""
     at = datetime.now(UTC) - timedelta(seconds=age_s)
     return {
         "content-type": "application/json",
@@ -165,7 +165,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def code(response: httpx.Response) -> tuple[int, str]:
-    """Status and code of a problem; its form is checked on the way."""
+    """Status and code of a problem, after checking its form."""
     assert response.headers["content-type"] == "application/problem+json", response.text
     problem = response.json()
     assert {"type", "title", "status", "detail", "code"} <= problem.keys()
@@ -174,19 +174,19 @@ def code(response: httpx.Response) -> tuple[int, str]:
 
 
 def field_of(response: httpx.Response) -> str:
-    """The field a 422 names."""
+    """The field named by a 422."""
     assert code(response) == (422, "validation_failed")
     named: str = response.json()["errors"][0]["field"]
     return named
 
 
-HASTY = PasswordHasher(time_cost=1, memory_cost=256)  # its worth: tests/accounts/test_passwords.py
+HASTY = PasswordHasher(time_cost=1, memory_cost=256)  # see tests/accounts/test_passwords.py
 _idle: list[tuple[Settings, Quart]] = []  # compiling the routes of an app takes longer than most tests
 
 
 @asynccontextmanager
 async def served(settings: Settings) -> AsyncIterator[Web]:
-    """The app of these settings: one nobody serves now, as it was made; what it holds is opened anew."""
+    """An app with these settings: an idle one is reused as it was built, and what it holds is opened anew."""
     at = next((at for at, (known, _) in enumerate(_idle) if known == settings), None)
     quart = create_app(settings) if at is None else _idle.pop(at)[1]
     async with quart.test_app():
@@ -216,20 +216,20 @@ def settings_of(servers: Servers) -> Settings:
 
 @pytest.fixture
 def settings(servers: Servers, redis: RedisClient, database_url: str) -> Settings:
-    """The settings, for stores that are emptied: also what a test before this one had throttled."""
+    """The settings, for emptied stores: nothing that a previous test had throttled remains."""
     return settings_of(servers)
 
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app, without a worker: nothing moves by itself."""
+    """The app without a worker: nothing happens unless requested."""
     async with served(settings) as found:
         yield found
 
 
 @asynccontextmanager
 async def working(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
-    """All the worker's loops, running."""
+    """Run all of the worker's loops."""
     ctx = WorkerContext(settings, stores, "worker-of-a-test", asyncio.Event())
     tasks = [asyncio.ensure_future(loop(ctx)) for loop in LOOPS]
     yield ctx
@@ -239,6 +239,6 @@ async def working(stores: Stores, settings: Settings) -> AsyncIterator[WorkerCon
 
 @pytest.fixture
 async def worker(stores: Stores, settings: Settings) -> AsyncIterator[WorkerContext]:
-    """A worker, for the length of a test."""
+    """A worker for the duration of a test."""
     async with working(stores, settings) as found:
         yield found

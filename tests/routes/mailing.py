@@ -1,4 +1,4 @@
-"""Whoever gets mails from a sale, and the real SMTP server that they arrive at."""
+"""People who receive mail from a sale, and the real SMTP server that delivers it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 @pytest.fixture
 def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
-    """With the SMTP server where a test has one."""
+    """The settings, with the SMTP server if a test has one."""
     update: dict[str, Any] = {"public_url": BASE, "mail_from": "Tickets <tickets@example.org>"}
     if "server" in request.fixturenames:
         update["smtp_url"] = SecretStr(request.getfixturevalue("server").url)
@@ -44,7 +44,7 @@ async def registered(web: Web, who: dict[str, str]) -> dict[str, str]:
 
 
 async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """A visitor with an address who was called and went in: place and booking token."""
+    """A visitor with an address who was called and claimed: place and booking token."""
     place = bearer((await web.join(event_id, **options))["place_token"])
     await confirm_all(web)
 
@@ -57,7 +57,7 @@ async def inside(web: Web, event_id: str, **options: Any) -> tuple[dict[str, str
 
 
 async def confirm_all(web: Web) -> None:
-    """Every address that was asked presses the button of its link."""
+    """Confirm every address that was asked to, with the button behind its link."""
     rows = await web.app.stores.postgres.fetch("SELECT confirm_token FROM mailboxes")
     for token in [row["confirm_token"] for row in rows]:
         assert (await web.send("POST", f"/confirm/{token}")).status_code == 303
@@ -66,7 +66,7 @@ async def confirm_all(web: Web) -> None:
 async def bought(
     web: Web, event_id: str = "gala", email: str = "ann@example.org"
 ) -> tuple[str, dict[str, str]]:
-    """The path of a confirmed reservation of a guest, and their place token."""
+    """The path of a guest's confirmed reservation, and their place token."""
     place, booking = await inside(web, event_id, json={"email": email})
     held = await web.reserve(event_id, booking, 2)
     assert held.status_code == 201, held.text
@@ -78,7 +78,7 @@ async def bought(
 
 
 async def arrived(server: MailServer, subject: str) -> EmailMessage:
-    """The mail with this subject; there is one."""
+    """The only mail with this subject."""
 
     async def there() -> list[EmailMessage]:
         return [it for it in server.got() if it["Subject"] == subject]
@@ -88,7 +88,7 @@ async def arrived(server: MailServer, subject: str) -> EmailMessage:
 
 
 async def settled(stores: Stores) -> None:
-    """Wait until no mail is on its way."""
+    """Wait until no mail is in flight."""
 
     async def none_left() -> bool:
         left = "SELECT NOT EXISTS (SELECT FROM mails WHERE state IN ('waiting', 'handing_over'))"

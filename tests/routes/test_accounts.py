@@ -1,4 +1,4 @@
-"""Accounts over HTTP: register, log in, throttles, and the visitor an account is."""
+"""Accounts over HTTP: registration, sign-in, throttles, and an account's identity as a visitor."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_a_token_without_an_account_has_no_page(web: Web) -> None:
 
 async def test_guessing_one_password_is_throttled_and_others_are_not(settings: Settings) -> None:
     async with served(settings.model_copy(update={"rate_limits": True})) as web:
-        web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # the work is not the matter
+        web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # cost is irrelevant here
         guesses = [await web.post("/v1/login", LOGIN | {"password": f"guess {n}"}) for n in range(11)]
         assert {code(it) for it in guesses[:10]} == {(401, "credential_invalid")}
         assert code(guesses[10]) == (429, "rate_limited")
@@ -138,7 +138,7 @@ async def test_guessing_one_password_is_throttled_and_others_are_not(settings: S
         assert guesses[10].headers["ratelimit"].startswith('"login";r=0;t=')
         assert 1 <= int(guesses[10].headers["retry-after"]) <= 60
         same = await web.post("/v1/login", LOGIN | {"email": "ANN@example.ORG"})
-        assert code(same) == (429, "rate_limited")  # another spelling is the same account
+        assert code(same) == (429, "rate_limited")  # an alternative spelling is the same account
         other = await web.post("/v1/login", LOGIN | {"email": "bob@example.org"})
         assert code(other) == (401, "credential_invalid")
 
@@ -148,7 +148,7 @@ async def test_one_address_is_throttled(settings: Settings, path: str, policy: s
     async with served(settings.model_copy(update={"rate_limits": True})) as web:
         limiter = web.app.throttles._limiter
         body = LOGIN if path == "/v1/login" else ANN
-        await web.post(path, body)  # one, as it comes; the rest is counted without the work
+        await web.post(path, body)  # one real attempt; the others are counted without hashing
         assert await limiter.hit(LOGINS_PER_ADDRESS, policy, "127.0.0.1", cost=59)
         refused = await web.post(path, body | {"email": "new@example.org"})
         assert code(refused) == (429, "rate_limited")
@@ -231,7 +231,7 @@ async def test_who_is_appointed_ends_what_a_squatter_began(web: Web) -> None:
     assert (await web.get("/v1/users/me", headers=squatter)).status_code == 200
     new = NewAccount(email=ANN["email"], name="Ann", password="battery staple")
     await accounts.appoint(web.app.stores, web.app.passwords, new, "admin", by=COMMAND_LINE)
-    await web.app.stores.postgres.execute("UPDATE accounts SET role = 'user'")  # the role is not what ends it
+    await web.app.stores.postgres.execute("UPDATE accounts SET role = 'user'")  # so not the role ends it
 
     async def over() -> bool:
         return (await web.get("/v1/users/me", headers=squatter)).status_code == 401

@@ -1,4 +1,4 @@
-"""Alerts: what is wrong stands above every page of the console, and goes out by e-mail and webhook once."""
+"""Alerts: problems appear at the top of all console pages, and are sent by e-mail and webhook once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 @pytest.fixture
 def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
-    """With the SMTP server where a test has one."""
+    """The settings, with the SMTP server if a test has one."""
     update: dict[str, Any] = {"public_url": "https://tickets.example.org", "mail_from": "a@example.org"}
     if "server" in request.fixturenames:
         update["smtp_url"] = SecretStr(request.getfixturevalue("server").url)
@@ -53,7 +53,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 
 
 async def age_key(stores: Stores, days: int) -> None:
-    """The key that signs booking tokens was made so long ago."""
+    """Make the key that signs booking tokens this old."""
     await stores.postgres.execute(
         "UPDATE signing_keys SET created_at = now() - make_interval(days => $1) WHERE purpose = 'booking'",
         days,
@@ -61,14 +61,14 @@ async def age_key(stores: Stores, days: int) -> None:
 
 
 async def opened(web: Web) -> list[dict[str, Any]]:
-    """The open alerts, as the API has them."""
+    """The open alerts, as returned by the API."""
     found = await web.get("/v1/alerts?state=open", headers=web.as_("operator"))
     items: list[dict[str, Any]] = found.json()["items"]
     return items
 
 
 def watch_of(web: Web) -> Watch:
-    """What a worker remembers, in the beginning."""
+    """The initial memory of a worker."""
     return Watch(Reader(web.app.queues, web.settings))
 
 
@@ -82,7 +82,7 @@ async def test_an_alert_is_told_once_above_every_page_by_e_mail_and_by_webhook(
         await age_key(stores, 400)
         for _ in range(3):
             assert await go_over_rules(stores, watch, "w-1")
-        assert not await go_over_rules(stores, watch_of(web), "w-2")  # one at a time does
+        assert not await go_over_rules(stores, watch_of(web), "w-2")  # only one at a time evaluates the rules
         [alert] = await opened(web)
         assert (alert["rule"], alert["subject"], alert["text"]) == ("key_old", "booking", OLD)
         assert (alert["severity"], alert["runbook"], alert["room_id"]) == ("ticket", "a-key-is-old", None)
@@ -109,7 +109,7 @@ async def test_an_alert_is_told_once_above_every_page_by_e_mail_and_by_webhook(
 
 
 async def an_admin(web: Web, stores: Stores) -> dict[str, str]:
-    """Signed in, with an account and its address, and asks for e-mails."""
+    """A signed-in admin with an address who asks for e-mails."""
     await registered(web, ANN)
     await stores.postgres.execute("UPDATE accounts SET role = 'admin'")
     staff = await web.staff("admin", await stores.postgres.fetchval("SELECT account_id FROM accounts"))
@@ -121,7 +121,7 @@ async def an_admin(web: Web, stores: Stores) -> dict[str, str]:
 
 
 async def go_well(stores: Stores, watch: Watch) -> None:
-    """The key is a new one, and has been for long enough."""
+    """Replace the key, and let it have been in order for long enough."""
     await age_key(stores, 1)
     watch.reader._slow_at = 0.0
     watch.seen = Seen(well={Key("key_old", "", "booking"): 0})
@@ -156,7 +156,7 @@ async def test_who_acknowledges_an_alert_is_named_and_it_steps_back(web: Web, st
 
 
 async def is_quiet(web: Web, staff: dict[str, str]) -> bool:
-    """Whether a page only mentions that there is an alert which somebody has seen."""
+    """Whether a page merely mentions an alert that somebody has acknowledged."""
     page = (await web.get("/admin/orders", headers=staff)).text
     return OLD not in page and "1 acknowledged" in page
 
@@ -183,7 +183,7 @@ async def test_rules_are_set_for_all_sales_or_for_one(web: Web, stores: Stores) 
     page = (await web.get(f"{HERE}?room_id=hall", headers=staff)).text
     assert 'name="threshold" value="1200"' in page
     assert "Back to: 90 s" in page
-    assert "disk" not in page  # which is no rule of a room
+    assert "disk" not in page  # not a rule of a room
     for wrong, says in (("5", "must be from 20 to 3,600"), ("soon", "must be a whole number")):
         refused = await web.post(rule, data={**ours, "threshold": wrong}, headers=staff)
         assert (refused.status_code, says in refused.text) == (422, True)
@@ -231,7 +231,7 @@ async def test_without_a_worker_every_page_says_so_and_it_is_written_down(web: W
     news: Any = watched.watch()
     assert [it.acknowledged_by for it in await anext(news)] == ["ann"]
     async with at_work(stores, report):
-        assert await asyncio.wait_for(anext(news), 60) == ()  # before a worker has written that down
+        assert await asyncio.wait_for(anext(news), 60) == ()  # before a worker has stored that
     await news.aclose()
 
 

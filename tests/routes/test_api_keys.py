@@ -1,4 +1,4 @@
-"""API keys: access tokens of machines, shown once, stored as a digest, over the moment they are revoked."""
+"""API keys: access tokens of machines, shown once, stored as a digest, invalid once they are revoked."""
 
 from __future__ import annotations
 

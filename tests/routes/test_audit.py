@@ -1,4 +1,4 @@
-"""The audit log: every call of staff that changes something leaves a row, and nothing else does."""
+"""The audit log: every call by staff that changes something leaves a row, and nothing else does."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """A call that changes something in the event `{e}`: what comes before it, and what its rows say."""
+    """A call that changes something in the event `{e}`: what must precede it, and what its rows contain."""
 
     path: str
     body: Any = None
-    first: tuple[str, ...] = ()  # steps of the room that have to come before
-    rows: tuple[tuple[str, str, str], ...] = ()  # action, kind, id; the newest first
+    first: tuple[str, ...] = ()  # steps of the room that must come first
+    rows: tuple[tuple[str, str, str], ...] = ()  # action, kind, id; newest first
 
 
-# Every call of staff that changes something. One that is not here fails the first test below.
+# Every call by staff that changes something. If one is missing here, the first test below fails.
 STEPS = {
     "create_event": Step(
         "/v1/events", EVENT, rows=(("create", "event", "opera"), ("create", "room", "opera"))
@@ -88,7 +88,7 @@ FORMS_ELSEWHERE = {
     *("make_sale", "undo", "remove_visitor"),  # tests/routes/test_new_sale.py, test_cockpit.py
     *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/test_codes.py
     *("keep_seats", "grow_section", "save_plan", "change_chosen", "rename_seats"),  # test_seat_plan.py
-    "end_sign_in",  # nothing of the sale is changed
+    "end_sign_in",  # does not change the sale
     "end_other_sign_ins",
     *("set_clock", "give_proof"),  # tests/security/test_proofs.py
     "change_password",
@@ -116,7 +116,7 @@ FORMS_ELSEWHERE = {
     "set_newcomers",  # tests/security/test_suspects.py
     *("set_entry", "set_lanes", "set_login", "remove_login"),  # tests/security/test_members.py
     "save_autopilot",  # test_cockpit_autopilot.py
-    "show_preview",  # it changes nothing: tests/routes/test_gate_preview.py
+    "show_preview",  # changes nothing: tests/routes/test_gate_preview.py
     *(
         "let_in",
         "start_anew",
@@ -132,20 +132,20 @@ FORMS_ELSEWHERE = {
     *("acknowledge", "set_rule", "set_mailing"),  # tests/routes/test_alerts.py
     *("try_set_aside_again", "dismiss_set_aside"),  # tests/routes/test_set_aside.py
 }
-CHANGES_AGAIN = {"reset_room", "advance_room"}  # a second time, too
-ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are drawn: tests/routes/test_webhooks.py
+CHANGES_AGAIN = {"reset_room", "advance_room"}  # even when repeated
+ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are random: tests/routes/test_webhooks.py
 ELSEWHERE |= {"acknowledge_alert"}  # test_alerts.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order", "refund_order"}  # test_api_keys.py, test_refunds.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
 ELSEWHERE |= {"cancel_event", "move_event"}  # test_fate.py
 ELSEWHERE |= {"check_in", "undo_check_in", "delete_room"}  # test_door.py; test_own_rooms.py
 ELSEWHERE |= {"block_seats", "release_seats", "set_seat_kind", "save_seat_plan"}  # test_seat_plan.py
-ELSEWHERE |= {"preview_gate", "report_origin"}  # they change nothing that staff set: test_gate_preview.py
+ELSEWHERE |= {"preview_gate", "report_origin"}  # change nothing staff configure: test_gate_preview.py
 ELSEWHERE |= {"create_codes", "switch_codes", "switch_code"}  # test_codes.py
 ELSEWHERE |= {"add_guest", "withdraw_guest"}  # test_guests.py
 ELSEWHERE |= {"invite_members", "withdraw_invite"}  # tests/security/test_room_invites.py
 ELSEWHERE |= {"set_member_login", "delete_member_login"}  # tests/security/test_members.py
-ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing of ours
+ELSEWHERE |= {"delete_knownuser", "push_knownuser"}  # test_knownuser.py; the second changes nothing here
 ELSEWHERE |= {"increment_serving_counter", "reset_initial_state"}  # tests/clients/test_other_connectors.py
 CHANGES = [
     it
@@ -155,7 +155,7 @@ CHANGES = [
 
 
 async def rows(web: Web, query: str = "") -> list[Row]:
-    """The log, the newest first."""
+    """The log, newest first."""
     answer = await web.get(f"/v1/audit{query}", headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
     found: list[Row] = answer.json()["items"]
@@ -163,7 +163,7 @@ async def rows(web: Web, query: str = "") -> list[Row]:
 
 
 async def prepared(web: Web, step: Step, event_id: str) -> int:
-    """Make the event and bring it to where the step makes sense; how many rows the log has by then."""
+    """Create the event and bring it to where the step makes sense; returns the log's length by then."""
     await web.event(event_id, opened=False)
     for action in step.first:
         await web.post(f"/v1/rooms/{event_id}/{action}", headers=web.as_("operator"))
@@ -171,7 +171,6 @@ async def prepared(web: Web, step: Step, event_id: str) -> int:
 
 
 async def count(web: Web) -> int:
-    """How many rows the log has."""
     found: int = await web.app.stores.postgres.fetchval("SELECT count(*) FROM audit")
     return found
 
@@ -182,7 +181,7 @@ def told(found: list[Row]) -> tuple[tuple[str, str, str], ...]:
 
 
 def expected(step: Step, event_id: str) -> tuple[tuple[str, str, str], ...]:
-    """What the rows of the step are about."""
+    """What the rows of the step should be about."""
     return tuple((action, kind, name.replace("{e}", event_id)) for action, kind, name in step.rows)
 
 
@@ -293,7 +292,7 @@ async def test_a_change_that_fails_half_way_leaves_no_row(web: Web) -> None:
         **EVENT,
         "event_id": "gala",
         "room": {"room_id": "other"},
-    }  # its room is made, then it is refused
+    }  # its room is created before it is refused
     assert code(await web.post("/v1/events", twice, headers=web.as_("admin"))) == (409, "already_exists")
     found = await rows(web)
     assert len(found) == rows_before

@@ -1,4 +1,4 @@
-"""Every long-running task of a web process and a worker is broken once, and comes back by itself."""
+"""Every long-running task of a web process and a worker is broken once, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def restarts(loop: str) -> float:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Tracebacks are not rendered: dozens of them take longer than the test."""
+    """No rendered tracebacks: dozens of them take longer than the test."""
     with capture_logs():
         yield
 
 
 @asynccontextmanager
 async def broken_stores(stores: Stores, database_url: str) -> AsyncIterator[None]:
-    """Postgres has lost its tables, keys of Redis are of the wrong type, and its channels forbidden."""
+    """Postgres has lost its tables, keys in Redis have the wrong type, and its channels are forbidden."""
     redis: Any = stores.redis
     connection = await asyncpg.connect(database_url)
     await connection.execute("ALTER SCHEMA public RENAME TO elsewhere")
@@ -133,7 +133,7 @@ async def test_each_loop_that_breaks_comes_back(
             except AssertionError:
                 raise AssertionError(f"did not break: {unbroken()}") from None
             assert "presence" in web.app.loops.breaking()
-            for it in PERIODIC:  # of these arq logs the traceback, and makes the next run
+            for it in PERIODIC:  # arq logs the tracebacks of these and schedules the next run
                 failed = metrics.JOBS.labels(it.work.__name__, "failed")
                 count = failed._value.get()
                 with pytest.raises((asyncpg.PostgresError, ResponseError)):
@@ -165,7 +165,7 @@ async def test_a_room_that_takes_long_to_restore_holds_up_no_other(web: Web, sto
             await next_event(slow)
             await next_event(hall)
             lock = "SELECT pg_advisory_lock(hashtextextended('fairgate restore slow', 0))"
-            await connection.execute(lock)  # as somebody who restores it, and takes long
+            await connection.execute(lock)  # as a slow restore by somebody else would
             await stores.redis.delete(RoomKeys(RoomId("slow")).conf)
 
             async def restoring() -> bool:

@@ -1,4 +1,4 @@
-"""Who buys: asked for by the sale, said with the payment or before it, and where the mails go."""
+"""Buyers: what the sale asks them, answered before or with the payment, and where their mail goes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_sale_asks_who_buys_and_keeps_what_is_said(
 async def test_a_ticket_is_one_row_and_a_code_that_ended_says_why(
     web: Web, stores: Stores, worker: WorkerContext
 ) -> None:
-    """The door's rule: `tickets` has the codes that are valid, `void_codes` those that were."""
+    """The rule for the door: `tickets` has the valid codes, `void_codes` the former ones."""
     await web.event(floor=5)
     path, place, _ = await held(web)
     [ticket] = (await pay(web, path, place)).json()["tickets"]
@@ -59,7 +59,7 @@ async def test_a_ticket_is_one_row_and_a_code_that_ended_says_why(
 
 
 async def the_boss(web: Web) -> dict[str, str]:
-    """An admin with an address, signed in."""
+    """A signed-in admin with an address."""
     await web.app.stores.postgres.execute(
         "INSERT INTO accounts (account_id, email, name, password_hash, role) "
         "VALUES ('boss', 'boss@example.org', 'Boss', '', 'admin')"
@@ -72,7 +72,7 @@ async def test_the_organiser_says_what_is_asked_for(web: Web) -> None:
     boss = await the_boss(web)
     asked = {"email": "required", "name": "optional", "phone": "off", "label-0": "Size", "kind-0": "choice"}
     path = "/admin/rooms/gala/buyers"
-    assert (await web.post(path, data=asked, headers=boss)).status_code == 422  # a choice of nothing
+    assert (await web.post(path, data=asked, headers=boss)).status_code == 422  # a choice without options
     saved = await web.post(path, data=asked | {"options-0": "S, M", "required-0": "on"}, headers=boss)
     assert saved.status_code == 303, saved.text
     form = (await web.get("/v1/events/gala/buyer-form")).json()
@@ -91,7 +91,7 @@ async def test_the_organiser_says_what_mails_say(web: Web, stores: Stores, worke
     words = {"kind": "confirmed", "subject": "See you at {event}", "intro": "Doors at <7>.", "do": "look"}
     shown = (await web.post(path, data=words, headers=boss)).text
     assert "As it looks: See you at Gala" in shown
-    assert "Doors at &amp;lt;7&amp;gt;." in shown  # escaped once for the mail, once for its frame
+    assert "Doors at &amp;lt;7&amp;gt;." in shown  # escaped once for the mail and once for its frame
     assert await stores.postgres.fetchval("SELECT count(*) FROM mail_texts") == 0
     tested = await web.post(path, data=words | {"do": "test"}, headers=boss)
     assert tested.headers["location"].endswith("done=sent"), tested.text
@@ -123,7 +123,7 @@ async def test_mails_say_it_in_other_words_by_language(
         "do": "test",
     }
     asked_in = (await web.get(f"{path}?kind=confirmed&language=de", headers=boss)).text
-    assert "As it looks: See you at Gala" in asked_in  # as long as nothing is said in German
+    assert "As it looks: See you at Gala" in asked_in  # as long as there is no German text
     tested = await web.post(path, data=german, headers=boss)
     assert tested.headers["location"] == f"{path}?kind=confirmed&language=de&done=sent"
     assert "Deutsch (own words)" in (await web.get(path, headers=boss)).text

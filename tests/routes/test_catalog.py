@@ -1,4 +1,4 @@
-"""Events and ticket types: what staff put on sale and everybody reads."""
+"""Events and ticket types: what staff put on sale and everybody can read."""
 
 from __future__ import annotations
 

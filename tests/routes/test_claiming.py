@@ -101,7 +101,7 @@ async def test_not_claiming_in_time_is_a_no_show(web: Web, worker: object) -> No
 
 
 async def test_an_expired_token_is_told_first_of_all(web: Web) -> None:
-    """Also for another room: an expired token learns nothing."""
+    """Even for another room: an expired token reveals nothing."""
     await web.event(room={"gate_mode": "queue_all"})
     now = int(time.time())
     claims = {"visitor_id": "v", "jti": "j", "iat": now - 20, "exp": now - 10}

@@ -1,4 +1,4 @@
-"""The cockpit of a sale: what it shows, what its controls do, and what they would do."""
+"""The cockpit of a sale: what it shows, what its controls do, and their predicted effect."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def a_line(web: Web, people: int = 3, **settings: Any) -> None:
 
 
 async def room(web: Web) -> dict[str, Any]:
-    """The newest settings, as the audit log has them."""
+    """The latest settings in the audit log."""
     found: dict[str, Any] = (await web.get("/v1/rooms/hall")).json()
     return found
 
 
 async def newest(web: Web) -> dict[str, Any]:
-    """The newest change."""
+    """The latest change."""
     log = await web.get("/v1/audit?kind=room&id=hall&per_page=1", headers=web.as_("operator"))
     [row] = log.json()["items"]
     return dict(row)
@@ -59,7 +59,7 @@ async def test_the_effect_of_other_numbers_is_shown_before_they_are_applied(web:
     page = (await web.get(f"{HERE}?{RATE}=x", headers=staff)).text
     assert 'id="admission_rate_per_minute-wrong"' in page
     assert "Rate must be a whole number" in page
-    assert (await room(web))[RATE] == 60  # looking changed nothing
+    assert (await room(web))[RATE] == 60  # a preview changes nothing
 
 
 async def test_the_last_change_is_undone_and_only_as_it_was_seen(web: Web) -> None:
@@ -73,7 +73,7 @@ async def test_the_last_change_is_undone_and_only_as_it_was_seen(web: Web) -> No
     late = await web.post(f"{HERE}/undo", data={"audit_id": seen}, headers=staff)
     assert late.status_code == 409
     assert "changed in the meantime" in late.text
-    for _ in range(2):  # the message, then nothing but an undo of the undo
+    for _ in range(2):  # the message; after that, only an undo of the undo
         audit_id = (await newest(web))["audit_id"]
         answer = await web.post(f"{HERE}/undo", data={"audit_id": audit_id}, headers=staff)
         assert answer.status_code == 303, answer.text
@@ -133,7 +133,7 @@ async def test_a_moment_is_kept_once_however_many_workers_there_are(web: Web) ->
     found = await history.recent(web.app.stores, HALL)
     assert [(it.waiting, it.joined, it.rate_per_minute, it.cap) for it in found] in (
         [(5, 5, 0, 1000)],
-        [(5, 5, 0, 1000)] * 2,  # the second ended in between
+        [(5, 5, 0, 1000)] * 2,  # a new second began in between
     )
     assert len({it.at_ms for it in found}) == len(found)
     assert all(it.at_ms % EVERY_MS == 0 for it in found)
@@ -170,11 +170,11 @@ async def test_the_stream_begins_with_everything_and_ends_when_its_viewer_is_sig
                 if told["state"] == "paused" and told["workers"] == 1 and told["changes"][0]["undoable"]:
                     break
         await documents.aclose()  # type: ignore[attr-defined]
-    assert feeds._rooms == {}  # nobody watches: nothing is read any more
+    assert feeds._rooms == {}  # nobody watches, so nothing is read any more
     client = web.http
     async with asyncio.timeout(PATIENCE_S):
         asked = asyncio.create_task(client.get(f"{HERE}/events", headers=staff))
         await asyncio.sleep(0)
         await web.post("/admin/sign-out", data={}, headers=staff)
         answer = await asked
-    assert answer.status_code in (200, 401)  # it ended
+    assert answer.status_code in (200, 401)  # the stream has ended

@@ -1,4 +1,4 @@
-"""The cockpit's panel of the autopilot: what it says, and what staff do with it."""
+"""The cockpit's autopilot panel: what it shows, and what staff can do with it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FIELDS = {
 
 
 async def page(web: Web) -> str:
-    """The cockpit, without its tags."""
+    """The text of the cockpit, without tags."""
     answer = await web.get(PAGE, headers=await web.staff("operator", "ann"))
     assert answer.status_code == 200, answer.text
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", answer.text)))
 
 
 async def sent(web: Web, path: str, **form: str) -> tuple[int, str]:
-    """The status and, where the page is shown again, what it says is wrong."""
+    """The status and, if the page is shown again, the error on it."""
     answer = await web.send("POST", path, data=form, headers=await web.staff("operator", "ann"))
     wrong = re.search(r'<div class="problem" role="alert">([^<]*)</div>', answer.text)
     return answer.status_code, wrong[1] if wrong else ""

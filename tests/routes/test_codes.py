@@ -1,4 +1,4 @@
-"""Codes from outside: made in the console, given on the booking page without a script, and in the API."""
+"""Codes from outside: created in the console, used on the booking page without a script, and in the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = "/admin/rooms/gala/codes"
 
 
 async def fan_club(web: Web, staff: dict[str, str]) -> str:
-    """The set of a code that is made in the console, good for one order of the floor."""
+    """Create a set with one code in the console, valid for one order of the floor."""
     form = {"name": "Fan club", "code": "fans", "uses_max": "1", "off_ticket": "7.50", "off_order": "1"}
     form |= {"type floor": "on", "form": await nonce(web, PAGE, staff)}
     wrong = await sent(web, f"{PAGE}/create", staff, **form | {"percent": "x"})

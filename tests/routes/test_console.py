@@ -1,4 +1,4 @@
-"""Rules that hold for every page and every form of the console, gone over one by one."""
+"""Rules for every page and every form of the console, checked one by one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from app.web.console.registry import MODULES
 from app.web.pages.entry import _PARAMS
 from tests.routes.conftest import Web
 
-assert MODULES  # importing them declared the pages
+assert MODULES  # importing them has declared the pages
 FORMS = [*(it.path for it in CONSOLE if it.method == "POST"), "/admin/sign-in", "/admin/sign-out"]
 PAGES = [it for it in CONSOLE if it.method == "GET"]
-SAMPLES = ("hall", "0" * 36, "1", "abc")  # one of them suits each parameter
+SAMPLES = ("hall", "0" * 36, "1", "abc")  # at least one is valid for each parameter
 FOREIGN = {
     "another site": {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
     "a neighbour on our domain": {"Sec-Fetch-Site": "same-site", "Origin": "https://blog.fairgate.test"},
@@ -114,7 +114,7 @@ async def test_the_navigation_leads_to_pages_there_are(web: Web) -> None:
     shown = re.findall(
         r'<a href="(/admin[\w/-]*)"(?: aria-current="page")?>', start.text.partition("</nav>")[0]
     )
-    there = {it.path for it in PAGES} - {"/admin/demo"}  # of the demo alone
+    there = {it.path for it in PAGES} - {"/admin/demo"}  # only in the demo
     assert shown == [path for path in NAVIGATION.values() if path in there]
     for path in shown:
         page = await web.get(path, headers=await web.staff())

@@ -1,4 +1,4 @@
-"""The pages of the console, one by one: what they show, and what their forms do and leave undone."""
+"""The pages of the console, one by one: what they show, what their forms do, and what those leave alone."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ URL = "http://127.0.0.1:9/hook"
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app, webhooks into private networks allowed."""
+    """The app, with webhooks into private networks allowed."""
     async with served(settings.model_copy(update={"webhooks_private": True})) as found:
         yield found
 
 
 async def shown(web: Web, path: str, staff: dict[str, str], status: int = 200) -> str:
-    """The text of a page, as it is read."""
+    """The text of a page, as people read it."""
     answer = await web.get(path, headers=staff)
     assert answer.status_code == status, answer.text
     return html.unescape(answer.text)
@@ -45,14 +45,14 @@ async def sent(web: Web, path: str, staff: dict[str, str], **form: str) -> httpx
 
 
 async def nonce(web: Web, path: str, staff: dict[str, str]) -> str:
-    """What the page's form names itself."""
+    """The nonce in the page's form."""
     found = re.search(r'name="form" value="(\w+)"', await shown(web, path, staff))
     assert found is not None
     return found[1]
 
 
 async def actions(web: Web, kind: str) -> list[str]:
-    """What the log says was done to things of a kind, the newest first."""
+    """The logged actions on things of a kind, newest first."""
     answer = await web.get(f"/v1/audit?kind={kind}", headers=web.as_("operator"))
     return [it["action"] for it in answer.json()["items"]]
 
@@ -72,7 +72,7 @@ async def test_orders_are_found_shown_downloaded_and_paid_back(web: Web, worker:
     file = await web.get("/admin/orders.csv?q=ann%40example.org", headers=olga)
     assert file.headers["content-type"] == "text/csv; charset=utf-8"
     [row] = csv.DictReader(io.StringIO(file.text))
-    assert (row["reservation_id"], row["created_at"][-1]) == (order, "Z")  # times in UTC, and they say so
+    assert (row["reservation_id"], row["created_at"][-1]) == (order, "Z")  # marked as UTC
     for query in ("from=yesterday", "status=lost", "page=0", "page=x", "event=A%20B", "q=%00"):
         assert (await web.get(f"/admin/orders?{query}", headers=olga)).status_code == 422, query
     page = await shown(web, f"/admin/orders/{order}", olga)
@@ -139,7 +139,7 @@ async def test_a_webhook_to_no_address_is_refused(web: Web) -> None:
         wrong = await sent(web, "/admin/webhooks/create", boss, form=form, url=url)
         assert wrong.status_code == 422, url
         assert 'role="alert"' in wrong.text
-    assert (await sent(web, "/admin/webhooks/create", boss, url=URL)).status_code == 409  # no form of ours
+    assert (await sent(web, "/admin/webhooks/create", boss, url=URL)).status_code == 409  # not a form of ours
 
 
 async def test_a_key_is_shown_once_and_revoked(web: Web) -> None:
@@ -192,7 +192,7 @@ async def test_roles_are_changed_but_not_ones_own_or_the_last_admins(web: Web) -
     done = await sent(web, "/admin/users/olga/role", boss, role="user")
     assert (done.status_code, done.headers["location"]) == (303, "/admin/users?q=olga")
     assert "olga@example.org" in await shown(web, "/admin/users?q=olga", boss)
-    assert (await web.get("/admin/orders", headers=olga)).status_code == 401  # signed in no more
+    assert (await web.get("/admin/orders", headers=olga)).status_code == 401  # no longer signed in
     machine = await web.staff("admin", "machine")  # `fairgate token`: no account
     last = await sent(web, "/admin/users/boss/role", machine, role="user")
     assert last.status_code == 409
@@ -205,7 +205,7 @@ async def test_the_audit_log_is_read_and_filtered(web: Web) -> None:
     olga = await web.staff("operator", "olga")
     await sent(web, "/admin/rooms/gala/settings", olga, message="<b>Soon</b>")
     page = await shown(web, "/admin/audit?kind=room&id=gala&who=olga", olga)
-    assert "<ins><b>Soon</b></ins>" in page  # unescaped by this test
+    assert "<ins><b>Soon</b></ins>" in page  # this test unescapes the page
     assert "<b>" not in (await web.get("/admin/audit?who=olga", headers=olga)).text
     assert "Create event" not in page
     assert "Create event" in await shown(web, "/admin/audit?who=a-admin", olga)

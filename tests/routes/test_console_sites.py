@@ -1,4 +1,4 @@
-"""Sites in the console: a room of its own is made, connected, set, and speaks KnownUser."""
+"""Sites in the console: a room without an event is created, connected, configured, and has KnownUser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def settings_of(web: Web, room_id: str) -> dict[str, Any]:
 
 
 def fields_of(text: str) -> Form:
-    """The fields of the page's form, as a browser would send them without a change."""
+    """The fields of the page's form, as a browser would send them unchanged."""
     found = dict(re.findall(r'<input (?:id="[\w-]+" )?name="([\w-]+)" value="([^"]*)"', text))
     for name, options in re.findall(r'<select name="([\w-]+)"[^>]*>(.*?)</select>', text, re.DOTALL):
         if chosen := re.search(r'<option value="([^"]*)" selected', options):
@@ -57,7 +57,7 @@ async def test_a_site_is_made_open_private_and_listed_apart_from_sales(web: Web)
     assert (found["name"], found["public"], found["session_renews"]) == ("shop.example", False, True)
     assert (found["admission_rate_per_minute"], found["active_visitors_max"]) == (1200, None)
     assert [it["action"] for it in await rows(web, "?kind=room&id=shop-example")] == ["open", "create"]
-    # Below the figures of running sales, which each page has.
+    # Below the figures of running sales, which are on every page.
     sites, sales = [(await page(web, it)).partition("<main")[2] for it in ("/admin/sites", "/admin")]
     assert "/admin/rooms/shop-example" in sites
     assert "/admin/rooms/gala" not in sites
@@ -112,7 +112,7 @@ async def test_the_settings_are_saved_whole_or_not_at_all(web: Web) -> None:
     before, shown = await settings_of(web, "shop"), await page(web, path)
     form = fields_of(shown)
     assert (await sent(web, path, form)).status_code == 303
-    assert await settings_of(web, "shop") == before  # what is shown is what is set
+    assert await settings_of(web, "shop") == before  # what is shown is what is configured
     form = fields_of(await page(web, path)) | {
         **{"gate_mode": "queue_all", "session_ttl_s": "15 min", "session_max_s": "", "public": "on"},
         **{"allowed_return_hosts": "a.example, b.example:8443", "bypass-0-method": ""},
@@ -158,7 +158,7 @@ async def test_the_preview_shows_which_rule_decides(web: Web) -> None:
     asked |= {"client": "192.0.2.7"}
     forged = await sent(web, path, asked | {"cookies": "fairgate_pass_shop=<b>forged</b>"})
     assert "<b>forged" not in forged.text
-    assert "content-encoding" not in forged.headers  # cookies are in it
+    assert "content-encoding" not in forged.headers  # because it contains cookies
     for field in ("url", "headers", "client"):
         refused = await sent(web, path, asked | {field: "x"})
         assert refused.status_code == 422
@@ -254,7 +254,7 @@ async def test_a_room_is_reset_and_deleted_after_saying_whom_that_concerns(web: 
     reset = await sent(web, "/admin/rooms/shop/reset", {})
     assert "it is empty, and numbers start at 1" in await page(web, reset.headers["location"])
     assert (await web.join("shop"))["queue_number"] == 1
-    kept = await sent(web, "/admin/rooms/shop/delete", {})  # by a page from when it was empty
+    kept = await sent(web, "/admin/rooms/shop/delete", {})  # from a page loaded when the room was empty
     assert (kept.status_code, "1 wait in this room" in kept.text) == (409, True)
     gone = await sent(web, "/admin/rooms/shop/delete", {"force": "1"})
     assert "The room shop is deleted." in await page(web, gone.headers["location"])
@@ -287,7 +287,7 @@ async def test_the_site_sets_the_pace_and_says_why(web: Web) -> None:
     found = (await settings_of(web, "shop"))["autopilot"]
     assert (found["floor"], found["ceiling"], found["p95_ms"], found["error_rate"]) == (60, 1200, 500, 0.005)
     again = fields_of(await page(web, path))
-    assert "admission_rate_per_minute" not in again  # nobody's to set here meanwhile
+    assert "admission_rate_per_minute" not in again  # not editable while the autopilot is on
     assert (await sent(web, path, again)).status_code == 303
     assert (await settings_of(web, "shop"))["autopilot"] == found
     report = {"p95_ms": 320, "error_rate": 0.002, "in_flight": 41}

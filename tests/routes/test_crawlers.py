@@ -1,4 +1,4 @@
-"""Crawlers at the gate: DNS proves them, or they wait like anybody."""
+"""Crawlers at the gate: DNS proves who they are; otherwise they wait like anybody else."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ async def names() -> AsyncIterator[NameServer]:
 
 
 def fill(names: NameServer) -> None:
-    """Two crawlers' hosts, and whoever says so of theirs."""
+    """The hosts of two crawlers, and others that pretend to be theirs."""
     names.put("66.249.66.1", "crawl-66-249-66-1.googlebot.com", forward="66.249.66.1")
     names.put("2001:4860:4801::1", "crawl-1.googlebot.com", forward="2001:4860:4801::1")
     names.put("157.55.39.1", "odd.example", "msnbot-157-55-39-1.search.msn.com")
     names.zone["msnbot-157-55-39-1.search.msn.com.", "A"] = ["157.55.39.2", "157.55.39.1"]
-    names.put("192.0.2.1", "crawl-66-249-66-1.googlebot.com")  # whoever has an address names it as they like
+    # the owner of an address can give it any name
+    names.put("192.0.2.1", "crawl-66-249-66-1.googlebot.com")
     names.put("192.0.2.2", "crawl.evilgooglebot.com", forward="192.0.2.2")
     names.put("192.0.2.3", "3.2.0.192.bc.googleusercontent.com", forward="192.0.2.3")
     names.put("192.0.2.4", "nowhere.googlebot.com")
@@ -45,7 +46,7 @@ def fill(names: NameServer) -> None:
 async def test_who_is_proved_passes_and_nobody_else_is_asked_about(
     stores: Stores, settings: Settings, names: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crawlers, "WAIT_S", 30.0)  # on a loaded machine
+    monkeypatch.setattr(crawlers, "WAIT_S", 30.0)  # for a loaded machine
     fill(names)
     behind = {"trusted_proxies": ["127.0.0.1"], "public_url": "http://q.test"}
     changed = settings.model_copy(update={"dns_servers": [names.address]} | behind)
@@ -68,7 +69,7 @@ async def test_who_is_proved_passes_and_nobody_else_is_asked_about(
         assert len(names.asked) == asked + 1
         for agent, address in (
             (GOOGLE, "66.249.66.1"),  # proved a moment ago
-            (GOOGLE, "192.0.2.1"),  # and disproved
+            (GOOGLE, "192.0.2.1"),  # disproved a moment ago
             (GOOGLE, "192.0.2.5"),
             (PERSON, "66.249.66.1"),
             (PERSON, "192.0.2.7"),

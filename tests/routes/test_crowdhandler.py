@@ -1,4 +1,4 @@
-"""What a shop with CrowdHandler's SDK may ask, and what its visitors may not."""
+"""What a shop using CrowdHandler's SDK may ask, and what its visitors may not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every panel of the dashboards shows something when a real Prometheus scrapes a real sale."""
+"""Every panel of the dashboards shows data when a real Prometheus scrapes a real sale."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_panels_fill_their_rows_and_each_is_there_once(board: Dashboard) -> None
 
 @asynccontextmanager
 async def prometheus(folder: Path, target: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A Prometheus that scrapes `target` every second; a client of its API."""
+    """A Prometheus that scrapes `target` every second; yields a client of its API."""
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("prometheus is not installed")
@@ -71,7 +71,7 @@ async def prometheus(folder: Path, target: str) -> AsyncIterator[httpx.AsyncClie
     assert process.stderr is not None
     try:
         address = await asyncio.wait_for(_address(process.stderr), 60)
-        drained = asyncio.create_task(process.stderr.read())  # or it would wait for us
+        drained = asyncio.create_task(process.stderr.read())  # otherwise a full pipe would block it
         async with httpx.AsyncClient(base_url=f"http://{address}", timeout=30, trust_env=False) as client:
             yield client
     finally:

@@ -1,4 +1,4 @@
-"""Every wait of a request has an end: for its body, for its reader, for its answer; over a real socket."""
+"""Every wait of a request is bounded: for its body, its reader and its response; over a real socket."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ALL = TAKEN + SENT
 
 @pytest.fixture
 async def hasty(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app with little patience."""
+    """The app with very short timeouts."""
     update = {"body_timeout_s": BODY_TIMEOUT_S, "send_timeout_s": SEND_TIMEOUT_S}
     async with served(settings.model_copy(update=update)) as found:
         yield found
@@ -49,7 +49,7 @@ async def hasty(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection of its own."""
+    """Open a new connection."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
@@ -59,7 +59,7 @@ async def connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, async
 
 
 async def dripped(url: str, method: str, path: str, every_s: float, headers: str = "") -> str:
-    """The status line for a body that is announced and comes a byte at a time, for ever."""
+    """The status line for a body that is announced and arrives one byte at a time, for ever."""
     async with connected(url) as (reader, writer):
         host = urlsplit(url).netloc
         writer.write(
@@ -83,19 +83,19 @@ async def dripped(url: str, method: str, path: str, every_s: float, headers: str
 
 @pytest.mark.parametrize("server", ["hypercorn", "granian"])
 async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: ServerName) -> None:
-    """A byte now and then keeps no request waiting: neither a call, nor a form of fans, nor of staff."""
+    """An occasional byte does not keep a request alive: no API call, and no form for fans or staff."""
     assert len(TAKEN) > 20
     assert len(SENT) > 25
     staff = await hasty.staff()
     cookie = f"Cookie: {staff['Cookie']}\r\n"
     async with listening(hasty.quart, server) as url, asyncio.timeout(PATIENCE_S):
-        for every_s in (BODY_TIMEOUT_S / 5, 100):  # drips; says nothing more
+        for every_s in (BODY_TIMEOUT_S / 5, 100):  # dripping; then silent
             answers = await asyncio.gather(
                 *(dripped(url, method, path, every_s, cookie) for method, path in ALL)
             )
             told = dict(zip(ALL, answers, strict=True))
             for (_, path), status in told.items():
-                # Some are refused for what they are before anybody asks for their body; one needs none.
+                # Some are refused before anybody asks for their body; one needs no body.
                 assert path in UNREAD or status.split()[1] in (
                     "400",
                     "303",
@@ -114,7 +114,7 @@ async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: 
 
 
 async def test_a_body_that_comes_slowly_but_comes_is_taken(hasty: Web) -> None:
-    """Longer than one piece may take, and faster than is too slow."""
+    """It takes longer than a single chunk may, but faster than the minimum rate."""
     await hasty.room()
     chunk = b" " * 8_000
 
@@ -135,7 +135,7 @@ async def test_a_body_that_comes_slowly_but_comes_is_taken(hasty: Web) -> None:
 
 
 async def many_orders(stores: Stores) -> None:
-    """More of them than fit between a server and a reader who does not read."""
+    """More of them than fit in the buffers between a server and a reader who does not read."""
     await stores.postgres.execute(
         """INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
                                      fingerprint, expires_at, released)
@@ -172,7 +172,7 @@ async def test_a_report_that_nobody_reads_is_given_up(hasty: Web, stores: Stores
 
 
 def broken(why: str) -> float:
-    """How many answers ended in the middle."""
+    """The number of responses that ended in the middle."""
     found = metrics.REGISTRY.get_sample_value("fairgate_streams_broken_total", {"why": why})
     return found or 0.0
 

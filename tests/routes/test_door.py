@@ -1,4 +1,4 @@
-"""The door: who is let in, on several devices, at once and later; and what is told of every other code."""
+"""The door: who is checked in, on several devices, now and later; and the response to every other code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def codes_of(web: Web, order: str) -> list[str]:
 
 
 async def scan(web: Web, *scans: tuple[str, str, datetime | None], device: str = "Gate A") -> list[Any]:
-    """What became of these scans: (scan_id, code, when)."""
+    """Send these scans (scan_id, code, when) and return their results."""
     listed = [
         {"scan_id": name, "code": it, **({"at": at.isoformat()} if at else {})} for name, it, at in scans
     ]
@@ -66,7 +66,7 @@ async def test_a_ticket_is_let_in_once_and_every_other_code_is_told_apart(web: W
         "Floor",
         "Gate A",
     )
-    assert await scan(web, ("s1", one, None)) == [first]  # the answer was lost
+    assert await scan(web, ("s1", one, None)) == [first]  # the response was lost
     [second] = await scan(web, ("s2", f"https://x.example/t/{one}", None), device="Gate B")
     assert (second["verdict"], second["first"]) == ("already", first["first"])
     assert await counted(web) == (1, 2)
@@ -100,11 +100,12 @@ async def test_of_devices_at_once_one_lets_the_holder_in(web: Web, codes: list[s
 
 
 async def test_a_scan_without_a_time_takes_nobodys_place(web: Web, codes: list[str]) -> None:
-    """Not even if its transaction began first: the holder is in by the time it is answered."""
+    """Even if its transaction began first: the holder is already in when it is answered."""
     [one, _] = codes
     by = Account(subject="gate-a", role="operator")
     async with web.app.stores.postgres.acquire() as connection, connection.transaction():
-        await connection.fetchval("SELECT now()")  # which stays, for Gate A
+        # Gate A keeps this time
+        await connection.fetchval("SELECT now()")
         await scan(web, ("b", one, None), device="Gate B")
         scans = [Scan(scan_id="a", code=one)]
         [late] = await check_ins.record(connection, "gala", "Gate A", scans, [one], by.subject)
@@ -122,7 +123,7 @@ async def test_what_was_scanned_offline_is_merged_and_the_first_scan_counts(
     late = [("x", one, NOON), ("y", two, NOON), ("z", two, NOON + timedelta(minutes=1))]
     merged = await scan(web, *late, device="Gate B")
     assert verdicts(merged) == ["checked_in", "checked_in", "already"]
-    assert merged[0]["also"]["device"] == "Gate A"  # which had let somebody in, half an hour later
+    assert merged[0]["also"]["device"] == "Gate A"  # which had checked somebody in half an hour later
     assert merged[1]["also"] is None
     again = await scan(web, *late, device="Gate B")
     assert [(it["verdict"], it["first"]) for it in again] == [(it["verdict"], it["first"]) for it in merged]
@@ -196,7 +197,7 @@ async def test_the_page_works_with_a_form_alone(web: Web, codes: list[str]) -> N
     assert undo is not None
     assert "<b data-in>0</b>" in (await sent(web, DOOR, ana, undo=undo[1])).text
     assert "checked nobody in" in (await sent(web, DOOR, ana, undo="s9")).text
-    assert (await sent(web, DOOR, ana, undo="s\0")).status_code == 422, "no text in Postgres has it"
+    assert (await sent(web, DOOR, ana, undo="s\0")).status_code == 422, "no text in Postgres contains it"
     await web.room("hall")
     assert (await web.get("/admin/rooms/hall/door", headers=ana)).status_code == 404
 
@@ -244,7 +245,7 @@ async def test_who_is_at_the_door_sees_nothing_but_the_door(web: Web, codes: lis
 
 
 async def sizes_of_pages(web: Web, path: str, who: dict[str, str]) -> list[int]:
-    """How many attendees each page lists, from this one to the last."""
+    """The number of attendees on each page, from this one to the last."""
     sizes, seen = [], set[str]()
     while path:
         assert path not in seen

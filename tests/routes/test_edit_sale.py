@@ -1,4 +1,4 @@
-"""A sale edited in the console: what follows is shown before, nobody is overwritten, all can be undone."""
+"""Editing a sale in the console: effects are shown first, nothing is overwritten, all can be undone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = "/admin/rooms/spring-gala/edit"
 
 
 async def a_sale(web: Web, *, published: bool = True) -> None:
-    """The sale that everything here edits."""
+    """The sale that all tests here edit."""
     form = {**SALE, "prequeue_at": "", "queueing_method": "fifo", "do": "make"}
     if not published:
         del form["published"]
@@ -26,7 +26,7 @@ async def a_sale(web: Web, *, published: bool = True) -> None:
 
 
 async def fields(web: Web, path: str = PAGE) -> dict[str, str]:
-    """What the form is filled in with."""
+    """The initial values of the form."""
     page = (await web.get(path, headers=await web.staff("admin", "ann"))).text
     return fields_in(page)
 
@@ -115,7 +115,7 @@ async def test_an_edit_is_undone_as_a_whole(web: Web) -> None:
     assert (back["name"], back["ticket_types"][0]["price"]) == ("Spring Gala", 4550)
     assert (room.settings.name, room.settings.session_ttl_s) == ("Spring Gala", 600)
     again = await web.post(f"{PAGE}/undo", data={"audit_id": number}, headers=boss)
-    assert again.status_code == 409  # it is not the last change any longer
+    assert again.status_code == 409  # it is no longer the latest change
 
 
 async def test_the_cockpit_undoes_the_whole_edit_and_not_the_part_of_the_room(web: Web) -> None:

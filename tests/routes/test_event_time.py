@@ -1,4 +1,4 @@
-"""The time of an event is given in its zone, which is named, wherever it is given."""
+"""The time of an event is always given in its own zone, which is named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.routes.conftest import Web, field_of
 from tests.routes.mailing import bought
 from worker.context import WorkerContext
 
-# The same moment, on both sides of a change of the clocks.
+# The same time of day, on both sides of a clock change.
 WINTER, SUMMER = "2030-01-01T19:00:00Z", "2030-06-01T19:00:00Z"
 TOLD = [
     ("UTC", SUMMER, "Saturday, 1 June 2030, 19:00 UTC"),

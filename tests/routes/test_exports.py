@@ -1,4 +1,4 @@
-"""The files that staff export: what is in each row, in which units, and that nothing in them is a formula."""
+"""Files exported by staff: what each row contains, in which units, and that nothing in them is a formula."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each order is a step of its own."""
+    """Make each order a step of its own."""
     for kind, (_, work) in steps.STEPS.items():
         monkeypatch.setitem(steps.STEPS, kind, (1, work))
 
 
 async def exported(web: Web, stores: Stores, settings: Settings, name: str, **filters: str) -> bytes:
-    """The file that an operator has made."""
+    """The file created by an operator."""
     olga = await web.staff("operator", "olga")
     job_id = await asked(web, "/admin/orders/file", olga, file=name, **filters)
     await run_queue(stores, settings, workers=1)

@@ -1,4 +1,4 @@
-"""A hold can be put off once, where the event offers it."""
+"""A hold can be extended once, if the event offers it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ async def test_an_extended_hold_lives_as_long_as_its_row_says(web: Web, stores: 
     await go_by(301)
     assert await status() == "held"
     await go_by(61)
-    await wait_until(ended, "the end of the hold")  # the worker may have it in hand: then go_by left it alone
+    # the worker may be processing it, in which case go_by left it alone
+    await wait_until(ended, "the end of the hold")
     assert code(await web.post(f"{path}/extend", headers=place)) == (410, "hold_expired")
     assert (await web.reserve("gala", place)).status_code == 401
     assert held["status"] == "held"

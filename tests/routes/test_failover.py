@@ -1,4 +1,4 @@
-"""Redis changes hands, or its connections go dumb, in mid-sale: over by itself, and the books balance."""
+"""Redis fails over, or its connections go silent, in mid-sale: it recovers, and the books balance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXPECTED = {201, 202, 503}
 
 
 class Buyer:
-    """Somebody inside a sale who reserves one ticket after the other."""
+    """Somebody inside a sale who reserves one ticket after another."""
 
     def __init__(self, web: Web, booking: dict[str, str]) -> None:
         self.web, self.booking = web, booking
@@ -43,7 +43,7 @@ class Buyer:
         self._tries = 0
 
     async def reserves(self) -> bool:
-        """Whether one more is held."""
+        """Whether one more ticket is held."""
         self._tries += 1
         answer = await self.web.reserve("gala", self.booking, key=f"n{self._tries}")
         self.answers[answer.status_code] += 1
@@ -51,7 +51,7 @@ class Buyer:
         return answer.status_code == 201
 
     async def goes_on(self, stopping: asyncio.Event) -> None:
-        """Reserve until told to stop."""
+        """Reserve until stopped."""
         while not stopping.is_set():
             await self.reserves()
             await asyncio.sleep(0.02)
@@ -73,13 +73,13 @@ async def a_sale(settings: Settings) -> AsyncIterator[tuple[Web, Stores, Buyer]]
 
 
 def chosen(settings: Settings, **changed: Any) -> Settings:
-    """The settings of a test, with short waits."""
+    """The settings of a test, with short timeouts."""
     return settings.model_copy(update={"store_timeout_s": 1.0, "reserve_wait_s": 3.0, **changed})
 
 
 @asynccontextmanager
 async def an_arq_worker(settings: Settings, stores: Stores) -> AsyncIterator[None]:
-    """arq's part of a worker on this queue, with stores that are connected already."""
+    """arq's part of a worker on this queue, with stores that are already connected."""
     made = worker_settings(settings)
     made["ctx"]["worker"] = WorkerContext(settings, stores, "jobs", asyncio.Event(), made["redis_pool"])
     worker = LastingWorker(**made, handle_signals=False)
@@ -87,7 +87,7 @@ async def an_arq_worker(settings: Settings, stores: Stores) -> AsyncIterator[Non
     try:
         yield
     finally:
-        assert not running.done(), "a queue that is away ended it"
+        assert not running.done(), "an unreachable queue ended it"
         running.cancel()
         await asyncio.wait({running})
         await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
@@ -100,7 +100,7 @@ def jobs_done() -> float:
 
 
 async def ready(web: Web) -> dict[str, Any]:
-    """What /readyz says."""
+    """The answer of /readyz."""
     answer: httpx.Response = await web.get("/readyz", headers=ops())
     assert answer.status_code in (200, 503)
     told: dict[str, Any] = answer.json()
@@ -108,7 +108,7 @@ async def ready(web: Web) -> dict[str, Any]:
 
 
 async def all_are_kept(redis: Any) -> None:
-    """Many calls at once look for the primary while a Sentinel is down: none of them is forgotten."""
+    """Many concurrent calls look for the primary while a Sentinel is down: no Sentinel is forgotten."""
     manager = redis.connection_pool.sentinel_manager
     found = await asyncio.gather(*(manager.discover_master("sale") for _ in range(20)))
     assert len(set(found)) == 1
@@ -126,13 +126,13 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
             stopping = asyncio.Event()
             buying = asyncio.create_task(buyer.goes_on(stopping))
             primary.process.kill()
-            known[0].process.kill()  # which is asked first
+            known[0].process.kill()  # the first one to be asked
 
             async def promoted() -> bool:
                 try:
                     async with replica.client() as redis:
                         role = await redis.role()
-                except RedisError:  # it drops its clients when it changes its role
+                except RedisError:  # it drops its clients when its role changes
                     return False
                 return str(role[0]) == "master"
 
@@ -140,7 +140,7 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
             before = jobs_done()
 
             async def a_job_is_run() -> bool:
-                await enqueue_step(web.app.job_queue, "of nobody", 0)  # it finds that there is nothing to do
+                await enqueue_step(web.app.job_queue, "of nobody", 0)  # which has nothing to do
                 return jobs_done() > before
 
             await wait_until(a_job_is_run, "a job from the new primary", every_s=0.2)
@@ -194,9 +194,9 @@ async def test_connections_that_go_dumb_are_replaced(settings: Settings, servers
         }
         async with a_sale(chosen(settings, **wires)) as (_, _, buyer):
             for wire in (to_redis, to_postgres):
-                await asyncio.gather(*(buyer.reserves() for _ in range(8)))  # several connections are open
+                await asyncio.gather(*(buyer.reserves() for _ in range(8)))  # opens several connections
                 wire.hush()
                 await wait_until(buyer.reserves, "a ticket over new connections")
                 before = buyer.answers[503]
                 await asyncio.gather(*(buyer.reserves() for _ in range(8)))
-                assert buyer.answers[503] == before, "a dumb connection is still in use"
+                assert buyer.answers[503] == before, "a silent connection is still in use"

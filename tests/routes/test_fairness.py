@@ -1,4 +1,4 @@
-"""The public fairness page: what it says of a room, who may keep it, and the receipt of a place as a file."""
+"""The public fairness page: what it shows of a room, what may be cached, and receipts as files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HTML = {"Accept": "text/html"}
 
 
 async def text_of(web: Web, query: str = "", **headers: str) -> str:
-    """What the page says now, without its markup."""
+    """The page's current text, without markup."""
     web.app.caches.fairness.forget(HALL)
     answer = await web.get(PAGE + query, headers=HTML | headers)
     assert answer.status_code == 200, answer.text
@@ -52,7 +52,7 @@ async def test_it_says_what_the_log_and_the_samples_say(web: Web) -> None:
     assert re.search(r"Joined 3 Called \d Took their turn 0 Missed their turn 0 Left by themselves 1 ", said)
     assert "automatically 1 Queue paused 1" in said
     seed = await web.app.stores.postgres.fetchval("SELECT seed FROM rooms")
-    assert seed.hex() in said  # it is open, so the seed is public
+    assert seed.hex() in said  # the room is open, so the seed is public
     head = (await web.get("/v1/rooms/hall/log/head")).json()["head"]
     assert f"Signed entries {head['size']} " in said
     assert re.search(r"Root hash [0-9a-f]{64} ", said)
@@ -102,7 +102,7 @@ async def test_waits_are_those_of_the_rooms_own_history(web: Web) -> None:
 
 
 async def test_shown_waits_are_held_against_the_real_ones(web: Web) -> None:
-    """Ten came six minutes ago and were called five minutes later; they were shown 10 and 50 minutes."""
+    """Ten joined six minutes ago and were called five minutes later; they were shown 10 and 50 minutes."""
     await web.room()
     stores, ago = web.app.stores, now_ms() - 400_000
     for at_ms, serving in ((ago, 0), (ago + 300_000, 10)):

@@ -1,4 +1,4 @@
-"""A room with `exact_within`: far from the front a place follows from the token."""
+"""A room with `exact_within`: far from the front, a place is derived from its token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = RoomKeys(RoomId("hall"))
 
 
 async def crowd(web: Web, **settings: Any) -> dict[str, Any]:
-    """A room that calls one a minute, with so many people that whoever joins last is far from the front."""
+    """A room that calls one per minute, so crowded that the last to join is far from the front."""
     await web.room(admission_rate_per_minute=1, **settings)
     joins = [queue.join(web.app.queues, RoomId("hall"), Joining(new_visitor_id())) for _ in range(FAR + 1)]
     await asyncio.gather(*joins)
@@ -34,7 +34,7 @@ async def mine(web: Web, place: dict[str, Any]) -> dict[str, Any]:
 
 
 def kept(answer: httpx.Response) -> dict[str, str]:
-    """The place cookie that came with an answer."""
+    """The place cookie set by a response."""
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
 
@@ -55,7 +55,7 @@ async def test_near_the_front_it_is_exact(web: Web) -> None:
     place = await crowd(web, exact_within=FAR + 1)
     redis: Any = web.app.stores.redis
     (first,) = await redis.zrange(KEYS.waiting, 0, 0)
-    await redis.zrem(KEYS.waiting, first)  # somebody ahead has gone
+    await redis.zrem(KEYS.waiting, first)  # somebody ahead has left
     found = await mine(web, place)
     assert "about" not in found
     assert found["queue_position"] == FAR

@@ -1,4 +1,4 @@
-"""A sale is cancelled with refunds for all, or moved to another date: all are told, each refund is once."""
+"""Cancelling a sale with refunds for all, or moving it: everybody is notified, each refund is made once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from worker.context import WorkerContext
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each order is a step of its own."""
+    """Make each order a step of its own."""
     for kind, (_, work) in steps.STEPS.items():
         monkeypatch.setitem(steps.STEPS, kind, (1, work))
 
@@ -37,7 +37,7 @@ async def mails(stores: Stores, kind: str) -> list[dict[str, Any]]:
 
 
 async def all_refunded(web: Web, stores: Stores) -> None:
-    """Until workers have had all that is owed refunded; they leave payments of the last second alone."""
+    """Run workers until everything owed is refunded; they skip payments of the last second."""
 
     async def none_owed() -> bool:
         await settle_payments(stores, web.app.engine.gateway)

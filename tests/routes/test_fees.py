@@ -1,4 +1,4 @@
-"""A booking fee and tax, from the page on which tickets are chosen to receipt, refund and accounts."""
+"""A booking fee and tax, from choosing tickets to receipt, refund and accounting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTE = "Plus a booking fee of €1.50 per ticket and 2% of the price."
 
 
 async def with_fees(web: Web) -> None:
-    """The gala, with a fee and tax in both."""
+    """The gala, with both a fee and tax."""
     await web.event(floor=20)
     changed = await web.send("PATCH", "/v1/events/gala", json=FEE, headers=web.as_("admin"))
     assert changed.json()["fee_rate_bp"] == 200, changed.text
@@ -45,7 +45,7 @@ async def test_what_the_page_says_is_what_is_paid_and_refunded(
     assert NOTE in page
     form = {"quantity.floor": "2", "price.floor": "5000"}
     refused = await web.send("POST", "/events/gala/reserve", data=form, headers=mine)
-    assert refused.status_code == 409, "a page that said nothing of the fee"
+    assert refused.status_code == 409, "a page that did not mention the fee"
     held = await web.send("POST", "/events/gala/reserve", data=form | {"fee": "150|200"}, headers=mine)
     assert held.status_code == 303, held.text
     order = held.headers["location"].rpartition("/")[2]
@@ -55,7 +55,7 @@ async def test_what_the_page_says_is_what_is_paid_and_refunded(
     found = (await web.get(f"/v1/reservations/{order}", headers=place)).json()
     assert (found["amount"], found["fee"], found["tax"]) == (10_500, 500, 734)
 
-    await taxed(web, 1900)  # orders keep theirs
+    await taxed(web, 1900)  # existing orders keep their rate
     paid = await pay(web, f"/v1/reservations/{order}", place)
     assert (paid.json()["status"], paid.json()["tax"]) == ("confirmed", 734)
 
@@ -74,7 +74,7 @@ async def test_what_the_page_says_is_what_is_paid_and_refunded(
 
 
 async def refunded(web: Web, stores: Stores, settings: Settings, order: str) -> None:
-    """One ticket goes back with its part of the fee and the tax, and then the rest."""
+    """Refund one ticket with its share of the fee and the tax, and then the rest."""
     (ticket, _) = (await web.get(f"/v1/reservations/{order}", headers=web.as_("admin"))).json()["tickets"]
     headers = {**web.as_("admin"), "Idempotency-Key": "r"}
     part = {"ticket_ids": [ticket["ticket_id"]]}

@@ -1,4 +1,4 @@
-"""A refund above the sum of its sale is made when a second person asks for the same."""
+"""A refund above the sale's limit is made when a second person requests the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from worker.context import WorkerContext
 
 
 async def limited(web: Web, above: str) -> dict[str, str]:
-    """The sale `gala`, of which more than this needs two people, and an admin, signed in."""
+    """The sale `gala`, in which refunds above a limit need two people, and a signed-in admin."""
     await web.event(floor=9)
     boss = await web.staff("admin", "boss")
     done = await web.post("/admin/rooms/gala/people/refunds", data={"above": above}, headers=boss)
@@ -27,9 +27,9 @@ async def test_the_second_person_makes_it_and_the_first_cannot(web: Web, worker:
     key = {"name": "Box office", "role": "admin"}
     made = (await web.post("/v1/keys", key, headers=web.as_("admin", "boss"))).json()["key"]
     by_program = await web.post(f"/v1/orders/{order}/cancel", headers={"Authorization": f"Bearer {made}"})
-    assert code(by_program) == (409, "approval_needed"), "a program is no second person"
+    assert code(by_program) == (409, "approval_needed"), "a program is not a second person"
     by_maker = await web.post(f"/v1/orders/{order}/cancel", headers=web.as_("admin", "boss"))
-    assert code(by_maker) == (409, "approval_needed"), "nor is who made its key"
+    assert code(by_maker) == (409, "approval_needed"), "nor is the creator of its key"
     second = await web.post(f"/v1/orders/{order}/cancel", headers=web.as_("admin", "ann"))
     assert (second.status_code, second.json()["status"]) == (200, "cancelled")
     story = (await web.get(path, headers=boss)).text
@@ -62,12 +62,12 @@ async def test_small_refunds_add_up_and_what_is_below_goes_at_once(web: Web, wor
     for above, who, status in (
         ("", boss, 409),  # less protection: the first person only asks
         ("", boss, 409),
-        ("500", ann, 409),  # another sum is another question
+        ("500", ann, 409),  # another amount is another request
         ("", boss, 409),
         ("", ann, 303),
-        ("20", ann, 303),  # more protection: one suffices
+        ("20", ann, 303),  # more protection: one person suffices
         ("", boss, 409),
-        ("20", boss, 303),  # what was asked for is over
+        ("20", boss, 303),  # the pending request is void
         ("", ann, 409),
         ("", boss, 303),
     ):

@@ -1,4 +1,4 @@
-"""The gate in front of somebody else's site."""
+"""The gate in front of another site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses at the gate: tickets leave no trace in them, and nobody is sent to a stranger's site."""
+"""Addresses at the gate: tickets leave no trace in them, and nobody is redirected to another site."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.web.gate.addresses import allowed
 from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 from tests.routes.conftest import Web
 
-# Addresses that are on no host of the shop, or are read in more than one way.
+# Addresses that are not on a host of the shop, or are ambiguous.
 ELSEWHERE = [
     "",
     "/path",

@@ -1,4 +1,4 @@
-"""The preview says what the gate would do with a request, and why; it changes nothing."""
+"""The preview states what the gate would do with a request, and why; it changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def previewed(web: Web, **described: Any) -> dict[str, Any]:
 
 
 async def at_the_gate(web: Web, **described: Any) -> httpx.Response:
-    """The same request, as a proxy asks the gate about it."""
+    """The same request, as a proxy sends it to the gate."""
     told = {
         "X-Original-URL": described.get("url", PAGE),
         "X-Original-Method": described.get("method", "GET"),
@@ -49,7 +49,7 @@ async def at_the_gate(web: Web, **described: Any) -> httpx.Response:
 
 
 async def held_together(web: Web, table: Table) -> None:
-    """The preview first, which changes nothing; then the gate does what it said."""
+    """Compare both: the preview changes nothing, then the gate does what the preview stated."""
     for described, outcome, rule in table:
         said = await previewed(web, **described)
         assert (said["outcome"], said["decided_by"]) == (outcome, rule), described
@@ -63,7 +63,7 @@ async def held_together(web: Web, table: Table) -> None:
 
 
 def ticket(web: Web, visitor_id: str, number: int, **changes: Any) -> str:
-    """The address somebody comes back to with a ticket."""
+    """The address to which a visitor returns with a ticket."""
     now_s = int(time.time())
     said: dict[str, Any] = {"host": "shop.example", "exp": now_s + 60, "began": now_s, "room_id": "hall"}
     said |= {"ticket_id": new_visitor_id(), "visitor_id": visitor_id, "queue_number": number} | changes
@@ -127,7 +127,7 @@ async def test_it_does_so_in_a_crowd_too(web: Web) -> None:
 
 
 async def changed(web: Web, **settings: Any) -> None:
-    """Change the room, in this process too: what the gate knows of it is a second old at most."""
+    """Change the room, for this process, too: the gate's view of it is up to a second old."""
     answer = await web.send("PATCH", "/v1/rooms/hall", json=settings, headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
     await web.app.status_board.read(RoomId("hall"))

@@ -1,4 +1,4 @@
-"""Sessions at the gate: begun unseen, renewed, ended, known as ended in every process, bound to a network."""
+"""Sessions at the gate: started unnoticed, renewed, ended, ended for every process, bound to a network."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ ADDRESS = "https://shop.example/a"
 
 
 def sid_of(web: Web, answer: httpx.Response) -> str:
-    """The session of the pass that an answer sets."""
+    """The session of the pass set by a response."""
     token = passed(answer)["Cookie"].partition("=")[2]
     return web.app.keyring.signer.read_pass(token, int(time.time())).sid
 
 
 async def is_refused(web: Web, headers: dict[str, str]) -> bool:
-    """Whether a pass is good no longer."""
+    """Whether a pass is no longer valid."""
     return (await web.get(GATE, headers=headers)).status_code == 401
 
 
 async def change(web: Web, **settings: Any) -> None:
-    """Change the room; what the gate knows of it is a second old at most."""
+    """Change the room; the gate's view of it is up to a second old."""
     answer = await web.send("PATCH", "/v1/rooms/hall", json=settings, headers=web.as_("operator"))
     assert answer.status_code == 200, answer.text
 
@@ -98,7 +98,7 @@ async def test_an_end_is_known_at_once_in_every_process(web: Web, settings: Sett
             for process in (web, other):
                 await wait_until(lambda p=process, w=way: is_refused(p, passed(ways[w])), f"{way} known")
         assert (await other.get(GATE, headers=passed(ways["leave"]))).status_code == 204
-    async with served(settings) as late:  # it was not there when they ended
+    async with served(settings) as late:  # it was not running when they ended
         assert await is_refused(late, passed(ways["end"]))
         assert not await is_refused(late, passed(ways["leave"]))
 
@@ -134,7 +134,7 @@ async def test_sessions_renew_by_use_up_to_their_limit(web: Web) -> None:
     assert by_hand.json()["sid"] == fresh.sid
     long_ago = await shown(iat=now_s - 60, exp=now_s + 40, began=now_s - 140)
     limited = signer.read_pass(passed(long_ago)["Cookie"].partition("=")[2], now_s)
-    assert limited.exp <= renewed.exp + 2  # nothing is added beyond the limit, nothing is taken back
+    assert limited.exp <= renewed.exp + 2  # no extension beyond the limit, and no reduction
     stored = await web.app.stores.postgres.fetchval("SELECT expires_at - began_at FROM sessions")
     assert 98 <= stored.total_seconds() <= 103
     assert (await web.post(f"/v1/rooms/hall/sessions/{fresh.sid}/end", headers=staff)).status_code == 204
@@ -155,7 +155,7 @@ async def test_while_a_room_is_restored_no_session_is_taken_for_over(web: Web) -
     token = signer.sign_pass(msgspec.structs.replace(fresh, iat=now_s - 60, exp=now_s + 40))
     aged = await web.get(GATE, headers={"Cookie": f"fairgate_pass_hall={token}"})
     assert signer.read_pass(passed(aged)["Cookie"].partition("=")[2], now_s).sid == fresh.sid
-    assert not web.app.gate_rooms.store_is_away(), "other rooms are let be"
+    assert not web.app.gate_rooms.store_is_away(), "other rooms are left alone"
     session, staff = f"/v1/rooms/hall/sessions/{fresh.sid}", web.as_("operator")
     for what in ("end", "renew"):
         assert code(await web.post(f"{session}/{what}", headers=staff)) == (503, "restoring")
@@ -191,7 +191,7 @@ async def test_a_pass_that_is_bound_is_good_in_its_network_alone(web: Web) -> No
         assert code(await from_(elsewhere, mine)) == (401, "credential_invalid")
 
 
-ODD = (  # may lead out of the folder
+ODD = (  # these may lead out of the folder
     *("../cart", "%2e%2e/cart", "..;/cart", ".%2E/cart", "/../cart"),
     *("%2f..%2fcart", "..%5ccart", "%252e%252e/cart", "./x", "%ff"),
 )
@@ -262,7 +262,7 @@ async def test_rules_that_make_no_sense_are_refused_by_their_field(web: Web) -> 
     await change(web, bypass=slow, gate_mode="queue_all")
     started = time.process_time()
     await web.get(GATE, headers={"X-Original-URL": "https://shop.example/" + "a" * 1900})
-    assert time.process_time() - started < 30  # exponential matching would not come back
+    assert time.process_time() - started < 30  # exponential matching would not finish
 
 
 async def test_settings_are_read_by_staff(web: Web) -> None:

@@ -1,4 +1,4 @@
-"""What is counted at a gate: each request once, over all processes, kept when they end."""
+"""Gate statistics: each request counts once, across all processes, and counts survive the processes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_each_request_is_counted_once_by_what_came_of_it(web: Web, setting
     assert found["requests"] == 4 + 2 + 2 + 2 + 2
     assert found["first_seen_at"] <= found["last_seen_at"]
     async with served(settings) as other:
-        await other.get(GATE, headers=let_in)  # told as the process ends, if not before
+        await other.get(GATE, headers=let_in)  # reported at the latest when the process ends
     assert (await stats(web))["passed"] == 5
 
 
@@ -84,7 +84,7 @@ async def test_rules_keep_their_counts_when_others_change(web: Web) -> None:
 
 
 async def test_what_postgres_did_not_take_is_added_later(web: Web, settings: Settings) -> None:
-    """Counts of a deleted room are dropped, and made-up names are not counted while nothing tells of them."""
+    """Counts of a deleted room are dropped, and made-up names are not counted."""
     await web.room(target_url=ADDRESS)
     pool = await connect_postgres(settings.database_url, timeout_s=10, connections_max=2)
     counts = GateCounts(pool)

@@ -31,7 +31,7 @@ def said(payment_id: str, kind: str = "payment.succeeded") -> dict[str, Any]:
 
 
 async def paying(web: Web, stores: Stores) -> tuple[str, str]:
-    """A reservation that is paid with a gateway that takes its time, and the payment; no worker asks it."""
+    """A reservation being paid through a slow gateway, and its payment; no worker asks the gateway."""
     origin = Origin(RoomId("gala"), await stores.postgres.fetchval("SELECT epoch FROM rooms"), "gala")
     terms = f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000"
     await insert_holds(stores.postgres, origin, [NewHold("r1", "ann", "print", terms)])
@@ -49,7 +49,7 @@ async def status(stores: Stores, reservation_id: str) -> str:
 
 
 async def settle(stores: Stores, payment_id: str, approved: bool = True) -> None:
-    """The gateway has decided, and has it in its books."""
+    """The gateway has decided, and recorded it in its books."""
     await stores.postgres.execute(
         "UPDATE simulated_charges SET settles_at = now(), approved = $2 WHERE payment_id = $1",
         payment_id,
@@ -80,7 +80,7 @@ async def test_the_books_decide_and_not_the_message(web: Web, stores: Stores, sa
     reservation_id, payment_id = sale
     early = await web.send("POST", PATH, **signed(said(payment_id)))
     assert early.status_code == 204
-    assert await status(stores, reservation_id) == "paying"  # pending, say the books: never confirmed unpaid
+    assert await status(stores, reservation_id) == "paying"  # pending in the books: never confirmed unpaid
     await settle(stores, payment_id, approved=False)
     told = await web.send("POST", PATH, **signed(said(payment_id), "msg_2"))
     assert told.status_code == 204
@@ -149,7 +149,7 @@ async def test_what_is_signed_and_wrong_is_named(web: Web) -> None:
 async def test_what_does_not_concern_us_is_taken_and_changes_nothing(
     web: Web, stores: Stores, sale: tuple[str, str]
 ) -> None:
-    """Senders add fields and kinds of messages; a refusal would make them send again for days."""
+    """Senders add fields and kinds of messages; if we refused those, they would resend them for days."""
     reservation_id, payment_id = sale
     await settle(stores, payment_id)
     for number, message in enumerate(

@@ -1,4 +1,4 @@
-"""The guest list of a sale: free tickets that count, are mailed, open the door, and are withdrawn."""
+"""The guest list of a sale: free tickets that count, are mailed, open the door, and can be withdrawn."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ADA = {"name": "Ada", "email": "ada@example.org", "type": "floor", "tickets": "2
 
 
 async def free(web: Web, kind: str = "floor") -> int:
-    """How many tickets of a type fans can have."""
+    """How many tickets of a type are available to fans."""
     types = (await web.get("/v1/events/gala/availability")).json()["ticket_types"]
     found: int = next(it["free"] for it in types if it["ticket_type_id"] == kind)
     return found
 
 
 async def orders(web: Web) -> list[str]:
-    """The orders of the guests, the first first."""
+    """The guests' orders, oldest first."""
     rows = await web.app.stores.postgres.fetch("SELECT reservation_id FROM reservations ORDER BY created_at")
     return [it[0] for it in rows]
 
@@ -86,7 +86,7 @@ async def test_a_guest_is_withdrawn_and_the_list_survives_a_lost_redis(
     assert await free(web) == 5
     assert verdicts(await scan(web, ("two", mine[1], None))) == ["void"]
     assert "withdrawn" in await shown(web, PAGE, olga)
-    await stores.redis.flushall()  # what Postgres has is enough to go on
+    await stores.redis.flushall()  # Postgres alone is enough to continue
 
     async def added_again() -> bool:
         again = await sent(web, f"{PAGE}/add", owner, **ADA)

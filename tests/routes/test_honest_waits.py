@@ -1,4 +1,4 @@
-"""Visitors see a wait only where the queue can move, and the reason where it cannot."""
+"""Visitors see a wait only if the queue can move, and otherwise the reason why it cannot."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_without_a_worker_fans_read_for_how_long_nobody_was_called(
 
         await wait_until(has_ticked, "a tick of the worker")
         assert "minutes" in await shown_wait(web, place)
-    await redis.hincrby(meter, "moved_ms", -45_000)  # as if the worker had died so long ago
+    await redis.hincrby(meter, "moved_ms", -45_000)  # as if the worker had died this long ago
 
     async def stands_still() -> bool:
         return bool((await web.get("/v1/rooms/hall")).json()["still_since"])
@@ -118,5 +118,5 @@ async def shown_wait(web: Web, place: dict[str, Any]) -> str:
 
 
 def cookie(place: dict[str, Any]) -> dict[str, str]:
-    """What the browser of this place sends."""
+    """The cookie that the browser with this place sends."""
     return {"Cookie": f"fairgate_place_{place['room_id']}={place['place_token']}"}

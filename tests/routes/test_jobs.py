@@ -1,4 +1,4 @@
-"""Jobs that staff ask for: files, cancelling, messages; on several workers, killed and stopped."""
+"""Jobs started by staff: files, cancellations, messages; on several workers, killed and stopped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SAYS = {"event": "gala", "subject": "Doors at seven", "text": "Dear guests,\r\n\
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few orders make several steps, and several jobs of the queue."""
+    """A few orders make several steps, and several jobs in the queue."""
     for kind, (_, work) in steps.STEPS.items():
         monkeypatch.setitem(steps.STEPS, kind, (1, work))
     monkeypatch.setattr(steps, "TRIES_MAX", 2)
@@ -44,7 +44,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def run_queue(stores: Stores, settings: Settings, workers: int = 2) -> None:
-    """Let arq workers do what is in the queue, and what comes of it."""
+    """Let arq workers process the queue, and everything that follows from it."""
 
     async def work() -> None:
         made = worker_settings(settings) | {"cron_jobs": [], "burst": True, "poll_delay": 0.02}
@@ -58,7 +58,7 @@ async def run_queue(stores: Stores, settings: Settings, workers: int = 2) -> Non
 
 
 async def asked(web: Web, path: str, staff: dict[str, str], **form: str) -> str:
-    """The id of the job that a form had made."""
+    """The id of the job created by a form."""
     answer = await sent(web, path, staff, **form)
     assert answer.status_code == 303, answer.text
     return answer.headers["location"].removeprefix("/admin/jobs/")
@@ -80,12 +80,12 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     page = await shown(web, "/admin/orders?event=gala&status=confirmed", olga)
     assert "Make the file" in page
     assert "/admin/orders.csv" not in page
-    assert "Write to the buyers" not in page  # that needs an admin
+    assert "Write to the buyers" not in page  # this requires an admin
     job_id = await asked(web, "/admin/orders/file", olga, event="gala", status="confirmed")
     queued = await shown(web, f"/admin/jobs/{job_id}", olga)
     assert "Waiting for a worker" in queued
     assert (await web.get(f"/admin/jobs/{job_id}/file", headers=olga)).status_code == 409
-    for made in range(1, 5):  # as if workers had died: several go on with it, and one gets through
+    for made in range(1, 5):  # as if workers had died: several continue it, and one succeeds
         await enqueue_step(web.app.job_queue, job_id, made)
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 3, 3, 0)
@@ -119,7 +119,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     await stores.postgres.execute(SET_STATUS, stuck, "paying")
     olga, boss = await web.staff("operator", "olga"), await web.staff("admin", "boss")
     assert (await sent(web, "/admin/orders/cancel", olga, event="gala")).status_code == 403
-    assert (await sent(web, "/admin/orders/cancel", boss)).status_code == 422  # of which event?
+    assert (await sent(web, "/admin/orders/cancel", boss)).status_code == 422  # without an event
     assert "Cancel and refund all" in await shown(web, "/admin/orders?event=gala", boss)
     job_id = await asked(web, "/admin/orders/cancel", boss, event="gala")
     again = await sent(web, "/admin/orders/cancel", boss, event="gala")
@@ -169,7 +169,7 @@ async def test_a_message_reaches_each_buyer_once(
     job_id = await asked(web, "/admin/orders/message", boss, **SAYS)
     twice = await sent(web, "/admin/orders/message", boss, **SAYS)
     assert twice.status_code == 409
-    assert "Doors at seven" in twice.text  # what was written is not lost
+    assert "Doors at seven" in twice.text  # the text is not lost
     await run_queue(stores, settings)
     assert await state(stores, job_id) == ("done", 3, 3, 0)
     assert "Dear guests," in await shown(web, f"/admin/jobs/{job_id}", boss)
@@ -197,7 +197,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
         await a_purchase(web, email=f"{name}@example.org")
     boss = await web.staff("admin", "boss")
     job_id = await asked(web, "/admin/orders/message", boss, **SAYS)
-    await stores.redis.delete("fairgate:jobs")  # as a queue that was away: nothing is in it
+    await stores.redis.delete("fairgate:jobs")  # as if the queue had been unreachable: it is empty
     assert await steps.step(stores, job_id) == "more"
     async with stores.postgres.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM mailboxes FOR UPDATE")  # a step waits here
@@ -211,7 +211,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
             )
 
         await wait_until(waiting, "the step waits")
-        assert await steps.step(stores, job_id) == "over"  # another worker passes by
+        assert await steps.step(stores, job_id) == "over"  # another worker skips it
         killed.cancel()
         await asyncio.wait({killed})
     assert await state(stores, job_id) == ("running", 0, 2, 0)
@@ -219,7 +219,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
     async with open_queue(settings) as queue:
         ctx = WorkerContext(settings, stores, "jobs", asyncio.Event(), queue)
         await worker_jobs.resume_jobs(ctx)
-        assert await queue.zcard(queue.default_queue_name) == 0  # somebody may still be at it
+        assert await queue.zcard(queue.default_queue_name) == 0  # somebody may still be working on it
         await stores.postgres.execute("UPDATE jobs SET changed_at = now() - interval '1 minute'")
         for _ in range(2):
             await worker_jobs.resume_jobs(ctx)

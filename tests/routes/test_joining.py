@@ -221,8 +221,8 @@ async def test_an_exact_place_comes_with_the_token_that_was_sent_while_nothing_c
     found = (await web.get("/v1/rooms/hall/places/me", headers=beside)).json()
     assert found["place_token"] == mine
     both = (await web.get("/v1/rooms/hall/places/me", headers=bearer(other) | beside)).json()
-    assert both["place_token"] == other  # whose place it is
+    assert both["place_token"] == other  # its owner
     await web.app.stores.redis.flushall()
     again = (await web.get("/v1/rooms/hall/places/me", headers=beside)).json()
     assert again["visitor_id"] == found["visitor_id"]
-    assert again["place_token"] != mine  # which names an epoch of the room that is over
+    assert again["place_token"] != mine  # it names an earlier epoch of the room

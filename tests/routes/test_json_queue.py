@@ -1,4 +1,4 @@
-"""The queue page as apps ask for it that know Cloudflare's waiting room."""
+"""The queue page as requested by apps that support Cloudflare's waiting room."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JSON = {"Accept": "application/json"}
 
 
 def told(answer: httpx.Response) -> dict[str, Any]:
-    """The document, of an answer that nobody may keep."""
+    """The document of a response that must not be cached."""
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text
     found: dict[str, Any] = answer.json()["cfWaitingRoom"]
     return found

@@ -1,4 +1,4 @@
-"""Signing keys: made once, rotated with overlap, seen by every process."""
+"""Signing keys: created once, rotated with overlap, known to every process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 async def test_processes_that_start_together_share_one_key(stores: Stores) -> None:
     rings = await asyncio.gather(*(signing_keys.open_keyring(stores.postgres) for _ in range(4)))
     assert len({it.signer.jwks()["keys"][0]["kid"] for it in rings}) == 1
-    assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 4  # one a purpose
+    assert await stores.postgres.fetchval("SELECT count(*) FROM signing_keys") == 4  # one per purpose
 
 
 async def test_after_a_rotation_old_tokens_stay_good_and_new_ones_are_known_everywhere(
@@ -89,7 +89,7 @@ async def test_each_kind_of_token_has_its_key_and_no_other_signs_it(web: Web) ->
     published = {it["kid"] for it in (await web.get("/.well-known/jwks.json")).json()["keys"]}
     assert published == {kids["booking"], kids["pass"], kids["log"]}
     keys: dict[str, SigningKey] = {it.purpose: it for it in await keyring.load_keys(web.app.stores.postgres)}
-    for purpose in ("booking", "pass"):  # whoever has one of these makes no admin of it
+    for purpose in ("booking", "pass"):  # neither of these keys can make an admin
         strange = BookingSigner([SigningKey(keys[purpose].kid, keys[purpose].private)])
         forged, _ = strange.sign_access(Account(subject="ann", role="admin"), now_s)
         assert code(await web.get("/v1/audit", headers=bearer(forged))) == (401, "credential_invalid")

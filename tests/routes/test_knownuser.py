@@ -39,7 +39,7 @@ async def test_nobody_is_sent_to_a_strangers_site(web: Web) -> None:
     ):
         answer = await web.get(address, headers=HTML)
         if "_y" in address:
-            assert answer.status_code == 404  # a room that is none
+            assert answer.status_code == 404  # no such room
             continue
         assert (answer.status_code, answer.headers["location"]) == (302, goal), address
     page = await web.get(f"/error/hash?c=ticketania&e=hall&t={evil}", headers=HTML)
@@ -62,7 +62,7 @@ async def test_who_is_no_customer_of_the_room_finds_nothing(web: Web) -> None:
         answer = await web.get(address, headers=HTML)
         assert answer.status_code == (200 if address.startswith("/?c=&") else 404), address
     many = "&".join(f"a{i}=1" for i in range(100))
-    assert (await web.get(f"/?c=ticketania&e=hall&{many}", headers=HTML)).status_code == 200  # the sales
+    assert (await web.get(f"/?c=ticketania&e=hall&{many}", headers=HTML)).status_code == 200  # the list
 
 
 async def test_a_foreign_page_that_loads_the_address_starts_nothing(web: Web) -> None:
@@ -134,7 +134,7 @@ async def test_staff_set_it_once_and_see_no_secret_afterwards(web: Web) -> None:
     assert given["secret_key"].encode() not in bytes(row["sealed"]) + row["face"].encode()
     await web.room("second")
     second = (await web.send("PUT", "/v1/rooms/second/knownuser", json=OURS, headers=operator)).json()
-    assert second["secret_key"] is None  # it is the customer's, who has one connector
+    assert second["secret_key"] is None  # it is the customer's key, and the customer has one connector
     connectors = await knownuser.connectors_of(web.app.connectors, "ticketania")
     assert {it.secret for it in connectors} == {given["secret_key"]}
     again = (await web.send("PUT", FACE, json={**given, "secret_key": "n" * 72}, headers=operator)).json()

@@ -1,4 +1,4 @@
-"""An event that is deleted and made anew under the same name is another one: old places are no good there."""
+"""An event deleted and created again under the same name is a new one: old places are not valid in it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def made_again(web: Web) -> None:
 async def test_tokens_of_a_deleted_room_are_refused_in_the_one_made_anew(
     web: Web, settings: Settings
 ) -> None:
-    """By every call, however they are sent. A process that knew the old room learns it by its first look."""
+    """In every call, however the token is sent. A process that knew the old room notices at first look."""
     await web.event()
     async with served(settings) as other:
         account = other.as_("user")
@@ -77,7 +77,7 @@ async def test_a_process_that_knew_the_old_room_takes_and_gives_tokens_of_the_ne
 
 
 async def test_tokens_of_before_generations_stay_good(web: Web) -> None:
-    """A room of before migration 0027 has none, and neither have the tokens that were given out in it."""
+    """A room from before migration 0027 has no generation, and neither have the tokens issued in it."""
     await web.event()
     await web.app.stores.postgres.execute("UPDATE rooms SET generation = ''")
     await web.app.stores.redis.hset("{gala}:conf", "generation", "")
@@ -87,7 +87,7 @@ async def test_tokens_of_before_generations_stay_good(web: Web) -> None:
 
 
 async def test_a_booking_token_of_the_deleted_room_reserves_nothing(web: Web) -> None:
-    """Its session was one of the old room, and went with it."""
+    """Its session belonged to the old room, and ended with it."""
     await web.event()
     _, booking = await web.inside("gala")
     await made_again(web)
@@ -97,7 +97,7 @@ async def test_a_booking_token_of_the_deleted_room_reserves_nothing(web: Web) ->
 async def test_the_gate_lets_nobody_in_who_was_let_into_the_deleted_room(
     web: Web, settings: Settings
 ) -> None:
-    """Neither by a pass nor by a booking token, in no process; those of the new room are good at once."""
+    """No process accepts its pass or booking token; those of the new room are valid at once."""
     gate = "/v1/rooms/gala/gate"
     await web.event()
     async with served(settings) as other:

@@ -1,4 +1,4 @@
-"""Mails as people get them: joined over HTTP, sent by the worker's jobs to a real SMTP server."""
+"""Mail as people receive it: they join over HTTP, and the worker's jobs send to a real SMTP server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_every_kind_is_sent_once(
     named = re.findall(r'src="cid:(.+?)"', text_of(tickets, "html"))
     assert [it["Content-ID"] for it in pictures] == [f"<{name}>" for name in named]
     assert [it.get_content()[:4] for it in pictures] == [b"\x89PNG"] * 2
-    # Tomorrow it starts: whoever bought before is reminded, by whichever worker comes first.
+    # It starts tomorrow: earlier buyers are reminded, by whichever worker gets to it first.
     await stores.postgres.execute("UPDATE reservations SET confirmed_at = now() - interval '3 days'")
     await stores.postgres.execute("UPDATE events SET starts_at = now() + interval '20 hours'")
     await asyncio.gather(*(reminded(stores) for _ in range(3)))
@@ -62,7 +62,7 @@ async def test_every_kind_is_sent_once(
     await web.post(f"{path}/cancel", headers=place)
     await arrived(server, "Your reservation was cancelled: Gala")
     assert "€100.00" in text_of(await arrived(server, "Your refund is on its way: Gala"))
-    await stores.postgres.execute("UPDATE outbox SET streamed_at = NULL")  # told again, as after a lost Redis
+    await stores.postgres.execute("UPDATE outbox SET streamed_at = NULL")  # as after a loss of Redis
     await reminded(stores)
     await settled(stores)
     to_ann = [it["Subject"] for it in server.got() if it["To"] == "ann@example.org"]
@@ -73,7 +73,7 @@ async def test_every_kind_is_sent_once(
 
 
 async def reminded(stores: Stores) -> None:
-    """One look for reminders that are due."""
+    """One check for reminders that are due."""
 
     await queue_of_reminders(stores.postgres)
 
@@ -109,7 +109,7 @@ async def test_an_account_is_written_to_without_being_asked(
     assert (await web.reserve("gala", booking)).status_code == 201
     held = await arrived(server, "Your tickets are held: Gala")
     assert held["To"] == "ann@example.org"
-    assert "claim" not in text_of(held)  # it is the account's already
+    assert "claim" not in text_of(held)  # it already belongs to the account
 
 
 async def test_an_address_is_forgotten_with_what_was_written_to_it(

@@ -1,4 +1,4 @@
-"""A guest's reservation becomes an account's by the link of a mail."""
+"""A link in a mail moves a guest's reservation to an account."""
 
 from __future__ import annotations
 

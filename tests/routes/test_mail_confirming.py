@@ -1,4 +1,4 @@
-"""An address is confirmed before it is written to: by a link or a code; strangers get one mail that asks."""
+"""An address is confirmed by a link or code before it gets other mail; strangers get one mail that asks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["server", "settings"]
 
 
 async def mails_to(stores: Stores, email: str) -> list[str]:
-    """Kind and state of the mails to this address that may leave, or did; the oldest first."""
+    """Kind and state of the mails to this address that may be sent or were, oldest first."""
     rows = await stores.postgres.fetch(
         "SELECT kind, state FROM mails WHERE recipient = $1 AND state <> 'unconfirmed' ORDER BY created_at",
         email,
@@ -64,7 +64,7 @@ async def test_what_waited_is_sent_once_the_address_confirms(
     place = bearer((await web.join("gala", json={"email": "ann@example.org"}))["place_token"])
     asked = text_of(await arrived(server, "Confirm your e-mail address: Gala"))
     [link], [digits] = re.findall(rf"{BASE}(/confirm/\S+)", asked), re.findall(r"\b\d{6}\b", asked)
-    for _ in range(2):  # scanners of mail follow links
+    for _ in range(2):  # mail scanners follow links
         page = await web.get(link)
         assert (page.status_code, "Shall we write to ann@example.org" in page.text) == (200, True)
     path = "/v1/rooms/gala/places/me/email"
@@ -77,7 +77,7 @@ async def test_what_waited_is_sent_once_the_address_confirms(
     await arrived(server, "It is your turn: Gala")
     assert "is confirmed" in (await web.get(link)).text
     assert (await web.get(path, headers=place)).json()["confirmed"] is True
-    # Another address is asked anew, and the old link confirms nothing.
+    # Another address must be confirmed anew, and the old link confirms nothing.
     await web.post("/v1/rooms/gala/places", {"email": "eve@example.org"}, headers=place)
     assert (await web.get(path, headers=place)).json()["confirmed"] is False
     assert (await web.get(link)).status_code == 404
@@ -128,7 +128,7 @@ async def test_an_unconfirmed_account_is_a_stranger_too(
     await web.join("gala", headers=ann)
     assert await mails_to(stores, "ann@example.org") == ["confirm_address"]
     await confirm_all(web)
-    await web.join("opera", headers=ann)  # confirmed once for all rooms: it is the account's own
+    await web.join("opera", headers=ann)  # it is the account's own, so one confirmation counts for all rooms
 
     async def told() -> bool:
         return (await mails_to(stores, "ann@example.org")).count("your_turn") == 2

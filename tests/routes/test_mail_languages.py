@@ -1,4 +1,4 @@
-"""Mails in the language of who gets them; each of them can be written in every language."""
+"""Mail in the recipient's language; every mail can be written in every language."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WITHOUT_A_TIME: tuple[MailKind, ...] = (
 )
 ABOUT_NO_SALE: tuple[MailKind, ...] = ("reset_password", "invite", "tickets_link", "fan_code")
 NEVER = datetime(2030, 6, 1, 19, tzinfo=UTC)
-# What the mails of a sale are written from, whatever they are about.
+# What mails of a sale are written from, whatever they are about.
 IN_EVERY_MAIL: dict[str, Any] = {
     **{"event_name": "A & B", "room_id": "gala", "timezone": "Europe/Paris"},
     **dict.fromkeys(("starts_at", "until", "created_at", "moved_from", "refund_until"), NEVER),
@@ -37,7 +37,7 @@ IN_EVERY_MAIL: dict[str, Any] = {
     **{"type_names": '{"floor":"Floor"}', "items": '[{"ticket_type_id":"floor","quantity":1}]'},
     "tickets": '[{"ticket_type_id":"floor","seat_id":"floor-a-7","code":"ABC"}]',
 }
-STATUSES: dict[MailKind, str] = {  # of the reservation, where it is not held
+STATUSES: dict[MailKind, str] = {  # reservation status, where it is not held
     **dict.fromkeys(("confirmed", "reminder", "moved", "ticket", "transfer_offer"), "confirmed"),
     "cancelled": "cancelled",
 }
@@ -74,11 +74,11 @@ async def test_mails_are_in_the_language_of_who_gets_them(
         text = text_of(held, kind)
         assert until in text
         assert "05:00 (Asia/Tokyo)" in text  # when it starts
-        assert text.count("(Asia/Tokyo)") == 2  # and until when to pay
+        assert text.count("(Asia/Tokyo)") == 2  # and the payment deadline
 
 
 def a_mail(kind: MailKind, language: str) -> Mail:
-    """One of this kind, as the store hands it to the writer."""
+    """A mail of this kind, as the store passes it to the writer."""
     values: dict[str, Any] = dict.fromkeys(Mail._fields)
     values |= IN_EVERY_MAIL | {"kind": kind, "locale": language, "status": STATUSES.get(kind, "held")}
     return Mail(**values)

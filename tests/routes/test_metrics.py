@@ -1,4 +1,4 @@
-"""What `/metrics` has."""
+"""The contents of `/metrics`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from worker.context import WorkerContext
 
 
 async def scraped(web: Web) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """The samples by name and labels; a text Prometheus could not read fails here."""
+    """The samples by name and labels; fails on a text that Prometheus could not read."""
     answer = await web.get("/metrics", headers=ops())
     assert answer.headers["content-type"].startswith("text/plain; version=")
     found = {}
@@ -36,7 +36,7 @@ async def scraped(web: Web) -> dict[tuple[str, frozenset[tuple[str, str]]], floa
 
 
 def of(samples: dict[Any, float], name: str, **labels: str) -> float:
-    """One sample; 0 when it is not there yet."""
+    """One sample; 0 if it does not exist yet."""
     return samples.get((name, frozenset(labels.items())), 0.0)
 
 
@@ -77,7 +77,7 @@ async def test_the_first_counters(web: Web, worker: object) -> None:
 
 
 def has_both_names(samples: dict[tuple[str, frozenset[tuple[str, str]]], float]) -> None:
-    """What was renamed is served under its old name, too."""
+    """Renamed metrics are served under their old name, too."""
     for old, new in exposition.RENAMED.items():
         suffix = "_total" if old == "fairgate_gate" else ""
         by_name: dict[str, Any] = {old: {}, new: {}}
@@ -114,7 +114,7 @@ async def test_the_numbers_of_all_processes_are_in_the_sums(web: Web, worker: Wo
     registry = CollectorRegistry()
     failures = Counter("fairgate_store_failures", "", ["where"], registry=registry)
     failures.labels("another process").inc(2)
-    metrics.STORE_FAILURES.labels("another process").inc()  # of this one
+    metrics.STORE_FAILURES.labels("another process").inc()  # counted by this process
     await Counts(registry).publish(web.app.stores.redis)
     samples = await scraped(web)
     assert of(samples, "fairgate_store_failures_total", where="another process") == 3
@@ -160,6 +160,6 @@ def test_drift_is_what_stays_wrong() -> None:
     lost = {**good, "free:floor": 5}
     drift = Drift()
     assert [drift.of("gala", it, [floor]) for it in (good, lost, lost, good, good)] == [0, 0, 2, 0, 0]
-    ahead = {**good, "free:floor": 6, "held:floor": 2}  # a hold that is on its way to Postgres
+    ahead = {**good, "free:floor": 6, "held:floor": 2}  # a hold on its way to Postgres
     behind = {**good, "free:floor": 8, "held:floor": 0}
     assert [drift.of("gala", it, [floor]) for it in (ahead, behind, good)] == [0, 0, 0]

@@ -1,4 +1,4 @@
-"""A sale made in one page of the console: everything or nothing, and what is wrong at its field."""
+"""A sale created on one page of the console: all or nothing, with errors beside their fields."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SALE = {
     "published": "on",
     "max_tickets_per_visitor": "4",
     "hold_ttl_s": "5 min",
-    "type-1-name": "Standing",  # the first line is left empty
+    "type-1-name": "Standing",  # the first row is left blank
     "type-1-price": "45,50",
     "type-1-quantity": "1,200",
     "section-0-name": "Stalls",
@@ -49,14 +49,14 @@ async def send(web: Web, do: str = "make", **changed: str) -> Any:
 
 
 async def made(web: Web) -> int:
-    """How many rows there are of what a sale consists of, and of the log."""
+    """How many rows there are of each part of a sale, and in the log."""
     tables = ("rooms", "events", "ticket_types", "seats", "audit")
     counts = [await web.app.stores.postgres.fetchval(f"SELECT count(*) FROM {it}") for it in tables]
     return sum(counts)
 
 
 def wrong(page: str) -> dict[str, str]:
-    """What the page says is wrong, by field."""
+    """The errors on the page, by field."""
     cells = re.findall(r'id="([\w-]+)-wrong">([^<]+)</span>', page)
     fields = re.findall(r'id="([\w-]+)-hint"><span class="wrong">([^<]+)</span>', page)
     return dict(cells + fields)
@@ -109,9 +109,9 @@ async def test_looking_tells_what_will_happen_and_makes_nothing(web: Web) -> Non
         ({"zone": "Mars/Olympus"}, {"zone"}),
         ({"currency": "euro"}, {"currency"}),
         ({"currency": "ZZZ"}, {"currency"}),
-        ({"type-1-price": "cheap"}, {"type-0-price"}),  # lines move up
+        ({"type-1-price": "cheap"}, {"type-0-price"}),  # rows move up
         ({"type-1-price": "1.0005"}, {"type-0-price"}),
-        ({"hold_ttl_s": "300", "session_ttl_s": "soon"}, {"hold_ttl_s", "session_ttl_s"}),  # of what?
+        ({"hold_ttl_s": "300", "session_ttl_s": "soon"}, {"hold_ttl_s", "session_ttl_s"}),  # which unit?
         ({"type-1-price": "4e2"}, {"type-0-price"}),
         ({"type-1-quantity": "1,5"}, {"type-0-quantity"}),
         ({"type-1-quantity": "-1", "section-0-rows": "0"}, {"type-0-quantity", "section-0-rows"}),
@@ -119,13 +119,13 @@ async def test_looking_tells_what_will_happen_and_makes_nothing(web: Web) -> Non
             {"type-2-name": "standing", "type-2-price": "1", "type-2-quantity": "1"},
             {"type-0-name", "type-1-name"},
         ),
-        ({"section-0-name": "Standing"}, {"section-0-name"}),  # each makes the id standing
+        ({"section-0-name": "Standing"}, {"section-0-name"}),  # both would get the id standing
         (
             {"admission_rate_per_minute": "", "claim_window_s": "1 s"},
             {"admission_rate_per_minute", "claim_window_s"},
         ),
         ({"queueing_method": "luck"}, set()),
-        ({"accent": "#ffff00"}, {"accent"}),  # cannot be read
+        ({"accent": "#ffff00"}, {"accent"}),  # unreadable
         ({"accent": "green", "welcome": "x" * 501}, {"accent", "welcome"}),
         ({"opens_at": "2035-01-09T10:00"}, {"opens_at"}),
         (
@@ -151,7 +151,7 @@ async def test_what_is_wrong_stands_at_its_field_and_nothing_is_made(
     assert 'role="alert"' in answer.text
     assert await made(web) == before
     for kept in ("Ada Marlowe", "2035-01-10T09:00"):
-        assert f'value="{kept}"' in answer.text  # what was typed is still there
+        assert f'value="{kept}"' in answer.text  # the input is still there
 
 
 async def test_an_address_that_is_taken_is_told_and_what_is_there_stays(web: Web) -> None:

@@ -1,4 +1,4 @@
-"""The queue page of newcomers is made once for all of them, and is never anybody else's."""
+"""The queue page for newcomers is rendered once for all of them, and never contains anybody's data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def asked_of_quart(web: Web, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def shared_headers(answer: httpx.Response) -> str:
-    """What all newcomers get alike, but for the length."""
+    """The headers that are the same for all newcomers, except for the length."""
     own = {"x-request-id", "set-cookie", "content-length"}
     return str(sorted(it for it in answer.headers.items() if it[0] not in own))
 
@@ -46,7 +46,7 @@ async def test_newcomers_get_the_same_page_and_a_cookie_of_their_own(
 
 
 def cookie_of(answer: httpx.Response) -> str:
-    """The cookie of a newcomer, as a browser sends it back."""
+    """A newcomer's cookie, as a browser sends it back."""
     return str(answer.headers["set-cookie"]).partition(";")[0]
 
 

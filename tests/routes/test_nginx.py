@@ -1,4 +1,4 @@
-"""The nginx of `deploy/` in front of us: nobody gets an answer that was made for somebody else."""
+"""The nginx of `deploy/` in front of Fairgate: nobody gets a response created for somebody else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOP, BLOG, STRANGER = "https://shop.example", "https://blog.example", "https://
 ENDLESS = {"/admin/rooms/<room_id>/events", "/admin/alerts/now/events"}
 MARK = "x-cache"
 BUSY = (502, 503, 504)
-NOT_READY = "/readyz"  # there is no worker
+NOT_READY = "/readyz"  # no worker is running
 CONNECTIONS_MAX = 400  # `limit_conn` in the file
 
 pytestmark = pytest.mark.skipif(
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Front(NamedTuple):
-    """Fairgate, and the way to it through nginx."""
+    """Fairgate, directly and through nginx."""
 
     web: Web
     direct: httpx.AsyncClient
@@ -60,7 +60,7 @@ async def front(stores: Stores, settings: Settings) -> AsyncIterator[Front]:
 
 
 async def ask(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> httpx.Response:
-    """One GET, as if by a new browser; again while we are busy, or nginx has given up on us."""
+    """One GET, as if by a new browser; repeated while we are busy or if nginx has timed out on us."""
 
     async def answered() -> httpx.Response | None:
         http.cookies.clear()
@@ -73,7 +73,7 @@ async def ask(http: httpx.AsyncClient, path: str, headers: dict[str, str]) -> ht
 
 
 def made_for(answer: httpx.Response) -> tuple[object, ...]:
-    """What of an answer is there for who asked."""
+    """The part of a response that depends on who asked."""
     told = answer.headers
     return (
         answer.status_code,
@@ -86,7 +86,7 @@ def made_for(answer: httpx.Response) -> tuple[object, ...]:
 
 
 def every_path() -> set[str]:
-    """Every page and every GET that has an end, of a sale that is published and of one that is not."""
+    """Every page and every finite GET, for one published and one unpublished sale."""
     paths = {filled(it.path) for it in CALLS if it.method == "GET" and it.name not in STREAMS}
     paths |= {it.replace("/hall", "/gala") for it in paths}
     paths |= {it.replace("/gala", "/secret") for it in paths}
@@ -95,11 +95,12 @@ def every_path() -> set[str]:
     paths |= {address(it).replace("/hall", "/gala") for it in pages}
     paths |= {"/docs", "/nowhere", "/v1/nowhere"}
     apart = {"/metrics", "/readyz"}  # for operators, not through nginx
-    return paths - apart - {"/v1/gate"}  # asked by a shop's proxy: which address, its headers say
+    # called by a shop's proxy; the address is in its headers
+    return paths - apart - {"/v1/gate"}
 
 
 async def same(front: Front, path: str, headers: dict[str, str], kept: set[str]) -> str:
-    """What nginx says of its cache, after both ways gave the same answer; nothing unless it looked there."""
+    """nginx's cache status, once both ways gave the same response; empty if it did not use its cache."""
     through = await ask(front.nginx, path, headers)
     direct = await ask(front.direct, path, headers)
     assert made_for(through) == made_for(direct), (path, headers)
@@ -110,7 +111,7 @@ async def same(front: Front, path: str, headers: dict[str, str], kept: set[str])
 
 
 async def compared(front: Front, path: str, askers: list[dict[str, str]], kept: set[str]) -> None:
-    """Everybody asks; then, if nginx caches this, in the other order, for what the first ones left there."""
+    """Send all requests; if nginx caches the path, send them again in reverse, to read what was cached."""
     looked = [await same(front, path, headers, kept) for headers in askers]
     if any(looked):
         for headers in askers[-2::-1]:
@@ -141,7 +142,7 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
         await asyncio.gather(*(compared(front, path, askers, kept) for path in some))
     for path in ("/v1/rooms/gala", "/v1/events/gala/availability", f"/static/{sheet}"):
 
-        async def is_kept(path: str = path) -> bool:  # for a second: who comes late asks once more
+        async def is_kept(path: str = path) -> bool:  # for a second: a late request asks once more
             return path in kept or (await ask(front.nginx, path, {})).headers.get(MARK) == "HIT"
 
         await wait_until(is_kept, f"{path} being kept")
@@ -150,7 +151,7 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
 
 
 async def test_what_is_for_everybody_is_in_the_table_and_nothing_else(front: Front) -> None:
-    """Also what staff see of an event that is not published yet."""
+    """Including what staff see of an event that is not yet published."""
     web = front.web
     await web.event()
     await web.event("secret", published=False, opened=False)
@@ -173,7 +174,7 @@ async def test_what_is_for_everybody_is_in_the_table_and_nothing_else(front: Fro
 
 
 async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
-    """nginx goes on serving what it kept while it asks again: it must be told that there is nothing now."""
+    """nginx keeps serving stale content while it refreshes: it must learn that there is nothing now."""
     web, path = front.web, "/v1/events/gala/availability"
     await web.event()
 
@@ -193,7 +194,7 @@ async def test_what_is_withdrawn_is_gone_from_nginx(front: Front) -> None:
 
 
 async def test_one_address_has_so_many_connections(front: Front) -> None:
-    """Slow bodies stay in nginx, for ten seconds each, and those of one address keep no other out."""
+    """Slow bodies stay in nginx, for ten seconds each, and those from one address keep nobody else out."""
     url, slow = str(front.nginx.base_url).rstrip("/"), []
 
     async def some_more() -> bool:

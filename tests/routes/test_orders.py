@@ -1,4 +1,4 @@
-"""The report of orders: every one of them, of any number, without keeping them all."""
+"""The report of orders: every one of them, however many, without holding them all in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANY = 12_345
 
 
 def rows(answer: httpx.Response) -> list[dict[str, str]]:
-    """The report, a dict a row."""
+    """The report, one dict per row."""
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     return list(csv.DictReader(io.StringIO(answer.text)))

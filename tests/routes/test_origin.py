@@ -79,7 +79,7 @@ async def test_a_room_without_an_autopilot_keeps_what_it_is_told_and_its_rate(we
     await web.room(admission_rate_per_minute=600)
     empty = (await web.get(ORIGIN, headers=web.as_("operator"))).json()
     assert (empty["health"], empty["servers"], empty["last_decision"]) == (None, [], None)
-    await web.join("hall")  # who had nobody lately has no metrics
+    await web.join("hall")  # no metrics if nobody was there lately
     assert "fairgate_origin_p95_seconds{" not in (await web.get("/metrics", headers=ops())).text
     told = (await web.post(ORIGIN, CALM, headers=web.as_("operator"))).json()
     served = (await web.get("/metrics", headers=ops())).text

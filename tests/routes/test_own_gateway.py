@@ -1,4 +1,4 @@
-"""A gateway that is not ours: one file and a line in the table, as docs/contributing/gateway.md says."""
+"""A third-party gateway: one file and a line in the table, as docs/contributing/gateway.md describes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def purse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def settings(settings: Settings, purse: ModuleType) -> Settings:
-    """What the environment would say."""
+    """What the environment would contain."""
     chosen = Settings(payments="purse", payments_key="ours")  # type: ignore[arg-type]  # as the environment gives it
     update = {"simulate_payments": False, "payments": chosen.payments, "payments_key": chosen.payments_key}
     return settings.model_copy(update=update)

@@ -1,4 +1,4 @@
-"""Rooms of their own, by the API: listed, set, emptied, deleted, and visitors let in by hand."""
+"""Rooms without an event, by the API: listed, configured, emptied, deleted, and visitors admitted by hand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def a_key(web: Web, *scopes: str, events: list[str] | None = None) -> dict
 
 
 async def is_refused(web: Web, place: dict[str, str]) -> bool:
-    """Whether the place token is known to be of a room that is gone; a first look may find no place."""
+    """Whether the place token is known to belong to a deleted room; a first look may find no place."""
     answer = await web.get("/v1/rooms/shop/places/me", headers=place)
     assert answer.status_code in (401, 404), answer.text
     return answer.status_code == 401
@@ -84,7 +84,7 @@ async def test_settings_are_one_document_that_can_be_sent_back(web: Web) -> None
     for method, address in (("PUT", path), ("PATCH", "/v1/rooms/shop")):
         assert (await web.send(method, address, json=settings, headers=operator)).status_code == 200
     assert (await web.get(path, headers=operator)).json() == settings
-    assert len(await rows(web, "shop")) == before, "nothing was changed by it"
+    assert len(await rows(web, "shop")) == before, "it changed nothing"
     assert (await web.post("/v1/rooms", {"room_id": "twin", **settings}, headers=operator)).status_code == 201
     assert (await web.get("/v1/rooms/twin/settings", headers=operator)).json() == settings
     replaced = (await web.send("PUT", path, json={"name": "Shop"}, headers=operator)).json()
@@ -98,7 +98,7 @@ async def test_settings_are_one_document_that_can_be_sent_back(web: Web) -> None
     }
     big["theme"] = {"cover": "data:image/png;base64," + "A" * 36_000}
     told = await web.send("PUT", path, json=big, headers=operator)
-    assert told.status_code in (200, 422), "larger than most bodies, and read"
+    assert told.status_code in (200, 422), "larger than most bodies, but read"
     assert (
         field_of(await web.send("PUT", path, json={"name": "S", "state": "open"}, headers=operator))
         == "state"
@@ -109,7 +109,7 @@ async def test_settings_are_one_document_that_can_be_sent_back(web: Web) -> None
 
 
 async def test_a_room_with_visitors_is_deleted_by_force_alone(web: Web, settings: Settings) -> None:
-    """And everything that was good in it is good no more, in the room made again under its name, too."""
+    """And nothing that was valid in it remains valid, even in a room created again under its name."""
     operator, gate = web.as_(OPERATOR), "/v1/rooms/shop/gate"
     await web.room("shop", **SHOP)
     async with served(settings) as other:
@@ -147,7 +147,7 @@ async def test_a_room_that_an_event_sells_through_is_not_deleted(web: Web) -> No
 
 
 async def test_what_was_interrupted_is_finished(web: Web) -> None:
-    """Postgres has said so, Redis has not heard: by the same call, or by a worker."""
+    """Postgres has the change but Redis does not: the same call completes it, or a worker does."""
     operator, redis, postgres = web.as_(OPERATOR), web.app.stores.redis, web.app.stores.postgres
 
     async def half_deleted(room_id: str) -> None:
@@ -174,7 +174,7 @@ async def test_what_was_interrupted_is_finished(web: Web) -> None:
 async def test_while_redis_takes_no_writes_calls_say_so_and_can_be_sent_again(
     web: Web, servers: Servers
 ) -> None:
-    """It is a replica of nobody who answers. What Postgres has said by then is finished afterwards."""
+    """Redis is a replica of an unreachable server. What Postgres has by then is completed afterwards."""
     operator, postgres = web.as_(OPERATOR), web.app.stores.postgres
     calls = (
         ("POST", "/v1/rooms/one/advance", {"count": 1}),
@@ -194,7 +194,7 @@ async def test_while_redis_takes_no_writes_calls_say_so_and_can_be_sent_again(
                 assert int(told.headers["retry-after"]) >= 1
         finally:
             await redis.execute_command("REPLICAOF", "NO", "ONE")
-    assert await rows(web, "one") == ["pause", "open", "create"], "nobody was called, and nothing says so"
+    assert await rows(web, "one") == ["pause", "open", "create"], "nobody was called, and nothing claims so"
     assert (await web.get("/v1/rooms/one")).json()["called"] == 0
     for method, path, body in calls:
         answer = await web.send(method, path, json=body, headers=operator)
@@ -228,12 +228,12 @@ async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Se
         assert after.generation != before.generation
         assert after.seed != before.seed
         assert await web.app.stores.postgres.fetchval("SELECT count(*) FROM rooms_gone") == 0
-        for table in {*OF_VISITORS} - {"gate_counts"}:  # the gate counts again already
+        for table in {*OF_VISITORS} - {"gate_counts"}:  # the gate is already counting again
             assert await web.app.stores.postgres.fetchval(f"SELECT count(*) FROM {table}") == 0, table
         for process in (web, other):
             await wait_until(lambda process=process: is_refused(process, waiting), "that it is known")
         newcomer = await other.get(gate, headers=asked(ADDRESS))
-        assert newcomer.status_code == 204, "nobody is inside, and nobody is waited for"
+        assert newcomer.status_code == 204, "nobody is inside, and nobody is expected"
         for process in (web, other):
             assert code(await process.get(gate, headers=let_in)) == (401, "credential_invalid")
             assert (await process.get(gate, headers=passed(newcomer))).status_code == 204
@@ -270,7 +270,7 @@ async def test_an_account_that_left_before_the_reset_passes_afterwards(web: Web)
         assert (await web.get(GATE, headers=let_in)).status_code == 204
         await web.send("DELETE", "/v1/rooms/hall/places/me", headers=bea)
         await web.post("/v1/rooms/hall/reset", headers=web.as_(OPERATOR))
-        await web.app.gate_rooms._look(RoomId("hall"))  # which each gate does within a second
+        await web.app.gate_rooms._look(RoomId("hall"))  # as each gate does within a second
 
 
 async def test_visitors_are_let_in_by_hand_once_for_a_key(web: Web) -> None:
@@ -289,7 +289,7 @@ async def test_visitors_are_let_in_by_hand_once_for_a_key(web: Web) -> None:
     assert (first.json()["advanced"], first.json()["limited_by"], first.json()["waiting"]) == (2, None, 3)
     assert again.headers["idempotent-replay"] == "true"
     assert code(await advance(3, "a")) == (409, "idempotency_key_reused")
-    # The process died before the answer was kept: Redis knows the call by its key.
+    # The process died before it stored the response: Redis knows the call by its key.
     await web.app.stores.postgres.execute("DELETE FROM idempotent_replies")
     assert (await advance(2, "a")).json()["called"] == 2
     capped = (await advance(2, "b")).json()

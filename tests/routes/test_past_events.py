@@ -1,4 +1,4 @@
-"""An event that has begun is not sold any more, unless staff say so."""
+"""Tickets for an event that has started are no longer sold, unless staff allow it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_nothing_is_sold_of_an_event_that_has_begun_and_nobody_is_called_f
     assert late["state"] == "waiting"
     page = (await web.get("/rooms/gala")).text
     assert "Gala" in page
-    await change(web, sell_after_start=True)  # a museum, a festival of three days
+    await change(web, sell_after_start=True)  # a museum, a three-day festival
     assert (await web.reserve("gala", booking, key="again")).status_code == 201
 
     async def called() -> bool:

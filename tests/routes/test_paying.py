@@ -1,4 +1,4 @@
-"""Where tickets are paid: the simulated gateway where it is wanted, the shop's till, nowhere."""
+"""Where tickets are paid: through the simulated gateway if wanted, in the shop's checkout, or nowhere."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_hold_that_was_paid_elsewhere_is_confirmed_by_staff(
     assert (first.json()["status"], len(first.json()["tickets"])) == ("confirmed", 1)
     again = await shop.post(f"{path}/confirm-paid", {"reference": "till 8"}, headers=staff)
     assert again.json() == first.json()
-    assert (await pay(shop, path, place)).json() == first.json()  # it is confirmed: nothing to pay
+    assert (await pay(shop, path, place)).json() == first.json()  # already confirmed: nothing to pay
     log = await shop.get("/v1/audit?kind=reservation", headers=shop.as_("admin"))
     (entry,) = log.json()["items"]
     assert (entry["action"], entry["after"]) == (
@@ -82,7 +82,7 @@ async def test_a_hold_that_was_paid_elsewhere_is_confirmed_by_staff(
     assert free.json()["ticket_types"][0]["free"] == 4
     assert (await shop.post(f"{path}/cancel", headers=place)).json()["status"] == "cancelled"
     owed = await stores.postgres.fetchval("SELECT count(*) FROM payments WHERE status = 'refunding'")
-    assert owed == 0  # the shop gives it back
+    assert owed == 0  # the shop refunds it
     assert code(await shop.post(f"{path}/confirm-paid", {}, headers=staff)) == (409, "conflict")
     none = await shop.post("/v1/reservations/none/confirm-paid", {}, headers=staff)
     assert code(none) == (404, "reservation_not_found")
@@ -116,7 +116,7 @@ async def test_free_tickets_are_confirmed_without_a_gateway(
     path, place, _ = await held(shop)
     asked = await shop.post(f"{path}/confirm", {}, headers={**place, "Idempotency-Key": "none"})
     assert (asked.status_code, field_of(asked)) == (422, "payment")
-    with pytest.raises(Conflict, match="not free"):  # whoever asks for it
+    with pytest.raises(Conflict, match="not free"):  # whoever asks
         await paid_elsewhere.confirm_free(shop.app.engine, ReservationId(path.rpartition("/")[2]))
     await stores.postgres.execute("UPDATE reservations SET amount = 0")
     cookie = {"Cookie": f"fairgate_place_gala={place['Authorization'].split()[1]}"}

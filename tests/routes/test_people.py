@@ -1,4 +1,4 @@
-"""Staff are invited and deactivated, and told when their account was signed in to before."""
+"""Staff are invited and deactivated, and see when their account was last signed in to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORD = "correct horse battery"
 
 
 def cookie_of(answer: httpx.Response) -> dict[str, str]:
-    """What a browser sends after this answer."""
+    """What a browser sends after this response."""
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0], **OURS}
 
 
@@ -32,7 +32,7 @@ async def sign_in(web: Web, email: str, password: str = WORD) -> httpx.Response:
 
 
 async def appoint(web: Web, email: str, role: Role = "operator") -> dict[str, str]:
-    """A member of staff, signed in."""
+    """A signed-in member of staff."""
     new = NewAccount(email=email, name=email.partition("@")[0].title(), password=WORD)
     await accounts.appoint(web.app.stores, web.app.passwords, new, role, by=COMMAND_LINE)
     return cookie_of(await sign_in(web, email))
@@ -41,7 +41,7 @@ async def appoint(web: Web, email: str, role: Role = "operator") -> dict[str, st
 async def invited(
     web: Web, boss: dict[str, str], email: str = "new@example.org", role: str = "operator"
 ) -> str:
-    """The link that the page shows where nobody mails it."""
+    """The link shown on the page when no mail is sent."""
     form = {"email": email, "name": "Nora New", "role": role}
     answer = await web.post("/admin/users/invite", data=form, headers=boss)
     assert answer.status_code == 200, answer.text
@@ -74,7 +74,7 @@ async def test_who_is_invited_chooses_a_password_once_and_is_signed_in(web: Web)
 
 
 async def test_nobody_has_the_role_before_the_link_is_used_and_an_old_password_ends(web: Web) -> None:
-    """Anybody may have registered the address of somebody who is invited."""
+    """Anybody may have registered the address of an invited person."""
     await web.post("/v1/users", {"email": "new@example.org", "name": "Squatter", "password": WORD})
     link = await invited(web, await appoint(web, "boss@example.org", "admin"), role="admin")
     assert (await sign_in(web, "new@example.org")).status_code == 403

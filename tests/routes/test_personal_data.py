@@ -1,4 +1,4 @@
-"""What is known of a fan is theirs: as a file, and forgotten everywhere, while the books stay."""
+"""A fan's data belongs to them: a file to download, erased everywhere on request; the books stay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY_TABLE = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
 async def linked(web: Web) -> None:
-    """The link that a mail to Ann has."""
+    """The link in a mail to Ann."""
     await web.app.stores.postgres.execute(
         "INSERT INTO ticket_links (token_hash, email, expires_at) VALUES ($1, $2, now() + interval "
         "'1 minute') "
@@ -27,7 +27,7 @@ async def linked(web: Web) -> None:
 
 
 async def where_named(web: Web, word: str) -> set[str]:
-    """Every table in which a row has this word, in any column."""
+    """Every table with a row that contains this word, in any column."""
     postgres = web.app.stores.postgres
     found = set()
     for row in await postgres.fetch(EVERY_TABLE):
@@ -46,7 +46,7 @@ async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
     await arrived(server, "Your tickets: Gala")
     said = {**ANN, "name": "Ann Unmistakable", "phone": "+49 170 5550123"}
     answer = await web.send("PUT", f"/v1/reservations/{held[1]}/buyer", json=said, headers=place)
-    assert answer.status_code in (200, 422), answer.text  # what this sale does not ask for is not kept
+    assert answer.status_code in (200, 422), answer.text  # what this sale does not ask for is not stored
     await web.post(
         "/v1/users", {"email": ANN["email"], "name": "Ann Unmistakable", "password": "correct horse"}
     )
@@ -88,7 +88,7 @@ async def test_buyers_of_long_ago_are_forgotten_if_a_setting_says_so(
         (0, "", False, True),
         (101, "", False, True),
         (90, "", True, True),
-        (90, "0", False, True),  # never, as the sale says
+        (90, "0", False, True),  # the sale sets: never
         (10, "110", False, True),
         (0, "90", True, True),
         (0, "90", False, False),

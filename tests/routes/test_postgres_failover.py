@@ -1,4 +1,4 @@
-"""PostgreSQL's standby takes over in mid-sale: what is promised with a synchronous one, and without."""
+"""PostgreSQL fails over in mid-sale: what we promise with a synchronous standby, and without one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GALA = EventId("gala")
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that another user may pass through: as root, Postgres runs as another."""
+    """A folder that another user can enter: under root, Postgres runs as another user."""
     found = Path(tempfile.mkdtemp(prefix="fairgate-test-"))
     found.chmod(0o711)
     yield found
@@ -83,7 +83,7 @@ async def test_the_standby_takes_over(
 
 @contextmanager
 def _frozen(pair: PostgresPair) -> Iterator[None]:
-    """The standby does not run meanwhile, and its connections stay open."""
+    """The standby is suspended, while its connections stay open."""
     family: list[psutil.Process] = pair.family(pair.standby)
     for process in family:
         process.suspend()
@@ -94,7 +94,7 @@ def _frozen(pair: PostgresPair) -> Iterator[None]:
             process.resume()
 
 
-Reserved = tuple[str, dict[str, str]]  # the reservation, and the header of whose it is
+Reserved = tuple[str, dict[str, str]]  # the reservation, and its owner's header
 
 
 async def _reserved(web: Web) -> Reserved:

@@ -58,7 +58,7 @@ def _nginx() -> None:
 async def proxied(
     origin: str, fairgate: str, *options: str, port: int = 0, tls: Path | None = None, key: str = "a key"
 ) -> AsyncIterator[str]:
-    """`fairgate gate` in front of the shop; where it is."""
+    """Run `fairgate gate` in front of the shop; yields its address."""
     port = port or free_port()
     process = await asyncio.create_subprocess_exec(
         *(FAIRGATE, "gate", "--origin", origin, "--fairgate", fairgate, "--port", str(port), *options),
@@ -110,7 +110,7 @@ async def test_everything_a_shop_does_goes_through(web: Web) -> None:
 
 
 async def pages(client: httpx.AsyncClient) -> None:
-    """A page, what the shop is told of the visitor, and the pass."""
+    """A page, what the shop learns about the visitor, and the pass."""
     forged = {
         "X-Forwarded-For": "192.0.2.7",
         "X-Forwarded-Host": "evil.example",
@@ -132,7 +132,7 @@ async def pages(client: httpx.AsyncClient) -> None:
 
 
 async def streams(client: httpx.AsyncClient, shop: Shop) -> None:
-    """Both ways, as it comes: the other end answers before the first has said all."""
+    """Streaming in both directions: each side receives the first part before the last is sent."""
 
     async def body() -> AsyncIterator[bytes]:
         yield b"first"
@@ -154,7 +154,7 @@ async def streams(client: httpx.AsyncClient, shop: Shop) -> None:
 
 
 async def web_socket(url: str, token: str) -> None:
-    """A message and its echo, by whoever has a pass."""
+    """A message and its echo, for a visitor with a pass."""
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
     ours = WSConnection(ConnectionType.CLIENT)
     cookie = [(b"cookie", f"fairgate_pass_hall={token}".encode())]
@@ -172,7 +172,7 @@ async def web_socket(url: str, token: str) -> None:
 
 
 async def queued(client: httpx.AsyncClient, fairgate: str) -> None:
-    """With a crowd: those inside go on, a page is sent to the queue, anything else is told where it is."""
+    """With a crowd: visitors inside continue, pages lead to the queue, other requests learn its address."""
     async with httpx.AsyncClient(base_url=client.base_url, timeout=PATIENCE_S) as stranger:
 
         async def location() -> str:
@@ -217,12 +217,12 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
         away = await client.get("/", headers=HTML)
         assert (away.status_code, away.headers["retry-after"]) == (503, "5")
         assert "One moment" in away.text
-        assert (await client.get("/.fairgate/gate")).status_code == 404  # is for nginx alone
+        assert (await client.get("/.fairgate/gate")).status_code == 404  # only for nginx
     await running.__aexit__(None, None, None)
 
 
 async def killed_and_back(url: str) -> None:
-    """nginx is killed, and its workers stay behind with the port: it comes back."""
+    """nginx is killed and its workers stay behind, holding the port: it comes back."""
     ours = psutil.Process().children(recursive=True)
     [first] = [it for it in ours if "nginx: master" in " ".join(it.cmdline())]
     workers = first.children()
@@ -285,7 +285,7 @@ def test_what_the_log_says_of_the_shop() -> None:
     ):
         line = f"<190>Nov 29 03:00:00 gate: {status}|{begun}|60.000"
         measuring.datagram_received(line.encode(), None)
-    measuring.datagram_received(b"<190>Nov 29 03:00:00 gate: -|-|0.000", None)  # the gate refused it
+    measuring.datagram_received(b"<190>Nov 29 03:00:00 gate: -|-|0.000", None)  # refused by the gate
     health = measuring.health(now=0.0, in_flight=7, server="a")
     assert (health.p95_ms, health.error_rate, health.in_flight, health.server) == (60_000, 0.5, 7, "a")
     assert measuring.health(now=float("inf"), in_flight=None, server="").p95_ms == 0

@@ -1,4 +1,4 @@
-"""What fans read and may choose on the queue page beside their place."""
+"""What fans can read and set on the queue page besides their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts: a number for each paid order, without a gap, whatever is relayed twice or at once."""
+"""Receipts: a number for each paid order, without gaps, even if relayed twice or concurrently."""
 
 from __future__ import annotations
 

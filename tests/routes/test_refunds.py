@@ -1,4 +1,4 @@
-"""Refunds of a part of an order: never more than was paid, each once, tickets void, the stock right."""
+"""Partial refunds: never more than was paid, each once, tickets void, the stock correct."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def refund(web: Web, order: str, key: str = "r1", **body: Any) -> httpx.Re
 
 
 async def gave_back(stores: Stores) -> list[int]:
-    """What the gateway's books say went back in parts."""
+    """The partial refunds in the gateway's books."""
     found = await stores.postgres.fetch(
         "SELECT value::bigint FROM simulated_charges, jsonb_each_text(refunds) ORDER BY 1"
     )
@@ -95,7 +95,7 @@ async def test_one_ticket_of_an_order_is_cancelled_and_sold_again(
 
 
 async def a_purchase_of_one(web: Web) -> None:
-    """Somebody else buys the one that came back."""
+    """Somebody else buys the returned ticket."""
     place, booking = await web.inside("gala")
     held = (await web.reserve("gala", booking, 1)).json()["reservation_id"]
     payment = {"payment": {"method": "card", "token": "tok_ok"}}
@@ -161,7 +161,7 @@ async def test_a_cancelled_order_gets_back_what_is_left_of_it(
     assert cancelled.json()["status"] == "cancelled"
     assert code(await refund(web, order, "r2", amount=1))[0] == 409
     mails = await stores.postgres.fetch("SELECT subject_id FROM mails WHERE kind = 'refunded'")
-    assert len(mails) in (1, 2)  # the second comes by the outbox
+    assert len(mails) in (1, 2)  # the second comes through the outbox
     trail = (await web.get(f"/v1/audit?kind=reservation&id={order}", headers=web.as_("operator"))).json()
     actions = {it["action"]: it for it in trail["items"]}
     assert actions["refund"]["before"] == {"refunded": 0}

@@ -1,4 +1,4 @@
-"""The request log: one line per request with its response's id, and nothing that is nobody's business."""
+"""The request log: one line per request with its response's id, and no private data."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SECRET = "do-not-log-me"
 
 
 class Log:
-    """The lines that were written since it was read last."""
+    """The lines written since it was last read."""
 
     def __init__(self, stream: io.StringIO) -> None:
         self._stream = stream
         self.text = ""
 
     def read(self) -> list[dict[str, Any]]:
-        """All of them; what is no JSON is a mistake."""
+        """All of them; fails on anything that is not JSON."""
         text = self._stream.getvalue()
         self._stream.seek(0)
         self._stream.truncate()
@@ -45,7 +45,7 @@ class Log:
         return [json.loads(it) for it in text.splitlines()]
 
     def of(self, request_id: str) -> list[dict[str, Any]]:
-        """Those of one request."""
+        """The lines of one request."""
         return [it for it in self.read() if it.get("request_id") == request_id]
 
 
@@ -65,7 +65,7 @@ def told() -> Iterator[Log]:
 
 
 async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: Stores, told: Log) -> None:
-    """Of a call of a crowd, a call of staff, a page and a form: a table is gone, as after a bad migration."""
+    """For a crowd's call, a staff call, a page and a form, with a table missing, as after a bad migration."""
     await web.event()
     staff = await web.staff()
     ours = {"Origin": "http://fairgate.test"}
@@ -95,7 +95,7 @@ async def test_a_500_has_one_line_with_its_id_and_the_reason(web: Web, stores: S
 
 
 async def test_every_answer_above_500_has_one_line_with_its_id(wires: Wires, told: Log) -> None:
-    """Over all routes, with both stores away."""
+    """For all routes, with both stores unreachable."""
     web = wires.web
     await web.event()
     await web.room()
@@ -190,7 +190,7 @@ async def test_no_line_has_a_token_an_address_or_a_query(web: Web, told: Log) ->
 
 
 async def test_a_line_of_a_shared_reading_is_no_requests(web: Web, told: Log) -> None:
-    """It is read once for many, so it carries the id of none, also not of the one that began it."""
+    """The value is read once for many requests, so it carries no request's id, not even the first one's."""
     await web.room()
     found: list[dict[str, Any]] = []
 

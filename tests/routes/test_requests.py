@@ -1,4 +1,4 @@
-"""What every request has in common: bodies, headers, request ids, methods, other origins."""
+"""What all requests have in common: bodies, headers, request ids, methods, other origins."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def test_named_origins_may_read_and_ask_first(settings: Settings) -> None:
             assert "Origin" in answer.headers["vary"].split(", ")
             other = await web.get(path, headers={"Origin": "https://evil.example"})
             assert "access-control-allow-origin" not in other.headers
-        for path in (load_assets().url("queue.js"), "/"):  # one line of it: old nginx heeds the last alone
+        for path in (load_assets().url("queue.js"), "/"):  # a single line: old nginx only uses the last
             [vary] = (await web.get(path)).headers.get_list("vary")
             assert vary.startswith("Accept-Encoding, "), path
             assert vary.endswith(", Origin"), path
@@ -181,7 +181,7 @@ async def test_named_origins_may_read_and_ask_first(settings: Settings) -> None:
 
 
 async def test_a_mistake_of_ours_is_told_without_its_traceback(web: Web) -> None:
-    object.__setattr__(web.app, "contract", 1 / 3)  # what no code of ours would do
+    object.__setattr__(web.app, "contract", 1 / 3)  # something our code would never do
     answer = await web.get("/openapi.json")
     assert code(answer) == (500, "internal_error")
     assert "Traceback" not in answer.text

@@ -1,4 +1,4 @@
-"""Reservations over HTTP: the hold, the payment, the end."""
+"""Reservations over HTTP: hold, payment, end."""
 
 from __future__ import annotations
 

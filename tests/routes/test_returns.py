@@ -1,4 +1,4 @@
-"""The returns queue over HTTP: waiting visitors keep their place and are offered what comes back."""
+"""The returns queue over HTTP: waiting visitors keep their place and are offered returned tickets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH = "/v1/rooms/gala/places/me"
 
 
 async def sold_out(web: Web, *waiting: dict[str, Any]) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
-    """Four tickets, all bought by one visitor; behind them those who joined with these bodies."""
+    """Four tickets, all bought by one visitor; behind them, visitors who joined with these bodies."""
     await web.event(floor=4)
     place, booking = await web.inside("gala")
     held = await web.reserve("gala", booking, 4)

@@ -1,4 +1,4 @@
-"""The public log over HTTP: anybody can read it and check what it says against the signed heads."""
+"""The public log over HTTP: anybody can read it and check its contents against the signed heads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOG = "/v1/rooms/hall/log"
 
 
 async def a_long_log(web: Web, size: int) -> list[str]:
-    """A room with a log of at least so many leaves; all of them."""
+    """A room whose log has at least this many leaves; returns all of them."""
     await web.room()
     client: Any = web.app.stores.redis
     for first in range(0, size, 100):

@@ -1,4 +1,4 @@
-"""A sale from its draft to the archive, in the console: rehearsed, wiped, published, duplicated, put away."""
+"""A sale from draft to archive, in the console: rehearsed, wiped, published, duplicated, archived."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def shown(web: Web, path: str = f"{HERE}/overview") -> str:
 
 
 async def people(web: Web, event_id: str) -> dict[str, int]:
-    """How many rows each table with a reservation or an event has of this one."""
+    """For each table with reservations or events, the number of rows that belong to this one."""
     postgres, found = web.app.stores.postgres, {}
     for row in await postgres.fetch(
         "SELECT table_name, column_name FROM information_schema.columns "
@@ -32,13 +32,13 @@ async def people(web: Web, event_id: str) -> dict[str, int]:
     ):
         table, column = row["table_name"], row["column_name"]
         count = await postgres.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1", event_id)
-        if count and table != "calls":  # which the worker notes by the minute
+        if count and table != "calls":  # the worker adds to it every minute
             found[table] = count
     return found
 
 
 def but_logs(found: dict[str, int]) -> dict[str, int]:
-    """Without the room's public log, which the worker writes when it comes by."""
+    """Without the room's public log, which the worker writes at its own pace."""
     return {table: count for table, count in found.items() if not table.startswith("room_log")}
 
 
@@ -49,7 +49,7 @@ async def test_a_rehearsal_is_bought_in_and_wiped_and_the_real_sale_never_hears_
     assert "Walk through the sale as a fan does" in await shown(web)
     before = but_logs(await people(web, "spring-gala"))
     where = (await press(web, f"{HERE}/rehearse")).headers["location"]
-    assert (await press(web, f"{HERE}/rehearse")).headers["location"] == where  # there is one at a time
+    assert (await press(web, f"{HERE}/rehearse")).headers["location"] == where  # only one at a time
     rehearsal = where.split("/")[3]
     await web.post(f"/v1/rooms/{rehearsal}/open", headers=web.as_("operator"))
     room = (await web.app.queues.loaded_rooms.read(RoomId(rehearsal))).settings
@@ -134,7 +134,7 @@ async def test_a_duplicate_has_everything_but_message_and_people(web: Web, worke
     await web.send("PATCH", "/v1/rooms/spring-gala", json=patch, headers=web.as_("admin"))
     await a_purchase(web, "spring-gala")
     missing = await press(web, f"{HERE}/duplicate", name="", starts_at="2035-03-25T02:30")
-    assert set(wrong(missing.text)) == {"name", "starts_at"}  # clocks go forward in that night
+    assert set(wrong(missing.text)) == {"name", "starts_at"}  # clocks go forward that night
     taken = await press(web, f"{HERE}/duplicate", name="Spring Gala", starts_at="2031-06-01T21:00")
     assert "spring-gala already" in wrong(taken.text)["event_id"]
     made = await press(web, f"{HERE}/duplicate", name="Second Gala", starts_at="2031-06-01T21:00")
@@ -142,7 +142,7 @@ async def test_a_duplicate_has_everything_but_message_and_people(web: Web, worke
     room = (await web.app.queues.loaded_rooms.read(RoomId("second-gala"))).settings
     assert (room.message, room.restore_window_s, room.name) == ("", 33, "Second Gala")
     assert room.closes_at is not None
-    assert room.closes_at.isoformat() == "2031-05-31T19:00:00+00:00"  # a day before by the clock of Berlin
+    assert room.closes_at.isoformat() == "2031-05-31T19:00:00+00:00"  # a day earlier on Berlin's clock
     event = (await web.get("/v1/events/second-gala", headers=web.as_("admin"))).json()
     assert event["starts_at"] == "2031-06-01T19:00:00Z"
     assert not event["published"]

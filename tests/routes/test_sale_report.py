@@ -1,4 +1,4 @@
-"""The report of a sale: its page, its PDF and its CSV file say the same, and what was played."""
+"""The report of a sale: its page, its PDF and its CSV file agree with each other and with what was played."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def figures(web: Web, staff: dict[str, str], here: str = HERE) -> Figures:
 
 
 async def played(web: Web) -> None:
-    """Four visitors: one buys, one lets go of a hold, one leaves inside, one leaves the queue."""
+    """Four visitors: one buys, one cancels a hold, one leaves from inside, one leaves the queue."""
     await web.event(floor=5, name=NAME, timezone="Asia/Tokyo", room={"admission_rate_per_minute": 6000})
     buyer, booking = await web.inside("gala")
     kept = (await web.reserve("gala", booking, 2, "kept")).json()["reservation_id"]
@@ -50,7 +50,7 @@ async def played(web: Web) -> None:
 
 
 def assert_as_played(found: Figures) -> None:
-    """They are those of the sale above."""
+    """The figures are those of the sale above."""
     steps = {name: found[STEPS, name, "Visitors"] for name in ("Joined", "Called", "Claimed their turn")}
     assert steps == {"Joined": "4", "Called": "3", "Claimed their turn": "3"}
     assert found[STEPS, "Held tickets", "Visitors"] == "2"
@@ -92,7 +92,7 @@ async def test_the_figures_are_those_of_the_sale_on_the_page_in_the_pdf_and_in_t
     assert pdf.content.startswith(b"%PDF-")
     used = re.findall(rb"/BaseFont /MPDFAA\+(\w+)", pdf.content)
     assert {b"NotoSans", b"NotoSansArabic", b"NotoSansCJKJP"} <= set(used)
-    # what was sampled is lost with Redis, what was committed is not
+    # samples are lost with Redis, committed data is not
     await samples.begin_anew(web.app.stores.redis, RoomKeys(RoomId("gala")))
     assert (await figures(web, staff))[STEPS, "Paid", "Visitors"] == "1"
 

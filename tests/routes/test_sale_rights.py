@@ -1,4 +1,4 @@
-"""Rights in single sales: one table over every route of the console and of the API, and what they come to."""
+"""Rights in single sales: one table for every route of the console and the API, and its effects."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from tests.routes.conftest import Web, code
 from tests.routes.test_people import OURS, WORD, accepted, appoint, cookie_of, sign_in
 from tests.support.waiting import PATIENCE_S, wait_until
 
-assert MODULES  # importing them declared the pages
+assert MODULES  # importing them has declared the pages
 ALL = "owner operator door finance viewer"
 SEE = "owner operator finance viewer"
 RUN = "owner operator"
 MONEY = "owner finance"
 BUYERS = "owner operator finance"
 DOOR = "owner operator door"
-# Every page and form of the console that rights in a sale reach, and whose. All others are for roles of the
-# installation. A new route about a sale that is missing here fails the first test: say whose it is.
+# Every page and form of the console that rights in a sale give access to, and the roles that have it. All
+# others are for roles of the installation. A new route about a sale that is missing here fails the first
+# test: add its roles.
 CONSOLE_MAY = {
     **dict.fromkeys(("rooms", "alarms_now", "alarms_stream", "sign_in_list", "set_clock"), ALL),
     **dict.fromkeys(("proof", "give_proof"), ALL),
@@ -90,14 +91,14 @@ PARAMETERS = {"room_id": "gala", "event_id": "gala"}
 
 
 def params_of(path: str) -> dict[str, str]:
-    """What an address of this form names of the sale `gala`; an order is of its event."""
+    """The path parameters of this form for the sale `gala`; an order belongs to its event."""
     names = re.findall(r"[<{](\w+)[>}]", path)
     found = {it: PARAMETERS[it] for it in names if it in PARAMETERS}
     return {"event_id": "gala"} if "reservation_id" in names else found
 
 
 def reach(route: ConsoleRoute | Endpoint) -> str:
-    """The roles in a sale that may use a route, by the one rule."""
+    """The roles in a sale that may use a route, by the single rule."""
     of_sales = route.of_sales if isinstance(route, ConsoleRoute) else route.of_its_events
     given = {it: Grants((Grant("gala", "gala", it),)) for it in SALE_ROLES}
     params = params_of(route.path)
@@ -123,7 +124,7 @@ def test_a_grant_reaches_its_own_sale_and_nothing_beside_it() -> None:
 
 
 async def somebody(web: Web, role: SaleRole, event_id: str = "gala") -> dict[str, str]:
-    """Somebody with this role in the sale and no other, signed in to the console."""
+    """Somebody with only this role in the sale, signed in to the console."""
     email = f"{role}@example.org"
     new = NewAccount(email=email, name=role.title(), password=WORD)
     made = await accounts.register(web.app.stores, web.app.passwords, new)
@@ -225,7 +226,7 @@ async def test_a_stream_ends_when_the_right_to_see_it_is_taken(
     await web.event("ball", opened=False)
     theirs, stores = await somebody(web, "viewer"), web.app.stores
     account_id = await stores.postgres.fetchval("SELECT account_id FROM sale_grants")
-    await sale_rights.give(stores, account_id, "ball", "viewer", by=COMMAND_LINE)  # still signed in by it
+    await sale_rights.give(stores, account_id, "ball", "viewer", by=COMMAND_LINE)  # stays signed in
 
     async def watching() -> bool:
         return bool(web.app.feeds._rooms)
@@ -263,7 +264,7 @@ async def test_the_sales_that_run_are_above_every_page_in_figures(web: Web) -> N
     await web.post("/v1/rooms/ball/pause", headers=web.as_("operator"))
     await web.join("ball")
     boss, viewer = await web.staff("operator"), await somebody(web, "viewer")
-    page = (await web.get("/admin/jobs", headers=boss)).text  # without scripts: as of now
+    page = (await web.get("/admin/jobs", headers=boss)).text  # a snapshot, for use without scripts
     assert set(re.findall(r'data-running-sale="(\w+)"', page)) == {"gala", "ball"}
     assert "<b>1</b> waiting" in page
     theirs = (await web.get("/admin/alerts/now", headers=viewer)).json()["running"]
@@ -275,7 +276,7 @@ async def test_the_sales_that_run_are_above_every_page_in_figures(web: Web) -> N
     news = web.app.alert_board.watch()
     await anext(news)
     await web.join("ball")
-    await anext(news)  # streams say so, once for all who look
+    await anext(news)  # streams include it, read once for all viewers
 
     async def is_shown() -> bool:
         return "<b>2</b> waiting" in (await web.get("/admin/alerts/now", headers=boss)).json()["running"]

@@ -1,4 +1,4 @@
-"""When ticket types are on sale: set by staff, shown to everybody, decided where the stock is."""
+"""When ticket types are on sale: set by staff, shown to everybody, enforced where the stock is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONG_AGO, LATER = "2020-01-01T00:00:00Z", "2999-12-31T23:00:00Z"
 
 
 async def set_window(web: Web, sale_from: str | None = None, sale_until: str | None = None) -> dict[str, Any]:
-    """The floor is on sale from and until then."""
+    """Put the floor on sale between these times."""
     body = {"sale_from": sale_from, "sale_until": sale_until}
     answer = await web.send("PATCH", FLOOR, json=body, headers=web.as_("admin"))
     assert answer.status_code == 200, answer.text

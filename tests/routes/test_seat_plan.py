@@ -1,4 +1,4 @@
-"""Seats as staff change them while a sale is open: blocked, marked, added, placed; and what fans see."""
+"""Seats that staff change while a sale is open: blocked, marked, added, placed; and what fans see."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ RESERVE, SEATS = "/v1/events/gala/reservations", "/v1/events/gala/seats"
 
 
 async def seat_rows(web: Web) -> list[dict[str, Any]]:
-    """The rows of the first section, as they are now."""
+    """The current rows of the first section."""
     web.app.caches.seat_maps._found.clear()
     rows: list[dict[str, Any]] = (await web.get("/v1/events/gala/seats")).json()["sections"][0]["rows"]
     return rows
 
 
 async def held(web: Web, seat: str) -> dict[str, str]:
-    """Somebody holds this seat; their cookie."""
+    """Somebody holds this seat; returns their cookie."""
     _, booking = await web.inside("gala")
     headers = {**booking, "Idempotency-Key": "held"}
     answer = await web.post("/v1/events/gala/reservations", {"seat_ids": [seat]}, headers=headers)
@@ -43,7 +43,7 @@ async def held_by_somebody(web: Web, *seats: str) -> tuple[dict[str, str], str]:
 
 
 async def bought(web: Web, order: str, place: dict[str, str]) -> list[dict[str, str]]:
-    """The tickets of this reservation, which is paid for."""
+    """Pay for this reservation and return its tickets."""
     paid = await web.post(f"{order}/confirm", PAYMENT, headers={**place, "Idempotency-Key": "pay"})
     assert paid.json()["status"] == "confirmed", paid.text
     tickets: list[dict[str, str]] = paid.json()["tickets"]

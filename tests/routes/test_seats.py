@@ -1,4 +1,4 @@
-"""Seats over HTTP: put on sale, looked at, chosen, refused."""
+"""Seats over HTTP: put on sale, displayed, chosen, refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def made(web: Web, body: Any, **headers: str) -> httpx.Response:
 
 
 async def a_hall(web: Web, *sections: Any, **event: Any) -> None:
-    """The event `gala` with seats beside its counted tickets."""
+    """The event `gala` with seats in addition to its counted tickets."""
     await web.event(**event)
     answer = await made(web, {"sections": list(sections) or [STALLS]})
     assert answer.status_code == 201, answer.text
@@ -38,7 +38,7 @@ async def reserve(web: Web, booking: dict[str, str], key: str = "k", **body: Any
 
 
 def states(answer: httpx.Response) -> dict[str, str]:
-    """Every row of the map, `stalls-a`, with its states."""
+    """Every row of the map, such as `stalls-a`, with its states."""
     assert answer.status_code == 200, answer.text
     return {
         f"{section['ticket_type_id']}-{row['row']}": row["states"]
@@ -263,7 +263,7 @@ async def test_fifty_thousand_seats_are_made_mapped_and_sold_quickly(web: Web, w
     sections = [{"name": f"Block {n}", "price": 5000, "rows": 100, "seats_per_row": 100} for n in range(5)]
     began = time.process_time()
     await a_hall(web, *sections)
-    assert time.process_time() - began < 5  # seconds of CPU in this process, which has the worker, too
+    assert time.process_time() - began < 5  # CPU seconds of this process, including the worker
     found = await web.get(PATH)
     assert sum(it["total"] for it in found.json()["sections"]) == SEATS_MAX
     assert len(found.content) < 100_000

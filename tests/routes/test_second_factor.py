@@ -1,4 +1,4 @@
-"""A second factor: set up, asked for, never good twice, lost and removed, and asked of whoever needs one."""
+"""A second factor: set up, asked for, never valid twice, lost, removed, and required where it must be."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ HERE = "/admin/sign-ins/second-factor"
 
 
 class App:
-    """The app on a phone: its secret, and codes each of which it gives once."""
+    """The app on a phone: its secret, and codes, each of which it returns once."""
 
     def __init__(self, secret: str) -> None:
         self._totp = pyotp.TOTP(secret)
         self._steps = iter((-1, 0, 1))
 
     def code(self) -> str:
-        """The next code that is good, at the latest half a minute early."""
+        """The next valid code, at most half a minute early."""
         return self._totp.at((int(time.time()) // STEP_S + next(self._steps)) * STEP_S)
 
 
 async def set_up(web: Web, theirs: dict[str, str]) -> tuple[App, list[str]]:
-    """Set codes up; the app and the recovery codes."""
+    """Set up codes; returns the app and the recovery codes."""
     page = (await web.post(HERE, data={}, headers=theirs)).text
     secret = re.search(r"<code>([A-Z2-7]{32})</code>", page)
     assert secret is not None
@@ -42,7 +42,7 @@ async def set_up(web: Web, theirs: dict[str, str]) -> tuple[App, list[str]]:
 
 
 async def half_way(web: Web, email: str = "op@example.org") -> dict[str, str]:
-    """A browser that has given its password."""
+    """A browser that has only given its password."""
     answer = await sign_in(web, email)
     assert (answer.status_code, "Second factor" in answer.text) == (200, True)
     assert "fairgate_staff" not in answer.headers["set-cookie"]
@@ -77,7 +77,7 @@ async def test_after_the_password_a_code_is_asked_for_and_each_is_good_once(web:
 
 async def test_a_browser_has_five_tries_and_an_account_five_a_minute(settings: Settings) -> None:
     async with served(settings.model_copy(update={"rate_limits": True})) as web:
-        await set_up(web, await appoint(web, "op@example.org"))  # two tries
+        await set_up(web, await appoint(web, "op@example.org"))  # uses two tries
         browser = await half_way(web)
         answers = [(await give(web, browser, "000000")).status_code for _ in range(4)]
         assert answers == [401, 401, 401, 429]

@@ -1,4 +1,4 @@
-"""The page about how e-mails leave: what is set, what DNS says of the sender, and a test that arrives."""
+"""The page about outgoing e-mail: the settings, the sender's DNS records, and a test mail that arrives."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_what_is_set_is_shown_and_a_test_arrives(settings: Settings, serve
         async with served(now) as web:
             boss = await appoint(web, "boss@example.org", "admin")
             assert "v=spf1" not in (await web.get(PAGE, headers=boss)).text
-            assert not names.asked, "only when it is asked for"
+            assert not names.asked, "only on request"
             page = (await web.get(f"{PAGE}?look=1&selector=s1", headers=boss)).text
             assert "v=spf1 include:mail.example.net ~all" in page
             assert [page.count(f">{it}</span>") for it in ("there", "missing", "unknown")] == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""What cannot be processed is set aside after a few tries, and the rest goes on; staff can try it again."""
+"""What cannot be processed is set aside after a few tries while the rest continues; staff can retry it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from worker.notices import deliver_notices, relay_notices
 
 
 async def only(stores: Stores) -> SetAside | None:
-    """The one thing that is set aside, if there is one."""
+    """The only thing set aside, if any."""
     found = await failures.newest(stores, limit=10)
     assert len(found) <= 1
     return found[0] if found else None
 
 
 def becomes(ask: Callable[[], Awaitable[object]], wanted: object) -> Callable[[], Awaitable[bool]]:
-    """Whether it is so by now."""
+    """A check whether this has the expected value by now."""
 
     async def found() -> bool:
         return await ask() == wanted
@@ -45,7 +45,7 @@ def becomes(ask: Callable[[], Awaitable[object]], wanted: object) -> Callable[[]
 
 
 async def again(web: Web, it: SetAside) -> None:
-    """Staff look at the health page, and try it again from there."""
+    """Staff open the health page, and retry it from there."""
     staff = await web.staff("operator")
     page = (await web.get("/admin/health", headers=staff)).text
     assert it.subject in page
@@ -83,7 +83,7 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
     await again(web, it)
     async with at_work(stores, relay_notices):
         await wait_until(becomes(lambda: outbox.lag_s(stores.postgres), 0), "it is told")
-    told_of = [it["type"] for it in await streamed(stores) if it["type"] != "alert.started"]  # of no worker
+    told_of = [it["type"] for it in await streamed(stores) if it["type"] != "alert.started"]  # of workers
     assert len(told_of) == 4
 
 
@@ -141,7 +141,7 @@ async def test_a_delivery_that_breaks_holds_up_no_other(stores: Stores, web: Web
 
 
 async def test_what_is_wrong_with_everything_sets_nothing_aside(stores: Stores) -> None:
-    """Else one mistake of ours in a statement would set aside all that others are to be told of."""
+    """Otherwise a single faulty statement of ours would set aside every event that others should receive."""
     await a_sale(stores)
     await hold(stores, "r1")
     await hold(stores, "r2")

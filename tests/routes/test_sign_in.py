@@ -19,7 +19,7 @@ LOGIN = {"email": "OP@example.org", "password": "correct horse"}
 
 
 async def appoint(web: Web) -> None:
-    """Make an operator, as `fairgate admin create` does."""
+    """Create an operator, as `fairgate admin create` does."""
     await accounts.appoint(web.app.stores, web.app.passwords, OP, "operator", by=COMMAND_LINE)
 
 
@@ -80,7 +80,7 @@ async def test_who_is_not_staff_is_told_so_and_not_signed_in(web: Web) -> None:
 
 async def test_guesses_at_the_form_are_throttled_with_those_at_the_api(settings: Settings) -> None:
     async with served(settings.model_copy(update={"rate_limits": True})) as web:
-        web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # the work is not the matter
+        web.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # cost is irrelevant here
         guess = LOGIN | {"password": "wrong horse"}
         answers = [await sign_in(web, **guess) for _ in range(5)]
         answers += [await web.post("/v1/login", guess) for _ in range(5)]
@@ -131,7 +131,7 @@ async def test_an_admin_signs_somebody_out_everywhere(web: Web) -> None:
     assert (await web.post(action, data={}, headers=boss)).status_code == 303
     assert (await web.get("/admin/sign-ins", headers={"Cookie": theirs})).status_code == 401
     assert (await web.get("/v1/audit", headers=token)).status_code == 401
-    assert (await sign_in(web, **LOGIN)).status_code == 303, "with the password as it was"
+    assert (await sign_in(web, **LOGIN)).status_code == 303, "with the old password"
     (entry,) = (await web.get("/v1/audit?kind=account&per_page=1", headers=web.as_("admin"))).json()["items"]
     assert entry["action"] == "sign out"
     assert (await web.post("/admin/users/none/sign-out", data={}, headers=boss)).status_code == 404
@@ -158,9 +158,9 @@ async def test_the_clock_is_that_of_the_browser_until_the_account_has_chosen_one
     assert await clock(LOGIN) == "UTC"
     assert await clock({**LOGIN, "zone": "Mars/Olympus"}) == "UTC"
     assert await clock(browser, "Asia/Tokyo") == "Asia/Tokyo"
-    assert await clock(browser) == "Asia/Tokyo"  # on every browser
+    assert await clock(browser) == "Asia/Tokyo"  # in every browser
     assert "is not a time zone" in await clock(browser, "Mars/Olympus")
     assert await clock(LOGIN, "", "America/St_Johns") == "America/St_Johns"
     token = web.as_("admin", "me")["Authorization"].removeprefix("Bearer ")
-    assert await clock({"token": token}, "Asia/Tokyo") == "Asia/Tokyo"  # for a token, with this sign-in
+    assert await clock({"token": token}, "Asia/Tokyo") == "Asia/Tokyo"  # for a token, only with this sign-in
     assert await clock({"token": token}) == "UTC"

@@ -1,4 +1,4 @@
-"""A room chooses how its tokens are signed."""
+"""Each room chooses how its tokens are signed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOP: dict[str, Any] = {"target_url": "https://shop.example/", "admission_rate_p
 
 
 async def algorithms(web: Web, room_id: str) -> tuple[str, str]:
-    """Of a new visitor's booking token and of a newcomer's pass, each verified with the published keys."""
+    """The algorithms of a booking token and of a newcomer's pass, both verified with the published keys."""
     _, booking = await web.inside(room_id)
     passed = await web.get(f"/v1/rooms/{room_id}/gate", headers={"Accept": "text/html"})
     assert passed.status_code == 204
@@ -42,14 +42,14 @@ async def test_keys_are_made_with_the_setting_rotated_and_published(web: Web) ->
     )
     assert changed.json()["signing_algorithm"] == "RS256"
 
-    async def used() -> bool:  # a process reads its keys every other second
+    async def used() -> bool:  # a process reads its keys every two seconds
         return await algorithms(web, "plain") == ("RS256", "RS256")
 
     await wait_until(used, "the new keys", timeout_s=30)
     assert await algorithms(web, "elliptic") == ("ES256", "ES256")
     _, before = await web.inside("plain")
     made = await signing_keys.rotate(web.app.stores.postgres, by=COMMAND_LINE)
-    assert len(made) == len(PURPOSES) + 4  # and of two algorithms that rooms chose, for bookings and passes
+    assert len(made) == len(PURPOSES) + 4  # plus two algorithms chosen by rooms, for bookings and passes
     await web.app.keyring.refresh()
     assert await algorithms(web, "plain") == ("RS256", "RS256")
     kid = jwt.get_unverified_header(before["Authorization"].removeprefix("Bearer "))["kid"]

@@ -1,4 +1,4 @@
-"""One gate address for many rooms: rules find the room, known in every process; its gate does the rest."""
+"""One gate address for many rooms: rules select the room, in every process, and its gate does the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def set_sites(web: Web, *rules: dict[str, Any]) -> httpx.Response:
 
 
 async def two_rooms(web: Web) -> None:
-    """The whole shop is of `hall`, its ticket pages are of `tickets`."""
+    """The shop as a whole belongs to `hall`, its ticket pages to `tickets`."""
     await web.room(**SHOP)
     await web.room("tickets", **SHOP)
     answer = await set_sites(
@@ -34,7 +34,7 @@ async def two_rooms(web: Web) -> None:
 
 
 def room_of(answer: httpx.Response) -> str:
-    """The room to whose queue page an answer leads; "" for none."""
+    """The room whose queue page a response leads to; "" for none."""
     assert answer.status_code in (204, 302, 401, 403), answer.text
     address: str = answer.headers.get("x-fairgate-queue", "")
     return address.partition("/rooms/")[2].partition("?")[0]
@@ -48,7 +48,7 @@ async def test_the_room_is_found_by_whatever_the_proxy_tells(web: Web) -> None:
             ("?deny=401", {"X-Original-URL": f"https://shop.example{path}"}),
             ("?deny=302", {**traefik, "X-Forwarded-Uri": path, "X-Forwarded-Method": "POST"}),
             ("", {**traefik, "X-Forwarded-Host": "SHOP.example:443", "X-Forwarded-Uri": path}),
-            (path, {"Host": "shop.example", "X-Forwarded-Proto": "https"}),  # Envoy appends it
+            (path, {"Host": "shop.example", "X-Forwarded-Proto": "https"}),  # appended by Envoy
         ):
             answer = await web.get(GATE + query, headers={**HTML, **headers})
             assert room_of(answer) == room_id, (path, headers)
@@ -119,7 +119,7 @@ async def test_a_change_is_known_in_every_process_and_what_no_rule_is_about_pass
             return not await passes(other)
 
         await wait_until(is_known, "the rule in the other process", timeout_s=20)
-        await web.app.stores.postgres.execute("DELETE FROM sites")  # as with a room: nobody publishes it
+        await web.app.stores.postgres.execute("DELETE FROM sites")  # as with a room: not published
 
         async def is_gone() -> bool:
             return await passes(other) and await passes(web)

@@ -1,4 +1,4 @@
-"""A page's address with a slash at its end leads to the page; nothing else does, nor to another host."""
+"""A page's address with a trailing slash leads to the page; no other does, and none to another host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IDS = {
 
 
 def address(rule: str) -> str:
-    """The address of a page with an id in each of its places."""
+    """The address of a page with an id for each parameter."""
     for name, value in IDS.items():
         rule = rule.replace(f"<{name}>", value)
     return rule
@@ -47,7 +47,7 @@ async def test_every_page_is_found_with_a_slash(web: Web) -> None:
 async def test_the_api_stays_exact(web: Web) -> None:
     for call in CALLS:
         answer = await web.send(call.method, f"{filled(call.path)}/")
-        if not call.below:  # what is below a gate is an address of the shop
+        if not call.below:  # below a gate, addresses belong to the shop
             assert answer.status_code in (404, 405), call.name
         assert "location" not in answer.headers
 

@@ -1,4 +1,4 @@
-"""Rooms in the hands of staff."""
+"""Rooms as managed by staff."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_a_room_of_its_own(web: Web) -> None:
         ("locale", "not a locale"),
         ("theme", {"a": 1}),
         ("theme.accent", {"accent": "red"}),
-        ("theme.accent", {"accent": "#ffe08a"}),  # yellow on white cannot be read
+        ("theme.accent", {"accent": "#ffe08a"}),  # yellow on white is unreadable
         ("theme.paper", {"paper": "#333333"}),
         ("theme.logo", {"logo": "data:image/svg+xml;base64,PHN2Zz4="}),
         ("theme.logo", {"logo": "data:image/png;base64,PHNjcmlwdD4="}),

@@ -35,20 +35,20 @@ async def sold(web: Web) -> None:
 
 
 def grown(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:
-    """By how much each count has grown, without those that have not."""
+    """How much each count has grown, without those that have not."""
     by = {name: count - before.get(name, 0) for name, count in now.items()}
     return {name: count for name, count in by.items() if count}
 
 
 async def test_the_whole_installation(web: Web, worker: object) -> None:
-    before = await counts.installation(web.app.stores.redis)  # this process may have counted in tests before
+    before = await counts.installation(web.app.stores.redis)  # this process may have counted in earlier tests
     await sold(web)
     await web.room("hall", active_visitors_max=1)
     for _ in range(3):
         await web.join("hall")
 
     async def counted() -> dict[str, Any] | None:
-        """Once the second's totals have reached Redis."""
+        """Wait until the second's totals have reached Redis."""
         found = await figures(web)
         return found if grown(found["requests"]["reservations_refused"], before.reservations) else None
 

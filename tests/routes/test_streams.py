@@ -1,4 +1,4 @@
-"""Server-sent events, over a real socket: the present document first, then each change, a clean end."""
+"""Server-sent events, over a real socket: the current document first, then each change, and a clean end."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
 
 @asynccontextmanager
 async def listening(web: Web, server: ServerName = "hypercorn") -> AsyncIterator[httpx.AsyncClient]:
-    """The app of `web` on a real port: a stream must be read while it is written."""
+    """The app of `web` on a real port: a stream must be read while it is being written."""
     async with on_a_port(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=20) as http:
         yield http
 
 
 async def next_event(lines: AsyncIterator[str]) -> tuple[str, dict[str, Any]]:
-    """The next event of a stream, comments left out."""
+    """The next event of a stream, skipping comments."""
     name = ""
     async for line in lines:
         if line.startswith("event: "):
@@ -87,7 +87,7 @@ async def test_readers_who_lost_their_streams_do_not_all_come_back_at_once(web: 
             waits.add(int((await anext(response.aiter_lines())).removeprefix("retry: ")))
     assert len(waits) > 5
     assert all(1_000 <= wait <= 10_000 for wait in waits)
-    assert max(waits) - min(waits) > 1_000  # spread: ten as near together come once in ten million times
+    assert max(waits) - min(waits) > 1_000  # spread: by chance, one in ten million sets of ten is this narrow
 
 
 @on_each_server
@@ -103,7 +103,7 @@ async def test_a_stream_ends_when_the_process_is_asked_to(web: Web, server: Serv
 
 
 async def test_the_streams_of_a_process_that_ends_do_so_some_at_once() -> None:
-    """And all within half of the grace."""
+    """And all of them within half of the grace period."""
     closing = asyncio.Event()
     steady, hasty = Draining(closing, grace_s=600.0), Draining(closing, grace_s=0.02)
     began, ended = time.monotonic(), []
@@ -113,7 +113,7 @@ async def test_the_streams_of_a_process_that_ends_do_so_some_at_once() -> None:
     assert ended[1] >= EVERY_S
     assert ended[2] >= 2 * EVERY_S
     for _ in range(100):
-        await hasty.turn(STREAMS_AT_ONCE)  # else this would take four minutes
+        await hasty.turn(STREAMS_AT_ONCE)  # otherwise this would take four minutes
 
 
 @on_each_server
@@ -281,7 +281,7 @@ async def test_a_quiet_reservation_shows_that_it_lives(
 
 
 async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
-    """The first lines that are not empty."""
+    """The first non-empty lines."""
     async for line in lines:
         if line:
             yield line

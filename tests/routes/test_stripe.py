@@ -1,4 +1,4 @@
-"""Stripe: sold once, refunded once, whatever is late, doubled, cut off or done behind our back."""
+"""Stripe: sold once, refunded once, whatever is late, duplicated, cut off or done elsewhere."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def shop(settings: Settings, stores: Stores, worker: WorkerContext) -> Asy
 
 
 async def status(shop: Web, path: str, place: dict[str, str], wanted: str) -> dict[str, Any]:
-    """Wait until the reservation has come to this."""
+    """Wait until the reservation has this status."""
 
     async def is_so() -> dict[str, Any] | None:
         found: dict[str, Any] = (await shop.get(path, headers=place)).json()
@@ -65,13 +65,13 @@ def on_pages(path: str, place: dict[str, str]) -> tuple[str, dict[str, str]]:
 
 
 def authenticate(stripe: Stripe, path: str, answer: httpx.Response, success: str) -> None:
-    """What Stripe's script on the shop's page does when the bank has spoken."""
+    """What Stripe's script on the shop's page does once the bank has decided."""
     done = {"client_secret": answer.json()["client_secret"], "success": success}
     stripe.post(f"payment_intents/{intent_of(stripe, path)['id']}/_authenticate", **done).raise_for_status()
 
 
 def intent_of(stripe: Stripe, path: str) -> dict[str, Any]:
-    """The one PaymentIntent of a reservation."""
+    """The only PaymentIntent of a reservation."""
     reservation_id = path.rsplit("/", 1)[1]
     (found,) = [it for it in stripe.intents() if it["metadata"].get("reservation_id") == reservation_id]
     return found
@@ -83,7 +83,7 @@ def refunded(stripe: Stripe, intent: dict[str, Any]) -> list[int]:
 
 
 async def tell(shop: Web, kind: str, subject: dict[str, Any], message_id: str = "evt_1", **more: Any) -> int:
-    """What Stripe sends; `age_s` and `secret` let it be wrong."""
+    """Send a message as Stripe does; `age_s` and `secret` can make it invalid."""
     body = json.dumps({"id": message_id, "type": kind, "data": {"object": subject}})
     signature = stripe_signature(body, **more)
     headers = {"content-type": "application/json", "Stripe-Signature": signature}
@@ -92,7 +92,7 @@ async def tell(shop: Web, kind: str, subject: dict[str, Any], message_id: str = 
 
 async def test_a_card_pays_once_and_a_cancelled_order_is_refunded_once(shop: Web, stripe: Stripe) -> None:
     path, place, _ = await held(shop)
-    assert field_of(await pay(shop, path, place)) == "payment.token"  # tok_ok is not Stripe's
+    assert field_of(await pay(shop, path, place)) == "payment.token"  # tok_ok is not a token of Stripe
     paid = await pay(shop, path, place, payment=VISA)
     assert paid.json()["status"] == "confirmed", paid.text
     assert (await pay(shop, path, place, payment=VISA)).headers["idempotent-replay"] == "true"
@@ -119,7 +119,7 @@ async def test_a_bank_that_asks_the_buyer_is_waited_for(shop: Web, stripe: Strip
     asked = {"method": "card", "token": stripe.card(ASKS_THE_BANK)}
     answer = await pay(shop, path, place, payment=asked)
     assert answer.status_code == 202, answer.text
-    assert answer.json()["expires_at"] > before  # there is time for the bank, once
+    assert answer.json()["expires_at"] > before  # extended once to give the bank time
     again = await pay(shop, path, place, payment=asked)
     assert again.json()["client_secret"] == answer.json()["client_secret"] != ""
     authenticate(stripe, path, answer, "true")

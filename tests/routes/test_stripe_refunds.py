@@ -1,4 +1,4 @@
-"""Money goes back through Stripe once: in parts, as a whole, after a lost answer, after a refusal."""
+"""Refunds through Stripe are made once: in parts, in full, after a lost response, after a refusal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["settings", "shop", "stripe"]
 
 
 async def part(shop: Web, path: str, amount: int, key: str = "r1") -> dict[str, Any]:
-    """A refund of a part, as staff ask for it."""
+    """A partial refund, as requested by staff."""
     order = path.rsplit("/", 1)[1]
     headers = {**shop.as_("admin"), "Idempotency-Key": key}
     answer = await shop.post(f"/v1/orders/{order}/refunds", {"amount": amount}, headers=headers)
@@ -66,16 +66,16 @@ async def test_parts_are_refunded_once_each_and_then_what_is_left(
     intent = intent_of(stripe, path)
     made = await part(shop, path, 1500)
     assert made["state"] == "done"
-    await stores.postgres.execute("UPDATE refunds SET state = 'owed'")  # as if the answer had been lost
+    await stores.postgres.execute("UPDATE refunds SET state = 'owed'")  # as if the response had been lost
     await settle_payments(stores, shop.app.engine.gateway)
     await part(shop, path, 1500)
     assert await stores.postgres.fetchval("SELECT state FROM refunds") == "done"
     assert refunded(stripe, intent) == [1500]
-    for message_id in ("evt_1", "evt_1", "evt_0"):  # doubled, and out of order
+    for message_id in ("evt_1", "evt_1", "evt_0"):  # duplicated and out of order
         subject = stripe.refunds()[0] | {"amount_refunded": 1500}
         assert await tell(shop, "charge.refunded", subject, message_id) == 204
     notes = "SELECT count(*) FROM payment_notes"
-    assert await stores.postgres.fetchval(notes) == 0  # it is a refund of ours: nothing is news
+    assert await stores.postgres.fetchval(notes) == 0  # it is one of our own refunds, so there is nothing new
     assert (await shop.post(f"{path}/cancel", headers=place)).json()["status"] == "cancelled"
     assert sorted(refunded(stripe, intent)) == [1500, 3500]
 
@@ -101,7 +101,7 @@ async def test_a_refund_that_stripe_refuses_is_shown_and_asked_for_again(
     subject = {"payment_intent": intent["id"], "metadata": {"refund_id": made["refund_id"]}}
     assert await tell(shop, "refund.failed", subject, "evt_f") == 204
     await shop.post(f"/admin/orders/{order}/retry-refund", headers=cookie, data=again)
-    assert await tell(shop, "refund.failed", subject, "evt_f") == 204  # doubled: of the one before the retry
+    assert await tell(shop, "refund.failed", subject, "evt_f") == 204  # a duplicate from before the retry
     assert await stores.postgres.fetchval("SELECT state FROM refunds") == "done"
     assert refunded(stripe, intent) == [2000]
     await stores.postgres.execute("UPDATE stripe_payments SET intent_id = 'pi_nobody_has'")
@@ -110,7 +110,7 @@ async def test_a_refund_that_stripe_refuses_is_shown_and_asked_for_again(
     assert "refused" in (await shop.get(f"/admin/orders/{order}", headers=cookie)).text
     await stores.postgres.execute("UPDATE stripe_payments SET intent_id = $1", intent["id"])
     await settle_payments(stores, shop.app.engine.gateway)
-    assert refunded(stripe, intent) == [2000]  # it is staff who say when
+    assert refunded(stripe, intent) == [2000]  # staff decide when
     await stores.postgres.execute("UPDATE stripe_payments SET looked_at = 'epoch'")
     await shop.post(f"/admin/orders/{order}/retry-refund", headers=cookie, data={})
     assert sorted(refunded(stripe, intent)) == [2000, 3000]
@@ -119,7 +119,7 @@ async def test_a_refund_that_stripe_refuses_is_shown_and_asked_for_again(
 async def test_a_refund_whose_answer_is_late_is_asked_for_by_the_same_key(
     shop: Web, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another key would be another refund while Stripe has the first request, and lists nothing of it yet."""
+    """With another key there would be a second refund: Stripe has the first request, but does not list it."""
     path, place, _ = await held(shop)
     await pay(shop, path, place, payment=VISA)
     order, keys, module = path.rsplit("/", 1)[1], list[str](), "app.payments.gateways.stripe"

@@ -1,4 +1,4 @@
-"""Tickets in another browser: by the links of mails, which work in any, and by one that is asked for."""
+"""Tickets in another browser: by links in mails, which work in any browser, and by a link on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from worker.context import WorkerContext
 BASE = "https://tickets.example.org"
 ANN = {"email": "ann@example.org", "locale": "en"}
 CARD = {"method": "card", "token": "tok_ok"}
-ELSEWHERE: set[str] = {"alert", "invite", "test"}  # of staff, who sign in with it or before it
+ELSEWHERE: set[str] = {"alert", "invite", "test"}  # for staff, who sign in with or before it
 A_LINK = re.compile(rf"{BASE}(/[^\s\"<>]*)")
 
 
@@ -65,7 +65,7 @@ def cookies_of(answer: httpx.Response) -> dict[str, str]:
 
 
 async def opened(web: Web, path: str) -> httpx.Response:
-    """What a browser that was never here shows for a link, after all redirects."""
+    """What a new browser shows for a link, after all redirects."""
     headers: dict[str, str] = {}
     for _ in range(4):
         answer = await web.get(path.replace("&amp;", "&"), headers=headers)
@@ -104,7 +104,7 @@ async def test_every_link_of_every_mail_works_in_any_browser(
     for mail in server.got():
         for part in ("plain", "html"):
             for path in A_LINK.findall(text_of(mail, part)):
-                if given in path:  # was used
+                if given in path:  # already used
                     continue
                 answer = await opened(web, path)
                 assert answer.status_code == 200, (mail["Subject"], path, answer.status_code)
@@ -117,7 +117,7 @@ async def test_every_link_of_every_mail_works_in_any_browser(
 
 
 async def mails_on_request(web: Web) -> None:
-    """Mails that somebody has asked for."""
+    """Mails sent on request."""
     who = {"email": "staff@example.org", "name": "Sam", "password": "long enough 1"}
     assert (await web.post("/v1/users", who)).status_code == 201
     assert (await web.post("/v1/users/password-reset", {"email": who["email"]})).status_code == 204
@@ -128,7 +128,7 @@ async def mails_on_request(web: Web) -> None:
 
 
 async def mails_of_kinds(stores: Stores, held: list[str], payment_id: str, visitor_id: str) -> None:
-    """Mails of the kinds that would take a while to come about."""
+    """Mails of the kinds that would otherwise take a while to occur."""
     subjects: dict[str, tuple[str, str | None]] = {
         "your_turn": (f"gala {visitor_id} 9", None),
         "held": (held[1], held[1]),
@@ -151,7 +151,7 @@ async def mails_of_kinds(stores: Stores, held: list[str], payment_id: str, visit
 async def offer(
     web: Web, server: MailServer, browser: dict[str, str], reservation_id: str, ticket_id: str, email: str
 ) -> str:
-    """Offer a ticket to an address; the token of the link that was mailed there."""
+    """Offer a ticket to an address; returns the token of the mailed link."""
     form = {"ticket_id": ticket_id, "email": email}
     offered = await web.post(f"/reservations/{reservation_id}/transfer", data=form, headers=browser)
     assert offered.status_code == 303, offered.text
@@ -199,19 +199,19 @@ async def test_a_ticket_that_is_given_away_has_another_code(
     pdf = await web.get(accepted.headers["location"].replace("mine?", "mine.pdf?"))
     assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
     left = await web.get(f"/reservations/{confirmed}/tickets.pdf", headers=browser)
-    assert left.content.count(b"/Type /Page\n") == 1  # of two, one is not theirs any more
-    assert await links_to(web, "Bob@example.org") == 1  # what is known of him is his to have, too
+    assert left.content.count(b"/Type /Page\n") == 1  # one of the two is no longer theirs
+    assert await links_to(web, "Bob@example.org") == 1  # he is entitled to the data held about him, too
 
 
 async def links_to(web: Web, email: str) -> int:
-    """How many links to tickets there are for an address that has asked for one more."""
+    """How many links to tickets an address has been sent after asking for one more."""
     await web.post("/tickets", data={"email": email})
     links = "SELECT count(*) FROM mails WHERE kind = 'tickets_link' AND recipient = $1"
     return int(await web.app.stores.postgres.fetchval(links, email))
 
 
 async def is_not_shown(web: Web, path: str, browser: dict[str, str], *codes: str) -> None:
-    """Who gave a ticket away sees that, and neither of its codes."""
+    """The giver sees that the ticket was given away, and neither of its codes."""
     shown = (await web.get(path, headers=browser)).text
     assert "Given to somebody else" in shown
     assert [code for code in codes if code in shown] == []
@@ -236,7 +236,7 @@ async def test_a_mailed_link_shows_and_pays_and_does_nothing_that_cannot_be_undo
     assert f'action="/reservations/{confirmed}/cancel"' not in page.text
     for what in (f"/reservations/{confirmed}/cancel", f"/v1/reservations/{confirmed}/cancel"):
         assert (await web.post(what, None, headers=browser)).status_code == 404
-    assert (await web.get(f"/reservations/{held}", headers=browser)).status_code == 404  # of that one alone
+    assert (await web.get(f"/reservations/{held}", headers=browser)).status_code == 404  # only of that one
     assert (await web.get(tampered(link))).status_code == 401
     assert (await web.get(link.replace(confirmed, held))).status_code == 401
 
@@ -268,7 +268,7 @@ async def test_a_link_that_is_asked_for_is_good_once_and_shows_everything(
     for _ in range(4):
         await web.post("/tickets", data={"email": "ann@example.org"})
     asked = "SELECT count(*) FROM mails WHERE kind = 'tickets_link'"
-    assert await stores.postgres.fetchval(asked) == 3  # a day
+    assert await stores.postgres.fetchval(asked) == 3  # per day
 
 
 async def test_the_page_of_a_hold_asks_who_buys_without_script(
@@ -290,7 +290,7 @@ async def test_the_page_of_a_hold_asks_who_buys_without_script(
     fields = {"token": "tok_ok", "idempotency_key": "f", "email": "ann", "answer.size": "M"}
     refused = await web.post(f"{path}/pay", data=fields, headers=browser)
     assert refused.status_code == 422
-    assert refused.text.count('aria-invalid="true"') == 2  # the address, and the terms
+    assert refused.text.count('aria-invalid="true"') == 2  # the address and the terms
     assert "<option selected>M</option>" in refused.text
     fields |= {"email": "ann@example.org", "terms": "yes"}
     assert (await web.post(f"{path}/pay", data=fields, headers=browser)).status_code == 303

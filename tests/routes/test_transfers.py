@@ -1,4 +1,4 @@
-"""Tickets that are given to somebody else by API."""
+"""Giving tickets away through the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["server", "settings"]
 
 
 async def accept(web: Web, token: str) -> None:
-    """Take the ticket of a link, once."""
+    """Accept the ticket behind a link, once."""
     accepted = await web.post("/v1/transfers/accept", {"token": token})
     assert (accepted.status_code, accepted.json()["event_id"]) == (200, "gala"), accepted.text
     assert accepted.json()["code"] in (await web.get(accepted.json()["page"])).text

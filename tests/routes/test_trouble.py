@@ -1,4 +1,4 @@
-"""Stores that go away and come back: 503 with Retry-After, never a traceback, nothing promised is lost."""
+"""Stores that fail and recover: 503 with Retry-After, never a traceback, and no promise is lost."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def wires(stores: Stores, settings: Settings) -> AsyncIterator[Wires]:
 
 
 def away(response: httpx.Response) -> bool:
-    """The answer while a store is away, in full."""
+    """Check the full response while a store is unreachable."""
     assert code(response) == (503, "store_unavailable"), response.text
     assert int(response.headers["retry-after"]) >= 1
     assert "Traceback" not in response.text
@@ -129,7 +129,7 @@ async def test_without_redis_places_far_from_the_front_are_still_answered(wires:
     await wires.redis.cut()
     answer = await web.get(
         "/v1/rooms/hall/places/me", headers=far
-    )  # by PostgreSQL: nobody saw a status before
+    )  # from PostgreSQL: no status was read before
     assert (answer.status_code, answer.json()["about"]) == (200, True)
     assert answer.json()["queue_position"] == 5_000
     assert away(await web.get("/v1/rooms/hall/places/me", headers=bearer(place["place_token"])))
@@ -152,7 +152,7 @@ async def test_without_postgres_nothing_is_promised(wires: Wires) -> None:
     away(await web.get("/v1/rooms"))
     event = {"event_id": "x", "name": "X", "starts_at": "2030-01-01T20:00:00Z"}
     away(await web.post("/v1/events", event, headers={**web.as_("admin"), "Idempotency-Key": "k"}))
-    assert (await web.get("/v1/rooms/hall")).status_code == 200  # Redis decides, and Redis is there
+    assert (await web.get("/v1/rooms/hall")).status_code == 200  # Redis decides, and Redis is reachable
     await wires.postgres.mend()
 
     async def claimed() -> bool:

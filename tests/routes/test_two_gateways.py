@@ -1,4 +1,4 @@
-"""Several gateways at once: the buyer chooses, and each payment stays with the gateway it was begun with."""
+"""Several gateways at once: the buyer chooses, and each payment stays with the gateway where it started."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.context import WorkerContext
         ("stripe,invoice", "card", "stripe"),
         ("invoice,stripe", "checkout", "stripe"),
         ("invoice,stripe", "invoice", "invoice"),
-        ("at_door,invoice", "card", "at_door"),  # which refuses it
+        ("at_door,invoice", "card", "at_door"),  # which will refuse it
         ("stripe", "invoice", "stripe"),
     ],
 )
@@ -29,7 +29,7 @@ def test_a_method_goes_to_the_gateway_that_takes_it(names: str, method: str, cho
 
 
 def of(place: dict[str, str]) -> str:
-    """The cookie of who has this place token."""
+    """The cookie of the visitor with this place token."""
     return f"fairgate_place_gala={place['Authorization'].split()[1]}"
 
 
@@ -76,12 +76,12 @@ async def test_a_payment_is_asked_about_where_it_was_begun_whatever_is_set_up_no
 ) -> None:
     now = settings.model_copy(update={"payments": "invoice", "simulate_payments": False})
     async with open_gateway(now, stores) as gateway:
-        at_door = await gateway.look_up("at_door-1")  # opened when it is asked
+        at_door = await gateway.look_up("at_door-1")  # opened on first use
         assert at_door is not None
         assert at_door.status == "succeeded"
         assert await gateway.look_up("simulated-1") is None
         with pytest.raises(NotDecided, match="begun with stripe"):
-            await gateway.look_up("stripe-1")  # its key is not there: nothing is known
+            await gateway.look_up("stripe-1")  # its key is missing: nothing is known
         with pytest.raises(NotDecided):
             await gateway.refund("stripe-1")
 
@@ -94,5 +94,5 @@ async def test_a_new_sale_chooses_among_them(stores: Stores, settings: Settings)
         made = await shop.post(NEW, data={**SALE, "do": "make", "pays_invoice": "on"}, headers=staff)
         assert made.status_code == 303, made.text
         assert await stores.postgres.fetchval("SELECT payments FROM events") == ["invoice"]
-    async with served(settings) as one:  # where there is no choice, none is offered
+    async with served(settings) as one:  # a single gateway offers no choice
         assert "pays_" not in (await one.get(NEW, headers=await one.staff("admin", "ann"))).text

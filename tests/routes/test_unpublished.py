@@ -1,4 +1,4 @@
-"""What is not published is not there: for nobody but staff, by no address, stream, list or gate."""
+"""What is not published does not exist for anybody but staff, through any address, stream, list or gate."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def filled(path: str, thing: str) -> str:
 
 @pytest.fixture
 async def shown_before(web: Web) -> tuple[dict[str, str], dict[str, str]]:
-    """A fan's place and account, of when the sale `secret` was still published."""
+    """A fan's place and account from when the sale `secret` was still published."""
     await web.event("secret", name="A name not told yet")
     return {"Authorization": f"Bearer {(await web.join('secret'))['place_token']}"}, web.as_("user")
 
 
 async def missing(web: Web, method: str, path: str, headers: dict[str, str]) -> None:
-    """Ask for it: the answer is what is told of things that never were, or to whoever was there, nothing."""
+    """Ask for it: the response is that for things that never existed, and tells former visitors nothing."""
     answer, never = [
         await web.send(method, filled(path, thing), headers=headers) for thing in ("secret", "nowhere")
     ]
@@ -45,7 +45,7 @@ async def missing(web: Web, method: str, path: str, headers: dict[str, str]) -> 
 async def test_nobody_but_staff_sees_anything_of_it(
     web: Web, shown_before: tuple[dict[str, str], dict[str, str]]
 ) -> None:
-    assert (await web.get("/v1/rooms/secret")).status_code == 200  # and kept for a second
+    assert (await web.get("/v1/rooms/secret")).status_code == 200  # and cached for a second
     hidden = await web.send("PATCH", "/v1/events/secret", json={"published": False}, headers=web.as_("admin"))
     assert hidden.status_code == 200
     about = [it for it in CALLS if any(f"{{{name}}}" in it.path for name in THINGS)]

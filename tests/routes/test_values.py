@@ -1,4 +1,4 @@
-"""Values from outside, in the spellings people and programs send them in."""
+"""Values from outside, in the spellings that people and programs use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_spaces_around_an_address_are_not_part_of_it(web: Web, stores: Sto
     account = {"email": " Ann@example.org", "name": "Ann", "password": "long enough 1"}
     assert (await web.post("/v1/users", account)).json()["email"] == "ann@example.org"
     assert (await web.post("/v1/users", account | {"email": "ann@example.org "})).status_code == 201
-    assert await stores.postgres.fetchval("SELECT count(*) FROM accounts") == 1  # though nobody is told so
+    assert await stores.postgres.fetchval("SELECT count(*) FROM accounts") == 1  # although nobody is told
     login = {"email": "ANN@example.org  ", "password": "long enough 1"}
     assert (await web.post("/v1/login", login)).status_code == 200
 

@@ -1,4 +1,4 @@
-"""Tickets as passes for a wallet app: signed, whole by their manifest, on the page and with the mail."""
+"""Tickets as passes for wallet apps: signed, matching their manifest, on the page and in the mail."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def settings(settings: Settings, server: MailServer, tmp_path: Path) -> Settings
 
 
 def checked(content: bytes, folder: Path) -> dict[str, Any]:
-    """What a pass says, after OpenSSL has checked its signature and its files were compared."""
+    """The content of a pass, after OpenSSL has verified its signature and its files match the manifest."""
     with zipfile.ZipFile(BytesIO(content)) as it:
         files = {name: it.read(name) for name in it.namelist()}
     for name in ("signature", "manifest.json"):

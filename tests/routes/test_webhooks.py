@@ -1,4 +1,4 @@
-"""What staff say about webhooks, over HTTP."""
+"""Webhook configuration by staff, over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ URL = "http://127.0.0.1:9/hook"
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app, webhooks into private networks allowed."""
+    """The app, with webhooks into private networks allowed."""
     async with served(settings.model_copy(update={"webhooks_private": True})) as found:
         yield found
 
