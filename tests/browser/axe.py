@@ -1,4 +1,4 @@
-"""axe-core: fetched once from the npm registry, checked against its digest, kept in `artefacts/`."""
+"""axe-core: fetched once from the npm registry, verified by its digest, cached in `artefacts/`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TIMEOUT_S = 60
 
 @cache
 def source() -> str:
-    """axe-core as one script. What does not have the digest is neither kept nor run."""
+    """axe-core as one script. Anything with another digest is neither cached nor run."""
     packed = KEPT.read_bytes() if KEPT.exists() else b""
     if _digest(packed) != INTEGRITY:
         packed = _fetched()
         assert len(packed) < BYTES_MAX
         assert _digest(packed) == INTEGRITY, f"{TARBALL} is not what it was"
         KEPT.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = KEPT.with_suffix(f".{os.getpid()}")  # of two test processes each has its own
+        unfinished = KEPT.with_suffix(f".{os.getpid()}")  # each of two test processes has its own
         unfinished.write_bytes(packed)
         unfinished.replace(KEPT)
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
@@ -42,7 +42,7 @@ def source() -> str:
 
 
 def _fetched() -> bytes:
-    trusted = ssl.create_default_context()  # the system's authorities: a network may have one of its own
+    trusted = ssl.create_default_context()  # the system's authorities: a network may have added its own
     transport = httpx.HTTPTransport(verify=trusted, retries=3)
     with httpx.Client(transport=transport, timeout=TIMEOUT_S, follow_redirects=True) as client:
         return client.get(TARBALL).raise_for_status().content
@@ -52,12 +52,12 @@ def _digest(packed: bytes) -> str:
     return f"sha512-{base64.b64encode(hashlib.sha512(packed).digest()).decode()}"
 
 
-# What depends on the colours; everything else axe sees alike, whichever scheme the page is shown in.
-COLOURS = "{type: 'rule', values: ['color-contrast', 'link-in-text-block']}"  # those of AA, as in a whole run
+# Rules that depend on the colours; everything else looks the same to axe in either colour scheme.
+COLOURS = "{type: 'rule', values: ['color-contrast', 'link-in-text-block']}"  # those of AA, as in a full run
 
 
 async def violations(page: Page, only: str = "") -> list[str]:
-    """What axe finds on the page as it is, a line for each rule with the elements that break it."""
+    """What axe finds on the page as it is: a line for each rule with the elements that break it."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(source())  # not as a script element: our Content-Security-Policy would refuse it
     run_only = f", runOnly: {only}" if only else ""

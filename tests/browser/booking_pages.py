@@ -31,7 +31,7 @@ async def choosing(page: Page, product: Product) -> None:
 
 
 async def choosing_seats(page: Page, product: Product) -> None:
-    """The map, the basket and the list, and a counted ticket beside the seats."""
+    """The map, the basket and the list, plus a counted ticket in addition to the seats."""
     room_id = await a_hall(product, [STALLS, CIRCLE], counted=5)
     await somebody_reserves(product, room_id, seat_ids=["stalls-a-3", "stalls-a-4"])
     await inside(page, product, room_id)
@@ -60,7 +60,7 @@ async def confirmed(page: Page, product: Product) -> None:
 
 
 async def cancelled(page: Page, product: Product) -> None:
-    """What was paid goes back."""
+    """The refund is on its way."""
     await confirmed(page, product)
     await page.get_by_role("button", name="Cancel reservation").click()
     await expect(heading(page)).to_have_text("Cancelled")

@@ -1,11 +1,11 @@
-"""Times on a page: each says by which clock it is."""
+"""Times on a page: each states which clock it refers to."""
 
 from __future__ import annotations
 
 from playwright.async_api import Page
 
-# Countdowns are no times of a day; `.yours` is said to be the visitor's own; code is as a machine has it; the
-# axes of graphs have one name for all.
+# Countdowns are not times of day; `.yours` is labelled as the visitor's own; code is for machines; the axes
+# of graphs share one label.
 _UNNAMED = r"""
 () => {
   const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -22,6 +22,6 @@ _UNNAMED = r"""
 
 
 async def unnamed_times(page: Page) -> list[str]:
-    """The texts of a page with a time of day that names neither its zone nor its distance from UTC."""
+    """The texts of a page with a time of day that names neither its zone nor its offset from UTC."""
     found: list[str] = await page.evaluate(_UNNAMED)
     return found

@@ -1,4 +1,4 @@
-"""A running product and a real browser: `fairgate up` on a folder of its own, Debian's Chromium."""
+"""A running product and a real browser: `fairgate up` in its own folder, and Debian's Chromium."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Product:
-    """`fairgate up`, and the staff's way into it."""
+    """`fairgate up`, and staff access to it."""
 
     url: str
     data: Path
     token: str
 
     async def staff(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask the staff API; a refusal fails the test."""
-        # Reading the certificates of this machine would take longer than the call; there is no TLS here.
+        """Call the staff API; a refusal fails the test."""
+        # Loading this machine's certificates would take longer than the call, and there is no TLS here.
         async with httpx.AsyncClient(verify=False, base_url=self.url, timeout=20) as client:
             headers = {"Authorization": f"Bearer {self.token}"}
             response = await client.request(method, path, json=body, headers=headers)
@@ -81,7 +81,7 @@ class Product:
         return dict(response.json()) if response.content else {}
 
     async def status(self, room_id: str) -> dict[str, Any]:
-        """The room's shared status document, read from the store after this call: it may be a second old."""
+        """The room's shared status document, read after this call; any other may be a second old."""
         asked_at = datetime.now(UTC)
 
         async def read_since() -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ class Product:
     async def a_sale(
         self, *, tickets: int = 100, opened: bool = True, event: dict[str, Any] | None = None, **room: Any
     ) -> str:
-        """A sale with one kind of ticket; nobody is called until a rate is set. Returns its room_id."""
+        """A sale with one ticket type; nobody is called until a rate is set. Returns its room_id."""
         name = (event or {}).get("event_id") or f"sale-{next(_numbers)}"
         await self.staff(
             "POST",
@@ -117,11 +117,11 @@ class Product:
         return name
 
     async def let_in(self, room_id: str) -> None:
-        """Call everybody who waits, from the next tick on."""
+        """Call everybody who waits, starting with the next tick."""
         await self.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 6000})
 
     async def sql(self, statement: str, *values: object) -> str:
-        """Change in the database what only time would; what Postgres says to it."""
+        """Change in the database what only time would; returns Postgres' response."""
         found = installation.running(self.data)
         assert found is not None
         connection = await asyncpg.connect(found.database_url)
@@ -131,7 +131,7 @@ class Product:
             await connection.close()
 
     async def wipe_redis(self) -> None:
-        """Lose everything that is in Redis."""
+        """Delete everything in Redis."""
         found = installation.running(self.data)
         assert found is not None
         async with Redis.from_url(found.redis_url) as redis:
@@ -150,7 +150,7 @@ class Product:
             await wait_until(noted, f"the first tick of {room_id}")
 
     async def moved_ago(self, room_id: str, seconds: int) -> None:
-        """As if the room's queue had moved last so much longer ago. It has `ticked`."""
+        """Pretend that the room's queue last moved this much longer ago; requires that it has `ticked`."""
         found = installation.running(self.data)
         assert found is not None
         async with Redis.from_url(found.redis_url) as redis:
@@ -158,12 +158,12 @@ class Product:
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
-        """A store that does not answer for a while; its supervisor sees a living process."""
+        """Keep a store from responding for a while; its supervisor still sees a living process."""
         found = installation.running(self.data)
         assert found is not None
         process = next(child for child in found.children if child.name == name).find()
         assert process is not None
-        family = [process, *process.children(recursive=True)]  # Postgres answers from a process a connection
+        family = [process, *process.children(recursive=True)]  # one process per connection
         for each in family:
             each.suspend()
         try:
@@ -187,7 +187,7 @@ def _started(process: subprocess.Popen[str], url: str) -> None:
     watchdog.cancel()
 
 
-AWAY = {  # other people's services: nobody is there
+AWAY = {  # other people's services: unreachable
     "FAIRGATE_OIDC_ISSUER": "http://127.0.0.1:9",
     "FAIRGATE_OIDC_CLIENT_ID": "fairgate",
     "FAIRGATE_CAPTCHA": "turnstile",
@@ -199,7 +199,7 @@ AWAY = {  # other people's services: nobody is there
 
 @contextmanager
 def running(port: int = 0, **settings: str) -> Iterator[Product]:
-    """`fairgate up` on a folder of its own, with these settings in its environment."""
+    """Run `fairgate up` in its own folder, with these settings in its environment."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-browser-"))
     folder.chmod(0o711)
     port = port or free_port()
@@ -242,7 +242,7 @@ def running(port: int = 0, **settings: str) -> Iterator[Product]:
 
 @pytest.fixture(scope="package")
 def product() -> Iterator[Product]:
-    """The whole product, once per session; tests keep apart by having a sale of their own."""
+    """The whole product, once per session; each test has a sale of its own."""
     with relay_in_a_thread(a_chain(int(time.time()) - 1_000, period=1)) as relay:
         info = msgspec.json.encode(relay.chain).decode()
         with running(
@@ -264,7 +264,7 @@ OpenContext = Callable[..., Awaitable[BrowserContext]]
 
 @pytest.fixture
 async def visitor(chromium: Browser) -> AsyncIterator[OpenContext]:
-    """Makes browsers of their own (cookies apart). Whatever they report against our pages fails the test."""
+    """Creates separate browsers with their own cookies. Errors they report about our pages fail the test."""
     complaints: list[str] = []
     contexts: list[BrowserContext] = []
 

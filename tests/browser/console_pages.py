@@ -1,4 +1,4 @@
-"""Ways to the console's pages of orders, webhooks, the audit log, users, keys and health, and to /docs."""
+"""Ways to the console's pages for orders, webhooks, the audit log, users, keys and health, and to /docs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def bought(product: Product, email: str) -> tuple[str, dict[str, str]]:
 
 
 async def signed_in(page: Page, product: Product, path: str) -> None:
-    """Come to a page of the console, by signing in on the way."""
+    """Open a page of the console, signing in on the way."""
     await page.goto(product.url + path)
     await page.get_by_text("With an access token").click()
     await page.get_by_label("Access token").fill(product.token)
@@ -91,7 +91,7 @@ async def attendees(page: Page, product: Product) -> None:
 
 
 async def door(page: Page, product: Product) -> None:
-    """With the result of a code that is unknown."""
+    """With the result of an unknown code."""
     await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/door")
     await expect(page.locator("[data-link]")).to_have_text("online")
     await page.get_by_label("Code of a ticket").fill("nothing")
@@ -112,14 +112,14 @@ async def overview(page: Page, product: Product) -> None:
 
 
 async def edit(page: Page, product: Product) -> None:
-    """With everything about money and times open."""
+    """With everything about money and times expanded."""
     await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/edit")
     for summary in reversed(await page.locator("details:not([open]) > summary").all()):
         await summary.click()
 
 
 async def edit_confirmed(page: Page, product: Product) -> None:
-    """What a change means, before it is made."""
+    """The effects of a change, before it is saved."""
     await edit(page, product)
     await page.get_by_label("Starts", exact=True).fill("2030-06-08T20:00")
     await page.get_by_label("Price of Standing").fill("50")
@@ -132,7 +132,7 @@ async def duplicate(page: Page, product: Product) -> None:
 
 
 async def codes(page: Page, product: Product) -> None:
-    """Of a sale with one code, made just now with the form, and a batch."""
+    """Of a sale with one code just created with the form, and a batch."""
     room_id = await product.a_sale()
     await signed_in(page, product, f"/admin/rooms/{room_id}/codes")
     for fields in (
@@ -173,7 +173,7 @@ async def how_mails_leave(page: Page, product: Product) -> None:
 
 
 async def invitation(page: Page, product: Product) -> None:
-    """What the link of somebody who is invited shows."""
+    """What an invited person's link shows."""
     await signed_in(page, product, "/admin/users")
     await page.get_by_label("E-mail", exact=True).fill(f"{uuid4().hex}@example.org")
     await page.get_by_label("Name", exact=True).fill("Nora")
@@ -182,7 +182,7 @@ async def invitation(page: Page, product: Product) -> None:
 
 
 async def keys(page: Page, product: Product) -> None:
-    """With a key created just now, and the confirmation to revoke it open."""
+    """With a newly created key, and the confirmation to revoke it expanded."""
     await signed_in(page, product, "/admin/keys")
     await page.get_by_label("Used by").fill("Screens")
     await page.get_by_role("button", name="Create key").click()
@@ -196,7 +196,7 @@ async def health(page: Page, product: Product) -> None:
 
 
 async def alerts(page: Page, product: Product) -> None:
-    """With one that is open, and the rules."""
+    """With one open alert, and the rules."""
     await product.sql(
         "INSERT INTO alerts (rule, subject, severity, text, since) VALUES ('key_old', 'access', 'ticket', "
         "'The key that signs access tokens is 190 days old.', now()) ON CONFLICT DO NOTHING"
@@ -215,7 +215,7 @@ async def message(page: Page, product: Product) -> None:
 
 
 async def job(page: Page, product: Product) -> None:
-    """One that has ended, asked for with the form."""
+    """A finished one that was started with the form."""
     await message(page, product)
     await page.get_by_label("Subject").fill("Doors at seven")
     await page.get_by_label("Text").fill("Dear guests,\n\nplease come early.")
@@ -230,14 +230,14 @@ async def jobs(page: Page, product: Product) -> None:
 
 
 async def forgot_password(page: Page, product: Product) -> None:
-    """Without a sign-in; without a mail server it says whom to ask."""
+    """Without a sign-in; without a mail server the page says whom to ask."""
     await page.goto(f"{product.url}/admin")
     await page.get_by_role("link", name="Forgot your password?").click()
     await expect(page.get_by_role("heading", name="Forgot your password?")).to_be_visible()
 
 
 async def reset_over(page: Page, product: Product) -> None:
-    """A link that was used before."""
+    """A link that has been used."""
     await page.goto(f"{product.url}/admin/reset-password?token=used")
 
 

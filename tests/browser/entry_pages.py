@@ -1,4 +1,4 @@
-"""The pages of the console that say who may join a room, for `every_page.py`."""
+"""The pages of the console that control who may join a room, for `every_page.py`."""
 
 from __future__ import annotations
 

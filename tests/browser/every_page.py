@@ -1,8 +1,9 @@
-"""Every page of the product, each with a way to get there: what holds for all pages is tested over this list.
+"""Every page of the product, each with a way to get there; what must hold for all pages is tested over this
+list.
 
-To add pages: write a walk, `async def walk(page, product)`, that ends on the page, and put it into a list of
-your module (as FANS below); then add that list to EVERY_PAGE. Its name is shown when a test fails.
-`staff(page, product)` signs in. Pages are opened in a browser of their own, with scripts.
+To add pages: write a walk, `async def walk(page, product)`, that ends on the page, and put it into a list in
+your module (like FANS below); then add that list to EVERY_PAGE. Its name is shown if a test fails.
+`staff(page, product)` signs in. Each page is opened in a new browser, with scripts.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ async def staff(page: Page, product: Product) -> None:
 
 
 async def still(page: Page) -> None:
-    """The page as the server sends it: nothing goes on by itself."""
+    """The page as sent by the server: nothing moves on by itself."""
 
     async def refuse(route: Route) -> None:
         await route.abort()
@@ -101,7 +102,7 @@ async def paused(page: Page, product: Product) -> None:
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     await expect(page.locator('[data-notice="paused"]')).to_be_visible()
-    await page.reload()  # news moves what is below it; the page as it is found does not
+    await page.reload()  # news moves what is below it, but not on a freshly loaded page
     await expect(page.locator('[data-notice="paused"]')).to_be_visible()
 
 
@@ -199,7 +200,7 @@ async def sign_ins(page: Page, product: Product) -> None:
 
 
 async def fill_new_sale(page: Page, name: str) -> None:
-    """The fields that are not filled in already."""
+    """Fill in the fields that have no default."""
     await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_label("Starts", exact=True).fill("2035-05-31T20:00")
     await page.get_by_label("Time zone").fill("Europe/Berlin")

@@ -60,7 +60,7 @@ ServerName localhost
 
 @dataclass
 class Shop:
-    """Somebody else's site: it shows what it was asked, and knows nothing of Fairgate."""
+    """An external site: it records the requests it gets, and knows nothing of Fairgate."""
 
     port: int = 0
     asked: list[str] = field(default_factory=list)  # "GET /cart?a=1", in order
@@ -85,7 +85,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Gated:
-    """The product, the shop and one proxy between browsers and the shop."""
+    """The product, the shop, and one proxy between browsers and the shop."""
 
     product: Product
     shop: Shop
@@ -94,12 +94,12 @@ class Gated:
 
     @property
     def url(self) -> str:
-        """The shop as visitors know it."""
+        """The shop's address for visitors."""
         return f"http://{SHOP_NAME}:{self.port}"
 
     @property
     def queue(self) -> str:
-        """The queue page as visitors know it."""
+        """The queue page's address for visitors."""
         return f"http://{FAIRGATE_NAME}:{urlsplit(self.product.url).port}/rooms/{self.room_id}"
 
     async def ask(
@@ -111,11 +111,11 @@ class Gated:
         body: str = "",
         headers: Headers = NONE,
     ) -> httpx.Response:
-        """One request as curl makes it: no cookie but those that are named, no redirect followed."""
+        """One request as curl makes it: no cookies except those given, and no redirects followed."""
         return await asked(self.port, path, method, page=page, body=body, headers=headers)
 
     async def set(self, **settings: Any) -> None:
-        """Change the room; the gate acts on it from now on."""
+        """Change the room's settings, which the gate applies immediately."""
         await self.product.staff("PATCH", f"/v1/rooms/{self.room_id}", settings)
 
 
@@ -128,7 +128,7 @@ async def asked(
     body: str = "",
     headers: Headers = NONE,
 ) -> httpx.Response:
-    """What a proxy on this port answers."""
+    """The response of a proxy on this port."""
     accept = {"Accept": "text/html" if page else "application/json"}
     sent = {"Host": f"{SHOP_NAME}:{port}", **accept, **headers}
     async with httpx.AsyncClient(verify=False, timeout=20) as client:
@@ -139,7 +139,7 @@ async def asked(
 
 @contextmanager
 def fairgate() -> Iterator[Product]:
-    """A product that knows its own name."""
+    """A product with its public address configured."""
     port = free_port()
     ours = {"FAIRGATE_PUBLIC_URL": f"http://{FAIRGATE_NAME}:{port}", "FAIRGATE_TRUSTED_PROXIES": "127.0.0.1"}
     with running(port, **ours, FAIRGATE_RATE_LIMITS="off") as found:
@@ -168,7 +168,7 @@ async def gated(product: Product, proxy: str, room_id: str, **settings: Any) -> 
 
 @asynccontextmanager
 async def a_shop() -> AsyncIterator[Shop]:
-    """A shop that is open until its proxies are gone."""
+    """A shop that runs until its proxies are gone."""
     shop = Shop()
     server = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
     shop.port = server.sockets[0].getsockname()[1]
@@ -180,9 +180,9 @@ async def a_shop() -> AsyncIterator[Shop]:
 def started(
     proxy: str, port: int, shop: int, fairgate: int, room_id: str, changes: dict[str, str] | None = None
 ) -> Iterator[Path]:
-    """The proxy, on a folder of its own; what it says is in this file, and shown when it ends.
+    """Run the proxy in its own folder; its output goes into this file, and is shown when it ends.
 
-    `changes`: what the file itself says may be changed in it.
+    `changes`: replacements that the deployed file itself describes.
     """
     folder = Path(tempfile.mkdtemp(prefix="fairgate-gate-"))
     folder.chmod(0o755)
@@ -201,15 +201,15 @@ def started(
 
 
 def available(proxy: str) -> bool:
-    """Whether the program is there; `make test` installs it where it can."""
+    """Whether the program is installed; `make test` installs it where it can."""
     needs = proxy != "apache2" or LUASOCKET.exists()
     return needs and shutil.which(proxy, path=PROGRAMS) is not None
 
 
 def _changed(text: str, changes: dict[str, str]) -> str:
-    """The deployed file with our ports and names, and nothing else changed."""
+    """The deployed file with only our ports and names replaced."""
     for old, new in changes.items():
-        assert old in text, f"the file of deploy/gate/ does not say `{old}`"
+        assert old in text, f"the file of deploy/gate/ does not contain `{old}`"
         text = text.replace(old, new)
     return text
 

@@ -1,4 +1,4 @@
-"""Halls with seats, who buys in them meanwhile, and where a seat is on the map that is drawn."""
+"""Halls with seats, other people who buy in them, and where a seat is on the drawn map."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ARENA = [
 
 
 async def a_hall(product: Product, sections: list[dict[str, Any]], *, counted: int = 0, **event: Any) -> str:
-    """A sale by the seat, open and with nobody in the queue; returns its room_id."""
+    """A seated sale, open and with nobody in the queue; returns its room_id."""
     name = await product.a_sale(
         opened=False,
         tickets=max(1, counted),
@@ -34,7 +34,7 @@ async def a_hall(product: Product, sections: list[dict[str, Any]], *, counted: i
 
 
 async def somebody_reserves(product: Product, room_id: str, **wish: Any) -> dict[str, Any]:
-    """Another visitor comes and reserves; their reservation."""
+    """Another visitor joins and reserves; returns their reservation."""
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
         place = (await client.post(f"/v1/rooms/{room_id}/places")).json()
         headers = {"Authorization": f"Bearer {place['place_token']}"}
@@ -58,13 +58,13 @@ class Map:
     frames: list[dict[str, Any]] = field(default_factory=list)
 
     async def open(self, product: Product) -> Map:
-        """Go in, and wait until the hall is drawn."""
+        """Get inside, and wait until the hall is drawn."""
         await self.page.goto(f"{product.url}/rooms/{self.room_id}")
         await self.page.wait_for_url("**/events/**")
         return await self.drawn()
 
     async def drawn(self) -> Map:
-        """Wait until the hall is drawn, all of it."""
+        """Wait until the whole hall is drawn."""
         await expect(self.page.locator("[data-map-only]").first).to_be_visible()
         await self.page.evaluate(
             """() => {
@@ -78,7 +78,7 @@ class Map:
         return self
 
     async def settled(self) -> list[dict[str, Any]]:
-        """Wait until nothing is drawn any more; the frames since the last time."""
+        """Wait until drawing stops; returns the frames since the last call."""
         await self.page.wait_for_function(
             """() => new Promise((done) => {
               const before = frames_drawn.length;
@@ -95,7 +95,7 @@ class Map:
         return self.frames
 
     async def point(self, seat_id: str) -> dict[str, float]:
-        """Where a seat is on the canvas, in pixels."""
+        """The position of a seat on the canvas, in pixels."""
         point: dict[str, float] = await self.page.evaluate(
             """async ([room, seat, view]) => {
               const script = document.querySelector('script[type="module"]').src.replace(/[^/]*$/, "");
@@ -113,6 +113,6 @@ class Map:
         return point
 
     async def click(self, seat_id: str) -> None:
-        """Click where the seat is."""
+        """Click on the seat."""
         at = await self.point(seat_id)
         await self.page.locator("canvas").click(position={"x": at["x"], "y": at["y"]})

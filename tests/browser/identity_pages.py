@@ -1,4 +1,4 @@
-"""The pages on which newcomers show who they are, for `every_page.py`."""
+"""The pages on which newcomers prove who they are, for `every_page.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLOWER: dict[str, Any] = {"lanes": [{"name": "Slower lane", "share": 5}], "suspe
 
 
 async def asked_for_email(page: Page, product: Product, **room: Any) -> str:
-    """The code was sent: its form; the address."""
+    """The form for the code that was sent; returns the address."""
     room_id = await product.a_sale(identity="email", **room)
     await page.goto(f"{product.url}/rooms/{room_id}")
     email = f"ann@{room_id}.example.org"
@@ -44,7 +44,7 @@ async def asked_by_mail(page: Page, product: Product) -> None:
 
 
 async def with_authenticator(page: Page) -> None:
-    """A phone that makes passkeys, and whose owner always agrees."""
+    """A phone that creates passkeys, and whose owner always agrees."""
     devtools = await page.context.new_cdp_session(page)
     await devtools.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True}
@@ -53,7 +53,7 @@ async def with_authenticator(page: Page) -> None:
 
 
 async def fan_with_passkey(page: Page, product: Product, email: str, query: str = "") -> None:
-    """The page of their account, at a name that passkeys can be for."""
+    """The page of a fan's account, on a host name that passkeys allow."""
     address = f"{product.url.replace('127.0.0.1', 'localhost')}/passkey{query}"
     await with_authenticator(page)
     await page.goto(address)

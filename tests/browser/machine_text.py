@@ -1,10 +1,10 @@
-"""Text of machines on a page of people: names of fields, JSON, errors of the operating system."""
+"""Machine text on pages for people: names of fields, JSON, errors of the operating system."""
 
 from __future__ import annotations
 
 from playwright.async_api import Page
 
-# Code, addresses and what people typed may be as machines have it.
+# Code, addresses and user input may contain machine text.
 _FIND = r"""
 () => {
   const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

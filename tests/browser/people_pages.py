@@ -1,4 +1,4 @@
-"""Ways to the pages by which staff sign in with more than a password, for `every_page.py`."""
+"""Ways to the pages on which staff sign in with more than a password, for `every_page.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSWORD = "correct horse battery"
 
 
 async def _nora(page: Page, product: Product) -> str:
-    """Somebody who was invited, has a password, and is where codes of an app are set up; their address."""
+    """An invited person who has a password and is setting up app codes; returns their address."""
     email = f"{uuid4().hex}@example.org"
     await signed_in(page, product, "/admin/users")
     await page.get_by_label("E-mail", exact=True).fill(email)
@@ -38,7 +38,8 @@ async def second_factor(page: Page, product: Product) -> None:
     await _type_code(page, "1")
     await expect(page.get_by_role("alert")).to_be_visible()
     dark, light = page.locator(".qr .qrline"), page.locator(".qr path").first
-    await expect(dark).to_have_css("stroke-width", "1px")  # lines as high as a row, else no app can read it
+    # lines must be exactly as high as a row, otherwise no app can read the code
+    await expect(dark).to_have_css("stroke-width", "1px")
     await expect(light).to_have_css("fill", "rgb(255, 255, 255)")
 
 
@@ -49,7 +50,7 @@ async def recovery_codes(page: Page, product: Product) -> None:
 
 
 async def code_asked_for(page: Page, product: Product) -> None:
-    """After the password, with one that was wrong."""
+    """After the password, with a wrong code."""
     email = await _nora(page, product)
     await _type_code(page, pyotp.TOTP(await page.locator("main code").inner_text()).now())
     await page.get_by_role("button", name="Sign out", exact=True).click()
@@ -62,7 +63,7 @@ async def code_asked_for(page: Page, product: Product) -> None:
 
 
 async def provider_away(page: Page, product: Product) -> None:
-    """The sign-in page with a provider, which cannot be reached."""
+    """The sign-in page with a provider that is unreachable."""
     await page.goto(f"{product.url}/admin")
     await page.get_by_role("link", name="Sign in with").click()
     await expect(page.get_by_role("alert")).to_be_visible()

@@ -1,7 +1,7 @@
-"""Pictures of the real pages: `python -m tests.browser.screenshots [FOLDER]`.
+"""Screenshots of the real pages: `python -m tests.browser.screenshots [FOLDER]`.
 
-Starts the product, lets a crowd join, and takes every page at three widths, light and dark, into FOLDER
-(default `artefacts/screenshots`, which git ignores); the one of the README goes to `docs/images/`.
+Starts the product, lets a crowd join, and captures every page at three widths, light and dark, into FOLDER
+(default `artefacts/screenshots`, which git ignores); the one for the README goes to `docs/images/`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Walk = Callable[[Page, Product, str], Awaitable[None]]
 
 
 async def a_crowd(product: Product, room_id: str, people: int) -> None:
-    """Let this many people join; browsers that come later are behind them."""
+    """Let this many people join; browsers that join later are behind them."""
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=30) as client:
         for _ in range(people // 20):
             joins = (client.post(f"/v1/rooms/{room_id}/places") for _ in range(20))
@@ -39,7 +39,7 @@ async def a_crowd(product: Product, room_id: str, people: int) -> None:
 
 
 async def a_concert(product: Product, **room: Any) -> str:
-    """A sale that looks like one."""
+    """A realistic sale."""
     return await product.a_sale(
         tickets=2500,
         event={"name": "Northern Lights", "artist": "Ada Marlowe", "venue": "Velodrome, Berlin"},
@@ -49,7 +49,7 @@ async def a_concert(product: Product, **room: Any) -> str:
 
 
 async def waiting(page: Page, product: Product, room_id: str) -> None:
-    """In the middle of the queue, with part of the way done."""
+    """In the middle of the queue, part of the way along."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
     await expect(page.locator(".dot")).to_have_class("dot on")
@@ -91,7 +91,7 @@ async def sales(page: Page, product: Product, _room_id: str) -> None:
 
 
 async def take(browser: Browser, product: Product, walk: Walk, room_id: str, folder: Path) -> None:
-    """One page at every width and in both schemes, each time as a new visitor."""
+    """Capture one page at every width and in both schemes, each time as a new visitor."""
     for width, height in WIDTHS.items():
         for scheme in SCHEMES:
             context = await browser.new_context(
@@ -123,7 +123,7 @@ LOOK = {"accent": "#8a1c4a", "paper": "#fdf3f6", "footer": "Ada Marlowe Touring"
 
 
 async def take_look(browser: Browser, product: Product) -> None:
-    """A room with a look of its own: its page in the console, and on an Arabic phone."""
+    """A room with its own look: its page in the console, and on an Arabic phone."""
     room_id = await a_concert(product, theme=LOOK, queueing_method="lottery")
     await a_crowd(product, room_id, 40)
     for name, width, height, language in (("queue-page-ar", 390, 844, "ar"), ("look", 1200, 800, "en")):
@@ -142,7 +142,6 @@ async def take_look(browser: Browser, product: Product) -> None:
 
 
 async def main(folder: Path) -> None:
-    """All of them."""
     with running(FAIRGATE_RATE_LIMITS="off") as product:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -11,7 +11,7 @@ from tests.browser.console_pages import signed_in
 
 
 async def seats(page: Page, product: Product) -> None:
-    """With a file that was just read, and a seat that is kept for the house."""
+    """With a file just read, and a seat kept for the house."""
     room_id = await product.a_sale()
     await signed_in(page, product, f"/admin/rooms/{room_id}/seats")
     await page.get_by_label("Its text").fill("section,row,number,price\nStalls,a,1,50\nStalls,a,3,50\n")
@@ -25,7 +25,7 @@ async def seats(page: Page, product: Product) -> None:
 
 
 async def seat_plan(page: Page, product: Product) -> None:
-    """With a section that was moved by keys and one that was dragged."""
+    """With one section moved by keys and another one dragged."""
     room_id = await product.a_sale()
     sections = [{"name": it, "price": 5000, "rows": 6, "seats_per_row": 14} for it in ("Stalls", "Circle")]
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
@@ -49,13 +49,13 @@ async def seat_plan(page: Page, product: Product) -> None:
 
 
 async def seat_choice(page: Page, product: Product) -> None:
-    """A row chosen by keys and kept for the house; then a seat, clicked on."""
+    """A row chosen by keys and kept for the house; then a seat that was clicked."""
     room_id = await product.a_sale()
     sections = [{"name": "Stalls", "price": 5000, "rows": 6, "seats_per_row": 14}]
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})
     await signed_in(page, product, f"/admin/rooms/{room_id}/seats/map")
     canvas = page.get_by_label("Seats of Northern Lights")
-    await expect(canvas).to_be_visible()  # the map has come
+    await expect(canvas).to_be_visible()  # the map has appeared
     await canvas.focus()
     await page.keyboard.press("Enter")
     await page.keyboard.press("r")
@@ -66,7 +66,7 @@ async def seat_choice(page: Page, product: Product) -> None:
     await expect(canvas).to_be_visible()
     await canvas.focus()
     await page.keyboard.press("Enter")
-    await page.keyboard.press("ArrowDown")  # in the middle of the map, and near enough to be clicked on
+    await page.keyboard.press("ArrowDown")  # in the middle of the map, and close enough to be clicked
     box = await canvas.bounding_box()
     assert box is not None
     await canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
@@ -74,7 +74,7 @@ async def seat_choice(page: Page, product: Product) -> None:
 
 
 async def seat_names(page: Page, product: Product) -> None:
-    """A row that was renamed before the opening, counted from the right."""
+    """A row renamed before the opening, numbered from the right."""
     room_id = await product.a_sale(opened=False)
     sections = [{"name": it, "price": 5000, "rows": 3, "seats_per_row": 14} for it in ("Stalls", "Circle")]
     await product.staff("POST", f"/v1/events/{room_id}/seats", {"sections": sections})

@@ -1,4 +1,4 @@
-"""How far what is on a page moves by itself after it was first seen (cumulative layout shift)."""
+"""How far a page's content moves by itself after it was first seen (cumulative layout shift)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ new PerformanceObserver((list) => {
 
 
 async def watch_shifts(page: Page) -> None:
-    """From now on each document of the page is watched."""
+    """Watch every document of the page from now on."""
     await page.add_init_script(_WATCH)
 
 
 async def shifts(page: Page) -> list[str]:
-    """What moved on the document that is shown; nothing where it is within the limit."""
+    """What moved in the current document; empty if within the limit."""
     found: dict[str, object] = await page.evaluate("window.shifts")
     moved: list[str] = await page.evaluate("window.shifts.worst")
     return moved if float(str(found["sum"])) >= SHIFT_MAX else []

@@ -1,4 +1,4 @@
-"""Ways to the console's pages of one site, and of all sites."""
+"""Ways to the console's pages for one site, and for all sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RULES = [{"path_prefix": "/healthz"}, {"header": "X-Monitor", "value": "yes"}]
 
 
 async def a_site(product: Product, **settings: Any) -> str:
-    """A room of its own, open; where its pages are."""
+    """An open room without an event; returns the address of its pages."""
     room_id = f"site-{next(_numbers)}"
     room = {
         "name": "The shop with a name that is longer than a phone is wide",
@@ -32,14 +32,14 @@ async def sites(page: Page, product: Product) -> None:
 
 
 async def new_site(page: Page, product: Product) -> None:
-    """With nothing filled in, which is wrong."""
+    """With nothing filled in, which is invalid."""
     await signed_in(page, product, "/admin/sites/new")
     await page.get_by_role("button", name="Continue").click()
     await expect(page.get_by_role("alert")).to_be_visible()
 
 
 async def site_cockpit(page: Page, product: Product) -> None:
-    """With somebody waiting, and every confirmation open."""
+    """With somebody waiting, and every confirmation expanded."""
     at = await a_site(product, admission_rate_per_minute=0)
     await product.staff("POST", f"/v1{at.removeprefix('/admin')}/places", {})
     await signed_in(page, product, f"{at}?advanced=1&limit=nobody")
@@ -50,7 +50,7 @@ async def site_cockpit(page: Page, product: Product) -> None:
 
 
 async def connect_site(page: Page, product: Product) -> None:
-    """By the way with the most files, and an address that cannot be."""
+    """For the option with the most files, and an impossible address."""
     await signed_in(page, product, f"{await a_site(product)}/connect?with=haproxy")
     await page.get_by_label("Where it reaches your site").fill("no host")
     await page.get_by_role("button", name="Fill in").click()
@@ -58,7 +58,7 @@ async def connect_site(page: Page, product: Product) -> None:
 
 
 async def site_settings(page: Page, product: Product) -> None:
-    """With a rule that cannot be, everything open."""
+    """With an invalid rule and everything expanded."""
     await signed_in(page, product, f"{await a_site(product)}/gate")
     await page.get_by_label("Network", exact=True).first.fill("somewhere")
     await page.get_by_role("button", name="Save").click()
@@ -74,7 +74,7 @@ async def site_preview(page: Page, product: Product) -> None:
 
 
 async def site_knownuser(page: Page, product: Product) -> None:
-    """With a key that was made just now."""
+    """With a key just created."""
     at = await a_site(product)
     await signed_in(page, product, f"{at}/knownuser")
     await page.get_by_label("Customer id").fill(at.rpartition("/")[2])

@@ -13,12 +13,12 @@ def heading(page: Page) -> Locator:
 
 
 async def number_of(page: Page) -> str:
-    """The visitor's queue number as the page shows it."""
+    """The visitor's queue number as shown on the page."""
     return await page.locator('[data-fill="queue_number"]').inner_text()
 
 
 async def joined(page: Page, product: Product, room_id: str) -> None:
-    """Open the link; the script takes the place."""
+    """Open the link; the script joins the queue."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("You are in the queue")
 

@@ -1,4 +1,4 @@
-"""What is pressed on a phone is 44 pixels high; links within a text are as high as it."""
+"""Touch targets on a phone are 44 pixels high; links within text are as high as the text."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ _FIND = """
 
 
 async def small_targets(page: Page) -> list[str]:
-    """What is too small for a finger, with its height."""
+    """Targets that are too small for a finger, with their heights."""
     found: list[str] = await page.evaluate(_FIND)
     return found

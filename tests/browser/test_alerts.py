@@ -1,4 +1,4 @@
-"""A worker that dies is seen on every page of the console, without a reload, and on the queue page."""
+"""A worker that dies shows up on every page of the console, without a reload, and on the queue page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.browser.test_every_page import PICTURES
 
 pytestmark = pytest.mark.browser
 
-SOON_MS = 60_000  # it takes four seconds: `tests/core/test_alerts.py` adds them up
+SOON_MS = 60_000  # four seconds in theory: `tests/core/test_alerts.py` adds them up
 DESK = {"width": 1280, "height": 800}
 
 
@@ -46,12 +46,12 @@ async def test_a_frozen_worker_is_seen_on_every_page_and_stays_seen_until_it_goe
     speed = page.get_by_role("heading", name="Speed")
     before = await speed.bounding_box()
     with product.frozen(worker_of(product)[0]):
-        await expect(alarm).to_be_visible(timeout=SOON_MS)  # the page was open, and nobody reloaded it
+        await expect(alarm).to_be_visible(timeout=SOON_MS)  # the page was open and not reloaded
         await expect(alarm).to_be_in_viewport()
         after = await speed.bounding_box()
         assert before is not None
         assert after is not None
-        assert abs(after["y"] - before["y"]) < 1  # pixel: somebody may be about to press what is there
+        assert abs(after["y"] - before["y"]) < 1  # pixel: somebody may be about to press a button there
         if pytestconfig.getoption("--pictures"):
             await page.screenshot(path=PICTURES / "an-alarm.png")
         await expect(other.locator(".alarm", has_text="No worker is running")).to_be_visible()
@@ -76,7 +76,7 @@ async def test_a_killed_worker_is_told_of_though_another_takes_over(page: Page, 
 
 async def test_fans_read_for_how_long_nobody_was_called(page: Page, product: Product) -> None:
     room_id = await product.a_sale(admission_rate_per_minute=6, burst=1)
-    await product.staff("POST", f"/v1/rooms/{room_id}/places", {})  # is called at once
+    await product.staff("POST", f"/v1/rooms/{room_id}/places", {})  # called immediately
     await joined(page, product, room_id)
     wait = page.locator('[data-fill="wait"]')
     await expect(wait).to_contain_text("minute")

@@ -1,4 +1,4 @@
-"""The autopilot's panel: switched on, it moves the rate before one's eyes, and staff take over."""
+"""The autopilot's panel: once switched on it visibly moves the rate, and staff can take over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.browser.conftest import OpenContext, Product
 from tests.browser.test_cockpit import sign_in
 
 pytestmark = pytest.mark.browser
-SLOW_MS = 60_000  # a decision comes each five seconds, on a machine that may be busy
+SLOW_MS = 60_000  # a decision every five seconds, on a machine that may be busy
 
 
 async def test_the_autopilot_lowers_the_rate_and_staff_take_over(

@@ -1,4 +1,4 @@
-"""From the link to the tickets, and every way it can go wrong on the way, with scripts and without."""
+"""From the link to the tickets, and everything that can go wrong on the way, with scripts and without."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SETTLES_LATER = SETTLES.replace("now()", "now() + interval '1 hour'")
 
 
 async def inside(page: Page, product: Product, room_id: str) -> None:
-    """Straight in: nobody waits."""
+    """Get inside; nobody is waiting."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(heading(page)).to_have_text("Choose your tickets")
 
 
 async def inside_by_hand(page: Page, product: Product, room_id: str) -> None:
-    """Get in by pressing the buttons as they appear."""
+    """Get inside by pressing the buttons as they appear."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await page.get_by_role("button", name="Join the queue").click()
     await page.get_by_role("button", name="Go in now").click()
@@ -57,7 +57,7 @@ async def pay_with(page: Page, card: str) -> None:
 
 
 async def pay_slowly(page: Page, product: Product, room_id: str) -> None:
-    """Pay by a bank that takes five seconds, and then some more: it answers when `SETTLES` says so."""
+    """Pay through a bank that takes five seconds, and in fact longer: it responds once `SETTLES` is run."""
 
     async def begun() -> bool:
         return await product.sql(SETTLES_LATER, room_id) == "UPDATE 1"
@@ -187,7 +187,7 @@ async def test_a_payment_after_the_end_is_taken_while_tickets_are_left(
 
 
 async def _paid_late(visitor: OpenContext, product: Product, scripts: bool, tickets: int) -> Page:
-    """A page whose payment comes after the hold has ended."""
+    """A page whose payment arrives after the hold has ended."""
     room_id = await product.a_sale(tickets=tickets, **OPEN)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
     await (inside if scripts else inside_by_hand)(page, product, room_id)
@@ -261,7 +261,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_key(
     async def lose_first(route: Route) -> None:
         keys.append(route.request.headers["idempotency-key"])
         if len(keys) == 1:
-            await route.fetch()  # it arrives, and its answer is lost
+            await route.fetch()  # the request arrives, and its response is lost
             await route.abort()
         else:
             await route.continue_()

@@ -1,4 +1,4 @@
-"""Every way a browser can be: old, forgetful, blocked, slow, with a clock that is wrong, with many tabs."""
+"""All kinds of browsers: old, forgetful, blocked, slow, with a wrong clock, with many tabs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.browser.steps import heading, joined, number_of
 
 pytestmark = pytest.mark.browser
 
-# What an engine of 2021 did not have yet, and storage as a visitor blocks it.
+# Removes what an engine of 2021 lacked, and blocks storage as a visitor might.
 OLD_AND_BLOCKED = """
 delete AbortSignal.timeout; delete AbortSignal.any;
 delete globalThis.BroadcastChannel; delete Navigator.prototype.locks;
@@ -33,7 +33,7 @@ globalThis.Date = class extends Real {
   static now() { return Real.now() + globalThis.shiftMs; }
 };
 """
-TABS = 8  # HTTP/1.1 has six connections for a host
+TABS = 8  # HTTP/1.1 allows six connections per host
 
 
 async def test_eight_tabs_share_one_stream_and_all_go_in(visitor: OpenContext, product: Product) -> None:
@@ -52,7 +52,7 @@ async def test_eight_tabs_share_one_stream_and_all_go_in(visitor: OpenContext, p
         await expect(page.locator('[data-fill="updated"]')).to_have_text("Live")
     assert {await number_of(page) for page in pages} == {"1"}
     assert len(streams) == 1
-    await pages[0].close()  # it had the stream: another one takes over
+    await pages[0].close()  # it had the stream, so another one takes over
     await product.staff("POST", f"/v1/rooms/{room_id}/pause", {})
     for page in pages[1:]:
         await expect(page.locator('[data-notice="paused"]')).to_be_visible()
@@ -190,7 +190,7 @@ async def _set_clock(page: Page, minutes: int) -> None:
 
 
 async def _counts_on(page: Page, name: str) -> None:
-    """The countdown goes on as before when the device's clock is set."""
+    """The countdown continues unchanged when the device's clock is set."""
     countdown = page.locator(f'[data-countdown="{name}"]')
     until = int(await countdown.get_attribute("data-until") or 0)
     for minutes in (20, -20):
@@ -218,7 +218,7 @@ async def test_a_price_that_changed_is_shown_and_asked_about(
     await plain_page.get_by_role("button", name="Go in now").click()
     await plain_page.get_by_role("spinbutton", name="Standing").fill("2")
 
-    await page.route("**/availability", lambda route: route.abort())  # the page does not hear of it in time
+    await page.route("**/availability", lambda route: route.abort())  # the page does not learn of it in time
     await product.staff("PATCH", price, {"price": 6000})
     for it, total in ((page, "60"), (plain_page, "120")):
         await it.get_by_role("button", name="Reserve").click()

@@ -1,4 +1,4 @@
-"""The captcha's widget on the queue page. Nobody verifies what it gives, which keeps nobody out."""
+"""The captcha's widget on the queue page. Nobody verifies its response, and nobody is kept out by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times in a browser: those of an event in its zone, with the visitor's own beside; staff have one clock."""
+"""Times in a browser: an event's in its own zone plus the visitor's; staff have a single clock."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.browser.every_page import staff
 
 pytestmark = pytest.mark.browser
 
-# An event in Berlin an hour after clocks were set forward, one an hour after they were set back.
+# One event in Berlin an hour after clocks are set forward, one an hour after they are set back.
 STARTS = {"spring": "2035-03-25T02:00:00Z", "autumn": "2035-10-28T02:00:00Z"}
 TOLD = {
     "spring": "Sunday, 25 March 2035, 04:00 (Europe/Berlin)",
     "autumn": "Sunday, 28 October 2035, 03:00 (Europe/Berlin)",
 }
-YOURS = {  # by the visitor's zone, whose clocks may change on other days or never
+YOURS = {  # in the visitor's zone, whose clocks may change on other days or never
     "Europe/Paris": ("", ""),
     "UTC": ("02:00", "02:00"),
     "Asia/Kathmandu": ("07:45", "07:45"),
@@ -60,7 +60,7 @@ async def test_the_console_has_one_clock_with_scripts_and_without(
     await staff(page, product)
     await expect(page.locator("[data-clock]")).to_have_text("Times in Asia/Kathmandu")
     await page.goto(f"{product.url}/admin/rooms/{room_id}")
-    await expect(page.locator("[data-log][data-newest]")).to_be_attached()  # written anew by the script
+    await expect(page.locator("[data-log][data-newest]")).to_be_attached()  # rewritten by the script
     change = page.locator("[data-log] li").first
     await expect(change).to_contain_text("opening none → 2035-03-25 07:45:00 UTC+5:45")
     by_script = await change.inner_text()

@@ -1,4 +1,4 @@
-"""The cockpit of a sale beside the browsers of fans: what one changes, the others see."""
+"""The cockpit of a sale next to fans' browsers: what one side changes, the other sees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DESK = ViewportSize(width=1440, height=900)
 
 
 async def sign_in(page: Page, product: Product, to: str) -> None:
-    """Go to a page of the console by way of the sign-in form."""
+    """Go to a page of the console through the sign-in form."""
     await page.goto(f"{product.url}{to}")
     await page.get_by_text("With an access token").click()
     await page.get_by_label("Access token").fill(product.token)
@@ -24,7 +24,7 @@ async def sign_in(page: Page, product: Product, to: str) -> None:
 
 
 async def waiting(page: Page, product: Product, room_id: str) -> None:
-    """Join and see one's place."""
+    """Join and wait for the place to be shown."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     await expect(page.locator('[data-panel="waiting"]')).to_be_visible()
     await expect(page.locator(".dot")).to_have_class("dot on")
@@ -44,7 +44,7 @@ async def test_the_operator_changes_the_rate_and_the_fan_sees_the_wait_change(
     await expect(desk.locator("[data-link]")).to_have_text("live")
     await desk.get_by_label("Admitted per minute", exact=True).fill("6")
     await expect(desk.locator("[data-effect]")).to_contain_text("→")
-    assert await wait.inner_text() == before  # shown is not applied
+    assert await wait.inner_text() == before  # previewed, not applied
     await desk.get_by_role("button", name="Apply").click()
     await expect(wait).not_to_have_text(before)
     await expect(desk.locator("[data-log]")).to_contain_text("rate 0 → 6")
@@ -85,7 +85,7 @@ async def test_the_graphs_are_there_again_after_a_reload(visitor: OpenContext, p
     await waiting(fan, product, room_id)
     await sign_in(desk, product, f"/admin/rooms/{room_id}")
     line = desk.locator('[data-graph="waiting"] svg path.one')
-    await expect(line).to_have_attribute("d", re.compile("L.*L"))  # three moments are known
+    await expect(line).to_have_attribute("d", re.compile("L.*L"))  # three samples exist
     await expect(desk.locator('[data-series="waiting"]')).to_have_text("1")
     await desk.reload()
     await expect(line).to_have_attribute("d", re.compile("L.*L"))
@@ -101,7 +101,7 @@ async def test_the_graphs_are_there_again_after_a_reload(visitor: OpenContext, p
     await expect(line).to_have_attribute("d", re.compile("L"))
     await expect(graph.locator("text").filter(has_text=re.compile("^4$"))).to_have_count(
         1
-    )  # people at the top
+    )  # the top of the axis, in people
     await desk.reload()
     await expect(graph).to_have_attribute("aria-label", re.compile("Queue over the whole sale"))
 

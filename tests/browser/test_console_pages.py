@@ -1,4 +1,4 @@
-"""Staff at work in a real browser: an order found and paid back, a key made and used in /docs, and ended."""
+"""Staff at work in a real browser: find and refund an order, create a key, use it in /docs, and revoke it."""
 
 from __future__ import annotations
 

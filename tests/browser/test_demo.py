@@ -1,6 +1,6 @@
-"""The page of the demo: a fan's phone beside the cockpit. What is done in one is seen in the other.
+"""The demo page: a fan's phone next to the cockpit. What happens in one shows in the other.
 
-With `--pictures` its picture in the docs is taken anew.
+With `--pictures` its picture in the docs is renewed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def test_the_phone_and_the_cockpit_are_side_by_side_and_five_steps_lead_th
     phone, desk = page.frame_locator(".phone iframe"), page.frame_locator(".desk iframe")
     await expect(phone.locator('[data-fill="position"]')).to_have_text("41")
     await expect(desk.locator("[data-link]")).to_have_text("live")
-    await expect(desk.locator(".nav")).to_be_hidden()  # the page around it has one
+    await expect(desk.locator(".nav")).to_be_hidden()  # the surrounding page has one
     await desk.get_by_role("button", name="Pause", exact=True).click()
     await expect(phone.locator('[data-notice="paused"]')).to_be_visible()
     await expect(desk.locator('[data-figure="last_in_line"]')).to_have_text("paused: nobody is called")

@@ -1,4 +1,4 @@
-"""The door in a real browser: a ticket before the camera, a second device, no network for a while."""
+"""The door in a real browser: a ticket in front of the camera, a second device, no network for a while."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 640, 480
 
 
 def picture(code: str) -> bytes:
-    """What a camera sees that is held before a ticket: a film of one frame."""
+    """What a camera sees when a ticket is held in front of it: a one-frame film."""
     drawn = segno.make(code, micro=False)
     rows = [list(row) for row in drawn.matrix_iter(scale=8, border=4)]
     top, left = (HEIGHT - len(rows)) // 2, (WIDTH - len(rows)) // 2
@@ -44,7 +44,7 @@ async def tickets(product: Product) -> tuple[str, list[str]]:
 
 @pytest.fixture
 async def sale(product: Product, tmp_path: Path) -> AsyncIterator[tuple[str, list[str], Browser]]:
-    """The same, and a browser before whose camera the first of them is."""
+    """The same, plus a browser whose camera shows the first ticket."""
     room_id, codes = await tickets(product)
     film = tmp_path / "ticket.y4m"
     film.write_bytes(picture(codes[0]))
@@ -62,13 +62,13 @@ async def sale(product: Product, tmp_path: Path) -> AsyncIterator[tuple[str, lis
 
 @pytest.fixture
 async def network(product: Product) -> AsyncIterator[Relay]:
-    """The network of a device, which can be cut."""
+    """A device's network, which can be cut."""
     async with Relay(product.url, socks=True).open() as relay:
         yield relay
 
 
 async def device(context: BrowserContext, product: Product, room_id: str, name: str) -> Page:
-    """A phone at the door, which has heard from the server."""
+    """A phone at the door that has heard from the server."""
     page = await context.new_page()
     await signed_in(page, product, f"/admin/rooms/{room_id}/door")
     await expect(page.locator("[data-link]")).to_have_text("online")
@@ -85,7 +85,7 @@ async def typed(page: Page, code: str) -> None:
 
 
 async def readable(page: Page) -> None:
-    """Everybody can read it: in both themes, on a phone, its times by a clock that is named."""
+    """The page is readable for everybody: in both themes, on a phone, with times that name their clock."""
     assert await unnamed_times(page) == []
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
@@ -94,7 +94,7 @@ async def readable(page: Page) -> None:
 
 
 async def without_a_network(a: Page, network: Relay, b: Page, one: str, two: str) -> None:
-    """A lets the second one in while it hears nothing, and so does B, later."""
+    """Offline, A checks in the second ticket, and later so does B."""
     verdict = a.locator("[data-verdict]")
     await a.evaluate("navigator.serviceWorker.ready.then(() => 1)")
     network.cut()
@@ -119,7 +119,7 @@ async def test_two_devices_let_people_in_with_and_without_a_network(
     product: Product, sale: tuple[str, list[str], Browser], network: Relay
 ) -> None:
     room_id, [one, two], browser = sale
-    # A browser that is set offline lets a service worker through that begins meanwhile.
+    # A browser set offline still lets requests of a service worker through if that starts meanwhile.
     proxy = ProxySettings(server=f"socks5://127.0.0.1:{network.port}", bypass="<-loopback>")
     first, second = (
         await browser.new_context(viewport=PHONE, proxy=proxy),
@@ -144,7 +144,7 @@ async def test_two_devices_let_people_in_with_and_without_a_network(
     await without_a_network(a, network, b, one, two)
 
     await typed(b, two)
-    await expect(b.locator("[data-verdict]")).to_contain_text("(Gate A)")  # who was first
+    await expect(b.locator("[data-verdict]")).to_contain_text("(Gate A)")  # which was first
     await b.reload()
     await typed(b, two)
     await typed(a, one)

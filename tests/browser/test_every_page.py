@@ -1,9 +1,9 @@
-"""What holds for every page of the product (`every_page.py`): axe finds nothing, it fits its window, nothing
-moves by itself, each time of day says by which clock it is, and no text is a machine's. What fans press is 44
+"""What must hold for every page of the product (`every_page.py`): axe finds nothing, it fits its window,
+nothing moves by itself, each time of day names its clock, and no text is for machines. What fans press is 44
 pixels high on a phone.
 
-With `--pictures` one of each is kept in `artefacts/screenshots`, which git ignores, to be looked at, and
-those in the docs are taken anew.
+With `--pictures` one of each is saved to `artefacts/screenshots`, which git ignores, for inspection, and
+those in the docs are renewed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Window = tuple[int, int, Literal["light", "dark"]]
 PHONE = 360
 DESKTOP = 1440
 IN_DOCS = {"overview": DESKTOP, "seat_choice": DESKTOP}
-NARROW = 320  # also 1280 at four times the size, as WCAG 1.4.10 has it
+NARROW = 320  # also 1280 at four times the size, as WCAG 1.4.10 requires
 WINDOWS: tuple[Window, ...] = (
     (NARROW, 640, "dark"),
     (PHONE, 740, "light"),

@@ -1,5 +1,5 @@
-"""The fairness page in a browser: a real room's log is read and recomputed there, and what was altered on the
-way is refused.
+"""The fairness page in a browser: it reads and recomputes a real room's log, and refuses what was altered on
+the way.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ OF_THE_PAGE = (
     "other_room",
     "beacon_late",
     "beacon_signature",
-)  # which looks at hashes and its own room; see below
+)  # checked by the page itself, which computes hashes and knows its room
 
 
 async def test_the_browser_judges_a_queue_as_the_audit_does(empty: Page) -> None:
@@ -122,7 +122,7 @@ async def test_a_draw_waits_for_the_beacon_and_a_fan_checks_it(page: Page, produ
 
 
 async def a_drawn_room(product: Product) -> str:
-    """A lottery of six, whose first three were called and whose log is signed to its end."""
+    """A lottery of six whose first three were called, with a log signed to its end."""
     room_id = await product.a_sale(
         opened=False,
         queueing_method="lottery",
@@ -154,7 +154,7 @@ async def signed_up_to(product: Product, room_id: str, text: str) -> None:
         async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
             entries, head = await client.get(f"{log}/entries"), await client.get(f"{log}/head")
         if not entries.is_success or not head.is_success or head.json()["head"] is None:
-            return False  # it has not begun
+            return False  # it has not started
         return any(text in it for it in entries.json()["entries"][: head.json()["head"]["size"]])
 
     await wait_until(covers, f"a head over {text!r}", every_s=0.3)
@@ -164,7 +164,7 @@ async def check(page: Page) -> None:
     await page.locator("html[data-runs]").wait_for()
     button = page.get_by_role("button", name="Check it in my browser")
     await button.click()
-    await expect(button).to_be_enabled()  # it is not while the check goes on
+    await expect(button).to_be_enabled()  # disabled while the check runs
 
 
 def line(page: Page, name: str) -> Any:
@@ -175,7 +175,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def swapped(page: dict[str, Any]) -> None:
-    """The first and the second called change places."""
+    """Swap the first and the second visitor called."""
     calls = [at for at, entry in enumerate(page["entries"]) if " called " in entry]
     first, second, *_ = calls
     page["entries"][first], page["entries"][second] = page["entries"][second], page["entries"][first]
@@ -216,7 +216,7 @@ ALTERED: list[tuple[str, Change, tuple[str, ...]]] = [
 
 
 def altering(change: Change) -> Callable[[Route], Awaitable[None]]:
-    """A handler that changes what the server answers."""
+    """A handler that alters the server's responses."""
 
     async def alter(route: Route) -> None:
         answer = await route.fetch()

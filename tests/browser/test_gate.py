@@ -1,4 +1,4 @@
-"""The gate in front of a shop on another host: a browser goes the whole way round, through a real proxy."""
+"""The gate in front of a shop on another host: a browser goes the full round trip through a real proxy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 PASS = "fairgate_pass_"
 PROXIES = ("nginx", "haproxy", "caddy", "apache2")
-FAILS_OPEN: dict[str, dict[str, str]] = {  # as each file says it is done
+FAILS_OPEN: dict[str, dict[str, str]] = {  # done as each file describes
     "nginx": {"# error_page 502 504 = @open;": "error_page 502 504 = @open;"},
     "haproxy": {
         "    http-request return status 503 hdr Retry-After 5 if { var(txn.fairgate_away) -m found }\n": ""
@@ -32,7 +32,7 @@ FAILS_OPEN: dict[str, dict[str, str]] = {  # as each file says it is done
 
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
-    """A product that has a name of its own."""
+    """A product with its own host name."""
     with fairgate() as found:
         yield found
 
@@ -77,7 +77,7 @@ async def test_the_way_round_without_scripts(plain_page: Page, site: Gated) -> N
 
 
 def pass_of(answer: httpx.Response, site: Gated) -> dict[str, str]:
-    """The pass that an answer sets, as a browser sends it back."""
+    """The pass set by a response, as a browser sends it back."""
     (found,) = [it for it in answer.headers.get_list("set-cookie") if it.startswith(PASS + site.room_id)]
     assert "; HttpOnly; SameSite=Lax" in found
     return {"Cookie": found.partition(";")[0]}
@@ -123,7 +123,7 @@ async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
     other_room = await site.ask(
         "/", headers={"Cookie": key["Cookie"].replace(PASS + site.room_id, PASS + "other")}
     )
-    assert pass_of(other_room, site) != key  # of another room: they are new here
+    assert pass_of(other_room, site) != key  # from another room: they are new here
     spoofed = {
         "X-Original-URL": f"{site.url}/health",
         "X-Forwarded-Uri": "/health",
@@ -161,7 +161,7 @@ async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
 
 
 async def lets_in(site: Gated) -> bool:
-    """Whether the gate lets a newcomer in."""
+    """Whether the gate admits a newcomer."""
     return (await site.ask("/")).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""One organiser alone, from a draft to a sale that is open: rehearsed, published, changed, and put back."""
+"""An organiser working alone, from a draft to an open sale: rehearsed, published, changed, and reverted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A newcomer shows who they are in a browser, before the opening, and joins without doing anything more."""
+"""A newcomer proves who they are in a browser, before the opening, and then joins without further steps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_an_address_is_confirmed_before_the_opening_and_its_place_goes_alo
     await expect(page.get_by_text("Your e-mail address is confirmed")).to_be_visible()
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
     await expect(page.locator("[data-panel=waiting]")).to_be_visible()
-    # Somebody without one takes no place; with the same address they bring it here.
+    # Somebody without an address gets no place; with the same address they move the place here.
     other = await (await visitor()).new_page()
     await other.goto(f"{product.url}/rooms/{room_id}")
     await expect(other.get_by_role("button", name="Join the queue")).to_be_hidden()
@@ -49,7 +49,7 @@ async def test_a_fan_makes_a_passkey_and_joins_with_it(page: Page, product: Prod
     await expect(page.get_by_text("You have shown your passkey")).to_be_visible()
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
     await expect(page.locator("[data-panel=waiting]")).to_be_visible()
-    # Without an account that is old enough nobody joins.
+    # Without an account of sufficient age nobody joins.
     other = await product.a_sale(identity="passkey", accounts_before="2026-01-01T00:00:00Z")
     await page.goto(page.url.replace(room_id, other))
     await page.get_by_role("button", name="Join with your passkey").click()

@@ -1,4 +1,4 @@
-"""What somebody in the queue can do: check the draw, be called, move the place to another browser."""
+"""What a visitor in the queue can do: check the draw, be called, move the place to another browser."""
 
 from __future__ import annotations
 

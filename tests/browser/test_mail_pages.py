@@ -1,4 +1,4 @@
-"""Mail on pages: an address is left in the queue, and staff reads what was written."""
+"""Mail on pages: an address is left in the queue, and staff read what was sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 async def leave_an_address(page: Page, product: Product, room_id: str) -> None:
-    """Wait in the queue and leave Ann's address there; it is not confirmed."""
+    """Wait in the queue and leave Ann's address there, unconfirmed."""
     await page.goto(f"{product.url}/rooms/{room_id}")
     waiting = page.locator('[data-panel="waiting"]')
     await page.get_by_text("E-mail me when it is my turn").click()
@@ -38,7 +38,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     await leave_an_address(page, product, room_id)
     async with httpx.AsyncClient(
         verify=False, base_url=product.url, timeout=20
-    ) as client:  # somebody not at the screen
+    ) as client:  # somebody away from the screen
         joined = await client.post(f"/v1/rooms/{room_id}/places", json={"email": "bob@example.org"})
         assert joined.status_code == 201
     await product.let_in(room_id)
@@ -59,7 +59,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
     asked = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")
     link = await asked.get_attribute("href")
     assert link is not None
-    await page.goto(link)  # another browser than the one Bob joined with
+    await page.goto(link)  # not the browser with which Bob joined
     await page.get_by_role("button", name="Yes, write to me").click()
     await expect(page.get_by_role("heading", name="Your address is confirmed")).to_be_visible()
     await plain_page.goto(f"{product.url}/admin/mail")

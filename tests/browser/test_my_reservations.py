@@ -1,4 +1,4 @@
-"""After paying: the tickets, their calendar file, their print; and all reservations of one browser."""
+"""After paying: the tickets, their calendar file and print version; all reservations of one browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STALLS = {"name": "Stalls", "price": 7000, "rows": 2, "seats_per_row": 6}
 
 
 async def bought_seats(page: Page, product: Product) -> str:
-    """Buy the two best seats; the address of the reservation."""
+    """Buy the two best seats; returns the address of the reservation."""
     room_id = await a_hall(product, [STALLS])
     await inside(page, product, room_id)
     await page.get_by_role("button", name="Best together").click()

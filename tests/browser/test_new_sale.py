@@ -1,4 +1,4 @@
-"""A sale made in one page: the preview follows what is typed; without scripts a button asks for it."""
+"""A sale created on one page: the preview follows the input; without scripts, a button updates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every page: its headers, its weight, who may press its buttons, what it says of its own."""
+"""What must hold for every page: its headers, its weight, who may press its buttons, its scripts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
-KEYS_MAX = 12  # until the last thing of the page has the focus
-WEIGHT_MAX = 20_000  # bytes of the first load of the queue page, compressed: our HTML, CSS and JavaScript
+KEYS_MAX = 12  # until the last element of the page has the focus
+WEIGHT_MAX = 20_000  # bytes of the queue page's first load, compressed: our HTML, CSS and JavaScript
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_the_first_load_of_the_queue_page_is_light(
     async with httpx.AsyncClient(
         verify=False, timeout=20, headers={"Accept-Encoding": "gzip", "Accept-Language": language}
     ) as client:
-        for url in list(weights):  # an icon may still come
+        for url in list(weights):  # an icon may still arrive
             async with client.stream("GET", url) as response:
                 weights[url] = sum([len(part) async for part in response.aiter_raw()])
     assert len(weights) > 5
@@ -228,7 +228,7 @@ async def test_no_page_is_wider_than_a_phone(visitor: OpenContext, product: Prod
         ("/", "/"),
         ("/nothing", "/nothing"),
         (f"/rooms/{busy}", f"/rooms/{busy}"),
-        (f"/rooms/{quiet}", f"/events/{quiet}"),  # nobody is in front: the page goes on by itself
+        (f"/rooms/{quiet}", f"/events/{quiet}"),  # nobody is ahead: the page moves on by itself
     ):
         await page.goto(product.url + path)
         await page.wait_for_url(product.url + arrival)

@@ -1,4 +1,4 @@
-"""A buyer who pays on the page of the payment service: the way there, and back to their tickets."""
+"""A buyer pays on the payment service's page: the way there, and back to their tickets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_the_page_leads_to_the_payment_service_and_back_to_the_tickets(pag
             await page.get_by_role("button", name="Pay").click()
             await page.wait_for_url(f"{stripe.url}/pay/**")
             await expect(page.get_by_role("heading")).to_contain_text("Pay")
-            await page.goto(here)  # back without having paid: the way there is still on the page
+            await page.goto(here)  # back without having paid: the link there is still on the page
             await page.get_by_role("link", name="Continue to payment").click()
             await page.wait_for_url(f"{stripe.url}/pay/**")
             await page.locator("input[name=number]").fill("4242424242424242")

@@ -1,5 +1,4 @@
-"""Somebody is invited, adds a passkey and signs in with it; what the pages look like meanwhile is in
-`every_page`."""
+"""Somebody is invited, adds a passkey and signs in with it; `every_page` covers how the pages look."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 
 async def with_authenticator(context: BrowserContext, page: Page) -> None:
-    """A phone that makes passkeys, and whose owner always agrees."""
+    """A phone that creates passkeys, and whose owner always agrees."""
     devtools = await context.new_cdp_session(page)
     await devtools.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True}
@@ -22,7 +21,7 @@ async def with_authenticator(context: BrowserContext, page: Page) -> None:
 
 
 async def invited(page: Page, product: Product) -> str:
-    """Invite somebody; their link, at a name that passkeys can be for."""
+    """Invite somebody; returns their link, on a host name that passkeys allow."""
     await signed_in(page, product, "/admin/users")
     await page.get_by_label("E-mail", exact=True).fill("nora@example.org")
     await page.get_by_label("Name", exact=True).fill("Nora")
@@ -43,7 +42,7 @@ async def test_who_is_invited_signs_in_with_a_passkey_and_no_password(
     for name in ("My phone", "My key"):
         await page.get_by_label("Name", exact=True).fill(name)
         await page.get_by_role("button", name="Add a passkey").click()
-        if name == "My key":  # the same authenticator is not asked twice
+        if name == "My key":  # the same authenticator is not used twice
             await expect(page.get_by_text("No passkey was made. Try again.")).to_be_visible()
         else:
             await expect(page.get_by_text(name, exact=True)).to_be_visible()

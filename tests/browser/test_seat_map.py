@@ -1,4 +1,4 @@
-"""The seat map: by mouse, by finger, by keyboard, as a list and without a script; and what it costs."""
+"""The seat map: by mouse, by touch, by keyboard, as a list and without scripts; and its cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.browser.test_booking import inside_by_hand
 pytestmark = pytest.mark.browser
 
 WIDE = ViewportSize(width=1440, height=900)
-WEIGHT_MAX = 33 * 1024  # of all scripts and styles on the way in, compressed: those of the line, too
+WEIGHT_MAX = 33 * 1024  # for all scripts and styles on the way in, compressed, including those of the queue
 STALLS = {"name": "Stalls", "price": 7000, "rows": 4, "seats_per_row": 10}
 CIRCLE = {"name": "Circle", "price": 4500, "rows": 3, "seats_per_row": 12}
 
@@ -47,7 +47,7 @@ async def test_twenty_thousand_seats_are_drawn_piece_by_piece(visitor: OpenConte
     await page.mouse.move(middle[0] - 400, middle[1] - 200, steps=moves)
     await page.mouse.up()
     panning = await hall.settled()
-    assert len(panning) <= moves + 2  # a frame is drawn when something moved, and once a refresh at most
+    assert len(panning) <= moves + 2  # a frame only after movement, at most one per refresh
     for frame in [*zooming, *panning]:
         shown = (box["width"] / frame["scale"] + 3) * (box["height"] / frame["scale"] + 3)  # in seats
         assert frame["seats"] <= shown
@@ -67,7 +67,7 @@ async def test_seats_are_chosen_on_the_map_and_reserved(visitor: OpenContext, pr
     await hall.click("stalls-b-3")
     await hall.click("circle-a-12")
     await hall.click("stalls-b-4")
-    await hall.click("stalls-b-4")  # and not, after all
+    await hall.click("stalls-b-4")  # deselected again
     chosen = page.locator("[data-basket] li span:first-child")
     await expect(chosen).to_have_text(["Stalls, row B, seat 3", "Circle, row A, seat 12"])
     await expect(page.locator("[data-total] output")).to_have_text("€115.00")
@@ -131,7 +131,7 @@ async def test_who_is_too_late_is_told_which_seats(visitor: OpenContext, product
     page = await wide(visitor)
     hall = await Map(page, room_id).open(product)
     await hall.click("stalls-a-1")
-    await page.route("**/seats", lambda route: route.abort())  # the map is not looked at again
+    await page.route("**/seats", lambda route: route.abort())  # the map is not polled any more
     await hall.click("stalls-a-2")
     await somebody_reserves(product, room_id, seat_ids=["stalls-a-2"])
     await page.get_by_role("button", name="Reserve").click()
@@ -147,7 +147,7 @@ async def test_the_best_seats_together(visitor: OpenContext, product: Product) -
     await Map(page, room_id).open(product)
     chosen, seats = page.locator("[data-basket] li span:first-child"), page.get_by_label("Seats", exact=True)
     best = page.get_by_role("button", name="Best together")
-    await best.click()  # two: the shortest run of the first row that has them
+    await best.click()  # two: the shortest run in the first row that has them
     await expect(chosen).to_have_text([f"Stalls, row A, seat {n}" for n in (1, 2)])
     await seats.fill("10")
     await best.click()

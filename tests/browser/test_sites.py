@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 async def made(page: Page, product: Product, room_id: str) -> None:
-    """Put it in front of the site, up to what is to be copied."""
+    """Put a queue in front of the site, up to the code to copy."""
     await signed_in(page, product, "/admin/sites")
     await page.get_by_role("link", name="Protect a site").click()
     await page.get_by_label("Address of the site").fill("shop.example")
@@ -29,7 +29,7 @@ async def made(page: Page, product: Product, room_id: str) -> None:
 
 
 async def asked(product: Product, room_id: str) -> int:
-    """The gate is asked about a page of the site, as the proxy does; what it answers."""
+    """Ask the gate about a page of the site, as the proxy does; returns its response."""
     told = {"X-Original-URL": "https://shop.example/cart", "Accept": "text/html"}
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
         return (await client.get(f"/v1/rooms/{room_id}/gate", headers=told)).status_code
@@ -64,7 +64,7 @@ async def test_a_site_from_its_first_request_to_its_last(
 
 
 async def taken_down(page: Page, product: Product, room_id: str) -> None:
-    """Let the one who waits in by hand, then put everybody out, and delete the room."""
+    """Admit the waiting visitor by hand, then remove everybody, and delete the room."""
     await product.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
     await product.staff("POST", f"/v1/rooms/{room_id}/places", {})
     await page.get_by_role("link", name="Live", exact=True).click()

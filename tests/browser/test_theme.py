@@ -1,4 +1,4 @@
-"""The look of a room: seen before it is saved, then on its pages; and pages in other languages."""
+"""The look of a room: previewed before it is saved, then on its pages; and pages in other languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocked streams, lost connections, lost stores: pages say what is wrong and nobody loses their place."""
+"""Blocked streams, lost connections, lost stores: pages explain the trouble and nobody loses their place."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_a_store_that_is_away_is_told_calmly_and_mends(visitor: OpenContex
     await joined_by_hand(plain, product, room_id)
     with product.frozen("valkey"):
         await expect(live.locator('[data-notice="lost"]')).to_be_visible()
-        # The page loads itself again, too: whichever comes first ends the other.
+        # The page also reloads by itself; whichever comes first cancels the other.
         async with plain.expect_response(lambda it: it.status == 503) as told:
             await plain.reload()
         assert int((await told.value).headers["retry-after"]) >= 1

@@ -1,4 +1,4 @@
-"""What is decided on the server and again in the browser is decided alike."""
+"""What both the server and the browser decide, they decide alike."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ async def blank(chromium: Browser) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def modules(blank: Page) -> Page:
-    """An empty English page (`?de`: German) without what a test before has left."""
+    """An empty English page (`?de`: German) without leftovers of an earlier test."""
     await blank.goto("http://fairgate.test/")
     return blank
 
 
 async def asked(modules: Page, script: str, cases: list[Any]) -> Any:
-    """`script` over all cases, in the browser."""
+    """Run `script` over all cases, in the browser."""
     return await modules.evaluate(
         f"""async (cases) => {{
             const line = await import("/position.js"), words = await import("/formatting.js");
@@ -111,7 +111,7 @@ PATTERNS = {"under": "<1", "about": "~{a}", "range": "{a}-{b}", "unknown": ""}
 
 
 def alike(written: list[str], expected: list[str]) -> bool:
-    """Whether the texts are the same; which kind of space is between figures is left to the libraries."""
+    """Whether the texts match; the kind of space between digits is up to the libraries."""
     return [it.translate(SPACES) for it in written] == [it.translate(SPACES) for it in expected]
 
 
@@ -139,7 +139,7 @@ async def test_waits_clocks_and_money_are_written_the_same(modules: Page, langua
     ]
     written = await asked(modules, "words.money(...it)", sums)
     expected = [formatting.money(amount, currency, language) for amount, currency, _ in sums]
-    # Signs of currencies differ between editions of CLDR; the figures are the same in all.
+    # Currency symbols differ between versions of CLDR; the digits never do.
     main = [it[1] in MAIN for it in sums]
     assert alike(list(itertools.compress(written, main)), list(itertools.compress(expected, main)))
     assert [figures(it) for it in written] == [figures(it) for it in expected]

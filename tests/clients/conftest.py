@@ -35,7 +35,7 @@ class Product:
     url: str
 
     async def staff(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask the staff API; a refusal fails the test."""
+        """Call the staff API; a refusal fails the test."""
         async with httpx.AsyncClient(verify=False, base_url=self.url, timeout=20) as client:
             answer = await client.request(method, path, json=body, headers=self.web.as_("operator"))
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
@@ -44,7 +44,7 @@ class Product:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def product(servers: Servers, empty: Empty) -> AsyncIterator[Product]:
-    """One for a module; tests keep apart by having a room of their own."""
+    """One per module; each test has its own room."""
     chosen = settings_of(servers).model_copy(
         update={"webhooks_private": True, "trusted_proxies": ["127.0.0.1"]}
     )
@@ -58,7 +58,7 @@ async def product(servers: Servers, empty: Empty) -> AsyncIterator[Product]:
 
 @asynccontextmanager
 async def program(*command: str, port: int = 0, environment: Mapping[str, str] = NONE) -> AsyncIterator[None]:
-    """A program in another language, from when it says `ready` on, or answers on a port."""
+    """A program in another language, once it has printed `ready` or responds on a port."""
     found = shutil.which(command[0])
     if found is None or (command[0] == "node" and not (CLIENTS / "node_modules").exists()):
         pytest.skip(f"no {command[0]} here, or not what it needs (make test installs it)")
@@ -89,6 +89,6 @@ async def program(*command: str, port: int = 0, environment: Mapping[str, str] =
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """A visitor who follows no redirect by themselves and keeps no cookie."""
+    """A visitor who follows no redirects and keeps no cookies."""
     async with httpx.AsyncClient(verify=False, timeout=20, cookies=no_cookies()) as client:
         yield client

@@ -1,4 +1,4 @@
-"""A client as the sample of the AWS Virtual Waiting Room is one: counters, statuses and JWTs."""
+"""A client modelled on the sample of the AWS Virtual Waiting Room: counters, statuses and JWTs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REQUEST_ID = "api_request_id"
 
 @dataclass
 class Client:
-    """`public` and `private`: the two endpoints that a stack tells of."""
+    """`public` and `private`: the two endpoints that a stack publishes."""
 
     http: httpx.AsyncClient
     public: str
@@ -23,13 +23,13 @@ class Client:
     request_id: str = ""
 
     async def enter(self) -> None:
-        """Get in line."""
+        """Join the queue."""
         answer = await self.http.post(f"{self.public}/assign_queue_num", json={"event_id": self.event_id})
         assert answer.status_code == 200, answer.text
         self.request_id = answer.json()[REQUEST_ID]
 
     async def number(self) -> int | None:
-        """The position in line, once it is processed."""
+        """The position in the queue, once it is processed."""
         answer = await self.http.get(f"{self.public}/queue_num", params=self._mine())
         if answer.status_code == 202:
             return None
@@ -49,7 +49,7 @@ class Client:
         return await self.http.post(f"{self.public}/generate_token", json=self._mine())
 
     async def verified(self, tokens: dict[str, Any], use: str = "access") -> dict[str, Any]:
-        """What a token says, verified as an API behind the waiting room does it."""
+        """The claims of a token, verified as an API behind the waiting room does."""
         key = (await self.http.get(f"{self.public}/public_key", params={"event_id": self.event_id})).json()
         token = tokens[f"{use}_token"]
         assert (key["kty"], key["alg"]) == ("RSA", "RS256")
@@ -59,7 +59,7 @@ class Client:
         return found
 
     async def staff(self, name: str, **body: Any) -> httpx.Response:
-        """A private call, as an inlet strategy makes it."""
+        """A private call, as made by an inlet strategy."""
         url = f"{self.private}/{name}"
         return await self.http.post(url, json={"event_id": self.event_id, **body}, headers=self.authorization)
 

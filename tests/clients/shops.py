@@ -23,7 +23,7 @@ KINDS = ("asgi", "wsgi", "php", *NODE)
 
 @asynccontextmanager
 async def shops(kind: str, fairgate: str, room: str, api_key: str) -> AsyncIterator[tuple[int, int]]:
-    """The shop twice, by ports: with Fairgate away newcomers wait at the first and pass at the second."""
+    """The shop on two ports: with Fairgate away, newcomers wait at the first and pass at the second."""
     said = {"url": fairgate, "room": room, "api_key": api_key, "recheck_s": RECHECK_S, "timeout_s": 10.0}
     async with AsyncExitStack() as stack:
         if kind == "asgi":
@@ -88,7 +88,7 @@ class _Handler(WSGIRequestHandler):
         return {
             **super().get_environ(),
             "REQUEST_URI": self.requestline.split()[1],
-        }  # as gunicorn and uWSGI tell it
+        }  # as passed by gunicorn and uWSGI
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The Python and the TypeScript client go a visitor's whole way; their types are those of the contract."""
+"""The Python and the TypeScript client go through a visitor's whole visit; their types match the contract."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_typescript_does_the_same(product: Product, tmp_path: Path) -> Non
 
 
 def test_the_types_of_what_is_done_by_hand_are_those_of_the_contract() -> None:
-    """All others may be of an older contract until `make client-types`."""
+    """The other types may follow an older contract until `make client-types`."""
     spec = importlib.util.spec_from_file_location("generate", CLIENTS / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -125,6 +125,6 @@ def test_the_types_of_what_is_done_by_hand_are_those_of_the_contract() -> None:
 
 
 def classes_of(text: str) -> dict[str, str]:
-    """The classes of a module without their docstrings, by name."""
+    """The classes of a module by name, without their docstrings."""
     found = {it.name: it for it in ast.parse(text).body if isinstance(it, ast.ClassDef)}
     return {name: "".join(map(ast.dump, it.body[1:])) for name, it in found.items()}

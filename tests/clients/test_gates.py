@@ -1,4 +1,4 @@
-"""Every client of the gate keeps to one table, `clients/cases.json`, with a shop and a real Fairgate."""
+"""Every client of the gate follows one table, `clients/cases.json`, with a shop and a real Fairgate."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LONG = "x" * 5000
 
 @dataclass
 class Site:
-    """A shop behind a client, twice, and the room before it."""
+    """Two instances of a shop behind a client, and the room in front of it."""
 
     product: Product
     way: Relay
@@ -131,7 +131,7 @@ class Site:
                 return ""
 
     async def ticketed(self, address: str, host: str) -> str:
-        """The address with a ticket, as the queue page sends a visitor there."""
+        """The address with a ticket, to which the queue page sends a visitor."""
         await self.be("")
         place, _ = await self.product.web.inside(self.room_id)
         cookie = {"Cookie": f"fairgate_place_{self.room_id}={place['Authorization'].removeprefix('Bearer ')}"}
@@ -253,7 +253,7 @@ async def _held_against(
     if "status" in case:
         assert answer.status_code == case["status"], what
         assert told.get("retry-after") == "5", what
-    if case.get("ends") and kind != "next":  # whose middleware sees no page's headers
+    if case.get("ends") and kind != "next":  # whose middleware cannot see a page's headers
         assert ours == [f"fairgate_pass_{site.room_id}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"], what
         over = await site.product.web.post(
             f"/v1/rooms/{site.room_id}/sessions/{site.sid}/renew", headers=site.product.web.as_("operator")

@@ -1,4 +1,4 @@
-"""The published KnownUser connector, unchanged, in an Express shop: all the way round, and every refusal."""
+"""The published KnownUser connector, unmodified, in an Express shop: a full round trip, all refusals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FACE = {
 
 
 class Browser:
-    """Keeps cookies by host, and follows a redirect when it is told to."""
+    """Keeps cookies per host, and follows redirects on request."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
@@ -50,7 +50,7 @@ class Browser:
         return answer
 
     async def follow(self, answer: httpx.Response) -> httpx.Response:
-        """Connectors know queues by https alone; there is no TLS here."""
+        """Connectors only accept queues over https; there is no TLS here."""
         assert answer.status_code in (302, 308), answer.text
         target = answer.headers["location"]
         if target.startswith("/"):
@@ -60,7 +60,7 @@ class Browser:
 
 @dataclass(frozen=True)
 class Shop:
-    """The shop, the queue and what they share."""
+    """The shop, the queue and the secret they share."""
 
     url: str
     product: Product
@@ -73,14 +73,14 @@ class Shop:
         await self.product.staff("PATCH", f"/v1/rooms/{ROOM}", settings)
 
     def token(self, *, room_id: str = ROOM, now_s: float = 0, **more: Any) -> str:
-        """A token as the queue would make it."""
+        """A token as the queue would create it."""
         connector = Connector(RoomId(room_id), ConnectorSettings(customer_id="ticketania"), self.secret, 1)
         return knownuser.token(connector, new_visitor_id(), int(now_s or time.time()), **more)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shop(product: Product) -> AsyncIterator[Shop]:
-    """The connector as it is published; it has read its configuration from the queue."""
+    """The connector as published, after it has read its configuration from the queue."""
     port = free_port()
     await product.web.room(ROOM, target_url=f"http://127.0.0.1:{port}/", admission_rate_per_minute=0)
     made = await product.staff("PUT", f"/v1/rooms/{ROOM}/knownuser", FACE)
@@ -99,7 +99,7 @@ async def test_join_wait_token_cookie_second_page_cancel(shop: Shop, http: httpx
     assert queue_page.status_code == 200
     assert parse_qs(queue_page.url.query.decode())["return_to"] == [wanted]
     await browser.get(str(queue_page.url))  # a GET joins nobody
-    # What the page's button and script do: join, wait, claim, go on.
+    # What the page's button and script do: join, wait, claim, move on.
     room = f"{shop.product.url}/v1/rooms/{ROOM}/places"
     origin = {"Origin": shop.product.url, "Cookie": _cookie(browser, shop)}
     place = (await http.post(room, headers=origin)).json()
@@ -134,7 +134,7 @@ async def test_with_no_crowd_nobody_sees_the_queue(shop: Shop, http: httpx.Async
     await shop.set(admission_rate_per_minute=6000)
 
     async def let_in() -> tuple[Browser, httpx.Response] | None:
-        """A newcomer whom the rate has room for: it was raised just now."""
+        """A newcomer whom the rate allows, as it was just raised."""
         newcomer = shop.browser(http)
         joined = await newcomer.follow(await newcomer.get(f"{shop.url}/buy"))
         return (newcomer, joined) if "queueittoken" in joined.headers["location"] else None
@@ -144,7 +144,7 @@ async def test_with_no_crowd_nobody_sees_the_queue(shop: Shop, http: httpx.Async
     browser, joined = found
     page = await browser.follow(await browser.follow(joined))
     assert (page.status_code, page.text) == (200, "Shop GET /buy")
-    del browser.cookies[urlsplit(shop.url).netloc][COOKIE]  # it ran out: their turn has not
+    del browser.cookies[urlsplit(shop.url).netloc][COOKIE]  # it ran out, but their turn has not
     await shop.set(admission_rate_per_minute=0)
     joined = await browser.follow(await browser.get(f"{shop.url}/buy"))
     assert (await browser.follow(await browser.follow(joined))).text == "Shop GET /buy"
@@ -193,7 +193,7 @@ async def test_a_member_has_one_place_by_an_enqueue_token(shop: Shop, http: http
         assert joined.headers["location"].startswith(f"/rooms/{ROOM}?return_to=")
         assert (await browser.follow(asked)).status_code == 302  # loaded again by the same browser
         stranger = await shop.browser(http).follow(asked)
-        assert stranger.status_code == 401  # used before
+        assert stranger.status_code == 401  # already used
         origin = {"Origin": shop.product.url, "Cookie": _cookie(browser, shop)}
         place = (await http.post(f"{shop.product.url}/v1/rooms/{ROOM}/places", headers=origin)).json()
         seen.add((place["visitor_id"], place["queue_number"]))

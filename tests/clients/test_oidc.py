@@ -24,7 +24,7 @@ BACK = "/admin/sign-in/oidc/back"
 
 @asynccontextmanager
 async def provided(settings: Settings, **more: object) -> AsyncIterator[Web]:
-    """The app beside a provider that knows it."""
+    """The app with a provider that knows it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -39,14 +39,14 @@ async def provided(settings: Settings, **more: object) -> AsyncIterator[Web]:
 
 
 async def begun(web: Web) -> tuple[dict[str, str], str]:
-    """A browser that is on its way: what it sends to us, and the provider's address."""
+    """A browser on its way to the provider: what it sends to us, and the provider's address."""
     answer = await web.get("/admin/sign-in/oidc?to=/admin/orders")
     assert answer.status_code == 303, answer.text
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0], **OURS}, answer.headers["location"]
 
 
 async def at_provider(address: str, name: str) -> str:
-    """Sign in there, and agree; the address of ours that it sends the browser to."""
+    """Sign in there and agree; returns our address to which it redirects the browser."""
     async with httpx.AsyncClient(verify=False, timeout=PATIENCE_S) as browser:
         answer = await browser.get(address)
         while True:
@@ -65,7 +65,7 @@ async def at_provider(address: str, name: str) -> str:
 
 
 async def sign_in(web: Web, name: str) -> httpx.Response:
-    """All of it."""
+    """Complete a sign-in."""
     browser, address = await begun(web)
     return await web.get(await at_provider(address, name), headers=browser)
 
@@ -113,7 +113,7 @@ async def test_groups_have_roles_domains_and_verified_addresses_count(settings: 
                 "SELECT role FROM accounts WHERE email = $1", f"{name}@example.org"
             )
             assert found == role
-        for name in ("sam", "mallory"):  # in no group; with an address that is not verified
+        for name in ("sam", "mallory"):  # in no group; with an unverified address
             assert (await sign_in(web, name)).status_code == 403, name
     async with provided(settings, oidc_domains=["other.example"], **roles) as web:
         assert (await sign_in(web, "ann")).status_code == 403

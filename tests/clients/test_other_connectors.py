@@ -1,4 +1,4 @@
-"""Apps and shops written for other waiting rooms, with ours."""
+"""Our queue with apps and shops written for other waiting rooms."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_a_shop_with_the_crowdhandler_sdk_goes_all_the_way_round(
 
 
 async def test_a_client_of_counters_gets_its_tokens(product: Product, http: httpx.AsyncClient) -> None:
-    """As the sample of AWS's Virtual Waiting Room, whose inlet strategy sets the pace."""
+    """Modelled on the sample of AWS's Virtual Waiting Room, whose inlet strategy sets the pace."""
     await product.web.room("counters", admission_rate_per_minute=0, active_visitors_max=None)
     inlet = {"name": "inlet", "role": "operator", "scopes": ["rooms:write"]}
     made = await product.web.post("/v1/keys", inlet, headers=product.web.as_("admin"))

@@ -1,5 +1,6 @@
-"""What the console gives a site to copy, copied: each of it asks the gate. `tests/browser/test_gate.py` runs
-the proxies."""
+"""The code that the console offers a site to copy, once copied: all of it asks the gate.
+`tests/browser/test_gate.py` runs the proxies.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ createServer(async ({ method, url, headers }, response) => {
 
 @asynccontextmanager
 async def site(kind: str, folder: Path) -> AsyncIterator[str]:
-    """A site in this folder, which has what was copied in it, by its address."""
+    """Run a site in this folder that contains the copied code; yields its address."""
     port = free_port()
     url, environment = f"http://127.0.0.1:{port}", {"PORT": str(port)}
     if kind == "asgi":

@@ -1,4 +1,4 @@
-"""The same served app as in tests/routes; and one sale for all generated calls."""
+"""The same served app as in tests/routes, and one sale for all generated calls."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ BASE = "http://fairgate.test"  # of links in mails
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(
         default=ProjectConfig(
-            max_stream_events=1,  # streams have no end
+            max_stream_events=1,  # streams are endless
             request_timeout=CALL_TIMEOUT_S,
-            generation=GenerationConfig(with_security_parameters=False),  # the world has good ones
+            generation=GenerationConfig(with_security_parameters=False),  # the world has valid ones
         )
     )
 )
@@ -36,7 +36,7 @@ __all__ = ["settings", "web", "worker"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(servers: Servers, empty: Empty) -> AsyncIterator[World]:
-    """A sale on a real port, with a worker; one for a module, since it takes two seconds to make."""
+    """A sale on a real port, with a worker; one per module, since it takes two seconds to create."""
     links = {"smtp_url": SecretStr("smtp://127.0.0.1:9"), "mail_from": "a@example.org", "public_url": BASE}
     chosen = settings_of(servers).model_copy(update={"webhooks_private": True, **links})
     async with connected(chosen) as stores:

@@ -1,4 +1,4 @@
-"""Checks every answer in the tests of routes against the contract."""
+"""Checks every response in the tests of routes against the contract."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from app.web.api.registry import CALLS
 from app.web.http.problems import PROBLEM
 from app.web.http.routes import Endpoint
 
-EVERYWHERE = {"method_not_allowed"}  # of addresses, not of calls
+EVERYWHERE = {"method_not_allowed"}  # for addresses, not for calls
 _CALLS = [(re.compile(re.sub(r"{\w+}", "[^/]+", it.path)), it) for it in CALLS]
 
 
 def call_of(method: str, path: str) -> Endpoint | None:
-    """The call that this request is, None for a page or nothing."""
+    """The call that this request is for; None for a page or nothing."""
     asked = "GET" if method == "HEAD" else method
     plain = path.partition("?")[0]
     return next((it for pattern, it in _CALLS if it.method == asked and pattern.fullmatch(plain)), None)

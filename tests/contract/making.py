@@ -1,4 +1,4 @@
-"""How the world of the generated calls is made: through the API where there is a call for it."""
+"""Creates the world of the generated calls, through the API wherever there is a call for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Headers = dict[str, str]
 
 
 async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> World:
-    """Make it. Needs a running worker: one visitor is inside, one is called."""
+    """Create it. Needs a running worker: one visitor is inside, one is called."""
     await _sales(web)
     webhook = await _made(web, "/v1/webhooks", WEBHOOK)
     key = await _made(web, "/v1/keys", KEY)
@@ -76,7 +76,7 @@ async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> Wor
 
 
 async def _sales(web: Web) -> None:
-    """A sale with everything in it, and rooms and events that are changed."""
+    """A sale with everything in it, plus rooms and events for changes."""
     patient = {"claim_window_s": 3600, "session_ttl_s": 3600, "session_ends_on_confirm": False}
     await web.event(
         "gala", floor=1000, max_tickets_per_visitor=100, hold_ttl_s=3600, hold_extend_s=60, room=patient
@@ -92,7 +92,7 @@ async def _sales(web: Web) -> None:
 
 
 async def _accounts(web: Web) -> dict[str, Headers]:
-    """Who is signed in, by name; and somebody who has forgotten their password."""
+    """Signed-in accounts by name; and somebody who has forgotten their password."""
     await _made(web, "/v1/users", {**FAN, "name": "Fan"})
     user, going = [bearer((await web.post("/v1/login", FAN)).json()["access_token"]) for _ in "ab"]
     await _made(web, "/v1/users", CHANGING | {"name": "Changing"})
@@ -107,7 +107,7 @@ async def _accounts(web: Web) -> dict[str, Headers]:
 
 
 async def _reservations(web: Web, booking: Headers) -> dict[str, str]:
-    """Those of one visitor by what is done to each, the visitor, and the payment of the one that is paid."""
+    """One visitor's reservations by what happens to each, the visitor, and the payment of the paid one."""
     names = ("reservation_id", "to_confirm", "to_pay", "to_cancel", "to_refund", "paid", "given")
     held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(len(names))]
     ids = {name: it["reservation_id"] for name, it in zip(names, held, strict=True)}
@@ -128,7 +128,7 @@ async def _reservations(web: Web, booking: Headers) -> dict[str, str]:
 
 
 async def _places(web: Web) -> dict[str, Headers]:
-    """Visitors in line, by what becomes of them."""
+    """Visitors in the queue, by what happens to them."""
     rooms = {"waiting": "hall", "wanting": "matinee", "leaving": "gala", "called": "gala"}
     return {name: bearer((await web.join(it))["place_token"]) for name, it in rooms.items()}
 
@@ -150,7 +150,7 @@ async def _until_called(web: Web, place: Headers) -> None:
 
 
 async def _sessions(web: Web) -> dict[str, str]:
-    """Of visitors who went in through the gate."""
+    """Sessions of visitors who came through the gate."""
     inside = [
         await sessions.enter(web.app.gate, RoomId("spare"), Entering(new_visitor_id(), "", True))
         for _ in "ab"
@@ -160,7 +160,7 @@ async def _sessions(web: Web) -> dict[str, str]:
 
 
 async def _knownuser(web: Web) -> Headers:
-    """Two rooms that speak KnownUser and have a login, and the key of the shop before the gala."""
+    """Two rooms with KnownUser and a login, and the key of the shop in front of the gala."""
     for room_id in ("to-resume", "gala"):
         path = f"/v1/rooms/{room_id}/knownuser"
         body = {"customer_id": "shop", "public_config": True, "secret_key": f"{room_id:x<16}"}
@@ -193,12 +193,12 @@ async def _an_invite(web: Web) -> str:
 
 
 def _link(web: Web, reservation_id: str) -> dict[str, Any]:
-    """The query of the link by which the fan's account takes a reservation over."""
+    """The query of the link with which the fan's account takes over a reservation."""
     return {"expires": EXPIRES, "signature": web.app.claims.sign(reservation_id, FAN["email"], EXPIRES)}
 
 
 async def _an_alert(web: Web) -> str:
-    """One that stays: a key that is old."""
+    """A lasting one: a key that is old."""
     postgres = web.app.stores.postgres
     await postgres.execute("UPDATE signing_keys SET created_at = now() - interval '400 days'")
     made = await postgres.fetchval(

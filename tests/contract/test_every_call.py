@@ -1,4 +1,4 @@
-"""Every call of the contract, asked: methods, credentials, unknown fields; and the OpenAPI document."""
+"""Every call of the contract: methods, credentials, unknown fields; and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ PARAMS = {
     "{code}": "FANS",
 }
 RED = '{"colour": "red"}'
-STREAMS = {"room_stream", "reservation_stream"}  # endless: asked in tests/routes/test_streams.py
+STREAMS = {"room_stream", "reservation_stream"}  # endless: tested in tests/routes/test_streams.py
 
 
 def filled(path: str) -> str:
-    """The path with an id in each of its places."""
+    """The path with an id for each parameter."""
     for name, value in PARAMS.items():
         path = path.replace(name, value)
     return path
 
 
 async def headers_for(web: Web, call: Endpoint, body: str = "") -> dict[str, str]:
-    """A good credential for the call; of the body where that is what it signs."""
+    """A valid credential for the call; computed from the body where that is what it signs."""
     if call.auth is None:
         return {}
     if call.auth.signs_body:
@@ -106,7 +106,7 @@ async def test_staff_calls_are_closed_to_users(web: Web) -> None:
             assert code(answer) == (403, "role_required"), call.name
 
 
-AT_THE_DOOR = ("check_in", "undo_check_in")  # letting people in is an operator's work, too
+AT_THE_DOOR = ("check_in", "undo_check_in")  # checking people in is part of an operator's work, too
 
 
 async def test_operators_do_rooms_and_read_and_admins_do_all(web: Web) -> None:
@@ -124,7 +124,7 @@ async def test_operators_do_rooms_and_read_and_admins_do_all(web: Web) -> None:
 
 async def test_unknown_parameters_and_fields_are_named(web: Web) -> None:
     await web.event()
-    await web.room(admission_rate_per_minute=60_000)  # each visitor below is called at once
+    await web.room(admission_rate_per_minute=60_000)  # every visitor below is called immediately
     for call in CALLS:
         if call.name in STREAMS:
             continue
@@ -134,7 +134,7 @@ async def test_unknown_parameters_and_fields_are_named(web: Web) -> None:
         if call.method in ("POST", "PUT", "PATCH"):
             headers = await headers_for(web, call, RED) | {"content-type": "application/json"}
             body = await web.send(call.method, filled(call.path), content=RED, headers=headers)
-            # What the gateway says besides is ignored (tests/routes/test_gateway.py); what is missing is not.
+            # Unknown messages are ignored (tests/routes/test_gateway.py); missing fields are refused.
             missing = {"hear_gateway": "type", "hear_stripe": "id"}
             assert field_of(body) == missing.get(call.name, "colour"), call.name
 

@@ -1,9 +1,9 @@
-"""Schemathesis asks every call of the product's own contract over HTTP, with good data and with bad.
+"""Schemathesis sends every call of the product's own contract over HTTP, with valid and invalid data.
 
-Each answer is held against the contract: status, content type, headers, schema, error codes; bad data has to
-be refused, and nothing may be a 500. Every call is first asked what is known to succeed (see `world`), so
-that good answers are checked as well, and must be seen with each success it declares. Of a stream one event
-is read. The examples are the same each time.
+Each response is checked against the contract: status, content type, headers, schema, error codes; invalid
+data must be refused, and nothing may be a 500. Every call is first sent in a way that is known to succeed
+(see `world`), so that successful responses are checked as well, and must be seen with each success it
+declares. Of a stream, one event is read. The examples are the same every time.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ CHECKS = [
     negative_data_rejection,
 ]
 Case = AnyCase[Any]
-ENDING = {"log_out"}  # ends the credential it comes with, which other calls need
-EXAMPLES = 4  # of each kind, a call
+ENDING = {"log_out"}  # ends its own credential, which other calls need
+EXAMPLES = 4  # of each kind, per call
 OTHERS = ("admin", "operator", "user", "leaving", "waiting", "nobody", "forged")
 
 _numbers = itertools.count(1)
@@ -73,14 +73,14 @@ async def test_anybody_can_read_the_log_of_the_sale_and_finds_it_fair(world: Wor
 
 @dataclass
 class Asking:
-    """One call of the contract that is asked, and the statuses it answered."""
+    """One call of the contract under test, and the statuses it returned."""
 
     world: World
     call: Endpoint
     statuses: list[int] = field(default_factory=list)
 
     async def ask_everything(self) -> None:
-        """Raise what is wrong with an answer."""
+        """Raise whatever is wrong with a response."""
         known = self.world.known(self.call)
         for it in known:
             assert await self.ask(self.case(it)) == it.status, it
@@ -89,7 +89,7 @@ class Asking:
         if self.call.body is not NoBody or self.call.query is not NoQuery:
             cases += self.generated(GenerationMode.NEGATIVE, path_parameters=ids, headers=who)
         if param_names(self.call.path):
-            cases += self.generated(GenerationMode.POSITIVE, headers=who)  # things that are not there
+            cases += self.generated(GenerationMode.POSITIVE, headers=who)  # ids of things that do not exist
         if self.call.auth is not None or WrongRoom in self.call.errors:
             others = ("nobody", "forged") if self.call.name in ENDING else OTHERS
             cases += [self.case(Known(0, other, ids, known[0].body)) for other in others]
@@ -97,7 +97,7 @@ class Asking:
             await self.ask(case)
 
     def case(self, it: Known) -> Case:
-        """This call, with a key of its own where it takes one, and nothing generated."""
+        """This call, with a fresh key where it takes one, and nothing generated."""
         operation = self.world.contract[self.call.path][self.call.method]
         key = {"Idempotency-Key": f"key-{next(_numbers)}"} if "Idempotency-Key" in self.call.headers else {}
         headers = self.world.credentials[it.who] | key | it.headers
@@ -108,7 +108,7 @@ class Asking:
     def generated(self, mode: GenerationMode, **fixed: Any) -> list[Case]:
         """What the contract allows, or what it forbids; `fixed` is what is not generated.
 
-        All at once, before any of it is sent: Hypothesis wants to have the process for itself meanwhile.
+        Everything is generated before any of it is sent: Hypothesis needs the process to itself meanwhile.
         """
         operation = self.world.contract[self.call.path][self.call.method]
         found: list[Case] = []
@@ -129,7 +129,7 @@ class Asking:
         return found
 
     async def ask(self, case: Case) -> int:
-        """Send it and hold the answer against the contract."""
+        """Send it and check the response against the contract."""
         signed = self.call.auth is not None and self.call.auth.signs_body
         auth = _sign if signed else None
         response = await asyncio.to_thread(case.call, base_url=self.world.url, auth=auth)
@@ -140,7 +140,7 @@ class Asking:
 
 
 def _sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    """As the payment gateway does."""
+    """Sign as the payment gateway does."""
     body: Any = prepared.body or b""
     text = body if isinstance(body, str) else body.decode(errors="replace")
     prepared.headers.update(gateway_headers(text, f"msg_{next(_numbers)}"))

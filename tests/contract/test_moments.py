@@ -1,4 +1,4 @@
-"""A moment that no UTC datetime is: refused by name wherever one is taken; harmless where one stands."""
+"""A moment beyond UTC datetimes: refused by name wherever one is accepted, harmless where one is stored."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FIELDS = {  # what a body needs besides its moments
 
 
 def moments(kind: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The way to each moment of a struct."""
+    """The path to each moment in a struct."""
     inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if inner is datetime:
         yield keys
@@ -59,7 +59,7 @@ def moments(kind: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 
 def document(kind: Any, keys: tuple[str, ...], moment: str) -> Any:
-    """A body of this kind with this moment there, and all that is required."""
+    """A body of this kind with this moment at this path, and everything that is required."""
     if not keys:
         return moment
     inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
@@ -123,7 +123,7 @@ async def test_the_last_moment_can_be_shown_everywhere(web: Web) -> None:
 
 
 async def test_a_row_with_such_a_moment_hides_nothing(web: Web, stores: Stores) -> None:
-    """It was taken once: the one event cost everybody the list of all."""
+    """One was accepted once: that one event made the list of all unavailable to everybody."""
     await web.event()
     await web.event("other")
     for column, table in (("starts_at", "events"), ("sale_from", "ticket_types")):
@@ -153,4 +153,4 @@ def test_milliseconds_that_no_datetime_has_are_the_nearest_one() -> None:
     assert from_ms(-(10**18)) == datetime.fromisoformat("0001-01-01T00:00:00+00:00")
     assert from_ms(10**18) == datetime.fromisoformat("9999-12-31T23:59:59.999999+00:00")
     epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    assert to_ms(epoch) > 0  # 0 would be none
+    assert to_ms(epoch) > 0  # 0 would mean none

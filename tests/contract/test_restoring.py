@@ -1,4 +1,4 @@
-"""While a room is brought back, every call answers what the contract says: mostly 503 `restoring`."""
+"""While a room is being restored, every call responds as the contract states: mostly 503 `restoring`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ async def test_a_room_that_is_restored_is_told_as_the_contract_says(
 
     redis: Any = stores.redis
     async with stores.postgres.acquire() as connection, connection.transaction():
-        assert await try_lock(connection, "fairgate restore", RoomId("gala"))  # nobody restores it
+        assert await try_lock(connection, "fairgate restore", RoomId("gala"))  # nobody else restores it
         await redis.flushall()
         in_room = [
             it for it in CALLS if it.path.startswith(("/v1/rooms/{room_id}", "/v1/events/{event_id}/"))
         ]
         in_room = [it for it in in_room if it.method != "DELETE" or it.name == "leave"]
-        # Each answer is held against the contract as it comes: see `Web.send`.
+        # Each response is checked against the contract as it arrives: see `Web.send`.
         found = await asyncio.gather(
             *(asked(it) for it in in_room if it.name != "room_stream"), return_exceptions=True
         )

@@ -1,6 +1,6 @@
-"""A store answers with an error: each call says 503 with Retry-After, or does without it; never 500.
+"""A store responds with an error: each call returns 503 with Retry-After, or manages without it; never 500.
 
-And each of them recovers by itself, on connections that nobody opened again by hand.
+Each call recovers by itself, on connections that nobody reopened by hand.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAGES = ("/", "/rooms/gala", "/events/gala")
 
 @asynccontextmanager
 async def busy_script(servers: Servers) -> AsyncIterator[None]:
-    """A script that does not end, until it is killed."""
+    """A script that does not end until it is killed."""
     async with Redis.from_url(servers.redis_url, decode_responses=True) as redis:
         before = await redis.config_get("busy-reply-threshold")
         await redis.config_set("busy-reply-threshold", 50)
@@ -53,7 +53,7 @@ async def _busy(redis: Any) -> bool:
 
 @asynccontextmanager
 async def without_replicas(servers: Servers) -> AsyncIterator[None]:
-    """Redis takes writes only with more replicas than it has: NOREPLICAS."""
+    """Redis requires more replicas for writes than it has: NOREPLICAS."""
     async with Redis.from_url(servers.redis_url) as redis:
         await redis.config_set("min-replicas-to-write", 3)
         try:
@@ -64,7 +64,7 @@ async def without_replicas(servers: Servers) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def full_memory(servers: Servers) -> AsyncIterator[None]:
-    """Redis has more than it may have: OOM."""
+    """Redis is above its memory limit: OOM."""
     async with Redis.from_url(servers.redis_url) as redis:
         await redis.config_set("maxmemory", 1)
         try:
@@ -75,7 +75,7 @@ async def full_memory(servers: Servers) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def a_replica(servers: Servers) -> AsyncIterator[None]:
-    """Redis is a replica of nobody who answers: READONLY."""
+    """Redis is a replica of an unreachable server: READONLY."""
     async with Redis.from_url(servers.redis_url) as redis:
         await redis.execute_command("REPLICAOF", "127.0.0.1", 1)
         try:
@@ -93,7 +93,7 @@ async def short_transactions(servers: Servers) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def read_only(servers: Servers) -> AsyncIterator[None]:
-    """Postgres takes no writes: 25006."""
+    """Postgres accepts no writes: 25006."""
     async with _setting(servers, "default_transaction_read_only", "on"):
         yield
 
@@ -121,7 +121,7 @@ TROUBLES = {
 }
 
 
-FILES = {"orders_csv"}  # are sent while they are read
+FILES = {"orders_csv"}  # these are sent while they are being read
 
 
 async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Known) -> httpx.Response:
@@ -132,7 +132,7 @@ async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Kn
     return await http.request(call.method, path, headers=headers, json=known.body, params=known.query)
 
 
-@pytest.mark.timeout(300)  # it makes every call there is
+@pytest.mark.timeout(300)  # it makes every call
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, servers: Servers) -> None:
     begin, store = TROUBLES[trouble]
@@ -156,7 +156,7 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
                     continue
                 try:
                     answer = await _send(http, world, call, world.known(call)[0])
-                except httpx.RemoteProtocolError:  # a file that breaks off is none that looks whole
+                except httpx.RemoteProtocolError:  # a truncated file must not look complete
                     assert call.name in FILES
                     continue
                 statuses.add(answer.status_code)

@@ -1,4 +1,4 @@
-"""One sale with something of everything in it, and of every call of the contract one that succeeds there."""
+"""One sale with some of everything in it, and for every call of the contract one that succeeds there."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ HTML = {"Accept": "text/html"}
 
 @dataclass(frozen=True)
 class Known:
-    """A call that succeeds in the world, with the status it has to get."""
+    """A call that succeeds in the world, with the status it must get."""
 
     status: int
     who: str = ""  # whose credential; "": that of the kind the call asks for
-    ids: dict[str, str] = field(default_factory=dict)  # where it is about another thing than most calls
+    ids: dict[str, str] = field(default_factory=dict)  # if it is about another thing than most calls
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, Any] = field(default_factory=dict)
 
 
-# The first one of each also says whose credential and which ids the generated calls carry, so that no call
-# spoils another's world: the sale `gala` is read and reserved; other rooms and events are changed.
+# The first entry of each also determines whose credential and which ids the generated calls use, so that no
+# call spoils another's world: the sale `gala` is only read and reserved; other rooms and events are changed.
 STRIPE_MESSAGE = {"id": "evt_1", "type": "charge.updated", "data": {"object": {}}}
 KNOWN: dict[str, list[Known]] = {
     "join": [Known(201), Known(200, "place")],
@@ -142,36 +142,36 @@ KNOWN: dict[str, list[Known]] = {
     "log_consistency": [Known(200, query={"first": 1, "second": 1})],
     "remove_visitor": [Known(204, ids={"room_id": "spare"})],
 }
-# The counters of AWS's Virtual Waiting Room: tests/clients/test_other_connectors.py has their 202.
+# The counters of AWS's Virtual Waiting Room: tests/clients/test_other_connectors.py covers their 202.
 KNOWN |= {it: [Known(200)] for it in ("assign_queue_num", "queue_num", "generate_token")}
 KNOWN |= {
     it: [Known(200, ids={"room_id": "to-reset"})]
     for it in ("increment_serving_counter", "reset_initial_state")
 }
-NOT_SEEN: dict[str, set[int]] = {  # successes that take more than a call: see the tests that are about them
-    "read_reservation": {202},  # undecided, which is soon over: tests/routes/test_reserving.py
-    "reservation_stream": {204},  # after the last event there will be: tests/routes/test_streams.py
+NOT_SEEN: dict[str, set[int]] = {  # successes that take more than one call: see the tests about them
+    "read_reservation": {202},  # undecided, only briefly: tests/routes/test_reserving.py
+    "reservation_stream": {204},  # after the very last event: tests/routes/test_streams.py
     **{"queue_num": {202}, "generate_token": {202}},
-    "site_gate": {302},  # of the room it finds: tests/routes/test_sites.py
-    "transfer_ticket": {200},  # offered there already: tests/routes/test_ticket_links.py
-    "confirm": {202},  # a gateway that takes its time: tests/routes/test_reserving.py
+    "site_gate": {302},  # for the room it finds: tests/routes/test_sites.py
+    "transfer_ticket": {200},  # already offered there: tests/routes/test_ticket_links.py
+    "confirm": {202},  # a slow gateway: tests/routes/test_reserving.py
 }
 
 
 @dataclass(frozen=True)
 class World:
-    """Ids of things that are there, and the headers that carry credentials, by whose they are."""
+    """Ids of things that exist, and the headers that carry credentials, by owner."""
 
     url: str
     contract: OpenApiSchema
     ids: dict[str, str]
     credentials: dict[str, dict[str, str]]
-    code: str  # that was sent to the address of `place`
-    shop: str  # takes what is sent to it
-    link: dict[str, Any]  # the query of the link by which `user` takes the reservation over
+    code: str  # sent to the address of `place`
+    shop: str  # accepts what is sent to it
+    link: dict[str, Any]  # the query of the link with which `user` takes over the reservation
 
     def known(self, call: Endpoint) -> list[Known]:
-        """The calls that succeed, with everything filled in: at least one."""
+        """The calls that succeed, with everything filled in; at least one."""
         found = KNOWN.get(call.name) or [Known(min(status for status in call.answers if status < 300))]
         return [self._filled(call, it) for it in found]
 

@@ -1,1 +1,1 @@
-"""What attackers try: each kind of attack over everything it could be tried on."""
+"""Attacks: each kind is tried on everything it could be used against."""

@@ -1,4 +1,4 @@
-"""Rooms that ask newcomers for a captcha, against a server that answers as the providers do."""
+"""Rooms that require a captcha from newcomers, against a server that answers as the providers do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LANE = {"lanes": [SLOWER], "suspects_lane": "Slower"}
 
 @dataclass(frozen=True)
 class Asking:
-    """An app whose captchas are verified by `provider`, which says yes until it is told otherwise."""
+    """An app with captchas verified by `provider`, which accepts everything until told otherwise."""
 
     web: Web
     provider: Receiver
@@ -85,7 +85,7 @@ async def test_how_a_newcomer_joins(
         assert answer.json()["captcha"] == {"provider": "turnstile", "site_key": "0x4AAA"}
         return
     assert (answer.status_code, answer.json().get("lane", 0)) == (201, lane)
-    # Whoever has a place is asked nothing.
+    # Visitors who have a place are not asked again.
     asking.provider.got.clear()
     again = await asking.web.post(PLACES, body, headers=bearer(answer.json()["place_token"]))
     assert (again.status_code, asking.asked) == (200, [])
@@ -111,7 +111,7 @@ async def test_the_page_lets_in_the_provider_alone_and_only_where_it_is_asked(as
     await asking.a_sale(**LANE)
     await asking.web.room("plain")
     fan = Browser(asking.web, httpx.Cookies())
-    for _ in range(2):  # the second one is kept for all newcomers
+    for _ in range(2):  # the second attempt counts against the limit for all newcomers
         answer = await asking.web.get("/rooms/gala")
         policy = answer.headers["content-security-policy"]
         assert "script-src 'self' https://challenges.cloudflare.com;" in policy
@@ -138,7 +138,7 @@ async def test_staff_are_offered_it_where_there_is_a_provider(asking: Asking, se
         return (await web.get("/v1/rooms/gala/settings", headers=web.as_("operator"))).json()["captcha"]
 
     assert await captcha(asking.web) is True
-    async with served(settings) as web:  # without a provider it stays set, and asks nobody
+    async with served(settings) as web:  # without a provider the setting stays, but nobody is asked
         console = await web.staff()
         page = (await web.get("/admin/rooms/gala/entry", headers=console)).text
         assert "captcha" not in page.lower()

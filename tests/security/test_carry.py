@@ -1,4 +1,4 @@
-"""A place changes browsers by a code that is good once; whoever sent it has no hold on who took it."""
+"""A place moves between browsers by a single-use code; the sender keeps no hold over the new browser."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CARRY = "/rooms/gala/carry"
 
 @dataclass
 class Browser:
-    """Somebody's, with its cookies."""
+    """One person's browser, with its cookies."""
 
     web: Web
     cookies: httpx.Cookies
 
     async def send(self, method: str, path: str, **options: object) -> httpx.Response:
-        """A request with the cookies kept so far, which keeps those of the answer."""
+        """Send a request with the cookies kept so far, and keep those of the response."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = await self.web.send(method, path, headers={**OURS, "Cookie": cookie}, **options)
         self.cookies.update(answer.cookies)
@@ -42,13 +42,13 @@ class Browser:
         return await self.send("POST", CARRY, data={"place": link, **more})
 
     async def place(self) -> dict[str, object]:
-        """What its token says of its place."""
+        """What its token says about its place."""
         found: dict[str, object] = (await self.send("GET", "/v1/rooms/gala/places/me")).json()
         return found
 
 
 async def browsers(web: Web, *joined: bool) -> list[Browser]:
-    """Some, of which some have joined, in a room where everybody waits."""
+    """Several browsers, some of which have joined, in a room where everybody waits."""
     await web.event()
     await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))
     found = [Browser(web, httpx.Cookies()) for _ in joined]
@@ -66,11 +66,11 @@ async def test_the_place_goes_over_and_its_old_token_is_void(web: Web) -> None:
     assert (await bob.take(link)).status_code == 303
     theirs = await bob.place()
     assert (theirs["queue_number"], theirs["state"]) == (number, "waiting")
-    assert theirs["visitor_id"] != mine  # so what bob reserves is not ann's to see or to cancel
+    assert theirs["visitor_id"] != mine  # so ann can neither see nor cancel what bob reserves
     assert (await ann.place())["state"] == "left"
     assert await web.app.stores.redis.zcard("{gala}:waiting") == 1
-    assert (await ann.link()) == ""  # nothing to give any more
-    assert (await bob.take(link)).status_code == 303  # sent again: it is theirs
+    assert (await ann.link()) == ""  # nothing left to give
+    assert (await bob.take(link)).status_code == 303  # sent again: it is already theirs
 
 
 async def test_a_code_is_good_once_and_for_minutes_in_its_room(web: Web) -> None:

@@ -1,4 +1,4 @@
-"""security.md and SECURITY.md name what there is, and judge each chapter of ASVS in one of three ways."""
+"""security.md and SECURITY.md name only what exists, and rate each chapter of ASVS in one of three ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is over is over in every call, page and form: tokens, keys, sign-ins, places and sessions."""
+"""Whatever has ended is refused by every call, page and form: tokens, keys, sign-ins, places and sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAYS = ("signed out", "new password", "another role", "gone", "key revoked", "ma
 
 
 async def over(web: Web, how: str) -> dict[str, str]:
-    """The header of an admin's token, or key, that is not good any more."""
+    """The header of an admin's token or key that is no longer valid."""
     stores, name = web.app.stores, how.replace(" ", "-")
     new = NewAccount(email=f"{name}@example.org", name=name, password=PASSWORD)
     made, _ = await accounts.appoint(stores, web.app.passwords, new, "admin", by=COMMAND_LINE)
@@ -50,10 +50,10 @@ async def over(web: Web, how: str) -> dict[str, str]:
 async def test_no_call_takes_a_token_or_a_key_that_is_over(
     web: Web, stores: Stores, settings: Settings
 ) -> None:
-    """In another process than that in which it ended, which remembers for two seconds who it was."""
+    """In a process other than the one in which it ended, which caches credentials for two seconds."""
     await web.event()
     await web.room()
-    last = NewAccount("last@example.org", "Last", PASSWORD)  # an installation is never without an admin
+    last = NewAccount("last@example.org", "Last", PASSWORD)  # an installation always has an admin
     await accounts.appoint(stores, web.app.passwords, last, "admin", by=COMMAND_LINE)
     ended = {how: await over(web, how) for how in WAYS}
     before = await everything(stores)
@@ -116,7 +116,7 @@ async def test_no_call_takes_a_place_or_a_session_that_is_over(
     after = await everything(stores)
     assert {key: it for key, it in after.items() if ":" not in key} == {
         key: it for key, it in before.items() if ":" not in key
-    }, "in Postgres nothing changed"
+    }, "nothing changed in Postgres"
 
 
 BODIES = {"want": {"quantity": 2}}

@@ -1,4 +1,4 @@
-"""Accounts of fans: who has the mailbox has the account, and nobody else; nothing tells who has one."""
+"""Fan accounts belong to the owner of the mailbox and nobody else; nothing reveals who has one."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def test_a_room_asks_for_an_account_and_for_one_of_before(web: Web) -> Non
     room = await web.app.queues.loaded_rooms.get(RoomId("gala"))
 
     async def comes(key: bytes, kind: str, made_at: datetime | None) -> tuple[int, int]:
-        """A browser that has shown this; its status and number, if it may join."""
+        """A browser joins with this identity; returns its status and number, if it may join."""
         refused = await web.post(PLACES, {})
         assert (code(refused), refused.json()["needed"]) == ((403, "identity_needed"), "passkey")
         browser = Browser(web, httpx.Cookies())
@@ -132,7 +132,7 @@ async def test_a_room_asks_for_an_account_and_for_one_of_before(web: Web) -> Non
     assert await comes(b"a", "email", None) == (403, 0)
     assert await comes(b"b", "passkey", since) == (403, 0)
     assert await comes(b"c", "passkey", before) == (201, 1)
-    assert await comes(b"c", "passkey", before) == (200, 1)  # another device: the place goes along
+    assert await comes(b"c", "passkey", before) == (200, 1)  # another device: the place moves with it
     assert await comes(b"a", "passkey", before) == (201, 2)
     assert await web.app.stores.redis.zcard("{gala}:waiting") == 2
     assert code(await web.post("/v1/rooms/gala/identity", {"email": ANN})) == (409, "conflict")
@@ -153,7 +153,7 @@ async def test_an_account_is_deleted_by_its_owner_and_with_all_that_is_known(
     assert "Your passkeys" in (await browser.send("GET", "/passkey")).text
     [passkey] = (await fans.account(stores, "bob@example.org"))[1]
     await browser.send("POST", "/passkey/remove", data={"passkey_id": passkey.passkey_id})
-    assert len((await fans.account(stores, "bob@example.org"))[1]) == 1  # it is not theirs
+    assert len((await fans.account(stores, "bob@example.org"))[1]) == 1  # the passkey is not bob's
     await browser.send("POST", "/passkey/delete")
     assert (await fans.account(stores, ANN)) == (None, [])
     assert await stores.postgres.fetchval("SELECT count(*) FROM fan_passkeys") == 1

@@ -1,4 +1,4 @@
-"""Floods of streams: what one client opens leaves the others alone."""
+"""Floods of streams: what one client opens does not affect the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SERVERS: tuple[ServerName, ...] = ("hypercorn", "granian")
 
 
 async def exchanged(url: str, sent: bytes) -> bytes:
-    """What a server answers to these bytes until it closes, or has sent a head."""
+    """The server's response to these bytes until it closes, or until its head has arrived."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     told = b""
@@ -37,7 +37,7 @@ async def exchanged(url: str, sent: bytes) -> bytes:
         async with asyncio.timeout(PATIENCE_S):
             while b"\r\n\r\n" not in told and (some := await reader.read(65_536)):
                 told += some
-    except ConnectionError:  # it has closed while we were sending
+    except ConnectionError:  # the server closed while we were sending
         pass
     finally:
         writer.close()
@@ -45,7 +45,7 @@ async def exchanged(url: str, sent: bytes) -> bytes:
 
 
 def opened_and_reset(count: int) -> bytes:
-    """An HTTP/2 client that opens many streams and resets each at once."""
+    """An HTTP/2 client that opens many streams and resets each one immediately."""
     client = h2.connection.H2Connection()
     client.initiate_connection()
     for stream_id in range(1, 2 * count, 2):
@@ -112,7 +112,7 @@ def test_every_event_stream_is_counted() -> None:
 
 
 async def test_what_is_nowhere_costs_no_way_through_quart(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every path has an answer as before; a path that is none, or not for them, is refused by the lane."""
+    """Every path answers as before; the lane refuses paths that do not exist or are not for the client."""
     passed: list[str] = []
     inner = web.quart.asgi_app._inner  # type: ignore[attr-defined]  # the lane
 
@@ -163,7 +163,7 @@ async def test_who_guesses_names_is_refused_what_nobody_found_and_fans_beside_th
 
 
 async def a_slow_body(url: str, source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A request from this address whose body is announced and does not come."""
+    """Send a request from this address that announces a body and never sends it."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
     head = f"POST /v1/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
@@ -172,7 +172,7 @@ async def a_slow_body(url: str, source: str) -> tuple[asyncio.StreamReader, asyn
 
 
 async def status_from(url: str, source: str, path: str = "/v1/rooms") -> bytes:
-    """The status line and headers of an answer to this address."""
+    """The status line and headers sent to this address."""
     host, _, port = url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
     writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -226,7 +226,7 @@ async def test_what_our_proxies_send_is_theirs_to_limit(stores: Stores, settings
 
 
 def lane_of(web: Web) -> InFlight:
-    """What counts the requests of an app."""
+    """The component that counts an app's requests."""
     lane: Any = web.quart.asgi_app
     found: InFlight = lane._in_flight
     return found

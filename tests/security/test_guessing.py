@@ -1,4 +1,4 @@
-"""Guesses at passwords are limited by account and address, and keep no owner from signing in."""
+"""Password guesses are limited by account and address, and never keep the owner from signing in."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ WAYS = ("/v1/login", "/admin/sign-in")
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """Behind a proxy that we believe and that speaks TLS, with throttles, and two accounts of staff."""
+    """An app with throttles behind a trusted proxy that speaks TLS, and two staff accounts."""
     chosen = {"rate_limits": True, "trusted_proxies": ["127.0.0.0/8"], "public_url": "https://fairgate.test"}
     async with served(settings.model_copy(update=chosen)) as found:
-        found.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)  # not the matter here
+        # hashing cost does not matter here
+        found.app.passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64)
         for it in (BOSS, OTHER):
             new = NewAccount(name="Staff", **it)
             await accounts.appoint(stores, found.app.passwords, new, "admin", by=COMMAND_LINE)
@@ -41,7 +42,7 @@ async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
 
 
 async def log_in(web: Web, way: str, login: dict[str, str], address: str, cookie: str = "") -> httpx.Response:
-    """From there, with the cookie of a device."""
+    """Sign in from this address, with the cookie of a device."""
     headers = {**OURS, "X-Forwarded-For": address} | ({"Cookie": cookie} if cookie else {})
     sent = {"json": login} if way == "/v1/login" else {"data": login}
     return await web.send("POST", way, headers=headers, **sent)
@@ -58,7 +59,7 @@ def device_of(answer: httpx.Response) -> str:
 
 
 async def attack(web: Web, addresses: int) -> int:
-    """A guess at the account from each of so many addresses; how many were looked at."""
+    """Guess once from each of this many addresses; returns how many guesses were checked."""
     answers = [await log_in(web, "/v1/login", WRONG, f"10.0.{n // 250}.{n % 250}") for n in range(addresses)]
     assert {it.status_code for it in answers} <= {401, 429}
     return sum(it.status_code == 401 for it in answers)
@@ -71,15 +72,15 @@ def signed_in(answer: httpx.Response) -> bool:
 async def test_a_thousand_addresses_do_not_lock_out_a_device_the_account_knows(web: Web) -> None:
     devices = [device_of(await log_in(web, way, BOSS, HOME)) for way in WAYS]
     await attack(web, addresses=20)
-    for n in range(1000):  # the same, without the work
+    for n in range(1000):  # the same without hashing
         with suppress(RateLimited):
             await web.app.throttles.login(f"10.1.{n // 250}.{n % 250}", BOSS["email"])
-    for _ in range(12):  # what is left for other devices, from the owner's own address as well
+    for _ in range(12):  # use up what is left for other devices, from the owner's own address as well
         await log_in(web, "/v1/login", WRONG, HOME)
     for way, device in zip(WAYS, devices, strict=True):
         assert (await log_in(web, way, BOSS, HOME)).status_code == 429
         assert signed_in(await log_in(web, way, BOSS, HOME, device))
-        assert signed_in(await log_in(web, way, BOSS, "198.51.100.7", device)), "wherever it is"
+        assert signed_in(await log_in(web, way, BOSS, "198.51.100.7", device)), "from any address"
 
 
 async def test_the_owner_gets_in_from_an_address_of_their_own_meanwhile(web: Web) -> None:
@@ -90,14 +91,14 @@ async def test_the_owner_gets_in_from_an_address_of_their_own_meanwhile(web: Web
 
 
 async def test_one_account_takes_so_many_guesses_however_many_addresses_they_come_from(web: Web) -> None:
-    """For each address a few an hour, and beyond these so many a minute for all of them together."""
+    """Each address gets a few per hour and, beyond that, all of them together get a few per minute."""
     each = LOGINS_PER_ACCOUNT_AND_ADDRESS.amount
     looked_at = 0
     for _ in range(3 * each):
         looked_at += await attack(web, addresses=10)
     assert looked_at <= 10 * each + LOGINS_PER_ACCOUNT.amount
-    assert (await log_in(web, "/admin/sign-in", WRONG, "10.0.0.1")).status_code == 429, "both ways are one"
-    assert signed_in(await log_in(web, "/v1/login", OTHER, HOME)), "another account is not concerned"
+    assert (await log_in(web, "/admin/sign-in", WRONG, "10.0.0.1")).status_code == 429, "both share a limit"
+    assert signed_in(await log_in(web, "/v1/login", OTHER, HOME)), "other accounts are not affected"
 
 
 async def test_one_address_guesses_at_so_many_accounts(web: Web) -> None:
@@ -119,7 +120,7 @@ async def test_a_device_is_known_to_its_account_alone_until_the_password_changes
         forged = await log_in(web, "/v1/login", BOSS, HOME, f"{name}={told}")
         assert forged.status_code == 429, told
     answers = [await log_in(web, "/v1/login", WRONG, HOME, mine) for _ in range(12)]
-    assert [it.status_code for it in answers] == [401] * 10 + [429] * 2, "a bucket of its own, not none"
+    assert [it.status_code for it in answers] == [401] * 10 + [429] * 2, "its own bucket, not none"
     both = f"{theirs}; {device_of(await log_in(web, '/v1/login', OTHER, HOME, theirs))}"
     assert signed_in(await log_in(web, "/v1/login", OTHER, HOME, both))
     token = (await log_in(web, "/v1/login", OTHER, HOME, theirs)).json()["access_token"]
@@ -130,4 +131,4 @@ async def test_a_device_is_known_to_its_account_alone_until_the_password_changes
         await log_in(web, "/v1/login", OTHER, HOME, theirs)  # the old password
     again = await log_in(web, "/v1/login", OTHER, HOME, theirs)
     assert again.status_code == 429
-    assert again.headers["ratelimit-policy"].startswith('"login";'), "as from a device that nobody knows"
+    assert again.headers["ratelimit-policy"].startswith('"login";'), "as from an unknown device"

@@ -1,4 +1,4 @@
-"""What every answer says to browsers, and what nobody can make us say by the headers they send."""
+"""The headers that every response sends to browsers, and what no request header can make us send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HTML = {"Accept": "text/html"}
 
 
 async def every_answer(web: Web, **headers: str) -> list[tuple[str, httpx.Response]]:
-    """An answer of every call, page, form and file, and of what does not exist."""
+    """A response of every call, page, form and file, and of what does not exist."""
     calls = [(it.method, filled(it.path)) for it in CALLS if it.name not in STREAMS]
     rules = [it.rule for it in web.quart.url_map.iter_rules() if not it.rule.startswith("/v1/")]
     pages = [PARAMETER.sub(lambda _: SAMPLES[0], it) for it in rules]
@@ -46,7 +46,7 @@ async def test_no_browser_guesses_a_type_and_with_tls_none_goes_back(
         await web.room()
         for what, answer in await every_answer(web):
             assert answer.headers.get_list("x-content-type-options") == ["nosniff"], what
-            is_gate = what.endswith("/gate") and "/admin/" not in what  # as the shop's host
+            is_gate = what.endswith("/gate") and "/admin/" not in what  # as seen on the shop's host
             assert ("strict-transport-security" in answer.headers) is (secure and not is_gate), what
 
 
@@ -58,7 +58,7 @@ async def test_no_address_is_made_of_the_host_that_was_sent(settings: Settings) 
                 await web.room()
             for what, answer in await every_answer(web, Host=EVIL):
                 location = answer.headers.get("location", "")
-                if public_url or not what.endswith("/gate"):  # docs/how-to/gate.md has it set
+                if public_url or not what.endswith("/gate"):  # docs/how-to/gate.md requires it to be set
                     assert EVIL not in location or location.startswith("/rooms"), (what, location)
                     assert not location.startswith(("//", "/\\")), (what, location)
                     assert EVIL not in answer.headers.get("x-fairgate-queue", ""), what

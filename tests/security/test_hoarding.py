@@ -1,4 +1,4 @@
-"""Nobody keeps others from being called by joining over and over and never coming."""
+"""Nobody can keep others from being called by joining repeatedly and never claiming."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.queue_steps import ask, claim, join, stand, tick, words
 from tests.support.waiting import wait_until
 
 TICKETS = 200
-RATE = 60  # calls a minute
+RATE = 60  # calls per minute
 ATTACKER = "203.0.113.5"
 JOINS = "/v1/rooms/gala/places"
 ME = f"{JOINS}/me"
@@ -27,23 +27,23 @@ _others = count(1)
 
 
 def behind_a_proxy(settings: Settings) -> Settings:
-    """Throttles as they are by default; the addresses of visitors are what the proxy says."""
+    """Default throttles; visitors' addresses are those the proxy reports."""
     return settings.model_copy(update={"rate_limits": True, "trusted_proxies": ["127.0.0.0/8"]})
 
 
 def of(address: str) -> dict[str, str]:
-    """A request from there."""
+    """The headers of a request from this address."""
     return {"X-Forwarded-For": address}
 
 
 def another_address() -> dict[str, str]:
-    """A request from where nobody else is."""
+    """The headers of a request from an address that nobody else uses."""
     at = next(_others)
     return of(f"198.18.{at // 250}.{at % 250 + 1}")
 
 
 async def inside(web: Web, place: dict[str, Any]) -> bool:
-    """Whether their claim begins a session."""
+    """Whether their claim starts a session."""
     return (await web.post(f"{ME}/booking-token", headers=bearer(place["place_token"]))).status_code == 201
 
 
@@ -81,7 +81,7 @@ async def test_a_flood_of_joins_leaves_the_calls_to_the_fans(
 async def test_who_shares_an_address_is_called_one_after_the_other(
     settings: Settings, stores: Stores, worker: object
 ) -> None:
-    """A school, a company: more than may be called at once without a claim, and all of them come in."""
+    """A school or a company: more people than may be called at once without claiming; all of them get in."""
     async with served(behind_a_proxy(settings)) as web:
         await web.event("gala", floor=40)
         fans = [await web.join("gala", headers=of(ATTACKER)) for _ in range(30)]
@@ -125,7 +125,7 @@ async def test_staff_set_how_many(settings: Settings, stores: Stores) -> None:
 
 
 class Fans:
-    """Honest fans of a room at a pinned time: they claim five seconds after they were called, and reserve."""
+    """Honest fans of a room at a pinned time: they claim five seconds after the call, and reserve."""
 
     def __init__(self, redis: Client) -> None:
         self.redis = redis
@@ -148,14 +148,14 @@ class Fans:
 
 
 async def called_in(redis: Client, seconds: int, *, attacked: bool) -> int:
-    """How many fans are called in this time, of more than come to that; the attacker was there first."""
+    """How many fans are called in this time, with more joining than that; the attacker was there first."""
     await redis.flushall()
     await a_room(redis, event_id="gala", admission_rate_per_minute=RATE)
     await stock(redis, TICKETS)
     fans, hoarder = Fans(redis), count(1)
     for second in range(seconds):
         now_ms = NOW + second * 1_000
-        # 200 at once, then ten a second: as many joins as the throttle lets through.
+        # 200 at once, then ten per second: as many joins as the throttle lets through.
         joins = [
             JoinRecord(f"hoarder{next(hoarder)}", ATTACKER, 7, -1, 0, quantity=10)
             for _ in range((10 if second else 200) if attacked else 0)
@@ -170,7 +170,7 @@ async def called_in(redis: Client, seconds: int, *, attacked: bool) -> int:
 
 
 async def test_fans_are_called_at_nine_tenths_of_the_rate(redis: Client) -> None:
-    seconds = 180  # a claim window and a half: calls that lapsed are made anew
+    seconds = 180  # one and a half claim windows, so that lapsed calls are made again
     undisturbed = await called_in(redis, seconds, attacked=False)
     assert undisturbed >= RATE * seconds / 60
     assert await called_in(redis, seconds, attacked=True) >= 0.9 * undisturbed
@@ -186,7 +186,7 @@ async def test_who_let_a_turn_lapse_waits_at_the_end_with_half_the_time(redis: C
     assert words(await join(redis, "late", now_ms=later)) == ["waiting"]
     (place,) = await ask(redis, "late", now_ms=later)
     assert getattr(place, "queue_number", 0) == 3
-    hours = later + 2 * 3_600_000  # it is not forgotten while they wait
+    hours = later + 2 * 3_600_000  # the count is kept while they wait
     await tick(redis, hours)
     await tick(redis, hours)
     (place,) = await ask(redis, "late", now_ms=hours)
@@ -195,7 +195,7 @@ async def test_who_let_a_turn_lapse_waits_at_the_end_with_half_the_time(redis: C
     await room.leave(redis, KEYS, VisitorId("late"), now_ms=hours)
     await join(redis, "late", now_ms=hours)
     (place,) = await ask(redis, "late", now_ms=hours)
-    assert getattr(place, "claim_by_ms", 0) == hours + 60_000  # they came, so it is forgiven
+    assert getattr(place, "claim_by_ms", 0) == hours + 60_000  # they claimed, so the count is reset
 
 
 @pytest.mark.parametrize("end", ["claim", "leave", "remove", "no_show", "carry"])
@@ -212,7 +212,7 @@ async def test_however_a_call_ends_the_next_of_the_address_is_called(redis: Clie
     elif end != "no_show":
         await getattr(room, end)(redis, KEYS, VisitorId(first), now_ms=NOW)
     assert (await tick(redis, now_ms)).calls == (0 if end == "carry" else 1)
-    if end == "carry":  # the place is still of that address: whoever has it now has not come
+    if end == "carry":  # the place still counts for that address: its new owner has not claimed
         assert await redis.hgetall(KEYS.networks) == {"elsewhere": "net1", ":net1": "1"}
         await claim(redis, "elsewhere")
         assert (await tick(redis)).calls == 1

@@ -1,4 +1,4 @@
-"""Rooms whose newcomers confirm an e-mail address before they join: a mailbox has one place."""
+"""Rooms whose newcomers confirm an e-mail address before they join: one place per mailbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LANE = {"lanes": [SLOWER], "suspects_lane": "Slower"}
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app with its limits, which tell addresses apart."""
+    """The app with its limits, which distinguish between addresses."""
     async with served(
         settings.model_copy(update={"rate_limits": True, "trusted_proxies": ["127.0.0.1"]})
     ) as found:
@@ -44,7 +44,7 @@ async def code_for(web: Web, email: str) -> str:
 
 
 async def confirmed(web: Web, email: str) -> dict[str, str]:
-    """The header of somebody who has confirmed this address, and has not joined."""
+    """The header of a visitor who has confirmed this address but has not joined."""
     asked = (await web.post(IDENTITY, {"email": email})).json()
     mine = bearer(asked["place_token"])
     answer = await web.post(f"{EMAIL}/confirm", {"code": await code_for(web, email)}, headers=mine)
@@ -72,7 +72,7 @@ async def test_newcomers_join_with_a_confirmed_address_and_nobody_else_does(web:
     assert (await web.post(f"{EMAIL}/confirm", {"code": digits}, headers=mine)).status_code == 204
     joined = await web.post(PLACES, {}, headers=mine)
     assert (joined.status_code, joined.json()["queue_number"]) == (201, 1)
-    # Whoever has a place is asked nothing, and whoever left joins again with the same mailbox.
+    # Visitors with a place are not asked again, and after leaving they may join again with the same mailbox.
     mine = bearer(joined.json()["place_token"])
     assert (await web.post(PLACES, {}, headers=mine)).status_code == 200
     assert (await web.send("DELETE", f"{PLACES}/me", headers=mine)).status_code == 204
@@ -88,11 +88,11 @@ async def test_a_mailbox_has_one_place_however_it_is_spelled_and_wherever_it_com
     second = await confirmed(web, "annlee+2@googlemail.com")
     moved = await web.post(PLACES, {}, headers=second)
     assert (moved.json()["queue_number"], await waiting(web)) == (1, 1)
-    # The browser before has lost it, whatever it shows.
+    # The previous browser has lost the place, whatever it presents.
     for before in (first, bearer(token)):
         assert code(await web.post(PLACES, {}, headers=before)) == (403, "identity_needed")
     assert await waiting(web) == 1
-    # Where nobody makes two of one, they are two.
+    # Domains that do not treat both spellings as one have two mailboxes.
     for email in ("ann.lee@example.org", "annlee@example.org"):
         assert (await web.post(PLACES, {}, headers=await confirmed(web, email))).status_code == 201
     assert await waiting(web) == 3
@@ -119,7 +119,7 @@ async def test_a_suspect_takes_their_place_along_and_stays_one(web: Web) -> None
     again = await confirmed(web, "bob@example.org")
     place = (await web.post(PLACES, {}, headers=again)).json()
     assert (place["queue_number"], place["lane"], await waiting(web)) == (2, 1, 2)
-    # Without an address they wait in that lane if they want to, and staff see why.
+    # Without an address they may choose to wait in that lane, and staff see the reason.
     assert code(await web.post(PLACES, {})) == (403, "identity_needed")
     eve = await web.post(PLACES, {"slower_lane": True})
     assert (eve.status_code, eve.json()["lane"]) == (201, 1)
@@ -160,7 +160,7 @@ async def test_the_link_of_a_mail_that_somebody_else_asked_for_takes_no_place(we
     page = (await eve.send("GET", "/rooms/gala")).text
     assert ("has a place in another browser" in page, await waiting(web)) == (True, 1)
     assert (await web.get(f"{PLACES}/me", headers=ann)).json()["queue_number"] == 1
-    # One that nobody has yet is good for whoever asked, in whatever browser the mail is read.
+    # An address without a place confirms the browser that asked, wherever the mail is read.
     await eve.send("POST", "/rooms/gala/email", data={"email": "eve@example.org"})
     token = await web.app.stores.postgres.fetchval(
         "SELECT confirm_token FROM mailboxes WHERE confirmed_at IS NULL"
@@ -184,7 +184,7 @@ async def test_nobody_floods_a_mailbox_and_nothing_tells_whether_it_is_known(web
     mails = "SELECT count(*) FROM mails WHERE kind = 'confirm_address' AND lower(recipient) LIKE 'ann%'"
     assert await web.app.stores.postgres.fetchval(mails) == 3
     assert field_of(await web.post(IDENTITY, {"email": "nobody"})) == "email"
-    # Whoever asks from elsewhere for the first time is sent one all the same: nobody keeps them out.
+    # A first request from elsewhere still gets a mail: nobody can lock the owner out.
     elsewhere = {"X-Forwarded-For": "203.0.113.9"}
     for _ in range(2):
         await web.post(IDENTITY, {"email": "ann@example.org"}, headers=elsewhere)
@@ -212,6 +212,6 @@ async def test_it_is_done_before_the_opening_and_asked_where_staff_say_so_alone(
     assert joined.status_code == 201
     assert code(await web.post("/v1/rooms/plain/identity", {"email": "ann@example.org"})) == (409, "conflict")
     assert "confirm your e-mail" not in (await web.get("/rooms/plain")).text
-    # Turned on later: whoever has a place keeps it, and an address that was confirmed before is good.
+    # Turned on later: existing places stay, and addresses confirmed before remain valid.
     await web.send("PATCH", "/v1/rooms/later", json={"identity": "none"}, headers=web.as_("operator"))
     assert (await web.post("/v1/rooms/later/places", {})).status_code == 201

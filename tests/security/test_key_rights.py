@@ -1,4 +1,4 @@
-"""API keys do what their scopes and events say, in every call, and never more than their maker."""
+"""API keys do what their scopes and events allow, in every call, and never more than their creator may."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOR_KEYS = [it for it in CALLS if it.auth is not None and it.auth.takes_keys]
 MINE, OTHER = "gala", "matinee"
 BASE = "http://fairgate.test"
 NEW_EVENT = {"event_id": "new", "name": "New", "starts_at": "2030-01-01T20:00:00Z"}
-BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
+BODIES: dict[str, Any] = {  # valid bodies, so that only the key can be refused
     "create_room": {"room_id": "new-room", "name": "New"},
     "change_room": {"admission_rate_per_minute": 7},
     "create_event": NEW_EVENT,
@@ -50,7 +50,7 @@ BODIES: dict[str, Any] = {  # good ones, so that nothing but the key is refused
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app, webhooks into private networks allowed, and e-mail set up as far as it has to be to invite."""
+    """The app, with webhooks into private networks allowed and enough e-mail settings for invitations."""
     mails = {"smtp_url": SecretStr("smtp://127.0.0.1:9"), "mail_from": "a@example.org", "public_url": BASE}
     async with served(settings.model_copy(update={"webhooks_private": True, **mails})) as found:
         yield found
@@ -82,7 +82,7 @@ async def a_code(web: Web, event_id: str) -> dict[str, str]:
 
 
 async def a_sale(web: Web, event_id: str, **fields: Any) -> dict[str, str]:
-    """An event with something of everything that a path may name; what the parameters are."""
+    """An event with one of everything that a path may name; returns the path parameters."""
     await web.event(event_id)
     place, booking = await web.inside(event_id)
     held = await web.reserve(event_id, booking)
@@ -105,7 +105,7 @@ async def a_sale(web: Web, event_id: str, **fields: Any) -> dict[str, str]:
 
 
 async def ids_of(web: Web, **fields: Any) -> dict[str, str]:
-    """Those of the event that the key of a test is not for, with a webhook and a key besides."""
+    """The path parameters of the event that the test's key is not for, plus those of a webhook and a key."""
     found = await a_sale(web, OTHER, **fields)
     hook = await web.post("/v1/webhooks", BODIES["create_webhook"], headers=web.as_("admin"))
     key = await web.post("/v1/keys", BODIES["create_key"], headers=web.as_("admin"))
@@ -121,14 +121,14 @@ async def ask(web: Web, call: Endpoint, ids: dict[str, str], headers: dict[str, 
 
 async def unchanged(stores: Stores) -> dict[str, str]:
     """Everything stored, except when keys were last used."""
-    await stores.postgres.execute("UPDATE api_keys SET last_used_at = now()")  # not noted for a minute
+    await stores.postgres.execute("UPDATE api_keys SET last_used_at = now()")  # updated at most once a minute
     return await everything(stores)
 
 
 async def test_without_its_scope_a_key_is_refused_and_changes_nothing(
     web: Web, stores: Stores, settings: Settings
 ) -> None:
-    """Every call for keys, by one with all scopes but its own; those without a scope by one with all."""
+    """Every call for keys, by a key with all scopes but its own; those without a scope, by a key with all."""
     async with working(stores, settings):
         ids = await ids_of(web)
     keys = {one: await a_key(web, scopes=[it for it in SCOPES if it != one]) for one in SCOPES}
@@ -139,7 +139,7 @@ async def test_without_its_scope_a_key_is_refused_and_changes_nothing(
         answer = await ask(web, call, ids, everything_but_this[call.scope])
         assert code(answer) == (403, "scope_required"), call.name
     assert await everything(stores) == before
-    for call in FOR_KEYS:  # it was nothing else that refused them
+    for call in FOR_KEYS:  # the missing scope is what refused them
         if call.scope and call.method == "GET" and call.name not in STREAMS:
             one = await a_key(web, scopes=[call.scope])
             assert (await ask(web, call, ids, one)).status_code in (200, 404), call.name  # some have none
@@ -148,7 +148,7 @@ async def test_without_its_scope_a_key_is_refused_and_changes_nothing(
 async def test_a_key_of_an_event_neither_reads_nor_changes_another(
     web: Web, stores: Stores, settings: Settings
 ) -> None:
-    """With every scope, by any call; also what is not published. Lists hold its own event alone."""
+    """With every scope, by any call, including what is unpublished. Lists contain only its own event."""
     async with working(stores, settings):
         mine, ids = await a_sale(web, MINE), await ids_of(web, published=False)
     key = await a_key(web, events=[MINE])
@@ -158,7 +158,7 @@ async def test_a_key_of_an_event_neither_reads_nor_changes_another(
             continue
         answer = await ask(web, call, ids, key)
         assert code(answer) == (403, "event_not_allowed"), call.name
-    for call in CALLS:  # of everybody, and of staff where it is hidden
+    for call in CALLS:  # calls for everybody, and for staff where it is hidden
         if call.auth is None and {"event_id", "room_id"} & set(call.path.replace("}", "{").split("{")):
             assert (await ask(web, call, ids, key)).status_code in (400, 401, 404, 422), call.name
     lists = [it for it in CALLS if it.of_its_events] + [it for it in CALLS if it.name == "list_events"]
@@ -170,7 +170,7 @@ async def test_a_key_of_an_event_neither_reads_nor_changes_another(
     assert (await web.get(f"/v1/orders?q={ids['reservation_id']}", headers=key)).json()["items"] == []
     assert (await web.get(f"/v1/orders?event_id={OTHER}", headers=key)).json()["items"] == []
     assert await everything(stores) == before
-    for call in FOR_KEYS:  # its own is its own
+    for call in FOR_KEYS:  # its own event remains its own
         if call.scope and call.method == "GET" and call.name not in STREAMS and "{" in call.path:
             if not {"webhook_id", "key_id"} & set(call.path.replace("}", "{").split("{")):
                 assert (await ask(web, call, mine, key)).status_code in (200, 404), call.name
@@ -201,7 +201,7 @@ async def test_a_key_that_a_key_made_has_no_more_rights_and_ends_with_it(web: We
     refused = await web.send("PATCH", f"/v1/events/{MINE}", json={"venue": "x"}, headers=bound)
     assert code(refused) == (403, "scope_required")
     last = child
-    for _ in range(7):  # so many a key may be made by; the last is too many
+    for _ in range(7):  # the allowed depth of keys created by keys; the last one exceeds it
         last = await a_key(web, last)
     assert code(await web.get(f"/v1/rooms/{OTHER}/settings", headers=last)) == (401, "credential_invalid")
     await web.send("DELETE", f"/v1/keys/{first['key_id']}", headers=web.as_("admin"))

@@ -1,4 +1,4 @@
-"""What does not exist costs a look-up or two, whatever call or page is asked for it, and is 404."""
+"""Names that do not exist cost a look-up or two in every call and page, and give a 404."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tests.contract.world import KNOWN
 from tests.routes.conftest import Web, code, served
 from tests.support.waiting import wait_until
 
-NAMES = 5  # made-up ids that each route is asked for
-REDIS_MAX = 4  # commands for each, those inside of scripts, of a throttle for example, included
-STATEMENTS_MAX = 10  # of Postgres; a creation is done once only and in a transaction, which are most of them
-OTHERWISE = {  # what is answered where not 404, for a reason
+NAMES = 5  # made-up ids tried on each route
+REDIS_MAX = 4  # commands for each id, including those inside scripts, such as a throttle's
+STATEMENTS_MAX = 10  # in Postgres; most are for a creation, which happens once and in a transaction
+OTHERWISE = {  # the responses that are not 404, and why
     "show_claim": 302,  # leads to the form, whatever the link is
-    "secure_integration_config": 401,  # its api_key is asked for before
-    "queue_num": 400,  # the request id is none of this room
+    "secure_integration_config": 401,  # its api_key is checked first
+    "queue_num": 400,  # the request id does not belong to this room
     "generate_token": 400,  # the same
-    "claim_reservation": 401,  # the link is not one of ours
+    "claim_reservation": 401,  # not one of our links
     "GET /reservations/<reservation_id>/claim": 200,  # the form
-    "POST /reservations/<reservation_id>/claim": 401,  # the link is not one of ours
-    "GET /reservations/<reservation_id>/open": 401,  # the link is not one of ours
+    "POST /reservations/<reservation_id>/claim": 401,  # not one of our links
+    "GET /reservations/<reservation_id>/open": 401,  # not one of our links
     "GET /admin/rooms/<room_id>/door/worker.js": 200,  # a file, the same for all
-    "POST /rooms/<room_id>/join": 307,  # asks whether cookies come back, before anything else
+    "POST /rooms/<room_id>/join": 307,  # first checks whether the browser keeps cookies
     "POST /rooms/<room_id>/carry": 307,  # the same
     "POST /rooms/<room_id>/member": 307,  # the same
-    "GET /admin/rooms/<room_id>/theme/preview.css": 200,  # made of what the form says alone
+    "GET /admin/rooms/<room_id>/theme/preview.css": 200,  # built from the form's input alone
 }
-# What a call needs to be sent to come as far as looking for the thing.
+# What a call needs in order to get as far as looking up the name.
 QUERIES = {"log_inclusion": "?leaf=0&size=1", "log_consistency": "?first=1&second=2"}
 BODIES: dict[str, Any] = {
     "join": {},
@@ -64,14 +64,14 @@ BODIES: dict[str, Any] = {
 
 
 class Counted(NamedTuple):
-    """How many commands and statements were run until now."""
+    """How many commands and statements have been run so far."""
 
     redis: int
     postgres: int
 
 
 class Meter:
-    """Counts what the app asks of both stores."""
+    """Counts the app's queries to both stores."""
 
     def __init__(self, web: Web) -> None:
         self._redis: Any = web.app.stores.redis
@@ -79,7 +79,7 @@ class Meter:
         self._statements = 0
 
     async def open(self) -> None:
-        """Have the statements of every connection counted."""
+        """Start counting the statements of every connection."""
         every = [await self._postgres.acquire() for _ in range(self._postgres.get_max_size())]
         for it in every:
             it.add_query_logger(self._count)
@@ -91,13 +91,13 @@ class Meter:
         self._statements += 1
 
     async def now(self) -> Counted:
-        """The numbers."""
+        """The current counts."""
         stats: dict[str, dict[str, int]] = await self._redis.info("commandstats")
         calls = (it["calls"] for name, it in stats.items() if name != "cmdstat_info")
         return Counted(sum(calls), self._statements)
 
     async def modest(self, name: str, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask for some made-up names. Half of them may meet what the app's own loops do in a second."""
+        """Ask for some made-up names. Up to half of them may coincide with the app's own loops."""
         costs: list[Counted] = []
         for _ in range(NAMES):
             before = await self.now()
@@ -113,7 +113,7 @@ _count = itertools.count()
 
 
 def made_up(path: str) -> str:
-    """The path with ids that nothing has, others each time."""
+    """The path with ids that nothing has, different ones each time."""
     i = next(_count)
     return re.sub(r"\{(\w+)\}|<(\w+)>", lambda it: _id(it[1] or it[2], i), path)
 
@@ -128,7 +128,7 @@ def _id(name: str, i: int) -> str:
 
 
 def _of_a_counter_queue(call: Endpoint, path: str) -> tuple[Any, str]:
-    """What a call of the AWS face takes, as body and address: the room's id again, and of whom."""
+    """The body and address of a call to the AWS-compatible API: the room's id again, and the request's."""
     named = {"event_id": path.split("/")[3]}
     if call.name in ("queue_num", "generate_token"):
         named["request_id"] = "0" * 36
@@ -198,7 +198,7 @@ async def test_a_room_made_just_after_it_was_asked_for_is_there(web: Web) -> Non
     for path, missing in paths.items():
         assert code(await web.get(path.format("gala"))) == (404, missing)
     assert (await web.get("/rooms/gala")).status_code == 404
-    async with served(web.settings) as other:  # another process, which is not told
+    async with served(web.settings) as other:  # another process, which is not notified
         for path in paths:
             assert (await other.get(path.format("gala"))).status_code == 404
         await web.event("gala")

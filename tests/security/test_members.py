@@ -1,4 +1,4 @@
-"""A room for members: only who brings a proof of the organiser's login joins, and each has one place."""
+"""A room for members: only visitors with a proof of the organiser's login join, and each has one place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def proof(sub: str = "ann", **more: Any) -> str:
 
 
 async def a_presale(web: Web, **settings: Any) -> None:
-    """A sale for members, where everybody waits."""
+    """A sale for members, in which everybody waits."""
     await web.event(room={"members_only": True, **settings})
     await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))
     login = {"algorithm": "HS256", "key": SECRET}
@@ -45,13 +45,13 @@ async def test_a_member_has_one_place_and_nobody_else_any(web: Web) -> None:
     mine = bearer(first["place_token"])
     again = await web.post(PLACES, {"proof": proof()}, headers=mine)
     assert again.json()["visitor_id"] == first["visitor_id"]
-    # Passed on, or with another device: the place goes along, and there is no second one.
+    # If the proof is passed on or used on another device, the place moves with it; there is no second one.
     second = await web.join("gala", json={"proof": proof()})
     assert (second["queue_number"], second["visitor_id"] != first["visitor_id"]) == (1, True)
     assert (await web.get(f"{PLACES}/me", headers=mine)).json()["state"] == "left"
     assert code(await web.post(PLACES, {}, headers=mine)) == (403, "members_only")
     assert await web.app.stores.redis.zcard("{gala}:waiting") == 2
-    # An account of ours is no member, nor is a visitor of AWS's counters or of an app.
+    # Our own accounts do not count as members, nor do visitors of the AWS-compatible API or of an app.
     assert code(await web.post(PLACES, {}, headers=web.as_("user"))) == (403, "members_only")
     assert (await web.get("/rooms/gala", headers={"accept": "application/json"})).status_code == 200
     assert await web.app.stores.redis.zcard("{gala}:waiting") == 2
@@ -94,7 +94,7 @@ async def test_the_link_makes_a_browser_the_members_by_its_button_alone(web: Web
         assert (await browser.send("POST", "/rooms/gala/join")).headers["location"] == "/rooms/gala"
         assert (await browser.place())["queue_number"] == 1
         assert await web.app.stores.redis.zcard("{gala}:waiting") == 1
-    assert await phone.link() == ""  # a member's place is not to give away
+    assert await phone.link() == ""  # members cannot give their place away
     visitor = VisitorId(str((await phone.place())["visitor_id"]))
     assert is_member(visitor)
     stolen = web.app.handover.sign_code(RoomId("gala"), visitor, int(time.time()))
@@ -136,7 +136,7 @@ async def test_staff_set_who_may_join_in_the_console(web: Web) -> None:
 
 async def test_a_process_that_does_not_know_yet_lets_nobody_in(web: Web) -> None:
     await web.event()
-    await web.join("gala")  # so the process knows the room
+    await web.join("gala")  # so that the process knows the room
     known = web.app.queues.loaded_rooms.known(RoomId("gala"))
     await web.app.stores.redis.hset("{gala}:conf", "members_until_ms", "9000000000000000")
     assert known is not None
@@ -159,11 +159,11 @@ async def test_an_enqueue_token_puts_a_visitor_into_a_lane_and_nothing_else_does
         {"name": "Members", "share": 30, "serving_position": 0, "waiting": 1},
         {"name": "Wheelchair users", "share": 10, "serving_position": 0, "waiting": 0},
     ]
-    # With another device the place goes along, in its lane; the first one cannot join again beside it.
+    # On another device the place moves along, in its lane; the first device cannot join again as well.
     phone = await web.join("gala", json={"proof": proof(lane="Members")})
     assert (phone["lane"], phone["queue_number"]) == (1, 2)
     assert code(await web.post(PLACES, {}, headers=bearer(ann["place_token"]))) == (403, "members_only")
-    # With a token for another lane the place goes there; whoever waited without one keeps their number.
+    # A token for another lane moves the place there; a visitor who waited without one keeps their number.
     moved = await web.join("gala", json={"proof": proof(lane="Wheelchair users")})
     assert (moved["lane"], moved["queue_number"], moved["queue_position"]) == (2, 2, 1)
     waited = bearer(nobody["place_token"])

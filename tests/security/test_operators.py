@@ -1,4 +1,4 @@
-"""What is for operators alone: the metrics, and why a process is not ready."""
+"""What only operators may see: the metrics, and why a process is not ready."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.routes.conftest import Web, bearer, code, ops, served
 
 @pytest.fixture
 async def port(web: Web) -> AsyncIterator[str]:
-    """The address of the port for operators of a served app."""
+    """The address of a served app's operator port."""
     told = Ops(web.app.stores, web.app.queues, web.app.loops)
     with listen(OPS_HOST, 0) as listener:
         task = asyncio.create_task(operators.serve(told, listener))
@@ -49,7 +49,7 @@ async def test_metrics_are_for_who_has_the_token(web: Web) -> None:
 async def test_anybody_is_told_whether_it_is_ready_and_not_why(web: Web) -> None:
     for headers in ({}, web.as_("admin"), {"Authorization": "Basic x"}):
         told = await web.get("/readyz", headers=headers)
-        assert (told.status_code, told.json()) == (503, {"status": "unavailable"})  # there is no worker
+        assert (told.status_code, told.json()) == (503, {"status": "unavailable"})  # no worker is running
         assert told.headers["retry-after"] == "1"
     assert "worker" in (await web.get("/readyz", headers=ops())).json()["worker"]
 

@@ -1,4 +1,4 @@
-"""Pages of other sites act for nobody: every call, form and gate, with a visitor's cookies and without."""
+"""Pages of other sites cannot act for anybody: every call, form and gate, with and without our cookies."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ FORM = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 PLACES = "/v1/rooms/hall/places"
 UNSAFE = [it for it in CALLS if it.method not in SAFE]
 PAGE_PARAMETER = re.compile(r"<(\w+)>")
-SAMPLES = ("hall", "0" * 36, "0" * 22, "1", "abc", "theme.css")  # one suits each parameter of a page
+SAMPLES = ("hall", "0" * 36, "0" * 22, "1", "abc", "theme.css")  # one fits each path parameter
 
 
 async def a_visitor(web: Web) -> str:
-    """Their cookies: a place and a session in `hall` and `gala`, which are made, and the console."""
+    """A visitor's cookies: a place and a session in `hall` and `gala` (created here), and the console's."""
     await web.event()
     await web.room()
     found = [(await web.staff("admin"))["Cookie"]]
@@ -52,13 +52,13 @@ async def a_visitor(web: Web) -> str:
 
 
 async def everything(stores: Stores) -> dict[str, str]:
-    """Digests of all that the stores have of rooms, sales and people."""
+    """Digests of everything that the stores hold about rooms, sales and people."""
     found: dict[str, str] = {}
-    async for key in stores.redis.scan_iter(match="{[^f]*"):  # not `{fairgate}`: what processes count
+    async for key in stores.redis.scan_iter(match="{[^f]*"):  # not `{fairgate}`, which holds process counters
         found[str(key)] = repr(await stores.redis.dump(key))
     tables = await stores.postgres.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'gate_counts'"
-    )  # in which what is refused is counted
+    )  # refusals are counted in these
     for (table,) in tables:
         rows = f"SELECT md5(coalesce(string_agg(it::text, '|' ORDER BY it::text), '')) FROM {table} it"
         found[table] = await stores.postgres.fetchval(rows)
@@ -66,7 +66,7 @@ async def everything(stores: Stores) -> dict[str, str]:
 
 
 def forms(web: Web) -> list[str]:
-    """A well-formed address of every form, the console's too."""
+    """A well-formed address for every form, including the console's."""
 
     def sample(found: re.Match[str]) -> str:
         return next(it for it in SAMPLES if _PARAMS[found[1]].fullmatch(it))
@@ -86,7 +86,7 @@ async def test_no_call_of_a_foreign_page_changes_anything(web: Web, stores: Stor
                 assert code(answer) == (403, "foreign_origin"), (call.name, who)
                 assert "set-cookie" not in answer.headers, (call.name, who)
     assert await everything(stores) == before
-    for call in UNSAFE:  # what refused them was nothing else
+    for call in UNSAFE:  # nothing else refused them
         answer = await web.send(call.method, filled(call.path), headers={**OURS, "Cookie": mine})
         assert "foreign_origin" not in answer.text, call.name
 
@@ -110,7 +110,7 @@ async def test_a_foreign_page_that_loads_ours_makes_nobody_a_newcomer(web: Web) 
     for part in ("image", "iframe", "empty"):
         headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": part}
         assert "set-cookie" not in (await web.get("/rooms/hall", headers=headers)).headers, part
-    visit = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}  # by a link
+    visit = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}  # by following a link
     assert "set-cookie" in (await web.get("/rooms/hall", headers=visit)).headers
 
 
@@ -169,11 +169,11 @@ async def test_no_session_begins_at_the_gate_by_a_form_of_a_foreign_page(web: We
         assert let_in.status_code == 204, headers
         mine = {"Cookie": let_in.headers["set-cookie"].partition(";")[0]}
         inside = await web.get("/v1/rooms/hall/gate", headers={**told, **FOREIGN["another site"], **mine})
-        assert inside.status_code == 204  # the shop's own affair: nothing of ours changes
+        assert inside.status_code == 204  # up to the shop: nothing of ours changes
 
 
 def cookies_of(answer: httpx.Response) -> list[str]:
-    """The Set-Cookie headers that keep something."""
+    """The Set-Cookie headers that set something."""
     return [it for it in answer.headers.get_list("set-cookie") if "Max-Age=0" not in it]
 
 
@@ -201,7 +201,7 @@ async def test_cookies_are_bound_to_our_host_where_there_is_tls(settings: Settin
         staff = signed_in.headers["set-cookie"].partition(";")[0]
         assert (await web.get("/admin/sign-ins", headers={"Cookie": staff})).status_code == 200
         gone = await web.post("/admin/sign-out", data={}, headers={**OURS, "Cookie": staff})
-        assert len(gone.headers.get_list("set-cookie")) == 1 + secure  # also by the name it had before
+        assert len(gone.headers.get_list("set-cookie")) == 1 + secure  # also under its former name
 
         mine = place["Authorization"].removeprefix("Bearer ")
         other = (await web.join("hall"))["place_token"]

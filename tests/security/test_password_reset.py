@@ -1,4 +1,4 @@
-"""A forgotten password: a link in an e-mail, valid once, for half an hour; it reveals no accounts."""
+"""Forgotten passwords: a link in an e-mail, valid once, for half an hour; it does not reveal accounts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 @pytest.fixture
 def settings(settings: Settings, server: MailServer) -> Settings:
-    """With a mail server, and an address of our own for its links."""
+    """Settings with a mail server and a public address for links."""
     links = {"smtp_url": SecretStr(server.url), "mail_from": "t@example.org", "public_url": BASE}
     return settings.model_copy(update=links)
 
@@ -56,7 +56,7 @@ async def ask(web: Web, email: str, **headers: str) -> httpx.Response:
 
 
 async def mailed(stores: Stores, server: MailServer) -> list[str]:
-    """The tokens of the links that were mailed, the first one first."""
+    """The tokens of the mailed links, oldest first."""
     await settled(stores)
     texts = [text_of(it) for it in server.got() if it["Subject"].startswith("Choose a new password")]
     return [re.findall(rf"{BASE}/admin/reset-password\?token=(\S+)", it)[0] for it in texts]
@@ -77,7 +77,7 @@ async def test_a_link_is_good_once_and_ends_every_session(
     for wrong in ("short", "1234567890"):
         assert field_of(await choose(web, first, wrong)) == "new_password"
     assert (await choose(web, first)).status_code == 204
-    for used in (first, second, first[:-1], "", "x" * 100):  # the other one is over with it
+    for used in (first, second, first[:-1], "", "x" * 100):  # the other link has become invalid, too
         assert code(await choose(web, used)) == (401, "credential_invalid")
     assert code(await web.get("/v1/keys", headers=token)) == (401, "credential_invalid")
     assert (await web.get("/admin/sign-ins", headers=console)).status_code == 401
@@ -131,7 +131,7 @@ async def test_the_answer_does_not_tell_who_has_an_account(web: Web, stores: Sto
     traces = await stores.postgres.fetch(
         "SELECT count(*) FROM mail_traces WHERE kind = 'reset_password' GROUP BY recipient"
     )
-    assert [it[0] for it in traces] == [2, 2], "and both are counted"
+    assert [it[0] for it in traces] == [2, 2], "both are counted"
     assert await stores.postgres.fetchval("SELECT count(*) FROM mails") == 2
     assert field_of(await ask(web, "no address")) == "email"
 
@@ -146,7 +146,7 @@ async def test_neither_a_mailbox_nor_a_network_gets_more_than_its_share(web: Web
         await ask(web, f"{n}@example.org")
     await web.post("/v1/users", {"email": STRANGER, "name": "S", "password": "correct horse"})
     await ask(web, STRANGER)
-    assert await stores.postgres.fetchval(count) == ASKED_A_DAY, "nobody is written to from there for an hour"
+    assert await stores.postgres.fetchval(count) == ASKED_A_DAY, "no more mail from there for an hour"
 
 
 async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: WorkerContext) -> None:
@@ -159,7 +159,7 @@ async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: W
     assert "we have sent it a link" in sent.text
     (token,) = await mailed(stores, server)
     path = f"/admin/reset-password?token={token}"
-    for _ in range(2):  # whoever only follows it, a scanner of mails, say, uses nothing up
+    for _ in range(2):  # merely opening it, as mail scanners do, does not use it up
         assert token in (await web.get(path)).text
     for new, told in (("short", "10 to 200 characters"), ("1234567890", "commonest")):
         form = {"token": token, "new_password": new}
@@ -178,7 +178,7 @@ async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: W
 async def test_without_mail_or_an_address_of_ours_one_is_sent_to_people(
     settings: Settings, stores: Stores, lacking: dict[str, object]
 ) -> None:
-    """`Host` never makes the link."""
+    """The link is never built from `Host`."""
     async with served(settings.model_copy(update=lacking)) as web:
         await appointed(web)
         before = await everything(stores)

@@ -1,4 +1,4 @@
-"""What is dangerous in the console asks again who is there: every form of the one table, and no other."""
+"""Dangerous actions in the console ask for proof of identity again: all forms in one table, no others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.routes.test_people import WORD, appoint
 DANGEROUS = re.compile(
     r"/(delete|reset|role|active|people|keys|webhooks|knownuser|cancel-sale|second-factor)\b"
 )
-HARMLESS = {  # ends something, or asks for a code of its own
+HARMLESS = {  # they end something, or ask for a code themselves
     "/admin/keys/<key_id>/revoke",
     "/admin/webhooks/<webhook_id>/delete",
     "/admin/webhooks/<webhook_id>/replay",
@@ -30,7 +30,7 @@ FORMS = {it.path for it in CONSOLE if it.method == "POST"}
 
 
 async def old(stores: Stores) -> None:
-    """All sign-ins are of half an hour ago."""
+    """Make all sign-ins half an hour old."""
     await stores.postgres.execute(
         "UPDATE sign_ins SET created_at = now() - interval '30 minutes', proved_at = NULL"
     )
@@ -53,7 +53,7 @@ async def test_every_form_of_the_table_asks_and_changes_nothing(web: Web, stores
         assert 'name="kept" value="&lt;as it was&gt;"' in answer.text
     assert await stores.postgres.fetchval("SELECT count(*) FROM audit") == before
     answer = await web.post("/admin/sign-ins/clock", data={"timezone": "Asia/Tokyo"}, headers=boss)
-    assert answer.status_code == 303, "what is not in the table goes on as before"
+    assert answer.status_code == 303, "forms outside the table work as before"
 
 
 async def test_a_proof_does_what_was_asked_for_and_is_good_for_a_while(web: Web, stores: Stores) -> None:
@@ -68,7 +68,7 @@ async def test_a_proof_does_what_was_asked_for_and_is_good_for_a_while(web: Web,
     made = await web.post("/admin/keys/create", data=NEW | {FIELD: token}, headers=boss)
     assert (made.status_code, "fgk_" in made.text) == (200, True), made.text
     done = await web.post("/admin/keys/create", data=NEW | {"form": "b" * 32}, headers=boss)
-    assert "fgk_" in done.text, "it was proved just now"
+    assert "fgk_" in done.text, "the proof is recent"
 
 
 @pytest.mark.parametrize("given", ["a wrong password", WORD])
@@ -87,4 +87,4 @@ async def test_an_account_proves_it_with_its_password(web: Web, stores: Stores, 
     left = await web.post(f"/admin/users/{whose}/active", data={"active": "no"}, headers=boss)
     assert left.status_code == 303, left.text
     gone = await web.get("/v1/orders", headers=key)
-    assert code(gone)[0] == 401, "a key ends with who made it"
+    assert code(gone)[0] == 401, "a key ends with its creator"

@@ -1,4 +1,4 @@
-"""Invitations to a room for members: mailed, good for one place in the first browser, withdrawn with it."""
+"""Invitations to a room for members: mailed, valid for one place in one browser, and withdrawn with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIST = "name,email\nAnn,Ann@Example.org\nBob,bob@example.org\n"
 
 
 async def arrived(server: MailServer, count: int) -> list[EmailMessage]:
-    """So many mails."""
+    """Wait for this many mails."""
 
     async def there() -> list[EmailMessage] | None:
         return server.got() if len(server.got()) >= count else None
@@ -44,19 +44,19 @@ async def use(browser: Browser, link: str) -> httpx.Response:
 
 @dataclass
 class Invited:
-    """A room for members where everybody waits, to which Ann and Bob are invited."""
+    """A room for members in which everybody waits, and to which Ann and Bob are invited."""
 
     web: Web
     staff: dict[str, str]
     link: str  # Ann's
-    ids: dict[str, str]  # of the invitations, by address
+    ids: dict[str, str]  # invitation ids by address
 
     async def form(self, name: str, **fields: str) -> httpx.Response:
-        """A form of the console's page."""
+        """Submit a form of the console's page."""
         return await sent(self.web, f"{PAGE}/{name}", self.staff, **fields)
 
     async def states(self) -> dict[str, str]:
-        """What became of each."""
+        """The state of each invitation."""
         answer = await self.web.get("/v1/rooms/gala/invites", headers=self.web.as_("operator"))
         return {it["email"]: it["state"] for it in answer.json()["items"]}
 

@@ -1,4 +1,4 @@
-"""Access tokens end with what they speak for: signed out, another role, gone; also where one only reads."""
+"""Access tokens end with what they stand for: signed out, role changed, account removed; even for reading."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_token_ends_with_what_it_speaks_for_in_every_process(
     async with served(settings) as other:
         staff = {name: await hired(web, name) for name in ("leaves", "demoted", "promoted", "gone")}
         for _, token in staff.values():
-            for path in reads:  # in both: it is remembered there for a moment
+            for path in reads:  # in both processes, which cache tokens briefly
                 for at in (web, other):
                     assert (await at.get(path, headers=token)).status_code == 200, path
         for _ in range(2):
@@ -64,7 +64,7 @@ async def test_a_token_ends_with_what_it_speaks_for_in_every_process(
 
 async def test_an_api_key_does_no_more_than_its_maker_may_do_now(web: Web, stores: Stores) -> None:
     made, _ = await hired(web, "maker")
-    another, _ = await hired(web, "another")  # an installation is never without an admin
+    another, _ = await hired(web, "another")  # an installation always has an admin
     await accounts.change_role(stores, another.account_id, "admin", by=COMMAND_LINE)
     await accounts.change_role(stores, made.account_id, "admin", by=COMMAND_LINE)
     body = {"name": "script", "role": "admin"}

@@ -1,4 +1,4 @@
-"""Who takes many places waits in the lane of suspects, whatever they do with cookies, links and accounts."""
+"""Anyone who takes many places waits in the lane of suspects, whatever their cookies, links and accounts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PLACES, SLOWER = "/v1/rooms/gala/places", {"name": "Slower", "share": 5}
 
 @pytest.fixture
 async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
-    """The app with its limits, which tell addresses apart."""
+    """The app with its limits, which distinguish between addresses."""
     async with served(settings.model_copy(update={"rate_limits": True})) as found:
         yield found
 
 
 async def a_sale(web: Web, **settings: Any) -> None:
-    """A sale in which everybody waits, and one address has one place like everybody else."""
+    """A sale in which everybody waits, and each address gets one ordinary place."""
     room = {"lanes": [SLOWER], "newcomers_per_address": 1, "suspects_lane": "Slower", **settings}
     await web.event(room=room)
     await web.post("/v1/rooms/gala/pause", headers=web.as_("operator"))
@@ -40,10 +40,10 @@ async def test_what_one_address_takes_beyond_its_share_is_in_the_slower_lane(web
     await a_sale(web)
     first, second = await web.join("gala"), await web.join("gala")
     assert (first["lane"], second["lane"]) == (0, 1)
-    # With its token the place is theirs, however often they come.
+    # With its token the place is theirs, however often they return.
     again = await web.post(PLACES, {}, headers=bearer(second["place_token"]))
     assert (again.status_code, again.json()["queue_number"], again.json()["lane"]) == (200, 2, 1)
-    # An account is the same in each lane, so it has to wait; nobody is let in past the queue.
+    # An account has the same id in every lane, so it must retry later; nobody gets past the queue.
     assert code(await web.post(PLACES, {}, headers=web.as_("user"))) == (429, "rate_limited")
     status = (await web.get("/v1/rooms/gala")).json()
     assert [it.get("suspects") for it in status["lanes"]] == [None, True]
@@ -63,7 +63,7 @@ async def test_a_suspects_place_stays_one_in_another_browser(web: Web) -> None:
     ann, bob = Browser(web, httpx.Cookies()), Browser(web, httpx.Cookies())
     for browser in (ann, bob):
         await browser.send("GET", "/rooms/gala")
-    for _ in range(2):  # sent twice, it is one place
+    for _ in range(2):  # sent twice, still one place
         assert (await ann.send("POST", "/rooms/gala/join")).status_code == 303
     assert (await ann.place())["lane"] == 1
     assert (await bob.take(await ann.link())).headers["location"] == "/rooms/gala"
@@ -89,7 +89,8 @@ async def test_a_newcomer_solves_the_challenge_before_they_join(web: Web) -> Non
     place = await web.join("gala", json={"proof_of_work": sent})
     assert place["lane"] == 0
     assert code(await web.post(PLACES, {"proof_of_work": sent})) == (403, "proof_of_work_needed")
-    # Whoever has a place is asked nothing; who has none and no script joins in the slower lane.
+    # Visitors with a place are not asked again; those with neither place nor JavaScript join in the slower
+    # lane.
     assert (await web.post(PLACES, {}, headers=bearer(place["place_token"]))).status_code == 200
     assert (await web.join("gala", json={"slower_lane": True}))["lane"] == 1
     fan = Browser(web, httpx.Cookies())
@@ -104,7 +105,7 @@ async def test_a_newcomer_solves_the_challenge_before_they_join(web: Web) -> Non
 
 
 def answer_to(challenge: dict[str, Any]) -> str:
-    """As any solver of ALTCHA's finds it."""
+    """The solution, as any ALTCHA solver finds it."""
     given = Challenge(**challenge)
     found = altcha.solve_challenge(given.challenge, given.salt, "SHA-256", given.maxnumber)
     return solved(given, found.number if found else 0)

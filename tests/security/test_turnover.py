@@ -1,4 +1,4 @@
-"""Holding and cancelling over and over meets a limit, whichever call or form it is done with."""
+"""Holding and cancelling repeatedly runs into a limit, through any call or form."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PAY = {"payment": {"method": "card", "token": "tok_ok"}}
 
 
 def throttled(settings: Settings, **limits: int) -> Settings:
-    """With limits, and none on joins: everybody in a test has one address."""
+    """With limits, except on joins: everybody in a test has the same address."""
     chosen = {"rate_limits": True, "join_rate_per_address": 0, **limits}
     return settings.model_copy(update=chosen)
 
 
 def told(refused: httpx.Response, policy: str) -> None:
-    """It is a 429 that says by which limit, and when to come again."""
+    """Check for a 429 that states the limit and when to retry."""
     assert code(refused) == (429, "rate_limited")
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.headers["ratelimit-policy"].startswith(f'"{policy}"')
@@ -33,8 +33,8 @@ def told(refused: httpx.Response, policy: str) -> None:
 
 
 async def test_hold_and_cancel_over_and_over(settings: Settings, stores: Stores, worker: object) -> None:
-    """Also spread over two web processes: what one has counted counts in the other."""
-    chosen = throttled(settings, reserve_rate_per_visitor=6)  # as slow a machine as may be: the burst counts
+    """Also across two web processes: what one has counted applies in the other."""
+    chosen = throttled(settings, reserve_rate_per_visitor=6)  # even on a slow machine the burst counts
     async with served(chosen) as web, served(chosen) as second:
         await web.event(floor=10)
         place, booking = await web.inside("gala")
@@ -50,7 +50,7 @@ async def test_hold_and_cancel_over_and_over(settings: Settings, stores: Stores,
             cancelled = await process.post(path, headers=place)
             statuses[cancelled.status_code] += 1
         assert set(statuses) <= {200, 201, 429}
-        assert statuses[201] + statuses[200] < 100  # the burst, and what came back meanwhile
+        assert statuses[201] + statuses[200] < 100  # the burst, plus what was refilled meanwhile
         assert statuses[429] > CYCLES / 2
         _, other = await web.inside("gala")
         assert (await web.reserve("gala", other)).status_code == 201  # another visitor of that address
