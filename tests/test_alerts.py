@@ -1,4 +1,4 @@
-"""The alerts fire when they should, name metrics that exist, and each leads to its part of the runbook."""
+"""Alerts fire when they should, name metrics that exist, and link to their section of the runbook."""
 
 from __future__ import annotations
 

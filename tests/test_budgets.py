@@ -1,4 +1,4 @@
-"""Files and functions keep to their budgets, or to what was recorded when they did not."""
+"""Files and functions keep to their budgets or to their recorded exceptions."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ def test_nothing_is_longer_than_its_budget_or_its_record() -> None:
 def test_the_record_only_shrinks() -> None:
     now = measured()
     shorter = [name for name, lines in recorded().items() if now.get(name, 0) < lines]
-    assert not shorter, f"`python -m tests.support.budgets` writes down what is shorter now: {shorter}"
+    assert not shorter, f"`python -m tests.support.budgets` records what is shorter now: {shorter}"

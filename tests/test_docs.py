@@ -1,4 +1,4 @@
-"""The documentation says what the code says."""
+"""The documentation matches the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINK = re.compile(r"(?:\]\(|src=\")([^)\"\s]+)")
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page, as links to them are written."""
+    """The anchors of a page's headings, as used in links."""
     found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", it.lower()).replace(" ", "-") for it in found}
 

@@ -1,6 +1,6 @@
-"""Files of deploy/gate/ that no test runs: they can be read, name what there is, and ask the gate rightly.
+"""Files of deploy/gate/ that no test runs: they parse, name what exists, and call the gate correctly.
 
-Names of options are those of each project's documentation; `tests/browser/test_gate.py` runs the other files.
+Option names are those of each project's documentation; `tests/browser/test_gate.py` runs the other files.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def test_ingress_nginx_asks_the_gate_for_what_it_can_hand_on() -> None:
     query = {name: values[0] for name, values in parse_qs(asked.query).items()}
     assert msgspec.convert(query, GateQuery) == GateQuery(deny="401", tickets="keep")
     assert urlsplit(said["auth-signin"]).path == f"/rooms/{ROOM}"
-    assert said["auth-signin-redirect-param"] == "return_to"  # of the queue page
+    assert said["auth-signin-redirect-param"] == "return_to"  # on the queue page
 
 
 def test_the_worker_of_cloudflare_is_there_and_is_told_what_it_reads() -> None:

@@ -1,4 +1,4 @@
-"""What a site copies is the file that is tested, with what is its own put in, and nothing else."""
+"""What a site copies is the tested file with only the site's own values filled in."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OURS = Site(
     fairgate="10.1.2.3:9000",
     origin="shop.internal",
 )
-BACK = {  # what was put in, and what stood there
+BACK = {  # each value filled in -> the original text
     "http://fairgate.fairgate": "http://fairgate.fairgate",
     "https://queue.opera.example:8443": snippets.PUBLIC,
     "address: 10.1.2.3, port_value: 9000": "address: 127.0.0.1, port_value: 8080",
     "address: shop.internal, port_value: 80": "address: 127.0.0.1, port_value: 3000",
     "10.1.2.3:9000": snippets.FAIRGATE,
     "shop.internal": snippets.ORIGIN,
-    "tickets.opera.example {": "http://shop.example {",  # of Caddy, which then gets a certificate
+    "tickets.opera.example {": "http://shop.example {",  # for Caddy, which then gets a certificate
     "tickets.opera.example": snippets.NAME,
     "winter-sale": snippets.ROOM,
 }

@@ -1,4 +1,4 @@
-"""Which language a page is in, and what its catalogue gives."""
+"""Which language a page is in, and what its catalogue contains."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_every_template_is_there_in_every_language(language: str) -> None:
 
 @pytest.fixture(scope="module")
 def messages(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """What the templates say now, found as `make messages` finds it."""
+    """The current messages of the templates, found as `make messages` finds them."""
     found = tmp_path_factory.mktemp("messages") / "fairgate.pot"
     pybabel = Path(sys.executable).with_name("pybabel")
     options = ("-q", "extract", "-F", "pyproject.toml", "-k", "forms:1,2", "-o", str(found))
@@ -111,7 +111,7 @@ def faults(message: Message, catalogue: Catalog) -> Iterator[str]:
         yield f"empty, or a plural form is missing: {source[0]}"
     last = source[-1]
     for text in texts:
-        # A form for one or two may say the number in a word: it needs not hold {n}.
+        # A form for one or two may spell the number out, so it need not contain {n}.
         needed = PLACEHOLDER.findall(last) if len(source) == 1 else []
         if not set(needed) <= set(PLACEHOLDER.findall(text)) <= set(PLACEHOLDER.findall(last)):
             yield f"placeholders differ: {source[0]} -> {text}"
@@ -126,7 +126,7 @@ def faults(message: Message, catalogue: Catalog) -> Iterator[str]:
 
 
 def raised(folder: Path) -> Iterator[tuple[str, str]]:
-    """Where our code refuses a request, and what it then says beside the title."""
+    """Where our code refuses a request, and what it says in addition to the title."""
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
@@ -136,7 +136,7 @@ def raised(folder: Path) -> Iterator[tuple[str, str]]:
                 yield from ((f"{path.name}:{node.lineno}", it) for it in texts if isinstance(it, str))
 
 
-# What a native speaker would not say to a fan, and what to say.
+# Wordings that a native speaker would not use with fans, and what to write instead.
 NOT_TO_FANS = {
     r"\blines?\b": "queue",
     r"\bshall (the|it|you)\b": "should",

@@ -1,4 +1,4 @@
-"""What import contracts cannot say: only the store sends commands to Redis and SQL to Postgres."""
+"""What import contracts cannot express: only the store sends commands to Redis and SQL to Postgres."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ THEIRS = (
     "app/store/",
     "app/doctor/",
     "app/runtime/",
-)  # the doctor asks what nobody else does; they start stores
-SQL = ("acquire", "transaction")  # what is not SQL of a pool or connection
+)  # the doctor has unique queries; the others start stores
+SQL = ("acquire", "transaction")  # methods of a pool or connection that are not SQL
 
 
 def modules() -> list[Path]:
@@ -21,7 +21,7 @@ def modules() -> list[Path]:
 
 
 def named(node: ast.AST) -> str:
-    """The last part of a name: `redis` of `ctx.stores.redis`."""
+    """The last part of a name: `redis` for `ctx.stores.redis`."""
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
@@ -30,7 +30,7 @@ def is_call_of(call: ast.Call, clients: set[str]) -> bool:
 
 
 def commands(tree: ast.AST) -> Iterator[str]:
-    """Calls of a method of a store's client, also by another name that a function gives it."""
+    """Calls of methods of a store's client, including through local names."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
             continue

@@ -1,4 +1,4 @@
-"""Log lines: on stderr, one JSON object each unless a terminal reads them; libraries go the same way."""
+"""Log lines: on stderr, one JSON object each unless a terminal reads them; libraries log the same way."""
 
 from __future__ import annotations
 

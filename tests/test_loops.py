@@ -1,4 +1,4 @@
-"""Long-running tasks: none ends by its own fault, and the trouble of one room is not another's."""
+"""Long-running tasks: no failure ends one, and one room's trouble does not affect another."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def test_every_task_is_supervised_or_has_a_reason_not_to_be() -> None:
     files = [it for folder in ("app", "worker") for it in (ROOT / folder).rglob("*.py")]
     found = {it for path in files if path.name != "loops.py" for it in tasks_started(path)}
     unknown = {it for it in found if it not in NOT_LOOPS and it.partition(" ")[0] not in NOT_LOOPS}
-    assert not unknown, "start it with app.loops, or say here why not"
+    assert not unknown, "start it with app.loops, or explain here why not"
     outdated = {it for it in NOT_LOOPS if " " in it} - found
     assert not outdated
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trouble is seen at once, and over soon."""
+    """Trouble is noticed immediately, and is soon over."""
     monkeypatch.setattr(loops, "FIRST_S", 0.005)
     monkeypatch.setattr(loops, "LONGEST_S", 0.02)
     monkeypatch.setattr(loops, "TROUBLE_S", 0.05)
@@ -89,7 +89,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def restarts(loop: str) -> float:
-    """How often it was started again."""
+    """How often it was restarted."""
     return float(metrics.LOOP_RESTARTS.labels(loop)._value.get())
 
 
@@ -109,7 +109,7 @@ async def test_a_loop_that_breaks_is_started_again_and_told_of_while_it_cannot_b
         return len(running.troubles()) == 2 and restarts("test") - before >= 2
 
     await wait_until(told, "the trouble")
-    assert running.breaking() == "test"  # what is in trouble for one room says nothing of the process
+    assert running.breaking() == "test"  # trouble with one room says nothing about the process
     assert {str(it) for it in running.troubles()} == {
         "test: KeyError: 'unforeseen'",
         "of_one_room hall: KeyError: 'unforeseen'",

@@ -1,4 +1,4 @@
-"""No migration blocks writes for long, or takes from the release before what it needs; see
+"""No migration blocks writes for long, or removes what the previous release needs; see
 docs/contributing/migration.md for what to do instead.
 """
 
@@ -11,7 +11,7 @@ from tests.support.migration_lint.judged import Chain
 from tests.support.migration_lint.script import migrations
 from tests.support.migration_lint.statements import complaints
 
-# Those from before there was this lint: nobody upgrades past them with traffic. No more are added.
+# Those that predate this lint: nobody upgrades past them under traffic. The list must not grow.
 AS_THEY_WERE = {
     "0006": {"index"},
     "0007": {"constraint"},
@@ -57,7 +57,7 @@ BAD: list[tuple[str, Phase, str]] = [
     ("index", "before", "CREATE INDEX i ON t (a)"),
     ("index", "before", "CREATE UNIQUE INDEX IF NOT EXISTS i ON public.t (a)"),
     ("index", "before", CLEARED),  # in a transaction
-    ("index", "before", OUT.format(CONCURRENTLY)),  # what a failed one left stays
+    ("index", "before", OUT.format(CONCURRENTLY)),  # a failed one leaves an invalid index behind
     ("index", "before", "ALTER TABLE t ADD UNIQUE (a)"),
     ("index", "before", "ALTER TABLE t ADD a int UNIQUE"),
     ("index", "before", "REINDEX TABLE t"),

@@ -1,4 +1,4 @@
-"""Migrations go up, down and up again, and end where they began, in two phases; meanwhile writes go on."""
+"""Migrations go up, down and up again, ending where they started, in two phases, while writes continue."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_down_takes_back_what_up_made(database: asyncpg.Connection, own_da
 async def test_the_phases_are_run_and_shown_one_after_the_other(
     own_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As an upgrade does it, from a database where the phase `after` was never run."""
+    """As in an upgrade of a database on which the phase `after` was never run."""
     monkeypatch.setenv("DATABASE_URL", own_database_url)
 
     async def fairgate(*arguments: str) -> tuple[int, str]:
@@ -98,8 +98,9 @@ async def test_the_phases_are_run_and_shown_one_after_the_other(
 async def test_writes_go_on_while_a_migration_waits_for_a_lock(
     database: asyncpg.Connection, own_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A reader's transaction stays open. Who asks for a table behind it holds up all who come later; so it
-    does that for a moment only."""
+    """A reader's transaction stays open. Requesting a table lock behind it blocks everybody who comes later,
+    so the migration waits only briefly at a time.
+    """
     ours = migrate.revisions("after")[0]
     await database.execute("DELETE FROM alembic_version WHERE version_num = $1", ours)
     plant(tmp_path, "9001", None, ADD)

@@ -1,4 +1,4 @@
-"""What is declared is what is imported; what is locked is locked whole, and no address is in it."""
+"""What is declared is what is imported; lock files are complete and contain no addresses."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ OURS = {
     "fairgate_gate",
     "fairgate_client",
 }
-LATE = {"app/otlp.py"}  # of an extra as a whole: nothing imports it at once
+LATE = {"app/otlp.py"}  # for an extra as a whole: nothing imports it on startup
 DISTRIBUTIONS = packages_distributions()
 ALL, PROGRAM = ((ROOT / folder / "requirements.lock").read_text() for folder in ("", "deploy"))
 
 
 def declared(*extras: str) -> set[str]:
-    """The names of what the program needs, and of these extras."""
+    """The names of the program's dependencies, including these extras."""
     extra: dict[str, list[str]] = PROJECT["optional-dependencies"]
     lines = [*PROJECT["dependencies"], *(line for name in extras for line in extra[name])]
     return {canonicalize_name(Requirement(line).name) for line in lines}
 
 
 def imported(folder: str, *, also_later: bool = True) -> dict[str, str]:
-    """The distributions that the modules below `folder` import, each with a module that does."""
+    """The distributions imported by the modules below `folder`, each with one such module."""
     found: dict[str, str] = {}
     for path in sorted((ROOT / folder).rglob("*.py")):
         if not also_later and str(path.relative_to(ROOT)) in LATE:
@@ -60,7 +60,7 @@ def imported(folder: str, *, also_later: bool = True) -> dict[str, str]:
 
 @cache
 def providers(module: str) -> list[str]:
-    """The distributions that a module is of; several may share the first part of its name."""
+    """The distributions that provide a module; several may share the first part of its name."""
     sharing = DISTRIBUTIONS.get(module.partition(".")[0], [f"nobody's {module}"])
     path = module.replace(".", "/")
     own = [it for it in sharing if len(sharing) > 1 and has_file(it, (f"{path}/", f"{path}.py"))]
@@ -77,7 +77,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def at_once(node: ast.AST) -> Iterator[ast.AST]:
-    """What is run when a module is imported: not what is in its functions, or for type checkers alone."""
+    """Statements that run when a module is imported: not those in functions, or only for type checkers."""
     for child in ast.iter_child_nodes(node):
         later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         if not later and not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
@@ -97,7 +97,7 @@ def names_of(node: ast.AST) -> list[str]:
     ("folder", "extras", "later"),
     [
         ("fairgate", (), ()),
-        ("app", (), ("embedded", "otel", "stripe")),  # asked for first, as `tracing.is_wanted`
+        ("app", (), ("embedded", "otel", "stripe")),  # checked first, as in `tracing.is_wanted`
         ("worker", (), ()),
         ("migrations", (), ()),
         ("load/simulate", (), ()),  # a command of the program
@@ -129,7 +129,7 @@ def test_a_module_of_an_extra_is_imported_late(late: str) -> None:
 
 def test_what_the_program_declares_is_imported() -> None:
     used = {it for folder in ("app", "worker", "migrations") for it in imported(folder)}
-    assert declared() - used == {"uharfbuzz"}  # with which fpdf2 shapes text, and which it does not declare
+    assert declared() - used == {"uharfbuzz"}  # fpdf2 uses it to shape text, but does not declare it
 
 
 def locked(text: str) -> dict[str, str]:
@@ -156,5 +156,5 @@ def test_the_image_gets_the_same_versions_and_of_extras_what_sends_traces() -> N
     assert set(everything) >= declared(*PROJECT["optional-dependencies"])
     assert set(program) >= declared("otel")
     assert program.items() <= everything.items()
-    tools = {"mypy", "playwright", "pytest", "ruff"}  # what they need may be needed by the program, too
+    tools = {"mypy", "playwright", "pytest", "ruff"}  # the program may need what they need, too
     assert not set(program) & ((declared("embedded", "load") - declared()) | tools)

@@ -1,7 +1,7 @@
 """Our scripts run in browsers of 2021: Chrome and Edge 86, Firefox 79, Safari 14.1.
 
-What came later is used nowhere, or where its absence is looked after (`within` in `calls.js`, `live.js`).
-In anything older the module of a page does not run, and `reload.js` has it go on as without scripts.
+Newer features are not used, except where their absence is handled (`within` in `calls.js`, `live.js`). In
+anything older the module of a page does not run, and `reload.js` makes the page work as without scripts.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SCRIPTS = {
     for it in FOLDER.glob("*.js")
     if it.name not in OTHERS
 }
-# The door goes on for hours without a network, over reloads: on the server's time, which it knows by the
-# distance of the device's clock, and with what is kept on the device, or in memory where that is blocked.
+# The door works for hours without a network, across reloads: on the server's time, which it knows by the
+# offset of the device's clock, and with what is stored on the device, or in memory where storage is blocked.
 ALLOWED = {
     ("door.js", "a clock that may be set"),
     ("door-kept.js", "storage that may be blocked"),
@@ -70,7 +70,7 @@ def test_what_runs_where_modules_do_not_is_written_in_the_oldest_javascript() ->
 
 
 def test_no_page_has_a_stream_in_every_tab() -> None:
-    """Six tabs would use up what a browser opens to a host over HTTP/1.1."""
+    """Six tabs would use up the connections that a browser opens to a host over HTTP/1.1."""
     streaming = {name for name, text in SCRIPTS.items() if "new EventSource" in text}
     assert streaming == {"live.js", "pay.js", "cockpit.js"}
     for name in streaming:
@@ -78,7 +78,7 @@ def test_no_page_has_a_stream_in_every_tab() -> None:
 
 
 def test_the_decoder_of_qr_codes_is_as_on_npm() -> None:
-    """`make scripts` copies it: a line that says what it is, and another name for what it imports."""
+    """`make scripts` copies it, adding a line that says what it is and renaming an import."""
     package = FOLDER.parents[1] / "clients" / "node_modules" / "qr"
     if not package.exists():
         pytest.skip("npm has installed nothing here")

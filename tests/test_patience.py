@@ -1,6 +1,6 @@
-"""No test fails because a machine is slow: what is waited for has as long as it takes, within reason.
+"""No test fails because a machine is slow: every wait has a generous limit.
 
-How quick something has to be is shown by intervals, round trips and CPU, which are the same on every machine.
+Speed requirements are expressed as intervals, round trips and CPU, which are the same on every machine.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ DEADLINES = {
     "timeout": ("delay", 0),
     "get_message": ("timeout", 9),
 }
-NEEDED = ("AsyncClient", "Client")  # of httpx: without a deadline they have one of 5 s
-NOTHING_COMES = {  # what is waited for must not happen: (file, what is awaited)
+NEEDED = ("AsyncClient", "Client")  # of httpx: without an explicit timeout they use 5 s
+NOTHING_COMES = {  # waits for something that must not happen: (file, what is awaited)
     ("tests/store/test_batching.py", "behind"),
     ("tests/store/test_batching.py", "second"),
     ("tests/clients/test_api_clients.py", "reserving"),
@@ -30,13 +30,13 @@ NOTHING_COMES = {  # what is waited for must not happen: (file, what is awaited)
 
 @cache
 def parsed(path: Path) -> ast.Module:
-    """The file as Python reads it."""
+    """The parsed file."""
     return ast.parse(path.read_text())
 
 
 @cache
 def constants(path: Path) -> dict[str, float]:
-    """The numbers a module of tests gives names to, and those it imports from others."""
+    """The numeric constants of a test module, including those it imports."""
     found: dict[str, float] = {}
     for node in parsed(path).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
@@ -50,7 +50,7 @@ def constants(path: Path) -> dict[str, float]:
 
 
 def number(node: ast.expr, names: dict[str, float]) -> float | None:
-    """What an expression of numbers and constants comes to; None where it is something else."""
+    """The value of an expression of numbers and constants; None for anything else."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return float(value)
@@ -65,7 +65,7 @@ def number(node: ast.expr, names: dict[str, float]) -> float | None:
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:
-    """All calls but those that have to fail."""
+    """All calls except those that must fail."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.With | ast.AsyncWith) and "pytest.raises" in ast.unparse(child.items[0]):
             continue
@@ -75,7 +75,7 @@ def calls(node: ast.AST) -> Iterator[ast.Call]:
 
 
 def deadline_of(call: ast.Call, where: str, names: dict[str, float]) -> float | None:
-    """The seconds that what this call waits for may take; None where it waits for nothing, or for ever."""
+    """The seconds that this call may wait; None if it does not wait, or waits for ever."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     given = {it.arg: it.value for it in call.keywords}
     if name == "wait" and "timeout" in given:

@@ -1,4 +1,4 @@
-"""What a release needs: the changelog's form, one version everywhere, workflows that name what there is."""
+"""What a release needs: the changelog's form, one version everywhere, workflows that name what exists."""
 
 from __future__ import annotations
 

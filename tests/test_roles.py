@@ -1,4 +1,4 @@
-"""Roles of accounts: changed by admins, never the last one's; what was taken away is gone at once."""
+"""Roles of accounts: changed by admins, but never the last admin's; lost rights end immediately."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_the_last_admin_stays_whoever_asks_and_however_many_at_once(stores
     with pytest.raises(NotFound):
         await accounts.change_role(stores, "nobody", "user", by=COMMAND_LINE)
     rows = await stores.postgres.fetch("SELECT before ->> 'role', after ->> 'role' FROM audit")
-    assert [tuple(it) for it in rows] == [("admin", "user")]  # what changed nothing is no row
+    assert [tuple(it) for it in rows] == [("admin", "user")]  # no change, no row
 
 
 async def test_a_role_that_was_taken_away_is_gone_at_once(web: Web) -> None:

@@ -1,4 +1,4 @@
-"""Rules that hold for every call and every refusal, gone over one by one."""
+"""Rules that hold for every call and every refusal, checked one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.core.errors import Refusal, Retryable, all_refusals
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, NoBody, param_names
 
-# Calls anyone may make; everything else asks for a credential.
+# Calls anyone may make; everything else requires a credential.
 PUBLIC = {
     ("GET", "/v1/rooms"),
     ("GET", "/v1/rooms/{room_id}"),
@@ -17,9 +17,9 @@ PUBLIC = {
     *(("GET", f"/v1/rooms/{{room_id}}/log/{it}") for it in ("inclusion", "consistency")),
     ("POST", "/v1/rooms/{room_id}/places"),  # throttled by address, in join.lua
     ("POST", "/v1/rooms/{room_id}/identity"),  # throttled by mailbox and by address
-    ("GET", "/v1/rooms/{room_id}/challenge"),  # made of what everybody knows
+    ("GET", "/v1/rooms/{room_id}/challenge"),  # contains only public information
     ("GET", "/v1/rooms/{room_id}/gate"),  # asks for a booking token in its own words
-    ("GET", "/v1/gate"),  # the same, of the room it finds
+    ("GET", "/v1/gate"),  # the same, for the room it finds
     ("GET", "/v1/events"),
     ("GET", "/v1/events/{event_id}"),
     ("GET", "/v1/events/{event_id}/availability"),
@@ -29,9 +29,9 @@ PUBLIC = {
     ("POST", "/v1/users"),  # throttled by address
     ("POST", "/v1/login"),  # throttled by account and by address
     ("POST", "/v1/users/password-reset"),  # throttled by mailbox and by address
-    ("POST", "/v1/users/password-reset/confirm"),  # the token of the link is the proof
+    ("POST", "/v1/users/password-reset/confirm"),  # the link's token is the proof
     ("POST", "/v1/transfers/accept"),  # likewise
-    ("GET", "/status/integrationconfig/{customer_id}"),  # where the room makes it public
+    ("GET", "/status/integrationconfig/{customer_id}"),  # if the room makes it public
     ("GET", "/status/integrationconfig/secure/{customer_id}"),  # asks for its api_key in its own words
     *(("POST", f"/v1/rooms/{{room_id}}/vwr/public/{it}") for it in ("assign_queue_num", "generate_token")),
     *(
@@ -44,7 +44,7 @@ PUBLIC = {
     ("GET", "/.well-known/jwks.json"),
     ("GET", "/openapi.json"),
 }
-HOT = {  # what a crowd calls
+HOT = {  # the calls of a crowd
     *("status", "room_stream", "join", "place", "want", "leave", "claim", "gate", "site_gate"),
     *("read_event", "availability", "read_seats", "reserve"),
     *("read_reservation", "reservation_stream", "confirm", "extend", "cancel"),
@@ -135,5 +135,5 @@ def test_a_code_means_one_thing() -> None:
     for refusal in all_refusals():
         by_code.setdefault(refusal.code, set()).add(refusal.status)
     twice = {code for code, statuses in by_code.items() if len(statuses) > 1}
-    assert twice == {"removed"}  # 403 for who joins again, 410 for who claims: the contract has both
+    assert twice == {"removed"}  # 403 for joining again, 410 for claiming: the contract has both
     assert len(all_refusals()) == len({(it.status, it.code) for it in all_refusals()})

@@ -76,7 +76,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 REDIS = ["nonsense", "http://redis", "redis://host:port", "redis://user:do-not-tell/x@host", "redis://[::1"]
-TYPED = {  # each with what cannot be; a number is tried with no number, and with one beyond its limits
+TYPED = {  # each with an invalid value; a number is tried with text and beyond its limits
     "redis_url": REDIS,
     "queue_redis_url": REDIS,
     "database_url": [

@@ -1,4 +1,4 @@
-"""Settings come from the environment, files of secrets, and one file for all; every name is checked."""
+"""Settings come from the environment, secret files, and one configuration file; every name is checked."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @cache
 def wallet_files() -> dict[str, str]:
-    """Certificates that are there: the settings read them."""
+    """Existing certificates, as the settings read them."""
     return pass_certificates(Path(mkdtemp(prefix="fairgate-passes-")))
 
 
 def other_values() -> dict[str, object]:
-    """A value for every setting that is not its default."""
+    """A non-default value for every setting."""
     file = "of the file, long enough"
     values: dict[str, object] = {
         **{name: "redis://file/0" for name in ("redis_url", "queue_redis_url")},
@@ -86,7 +86,7 @@ def test_every_setting_can_be_in_the_file_and_the_environment_wins(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = other_values()
-    (folder / "fairgate.yaml").write_text(json.dumps(values))  # which is YAML, too
+    (folder / "fairgate.yaml").write_text(json.dumps(values))  # JSON is also YAML
     found = Settings()
     for name, value in values.items():
         read = getattr(found, name)
@@ -197,7 +197,7 @@ def test_check_finds_variables_that_are_no_setting(
 
 @contextmanager
 def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What has been logged since it was last asked."""
+    """What has been logged since the last call."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     logs.configure(Settings(log_format="json", log_level="info"), "web")
@@ -247,7 +247,7 @@ def test_a_reload_of_settings_that_are_wrong_changes_nothing(
 
 
 def test_nothing_remembers_a_setting_that_is_reloaded() -> None:
-    """They are read from the settings at each use, never while something is made that lasts."""
+    """They are read from the settings at each use, never when creating something that lasts."""
     remembered = []
     for path in (*(ROOT / "app").rglob("*.py"), *(ROOT / "worker").rglob("*.py")):
         for function in ast.walk(ast.parse(path.read_text())):

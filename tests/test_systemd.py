@@ -1,4 +1,4 @@
-"""The systemd units are valid, start what there is, and leave a process little it could harm."""
+"""The systemd units are valid, start what exists, and leave a process little it could harm."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from app.settings_sources import known_variables
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
-EXPOSURE_MAX = 2.5  # of 10, as systemd-analyze rates it
+EXPOSURE_MAX = 2.5  # out of 10, as rated by systemd-analyze
 
 
 def instance(unit: Path) -> str:
-    """The name of one of a template."""
+    """The name of an instance of a template unit."""
     return unit.name.replace("@.", "@before." if "migrate" in unit.name else "@80.")
 
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The units with a program and a user that exist here; one of each template."""
+    """The units with a program and a user that exist here; one instance of each template."""
     for unit in UNITS:
         text = unit.read_text().replace("/srv/fairgate/bin/fairgate", shutil.which("true") or "/bin/true")
         name = instance(unit)

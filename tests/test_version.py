@@ -1,4 +1,4 @@
-"""The version follows the tag, wherever Fairgate is built or run from, and says what it does not know."""
+"""The version follows the tag, wherever Fairgate is built or run from, and states what it does not know."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_this_build_names_its_commit() -> None:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git says, in a folder."""
+    """The output of git in a folder."""
     who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org", "-c", "init.defaultBranch=main")
     told = subprocess.run(("git", *who, *arguments), cwd=folder, capture_output=True, text=True, timeout=60)
     assert told.returncode == 0, told.stderr
@@ -58,13 +58,13 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def version_of(folder: Path) -> str:
-    """The version a wheel of this folder would have."""
+    """The version that a wheel built in this folder would have."""
     return str(ProjectMetadata(str(folder), PluginManager()).version)
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a release and a commit after it."""
+    """A repository with a release and a later commit."""
     folder = tmp_path_factory.mktemp("repository")
     for name in NEEDED:
         shutil.copy(ROOT / name, folder)
@@ -77,14 +77,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def exported(repository: Path, revision: str, to: Path) -> Path:
-    """What `git archive` gives."""
+    """The result of `git archive`."""
     to.mkdir()
     git(repository, "archive", "--output", str(to / "tree.tar"), revision)
     subprocess.run(["tar", "-xf", "tree.tar"], cwd=to, check=True, timeout=60)
     return to
 
 
-@pytest.mark.filterwarnings("ignore:.*(shallow|archiv)")  # which whoever builds is told
+@pytest.mark.filterwarnings("ignore:.*(shallow|archiv)")  # warnings for whoever builds
 def test_trees_of_every_kind_have_an_honest_version(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

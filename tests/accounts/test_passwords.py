@@ -1,4 +1,4 @@
-"""Passwords: the work is the same for everybody, beside the event loop, and there is only so much of it."""
+"""Passwords: equal work for everybody, off the event loop, and with a limit on how much at once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Working:
 async def test_a_password_is_known_again_and_no_other() -> None:
     checked = Passwords(Watched())
     kept = await checked.hash("naïve password")
-    assert kept != await checked.hash("naïve password")  # each has its salt
+    assert kept != await checked.hash("naïve password")  # each has its own salt
     assert await checked.verify(kept, "naïve password")
     assert await checked.verify(kept, "nai\u0308ve password")  # the same letters, typed on another keyboard
     assert not await checked.verify(kept, "Naïve password")
@@ -78,7 +78,7 @@ async def test_the_event_loop_goes_on_and_only_so_many_work_at_once() -> None:
     checked = Passwords(watched)
     watched.go.clear()
     tasks = [asyncio.create_task(checked.hash(f"password {n}")) for n in range(6)]
-    await asyncio.sleep(0)  # we still run while they are held up
+    await asyncio.sleep(0)  # the loop keeps running while they are held up
     watched.go.set()
     assert len({await it for it in tasks}) == 6
     assert 1 <= watched.most_at_once <= AT_ONCE

@@ -1,4 +1,4 @@
-"""Witnesses of public logs: real ones cosign, refuse a fork, and slow nothing when they are away."""
+"""Witnesses of public logs: real ones cosign, refuse a fork, and delay nothing while unreachable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOBODY = "http://127.0.0.1:9"
 
 
 async def a_log(stores: Stores) -> str:
-    """A room with a signed head; the key of its log."""
+    """A room with a signed head; returns the key of its log."""
     await a_stored_room(stores, loaded=False)
     await a_room(stores.redis)
     await join(stores.redis, "ann", "bob", "cid")
@@ -38,13 +38,13 @@ async def a_log(stores: Stores) -> str:
 
 
 async def sign_anew(stores: Stores) -> None:
-    """What was noted, and a head at once."""
+    """Write what was noted, and sign a head immediately."""
     await stores.postgres.execute("UPDATE room_logs SET signed_at = now() - interval '1 minute'")
     await write(stores, ROOM)
 
 
 async def cosign(stores: Stores, *settings: str) -> list[Cosigning]:
-    """A round with each witness; they, to go on with."""
+    """One round with each witness; returns them for the next round."""
     said = Settings(public_url=f"https://{HOST}", witnesses=list(settings))
     async with open_client() as client:
         found = [Cosigning(stores, said, client, it) for it in witnesses(said)]
@@ -70,11 +70,11 @@ async def test_a_witness_cosigns_each_head_and_the_audit_believes_it(stores: Sto
         await join(stores.redis, "dan", "eve")
         await sign_anew(stores)
         await cosign(stores, witness.setting)
-    async with a_witness(tmp_path, vkey) as again:  # it has the same key, and remembers
+    async with a_witness(tmp_path, vkey) as again:  # it has the same key and its memory
         assert again.key == witness.key
         await join(stores.redis, "fay")
         await sign_anew(stores)
-        await stores.postgres.execute("DELETE FROM room_log_cosignatures")  # we do not: it says how far it is
+        await stores.postgres.execute("DELETE FROM room_log_cosignatures")  # we have forgotten it
         await cosign(stores, again.setting)
     export = await exported(stores)
     verdict = audit(export, witnesses=[witness.key])
@@ -97,21 +97,21 @@ async def test_a_fork_is_refused_by_the_witness_and_reported_by_the_audit(
         await cosign(stores, witness.setting)
         honest = await exported(stores)
         await forked(stores, honest, witness)
-        # The operator writes the room's history anew, from the same first leaf, and signs it.
+        # The operator rewrites the room's history from the same first leaf, and signs it.
         await rewrite(stores, honest)
         with capture_logs() as logged:
             await cosign(stores, witness.setting)
         assert [it["reason"] for it in logged if it["event"] == "not_cosigned"] == ["answered 422"]
     export = await exported(stores)
     assert export.origin == honest.origin
-    assert kinds(export) == set()  # by itself it is fine
+    assert kinds(export) == set()  # taken alone, it looks fine
     assert kinds(export, witness.key) == {"unwitnessed"}
     mixed = Export(ROOM, export.keys, export.heads, export.entries, export.origin, honest.cosignatures)
     assert {"cosignature", "unwitnessed"} <= kinds(mixed, witness.key)
 
 
 async def forked(stores: Stores, honest: Export, witness: RunningWitness) -> None:
-    """Two roots of one size under the same name: the second is not signed."""
+    """Two roots of the same size under one name: the second is not signed."""
     head = unchecked(honest.heads[-1])
     async with stores.postgres.acquire() as connection:
         key = await log_key(connection)

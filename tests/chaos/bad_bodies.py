@@ -1,4 +1,4 @@
-"""Bodies and headers as somebody new to the API sends them, and as somebody ill-disposed does."""
+"""Bodies and headers as sent by somebody new to the API, and by an attacker."""
 
 from __future__ import annotations
 

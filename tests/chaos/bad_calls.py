@@ -1,4 +1,4 @@
-"""Credentials and addresses that are wrong, and methods that are none."""
+"""Wrong credentials and addresses, and methods that do not exist."""
 
 from __future__ import annotations
 

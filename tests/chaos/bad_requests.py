@@ -1,7 +1,7 @@
-"""Requests that are wrong, and how each must be answered. What they are is in `bad_bodies` and `bad_calls`.
+"""Invalid requests, and the response each one must get. They are listed in `bad_bodies` and `bad_calls`.
 
-`{room}` and `{event}` in a path stand for the sale, `{mine}` and `{theirs}` for a hold of the asker's and of
-somebody else; in a header `{key}` is a key of its own. `who` names the credential that is sent.
+In a path, `{room}` and `{event}` stand for the sale, `{mine}` and `{theirs}` for a hold of the caller and of
+somebody else; in a header, `{key}` is a fresh key. `who` names the credential that is sent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TICKETS = {"ticket_type_id": "seated", "name": "Seated", "price": 100, "quantity
 
 @dataclass(frozen=True)
 class Bad:
-    """One request, and what it must be answered."""
+    """One request, and the response it must get."""
 
     name: str
     method: str
@@ -55,20 +55,20 @@ def an_item(name: str, item: dict[str, Any], field: str) -> Bad:
 
 
 def staff(name: str, method: str, path: str, body: Any, field: str) -> Bad:
-    """A call of staff that is refused for one field."""
+    """A staff call that is refused because of one field."""
     sent = json.dumps(body).encode()
     return Bad(name, method, path, 422, "validation_failed", "admin", JSON, sent, field)
 
 
 def with_headers(name: str, headers: dict[str, str], status: int, code: str) -> Bad:
-    """A good reserve call but for its headers."""
+    """A reserve call that is valid except for its headers."""
     return Bad(
         name, "POST", RESERVE, status, code, "booking", KEY | headers, json.dumps({"items": [ITEM]}).encode()
     )
 
 
 def asked_by(name: str, who: str, status: int, code: str, *, call: str = f"POST {RESERVE}") -> Bad:
-    """A good call but for who asks."""
+    """A call that is valid except for who sends it."""
     method, _, path = call.partition(" ")
     body = json.dumps({"items": [ITEM]}).encode() if path == RESERVE else b""
     return Bad(name, method, path, status, code, who, KEY | JSON, body)

@@ -1,4 +1,4 @@
-"""Two installations for all chaos tests: each test has a sale of its own, and what it breaks recovers."""
+"""Two installations for all chaos tests: each test has its own sale, and what it breaks recovers."""
 
 from __future__ import annotations
 

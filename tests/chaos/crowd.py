@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 ASK_AGAIN_S = 0.1
 VISITS_MAX = 4_000
-ENDINGS = ("hold", "confirm", "cancel", "confirm")  # what one visitor after the other does with a hold
+ENDINGS = ("hold", "confirm", "cancel", "confirm")  # what visitors do with a hold, in turn
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Sale:
 
 @dataclass
 class Crowd:
-    """Everybody before one sale, what they were answered, and what they were promised."""
+    """All visitors of one sale, the responses they got, and what they were promised."""
 
     client: httpx.AsyncClient
     sale: Sale
     promised: dict[str, dict[str, Any]] = field(default_factory=dict)  # by reservation id, from each 201
     answers: Counter[str] = field(default_factory=Counter)
-    strange: list[str] = field(default_factory=list)  # answers that no visitor should get
-    _reserving: set[object] = field(default_factory=set)  # one for each reserve call that is not answered
+    strange: list[str] = field(default_factory=list)  # responses that no visitor should get
+    _reserving: set[object] = field(default_factory=set)  # one for each reserve call without a response yet
     _fans: list[asyncio.Task[None]] = field(default_factory=list)
     _visits: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -52,7 +52,7 @@ class Crowd:
         key: str = "",
         body: Any = None,
     ) -> httpx.Response:
-        """Ask until there is an answer: again after a 503 and after a broken connection."""
+        """Send until there is a response: again after a 503 or a broken connection."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if key:
             headers["Idempotency-Key"] = key
@@ -68,7 +68,7 @@ class Crowd:
         return await wait_until(answer, f"{method} {path}", every_s=ASK_AGAIN_S)
 
     def _noted(self, found: httpx.Response) -> httpx.Response | None:
-        """The answer; None for a 503. Whatever breaks the contract is strange."""
+        """The response, or None for a 503. Anything that breaks the contract is recorded as strange."""
         document = found.json() if "json" in found.headers.get("content-type", "") else {}
         code = document.get("code") or ""
         self.answers[f"{found.status_code} {code}".strip()] += 1
@@ -84,7 +84,7 @@ class Crowd:
         return None
 
     def expect(self, found: httpx.Response, *statuses: int) -> httpx.Response:
-        """Note an answer that is none of these as strange."""
+        """Record a response with any other status as strange."""
         if found.status_code not in statuses:
             self.strange.append(
                 f"{found.request.method} {found.request.url.path}: {found.status_code} {found.text[:200]}"
@@ -118,7 +118,7 @@ class Crowd:
 
     @asynccontextmanager
     async def traffic(self, fans: int = 10) -> AsyncIterator[None]:
-        """This many fans visit one after the other while the block runs; it ends when all have left."""
+        """This many fans visit one after another while the block runs; it ends when all have left."""
         over = asyncio.Event()
 
         async def fan() -> None:
@@ -139,7 +139,7 @@ class Crowd:
 
     @contextmanager
     def reserving(self) -> Iterator[None]:
-        """Somebody waits for an outcome."""
+        """Count somebody as waiting for an outcome."""
         call = object()
         self._reserving.add(call)
         try:
@@ -148,7 +148,7 @@ class Crowd:
             self._reserving.discard(call)
 
     async def decided(self) -> None:
-        """Wait until everybody who waits for a reservation now has been answered."""
+        """Wait until everybody now waiting for a reservation has a response."""
         waiting = self._reserving.copy()
 
         async def all_answered() -> bool:
@@ -157,13 +157,13 @@ class Crowd:
         await wait_until(all_answered, f"{len(waiting)} outcomes")
 
     async def promises(self, more: int) -> None:
-        """Wait until so many more reservations were answered 201."""
+        """Wait for this many more reservations with a 201."""
         wanted = len(self.promised) + more
 
         async def there() -> bool:
             for fan in self._fans:
                 if fan.done():
-                    fan.result()  # raises what ended them early
+                    fan.result()  # raises whatever ended them early
             return len(self.promised) >= wanted
 
         try:
@@ -174,7 +174,7 @@ class Crowd:
 
 @dataclass
 class Visitor:
-    """One person before a sale."""
+    """One person visiting a sale."""
 
     crowd: Crowd
     visitor_id: str
@@ -186,7 +186,7 @@ class Visitor:
         return f"/v1/rooms/{self.crowd.sale.room_id}/{path}"
 
     async def place(self) -> dict[str, Any]:
-        """Their places."""
+        """Their place."""
         found = await self.crowd.ask("GET", self._room("places/me"), token=self.place_token)
         document: dict[str, Any] = self.crowd.expect(found, 200).json()
         self.place_token = document["place_token"]
@@ -207,7 +207,7 @@ class Visitor:
         await wait_until(inside, "being called", every_s=ASK_AGAIN_S)
 
     async def reserve(self, key: str, *, quantity: int = 1) -> httpx.Response:
-        """Hold tickets; the same key is the same wish."""
+        """Hold tickets; the same key is the same request."""
         return await self.ask_for(
             key, {"items": [{"ticket_type_id": self.crowd.sale.ticket_type_id, "quantity": quantity}]}
         )
@@ -229,7 +229,7 @@ class Visitor:
         return found
 
     async def pay(self, reservation_id: str) -> None:
-        """Pay until it is paid: a declined attempt charged nothing, so there is another one."""
+        """Pay until it succeeds: a declined attempt charged nothing, so it is repeated."""
         attempts = itertools.count()
         key = f"pay-{next(attempts)}"
 
@@ -238,7 +238,7 @@ class Visitor:
             found = await self.confirm(reservation_id, key=key)
             if found.status_code == 402:
                 key = f"pay-{next(attempts)}"
-            # 202: the gateway is still being asked. 409: an attempt ended at this moment, ask again.
+            # 202: the gateway is still being asked. 409: an attempt has just ended, so ask again.
             return self.crowd.expect(found, 200, 202, 402, 409).status_code == 200
 
         await wait_until(paid, "the payment", every_s=ASK_AGAIN_S)
@@ -254,7 +254,7 @@ class Visitor:
         )
 
     async def cancel(self, reservation_id: str) -> httpx.Response:
-        """Give a hold back."""
+        """Cancel a hold."""
         return await self.crowd.ask(
             "POST", f"/v1/reservations/{reservation_id}/cancel", token=self.place_token
         )

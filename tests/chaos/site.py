@@ -1,4 +1,4 @@
-"""An installation under trouble: the running `fairgate up`, its stores, its staff, and its sales."""
+"""An installation under stress: the running `fairgate up`, its stores, its staff, and its sales."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OPEN_WIDE = {  # a room that holds nobody up
 
 @dataclass(frozen=True)
 class Site:
-    """One installation and what an operator of it has at hand."""
+    """One installation, with the tools an operator has."""
 
     up: Up
     redis_url: str
@@ -53,7 +53,7 @@ class Site:
         return self.up.data
 
     def client(self) -> httpx.AsyncClient:
-        """A client for its API and pages that keeps no cookies, for many visitors."""
+        """A client for its API and pages that keeps no cookies, to be shared by many visitors."""
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
         return httpx.AsyncClient(
@@ -61,7 +61,7 @@ class Site:
         )
 
     async def staff(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """One call of staff; asserts that it is answered well."""
+        """One staff call; asserts that it succeeds."""
         async with self.client() as client:
             answer = await client.request(
                 method, path, json=body, headers={"Authorization": f"Bearer {self.staff_token}"}
@@ -71,7 +71,7 @@ class Site:
 
     @asynccontextmanager
     async def stores(self) -> AsyncIterator[Stores]:
-        """Both stores, through connections of our own."""
+        """Both stores, through our own connections."""
         redis = await connect_redis(self.redis_url, timeout_s=20)
         postgres = await connect_postgres(self.database_url, timeout_s=20, connections_max=3)
         try:
@@ -81,7 +81,7 @@ class Site:
             await redis.aclose()
 
     async def open_sale(self, *, quantity: int = 5_000, room: Any = None, **event: Any) -> Sale:
-        """An event with one ticket type, its room open."""
+        """An event with one ticket type and an open room."""
         name = f"sale-{secrets.token_hex(4)}"
         settings = OPEN_WIDE | (room or {})
         await self.staff(
@@ -95,7 +95,7 @@ class Site:
         return Sale(RoomId(name), EventId(name), TICKETS, quantity)
 
     async def open_hall(self, *, rows: int, seats_per_row: int) -> Sale:
-        """An event with the seats `stalls-a-1` and on, and nothing else, its room open."""
+        """An event with only the seats `stalls-a-1` and up, and an open room."""
         name = f"hall-{secrets.token_hex(4)}"
         event = {"event_id": name, "name": name, "starts_at": STARTS_AT, "room": OPEN_WIDE}
         await self.staff("POST", "/v1/events", event)
@@ -106,7 +106,7 @@ class Site:
 
     @asynccontextmanager
     async def crowd(self, sale: Sale) -> AsyncIterator[Crowd]:
-        """A crowd before that sale. In the end it got only answers of the contract, and the books balance."""
+        """A crowd for that sale. All responses must be in the contract, and the books must balance."""
         async with self.client() as client:
             crowd = Crowd(client, sale)
             yield crowd
@@ -114,7 +114,7 @@ class Site:
         await self.judged(sale, crowd)
 
     async def judged(self, sale: Sale, crowd: Crowd) -> Books:
-        """The books at rest: nothing oversold, lost or stranded, and exactly what was promised is there."""
+        """The books at rest: nothing oversold, lost or stranded, and exactly what was promised exists."""
         async with self.stores() as stores:
             found: list[Books] = []
 
@@ -139,13 +139,13 @@ class Site:
         return self.up.log.read_text()
 
     def tracebacks(self) -> list[str]:
-        """The lines of the log that a developer would have to look at."""
+        """The log lines that a developer would have to look at."""
         words = ("Traceback", "never retrieved", "unexpected error", "broke;")
         return [line for line in self.told().splitlines() if any(word in line for word in words)]
 
     # trouble ----------------------------------------------------------------------------------------------
     def kill_one(self, role: str) -> int:
-        """`kill -9` to one process of a role; its pid."""
+        """`kill -9` one process of a role; returns its pid."""
         pid = min(self.up.pids(role))
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -162,11 +162,11 @@ class Site:
             return int((await redis.info("server"))["process_id"])
 
     def postgres_pid(self) -> int:
-        """The first process of the embedded PostgreSQL."""
+        """The main process of the embedded PostgreSQL."""
         return int((self.folder / "postgres/data/postmaster.pid").read_text().splitlines()[0])
 
     async def valkey_answers(self) -> bool:
-        """Whether Valkey serves."""
+        """Whether Valkey responds."""
         try:
             async with Redis.from_url(self.redis_url, socket_timeout=20) as redis:
                 return bool(await redis.ping())
@@ -176,7 +176,7 @@ class Site:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """A process and its children that do not run for a while; what they keep open stays open."""
+    """Suspend a process and its children for a while; their connections stay open."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     for process in family:
         process.suspend()
@@ -189,7 +189,7 @@ def frozen(pid: int) -> Iterator[None]:
 
 @asynccontextmanager
 async def a_site(*arguments: str, **settings: str) -> AsyncIterator[Site]:
-    """An installation with throttles off; when it ends its books are checked and its log is calm."""
+    """An installation with throttles off; when it ends, its books are checked and its log must be clean."""
     with new_folder() as folder:
         prepare(folder / "postgres")
         running = await up(folder, "--simulate-payments", *arguments, FAIRGATE_RATE_LIMITS="off", **settings)

@@ -1,4 +1,4 @@
-"""Bad input through real HTTP, on both servers: a clear 4xx with the right code, and nothing is changed."""
+"""Bad input through real HTTP, on both servers: a clear 4xx with the right code, and nothing changes."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ ALL = [
 
 @dataclass(frozen=True)
 class Stage:
-    """A sale with a buyer inside, everything the bad requests name, and both stores to check."""
+    """A sale with a buyer inside, everything the bad requests refer to, and both stores for checking."""
 
     client: httpx.AsyncClient
     stores: Stores
     sale: Sale
-    names: dict[str, str]  # what stands in the braces of a path
-    tokens: dict[str, str]  # by `who`: what the Authorization header says
+    names: dict[str, str]  # the values for the braces in paths
+    tokens: dict[str, str]  # the Authorization header for each `who`
 
     def filled(self, text: str) -> str:
-        """The text with the names of this stage."""
+        """The text with the names of this stage filled in."""
         for name, value in self.names.items():
             text = text.replace("{" + name + "}", value)
         return text
 
     async def everything(self) -> dict[str, Any]:
-        """All that a bad request must not change."""
+        """Everything that a bad request must not change."""
         redis: Any = self.stores.redis
         keys = RoomKeys(self.sale.room_id)
         postgres = self.stores.postgres

@@ -1,4 +1,4 @@
-"""What no HTTP client would send, byte by byte: refused or dropped, and the server goes on."""
+"""What no HTTP client would send, byte by byte: refused or dropped, and the server keeps running."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def _line(site: Site, sale: Sale) -> list[Any]:
 
 
 async def _sent(site: Site, request: bytes) -> bytes:
-    """The head of the answer; nothing when the server closes, or waits for more, without one."""
+    """The head of the response; empty if the server closes, or waits for more, without one."""
     address = urlsplit(site.up.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:

@@ -1,6 +1,6 @@
-"""A hold that runs out gives stock and allowance back, whatever becomes of the workers meanwhile.
+"""A hold that runs out gives back stock and allowance, whatever happens to the workers meanwhile.
 
-Within a second of its deadline: `tests/worker/test_intervals.py`.
+For "within a second of its deadline" see `tests/worker/test_intervals.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.chaos
 
 TICKETS = 20
-BUYERS = 5  # each holds all they may
+BUYERS = 5  # each holds the maximum
 
 
 async def test_stock_and_allowance_come_back_although_a_worker_died_at_that_moment(pair: Site) -> None:
@@ -57,7 +57,7 @@ async def test_they_come_back_at_once_when_the_only_worker_was_down(lone: Site) 
 
 
 async def _soon_over(stores: Stores, sale: Sale) -> float:
-    """All holds of the sale end within a second; when that is."""
+    """Let all holds of the sale end within a second; returns when."""
     ends_at = time.time() + 1
     moved = "UPDATE reservations SET expires_at = to_timestamp($2) WHERE event_id = $1 AND status = 'held'"
     assert await stores.postgres.execute(moved, sale.event_id, ends_at) == f"UPDATE {BUYERS}"
@@ -72,7 +72,7 @@ async def _until(moment: float) -> None:
 
 
 async def _all_free(stores: Stores, sale: Sale) -> None:
-    """Wait until all tickets are free and nobody's allowance is spent any more."""
+    """Wait until all tickets are free and nobody has used any allowance."""
     redis: Any = stores.redis
     keys = RoomKeys(sale.room_id)
 

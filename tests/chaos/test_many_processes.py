@@ -1,4 +1,4 @@
-"""Several workers and web processes at once decide as one."""
+"""Several workers and web processes together decide as one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 
-RATE = 1_200  # a minute
-BURST = 25  # above a second of the rate, so that it counts
+RATE = 1_200  # per minute
+BURST = 25  # above a second of the rate, so that it matters
 SETTLED_S = 2.5  # each process adds its counts every second
 AT_ONCE = 50
 LAST_TICKETS = 50
@@ -31,7 +31,8 @@ async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:
     room = {
         "admission_rate_per_minute": RATE,
         "burst": BURST,
-        "claim_window_s": 2,  # the first are no-shows before the last is called: tokens come back meanwhile
+        # the first become no-shows before the last is called, so tokens come back meanwhile
+        "claim_window_s": 2,
     }
     sale = await pair.open_sale(room=room)
     async with pair.crowd(sale) as crowd, pair.stores() as stores:
@@ -60,7 +61,7 @@ async def test_one_key_at_once_in_all_processes_is_one_reservation_and_one_first
 
 
 async def _same_key_at_once(crowd: Crowd, key: str) -> int:
-    """How many processes answered."""
+    """Returns how many processes responded."""
     buyer = await crowd.buyer()
     answers = await asyncio.gather(*(buyer.reserve(key) for _ in range(AT_ONCE)))
     assert Counter(it.status_code for it in answers) == {201: AT_ONCE}
@@ -71,7 +72,7 @@ async def _same_key_at_once(crowd: Crowd, key: str) -> int:
 
 
 def _process(answer: httpx.Response) -> str:
-    """Which process answered: request ids it makes itself begin with its own mark."""
+    """Which process responded: generated request ids begin with the process's own prefix."""
     return answer.headers["x-request-id"].partition("-")[0]
 
 
@@ -101,7 +102,7 @@ async def test_metrics_say_the_same_whichever_process_answers_and_never_fall(pai
     sale = await pair.open_sale()
 
     async def counted(path: str = "/metrics") -> dict[str, float]:
-        async with pair.client() as client:  # a connection of its own: the kernel chooses the process
+        async with pair.client() as client:  # on a new connection the kernel chooses the process
             text = (await client.get(path, headers=OPS)).text
         lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith("fairgate_"))
         return {name: float(value) for name, _, value in lines if "_total" in name or "_bucket" in name}

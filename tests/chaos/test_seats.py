@@ -1,4 +1,4 @@
-"""More people than seats, on several web processes and workers: each seat once, and all of them."""
+"""More people than seats, on several web processes and workers: each seat is sold once, and all are sold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLACES = [f"{SEATS}-{row}-{number}" for row in "abcde" for number in range(1, RO
 
 
 def a_wish(number: int) -> dict[str, Any]:
-    """Every seat is named by two; the others take what is best."""
+    """Every seat is named by two visitors; the others take the best available."""
     seat = PLACES[number % len(PLACES)]
     if number < 2 * len(PLACES):
         return {"seat_ids": [seat]}

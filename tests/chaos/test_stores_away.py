@@ -79,7 +79,7 @@ async def test_while_a_store_stands_still_people_are_told_and_it_recovers_by_its
 
 
 async def _told_to_wait(crowd: Crowd) -> None:
-    """Somebody is answered 503; that it has Retry-After and a problem document, the crowd sees to."""
+    """Somebody gets a 503; the crowd checks that it has Retry-After and a problem document."""
 
     async def told() -> bool:
         return crowd.answers["503 store_unavailable"] > 0
@@ -88,7 +88,7 @@ async def _told_to_wait(crowd: Crowd) -> None:
 
 
 async def _pages_are_calm(site: Site, sale: Sale) -> None:
-    """Every page is a page, whatever it can say."""
+    """Every page is an HTML page, whatever it can show."""
     async with site.client() as client:
         paths = ("/", f"/rooms/{sale.room_id}", f"/events/{sale.event_id}")
         pages = await asyncio.gather(*(client.get(path, headers=HTML) for path in paths))
@@ -102,7 +102,7 @@ async def _pages_are_calm(site: Site, sale: Sale) -> None:
 
 
 async def _not_ready(site: Site, store: str) -> None:
-    """`/readyz` names the store within its deadline, and `/livez` does not mind."""
+    """`/readyz` names the store within its deadline, and `/livez` is unaffected."""
     async with site.client() as client:
         assert (await client.get("/livez")).status_code == 200
 
@@ -115,7 +115,7 @@ async def _not_ready(site: Site, store: str) -> None:
 
 
 async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> None:
-    """Longer than the claim window: it stops, nobody is called, and turns are kept."""
+    """For longer than the claim window: the window stops, nobody is called, and turns are kept."""
     sale = await lone.open_sale(room={"claim_window_s": 10})
     path = f"/v1/rooms/{sale.room_id}/places"
     async with lone.client() as client:

@@ -1,4 +1,4 @@
-"""The release before and this one side by side, and one in place of the other, while tickets are sold."""
+"""The previous release and this one side by side, and one replacing the other, while tickets are sold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.chaos.two_releases import ROOT, Fleet, Proxied, Release, a_fleet, rel
 from tests.conftest import Servers
 from tests.platform.outside import Up
 
-WAITING = 5  # visitors before a queue that stands still
+WAITING = 5  # visitors in a queue that does not move
 STANDS_STILL = {"admission_rate_per_minute": 1, "claim_window_s": 600}
 MORE = 8  # reservations in each state of the upgrade
 
@@ -64,7 +64,7 @@ async def test_a_sale_goes_on_during_an_upgrade(
                 await both_work(fleet, new, crowd)
                 if not old.drains:
                     fleet.proxy.known.remove(old_url)  # as its operator would, by hand
-                    await crowd.promises(MORE)  # what it was asked before is answered
+                    await crowd.promises(MORE)  # earlier requests are answered
                 await fleet.stop(old_worker, old_web)
                 await crowd.promises(MORE)
                 await asyncio.to_thread(migrate.up, settings["DATABASE_URL"], ("after",))
@@ -73,18 +73,18 @@ async def test_a_sale_goes_on_during_an_upgrade(
             assert failed == {}, crowd.answers
         await nobody_lost_their_place(waiting)
         await still.client.aclose()
-    assert "Traceback" not in new.log.read_text()  # an old worker does say that it does not know a new job
+    assert "Traceback" not in new.log.read_text()  # an old worker does report that it does not know a new job
 
 
 async def both_work(fleet: Fleet, new: Release, crowd: Crowd) -> None:
-    """Processes of both releases, for a while."""
+    """Run processes of both releases for a while."""
     await fleet.worker(new)
     await fleet.web(new, "granian")
     await crowd.promises(2 * MORE)
 
 
 async def one_more_takes_over(fleet: Fleet, new: Release, crowd: Crowd) -> None:
-    """A web process of this release in place of another, of which nobody tells the proxy."""
+    """Replace a web process with one of this release, without notifying the proxy."""
     leaving = fleet.running[-1]
     await fleet.web(new, "hypercorn")
     await fleet.stop(leaving)
@@ -92,7 +92,7 @@ async def one_more_takes_over(fleet: Fleet, new: Release, crowd: Crowd) -> None:
 
 
 async def nobody_lost_their_place(waiting: list[Visitor]) -> None:
-    """Who waited before the upgrade has the same number, and waits or has just been called."""
+    """Visitors who waited before the upgrade have the same number, and wait or have just been called."""
     for visitor in waiting:
         place = await visitor.place()
         assert place["queue_number"] == visitor.queue_number
@@ -100,7 +100,7 @@ async def nobody_lost_their_place(waiting: list[Visitor]) -> None:
 
 
 async def a_site(fleet: Fleet, old: Release) -> Proxied:
-    """The site as visitors and staff have it, through the proxy."""
+    """The site as visitors and staff see it, through the proxy."""
     token = await old.run("token", "--role", "admin", "--sub", "chaos")
     up = Up(fleet.running[0], "http://fairgate.test", old.log.parent, old.log)
     stores = old.settings["REDIS_URL"], old.settings["DATABASE_URL"]

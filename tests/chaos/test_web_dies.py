@@ -1,4 +1,4 @@
-"""A web process dies: another one serves, visitors lose nothing, streams begin with what is now."""
+"""A web process dies: another one takes over, visitors lose nothing, streams start with the current state."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_streams_begin_again_with_the_present_document(lone: Site) -> None
 
 
 async def _killed(site: Site, count: int) -> None:
-    """Kill one; wait for its replacement."""
+    """Kill one process and wait for its replacement."""
     killed = site.kill_one("fairgate web")
     await gone(killed)
 

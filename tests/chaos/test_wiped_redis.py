@@ -1,4 +1,4 @@
-"""Redis is emptied in the middle of a sale: order, turns, stock and promises are what they were."""
+"""Redis is emptied in the middle of a sale: order, turns, stock and promises are restored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WIPES = 3
 
 
 async def wipe(site: Site) -> None:
-    """Everything in Redis is gone."""
+    """Delete everything in Redis."""
     async with site.stores() as stores:
         await stores.redis.flushall()
 
@@ -53,7 +53,7 @@ async def test_the_line_goes_on_in_the_old_order_and_nobody_gets_a_second_turn(p
 
         await wipe(pair)
 
-        again = await line[0].reserve("one", quantity=2)  # nobody has looked at the room yet
+        again = await line[0].reserve("one", quantity=2)  # nobody has asked for the room yet
         assert (again.status_code, again.json()) == (201, first.json())
         assert again.headers["idempotent-replay"] == "true"
         after = [(await visitor.place()) for visitor in line]
@@ -75,7 +75,7 @@ async def test_the_line_goes_on_in_the_old_order_and_nobody_gets_a_second_turn(p
 
 
 def _same_part(claimed: httpx.Response) -> dict[str, Any]:
-    """What stays the same of a booking token however often it is claimed; or why there is none."""
+    """The part of a booking token that stays the same however often it is claimed; or why there is none."""
     document = claimed.json()
     if claimed.status_code == 410:
         return {"code": document["code"]}
@@ -84,7 +84,7 @@ def _same_part(claimed: httpx.Response) -> dict[str, Any]:
 
 
 async def _position_kept(site: Site, room_id: str) -> None:
-    """Wait until Postgres has recorded how far the queue got."""
+    """Wait until Postgres has recorded how far the queue has advanced."""
     async with site.stores() as stores:
         redis: Any = stores.redis
         served = int(await redis.hget(RoomKeys(RoomId(room_id)).meter, "serving_position"))

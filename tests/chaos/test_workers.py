@@ -1,4 +1,4 @@
-"""A worker dies in the middle of reservations: none is lost, none is doubled, and it goes on."""
+"""A worker dies in the middle of reservations: none is lost or duplicated, and processing continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes of two releases on the same stores, behind a proxy that knows which of them it may ask."""
+"""Processes of two releases on the same stores, behind a proxy that knows which of them are ready."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 FIRST = (
-    "56335acbdd6dd3cdadf5eab5f92d425c44d4b1d9"  # stands for a release while no version is tagged before ours
+    # used as the previous release while no version is tagged before ours
+    "56335acbdd6dd3cdadf5eab5f92d425c44d4b1d9"
 )
 
 
 def git(*arguments: str) -> bytes:
-    """What git says of our repository; nothing if it cannot tell."""
+    """What git reports about our repository; empty if it cannot."""
     try:
         ended = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, check=False)
     except FileNotFoundError:
@@ -40,14 +41,14 @@ def git(*arguments: str) -> bytes:
 
 
 def release_before(folder: Path) -> Path:
-    """A checkout of the newest release before this commit. Skips where the history is not there."""
+    """A checkout of the newest release before this commit. Skips if the history is not available."""
     tag = git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD~1").decode().strip()
     archive = git("archive", tag or FIRST)
     if not archive:
         shallow = git("rev-parse", "--is-shallow-repository").decode().strip() == "true"
         pytest.skip(f"no {tag or FIRST[:7]} here: " + ("the clone is shallow" if shallow else "no history"))
     with tarfile.open(fileobj=BytesIO(archive)) as files:
-        if hasattr(tarfile, "data_filter"):  # since 3.11.4; it is git that wrote the archive
+        if hasattr(tarfile, "data_filter"):  # since 3.11.4; git itself wrote the archive
             files.extractall(folder, filter="data")
         else:
             files.extractall(folder)
@@ -56,7 +57,7 @@ def release_before(folder: Path) -> Path:
 
 @dataclass
 class Release:
-    """A release that is run from a checkout, and how its processes reach the stores."""
+    """A release that runs from a checkout, and how its processes reach the stores."""
 
     checkout: Path
     settings: dict[str, str]
@@ -64,13 +65,13 @@ class Release:
 
     @property
     def drains(self) -> bool:
-        """Whether its web processes say that they are about to end."""
+        """Whether its web processes announce that they are about to end."""
         return any("shutdown_delay_s" in it.read_text() for it in (self.checkout / "app").rglob("*.py"))
 
     async def start(
         self, *arguments: str, fd: int = -1, out: int | None = None
     ) -> asyncio.subprocess.Process:
-        """Start a command; what it prints goes into the log, or where `out` says."""
+        """Start a command; its output goes into the log, or where `out` says."""
         given = environment(**self.settings)
         given.pop("PYTHONDONTWRITEBYTECODE", None)  # its files are new, and several processes load them
         with self.log.open("ab") as log:
@@ -84,7 +85,7 @@ class Release:
             )
 
     async def run(self, *arguments: str) -> str:
-        """Run a command to its end; what it printed. Asserts that it succeeds."""
+        """Run a command to its end and return its output. Asserts that it succeeds."""
         process = await self.start(*arguments, out=asyncio.subprocess.PIPE)
         printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
         assert process.returncode == 0, self.log.read_text()
@@ -93,8 +94,10 @@ class Release:
 
 @dataclass
 class Proxy(httpx.AsyncBaseTransport):
-    """Asks one web process after the other, and another one only if a connection was refused, as nginx does:
-    then nothing was sent. It looks at readiness like any load balancer, and asks all while none is ready."""
+    """Asks one web process after another and, like nginx, tries the next one only if a connection was
+    refused, so that nothing had been sent. It checks readiness like any load balancer, and asks all if none
+    is ready.
+    """
 
     known: list[str] = field(default_factory=list)
     unready: set[str] = field(default_factory=set)
@@ -114,7 +117,7 @@ class Proxy(httpx.AsyncBaseTransport):
         raise httpx.ConnectError("no process accepts a connection")
 
     async def keep_ready(self) -> None:
-        """Look who is ready, until cancelled."""
+        """Keep checking who is ready, until cancelled."""
         async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
             while True:
                 for backend in self.known[:]:
@@ -125,11 +128,11 @@ class Proxy(httpx.AsyncBaseTransport):
                 await asyncio.sleep(0.1)
 
     async def aclose(self) -> None:
-        """Nothing: several clients share its connections."""
+        """Do nothing: several clients share its connections."""
 
 
 async def ready(client: httpx.AsyncClient, url: str) -> bool:
-    """Whether a web process can do its work, as any proxy asks it."""
+    """Whether a web process can do its work, checked as any proxy does."""
     try:
         return (await client.get(f"{url}/readyz")).status_code == 200
     except httpx.TransportError:
@@ -143,7 +146,7 @@ class Proxied(Site):
     proxy: Proxy
 
     def client(self) -> httpx.AsyncClient:
-        """A client of many visitors: it keeps no cookies."""
+        """A client for many visitors, which keeps no cookies."""
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.AsyncClient(
             base_url="http://fairgate.test", transport=self.proxy, cookies=cookies, timeout=PATIENCE_S
@@ -158,7 +161,7 @@ class Fleet:
     running: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def web(self, release: Release, server: str) -> tuple[str, asyncio.subprocess.Process]:
-        """Start a web process, which the proxy asks from when it is ready."""
+        """Start a web process, which the proxy uses as soon as it is ready."""
         listener = listen("127.0.0.1", 0)
         url, number = url_of("127.0.0.1", listener), listener.fileno()
         process = await release.start("web", "--server", server, "--fd", str(number), fd=number)
@@ -177,7 +180,7 @@ class Fleet:
 
     @staticmethod
     async def stop(*processes: asyncio.subprocess.Process) -> None:
-        """SIGTERM. Asserts that each ends well."""
+        """Send SIGTERM. Asserts that each one ends cleanly."""
         for process in processes:
             process.terminate()
         for process in processes:
@@ -186,7 +189,7 @@ class Fleet:
 
 @asynccontextmanager
 async def a_fleet() -> AsyncIterator[Fleet]:
-    """Nothing of it is left in the end."""
+    """A fleet of which nothing is left at the end."""
     fleet = Fleet()
     async with AsyncExitStack() as stack:
         looking = asyncio.create_task(fleet.proxy.keep_ready())

@@ -1,4 +1,4 @@
-"""The command line's words and exit codes, without starting anything."""
+"""The command line's commands and exit codes, without starting anything."""
 
 from __future__ import annotations
 

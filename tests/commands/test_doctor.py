@@ -1,4 +1,4 @@
-"""`fairgate doctor` finds what is wrong, says what to do, and reveals no secret."""
+"""`fairgate doctor` finds what is wrong, explains what to do, and reveals no secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.store.connections import RedisClient, Stores
 from app.store.sql import signing_keys
 from tests.conftest import Servers
 
-SECRET = "do-not-tell-anybody"  # in every secret there is
+SECRET = "do-not-tell-anybody"  # part of every secret
 WEBHOOK_SECRET = "whsec_ZG8tbm90LXRlbGwtYW55Ym9keS1vZi10aGlz"
 
 
@@ -36,7 +36,7 @@ def settings(servers: Servers, database_url: str, tmp_path: Path) -> Settings:
 
 
 async def wrongs(settings: Settings, **changed: Any) -> dict[str, Finding]:
-    """What is wrong with these settings, by name; but that no web process and no worker runs here."""
+    """What is wrong with these settings, by name, except that no web process and no worker runs here."""
     found = await examination.examine(Settings(**{**settings.model_dump(), **changed}))
     bad = [it for it in found if it.state == "wrong"]
     assert all(it.do for it in bad), "each says what to do"
@@ -163,7 +163,7 @@ async def test_a_mistyped_name_and_an_open_secret_are_found(
     stores: Stores, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAIRGATE_PUBLIK_URL", "https://queue.example")
-    monkeypatch.setenv("FAIRGATE_SERVICE_HOST", "10.0.0.1")  # Kubernetes sets such ones
+    monkeypatch.setenv("FAIRGATE_SERVICE_HOST", "10.0.0.1")  # Kubernetes sets such variables
     (settings.data / "secret").write_text("x")
     (settings.data / "secret").chmod(0o644)
     found = await wrongs(settings)
@@ -181,7 +181,7 @@ def test_clocks_are_compared(theirs: int, word: str | None) -> None:
 
 
 def secret_settings() -> dict[str, str]:
-    """Every setting that is a secret or may have one in it, with one."""
+    """Every setting that is a secret or may contain one, with a secret in it."""
     kept = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
     assert kept == {
         "secret",
@@ -192,7 +192,7 @@ def secret_settings() -> dict[str, str]:
         "ops_token",
         "oidc_client_secret",
         "wallet_key_password",
-    }, "tell this test of the new one"
+    }, "add the new setting to this test"
     return {
         "FAIRGATE_SECRET": SECRET,
         "FAIRGATE_PAYMENT_WEBHOOK_SECRET": WEBHOOK_SECRET,

@@ -1,4 +1,4 @@
-"""Events in files: all faults are reported at once, with their lines."""
+"""Events in files: all errors are reported at once, with their lines."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(tmp_path: Path, text: str, name: str = "gala.yaml") -> EventDefinition:
 
 
 def faults(tmp_path: Path, text: str, name: str = "gala.yaml") -> list[str]:
-    """What is wrong with it."""
+    """The errors in a file with this text."""
     with pytest.raises(event_file.InvalidFile) as refused:
         read(tmp_path, text, name)
     return [str(it) for it in refused.value.faults]

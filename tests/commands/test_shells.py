@@ -1,4 +1,4 @@
-"""psql, redis-cli and logs reach what the installation runs on, and show no password to other users."""
+"""psql, redis-cli and logs connect to what the installation uses, and show no password to other users."""
 
 from __future__ import annotations
 

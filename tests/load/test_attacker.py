@@ -1,4 +1,4 @@
-"""The attacker of the benchmark: each flood is sent from one address, and what came back is counted."""
+"""The benchmark's attacker: each flood is sent from one address, and the responses are counted."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ async def test_a_flood_is_sent_from_one_address_and_its_answers_are_counted(floo
             stopping.set()
             await running
     assert any(it.startswith(SENT[flood]) for it in heard)
-    if flood != "resets":  # which is no HTTP/1 request
+    if flood != "resets":  # not an HTTP/1 request
         assert all(b"X-Forwarded-For: 203.0.113.9\r\n" in it for it in heard)
 
 
 async def test_a_server_that_does_nothing_takes_every_flood() -> None:
-    """At the pace that was asked for, as the product does."""
+    """At the requested pace, as the product does."""
     async with sink() as port:
         for flood in FLOODS:
             attacker, stopping = (

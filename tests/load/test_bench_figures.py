@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic, its report, the comparison of two, and a small run of it from nothing."""
+"""The benchmark's arithmetic, its report, the comparison of two reports, and a small complete run."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_row_counts_good_answers_refusals_and_the_cost_of_each() -> None:
 
 
 def test_a_reference_is_compared_trial_by_trial() -> None:
-    """A slow minute slows both; the ratio of each pair is what stays."""
+    """A slow minute slows both; the ratio within each pair stays the same."""
     it = Reference.of("INSERT", 30, [100.0, 50.0, 90.0], [200.0, 100.0, 300.0])
     assert it.share == 0.5
     assert it.per_s == 200.0
@@ -105,9 +105,9 @@ def test_a_reference_is_compared_trial_by_trial() -> None:
 
 def test_what_the_cpu_is_enough_for_leaves_the_generator_out() -> None:
     costs = {"web": 100.0, "worker": 50.0, "valkey": 30.0, "postgres": 20.0, "wrk": 40.0}
-    assert capacity_per_s(costs, {"web": 1}, cores=2) == pytest.approx(10_000)  # all busy, web too
-    assert capacity_per_s(costs, {"web": 1}, cores=8) == pytest.approx(10_000)  # web is full
-    assert capacity_per_s(costs, {"web": 2}, cores=2) == pytest.approx(10_000)  # the cores are
+    assert capacity_per_s(costs, {"web": 1}, cores=2) == pytest.approx(10_000)  # all busy, also web
+    assert capacity_per_s(costs, {"web": 1}, cores=8) == pytest.approx(10_000)  # web is saturated
+    assert capacity_per_s(costs, {"web": 2}, cores=2) == pytest.approx(10_000)  # the cores are saturated
     assert capacity_per_s(costs, {"web": 4, "worker": 4}, cores=64) == pytest.approx(33_333, rel=1e-4)
     assert capacity_per_s({"wrk": 40.0}, {}, cores=2) == 0.0
 
@@ -211,11 +211,11 @@ async def test_a_row_that_breaks_off_is_told_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def breaks(run: Run) -> Row:
-        """A row."""
+        """A failing row."""
         raise TimeoutError("too slow")
 
     async def works(run: Run) -> Row:
-        """Another."""
+        """A working row."""
         return a_row("works")
 
     monkeypatch.setattr(bench, "ROWS", {"breaks": breaks, "works": works})
@@ -247,7 +247,7 @@ def test_without_nginx_the_row_says_how_to_get_it(monkeypatch: pytest.MonkeyPatc
 @needs_wrk
 @pytest.mark.timeout(240)
 async def test_the_benchmark_runs_from_nothing_to_its_verdict() -> None:
-    """Two rows with a small crowd: one that is settled in both stores, one of the waiting room."""
+    """Two rows with a small crowd: one that settles in both stores, one of the waiting room."""
     small = dataclasses.replace(
         QUICK, trials=1, last_tickets=10, waiting=3_000, places=200, ticks=2, seconds=1
     )

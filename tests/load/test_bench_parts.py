@@ -1,4 +1,4 @@
-"""The benchmark's generator: wrk is sent out with prepared requests, and what came back is counted."""
+"""The benchmark's generator: wrk sends prepared requests, and the responses are counted."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SHORT = How(connections=8, threads=2, seconds=10)
 
 @dataclass
 class Counting:
-    """A server that answers every request and remembers what it was asked; it refuses every third."""
+    """A server that responds to every request and remembers it; it refuses every third one."""
 
     url: str = ""
     seen: Counter[str] = field(default_factory=Counter)
     heads: list[str] = field(default_factory=list)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until it is closed."""
+        """Serve one connection until it is closed."""
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -89,7 +89,7 @@ async def test_paced_requests_leave_once_each_and_are_recognised_by_their_reques
     assert all("X-Request-Id: " in head for head in server.heads)
     assert answers.total == 100
     assert 0 < answers.p50_ms <= answers.p99_ms
-    assert answers.per_s(201, 409) < 450  # not faster than asked for
+    assert answers.per_s(201, 409) < 450  # not faster than requested
 
 
 @needs_wrk

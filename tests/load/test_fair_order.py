@@ -1,4 +1,4 @@
-"""The order of a room in parts, by the product's own scripts: at 50,000 joins a second."""
+"""The order of a room in parts, decided by the product's own scripts, at 50,000 joins per second."""
 
 from __future__ import annotations
 

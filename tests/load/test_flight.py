@@ -1,4 +1,4 @@
-"""The autopilot on simulated shops: it never collapses one, and reaches what one bears within a minute."""
+"""The autopilot on simulated shops: it never collapses one, and reaches a shop's capacity within a minute."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def not_good(flight: Flight, moments: list[Moment]) -> list[Change]:
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_it_reaches_nine_tenths_of_what_a_shop_bears_within_a_minute_of_a_change(scene: str) -> None:
-    """Shops of many kinds: latency grows early or late, load is felt soon or not, with noise and without."""
+    """Many kinds of shops: latency grows early or late, load is felt soon or later, noise or none."""
     for sharpness, lag_s, noise, capacity in product((1, 4, 8), (2.0, 4.0), (0.0, 0.15), (200, 20_000)):
         shop = Shop(sharpness=sharpness, lag_s=lag_s, noise=noise)
         flight = a_flight(scene, shop, capacity)
@@ -43,7 +43,7 @@ def test_it_reaches_nine_tenths_of_what_a_shop_bears_within_a_minute_of_a_change
 
 
 def test_its_own_steps_up_collapse_no_shop() -> None:
-    """From the floor up to what a shop bears, and on: no request is ever lost, p95 stays near its target."""
+    """From the floor up to a shop's capacity and beyond: no request is lost, p95 stays near its target."""
     for sharpness, lag_s, noise in product((1, 4, 8, 20), (2.0, 5.0), (0.0, 0.2)):
         shop = Shop(sharpness=sharpness, lag_s=lag_s, noise=noise)
         flight = a_flight("saturates", shop, rate=CAPACITY // 20, lasts_s=180)
@@ -55,7 +55,7 @@ def test_its_own_steps_up_collapse_no_shop() -> None:
 def test_a_shop_that_loses_most_of_its_capacity_is_out_of_trouble_within_a_minute() -> None:
     for lag_s in (2.0, 5.0):
         moments = fly(a_flight("saturates", Shop(lag_s=lag_s)))
-        assert max(it.error_rate for it in moments[180:240]) > 0.1, "else this would test nothing"
+        assert max(it.error_rate for it in moments[180:240]) > 0.1, "otherwise this would test nothing"
         assert max(it.error_rate for it in moments[240:]) == 0
 
 

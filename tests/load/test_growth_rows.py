@@ -1,4 +1,4 @@
-"""The rows that hold one load against another: the arithmetic of their ratios."""
+"""Rows that compare one load with another: the arithmetic of their ratios."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from load.figures import Figure, Trial
 
 
 def a_trial(web_us: float, valkey_us: float, per_s: float = 1_000.0) -> Trial:
-    """A trial of 1,000 answers that took so many microseconds each; the generator's are not counted."""
+    """A trial of 1,000 responses that took this many microseconds each, not counting the generator."""
     spent = {"web": web_us / 1_000, "valkey": valkey_us / 1_000, "wrk": 1.0}
     return Trial(
         per_s=per_s,
@@ -25,7 +25,7 @@ def a_trial(web_us: float, valkey_us: float, per_s: float = 1_000.0) -> Trial:
 
 
 def by_name(figures: list[Figure]) -> dict[str, Figure]:
-    """Figures by what they are of."""
+    """Figures by subject."""
     return {it.what: it for it in figures}
 
 

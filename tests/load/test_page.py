@@ -1,4 +1,4 @@
-"""The page's logic for simulated visitors, step by step, as queue.js does it."""
+"""The page's logic for simulated visitors, step by step, as in queue.js."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The references: the bare prototype sells what it has, durably; a ratio is of two trials side by side."""
+"""The references: the bare prototype sells what it has, durably; a ratio compares two adjacent trials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["settings"]
 
 
 async def ask(application: Any, body: bytes) -> tuple[int, dict[str, Any]]:
-    """One request to an ASGI application: status and document."""
+    """Send one request to an ASGI application; returns status and document."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -76,7 +76,7 @@ def trial(per_s: float, **cpu_s: float) -> Trial:
 
 
 def test_a_ratio_is_of_two_trials_that_follow_each_other() -> None:
-    """The machine was half as fast in the second pair: the ratio does not know."""
+    """The machine was half as fast during the second pair, which does not affect the ratio."""
     own = [trial(500, web=0.03, wrk=1), trial(250, web=0.06, wrk=1)]
     other = [trial(1_000, web=0.01, worker=0.01, wrk=9), trial(500, web=0.02, worker=0.02, wrk=9)]
     found = {it.what: it for it in ratios.beside_bare(own, other)}

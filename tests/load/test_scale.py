@@ -1,4 +1,4 @@
-"""The arithmetic of docs/explanation/scale.md, and that the page shows what it gives."""
+"""The arithmetic of docs/explanation/scale.md, and that the page shows its results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_crowd_costs_what_its_requests_cost() -> None:
 
 
 def test_more_than_one_thread_can_do_needs_more_rooms() -> None:
-    assert needs(Sale(10_000_000, 60, 0), Costs()).rooms == 9  # 4.7 cores for joins, 0.6 for questions
+    assert needs(Sale(10_000_000, 60, 0), Costs()).rooms == 9  # 4.7 cores for joins, 0.6 for polling
 
 
 def test_a_room_in_parts_looks_up_those_in_front_alone_and_only_gathers() -> None:

@@ -1,4 +1,4 @@
-"""Every scenario of `fairgate load`, small, on a running installation; and verdicts that have to fail."""
+"""Every scenario of `fairgate load`, small, on a running installation; and verdicts that must fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.platform.outside import FAIRGATE, Ended, environment
 
 FANS = 30
 TIMEOUT_S = 200
-pytestmark = pytest.mark.timeout(300)  # a dozen processes start, sometimes beside other tests
+pytestmark = pytest.mark.timeout(300)  # a dozen processes start, sometimes next to other tests
 PLANT = """
     INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency,
                               fingerprint, expires_at, released)
@@ -33,13 +33,13 @@ PLANT = """
 
 @pytest.fixture(scope="module")
 async def site() -> AsyncIterator[Site]:
-    """One installation for all of them; in the end its books are checked once more."""
+    """One installation for all of them; its books are checked once more at the end."""
     async with a_site("--server", "granian") as running:
         yield running
 
 
 async def load(*arguments: str, **settings: str) -> Ended:
-    """`fairgate load` to its end."""
+    """Run `fairgate load` to its end."""
     process = await asyncio.create_subprocess_exec(
         FAIRGATE,
         "load",
@@ -74,7 +74,7 @@ async def test_every_scenario_is_played_to_its_end_and_judged_good(site: Site) -
 
 
 async def test_tickets_sold_beyond_the_total_make_the_verdict_bad() -> None:
-    """On an installation of its own. If the room is loaded after the row was planted, Redis has it, too."""
+    """On its own installation: if the room were loaded after the planted row, Redis would have it, too."""
     with data_folder() as folder:
         async with running(folder, "granian") as product:
             sale = await open_sale(product, "planted", 5)

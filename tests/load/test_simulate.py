@@ -1,4 +1,4 @@
-"""`fairgate simulate`: known answers of small runs, and how well the shown waits come true."""
+"""`fairgate simulate`: known results of small runs, and how well the predicted waits hold."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ async def test_a_cap_holds_the_line_back(redis: RedisClient) -> None:
 
 
 async def test_lanes_have_their_shares_and_each_its_order(redis: RedisClient) -> None:
-    """A tenth of the fans has half of the calls: they are in after a fifth of the time."""
+    """A tenth of the fans gets half of the calls: they are in after a fifth of the time."""
     it = (await played(redis, a_sale(1_000, 6_000, arrivals="rush", lanes=((50, 0.1),)))).figures
     everybody, members = it.lanes
     assert (it.admitted, everybody.fans, members.fans) == (1_000, 900, 100)
@@ -165,9 +165,9 @@ async def test_a_lottery_takes_no_notice_of_who_came_first(redis: RedisClient) -
 
 
 async def test_shown_waits_come_true(redis: RedisClient) -> None:
-    """Over rates that change, pauses and no-shows of 0 to 60% the p90 shown holds for 85 to 95%.
+    """With changing rates, pauses and no-shows of 0 to 60%, the predicted p90 holds for 85 to 95%.
 
-    A smaller copy of the grid, each trouble with one share of no-shows; `load.simulate.grid` plays all.
+    A smaller copy of the grid, with one share of no-shows per disturbance; `load.simulate.grid` runs all.
     """
     done, ways, no_shows = [], cycle(grid.ARRIVALS), cycle((0.0, 0.6, 0.3, 0.15, 0.45))
     for trouble in grid.TROUBLES:

@@ -1,4 +1,4 @@
-"""The verdict finds what is wrong: each list, with a book that has to fill it."""
+"""The verdict finds what is wrong: each list, with books that must fill it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_is_wrong_is_named(name: str, wrong: dict[str, Any]) -> None:
 
 
 def _per_second(admissions: Callable[[int], int], given_back: Callable[[int], int]) -> list[Admitted]:
-    """A minute of seconds at a rate of one a second."""
+    """A minute of seconds at a rate of one per second."""
     return [Admitted(s * 1000, admissions(s), given_back(s), float(s)) for s in range(60)]
 
 

@@ -1,4 +1,4 @@
-"""Processes that send traces, and a collector that gets them."""
+"""Processes that send traces, and a collector that receives them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE_S
 
 @pytest.fixture
 def otel(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment of processes that send traces at once."""
+    """The environment of processes that send traces immediately."""
     for name in [it for it in os.environ if it.startswith("OTEL_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
@@ -34,7 +34,7 @@ async def collector(otel: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
 
 @pytest.fixture
 def logged() -> Iterator[LogCapture]:
-    """Log lines with what is bound to them."""
+    """Log lines with the context bound to them."""
     lines = LogCapture()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, with_trace_ids, lines])
     yield lines

@@ -1,4 +1,4 @@
-"""What is counted reaches the sums of all processes exactly once."""
+"""Every count reaches the sums of all processes exactly once."""
 
 from __future__ import annotations
 

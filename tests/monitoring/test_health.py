@@ -1,4 +1,4 @@
-"""Health: each part reports itself or is unreachable, and none delays the others."""
+"""Health: each part reports itself or counts as unreachable, and none delays the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.wire import wired
 
 
 def named(name: str, processes: list[health.Process] | Unreachable) -> health.Process | None:
-    """The process of this name; others of this run may be there, too."""
+    """The process with this name; others from this run may be present, too."""
     assert not isinstance(processes, Unreachable)
     return next((it for it in processes if it.name == name), None)
 

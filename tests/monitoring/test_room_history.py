@@ -1,4 +1,4 @@
-"""The history of a room: samples are rolled up into rows, which outlive Redis and go with the room."""
+"""The history of a room: samples are rolled up into rows, which outlive Redis but not the room."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS = RoomKeys(ROOM)
 
 
 def moment(second: int, **changed: Any) -> Sample:
-    """The room so long after `MINUTE`; each second one more joins."""
+    """The room at this time after `MINUTE`; one more visitor joins each second."""
     fields = {"at_ms": MINUTE + 1000 * second, "joined": second, "generation": "g"} | changed
     return msgspec.structs.replace(START, **fields)
 
@@ -37,7 +37,7 @@ async def sampled(stores: Stores, *samples: Sample) -> None:
 
 
 async def rows(stores: Stores, step_s: int) -> list[tuple[int, int, int]]:
-    """The steps stored: seconds after `MINUTE`, samples, who had joined by then."""
+    """The steps stored: seconds after `MINUTE`, samples, how many had joined by then."""
     found = await room_history.select_steps(stores.postgres, ROOM, step_s)
     return [((it.sample.at_ms - MINUTE) // 1000, it.samples, it.sample.joined) for it in found]
 
@@ -72,7 +72,7 @@ async def test_samples_are_rolled_up_once_and_gaps_stay_gaps(stores: Stores) -> 
     fine = [(10, 10, 10), (20, 10, 20), (30, 10, 30), (40, 4, 34), (60, 6, 60), (70, 10, 70), (80, 10, 80)]
     assert await rows(stores, FINE_S) == [*fine, (90, 10, 90)]
     assert await rows(stores, COARSE_S) == [(60, 40, 60)]
-    # Redis was lost, and the counters with it; what was stored before stays
+    # Redis was lost, including its counters; what was stored before stays.
     await stores.redis.flushall()
     await sampled(stores, *(moment(it, joined=it - 100) for it in range(101, 124)))
     await history.roll_up(stores, MINUTE + 130_000)

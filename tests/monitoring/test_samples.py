@@ -1,4 +1,4 @@
-"""What samples of a room say, and what other settings would do to the wait."""
+"""What samples of a room tell, and how other settings would change the wait."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_p99_of_a_histogram(counts: tuple[int, ...], expected: int | None) -> No
 
 
 def status(*, waiting: int = 301, inside: int = 10, outflow: int = 60) -> RoomStatus:
-    """A room that is open."""
+    """An open room."""
     return RoomStatus(
         now_ms=1,
         version=1,
@@ -98,7 +98,7 @@ def test_a_full_cap_that_nobody_was_seen_to_leave_has_no_wait() -> None:
     full = msgspec.structs.replace(status(inside=60, outflow=0), pace=None, blocked="cap")
     assert last_in_queue_s(full, now, now) is None
     assert last_in_queue_s(full, now, msgspec.structs.replace(now, active_visitors_max=90)) is None
-    slow = msgspec.structs.replace(full, outflow_per_minute=9)  # of a rate of 120: the rate says nothing
+    slow = msgspec.structs.replace(full, outflow_per_minute=9)  # of a rate of 120: the rate is not the limit
     assert last_in_queue_s(slow, now, now) is None
     measured = msgspec.structs.replace(slow, pace=Pace(120, 60 / 9, 0.0, 60 / 9))
     assert last_in_queue_s(measured, now, now) == wait_range_s(300, starting_pace(9), 120)

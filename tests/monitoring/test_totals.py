@@ -31,7 +31,7 @@ async def test_figures_grow_by_what_was_counted(stores: Stores) -> None:
 
 
 async def test_a_lost_redis_begins_anew(stores: Stores) -> None:
-    await counts.installation(stores.redis)  # whatever tests before have counted
+    await counts.installation(stores.redis)  # whatever earlier tests have counted
     before_ms = now_ms()
     for at_ms in (before_ms, before_ms + 5_000):
         await note_beginning(stores.redis, at_ms)

@@ -1,4 +1,4 @@
-"""Traces, as a collector gets them: one reservation's as a whole, and that without any nothing is lost."""
+"""Traces as a collector receives them: one of a reservation; without a collector nothing is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[MailServer]:
 
 @asynccontextmanager
 async def an_installation(stores: Stores, here: Settings) -> AsyncIterator[Web]:
-    """The app and a worker, as their environment has them."""
+    """The app and a worker, configured through their environment."""
     async with tracing.opened_tracer("worker") as tracer:
         pool = await connect_postgres(here.database_url, timeout_s=20, connections_max=10, role="worker")
         async with (
@@ -51,7 +51,7 @@ async def an_installation(stores: Stores, here: Settings) -> AsyncIterator[Web]:
 
 
 async def bought(web: Web, **headers: str) -> str:
-    """A guest's confirmed reservation; its id."""
+    """A guest's confirmed reservation; returns its id."""
     place, booking = await web.inside("gala", json={"email": "ann@example.org"})
     held = await web.reserve("gala", booking, 2, **headers)
     assert held.status_code == 201, held.text
@@ -64,7 +64,7 @@ async def bought(web: Web, **headers: str) -> str:
 
 
 def only(spans: list[Seen], name: str, **attributes: Any) -> Seen:
-    """The span of this name and these attributes; there is one."""
+    """The only span with this name and these attributes."""
     [found] = [
         it
         for it in spans
@@ -74,7 +74,7 @@ def only(spans: list[Seen], name: str, **attributes: Any) -> Seen:
 
 
 def has(span: Seen, attributes: dict[str, Any]) -> bool:
-    """Whether these are among its attributes."""
+    """Whether its attributes include these."""
     return attributes.items() <= span.attributes.items()
 
 
@@ -116,7 +116,7 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
     spans = collector.of(TRACE)
     assert {it.trace_id for it in collector.got} == {TRACE}
     parents = {it.parent_id for it in spans}
-    assert parents - {it.span_id for it in spans} == {CALLER}  # one tree, nothing apart
+    assert parents - {it.span_id for it in spans} == {CALLER}  # a single tree, nothing detached
     looked_at_holding(spans, reservation_id)
     looked_at_paying(spans, reservation_id)
     looked_at_notices(spans, receiver)
@@ -149,7 +149,7 @@ def looked_at_holding(spans: list[Seen], reservation_id: str) -> None:
     assert [it.name for it in spans if it.parent_id == work.span_id and it.name in steps] == steps
     insert = only(spans, "SELECT insert_holds")
     assert insert.attributes["db.system.name"] == "postgresql"
-    assert insert.attributes["fairgate.autocommit"] is True  # the statement that inserts is the COMMIT
+    assert insert.attributes["fairgate.autocommit"] is True  # the inserting statement is the COMMIT
     assert reservation_id not in insert.attributes["db.query.text"]
     outcome = only(spans, "outcome")
     assert outcome.parent_id == asked.span_id
@@ -164,7 +164,7 @@ def looked_at_paying(spans: list[Seen], reservation_id: str) -> None:
 
 
 def looked_at_notices(spans: list[Seen], receiver: Receiver) -> None:
-    """From the outbox to others."""
+    """From the outbox to other systems."""
     sources = {
         "reservation.held": only(spans, "process submissions"),
         "reservation.confirmed": only(spans, "confirm reservations"),

@@ -1,4 +1,4 @@
-"""What is sampled and sent; a collector that is away, silent or not asked for holds up nobody."""
+"""What is sampled and sent; a collector that is unreachable, silent or not configured holds nothing up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_what_is_not_sampled_is_not_sent_and_a_5xx_is_an_error(
         (settings, SAMPLED),
         (behind, NOT_SAMPLED),
         (behind, {}),
-    ):  # a stranger's counts for nothing
+    ):  # a stranger's header has no effect
         async with served(here) as web:
             assert (await web.get("/v1/events", headers=headers)).status_code == 200
             assert (await web.get("/livez", headers=SAMPLED)).status_code == 200
@@ -47,14 +47,14 @@ async def test_what_is_not_sampled_is_not_sent_and_a_5xx_is_an_error(
 async def test_a_collector_that_is_away_costs_spans_and_one_line(
     settings: Settings, otel: pytest.MonkeyPatch, logged: LogCapture
 ) -> None:
-    with socket.socket() as nobody:  # bound, and not listening
+    with socket.socket() as nobody:  # bound, but not listening
         nobody.bind(("127.0.0.1", 0))
         otel.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{nobody.getsockname()[1]}")
         otel.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
         async with served(settings) as web:
             tracer = web.app.stores.tracer
             assert tracer is not None
-            for _ in range(5_000):  # the queue has 2,048 places
+            for _ in range(5_000):  # the queue holds 2,048
                 span = tracer.request(None)
                 assert span is not None
                 span.end()
@@ -90,7 +90,7 @@ async def test_a_collector_that_answers_nothing_does_not_keep_a_process_from_end
         assert span is not None
         span.end()
         await asyncio.wait_for(asked.wait(), PATIENCE_S)
-    let_go.set()  # only now, so nobody waited for the answer
+    let_go.set()  # only now, so nobody waited for the response
     server.close()
 
 

@@ -93,7 +93,7 @@ async def test_what_commits_late_is_not_skipped(stores: Stores) -> None:
         await stores.postgres.execute(
             "UPDATE reservations SET status = 'cancelled' WHERE reservation_id = 'quick'"
         )
-        assert await relay(stores) == 3  # its number is lower than that of what was told now
+        assert await relay(stores) == 3  # its number is lower than the one just relayed
         told = [json.loads(it["data"]) for it in await streamed(stores)]
         assert "slow" not in {it["reservation_id"] for it in told if it["status"] == "cancelled"}
     assert await relay(stores) == 1
@@ -211,7 +211,7 @@ async def test_sold_out_is_told_when_it_begins_whichever_worker_sees_it(stores: 
 
     await seen("open", 1_000)
     await seen("sold_out", 2_000)
-    await seen("open", 1_900)  # another worker, a little behind
+    await seen("open", 1_900)  # another worker, slightly behind
     await seen("sold_out", 2_100)
     await seen("open", 3_000)
     await seen("sold_out", 4_000)

@@ -1,4 +1,4 @@
-"""Where a POST may go, how it gets there, and what is believed of the answer."""
+"""Where a POST may go, how it gets there, and which parts of the response are trusted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_where_a_webhook_must_not_go(url: str) -> None:
 
 
 def a_certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """A server's own for this name."""
+    """A server's own certificate for this name."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -89,7 +89,7 @@ async def test_a_certificate_has_to_be_for_the_name_and_not_for_the_address(
 
 
 async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
-    """A name is resolved once; the request still names the host that was asked for."""
+    """A name is resolved once; the request still contains the original host name."""
     async with receiving() as receiver, safe_post.open_client() as client:
         named = receiver.url.replace("127.0.0.1", "localhost")
         secret = "whsec_" + "A" * 40
@@ -135,7 +135,7 @@ def test_retries_spread_over_a_day() -> None:
 
 
 async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of them is asked for twice, and what one of them answers is the answer."""
+    """Each address is tried at most once, and the first response is final."""
     async with receiving() as receiver, safe_post.open_client() as client:
         port = httpx.URL(receiver.url).port
         named = f"http://two.example:{port}/"

@@ -1,4 +1,4 @@
-"""A shop's Prometheus says how the shop is: where it may be, what is believed of it, who asks."""
+"""A shop's Prometheus reports its health: where it may be, which values are trusted, who queries it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def queues(stores: Stores) -> Queues:
 
 @asynccontextmanager
 async def answering(answer: Any) -> AsyncIterator[tuple[Receiver, PrometheusSource]]:
-    """A Prometheus that answers every query with this."""
+    """A Prometheus that gives this response to every query."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     async with receiving(body=body) as receiver:
         url = receiver.url.removesuffix("/hook")

@@ -1,4 +1,4 @@
-"""What staff see of the requests to a webhook, and replays of one event."""
+"""What staff see of the requests to a webhook, and replays of a single event."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_each_request_is_in_the_log_with_its_answer(stores: Stores) -> Non
         assert [(it.attempt, it.status, bool(it.why)) for it in found] == [(2, 200, False), (1, 500, True)]
         assert {it.type for it in found} == {"reservation.held"}
         assert len({it.notice_id for it in found}) == 1
-    await hold(stores, "r2")  # nobody listens any more
+    await hold(stores, "r2")  # nobody is listening any more
     await deliver(stores, target)
     (last,), total = await webhooks.attempts(stores, target.webhook_id, limit=1, offset=0)
     assert (total, last.status) == (3, None)

@@ -1,4 +1,4 @@
-"""Webhooks: signed, in order, tried again, given up, disabled, replayed; never to where they must not go."""
+"""Webhooks: signed, in order, retried, given up, disabled, replayed; never sent where they must not go."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ async def test_a_webhook_is_deleted_while_its_deliveries_end(stores: Stores, end
         await relay(stores)
         (it,) = await stored.claim(stores.postgres, target.webhook_id, 1)
     async with stores.postgres.acquire() as connection, connection.transaction():
-        locked = "SELECT FROM webhooks WHERE webhook_id = $1 FOR UPDATE"  # as deleting it begins
+        locked = "SELECT FROM webhooks WHERE webhook_id = $1 FOR UPDATE"  # as at the start of its deletion
         await connection.execute(locked, target.webhook_id)
         if end == "failed":
             ending: Any = stored.failed(stores.postgres, target.webhook_id, it, 1.0, Answer(1, None, "no"))

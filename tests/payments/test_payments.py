@@ -1,4 +1,4 @@
-"""The gateway behind its guard: a deadline, and a circuit that opens when it fails again and again."""
+"""The gateway behind its guard: a deadline, and a circuit breaker that opens on repeated failures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def attempt(payment_id: str, token: str = "tok_ok") -> Attempt:
 
 
 def circuit() -> str:
-    """The state it is shown to be in."""
+    """The state that is reported."""
     (metric,) = metrics.CIRCUIT.collect()
     shown = {sample.labels["state"]: sample.value for sample in metric.samples}
     (state,) = [name for name, value in shown.items() if value]
@@ -87,7 +87,7 @@ async def test_a_payment_that_was_never_sent_is_told_at_once_and_the_hold_stands
 
 
 class _Silent(SimulatedGateway):
-    """A gateway that takes the question and never answers."""
+    """A gateway that accepts the request and never responds."""
 
     async def look_up(self, payment_id: str) -> Charge | None:
         await asyncio.Event().wait()
@@ -95,7 +95,7 @@ class _Silent(SimulatedGateway):
 
 
 class _SilentForMost(SimulatedGateway):
-    """A gateway that never answers for payments it has not heard of."""
+    """A gateway that never responds about payments it does not know."""
 
     async def look_up(self, payment_id: str) -> Charge | None:
         found = await super().look_up(payment_id)

@@ -1,4 +1,4 @@
-"""Documents have a font for each script, and for nothing that they do not need."""
+"""Documents embed a font for each script they use, and no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_every_name_has_its_glyphs_in_both_weights() -> None:
         for face in found:
             if face.style == style:
                 font = TTFont(BytesIO(face.content))
-                assert "glyf" in font, face.name  # PDF has no CFF2
+                assert "glyf" in font, face.name  # PDF does not support CFF2
                 assert "fvar" not in font
                 glyphs |= font.getBestCmap().keys()
         assert {ord(char) for name in NAMES for char in name} <= glyphs

@@ -19,7 +19,7 @@ from tests.support.prepared import prepare
 
 @contextlib.contextmanager
 def new_folder() -> Iterator[Path]:
-    """A data folder that does not exist yet; whatever still runs from it is ended in the end."""
+    """A data folder that does not exist yet; whatever still runs from it is stopped at the end."""
     parent = Path(tempfile.mkdtemp(prefix="fairgate-up-"))
     parent.chmod(0o711)
     try:
@@ -41,7 +41,7 @@ def data() -> Iterator[Path]:
 
 @pytest.fixture(scope="package")
 async def installation() -> AsyncIterator[Up]:
-    """One `fairgate up` with embedded stores for the tests after which it still runs."""
+    """One `fairgate up` with embedded stores, for tests that leave it running."""
     with new_folder() as folder:
         prepare(folder / "postgres")
         running = await up(folder)
@@ -51,7 +51,7 @@ async def installation() -> AsyncIterator[Up]:
 
 @pytest.fixture
 def run(stores: Stores, servers: Servers, database_url: str, tmp_path: Path) -> Run:
-    """A command on empty stores of its own."""
+    """Runs a command on its own empty stores."""
 
     async def on_stores(*arguments: str, code: int = 0) -> Ended:
         ended = await fairgate(
@@ -67,5 +67,5 @@ def run(stores: Stores, servers: Servers, database_url: str, tmp_path: Path) -> 
 
 @pytest.fixture
 def redis_server_url(servers: Servers) -> str:
-    """A Redis somebody else runs."""
+    """A Redis run by somebody else."""
     return servers.redis_url

@@ -1,4 +1,4 @@
-"""Stores that are too old for us, as far as a client's first questions go."""
+"""Stores that are too old for us, implemented only as far as a client's first queries go."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _message(kind: bytes, body: bytes) -> bytes:
 
 
 async def postgres_14(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Lets anybody in as an old server and finds every query done."""
+    """Accepts anybody, as an old server, and pretends every query is done."""
     ready = _message(b"Z", b"I")
     while True:
         (length,) = struct.unpack("!i", await reader.readexactly(4))

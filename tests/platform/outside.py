@@ -21,11 +21,12 @@ from tests.support.waiting import PATIENCE_S, wait_until
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
 START_TIMEOUT_S = 60.0
 OPS_TOKEN = "of operators, 32 characters ....."
-OPS = {"Authorization": f"Bearer {OPS_TOKEN}"}  # what they send to be told the metrics, and why not ready
+# the header with which operators may see the metrics, and why we are not ready
+OPS = {"Authorization": f"Bearer {OPS_TOKEN}"}
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Our environment without anybody's Fairgate settings, plus these."""
+    """Our environment without any Fairgate settings, plus these."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -53,9 +54,9 @@ async def fairgate(
     cwd: str | None = None,
     **settings: str,
 ) -> Ended:
-    """Run one command to its end; `typed` is all of its standard input, where there is no terminal.
+    """Run one command to its end; `typed` is its whole standard input, as there is no terminal.
 
-    It is forked from a process that has loaded the program, unless it is to be a certain `program`.
+    It is forked from a process that has loaded the program, unless a specific `program` is given.
     """
     if program:
         return await _installed(program, *arguments, typed=typed, cwd=cwd, **settings)
@@ -89,7 +90,7 @@ async def _installed(
 
 @dataclass
 class Up:
-    """A `fairgate up` (or `demo`) that runs."""
+    """A running `fairgate up` (or `demo`)."""
 
     process: asyncio.subprocess.Process
     url: str
@@ -102,7 +103,7 @@ class Up:
         return psutil.Process(self.process.pid)
 
     def pids(self, words: str) -> set[int]:
-        """Children whose command line has these words in it, as `pgrep -f` finds them."""
+        """Children whose command line contains these words, as `pgrep -f` finds them."""
         found = set()
         for child in self.supervisor.children():
             try:
@@ -113,7 +114,7 @@ class Up:
         return found
 
     async def stop(self, number: int = signal.SIGINT) -> None:
-        """Stop it as Ctrl-C does. Asserts a clean end that leaves nothing."""
+        """Stop it as Ctrl-C does. Asserts a clean end that leaves nothing behind."""
         family = [self.supervisor, *self.supervisor.children(recursive=True)]
         self.process.send_signal(number)
         code = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
@@ -140,7 +141,7 @@ async def up(
             env=environment(**settings),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
-            preexec_fn=die_with_parent(signal.SIGTERM),  # also when the test run itself is ended
+            preexec_fn=die_with_parent(signal.SIGTERM),  # even if the test run itself is killed
         )
     assert process.stdout is not None
     try:
@@ -153,7 +154,7 @@ async def up(
 
 
 def ended(process: psutil.Process) -> bool:
-    """Whether it runs no more. Burying it may still be up to init, which takes its time."""
+    """Whether it no longer runs. It may remain a zombie until init reaps it."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""`fairgate admin create`, as somebody does it who has just installed Fairgate."""
+"""`fairgate admin create`, as used right after installing Fairgate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def web(stores: Stores, settings: Settings) -> AsyncIterator[Web]:
 
 @pytest.fixture
 def addresses(servers: Servers, database_url: str, tmp_path: Path) -> dict[str, str]:
-    """Where the stores are, as an operator sets it."""
+    """The addresses of the stores, as an operator sets them."""
     return {
         "REDIS_URL": servers.redis_url,
         "DATABASE_URL": database_url,
@@ -156,7 +156,7 @@ async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(
 
 
 async def _answered(terminal: int, questions: list[str]) -> str:
-    """All that the terminal shows, to the end; each question is answered with the password."""
+    """Everything the terminal shows, to the end; each prompt is answered with the password."""
     shown, open_questions = "", list(questions)
     arrived = asyncio.Event()
     loop = asyncio.get_running_loop()

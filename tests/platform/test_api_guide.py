@@ -1,4 +1,4 @@
-"""docs/tutorials/api.md, run as it stands: every `sh` block in one bash, its output compared to the page."""
+"""docs/tutorials/api.md, run as written: every `sh` block in one bash, its output compared with the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.prepared import prepare
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/tutorials/api.md"
-ADDRESS = "http://127.0.0.1:8080"  # what the guide says; the test's installation is elsewhere
+ADDRESS = "http://127.0.0.1:8080"  # as in the guide; the test's installation is elsewhere
 GUIDE_TIMEOUT_S = 100
 END = "end of the block in line"
 _FENCED = re.compile(r"^```(sh|console)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -25,7 +25,7 @@ _FENCED = re.compile(r"^```(sh|console)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", 
 
 @dataclass(frozen=True)
 class Block:
-    """Commands of the guide, and what it says that they print; `...` is anything within a line."""
+    """Commands of the guide, and the output it promises; `...` is anything within a line."""
 
     line: int
     kind: str
@@ -33,7 +33,7 @@ class Block:
     printed: str
 
     def differs(self, printed: str) -> str:
-        """How what was printed is not what the guide says; nothing when it is."""
+        """How the output differs from the guide; empty if it does not."""
         expected = [".*".join(map(re.escape, it.split("..."))) for it in self.printed.splitlines()]
         lines = printed.splitlines()
         for pattern, line in zip(expected, lines, strict=False):
@@ -45,7 +45,7 @@ class Block:
 
 
 def blocks() -> Iterator[Block]:
-    """All blocks of the guide, in its order."""
+    """All blocks of the guide, in order."""
     text = GUIDE.read_text()
     for found in _FENCED.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
@@ -72,15 +72,15 @@ async def test_the_guide_does_what_it_says(data: Path) -> None:
 
     for step in steps:
         printed, found, told = told.partition(f"{END} {step.line}\n")
-        assert found, f"api.md:{step.line} did not come to its end:\n{printed}\n{errors}"
+        assert found, f"api.md:{step.line} did not finish:\n{printed}\n{errors}"
         assert not step.differs(printed), f"{step.differs(printed)}\n{errors}"
     assert errors == ""
 
 
 async def _bash(script: str, data: Path) -> tuple[str, str]:
-    """What a bash prints, and its errors, that is given the lines as if they were typed."""
+    """The output and errors of a bash that gets the lines as if they were typed."""
     settings = environment(FAIRGATE_DATA=str(data))
-    settings["TMPDIR"] = str(data.parent)  # what the guide writes goes with the rest
+    settings["TMPDIR"] = str(data.parent)  # what the guide writes is deleted with the rest
     settings["PATH"] = f"{Path(FAIRGATE).parent}:{settings['PATH']}"
     pipe = asyncio.subprocess.PIPE
     bash = await asyncio.create_subprocess_exec(

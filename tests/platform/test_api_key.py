@@ -1,4 +1,4 @@
-"""`fairgate api-key`, as an operator without the console uses it."""
+"""`fairgate api-key`, as used by an operator without the console."""
 
 from __future__ import annotations
 

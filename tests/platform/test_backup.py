@@ -95,9 +95,9 @@ async def test_a_sale_goes_on_from_its_backup_on_an_empty_machine(
 
 @pytest.fixture
 async def file(tmp_path: Path, own_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A backup of a database without rows; DATABASE_URL is its address."""
+    """A backup of a database without rows, whose address is in DATABASE_URL."""
     monkeypatch.setenv("DATABASE_URL", own_database_url)
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")  # is not asked
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")  # it is not contacted
     monkeypatch.setenv("FAIRGATE_SECRET", "a secret of 24 characters")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "backup.tar"
@@ -106,7 +106,7 @@ async def file(tmp_path: Path, own_database_url: str, monkeypatch: pytest.Monkey
 
 
 def changed(path: Path, name: str, value: bytes | None) -> Path:
-    """The backup with one of its files replaced, or left out."""
+    """The backup with one of its files replaced or removed."""
     other = path.with_name("other.tar")
     with tarfile.open(path) as old, tarfile.open(other, "w") as new:
         for member in old.getmembers():

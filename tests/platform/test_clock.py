@@ -1,4 +1,4 @@
-"""The clock of the machine is set back an hour while everything runs, and forward again."""
+"""The machine's clock is set back an hour while everything runs, and forward again."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Fan:
         assert paid.json()["status"] == "confirmed", paid.text
 
     async def _ask(self, path: str, document: Any = None) -> httpx.Response:
-        self._client.cookies.clear()  # those of another fan
+        self._client.cookies.clear()  # another fan's cookies
         headers = self._headers | {"Idempotency-Key": "once"}
         return await self._client.post(path, json=document, headers=headers)
 
 
 class Sale:
-    """An installation that goes by a clock of its own, and what staff do there."""
+    """An installation with its own clock, and what staff do there."""
 
     def __init__(self, clock: Path, client: httpx.AsyncClient, token: str) -> None:
         self._clock, self._client = clock, client
@@ -67,7 +67,7 @@ class Sale:
         await self._send("POST", "/v1/rooms/gala/open")
 
     async def set_clock(self, shift: str, expected: timedelta) -> None:
-        """And wait until the stores go by it."""
+        """Set the clock and wait until the stores follow it."""
         self._clock.write_text(shift)
 
         async def shifted() -> bool:
@@ -118,5 +118,5 @@ async def test_an_hour_back_and_forth_costs_nobody_a_turn_or_a_ticket(data: Path
         await wait_until(ready, "ready again")
     checked = await fairgate("check", "gala", "--data", str(data))
     assert checked.code == 0, checked.err
-    running.process.terminate()  # not `stop`: under libfaketime `time.sleep` fails, which its end calls
+    running.process.terminate()  # not `stop`: under libfaketime `time.sleep` fails, and stopping uses it
     await running.process.wait()

@@ -1,4 +1,4 @@
-"""An operator's commands, on running stores: each does one thing and says so in one line."""
+"""Operator commands on running stores: each does one thing and reports it in one line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def concert(run: Run, tmp_path: Path) -> Path:
 
 
 async def audited(database_url: str) -> list[str]:
-    """What the audit log says was done at the command line, the oldest first."""
+    """Command-line actions in the audit log, oldest first."""
     connection = await asyncpg.connect(database_url)
     rows = await connection.fetch("SELECT subject, role, action, kind, id FROM audit ORDER BY audit_id")
     await connection.close()
@@ -213,7 +213,7 @@ async def test_a_token_stands_alone_on_stdout(run: Run) -> None:
 
 
 async def test_keys_rotate_with_overlap(run: Run, database_url: str) -> None:
-    await run("token", "--role", "user", "--sub", "me")  # makes the first key
+    await run("token", "--role", "user", "--sub", "me")  # creates the first key
     new = {line.split()[1] for line in (await run("keys", "rotate")).out.splitlines()}
     connection = await asyncpg.connect(database_url)
     rows = await connection.fetch("SELECT kid FROM signing_keys WHERE retired_at IS NULL")
@@ -246,7 +246,7 @@ async def test_webhooks_are_listed_and_replayed(run: Run, database_url: str) -> 
     assert (await run("webhook", "replay", "wh_1")).out == "wh_1: 1 to be delivered again\n"
     assert "enabled" in (await run("webhook", "list")).out
     again = await run("webhook", "replay", "wh_1", "--since", "2020-01-01")
-    assert again.out == "wh_1: 1 to be delivered again\n"  # the other one is on its way already
+    assert again.out == "wh_1: 1 to be delivered again\n"  # the other one is already in flight
     assert await connection.fetchval("SELECT count(*) FROM deliveries WHERE given_up_at IS NULL") == 2
     await connection.close()
     assert "no such webhook" in (await run("webhook", "replay", "wh_2", code=1)).err

@@ -14,10 +14,10 @@ from tests.support.waiting import PATIENCE_S, wait_until
 
 
 async def signs_in_once(url: str, link: str) -> None:
-    """The link has a button that leads to the page of the demo; a second time it has none."""
+    """The link has a button that leads to the demo page; used once, it has none."""
     code = link.partition("?code=")[2]
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, headers={"Origin": url}) as client:
-        for _ in range(2):  # looking uses nothing up
+        for _ in range(2):  # viewing it does not use it up
             assert f'value="{code}"' in (await client.get(link)).text
         entered = await client.post("/admin/link", data={"code": code})
         assert (entered.status_code, entered.headers["location"]) == (303, "/admin/demo")

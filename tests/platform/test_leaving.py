@@ -1,4 +1,4 @@
-"""A process that is asked to end says so, finishes what it has begun, and is gone."""
+"""A process that is asked to stop announces it, finishes what it has started, and exits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from worker.main import LEFT_MS, LastingWorker
 async def web_process(
     server: ServerName, folder: Path, **settings: str
 ) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """`fairgate web`, answering at a port of its own."""
+    """`fairgate web`, answering on its own port."""
     listener = listen("127.0.0.1", 0)
     url, number = url_of("127.0.0.1", listener), listener.fileno()
     process = await asyncio.create_subprocess_exec(
@@ -41,7 +41,7 @@ async def web_process(
         pass_fds=(number,),
         preexec_fn=die_with_parent(signal.SIGTERM),
     )
-    listener.close()  # else it would stay open when the process has closed it
+    listener.close()  # otherwise it would stay open after the process has closed it
     try:
         yield url, process
     finally:
@@ -52,13 +52,13 @@ async def web_process(
 
 @dataclass
 class Asking:
-    """Asks a web process as operators, proxies and visitors do."""
+    """Sends requests to a web process as operators, proxies and visitors do."""
 
     http: httpx.AsyncClient
     sent: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def readiness(self) -> httpx.Response | None:
-        """What operators are told; None: it accepts nothing."""
+        """The readiness shown to operators; None: it accepts no connections."""
         try:
             return await self.http.get("/readyz", headers=OPS)
         except httpx.TransportError:
@@ -104,10 +104,10 @@ async def test_a_web_process_drains(
             process.send_signal(signal.SIGTERM)
             await wait_until(asking.is_stopping, "readiness to notice")
             assert (await http.get("/readyz")).status_code == 503
-            for path in (f"/rooms/{ROOM}", f"/v1/rooms/{ROOM}"):  # by Quart and before it
+            for path in (f"/rooms/{ROOM}", f"/v1/rooms/{ROOM}"):  # served by Quart, and before it
                 answer = await http.get(path)
                 assert (answer.status_code, answer.headers["connection"]) == (200, "close")
-            process.send_signal(signal.SIGTERM)  # so that it waits for proxies no longer
+            process.send_signal(signal.SIGTERM)  # so that it no longer waits for proxies
             assert [line async for line in lines if line.startswith("event:")][-1] == "event: reconnect"
         await wait_until(asking.is_closed, "a listener that is closed")
         assert process.returncode is None
@@ -116,7 +116,7 @@ async def test_a_web_process_drains(
         assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
 
 
-@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # arq's call
+@pytest.mark.filterwarnings("ignore:Call to deprecated close:DeprecationWarning")  # called by arq
 async def test_a_job_that_a_worker_cannot_finish_or_does_not_know_is_left_to_others(
     stores: Stores, servers: Servers, database_url: str
 ) -> None:

@@ -15,7 +15,7 @@ from tests.platform.outside import FAIRGATE, Ended, fairgate
 
 
 def last_line(ended: Ended) -> str:
-    """The line that says why. Progress may precede it, never a traceback."""
+    """The line with the reason. Progress may precede it, never a traceback."""
     assert "Traceback" not in ended.err
     assert ended.err.endswith("\n")
     return ended.err.splitlines()[-1]
@@ -103,7 +103,7 @@ async def test_a_folder_nothing_runs_in(data: Path, arguments: list[str]) -> Non
 async def test_what_is_forked_says_what_the_installed_program_says(
     data: Path, arguments: tuple[str, ...]
 ) -> None:
-    """The tests' own short cut."""
+    """The tests' own shortcut."""
     forked, installed = [
         await fairgate(*arguments, program=program, FAIRGATE_DATA=str(data)) for program in ("", FAIRGATE)
     ]

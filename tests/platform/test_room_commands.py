@@ -1,4 +1,4 @@
-"""Rooms of their own on the command line: made, let in by hand, reset, deleted, and carried in files."""
+"""Rooms without an event on the command line: created, reset, deleted, in files, with calls by hand."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_settings_go_to_a_file_and_come_back(run: Run, tmp_path: Path) -> 
     assert await settings_of(run, "twin") == before | {"active_visitors_max": 500}
     yaml.write_text("room_id: twin\nname: Twin\n")
     assert (await run("room", "import", str(yaml))).out == '  name: "1e5" -> "Twin"\nroom twin is changed\n'
-    assert (await settings_of(run, "twin"))["active_visitors_max"] == 500, "what is not said stays"
+    assert (await settings_of(run, "twin"))["active_visitors_max"] == 500, "what is not mentioned stays"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every command of the runbook does what it says, on an installation that sells."""
+"""Every command of the runbook does what it promises, on an installation that sells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.platform.outside import Up, fairgate
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = ("keys revoke KID", "webhook replay WEBHOOK")  # what they name is made in tests of their own
+ELSEWHERE = ("keys revoke KID", "webhook replay WEBHOOK")  # other tests create what these name
 PAGES = ("docs/runbook.md", "docs/how-to/keys.md")
 COMMANDS = [
     (page, command)
@@ -22,13 +22,13 @@ COMMANDS = [
     if command not in ELSEWHERE
 ]
 ROOM = "by-the-book"
-ENDLESS = ("worker",)  # started for good
+ENDLESS = ("worker",)  # they run until stopped
 NAMED = {"ROOM": ROOM, "EVENT": ROOM}
 
 
 @pytest.fixture(scope="module")
 async def names(installation: Up) -> dict[str, str]:
-    """An event that sells: what the placeholders of the pages stand for."""
+    """An event on sale: the values for the placeholders of the pages."""
     token = await fairgate("token", "--role", "admin", "--sub", "a-reader", "--data", str(installation.data))
     headers = {"authorization": f"Bearer {token.out.strip()}"}
     event = {"event_id": ROOM, "name": "By the book", "starts_at": "2035-01-01T20:00:00Z"}

@@ -1,4 +1,4 @@
-"""`fairgate demo --story`: every answer is as told, and one that is not ends with exit code 1."""
+"""`fairgate demo --story`: every answer is as told, and any other one ends with exit code 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_the_failures_are_told_on_an_installation_of_its_own_that_leaves_n
         *("404 reservation_not_found", "402 payment_declined", "410 hold_expired", "410 no_show"),
         *("409 sold_out", "503 store_unavailable", "409 room_closed"),
     }
-    assert "\x1b" not in ended.out  # no colours where nobody sees them
+    assert "\x1b" not in ended.out  # no colours without a terminal
     assert not re.search(r'_token":"[^"]{20}', ended.out)
     assert os.listdir(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""`fairgate up` from outside: it comes up, keeps everything alive, and goes down without a trace."""
+"""`fairgate up` from outside: it starts, keeps everything alive, and stops without a trace."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.support.waiting import PATIENCE_S, wait_until
 
 
 async def addresses(data: Path) -> dict[str, str]:
-    """What `fairgate env` says."""
+    """The output of `fairgate env`."""
     ended = await fairgate("env", "--data", str(data))
     assert ended.code == 0, ended.err
     return dict(line.split("=", 1) for line in ended.out.splitlines())
 
 
 async def ready_again(installation: Up) -> None:
-    """Wait until `/readyz` finds the stores and a worker; every request on the way is answered."""
+    """Wait until `/readyz` finds the stores and a worker; every request meanwhile gets a response."""
     async with httpx.AsyncClient(base_url=installation.url, timeout=20) as client:
 
         async def ready() -> bool:
@@ -74,7 +74,7 @@ async def test_doctor_finds_nothing_wrong(installation: Up) -> None:
 
 
 def test_a_ctrl_c_takes_less_than_5_s() -> None:
-    """Where processes have to be killed, too; a second is for what else there is to do."""
+    """Even if processes have to be killed; one second is for everything else."""
     assert ROLES_STOP_TIMEOUT_S + STORES_STOP_TIMEOUT_S < 4
 
 
@@ -161,7 +161,7 @@ async def test_two_ups_on_one_folder_are_refused(installation: Up) -> None:
     assert ended.code == 1
     assert f"pid {installation.process.pid}" in ended.err
     assert len(ended.err.splitlines()) == 1
-    assert await addresses(installation.data)  # the first one goes on
+    assert await addresses(installation.data)  # the first one keeps running
 
 
 @pytest.mark.parametrize("role", ["fairgate web", "fairgate worker"])
@@ -173,7 +173,7 @@ async def test_a_killed_role_is_started_again_at_once(installation: Up, role: st
 
     os.kill(pid, signal.SIGKILL)
     await wait_until(others, f"a new {role}")
-    # The listening socket outlives the process: a request waits, it is not refused.
+    # The listening socket outlives the process: a request waits instead of being refused.
     await ready_again(installation)
 
 
@@ -267,7 +267,7 @@ async def stopped_beside_a_stream(running: Up) -> None:
 
 
 async def test_open_streams_end_when_it_stops(data: Path) -> None:
-    """Of Granian, on IPv6; those of Hypercorn in the next test."""
+    """Granian's, on IPv6; the next test covers Hypercorn's."""
     prepare(data / "postgres")
     running = await up(data, "--server", "granian", "--host", "::1", "--fans", "0", command="demo")
     assert "::1" in running.url

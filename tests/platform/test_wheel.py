@@ -1,4 +1,4 @@
-"""Fairgate as users install it: a wheel, an environment with what it declares, an empty folder."""
+"""Fairgate as users install it: a wheel, an environment with its declared dependencies, an empty folder."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def home(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel and all that it declares without an extra."""
+    """An environment with the wheel and its dependencies, without extras."""
     return installed(tmp_path_factory.mktemp("env"), wheel)
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    """The folder the user is in."""
+    """The user's working folder."""
     return tmp_path
 
 
 def installed(home: Path, wheel: Path, *extras: str) -> Path:
-    """A new environment: the wheel as pip installs it, the rest linked from ours, which saves minutes."""
+    """A new environment: pip installs the wheel, the rest is linked from ours, which saves minutes."""
     venv.create(home, with_pip=False, symlinks=True)
     (site,) = home.glob("lib/python*/site-packages")
     names: set[str] = set()
@@ -72,7 +72,7 @@ def installed(home: Path, wheel: Path, *extras: str) -> Path:
 
 
 def add_needed(name: str, extras: tuple[str, ...], found: set[str]) -> None:
-    """What pip would install for this requirement, into `found`."""
+    """Add what pip would install for this requirement to `found`."""
     found.add(canonicalize_name(name))
     for line in distribution(name).requires or []:
         it = Requirement(line)
@@ -141,7 +141,7 @@ async def test_the_whole_product_starts_in_an_empty_folder(
 
 @pytest.fixture
 async def database_without_tables(servers: Servers) -> AsyncIterator[str]:
-    """A database as an operator makes it."""
+    """A database as an operator creates it."""
     admin = await asyncpg.connect(servers.postgres_url)
     await admin.execute("CREATE DATABASE just_made")
     yield servers.postgres_url.rsplit("/", 1)[0] + "/just_made"
@@ -151,7 +151,7 @@ async def database_without_tables(servers: Servers) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def running(program: str, cwd: Path, settings: dict[str, str], *arguments: str) -> AsyncIterator[None]:
-    """One role for as long as this lasts; it ends cleanly."""
+    """One role while the block runs; it stops cleanly."""
     process = await asyncio.create_subprocess_exec(
         program, *arguments, cwd=cwd, env=environment(**settings), preexec_fn=die_with_parent(signal.SIGTERM)
     )

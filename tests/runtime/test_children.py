@@ -1,4 +1,4 @@
-"""Children: started again at once, after a pause when they keep dying, and never outlived by anything."""
+"""Child processes: restarted immediately, or after a pause if they keep dying, and never left behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.waiting import PATIENCE_S
 
 
 def a_child(program: str) -> Child:
-    """A Python program as a child; it is ready when it has written a line."""
+    """A Python program as a child; it is ready once it has written a line."""
 
     def launch() -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
@@ -36,7 +36,7 @@ def started() -> Iterator[list[Child]]:
 
 
 def ended(child: Child) -> int:
-    """Wait for its end and bury it."""
+    """Wait for its end and reap it."""
     assert child.process is not None
     child.process.communicate()
     code = child.bury()

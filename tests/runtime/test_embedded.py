@@ -1,4 +1,4 @@
-"""Embedded stores: they start on what they had, at the address they had, and stop."""
+"""Embedded stores start with their earlier data, at their earlier address, and stop."""
 
 from __future__ import annotations
 

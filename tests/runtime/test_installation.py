@@ -1,4 +1,4 @@
-"""The data folder: its lock, its secret, and the file by which other commands find the stores."""
+"""The data folder: its lock, its secret, and the file through which other commands find the stores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.runtime.installation import Installation, InstallationRefused, Member
 from app.settings import Settings
 
 HERE = Member.of("up", os.getpid())
-GONE = msgspec.structs.replace(HERE, started_s=HERE.started_s - 3600)  # our pid, an hour before we were
+GONE = msgspec.structs.replace(HERE, started_s=HERE.started_s - 3600)  # our pid, an hour before we started
 
 
 def an_installation(supervisor: Member = HERE, children: list[Member] | None = None) -> Installation:

@@ -18,13 +18,13 @@ ASK = b"GET / HTTP/1.1\r\nHost: fairgate\r\n\r\n"
 
 
 class Endless:
-    """An app that sends as much as is taken, and notes when its reader has gone."""
+    """An app that sends as much as the reader accepts, and notes when the reader has gone."""
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
-        """One answer."""
+        """One response."""
         sending = asyncio.create_task(self._send(send))
         while (await receive())["type"] != "http.disconnect":
             pass

@@ -1,4 +1,4 @@
-"""What a process loads when it starts: tests and supervisors start many, and each pays for every import."""
+"""What a process loads on startup: tests and supervisors start many, and each one pays for every import."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ A_COMMAND = "from app import cli; cli.run({!r}.split())"
 
 
 def loaded(code: str) -> set[str]:
-    """The names of all modules that a process has loaded after this."""
+    """The names of all modules that a process has loaded after this code."""
     listed = f"import sys; {code}; print('loaded', *sys.modules)"
     run = subprocess.run(
         [sys.executable, "-P", "-c", listed],

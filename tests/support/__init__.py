@@ -1,1 +1,1 @@
-"""Helpers of the tests and of the test run; no tests."""
+"""Shared helpers for the tests and the test run; contains no tests."""

@@ -34,7 +34,7 @@ def signature_of(number: int) -> bytes:
 
 @dataclass
 class BeaconRelay:
-    """A relay that serves a chain's rounds that are due. `away`: it responds with 503."""
+    """A relay that serves the rounds of a chain that are due. With `away` it responds with 503."""
 
     chain: Chain
     url: str = ""

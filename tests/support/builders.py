@@ -90,7 +90,7 @@ async def restored(redis: Client, epoch: int, now_ms: int, **settings: Any) -> N
 
 
 async def a_lottery(redis: Client, entrants: list[JoinRecord]) -> None:
-    """A lottery room that has just opened, nobody drawn yet, its numbers not known to Postgres."""
+    """A lottery room that has just opened: nobody is drawn yet, and Postgres does not know its numbers."""
     await a_room(redis, "prequeue", queueing_method="lottery")
     await room_scripts.join(redis, KEYS, entrants, rate=0, burst=1, now_ms=NOW)
     await set_up(redis, 3, queueing_method="lottery")
@@ -107,7 +107,7 @@ async def a_stored_room(
 ) -> RoomId:
     """A scheduled room in Postgres and Redis; without `loaded`, Redis loads it on the first call.
 
-    A room answers before all of it is loaded, and claims are refused until then: a test whose first call
+    A room answers before it is completely loaded, but refuses claims until then: a test whose first call
     loaded the room could claim too early.
     """
     defaults: dict[str, Any] = {"name": "The Hall", "active_visitors_max": None}
@@ -118,7 +118,7 @@ async def a_stored_room(
 
 
 async def whole(stores: Stores, room_id: RoomId = ROOM) -> None:
-    """Wait until all of the room is loaded: it answers earlier, but refuses claims and calls nobody."""
+    """Wait until the room is completely loaded: it answers earlier, but refuses claims and calls nobody."""
     await wait_until(partial(is_whole, stores, room_id), "the restore to end")
 
 

@@ -20,7 +20,7 @@ NOT_ENGINE = (
     "app/commands/",
     "app/runtime/",
     "app/demo",
-)  # tested from outside; the rest must be
+)  # tested from outside; everything else must be covered
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class File(msgspec.Struct, frozen=True):
-    """One file."""
+    """The entry of one file."""
 
     summary: Summary
     missing_lines: list[int]
@@ -55,13 +55,13 @@ def percent(of: Iterable[Summary]) -> float:
 
 
 def package_of(path: str) -> str:
-    """`app/store`, `worker`; files beside packages are together."""
+    """The package, such as `app/store` or `worker`; files next to packages are grouped together."""
     parts = path.split("/")
     return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
 
 
 def ranges(lines: Iterable[int]) -> str:
-    """`3-5, 9`."""
+    """Line numbers as ranges: `3-5, 9`."""
     found: list[list[int]] = []
     for line in lines:
         if found and line == found[-1][1] + 1:
@@ -72,7 +72,7 @@ def ranges(lines: Iterable[int]) -> str:
 
 
 def by_package(files: dict[str, File]) -> Iterable[str]:
-    """A line for each package, and one for all."""
+    """A line for each package, and one for the total."""
     packages: dict[str, list[Summary]] = {}
     for path, file in files.items():
         packages.setdefault(package_of(path), []).append(file.summary)
@@ -99,7 +99,7 @@ def row(path: str, file: File, reason: str) -> str:
 
 
 def main(document: Path) -> int:
-    """Print the report on what coverage.py wrote; 1 when a reason is missing."""
+    """Print a report on coverage.py's output; returns 1 if a reason is missing."""
     files = msgspec.json.decode(document.read_bytes(), type=Report).files
     reasons: dict[str, str] = json.loads(REASONS.read_text())
     below = few_reach(files)

@@ -25,7 +25,7 @@ IF_USED = """
 SELECT format('CASE WHEN EXISTS (SELECT FROM %1$I) THEN ''%1$I'' END', tablename) FROM pg_tables
 WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'agreed')
 """
-NO_TRIGGERS = "SET session_replication_role = replica"  # nor foreign keys
+NO_TRIGGERS = "SET session_replication_role = replica"  # and without foreign key checks
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The app of a test on a real port: for streams and for clients without an event loop."""
+"""The app of a test on a real port, for streams and for clients without an event loop."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ async def listening(app: Any, server: ServerName = "hypercorn") -> AsyncIterator
     yield url
     draining.closing.set()
     await serving
-    listener.detach()  # the server has closed it, as its owner
+    listener.detach()  # the server, which owns it, has closed it

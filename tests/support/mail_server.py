@@ -1,7 +1,8 @@
-"""An SMTP server in a process of its own: `python -m tests.mail_server PORT FOLDER [ascii]`.
+"""An SMTP server in its own process: `python -m tests.support.mail_server PORT FOLDER [ascii]`.
 
-Each mail becomes a file. The recipient decides what it does: `refused@` 550, `later@` 451; for `hangup@` it
-accepts the mail and drops the connection before it confirms; for `slow@` it waits until told to go on.
+Each mail becomes a file. The recipient decides the response: 550 for `refused@`, 451 for `later@`; for
+`hangup@` the server accepts the mail and drops the connection before it confirms; for `slow@` it waits until
+released.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class MailServer:
         return f"smtp://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it; again on the same port after a stop."""
+        """Start the server; after a stop, again on the same port."""
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -85,27 +86,26 @@ class MailServer:
         self.port = int(self._process.stdout.readline())
 
     def stop(self) -> None:
-        """Stop it."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
 
     def go_on(self) -> None:
-        """Let it confirm the slow mails."""
+        """Let the server confirm the slow mails."""
         (self._folder / "go").touch()
 
     def got(self) -> list[EmailMessage]:
-        """The mails it received, in order."""
+        """The mails received, in order."""
         files = sorted(self._folder.glob("*.eml"), key=lambda it: it.stat().st_mtime_ns)
         for it in files:
-            if it not in self._read:  # tests poll until it is there
+            if it not in self._read:  # tests poll until it exists
                 read = email.message_from_bytes(it.read_bytes(), policy=default)
                 assert isinstance(read, EmailMessage)
                 self._read[it] = read
         return [self._read[it] for it in files]
 
     def subjects(self) -> list[str]:
-        """Their subjects."""
+        """The subjects of the mails received."""
         return [it["Subject"] for it in self.got()]
 
 

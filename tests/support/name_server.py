@@ -1,4 +1,4 @@
-"""A small name server on 127.0.0.1: real messages over UDP, of a zone that a test writes down."""
+"""A small name server on 127.0.0.1: real messages over UDP, for a zone that the test defines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SILENT, BROKEN = "silent", "broken"
 
 @dataclass
 class NameServer(asyncio.DatagramProtocol):
-    """`zone`: by name and type what it answers; what is not there is NXDOMAIN."""
+    """`zone` maps name and type to the answer; anything else is NXDOMAIN."""
 
     zone: dict[tuple[str, str], list[str]]
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -27,11 +27,10 @@ class NameServer(asyncio.DatagramProtocol):
     _transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is bound."""
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """One question."""
+        """Answer one question."""
         asked = dns.message.from_wire(data)
         question = asked.question[0]
         key = str(question.name), question.rdtype.name
@@ -50,20 +49,20 @@ class NameServer(asyncio.DatagramProtocol):
         self._transport.sendto(answer.to_wire(), addr)
 
     def put(self, address: str, *names: str, forward: str = "") -> None:
-        """An address whose reverse names these are; the first has `forward` as its address."""
+        """Give an address these reverse names; the first of them has `forward` as its address."""
         self.zone[reverse(address), "PTR"] = [f"{it}." if "." in it else it for it in names]
         if forward:
             self.zone[f"{names[0]}.", "AAAA" if ":" in forward else "A"] = [forward]
 
 
 def reverse(address: str) -> str:
-    """The name under which an address has its names."""
+    """The name that holds an address's reverse names."""
     return str(dns.reversename.from_address(address))
 
 
 @asynccontextmanager
 async def name_server() -> AsyncIterator[NameServer]:
-    """One that serves, with nothing in its zone."""
+    """A running name server with an empty zone."""
     server = NameServer({})
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A collector: takes spans as OTLP over HTTP, and shows them as a trace."""
+"""A collector that accepts spans as OTLP over HTTP and returns them as traces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 @dataclass(frozen=True)
 class Seen:
-    """One span as it came."""
+    """One span as received."""
 
     service: str
     name: str
@@ -33,7 +33,7 @@ class Seen:
 
 @dataclass
 class Collector:
-    """Where it listens and what it got."""
+    """The collector's address and what it has received."""
 
     url: str = ""
     requests: int = 0
@@ -42,11 +42,11 @@ class Collector:
     got: list[Seen] = field(default_factory=list)
 
     def of(self, trace_id: str) -> list[Seen]:
-        """The spans of one trace, in the order they began."""
+        """The spans of one trace, in the order they started."""
         return sorted((it for it in self.got if it.trace_id == trace_id), key=lambda it: it.started_ns)
 
     async def has(self, trace_id: str, *names: str) -> list[Seen]:
-        """The spans of a trace, once these are among them."""
+        """The spans of a trace, once all of these are among them."""
 
         async def all_there() -> bool:
             return set(names) <= {it.name for it in self.of(trace_id)}
@@ -101,7 +101,7 @@ def _attributes(pairs: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def collecting() -> AsyncIterator[Collector]:
-    """A collector, for as long as the block lasts."""
+    """A collector that runs until the block ends."""
     collector = Collector()
     server = await asyncio.start_server(collector.serve, "127.0.0.1", 0)
     collector.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

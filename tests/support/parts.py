@@ -15,7 +15,7 @@ PART_KEYS = [RoomKeys(part_id(ROOM, it)) for it in range(PARTS)]
 
 
 async def a_room_in_parts(redis: Client, **settings: Any) -> Rounds:
-    """An open room whose parts are open and have numbers of its first round."""
+    """An open room whose parts are open and have the numbers of their first round."""
     await a_room(redis, parts=PARTS, **settings)
     now = await parts.rounds(redis, KEYS, now_ms=NOW)
     for keys in PART_KEYS:
@@ -27,7 +27,7 @@ async def a_room_in_parts(redis: Client, **settings: Any) -> Rounds:
 
 
 async def turned(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100) -> Turned:
-    """A part that was given its numbers of a round."""
+    """Give a part its numbers for a round."""
     return await parts.turn_part(
         redis,
         PART_KEYS[part],
@@ -43,11 +43,11 @@ async def turned(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100)
 
 
 async def arrived(redis: Client, *visitors: str, part: int = 0, again: int = 0, asked: int = 0) -> Arrived:
-    """These join a part."""
+    """Let these visitors join a part."""
     records = [ArrivalRecord(it, "", again, asked) for it in visitors]
     return await parts.arrive(redis, PART_KEYS[part], records, rate=0, burst=1, parts=PARTS, now_ms=NOW)
 
 
 async def numbers(redis: Client, *visitors: str, part: int = 0, again: int = 0) -> list[int]:
-    """What they are given, or know."""
+    """The numbers they are given or already have."""
     return [it.number for it in (await arrived(redis, *visitors, part=part, again=again)).arrivals]

@@ -1,4 +1,4 @@
-"""Certificates as Apple gives them out for passes: a root, an intermediate, and one of a Pass Type ID."""
+"""Certificates as Apple issues them for passes: a root, an intermediate, and one for a Pass Type ID."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TYPE, TEAM, PASSWORD = "pass.org.example.tickets", "ABCDE12345", "of the key"
 
 
 def pass_certificates(folder: Path) -> dict[str, str]:
-    """The settings with them; `root.pem` lies beside."""
+    """The settings for these certificates; `root.pem` is written next to them."""
     root_key, root = _issued("Root", None, None)
     middle_key, middle = _issued("Intermediate", root_key, root)
     key, ours = _issued("Passes", middle_key, middle, leaf=True)

@@ -1,4 +1,4 @@
-"""Payments in tests of operations: how one pays, and what the gateway has in its books."""
+"""Payments in tests of operations: how to pay, and what the gateway has on its books."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def payments(stores: Stores) -> list[str]:
 
 
 async def charged(stores: Stores) -> int:
-    """What the gateway has taken and kept, over all."""
+    """The total that the gateway has charged and not refunded."""
     taken: int = await stores.postgres.fetchval(
         "SELECT coalesce(sum(amount), 0)::bigint FROM simulated_charges "
         "WHERE approved AND refunded_at IS NULL AND settles_at <= now()"
@@ -40,7 +40,7 @@ async def charged(stores: Stores) -> int:
 
 
 async def looked_after(engine: ReservationEngine, reservation_id: ReservationId, status: str) -> Reservation:
-    """Work as the worker does until the reservation has come to this."""
+    """Do the worker's job until the reservation has this status."""
 
     async def settled() -> Reservation | None:
         await settle_payments(engine.stores, engine.gateway)

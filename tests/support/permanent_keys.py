@@ -1,4 +1,4 @@
-"""Which keys of a room may live without a TTL; the leak checks allow these suffixes and no others."""
+"""Keys of a room that may live without a TTL; the leak checks allow only these suffixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus' own opinion of what is served to it."""
+"""Check served metrics with Prometheus' own tool."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 
 async def check_metrics(text: str) -> None:
-    """`promtool check metrics` has nothing to say of this scrape."""
+    """`promtool check metrics` has no complaints about this scrape."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed")

@@ -1,4 +1,4 @@
-"""Somebody else's server that takes webhooks: real HTTP on a loopback port, answers as it is told."""
+"""An external webhook receiver: real HTTP on a loopback port, with configurable responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 @dataclass(frozen=True)
 class Got:
-    """One request as it came."""
+    """One request as received."""
 
     headers: dict[str, str]
     body: bytes
@@ -28,23 +28,23 @@ class Got:
         return json.loads(self.body)
 
     def verified(self, secret: str) -> Any:
-        """The body, after a receiver's own check of the signature."""
+        """The body, after the receiver has verified the signature itself."""
         return Webhook(secret).verify(self.body, self.headers)
 
 
 @dataclass
 class Receiver:
-    """Where it listens, what it got, and what it answers next (then `answer` again and again)."""
+    """The receiver's address, what it received, and its responses: `first`, then `answer` every time."""
 
     url: str = ""
     answer: int = 200
-    first: list[int] = field(default_factory=list)  # answers before that
-    headers: str = ""  # further lines of its answers
+    first: list[int] = field(default_factory=list)  # the responses before that
+    headers: str = ""  # additional header lines of its responses
     body: bytes = b""
     got: list[Got] = field(default_factory=list)
 
     def of(self, thread: str) -> list[str]:
-        """The types it was told of one reservation, in the order they came, each message once."""
+        """The event types received for one reservation, in order of arrival, each message once."""
         seen = {it.message_id: it for it in reversed(self.got) if thread in it.body.decode()}
         return [it.document["type"] for it in self.got if seen.get(it.message_id) is it]
 
@@ -64,7 +64,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(**answers: Any) -> AsyncIterator[Receiver]:
-    """A receiver, for as long as the block lasts."""
+    """A receiver that runs until the block ends."""
     receiver = Receiver(**answers)
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"

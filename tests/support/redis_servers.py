@@ -1,4 +1,4 @@
-"""Debian's Redis servers and Sentinels for tests, which end with the test."""
+"""Debian's Redis servers and Sentinels for tests; they stop with the test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ACL = [
 
 @dataclass
 class Server:
-    """A Redis server or Sentinel of ours."""
+    """A Redis server or Sentinel that we started."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -42,13 +42,13 @@ class Server:
 
 @dataclass
 class Servers:
-    """Those of one test."""
+    """The servers of one test."""
 
     folder: Path
     running: list[Server] = field(default_factory=list)
 
     def start(self, program: str, *config: str, port: int | None = None) -> Server:
-        """Start one; `program` is redis-server or redis-sentinel."""
+        """Start a server; `program` is redis-server or redis-sentinel."""
         binary = shutil.which(program)
         if binary is None:
             pytest.skip(f"{program} is not installed")
@@ -66,7 +66,7 @@ class Servers:
 
 @asynccontextmanager
 async def redis_servers(folder: Path) -> AsyncIterator[Servers]:
-    """Servers for the length of a test."""
+    """Servers that run for the duration of a test."""
     servers = Servers(folder)
     try:
         yield servers
@@ -77,7 +77,7 @@ async def redis_servers(folder: Path) -> AsyncIterator[Servers]:
 
 
 async def a_pair(servers: Servers) -> tuple[Server, Server]:
-    """A primary and a replica that has caught up; users have names."""
+    """A primary and a replica that has caught up, both with named users."""
     common = [*ACL, "appendonly yes", "repl-diskless-sync-delay 0"]
     primary = servers.start("redis-server", *common)
     replica = servers.start("redis-server", *common, f"replicaof 127.0.0.1 {primary.port}")
@@ -94,7 +94,7 @@ async def a_pair(servers: Servers) -> tuple[Server, Server]:
 
 
 async def sentinels(servers: Servers, primary: Server) -> list[Server]:
-    """Three that watch the primary, and know of each other and of its replica."""
+    """Three Sentinels that watch the primary and know of each other and of its replica."""
     watch = [
         f"sentinel monitor sale 127.0.0.1 {primary.port} 2",
         f"sentinel auth-user sale {USER}",

@@ -1,4 +1,4 @@
-"""The way between a client and Fairgate, which can be cut: then nothing gets through, whoever sends it."""
+"""A relay between a client and Fairgate that can be cut, so that nothing gets through in either direction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
-ADDRESS_BYTES = {1: 4, 4: 16}  # of SOCKS5's IPv4 and IPv6; a name has its length before it
+ADDRESS_BYTES = {1: 4, 4: 16}  # for SOCKS5's IPv4 and IPv6; a name is preceded by its length
 NAME, PORT_BYTES = 3, 2
 
 
@@ -27,22 +27,22 @@ class Relay:
 
     @property
     def url(self) -> str:
-        """Where clients that know of no proxy find it."""
+        """The address for clients that do not use a proxy."""
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
-        """The goal is away: nobody gets through, and who was through is not any more."""
+        """Make the goal unreachable: open connections break and new ones fail."""
         self._cut = True
         for it in self._open:
             it.transport.abort()
 
     def mend(self) -> None:
-        """It is back."""
+        """Make the goal reachable again."""
         self._cut = False
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Self]:
-        """Take connections until the end, when nothing is open any more."""
+        """Accept connections until the block ends; then close everything."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
@@ -75,7 +75,7 @@ class Relay:
 
 
 async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """SOCKS5 without a password: methods, the one chosen, the request, and that it was granted."""
+    """The SOCKS5 handshake without a password: methods, the choice, the request, and its acceptance."""
     _, methods = await reader.readexactly(2)
     await reader.readexactly(methods)
     writer.write(b"\x05\x00")

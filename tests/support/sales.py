@@ -1,4 +1,4 @@
-"""A sale to test with, in Redis and in Postgres; its defaults may be overridden."""
+"""A sale for tests, in Redis and in Postgres; defaults may be overridden."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ticket_types(totals: Mapping[str, int] = TOTALS) -> list[TicketType]:
 async def on_sale(
     redis: RedisClient, keys: RoomKeys = KEYS, totals: Mapping[str, int] = TOTALS, **conf: int | str
 ) -> None:
-    """Load the room and its stock, nobody inside yet."""
+    """Load the room and its stock, with nobody inside yet."""
     run_id = await redis.eval(RUN_ID, 1, keys.conf)
     await redis.hset(keys.conf, mapping={**CONF, "run_id": run_id, **conf})
     await redis.hset(keys.meter, mapping=METER)
@@ -90,7 +90,7 @@ def submission(reservation_id: str, visitor_id: str = "ann", items: str = "floor
 
 
 async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> list[Decision]:
-    """What Redis decides on requests that were submitted and not decided."""
+    """What Redis decides on requests that were submitted but not decided."""
     for it in requests:
         await redis.hsetnx(KEYS.outcomes, it.reservation_id, f"print|pending|{it.visitor_id}")
     await redis.expire(KEYS.outcomes, 172_800)
@@ -98,7 +98,7 @@ async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> 
 
 
 async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys = KEYS) -> tuple[int, ...]:
-    """(free, held, sold) of a ticket type; asserts that they add up to its total, and the sums to theirs."""
+    """(free, held, sold) of a ticket type; asserts that they add up to its total, and that the sums match."""
     counts: dict[str, int] = await ledger.stock(redis, keys)
     types = [name.partition(":")[2] for name in counts if name.startswith("total:")]
     for word in ("free", "held", "sold", "total"):
@@ -111,12 +111,12 @@ async def stock(redis: RedisClient, ticket_type: str = "floor", keys: RoomKeys =
 # --- both stores ------------------------------------------------------------------------------------------
 HALL = RoomId("hall")
 GALA = EventId("gala")
-LIVE = RoomKeys(HALL)  # the keys that do not depend on the day
+LIVE = RoomKeys(HALL)  # keys that do not depend on the day
 SETTINGS = Settings(
     secret=SecretStr("only for these tests"),
     reserve_wait_s=PATIENCE_S,
     simulate_payments=True,
-    rate_limits=False,  # limits have tests of their own
+    rate_limits=False,  # limits have their own tests
 )
 _numbers = itertools.count(1)
 
@@ -124,7 +124,7 @@ _numbers = itertools.count(1)
 async def a_sale(
     stores: Stores, totals: Mapping[str, int] = TOTALS, *, hold_ttl_s: int = 300, **conf: int
 ) -> None:
-    """The sale in both stores, nobody inside yet."""
+    """The sale in both stores, with nobody inside yet."""
     await stores.postgres.execute(
         "INSERT INTO rooms (room_id, settings, state, epoch, seed) VALUES ($1, $2, 'open', 1, $3)",
         HALL,
@@ -149,7 +149,7 @@ async def a_sale(
 
 
 async def a_session(stores: Stores, visitor_id: str = "", seconds: int = 600) -> BookingClaims:
-    """A visitor inside, in Redis and in Postgres, and what their booking token says."""
+    """A visitor inside, in Redis and in Postgres; returns the claims of their booking token."""
     visitor_id = visitor_id or f"visitor{next(_numbers)}"
     now_s = int(time.time())
     await let_in(stores.redis, visitor_id, keys=LIVE, session_ms=(now_s + seconds) * 1000)
@@ -166,7 +166,7 @@ async def a_session(stores: Stores, visitor_id: str = "", seconds: int = 600) ->
 
 
 def wanted(text: str) -> list[Item]:
-    """The items of a body, written `floor:2,balcony:1`."""
+    """The items of a body, written as `floor:2,balcony:1`."""
     lines = (line.split(":") for line in text.split(","))
     return [Item(ticket_type_id=TicketTypeId(name), quantity=int(quantity)) for name, quantity in lines]
 
@@ -179,21 +179,21 @@ async def ask(
     key: str = "",
     wait: bool = True,
 ) -> Reserved:
-    """Reserve, by default under a key of its own."""
+    """Reserve; each call has a new key by default."""
     key = key or f"key{next(_numbers)}"
     return await reserve(engine, claims, GALA, wanted(items), idempotency_key=key, wait=wait)
 
 
 @asynccontextmanager
 async def an_engine(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[ReservationEngine]:
-    """A reservation engine that has subscribed, and no worker."""
+    """A reservation engine that has subscribed, without a worker."""
     async with open_engine(stores, settings) as engine:
         await wait_until(lambda: listening(stores, engine), "the subscription, and what all workers read")
         yield engine
 
 
 async def listening(stores: Stores, engine: ReservationEngine) -> bool:
-    """Whether the engine has subscribed, and knows that workers read batches."""
+    """Whether the engine has subscribed and knows that workers read batches."""
     own = f"fairgate:outcomes:{engine.instance}"
     client: Any = stores.redis
     where = {"target_nodes": client.get_default_node()} if isinstance(client, RedisCluster) else {}
@@ -202,7 +202,7 @@ async def listening(stores: Stores, engine: ReservationEngine) -> bool:
 
 
 async def hearing(stores: Stores, workers: int) -> bool:
-    """Whether so many workers hear of submissions: each by a pattern, which nobody else here listens to."""
+    """Whether this many workers listen for submissions. Each uses a pattern, as nobody else here does."""
     client: Any = stores.redis
     where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
     found = await client.client_list(_type="pubsub", **where)
@@ -220,7 +220,7 @@ async def kill_subscriptions(stores: Stores) -> None:
 
 @asynccontextmanager
 async def working(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[asyncio.Task[None]]:
-    """A worker's drain beside the test, stopped politely in the end."""
+    """Run a worker's drain beside the test, and stop it gracefully at the end."""
     ctx = WorkerContext(SETTINGS, stores, worker_id, asyncio.Event())
     job = asyncio.create_task(drain(ctx))
     try:
@@ -241,7 +241,7 @@ async def a_shop(
         yield engine
 
 
-# A payment under way, of an event: the hold has ended, and then the bank has answered.
+# For the payment in progress of an event: the hold ended first, and the bank answered afterwards.
 PAID_LATE = """
     WITH ended AS (
         UPDATE reservations SET expires_at = now() - interval '1 second'
@@ -252,7 +252,7 @@ PAID_LATE = """
 
 
 async def rows(stores: Stores) -> dict[str, str]:
-    """reservation_id -> status, of all there are."""
+    """Map every reservation_id to its status."""
     found = await stores.postgres.fetch("SELECT reservation_id, status FROM reservations")
     return {row["reservation_id"]: row["status"] for row in found}
 

@@ -1,4 +1,4 @@
-"""A hall with seats to test with, in Redis and in Postgres."""
+"""A hall with seats for tests, in Redis and in Postgres."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ROWS, ROW_SEATS, PRICE = 3, 5, 7000
 
 
 def a_section(name: str = "Stalls", rows: int = ROWS, seats_per_row: int = ROW_SEATS) -> Section:
-    """A section: `stalls-a-1` to `stalls-c-5`."""
+    """A section with the seats `stalls-a-1` to `stalls-c-5`."""
     [made] = whole_sections([NewSection(name=name, price=PRICE, rows=rows, seats_per_row=seats_per_row)])
     return made
 
 
 def type_of_section(section: Section) -> TicketType:
-    """The ticket type a section is."""
+    """The ticket type of a section."""
     return TicketType(
         ticket_type_id=section.ticket_type_id,
         name=section.name,
@@ -47,7 +47,7 @@ def type_of_section(section: Section) -> TicketType:
 async def seats_on_sale(
     redis: RedisClient, *sections: Section, keys: RoomKeys = KEYS, **conf: int | str
 ) -> None:
-    """The sale of `tests.sales` in Redis, with sections beside its counted tickets."""
+    """The sale of `tests.support.sales` in Redis, with sections in addition to its counted tickets."""
     await on_sale(redis, keys, TOTALS, **conf)
     for section in sections or (a_section(),):
         ticket_type_id = section.ticket_type_id
@@ -56,7 +56,7 @@ async def seats_on_sale(
 
 
 async def states(redis: RedisClient, keys: RoomKeys = KEYS, ticket_type: str = "stalls") -> dict[str, str]:
-    """Row -> the states of its seats; asserts that runs are right, and that every taken seat has a sitter."""
+    """Map each row to its seats' states; asserts that runs are right and every taken seat has an owner."""
     rows = (await seat_rows.live_rows(redis, keys))[ticket_type]
     client: Any = redis
     runs: str = await client.hget(keys.seats, f"runs:{ticket_type}")
@@ -84,7 +84,7 @@ def _length(code: str) -> int:
 
 @asynccontextmanager
 async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterator[ReservationEngine]:
-    """A sale with seats beside counted tickets, a reservation engine and a worker."""
+    """A sale with seats and counted tickets, a reservation engine and a worker."""
     await a_sale(stores, TOTALS, **sale)
     async with stores.postgres.acquire() as connection:
         for section in sections or (a_section(),):
@@ -106,7 +106,7 @@ async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterat
 async def ask_seats(
     engine: ReservationEngine, claims: BookingClaims, *seat_ids: str, key: str = ""
 ) -> Reserved:
-    """Reserve these very seats, by default under a key of their own."""
+    """Reserve exactly these seats; each call has a new key by default."""
     wanted = NamedSeats(seat_ids=list(seat_ids))
     return await reserve(engine, claims, GALA, wanted, idempotency_key=key or "+".join(seat_ids))
 

@@ -1,4 +1,4 @@
-"""A shop that tells what it gets, a stand-in for Fairgate that lets all pass, a certificate: for proxies."""
+"""For tests of proxies: a shop that echoes requests, a fake Fairgate that admits all, and a certificate."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BIG = 40_000_000
 
 @dataclass
 class Shop:
-    """Somebody's shop, which tells what it gets."""
+    """A shop that echoes what it receives."""
 
     quart: Quart = field(default_factory=lambda: Quart("shop"))
-    seen: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)  # what has come of an upload
-    on: asyncio.Event = field(default_factory=asyncio.Event)  # a stream goes on
+    seen: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)  # an upload's chunks so far
+    on: asyncio.Event = field(default_factory=asyncio.Event)  # lets the stream continue
 
     def __post_init__(self) -> None:
         @self.quart.route("/", methods=["GET", "POST"])
@@ -63,7 +63,7 @@ class Shop:
 
 @dataclass
 class Reports:
-    """Stands for Fairgate: lets everybody through, and keeps what it is told of the shop."""
+    """Replaces Fairgate: admits everybody, and records what is reported about the shop."""
 
     quart: Quart = field(default_factory=lambda: Quart("fairgate"))
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Reports:
 
 
 def self_signed(folder: Path) -> Path:
-    """A certificate of 127.0.0.1 and its key, in one file."""
+    """A certificate for 127.0.0.1 and its key, in one file."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     now = datetime.now(UTC)
     made = (

@@ -1,6 +1,6 @@
-"""localstripe with what it lacks, Checkout: `python -m tests.support.stripe_checkout PORT`.
+"""localstripe plus the Checkout it lacks: `python -m tests.support.stripe_checkout PORT`.
 
-A session around one of its PaymentIntents, and the page that a buyer pays on.
+A session wraps one of its PaymentIntents and has a page on which a buyer pays.
 https://docs.stripe.com/api/checkout/sessions
 """
 
@@ -59,7 +59,7 @@ class Session(resources.StripeObject):
 
 @web.middleware
 async def open_to_buyers(request: web.Request, handler: Any) -> web.StreamResponse:
-    """The page of a session, which needs no key."""
+    """Serve the page of a session, which needs no key."""
     if not request.path.startswith("/pay/"):
         answer: web.StreamResponse = await handler(request)
         return answer
@@ -75,7 +75,7 @@ async def open_to_buyers(request: web.Request, handler: Any) -> web.StreamRespon
 
 def serve(port: int) -> None:
     """Serve until the process ends."""
-    resources.Store.dump_to_disk = lambda _self: None  # it would be a file that all processes share
+    resources.Store.dump_to_disk = lambda _self: None  # otherwise it would be a file shared by all processes
     Session._pages = f"http://127.0.0.1:{port}"
     server.app.middlewares.insert(0, open_to_buyers)
     for method, path, view in (

@@ -1,4 +1,4 @@
-"""Stripe as far as it can be had here: localstripe, in a process of its own (`stripe_checkout`)."""
+"""As much of Stripe as tests can have: localstripe in its own process (`stripe_checkout`)."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ DECLINED, ASKS_THE_BANK = "4000000000000341", "4000002500003155"
 
 @dataclass
 class Stripe:
-    """The server as a test sees it."""
+    """The server as seen by a test."""
 
     url: str
     http: httpx.Client = field(default_factory=lambda: httpx.Client(auth=(KEY, ""), timeout=PATIENCE_S))
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """An object of the API."""
+        """Get an object from the API."""
         found: dict[str, Any] = self.http.get(f"{self.url}/v1/{path}", params=query).raise_for_status().json()
         return found
 
     def post(self, path: str, **fields: str) -> httpx.Response:
-        """Something that Stripe's script does in a browser, or the organiser in the dashboard."""
+        """Post what Stripe's script would in a browser, or the organiser in the dashboard."""
         return self.http.post(f"{self.url}/v1/{path}", data=fields)
 
     def card(self, number: str) -> str:
-        """A PaymentMethod, as Stripe.js makes one of what the buyer types."""
+        """A PaymentMethod, as Stripe.js creates it from the buyer's input."""
         card = {"card[number]": number, "card[exp_month]": "12", "card[exp_year]": "2034", "card[cvc]": "123"}
         made: str = self.post("payment_methods", type="card", **card).raise_for_status().json()["id"]
         return made
 
     def intents(self) -> list[dict[str, Any]]:
-        """All PaymentIntents, the newest first."""
+        """All PaymentIntents, newest first."""
         found: list[dict[str, Any]] = self.get("payment_intents", limit="100")["data"]
         return found
 
@@ -56,11 +56,11 @@ class Stripe:
         return httpx.get(url, timeout=PATIENCE_S).text
 
     def pay(self, url: str, number: str = "4242424242424242") -> httpx.Response:
-        """What a buyer does on the page of a session."""
+        """Pay on the page of a session, as a buyer does."""
         return httpx.post(url, data={"number": number}, timeout=PATIENCE_S)
 
     def tell(self, url: str, secret: str) -> None:
-        """Let its messages be sent there."""
+        """Have Stripe's webhooks sent to this address."""
         target = f"{self.url}/_config/webhooks/tests"
         self.http.post(target, json={"url": url, "secret": secret}).raise_for_status()
 

@@ -1,10 +1,10 @@
-"""Tokens and links somebody has altered, never by chance into what they were."""
+"""Altered tokens and links that never match the original by chance."""
 
 from __future__ import annotations
 
-NEAR_END = -4  # the last character of base64 has bits that decoders pass over
+NEAR_END = -4  # decoders ignore some bits of the last character of base64
 
 
 def tampered(text: str, at: int = NEAR_END) -> str:
-    """The text with one character exchanged for another."""
+    """The text with one character replaced."""
     return f"{text[:at]}{'A' if text[at] != 'A' else 'B'}{text[at:][1:]}"

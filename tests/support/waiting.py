@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-# How long anything may take that a test waits for: machines are shared. That something is quick is shown by
-# what it does (its intervals, its round trips), not by a clock.
+# How long a test waits for anything at most: machines are shared. Speed is shown by intervals and round
+# trips, not by a clock.
 PATIENCE_S = 60.0
 
 
@@ -20,7 +20,7 @@ async def wait_until(
     timeout_s: float = PATIENCE_S,
     every_s: float = 0.02,
 ) -> T:
-    """The first truthy value of `condition()`. Fails naming `what` when the time is up."""
+    """The first truthy value of `condition()`. Fails naming `what` if it takes too long."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if value := await condition():

@@ -1,4 +1,4 @@
-"""Webhooks in tests of operations: one that a receiver listens to, and its deliveries."""
+"""Webhooks in tests of operations: one with a receiver behind it, and its deliveries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def a_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def deliver(stores: Stores, target: Target, *, rounds: int = 1) -> bool | None:
-    """Relay, and make the deliveries that are due; the waits after a failure are over."""
+    """Relay, and make the deliveries that are due; waits after a failure count as over."""
     taken: bool | None = None
     while await relay(stores):
         pass

@@ -1,4 +1,4 @@
-"""A wire between a client and a store that a test can cut and mend."""
+"""A connection between a client and a store that a test can cut and restore."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Wire:
         self.port = 0
 
     async def mend(self) -> None:
-        """Forward, at the same port as before."""
+        """Forward again, on the same port as before."""
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
-        """Break every connection and listen no more."""
+        """Break every connection and stop listening."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -32,7 +32,7 @@ class Wire:
             writer.transport.abort()
 
     def hush(self, *, later_ones: bool = False) -> None:
-        """Let the open connections go dumb: nothing comes through any more, nothing is closed."""
+        """Silence the open connections: nothing gets through, but nothing is closed."""
         self._hushed |= self._writers
         self._dumb = later_ones
 
@@ -56,7 +56,7 @@ class Wire:
 
 @asynccontextmanager
 async def wired(host: str, port: int) -> AsyncIterator[Wire]:
-    """A wire for the length of a test, whole at first."""
+    """A wire for the duration of a test, connected at first."""
     wire = Wire(host, port)
     await wire.mend()
     try:

@@ -1,4 +1,4 @@
-"""A witness as others run it: the program in a process of its own."""
+"""A witness as others run it: the program in its own process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from app.core.notes import Verifier, verifier_of
 
 @dataclass
 class RunningWitness:
-    """Where it listens, and its key."""
+    """The witness's address and its key."""
 
     url: str
     key: Verifier
 
     @property
     def setting(self) -> str:
-        """As it is in FAIRGATE_WITNESSES."""
+        """Its entry in FAIRGATE_WITNESSES."""
         return f"{self.url} {self.key.vkey}"
 
     async def add(self, text: str) -> httpx.Response:
@@ -36,7 +36,7 @@ class RunningWitness:
 async def a_witness(
     folder: Path, log_vkey: str, name: str = "paper.example/w1"
 ) -> AsyncIterator[RunningWitness]:
-    """`fairgate witness` until the end."""
+    """Run `fairgate witness` until the block ends."""
     command = (
         "-m",
         "fairgate",

@@ -1,4 +1,4 @@
-"""Cookies: one that is looked for alone is the one that is found among all."""
+"""Cookies: looking for one alone gives the same result as parsing all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers kept for a moment."""
+"""Responses kept for a moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.web.http.cache import TimedCache
 
 
 class Source:
-    """Counts how often it is read; fails when it has nothing to say."""
+    """Counts how often it is read; fails if it has nothing to return."""
 
     def __init__(self) -> None:
         self.reads = 0

@@ -1,4 +1,4 @@
-"""The document of a new reservation is put together from parts; it says what that of any reservation says."""
+"""The document of a new reservation is assembled from parts; it must equal that of any other reservation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What staff read has no machine text: held against every field that can be changed, and every error."""
+"""What staff read contains no machine text: checked for every field that can be changed, and every error."""
 
 from __future__ import annotations
 

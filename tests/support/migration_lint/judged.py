@@ -28,7 +28,7 @@ class Complaint(NamedTuple):
 
 @dataclass
 class Chain:
-    """Facts proved by the migrations so far: columns that a validated CHECK keeps from being null."""
+    """What the migrations so far have proved: columns that a validated CHECK keeps from being null."""
 
     checks: dict[tuple[str, str], str] = field(default_factory=dict)  # (table, constraint): column
     never_null: set[tuple[str, str]] = field(default_factory=set)  # (table, column)

@@ -14,7 +14,7 @@ from app.runtime.migrate import Phase
 
 
 class Migration(NamedTuple):
-    """`sql` is what `upgrade` runs; BEGIN and COMMIT in it show what is outside of a transaction."""
+    """`sql` is what `upgrade` runs; BEGIN and COMMIT in it mark what runs outside a transaction."""
 
     revision: str
     phase: Phase
@@ -22,7 +22,7 @@ class Migration(NamedTuple):
 
 
 def migrations() -> Iterator[Migration]:
-    """All of them, each phase from the first to the newest."""
+    """All migrations, each phase from the first to the newest."""
     for phase in migrate.PHASES:
         for script in reversed(migrate.scripts(phase)):
             yield Migration(script.revision, phase, sql_of(script))
@@ -42,9 +42,9 @@ def sql_of(script: Script) -> str:
     written = _Statements()
     context = MigrationContext.configure(
         dialect_name="postgresql",
-        dialect_opts={"paramstyle": "named"},  # else % is written twice
+        dialect_opts={"paramstyle": "named"},  # otherwise % would be doubled
         opts={"as_sql": True, "output_buffer": written, "transaction_per_migration": True},
     )
     with Operations.context(context), context.begin_transaction(_per_migration=True):
         script.module.upgrade()
-    return "\n;\n".join(written)  # a statement that ends in a comment hides the semicolon of Alembic
+    return "\n;\n".join(written)  # a comment at the end of a statement would hide Alembic's semicolon

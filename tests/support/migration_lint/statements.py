@@ -1,4 +1,4 @@
-"""Judges the statements of a migration one after the other."""
+"""Checks the statements of a migration one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.migration_lint.judged import (
 
 
 def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
-    """The complaints about a migration. `chain` remembers what it proved, for the migrations after it."""
+    """The complaints about a migration. `chain` collects what it proves, for the migrations that follow."""
     parsed = [it.stmt for it in parse_sql(sql)]
     judged = Judged(phase, chain, set(_made(parsed)), set(tables.constraints_added(parsed)))
     for statement in parsed:
@@ -38,7 +38,7 @@ def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
 
 
 def judge(judged: Judged, statement: ast.Node) -> None:
-    """Judge one statement."""
+    """Check one statement."""
     rule = RULES.get(type(statement))
     if rule is not None:
         rule(judged, statement)
@@ -75,7 +75,7 @@ def _transaction(judged: Judged, statement: ast.TransactionStmt) -> None:
     judged.in_transaction = statement.kind == TransactionStmtKind.TRANS_STMT_BEGIN
     judged.locked.clear()
     if _is_commit(statement):
-        judged.tables.clear()  # others see them now
+        judged.tables.clear()  # visible to others from now on
 
 
 def _create_table(judged: Judged, statement: ast.CreateStmt) -> None:
@@ -141,7 +141,7 @@ def _change_rows(judged: Judged, statement: ast.Node) -> None:
 
 @dataclass
 class Changes:
-    """The rows that a statement changes, in its WITH clauses as well, and whether they are limited."""
+    """The rows that a statement changes, including in its WITH clauses, and whether they are limited."""
 
     changes: list[ast.Node] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
@@ -180,7 +180,7 @@ def _block(judged: Judged, statement: ast.DoStmt) -> None:
     for query in found["query"]:
         try:
             inside = [it.stmt for it in parse_sql(query)]
-        except Exception:  # an expression, as the condition of an IF
+        except Exception:  # an expression, such as the condition of an IF
             continue
         changes |= any(_changes(it).changes for it in inside)
         for it in inside:
@@ -252,7 +252,7 @@ HARMLESS = (
     ast.GrantStmt,
     ast.ViewStmt,
     ast.CreateFunctionStmt,
-    ast.CreateTrigStmt,  # a lock for a moment, as ADD COLUMN
+    ast.CreateTrigStmt,  # a brief lock, like ADD COLUMN
     ast.CreateSeqStmt,
     ast.CreateEnumStmt,
     ast.CreateStatsStmt,

@@ -1,4 +1,4 @@
-"""Judges ALTER TABLE, clause by clause."""
+"""Checks ALTER TABLE, clause by clause."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pglast.visitors import Visitor
 
 from tests.support.migration_lint.judged import LATER, TEACH, Judged
 
-# Worked out once, for all rows there are. Of what is not here the lint assumes that each row has its own.
+# Evaluated once for all existing rows. For any other function the lint assumes a different value per row.
 STEADY_FUNCTIONS = {"now", "transaction_timestamp", "to_timestamp", "jsonb_build_object", "jsonb_build_array"}
 SERIAL = {"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"}
 VALIDATE = "add it NOT VALID, and VALIDATE CONSTRAINT in a migration of its own"
@@ -21,7 +21,7 @@ IN_STEPS = (
 
 
 def alter(judged: Judged, statement: ast.AlterTableStmt) -> None:
-    """Judge each clause of an ALTER TABLE of a table that others use."""
+    """Check each clause of an ALTER TABLE on a table that others use."""
     if statement.objtype != ObjectType.OBJECT_TABLE or judged.is_new(statement.relation):
         return
     table = statement.relation.relname
@@ -34,7 +34,7 @@ def alter(judged: Judged, statement: ast.AlterTableStmt) -> None:
 
 
 def constraints_added(parsed: list[ast.Node]) -> Iterator[tuple[str, str]]:
-    """(table, constraint) for each that a migration adds."""
+    """(table, constraint) for each one that a migration adds."""
     for statement in parsed:
         if isinstance(statement, ast.AlterTableStmt):
             for command in statement.cmds:
@@ -128,7 +128,7 @@ def _drop(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
 
 
 def _drop_constraint(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
-    if (table, command.name) not in judged.constraints:  # else another takes its place
+    if (table, command.name) not in judged.constraints:  # otherwise a replacement is added
         _drop(judged, table, command)
     judged.chain.checks.pop((table, command.name), None)
 
@@ -164,7 +164,7 @@ CLAUSES: dict[AlterTableType, Clause] = {
     AlterTableType.AT_SetAccessMethod: _rewrite,
     AlterTableType.AT_SetTableSpace: _rewrite,
 }
-SHORT = {  # a lock for a moment, whatever the size of the table
+SHORT = {  # a brief lock, whatever the size of the table
     AlterTableType.AT_DropNotNull,
     AlterTableType.AT_SetStatistics,
     AlterTableType.AT_SetOptions,
