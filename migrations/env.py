@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.store.connections import postgres_connector
 
 CONNECT_TIMEOUT_S = 10.0
-LOCK_TIMEOUT_MS = 50  # others wait behind whoever waits for a lock; `app/runtime/migrate.py` tries again
+LOCK_TIMEOUT_MS = 50  # others queue behind a waiting lock request; `app/runtime/migrate.py` tries again
 
 
 def _do_not_wait_for_locks(connection: Connection) -> None:
-    """For this transaction. Outside of one there are CONCURRENTLY and its like, for which nobody waits."""
+    """For this transaction. Outside transactions there are CONCURRENTLY and the like, which block nobody."""
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_MS}ms'")
 

@@ -1,4 +1,4 @@
-"""Migration 0047 let the autopilot into the audit log; here the rows from before it are checked, too.
+"""Migration 0047 allowed the autopilot in the audit log; here the earlier rows are checked, too.
 
 Revision ID: 0054
 """
@@ -18,4 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A constraint that was checked does no harm."""
+    """A validated constraint does no harm."""

@@ -1,4 +1,4 @@
-"""No process of release 0.2.0 is left, whose workers do not read submissions in batches.
+"""No process of release 0.2.0, whose workers do not read submissions in batches, is left.
 
 Revision ID: 0116
 """

@@ -1,6 +1,6 @@
-"""The batch insert of holds as a function: its plan is kept by the server, also behind PgBouncer.
+"""The batch insert of holds as a function: the server keeps its plan, even behind PgBouncer.
 
-Planning the statement anew took longer than running it, and Fairgate holds no prepared statements.
+Planning the statement took longer than running it, and Fairgate uses no prepared statements.
 
 Revision ID: 0002
 """
@@ -14,12 +14,12 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# The fence: a restore raises the room's epoch first and reads afterwards. So a batch is either committed
-# before that, and restored, or finds another epoch, and writes nothing. Counters follow the rows that were
-# really written; ticket types are locked in order, everywhere, so that no two statements wait for each other.
+# The fence: a restore first raises the room's epoch and then reads. So a batch is either committed before
+# that, and restored, or finds another epoch and writes nothing. Counters follow the rows that were really
+# written; ticket types are always locked in the same order, so that no two statements deadlock.
 #
-# `terms` number the different terms of a batch (most holds of a sale have the same few): p_ids ... p_terms
-# describe a hold each, p_term_... one of the terms each, p_line_... a line of terms each.
+# `terms` number the distinct terms of a batch (most holds of a sale share a few): p_ids ... p_terms describe
+# one hold each, p_term_... one of the terms each, p_line_... one line of terms each.
 UP = """
 CREATE FUNCTION insert_holds(
     p_room_id text, p_epoch bigint, p_event_id text,

@@ -1,4 +1,4 @@
-"""Seats beside counted tickets: which there are, and who has each of them.
+"""Seats in addition to counted tickets: which seats exist, and who has each of them.
 
 Revision ID: 0003
 """
@@ -12,8 +12,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# A batch with seats is written by a function of its own around `insert_holds`: one without seats costs what
-# it did, and processes of the release before this one go on working.
+# A batch with seats is written by a function that wraps `insert_holds`: batches without seats cost the same
+# as before, and processes of the previous release keep working.
 UP = [
     "ALTER TABLE ticket_types ADD COLUMN seated boolean NOT NULL DEFAULT false",
     """
@@ -39,7 +39,7 @@ UP = [
     )
     """,
     "CREATE INDEX seat_holds_of_reservation ON seat_holds (reservation_id)",
-    # `p_seat_terms`, `p_seat_ids`: a seat of one of the terms each; see migration 0002 for the rest.
+    # `p_seat_terms`, `p_seat_ids`: one seat of one of the terms each; see migration 0002 for the rest.
     """
     CREATE FUNCTION insert_seated_holds(
         p_room_id text, p_epoch bigint, p_event_id text,

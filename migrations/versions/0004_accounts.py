@@ -1,4 +1,4 @@
-"""Accounts, and the audit log of what staff changed.
+"""Accounts, and the audit log of changes by staff.
 
 Revision ID: 0004
 """

@@ -1,4 +1,4 @@
-"""The outbox: every change that others are told of, written in the statement that makes it; webhooks.
+"""The outbox: every event for other systems, written by the statement that makes the change; webhooks.
 
 Revision ID: 0005
 """
@@ -12,11 +12,12 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# Triggers write the outbox, so no statement can forget it. They run once a statement, and note all rows that
-# changed alike as one row of ids: a batch of holds costs one insert more, whatever its size.
+# Triggers write the outbox, so no statement can forget it. They run once per statement and record all rows
+# that changed alike as one row of ids: a batch of holds costs one more insert, whatever its size.
 #
-# Order: what changes a reservation holds its lock until it commits, and a number is drawn after that lock was
-# had. So of two changes of one reservation the later has the higher number, and whoever sees it sees both.
+# Order: a change of a reservation holds its lock until it commits, and its number is drawn after it has the
+# lock. So the later of two changes of one reservation has the higher number, and anyone who sees it sees
+# both.
 UP = (
     """
 CREATE TABLE outbox (
@@ -29,10 +30,10 @@ CREATE TABLE outbox (
     streamed_at  timestamptz                      -- it is in the Redis stream
 )
 """,
-    "ALTER TABLE outbox ALTER subjects SET STORAGE EXTERNAL",  # random ids do not get smaller by packing
+    "ALTER TABLE outbox ALTER subjects SET STORAGE EXTERNAL",  # random ids do not compress
     "CREATE INDEX outbox_waiting ON outbox (number) WHERE streamed_at IS NULL",
     "CREATE INDEX outbox_streamed ON outbox (streamed_at) WHERE streamed_at IS NOT NULL",
-    # The last entry of the Redis stream that was committed here: one that has less has lost its end.
+    # The last entry of the Redis stream committed here: a stream that has less has lost its end.
     "CREATE TABLE stream_end (one boolean PRIMARY KEY DEFAULT true CHECK (one), entry_id text NOT NULL)",
     """
 CREATE TABLE webhooks (
@@ -48,7 +49,7 @@ CREATE TABLE webhooks (
     disabled_at     timestamptz
 )
 """,
-    # What is still to be delivered, and what was given up. A delivery that succeeded is no row any more.
+    # Deliveries that are pending or were given up. A delivery that succeeds is deleted.
     """
 CREATE TABLE deliveries (
     webhook_id      text NOT NULL REFERENCES webhooks ON DELETE CASCADE,
@@ -146,7 +147,7 @@ CREATE TRIGGER note_room AFTER UPDATE ON rooms FOR EACH ROW
     WHEN (OLD.state <> NEW.state OR OLD.sold_out <> NEW.sold_out OR OLD.settings <> NEW.settings)
     EXECUTE FUNCTION note_room()
 """,
-    # The rows of the outbox one by one, as they are told. `thread` is what has to stay in order.
+    # The rows of the outbox one by one, as they are relayed. Events of one `thread` stay in order.
     """
 CREATE VIEW notices AS
 SELECT outbox.number, it.ordinal::int, outbox.type, outbox.at,
@@ -171,7 +172,7 @@ LEFT JOIN payments ON outbox.type LIKE 'payment.%' AND payments.payment_id = it.
 LEFT JOIN reservations ON reservations.reservation_id = CASE split_part(outbox.type, '.', 1)
     WHEN 'reservation' THEN it.subject WHEN 'payment' THEN payments.reservation_id END
 """,
-    # Messages of the gateway that were acted on: a second copy of one does nothing.
+    # Messages from the gateway that were processed: a second copy does nothing.
     """
 CREATE TABLE gateway_messages (
     message_id      text PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Where visitors can be reached by e-mail, the mails to them, and reservations that an account took over.
+"""E-mail addresses of visitors, the mails to them, and reservations taken over by an account.
 
 Revision ID: 0006
 """
@@ -24,12 +24,12 @@ CREATE TABLE mailboxes (
     PRIMARY KEY (room_id, visitor_id)
 )
 """,
-    # What is sent is told once: one mail of a kind for each subject. It is written in the transaction that
-    # marks the change as told (the relay of the outbox), and by the worker for turns and reminders.
+    # Each mail is sent once: one of a kind for each subject. It is written in the transaction that marks the
+    # change as relayed (by the outbox relay), and by the worker for turns and reminders.
     #
-    # waiting: it is due, or its attempt runs until then. handing_over: the server was asked to take it, and
-    # may have. The ends: sent, kept (there is no server), dropped (overtaken), given_up, unclear (the process
-    # died, or the line broke, while it was handed over).
+    # waiting: it is due, or its attempt runs until then. handing_over: the server was asked to accept it, and
+    # may have. Final: sent, kept (there is no server), dropped (outdated), given_up, unclear (the process
+    # died, or the connection broke, during the hand-over).
     """
 CREATE TABLE mails (
     mail_id          text PRIMARY KEY DEFAULT gen_random_uuid()::text,  -- of its Message-ID, too

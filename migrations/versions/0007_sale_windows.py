@@ -15,9 +15,9 @@ depends_on = None
 UP = (
     "ALTER TABLE ticket_types ADD sale_from timestamptz, ADD sale_until timestamptz, "
     "ADD CONSTRAINT sale_in_order CHECK (sale_from < sale_until)",
-    # How much longer a visitor may ask a hold to be, once; 0: not offered.
+    # How much longer a visitor may ask a hold to last, once; 0: not offered.
     "ALTER TABLE events ADD hold_extend_s int NOT NULL DEFAULT 0 CHECK (hold_extend_s BETWEEN 0 AND 86400)",
-    # By how much `expires_at` was put off; what it was at first is the difference.
+    # By how much `expires_at` was extended; the original time is the difference.
     "ALTER TABLE reservations ADD extended_s int NOT NULL DEFAULT 0",
 )
 

@@ -1,4 +1,4 @@
-"""Where staff is signed in to the console.
+"""Where staff are signed in to the console.
 
 Revision ID: 0011
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # One row for each browser. The secret of its cookie is not kept, only what it hashes to.
+    # One row per browser. Its cookie's secret is not stored, only the hash of it.
     """
 CREATE TABLE sign_ins (
     sign_in_id   text PRIMARY KEY DEFAULT gen_random_uuid()::text,

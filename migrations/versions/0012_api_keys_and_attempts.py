@@ -13,8 +13,8 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # Access tokens of machines. The key itself is told once and not kept: only its SHA-256, which is as good
-    # as the key is long (256 random bits).
+    # Access tokens of machines. The key itself is shown once and not stored: only its SHA-256, which is safe
+    # because the key is long (256 random bits).
     """
 CREATE TABLE api_keys (
     key_id           text PRIMARY KEY,
@@ -28,7 +28,7 @@ CREATE TABLE api_keys (
     revoked_at       timestamptz
 )
 """,
-    # One row a request to a webhook, for people to look at; forgotten by age and by number.
+    # One row per request to a webhook, for people to look at; deleted by age and by number.
     """
 CREATE TABLE webhook_attempts (
     attempt_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""What could not be worked on is set aside with its reason, and the rest goes on.
+"""What could not be processed is set aside with the reason, and the rest goes on.
 
 Revision ID: 0014
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # For people to look at; nothing reads it to go on. Forgotten by age and by number.
+    # For people to look at; no code depends on it. Deleted by age and by number.
     """
 CREATE TABLE set_aside (
     set_aside_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

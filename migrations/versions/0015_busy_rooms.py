@@ -1,4 +1,4 @@
-"""What a worker asks of rooms costs what few of them make, however many there ever were.
+"""A worker's queries about rooms cost in proportion to the few active ones, however many rooms exist.
 
 Revision ID: 0015
 """
@@ -12,8 +12,8 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-# The times are those in `settings`, which may be large: a theme has pictures. A trigger keeps them, because a
-# generated column takes no cast that depends on a setting, and this one takes texts that say their offset.
+# Copies of the times in `settings`, which may be large as themes contain pictures. A trigger maintains them,
+# because a generated column allows no cast that depends on a setting, even for texts with an explicit offset.
 UP = (
     """
 ALTER TABLE rooms

@@ -1,4 +1,4 @@
-"""The time zone of an event, and whether it is sold once it has begun.
+"""The time zone of an event, and whether it is sold after its start.
 
 Revision ID: 0018
 """
@@ -13,9 +13,9 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # An IANA name. Pages, tickets, mails and calendar files give the event's times in it.
+    # An IANA name. Pages, tickets, mails and calendar files give the event's times in this zone.
     "ALTER TABLE events ADD timezone text NOT NULL DEFAULT 'UTC', "
-    # A sale ends when its event begins, unless staff say otherwise (a museum, a festival of three days).
+    # A sale ends when its event begins, unless staff decide otherwise (a museum, a three-day festival).
     "ADD sell_after_start boolean NOT NULL DEFAULT false",
 )
 

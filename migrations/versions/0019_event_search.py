@@ -1,4 +1,4 @@
-"""What events are searched by, in one spelling.
+"""The text by which events are searched, in one spelling.
 
 Revision ID: 0019
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # Written by the program (`typed.folded`): which letters lower() knows depends on the server.
+    # Written by the program (`typed.folded`), because the letters that lower() knows depend on the server.
     "ALTER TABLE events ADD search text NOT NULL DEFAULT ''",
     "UPDATE events SET search = lower(normalize(concat_ws(' ', name, artist, venue)))",
 )

@@ -1,4 +1,4 @@
-"""When a session began: one that renews itself lasts no longer than its room says.
+"""When a session began: one that renews itself never exceeds the room's limit.
 
 Revision ID: 0020
 """

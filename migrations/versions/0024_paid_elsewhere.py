@@ -1,4 +1,4 @@
-"""Payments that our gateway did not take: paid elsewhere, or nothing to pay; an index of what is unpublished.
+"""Payments outside our gateway: paid elsewhere, or nothing to pay; an index of unpublished events.
 
 Revision ID: 0024
 """

@@ -1,8 +1,8 @@
-"""Signing keys have a purpose and can be revoked; access tokens can be signed out, and API
-keys tied to a network.
+"""Signing keys have a purpose and can be revoked; access tokens can be signed out, and API keys tied to a
+network.
 
-The keys of before signed everything: they go on verifying until what they signed has run out, and new ones of
-each purpose take their place.
+Earlier keys signed everything: they keep verifying until what they signed has expired, and new keys for each
+purpose take their place.
 
 Revision ID: 0025
 """
@@ -21,9 +21,9 @@ UP = (
     "ADD purpose text NOT NULL DEFAULT 'any' CHECK (purpose IN ('booking','access','pass','any')), "
     "ADD revoked_at timestamptz",
     "UPDATE signing_keys SET retired_at = now() WHERE retired_at IS NULL",
-    # From where an API key may be used; empty: from anywhere.
+    # The network from which an API key may be used; empty: any.
     "ALTER TABLE api_keys ADD network text NOT NULL DEFAULT ''",
-    # Access tokens that were signed out, until they would have run out.
+    # Access tokens that were signed out, until they would have expired.
     "CREATE TABLE ended_tokens (jti text PRIMARY KEY, expires_at timestamptz NOT NULL)",
     "CREATE INDEX ended_tokens_age ON ended_tokens (expires_at)",
 )

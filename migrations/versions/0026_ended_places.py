@@ -1,4 +1,4 @@
-"""How places ended is known for as long as their tokens live: nobody gets a second turn after a wiped Redis.
+"""How a place ended stays known while its token lives: nobody gets a second turn after Redis is lost.
 
 Revision ID: 0026
 """
@@ -12,7 +12,7 @@ down_revision = "0024"
 branch_labels = None
 depends_on = None
 
-# Sessions that ended are rows of `sessions`, removed visitors of `removed_visitors`; here is the rest.
+# Ended sessions are rows of `sessions`, removed visitors of `removed_visitors`; this has all others.
 UP = (
     """
 CREATE TABLE ended_places (

@@ -1,4 +1,4 @@
-"""A room made again under the name of a deleted one is another room: tokens of the old one are no good there.
+"""A room created again under a deleted room's name is another room: old tokens are not valid there.
 
 Revision ID: 0027
 """
@@ -12,8 +12,8 @@ down_revision = "0028"
 branch_labels = None
 depends_on = None
 
-# Rooms there are keep the tokens that were given out, which name none. A letter comes first: Lua takes
-# other texts for numbers.
+# Existing rooms keep the tokens that were issued, which name no generation. It starts with a letter, as Lua
+# takes other texts for numbers.
 UP = (
     "ALTER TABLE rooms ADD COLUMN generation text NOT NULL DEFAULT ''",
     "ALTER TABLE rooms ALTER COLUMN generation SET DEFAULT "

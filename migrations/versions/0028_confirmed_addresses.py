@@ -1,4 +1,4 @@
-"""Nothing but one confirmation goes to an address that has not confirmed; traces of what went to strangers.
+"""Until an address confirms, it gets nothing but one confirmation; traces of what went to strangers.
 
 Revision ID: 0028
 """
@@ -25,11 +25,11 @@ ALTER TABLE mailboxes
     ADD recipient_hash   bytea,        -- the address in mail_traces
     ADD account_id       text          -- whose own address it is
 """,
-    # They were written to until now. A sale that runs during the update goes on as it began.
+    # These got mail until now. A sale that runs during the update continues unchanged.
     "UPDATE mailboxes SET confirmed_at = now()",
     "ALTER TABLE accounts ADD email_confirmed_at timestamptz",
-    # What went to addresses that had not confirmed, for a day: keyed hashes, so forgetting an address need
-    # not forget how often it was written to.
+    # What was sent to unconfirmed addresses in the last day: keyed hashes, so that deleting an address does
+    # not delete how often it was sent mail.
     """
 CREATE TABLE mail_traces (
     trace_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -45,7 +45,7 @@ CREATE TABLE mail_traces (
     "ALTER TABLE mails DROP CONSTRAINT mails_kind_check",
     f"ALTER TABLE mails ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS},'confirm_address'))",
     "ALTER TABLE mails DROP CONSTRAINT mails_state_check",
-    # unconfirmed: written down, and waiting once the address confirms
+    # unconfirmed: stored, and waiting once the address confirms
     f"ALTER TABLE mails ADD CONSTRAINT mails_state_check CHECK (state IN ({STATES},'unconfirmed'))",
 )
 
@@ -57,7 +57,7 @@ DOWN = (
     f"ALTER TABLE mails ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS}))",
     "DROP TABLE mail_traces",
     "ALTER TABLE accounts DROP email_confirmed_at",
-    # the version before would write to whoever is in the table
+    # the previous version would send mail to everybody in the table
     "DELETE FROM mailboxes WHERE confirmed_at IS NULL",
     "ALTER TABLE mailboxes DROP confirmed_at, DROP confirm_token, DROP confirm_code, DROP confirm_tries, "
     "DROP recipient_hash, DROP account_id",

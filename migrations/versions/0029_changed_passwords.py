@@ -1,4 +1,4 @@
-"""A new password ends the access tokens that were made before it.
+"""A new password ends the access tokens that were issued before it.
 
 Revision ID: 0029
 """
@@ -12,7 +12,7 @@ down_revision = "0027"
 branch_labels = None
 depends_on = None
 
-# By the clock of whoever made the tokens (ms); 0: the password was never changed.
+# By the clock of the process that issued the tokens (ms); 0: the password was never changed.
 UP = ("ALTER TABLE accounts ADD tokens_since_ms bigint NOT NULL DEFAULT 0",)
 
 DOWN = ("ALTER TABLE accounts DROP tokens_since_ms",)

@@ -12,7 +12,7 @@ down_revision = "0029"
 branch_labels = None
 depends_on = None
 
-# NULL: whatever the role of the key may do, and with every event, as before.
+# NULL: whatever the key's role allows, for every event, as before.
 UP = ("ALTER TABLE api_keys ADD scopes text[], ADD events text[]",)
 
 DOWN = ("ALTER TABLE api_keys DROP scopes, DROP events",)

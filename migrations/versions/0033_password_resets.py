@@ -1,4 +1,4 @@
-"""Links by which somebody chooses a new password, and the mails that bring them.
+"""Links for choosing a new password, and the mails that contain them.
 
 Revision ID: 0033
 """
@@ -15,7 +15,8 @@ depends_on = None
 KINDS = "'your_turn','held','confirmed','cancelled','refunded','reminder','confirm_address','message'"
 
 UP = (
-    # The link is derived from the id, which its mail has, and FAIRGATE_SECRET: nothing here is the link.
+    # The link is derived from the id, which is in its mail, and FAIRGATE_SECRET: the link itself is not
+    # stored.
     """
 CREATE TABLE password_resets (
     token_hash       bytea PRIMARY KEY,
@@ -24,7 +25,7 @@ CREATE TABLE password_resets (
 )
 """,
     "CREATE INDEX password_resets_of_account ON password_resets (account_id)",
-    # A mail to an account is about no room; its language is that of whoever asked.
+    # A mail to an account is not about a room; its language is that of the request.
     "ALTER TABLE mails ALTER room_id DROP NOT NULL, ALTER visitor_id DROP NOT NULL, ADD locale text",
     "ALTER TABLE mails DROP CONSTRAINT mails_kind_check",
     f"ALTER TABLE mails ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS},'reset_password'))",

@@ -1,4 +1,4 @@
-"""Jobs that staff asked for: how far each is, what it is still about, and the files that came of some.
+"""Jobs started by staff: their progress, what is left to do, and the files that some produce.
 
 Revision ID: 0038
 """
@@ -38,10 +38,10 @@ CREATE TABLE jobs (
 )
 """,
     "CREATE INDEX jobs_unfinished ON jobs (changed_at) WHERE state IN ('queued','running')",
-    # What changes orders or tells people runs once at a time for an event, however often it was asked for.
+    # Jobs that change orders or message people run one at a time per event, however often they are requested.
     "CREATE UNIQUE INDEX jobs_one_at_a_time ON jobs (kind, event_id) "
     "WHERE state IN ('queued','running') AND kind <> 'export_orders'",
-    # The orders a job is still to go over, and those it could not do anything for, with the reason. Without a
+    # The orders a job has yet to process, and those it could do nothing for, with the reason. There is no
     # foreign key: a million rows are written in one statement.
     """
 CREATE TABLE job_items (

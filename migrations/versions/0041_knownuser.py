@@ -1,4 +1,4 @@
-"""Rooms that speak KnownUser v3 to a shop, and the enqueue tokens that were used.
+"""Rooms that support KnownUser v3 for a shop, and the enqueue tokens that were used.
 
 Revision ID: 0041
 """
@@ -13,8 +13,8 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    "CREATE SEQUENCE knownuser_versions",  # connectors are told which configuration they act by
-    # `sealed`: the key that shop and room share, under a key that follows from FAIRGATE_SECRET.
+    "CREATE SEQUENCE knownuser_versions",  # connectors learn which version of the configuration applies
+    # `sealed`: the key that shop and room share, encrypted with a key derived from FAIRGATE_SECRET.
     """
 CREATE TABLE knownuser_rooms (
     room_id          text PRIMARY KEY REFERENCES rooms ON DELETE CASCADE,

@@ -1,4 +1,4 @@
-"""How many times an event was changed: calendars take a file for newer by a higher number.
+"""How many times an event was changed: calendars recognise a newer file by its higher number.
 
 Revision ID: 0043
 """

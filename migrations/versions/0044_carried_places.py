@@ -1,4 +1,4 @@
-"""A place that was taken over by a code is known as its new visitor's while its token lives.
+"""A place that was taken over with a code is known as its new visitor's while its token lives.
 
 Revision ID: 0044
 """
@@ -12,8 +12,8 @@ down_revision = "0050"
 branch_labels = None
 depends_on = None
 
-# The later of a visitor's places has the higher number, but for one they were given: its number may be below
-# that of a place of theirs that ended before.
+# A visitor's later places have higher numbers, except for one they were given: its number may be below that
+# of an earlier place of theirs that ended.
 UP = (
     """
 CREATE TABLE carried_places (

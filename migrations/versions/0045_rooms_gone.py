@@ -1,4 +1,4 @@
-"""Rooms are deleted and reset: what Redis still has of them, and the notices that tell of it.
+"""Rooms are deleted and reset: what Redis still has of them, and the events about it.
 
 Revision ID: 0045
 """
@@ -13,8 +13,8 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # Written in the transaction that deletes or resets a room, and gone once Redis has nothing of it: whoever
-    # did so may die in between.
+    # Written in the transaction that deletes or resets a room, and deleted once Redis has nothing of it: the
+    # process may die in between.
     """
 CREATE TABLE rooms_gone (
     room_id          text NOT NULL,

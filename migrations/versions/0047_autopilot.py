@@ -1,4 +1,4 @@
-"""The autopilot changes rooms, too; and the rooms that have one are found without looking at all.
+"""The autopilot changes rooms, too; and rooms that have one are found without reading all of them.
 
 Revision ID: 0047
 """
@@ -15,7 +15,7 @@ depends_on = None
 UP = (
     "ALTER TABLE audit DROP CONSTRAINT audit_role_check",
     "ALTER TABLE audit ADD CONSTRAINT audit_role_check "
-    "CHECK (role IN ('operator','admin','cli','autopilot')) NOT VALID",  # what is there fits, and may be much
+    "CHECK (role IN ('operator','admin','cli','autopilot')) NOT VALID",  # all existing rows fit, maybe many
     """
 CREATE INDEX rooms_steered ON rooms (room_id)
     WHERE state = 'open' AND settings -> 'autopilot' ->> 'paused' = 'false'

@@ -17,7 +17,7 @@ UP = (
     "CHECK (algorithm IN ('EdDSA', 'ES256', 'RS256'))",
 )
 DOWN = (
-    "DELETE FROM signing_keys WHERE algorithm <> 'EdDSA'",  # a release before this cannot read them
+    "DELETE FROM signing_keys WHERE algorithm <> 'EdDSA'",  # an earlier release cannot read them
     "ALTER TABLE signing_keys DROP algorithm",
 )
 

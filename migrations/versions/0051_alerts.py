@@ -1,4 +1,4 @@
-"""Alerts of the product itself: the history of what was wrong, thresholds, and who gets e-mails about them.
+"""Alerts of the product itself: their history, thresholds, and who gets e-mails about them.
 
 Revision ID: 0051
 """
@@ -16,7 +16,7 @@ KINDS = (
     "'your_turn','held','confirmed','cancelled','refunded','reminder','confirm_address','message',"
     "'reset_password'"
 )
-# As in 0055, with the events of alerts, whose documents are kept as they were at that moment.
+# As in 0055, plus the events of alerts, whose documents are kept as they were at that moment.
 VIEW = """
 CREATE OR REPLACE VIEW notices AS
 SELECT outbox.number, it.ordinal::int,
@@ -71,7 +71,7 @@ CREATE TABLE alerts (
     "CREATE UNIQUE INDEX alerts_open ON alerts (rule, coalesce(room_id, ''), subject) WHERE ended_at IS NULL",
     "CREATE INDEX alerts_of_room ON alerts (room_id)",  # for the deletion of rooms
     "CREATE INDEX alerts_ended ON alerts (ended_at) WHERE ended_at IS NOT NULL",
-    # What staff changed of a rule, for the installation or for one room. No row: as the program has it.
+    # Changes of a rule by staff, for the installation or for one room. No row: the program's default.
     """
 CREATE TABLE alert_rules (
     rule            text NOT NULL,
@@ -82,14 +82,14 @@ CREATE TABLE alert_rules (
 """,
     "CREATE UNIQUE INDEX alert_rules_one ON alert_rules (coalesce(room_id, ''), rule)",
     "CREATE INDEX alert_rules_of_room ON alert_rules (room_id)",
-    # Staff who want e-mails of alerts.
+    # Staff who want e-mails about alerts.
     """
 CREATE TABLE alert_mailing (
     account_id      text PRIMARY KEY REFERENCES accounts ON DELETE CASCADE,
     severity        text NOT NULL CHECK (severity IN ('page', 'ticket'))  -- the least that is mailed
 )
 """,
-    # The worker that goes over the rules, and until when nobody else does.
+    # The worker that evaluates the rules, and until when it alone does.
     """
 CREATE TABLE alert_watch (
     one             boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -117,7 +117,7 @@ CREATE TRIGGER note_ended_alert AFTER UPDATE OF ended_at ON alerts FOR EACH ROW
     WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION note_alert()
 """,
     VIEW.format(alert=" WHEN 'alert' THEN outbox.data"),
-    # Not validated: it allows more than the one before, so every row is as it should be.
+    # Not validated: it allows more than the previous one, so every existing row satisfies it.
     "ALTER TABLE mails DROP CONSTRAINT mails_kind_check, "
     f"ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS},'alert')) NOT VALID",
 )

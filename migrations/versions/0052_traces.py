@@ -1,4 +1,4 @@
-"""The outbox remembers the trace of the request that made a change, and mails have it from there.
+"""The outbox stores the trace of the request that made a change, and mails copy it from there.
 
 Revision ID: 0052
 """
@@ -12,8 +12,8 @@ down_revision = "0057"
 branch_labels = None
 depends_on = None
 
-# A statement of a sampled request ends in a comment: /*traceparent='00-...',SUBJECT='00-...'*/. As defaults
-# of columns, what follows holds for every trigger that writes the outbox, and no row is rewritten.
+# A statement of a sampled request ends in a comment: /*traceparent='00-...',SUBJECT='00-...'*/. As column
+# defaults, the expressions below apply to every trigger that writes the outbox, and no row is rewritten.
 UP = (
     r"""
 CREATE FUNCTION traces_of_statement() RETURNS jsonb LANGUAGE sql STABLE AS $$

@@ -1,4 +1,4 @@
-"""How rooms were, in steps of 10 s and of a minute.
+"""The state of rooms over time, in steps of 10 s and of a minute.
 
 Revision ID: 0053
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # Rolled up from samples that Redis has for a quarter of an hour. No row: nothing was sampled.
+    # Rolled up from samples that Redis keeps for a quarter of an hour. No row: nothing was sampled.
     """
 CREATE TABLE room_history (
     room_id            text NOT NULL REFERENCES rooms ON DELETE CASCADE,
@@ -45,7 +45,7 @@ CREATE TABLE room_history (
     PRIMARY KEY (room_id, step_s, at)
 )
 """,
-    "CREATE INDEX room_history_fine ON room_history (at) WHERE step_s = 10",  # what is deleted after a day
+    "CREATE INDEX room_history_fine ON room_history (at) WHERE step_s = 10",  # rows deleted after a day
 )
 
 DOWN = ("DROP TABLE room_history",)

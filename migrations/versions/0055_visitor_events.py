@@ -1,4 +1,4 @@
-"""Visitor events: rows of the outbox that hold many, and how far each room's are in it.
+"""Visitor events: rows of the outbox that hold many, and how far each room has been read.
 
 Revision ID: 0055
 """
@@ -38,7 +38,7 @@ LEFT JOIN reservations ON reservations.reservation_id = CASE split_part(outbox.t
     WHEN 'reservation' THEN it.subject WHEN 'payment' THEN payments.reservation_id END
 """
 _BEFORE = _NOTICES.format(type="outbox.type", at="outbox.at", thread="it.subject", visitor="")
-# A row of type `visitor` holds many events in their order, each a subject WORD VISITOR NUMBER MS.
+# A row of type `visitor` holds many events in order, each as a subject WORD VISITOR NUMBER MS.
 _WITH_VISITORS = _NOTICES.format(
     type="CASE outbox.type WHEN 'visitor' THEN 'visitor.' || split_part(it.subject, ' ', 1) "
     "ELSE outbox.type END",
@@ -62,7 +62,7 @@ CREATE TABLE visitor_event_ends (
 """,
 )
 DOWN = (
-    "DELETE FROM outbox WHERE type = 'visitor'",  # a release before this cannot read them
+    "DELETE FROM outbox WHERE type = 'visitor'",  # an earlier release cannot read them
     "DROP TABLE visitor_event_ends",
     _BEFORE,
 )

@@ -1,4 +1,4 @@
-"""The time zone in which somebody of the staff reads times in the console.
+"""The time zone in which a member of staff reads times in the console.
 
 Revision ID: 0056
 """
@@ -13,8 +13,8 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    "ALTER TABLE accounts ADD timezone text NOT NULL DEFAULT ''",  # IANA; empty: that of the browser
-    "ALTER TABLE sign_ins ADD timezone text NOT NULL DEFAULT ''",  # that of the browser; empty: unknown
+    "ALTER TABLE accounts ADD timezone text NOT NULL DEFAULT ''",  # IANA; empty: the browser's
+    "ALTER TABLE sign_ins ADD timezone text NOT NULL DEFAULT ''",  # the browser's; empty: unknown
 )
 DOWN = (
     "ALTER TABLE accounts DROP timezone",

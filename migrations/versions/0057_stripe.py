@@ -1,4 +1,4 @@
-"""Payments that go on at a gateway's page, and those that are at Stripe.
+"""Payments that continue on a gateway's page, and those at Stripe.
 
 Revision ID: 0057
 """
@@ -15,7 +15,7 @@ depends_on = None
 UP = (
     "ALTER TABLE payments ADD COLUMN continue_url text NOT NULL DEFAULT ''",
     "ALTER TABLE payments ADD COLUMN client_secret text NOT NULL DEFAULT ''",
-    # A buyer who goes on at the gateway has until then, once: `expires_at` is put off to it.
+    # The deadline for a buyer who continues at the gateway; `expires_at` is extended to it once.
     "ALTER TABLE reservations ADD COLUMN pay_until timestamptz",
     """
 CREATE TABLE stripe_payments (

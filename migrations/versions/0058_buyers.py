@@ -1,4 +1,4 @@
-"""Who bought: what a sale asks its buyers for, their answers, who holds each ticket, codes that are void.
+"""Buyers: what a sale asks them, their answers, who holds each ticket, and codes that are void.
 
 Revision ID: 0058
 """
@@ -13,9 +13,9 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # What the hold page asks for: `core/buyers.py`. An empty one is as usual.
+    # What the hold page asks: `core/buyers.py`. An empty form is the default one.
     "ALTER TABLE events ADD COLUMN buyer_form jsonb NOT NULL DEFAULT '{}'",
-    # One row a reservation, personal: here and in `mails`, and nowhere else. Deleted, the reservation stays.
+    # One row per reservation; personal data, only here and in `mails`. The reservation outlives it.
     """
 CREATE TABLE buyers (
     reservation_id   text PRIMARY KEY REFERENCES reservations ON DELETE CASCADE,
@@ -32,12 +32,12 @@ CREATE TABLE buyers (
 )
 """,
     "CREATE INDEX buyers_by_email ON buyers (lower(email)) WHERE email <> ''",
-    # A row is a ticket that is valid, and `code` its one code. Who holds it, if not the buyer.
+    # A row is a valid ticket, and `code` its only code. The holder, if not the buyer.
     """
 ALTER TABLE tickets ADD COLUMN holder_email text NOT NULL DEFAULT '',
     ADD COLUMN holder_name text NOT NULL DEFAULT '', ADD COLUMN transferred_at timestamptz
 """,
-    # Every code that was valid once and is not any more, so that the door can say why.
+    # Every code that was valid once and no longer is, so that the door can explain why.
     """
 CREATE TABLE void_codes (
     code             text PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Links by which somebody has their tickets on another device, and tickets that are given to somebody else.
+"""Links that open tickets on another device, and tickets given to somebody else.
 
 Revision ID: 0059
 """
@@ -19,7 +19,7 @@ KINDS = (
 MORE = "'tickets_link','transfer_offer','ticket','transferred'"
 
 UP = (
-    # As with passwords: a link is derived from the id, which its mail has, and FAIRGATE_SECRET.
+    # As with passwords, a link is derived from the id, which is in its mail, and FAIRGATE_SECRET.
     """
 CREATE TABLE ticket_links (
     token_hash       bytea PRIMARY KEY,
@@ -28,8 +28,8 @@ CREATE TABLE ticket_links (
 )
 """,
     "CREATE INDEX ticket_links_expired ON ticket_links (expires_at)",
-    # The token of an offer is derived in the same way. Once accepted, the row says by what the ticket is
-    # its holder's.
+    # The token of an offer is derived in the same way. Once accepted, the row shows how the holder got the
+    # ticket.
     """
 CREATE TABLE transfers (
     transfer_id      text PRIMARY KEY,
@@ -47,7 +47,7 @@ CREATE TABLE transfers (
     "CREATE UNIQUE INDEX transfers_one_offer ON transfers (ticket_id) WHERE state = 'offered'",
     "CREATE INDEX transfers_of_ticket ON transfers (ticket_id)",
     "CREATE INDEX transfers_to ON transfers (lower(email)) WHERE state = 'accepted'",
-    # Not validated: it allows more than the one before, so every row is as it should be.
+    # Not validated: it allows more than the previous one, so every existing row satisfies it.
     "ALTER TABLE mails DROP CONSTRAINT mails_kind_check, "
     f"ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS},{MORE})) NOT VALID",
 )

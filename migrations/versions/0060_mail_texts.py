@@ -1,4 +1,4 @@
-"""What a sale says in its e-mails in its own words, and test mails of it.
+"""A sale's own wording in its e-mails, and test mails of it.
 
 Revision ID: 0060
 """
@@ -27,7 +27,7 @@ CREATE TABLE mail_texts (
     PRIMARY KEY (room_id, kind)
 )
 """,
-    # Not validated: it allows more than the one before, so every row is as it should be.
+    # Not validated: it allows more than the previous one, so every existing row satisfies it.
     "ALTER TABLE mails DROP CONSTRAINT mails_kind_check, "
     f"ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS},'test')) NOT VALID",
 )

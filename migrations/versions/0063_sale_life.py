@@ -13,9 +13,9 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    "ALTER TABLE events ADD rehearsal_of text, "  # the sale this one tries out; null: it is a real one
+    "ALTER TABLE events ADD rehearsal_of text, "  # the sale that this one rehearses; null: a real sale
     "ADD rehearsed_at timestamptz, "  # when tickets were last bought in a rehearsal of it
-    "ADD archived_at timestamptz",  # not in lists, and not to be changed
+    "ADD archived_at timestamptz",  # not listed, and read-only
 )
 DOWN = ("ALTER TABLE events DROP rehearsal_of, DROP rehearsed_at, DROP archived_at",)
 

@@ -1,4 +1,4 @@
-"""Files that staff export: one row a ticket, payments and refunds, the audit log; also as spreadsheets.
+"""Files that staff export: one row per ticket, payments and refunds, the audit log; also as spreadsheets.
 
 Revision ID: 0067
 """
@@ -18,7 +18,7 @@ NEW = "'export_tickets','export_money','export_audit'"
 UP = (
     "ALTER TABLE jobs DROP CONSTRAINT jobs_kind_check",
     f"ALTER TABLE jobs ADD CONSTRAINT jobs_kind_check CHECK (kind IN ({BEFORE},{NEW})) NOT VALID",
-    # What changes orders or tells people runs once at a time for an event; files are only read.
+    # Jobs that change orders or message people run one at a time per event; exports only read.
     "ALTER TABLE job_parts ADD COLUMN rows int NOT NULL DEFAULT 0",
 )
 DOWN = (

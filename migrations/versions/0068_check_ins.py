@@ -1,4 +1,4 @@
-"""Who was let in: one row a ticket, and the scans that were taken back.
+"""Check-ins: one row per ticket, and the scans that were undone.
 
 Revision ID: 0068
 """
@@ -14,7 +14,7 @@ depends_on = None
 
 UP = (
     "ALTER TABLE jobs VALIDATE CONSTRAINT jobs_kind_check",
-    # The first scan of each ticket, by the time it was made. One that was cancelled is not here any more.
+    # The first scan of each ticket, by the time it was made. Undone scans are deleted.
     """
 CREATE TABLE check_ins (
     ticket_id        text PRIMARY KEY REFERENCES tickets ON DELETE CASCADE,
@@ -29,7 +29,7 @@ CREATE TABLE check_ins (
 """,
     "CREATE INDEX check_ins_of_event ON check_ins (event_id, recorded_at)",
     "CREATE INDEX check_ins_by_scan ON check_ins (scan_id)",
-    # So that one that comes again, from a device that heard no answer, checks nobody in.
+    # So that a repeated scan, from a device that got no response, does not check anybody in.
     """
 CREATE TABLE undone_scans (
     scan_id          text PRIMARY KEY,

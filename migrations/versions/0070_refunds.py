@@ -1,4 +1,4 @@
-"""Refunds of a part: how much of each payment went back, and the tickets that were cancelled with it.
+"""Partial refunds: how much of each payment was refunded, and the tickets cancelled with it.
 
 Revision ID: 0070
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # owed: the gateway is asked until it answers. failed: it said no, and staff may have it asked again.
+    # owed: the gateway is asked until it responds. failed: it refused, and staff may have it asked again.
     """
 CREATE TABLE refunds (
     refund_id       text PRIMARY KEY,  -- what the gateway knows it by, too
@@ -36,17 +36,17 @@ CREATE TABLE refunds (
     "CREATE INDEX refunds_owed ON refunds (due_at) WHERE state = 'owed'",
     "CREATE INDEX refunds_of_payment ON refunds (payment_id)",
     "CREATE INDEX refunds_of_reservation ON refunds (reservation_id)",
-    # The sum of its refunds that are owed or done; a refund of what is left is not in it.
+    # The sum of its refunds that are owed or done, not counting a refund of the remainder.
     "ALTER TABLE payments ADD COLUMN refunded bigint NOT NULL DEFAULT 0",
     "ALTER TABLE payments ADD CONSTRAINT never_refunded_more CHECK (refunded BETWEEN 0 AND amount) NOT VALID",
-    # Of a payment that is `refunding`: why the gateway did not, and when it is asked again; infinity: not.
+    # For a payment that is `refunding`: why the gateway did not, and when it is asked again; infinity: never.
     "ALTER TABLE payments ADD COLUMN refund_why text NOT NULL DEFAULT ''",
     "ALTER TABLE payments ADD COLUMN refund_tries int NOT NULL DEFAULT 0",
     "ALTER TABLE payments ADD COLUMN refund_due_at timestamptz NOT NULL DEFAULT '-infinity'",
     "ALTER TABLE reservations ADD COLUMN refunded bigint NOT NULL DEFAULT 0",
     # Items that were cancelled and went back on sale, no longer in `items`; NULL: none.
     "ALTER TABLE reservations ADD COLUMN cancelled_items jsonb",
-    "ALTER TABLE simulated_charges ADD COLUMN refunds jsonb NOT NULL DEFAULT '{}'",  # of parts, by their ids
+    "ALTER TABLE simulated_charges ADD COLUMN refunds jsonb NOT NULL DEFAULT '{}'",  # partial ones, by id
 )
 DOWN = (
     "ALTER TABLE simulated_charges DROP COLUMN refunds",

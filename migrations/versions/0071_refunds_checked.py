@@ -1,4 +1,4 @@
-"""No payment gave back more than it took: checked for all rows.
+"""No payment was refunded more than it took: checked for all rows.
 
 Revision ID: 0071
 """
@@ -18,4 +18,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """A constraint that was checked does no harm."""
+    """A validated constraint does no harm."""

@@ -1,4 +1,5 @@
-"""Sales that are cancelled, or moved to another date: since when, from when, until when money goes back.
+"""Sales that are cancelled or moved to another date: since when, from when, and until when refunds are
+offered.
 
 Revision ID: 0072
 """
@@ -20,11 +21,11 @@ JOBS = "'export_orders','export_tickets','export_money','export_audit','cancel_o
 
 UP = (
     "ALTER TABLE events ADD COLUMN cancelled_at timestamptz",
-    "ALTER TABLE events ADD COLUMN moved_from timestamptz",  # when it was to start, before it was moved
-    # Until then buyers can give their tickets back by themselves; NULL: as long as they like.
+    "ALTER TABLE events ADD COLUMN moved_from timestamptz",  # the start before it was moved
+    # Until then buyers can cancel for a refund by themselves; NULL: no limit.
     "ALTER TABLE events ADD COLUMN refund_until timestamptz",
-    "ALTER TABLE events ADD COLUMN notice text NOT NULL DEFAULT ''",  # the organiser's words about it
-    # Not validated: they allow more than the ones before, so every row is as it should be.
+    "ALTER TABLE events ADD COLUMN notice text NOT NULL DEFAULT ''",  # the organiser's message about it
+    # Not validated: they allow more than the previous ones, so every existing row satisfies them.
     "ALTER TABLE mails DROP CONSTRAINT mails_kind_check, "
     f"ADD CONSTRAINT mails_kind_check CHECK (kind IN ({KINDS},'invite','moved')) NOT VALID",
     "ALTER TABLE jobs DROP CONSTRAINT jobs_kind_check, "

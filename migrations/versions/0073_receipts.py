@@ -1,4 +1,4 @@
-"""Receipts: a number for each sale that was paid, without a gap, and what was sold as it was then.
+"""Receipts: a gapless number for each sale that was paid, and what was sold, as it was then.
 
 Revision ID: 0073
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # Books: they stay when orders, events or rooms are deleted, so they refer to none, and name no buyer.
+    # These are books: they outlive orders, events and rooms, so they reference none and name no buyer.
     """
 CREATE TABLE receipts (
     receipt_no      bigint PRIMARY KEY,
@@ -26,7 +26,7 @@ CREATE TABLE receipts (
     issued_at       timestamptz NOT NULL DEFAULT now()
 )
 """,
-    # Only the relay of the outbox counts, one at a time and after the sale was committed: no sale waits.
+    # Only the outbox relay counts, one at a time and after the sale was committed: no sale waits.
     "CREATE TABLE receipt_counter (one boolean PRIMARY KEY DEFAULT true CHECK (one), last bigint NOT NULL)",
 )
 DOWN = ("DROP TABLE receipt_counter", "DROP TABLE receipts")

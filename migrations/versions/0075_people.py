@@ -1,4 +1,4 @@
-"""Staff are invited, and can be deactivated; when each account was signed in to last; rights in single sales.
+"""Staff are invited and can be deactivated; the last sign-in of each account; rights in single sales.
 
 Revision ID: 0075
 """
@@ -21,14 +21,14 @@ ROLES = "'operator','admin','cli','autopilot'"
 UP = (
     "ALTER TABLE accounts ADD deactivated_at timestamptz, ADD last_sign_in_at timestamptz, "
     "ADD last_sign_in_from text NOT NULL DEFAULT ''",
-    # When and from where the account was signed in to before, for whoever has signed in.
+    # When and from where the account was previously signed in to, shown at sign-in.
     "ALTER TABLE sign_ins ADD before_at timestamptz, ADD before_from text NOT NULL DEFAULT ''",
-    # An account without a role of staff may have rights in single sales.
+    # An account without a staff role may have rights in single sales.
     "ALTER TABLE sign_ins DROP CONSTRAINT sign_ins_role_check, "
     "ADD CONSTRAINT sign_ins_role_check CHECK (role IN ('user','operator','admin')) NOT VALID",
     "ALTER TABLE audit DROP CONSTRAINT audit_role_check, "
     f"ADD CONSTRAINT audit_role_check CHECK (role IN ({ROLES},'user')) NOT VALID",
-    # As with new passwords: the link is derived from the id and FAIRGATE_SECRET, here is what it hashes to.
+    # As with new passwords, the link is derived from the id and FAIRGATE_SECRET; this is its hash.
     """
 CREATE TABLE invitations (
     token_hash       bytea PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Second factors of accounts: codes of an app, recovery codes, passkeys; and sign-ins that wait for one.
+"""Second factors: app codes, recovery codes, passkeys; and sign-ins that wait for one.
 
 Revision ID: 0076
 """
@@ -42,7 +42,8 @@ CREATE TABLE passkeys (
 )
 """,
     "CREATE INDEX passkeys_of_account ON passkeys (account_id)",
-    # A browser that is half way: it gave a password, or was handed a challenge, or is at another provider.
+    # A browser in the middle of signing in: it gave a password, was sent a challenge, or is at another
+    # provider.
     """
 CREATE TABLE sign_in_steps (
     step_hash        bytea PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Refunds above a sum of a sale wait for a second person.
+"""Refunds above a sale's limit wait for a second person.
 
 Revision ID: 0077
 """
@@ -19,7 +19,7 @@ CREATE TABLE refund_limits (
     above            bigint NOT NULL CHECK (above >= 0)  -- in minor units: more than this needs two people
 )
 """,
-    # Asked for by one person; the row goes when a second one does the same.
+    # Requested by one person; the row is deleted when a second one requests the same.
     """
 CREATE TABLE refund_approvals (
     reservation_id   text PRIMARY KEY REFERENCES reservations ON DELETE CASCADE,

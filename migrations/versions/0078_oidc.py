@@ -1,4 +1,4 @@
-"""Who accounts are at an OpenID Connect provider.
+"""The identities of accounts at an OpenID Connect provider.
 
 Revision ID: 0078
 """

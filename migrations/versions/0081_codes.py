@@ -12,8 +12,8 @@ down_revision = "0058"
 branch_labels = None
 depends_on = None
 
-# A batch with codes is written by a function of its own around the one for seats: one without costs what it
-# did, and processes of the release before this one go on working.
+# A batch with codes is written by a function that wraps the one for seats: batches without codes cost the
+# same as before, and processes of the previous release keep working.
 UP = (
     "ALTER TABLE ticket_types ADD COLUMN hidden boolean NOT NULL DEFAULT false",
     "ALTER TABLE reservations ADD COLUMN used_code text",

@@ -1,4 +1,4 @@
-"""Rooms for members: what proofs of the organiser's login are verified with, and who came with one.
+"""Rooms for members: how proofs of the organiser's login are verified, and who joined with one.
 
 Revision ID: 0082
 """
@@ -22,7 +22,7 @@ CREATE TABLE member_logins (
     changed_at   timestamptz NOT NULL DEFAULT now()
 )
 """,
-    # One row a member who came, so that each has one place: which visitor they are now.
+    # One row per member who joined, so that each has one place: which visitor they are now.
     """
 CREATE TABLE members (
     room_id      text NOT NULL REFERENCES rooms ON DELETE CASCADE,

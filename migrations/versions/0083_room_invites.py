@@ -1,4 +1,4 @@
-"""Invitations to join a room for members, each a personal link to an address.
+"""Invitations to a room for members, each a personal link to an address.
 
 Revision ID: 0083
 """
@@ -18,7 +18,7 @@ KINDS = (
 )
 
 UP = (
-    # As with invitations of staff: the link is derived from the id and FAIRGATE_SECRET, here is its digest.
+    # As with staff invitations, the link is derived from the id and FAIRGATE_SECRET; this is its digest.
     """
 CREATE TABLE room_invites (
     invite_id    text PRIMARY KEY,

@@ -12,8 +12,9 @@ down_revision = "0096"
 branch_labels = None
 depends_on = None
 
-# A blocked seat is a row of `seat_holds` without a reservation: so `one_holder_a_seat` also keeps a seat from
-# being blocked and held at once, whatever Redis says. `total` counts what is on sale, without blocked ones.
+# A blocked seat is a row of `seat_holds` without a reservation, so `one_holder_a_seat` also prevents a seat
+# from being blocked and held at once, whatever Redis says. `total` counts what is on sale, without blocked
+# ones.
 UP = [
     "ALTER TABLE seat_holds ALTER COLUMN reservation_id DROP NOT NULL",
     "ALTER TABLE seat_holds ADD COLUMN kept_as text",  # blocked or house; NULL: a reservation has it

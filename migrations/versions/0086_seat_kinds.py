@@ -1,4 +1,4 @@
-"""Accessible seats and companion seats beside them; what seats are called.
+"""Accessible seats with companion seats next to them; labels of seats.
 
 Revision ID: 0086
 """

@@ -1,4 +1,4 @@
-"""Where the sections of a hall stand on its plan.
+"""Where the sections of a hall are on its plan.
 
 Revision ID: 0087
 """
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE ticket_types ADD COLUMN plan jsonb")  # x, y, turn; NULL: where it fits
+    op.execute("ALTER TABLE ticket_types ADD COLUMN plan jsonb")  # x, y, turn; NULL: placed automatically
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""Booking fees, and rates of tax: those of an order are the ones of the moment it was reserved at.
+"""Booking fees and tax rates: an order keeps those of the moment it was reserved.
 
 Revision ID: 0088
 """
@@ -12,17 +12,17 @@ down_revision = "0082"
 branch_labels = None
 depends_on = None
 
-# Prices and fees are with tax, so nothing that is sold has to know a rate: whoever reads an order looks it up
-# by its moment. A process of the release before writes none, and its orders have no fee.
+# Prices and fees include tax, so selling needs no rate: readers of an order look it up by its time. A process
+# of the previous release writes no fee, so its orders have none.
 UP = (
-    "ALTER TABLE events ADD COLUMN prices_include_tax boolean NOT NULL DEFAULT true",  # as staff type them
+    "ALTER TABLE events ADD COLUMN prices_include_tax boolean NOT NULL DEFAULT true",  # as typed by staff
     "ALTER TABLE events ADD COLUMN fee_per_ticket bigint NOT NULL DEFAULT 0",
     "ALTER TABLE events ADD COLUMN fee_rate_bp int NOT NULL DEFAULT 0",  # hundredths of a percent
     "ALTER TABLE events ADD COLUMN fee_tax_rate_bp int NOT NULL DEFAULT 0",
     "ALTER TABLE events ADD COLUMN seller text NOT NULL DEFAULT ''",
-    "ALTER TABLE events ADD COLUMN taxed boolean NOT NULL DEFAULT false",  # it has, or had, a rate of tax
+    "ALTER TABLE events ADD COLUMN taxed boolean NOT NULL DEFAULT false",  # it has or had a tax rate
     "ALTER TABLE ticket_types ADD COLUMN tax_rate_bp int NOT NULL DEFAULT 0",
-    # Which rate applied when; '' is the booking fee. No row: none.
+    # The rates over time; '' is the booking fee. No row: none.
     """
 CREATE TABLE tax_rates (
     event_id        text NOT NULL REFERENCES events ON DELETE CASCADE,
@@ -77,7 +77,8 @@ CREATE FUNCTION tax_rates_at(p_event_id text, p_at timestamptz) RETURNS jsonb LA
           WHERE event_id = p_event_id AND since <= p_at ORDER BY ticket_type_id, since DESC) AS it
 $$
 """,
-    # Of receipts: what they have to say, as it was then. NULL: what the lines are above the amount.
+    # On receipts: what they must state, as it was then. NULL: the difference between the lines and the
+    # amount.
     "ALTER TABLE receipts ADD COLUMN discount bigint",
     "ALTER TABLE receipts ADD COLUMN fee_tax_rate_bp int NOT NULL DEFAULT 0",
     "ALTER TABLE receipts ADD COLUMN seller text NOT NULL DEFAULT ''",

@@ -1,4 +1,4 @@
-"""Which of the payment gateways that are set up a sale offers.
+"""Which of the configured payment gateways a sale offers.
 
 Revision ID: 0089
 """
@@ -12,7 +12,7 @@ down_revision = "0088"
 branch_labels = None
 depends_on = None
 
-UP = ("ALTER TABLE events ADD COLUMN payments text[] NOT NULL DEFAULT '{}'",)  # none: all of them
+UP = ("ALTER TABLE events ADD COLUMN payments text[] NOT NULL DEFAULT '{}'",)  # empty: all of them
 DOWN = ("ALTER TABLE events DROP COLUMN payments",)
 
 

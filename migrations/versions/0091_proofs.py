@@ -1,4 +1,4 @@
-"""Staff prove again who they are; a sum for refunds by two people is not raised by one.
+"""Staff prove again who they are; one person alone cannot raise the limit for refunds by two people.
 
 Revision ID: 0091
 """
@@ -14,7 +14,8 @@ depends_on = None
 
 UP = (
     "ALTER TABLE sign_ins ADD proved_at timestamptz",  # NULL: not since signing in
-    # Asked for by one person; the row goes when a second one does the same, or the sum is lowered.
+    # Requested by one person; the row is deleted when a second one requests the same, or the limit is
+    # lowered.
     """
 CREATE TABLE refund_limit_asks (
     event_id         text PRIMARY KEY REFERENCES events ON DELETE CASCADE,

@@ -40,7 +40,7 @@ CREATE TABLE room_log_leaves (
 )
 """,
     "CREATE INDEX room_log_leaves_by_number ON room_log_leaves (room_id, numbers_to)",
-    # Hashes do not get smaller by packing.
+    # Hashes do not compress.
     "ALTER TABLE room_log_leaves ALTER leaves SET STORAGE EXTERNAL",
     """
 CREATE TABLE room_log_nodes (

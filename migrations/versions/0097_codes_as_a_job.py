@@ -1,4 +1,4 @@
-"""Jobs that make codes.
+"""Jobs that create codes.
 
 Revision ID: 0097
 """
@@ -18,7 +18,7 @@ JOBS = (
 )
 
 UP = (
-    # Not validated: it allows more than the one before, so every row is as it should be.
+    # Not validated: it allows more than the previous one, so every existing row satisfies it.
     "ALTER TABLE jobs DROP CONSTRAINT jobs_kind_check, "
     f"ADD CONSTRAINT jobs_kind_check CHECK (kind IN ({JOBS},'make_codes')) NOT VALID",
 )

@@ -1,4 +1,4 @@
-"""What rooms' public logs say in numbers, so that a page need not read a whole log.
+"""Totals of rooms' public logs, so that a page need not read a whole log.
 
 Revision ID: 0104
 """

@@ -1,4 +1,4 @@
-"""Lanes of rooms: how far each has been called, so that nobody gets a second turn after Redis was lost.
+"""Lanes of rooms: how far each has been called, so that nobody gets a second turn after Redis is lost.
 
 Revision ID: 0105
 """
@@ -14,7 +14,7 @@ depends_on = None
 
 UP = (
     "ALTER TABLE rooms ADD COLUMN lane_serving bigint[] NOT NULL DEFAULT '{}'",
-    # The same as `core/lanes.py` says: the id of a member ends in the digit of their lane.
+    # As in `core/lanes.py`: a member's id ends in the digit of their lane.
     """
 CREATE FUNCTION lane_of(visitor_id text) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN length(visitor_id) = 23 AND right(visitor_id, 1) COLLATE "C" BETWEEN '1' AND '7'

@@ -1,4 +1,4 @@
-"""What a lottery's draws are made with beside the seed, where a room wants it: the root of its log.
+"""What a lottery's draws use in addition to the seed, if a room wants it: the root of its log.
 
 Revision ID: 0106
 """

@@ -1,4 +1,4 @@
-"""How long a sale keeps the personal data of its buyers, where that is not as in the whole installation.
+"""How long a sale keeps its buyers' personal data, where it differs from the installation.
 
 Revision ID: 0107
 """

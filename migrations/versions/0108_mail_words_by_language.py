@@ -1,4 +1,4 @@
-"""What a sale says in its e-mails in its own words, language by language.
+"""A sale's own wording in its e-mails, by language.
 
 Revision ID: 0108
 """
@@ -12,7 +12,7 @@ down_revision = "0107"
 branch_labels = None
 depends_on = None
 
-# Beside `mail_texts`, whose one row of a kind is for all other languages: the release before reads that.
+# Alongside `mail_texts`, whose single row per kind is for all other languages: the previous release reads it.
 UP = """
 CREATE TABLE mail_translations (
     room_id          text NOT NULL REFERENCES rooms ON DELETE CASCADE,

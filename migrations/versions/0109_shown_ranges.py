@@ -1,4 +1,4 @@
-"""What visitors were shown of a calculated wait, in the history of a room.
+"""The shown range of a calculated wait, in the history of a room.
 
 Revision ID: 0109
 """

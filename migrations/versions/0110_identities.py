@@ -1,4 +1,4 @@
-"""Who a visitor is, in rooms whose newcomers show it: one place for each mailbox.
+"""The identity of visitors, in rooms that ask newcomers for it: one place for each mailbox.
 
 Revision ID: 0110
 """
@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # One row a mailbox that was confirmed for a room, so that each has one place: which visitor it is now.
+    # One row per mailbox that was confirmed for a room, so that each has one place: which visitor it is now.
     """
 CREATE TABLE identities (
     room_id      text NOT NULL REFERENCES rooms ON DELETE CASCADE,

@@ -1,4 +1,4 @@
-"""Which rounds of the beacon draws await is found by an index.
+"""An index to find the rounds of the beacon that draws await.
 
 Revision ID: 0112
 """

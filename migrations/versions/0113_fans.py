@@ -1,4 +1,4 @@
-"""Accounts of fans, who have no password: a confirmed mailbox, and passkeys.
+"""Fans' accounts, which have no password: a confirmed mailbox, and passkeys.
 
 Revision ID: 0113
 """
@@ -40,7 +40,7 @@ CREATE TABLE fan_passkeys (
 )
 """,
     "CREATE INDEX fan_passkeys_of_fan ON fan_passkeys (fan_id)",
-    # A browser on the page of fans' accounts: it was sent a code, or has shown whose account it is.
+    # A browser on the page of fans' accounts: it was sent a code, or has proved whose account it is.
     """
 CREATE TABLE fan_steps (
     step_hash    bytea PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Cosignatures of witnesses under the heads of public logs.
+"""Cosignatures by witnesses of the heads of public logs.
 
 Revision ID: 0114
 """
