@@ -1,6 +1,5 @@
-"""Who people and machines are: accounts, passwords and their reset, API keys, sign-ins, and the signing
-keys.
+"""Identities of people and machines: accounts, passwords and their reset, API keys, sign-ins, signing keys.
 
-Never here: what somebody may do; each call declares its role and scope (`web/http/credentials.py`,
+What somebody may do is decided elsewhere: each call declares its role and scope (`web/http/credentials.py`,
 `key_rights.py`).
 """

@@ -26,15 +26,15 @@ from app.store.sql import accounts, balances, reservations, sign_ins
 from app.store.sql.accounts import AccountFilter
 
 RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
-NEVER_OVER_MS = 2**62  # of tokens that no password was given for
-LOGGED_IN = "a."  # how the `jti` of a token begins that an account logged in for
+NEVER_OVER_MS = 2**62  # for tokens issued without a login: a new password does not end them
+LOGGED_IN = "a."  # prefix of the `jti` of tokens issued by a login
 
 
 async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> RegisteredAccount:
     """Create an account with the role `user`. Raises ValidationFailed, BacklogFull.
 
-    If the e-mail already has an account, the answer and the work are the same and nothing changes: whoever
-    asks does not learn who has accounts here. The account they are told of is none.
+    If the e-mail address already has an account, nothing changes, but the answer and the work are the same,
+    so that callers cannot find out who has an account: the account returned then does not exist.
     """
     email = mailbox(new.email).lower()
     refuse_common(new.password)
@@ -53,9 +53,9 @@ async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> Reg
 
 
 async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
-    """The account with this e-mail and password. Raises CredentialInvalid, BacklogFull.
+    """Check an e-mail address and password. Returns the account. Raises CredentialInvalid, BacklogFull.
 
-    An unknown e-mail, or a deactivated account, is refused with the same message and after the same work as
+    An unknown address or a deactivated account is refused with the same message, and after the same work, as
     a wrong password.
     """
     with stores_answer():
@@ -63,7 +63,7 @@ async def log_in(stores: Stores, passwords: Passwords, email: str, password: str
         good = await passwords.verify(found.password_hash if found else None, password)
         if not good or found is None or found.deactivated_at is not None:
             logs.get(__name__).info("a password was wrong", account_id=found.account_id if found else None)
-            raise CredentialInvalid("The e-mail or the password is wrong.")
+            raise CredentialInvalid("The e-mail address or password is wrong.")
         if passwords.is_outdated(found.password_hash):
             renewed = await passwords.hash(password)
             await accounts.replace_hash(stores.postgres, found.account_id, found.password_hash, renewed)
@@ -72,13 +72,13 @@ async def log_in(stores: Stores, passwords: Passwords, email: str, password: str
 
 
 async def is_device_of(stores: Stores, device: Device, email: str) -> bool:
-    """Whether this normalised e-mail's account signed in on the device, with the password it still has."""
+    """Whether this normalised e-mail's account signed in on the device with its current password."""
     with stores_answer():
         return await accounts.knows_device(stores.postgres, device.account_id, email, device.made_ms)
 
 
 async def account(stores: Stores, subject: str) -> RegisteredAccount:
-    """The account of a token. Raises NotFound for tokens of `fairgate token`, which have none."""
+    """The account with this id. Raises NotFound, such as for tokens of `fairgate token`, which have none."""
     with stores_answer():
         found = await accounts.select_account(stores.postgres, subject)
     return _existing(found)
@@ -96,8 +96,8 @@ async def appoint(
 ) -> tuple[RegisteredAccount, Role | None]:
     """Create a staff account, or give the existing one this role, name and password.
 
-    Returns it with the role it had before, None: it is new. The password is replaced because anybody may have
-    registered the e-mail of somebody who becomes staff.
+    Returns it with its previous role, or None if it is new. The password is replaced because anybody could
+    have registered with the address of somebody who becomes staff later.
     """
     email = mailbox(new.email).lower()
     refuse_common(new.password)
@@ -122,8 +122,8 @@ async def appoint(
 async def with_current_role(stores: Stores, holder: Account) -> Account:
     """The account of a token, with its current role if that is lower.
 
-    A token that an account logged in for is over once it is signed out, or the account has another role or is
-    gone. A subject without an account (`fairgate token`, API keys) keeps the role it came with. Raises
+    A token issued by a login ends when it is signed out, or when the account changes its role or is deleted.
+    A subject without an account (`fairgate token`, API keys) keeps the role in its token. Raises
     CredentialInvalid, StoreUnavailable.
     """
     made_ms = _issued_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
@@ -137,7 +137,7 @@ async def with_current_role(stores: Stores, holder: Account) -> Account:
 
 
 def new_token_of(found: RegisteredAccount) -> Account:
-    """The account as the access token of this login names it."""
+    """The account as a new access token will name it, with a `jti` that marks it as issued by a login."""
     jti = f"{LOGGED_IN}{now_ms()}.{secrets.token_urlsafe(12)}"
     return Account(subject=found.account_id, role=found.role, jti=jti)
 
@@ -145,7 +145,7 @@ def new_token_of(found: RegisteredAccount) -> Account:
 async def change_password(
     stores: Stores, passwords: Passwords, subject: str, current: str, new: str, *, request_id: str
 ) -> None:
-    """Change the account's password; all its sign-ins and access tokens end.
+    """Change the account's password, which ends all its sign-ins and access tokens.
 
     Raises NotFound, CredentialInvalid, ValidationFailed, BacklogFull.
     """
@@ -163,7 +163,7 @@ async def change_password(
             if not changed:
                 raise wrong
             await sign_ins.delete_of(connection, subject)
-            if found.role != "user":  # the log is of what staff do
+            if found.role != "user":  # the audit log records only what staff do
                 by, thing = Author(subject, found.role, request_id), Thing("account", subject)
                 await audit.record(connection, by, "change password", thing, after={"password": "replaced"})
 
@@ -189,9 +189,9 @@ def _issued_ms(jti: str) -> int:
 
 
 async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None:
-    """End an access token; a second time changes nothing. Raises Conflict for an API key."""
+    """End an access token. Repeating it changes nothing. Raises Conflict for an API key."""
     if not holder.jti:
-        raise Conflict("This cannot be signed out: an API key is revoked.")
+        raise Conflict("An API key cannot be signed out; revoke it instead.")
     with stores_answer():
         await accounts.end_token(stores.postgres, holder.jti, expires_at)
 
@@ -199,16 +199,13 @@ async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None
 async def accounts_page(
     stores: Stores, wanted: AccountFilter, *, limit: int, offset: int
 ) -> tuple[list[RegisteredAccount], int]:
-    """One page of the accounts, staff first, and how many match."""
+    """A page of the accounts that match, staff first, and how many match in all."""
     with stores_answer():
         return await accounts.select_page(stores.postgres, wanted, limit=limit, offset=offset)
 
 
 async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author) -> RegisteredAccount:
-    """Change an account's role; the same role changes nothing.
-
-    Raises NotFound, and Conflict where nobody would be admin any longer.
-    """
+    """Change an account's role. Raises NotFound, and Conflict if no admin would be left."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             admins = await accounts.lock_admins(connection)
@@ -216,7 +213,7 @@ async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author
             if before is None:
                 raise NotFound("There is no such account.")
             if role != "admin" and admins == [account_id]:
-                raise Conflict("This is the last admin: make somebody else admin first.")
+                raise Conflict("This is the last admin: make somebody else an admin first.")
             after = msgspec.structs.replace(before, role=role)
             await accounts.update_terms(connection, after)
             thing = Thing("account", account_id)
@@ -229,9 +226,9 @@ async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author
 async def reservations_page(
     stores: Stores, places: PlaceSigner, subject: str, *, limit: int, offset: int
 ) -> tuple[list[Reservation], int]:
-    """One page of the account's reservations, the newest first, and how many there are.
+    """A page of the account's reservations, newest first, and how many there are in all.
 
-    Nothing is kept of who an account is in which room: its visitor_id there is worked out for every event.
+    Which visitor an account is in a room is not stored, so its visitor_id is derived for each event on sale.
     """
     with stores_answer():
         events = await balances.events_on_sale(stores.postgres)
@@ -240,7 +237,7 @@ async def reservations_page(
 
 
 async def issue_access_token(postgres: Postgres, subject: str, role: Role) -> tuple[str, datetime]:
-    """An access token for `subject` with `role`, and when it ends."""
+    """Sign an access token for `subject` with `role`. Returns it and when it expires."""
     keyring = await signing_keys.open_keyring(postgres)
     token, exp = keyring.signer.sign_access(Account(subject=subject, role=role), int(time.time()))
     ends_at = from_ms(exp * 1000)
@@ -249,22 +246,24 @@ async def issue_access_token(postgres: Postgres, subject: str, role: Role) -> tu
 
 
 def new_account_id() -> str:
-    """A fresh unguessable account_id: 22 characters."""
+    """A new random account_id of 22 characters."""
     return secrets.token_urlsafe(16)
 
 
 async def _promote(
     connection: Connection, new: NewAccount, role: Role, password_hash: str, by: Author
 ) -> tuple[RegisteredAccount, Role]:
-    """Give the account with this e-mail a role, name and password; the role it had before."""
+    """Give the account with this e-mail address a role, name and password.
+
+    Returns it and its previous role.
+    """
     before = await accounts.lock_by_email(connection, normalised(new.email))
     assert before is not None
     after = msgspec.structs.replace(before, name=new.name, role=role, password_hash=password_hash)
     await accounts.update_terms(connection, after)
     await accounts.change_password(connection, after.account_id, password_hash, password_hash, now_ms())
-    await sign_ins.delete_of(
-        connection, after.account_id
-    )  # and its tokens, which may be those of somebody who knew the old password
+    # Sign-ins and tokens may belong to somebody who knew the old password.
+    await sign_ins.delete_of(connection, after.account_id)
     await audit.record(
         connection,
         by,
@@ -278,10 +277,10 @@ async def _promote(
 
 def _existing(found: RegisteredAccount | None) -> RegisteredAccount:
     if found is None:
-        raise NotFound("This access token speaks for no registered account.")
+        raise NotFound("This access token does not belong to a registered account.")
     return found
 
 
 def _fields(it: RegisteredAccount) -> dict[str, str]:
-    """The audit log's fields of an account; of its password only that it was replaced."""
+    """The fields of an account that the audit log keeps, without the password."""
     return {"email": it.email, "name": it.name, "role": it.role}

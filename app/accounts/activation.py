@@ -1,4 +1,4 @@
-"""Deactivating accounts of people who have left, without forgetting what they did; and the way back."""
+"""Deactivates accounts of people who have left, keeping their history, and activates them again."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from app.store.sql import accounts, api_keys, password_resets, sign_ins
 
 
 async def _revoke_keys(connection: Connection, account_id: str, by: Author) -> None:
-    """Keys that they made end with them, and so do keys that were made by those."""
+    """Revoke the keys that an account created, and the keys created with those."""
     for key_id, name in await api_keys.revoke_of(connection, account_id):
         thing, before = Thing("api_key", key_id), {"name": name, "revoked": False}
         await audit.record(connection, by, "revoke", thing, before=before, after={"revoked": True})
 
 
 async def set_active(stores: Stores, account_id: str, *, active: bool, by: Author) -> None:
-    """Deactivate an account, or activate it again. Deactivated, it is signed out everywhere, its access
-    tokens end, and it can neither sign in nor use its rights. Its API keys are revoked, for good.
+    """Deactivate an account, or activate it again.
 
-    Raises NotFound, and Conflict where nobody would be admin any longer.
+    Deactivating signs it out everywhere, ends its access tokens and revokes its API keys permanently; it can
+    then neither sign in nor use its rights. Raises NotFound, and Conflict if no admin would be left.
     """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
@@ -32,7 +32,7 @@ async def set_active(stores: Stores, account_id: str, *, active: bool, by: Autho
             if before is None:
                 raise NotFound("There is no such account.")
             if not active and admins == [account_id]:
-                raise Conflict("This is the last admin: make somebody else admin first.")
+                raise Conflict("This is the last admin: make somebody else an admin first.")
             was = before.deactivated_at is None
             if was == active:
                 return

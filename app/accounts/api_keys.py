@@ -1,8 +1,8 @@
-"""API keys: access tokens for machines, with a name, until they are revoked or their time is over.
+"""API keys: named access tokens for machines, valid until they are revoked or expire.
 
-A key is derived from its id and FAIRGATE_SECRET, so that a creation that is sent again (Idempotency-Key) is
-answered with the same key though nobody keeps it. What counts is the digest in Postgres: with another secret
-the keys there are stay good.
+A key is derived from its id and FAIRGATE_SECRET, so that a repeated creation (Idempotency-Key) returns the
+same key although it is not stored. Keys are verified by the digest in Postgres, so existing keys remain valid
+after the secret is changed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from app.store.sql.api_keys import ApiKey, KeyRow
 
 PREFIX = "fgk_"
 LENGTH_MAX = 200
-_RANKS: tuple[Role, ...] = ("user", "operator", "admin")  # the least first
+_RANKS: tuple[Role, ...] = ("user", "operator", "admin")  # lowest first
 NO_KEY = "There is no such API key."
 
 
 class KeyTerms(NamedTuple):
-    """What a key is for and its limits; None and "" mean no limit."""
+    """The purpose and limits of a key; None and "" mean no limit."""
 
     name: str
     role: KeyRole
@@ -52,7 +52,7 @@ class NewKey(NamedTuple):
 
 
 async def create(stores: Stores, secret: bytes, wanted: KeyTerms, *, by: Author) -> NewKey:
-    """Create a key for a machine; `key_of` derives it.
+    """Create a key for a machine. `key_of` derives the key itself from the id.
 
     Raises ValidationFailed (`expires_at`, `network`, `events`).
     """
@@ -84,15 +84,15 @@ async def create(stores: Stores, secret: bytes, wanted: KeyTerms, *, by: Author)
 
 
 def key_of(secret: bytes, key_id: str) -> str:
-    """The key with this id, as it is sent."""
+    """Derive the key with this id, in the form in which clients send it."""
     mac = hmac.digest(hmac.digest(secret, b"fairgate api keys", "sha256"), key_id.encode(), "sha256")
     return f"{PREFIX}{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
 async def read(stores: Stores, key: str, client: str) -> Account:
-    """The account of a key that was sent from this address.
+    """Verify a key sent from the address `client`. Returns the account it acts for.
 
-    Read from Postgres each time, so that revoking takes effect at once. Raises CredentialInvalid,
+    Reads Postgres each time, so that revoking a key takes effect at once. Raises CredentialInvalid,
     StoreUnavailable.
     """
     with stores_answer():
@@ -106,7 +106,7 @@ async def read(stores: Stores, key: str, client: str) -> Account:
 
 
 def _allowed(chain: Sequence[KeyRow]) -> Account:
-    """The account a key acts for, limited to what the key, its creators' keys and account may all do."""
+    """The account a key acts for, limited to what the key, the keys that created it and its creator may."""
     role: Role = min((it.role for it in chain), key=_RANKS.index)
     if (maker := chain[-1].maker_role) is not None:
         role = min(role, maker, key=_RANKS.index)
@@ -122,7 +122,7 @@ def _set(names: Sequence[str] | None) -> frozenset[str] | None:
 
 
 async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
-    """Revoke a key; a second time changes nothing. Raises NotFound."""
+    """Revoke a key. Repeating it changes nothing. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             name = await api_keys.revoke(connection, key_id)
@@ -134,13 +134,13 @@ async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[ApiKey], int]:
-    """One page of the keys, the newest first, and how many there are."""
+    """A page of the keys, newest first, and how many there are in all."""
     with stores_answer():
         return await api_keys.select(stores.postgres, limit=limit, offset=offset)
 
 
 async def get(stores: Stores, key_id: str) -> ApiKey:
-    """One key. Raises NotFound."""
+    """The key with this id. Raises NotFound."""
     with stores_answer():
         found = await api_keys.select_one(stores.postgres, key_id)
     if found is None:
@@ -149,17 +149,18 @@ async def get(stores: Stores, key_id: str) -> ApiKey:
 
 
 def _network(text: str) -> str:
-    """The network in its usual spelling; "" for none. Raises ValidationFailed."""
+    """The network in canonical form, or "" for none. Raises ValidationFailed."""
     try:
         return str(ip_network(text.strip(), strict=False)) if text.strip() else ""
     except ValueError:
-        raise ValidationFailed("network", "must be a network, as 203.0.113.0/24 or 2001:db8::/32") from None
+        hint = "must be a network, such as 203.0.113.0/24 or 2001:db8::/32"
+        raise ValidationFailed("network", hint) from None
 
 
 def _is_within(client: str, network: str) -> bool:
     try:
         return ip_address(client) in ip_network(network)
-    except ValueError:  # nobody knows where it came from
+    except ValueError:  # the client's address is unknown
         return False
 
 

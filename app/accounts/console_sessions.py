@@ -22,8 +22,10 @@ SEEN_EVERY = timedelta(minutes=1)
 async def begin(
     stores: Stores, account: Account, *, address: str, agent: str, ttl_s: int = SIGN_IN_S, zone: str = ""
 ) -> str:
-    """Sign a browser in, for 12 h at most; `zone` is its time zone. Returns the secret that its cookie has
-    to bring."""
+    """Sign a browser in for `ttl_s` seconds, at most 12 h. Returns the secret for its cookie.
+
+    `zone` is the browser's time zone.
+    """
     secret = secrets.token_urlsafe(32)
     printable = "".join(it for it in agent if it.isprintable())[:AGENT_MAX]
     ttl_s = min(ttl_s, SIGN_IN_S)
@@ -39,8 +41,11 @@ async def begin(
 
 
 async def of_secret(stores: Stores, secret: str, *, idle_s: int = 0, used: bool = True) -> SignIn | None:
-    """Who is signed in with this secret, or None, also where it was not used for `idle_s` seconds (0: however
-    long). `used`: this is a use; a stream that is left open is none."""
+    """The sign-in of this secret; None if there is none, or it was not used for `idle_s` seconds (0: no
+    limit).
+
+    `used`: whether this call counts as a use. Pass False for a stream that is merely left open.
+    """
     with stores_answer():
         found = await sign_ins.select_sign_in(stores.postgres, _hash(secret), idle_s)
         if used and found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:
@@ -49,16 +54,13 @@ async def of_secret(stores: Stores, secret: str, *, idle_s: int = 0, used: bool 
 
 
 async def prove(stores: Stores, sign_in_id: str) -> None:
-    """Somebody proved just now who they are, beyond the cookie."""
+    """Record that the user of this sign-in has just authenticated again."""
     with stores_answer():
         await sign_ins.prove(stores.postgres, sign_in_id)
 
 
 async def set_clock(stores: Stores, subject: str, sign_in_id: str, *, chosen: str, browser: str) -> None:
-    """Choose the time zone that the console's times are in; "": that of the browser.
-
-    Raises ValidationFailed.
-    """
+    """Choose the console's time zone; "" means that of the browser. Raises ValidationFailed."""
     if chosen:
         check_zone(chosen)
     with stores_answer():
@@ -66,7 +68,7 @@ async def set_clock(stores: Stores, subject: str, sign_in_id: str, *, chosen: st
 
 
 async def of_account(stores: Stores, subject: str) -> list[SignIn]:
-    """Where this account is signed in, the last used first."""
+    """The sign-ins of this account, the most recently used first."""
     with stores_answer():
         return await sign_ins.select_of(stores.postgres, subject, LISTED_MAX)
 
@@ -84,5 +86,5 @@ async def end_all(stores: Stores, subject: str, but: str = "") -> None:
 
 
 def _hash(secret: str) -> bytes:
-    """256 random bits need no salt and no slow hash."""
+    """Hash a secret: 256 random bits need neither salt nor a slow hash."""
     return hashlib.sha256(secret.encode()).digest()

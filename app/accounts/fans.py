@@ -1,6 +1,6 @@
-"""Accounts of fans: a mailbox that they have confirmed, and passkeys. They have no password.
+"""Fans' accounts: a confirmed mailbox, and passkeys. They have no password.
 
-Whoever has the mailbox has the account: a lost passkey is replaced by its code.
+Whoever controls the mailbox controls the account: a code sent there replaces a lost passkey.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ UNKNOWN = "This passkey is not known here."
 
 
 async def send_code(stores: Stores, traces: Traces, email: str, *, network: str, locale: str) -> str:
-    """Mail a code to this address; what the browser that asked keeps, or "": too many were asked for.
+    """E-mail a code to this address, whether or not it has an account.
 
-    It is the same whether there is an account or not. Raises ValidationFailed, StoreUnavailable.
+    Returns the secret for the browser that asked, or "" if too many codes were requested.
+    Raises ValidationFailed, StoreUnavailable.
     """
     to, secret = mailbox(email), secrets.token_urlsafe(24)
     sides = (traces.recipient(to), traces.client(network))
@@ -39,7 +40,7 @@ async def send_code(stores: Stores, traces: Traces, email: str, *, network: str,
 
 
 async def step_of(stores: Stores, secret: str) -> Step | None:
-    """Where a browser is on the page of accounts; None: nowhere."""
+    """The step that a browser with this secret has reached; None if there is none."""
     if not 0 < len(secret) <= SECRET_MAX:
         return None
     with stores_answer():
@@ -47,7 +48,7 @@ async def step_of(stores: Stores, secret: str) -> Step | None:
 
 
 async def confirm(stores: Stores, signer: FanSigner, secret: str, digits: str) -> bool:
-    """Take the code of the mail; False: it is another, or too many were tried."""
+    """Check the code from the e-mail. Returns False if it is wrong, or too many were tried."""
     with stores_answer():
         code_id = await fans.try_code(stores.postgres, digest(secret[:SECRET_MAX]))
         if not code_id or not signer.is_code(code_id, digits):
@@ -57,14 +58,14 @@ async def confirm(stores: Stores, signer: FanSigner, secret: str, digits: str) -
 
 
 async def account(stores: Stores, email: str) -> tuple[Fan | None, list[FanPasskey]]:
-    """The account of this address and its passkeys."""
+    """The account of this address, or None, and its passkeys."""
     with stores_answer():
         found = await fans.select_fan(stores.postgres, one_mailbox(email))
         return found, await fans.select_passkeys(stores.postgres, found.fan_id) if found else []
 
 
 async def begin_new(stores: Stores, origin: str, email: str) -> tuple[Ceremony, str]:
-    """What the browser is asked to make a passkey for this address, and the id of its account."""
+    """Start the creation of a passkey for this address. Returns the ceremony and the id of its account."""
     found, known = await account(stores, email)
     fan_id = found.fan_id if found else secrets.token_urlsafe(16)
     asked = passkeys.creation(origin, fan_id, email, email, [it.credential_id for it in known])
@@ -72,18 +73,23 @@ async def begin_new(stores: Stores, origin: str, email: str) -> tuple[Ceremony, 
 
 
 async def add(stores: Stores, origin: str, email: str, asked: tuple[str, str], sent: str) -> None:
-    """Keep the passkey that a browser has made; `asked`: the challenge and the account's id. The account is
-    there from then on. Raises CredentialInvalid, Conflict, StoreUnavailable."""
+    """Store the passkey that a browser created, and create the account if it is the first.
+
+    `asked`: the challenge and the account's id. Raises CredentialInvalid, Conflict, StoreUnavailable.
+    """
     challenge, fan_id = asked
     made = passkeys.verified_new(origin, challenge, sent)
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await fans.insert(connection, (fan_id, one_mailbox(email), email), *made):
-                raise Conflict("This passkey is known already, or there are too many.")
+                raise Conflict("This passkey is already registered, or there are too many.")
 
 
-async def behind(stores: Stores, origin: str, challenge: str, sent: str) -> Fan:
-    """Whose passkey answered the challenge, which is used up. Raises CredentialInvalid, StoreUnavailable."""
+async def verified_fan(stores: Stores, origin: str, challenge: str, sent: str) -> Fan:
+    """The account whose passkey answered the challenge. Each challenge works once.
+
+    Raises CredentialInvalid, StoreUnavailable.
+    """
     with stores_answer():
         found = await fans.select_credential(stores.postgres, passkeys.credential_named(sent))
         if found is None:
@@ -98,7 +104,7 @@ async def behind(stores: Stores, origin: str, challenge: str, sent: str) -> Fan:
 
 
 async def sign_in(stores: Stores, fan: Fan) -> str:
-    """What a browser keeps that has shown whose account it is."""
+    """Sign a browser in as this fan. Returns the secret for its cookie."""
     secret = secrets.token_urlsafe(24)
     with stores_answer():
         await fans.insert_step(stores.postgres, digest(secret), fan.email)
@@ -106,7 +112,7 @@ async def sign_in(stores: Stores, fan: Fan) -> str:
 
 
 async def sign_out(stores: Stores, secret: str) -> None:
-    """Forget what a browser has shown."""
+    """Sign the browser with this secret out."""
     with stores_answer():
         await fans.delete_step(stores.postgres, digest(secret[:SECRET_MAX]))
 

@@ -1,7 +1,7 @@
-"""Inviting staff: a link to choose a password, or to add a passkey, good once within 72 hours.
+"""Invites staff by a link to choose a password or add a passkey, valid once within 72 hours.
 
-Nothing is given before the link is used: whoever reads the mailbox gets the role, and nobody who once
-registered that address does.
+The role is granted only when the link is used: to the person who reads the mailbox, not to somebody who once
+registered with that address.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from app.store.sql.invitations import Invitation
 
 LISTED_MAX = 100
 TOKEN_MAX = 100
-OVER = "This invitation was used before, was withdrawn, or has run out. Ask for another one."
+OVER = "This invitation was already used, was withdrawn, or has expired. Ask for a new one."
 
 
 class Invited(NamedTuple):
-    """What somebody is invited as: with a role of the installation, or one in the sale of an event."""
+    """Whom to invite, and to what: a role of the installation, or a role in the sale of an event."""
 
     email: str
     name: str
@@ -46,7 +46,7 @@ class Invited(NamedTuple):
 
 
 async def invite(stores: Stores, signer: InvitationSigner, new: Invited, *, mails: bool, by: Author) -> str:
-    """Invite somebody; the token of their link, which is mailed where this installation `mails`.
+    """Invite somebody. Returns the token of their link, which is also e-mailed if `mails` is set.
 
     Raises ValidationFailed (`email`), Conflict.
     """
@@ -58,7 +58,7 @@ async def invite(stores: Stores, signer: InvitationSigner, new: Invited, *, mail
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await invitations.insert(connection, digest(token), row):
-                raise Conflict("Too many invitations are open: withdraw those nobody needs.")
+                raise Conflict("Too many invitations are open: withdraw those that are not needed.")
             if mails:
                 await invitations.queue_mail(connection, invitation_id)
             await audit.record(connection, by, "invite", Thing("account", email), after=_fields(row))
@@ -66,7 +66,7 @@ async def invite(stores: Stores, signer: InvitationSigner, new: Invited, *, mail
 
 
 async def of_token(stores: Stores, token: str) -> Invitation | None:
-    """The invitation of a link, None if it is not good any more. Raises StoreUnavailable."""
+    """The invitation of a link, None if it is no longer valid. Raises StoreUnavailable."""
     if len(token) > TOKEN_MAX:
         return None
     with stores_answer():
@@ -76,16 +76,16 @@ async def of_token(stores: Stores, token: str) -> Invitation | None:
 async def accept(
     stores: Stores, passwords: Passwords, token: str, *, name: str, password: str | None, request_id: str
 ) -> tuple[RegisteredAccount, bool]:
-    """Become what the link invites to, with this password; without one, one that nobody knows.
+    """Accept an invitation with this password, or with a random one if it is None (for a passkey).
 
-    The account, and whether whoever used the link may be signed in at once: the account is new, or was none
-    of staff and has no second factor. Of an account that was there the password is replaced and its sign-ins
-    end: anybody may have registered the address of somebody who becomes staff. Raises CredentialInvalid,
-    ValidationFailed (`new_password`), Conflict, BacklogFull.
+    Returns the account, and whether its user may be signed in at once: if it is new, or was not staff and has
+    no second factor. The password of an existing account is replaced and its sign-ins end if `password` is
+    given or it was not staff: anybody could have registered with the address of somebody who becomes staff
+    later. Raises CredentialInvalid, ValidationFailed (`new_password`), Conflict, BacklogFull.
     """
     if password is not None:
         refuse_common(password, "new_password")
-    if await of_token(stores, token) is None:  # before the work of a hash
+    if await of_token(stores, token) is None:  # checked before the costly hash
         raise CredentialInvalid(OVER)
     with stores_answer():
         password_hash = await passwords.hash(password or secrets.token_urlsafe(32))
@@ -108,7 +108,7 @@ async def accept(
 
 
 async def withdraw(stores: Stores, invitation_id: str, *, event_id: str | None = None, by: Author) -> None:
-    """Withdraw an invitation, of this event where one is given. Raises NotFound."""
+    """Withdraw an invitation; with `event_id` only one for that event. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             it = await invitations.withdraw(connection, invitation_id, event_id)
@@ -118,8 +118,8 @@ async def withdraw(stores: Stores, invitation_id: str, *, event_id: str | None =
             await audit.record(connection, by, "withdraw invitation", thing, before=_fields(it))
 
 
-async def open_ones(stores: Stores, event_id: str | None = None) -> list[Invitation]:
-    """Those nobody has used yet, the newest first: of one event, or all."""
+async def list_open(stores: Stores, event_id: str | None = None) -> list[Invitation]:
+    """The invitations that are not used yet, newest first: for one event, or all."""
     with stores_answer():
         return await invitations.select_open(stores.postgres, event_id, LISTED_MAX)
 
@@ -136,7 +136,7 @@ async def _account(
     assert before is not None
     if before.deactivated_at is not None:
         raise Conflict("This account is deactivated. Ask an admin to activate it again.")
-    role = it.role if before.role == "user" else before.role  # an invitation takes nothing away
+    role = it.role if before.role == "user" else before.role  # an invitation never lowers a role
     password = password_hash if replace or before.role == "user" else before.password_hash
     after = msgspec.structs.replace(before, role=role, password_hash=password)
     await accounts.update_terms(connection, after)

@@ -1,4 +1,4 @@
-"""Which account somebody is who comes from an OpenID Connect provider."""
+"""Maps users of an OpenID Connect provider to accounts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from app.store.sql import accounts, oidc_identities
 
 NOT_HERE = "You have no account here. Ask an admin to invite you."
 NO_GROUP = "None of your groups at the provider has a role here."
-NO_EMAIL = "The provider does not say that your e-mail address is yours, or it is of another domain."
+NO_EMAIL = "The provider has not verified your e-mail address, or its domain is not allowed here."
 
 
 class Rules(NamedTuple):
-    """Who may sign in from the provider, and as what."""
+    """Who may sign in through the provider, and with which role. `create`: whether to create accounts."""
 
     domains: list[str]
     roles: dict[str, Role]
@@ -36,8 +36,11 @@ class Rules(NamedTuple):
 async def account_of(
     stores: Stores, passwords: Passwords, it: Identity, rules: Rules, *, request_id: str
 ) -> RegisteredAccount:
-    """The account of somebody at the provider, with the role of their groups. Known by who they are there;
-    the first time by their verified address, and then made where the rules say so. Raises RoleRequired."""
+    """The account of a user of the provider, with the role of their groups.
+
+    It is found by the user's identity there, the first time by their verified e-mail address, and created if
+    there is none and the rules allow it. Raises RoleRequired.
+    """
     role = role_of(it.groups, rules.roles)
     if rules.roles and role is None:
         raise RoleRequired(NO_GROUP)
@@ -60,7 +63,7 @@ async def _known(connection: Connection, it: Identity) -> RegisteredAccount | No
     if account_id is not None:
         return await accounts.lock_one(connection, account_id)
     found = await accounts.lock_by_email(connection, normalised(it.email))
-    # A fan's account may have been registered by anybody with that address.
+    # An account without a staff role may have been registered by anybody using that address.
     return None if found is not None and found.role == "user" else found
 
 

@@ -1,7 +1,7 @@
-"""Asking an OpenID Connect provider who somebody is: authorization code with PKCE, state and nonce.
+"""Authenticates users at an OpenID Connect provider: authorization code flow with PKCE, state and nonce.
 
-Signatures and claims are checked by joserfc and Authlib, which are imported where they are used: few
-processes sign anybody in that way.
+Signatures and claims are verified by joserfc and Authlib, which are imported on use because few processes
+sign users in this way.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ANSWER_MAX = 512 * 1024
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # never HS256, and never none
 LEEWAY_S = 60
 SCOPE = "openid email profile"
-AWAY = "The provider does not answer as it should. Try again, or sign in with your password."
+AWAY = "The provider is not responding correctly. Try again, or sign in with your password."
 REFUSED = "The provider did not sign you in."
 
 
 class Client(NamedTuple):
-    """Who we are at which provider; `groups`: the claim that lists somebody's groups."""
+    """Our registration at a provider. `groups`: the claim that lists a user's groups."""
 
     issuer: str
     client_id: str
@@ -48,7 +48,10 @@ class _Tokens(msgspec.Struct, frozen=True):
 
 
 async def begin(client: Client, redirect_uri: str) -> tuple[str, dict[str, str]]:
-    """Where to send the browser, and what to remember of it meanwhile. Raises CredentialInvalid."""
+    """Start a sign-in. Returns the URL to send the browser to, and the secrets to keep for `finish`.
+
+    Raises CredentialInvalid.
+    """
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
     async with _http() as http:
@@ -71,7 +74,7 @@ async def begin(client: Client, redirect_uri: str) -> tuple[str, dict[str, str]]
 async def finish(
     client: Client, redirect_uri: str, said: Mapping[str, str], answer: Mapping[str, str]
 ) -> Identity:
-    """Who came back from the provider with this answer. Raises CredentialInvalid."""
+    """Complete a sign-in with the provider's redirect parameters (`answer`). Raises CredentialInvalid."""
     if not hmac.compare_digest(answer.get("state", "").encode(), said["state"].encode()):
         raise CredentialInvalid(REFUSED)
     if answer.get("iss", client.issuer) != client.issuer or not answer.get("code"):  # RFC 9207
@@ -87,7 +90,7 @@ async def finish(
 
 
 def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -> Identity:
-    """Who the token speaks of, if it is the provider's, for us, of now, and of this very sign-in."""
+    """The user that an id_token names, after checking its signature, issuer, audience, times and nonce."""
     from authlib.oidc.core import CodeIDToken
     from joserfc import jwt
     from joserfc.errors import JoseError
@@ -104,7 +107,7 @@ def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -
         claims.validate(leeway=LEEWAY_S)
     except (JoseError, ValueError, KeyError, TypeError):
         raise CredentialInvalid(REFUSED) from None
-    except Exception as error:  # those of Authlib have no root of their own
+    except Exception as error:  # Authlib's errors have no common base class
         if not type(error).__module__.startswith(("authlib", "joserfc")):
             raise
         raise CredentialInvalid(REFUSED) from None
@@ -121,7 +124,7 @@ def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -
 
 
 def _usable(keys: dict[str, Any]) -> Any:
-    """The keys that sign; providers list those that encrypt as well."""
+    """The signing keys; providers list encryption keys as well."""
     found = [it for it in keys.get("keys", []) if isinstance(it, dict) and it.get("use", "sig") == "sig"]
     return {"keys": found}
 

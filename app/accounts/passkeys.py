@@ -1,6 +1,7 @@
-"""Passkeys: several for each account, by name, and signing in with one (WebAuthn, by py_webauthn).
+"""Passkeys (WebAuthn): each account may have several, by name, and sign in with one.
 
-The library is imported where it is used: it takes half a second, which most processes need not spend.
+The library, py_webauthn, is imported on use: importing it takes half a second, and most processes do not need
+it.
 """
 
 from __future__ import annotations
@@ -21,27 +22,27 @@ from app.store.connections import Stores
 from app.store.sql import accounts, passkeys
 from app.store.sql.passkeys import Passkey
 
-CREDENTIAL_MAX = 20_000  # characters of what a browser sends
+CREDENTIAL_MAX = 20_000  # characters of a browser's response
 NAME_MAX = 60
 BAD = "This passkey could not be read. Try again."
-UNKNOWN = "This passkey is not known here, or its account is deactivated."
+UNKNOWN = "This passkey is not registered here, or its account is deactivated."
 
 
 class Ceremony(NamedTuple):
-    """What a browser is asked, as JSON, and the challenge in it."""
+    """The WebAuthn options for a browser, as JSON, and the challenge in them."""
 
     options: str
     challenge: str
 
 
 class _Credential(msgspec.Struct, frozen=True, rename="camel"):
-    """The part of a browser's answer that names the passkey."""
+    """The part of a browser's response that names the passkey."""
 
     raw_id: str
 
 
 async def begin_new(stores: Stores, origin: str, account: RegisteredAccount) -> Ceremony:
-    """What the browser is asked to make a passkey for this account."""
+    """The options to create a passkey for this account."""
     with stores_answer():
         known = await passkeys.select_of(stores.postgres, account.account_id)
     whose = (account.account_id, account.email, account.name)
@@ -49,18 +50,18 @@ async def begin_new(stores: Stores, origin: str, account: RegisteredAccount) -> 
 
 
 async def add(stores: Stores, origin: str, challenge: str, sent: str, name: str, *, by: Author) -> None:
-    """Keep the passkey that a browser has made. Raises CredentialInvalid, Conflict."""
+    """Store the passkey that a browser created. Raises CredentialInvalid, Conflict."""
     made = verified_new(origin, challenge, sent)
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await passkeys.insert(connection, by.subject, *made, name):
-                raise Conflict("This passkey is known already, or there are too many.")
+                raise Conflict("This passkey is already registered, or there are too many.")
             thing = Thing("account", by.subject)
             await audit.record(connection, by, "add passkey", thing, after={"passkey": name})
 
 
 def creation(origin: str, user_id: str, email: str, name: str, known: Sequence[bytes]) -> Ceremony:
-    """What a browser is asked to make a passkey, unless its authenticator has one of those that are known."""
+    """The options to create a passkey, unless the authenticator has one of the `known` credentials."""
     from webauthn import generate_registration_options, options_to_json
     from webauthn.helpers import structs
 
@@ -80,7 +81,10 @@ def creation(origin: str, user_id: str, email: str, name: str, known: Sequence[b
 
 
 def verified_new(origin: str, challenge: str, sent: str) -> tuple[bytes, bytes, int]:
-    """The id, public key and count of the passkey that a browser has made. Raises CredentialInvalid."""
+    """Verify a new passkey.
+
+    Returns its credential id, public key and sign count. Raises CredentialInvalid.
+    """
     from webauthn import verify_registration_response
     from webauthn.helpers.exceptions import WebAuthnException
 
@@ -98,7 +102,7 @@ def verified_new(origin: str, challenge: str, sent: str) -> tuple[bytes, bytes, 
 
 
 def begin_sign_in(origin: str) -> Ceremony:
-    """What the browser is asked to sign in with any passkey it has for us."""
+    """The options to sign in with any passkey that the browser has for us."""
     from webauthn import generate_authentication_options, options_to_json
     from webauthn.helpers import structs
 
@@ -108,8 +112,8 @@ def begin_sign_in(origin: str) -> Ceremony:
     return Ceremony(str(options_to_json(options)), _text(options.challenge))
 
 
-async def account_behind(stores: Stores, origin: str, challenge: str, sent: str) -> RegisteredAccount:
-    """Whose passkey answered the challenge. Raises CredentialInvalid."""
+async def verified_account(stores: Stores, origin: str, challenge: str, sent: str) -> RegisteredAccount:
+    """The account whose passkey answered the challenge. Raises CredentialInvalid."""
     with stores_answer():
         known = await passkeys.select_credential(stores.postgres, credential_named(sent))
         found = await accounts.select_account(stores.postgres, known.account_id) if known else None
@@ -123,7 +127,7 @@ async def account_behind(stores: Stores, origin: str, challenge: str, sent: str)
 
 
 def verified_use(origin: str, challenge: str, sent: str, public_key: bytes, count: int) -> int:
-    """The new count of a passkey that answered the challenge. Raises CredentialInvalid."""
+    """Verify that a passkey answered the challenge. Returns its new sign count. Raises CredentialInvalid."""
     from webauthn import verify_authentication_response
     from webauthn.helpers.exceptions import WebAuthnException
 
@@ -144,18 +148,18 @@ def verified_use(origin: str, challenge: str, sent: str, public_key: bytes, coun
 
 
 def credential_named(sent: str) -> bytes:
-    """The id of the passkey that a browser has used. Raises CredentialInvalid."""
+    """The credential id in a browser's response. Raises CredentialInvalid."""
     return _bytes(_named(sent))
 
 
 async def of_account(stores: Stores, account_id: str) -> list[Passkey]:
-    """The passkeys of an account, the oldest first."""
+    """The passkeys of an account, oldest first."""
     with stores_answer():
         return await passkeys.select_of(stores.postgres, account_id)
 
 
 async def remove(stores: Stores, passkey_id: str, *, by: Author) -> None:
-    """Remove one of one's own passkeys. Raises NotFound."""
+    """Remove a passkey of the account that asks. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             name = await passkeys.delete(connection, by.subject, passkey_id)

@@ -1,4 +1,4 @@
-"""Forgotten passwords: a new one by a link in an e-mail, or from whoever runs the installation."""
+"""Resets forgotten passwords: by a link in an e-mail, or set by whoever runs the installation."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ TOKEN_MAX = 100
 async def request_link(
     stores: Stores, signer: ResetSigner, traces: Traces, email: str, *, network: str, locale: str
 ) -> None:
-    """E-mail a link to the account with this address; nothing reveals whether there is one.
+    """E-mail a reset link to the account with this address, without revealing whether there is one.
 
-    No more than three a day go to an address, and twenty an hour from where they are asked for. Raises
-    ValidationFailed, StoreUnavailable.
+    Limited to three a day per address, and twenty an hour per network that asks.
+    Raises ValidationFailed, StoreUnavailable.
     """
     reset_id, to = secrets.token_urlsafe(16), mailbox(email).lower()
     asked = ResetRequest(
@@ -43,13 +43,14 @@ async def is_valid(stores: Stores, token: str) -> bool:
 
 
 async def reset(stores: Stores, passwords: Passwords, token: str, new: str, request_id: str) -> None:
-    """Set a new password for the account of a link, once; ends its sign-ins and access tokens.
+    """Set a new password for the account of a link, which ends its sign-ins and access tokens. A link works
+    once.
 
     Raises CredentialInvalid, ValidationFailed (`new_password`), BacklogFull, StoreUnavailable.
     """
     refuse_common(new, "new_password")
-    over = CredentialInvalid("This link was used before, or has run out. Ask for another one.")
-    if not await is_valid(stores, token):  # before the work of a hash
+    over = CredentialInvalid("This link was already used, or has expired. Ask for a new one.")
+    if not await is_valid(stores, token):  # checked before the costly hash
         raise over
     with stores_answer():
         password_hash = await passwords.hash(new)
@@ -66,14 +67,14 @@ async def reset(stores: Stores, passwords: Passwords, token: str, new: str, requ
 async def set_password(
     stores: Stores, passwords: Passwords, email: str, new: str, *, by: Author
 ) -> RegisteredAccount:
-    """Set a new password for the account with this e-mail. Raises NotFound, ValidationFailed."""
+    """Set a new password for the account with this e-mail address. Raises NotFound, ValidationFailed."""
     refuse_common(new)
     with stores_answer():
         password_hash = await passwords.hash(new)
         async with stores.postgres.acquire() as connection, connection.transaction():
             found = await accounts.lock_by_email(connection, normalised(email))
             if found is None:
-                raise NotFound("No account has this e-mail.")
+                raise NotFound("No account has this e-mail address.")
             await password_resets.forget(connection, found.account_id)
             await _replace(connection, found, password_hash, "set password", by)
     return found
@@ -84,6 +85,6 @@ async def _replace(
 ) -> None:
     await accounts.change_password(connection, found.account_id, found.password_hash, password_hash, now_ms())
     await sign_ins.delete_of(connection, found.account_id)
-    if by.role != "user":  # the log is of what staff do
+    if by.role != "user":  # the audit log records only what staff do
         thing = Thing("account", found.account_id)
         await audit.record(connection, by, action, thing, after={"password": "replaced"})

@@ -1,7 +1,7 @@
-"""Passwords: hashed and checked with Argon2id, outside the event loop, a few at a time.
+"""Hashes and verifies passwords with Argon2id, outside the event loop and a few at a time.
 
-One takes about 64 MiB and 50 ms of a core, so a crowd that logs in is cut into what memory can bear, and
-those who would wait too long are told to come back.
+Each hash takes about 64 MiB and 50 ms of a core, so only a few run at once, and callers who would wait too
+long are asked to try again later.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def _commonest() -> frozenset[str]:
 
 
 def refuse_common(password: str, field: str = "password") -> None:
-    """Raises ValidationFailed for one of the 30,000 commonest passwords: those are tried first."""
+    """Raise ValidationFailed if it is one of the 30,000 commonest passwords, which attackers try first."""
     if _one_spelling(password).lower() in _commonest():
-        raise ValidationFailed(field, "is one of the commonest passwords; take another")
+        raise ValidationFailed(field, "is one of the commonest passwords; choose another")
 
 
 class Passwords:
-    """The hasher of one process, with the parameters the library recommends."""
+    """The password hasher of one process, with the parameters that argon2-cffi recommends."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
@@ -49,7 +49,7 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, _one_spelling(password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Whether it is the password. None, for an account that does not exist, takes as long and is False.
+        """Whether the password matches. A hash of None (no such account) takes as long, and returns False.
 
         Raises BacklogFull.
         """
@@ -63,7 +63,7 @@ class Passwords:
                 return False
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether it was made with other parameters than the current ones."""
+        """Whether a hash was made with parameters other than the current ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     @asynccontextmanager
@@ -85,5 +85,5 @@ class Passwords:
 
 
 def _one_spelling(password: str) -> str:
-    """Keyboards write the same letter in different code points (NFKC, as RFC 8265 and NIST say)."""
+    """Normalise to NFKC (NIST SP 800-63B): keyboards encode the same letter in different code points."""
     return unicodedata.normalize("NFKC", password)

@@ -1,4 +1,4 @@
-"""Rights in single sales: who has which, giving and taking them. What each allows is in `core/rights.py`."""
+"""Grants and revokes roles in single sales. What each role allows is in `core/rights.py`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.store.connections import Stores
 from app.store.sql import accounts, sale_grants
 from app.store.sql.sale_grants import Granted
 
-FULL = "This sale has as many people as it can have."
+FULL = "This sale already has the maximum number of people."
 
 
 async def grants_of(stores: Stores, account: Account) -> Grants:
-    """What an account may do in single sales; an API key nothing beside its own rights."""
+    """The roles of an account in single sales. An API key has none: its own rights say all it may do."""
     if account.key is not None:
         return Grants()
     with stores_answer():
@@ -25,15 +25,15 @@ async def grants_of(stores: Stores, account: Account) -> Grants:
 
 
 async def people_of(stores: Stores, event_id: str) -> list[Granted]:
-    """Who has a role in the sale of this event, by name."""
+    """Those who have a role in the sale of this event, by name."""
     with stores_answer():
         return await sale_grants.of_event(stores.postgres, event_id)
 
 
-async def works_here(stores: Stores, email: str) -> str | None:
-    """The account with this e-mail, if it is one of staff or has rights in a sale; else None.
+async def staff_account_id(stores: Stores, email: str) -> str | None:
+    """The id of the account with this e-mail address if it is staff or has a role in a sale, else None.
 
-    Others have to be invited: anybody may have registered the address.
+    Others have to be invited, because anybody could have registered with the address.
     """
     with stores_answer():
         found = await accounts.select_by_email(stores.postgres, normalised(email))
@@ -44,7 +44,7 @@ async def works_here(stores: Stores, email: str) -> str | None:
 
 
 async def give(stores: Stores, account_id: str, event_id: str, role: SaleRole, *, by: Author) -> None:
-    """Give an account a role in a sale, instead of the one it has there. Raises NotFound, Conflict."""
+    """Give an account a role in a sale, replacing the one it has there. Raises NotFound, Conflict."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             found = await accounts.lock_one(connection, account_id)
@@ -59,7 +59,7 @@ async def give(stores: Stores, account_id: str, event_id: str, role: SaleRole, *
 
 
 async def take(stores: Stores, account_id: str, event_id: str, *, by: Author) -> None:
-    """Take an account's role in a sale away; a second time changes nothing."""
+    """Revoke an account's role in a sale. Repeating it changes nothing."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await sale_grants.lock_role(connection, account_id, event_id)

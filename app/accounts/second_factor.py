@@ -1,5 +1,4 @@
-"""The second factor of an account: set up, asked for, removed. The codes themselves:
-`core/second_factor.py`."""
+"""Sets up, checks and removes an account's second factor. `core/second_factor.py` computes the codes."""
 
 from __future__ import annotations
 
@@ -24,48 +23,53 @@ from app.store.sql.second_factors import Factors
 Needed = Literal["nobody", "admins", "staff"]
 StepKind = Literal["code", "passkey", "new_passkey", "oidc"]
 STEP_S = 5 * 60
-TRIES_MAX = 5  # of one sign-in that is half way
+TRIES_MAX = 5  # codes per sign-in
 CODE_MAX = 40
-WRONG = "This code is wrong, or was used before. Wait for the next one."
-NO_SECRET = "The code cannot be checked: FAIRGATE_SECRET is another one. Use a recovery code."
+WRONG = "This code is wrong or was already used. Wait for the next one."
+NO_SECRET = "The code cannot be checked because FAIRGATE_SECRET has changed. Use a recovery code."
 
 
 def is_needed(needed: Needed, role: Role) -> bool:
-    """Whether accounts of this role need a second factor, as the setting has it. Fans' never do: they have no
-    page on which they could set one up."""
+    """Whether accounts of this role need a second factor according to the setting `needed`.
+
+    Those of role `user` never do: they have no page to set one up.
+    """
     return (needed == "staff" and role != "user") or (needed == "admins" and role == "admin")
 
 
 async def factors_of(stores: Stores, account_id: str) -> Factors:
-    """What an account has beside its password."""
+    """The second factors of an account."""
     with stores_answer():
         return await second_factors.select_factors(stores.postgres, account_id)
 
 
 async def begin(stores: Stores, keys: FactorKeys, account_id: str) -> str:
-    """Begin to set codes up; the secret for the app. Raises Conflict where they are in use."""
+    """Start setting up app codes.
+
+    Returns the secret for the app. Raises Conflict if codes are in use already.
+    """
     secret = new_secret()
     with stores_answer():
-        if not await second_factors.begin(stores.postgres, account_id, keys.closed(secret)):
-            raise Conflict("Codes of an app are in use already: remove those first.")
+        if not await second_factors.begin(stores.postgres, account_id, keys.encrypt(secret)):
+            raise Conflict("App codes are already in use: remove them first.")
     return secret
 
 
 async def pending_secret(stores: Stores, keys: FactorKeys, account_id: str) -> str | None:
-    """The secret that is being set up."""
+    """The secret that is being set up, or None."""
     with stores_answer():
         kept = await second_factors.select_secret(stores.postgres, account_id, confirmed=False)
-    return keys.opened(kept) if kept is not None else None
+    return keys.decrypt(kept) if kept is not None else None
 
 
 async def confirm(stores: Stores, keys: FactorKeys, code: str, *, by: Author) -> list[str]:
-    """Codes are asked for from now on, because this one shows that the app has them; the recovery codes.
+    """Finish setting up app codes with one of them, which proves that the app works. Returns recovery codes.
 
     Raises CredentialInvalid, Conflict.
     """
     secret = await pending_secret(stores, keys, by.subject)
     if secret is None:
-        raise Conflict("Nothing is being set up: begin again.")
+        raise Conflict("No setup is in progress: start again.")
     step = step_of(secret, plain_code(code), time.time())
     if step is None:
         raise CredentialInvalid(WRONG)
@@ -73,7 +77,7 @@ async def confirm(stores: Stores, keys: FactorKeys, code: str, *, by: Author) ->
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await second_factors.confirm(connection, by.subject, step):
-                raise Conflict("Codes of an app are in use already.")
+                raise Conflict("App codes are already in use.")
             hashes = [keys.recovery_hash(it) for it in codes]
             await second_factors.replace_recovery_codes(connection, by.subject, hashes)
             thing, after = Thing("account", by.subject), {"second_factor": "codes of an app"}
@@ -82,7 +86,10 @@ async def confirm(stores: Stores, keys: FactorKeys, code: str, *, by: Author) ->
 
 
 async def check(stores: Stores, keys: FactorKeys, account_id: str, code: str) -> None:
-    """Use a code of the app up, or a recovery code. Raises CredentialInvalid: wrong, or used before."""
+    """Check and use up an app code or a recovery code.
+
+    Raises CredentialInvalid if it is wrong or was used.
+    """
     plain = plain_code(code[:CODE_MAX])
     with stores_answer():
         if len(plain) != 6 or not plain.isdecimal():
@@ -90,7 +97,7 @@ async def check(stores: Stores, keys: FactorKeys, account_id: str, code: str) ->
                 return
             raise CredentialInvalid(WRONG)
         kept = await second_factors.select_secret(stores.postgres, account_id, confirmed=True)
-        secret = keys.opened(kept) if kept is not None else None
+        secret = keys.decrypt(kept) if kept is not None else None
         if kept is not None and secret is None:
             raise CredentialInvalid(NO_SECRET)
         step = step_of(secret, plain, time.time()) if secret is not None else None
@@ -99,7 +106,7 @@ async def check(stores: Stores, keys: FactorKeys, account_id: str, code: str) ->
 
 
 async def remove(stores: Stores, account_id: str, *, by: Author, passkeys_too: bool = False) -> None:
-    """The account has no codes any more, and no passkeys where that is said; then it is signed out, too."""
+    """Remove an account's codes; with `passkeys_too` also its passkeys, which signs it out everywhere."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await second_factors.select_factors(connection, account_id)
@@ -112,10 +119,12 @@ async def remove(stores: Stores, account_id: str, *, by: Author, passkeys_too: b
                 await audit.record(connection, by, "remove second factor", thing, before=was)
 
 
-async def half_way(stores: Stores, kind: StepKind, account_id: str | None, said: Mapping[str, str]) -> str:
-    """Remember a browser that is half way through signing in; the secret that it has to bring.
+async def remember_step(
+    stores: Stores, kind: StepKind, account_id: str | None, said: Mapping[str, str]
+) -> str:
+    """Remember a browser that is halfway through signing in. Returns the secret it must present.
 
-    Raises Conflict: too many are.
+    Raises Conflict if too many are.
     """
     secret = secrets.token_urlsafe(32)
     with stores_answer():
@@ -125,13 +134,14 @@ async def half_way(stores: Stores, kind: StepKind, account_id: str | None, said:
     return secret
 
 
-async def step_behind(stores: Stores, kind: StepKind, secret: str) -> Step | None:
-    """Where a browser is that brings this; None: it took too long, or tried too often."""
+async def find_step(stores: Stores, kind: StepKind, secret: str) -> Step | None:
+    """The step of the browser with this secret, which counts as a try; None if it took too long or tried too
+    often."""
     with stores_answer():
         return await passkeys.try_step(stores.postgres, digest(secret), kind, TRIES_MAX)
 
 
-async def step_done(stores: Stores, secret: str) -> bool:
-    """The step is over; False: it was."""
+async def end_step(stores: Stores, secret: str) -> bool:
+    """End a step. Returns False if it had ended before."""
     with stores_answer():
         return await passkeys.end_step(stores.postgres, digest(secret))

@@ -1,6 +1,6 @@
-"""A link that signs in to the console once: `fairgate demo` prints one, for whoever started it.
+"""Single-use links that sign in to the console, such as the one that `fairgate demo` prints.
 
-It is in Redis alone: whoever lost Redis makes another one.
+They are stored in Redis only; if Redis is lost, create a new one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CODE_MAX = 100
 
 
 async def make(stores: Stores, account: Account, *, good_for_s: int = GOOD_FOR_S) -> str:
-    """The code of a link that signs this account in once. Raises StoreUnavailable."""
+    """Create the code of a link that signs this account in once. Raises StoreUnavailable."""
     code = secrets.token_urlsafe(24)
     with stores_answer():
         await sign_in_links.keep(stores.redis, code, msgspec.json.encode(account), ttl_s=good_for_s)
@@ -27,7 +27,7 @@ async def make(stores: Stores, account: Account, *, good_for_s: int = GOOD_FOR_S
 
 
 async def redeem(stores: Stores, code: str) -> Account | None:
-    """Whom this code signs in; None the second time, and once it has run out. Raises StoreUnavailable."""
+    """Use a code up. Returns the account it signs in, or None if used or expired. Raises StoreUnavailable."""
     if len(code) > CODE_MAX:
         return None
     with stores_answer():

@@ -1,4 +1,4 @@
-"""The signing keys of a running process: loaded from Postgres, refreshed, replaced with overlap."""
+"""The signing keys of a process: loads and refreshes them from Postgres, rotates them with overlap."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.core.tokens import BookingSigner, UnknownKey
 from app.store.connections import POSTGRES_AWAY, Connection, Postgres
 from app.store.sql import signing_keys
 
-REFRESH_S = 2.0  # a new key is used everywhere within this, and a revoked one nowhere
-UNKNOWN_KEY_REFRESH_S = 1.0  # forged key names cost at most one query in this
+REFRESH_S = 2.0  # within this time every process uses a new key, and none accepts a revoked one
+UNKNOWN_KEY_REFRESH_S = 1.0  # forged key ids cost at most one query in this time
 
 
 class Keyring:
-    """The signer with the keys as they were last loaded."""
+    """A signer with the keys loaded last."""
 
     def __init__(self, postgres: Postgres, signer: BookingSigner) -> None:
         self._postgres = postgres
@@ -29,11 +29,11 @@ class Keyring:
         self.signer = signer
 
     async def refresh(self) -> None:
-        """Load the keys again."""
+        """Reload the keys."""
         self.signer.replace_keys(await signing_keys.load_keys(self._postgres))
 
     async def key_of(self, algorithm: SigningAlgorithm) -> SigningKey:
-        """The key that signs by this algorithm, made if there is none. Raises what Postgres raises."""
+        """The key that signs with this algorithm, created if there is none. Raises database errors."""
         if found := self.signer.newest(algorithm):
             return found
         async with self._postgres.acquire() as connection, connection.transaction():
@@ -44,7 +44,7 @@ class Keyring:
         return found
 
     async def keep_fresh(self) -> None:
-        """Refresh forever; while Postgres is unavailable the loaded keys stay."""
+        """Refresh forever. While Postgres is unavailable, the loaded keys stay in use."""
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
@@ -53,7 +53,7 @@ class Keyring:
                 continue
 
     async def read(self, token: str) -> BookingClaims | Account:
-        """What a JWT says. For an unknown key, Postgres is asked once more."""
+        """Verify a JWT and return its claims. If its key is unknown, reloads the keys once."""
         try:
             return self.signer.read_any(token, int(time.time()))
         except UnknownKey as unknown:
@@ -61,7 +61,10 @@ class Keyring:
             return self.signer.read_any(token, int(time.time()))
 
     async def read_pass(self, token: str) -> PassClaims:
-        """What a pass says, also one that has expired; without Postgres an unknown key is a wrong one."""
+        """Verify a pass, even an expired one, and return its claims.
+
+        Without Postgres an unknown key is invalid.
+        """
         try:
             return self.signer.read_pass(token, int(time.time()))
         except UnknownKey as unknown:
@@ -72,7 +75,7 @@ class Keyring:
             return self.signer.read_pass(token, int(time.time()))
 
     async def _look_again(self, unknown: UnknownKey) -> None:
-        # Not counted from the usual refresh, which may have been just before a rotation.
+        # Measured from the last extra look: the regular refresh may have come just before a rotation.
         if time.monotonic() - self._looked_again_at_s < UNKNOWN_KEY_REFRESH_S:
             raise CredentialInvalid(unknown.detail) from None
         self._looked_again_at_s = time.monotonic()
@@ -80,7 +83,7 @@ class Keyring:
 
 
 async def open_keyring(postgres: Postgres) -> Keyring:
-    """The keyring of this process; creates the installation's first key of each purpose if there is none."""
+    """Open the keyring of this process. Creates the installation's first key of each purpose if missing."""
     keys = await signing_keys.load_keys(postgres)
     if missing := set(PURPOSES) - {it.purpose for it in keys}:
         async with postgres.acquire() as connection, connection.transaction():
@@ -91,8 +94,10 @@ async def open_keyring(postgres: Postgres) -> Keyring:
 
 
 async def rotate(postgres: Postgres, *, by: Author) -> dict[str, str]:
-    """Make a new signing key of each purpose, and of each algorithm that a room ever chose; the `kid` of
-    each. Tokens signed before stay good until they run out."""
+    """Create a new signing key for each purpose, and for each algorithm that a room ever chose.
+
+    Returns the `kid` of each. Tokens signed with earlier keys stay valid until they expire.
+    """
     made = {}
     async with postgres.acquire() as connection, connection.transaction():
         there = await signing_keys.signing(connection)
@@ -104,8 +109,10 @@ async def rotate(postgres: Postgres, *, by: Author) -> dict[str, str]:
 
 
 async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
-    """No token of this key is good any longer, in this process's next look and within seconds everywhere; a
-    new key signs if this one did. Its purpose; None: there is none with this `kid` that was not revoked."""
+    """Revoke a key: within seconds no process accepts its tokens. If it was signing, a new key replaces it.
+
+    Returns its purpose, or None if no key with this `kid` was valid.
+    """
     async with postgres.acquire() as connection, connection.transaction():
         found = await signing_keys.revoke_key(connection, kid)
         if found is None:

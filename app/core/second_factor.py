@@ -21,11 +21,11 @@ class FactorKeys:
         self._fernet = Fernet(urlsafe_b64encode(hmac.digest(secret, b"fairgate second factor", "sha256")))
         self._key = hmac.digest(secret, b"fairgate recovery codes", "sha256")
 
-    def closed(self, secret: str) -> bytes:
+    def encrypt(self, secret: str) -> bytes:
         """Encrypt the secret of an app for storage."""
         return self._fernet.encrypt(secret.encode())
 
-    def opened(self, kept: bytes) -> str | None:
+    def decrypt(self, kept: bytes) -> str | None:
         """Decrypt it; None if it was stored under another FAIRGATE_SECRET."""
         try:
             return self._fernet.decrypt(kept).decode()

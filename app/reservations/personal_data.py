@@ -14,7 +14,7 @@ from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.sql import personal_data, ticket_links
 
-OVER = "This link was used before, or has run out. Ask for another one."
+OVER = "This link was already used, or has expired. Ask for a new one."
 
 
 async def of_link(stores: Stores, token: str) -> bytes:

@@ -44,5 +44,5 @@ async def use(stores: Stores, token: str) -> list[str]:
         async with stores.postgres.acquire() as connection, connection.transaction():
             email = await ticket_links.use(connection, digest(token)) if len(token) <= TOKEN_MAX else None
             if email is None:
-                raise CredentialInvalid("This link was used before, or has run out. Ask for another one.")
+                raise CredentialInvalid("This link was already used, or has expired. Ask for a new one.")
             return await buyers.reservations_of(connection, email, ORDERS_MAX)

@@ -28,7 +28,7 @@ def test_recovery_codes_are_many_are_told_apart_and_kept_as_keyed_hashes() -> No
 
 def test_secrets_of_apps_are_encrypted_with_ours() -> None:
     keys, secret = FactorKeys(b"one secret of ours"), new_secret()
-    kept = keys.closed(secret)
+    kept = keys.encrypt(secret)
     assert secret.encode() not in kept
-    assert keys.opened(kept) == secret
-    assert FactorKeys(b"another secret").opened(kept) is None
+    assert keys.decrypt(kept) == secret
+    assert FactorKeys(b"another secret").decrypt(kept) is None

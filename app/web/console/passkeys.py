@@ -36,7 +36,7 @@ async def use_passkey(request: Request) -> Response:
     if step is None or not await end_step(request):
         return sign_in_form(to, TOO_LATE, CredentialInvalid.status)
     try:
-        found = await passkeys.account_behind(
+        found = await passkeys.verified_account(
             request.app.stores, request.origin(), step.said["challenge"], form.get("credential", "")
         )
         return await sign_in_as(request, found, to, form.get("zone", ""))

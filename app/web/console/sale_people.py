@@ -65,7 +65,7 @@ async def give_right(request: Request, staff: Staff, form: dict[str, str]) -> Re
             raise ValidationFailed("sale_role", "must be chosen")
         email, name = wanted(form)
         link = ""
-        if account_id := await sale_rights.works_here(stores, email):
+        if account_id := await sale_rights.staff_account_id(stores, email):
             _check_other(staff, account_id)
             await sale_rights.give(stores, account_id, event_id, role, by=staff.by)
         else:
@@ -161,7 +161,7 @@ async def _page(
     head = await sale_head(request, staff, room, "People")
     assert head is not None
     people = await sale_rights.people_of(request.app.stores, event_id)
-    invited = await invitations.open_ones(request.app.stores, event_id)
+    invited = await invitations.list_open(request.app.stores, event_id)
     event, _ = await events.event(request.app.stores, EventId(event_id))
     limit = await approvals.limit_of(request.app.stores, event_id)
     above = "" if limit is None else str(major(limit, event.currency))

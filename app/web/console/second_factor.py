@@ -91,7 +91,7 @@ async def _set_up(request: Request, staff: Staff, problem: str = "", status: int
     found = await accounts.account(stores, staff.account.subject)
     secret = await second_factor.pending_secret(stores, keys, found.account_id)
     if secret is None:
-        raise Conflict("Nothing is being set up: begin again.")
+        raise Conflict("No setup is in progress: start again.")
     site = request.origin().partition("//")[2]
     code = segno.make(app_link(secret, found.email, f"Fairgate {site}"), micro=False)
     picture = code.svg_inline(scale=5, border=4, dark="#000", light="#fff", omitsize=False)

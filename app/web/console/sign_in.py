@@ -160,7 +160,7 @@ async def _known(request: Request, form: dict[str, str]) -> RegisteredAccount:
     try:
         login = msgspec.convert(sent, LoginBody)
     except msgspec.ValidationError:
-        raise CredentialInvalid("The e-mail or the password is wrong.") from None
+        raise CredentialInvalid("The e-mail address or password is wrong.") from None
     return await known_account(request, login)
 
 

@@ -47,20 +47,20 @@ async def begin_step(
     request: Request, response: Response, kind: StepKind, account_id: str | None, said: dict[str, str]
 ) -> Response:
     """The response with the cookie of a browser that is half way. Raises Conflict."""
-    secret = await second_factor.half_way(request.app.stores, kind, account_id, said)
+    secret = await second_factor.remember_step(request.app.stores, kind, account_id, said)
     return _with_step(request, response, secret)
 
 
 async def step_of(request: Request, kind: StepKind) -> Step | None:
     """Where this browser is; None: nowhere, or it took too long."""
     secret = cookies(request, STEP_COOKIE).get("")
-    return await second_factor.step_behind(request.app.stores, kind, secret) if secret else None
+    return await second_factor.find_step(request.app.stores, kind, secret) if secret else None
 
 
 async def end_step(request: Request) -> bool:
     """It is done; False: it was, by another request at the same time."""
     secret = cookies(request, STEP_COOKIE).get("")
-    return await second_factor.step_done(request.app.stores, secret) if secret else False
+    return await second_factor.end_step(request.app.stores, secret) if secret else False
 
 
 async def check_staff(request: Request, found: RegisteredAccount) -> Account:

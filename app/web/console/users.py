@@ -177,7 +177,7 @@ async def _list(
     )
     more = number * PER_PAGE < total
     address = to_page(request, fields) if request.method == "GET" else "/admin/users?page="
-    invited = await invitations.open_ones(request.app.stores)
+    invited = await invitations.list_open(request.app.stores)
     document = UsersPage(
         *(staff, fields, found, ROLES, total, number, more, address, invited, STAFF_ROLES),
         *(problem, link, filled or {}),

@@ -163,7 +163,7 @@ async def shown_fan(request: Request) -> Fan:
     if asked is None:
         raise CredentialInvalid("That took too long: try again.")
     sent = (await read_form()).get("credential", "")
-    return await fans.behind(request.app.stores, request.origin(), asked.challenge, sent)
+    return await fans.verified_fan(request.app.stores, request.origin(), asked.challenge, sent)
 
 
 def challenge_of(request: Request, purpose: str) -> Challenge | None:

@@ -185,7 +185,7 @@ async def _logged_in(request: Request, form: dict[str, str]) -> Account:
     try:
         login = msgspec.convert(sent, LoginBody)
     except msgspec.ValidationError:
-        raise CredentialInvalid("The e-mail or the password is wrong.") from None
+        raise CredentialInvalid("The e-mail address or password is wrong.") from None
     done = await logged_in(request, login)
     account = await request.app.keyring.read(done.token)
     assert isinstance(account, Account)
