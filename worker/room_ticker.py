@@ -33,7 +33,7 @@ from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.gathering import Seen, gather
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
-from app.waiting_room.visitor_events import hand_on
+from app.waiting_room.visitor_events import move_to_outbox
 from worker.log_writer import LogWriter
 from worker.outlook import Outlook
 from worker.timing import repeat
@@ -199,7 +199,7 @@ class RoomTicker:
         if self._is_to_be_recorded(tick):
             await self._record(tick)
         if self._has_events(tick):
-            await hand_on(self._stores, self._room_id, tick.dropped)
+            await move_to_outbox(self._stores, self._room_id, tick.dropped)
             self._dropped, self._hands_on_at = tick.dropped, time.monotonic() + HAND_ON_EVERY_S
         if self._log.is_due(tick):
             await self._log.write()

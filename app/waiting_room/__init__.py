@@ -1,10 +1,10 @@
-"""The first half: who may enter, and when. Knows nothing of tickets.
+"""The waiting room: who may enter, and when. It knows nothing about tickets.
 
-`queue` is what visitors do (join, ask for their place, claim, leave), `control` what staff do to a room,
-`queue_numbers` gives numbers and draws lots, `wait_estimate` publishes how long it takes, `ended_places`
-keeps how places ended, `members` and `room_invites` say who joins a room for members, `autopilot` moves rates
-by what shops report, `find_visitor` and `room_lists` are for staff.
+`queue` holds what visitors do (join, ask for their place, claim, leave) and `control` what staff do to a
+room. `queue_numbers` assigns numbers and runs the draw, `wait_estimate` publishes the pace, `ended_places`
+records how places ended, `members` and `room_invites` decide who may join a room for members, `autopilot`
+adjusts rates to what shops report, and `find_visitor` and `room_lists` serve staff.
 
-Never here: stock, holds, payments; an import of `reservations`. An admission rule belongs into the script
-that admits (`app/store/lua/admit.lua` and its includes), its arithmetic into `core/rules.py`.
+This package must not handle stock, holds or payments, nor import `reservations`. Admission rules belong in
+the script that admits (`app/store/lua/admit.lua` and its includes), their arithmetic in `core/rules.py`.
 """

@@ -1,4 +1,4 @@
-"""Visitors whom staff let in by hand."""
+"""Lets staff call visitors by hand."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from app.store.scripts import room as room_scripts
 from app.store.scripts.by_hand import Advanced, NotAdvanced
 from app.waiting_room.queue import Queues
 
-COUNT_MAX = 2_000  # as many as a tick calls: one script run stays below 10 ms
+COUNT_MAX = 2_000  # as many as one tick calls, so that a script run stays below 10 ms
 
 
 async def advance(
     queues: Queues, room_id: RoomId, count: int, *, advance_id: str = "", by: Author
 ) -> Advanced:
-    """Call the first `count` in the queue, in its order, also while the room is paused.
+    """Call the first `count` visitors of the queue, in order, even while the room is paused.
 
-    They come on top of the rate. `active_visitors_max` holds, because it is what the site can bear, and so do
-    free tickets and the limit for one network. An `advance_id` is good once: a repeat calls nobody.
-    Raises RoomNotFound, Conflict in a room that has not opened or is closed, Restoring, StoreUnavailable.
+    These calls are in addition to the rate. Free tickets, the limit per network and `active_visitors_max`
+    (what the site can bear) still apply. An `advance_id` works once: a repeat calls nobody. Raises
+    RoomNotFound, Conflict if the room has not opened or is closed, Restoring, StoreUnavailable.
     """
     redis, keys = queues.stores.redis, RoomKeys(room_id)
     with stores_answer():

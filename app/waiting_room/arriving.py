@@ -1,7 +1,7 @@
-"""Joins of a room in parts: each visitor gets a number of their part, and the room itself is not asked.
+"""Joins a room in parts: each visitor gets a number from their part, without a call to the room itself.
 
-Whoever may have a place already is looked for in the room: who says so, and who has joined their part before.
-So there is one place for each visitor, in the room or on the way to it.
+Visitors who may already have a place are looked up in the room first: those whose token says so, and those
+who joined their part before. So each visitor has one place, either in the room or on the way to it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ from app.waiting_room.queue_numbers import reserve_numbers
 from app.waiting_room.refusals import JOIN_REFUSALS
 from app.waiting_room.room_script import Elsewhere, Outcome, RoomAccess, Throttle
 
-TURNS_MAX = 10  # of asking room and parts
-OLDER = 0  # the epoch of numbers from before the one in which a part is open
+TURNS_MAX = 10  # passes over room and parts before a join fails
+OLDER = 0  # stands for any epoch before the one the part was opened in
 NOT_JOINED = {"scheduled": "not_open", "closed": "closed", "sold_out": "sold_out"}
 
 AskRoom = Callable[[Sequence[Joining]], Awaitable[Sequence[Outcome]]]
 
 
 class Rooms(NamedTuple):
-    """Where a batch joins: the room as it was a moment ago, and how to ask it, which says Elsewhere of who
-    has no place there."""
+    """Where a batch joins: the room as read a moment ago, and the call that looks visitors up in it.
+
+    `ask_room` returns `Elsewhere` for each visitor who has no place in the room.
+    """
 
     access: RoomAccess
     room: Room
@@ -50,8 +52,11 @@ class Rooms(NamedTuple):
 
 @dataclass(slots=True)
 class Visitor:
-    """Somebody of a batch. `over`: their number up to this one is; `asked`: the room was, which has none;
-    `new`: their part gave them one now."""
+    """One visitor of a batch, while their join is decided.
+
+    `over`: a number up to this one is no longer valid. `asked`: the room was asked and has no place for them.
+    `new`: their part has just given them a number.
+    """
 
     joining: Joining
     over: int = 0
@@ -61,7 +66,7 @@ class Visitor:
 
 
 async def arrive(rooms: Rooms, batch: Sequence[Joining]) -> list[Outcome]:
-    """The outcome of each join."""
+    """Join a batch. Returns the outcome of each join, in order."""
     visitors = [Visitor(it) for it in batch]
     await rooms.access.busy_marks.note(rooms.room.room_id)
     to_room = [it for it in visitors if _may_have_place(it.joining)]
@@ -75,7 +80,8 @@ async def arrive(rooms: Rooms, batch: Sequence[Joining]) -> list[Outcome]:
 
 
 def _may_have_place(joining: Joining) -> bool:
-    """Accounts join without a token; and the room knows how many tickets somebody may want."""
+    """Whether to ask the room first: accounts join without a token, and only the room can check how many
+    tickets a visitor may want."""
     number = joining.known.queue_number if joining.known else None
     return bool(number) or joining.quantity > 1 or len(joining.visitor_id) != VISITOR_ID_CHARS
 
@@ -89,7 +95,7 @@ def _refused(visitor: Visitor, status: RoomStatus) -> bool:
 
 
 async def _ask_room(rooms: Rooms, visitors: Sequence[Visitor]) -> list[Visitor]:
-    """Those who have no place in the room."""
+    """Look visitors up in the room. Returns those who have no place there."""
     if not visitors:
         return []
     found: list[Visitor] = []
@@ -109,7 +115,10 @@ async def _ask_room(rooms: Rooms, visitors: Sequence[Visitor]) -> list[Visitor]:
 
 
 async def _ask_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[list[Visitor], list[Visitor]]:
-    """Those to be looked for in the room, and those to ask their part again."""
+    """Let the parts number visitors.
+
+    Returns those to look up in the room, and those whose part to ask again.
+    """
     by_part: dict[int, list[Visitor]] = defaultdict(list)
     for visitor in visitors:
         by_part[part_of(visitor.joining.visitor_id, rooms.room.settings.parts)].append(visitor)
@@ -122,13 +131,16 @@ async def _ask_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[list[Vi
             if arrival.word == "exhausted":
                 visitor.joining = replace(visitor.joining, network="")
                 again.append(visitor)
-            elif _goes_on(rooms, visitor, arrival, arrived.epoch):
+            elif _apply_arrival(rooms, visitor, arrival, arrived.epoch):
                 to_room.append(visitor)
     return to_room, again
 
 
 async def _ask_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> Arrived | None:
-    """None: the part is not open; a worker opens it, or the room is restored."""
+    """Let one part number its visitors.
+
+    None if the part is not open: a worker opens it or restores the room.
+    """
     access, parts, limit = rooms.access, rooms.room.settings.parts, rooms.throttle
     keys = RoomKeys(part_id(rooms.room.room_id, part))
     records = [
@@ -147,7 +159,10 @@ async def _ask_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> Arr
 
 
 async def _supply(rooms: Rooms, part: int, after: int, missing: int) -> None:
-    """The next round for a part that has used up this one; whoever needs it asks again, in any case."""
+    """Start the next round for a part that has used up round `after`.
+
+    Callers retry whether it worked or not.
+    """
     stores, room_id = rooms.access.stores, rooms.room.room_id
     loaded = rooms.access.loaded_rooms.when_loaded
     if not await loaded(room_id, lambda: next_round(stores.redis, room_id, part, after, missing)):
@@ -155,8 +170,8 @@ async def _supply(rooms: Rooms, part: int, after: int, missing: int) -> None:
         await loaded(room_id, lambda: next_round(stores.redis, room_id, part, after, missing))
 
 
-def _goes_on(rooms: Rooms, visitor: Visitor, arrival: Arrival, epoch: int) -> bool:
-    """Note what a part answered; whether the room is to be asked then."""
+def _apply_arrival(rooms: Rooms, visitor: Visitor, arrival: Arrival, epoch: int) -> bool:
+    """Apply the reply of a part. Returns whether the visitor must be looked up in the room next."""
     joining, number = visitor.joining, arrival.number
     if arrival.word == "limited":
         visitor.outcome = rooms.throttle.refusal(number)
@@ -180,7 +195,7 @@ def _goes_on(rooms: Rooms, visitor: Visitor, arrival: Arrival, epoch: int) -> bo
 
 
 def _new_place(joining: Joining, number: int, status: RoomStatus) -> Place:
-    """A place behind everybody who is in the room."""
+    """A new place, behind everybody who is in the room."""
     waits = status.state != "prequeue"
     return Place(
         visitor_id=joining.visitor_id,

@@ -1,4 +1,4 @@
-"""The autopilot at work: keeps what shops report, and moves the rates of rooms (`core/autopilot.py`)."""
+"""Runs the autopilot: stores what shops report and adjusts rates, as `core/autopilot.py` decides."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOMS_MAX = 500
 
 
 class Steered(NamedTuple):
-    """A room with an autopilot, as it is now."""
+    """The current state of a room that has an autopilot."""
 
     room_id: RoomId
     status: RoomStatus
@@ -38,10 +38,11 @@ class Steered(NamedTuple):
 async def report_origin(
     queues: Queues, room_id: RoomId, said: Said, *, server: str = "", said_ms: int = 0
 ) -> bool:
-    """Keep what a server of the shop says of its health. False: it has said something newer.
+    """Store a health report of one of the shop's servers. Returns False if it is outdated.
 
-    `said_ms` is the server's own time, if it says one: reports may come twice or late, and one that is older
-    than half a minute says nothing of now. Raises RoomNotFound, StoreUnavailable.
+    `said_ms` is the time of the report by the server's own clock, or 0. Reports may arrive late or twice: one
+    that is older than half a minute, or than the last report of this server, is ignored.
+    Raises RoomNotFound, StoreUnavailable.
     """
     with stores_answer():
         await queues.loaded_rooms.get(room_id)
@@ -52,14 +53,14 @@ async def report_origin(
 
 
 async def origin_of(queues: Queues, room_id: RoomId) -> Origin:
-    """What is known of the shop of a room. Raises StoreUnavailable."""
+    """Read the stored health reports of a room's shop. Raises StoreUnavailable."""
     with stores_answer():
         [found] = await origin.look(queues.stores.redis, [RoomKeys(room_id)])
     return found or origin.UNKNOWN
 
 
 async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, Health | None]:
-    """The room, what is known of its shop, and how that is at the moment; None: nothing was heard lately.
+    """Read a room, its shop's reports, and the shop's current health: None without a recent report.
 
     Raises RoomNotFound, StoreUnavailable.
     """
@@ -70,7 +71,7 @@ async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, He
 
 
 async def steer_rooms(queues: Queues) -> None:
-    """The next decision in each room where it is due. Any number of workers may: one of them decides."""
+    """Make the decisions that are due. Any number of workers may run this: only one decides for a room."""
     room_ids = list(await select_steered(queues.stores.postgres, ROOMS_MAX))
     if not room_ids:
         return
@@ -90,7 +91,7 @@ async def steer_rooms(queues: Queues) -> None:
 
 
 def _is_due(status: RoomStatus, found: Origin) -> bool:
-    """While nobody is called anyway, the rate is left as it is."""
+    """Whether to decide now. While nobody is called, the rate stays as it is."""
     return status.state == "open" and autopilot.is_due(found.course, status.now_ms)
 
 

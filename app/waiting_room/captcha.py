@@ -1,4 +1,4 @@
-"""Asks the captcha's provider about the responses that newcomers bring."""
+"""Verifies newcomers' captcha responses with the provider."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from app.core.captcha import PROVIDERS, Captcha, verdict
 from app.core.why import why
 from app.settings import Settings
 
-ANSWER_TIMEOUT_S = 3.0  # somebody waits for their place meanwhile
+ANSWER_TIMEOUT_S = 3.0  # short, because a visitor is waiting for their place
 CONNECTIONS_MAX = 100
-FAILURES_MAX = 10  # in a row: then the provider is not asked for a while, so that nobody waits for it
-LEFT_ALONE_S = 10.0  # then one response tries whether it is back
+FAILURES_MAX = 10  # in a row; then the provider is skipped for a while, so that nobody waits for it
+LEFT_ALONE_S = 10.0  # how long it is skipped, until one response probes it
 log = structlog.get_logger(__name__)
 
 
 class Captchas:
-    """The client of a process, opened when the first response comes."""
+    """This process's client of the provider, opened on first use."""
 
     def __init__(
         self, *, timeout_s: float = ANSWER_TIMEOUT_S, clock: Callable[[], float] = time.monotonic
@@ -32,15 +32,15 @@ class Captchas:
         self._ask_again_at = 0.0
 
     async def ask(self, settings: Settings, response: str, address: str) -> Captcha:
-        """What the provider says of a response that came from this address; once, then it is used up.
+        """Verify a response that came from `address`. A response can be verified once only.
 
-        "unknown" at once while the provider is left alone, because it has failed again and again.
+        Returns "unknown" without asking while the provider is skipped after repeated failures.
         """
         now = self._clock()
         if now < self._ask_again_at:
             return "unknown"
         if self._failures >= FAILURES_MAX:
-            self._ask_again_at = now + LEFT_ALONE_S  # until this one has its answer nobody else tries
+            self._ask_again_at = now + LEFT_ALONE_S  # nobody else asks until this probe has its answer
         form = {"secret": settings.captcha_secret.get_secret_value(), "response": response}
         if address:
             form["remoteip"] = address
@@ -48,19 +48,19 @@ class Captchas:
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await self._opened().post(url, data=form)
-        except httpx.PoolTimeout as error:  # too many ask at once: this says nothing of the provider
+        except httpx.PoolTimeout as error:  # too many requests at once: no sign of trouble at the provider
             log.warning("captcha_not_verified", reason=why(error)[:200])
             return "unknown"
         except (TimeoutError, httpx.HTTPError) as error:
             return self._failed(why(error)[:200])
         said = verdict(answer.status_code, answer.content)
-        if said == "unknown":  # of the answer only the status: it could have anything in it
+        if said == "unknown":  # log only the status: the body could contain anything
             return self._failed(f"answered {answer.status_code}")
         self._failures, self._ask_again_at = 0, 0.0
         return said
 
     async def close(self) -> None:
-        """End its connections."""
+        """Close its connections."""
         if self._client is not None:
             await self._client.aclose()
 
@@ -76,7 +76,7 @@ class Captchas:
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
             limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
-            # Who waits for a connection gives up before the deadline, which tells the two apart.
+            # Waiting for a connection times out before the deadline, which tells the two cases apart.
             timeout = httpx.Timeout(self._timeout_s, pool=self._timeout_s / 2)
             self._client = httpx.AsyncClient(limits=limits, timeout=timeout)
         return self._client

@@ -1,4 +1,5 @@
-"""A place goes to another browser by a code, for good: also when Redis is lost while its token lives."""
+"""Moves a place to another browser by a code, permanently: it also holds if Redis is lost while the old place
+token is still valid."""
 
 from __future__ import annotations
 
@@ -18,10 +19,12 @@ from app.waiting_room.queue import Queues, draw_for
 
 
 async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: bool) -> str:
-    """Give the place of a code to another visitor: `carried`, `used`, `absent` (there is no such place),
-    `inside` (one of the two is, or has tickets), `removed`, or `has_place` (they have one; not to `replace`).
+    """Move the place that a code names to another visitor.
 
-    Raises RoomNotFound, Restoring, StoreUnavailable: then it may have been carried, and the same again tells.
+    Returns `carried`, `used` (the code was used before), `absent` (there is no such place), `inside` (one of
+    the two is inside or has tickets), `removed`, or `has_place` (`to_id` has a place, and `replace` is
+    false). Raises RoomNotFound, Restoring, StoreUnavailable. After StoreUnavailable the place may have been
+    moved; repeating the call shows which.
     """
     room_id, from_id, keys = code.room_id, code.visitor_id, RoomKeys(code.room_id)
     with stores_answer():

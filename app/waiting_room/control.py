@@ -1,7 +1,7 @@
 """What staff do to a room: create, change, open and close it, remove a visitor.
 
-Postgres first, then Redis: a successful answer is a change that survives. If Redis is unavailable in between,
-the worker applies the change within a second of its return.
+Changes are written to Postgres first, then to Redis, so a change that was answered successfully survives. If
+Redis fails in between, a worker applies the change within a second of its return.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}
 
 
 def new_seed() -> bytes:
-    """The seed of a room's draw; chosen at its creation, published at its opening."""
+    """A random seed for a room's draw. It is chosen when the room is created and published when it opens."""
     return secrets.token_bytes(32)
 
 
@@ -57,16 +57,16 @@ def read_settings(document: dict[str, Any]) -> RoomSettings:
 async def create_room(
     queues: Queues, room_id: RoomId, settings: RoomSettings, event_id: EventId | None = None, *, by: Author
 ) -> Room:
-    """A new room, scheduled. Raises AlreadyExists, ValidationFailed (see `check_settings`).
+    """Create a room in state `scheduled`. Raises AlreadyExists, ValidationFailed (see `check_settings`).
 
-    With an `event_id` the room is for an event whose row is made next: it comes to life with `refresh`, or
-    within a second, so that it never runs without its stock. To make both in one transaction call
-    `insert_room` in it, and `refresh` after it.
+    Pass `event_id` if the caller creates that event next. The room is then loaded into Redis only by
+    `refresh`, or by a worker within a second, so that it never runs without its stock. To create both in one
+    transaction, call `insert_room` in it and `refresh` afterwards.
     """
     with stores_answer():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if not await insert_room(connection, room_id, settings, by=by):
-                raise AlreadyExists(f"There is a room {room_id} already.")
+                raise AlreadyExists(f"There is already a room {room_id}.")
         queues.stores.absent.forget("room", room_id)
         if event_id is None:
             await rebuild_room(queues.stores, room_id)
@@ -74,7 +74,10 @@ async def create_room(
 
 
 async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSettings, *, by: Author) -> bool:
-    """Write a new room; False when the room_id is taken. Raises ValidationFailed (see `check_settings`)."""
+    """Insert a room.
+
+    Returns False if the room_id is taken. Raises ValidationFailed (see `check_settings`).
+    """
     check_settings(settings)
     await signing_keys.ensure_keys(connection, settings.signing_algorithm)
     if not await rooms.insert_room(connection, room_id, settings, new_seed()):
@@ -85,17 +88,19 @@ async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSet
 
 
 async def configure(queues: Queues, room_id: RoomId, patch: dict[str, Any], *, by: Author) -> Room:
-    """Change settings; `patch` holds the fields that were sent, JSON values. Acts on the next tick.
+    """Change the settings in `patch` (field to JSON value), from the next tick on.
 
-    Whoever sets another rate takes over from the autopilot: it pauses, unless the patch tells it otherwise.
+    Setting another rate pauses the autopilot, unless the patch sets `autopilot` itself.
     Raises RoomNotFound, ValidationFailed (naming the field), QueueingMethodLocked.
     """
-
     return await _change(queues, room_id, "change", lambda room: patched(room, patch), by)
 
 
 def patched(room: Room, patch: dict[str, Any]) -> Room:
-    """The room with other settings. Raises ValidationFailed (naming the field), QueueingMethodLocked."""
+    """The room with the settings of `patch`.
+
+    Raises ValidationFailed (naming the field), QueueingMethodLocked.
+    """
     settings = read_settings(msgspec.to_builtins(room.settings) | patch)
     before = room.settings.queueing_method, room.settings.draw_entropy
     if (settings.queueing_method, settings.draw_entropy) != before and room.state != "scheduled":
@@ -109,7 +114,7 @@ def patched(room: Room, patch: dict[str, Any]) -> Room:
 
 
 async def move_rate(queues: Queues, room_id: RoomId, rate: int, *, version: int, why: str) -> bool:
-    """The autopilot's change of the rate. False: the room is of another version, so others changed it."""
+    """Set the rate for the autopilot. Returns False if the room was changed since `version`."""
     moved = False
 
     def changed(room: Room) -> Room:
@@ -123,7 +128,7 @@ async def move_rate(queues: Queues, room_id: RoomId, rate: int, *, version: int,
 
 
 async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: Author) -> Room:
-    """Open, pause, resume or close. Raises RoomNotFound, Conflict when the step makes no sense."""
+    """Open, pause, resume or close a room. Raises RoomNotFound, Conflict if its state does not allow that."""
 
     def stepped(room: Room) -> Room:
         state = rules.state_after(room.state, action)
@@ -131,7 +136,7 @@ async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: 
             return room
         at_ms, settings = now_ms(), room.settings
         if settings.closes_at is not None and rules.due_state("open", settings, at_ms) == "closed":
-            settings = msgspec.structs.replace(settings, closes_at=None)  # it has acted; opened again by hand
+            settings = msgspec.structs.replace(settings, closes_at=None)  # it has passed; staff reopen
         return msgspec.structs.replace(
             room,
             settings=settings,
@@ -144,10 +149,9 @@ async def set_state(queues: Queues, room_id: RoomId, action: RoomAction, *, by: 
 
 
 async def undo(queues: Queues, room_id: RoomId, audit_id: int, *, by: Author) -> Room:
-    """Undo staff's last change of the room: settings, a pause or its end.
+    """Undo the last change that staff made to a room: a change of settings, a pause or a resume.
 
-    Raises RoomNotFound, and Conflict when it is not the last change any longer, or is none that can be
-    undone.
+    Raises RoomNotFound, and Conflict if `audit_id` is no longer the last change or cannot be undone.
     """
     with stores_answer():
         wanted = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
@@ -165,7 +169,7 @@ async def undo(queues: Queues, room_id: RoomId, audit_id: int, *, by: Author) ->
 
 
 def put_back(room: Room, before: Fields, after: Fields) -> Room:
-    """The room as it was before a change. Raises Conflict when it is not as that left it."""
+    """The room with a change of settings reverted. Raises Conflict if a setting was changed again since."""
     now = msgspec.to_builtins(room.settings)
     if any(now[name] != value for name, value in _settings_alone(after).items()):
         raise Conflict("The room has changed in the meantime; look at it again.")
@@ -173,7 +177,7 @@ def put_back(room: Room, before: Fields, after: Fields) -> Room:
 
 
 async def refresh(stores: Stores, room_id: RoomId) -> None:
-    """Update the room in Redis from Postgres as a new version, after its event was created or changed."""
+    """Give the room a new version and update it in Redis, after its event was created or changed."""
     with stores_answer():
         await rooms.touch_room(stores.postgres, room_id)
         await push(stores, room_id)
@@ -194,7 +198,7 @@ async def push(stores: Stores, room_id: RoomId) -> None:
 
 
 async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: Author) -> None:
-    """Remove a visitor from the room for good. Raises RoomNotFound."""
+    """Remove a visitor from the room permanently. Raises RoomNotFound."""
     await queues.loaded_rooms.get(room_id)
     with stores_answer():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
@@ -212,8 +216,8 @@ async def _change(
 ) -> Room:
     """Apply `change` to the current room, one change at a time, and update Redis.
 
-    The room is loaded before: so an opening happens in Redis, where it fills the bucket, and while Redis is
-    unavailable nothing is changed.
+    The room is loaded into Redis first: an opening then happens there, where it fills the bucket, and nothing
+    is changed while Redis is unavailable.
     """
     keys = RoomKeys(room_id)
     with stores_answer():
@@ -228,7 +232,7 @@ async def _change(
             if after != before:
                 if await sale_lives.is_archived(connection, room_id):
                     raise Conflict(
-                        "This sale is in the archive, where nothing is changed; take it out first."
+                        "This sale is archived and cannot be changed; restore it from the archive first."
                     )
                 await write_room(connection, before, after, action, by, why)
         if after != before:
@@ -239,10 +243,10 @@ async def _change(
 async def write_room(
     connection: Connection, before: Room, after: Room, action: str, by: Author, why: str = ""
 ) -> None:
-    """Write a change of a room that is locked, with its row of the audit log; `push` it afterwards."""
+    """Write a change of a locked room and its audit row. Call `push` after the transaction."""
     if before.settings.test and not after.settings.test:
         if await sale_lives.is_rehearsal(connection, before.room_id):
-            raise Conflict("A rehearsal is always a test: all that is bought in it is wiped.")
+            raise Conflict("A rehearsal is always a test: everything bought in it is wiped.")
     await signing_keys.ensure_keys(connection, after.settings.signing_algorithm)
     await rooms.update_room(connection, after)
     if after.settings.bypass != before.settings.bypass:
@@ -258,5 +262,5 @@ def _settings_alone(fields: Fields) -> Fields:
 
 
 def audit_fields(room: Room) -> Fields:
-    """The audit log's fields of a room; not the seed, which is secret until the opening."""
+    """The fields of a room that the audit log keeps; not the seed, which is secret until the opening."""
     return {**msgspec.structs.asdict(room.settings), "state": room.state}

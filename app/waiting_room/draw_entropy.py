@@ -1,8 +1,9 @@
-"""What a room's log says of what its draw is made with beside the seed; see `docs/explanation/public-log.md`.
+"""The leaves of a room's log about the entropy that its draw adds to the seed.
 
-It is announced when the pre-queue begins. Of the `entries` that is all there is to know before the opening.
-Of the `beacon` a round is announced that comes after the opening: it must not exist yet when the log says
-which one it is. Where the opening is another than was planned, the log names a later round at the opening.
+The log announces the source when the pre-queue begins. For `entries` nothing more can be known before the
+opening. For `beacon` it names a round after the opening, which must not exist yet when it is named; if the
+room opens at another time than planned, it names a later round at the opening.
+See `docs/explanation/public-log.md`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from app.store.sql.room_log import StoredLog
 
 
 class Known(NamedTuple):
-    """A leaf that says what a draw is made with, and that; b"": the seed alone."""
+    """The leaf that records a draw's added entropy, and that entropy (`root`); b"" means the seed alone."""
 
     leaf: str
     root: bytes
 
 
 def announced(room: Room, log: StoredLog, it: Noted, chain: Chain) -> tuple[StoredLog, list[str]]:
-    """What is said before the opening: with the pre-queue, and once more when staff move the opening."""
+    """The log and its leaves before the opening: when the pre-queue begins or staff move the opening."""
     entropy = room.settings.draw_entropy
     if room.settings.queueing_method != "lottery" or entropy == "none" or log.revealed:
         return log, []
@@ -42,7 +43,7 @@ def announced(room: Room, log: StoredLog, it: Noted, chain: Chain) -> tuple[Stor
 
 
 def awaited(log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
-    """What is said at the opening: the round that was announced, if it still comes soon, or a later one."""
+    """The log and its leaf at the opening: the announced round if it is due soon, else a later one."""
     number = log.draw_round
     if not number or not is_near(chain, number, it.at_ms):
         number = round_for(chain, max(it.at_ms, now_ms))
@@ -50,7 +51,7 @@ def awaited(log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[Store
 
 
 def known(room: Room, at_ms: int, chain: Chain) -> Known | None:
-    """What is said once the round is known, or has not been for too long; None: it is waited for."""
+    """The entropy, once the round is known or has been missing for too long; None while it is awaited."""
     number = room.draw_round or 0
     if room.draw_signature is not None:
         leaf = f"{at_ms} beacon {number} {room.draw_signature.hex()}"

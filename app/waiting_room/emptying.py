@@ -1,8 +1,9 @@
-"""Rooms that staff delete or reset. What of them is in Redis goes after Postgres has said so.
+"""Deletes and resets rooms: first in Postgres, then in Redis.
 
-A room that is gone is a row of `rooms_gone`, written in the transaction that ends it, until Redis has
-nothing of it: if that is interrupted, the next call does it, or a worker. Place tokens, booking tokens and
-passes name the generation they were issued in: none is good in a room that was reset or made again.
+The transaction that ends a room also writes a row to `rooms_gone`, which stays until nothing of the room is
+left in Redis. If the cleanup is interrupted, the next call or a worker finishes it. Place tokens, booking
+tokens and passes name the generation they were issued in, so none is valid in a room that was reset or
+created again.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from app.store.sql.rooms_gone import Gone
 from app.waiting_room.control import audit_fields, new_seed, refresh
 from app.waiting_room.queue import Queues
 
-GONE_MAX = 50  # a round of the worker
+GONE_MAX = 50  # rooms per round of the worker
 
 
 async def delete_room(queues: Queues, room_id: RoomId, *, force: bool, by: Author) -> None:
-    """Delete a room: its settings, places, sessions and passes. The name may be used again.
+    """Delete a room with its settings, places, sessions and passes. Its name may be used again.
 
-    Raises RoomNotFound; Conflict where an event sells through it, and without `force` while anybody waits or
-    is inside. Called again it finishes what was interrupted.
+    Raises RoomNotFound; Conflict if an event sells through the room, or if anybody is waiting or inside and
+    `force` is false. Calling it again finishes an interrupted deletion.
     """
     with stores_answer():
         try:
@@ -49,24 +50,24 @@ async def delete_room(queues: Queues, room_id: RoomId, *, force: bool, by: Autho
             inside = now.called + now.active
             raise Conflict(
                 f"{now.waiting} wait in this room and {inside} are called or inside; "
-                "to delete it all the same, force it."
+                "use force to delete it anyway."
             )
         await _delete(queues.stores, room_id, by)
 
 
 async def delete_with_event(stores: Stores, room_id: RoomId, *, by: Author) -> None:
-    """Delete the room of a deleted event, with whoever is in it. A second time changes nothing."""
+    """Delete the room of a deleted event, even if visitors are in it. Repeating it changes nothing."""
     with stores_answer():
         await _delete(stores, room_id, by)
 
 
 async def reset_room(queues: Queues, room_id: RoomId, *, by: Author) -> Room:
-    """Put everybody out and begin again at number 1, with the same settings and in the same state.
+    """Empty a room and restart it at number 1, with the same settings and in the same state.
 
-    Raises RoomNotFound, and Conflict once tickets were reserved: their buyers would lose them.
+    Raises RoomNotFound, and Conflict if tickets were reserved: their buyers would lose them.
     """
     with stores_answer():
-        await _status(queues, room_id)  # while Redis is unavailable nothing is reset
+        await _status(queues, room_id)  # fails while Redis is unavailable, so that nothing is reset then
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             room = await _locked(connection, room_id)
             if room is None:
@@ -85,7 +86,7 @@ async def reset_room(queues: Queues, room_id: RoomId, *, by: Author) -> Room:
 
 
 async def forget_gone(stores: Stores, room_id: RoomId | None = None) -> int:
-    """Take out of Redis what is gone in Postgres, of one name or some of all; how many rooms that were."""
+    """Remove deleted rooms from Redis: those of one name, or up to GONE_MAX of all. Returns how many."""
     found = await rooms_gone.select_gone(stores.postgres, room_id, GONE_MAX)
     for gone in found:
         keys = RoomKeys(gone.room_id, now_ms() // DAY_MS)
@@ -119,7 +120,7 @@ async def _delete(stores: Stores, room_id: RoomId, by: Author) -> None:
 
 
 async def _locked(connection: Connection, room_id: RoomId) -> Room | None:
-    """The room, which nobody restores or changes until the transaction ends."""
+    """The room, locked against restores and changes until the transaction ends."""
     await lock(connection, "fairgate restore", room_id)
     row = await rooms.lock_room(connection, room_id)
     return row.room if row else None

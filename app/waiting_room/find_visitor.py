@@ -1,4 +1,4 @@
-"""Finds a visitor for staff, by what a person can read out: a number, an e-mail, an id."""
+"""Finds a visitor for staff by something a person can read out: a number, an e-mail address, an id."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ WORD = re.compile(r"[\w-]{1,128}")
 
 
 async def find(stores: Stores, room_id: RoomId, word: str) -> list[Visitor]:
-    """The visitors with this queue number, e-mail, visitor_id or reservation_id. Raises StoreUnavailable.
+    """Find visitors by queue number, e-mail address, visitor_id or reservation_id. Raises StoreUnavailable.
 
-    Only who is in this room, or was in the last hour.
+    Only visitors who are in this room, or were within the last hour.
     """
     keys = RoomKeys(room_id)
     with stores_answer():

@@ -1,7 +1,8 @@
-"""Gathers a room in parts: its visitors come from the parts into its queue, in the order of their numbers.
+"""Gathers a room in parts: moves its visitors from the parts into its queue, in the order of their numbers.
 
-Each step is one script and may run twice, any number of workers do so at once, and whoever dies in between
-leaves nothing undone: a part keeps what it gave out, and the queue takes numbers only behind those it has.
+Each step is one idempotent script, so any number of workers may run them at once, and one that dies in
+between loses nothing: a part keeps the numbers it gave out, and the queue accepts only numbers behind those
+it has.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from app.store.scripts import parts as scripts
 from app.store.scripts.parts import PartLost, Rounds, Turned
 from app.store.scripts.room import NotLoaded
 
-READ_MAX = 2_000  # of a part, a tick
-GATHERED_AT_ONCE = 500  # by one script run, a few ms
+READ_MAX = 2_000  # visitors per part and tick
+GATHERED_AT_ONCE = 500  # visitors per script run, which takes a few ms
 
 
 class Seen(NamedTuple):
-    """What a worker saw of a room's parts: `used` of the round by the part that gave out most."""
+    """What a worker saw of a room's parts. `used`: how much of the round the busiest part gave out."""
 
-    round: int = -1  # none
+    round: int = -1  # -1: none seen yet
     used: int = 0
     used_before: int = 0
 
 
 async def gather(redis: RedisClient, room_id: RoomId, before: Seen) -> Seen:
-    """One tick: begin a round if numbers of the last were used, and move who has joined. Raises NotLoaded.
+    """Run one tick: start a round if numbers of the last one were used, and move those who have joined.
 
-    A part that lost what it gave out takes the room with it: it is restored, and whoever was on the way comes
-    back by their token.
+    If a part has lost the numbers it gave out, the whole room counts as lost: it is restored, and visitors on
+    the way come back by their tokens. Raises NotLoaded.
     """
     keys = RoomKeys(room_id)
     most = ceil(SPARE * before.used_before)
@@ -49,7 +50,7 @@ async def gather(redis: RedisClient, room_id: RoomId, before: Seen) -> Seen:
     try:
         turned = await asyncio.gather(*(_turn(redis, room_id, now, it) for it in range(now.parts)))
     except PartLost:
-        with suppress(NotLoaded):  # from now on the room is: whoever needs it restores it
+        with suppress(NotLoaded):  # the call unloads the room; its next user restores it
             await scripts.rounds(redis, keys, lost=now.epoch)
         return Seen()
     await _move(redis, keys, now, turned)
@@ -58,7 +59,7 @@ async def gather(redis: RedisClient, room_id: RoomId, before: Seen) -> Seen:
 
 
 async def _open(redis: RedisClient, room_id: RoomId, now: Rounds) -> None:
-    """None has a round before all are open: so a part that is found closed later has lost what it had."""
+    """Open all parts before any has a round: a part found closed later has therefore lost its data."""
     for part in range(now.parts):
         keys = RoomKeys(part_id(room_id, part))
         await scripts.open_part(redis, keys, generation=now.generation, epoch=now.epoch, first=now.first)
@@ -81,7 +82,7 @@ async def _turn(redis: RedisClient, room_id: RoomId, now: Rounds, part: int, lim
 
 
 async def _move(redis: RedisClient, keys: RoomKeys, now: Rounds, turned: Sequence[Turned]) -> None:
-    """Up to the number below which no part has or gives out another one."""
+    """Move visitors up to the highest number at or below which no part can add another one."""
     to = min(it.complete for it in turned)
     order = sorted((number, it) for part in turned for it, number in part.arrivals if number <= to)
     expected = now.gathered_to
@@ -95,10 +96,9 @@ async def _move(redis: RedisClient, keys: RoomKeys, now: Rounds, turned: Sequenc
 
 
 async def next_round(redis: RedisClient, room_id: RoomId, part: int, after: int, missing: int) -> bool:
-    """Give a part that has used up its round `after` the next one, at once: `missing` more want numbers.
-    False: it cannot be said which.
+    """Give a part that has used up round `after` the next one at once; `missing` visitors lack a number.
 
-    Raises NotLoaded, PartLost.
+    Returns False if there is no next round with numbers yet. Raises NotLoaded, PartLost.
     """
     now = await scripts.rounds(redis, RoomKeys(room_id), after=after, hurry=1, most=missing)
     if not now.ready or now.number <= after or not now.size:

@@ -1,9 +1,9 @@
-"""Who a newcomer is, in rooms that ask for it: one place for each mailbox, in the browser that
+"""Identities of newcomers, in rooms that require one: each mailbox has one place, in the browser that
 showed it last.
 
-A place goes along to another browser, unless its visitor is inside or has tickets; and only by what that
-browser itself was given, the code of our mail or a passkey: whoever presses a button in a mail that somebody
-else asked for loses nothing.
+The place moves to another browser unless its visitor is inside or has tickets, and only if that browser
+itself presented the code of our e-mail or a passkey: pressing the button in an e-mail that somebody else
+requested loses nobody their place.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ INSIDE = "This address is inside or has tickets, with another browser."
 
 
 async def enter(queues: Queues, room: Room, it: Shown, known: VisitorId, *, moves: bool = True) -> None:
-    """Make this visitor the mailbox's; a place that it has with another browser goes along if it `moves`. The
-    place of a suspect stays one's: they find it when they join.
+    """Bind a mailbox to this visitor. Its place in another browser moves along if `moves` is set.
 
+    A suspect's place stays a suspect's; they find it when they join.
     Raises MemberElsewhere, RoomNotFound, Restoring, StoreUnavailable.
     """
     mine = before_weighed(known)
@@ -43,7 +43,7 @@ async def enter(queues: Queues, room: Room, it: Shown, known: VisitorId, *, move
 
 
 async def has_shown(queues: Queues, room: Room, visitor_id: VisitorId) -> bool:
-    """Whether they have shown what newcomers of this room show. Raises StoreUnavailable."""
+    """Whether a visitor has shown the identity that this room requires. Raises StoreUnavailable."""
     with stores_answer():
         return bool(await shown(queues.stores, room, [before_weighed(visitor_id)]))
 
@@ -57,12 +57,12 @@ async def _move(queues: Queues, room: Room, it: Shown, bound: VisitorId, mine: V
         if not await identities.move(postgres, room.room_id, it, bound, mine):
             if await identities.enter(postgres, room.room_id, it, mine) != mine:  # a third browser was faster
                 raise MemberElsewhere("This address has a place in another browser.")
-    if not carried:  # they may have joined with the other browser just before it moved
+    if not carried:  # the other browser may have joined just before the mailbox moved
         await _carried(queues, room, bound, mine)
 
 
 async def _carried(queues: Queues, room: Room, bound: VisitorId, mine: VisitorId) -> bool:
-    """Take the place along, if there is one."""
+    """Move the place of `bound` to `mine`. Returns False if there is none."""
     for spelling in spellings(bound, room.settings):
         code = CarryCode(new_ticket_id(), room.room_id, spelling, int(time.time()) + CARRY_TTL_S)
         word = await carry(queues, code, carried_to(spelling, mine), replace=True)

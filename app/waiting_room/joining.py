@@ -1,4 +1,4 @@
-"""What somebody says who joins a queue."""
+"""The input of a join."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from app.core.proof_of_work import Solved
 
 
 class Joining(msgspec.Struct, frozen=True):
-    """A visitor who joins. `known`: what their place token says, if they sent one.
+    """A visitor who wants to join.
 
-    `network`: where they come from, as `PlaceSigner.network` says it; "": not limited by it. `quantity`:
-    tickets wanted at once; 0: nothing is said, which is one for a new place. `returns`: they know that all
-    is sold, and want a place for what comes back. `solved`: the proof of work they bring.
-    `captcha`: whether they solved one. `slower`: without what is needed they join as a suspect.
+    `known`: the claims of their place token, if they sent one. `network`: their network as
+    `PlaceSigner.network` names it; "" exempts them from its limits. `quantity`: how many tickets they want at
+    once; 0 if they did not say, which means one for a new place. `returns`: they accept a place in the
+    returns queue of a sold-out sale. `solved`: their proof of work. `captcha`: the verdict on their captcha.
+    `slower`: if they lack a required check, they join as a suspect instead of being refused.
     """
 
     visitor_id: VisitorId

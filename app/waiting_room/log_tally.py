@@ -1,6 +1,6 @@
-"""Counts what a room's public log says, a piece at a time: by the worker that writes it, kept beside it.
+"""Counts what a room's public log says. The worker that writes the log updates the count, in pieces.
 
-A release that does not count may have written some of it, and what is not counted yet is read with the rest.
+An older release that does not count may have written leaves; they are counted together with later ones.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from app.store.connections import Connection, Queries
 from app.store.sql import room_log as stored
 from app.store.sql.room_log_tallies import select_tally, write_tally
 
-LEAVES_MAX = 20_000  # of one piece
+LEAVES_MAX = 20_000  # counted at once
 
 
 async def tally_of(queries: Queries, room_id: RoomId, size: int) -> tuple[int, Tally]:
-    """How many of the log's first `size` leaves are counted, and the count. It falls behind only where a
-    release that does not count has written many."""
+    """Returns how many of the log's first `size` leaves are counted, and the count.
+
+    Fewer than `size` are counted only if a release that does not count has written many.
+    """
     at, tally = await select_tally(queries, room_id)
     last = min(size, at + LEAVES_MAX)
     if last <= at:
@@ -25,6 +27,6 @@ async def tally_of(queries: Queries, room_id: RoomId, size: int) -> tuple[int, T
 
 
 async def keep_tally(connection: Connection, room_id: RoomId, size: int) -> None:
-    """Count on, and keep it. In the transaction that writes leaves: so it is of the log that is there."""
+    """Update the stored count. Call it in the transaction that writes leaves, so that both always match."""
     at, tally = await tally_of(connection, room_id, size)
     await write_tally(connection, room_id, at, tally)

@@ -1,10 +1,10 @@
-"""Rooms for members: the organiser's login, whose proofs are taken, and the one place each member has.
+"""Rooms for members: the organiser's login, whose proofs we accept, and the one place of each member.
 
-A room with lanes takes the same proofs, as enqueue tokens: `lane` names the lane they put a visitor into.
+A room with lanes accepts the same proofs as enqueue tokens: `lane` names the lane they put a visitor into.
 
-A member is bound to the visitor of the browser they came with. With another proof they may come with another
-one: their place goes along, unless they are inside or have tickets. So a proof that is passed on gives no
-second place, and whoever sends somebody else a link sees nothing of what they buy.
+A member is bound to the visitor of the browser they came with. With a new proof they may switch browsers:
+their place moves along, unless they are inside or have tickets. So passing a proof on gives nobody a second
+place, and somebody who sends their link to another person cannot see what that person buys.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NO_LOGIN = "No login is set up for this room."
 
 
 class MemberLogins(NamedTuple):
-    """The stored logins, the key that opens theirs, and what members' names are hashed with."""
+    """The stored logins, what decrypts their keys (`sealer`), and what hashes members' names (`signer`)."""
 
     stores: Stores
     sealer: Sealer
@@ -61,12 +61,12 @@ async def login_of(logins: MemberLogins, room_id: RoomId) -> MemberLogin | None:
 
 
 def new_secret() -> str:
-    """A secret for HS256."""
+    """A new secret for HS256."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
 async def set_login(logins: MemberLogins, room_id: RoomId, login: MemberLogin, *, by: Author) -> None:
-    """Take the proofs of this login. Raises RoomNotFound, ValidationFailed (`key`), StoreUnavailable."""
+    """Accept the proofs of this login. Raises RoomNotFound, ValidationFailed (`key`), StoreUnavailable."""
     check_login(login)
     before = await login_of(logins, room_id)
     row = LoginRow(login.algorithm, login.audience, logins.sealer.seal(room_id, login.key))
@@ -82,7 +82,7 @@ async def set_login(logins: MemberLogins, room_id: RoomId, login: MemberLogin, *
 
 
 async def remove_login(logins: MemberLogins, room_id: RoomId, *, by: Author) -> None:
-    """Take no proofs any more. Raises NotFound, StoreUnavailable."""
+    """Stop accepting proofs. Raises NotFound, StoreUnavailable."""
     with stores_answer():
         async with logins.stores.postgres.acquire() as connection, connection.transaction():
             if not await members.delete_login(connection, room_id):
@@ -91,26 +91,26 @@ async def remove_login(logins: MemberLogins, room_id: RoomId, *, by: Author) -> 
 
 
 class Member(NamedTuple):
-    """Whom a proof names: what is kept of their name, and the name of their lane; "": the ordinary one."""
+    """The member a proof names. `key`: the hash stored for their name; `lane`: its name, "" if ordinary."""
 
     key: bytes
     lane: str = ""
 
 
-def proven(logins: MemberLogins, room_id: RoomId, login: MemberLogin | None, proof: str) -> Member:
-    """Which member a proof names, as `enter` takes it. Raises ProofRefused."""
+def verify_proof(logins: MemberLogins, room_id: RoomId, login: MemberLogin | None, proof: str) -> Member:
+    """Verify a proof. Returns the member it names, for `enter`. Raises ProofRefused."""
     if login is None:
-        raise ProofRefused("This room takes no proofs.")
+        raise ProofRefused("This room does not accept proofs.")
     said = read_proof(login, proof, room_id, time.time())
     return Member(logins.signer.member_key(room_id, f"login {said.subject}"), said.lane)
 
 
 async def enter(queues: Queues, room_id: RoomId, member: Member, known: VisitorId | None) -> VisitorId:
-    """The visitor that a member is from now on: the one of their browser, which is `known` if they came with
-    it before. A place they have with another browser goes along, and so does one they took before they showed
-    which lane they are in.
+    """Bind a member to the visitor of their browser, and return that visitor.
 
-    Raises MemberElsewhere, ProofRefused, RoomNotFound, Restoring, StoreUnavailable.
+    `known` is the visitor the browser was before, if any. A place that the member has in another browser
+    moves along, as does one they took before they proved which lane they are in. Raises MemberElsewhere,
+    ProofRefused, RoomNotFound, Restoring, StoreUnavailable.
     """
     room = await queues.loaded_rooms.get(room_id) if member.lane else None
     lane = lane_named(member.lane, room.settings.lanes) if room else ORDINARY
@@ -129,7 +129,7 @@ async def enter(queues: Queues, room_id: RoomId, member: Member, known: VisitorI
     except MemberElsewhere:
         if bound != known:
             raise
-        return bound  # they are inside, and so it is no matter which lane they came by
+        return bound  # they are inside already, so their lane no longer matters
 
 
 async def _move(queues: Queues, room_id: RoomId, key: bytes, bound: VisitorId, new: VisitorId) -> VisitorId:
@@ -140,7 +140,7 @@ async def _move(queues: Queues, room_id: RoomId, key: bytes, bound: VisitorId, n
         word = await _carried(queues, room_id, bound, new)
         if not await members.move(postgres, room_id, key, bound, new):
             raise MemberElsewhere
-        if word == "absent":  # they may have joined with the other browser just before they moved
+        if word == "absent":  # the other browser may have joined just before they moved
             await _carried(queues, room_id, bound, new)
     return new
 

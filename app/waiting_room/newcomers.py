@@ -1,6 +1,6 @@
-"""Newcomers are weighed before they join, in rooms that ask for it: who is a suspect joins in another lane.
+"""Checks newcomers before they join, in rooms that ask for it. Suspects join in another lane.
 
-Who has a place token of the room is no newcomer, nor is a member, whom the organiser vouches for.
+Holders of a place token for the room are not newcomers, nor are members, whom the organiser vouches for.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from app.waiting_room.room_script import RoomAccess
 
 POLICY = "newcomers"
 NOBODY = VisitorId("")
-COST_MAX = 2**40  # of a proof of work: more than any room asks for
+COST_MAX = 2**40  # of a proof of work; more than any room demands
 
 
-def comes_back(room: Room, known: PlaceClaims, *, slower: int) -> WeighRecord | None:
-    """What is asked of the holder of a place token if the place has ended: where newcomers show who they are,
-    so do they, because it may be another browser's by now."""
+def returning_record(room: Room, known: PlaceClaims, *, slower: int) -> WeighRecord | None:
+    """The check for the holder of a place token, in case their place has ended; None if there is none.
+
+    Where newcomers must show an identity, so must they: the place may belong to another browser by now.
+    """
     if room.settings.identity == "none" or known.epoch != room.epoch:
         return None
     return WeighRecord(known.visitor_id, "", COST_MAX, slower=slower)
@@ -37,16 +39,18 @@ def comes_back(room: Room, known: PlaceClaims, *, slower: int) -> WeighRecord | 
 async def weigh(
     rooms: RoomAccess, room: Room, came: Iterable[WeighRecord]
 ) -> dict[VisitorId, VisitorId | Refusal]:
-    """As whom each newcomer may join, or why they may not. Raises what `when_loaded` does."""
+    """Check newcomers.
+
+    Returns the visitor id each may join with, or the refusal. Raises what `when_loaded` does.
+    """
     records = [
         it for it in dict.fromkeys(came) if not is_member(it.visitor_id) and not is_suspect(it.visitor_id)
     ]
     keys = RoomKeys(room.room_id)
 
     def unloaded(_: RoomStatus) -> list[Weighed]:
-        return [Weighed("anybody", "")] * len(
-            records
-        )  # nobody can join: the script that they join by says so
+        # Nobody can join an unloaded room; the join script refuses them.
+        return [Weighed("anybody", "")] * len(records)
 
     if not records:
         return {}
@@ -83,7 +87,7 @@ def _judged(it: WeighRecord, weighed: Weighed, each: int, identity: Identity) ->
 
 
 async def work_needed(rooms: RoomAccess, room_id: RoomId, network: str) -> int:
-    """What a proof of work would have to cost whoever joined from there now; 0: none is needed."""
+    """The cost of the proof of work that a newcomer from this network needs now; 0 if none."""
     room = await rooms.loaded_rooms.get(room_id)
     if not room.settings.proof_of_work:
         return 0
@@ -93,14 +97,14 @@ async def work_needed(rooms: RoomAccess, room_id: RoomId, network: str) -> int:
 
 
 async def shown(stores: Stores, room: Room, visitors: Sequence[VisitorId]) -> set[VisitorId]:
-    """Those who have shown of who they are what newcomers of this room show. Raises what Postgres does."""
+    """Those of `visitors` who have shown the identity that this room requires. Raises database errors."""
     its = room.settings
     return await identities.select_shown(
         stores.postgres, room.room_id, its.identity, its.accounts_before, visitors
     )
 
 
-async def outside(stores: Stores, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:
-    """Those who were members: each has become another one, in another browser, or was struck off."""
+async def former_members(stores: Stores, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:
+    """Those with a member's id that is no longer valid: they moved to another browser, or were removed."""
     came = {it for it in visitors if is_member(it)}
     return came - await members.present(stores.postgres, room_id, list(came)) if came else came

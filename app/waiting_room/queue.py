@@ -1,6 +1,6 @@
 """The waiting room as visitors use it: join, place, want, claim, leave, status.
 
-Every answer is decided by one script, shared by all callers of one event-loop turn.
+Each operation is decided by one script, run once for all callers of the same event-loop turn.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from app.store.sql import sessions
 from app.store.sql.ended_places import insert_ended
 from app.waiting_room.arriving import Rooms, arrive
 from app.waiting_room.joining import Joining
-from app.waiting_room.newcomers import comes_back, outside, weigh
+from app.waiting_room.newcomers import former_members, returning_record, weigh
 from app.waiting_room.recent_status import RecentStatus
 from app.waiting_room.refusals import ASK_REFUSALS, CLAIM_REFUSALS, JOIN_REFUSALS, WANT_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, Throttle, decide, mark_busy
@@ -44,7 +44,7 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 Asks = Coalescer[RoomId, PlaceClaims, Answer]
 
-NEWEST = 2**53  # an epoch that is not before any other
+NEWEST = 2**53  # stands for an epoch later than any real one
 RESTORE_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
@@ -56,7 +56,7 @@ class Queues:
         self.loaded_rooms = LoadedRooms(stores)
         self.postgres = PostgresWatch(stores.postgres)
         self.busy_marks = BusyMarks(stores.redis)
-        self.captcha = bool(settings.captcha)  # there is a provider that rooms can ask
+        self.captcha = bool(settings.captcha)  # whether a provider is configured
         self._settings = settings
         self.joins: Coalescer[RoomId, Joining, Answer] = Coalescer(partial(_join_batch, self), name="join")
         self.places: Asks = Coalescer(partial(_place_batch, self), name="places")
@@ -82,22 +82,22 @@ class Queues:
 
 
 def open_queues(stores: Stores, settings: Settings) -> Queues:
-    """The waiting rooms of this process. Call it inside the running event loop; there is nothing to close."""
+    """Create the `Queues` of this process. Call it inside the running event loop; nothing needs closing."""
     return Queues(stores, settings)
 
 
 def join(queues: Queues, room_id: RoomId, joining: Joining) -> Awaitable[Answer]:
-    """Give the visitor a place, or return the one they have (`Place.new` tells which). Their token carries
-    `token_number`.
+    """Give the visitor a place, or return the one they have (`Place.new` tells which).
 
-    Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, LimitExceeded,
-    ProofOfWorkNeeded (with its `cost`), CaptchaNeeded, IdentityNeeded, Restoring, StoreUnavailable.
+    Put `token_number` in their token. Raises RateLimited, RoomNotFound, RoomNotOpen, RoomClosed, RoomSoldOut,
+    RemovedByStaff, LimitExceeded, ProofOfWorkNeeded (with its `cost`), CaptchaNeeded, IdentityNeeded,
+    Restoring, StoreUnavailable.
     """
     return _through_restores(queues.joins, room_id, joining)
 
 
 def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Answer]:
-    """The visitor's exact place, or how it ended within the last hour (state done, left, removed ...).
+    """Look up the visitor's exact place, or how it ended within the last hour (done, left, removed ...).
 
     Raises RateLimited, RoomNotFound, PlaceNotFound, Restoring, StoreUnavailable.
     """
@@ -105,10 +105,9 @@ def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Ans
 
 
 async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
-    """Set how many tickets the visitor wants at once: they are not called while fewer are free. Returns the
-    place.
+    """Set how many tickets the visitor wants at once: they are not called while fewer are free.
 
-    Raises LimitExceeded (more than the event sells to one visitor; a room without an event sells none),
+    Returns their place. Raises LimitExceeded (more than one visitor may buy, or the room has no event),
     NotWaiting, what `claim` raises for a place that has ended, RoomNotFound, Restoring, RateLimited,
     StoreUnavailable.
     """
@@ -124,8 +123,8 @@ async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: i
 async def claim(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Answer:
     """Start the session of a called visitor, or return the one they have.
 
-    `session_expires_at_ms` is the token's `exp` * 1000, the same each time; `Place.new` when this call
-    started it (201). Waiting and prequeue come back as they are (202).
+    `session_expires_at_ms` is the token's `exp` * 1000, the same each time; `Place.new` is set if this call
+    started the session (201). Places still waiting or in the pre-queue are returned unchanged (202).
 
     Raises NoShow, SessionExpired, LeftQueue, SessionDone, RemovedFromQueue, PlaceNotFound, RoomNotFound,
     Restoring, RateLimited, StoreUnavailable.
@@ -134,22 +133,22 @@ async def claim(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Answer:
 
 
 async def leave(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> None:
-    """Leave the queue, or end the session; a second time changes nothing. Raises RoomNotFound."""
+    """Leave the queue or end the session. Repeating it changes nothing. Raises RoomNotFound."""
     keys, visitor_id = RoomKeys(room_id), claims.visitor_id
     with stores_answer():
         number, epoch = await _number_of(queues, room_id, claims)
         word = await queues.loaded_rooms.when_loaded(
             room_id, lambda: room_scripts.leave(queues.stores.redis, keys, visitor_id, number, epoch)
         )
-        if word in ("done", "absent"):  # absent: perhaps a session that is not restored yet
+        if word in ("done", "absent"):  # absent: the session may not be restored yet
             await sessions.end_sessions(queues.stores.postgres, room_id, visitor_id)
-        if word == "absent" and claims.queue_number:  # perhaps a place that would be restored
+        if word == "absent" and claims.queue_number:  # the place could still be restored
             ending = EndingRecord(visitor_id, "left", claims.queue_number)
             await insert_ended(queues.stores.postgres, room_id, [ending])
 
 
 async def _number_of(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> tuple[int, int]:
-    """The number of who leaves, and its epoch; without a token, in a room in parts, what their part says."""
+    """The queue number of a leaving visitor, and its epoch. In a room in parts their part knows it, too."""
     room = await queues.loaded_rooms.get(room_id)
     if claims.queue_number or room.settings.parts == 1:
         return claims.queue_number or room_scripts.NO_TOKEN, claims.epoch
@@ -158,16 +157,16 @@ async def _number_of(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> tu
 
 
 async def status(queues: Queues, room_id: RoomId) -> tuple[Room, RoomStatus]:
-    """The room as Postgres has it and its live numbers. Raises RoomNotFound, StoreUnavailable.
+    """The room as stored in Postgres, and its live status. Raises RoomNotFound, StoreUnavailable.
 
-    `RoomStatus` is the truth for state, serving position and whether the room has opened; the `Room` is kept
-    in memory and read again when its version or epoch changed.
+    `RoomStatus` is authoritative for state, serving position and whether the room has opened. The `Room` is
+    cached in memory, and read again when its version or epoch changes.
     """
     return await submit(queues.statuses, room_id, None)
 
 
 async def _through_restores(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
-    """Retry while a room is being restored, so that joins and places work; called visitors wait."""
+    """Retry while a room is being restored, so that callers wait a moment instead of getting an error."""
     for pause_s in RESTORE_PAUSES_S:
         try:
             return await coalescer.submit(room_id, item)
@@ -179,7 +178,7 @@ async def _through_restores(coalescer: Coalescer[RoomId, Item, T], room_id: Room
 
 
 async def submit(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: Item) -> T:
-    """The batch's answer for this caller. Raises StoreUnavailable when too many wait."""
+    """Add an item to the next batch, and return its result. Raises StoreUnavailable if too many wait."""
     try:
         return await coalescer.submit(room_id, item)
     except CoalescerFull:
@@ -189,9 +188,9 @@ async def submit(coalescer: Coalescer[RoomId, Item, T], room_id: RoomId, item: I
 async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> Sequence[Outcome]:
     with stores_answer():
         room = await queues.loaded_rooms.get(room_id)
-        # Without Postgres those of a lane come like everybody else; who has moved could have a second place.
+        # Without Postgres members of a lane join unchecked, and may get a second place in another browser.
         by_proof = room.settings.members_only or (room.settings.lanes and not queues.postgres.away)
-        kept_out = await outside(queues.stores, room_id, [it.visitor_id for it in batch]) if by_proof else ()
+        kept_out = await former_members(queues.stores, room_id, [it.visitor_id for it in batch if by_proof])
         came: list[Joining | Refusal] = [MembersOnly() if it.visitor_id in kept_out else it for it in batch]
         if are_weighed(room.settings):
             came = await _weighed(queues, room, came)
@@ -209,7 +208,7 @@ async def _join_room(queues: Queues, room: Room, batch: list[Joining]) -> Sequen
 
 
 async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
-    """Each as they may join: suspects are somebody else, whose id says so."""
+    """Each visitor as they may join: a suspect gets another id, which marks them as one."""
     joining = [it for it in came if isinstance(it, Joining)]
     judged = await weigh(queues, room, [new for it in joining if (new := _newcomer(queues, room, it))])
 
@@ -222,7 +221,7 @@ async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]
 
 def _newcomer(queues: Queues, room: Room, it: Joining) -> WeighRecord | None:
     if it.known is not None and it.known.epoch >= 0:
-        return comes_back(room, it.known, slower=int(it.slower))
+        return returning_record(room, it.known, slower=int(it.slower))
     captcha = it.captcha if queues.captcha and room.settings.captcha else "solved"
     return WeighRecord(it.visitor_id, it.network, *(it.solved or (0, "")), int(it.slower), captcha)
 
@@ -252,7 +251,7 @@ async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
 
 
 async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
-    """Commit sessions before answering, repeated ones too, in case an earlier commit failed."""
+    """Commit sessions before answering, even those that already ran, in case an earlier commit failed."""
     with stores_answer():
         records = await _ask_records(queues, room_id, batch)
         away_ms = queues.postgres.silent_ms if queues.postgres.away else 0

@@ -1,4 +1,4 @@
-"""Queue numbers: none is given out before Postgres has reserved it; and the draw of a lottery."""
+"""Reserves queue numbers in Postgres before they are given out, and runs the draw of a lottery."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from app.store.scripts import admission
 from app.store.sql import draws, queue_numbers, rooms
 from app.store.sql.locks import try_lock
 
-# From the opening on; later nobody waits for the log any more. The log itself says that the beacon was away,
-# at the latest `NEAR_MS` and `WAITS_MS` (`core/beacon.py`) after the opening.
+# How long after the opening a draw waits for the log. The log itself records that the beacon was unavailable
+# at most `NEAR_MS` and `WAITS_MS` (`core/beacon.py`) after the opening.
 MIXED_WITHIN_MS = {"entries": 60_000, "beacon": 240_000}
-DRAW_BATCH = 2_000  # visitors: a few ms of script, one INSERT
+DRAW_BATCH = 2_000  # visitors: one script run of a few ms, one INSERT
 
 
 async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
     """Reserve another block of numbers, and those for a draw. Raises NotLoaded.
 
-    If the room moved on meanwhile nothing is raised, and whoever runs out asks again.
+    Reserves nothing if the room was restored or reset meanwhile; a caller that runs out asks again.
     """
     keys = RoomKeys(room_id)
     now = await admission.numbers(stores.redis, keys)
@@ -43,12 +43,12 @@ async def reserve_numbers(stores: Stores, room_id: RoomId) -> None:
 
 
 async def draw_batch(stores: Stores, room_id: RoomId) -> int:
-    """Number the next visitors of the pre-queue; how many. In Postgres first. Raises NotLoaded.
+    """Number the next visitors of the pre-queue, in Postgres first. Returns how many. Raises NotLoaded.
 
-    A lock keeps workers from doing the same work; the order does not hang on it: a number has one visitor and
-    a visitor one number in Postgres, and only the first to come with the number that is next moves anybody.
-    Where draws are made with more than the seed, nobody is drawn before that is known: with the log's root a
-    second or two, with the beacon about a quarter of a minute.
+    A lock keeps workers from doing the same work twice, but the order does not depend on it: in Postgres each
+    number has one visitor and each visitor one number, and the script moves visitors only if they are the
+    next to be drawn. A draw with added entropy waits until that is known: a second or two for the log's root,
+    about 15 s for the beacon.
     """
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate draw", room_id):
@@ -60,15 +60,16 @@ async def draw_batch(stores: Stores, room_id: RoomId) -> int:
 
 
 async def _is_mixed(connection: Connection, stores: Stores, room: Room) -> bool:
-    """Whether everybody in the pre-queue has the draw that counts; at first they have that of the seed."""
+    """Whether everybody in the pre-queue has their final draw.
+
+    Until it is mixed, theirs is by the seed alone.
+    """
     if room.settings.queueing_method != "lottery" or room.settings.draw_entropy == "none":
         return True
     if room.draw_root is None:
         waited_ms = time.time_ns() // 1_000_000 - room.opened_at_ms
-        if (
-            room.opened_at_ms and waited_ms > MIXED_WITHIN_MS[room.settings.draw_entropy]
-        ):  # nothing writes the log: by the seed alone
-            await draws.keep_root(connection, room, b"")
+        if room.opened_at_ms and waited_ms > MIXED_WITHIN_MS[room.settings.draw_entropy]:
+            await draws.keep_root(connection, room, b"")  # nothing writes the log: draw by the seed alone
         return False
     if room.draw_root:
         await _mix(stores, room)
@@ -76,7 +77,7 @@ async def _is_mixed(connection: Connection, stores: Stores, room: Room) -> bool:
 
 
 async def _mix(stores: Stores, room: Room) -> None:
-    """Give everybody the draw of the seed and of what it is mixed with. Done again it changes nothing."""
+    """Give everybody the draw of the seed mixed with the added entropy. Repeating it changes nothing."""
     keys, root = RoomKeys(room.room_id), (room.draw_root or b"").hex()
     if await entrants.mixed(stores.redis, keys) == root:
         return

@@ -1,4 +1,4 @@
-"""The status of a room as this process read it a moment ago: for joins of rooms in parts."""
+"""Caches the status of rooms for a moment, for joins of rooms in parts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ KNOWN_MAX = 1_000  # rooms
 
 
 class RecentStatus:
-    """One per process; `read` asks the room."""
+    """One per process. `read` fetches a room and its status."""
 
     def __init__(self, read: Callable[[RoomId], Awaitable[tuple[Room, RoomStatus]]]) -> None:
         self._read = read
         self._known: dict[RoomId, tuple[float, RoomStatus]] = {}
 
     async def of(self, room_id: RoomId) -> RoomStatus:
-        """The status, `FRESH_S` old at most. Raises what reading it raises."""
+        """The status of a room, at most `FRESH_S` old. Raises what `read` raises."""
         read_at, status = self._known.get(room_id, (0.0, None))
         if status is None or time.monotonic() - read_at > FRESH_S:
             _, status = await self._read(room_id)

@@ -1,4 +1,4 @@
-"""What the words mean that scripts refuse visitors with."""
+"""Maps the words with which scripts refuse visitors to errors."""
 
 from __future__ import annotations
 

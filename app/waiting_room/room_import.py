@@ -1,4 +1,4 @@
-"""A room brought to what a file says of it."""
+"""Creates or changes a room according to a file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.waiting_room.queue import Queues
 
 
 class Import(NamedTuple):
-    """What an import does, or would do; `before` is None for a room that is made."""
+    """What an import does, or would do. `before` is None if it creates the room."""
 
     before: RoomSettings | None
     after: RoomSettings
 
     @property
     def changed(self) -> list[str]:
-        """The names of the settings that differ, of a room that is made from the defaults."""
+        """The names of the settings that change, compared with the defaults if the room is new."""
         before = self.before or RoomSettings(name="")
         names = RoomSettings.__struct_fields__
         return [it for it in names if getattr(before, it) != getattr(self.after, it)]
@@ -29,7 +29,7 @@ class Import(NamedTuple):
 async def import_room(
     queues: Queues, room_id: RoomId, settings: dict[str, Any], *, dry_run: bool = False, by: Author
 ) -> Import:
-    """Make the room, or change the one there is to these settings; those that are not named stay.
+    """Create a room, or change an existing one, with these settings; others keep their values.
 
     Raises ValidationFailed (naming the field), QueueingMethodLocked, AlreadyExists, StoreUnavailable.
     """

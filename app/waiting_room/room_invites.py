@@ -1,4 +1,4 @@
-"""Invitations to join a room for members: each a personal link, good for one place in the first browser that
+"""Invitations to a room for members: each is a personal link, valid for one place in the first browser that
 uses it."""
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ async def invite(
     *,
     by: Author,
 ) -> int:
-    """Invite these addresses, and have a link mailed to each that was not invited before; how many.
+    """Invite these addresses, and queue an e-mail with a link to each one not invited before. Returns how
+    many.
 
-    Raises RoomNotFound, Conflict when there are too many.
+    Raises RoomNotFound, and Conflict if the room has too many invitations.
     """
     new = [_made(places, links, room_id, email) for email in to]
     with stores_answer():
@@ -55,7 +56,7 @@ async def invite(
 
 
 async def send_again(stores: Stores, room_id: RoomId, invite_id: str, *, by: Author) -> None:
-    """Mail the link once more. Raises NotFound."""
+    """Queue the e-mail with the link once more. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await kept.queue_mails(connection, room_id, [invite_id]):
@@ -64,7 +65,7 @@ async def send_again(stores: Stores, room_id: RoomId, invite_id: str, *, by: Aut
 
 
 async def withdraw(queues: Queues, room_id: RoomId, invite_id: str, *, by: Author) -> None:
-    """Withdraw an invitation, and remove whoever has come with it; what they hold stays theirs.
+    """Withdraw an invitation, and remove the visitor who used it, who keeps their tickets.
 
     Raises NotFound, RoomNotFound, StoreUnavailable.
     """
@@ -82,24 +83,25 @@ async def withdraw(queues: Queues, room_id: RoomId, invite_id: str, *, by: Autho
 async def listed(
     stores: Stores, room_id: RoomId, text: str, limit: int, offset: int
 ) -> tuple[list[RoomInvite], int]:
-    """A part of a room's invitations, the newest first, and how many there are."""
+    """A page of a room's invitations that match `text`, newest first, and how many match in all."""
     with stores_answer():
         found = await kept.select_page(stores.postgres, room_id, text, limit, offset)
         return found, await kept.count(stores.postgres, room_id, text)
 
 
 async def is_good(stores: Stores, room_id: RoomId, token: str) -> bool:
-    """Whether the link of an invitation is good. Raises StoreUnavailable."""
+    """Whether the token of an invitation link is valid. Raises StoreUnavailable."""
     return await _key(stores, room_id, token) is not None
 
 
-async def come(queues: Queues, room_id: RoomId, token: str, known: VisitorId | None) -> VisitorId:
-    """The visitor that a link makes of the browser that uses it first; it is the same whenever that comes
-    again. Raises ProofRefused, MemberElsewhere from another one, RoomNotFound, StoreUnavailable.
+async def accept(queues: Queues, room_id: RoomId, token: str, known: VisitorId | None) -> VisitorId:
+    """Bind an invitation to the first browser that uses it. Returns its visitor, the same on each later use.
+
+    Raises ProofRefused, MemberElsewhere (used in another browser), RoomNotFound, StoreUnavailable.
     """
     key, new = await _key(queues.stores, room_id, token), new_member_id()
     if key is None:
-        raise ProofRefused("This invitation is not good, or not any more.")
+        raise ProofRefused("This invitation is invalid or has been withdrawn.")
     with stores_answer():
         bound = await members.enter(queues.stores.postgres, room_id, key, new)
     if bound is None:

@@ -15,7 +15,7 @@ from app.store.sql import rooms
 from app.waiting_room import queue
 from app.waiting_room.queue import Queues
 
-LOOKS_AT_ONCE = 20  # each has a connection meanwhile
+LOOKS_AT_ONCE = 20  # each takes a connection
 LISTED_MAX = 500
 
 
@@ -29,11 +29,10 @@ async def page(
     limit: int = LISTED_MAX,
     offset: int = 0,
 ) -> list[tuple[Room, RoomStatus]]:
-    """One page of all rooms, of the public ones, or `only` of these: those that are not closed first, then by
-    room_id.
+    """A page of rooms with their status: rooms that are not closed first, then by room_id.
 
-    `of_event`: only those of an event, or only those without one; `archived` likewise.
-    Without one that is being restored or in trouble.
+    Filters: `public_only`; `of_event` (True: only rooms of an event, False: only those without, None: both);
+    `archived` likewise; `only` these room_ids. Rooms that are being restored or fail to load are left out.
     """
     with stores_answer():
         known = await rooms.select_rooms(
@@ -56,7 +55,7 @@ async def count(
     archived: bool | None = None,
     only: Sequence[str] | None = None,
 ) -> int:
-    """How many of these rooms there are. Raises StoreUnavailable."""
+    """How many rooms match these filters of `page`. Raises StoreUnavailable."""
     postgres = queues.stores.postgres
     with stores_answer():
         return await rooms.count_rooms(
@@ -65,9 +64,9 @@ async def count(
 
 
 async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tuple[Room, RoomStatus]]:
-    """The rooms that were busy recently, by room_id; of more than `limit` the latest.
+    """The rooms that were busy recently, sorted by room_id; if more than `limit`, the most recent ones.
 
-    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    Rooms that are being restored or fail to load are left out. Raises StoreUnavailable.
     """
     with stores_answer():
         found = await busy.busy_rooms(queues.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
@@ -75,9 +74,9 @@ async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tupl
 
 
 async def on_sale(queues: Queues, *, limit: int) -> list[tuple[Room, RoomStatus]]:
-    """The rooms of sales that are not closed and not in the archive: those that opened last first.
+    """The rooms of sales that are neither closed nor archived, the latest opening first.
 
-    Without one that is being restored or in trouble. Raises StoreUnavailable.
+    Rooms that are being restored or fail to load are left out. Raises StoreUnavailable.
     """
     with stores_answer():
         known = await rooms.select_on_sale(queues.stores.postgres, limit)
@@ -87,7 +86,7 @@ async def on_sale(queues: Queues, *, limit: int) -> list[tuple[Room, RoomStatus]
 async def _statuses(
     queues: Queues, room_ids: Sequence[RoomId], known: Mapping[RoomId, Room]
 ) -> list[tuple[Room, RoomStatus]]:
-    """All in a few round trips; rooms that are not loaded, or known in an older version, one by one."""
+    """Read all in a few round trips; rooms that are not loaded or outdated in `known`, one by one."""
     with stores_answer():
         found = await room_scripts.statuses(queues.stores.redis, [RoomKeys(it) for it in room_ids])
     by_id = dict(zip(room_ids, found, strict=True))

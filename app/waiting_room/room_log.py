@@ -1,9 +1,10 @@
-"""Writes the public log of a room: what scripts noted becomes leaves of a tree, whose heads are signed.
+"""Writes the public log of a room: steps noted by scripts become leaves of a tree, whose heads are signed.
 
-Redis notes each step with the step itself, a worker writes them in batches: leaves, nodes and how far it got
-in one transaction, and only then takes them out of Redis. So each is in the log once, in order, however often
-this is cut off. What Redis loses before that is lost, and the log says that the room was restored; of what is
-beyond the cap it says how much it was.
+A script notes each step in Redis atomically with the step itself. A worker writes notes in batches: leaves,
+tree nodes and its progress in one transaction, and only then removes the notes from Redis. So each step is
+logged once and in order, however often the worker is interrupted. If Redis is lost before, its notes are
+lost, and the log says that the room was restored. For notes dropped at the stream's cap, the log says how
+many.
 """
 
 from __future__ import annotations
@@ -34,21 +35,21 @@ from app.waiting_room.draw_entropy import Known
 from app.waiting_room.log_tally import keep_tally
 
 PAGE = 100  # entries, each of up to a batch of visitors
-PAGES_MAX = 20  # a round; the next one goes on
+PAGES_MAX = 20  # per round; the next one goes on
 LEAVES_A_ROW = 1_024
-MIXED = "mixed"  # a leaf, to which the root of the leaves before it is added
-KEPT_LEVELS = 8  # of the tree's nodes each so many levels are stored
+MIXED = "mixed"  # ends a leaf to which the root of the preceding leaves is appended
+KEPT_LEVELS = 8  # only every eighth level of the tree's nodes is stored
 
 
 class Written(NamedTuple):
-    """What a round did: whether there may be more, and when a head is due (ms); None: all is signed."""
+    """The result of a round: whether more may be left, and when a head is due (ms; None: all is signed)."""
 
     more: bool
     head_due_ms: int | None
 
 
 async def write(stores: Stores, room_id: RoomId, chain: Chain = QUICKNET) -> Written:
-    """Write what was noted, and sign a head where one is due. `chain`: of the beacon that draws await."""
+    """Write what was noted, and sign a head if one is due. `chain`: of the beacon that draws use."""
     for _ in range(PAGES_MAX):
         count, due = await _write_page(stores, room_id, chain)
         if count < PAGE:
@@ -57,7 +58,7 @@ async def write(stores: Stores, room_id: RoomId, chain: Chain = QUICKNET) -> Wri
 
 
 async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[int, int | None]:
-    """How many entries; 0 also while another worker writes."""
+    """Write a page. Returns how many entries, and when a head is due; 0 also while another worker writes."""
     keys = RoomKeys(room_id)
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate room log", room_id):
@@ -74,7 +75,8 @@ async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[in
             after, root = await _append(connection, room_id, after, leaves)
             await _keep_draw(connection, row.room, known.root if known else root, after.draw_round)
             await keep_tally(connection, room_id, after.size)
-        fixed = after.draw_round > 0 and after.revealed and not log.revealed  # signed before the round exists
+        # The round that a draw awaits must be signed before it exists.
+        fixed = after.draw_round > 0 and after.revealed and not log.revealed
         due = after.signed_at_ms + HEAD_EVERY_MS if after.size > after.signed_size else None
         if due is not None and (fixed or not 0 <= now_ms - after.signed_at_ms < HEAD_EVERY_MS):
             after, due = await _sign(connection, room_id, after, now_ms), None
@@ -89,18 +91,18 @@ async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[in
 async def _noted(
     stores: Stores, keys: RoomKeys, room: Room, log: StoredLog, chain: Chain
 ) -> tuple[list[Noted], Known | None]:
-    """The next page of what scripts noted, and what a draw awaits, once it is known: that comes next."""
+    """The next page of notes, and the entropy that a draw awaits, if it is known, to be logged after them."""
     awaits = log.revealed and log.draw_round > 0 and room.draw_root is None
     asked_ms = (await room_scripts.status(stores.redis, keys)).now_ms if awaits else 0
     found = await stream.after(stores.redis, keys, log.entry_id, PAGE)
     if not awaits or len(found) == PAGE:
         return found, None
-    at_ms = max([asked_ms, *(it.at_ms for it in found)])  # nothing that is noted later is of before this
+    at_ms = max([asked_ms, *(it.at_ms for it in found)])  # no later note is older than this
     return found, draw_entropy.known(room, at_ms, chain)
 
 
 async def _keep_draw(connection: Connection, room: Room, root: bytes | None, draw_round: int) -> None:
-    """Store what the draw is made with beside the seed, as far as the log has said it by now."""
+    """Store the entropy that the draw adds to the seed, as far as the log records it by now."""
     if draw_round not in (0, room.draw_round):
         await draws.keep_round(connection, room, draw_round)
     if root is not None:
@@ -114,7 +116,7 @@ def _new_log() -> StoredLog:
 def _leaves(
     room: Room, log: StoredLog, found: list[Noted], chain: Chain, now_ms: int
 ) -> tuple[StoredLog, list[str]]:
-    """The leaves of what was noted, and how far the log is with them."""
+    """Turn notes into leaves. Returns the state of the log after them, and the leaves."""
     leaves: list[str] = []
     for it in found:
         restored = it.lines[0].startswith("restored ")
@@ -136,7 +138,7 @@ def _leaves(
 
 
 def _opened(room: Room, log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
-    """What is said at the opening of a lottery that has its own entropy beside the seed."""
+    """The log and its leaves at the opening of a lottery that adds entropy to the seed."""
     log = log._replace(revealed=True)
     if room.draw_root is not None:
         return log, []
@@ -157,7 +159,10 @@ def _began(room: Room, at_ms: int) -> str:
 async def _append(
     connection: Connection, room_id: RoomId, log: StoredLog, leaves: list[str]
 ) -> tuple[StoredLog, bytes | None]:
-    """The log with these leaves; and the root that the draw is made with, if they say it."""
+    """Append leaves.
+
+    Returns the log after them, and the root that the draw uses if one of them records it.
+    """
     tree, root = Frontier.of_bytes(log.size, log.peaks), None
     nodes: list[tuple[Node, bytes]] = []
     for at, leaf in enumerate(leaves):
@@ -188,7 +193,7 @@ async def _sign(connection: Connection, room_id: RoomId, log: StoredLog, now_ms:
 
 
 async def log_key(connection: Connection) -> SigningKey:
-    """The key that signs logs. An installation from before there were logs gets its first one here."""
+    """The key that signs logs. An installation older than the logs gets its first one here."""
     if found := await signing_keys.select_newest(connection, "log"):
         return found
     await signing_keys.insert_first_key(connection, SigningKey.new("log"))

@@ -1,7 +1,7 @@
-"""Answers from the public log of a room: leaves, heads, and proofs for a tree of any size.
+"""Reads the public log of a room: leaves, heads, and proofs for a tree of any size.
 
-A proof is made from what is stored: nodes of every eighth level, and leaves below. So it costs a few hundred
-hashes, however large the log is.
+A proof is computed from the stored nodes, those of every eighth level, and the leaves below them. So it costs
+a few hundred hashes, however large the log is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from app.waiting_room.room_log import KEPT_LEVELS
 TILE = 1 << KEPT_LEVELS  # leaves, or nodes, below one stored node
 
 
-async def begun(rooms: LoadedRooms, room_id: RoomId) -> StoredLog:
-    """The room's log. Raises RoomNotFound, LogNotBegun."""
+async def existing_log(rooms: LoadedRooms, room_id: RoomId) -> StoredLog:
+    """The log of a room, which must have begun. Raises RoomNotFound, LogNotBegun."""
     if rooms.stores.absent.has("room", room_id):
         raise RoomNotFound
     log = await stored.select_log(rooms.stores.postgres, room_id)
@@ -33,7 +33,7 @@ async def begun(rooms: LoadedRooms, room_id: RoomId) -> StoredLog:
 
 
 async def inclusion(queries: Queries, log: StoredLog, room_id: RoomId, leaf: int, size: int) -> list[bytes]:
-    """The proof that a leaf is in the tree of this size. Raises ValidationFailed."""
+    """The inclusion proof (RFC 9162) of a leaf in the tree of `size` leaves. Raises ValidationFailed."""
     _check_size(log, "size", size)
     if leaf >= size:
         raise ValidationFailed("leaf", f"must be below the size, {size}")
@@ -43,7 +43,7 @@ async def inclusion(queries: Queries, log: StoredLog, room_id: RoomId, leaf: int
 async def consistency(
     queries: Queries, log: StoredLog, room_id: RoomId, first: int, second: int
 ) -> list[bytes]:
-    """The proof that the tree of the first size is the beginning of that of the second.
+    """The consistency proof (RFC 9162): the tree of `second` leaves extends that of `first` leaves.
 
     Raises ValidationFailed.
     """
@@ -54,13 +54,13 @@ async def consistency(
 
 
 async def origin(queries: Queries, host: str, room_id: RoomId) -> str:
-    """What the room's log, which has begun, is called in checkpoints of this installation."""
+    """The origin line of the room's log in this installation's checkpoints. The log must have begun."""
     [first] = await stored.select_leaves(queries, room_id, 0, 1)
     return origin_of(host, room_id, first)
 
 
 async def receipt(queries: Queries, room: Room, place: Place, now_ms: int) -> Receipt:
-    """What the receipt of a visitor's place says."""
+    """The receipt of a visitor's place, unsigned."""
     log = await stored.select_log(queries, room.room_id)
     name = visitor_name(log.secret, place.visitor_id) if log else None
     leaf = None

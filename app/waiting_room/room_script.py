@@ -1,4 +1,4 @@
-"""Runs a room's script for a batch of visitors, again with what it lacked, until each has an outcome."""
+"""Runs a room's script for a batch of visitors, and again with what it lacked, until each has an outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Answer = tuple[Place, RoomStatus]
 Outcome = Answer | Exception
 Record = JoinRecord | AskRecord
 
-ROUNDS_MAX = 10  # of asking Postgres for what a script could not decide alone
+ROUNDS_MAX = 10  # of loading from Postgres what a script needs to decide
 WINDOW_S = 60  # the throttles count by the minute
 
 
@@ -45,11 +45,11 @@ class Throttle(msgspec.Struct, frozen=True):
 
 
 class Elsewhere(Exception):
-    """There is no place in the room itself, which is one in parts; one of these gives it."""
+    """A room in parts has no place for this visitor itself; their part gives them one."""
 
 
 class RoomAccess(Protocol):
-    """What scripts of rooms are run with; `Queues` has it."""
+    """What running a room's script needs; `Queues` provides it."""
 
     stores: Stores
     loaded_rooms: LoadedRooms
@@ -64,7 +64,7 @@ class RoomScript(NamedTuple):
     refusals: dict[str, type[Refusal]]
 
     def run(self, stores: Stores, room_id: RoomId, records: Sequence[Record]) -> Awaitable[Answers]:
-        """Run it for one caller. Raises what the script's answer means."""
+        """Run the script for these records. Raises what its reply means."""
         limits = {"rate": self.throttle.rate, "burst": self.throttle.burst}
         return self.script(stores.redis, RoomKeys(room_id), records, **limits)
 
@@ -90,7 +90,7 @@ async def mark_busy(rooms: RoomAccess, room_id: RoomId, now: RoomStatus) -> None
 async def decide(
     rooms: RoomAccess, room_id: RoomId, records: Sequence[Record], room_script: RoomScript
 ) -> list[Outcome]:
-    """The outcome of each record. What the script lacks is loaded from Postgres, then it runs again."""
+    """Run the script, loading what it lacks from Postgres, until each record has an outcome. In order."""
     outcomes: list[Outcome] = [StoreUnavailable()] * len(records)
     undecided = dict(enumerate(records))
     for _ in range(ROUNDS_MAX):
@@ -111,7 +111,7 @@ async def decide(
 async def _run_script(
     rooms: RoomAccess, room_id: RoomId, records: list[Record], room_script: RoomScript
 ) -> Answers:
-    """The script's answers. Newcomers cannot join an unloaded room, so they do not load it."""
+    """Run the script once. Newcomers cannot join an unloaded room, so they do not load it."""
 
     async def ask() -> Answers:
         answers = await room_script.run(rooms.stores, room_id, records)
@@ -127,8 +127,8 @@ async def _run_script(
 
 
 async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
-    """Provide what the script lacked: queue numbers, how places ended before the room was restored, numbers a
-    draw gave before it, a draw."""
+    """Provide what the script lacked, and return the records to run it with: queue numbers, draws, and from
+    before the room was restored how places ended and which numbers a draw gave."""
     if any(word == "numbers_exhausted" for _, word in again):
         await rooms.loaded_rooms.when_loaded(room_id, lambda: reserve_numbers(rooms.stores, room_id))
     carried: set[tuple[str, int]] = set()
@@ -143,7 +143,7 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
     prepared: list[Record] = []
     for record, word in again:
         if isinstance(record, JoinRecord):
-            record = record._replace(address="")  # the throttle has counted it already
+            record = record._replace(address="")  # already counted by the throttle
         if word == "undrawn":
             number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
             record = record._replace(known_number=number)

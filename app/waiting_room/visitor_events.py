@@ -1,8 +1,9 @@
-"""Hands visitor events on from Redis to the outbox, where a room's `visitor_events` is on.
+"""Moves visitor events from Redis to the outbox, for rooms with `visitor_events` on.
 
-Redis notes them with the step itself, a worker moves them in batches: into the outbox, together with where in
-the stream they end, in one transaction, and only then out of Redis. So each is in the outbox once, in order,
-however often this is cut off. What Redis loses before that is lost, and what its cap drops is counted.
+A script notes each event in Redis atomically with the step itself. A worker moves them in batches: it writes
+them to the outbox with its position in the stream, in one transaction, and only then removes them from Redis.
+So each is in the outbox once and in order, however often the worker is interrupted. Events are lost if Redis
+is lost before, and counted if the stream's cap drops them.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from app.store.sql.locks import try_lock
 from app.store.sql.visitor_events import End
 
 PAGE = 500  # one row of the outbox
-PAGES_MAX = 20  # a round; the next one goes on
+PAGES_MAX = 20  # per round; the next one goes on
 
 
-async def hand_on(stores: Stores, room_id: RoomId, dropped: int) -> None:
-    """Move the room's events to the outbox; `dropped`: how many were one too many so far."""
+async def move_to_outbox(stores: Stores, room_id: RoomId, dropped: int) -> None:
+    """Move the room's events to the outbox. `dropped`: how many the stream's cap has dropped so far."""
     for _ in range(PAGES_MAX):
-        if await _hand_on(stores, room_id, dropped) < PAGE:
+        if await _move_page(stores, room_id, dropped) < PAGE:
             return
 
 
-async def _hand_on(stores: Stores, room_id: RoomId, dropped: int) -> int:
-    """How many were moved; 0 also while another worker does it."""
+async def _move_page(stores: Stores, room_id: RoomId, dropped: int) -> int:
+    """Move a page. Returns how many events; 0 also while another worker does it."""
     keys = RoomKeys(room_id)
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate visitor events", room_id):
@@ -38,7 +39,7 @@ async def _hand_on(stores: Stores, room_id: RoomId, dropped: int) -> int:
         found = await stream.after(stores.redis, keys, before.entry_id, PAGE)
         if found:
             await outbox.insert_events(connection, room_id, [_subject(it) for it in found])
-        more = dropped - before.dropped  # less: Redis was lost, and counts anew
+        more = dropped - before.dropped  # negative if Redis was lost and counts from 0 again
         if more > 0:
             await outbox.insert_dropped(connection, room_id, more)
             metrics.VISITOR_EVENTS_DROPPED.inc(more)

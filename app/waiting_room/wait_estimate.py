@@ -1,4 +1,4 @@
-"""The pace of a queue, from which waits are estimated: measured at each tick, stored in the room."""
+"""Measures the pace of a queue at each tick, and stores it in the room. Waits are estimated from it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MEASURE_EVERY_MS = 1_000
 
 
 async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick) -> Measured:
-    """Take another tick into account, and publish a new pace if it changed; what is known now.
+    """Take another tick into account, and publish the pace if it changed. Returns what is known now.
 
-    Any number of workers may do so at once: each measures the same room, and a pace is written
-    over the one that was read, or not at all.
+    Any number of workers may do so at once: all measure the same room, and a pace is only written if the
+    stored one is still the one that was read.
     """
     seen, pace = judge(seen, tick)
     if pace is not None:
@@ -25,13 +25,13 @@ async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick)
 
 
 def judge(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
-    """What is known after another tick, and the pace to publish if it changed."""
+    """What is known after another tick, and the pace to publish; None if it did not change."""
     now, last = tick.moment, seen.last
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:
         if (now.state, now.rate_per_minute) == (last.state, last.rate_per_minute):
             return seen, None
-    shown = tick.status.pace
-    told = published_pace(tick.status, now.rate_per_minute)
-    seen = learn(measure(seen, now), shown, told)
-    pace = next_pace(shown, seen)
-    return seen, None if pace == shown else pace
+    stored = tick.status.pace
+    published = published_pace(tick.status, now.rate_per_minute)
+    seen = learn(measure(seen, now), stored, published)
+    pace = next_pace(stored, seen)
+    return seen, None if pace == stored else pace

@@ -9,7 +9,7 @@ from app.notifications.relay import relay
 from app.store.connections import Stores
 from app.store.redis import visitor_events as stream
 from app.store.scripts import room
-from app.waiting_room.visitor_events import hand_on
+from app.waiting_room.visitor_events import move_to_outbox
 from tests.support.builders import KEYS, NOW, ROOM, a_room, a_stored_room
 from tests.support.queue_steps import claim, join, tick
 from tests.support.receiver import receiving
@@ -53,12 +53,12 @@ STORY = [
 
 async def test_each_step_is_told_once_and_in_order(stores: Stores) -> None:
     await a_sale_tonight(stores)
-    await hand_on(stores, ROOM, 0)
+    await move_to_outbox(stores, ROOM, 0)
     assert await told(stores) == STORY
     assert await stream.after(stores.redis, KEYS, stream.BEGINNING, 10) == []
-    await hand_on(stores, ROOM, 0)
+    await move_to_outbox(stores, ROOM, 0)
     await join(stores.redis, "eve", now_ms=NOW + 11_000)
-    await hand_on(stores, ROOM, 0)
+    await move_to_outbox(stores, ROOM, 0)
     assert await told(stores) == [*STORY, ("visitor.joined", "eve", 5)]
     times = await stores.postgres.fetch("SELECT notice_id, at FROM notices")
     assert len({row["notice_id"] for row in times}) == len(times)
@@ -67,9 +67,9 @@ async def test_each_step_is_told_once_and_in_order(stores: Stores) -> None:
 async def test_what_was_handed_on_by_a_worker_that_died_then_is_not_told_again(stores: Stores) -> None:
     await a_sale_tonight(stores)
     left: Any = await stores.redis.dump(KEYS.visitor_events)
-    await hand_on(stores, ROOM, 0)
+    await move_to_outbox(stores, ROOM, 0)
     await stores.redis.restore(KEYS.visitor_events, 0, left, replace=True)
-    await hand_on(stores, ROOM, 0)
+    await move_to_outbox(stores, ROOM, 0)
     assert await told(stores) == STORY
 
 
@@ -89,7 +89,7 @@ async def test_what_is_too_much_is_counted_and_told(stores: Stores) -> None:
     before = metrics.VISITOR_EVENTS_DROPPED._value.get()
     await client.unlink(KEYS.visitor_events)
     for _ in range(2):
-        await hand_on(stores, ROOM, found.dropped)
+        await move_to_outbox(stores, ROOM, found.dropped)
     rows = await stores.postgres.fetch("SELECT type, data ->> 'dropped' AS dropped FROM notices")
     assert [tuple(row) for row in rows] == [("room.visitor_events_dropped", "2")]
     assert metrics.VISITOR_EVENTS_DROPPED._value.get() == before + 2
@@ -100,7 +100,7 @@ async def test_a_webhook_gets_them_only_by_name(stores: Stores) -> None:
         everything = await a_webhook(stores, receiver)
         by_name = await a_webhook(stores, receiver, "visitor.joined", "visitor.left")
         await a_sale_tonight(stores)
-        await hand_on(stores, ROOM, 0)
+        await move_to_outbox(stores, ROOM, 0)
         while await relay(stores):
             pass
         rows = await stores.postgres.fetch(

@@ -120,7 +120,7 @@ async def proven(request: Request, proof: str) -> Member:
     """The member named by a proof. Raises ProofRefused, StoreUnavailable."""
     app, room_id = request.app, _room_of(request)
     login = await app.caches.member_logins.get(room_id, lambda: members.login_of(app.member_logins, room_id))
-    return members.proven(app.member_logins, room_id, login, proof)
+    return members.verify_proof(app.member_logins, room_id, login, proof)
 
 
 async def enter_as_member(request: Request, proof: str, known: VisitorId | None) -> VisitorId:
@@ -137,7 +137,7 @@ async def member_of(
     """The same, or the visitor of an invitation, as the claims of their place token."""
     before = known.visitor_id if known else None
     if invite is not None:
-        visitor_id = await room_invites.come(request.app.queues, _room_of(request), invite, before)
+        visitor_id = await room_invites.accept(request.app.queues, _room_of(request), invite, before)
     else:
         visitor_id = await enter_as_member(request, proof, before)
     if known and known.visitor_id == visitor_id:

@@ -125,7 +125,7 @@ async def log_head(request: Request) -> Response:
     """Get the newest signed head of a room's public log, and the keys that sign."""
     room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
     with stores_answer():
-        await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         head = await stored.select_head(postgres, room_id)
         [shown] = await _heads(request, room_id, [head]) if head else [None]
         keys = await signing_keys.select_all(postgres, "log")
@@ -147,7 +147,7 @@ async def log_checkpoint(request: Request, query: CheckpointQuery) -> Response:
     """Get a signed head of a room's public log as a checkpoint, with the signatures of log and witnesses."""
     room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
     with stores_answer():
-        await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         head = await stored.select_head(postgres, room_id, query.size)
         if head is None:
             raise NotFound("No head of this size was signed.")
@@ -170,7 +170,7 @@ async def log_heads(request: Request, query: HeadsQuery) -> Response:
     """List the signed heads of a room's public log."""
     room_id = RoomId(request.params["room_id"])
     with stores_answer():
-        await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         heads = await stored.select_heads(request.app.stores.postgres, room_id, query.after, query.limit)
         shown = await _heads(request, room_id, heads)
     return json_response(200, Heads(room_id, shown), [shared("log_heads")])
@@ -188,7 +188,7 @@ async def log_entries(request: Request, query: EntriesQuery) -> Response:
     """List leaves of a room's public log, oldest first. Those beyond its end are omitted."""
     room_id, start = RoomId(request.params["room_id"]), query.first
     with stores_answer():
-        log = await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        log = await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         last = min(log.size, start + query.limit)
         found = await stored.select_leaves(request.app.stores.postgres, room_id, start, last)
     return json_response(200, Entries(room_id, start, log.size, found), [shared("log_entries")])
@@ -206,7 +206,7 @@ async def log_inclusion(request: Request, query: InclusionQuery) -> Response:
     """Get the proof that a leaf is in the tree of a given size."""
     room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
     with stores_answer():
-        log = await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        log = await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         path = await proofs.inclusion(postgres, log, room_id, query.leaf, query.size)
         (leaf,) = await stored.select_leaves(postgres, room_id, query.leaf, query.leaf + 1)
     document = InclusionDocument(
@@ -227,7 +227,7 @@ async def log_consistency(request: Request, query: ConsistencyQuery) -> Response
     """Get the proof that the tree of one size is a prefix of that of another."""
     room_id, postgres = RoomId(request.params["room_id"]), request.app.stores.postgres
     with stores_answer():
-        log = await proofs.begun(request.app.queues.loaded_rooms, room_id)
+        log = await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         path = await proofs.consistency(postgres, log, room_id, query.first, query.second)
     document = ConsistencyDocument(room_id, query.first, query.second, [it.hex() for it in path])
     return json_response(200, document, [shared("log_consistency")])

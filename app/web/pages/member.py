@@ -74,7 +74,7 @@ async def come_as_member(request: Request) -> Response:
     invite, proof = form.get("invite", ""), form.get("proof", "")[:PROOF_MAX]
     try:
         if invite:
-            visitor_id = await room_invites.come(request.app.queues, room_id, invite, known.visitor_id)
+            visitor_id = await room_invites.accept(request.app.queues, room_id, invite, known.visitor_id)
         else:
             visitor_id = await enter_as_member(request, proof, known.visitor_id)
     except ProofRefused as refusal:
