@@ -1,7 +1,7 @@
-"""Reads rounds of the public randomness beacon that draws await, from one of its relays.
+"""Reads the rounds of the public randomness beacon that draws await, from one of its relays.
 
-A relay is believed nothing: a round counts only with the signature of the chain's key. Which relays there are
-the installation's settings say, so they may be at a private address.
+Relays are not trusted: a round counts only if it is signed with the chain's key. They are configured in the
+installation's settings, so they may have private addresses.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from app.store.sql import draws
 
 log = structlog.get_logger(__name__)
 
-ROUNDS_MAX = 20  # at once; others a second later
-RELAY_TIMEOUT_S = 4.0  # then the next one is asked
+ROUNDS_MAX = 20  # read at once; others follow a second later
+RELAY_TIMEOUT_S = 4.0  # then the next relay is asked
 
 
 class Round(msgspec.Struct, frozen=True):
-    """A round as relays serve it, in hex; its randomness follows from the signature."""
+    """A round as relays serve it. `signature` is in hex; the randomness is derived from it."""
 
     round: int
     signature: str
 
 
 class NotARound(Exception):
-    """A relay did not give the round; the message says why."""
+    """A relay did not return the round; the message says why."""
 
 
 async def read_awaited(stores: Stores, client: Client, settings: Settings) -> None:
-    """Read and keep every round that a draw awaits and whose time has come."""
+    """Read and store every round that a draw awaits and that is due."""
     chain = settings.chain
     for number in await draws.select_awaited(stores.postgres, ROUNDS_MAX):
         if round_at_ms(chain, number) > now_ms():
-            return  # as are those after it
+            return  # later rounds are not due either
         signature = await _read(client, settings.beacon_relays, chain, number)
         if signature is not None:
             await draws.keep_signature(stores.postgres, number, signature)
 
 
 async def _read(client: Client, relays: list[str], chain: Chain, number: int) -> bytes | None:
-    """The signature of a round, from the first relay that has it; None: none has."""
+    """The signature of a round, from the first relay that has it, in random order; None if none has."""
     for relay in random.sample(relays, len(relays)):
         try:
             return await _ask(client, relay, chain, number)
@@ -60,7 +60,7 @@ async def _read(client: Client, relays: list[str], chain: Chain, number: int) ->
 
 
 async def _ask(client: Client, relay: str, chain: Chain, number: int) -> bytes:
-    """The signature of a round. Raises NotARound."""
+    """The verified signature of a round, from one relay. Raises NotARound."""
     url = f"{relay.rstrip('/')}/{chain.hash}/public/{number}"
     try:
         async with asyncio.timeout(RELAY_TIMEOUT_S):
@@ -72,5 +72,5 @@ async def _ask(client: Client, relay: str, chain: Chain, number: int) -> bytes:
     except (AddressRefused, NotAccepted, ValueError) as error:
         raise NotARound(why(error)[:200]) from None
     if found.round != number or not is_signed(chain, number, signature):
-        raise NotARound("it is not signed by the chain's key, or another round")
+        raise NotARound("wrong round, or not signed by the chain's key")
     return signature

@@ -1,8 +1,8 @@
-"""Has witnesses cosign the heads of public logs, as c2sp.org/tlog-witness says.
+"""Has witnesses cosign the heads of public logs, following c2sp.org/tlog-witness.
 
-A witness is sent each room's newest head, with the proof that it goes on from the one it cosigned before.
-What it did not get while it was away, the next head covers. Which witnesses there are the installation's
-settings say, so they may be at a private address.
+A witness gets the newest head of each room, with the proof that it extends the head it cosigned before. Heads
+it missed while it was unavailable are covered by the next one. Witnesses are configured in the installation's
+settings, so they may have private addresses.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from app.waiting_room.room_log import log_key
 
 log = structlog.get_logger(__name__)
 
-ROOMS_MAX = 50  # in a round; others in the next
+ROOMS_MAX = 50  # per round; others in the next
 ROUND_S = 20.0  # of one witness
 ANSWER_TIMEOUT_S = 5.0
-AGAIN_S = 15.0  # after a witness did not cosign
-AHEAD_S = 60  # a cosignature may be so much later than it is here: clocks differ
+AGAIN_S = 15.0  # pause after a witness did not cosign
+AHEAD_S = 60  # how far in the future a cosignature may be, because clocks differ
 
 
 class Witness(NamedTuple):
-    """A witness of the settings."""
+    """A configured witness: its URL and what verifies its cosignatures."""
 
     url: str
     key: Verifier
@@ -52,13 +52,13 @@ class NotCosigned(Exception):
 
 
 def witnesses(settings: Settings) -> list[Witness]:
-    """Those of the settings."""
+    """The configured witnesses."""
     parts = (it.partition(" ") for it in settings.witnesses)
     return [Witness(url.rstrip("/"), verifier_of(vkey.strip())) for url, _, vkey in parts]
 
 
 class Cosigning:
-    """One witness, and until when it is left alone after it did not cosign."""
+    """Sends heads to one witness, pausing for AGAIN_S after it did not cosign."""
 
     def __init__(self, stores: Stores, settings: Settings, client: Client, witness: Witness) -> None:
         self._stores, self._client, self._witness = stores, client, witness
@@ -66,7 +66,7 @@ class Cosigning:
         self._again_at = 0.0
 
     async def round(self) -> None:
-        """Have it cosign the newest head of every room that it has not; one worker at a time does."""
+        """Have the witness cosign new heads, of up to ROOMS_MAX rooms. One worker at a time does."""
         if time.monotonic() < self._again_at:
             return
         name = self._witness.key.name
@@ -85,7 +85,7 @@ class Cosigning:
                     return
 
     async def _cosign(self, connection: Connection, room_id: RoomId) -> None:
-        """Raises NotCosigned."""
+        """Have the witness cosign a room's newest head. Raises NotCosigned."""
         found = await stored.select_log(connection, room_id)
         newest = await stored.select_head(connection, room_id)
         if found is None or newest is None:
@@ -106,7 +106,10 @@ class Cosigning:
     async def _send(
         self, connection: Connection, found: StoredLog, head: Head, origin: str, old: int
     ) -> tuple[int, int | None, bytes]:
-        """Its answer to a head: status, the size it has if it says so, body. Raises NotCosigned."""
+        """Send a head. Returns the status, the size the witness has if it says so, and the body.
+
+        Raises NotCosigned.
+        """
         room_id = RoomId(head.room_id)
         proof = (
             await proofs.consistency(connection, found, room_id, old, head.size)
@@ -131,10 +134,10 @@ class Cosigning:
         return status, int(said) if sized else None, body
 
     def _good_line(self, origin: str, head: Head, body: bytes) -> str:
-        """Its cosignature of a head, of what it answered. Raises NotCosigned."""
+        """The valid cosignature line in the witness's response. Raises NotCosigned."""
         text = Checkpoint(origin, head.size, bytes.fromhex(head.root)).text
         for line in body.decode(errors="replace").splitlines():
             at_s = self._witness.key.cosigned_at(text, line)
             if at_s is not None and at_s <= now_ms() // 1000 + AHEAD_S:
                 return line
-        raise NotCosigned("what it answered is no cosignature of this head by its key")
+        raise NotCosigned("its answer contains no valid cosignature of this head")

@@ -1,4 +1,5 @@
 """What staff put on sale: events, ticket types, sections of seats, and whether they are published.
 
-Postgres first, then the room in Redis. Never here: a visitor, a reservation.
+Changes are written to Postgres first, then to the room in Redis. This package does not handle visitors or
+reservations.
 """

@@ -1,4 +1,4 @@
-"""What an event asks its buyers for before they pay."""
+"""The form that an event's buyers fill in before they pay."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ async def create(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author
             while made < new.count:
                 more = rules.made_up(new.count - made, new.prefix)
                 made += len(await codes.insert_codes(connection, event_id, it, more))
-    await _tell(stores, event, it.set_id)
+    await _load_set(stores, event, it.set_id)
     return msgspec.structs.replace(it, made=new.count, example=new.code.upper() if new.code else "")
 
 
@@ -92,14 +92,14 @@ async def switch_set(stores: Stores, event_id: EventId, set_id: str, active: boo
             raise CodeSetNotFound
         fields = {"before": {"active": was}, "after": {"active": active}}
         await audit.record(connection, by, "change", _thing(event_id, set_id), **fields)
-    await _tell(stores, event, set_id)
+    await _load_set(stores, event, set_id)
     return await read_set(stores, event_id, set_id)
 
 
 async def switch_code(
     stores: Stores, event_id: EventId, set_id: str, code: str, active: bool, *, by: Author
 ) -> None:
-    """Switch one code off or on. Raises CodeSetNotFound."""
+    """Switch one code of a set off or on. Raises CodeSetNotFound."""
     async with transaction(stores) as connection:
         event = await events.lock_event(connection, event_id, selling=True)
         was = await codes.switch_code(connection, event_id, set_id, code, active)
@@ -107,7 +107,7 @@ async def switch_code(
             raise CodeSetNotFound
         fields = {"before": {"active": was}, "after": {"active": active}}
         await audit.record(connection, by, "change", _thing(event_id, f"{set_id}/{code}"), **fields)
-    await _tell(stores, event, set_id)
+    await _load_set(stores, event, set_id)
 
 
 async def sets(stores: Stores, event_id: EventId) -> list[CodeSet]:
@@ -160,7 +160,7 @@ async def offer(stores: Stores, event_id: EventId, code: str) -> tuple[CodeSet |
     return (None if reason else found[0]), reason
 
 
-async def _tell(stores: Stores, event: Event, set_id: str) -> None:
+async def _load_set(stores: Stores, event: Event, set_id: str) -> None:
     """Load a set and its codes into Redis. A room that is not loaded will load them itself."""
     with stores_answer(), suppress(RoomNotReady):
         await holds.load_codes(stores, event.room_id, event.event_id, set_id)

@@ -128,7 +128,7 @@ async def undo(stores: Stores, event_id: EventId, audit_id: int, *, by: Author) 
                 await update_event(connection, event, _event_before(event, it), by)
             else:
                 ticket_type_id = TicketTypeId(it.change.id.rpartition("/")[2])
-                await _change_terms(connection, event_id, ticket_type_id, terms_told(before), by)
+                await _change_terms(connection, event_id, ticket_type_id, logged_terms(before), by)
     await update_room(stores, event)
     return event
 
@@ -150,11 +150,11 @@ def _is_undoable(it: Entry) -> bool:
     return it.change.action == "change" and {*(it.change.after or {})} <= {*known[it.change.kind], "why"}
 
 
-def terms_told(told: Fields) -> dict[str, Any]:
+def logged_terms(fields: Fields) -> dict[str, Any]:
     """Decode the terms of a ticket type from the log."""
     return {
         name: datetime.fromisoformat(it) if name.startswith("sale_") and it else it
-        for name, it in told.items()
+        for name, it in fields.items()
     }
 
 

@@ -50,7 +50,7 @@ async def block(
         free = await filling.keep_back(rooms.stores.redis, keys, seat_ids, to=BLOCKED)
         changed = await seat_blocks.block(connection, event_id, free, kept_as)
         kept = {it.seat_id for it in await seat_blocks.select_kept(connection, event_id, free)}
-        if lost := [it for it in free if it not in kept]:  # Redis does not know yet that they are taken
+        if lost := [it for it in free if it not in kept]:  # taken, though Redis does not know it yet
             await filling.keep_back(rooms.stores.redis, keys, lost, to=FREE)
         await _record(connection, event_id, changed, 1, by)
         return kept

@@ -1,5 +1,5 @@
-"""Jobs that staff ask for and need not wait for: written down, run by arq in short steps, shown, stopped.
+"""Background jobs that staff start: stored in Postgres, run by arq in short steps, shown with their progress.
 
-A new kind is a step in `steps`: one transaction that does a piece of work and records how far it got, so that
-a worker that dies in the middle repeats nothing. Never here: anything a visitor waits for.
+A new kind of job needs a step in `steps`: one transaction that does a piece of work and records its progress,
+so that nothing is repeated if a worker dies. Nothing that a visitor waits for belongs here.
 """

@@ -1,7 +1,7 @@
-"""Jobs that staff start: stored, queued, shown with their progress, stopped.
+"""Starts, lists and stops jobs of staff. The steps they run are in `steps.py`.
 
-The row is what counts: the queue only makes it begin at once. What is not in it, because it was away, a
-worker finds in the table. What a job does, step by step, is in `steps.py`.
+The row in Postgres is authoritative; queueing it only makes a job start at once. If the queue was
+unavailable, a worker finds the job in the table.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_JOB = "There is no such job. Jobs are kept for a week."
 
 
 async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequest, *, by: Author) -> str:
-    """Start a job; its id. Raises EventNotFound, ValidationFailed, Conflict, StoreUnavailable."""
+    """Start a job. Returns its id. Raises EventNotFound, ValidationFailed, Conflict, StoreUnavailable."""
     _check(kind, request)
     job_id = str(uuid4())
     with stores_answer():
@@ -48,7 +48,7 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await jobs.insert(connection, job_id, kind, request, by.subject, by.role):
                 raise Conflict(
-                    f"The same is under way for this event, or {UNFINISHED_MAX} jobs are. "
+                    f"The same job is already running for this event, or {UNFINISHED_MAX} jobs are running. "
                     "Wait for them to end."
                 )
             after: dict[str, object] = {"kind": kind, "event_id": request.event_id, "status": request.status}
@@ -61,12 +61,15 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
 
 
 async def continue_job(queue: ArqRedis, job_id: str) -> None:
-    """Have a worker begin a job that was stored with what it is about. Without the queue one finds it."""
+    """Queue a job that was stored together with its subject.
+
+    If the queue is unavailable, a worker finds it.
+    """
     await job_queue.enqueue_step(queue, job_id, 0)
 
 
 async def _with_questions(stores: Stores, kind: JobKind, request: JobRequest) -> JobRequest:
-    """With the questions of the sale as they are now: all parts of a file have the same columns."""
+    """Fix the sale's current questions in the request, so that all parts of a file have the same columns."""
     if kind not in ASKED or not request.event_id:
         return request
     form = await buyers.form_of(stores.postgres, request.event_id) or BuyerForm()
@@ -74,9 +77,9 @@ async def _with_questions(stores: Stores, kind: JobKind, request: JobRequest) ->
 
 
 def _check(kind: JobKind, request: JobRequest) -> None:
-    """A job for all orders must name an event, and a message must have a text."""
+    """Raises ValidationFailed unless the request has what this kind of job needs."""
     if kind not in EXPORTS and not request.event_id:
-        raise ValidationFailed("event", "choose the event whose orders are meant")
+        raise ValidationFailed("event", "choose an event")
     if kind == "cancel_orders" and request.status not in (None, "held", "confirmed"):
         raise ValidationFailed("status", "must be held or confirmed, or any")
     if kind == "message_buyers":
@@ -87,19 +90,19 @@ def _check(kind: JobKind, request: JobRequest) -> None:
             if not text or len(text) > longest:
                 raise ValidationFailed(name, f"must be 1 to {longest:,} characters")
         if not request.subject.isprintable():
-            raise ValidationFailed("subject", "cannot have more than one row of text")
+            raise ValidationFailed("subject", "must be a single line")
         if not all(it.isprintable() for it in request.text.replace("\t", " ").split("\n")):
-            raise ValidationFailed("text", "cannot have control characters")
+            raise ValidationFailed("text", "must not contain control characters")
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Job], int]:
-    """One page of the jobs, the newest first, and how many there are."""
+    """A page of the jobs, newest first, and how many there are in all."""
     with stores_answer():
         return await jobs.select(stores.postgres, limit=limit, offset=offset)
 
 
 async def get(stores: Stores, job_id: str) -> tuple[Job, list[Failure]]:
-    """One job, and the orders that failed. Raises NotFound."""
+    """A job, and its orders that failed. Raises NotFound."""
     with stores_answer():
         found = await jobs.select_one(stores.postgres, job_id)
         if found is None:
@@ -108,26 +111,26 @@ async def get(stores: Stores, job_id: str) -> tuple[Job, list[Failure]]:
 
 
 async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
-    """Stop a job; what is done stays done. Raises NotFound, Conflict when it has ended."""
+    """Stop a job; completed steps stay done. Raises NotFound, and Conflict if it has ended."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await jobs.finish(connection, job_id, "stopped"):
                 await get(stores, job_id)
-                raise Conflict("This job has ended already.")
+                raise Conflict("This job has already ended.")
             await audit.record(connection, by, "stop", Thing("job", job_id), after={})
 
 
 async def open_file(stores: Stores, job_id: str) -> tuple[Job, AsyncIterator[bytes]]:
-    """A job and its file. Raises NotFound, and Conflict before the file is complete."""
+    """A job and its file. Raises NotFound, and Conflict if the file is not complete yet."""
     job, _ = await get(stores, job_id)
     if job.kind not in EXPORTS:
-        raise NotFound("No file comes of this job.")
+        raise NotFound("This job does not create a file.")
     if job.state != "done":
-        raise Conflict("The file is not complete.")
+        raise Conflict("The file is not complete yet.")
     with stores_answer():
         first = await jobs.next_part(stores.postgres, job_id, -1)
     if first is None and job.done:
-        raise NotFound("The file was deleted after a day. Ask for a new one.")
+        raise NotFound("The file was deleted after a day. Create a new one.")
     columns = columns_of(job)
     pieces = _pieces(stores, job_id, first)
     if job.request.format == "xlsx":

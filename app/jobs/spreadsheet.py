@@ -1,8 +1,8 @@
-"""A spreadsheet (XLSX) of any number of rows, in pieces: XlsxWriter writes each, and memory stays flat.
+"""Writes a spreadsheet (XLSX) of any number of rows in pieces with XlsxWriter, in constant memory.
 
-A step of a job writes its rows as a piece of the sheet. The file is the frame, an empty workbook with the
-same formats, and the pieces between its first row and its last line. So no step takes longer than another,
-and no worker has to go over all rows again.
+Each step of a job writes its rows as a piece of the sheet. The file is a frame, an empty workbook with the
+same formats, with the pieces inserted after its header row. So all steps take equally long, and no worker has
+to process all rows again.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from decimal import Decimal
 from io import BytesIO, RawIOBase
 from typing import Any
 
-ROWS_MAX = 1_048_575  # of a sheet, without its header
+ROWS_MAX = 1_048_575  # per sheet, without the header
 SHEET = "xl/worksheets/sheet1.xml"
 OPTIONS = {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
 DECIMALS = 5  # currencies have 0 to 4
 ROW_END, DATA_END, EMPTY = b"</row>", b"</sheetData>", b"<sheetData/>"
-CELL_MAX = 32_767  # characters; a longer text would be left out
+CELL_MAX = 32_767  # characters; XlsxWriter drops longer texts
 WIDTH = 18  # of a column, in characters
 
 
 def piece(rows: Iterable[Sequence[object]], columns: int, first: int) -> bytes:
-    """These rows as a piece of a sheet with so many columns; `first`: how many rows come before them."""
+    """Write rows as a piece of a sheet with this many columns, as XML.
+
+    `first`: how many rows precede them.
+    """
     sheet_of = _written([""] * columns, rows, first + 1)
     with zipfile.ZipFile(sheet_of) as made:
         sheet = made.read(SHEET)
@@ -32,7 +35,7 @@ def piece(rows: Iterable[Sequence[object]], columns: int, first: int) -> bytes:
 
 
 async def workbook(names: Sequence[str], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The file with these columns and pieces."""
+    """Assemble the file from pieces, and yield it in chunks. `names`: of the columns."""
     out = _Outbox()
     frame = zipfile.ZipFile(_written(names, (), 1))
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
@@ -50,11 +53,11 @@ async def workbook(names: Sequence[str], pieces: AsyncIterator[bytes]) -> AsyncI
 
 
 def _written(names: Sequence[str], rows: Iterable[Sequence[object]], first: int) -> BytesIO:
-    """A workbook with a header and these rows from number `first` on.
+    """Write a workbook with a header, and these rows from row `first` on.
 
-    The header uses each format once, in the same order: XlsxWriter numbers them by their first use.
+    The header uses each format once, in a fixed order, because XlsxWriter numbers formats by their first use.
     """
-    from xlsxwriter import Workbook  # loads slowly, and most processes write none
+    from xlsxwriter import Workbook  # loads slowly; most processes write no spreadsheets
 
     made = BytesIO()
     book = Workbook(made, OPTIONS)
@@ -79,7 +82,7 @@ def _written(names: Sequence[str], rows: Iterable[Sequence[object]], first: int)
 def _write(
     sheet: Any, number: int, column: int, value: object, moment: object, amounts: Sequence[object]
 ) -> None:
-    """One cell. A text is a text, whatever it begins with: no cell is a formula."""
+    """Write one cell. Text is always written as text, even if it starts like a formula."""
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
         decimals = -exponent if isinstance(exponent, int) else 0
@@ -95,7 +98,10 @@ def _write(
 
 
 def _frame_of(sheet: bytes) -> tuple[bytes, bytes]:
-    """What comes before the second row, and after the last. Without the size: it is not known yet."""
+    """The sheet's XML before the second row and after the last.
+
+    Drops the dimension, which is not known yet.
+    """
     start = sheet.find(b"<dimension ")
     if start >= 0:
         sheet = sheet[:start] + sheet[sheet.index(b"/>", start) + 2 :]
@@ -104,7 +110,7 @@ def _frame_of(sheet: bytes) -> tuple[bytes, bytes]:
 
 
 class _Outbox(RawIOBase):
-    """Where the archive is written; what is taken from it is forgotten."""
+    """A write-only file from which the written bytes are taken in chunks."""
 
     def __init__(self) -> None:
         self.kept: list[bytes] = []
@@ -117,7 +123,7 @@ class _Outbox(RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """What was written since the last time."""
+        """Take what was written since the last call."""
         found = b"".join(self.kept)
         self.kept.clear()
         return found

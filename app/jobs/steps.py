@@ -1,8 +1,8 @@
-"""The steps of jobs that staff started (`control.py`): each is short, and one transaction with its progress.
+"""The steps of jobs that staff started (`control.py`). Each is short, and one transaction with its progress.
 
-So a step that is cut off has not happened, and one that is made twice finds that nothing is left to do. What
-follows outside of Postgres is repaired by others if it stays undone: the stock by `holds.mend`, refunds by
-`checkout.settle_payments`, mails by their own lanes.
+So an interrupted step has no effect, and a repeated one finds nothing left to do. Effects outside of Postgres
+that were missed are repaired elsewhere: the stock by reconciliation, refunds by `checkout.settle_payments`,
+e-mails by their own lanes.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from app.store.sql import (
 )
 from app.store.sql.jobs import Item, Job
 
-EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders a step
-TRIES_MAX = 400  # of an order that is being paid: two seconds each, longer than a bank may take
-MESSAGES_WAITING_MAX = 400  # so that a confirmation never waits behind a whole audience
+EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders per step
+TRIES_MAX = 400  # of cancelling an order that is being paid, 2 s apart: longer than a bank may take
+MESSAGES_WAITING_MAX = 400  # so that a confirmation never waits behind messages to a whole audience
 TOO_MANY = f"These are more than {ITEMS_MAX:,} orders. Choose fewer, by event or time."
 TOOK_TOO_LONG = "It took too long to list these orders. Choose fewer, by event or time, or try again later."
 SHEET_FULL = f"A spreadsheet has at most {spreadsheet.ROWS_MAX:,} rows. Choose fewer, or make a CSV file."
 PAYING = "A payment is under way. Cancel it by hand once its outcome is known."
 
-Said = Literal["more", "later", "over"]  # later: there is nothing to do for a moment
+Said = Literal["more", "later", "over"]  # later: nothing can be done right now
 
 
 class StepResult(NamedTuple):
-    """The result of a step: how many were done and failed, and what to do after its commit."""
+    """The result of a step: how many items were done and failed, and what to do after the commit."""
 
     said: Said
     done: int = 0
@@ -64,7 +64,7 @@ class TooMany(Exception):
 
 
 async def step(stores: Stores, job_id: str) -> Said:
-    """Run one step of a job. `Over`: it has ended, or another worker has it."""
+    """Run one step of a job. Returns "over" if it has ended or another worker runs it."""
     try:
         async with stores.postgres.acquire() as connection, connection.transaction():
             job = await jobs.lock(connection, job_id)
@@ -76,7 +76,7 @@ async def step(stores: Stores, job_id: str) -> Said:
     except TooMany as refusal:
         await jobs.finish(stores.postgres, job_id, "failed", str(refusal))
         return "over"
-    except Exception as error:  # any error: it is tried again, then shown to who started the job
+    except Exception as error:  # any error: the step is retried, then the error is shown to staff
         await jobs.record_failure(stores.postgres, job_id, f"{type(error).__name__}: {error}")
         raise
     if after.follow is not None:
@@ -85,7 +85,7 @@ async def step(stores: Stores, job_id: str) -> Said:
 
 
 async def _begin(connection: Connection, _stores: Stores, job: Job) -> StepResult:
-    """Determine the orders of the job."""
+    """List the items of the job. Raises TooMany."""
     try:
         total = await LISTS[job.kind](connection, job)
     except TimeoutError:
@@ -125,7 +125,7 @@ async def _export(connection: Connection, _stores: Stores, job: Job, items: list
 async def _with_answers(
     connection: Connection, job: Job, rows: Sequence[Sequence[object]]
 ) -> Sequence[Sequence[object]]:
-    """The rows, each beginning with its order, with what its buyer answered, a question a column."""
+    """The rows, which begin with the id of their order, with the buyer's answers, one column per question."""
     if not job.request.questions:
         return rows
     said = await buyers.answers_of(connection, sorted({str(it[0]) for it in rows}))
@@ -134,13 +134,13 @@ async def _with_answers(
 
 
 def _safe(job: Job, rows: Sequence[Sequence[object]]) -> list[Sequence[object]]:
-    """The rows without formulas; the ids of orders, and what is plain already, stay as they are."""
+    """Escape formulas in rows. The columns of an order are safe already, and stay as they are."""
     kept = len(exports.Order._fields) if job.kind == "export_orders" else 0
     return [(*it[:kept], *safe(it[kept:])) for it in rows]
 
 
 async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> StepResult:
-    """Orders that are being paid or changed right now are tried again after all others."""
+    """Cancel orders. Those that are being paid or changed right now are retried after all others."""
     ids = _ids(items)
     before = await orders.statuses(connection, ids)
     held_back = await approvals.held_back(connection, ids)
@@ -174,7 +174,7 @@ async def _message(connection: Connection, _stores: Stores, job: Job, items: lis
     return StepResult("more", len(items))
 
 
-async def _tell_moved(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
+async def _notify_moved(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
     if await mail_queue.messages_waiting(connection, MESSAGES_WAITING_MAX) >= MESSAGES_WAITING_MAX:
         return StepResult("later")
     await mail_queue.queue_of_moved(connection, _ids(items))
@@ -183,7 +183,7 @@ async def _tell_moved(connection: Connection, _stores: Stores, job: Job, items: 
 
 
 async def _make_codes(connection: Connection, stores: Stores, job: Job, items: list[Item]) -> StepResult:
-    """Some codes of a set, and once there are enough all of them into Redis, in case it missed any."""
+    """Create some codes of a set. Once there are enough, load all into Redis, in case it missed any."""
     event_id, set_id = EventId(job.event_id or ""), items[0].reservation_id
     room_id, found = (
         await reservations.room_of(connection, event_id),
@@ -196,14 +196,14 @@ async def _make_codes(connection: Connection, stores: Stores, job: Job, items: l
             more = made_up(min(left, job_lists.CODES_A_STEP) - len(new), prefix)
             new += await codes.insert_codes(connection, event_id, found[0], more)
     elif room_id:
-        with suppress(RoomNotReady):  # a room that is not loaded loads them by itself
+        with suppress(RoomNotReady):  # a room that is not loaded will load them itself
             await holds.load_codes(stores, room_id, event_id, set_id)
     await jobs.drop_items(connection, job.job_id, items)
 
     async def follow() -> None:
         if room_id and new:
             fields = [set_field(found[0]), *(code_field(it, set_id, True) for it in new)]
-            with suppress(RoomNotReady, *STORE_AWAY):  # the last step has all of them
+            with suppress(RoomNotReady, *STORE_AWAY):  # the last step loads all of them
                 await filling.load_codes(stores.redis, holds.keys_of(room_id), fields)
 
     return StepResult("more", len(new), follow=follow)
@@ -214,7 +214,7 @@ def _ids(items: list[Item]) -> list[str]:
 
 
 Rows = Callable[[Connection, Sequence[str]], Awaitable[Sequence[Sequence[object]]]]
-TABLES: dict[JobKind, tuple[tuple[str, ...], Rows]] = {  # the columns of a file, and its rows
+TABLES: dict[JobKind, tuple[tuple[str, ...], Rows]] = {  # the columns of a file, and what reads its rows
     "export_orders": (exports.Order._fields, exports.of_ids),
     "export_tickets": (exports.TicketLine._fields, exports.tickets),
     "export_money": (money_lines.MoneyLine._fields, money_lines.money),
@@ -223,7 +223,7 @@ TABLES: dict[JobKind, tuple[tuple[str, ...], Rows]] = {  # the columns of a file
 
 
 def columns_of(job: Job) -> tuple[str, ...]:
-    """The columns of its file."""
+    """The columns of the file that a job creates."""
     return (*TABLES[job.kind][0], *(label for _, label in job.request.questions))
 
 
@@ -242,6 +242,6 @@ STEPS: dict[JobKind, tuple[int, Work]] = {
     **dict.fromkeys(EXPORTS, (EXPORTED, _export)),
     "cancel_orders": (CANCELLED, _cancel),
     "message_buyers": (WRITTEN_TO, _message),
-    "tell_moved": (WRITTEN_TO, _tell_moved),
+    "tell_moved": (WRITTEN_TO, _notify_moved),
     "make_codes": (1, _make_codes),
 }

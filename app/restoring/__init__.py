@@ -1,7 +1,7 @@
-"""Rooms that Redis does not have: loaded from Postgres, brought back after Redis was lost, taken out when
-long closed.
+"""Loads rooms from Postgres into Redis, restores them after a loss of Redis, and unloads those long closed.
 
-`loaded_rooms` is what one process knows of rooms, `room` and `stock` restore the two halves, `unloading`
-frees Redis. Below both halves, which ask for a room here and know nothing of how it came back. Whatever a
-room keeps in Redis and cannot lose must be restored here, and its key must be named in `unload.lua`.
+`loaded_rooms` is what one process knows about rooms, `room` restores the waiting room, `stock` the
+reservations, and `unloading` frees memory in Redis. This layer lies below both: they request a room here
+without knowing how it was restored. Anything that a room keeps in Redis and must not lose has to be restored
+here, and its key listed in `unload.lua`.
 """

@@ -1,4 +1,4 @@
-"""The rooms as one process knows them: read from Postgres once per version, restored when not in Redis."""
+"""The rooms known to one process: read from Postgres once per version, restored if missing in Redis."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ from app.store.sql import resting, rooms
 
 T = TypeVar("T")
 
-LOADS_MAX = 2  # restores at once in one process; each holds two connections to Postgres
-LOAD_WAIT_S = 2.0  # how long a request waits for a room to come to life
+LOADS_MAX = 2  # concurrent restores per process; each holds two connections to Postgres
+LOAD_WAIT_S = 2.0  # how long a request waits for a room to be loaded
 KNOWN_MAX = 2_000  # rooms remembered; some have pictures in their settings
 LOOK_AGAIN_S = 0.02
 COMPARE_EVERY_S = 1.0
 
 
 class LoadedRooms:
-    """What one process knows of rooms, and the restores in progress."""
+    """The rooms known to one process, and its restores in progress."""
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
         self._known: dict[RoomId, Room] = {}
         self._loading = SingleFlight[RoomId, bool]()
         self._slots = asyncio.Semaphore(LOADS_MAX)
-        self._compared: dict[
-            RoomId, float
-        ] = {}  # when a room was last read for a token of another generation
+        # When a room was last read because of a token of another generation.
+        self._compared: dict[RoomId, float] = {}
 
     async def get(self, room_id: RoomId) -> Room:
-        """The room, possibly of an older version: for what never changes. Raises RoomNotFound."""
+        """The room, possibly in an outdated version: use only what never changes. Raises RoomNotFound."""
         if known := self._known.get(room_id):
             return known
         if self.stores.absent.has("room", room_id):
@@ -49,13 +48,14 @@ class LoadedRooms:
         return await self.read(room_id)
 
     def known(self, room_id: RoomId) -> Room | None:
-        """The room in the version this process has; None if it has not been read yet."""
+        """The room in the version this process read last; None if it has not read it yet."""
         return self._known.get(room_id)
 
     async def is_generation(self, room_id: RoomId, generation: str) -> bool:
-        """Whether the room is of this generation. Raises RoomNotFound, StoreUnavailable.
+        """Whether the room has this generation. Raises RoomNotFound, StoreUnavailable.
 
-        It may have been deleted and made again since it was read: that is looked up, once a second at most.
+        The room may have been deleted and created again since it was read, so a mismatch is checked in
+        Postgres, at most once a second.
         """
         with stores_answer():
             if (await self.get(room_id)).generation == generation:
@@ -76,14 +76,14 @@ class LoadedRooms:
             del self._known[room_id]
 
     def peek(self, room_id: RoomId, status: RoomStatus) -> Room | None:
-        """The room, if this process has it in the version of `status` or newer."""
+        """The room if this process has it in the version of `status` or a newer one, else None."""
         room = self._known.get(room_id)
         if room is None or room.generation != status.generation:
             return None
         return None if room.version < status.version or room.epoch < status.epoch else room
 
     async def at_version(self, room_id: RoomId, status: RoomStatus) -> Room:
-        """The room in the version of `status`, or newer; without Postgres the one we have."""
+        """The room in the version of `status` or a newer one. Without Postgres: in the version we have."""
         if room := self.peek(room_id, status):
             return room
         try:
@@ -99,10 +99,12 @@ class LoadedRooms:
         ask: Callable[[], Awaitable[T]],
         unloaded: Callable[[RoomStatus], T] | None = None,
     ) -> T:
-        """The result of `ask`; on NotLoaded the room is restored first. Raises RoomNotFound, Restoring.
+        """Return the result of `ask`, restoring the room if it raises NotLoaded. Raises RoomNotFound,
+        Restoring.
 
-        A room that this process does not know is looked up before: nothing is asked for made-up names. With
-        `unloaded` that answers for a room that was taken out of Redis, which stays as it is.
+        A room unknown to this process is looked up first, so that made-up names never reach Redis. If
+        `unloaded` is given, it answers for a room that was unloaded from Redis, which is then not loaded
+        again.
         """
         await self.get(room_id)
         deadline = time.monotonic() + LOAD_WAIT_S
@@ -118,7 +120,7 @@ class LoadedRooms:
                 await self._load(room_id)
 
     async def read(self, room_id: RoomId) -> Room:
-        """The room as Postgres has it now. Raises RoomNotFound."""
+        """Read the room from Postgres. Raises RoomNotFound."""
         begun = self.stores.absent.begin()
         row = await rooms.select_room(self.stores.postgres, room_id)
         if row is None:
@@ -131,7 +133,7 @@ class LoadedRooms:
         return row.room
 
     async def _load(self, room_id: RoomId) -> None:
-        """Wait until the room is in Redis, which is long before all of it is restored."""
+        """Load the room, and wait until Redis can answer for it, long before it is fully restored."""
         task = self._loading.task(room_id, lambda: self._rebuild(room_id))
         done, _ = await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
         if done and not task.result():
@@ -147,7 +149,7 @@ class LoadedRooms:
                 await asyncio.wait({task}, timeout=LOOK_AGAIN_S)
             else:
                 return
-        task.result()  # raises what the restore ended with: it is not begun again
+        task.result()  # raises the error of a failed restore, which is not started again
 
     async def _rebuild(self, room_id: RoomId) -> bool:
         async with self._slots:

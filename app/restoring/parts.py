@@ -1,4 +1,4 @@
-"""The parts of a room that goes out of Redis."""
+"""Removes the parts of a room from Redis."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from app.store.scripts import parts as scripts
 
 
 async def forget_parts(redis: RedisClient, room_id: RoomId, parts: int, generation: str) -> None:
-    """Take the parts of this generation of a room out of Redis; there are `parts` of them at most."""
+    """Remove the parts 0 to `parts` - 1 of this generation of a room from Redis."""
     for part in range(parts):
         await scripts.forget_part(redis, RoomKeys(part_id(room_id, part)), generation=generation)

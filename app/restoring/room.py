@@ -1,9 +1,9 @@
-"""Loads a room into Redis: at first, after Redis was lost, and after a restart that may have lost a second.
+"""Loads a room into Redis: initially, after Redis was lost, and after a restart that may have lost a second.
 
-From Postgres come the serving position, the numbers given out, claimed sessions, removed visitors and the
-stock; from the visitors come their places, in the tokens they hold. Any process may begin at any time and die
-anywhere: one restores at a time (a lock in Postgres), and each begins an epoch of its own, so that what an
-earlier one still does is refused.
+Postgres provides the serving position, the numbers given out, claimed sessions, removed visitors and the
+stock; visitors bring back their places in the tokens they hold. Any process may start a restore at any time
+and die at any point: a lock in Postgres lets only one run at a time, and each starts an epoch of its own, in
+which anything that an earlier one still does is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ from app.store.sql.rooms import RoomRow
 
 
 async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
-    """Restore the room unless it is complete. False if another process does. Raises RoomNotFound."""
+    """Restore the room unless it is complete.
+
+    Returns False if another process is restoring it, or started to meanwhile. Raises RoomNotFound.
+    """
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate restore", room_id):
             return False
@@ -48,7 +51,7 @@ async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
 
 
 async def is_whole(stores: Stores, room_id: RoomId) -> bool:
-    """Whether this Redis has the room and is not in the middle of restoring it."""
+    """Whether Redis has the room, and it is not being restored."""
     keys = RoomKeys(room_id)
     try:
         await room.status(stores.redis, keys)
@@ -65,7 +68,7 @@ async def _restore(stores: Stores, row: RoomRow, point: RestorePoint) -> bool:
     if not await restoring.restore(redis, keys, restored_fields(row, point.draw_first), point):
         return False
     await note_loaded(redis, row.room.room_id)
-    await mark_busy(redis, busy.KEYS, [row.room.room_id])  # should this process not come to the end of it
+    await mark_busy(redis, busy.KEYS, [row.room.room_id])  # a worker ticks it even if this process dies now
     async for claimed in sessions.recent_sessions(stores.postgres, row.room.room_id):
         if not await restoring.load_sessions(redis, keys, claimed, epoch=epoch):
             return False

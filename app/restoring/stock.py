@@ -1,7 +1,7 @@
-"""The reservation half of restoring a room after its Redis was lost or lost its last second.
+"""Restores the reservations of a room after Redis was lost, or lost its last second.
 
-Called with the epoch raised in Postgres and `restoring` set in Redis: nothing is decided meanwhile, and
-batches decided before cannot be written any longer. So what is read here is all there is.
+Call it with the epoch raised in Postgres and `restoring` set in Redis. Then nothing is decided meanwhile, and
+batches decided before can no longer be written, so what is read here is complete.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from app.store.sql import balances
 
 
 async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoch: int) -> int:
-    """Load seats, stock, codes, holds, allowance, buyers, outcomes from Postgres; how many reservations live.
+    """Load seats, stock, codes, holds, allowance, buyers and outcomes from Postgres.
 
-    May be cut off anywhere and run again. Raises RoomNotReady when the room is not under the restoration that
-    made this `epoch`: another one began since. Sessions are to be loaded before: they make the buyers.
+    Returns the number of live reservations loaded. It can be interrupted at any point and run again. Load
+    sessions first: the buyers are derived from them. Raises RoomNotReady if the room is no longer under the
+    restore that started this `epoch`, because another one began since.
     """
     keys = RoomKeys(room_id, now_ms() // DAY_MS)
     loaded = 0
@@ -40,9 +41,6 @@ async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoc
 
 
 async def load_seats(redis: RedisClient, keys: RoomKeys, rows: Mapping[str, Sequence[SeatRow]]) -> None:
-    """Load seats into Redis, all free, by ticket type; before its stock and holds.
-
-    Raises RoomNotReady.
-    """
+    """Load seats by ticket type into Redis, all free. Call it before stock and holds. Raises RoomNotReady."""
     for ticket_type_id, its_rows in rows.items():
         await filling.load_seats(redis, keys, its_rows, ticket_type_id=ticket_type_id)

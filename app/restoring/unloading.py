@@ -1,6 +1,6 @@
-"""Unloads rooms that have long been closed from Redis; the next use loads them again.
+"""Unloads long-closed rooms from Redis. The next use that needs one loads it again.
 
-Postgres knows what is shown of a room that is not loaded, and that nobody joins it; so neither loads it.
+Showing an unloaded room and refusing newcomers does not load it: Postgres has all that takes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from app.store.scripts.room import NotLoaded
 from app.store.sql import resting
 from app.store.sql.resting import Unloaded
 
-CLOSED_S = 3_600.0  # how places ended is kept in Redis for an hour
-LOADED_S = 900.0  # one that was needed is kept for a while
-UNLOAD_MAX = 50  # a round
+CLOSED_S = 3_600.0  # as long as Redis keeps how places ended
+LOADED_S = 900.0  # a room that was needed stays for a while
+UNLOAD_MAX = 50  # rooms per round
 
 
 async def unload_closed(stores: Stores) -> int:
-    """Unload some of the rooms that can be; how many were. Any number of workers may do so at once."""
+    """Unload up to UNLOAD_MAX rooms. Returns how many were. Any number of workers may do so at once."""
     found = await resting.select_to_unload(stores.postgres, CLOSED_S, UNLOAD_MAX)
     return sum([await unload_room(stores, it) for it in found])
 
@@ -31,9 +31,10 @@ async def unload_closed(stores: Stores) -> int:
 async def unload_room(
     stores: Stores, room_id: RoomId, *, closed_s: float = CLOSED_S, loaded_s: float = LOADED_S
 ) -> bool:
-    """Unload the room if it has been closed and loaded that long and nothing is lost by it.
+    """Unload a room that has been closed and loaded for that long, if nothing is lost. Returns whether it
+    was.
 
-    If it is interrupted, the room is either still there, or found missing and restored by whoever needs it.
+    If interrupted, the room is either still in Redis, or restored by the next caller that needs it.
     """
     keys = RoomKeys(room_id)
     try:
@@ -41,24 +42,22 @@ async def unload_room(
         parts = (await parts_scripts.rounds(stores.redis, keys)).parts
         counted = await admission.counters(stores.redis, keys)
         of = room_id, now.epoch
-        # Postgres lacks how far the queue got: a tick records that, and another round unloads it.
+        # If Postgres lacks how far the queue got, a tick records that, and another round unloads the room.
         if not await resting.keep_counted(stores.postgres, *of, now.serving_position, counted, now.waiting):
             return False
         times = {"closed_ms": round(1000 * closed_s), "loaded_ms": round(1000 * loaded_s)}
         if not await restoring.unload(stores.redis, keys, epoch=now.epoch, **times):
             return False
         await forget_parts(stores.redis, room_id, parts if parts > 1 else 0, now.generation)
-    except (
-        NotLoaded
-    ):  # after Redis was lost, or a restart: the round over loaded rooms restores those that are there
+    except NotLoaded:  # Redis was lost or restarted: the round over loaded rooms restores this one
         return False
-    if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it is there again by now
+    if await resting.mark_unloaded(stores.postgres, room_id, now.epoch):  # else it was loaded again by now
         await note_unloaded(stores.redis, room_id)
     return True
 
 
 def status_of(it: Unloaded) -> RoomStatus:
-    """The status of a room that is not loaded."""
+    """The status of an unloaded room."""
     return RoomStatus(
         now_ms=now_ms(),
         version=it.version,

@@ -1,5 +1,5 @@
-"""Work that keeps failing by itself is set aside, so that the rest can continue.
+"""Sets aside work that keeps failing by itself, so that the rest can continue.
 
-`failures` puts it there, with the reason; `retries` is how staff try again or dismiss it. Never here: work
-that failed because a store was unavailable; that is tried again where it is.
+`failures` stores it with the reason; in `retries` staff retry or dismiss it. Work that failed because a store
+was unavailable does not belong here; it is retried in place.
 """

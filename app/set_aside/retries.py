@@ -1,4 +1,4 @@
-"""Staff retry or dismiss what was set aside."""
+"""Lets staff retry or dismiss work that was set aside."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from app.store.sql.set_aside import SetAside
 
 
 async def try_again(stores: Stores, id_: int, *, by: Author) -> None:
-    """Try it again; if it fails, it is set aside again. Raises NotFound, Conflict."""
+    """Retry an item; if it fails, it is set aside again. Raises NotFound, Conflict."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             it = await _removed(connection, id_, "try again", by)
             if it.kind not in AGAIN:
-                raise Conflict("This cannot be tried again.")
+                raise Conflict("This cannot be retried.")
             if not await AGAIN[it.kind](connection, it.subject):
-                raise Conflict("Its content is no longer kept, so it cannot be tried again.")
+                raise Conflict("Its content is no longer stored, so it cannot be retried.")
 
 
 async def dismiss(stores: Stores, id_: int, *, by: Author) -> None:
-    """Dismiss it. Raises NotFound."""
+    """Dismiss an item. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             await _removed(connection, id_, "dismiss", by)

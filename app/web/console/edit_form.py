@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from app.catalogue.editing import terms_told
+from app.catalogue.editing import logged_terms
 from app.core import typed, zones
 from app.core.definitions import EventDefinition
 from app.core.model import Event, RoomSettings, Theme, TicketType, TicketTypeId
@@ -127,7 +127,7 @@ def _before(sale: Sale, later: Sequence[Entry]) -> Sale:
         elif (old := types.get(TicketTypeId(it.change.id.rpartition("/")[2]))) is not None:
             terms = {
                 TOTAL.get(name, name): value
-                for name, value in terms_told(before).items()
+                for name, value in logged_terms(before).items()
                 if name in TYPE_FIELDS
             }
             types[old.ticket_type_id] = msgspec.structs.replace(old, **terms)
