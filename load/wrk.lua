@@ -1,9 +1,9 @@
--- Sends prepared requests and tells what came back, as one JSON line after wrk's own report.
--- wrk loads this file once per thread, each time into a Lua state of its own, and once more for `setup` and `done`.
+-- Sends prepared requests and reports the responses as one JSON line after wrk's own report.
+-- wrk loads this file once per thread, each time into a separate Lua state, and once more for `setup` and `done`.
 -- Arguments: FOLDER THREADS CAPTURE once|again
 --   FOLDER/request  one HTTP request; {1} {2} ... stand for the tab-separated columns of a line
---   FOLDER/lines    each thread takes its own share, each line once or again and again; empty: one request for ever
---   CAPTURE         a pattern; what it finds in a good body goes to FOLDER/captured.N; '-': nothing
+--   FOLDER/lines    each thread takes its share, each line once or repeatedly; empty: always the same request
+--   CAPTURE         a pattern; its matches in bodies of successful responses go to FOLDER/captured.N; '-': none
 local ffi, threads = require('ffi'), {}
 ffi.cdef('typedef struct { long s, ns; } moment; int clock_gettime(int, moment *);')
 local at = ffi.new('moment')

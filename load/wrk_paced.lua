@@ -1,7 +1,7 @@
--- The same by the clock: requests leave on a schedule, whatever the answers do. Arguments: ... RATE (a second).
--- Each request is due at a time of its own and its latency counts from there, also when it could not leave because
--- every connection was waiting for an answer. Which request was answered the server tells, by its X-Request-Id.
--- Writes FOLDER/latencies.N: one a line, in microseconds.
+-- Like wrk.lua, but requests are sent on a schedule, however slow the responses. Arguments: ... RATE (per second).
+-- Latency is measured from the time a request was due, even if it could not be sent then because every connection
+-- was waiting for a response. The server's X-Request-Id says which request a response belongs to.
+-- Writes FOLDER/latencies.N: one per line, in microseconds.
 dofile(debug.getinfo(1, 'S').source:match('^@(.*/)') .. 'wrk.lua')
 local begin, take, count = init, request, response
 local waiting, first, last, due_at = {}, 1, 0, {}

@@ -13,8 +13,8 @@
 if not read_room() then return { 'unknown' } end
 settle_bucket()
 act_on_schedule()
--- A worker that has just begun (-1) says how long ago an outage was, and cannot know of all of them; nor can
--- others if no worker looked meanwhile.
+-- A worker that has just started (-1) gives the times of an outage relative to now, and cannot know of all
+-- outages; nor can others if no worker looked meanwhile.
 if away_from_ms < 0 then
   away_from_ms, away_until_ms = now_ms + away_from_ms, math.min(now_ms, now_ms + away_until_ms)
 end
@@ -45,8 +45,8 @@ if off_sale_now ~= (progress.off_sale or '') then
   progress.off_sale = off_sale_now
   redis.call('HSET', meter, 'off_sale', off_sale_now)
 end
--- Viewers are told at once when the room's state or settings change, four times a second while the queue
--- moves, and every second while anybody waits; by one of the workers.
+-- One of the workers notifies viewers: at once when the room's state or settings change, up to four times a
+-- second while the queue moves, and every second while anybody waits.
 local version = config.version .. state .. off_sale_now
 local what = table.concat({
   version, progress.serving_position, sizes.waiting, sizes.prequeue, sizes.called, sizes.active,
@@ -61,7 +61,7 @@ if tell then
   redis.call('HSET', meter, 'told_ms', now_ms, 'told', what)
   redis.call('PUBLISH', channel, what)
 end
--- From when on nobody was called and nothing says why. A full cap does not: people leave all the time.
+-- Since when nobody was called without a known reason. A full cap is no reason: people leave all the time.
 local blocked = blocked_by()
 local clear = not waits or state ~= 'open' or blocked ~= '' and blocked ~= 'cap' or not restored()
 local moved_ms = progress.moved_ms or 0

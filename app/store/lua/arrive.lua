@@ -1,6 +1,6 @@
--- Gives visitors numbers of a part's round, in the order in which they come. Who has joined before is told
--- the number they got then, unless it is known to be over: not above `again`. A part that may have forgotten
--- somebody gives a number only to whom the room was `asked` for.
+-- Gives visitors numbers of a part's round, in the order in which they arrive. A visitor who joined before
+-- gets the same number, unless it is known to have ended (it is not above `again`). A part that may have
+-- forgotten visitors gives numbers only to those whom the room was `asked` about.
 -- KEYS part, arrivals, throttle
 -- ARGV now_ms:clock, rate:num, burst:num, parts:num
 -- RECORD visitor_id, address, again:num, asked:num
@@ -9,7 +9,7 @@
 -- REPLY unknown | (epoch round)
 -- EACH (word number)
 -- EACH new|known|before|forgotten|limited|exhausted
--- before: known of an earlier epoch. For limited, number is how long to wait before asking again, in ms.
+-- before: known from an earlier epoch. For limited, number is how long to wait before asking again, in ms.
 local it = redis.call('HMGET', part, 'run_id', 'epoch', 'round', 'next', 'past', 'before', 'whole')
 if not is_loaded(it[1]) then return { 'unknown' } end
 local next_number, past, before = tonumber(it[4]), tonumber(it[5]), tonumber(it[6])

@@ -1,7 +1,6 @@
--- Moves a place to another visitor id, which has it from then on in place of the old one. Each code works
--- once; repeating the move while the new id still has the place changes nothing. Queue number and claim
--- window are kept. Visitors inside are not moved, nor are buyers and holders, whose ticket limit belongs to
--- their id.
+-- Moves a place from one visitor id to another. Each code works once; repeating the move while the new id
+-- still has the place changes nothing. Queue number and claim window are kept. Visitors inside are not moved,
+-- nor are buyers and holders, whose ticket limit belongs to their id.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, buyers, stock, wanted
 -- KEYS allowance, carried, networks, renewed, visitor_events, log
 -- ARGV now_ms:clock, code_id, visitor_id, to_id, draw, replace:num, ttl_ms:num

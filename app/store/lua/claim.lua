@@ -12,8 +12,8 @@
 -- For limited, number is how long to wait before asking again, in ms.
 if not read_room() then return { 'unknown' } end
 local reply, at = head({}), HEAD
--- Postgres has not answered the caller for `away_ms`: the session could not be stored. Claim windows stand
--- still then, whether the workers have noticed or not.
+-- Postgres has not answered the caller for `away_ms`, so the session could not be stored. Claim windows pause
+-- then, whether the workers have noticed or not.
 if away_ms > 0 and sizes.called > 0 then freeze(now_ms - away_ms) end
 for visitor_id, draw, known_number, known_epoch, known_quantity in records() do
   local word, number, ahead, deadline_ms, new = 'restoring', nil, nil, nil, nil

@@ -10,7 +10,7 @@ if version <= config.version then return head({}) end
 settle_bucket()
 local was = config
 for field, value in records() do redis.call('HSET', conf, field, value) end
-for _, field in ipairs({ 'lanes', 'parts' }) do -- it has none
+for _, field in ipairs({ 'lanes', 'parts' }) do -- empty: the room has none
   if redis.call('HGET', conf, field) == '' then redis.call('HDEL', conf, field) end
 end
 redis.call('HSET', conf, 'version', version)

@@ -1,5 +1,5 @@
--- Ends the lease that a worker has of the room's submissions, and says so to the others, of which one takes
--- it: "free" is heard where the number of submissions is otherwise.
+-- Ends a worker's lease of the room's submissions, and notifies the other workers, one of which takes it: the
+-- message "free" is published in place of the number of submissions.
 -- KEYS lease
 -- ARGV worker, channel
 -- REPLY kept|ended

@@ -1,6 +1,6 @@
--- Moves visitors from the parts of a room into its queue, in the order of their numbers: all there are above
--- `expected`, up to `to`. Who has left meanwhile, was removed or is here already is not moved. A worker that
--- another has overtaken moves nobody.
+-- Moves visitors from the parts of a room into its queue, in the order of their numbers: all above
+-- `expected`, up to `to`. Visitors who left meanwhile, were removed or are here already are skipped. A
+-- worker that another has overtaken moves nobody.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, ended, endings, removed, stock, visitor_events
 -- KEYS log
 -- ARGV now_ms:clock, epoch:num, expected:num, to:num

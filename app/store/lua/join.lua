@@ -13,7 +13,7 @@
 -- EACH (word number ahead deadline_ms new quantity)
 -- EACH prequeue|waiting|called|active | limited | removed|not_open|closed|sold_out|numbers_exhausted
 -- EACH unchecked|undrawn|no_draw|restoring|too_many|members_only | elsewhere
--- elsewhere: in a room in parts, new places are given by these (`arrive.lua`).
+-- elsewhere: in a room in parts, the parts give out new places (`arrive.lua`).
 -- For limited, number is how long to wait before asking again, in ms.
 if not read_room() then return { 'unknown' } end
 settle_bucket()

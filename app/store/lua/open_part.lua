@@ -1,5 +1,5 @@
--- Opens a part of a room for an epoch: it gives out numbers as soon as it has a round of them. Who joined it
--- in an earlier epoch of the same generation is still known here. `first`: nobody had joined before this
+-- Opens a part of a room for an epoch: it gives out numbers as soon as it has a round of them. It still knows
+-- visitors who joined in an earlier epoch of the same generation. `first`: nobody had joined before this
 -- epoch.
 -- KEYS part, arrivals
 -- ARGV generation, epoch:num, first:num

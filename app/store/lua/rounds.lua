@@ -1,7 +1,7 @@
--- Reads the round of numbers that the parts of a room give out, and begins the next one after the round
--- `after`: in a `hurry` at once, else when it has lasted long enough. No round has numbers above
--- `numbers_reserved`. `opened`: all parts were opened for this epoch; `lost`: one has lost what it had in
--- this epoch, so the room is to be restored.
+-- Reads the current round of numbers of a room in parts, and starts the next one if it is round `after`: in a
+-- `hurry` at once, else when it has lasted long enough. No round has numbers above `numbers_reserved`.
+-- `opened`: all parts were opened for this epoch; `lost`: a part has lost its data of this epoch, so the room
+-- is unloaded, to be restored.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, opened:num, lost:num, after:num, hurry:num, most:num
 -- USES room
@@ -22,7 +22,7 @@ end
 local ready = parts > 1 and progress.parts_ready == whole
 local number, size = progress.round or 0, progress.round_size or 0
 local lasted_ms = math.abs(now_ms - (progress.round_ms or 0)) -- the clock may have been set back
--- Those of an epoch before were cut off by its end.
+-- A round of an earlier epoch ended with it.
 local stale = (progress.round_epoch or 0) < config.epoch
 local due = number == after and (hurry == 1 or lasted_ms >= ROUND_MS)
 local left = math.floor((progress.numbers_reserved - progress.last_number) / parts)

@@ -1,5 +1,5 @@
 -- Publishes the outcomes of a batch: stores them, removes the submissions from their stream, and sends one
--- message to each instance that waits. Called after the COMMIT; calling it twice is harmless.
+-- message to each waiting instance. Call it after the COMMIT; calling it twice is harmless.
 -- KEYS submissions, outcomes, batches, batched
 -- ARGV group, channel
 -- RECORD what, name, value

@@ -1,5 +1,5 @@
 -- Writes the pace for estimates of waits, unless another worker has written one since `expected` was read.
--- Its last word is stored separately, because the previous release neither knows nor writes it.
+-- The last word of the pace is stored separately, because the previous release neither knows nor writes it.
 -- KEYS meter
 -- ARGV expected, pace
 -- REPLY written|overtaken

@@ -1,10 +1,10 @@
--- Takes batches apart: each of their submissions becomes an entry of its own in the other stream, where it
--- can be worked on alone. A batch that was settled or taken apart before is passed over.
+-- Splits batches: each of their submissions becomes an entry of its own in the other stream, where it can be
+-- processed alone. A batch that was already settled or split is skipped.
 -- KEYS submissions, batches, batched
 -- ARGV group
 -- RECORD entry_id
 -- REPLY (moved)
--- How many submissions were moved; `a` of their entries is when they were taken in.
+-- How many submissions were moved. Field `a` of their entries is when they were accepted.
 local REQUEST, moved = '^([^|]*|[^|]*|[^|]*|[^|]*|[^|]*)', 0
 for entry_id in records() do
   local entry, fields, lines = redis.call('XRANGE', batches, entry_id, entry_id)[1], {}, 0

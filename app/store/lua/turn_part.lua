@@ -1,12 +1,12 @@
 -- Gives a part of a room its numbers of a round, unless it has those of a later one, and reads who joined it:
--- `limit` of those with numbers above `after`, lowest first. All with numbers up to `complete` were read, and
--- none of these is given out any more.
+-- up to `limit` visitors with numbers above `after`, lowest first. Everybody with a number up to `complete`
+-- was read, and no more such numbers are given out.
 -- KEYS part, arrivals
 -- ARGV epoch:num, number:num, base:num, size:num, place:num, parts:num, after:num, limit:num
 -- USES loaded
 -- REPLY lost | (complete used used_before)
 -- EACH (visitor_id number)
--- used: how many numbers of its round it gave out; used_before: of the round that ended now.
+-- used: how many numbers of its round it gave out; used_before: the same of the round that has just ended.
 local it = redis.call('HMGET', part, 'run_id', 'epoch', 'round', 'first', 'next', 'past')
 if not is_loaded(it[1]) or tonumber(it[2]) ~= epoch then return { 'lost' } end
 local first, next_number, past = tonumber(it[4]), tonumber(it[5]), tonumber(it[6])

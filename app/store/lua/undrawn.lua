@@ -1,5 +1,5 @@
--- Reads who is next in the draw: the first of the pre-queue, and the number the first of them gets. Nobody
--- while the room is being restored, or the first to come back would win. Changes nothing.
+-- Reads who is next in the draw: the first of the pre-queue, and the number the first of them gets. While the
+-- room is being restored nobody is, or the first to come back would win. Changes nothing.
 -- KEYS conf, meter, prequeue, waiting, called, active, stock
 -- ARGV now_ms:clock, limit:num
 -- USES room, room_now

@@ -1,5 +1,5 @@
 -- Decides how newcomers may join, before they do: normally, as suspects, or not now. A visitor with a place
--- keeps it and is not counted again; nor are refused ones. A proof of work can be used once.
+-- keeps it and is not counted again; refused ones are not counted either. A proof of work can be used once.
 -- KEYS conf, meter, prequeue, waiting, called, active, turns, stock, newcomers, solved
 -- ARGV now_ms:clock
 -- RECORD visitor_id, address, cost:num, solution, slower:num, captcha, identity

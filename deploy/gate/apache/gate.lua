@@ -1,5 +1,6 @@
--- Asks Fairgate's gate about each request. 204: it goes on, perhaps with a pass for the browser; anything else is the answer.
--- The gate is told what the visitor asked for in headers that the visitor cannot set.
+-- Asks Fairgate's gate about each request. 204: the request may pass, perhaps with a pass cookie for the browser; any other
+-- response is sent to the visitor instead.
+-- The original request is described to the gate in headers that the visitor cannot set.
 local http = require 'socket.http'
 local ltn12 = require 'ltn12'
 

@@ -1,5 +1,5 @@
--- Without a crowd a visitor is called at once if enough is free for them: `open_at_once` once, then per
--- visitor. Never in a room in parts, whose numbers are given elsewhere.
+-- Without a crowd a visitor is called at once if enough tickets are free: call `open_at_once` once, then the
+-- others per visitor. Never in a room in parts, where the parts give out numbers.
 -- NEEDS callable, config, lane_of, progress, raise_serving, sizes, TOKEN
 -- GIVES open_at_once, may_be_called, take_call
 local calls, spare = 0, 0

@@ -1,5 +1,5 @@
--- While a store is unavailable nobody can claim: so nobody is called, and claim windows stand still, from the
--- last moment at which both stores are known to have answered. `thawed_ms` is how far outages have been
+-- While a store is unavailable nobody can claim, so nobody is called and claim windows pause, from the last
+-- moment at which both stores are known to have answered. `thawed_ms` is up to when outages have been
 -- counted, so that workers that disagree count no moment twice.
 -- NEEDS active, called, config, later, meter, now_ms, progress, put_off, STOOD_LONG_MS
 -- GIVES freeze, stand_still, thaw
@@ -20,8 +20,8 @@ local function stood_still(from_ms, until_ms, restored)
     end
     redis.call('ZADD', called, unpack(deadlines))
   end
-  -- Sessions that began meanwhile may not have been stored, and their visitors were not told of them. A
-  -- restored room has those that are in Postgres.
+  -- Sessions that began meanwhile may not have been stored, and their visitors do not know of them. A
+  -- restored room has only those that are in Postgres.
   if until_ms - from_ms >= STOOD_LONG_MS and not restored then
     local begun_ms = math.floor(from_ms / 1000) * 1000 + config.session_ttl_ms
     flat = redis.call('ZRANGEBYSCORE', active, begun_ms, '+inf', 'WITHSCORES')

@@ -1,6 +1,6 @@
--- Who is called next: the first in the queue for whom enough is free, and whose network does not have too
--- many unclaimed calls. Others are passed over and keep their places; only a limited number of them is
--- examined, to keep ticks short.
+-- Who is called next: the first in the queue for whom enough tickets are free, and whose network does not
+-- have too many unclaimed calls. Others are passed over and keep their places; only a limited number of
+-- them is examined, to keep ticks short.
 -- NEEDS anybody_wants_more, BATCH, meter, networks_of, note, number_of, per_network, progress, sizes, waiting
 -- NEEDS wanted_of, write_unclaimed
 -- GIVES first_of_line

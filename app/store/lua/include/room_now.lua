@@ -35,7 +35,7 @@ local function head(reply)
   reply[17] = progress.moved_ms or 0
   return reply
 end
--- Claim windows stand still while a store is unavailable: the new deadline after an outage between two
+-- Claim windows pause while a store is unavailable: the new deadline after an outage between two
 -- moments. A visitor whose time ran out meanwhile gets some extra, to notice that everything works again;
 -- less after a short outage, or a Postgres that is always slow would keep calls from ever lapsing. Never more
 -- than a whole window.

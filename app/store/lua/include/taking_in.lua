@@ -1,9 +1,9 @@
--- Adds what was granted to a stream, for a worker: in one entry of `batches`, or, where `as_one` is 0 because
--- there may be workers that do not read those, in an entry each of `submissions`.
+-- Adds granted requests to a stream, for a worker: as one entry of `batches`, or, with `as_one` 0 because
+-- some workers may not read those yet, as one entry each of `submissions`.
 -- NEEDS as_one, batched, batches, submissions
 -- GIVES take_in, write_taken_in
 local taken_in = {} -- the lines of the entry, or what goes into an entry each
--- Returns how many there are now.
+-- Returns how many have been added so far.
 local function take_in(request, traceparent, terms)
   local it = as_one == 1 and request .. '|' .. traceparent .. '|' .. terms or {request, traceparent, terms}
   taken_in[#taken_in + 1] = it

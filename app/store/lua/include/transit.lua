@@ -1,4 +1,4 @@
--- Visitors of a room in parts who have a number there and whom `gather.lua` has not moved here yet: they wait
+-- Visitors whose number a part of the room gave out and whom `gather.lua` has not moved here yet: they wait
 -- behind everybody who is here.
 -- NEEDS config, ending_of, progress, sizes
 -- GIVES in_transit

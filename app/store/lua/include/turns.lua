@@ -62,8 +62,8 @@ local function claim_turn(visitor_id)
   count_unclaimed(visitor_id, -1)
   return begin_session(visitor_id)
 end
--- Where a visitor stands if it is their turn: word, number, people ahead (-1: it is their turn), deadline;
--- else nil. The first to look after a deadline has passed ends the turn.
+-- The state of a visitor whose turn it is: word, number, people ahead (-1), deadline; else nil. The first
+-- look after the deadline has passed ends the turn.
 local function find_turn(visitor_id)
   local number = redis.call('HGET', turns, visitor_id)
   if not number then return nil end
