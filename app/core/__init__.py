@@ -1,6 +1,6 @@
-"""Everything decided without I/O: the domain nouns, errors, arithmetic, signatures and formats. Times are
-passed in as arguments.
+"""Everything decided without I/O: the domain nouns, errors, arithmetic, signatures and formats.
 
-Never here: a store, reading the clock, a task, a logger. A rule that can be written as a function of its
-inputs starts here, with a property test, and an operation or a script calls it.
+Modules here use no store, task or logger, and do not read the clock: times are passed in as arguments. A rule
+that can be written as a function of its inputs starts here, with a property test, and an operation or a
+script calls it.
 """

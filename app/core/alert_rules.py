@@ -94,7 +94,7 @@ def _no_shows(it: RoomFacts, percent: int) -> Result:
     if it.called <= TURNS_MIN or it.no_shows * 100 <= it.called * percent:
         return WELL
     return _only(
-        f"{number(it.no_shows)} of the last {number(it.called)} people who were called did not come."
+        f"{number(it.no_shows)} of the last {number(it.called)} people who were called did not respond."
     )
 
 
@@ -140,13 +140,13 @@ def _one_worker_left(facts: Facts, _: int) -> Result:
 
 
 def _store_away(facts: Facts, _: int) -> Result:
-    return {store: Found(f"{store} does not answer: {why}") for store, why in facts.stores_away.items()}
+    return {store: Found(f"{store} is not responding: {why}") for store, why in facts.stores_away.items()}
 
 
 def _loop_breaks(facts: Facts, _: int) -> Result:
     if facts.breaking is None:
         return None
-    return {it: Found(f"The task {it} breaks again and again.") for it in facts.breaking}
+    return {it: Found(f"The task {it} keeps failing.") for it in facts.breaking}
 
 
 def _set_aside(facts: Facts, most: int) -> Result:
@@ -163,7 +163,7 @@ def _outbox(facts: Facts, seconds: int) -> Result:
         return None
     if facts.outbox_lag_s <= seconds:
         return WELL
-    return _only(f"The oldest event that was not passed on is {number(round(facts.outbox_lag_s))} s old.")
+    return _only(f"The oldest undelivered event is {number(round(facts.outbox_lag_s))} s old.")
 
 
 def _deliveries(facts: Facts, most: int) -> Result:
@@ -182,7 +182,7 @@ def _payments(facts: Facts, _: int) -> Result:
         return None
     if not facts.gateway_open:
         return WELL
-    return _only("The payment gateway fails; it is asked again every few seconds.")
+    return _only("The payment gateway is failing; it is tried again every few seconds.")
 
 
 def _key_old(facts: Facts, days: int) -> Result:
@@ -199,7 +199,7 @@ def _disk(facts: Facts, percent: int) -> Result:
     if facts.disks_free is None:
         return None
     return {
-        folder: Found(f"{free} % of the disk of {folder} are free.")
+        folder: Found(f"{free} % of the disk of {folder} is free.")
         for folder, free in facts.disks_free.items()
         if free < percent
     }
@@ -209,7 +209,7 @@ def _memory(facts: Facts, percent: int) -> Result:
     if facts.memory_used is None:
         return None
     return {
-        server: Found(f"{used} % of the memory that {server} may use are full.")
+        server: Found(f"{server} has used {used} % of its memory limit.")
         for server, used in facts.memory_used.items()
         if used > percent
     }
@@ -237,7 +237,7 @@ RULES: tuple[Rule, ...] = (
          Threshold(80, 1, 100, "%"), 300, "admission-is-below-the-rate", _too_slow),
     Rule("admission_fast", "page", "More than {n} of the rate are called",
          Threshold(120, 105, 1000, "%"), 120, "admission-is-above-the-rate", _too_fast),
-    Rule("no_shows", "ticket", "More than {n} of those called within ten minutes did not come",
+    Rule("no_shows", "ticket", "More than {n} of those called within ten minutes did not respond",
          Threshold(50, 5, 100, "%"), 300, "many-turns-are-missed", _no_shows),
     Rule("backlog", "page", "More than {n} wait for a worker",
          Threshold(500, 10, 1_000_000, "reservations"), 30, "reservations-pile-up", _backlog),
@@ -248,9 +248,9 @@ RULES: tuple[Rule, ...] = (
          None, 0, "no-worker-runs", None, _worker_gone),
     Rule("one_worker_left", "ticket", "One worker is left of several", None, 120, "no-worker-runs",
          None, _one_worker_left),
-    Rule("store_away", "page", "Redis or PostgreSQL does not answer", None, 10, "a-store-is-away",
+    Rule("store_away", "page", "Redis or PostgreSQL is not responding", None, 10, "a-store-is-away",
          None, _store_away),
-    Rule("payments", "page", "The payment gateway fails again and again", None, 30, "payments-fail",
+    Rule("payments", "page", "The payment gateway keeps failing", None, 30, "payments-fail",
          None, _payments),
     Rule("calls_fail", "page", "More than {n} of all calls fail", Threshold(2, 1, 100, "%"), 60, "calls-fail",
          None, _errors),
@@ -260,7 +260,7 @@ RULES: tuple[Rule, ...] = (
          None, _disk),
     Rule("memory", "page", "More than {n} of the memory Redis may use is full", Threshold(90, 10, 99, "%"),
          60, "a-store-is-away", None, _memory),
-    Rule("loop_breaks", "ticket", "A task cannot be kept running", None, 10, "a-task-breaks-again-and-again",
+    Rule("loop_breaks", "ticket", "A task keeps failing", None, 10, "a-task-breaks-again-and-again",
          None, _loop_breaks),
     Rule("set_aside", "ticket", "More than {n} could not be processed", Threshold(0, 0, 10_000, "things"), 10,
          "work-was-set-aside", None, _set_aside),

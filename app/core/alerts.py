@@ -1,7 +1,8 @@
 """Which alerts start and end: a pure function of the current facts and of the state before.
 
 A rule fires once its condition has held for `hold_s`. An alert ends when the condition has been false for
-ten seconds. What cannot be known at the moment (a store is unavailable) starts and ends nothing.
+ten seconds. A condition that is unknown at the moment, because a store is unavailable, starts and ends
+nothing.
 """
 
 from __future__ import annotations

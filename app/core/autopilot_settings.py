@@ -51,7 +51,7 @@ def check(it: Autopilot | None) -> None:
     if not _ADDRESS.fullmatch(it.prometheus.url):
         raise ValidationFailed(
             "autopilot.prometheus.url",
-            "must be the address of a Prometheus server, as https://prometheus.example:9090",
+            "must be the address of a Prometheus server, such as https://prometheus.example:9090",
         )
     for name in ("p95_ms", "error_rate"):
         if not getattr(it.prometheus, name).strip():

@@ -1,9 +1,10 @@
-"""drand's public randomness beacon: which round comes when, whether a signature is that of a round. No I/O.
+"""drand's public randomness beacon: the times of rounds, and the verification of their signatures. No I/O.
 
-A chain is described as drand's relays do at `/{chain hash}/info`; its hash covers all that counts in that.
-Each round has one signature, made by a threshold of independent parties, which nobody can know before they
-publish it: BLS over BLS12-381, the signature in G1 and the key in G2, of SHA-256 of the round's number in
-eight bytes (scheme `bls-unchained-g1-rfc9380`). The randomness of a round is SHA-256 of its signature.
+A chain is described as drand's relays do at `/{chain hash}/info`; its hash covers all relevant fields. Each
+round has exactly one signature, made by a threshold of independent parties; nobody can know it before they
+publish it. The scheme is `bls-unchained-g1-rfc9380`: BLS over BLS12-381, with the signature in G1 and the key
+in G2, over the SHA-256 of the round number in eight bytes. The randomness of a round is the SHA-256 of its
+signature.
 """
 
 from __future__ import annotations
@@ -15,13 +16,11 @@ import msgspec
 from msgspec import Meta
 
 SCHEME = "bls-unchained-g1-rfc9380"
-DOMAIN = (
-    b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"  # RFC 9380's separation of domains, as the scheme has it
-)
+DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"  # domain separation tag of the scheme (RFC 9380)
 SIGNATURE_BYTES = 48
 LEAD_MS = 10_000  # from the opening to the round: the pre-queue's log is signed before the round exists
-NEAR_MS = 60_000  # a round that was announced is kept if it comes no later than this after the opening
-WAITS_MS = 120_000  # for a round whose time has come; then the draw is made without
+NEAR_MS = 60_000  # an announced round is used if it is published within this time after the opening
+WAITS_MS = 120_000  # how long a draw waits for a round that is due; then it uses the seed alone
 
 Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -56,17 +55,20 @@ QUICKNET = Chain(
 
 
 def chain_of(text: bytes | str) -> Chain:
-    """The chain that a relay's JSON describes. Raises ValueError where it is none, or of another scheme."""
+    """Parse a relay's description of a chain (JSON).
+
+    Raises ValueError if it is invalid or of another scheme.
+    """
     chain = msgspec.json.decode(text, type=Chain)
     if chain.scheme != SCHEME:
-        raise ValueError(f"the scheme is {chain.scheme}, and must be {SCHEME}")
+        raise ValueError(f"the scheme is {chain.scheme}, but must be {SCHEME}")
     if hash_of(chain) != chain.hash:
-        raise ValueError("its hash is not that of its parts")
+        raise ValueError("its hash does not match its fields")
     return chain
 
 
 def hash_of(chain: Chain) -> str:
-    """The hash of a chain, as drand computes it over its parts."""
+    """Compute the hash of a chain from its fields, as drand does."""
     parts = chain.period.to_bytes(4) + chain.genesis_time.to_bytes(8)
     parts += bytes.fromhex(chain.public_key) + bytes.fromhex(chain.group_hash)
     if chain.metadata.beacon_id not in ("", "default"):
@@ -80,19 +82,19 @@ def round_at_ms(chain: Chain, number: int) -> int:
 
 
 def round_for(chain: Chain, opening_ms: int) -> int:
-    """The round for an opening: the first that is published `LEAD_MS` after it or later."""
+    """The round for an opening: the first one published at least `LEAD_MS` after it."""
     period_ms = 1000 * chain.period
     return max(1, 1 - (1000 * chain.genesis_time - opening_ms - LEAD_MS) // period_ms)
 
 
 def is_near(chain: Chain, number: int, opening_ms: int) -> bool:
-    """Whether a round that was announced is still to come at an opening, and soon after it."""
+    """Whether an announced round is published after the opening, and within `NEAR_MS`."""
     return opening_ms < round_at_ms(chain, number) <= opening_ms + NEAR_MS
 
 
 def is_signed(chain: Chain, number: int, signature: bytes) -> bool:
-    """Whether this is the round's signature by the chain's key. Takes about 10 ms."""
-    from py_arkworks_bls12381 import GT, G1Point, G2Point  # here: only draws and audits have use for it
+    """Verify a round's signature with the chain's key. Takes about 10 ms."""
+    from py_arkworks_bls12381 import GT, G1Point, G2Point  # here: only draws and audits need it
 
     message = hashlib.sha256(number.to_bytes(8)).digest()
     try:

@@ -121,9 +121,9 @@ def problems_of(form: BuyerForm, said: Buyer) -> dict[str, str]:
         if getattr(form, name) == "required" and not getattr(said, name).strip():
             found[f"buyer.{name}"] = "is required"
     if said.email.strip() and form.email != "off" and not _is_mailbox(said.email):
-        found["buyer.email"] = "is not an address mail can be sent to"
+        found["buyer.email"] = "is not a deliverable e-mail address"
     if form.phone != "off" and (phone := said.phone.strip()) and not _is_phone(phone):
-        found["buyer.phone"] = "must be a phone number, as +49 30 123456"
+        found["buyer.phone"] = "must be a phone number, such as +49 30 123456"
     for it in form.questions:
         if words := _problem_of(it, said.answers.get(it.question_id, "").strip()):
             found[f"buyer.answers.{it.question_id}"] = words

@@ -89,12 +89,12 @@ class CodeUse(Struct, frozen=True):
 def check(new: NewCodes, known: Container[str]) -> None:
     """Raise ValidationFailed naming the field. `known`: the ticket types of the event."""
     if new.code and (new.count != 1 or new.prefix):
-        raise ValidationFailed("count", "makes codes by chance; send either it or code")
+        raise ValidationFailed("count", "generates random codes; send either count or code")
     for i, name in enumerate(new.ticket_types):
         if name not in known:
             raise ValidationFailed(f"ticket_types[{i}]", "is not on sale here")
     if not (new.ticket_types or new.percent or new.off_ticket or new.off_order):
-        raise ValidationFailed("ticket_types", "names none, and nothing is taken off: the code does nothing")
+        raise ValidationFailed("ticket_types", "is empty, and nothing is taken off: the code has no effect")
     try:
         check_sale_window(new.valid_from, new.valid_until)
     except ValidationFailed:

@@ -1,8 +1,8 @@
-"""Whether a log made its draw with the round of the beacon that it was said to be. No I/O.
+"""Audits whether a log made its draw with the beacon's round as announced. No I/O.
 
-What is held against the log: a round is named before anybody joins and at the opening, each time while it
-does not exist yet, and a head that was signed before it existed shows that; it is the round that follows from
-the opening; the signature is that of the round.
+A round must be named before anybody joins and again at the opening, each time before it exists, which a head
+signed before that proves. It must be the round that follows from the opening, and its signature must be
+valid.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from app.core.draw_mixing import LATE, UNANNOUNCED
 from app.core.findings import Action, Finding
 from app.core.room_log import Head
 
-MISSING = "the draw was not made with the beacon as it was said to be"
+MISSING = "the draw was not made with the beacon as announced"
 MISSED = "the beacon could not be read in time, and the draw was made with the seed alone"
 
 
 class BeaconDraw:
-    """A draw with the beacon as a log tells it, leaf by leaf."""
+    """A draw with the beacon, reconstructed from its log leaf by leaf."""
 
     def __init__(self, heads: Sequence[Head], chains: Mapping[str, Chain]) -> None:
         self.findings: list[Finding] = []
@@ -32,11 +32,14 @@ class BeaconDraw:
         self._chain: Chain | None = None
         self._promised = self._done = self._drawn = self._opened = False
         self._announced = self._awaited = 0
-        self._named: dict[int, int] = {}  # each round by the leaf that named it first
+        self._named: dict[int, int] = {}  # by round: the leaf that named it first
         self._entrants: set[str] = set()
 
     def take(self, text: str) -> None:
-        """Read the next leaf; one that cannot be read is the queue's to judge."""
+        """Read the next leaf.
+
+        Unreadable ones are ignored; the audit of the queue (`fairness.py`) reports them.
+        """
         self._leaf += 1
         at_ms, word, *rest = f"{text}   ".split(" ")
         if (says := _WORDS.get(word)) is not None and at_ms.isdecimal():
@@ -64,13 +67,13 @@ class BeaconDraw:
             return
         before, self._chain = self._chain, self._chains.get(rest[1])
         if self._chain is None:
-            self._wrong("beacon_chain", f"the chain {rest[1]} is not known here, so nothing is proved by it")
+            self._wrong("beacon_chain", f"the chain {rest[1]} is not known here, so it proves nothing")
         if not self._promised and self._entrants:
             self._wrong("draw_mix", LATE)
         anew = self._promised and (self._opened or self._chain != before or self._is_over(self._announced))
         self._promised, self._announced = True, _number(rest[2])
         if anew or self._is_over(self._announced):
-            self._wrong("beacon_round", "a round was announced when one was known already")
+            self._wrong("beacon_round", "a round was announced when it, or the one before, was already known")
         self._named.setdefault(self._announced, self._leaf)
 
     def _awaits(self, rest: list[str]) -> None:
@@ -90,7 +93,7 @@ class BeaconDraw:
         named = self._named.setdefault(self._awaited, self._leaf)
         exists_ms = round_at_ms(chain, self._awaited)
         if not any(it.size > named and it.at_ms < exists_ms for it in self._heads):
-            self._wrong("beacon_late", f"no head from before round {self._awaited} existed names it")
+            self._wrong("beacon_late", f"no head signed before round {self._awaited} existed names it")
 
     def _came(self, rest: list[str]) -> None:
         if not self._awaited or self._done or self._drawn:
@@ -139,19 +142,19 @@ _WORDS: dict[str, Callable[[BeaconDraw, list[str]], None]] = {
 
 
 def _number(text: str) -> int:
-    """A round's number; 0 where it is none."""
+    """Parse a round number; 0 if it is not one."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
 
 
 def name_of(chain: Chain) -> str:
-    """What a chain is called."""
+    """A chain's name in messages."""
     if chain == QUICKNET:
         return "drand's quicknet"
     return f"the chain {chain.hash[:16]}…"
 
 
 def judge_beacon(entries: Sequence[str], heads: Sequence[Head], chains: Sequence[Chain]) -> BeaconDraw:
-    """The draw as these leaves tell it, with all that is wrong; `chains`: those that are believed."""
+    """Replay these leaves; the result lists everything that is wrong. `chains`: the trusted ones."""
     draw = BeaconDraw(heads, {it.hash: it for it in chains})
     for entry in entries:
         draw.take(entry)

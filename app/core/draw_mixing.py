@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from app.core.findings import Finding
 
-LATE = "what the draw is made with was said after people had joined"
-UNANNOUNCED = "the draw was mixed with the log, unannounced, twice or too late"
-MISSING = "the draw was not mixed with the log as it was said to be"
+LATE = "the draw's entropy was announced after people had joined"
+UNANNOUNCED = "entropy was added to the draw unannounced, twice or too late"
+MISSING = "the draw was not mixed with the log as announced"
 
 
 def roots_said(entries: Sequence[str]) -> dict[int, str]:

@@ -47,7 +47,7 @@ def mailbox(email: str, field: str = "email") -> str:
     try:
         return _checked(email).normalized
     except ValueError as error:
-        raise ValidationFailed(field, f"is not an address mail can be sent to: {error}") from None
+        raise ValidationFailed(field, f"is not a deliverable e-mail address: {error}") from None
 
 
 def normalised(email: str) -> str:
@@ -59,8 +59,10 @@ def normalised(email: str) -> str:
 
 
 def one_mailbox(email: str) -> str:
-    """The same text for all addresses that are known to reach one mailbox: `ann+7@example.org` is read by the
-    same person as `ann@`, and Gmail takes any dots in a name (https://support.google.com/mail/answer/7436150).
+    """Reduce all addresses known to reach one mailbox to the same text.
+
+    `ann+7@example.org` reaches the mailbox of `ann@`, and Gmail ignores dots in a name
+    (https://support.google.com/mail/answer/7436150).
     """
     local, _, domain = normalised(email).rpartition("@")
     local = local.partition("+")[0] or local
@@ -70,18 +72,20 @@ def one_mailbox(email: str) -> str:
 
 
 def address(email: str) -> Address:
-    """The address as mail servers take it, in its parts: an international domain becomes xn--, so that only a
-    non-ASCII local part needs a server with SMTPUTF8. Raises ValueError when it is undeliverable."""
+    """The address in the form mail servers accept. Raises ValueError if it is undeliverable.
+
+    An international domain becomes xn--, so that only a non-ASCII local part needs a server with SMTPUTF8.
+    """
     it = _checked(email)
     return Address(username=it.local_part, domain=it.ascii_domain)
 
 
 def _checked(email: str) -> ValidatedEmail:
-    """Check the syntax alone, without look-ups. `.test` is accepted, a name without a dot is not.
+    """Check the syntax only, without look-ups. `.test` is accepted, a name without a dot is not.
 
     Raises EmailNotValidError, a ValueError.
     """
-    from email_validator import validate_email  # slow to import, and most processes never see an address
+    from email_validator import validate_email  # slow to import; most processes never see an address
 
     return validate_email(email.strip(), check_deliverability=False, test_environment=True)
 
@@ -113,7 +117,7 @@ class ClaimSigner:
         self._key = hmac.digest(secret, b"fairgate claim of a reservation", "sha256")
 
     def sign(self, reservation_id: str, email: str, exp: int) -> str:
-        """The signature for this reservation and mailbox, good until `exp` (s)."""
+        """Sign a link for this reservation and mailbox, valid until `exp` (s)."""
         text = f"{reservation_id} {exp} {normalised(email)}".encode()
         return urlsafe_b64encode(hmac.digest(self._key, text, "sha256")).rstrip(b"=").decode()
 

@@ -36,7 +36,7 @@ class Lanes:
         self._lane_of: dict[int, int] = {}  # of the waiting numbers
         self._fronts: dict[
             int, list[int]
-        ] = {}  # a heap a lane of those who may not be overtaken; some are gone
+        ] = {}  # by lane: a heap of those who may not be overtaken; some no longer wait
         self._may_be_overtaken: set[int] = set()
         self._apart: dict[tuple[int, int], Apart] = {}  # by pair of lanes, since both have had visitors
 

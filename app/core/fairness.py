@@ -54,9 +54,9 @@ class Queue:
             leaf = read_leaf(text)
             said = _WORDS[leaf.word]
             if self.leaf == 0 and leaf.word != "began":
-                self._wrong("no_beginning", "the log does not begin with what it is about")
+                self._wrong("no_beginning", "the log does not start with a `began` leaf")
             if leaf.at_ms < self.at_ms:
-                self._wrong("time", f"it is {self.at_ms - leaf.at_ms} ms before the leaf above it")
+                self._wrong("time", f"it is dated {self.at_ms - leaf.at_ms} ms before the previous leaf")
             self.at_ms = max(self.at_ms, leaf.at_ms)
             self.counts[leaf.word] += 1
             said(self, leaf)
@@ -71,7 +71,7 @@ class Queue:
             self._wrong("left_out_of_draw", f"{len(self._entrants)} entrants of the draw got no number")
         missing = self._last - len(self._given)
         if missing > self._excused:
-            self._wrong("gap", f"{missing - self._excused} numbers up to {self._last} were given to nobody")
+            self._wrong("gap", f"{missing - self._excused} numbers up to {self._last} were never given out")
 
     def _wrong(self, kind: str, message: str) -> None:
         self.findings.append(Finding(self.leaf, kind, message))
@@ -202,7 +202,7 @@ class Queue:
         if (number not in self._waiting and number > self._unknown_to) or self._waiting.get(
             number, visitor
         ) != visitor:
-            self._wrong("called_without_place", f"number {number} was called, and waits for nobody known")
+            self._wrong("called_without_place", f"number {number} was called but belongs to nobody waiting")
         self._waiting.pop(number, None)
         drawing = bool(self._lottery and self._entrants)
         for kind, message in self._lanes.call(number, lane_said(leaf.rest[2:]), drawing=drawing):

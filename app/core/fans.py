@@ -1,6 +1,6 @@
-"""Accounts of fans: the code of a mail, and the challenge that a passkey answers. No I/O.
+"""Fans' accounts: the code in an e-mail, and the challenge that a passkey answers. No I/O.
 
-Both follow from FAIRGATE_SECRET, so nothing is stored for the many who only look at a page.
+Both are derived from FAIRGATE_SECRET, so nothing is stored for the many visitors who only view a page.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DIGITS = 6
 
 
 class Challenge(NamedTuple):
-    """What a passkey is to answer: `new` for making one, of which fan; `sign_in` for using any."""
+    """A challenge for a passkey. `purpose`: `new` to create one for `fan_id`, `sign_in` to use any."""
 
     purpose: str
     challenge: str
@@ -24,28 +24,28 @@ class Challenge(NamedTuple):
 
 
 class FanSigner:
-    """Derives codes, and signs challenges that a browser keeps until it answers them."""
+    """Derives codes, and signs challenges, which the browser stores until it answers them."""
 
     def __init__(self, secret: bytes) -> None:
         self._code_key = hmac.digest(secret, b"fairgate code of a fan", "sha256")
         self._challenge_key = hmac.digest(secret, b"fairgate challenge of a fan", "sha256")
 
     def code(self, code_id: str) -> str:
-        """The digits of a mail."""
+        """The digits of the code with this id."""
         mac = hmac.digest(self._code_key, code_id.encode(), "sha256")
         return f"{int.from_bytes(mac, 'big') % 10**DIGITS:0{DIGITS}}"
 
     def is_code(self, code_id: str, digits: str) -> bool:
-        """Whether these are the digits of that mail."""
+        """Whether these are the digits of the code with this id."""
         return hmac.compare_digest(self.code(code_id).encode(), digits.encode())
 
     def challenge(self, it: Challenge, now_s: int) -> str:
-        """What the browser keeps meanwhile."""
+        """Sign a challenge as a token for the browser, valid for CHALLENGE_S."""
         text = f"{it.purpose}.{it.challenge}.{it.fan_id}.{now_s + CHALLENGE_S}"
         return f"{text}.{self._mac(text)}"
 
     def read_challenge(self, token: str, purpose: str, now_s: int) -> Challenge | None:
-        """The challenge that a browser kept; None: it is none of ours for this, or too old."""
+        """Verify a token of `challenge`; None if it was not issued here for this purpose, or is too old."""
         text, _, mac = token.rpartition(".")
         if len(token) > CHALLENGE_TOKEN_MAX or not hmac.compare_digest(
             self._mac(text).encode(), mac.encode()

@@ -21,11 +21,11 @@ def check(settings: RoomSettings) -> None:
 def far_place(settings: RoomSettings, claims: PlaceClaims, status: RoomStatus) -> Place | None:
     """The place of a visitor far from the front, derived from token and status; None: look it up.
 
-    `ahead` is an upper bound: of the lower numbers, only as many are discounted as must have gone because
-    fewer people are waiting. A room in parts skips numbers, so there it is an estimate: the share of those
-    who wait that the number has of the way to the last one. It does not reflect that the visitor left or was
-    removed after the token was issued, nor anybody passed over. A token of an older epoch is always looked
-    up, because the look-up restores its visitor.
+    `ahead` is an upper bound: it is the distance in numbers, limited to how many people are waiting. A room
+    in parts skips numbers, so there it is an estimate: the waiting visitors are assumed to be spread evenly
+    over the numbers. The result does not reflect that the visitor left or was removed after the token was
+    issued, nor anybody passed over. A token of an older epoch is always looked up, because the look-up
+    restores its visitor.
     """
     within, number = settings.exact_within, claims.queue_number
     if within is None or not number or settings.lanes:

@@ -97,7 +97,7 @@ def check_gate(settings: RoomSettings) -> None:
                 ipaddress.ip_network(rule.cidr, strict=False)
             except ValueError:
                 raise ValidationFailed(
-                    f"bypass[{i}].cidr", "must be a network, as 192.0.2.0/24 or 2001:db8::/32"
+                    f"bypass[{i}].cidr", "must be a network, such as 192.0.2.0/24 or 2001:db8::/32"
                 ) from None
 
 

@@ -92,7 +92,7 @@ def _type(text: str, types: Sequence[TicketType]) -> TicketTypeId:
     for it in types:
         if wanted in (it.ticket_type_id, typed.folded(it.name)) or (not wanted and len(types) == 1):
             return it.ticket_type_id
-    raise ValidationFailed("type", "is on sale here under no such name" if wanted else "has to be named")
+    raise ValidationFailed("type", "is not a ticket type of this sale" if wanted else "is required")
 
 
 def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[NewGuest]:
@@ -118,7 +118,7 @@ def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[N
         more = f"; and {len(wrong) - WRONG_MAX} more" if len(wrong) > WRONG_MAX else ""
         raise ValidationFailed("list", f"{'; '.join(wrong[:WRONG_MAX])}{more}")
     if not found:
-        raise ValidationFailed("list", "names nobody")
+        raise ValidationFailed("list", "contains no guests")
     return found
 
 

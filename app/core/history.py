@@ -50,15 +50,11 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     reserve_p99_ms: int | None  # of all rooms together
     serving_position: int = 0
     last_number: int = 0
-    pace: tuple[float, float, float] | None = (
-        None  # first_s, base_s, each_s of the waits shown; None: none was
-    )
+    pace: tuple[float, float, float] | None = None  # first_s, base_s, each_s of shown waits; None: none shown
     generation: str = ""  # of the room: samples of a deleted or reset one do not belong to this one
     admitted: int = 0  # total calls
     leavers: int = 0  # visitors who left on their own, from the queue, a call or a session
-    ranges: str = (
-        ""  # p50 and p90 of the waits shown, as the pace has them; "": as before anything is learned
-    )
+    ranges: str = ""  # p50 and p90 of shown waits, as in the pace; "": nothing was learned yet
 
 
 class Step(NamedTuple):
@@ -112,7 +108,7 @@ def shown_step_s(span_s: float) -> int:
 
 
 def step_of(span_s: float, steps_max: int) -> int:
-    """The narrowest steps of which there are at most this many."""
+    """The length (s) of the shortest steps of which at most `steps_max` cover this span."""
     return next((it for it in WIDTHS_S if span_s <= it * steps_max), WIDTHS_S[-1])
 
 

@@ -1,7 +1,7 @@
-"""What newcomers show of who they are, in rooms that ask for it. No I/O.
+"""The identities that rooms can require of newcomers. No I/O.
 
-`email`: a mailbox that they have confirmed for this room. `passkey`: a passkey of an account of ours, which
-has a confirmed mailbox, too. Either way a mailbox has one place.
+`email`: a mailbox confirmed for this room. `passkey`: a passkey of a fan's account, which has a confirmed
+mailbox, too. Either way each mailbox gets one place.
 """
 
 from __future__ import annotations

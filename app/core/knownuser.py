@@ -188,11 +188,11 @@ def read_enqueue_token(
     """Read a shop's claims about a visitor it sends. Raises CredentialInvalid."""
     parts = text.split(".")
     if len(parts) != 3 or len(text) > ENQUEUE_TOKEN_MAX or not text.isascii():
-        raise CredentialInvalid("This is no enqueue token.")
+        raise CredentialInvalid("This is not an enqueue token.")
     signed = f"{parts[0]}.{parts[1]}"
     mac = to_base64url(hashlib.sha256((signed + secret).encode()).digest())
     if not hmac.compare_digest(mac, parts[2]):
-        raise CredentialInvalid("The enqueue token was not made with the key of this room.")
+        raise CredentialInvalid("The enqueue token was not signed with this room's key.")
     try:
         header = msgspec.json.decode(from_base64url(parts[0]), type=_Header)
         said = _payload(from_base64url(parts[1]), header.ti, secret) if parts[1] else _Payload()
@@ -201,13 +201,13 @@ def read_enqueue_token(
     if header.typ != "QT1" or header.c.lower() != customer_id or header.e not in ("", room_id):
         raise CredentialInvalid("The enqueue token is for another room.")
     if header.exp and header.exp <= now_ms:
-        raise CredentialInvalid("The enqueue token has run out.")
+        raise CredentialInvalid("The enqueue token has expired.")
     if not header.exp and abs(now_ms - header.iss) > ENQUEUE_TTL_MS:
-        raise CredentialInvalid("The enqueue token names no end, and is old or of the future.")
+        raise CredentialInvalid("The enqueue token has no expiry, and its time is too old or in the future.")
     if header.exp > now_ms + ENQUEUE_EXP_MAX_MS:
-        raise CredentialInvalid("The enqueue token ends more than a day from now.")
+        raise CredentialInvalid("The enqueue token expires more than a day from now.")
     if header.ip and client and header.ip != client:
-        raise CredentialInvalid("The enqueue token was made for another address.")
+        raise CredentialInvalid("The enqueue token was issued for another address.")
     return Enqueue(header.ti, header.exp or header.iss + ENQUEUE_TTL_MS, said.k or "")
 
 

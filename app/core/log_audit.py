@@ -25,7 +25,7 @@ class Export(msgspec.Struct, frozen=True):
     keys: list[dict[str, Any]]  # public keys, JWK
     heads: list[str]  # signed statements, the smallest tree first
     entries: list[str]
-    origin: str = ""  # what the log is called in checkpoints
+    origin: str = ""  # the log's name in checkpoints
     cosignatures: dict[int, list[str]] = {}  # of witnesses under heads, by size
 
 
@@ -41,8 +41,8 @@ class Verdict(msgspec.Struct, frozen=True):
     findings: list[Finding]
     actions: list[Action]  # of staff, the autopilot and the clock
     counts: dict[str, int]  # leaves by kind
-    draw: list[Action] = []  # what its draw was made with, and why
-    witnesses: dict[str, int] = {}  # how many leaves each of those asked for cosigned
+    draw: list[Action] = []  # notes on the entropy of its draw
+    witnesses: dict[str, int] = {}  # by name: how many leaves each of the given witnesses cosigned
 
 
 def audit(
@@ -51,8 +51,7 @@ def audit(
     witnesses: Sequence[Verifier] = (),
     quorum: int = 0,
 ) -> Verdict:
-    """Judge a log on its own, trusting nobody but these chains of the beacon, and `quorum` (0: all) of these
-    witnesses."""
+    """Audit a log, trusting only these beacon chains, and `quorum` (0: all) of these witnesses."""
     heads = [it for it in _said(export) if it]
     sizes = {it.size for it in heads} | set(roots_said(export.entries)) | set(export.cosignatures)
     roots, root = _roots(export.entries, sizes)
@@ -64,9 +63,9 @@ def audit(
     )
     queue = judge(export.entries)
     if export.entries and export.entries[0].split(" ")[1:3] != ["began", export.room_id]:
-        wrong.append(Finding(0, "other_room", f"the log does not begin as that of {export.room_id}"))
+        wrong.append(Finding(0, "other_room", f"the log does not start as that of {export.room_id}"))
     if witnesses and export.entries and export.origin.split("/")[-1] != log_id(export.entries[0]):
-        wrong.append(Finding(0, "other_room", f"the log is not the one that is called {export.origin}"))
+        wrong.append(Finding(0, "other_room", f"the log is not the one named {export.origin}"))
     findings = wrong + draw.findings + witnessed.findings + queue.findings
     return Verdict(
         export.room_id,
@@ -111,10 +110,10 @@ def _heads(export: Export, roots: dict[int, bytes]) -> tuple[list[Finding], int]
             continue
         if head.room_id != export.room_id:
             wrong.append(
-                Finding(head.size, "other_room", f"a head of {head.size} leaves is of {head.room_id}")
+                Finding(head.size, "other_room", f"a head of {head.size} leaves belongs to {head.room_id}")
             )
         elif head.size > len(export.entries):
-            message = f"a head was signed over {head.size} leaves, and there are {len(export.entries)}"
+            message = f"a head was signed over {head.size} leaves, but there are only {len(export.entries)}"
             wrong.append(Finding(head.size, "cut_off", message))
         elif roots[head.size].hex() != head.root:
             message = f"the first {head.size} leaves are not those that were signed"

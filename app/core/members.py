@@ -70,8 +70,8 @@ def lane_of(visitor_id: VisitorId) -> int:
 
 
 def place_in_room(status: RoomStatus, visitor_id: VisitorId, ahead: int) -> int:
-    """How many are called before a visitor with `ahead` in front of them in their lane; the same number in
-    a room without lanes."""
+    """How many are called before a visitor with `ahead` in front of them in their lane; `ahead` itself in a
+    room without lanes."""
     if not status.lanes:
         return ahead
     lane, shares = lane_in(status, visitor_id), [it.share for it in status.lanes]

@@ -93,9 +93,12 @@ def nodes_of(first: int, last: int) -> list[Node]:
 
 
 def inclusion_path(leaf: int, size: int) -> list[list[Node]]:
-    """The nodes of a leaf's inclusion proof: for each of its hashes those to be combined."""
+    """The nodes of a leaf's inclusion proof: for each hash of the proof, those to combine.
+
+    Raises ValueError.
+    """
     if not 0 <= leaf < size:
-        raise ValueError("the leaf is not in a tree of this size")
+        raise ValueError("a tree of this size does not contain the leaf")
     path = []
     first, last = 0, size
     while last - first > 1:
@@ -110,7 +113,7 @@ def inclusion_path(leaf: int, size: int) -> list[list[Node]]:
 
 
 def consistency_path(first_size: int, second_size: int) -> list[list[Node]]:
-    """The nodes of the proof that the tree of the first size is a prefix of the tree of the second."""
+    """The nodes of the proof that a tree of the second size extends one of the first. Raises ValueError."""
     if not 0 < first_size <= second_size:
         raise ValueError("the first size is not between 1 and the second")
     path = []
@@ -129,7 +132,7 @@ def consistency_path(first_size: int, second_size: int) -> list[list[Node]]:
 
 
 def proof(path: Sequence[Sequence[Node]], hashes: Hashes) -> list[bytes]:
-    """The hashes of a proof along a path."""
+    """Compute the hashes of a proof from its path."""
     return [_joined([hashes(node) for node in nodes]) for nodes in path]
 
 

@@ -126,11 +126,11 @@ class RoomSettings(Struct, frozen=True):
     newcomers_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # in 10 minutes; more wait
     proof_of_work: bool = False  # newcomers' devices compute for a moment before they join
     captcha: bool = False  # newcomers solve one, if the installation has a captcha provider
-    identity: Identity = "none"  # what newcomers show of who they are (`core/identity.py`)
-    accounts_before: At | None = None  # with passkeys: of accounts created before this alone
+    identity: Identity = "none"  # the identity that newcomers must show (`core/identity.py`)
+    accounts_before: At | None = None  # with passkeys: only of accounts created before this
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # where they join; "": refused
     exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None  # see `core/far_places.py`
-    parts: Annotated[int, Meta(ge=1, le=16)] = 1  # that joins are spread over (`core/parts.py`)
+    parts: Annotated[int, Meta(ge=1, le=16)] = 1  # number of parts that joins are spread over (`parts.py`)
     visitor_events: bool = False  # sends other systems a `visitor.*` event for each step of each visitor
 
 
@@ -148,9 +148,9 @@ class Room(Struct, frozen=True):
     numbers_reserved: int  # no higher queue number has been given
     opened_at_ms: int  # 0: never opened
     closed_at_ms: int
-    generation: str = ""  # tells it from deleted rooms of its name; "": from before migration 0027
-    draw_root: bytes | None = None  # or a round's randomness; None: not known yet, b"": the seed alone
-    draw_round: int | None = None  # of the beacon: as announced, and fixed at the opening
+    generation: str = ""  # distinguishes it from deleted rooms of its name; "": from before migration 0027
+    draw_root: bytes | None = None  # the log's root or a round's randomness; None: not known yet; b"": none
+    draw_round: int | None = None  # of the beacon: first as announced, then as fixed at the opening
     draw_signature: bytes | None = None  # of that round
 
 

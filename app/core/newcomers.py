@@ -14,7 +14,7 @@ from app.core.model import RoomSettings, VisitorId
 from app.core.visitor_ids import SUSPECT_ID_CHARS, VISITOR_ID_CHARS
 
 NEWCOMERS_WINDOW_S = 600
-# By letter: their address exceeded its share; no proof of work; no solved captcha; not shown who they are.
+# By letter: their address exceeded its share; no proof of work; no solved captcha; no identity shown.
 REASONS: Mapping[str, str] = {"a": "address", "w": "work", "c": "captcha", "i": "identity"}
 
 
@@ -24,7 +24,7 @@ def check(settings: RoomSettings) -> None:
     if settings.suspects_lane and not suspects_lane(settings):
         raise ValidationFailed("suspects_lane", "must be the name of one of the room's lanes")
     if settings.accounts_before and settings.identity != "passkey":
-        raise ValidationFailed("accounts_before", "is about accounts with a passkey: set identity to passkey")
+        raise ValidationFailed("accounts_before", "needs accounts with a passkey: set identity to passkey")
 
 
 def suspects_lane(settings: RoomSettings) -> int:
@@ -48,19 +48,18 @@ def is_suspect(visitor_id: VisitorId) -> bool:
 
 
 def spellings(visitor_id: VisitorId, settings: RoomSettings) -> list[VisitorId]:
-    """The visitor, and every suspect of this room that they may have joined as."""
+    """All ids that a visitor may have joined with: their own, and those as a suspect of this room."""
     lanes_of = range(1, len(settings.lanes) + 1)
     return [visitor_id, *(VisitorId(f"{visitor_id}{it}{lane}") for it in REASONS for lane in lanes_of)]
 
 
 def before_weighed(visitor_id: VisitorId) -> VisitorId:
-    """Who a suspect was before; anybody else as they are."""
+    """The original id of a suspect; any other id unchanged."""
     return VisitorId(visitor_id[:VISITOR_ID_CHARS]) if is_suspect(visitor_id) else visitor_id
 
 
 def carried_to(from_id: VisitorId, to_id: VisitorId) -> VisitorId:
-    """The id of a visitor after a place was carried to them: a suspect exactly if the place is a
-    suspect's."""
+    """The id of a visitor after a place was moved to them: a suspect's if and only if the place was one's."""
     if len(to_id) not in (VISITOR_ID_CHARS, SUSPECT_ID_CHARS):
         return to_id
     return VisitorId(to_id[:VISITOR_ID_CHARS] + (from_id[VISITOR_ID_CHARS:] if is_suspect(from_id) else ""))

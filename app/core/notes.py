@@ -1,9 +1,9 @@
-"""Signed notes and checkpoints of logs as C2SP publishes them, and witnesses' cosignatures. No I/O.
+"""Signed notes, checkpoints of logs, and witnesses' cosignatures, as specified by C2SP. No I/O.
 
-A note is text, an empty line, and a line for each signature (c2sp.org/signed-note). A checkpoint is a note of
-which log this is (its origin), how many leaves it has and the root of its tree (c2sp.org/tlog-checkpoint). A
-witness signs that, with the time, when it saw that the tree goes on from the one it signed before
-(c2sp.org/tlog-cosignature, `cosignature/v1`). Keys are Ed25519; one is written down as a `vkey`.
+A note is text, an empty line, and a line for each signature (c2sp.org/signed-note). A checkpoint is a note
+with the log's name (its origin), its number of leaves and the root of its tree (c2sp.org/tlog-checkpoint). A
+witness cosigns it, with the time, if the tree extends the one it cosigned before (c2sp.org/tlog-cosignature,
+`cosignature/v1`). Keys are Ed25519, and are written as a `vkey`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-LOG, COSIGNER = 1, 4  # types of signatures: of the text itself, and `cosignature/v1` with its time
+LOG, COSIGNER = 1, 4  # types of keys: signing the text itself, and `cosignature/v1` with the time
 KEY_BYTES, ID_BYTES, TIME_BYTES = 32, 4, 8
 NOTE_MAX = 64 * 1024  # characters
 SIGNATURES_MAX = 64
@@ -24,7 +24,7 @@ DASH = "\N{EM DASH} "
 
 
 class Verifier(NamedTuple):
-    """A public key with its name."""
+    """A named public key. `kind`: LOG or COSIGNER."""
 
     name: str
     kind: int
@@ -32,7 +32,7 @@ class Verifier(NamedTuple):
 
     @property
     def key_id(self) -> bytes:
-        """What a signature line begins with."""
+        """The key's id, with which signatures in lines start."""
         return hashlib.sha256(f"{self.name}\n".encode() + bytes([self.kind]) + self.key).digest()[:ID_BYTES]
 
     @property
@@ -41,7 +41,7 @@ class Verifier(NamedTuple):
         return f"{self.name}+{self.key_id.hex()}+{b64encode(bytes([self.kind]) + self.key).decode()}"
 
     def signature_in(self, line: str) -> bytes | None:
-        """The signature of this key in a line; None: it is another one's."""
+        """The unverified signature of this key in a line; None if the line is another key's."""
         if not line.startswith(f"{DASH}{self.name} "):
             return None
         try:
@@ -51,12 +51,12 @@ class Verifier(NamedTuple):
         return found[ID_BYTES:] if found[:ID_BYTES] == self.key_id else None
 
     def signed(self, text: str, line: str) -> bool:
-        """Whether a line has this log's signature of a text."""
+        """Whether a line is this log's valid signature of a text."""
         signature = self.signature_in(line)
         return signature is not None and self._is_good(signature, text.encode())
 
     def cosigned_at(self, text: str, line: str) -> int | None:
-        """When (Unix s) this witness cosigned a text; None: the line is not its cosignature of it."""
+        """When (Unix s) this witness cosigned a text; None if the line is not its valid cosignature."""
         signature = self.signature_in(line)
         if signature is None or len(signature) <= TIME_BYTES:
             return None
@@ -72,7 +72,7 @@ class Verifier(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint says."""
+    """The content of a checkpoint."""
 
     origin: str
     size: int
@@ -80,12 +80,12 @@ class Checkpoint(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """The signed text."""
         return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
 
 
 def verifier_of(vkey: str) -> Verifier:
-    """The key that a `vkey` is. Raises ValueError."""
+    """Parse a `vkey`. Raises ValueError."""
     name, _, rest = vkey.partition("+")
     key_id, _, text = rest.partition("+")
     key = b64decode(text, validate=True)
@@ -95,47 +95,47 @@ def verifier_of(vkey: str) -> Verifier:
     if found.kind not in (LOG, COSIGNER):
         raise ValueError("its key is neither Ed25519 nor that of a witness (cosignature/v1)")
     if found.key_id.hex() != key_id.lower():
-        raise ValueError("its ID is not that of its name and key")
+        raise ValueError("its ID does not match its name and key")
     return found
 
 
 def verifier(name: str, kind: int, private: Ed25519PrivateKey) -> Verifier:
-    """The public half of a key."""
+    """The verifier of a private key."""
     return Verifier(name, kind, private.public_key().public_bytes_raw())
 
 
 def signature_line(name: str, text: str, private: Ed25519PrivateKey) -> str:
-    """The line with a log's own signature."""
+    """Sign a text as a log. Returns the signature line."""
     its = verifier(name, LOG, private)
     return f"{DASH}{name} {b64encode(its.key_id + private.sign(text.encode())).decode()}\n"
 
 
 def cosignature_line(name: str, text: str, private: Ed25519PrivateKey, at_s: int) -> str:
-    """The line with a witness's cosignature of a checkpoint, made at this time (Unix s)."""
+    """Cosign a checkpoint's text as a witness, at this time (Unix s). Returns the signature line."""
     its = verifier(name, COSIGNER, private)
     signed = at_s.to_bytes(TIME_BYTES) + private.sign(_cosigned(text, at_s))
     return f"{DASH}{name} {b64encode(its.key_id + signed).decode()}\n"
 
 
 def parts_of(note: str) -> tuple[str, list[str]]:
-    """The text of a note, and the lines of its signatures. Raises ValueError."""
+    """Split a note into its text and its signature lines. Raises ValueError."""
     text, gap, rest = note.rpartition("\n\n")
     lines = rest.removesuffix("\n").split("\n")
     if len(note) > NOTE_MAX or not gap or not rest.endswith("\n") or len(lines) > SIGNATURES_MAX:
-        raise ValueError("it is no note: a text, an empty line, signatures")
+        raise ValueError("it is not a note: a text, an empty line, signatures")
     if any(not it.startswith(DASH) for it in lines) or any(it < " " and it != "\n" for it in note):
-        raise ValueError("what is below the empty line are no signatures")
+        raise ValueError("the lines below the empty line are not signatures")
     return f"{text}\n", lines
 
 
 def checkpoint_of(text: str) -> Checkpoint:
-    """What the text of a checkpoint says. Raises ValueError."""
+    """Parse the text of a checkpoint. Raises ValueError."""
     origin, size, root, *_more = text.split("\n")
     digest = b64decode(root, validate=True)
     if not origin or not size.isascii() or not size.isdecimal() or str(int(size)) != size:
-        raise ValueError("a checkpoint is an origin, a size and a root, a line each")
+        raise ValueError("a checkpoint is an origin, a size and a root, one per line")
     if len(digest) != KEY_BYTES or int(size) > SIZE_MAX:
-        raise ValueError("its root is no SHA-256, or its size is too large")
+        raise ValueError("its root is not a SHA-256, or its size is too large")
     return Checkpoint(origin, int(size), digest)
 
 

@@ -28,7 +28,7 @@ def roles_of_groups(text: str) -> dict[str, Role]:
         group, equals, word = (it.strip() for it in part.rpartition("="))
         role = next((it for it in _ROLES if it == word), None)
         if not equals or not group or role is None:
-            raise ValueError("must be groups with roles, as `ticketing=operator, it=admin`")
+            raise ValueError("must be groups with roles, such as `ticketing=operator, it=admin`")
         found[group] = role
     return found
 

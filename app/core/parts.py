@@ -1,8 +1,9 @@
 """Rooms in parts: joins of one room are spread over hash tags, and so over the nodes of a cluster. No I/O.
 
-Each visitor belongs to a part, by their id alone. Numbers are given out in rounds: in a round that begins at
-`base`, the i-th who joins part k gets base + i * parts + k. So the order is that of arrival, but for how
-evenly the parts fill within a round, which lasts a second at most. What a round does not use goes to nobody.
+A visitor's id alone determines their part. Numbers are given out in rounds: in a round that starts at `base`,
+the i-th visitor (from 0) to join part k gets base + i * parts + k. So the order is that of arrival, except
+that parts may fill unevenly within a round, which lasts about a second. Numbers that a round does not use are
+skipped.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from app.core.errors import ValidationFailed
 from app.core.model import Room, RoomId, RoomSettings, VisitorId
 
 PARTS_MAX = 16
-# With more numbers in a round than are likely to be used a part does not run out before the next one begins.
+# A round has more numbers than are likely to be used, so that no part runs out before the next one starts.
 SPARE = 1.25
 
 
 def check(settings: RoomSettings) -> None:
-    """Whoever joins a part is not weighed, drawn, or put in a lane. Raises ValidationFailed."""
+    """Refuse parts with settings that they do not support: newcomers' checks, a lottery, lanes, members only.
+
+    Raises ValidationFailed.
+    """
     if settings.parts == 1:
         return
     conflicts = {
@@ -35,16 +39,16 @@ def check(settings: RoomSettings) -> None:
 
 
 def check_change(room: Room, after: RoomSettings) -> None:
-    """Where visitors may have joined they are in their parts. Raises ValidationFailed."""
+    """Refuse to change `parts` once visitors may be in them. Raises ValidationFailed."""
     if after.parts != room.settings.parts and room.state != "scheduled":
         raise ValidationFailed("parts", "can be changed only before the room or its pre-queue opens")
 
 
 def part_of(visitor_id: VisitorId, parts: int) -> int:
-    """Which part a visitor belongs to, from 0."""
+    """The part a visitor belongs to, counting from 0."""
     return crc32(visitor_id.encode()) % parts
 
 
 def part_id(room_id: RoomId, part: int) -> RoomId:
-    """What the keys of a part are named after; no room has such a name."""
+    """The id that names a part's keys; no room can have such a name."""
     return RoomId(f"{room_id}~{part}")

@@ -1,4 +1,4 @@
-"""Proofs of work: a device computes for a moment before it joins, so many places take much computing. No I/O.
+"""Proofs of work: a device computes for a moment before it joins, so many places cost much computing. No I/O.
 
 The protocol is version 1 of ALTCHA's (https://altcha.org/docs/v1/proof-of-work/): the device searches for the
 number that, with a salt, yields a given hash. The salt states the room, the network, the expiry and the cost

@@ -41,7 +41,7 @@ def audit_receipt(kept: KeptReceipt, export: Export | None) -> ReceiptVerdict:
     except msgspec.ValidationError:
         whose = "of the log" if export else "in it"
         return ReceiptVerdict(kept.receipt, [f"it is not signed by the key {whose}"], None, None)
-    problems = [] if said == kept.receipt else ["what is beside the signature is not what was signed"]
+    problems = [] if said == kept.receipt else ["its content is not what was signed"]
     if export is None:
         return ReceiptVerdict(said, problems, None, None)
     if export.room_id != said.room_id:

@@ -9,18 +9,19 @@ A leaf is one line of text: the time (ms), a word, and its arguments.
     AT revealed SEED                             of a lottery, at the opening
     AT mixes entries                             before the pre-queue: announces the next leaf
     AT mixed ROOT                                the root (hex) of all leaves before this one, at the opening
-    AT mixes beacon CHAIN ROUND                  or: announces a round of the public beacon; 0: not known yet
+    AT mixes beacon CHAIN ROUND                  or: announces a round of the public beacon; 0: none yet
     AT awaits ROUND                              at the opening: the draw waits for it
-    AT beacon ROUND SIGNATURE                    it came; its randomness is SHA-256 of the signature
-    AT missed ROUND                              it did not: the seed alone
+    AT beacon ROUND SIGNATURE                    it was read; its randomness is SHA-256 of the signature
+    AT missed ROUND                              it could not be read in time: the seed alone
     AT joined NUMBER VISITOR                     NUMBER 0: in the pre-queue of a lottery
-    AT skipped COUNT UPTO                        of a room in parts: so many numbers up to UPTO went to nobody
+    AT skipped COUNT UPTO                        of a room in parts: this many numbers up to UPTO were skipped
     AT drawn NUMBER VISITOR DRAW                 in the order of the draws
     AT passed NUMBER VISITOR WHY                 tickets or network: skipped for now, called later
-    AT advanced COUNT                            staff call this many by hand: the calls that follow at this
-    time AT called|claimed|no_show|left NUMBER VISITOR AT removed NUMBER VISITOR staff              NUMBER 0:
-    had no place AT restored EPOCH LAST SERVING               rebuilt in Redis: numbers continue above LAST AT
-    lost COUNT                                this many events are missing
+    AT advanced COUNT                            staff call this many by hand: the next calls at this time
+    AT called|claimed|no_show|left NUMBER VISITOR
+    AT removed NUMBER VISITOR staff              NUMBER 0: had no place
+    AT restored EPOCH LAST SERVING               rebuilt in Redis: numbers continue above LAST
+    AT lost COUNT                                this many events are missing
 
 `joined`, `drawn` and `called` end with the lane, unless it is the ordinary one.
 
@@ -82,28 +83,28 @@ class Leaf(NamedTuple):
 
 
 def origin_of(host: str, room_id: str, first: str) -> str:
-    """What the log of a room with this first leaf is called in checkpoints."""
+    """The origin in checkpoints of the log of a room with this first leaf."""
     return f"{host}/rooms/{room_id}/{log_id(first)}"
 
 
 def log_id(first: str) -> str:
-    """What tells a log from those of other rooms of its name: it follows from its first leaf."""
+    """An id, derived from a log's first leaf, that distinguishes it from logs of other rooms of its name."""
     return leaf_hash(first.encode()).hex()[:16]
 
 
 def checkpoint(key: SigningKey, origin: str, head: Head) -> str:
-    """A head as a checkpoint: a note with the log's signature."""
+    """A head as a checkpoint: a note signed by the log."""
     text = Checkpoint(origin, head.size, bytes.fromhex(head.root)).text
     return f"{text}\n{signature_line(origin, text, _ed25519(key))}"
 
 
 def vkey_of(key: SigningKey, origin: str) -> str:
-    """The key that signs a log's checkpoints, as witnesses take it."""
+    """The public key of a log's checkpoints, in the form witnesses need."""
     return verifier(origin, LOG, _ed25519(key)).vkey
 
 
 def _ed25519(key: SigningKey) -> Ed25519PrivateKey:
-    assert isinstance(key.private, Ed25519PrivateKey)  # keys of logs are
+    assert isinstance(key.private, Ed25519PrivateKey)  # keys of logs always are
     return key.private
 
 

@@ -53,8 +53,8 @@ def draw_of(seed: bytes, visitor_id: str) -> int:
 
 
 def draw_key(seed: bytes, root: bytes | None) -> bytes:
-    """The key of the draws: the seed, or HMAC-SHA256(seed, root) where a log's root or the randomness of a
-    round counts, too."""
+    """The key of the draws: the seed, or HMAC-SHA256(seed, root) if `root` (a log's root or the randomness of
+    a round) is mixed in."""
     return hmac.digest(seed, root, "sha256") if root else seed
 
 
@@ -133,7 +133,7 @@ def check_times(settings: RoomSettings) -> None:
     if settings.closes_at and begins and settings.closes_at <= begins:
         raise ValidationFailed("closes_at", "must be after prequeue_at")
     if settings.members_until and not settings.members_only:
-        raise ValidationFailed("members_until", "is the end of a time that is for members: set members_only")
+        raise ValidationFailed("members_until", "only applies to a room for members: set members_only")
 
 
 def is_for_members(settings: RoomSettings, now_ms: int) -> bool:

@@ -23,7 +23,7 @@ CONSTANTS: dict[str, int] = {
     "TOKEN": 60_000,
     "VISITOR_EVENTS_MAX": VISITOR_EVENTS_MAX,
     "LOG_PENDING_MAX": LOG_PENDING_MAX,
-    "ENDINGS_TOLD_MS": HOUR_MS,  # how a place ended; afterwards Postgres is asked
+    "ENDINGS_TOLD_MS": HOUR_MS,  # how long the end of a place is reported; afterwards Postgres is asked
     "ENDINGS_OVERLAP_MS": ENDINGS_OVERLAP_MS,
     "OUTCOMES_KEPT_S": 2 * 86_400,  # one hash per day: an outcome is kept for 24 to 48 hours
     "EARLY_ENDS_KEPT_MS": 86_400_000,  # the maximum length of a session, and so of its passes
@@ -40,7 +40,7 @@ CONSTANTS: dict[str, int] = {
     "SUSPECT_ID_CHARS": SUSPECT_ID_CHARS,
     "NETWORK_CHARS": NETWORK_CHARS,
     "NEWCOMERS_MIN": NEWCOMERS_WINDOW_S // 60,
-    # per address in that time, where staff set no number: beyond it the work gets harder
+    # per address and window, if staff set no number: beyond it the proof of work gets harder
     "NEWCOMERS_USUAL": 10,
     "WORK_TIMES_MAX": WORK_TIMES_MAX,
     "WORK_TTL_MS": WORK_TTL_S * 1000,

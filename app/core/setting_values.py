@@ -55,5 +55,5 @@ def check_webhook_secret(text: str) -> None:
 def long_enough(value: SecretStr) -> SecretStr:
     """Check that a secret is "" or too long to guess. Raises ValueError."""
     if 0 < len(value.get_secret_value().encode()) < SECRET_MIN:
-        raise ValueError(f"must be {SECRET_MIN} characters or more, as `openssl rand -hex 32` makes it")
+        raise ValueError(f"must be {SECRET_MIN} characters or more; `openssl rand -hex 32` generates one")
     return value

@@ -55,9 +55,8 @@ class SigningKey:
         second."""
         private = _made(algorithm)
         digest = hashlib.sha256(_public_bytes(private)).digest()[:12]
-        kid = to_base64url(digest).replace(
-            "-", "_"
-        )  # one that begins with a dash is an option to a shell command
+        # A `kid` that started with a dash would be an option to a shell command.
+        kid = to_base64url(digest).replace("-", "_")
         return cls(kid, private, purpose, algorithm)
 
     @classmethod
@@ -85,11 +84,11 @@ class SigningKey:
         return self.private if self.algorithm == "EdDSA" else self.private.public_key()
 
     def head(self, token_type: str) -> str:
-        """How a JWT of this type begins that is signed with it."""
+        """The encoded header of a JWT of this type signed with this key."""
         return to_base64url(msgspec.json.encode({"alg": self.algorithm, "kid": self.kid, "typ": token_type}))
 
     def signed(self, head: str, said: bytes) -> str:
-        """The JWT with this head that says this JSON; as `CODEC` writes it, which takes JSON apart for us."""
+        """Sign a JWT with this header and this payload (JSON), as `CODEC` would, but without decoding it."""
         text = f"{head}.{to_base64url(said)}"
         algorithm = CODEC._jws.get_algorithm_by_name(self.algorithm)
         return f"{text}.{to_base64url(algorithm.sign(text.encode(), self.private))}"

@@ -1,4 +1,7 @@
-"""The addresses of stores. They may name several hosts, which `urlsplit` refuses with IPv6 among them."""
+"""The addresses of stores.
+
+They may name several hosts, which `urlsplit` refuses if one is an IPv6 address.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def split_store_url(url: str) -> SplitResult:
-    """The parts of a URL as `urlsplit` returns them, where hosts are `a:1,[::1]:2`.
+    """Split a URL as `urlsplit` does, but allow several hosts, such as `a:1,[::1]:2`.
 
-    Raises ValueError for a host that `urlsplit` refuses by itself.
+    Raises ValueError for a host that `urlsplit` refuses on its own.
     """
     scheme, colon, rest = url.partition("://")
     if not colon:

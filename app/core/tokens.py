@@ -167,8 +167,8 @@ class BookingSigner:
         return _claims_of(_body_of(token))
 
     def _signed_here(self, token: str, now_s: int) -> bool:
-        """Whether it is a booking token that one of our EdDSA keys signed. This is a third of the work of
-        `_verify`, which also finds out what is wrong with any other token."""
+        """Whether it is a booking token signed by one of our EdDSA keys. This takes a third of the work of
+        `_verify`, which also finds out what is wrong with a token."""
         head, _, rest = token.partition(".")
         if (key := self._by_head.get(head)) is None:
             return False
@@ -178,7 +178,7 @@ class BookingSigner:
             return False
         try:
             claims, _ = _claims_of(said := from_base64url(body))
-        except msgspec.DecodeError:  # signed with our key, but not by us
+        except msgspec.DecodeError:  # signed with our key, but not in our format
             return False
         return (
             isinstance(claims, BookingClaims)
@@ -255,7 +255,7 @@ _read_payload = msgspec.json.Decoder(_Payload).decode
 
 
 def _said_of(claims: BookingClaims) -> bytes:
-    """What a booking token with these claims says."""
+    """The payload of a booking token with these claims."""
     payload: dict[str, Any] = {
         "iss": ISSUER,
         "aud": claims.room_id,
@@ -275,7 +275,10 @@ def _body_of(token: str) -> bytes:
 
 
 def _claims_of(said: bytes) -> tuple[Claims, int]:
-    """What a token says that is good, and its `exp`. Read anew each time: kept it took 0.5 KB."""
+    """The claims in a verified payload, and its `exp`.
+
+    Decoded each time: caching them would take 0.5 KB each.
+    """
     it = _read_payload(said)
     if it.role is not None:
         return Account(subject=it.sub, role=it.role, jti=it.jti), it.exp

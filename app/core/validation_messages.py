@@ -14,7 +14,7 @@ from app.core.formats import PATTERN_MEANS
 _AT = re.compile(r" - at `(?:key` in `)?\$?(.*?)`$")
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _MEANS = {repr(pattern)[1:-1]: words for pattern, words in PATTERN_MEANS.items()}  # as msgspec quotes it
-DATETIME = "a moment, as 2026-05-01T18:00:00Z"
+DATETIME = "a time, such as 2026-05-01T18:00:00Z"
 _TYPES = {
     "int": "a whole number",
     "float": "a number",
@@ -81,6 +81,6 @@ _SAID: dict[str, Callable[[re.Match[str]], str]] = {
     r"Invalid enum value (.+)": lambda it: f"is not one of the accepted values: {it[1]}",
     r"Invalid RFC3339 encoded datetime": lambda _: f"must be {DATETIME}",
     r"Expected `datetime` with a timezone component": lambda _: (
-        "must have an offset from UTC, as 2026-05-01T18:00:00Z or 2026-05-01T20:00:00+02:00"
+        "must have an offset from UTC, such as 2026-05-01T18:00:00Z or 2026-05-01T20:00:00+02:00"
     ),
 }

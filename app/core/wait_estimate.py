@@ -207,7 +207,7 @@ def no_show_share(seen: Measured, errors: float) -> float:
 
 
 def learn(seen: Measured, shown: Pace | None, told: Pace | None) -> Measured:
-    """Update what is known about the accuracy of shown waits. `told`: the pace visitors see; None: none."""
+    """Update what is known about the accuracy of shown waits. `told`: the pace visitors see, if any."""
     now = seen.last
     if now is None:
         return seen

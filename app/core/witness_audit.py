@@ -1,7 +1,7 @@
-"""Whether witnesses cosigned a log as it is shown. No I/O.
+"""Audits whether witnesses cosigned a log as presented. No I/O.
 
-A witness signs of each log only trees that go on from each other. So what enough of them signed nobody can
-have been shown otherwise, unless they are in it together.
+A witness cosigns only trees of a log that extend each other. So unless the witnesses collude, nobody can have
+been shown another version of what enough of them cosigned.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from app.core.findings import Finding
 from app.core.notes import Checkpoint, Verifier
 from app.core.room_log import Head
 
-BEHIND_MS = 60_000  # cosignatures may be so much older than the newest head
+BEHIND_MS = 60_000  # how much older than the newest head the newest cosigned one may be
 
 
 class Witnessed(NamedTuple):
-    """How many leaves each witness cosigned, by its name, and what is wrong."""
+    """How many leaves each witness cosigned, by name, and the faults found."""
 
     sizes: dict[str, int]
     findings: list[Finding]
@@ -30,16 +30,16 @@ def judge_witnesses(
     witnesses: Sequence[Verifier],
     quorum: int,
 ) -> Witnessed:
-    """Judge what is `said`: the log's origin, and the cosignatures under heads by size; `roots`: of the trees
-    of those sizes, as they are.
+    """Check cosignatures. `said`: the log's origin, and by size the cosignature lines under its heads;
+    `roots`: the actual roots of the trees of those sizes.
 
-    So many of the witnesses (`quorum`) have to have cosigned the log, up to the last minute.
+    At least `quorum` of the witnesses must have cosigned the log up to its last minute.
     """
     origin, cosignatures = said
     sizes, wrong = dict.fromkeys((it.name for it in witnesses), 0), list[Finding]()
     for size, lines in cosignatures.items():
         if (root := roots.get(size)) is None:
-            continue  # the head of this size is found to be cut off
+            continue  # the tree is smaller; the audit of heads reports that
         text = Checkpoint(origin, size, root).text
         for witness in witnesses:
             its = [line for line in lines if witness.signature_in(line) is not None]
@@ -53,6 +53,6 @@ def judge_witnesses(
         covered = sorted(sizes.values(), reverse=True)[min(quorum, len(sizes)) - 1]
         at_ms = max((it.at_ms for it in heads if it.size <= covered), default=0)
         if max(it.at_ms for it in heads) - at_ms > BEHIND_MS:
-            message = f"fewer than {quorum} witnesses cosigned what is behind leaf {covered}"
+            message = f"fewer than {quorum} witnesses cosigned the log after leaf {covered}"
             wrong.append(Finding(covered, "unwitnessed", message))
     return Witnessed(sizes, wrong)

@@ -1,7 +1,7 @@
-"""What a witness of logs does with a checkpoint that it is sent (c2sp.org/tlog-witness). No I/O.
+"""How a witness of logs judges a submitted checkpoint (c2sp.org/tlog-witness). No I/O.
 
-It keeps of each log the largest tree that it signed. Another is signed if it goes on from that, which a
-consistency proof shows: so nobody can be shown two different logs under the same name with its signature.
+A witness remembers the largest tree that it signed of each log, and signs another one only if a consistency
+proof shows that it extends that. So its signature never covers two different logs under one name.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from app.core.merkle import is_consistent
 from app.core.notes import LOG, NOTE_MAX, Checkpoint, Verifier, checkpoint_of, parts_of
 
 PROOF_MAX = 63  # hashes
-OF_ROOMS = "/rooms/"  # in an origin of ours: behind it is the room
+OF_ROOMS = "/rooms/"  # in our origins; the room follows it
 SIZE_TYPE = "text/x.tlog.size"
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """The largest tree of a log that a witness signed; its root in hex."""
+    """The largest tree of a log that a witness signed. `root` is in hex."""
 
     size: int
     root: str
 
 
 class Submission(NamedTuple):
-    """A checkpoint as it is sent to a witness, and the proof that it goes on from a tree of the old size."""
+    """A checkpoint submitted to a witness, with the proof that it extends the tree of size `old`."""
 
     old: int
     proof: list[bytes]
@@ -38,7 +38,7 @@ class Submission(NamedTuple):
 
 
 class Refused(Exception):
-    """A witness does not sign; the message says why. Of 409 `size` is what it signed before."""
+    """A witness does not sign; the message says why. With status 409, `size` is the size it signed before."""
 
     def __init__(self, status: int, why: str, size: int | None = None) -> None:
         super().__init__(why)
@@ -47,18 +47,18 @@ class Refused(Exception):
 
 
 def written(old: int, proof: Sequence[bytes], note: str) -> str:
-    """A submission as it is sent."""
+    """Format a submission as a request body."""
     return "".join((f"old {old}\n", *(f"{b64encode(it).decode()}\n" for it in proof), "\n", note))
 
 
 def read(body: bytes) -> Submission:
-    """A submission that was sent. Raises Refused."""
+    """Parse a submission's request body. Raises Refused."""
     try:
         head, gap, note = body.decode().partition("\n\n")
         first, *proof = head.split("\n")
         word, _, old = first.partition(" ")
         if len(body) > NOTE_MAX or not gap or word != "old" or str(int(old)) != old or len(proof) > PROOF_MAX:
-            raise ValueError("it begins with the old size and a proof")
+            raise ValueError("it must start with the old size and a proof")
         text, lines = parts_of(note)
         hashes = [b64decode(it, validate=True) for it in proof]
         return Submission(int(old), hashes, checkpoint_of(text), text, lines)
@@ -67,7 +67,10 @@ def read(body: bytes) -> Submission:
 
 
 def judge(it: Submission, trusted: Sequence[Verifier], last: Signed | None) -> Signed:
-    """The tree that may be signed, after the last one of this log. Raises Refused."""
+    """Decide on a submission.
+
+    `last`: the last tree signed of this log. Returns the tree to sign. Raises Refused.
+    """
     checkpoint = it.checkpoint
     keys = [key for key in trusted if _is_of(key, checkpoint.origin)]
     if not keys:
@@ -83,13 +86,13 @@ def judge(it: Submission, trusted: Sequence[Verifier], last: Signed | None) -> S
     if it.old == checkpoint.size and size and root != checkpoint.root:
         raise Refused(409, f"another tree of {size} leaves was signed", size)
     if size == 0 and it.proof:
-        raise Refused(422, "there is nothing that a proof could be of")
+        raise Refused(422, "no tree was signed before, so there must be no proof")
     if size and not is_consistent(size, root, checkpoint.size, checkpoint.root, it.proof):
-        raise Refused(422, f"it does not go on from the tree of {size} leaves that was signed")
+        raise Refused(422, f"it does not extend the tree of {size} leaves that was signed")
     return Signed(checkpoint.size, checkpoint.root.hex())
 
 
 def _is_of(key: Verifier, origin: str) -> bool:
-    """Whether a key signs this log: the key of one room is its installation's, for all rooms there."""
+    """Whether a key may sign this log: an installation has one key for all its rooms."""
     host, rooms, _room = key.name.partition(OF_ROOMS)
     return origin == key.name or (bool(rooms) and origin.startswith(host + rooms))

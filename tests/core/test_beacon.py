@@ -37,8 +37,8 @@ def test_the_hash_of_quicknet_is_that_of_its_parts() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"period": 30}, "its hash is not"),
-        ({"public_key": OTHER_KEYS.public_key}, "its hash is not"),
+        ({"period": 30}, "its hash does not match"),
+        ({"public_key": OTHER_KEYS.public_key}, "its hash does not match"),
         ({"scheme": "pedersen-bls-chained"}, "the scheme is"),
         ({"hash": "52db"}, "expected `str` matching regex|Expected `str` matching regex"),
     ],

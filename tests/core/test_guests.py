@@ -35,10 +35,10 @@ def test_what_is_left_out_is_usual() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "names nobody"),
+        ("", "contains no guests"),
         ("Ada,ada@example.org,floor,0\nBob,nowhere,floor\n,x@example.org,floor", "row 1.*row 2.*row 3"),
-        ("Ada,,box", "no such name"),
-        ("Ada", "has to be named"),
+        ("Ada,,box", "not a ticket type of this sale"),
+        ("Ada", "is required"),
         ("Ada,,floor,101", "from 1 to 100"),
         ("Ada,,floor\n" * (LIST_MAX + 1), "more than 500"),
     ],

@@ -15,7 +15,7 @@ from app.core.validation_messages import first_invalid_field
 from app.web.api.registry import CALLS
 
 AT_LEAST_2, AT_MOST_1 = msgspec.Meta(min_length=2), msgspec.Meta(max_length=1)
-WHEN = "a moment, as 2026-05-01T18:00:00Z"
+WHEN = "a time, such as 2026-05-01T18:00:00Z"
 
 
 def patterns(kind: msgspec.inspect.Type, seen: set[Any]) -> Iterator[str]:

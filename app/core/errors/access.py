@@ -18,7 +18,7 @@ class CredentialInvalid(Refusal):
 
 
 class SecondFactorRequired(Refusal):
-    """The password is right, and a second factor is needed beside it."""
+    """The password is correct, but a second factor is required."""
 
     status, code = 401, "second_factor_required"
 
@@ -54,7 +54,7 @@ class EventNotAllowed(Refusal):
 
 
 class WrongAccount(Refusal):
-    """This belongs to the account of another e-mail."""
+    """This belongs to the account of another e-mail address."""
 
     status, code = 403, "wrong_account"
 
@@ -66,6 +66,6 @@ class ForeignOrigin(Refusal):
 
 
 class AddressUnclear(Refusal):
-    """The address that was asked for can be read in more than one way."""
+    """The requested address can be read in more than one way."""
 
     status, code = 403, "address_unclear"

@@ -18,7 +18,7 @@ class IdempotencyKeyRequired(Refusal):
 
 
 class BadHeader(Refusal):
-    """A header has a value that cannot be used."""
+    """A header has an invalid value."""
 
     status, code = 400, "bad_header"
 
@@ -58,19 +58,19 @@ class Conflict(Refusal):
 
 
 class IdempotencyKeyReused(Conflict):
-    """This Idempotency-Key was used with another body."""
+    """This Idempotency-Key was already used with another body."""
 
     code = "idempotency_key_reused"
 
 
 class AlreadyExists(Conflict):
-    """Something with this id exists already."""
+    """Something with this id already exists."""
 
     code = "already_exists"
 
 
 class ApprovalNeeded(Conflict):
-    """A refund of this size needs a second person."""
+    """A refund of this size must be confirmed by a second person."""
 
     status, code = 409, "approval_needed"
 

@@ -26,7 +26,7 @@ class TicketTypeNotFound(NotFound):
 
 
 class CodeSetNotFound(NotFound):
-    """There are no such codes."""
+    """There is no such set of codes."""
 
     code = "codes_not_found"
 
@@ -38,19 +38,19 @@ class ReservationNotFound(NotFound):
 
 
 class SoldOut(Conflict):
-    """Fewer tickets are free than were asked for."""
+    """Fewer tickets are free than were requested."""
 
     code = "sold_out"
 
 
 class SeatTaken(Conflict):
-    """A seat that was asked for is no longer free."""
+    """A requested seat is no longer free."""
 
     code = "seat_taken"
 
 
 class CompanionAlone(Conflict):
-    """A companion seat was asked for without the accessible seat next to it."""
+    """A companion seat was requested without the accessible seat next to it."""
 
     code = "companion_alone"
 
@@ -68,13 +68,13 @@ class NotOnSale(Conflict):
 
 
 class CodeRefused(Conflict):
-    """The code is not known, used up, not valid now, or not for these tickets; `reason` says which."""
+    """The code is unknown, used up, not valid now, or not for these tickets; `reason` says which."""
 
     code = "code_refused"
 
 
 class PaymentsNotConfigured(Conflict):
-    """No payment gateway is set up here, so these tickets cannot be paid."""
+    """No payment gateway is set up here, so these tickets cannot be paid for."""
 
     code = "payments_not_configured"
 

@@ -25,31 +25,31 @@ class MembersOnly(Refusal):
 
 
 class ProofRefused(Refusal):
-    """The proof is not one by which somebody may join this room."""
+    """The proof is not valid for joining this room."""
 
     status, code = 403, "proof_refused"
 
 
 class ProofOfWorkNeeded(Refusal):
-    """A newcomer joins this room with a proof of work: solve the `challenge`, and send it along."""
+    """Joining this room requires a proof of work: solve the `challenge` and send the solution."""
 
     status, code = 403, "proof_of_work_needed"
 
 
 class CaptchaNeeded(Refusal):
-    """A newcomer joins this room with a solved captcha: show the widget of `captcha`, send what it gives."""
+    """Joining this room requires a captcha: show the widget of `captcha` and send its response."""
 
     status, code = 403, "captcha_needed"
 
 
 class IdentityNeeded(Refusal):
-    """A newcomer joins this room after they have shown who they are: `needed` says by what."""
+    """Joining this room requires an identity: `needed` says which kind."""
 
     status, code = 403, "identity_needed"
 
 
 class RequestIdInvalid(Refusal):
-    """The event id is not this room's, or the request id was not given out here."""
+    """The event id is not this room's, or the request id was not issued here."""
 
     status, code = 400, "request_id_invalid"
 
@@ -67,7 +67,7 @@ class PlaceNotFound(NotFound):
 
 
 class LogNotBegun(NotFound):
-    """Nothing has happened in this room yet that its public log could say."""
+    """The room's public log is still empty: nothing has happened in the room yet."""
 
     code = "log_not_begun"
 
@@ -91,7 +91,7 @@ class RoomNotOpen(Conflict):
 
 
 class MemberElsewhere(Conflict):
-    """This member is in the room with another device, and inside or with tickets there."""
+    """This member's place is in another browser, from which it cannot be moved."""
 
     code = "member_elsewhere"
 
@@ -119,7 +119,7 @@ class NoShow(Over):
 
 
 class SessionExpired(Over):
-    """Your session ran out; join again for a new place."""
+    """Your session expired; join again for a new place."""
 
     code = "session_expired"
 

@@ -98,7 +98,7 @@ async def preview(request: Request, room_id: RoomId, described: Described) -> Pr
 def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
     """The sub-request that a proxy would send. Raises ValidationFailed."""
     if not is_safe(described.url) or not host_of(described.url) or "://" not in described.url:
-        raise ValidationFailed("url", "must be an address that begins with http:// or https://")
+        raise ValidationFailed("url", "must be an address that starts with http:// or https://")
     if described.client:
         try:
             ip_address(described.client)
