@@ -66,7 +66,7 @@ async def create_room(
     with stores_answer():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if not await insert_room(connection, room_id, settings, by=by):
-                raise AlreadyExists(f"There is already a room {room_id}.")
+                raise AlreadyExists(f"A room {room_id} already exists.")
         queues.stores.absent.forget("room", room_id)
         if event_id is None:
             await rebuild_room(queues.stores, room_id)
