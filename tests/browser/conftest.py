@@ -88,7 +88,7 @@ class Product:
             document = await self.staff("GET", f"/v1/rooms/{room_id}")
             return document if datetime.fromisoformat(document["updated_at"]) > asked_at else None
 
-        return await wait_until(read_since, f"the status document of {room_id} being read again")
+        return await wait_until(read_since, f"the status document of {room_id} to be read again")
 
     async def a_sale(
         self, *, tickets: int = 100, opened: bool = True, event: dict[str, Any] | None = None, **room: Any

@@ -41,7 +41,7 @@ async def fairness(page: Page, product: Product) -> None:
         await page.goto(f"{product.url}/rooms/{room_id}/fairness")
         return await check.is_visible() and not await page.get_by_text("Nobody has joined").is_visible()
 
-    await wait_until(logged, "the joining in the public log")
+    await wait_until(logged, "the join in the public log")
     await page.locator("html[data-runs]").wait_for()
     await check.click()
     await expect(page.get_by_text(VERDICT)).to_be_visible()

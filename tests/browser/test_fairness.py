@@ -157,7 +157,7 @@ async def signed_up_to(product: Product, room_id: str, text: str) -> None:
             return False  # it has not started
         return any(text in it for it in entries.json()["entries"][: head.json()["head"]["size"]])
 
-    await wait_until(covers, f"a head over {text!r}", every_s=0.3)
+    await wait_until(covers, f"a head that covers {text!r}", every_s=0.3)
 
 
 async def check(page: Page) -> None:

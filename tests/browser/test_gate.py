@@ -141,7 +141,7 @@ async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
     async def is_over() -> bool:
         return (await site.ask("/", headers=key)).status_code == 302
 
-    await wait_until(is_over, "the end of a session being known")
+    await wait_until(is_over, "the end of a session to be known")
 
 
 async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
@@ -151,13 +151,13 @@ async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
         for _ in range(3):
             assert (await site.ask("/cart", headers=key)).status_code == 200
         assert (await site.ask("/cart")).status_code == 302
-    await wait_until(lambda: lets_in(site), "newcomers again")
+    await wait_until(lambda: lets_in(site), "newcomers to be admitted again")
     await site.set(gate_fail="open")
     with site.product.frozen("valkey"):
         assert (await site.ask("/cart")).status_code == 200
         assert (await site.ask("/cart", headers=key)).status_code == 200
     await site.set(gate_fail="closed")
-    await wait_until(lambda: lets_in(site), "newcomers again")
+    await wait_until(lambda: lets_in(site), "newcomers to be admitted again")
 
 
 async def lets_in(site: Gated) -> bool:

@@ -53,7 +53,7 @@ async def test_an_address_is_left_while_waiting_and_staff_reads_the_mail_in_a_fr
         of_bob = plain_page.locator(".row", has_text="to bob@example.org")
         return await of_bob.get_by_role("link", name=f"{subject}: Northern Lights").count() == 1
 
-    await wait_until(partial(arrived, "Confirm your e-mail address"), "the question to Bob", every_s=0.2)
+    await wait_until(partial(arrived, "Confirm your e-mail address"), "the mail to confirm", every_s=0.2)
     of_bob = plain_page.locator(".row", has_text="to bob@example.org")
     await of_bob.get_by_role("link", name="Confirm your e-mail address: Northern Lights").click()
     asked = plain_page.frame_locator("iframe.mail").get_by_role("link", name="Yes, write to me")

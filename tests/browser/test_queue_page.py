@@ -248,7 +248,7 @@ async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
     async def empty() -> bool:
         return bool((await product.status(room_id))["waiting"] == 0)
 
-    await wait_until(empty, "the line to be empty")
+    await wait_until(empty, "the queue to be empty")
     await page.get_by_role("button", name="Join again").click()
     await expect(heading(page)).to_have_text("You are in the queue")
 

@@ -47,7 +47,7 @@ async def test_a_wiped_redis_costs_nobody_their_place(
         now = await product.status(room_id)
         return bool(now["epoch"] > before["epoch"] and now["waiting"] == 1)
 
-    await wait_until(back, "the page asking for its place again")
+    await wait_until(back, "the page to ask for its place again")
     assert await number_of(page) == "1"
     later = await (await visitor()).new_page()
     await joined(later, product, room_id)

@@ -39,11 +39,11 @@ BODIES = [
         400,
         "malformed_json",
     ),
-    reserving("nested without end", b'{"items": ' + b"[" * 60_000, 400, "malformed_json"),
+    reserving("endlessly nested", b'{"items": ' + b"[" * 60_000, 400, "malformed_json"),
     reserving("a list", []),
     reserving("null", None),
     reserving("a string", "items"),
-    reserving("nothing in it", {}, field="items"),
+    reserving("an empty object", {}, field="items"),
     reserving("no items", {"items": []}, field="items"),
     reserving("items of another type", {"items": {"standing": 1}}, field="items"),
     reserving("too many lines", {"items": [ITEM] * 101}, field="items"),
@@ -52,19 +52,19 @@ BODIES = [
     reserving("an amount", {"items": [ITEM], "amount": 1}, field="amount"),
     reserving("the same type twice", {"items": [ITEM, ITEM]}, field="items[1].ticket_type_id"),
     reserving(
-        "tickets and a seat nobody has", {"items": [ITEM], "seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"
+        "tickets and an unknown seat", {"items": [ITEM], "seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"
     ),
     reserving("no seats", {"seat_ids": []}, field="seat_ids"),
-    reserving("a seat nobody has", {"seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"),
-    reserving("a seat that is none", {"seat_ids": ["a-1+b-2,standing:1@*"]}, field="seat_ids[0]"),
+    reserving("an unknown seat", {"seat_ids": ["stalls-a-1"]}, field="seat_ids[0]"),
+    reserving("an invalid seat", {"seat_ids": ["a-1+b-2,standing:1@*"]}, field="seat_ids[0]"),
     reserving("a seat with a long number", {"seat_ids": ["stalls-a-" + "9" * 30]}, field="seat_ids[0]"),
     reserving("a seat of nothing", {"seat_ids": [None]}, field="seat_ids[0]"),
     reserving(
-        "the best of what has no seats", {"best_available": ITEM}, field="best_available.ticket_type_id"
+        "the best of a type without seats", {"best_available": ITEM}, field="best_available.ticket_type_id"
     ),
     reserving("the best of a list", {"best_available": [ITEM]}, field="best_available"),
     reserving("70 KB", {"items": [ITEM], "more": "x" * 70_000}, 413, "body_too_large"),
-    reserving("more than one may have", {"items": [ITEM | {"quantity": 11}]}, 422, "limit_exceeded"),
+    reserving("more than the limit", {"items": [ITEM | {"quantity": 11}]}, 422, "limit_exceeded"),
     an_item("quantity 0", ITEM | {"quantity": 0}, "items[0].quantity"),
     an_item("quantity -1", ITEM | {"quantity": -1}, "items[0].quantity"),
     an_item("quantity 10^9", ITEM | {"quantity": 10**9}, "items[0].quantity"),
@@ -75,7 +75,7 @@ BODIES = [
     an_item("quantity null", ITEM | {"quantity": None}, "items[0].quantity"),
     an_item("no quantity", {"ticket_type_id": "standing"}, "items[0].quantity"),
     an_item("an unknown type", ITEM | {"ticket_type_id": "throne"}, TYPE),
-    an_item("a type that is none", ITEM | {"ticket_type_id": "x" * 41}, TYPE),
+    an_item("an invalid type", ITEM | {"ticket_type_id": "x" * 41}, TYPE),
     an_item("a type with NUL", ITEM | {"ticket_type_id": "stand\0ing"}, TYPE),
     an_item("a type with emoji", ITEM | {"ticket_type_id": "🎟"}, TYPE),
     an_item("a type with a colon", ITEM | {"ticket_type_id": "standing:1,standing"}, TYPE),
@@ -102,7 +102,7 @@ HEADERS = [
         b'{"items": [{"ticket_type_id": "standing", "quantity": 1}]}',
     ),
     Bad(
-        "no key to pay with",
+        "no key when paying",
         "POST",
         CONFIRM,
         400,
@@ -129,7 +129,7 @@ PAYMENTS = [
     )
     for name, body, field in (
         (
-            "a payment token nobody knows",
+            "an unknown payment token",
             {"payment": {"method": "card", "token": "tok_free"}},
             "payment.token",
         ),
@@ -151,14 +151,14 @@ STAFF = [
     staff("an event with capitals in its id", "POST", "/v1/events", EVENT | {"event_id": "New"}, "event_id"),
     staff("an event id with a newline", "POST", "/v1/events", EVENT | {"event_id": "new\n"}, "event_id"),
     staff(
-        "an event that starts never",
+        "an event with an invalid start",
         "POST",
         "/v1/events",
         EVENT | {"starts_at": "2031-13-01T00:00:00Z"},
         "starts_at",
     ),
     staff(
-        "an event nobody knows where",
+        "an event start without an offset",
         "POST",
         "/v1/events",
         EVENT | {"starts_at": "2031-06-01T19:00:00"},
@@ -174,7 +174,7 @@ STAFF = [
     staff("a hold of a second", "POST", "/v1/events", EVENT | {"hold_ttl_s": 1}, "hold_ttl_s"),
     staff("a room inside an event", "POST", "/v1/events", EVENT | {"room": {"burst": 0}}, "room.burst"),
     staff(
-        "fewer tickets than none",
+        "a negative number of tickets",
         "POST",
         "/v1/events/{event}/ticket-types",
         TICKETS | {"quantity": -1},
@@ -205,7 +205,7 @@ STAFF = [
         "admission_rate_per_minute",
     ),
     staff("a window too short", "PATCH", "/v1/rooms/{room}", {"claim_window_s": 1}, "claim_window_s"),
-    staff("a setting nobody knows", "PATCH", "/v1/rooms/{room}", {"speed": 1}, "speed"),
+    staff("an unknown setting", "PATCH", "/v1/rooms/{room}", {"speed": 1}, "speed"),
     staff("a name that is null", "PATCH", "/v1/rooms/{room}", {"name": None}, "name"),
     staff(
         "a page that is a script",
@@ -214,9 +214,9 @@ STAFF = [
         {"target_url": "javascript:alert(1)"},
         "target_url",
     ),
-    Bad("to resume what is closed", "POST", "/v1/rooms/{closed}/resume", 409, "conflict", "admin"),
+    Bad("resuming a closed room", "POST", "/v1/rooms/{closed}/resume", 409, "conflict", "admin"),
     Bad(
-        "an event that is there",
+        "an event that exists",
         "POST",
         "/v1/events",
         409,
@@ -232,9 +232,9 @@ ACCOUNTS = [
     for name, body, field in (
         ("an account without a password", {"email": "ann@example.org", "name": "Ann"}, "password"),
         ("an account with a short password", ANN | {"password": "seven77"}, "password"),
-        ("an account with a password without end", ANN | {"password": "p" * 60_000}, "password"),
+        ("an account with an endless password", ANN | {"password": "p" * 60_000}, "password"),
         ("an account with NUL in its password", ANN | {"password": "correct\0horse"}, "password"),
-        ("an account with no mailbox", ANN | {"email": "ann"}, "email"),
+        ("an account with an invalid mailbox", ANN | {"email": "ann"}, "email"),
         ("an account with two lines for an e-mail", ANN | {"email": "ann@example.org\nBcc: eve"}, "email"),
         ("an account that makes itself admin", ANN | {"role": "admin"}, "role"),
     )
@@ -242,6 +242,6 @@ ACCOUNTS = [
     Bad("half a login", "POST", "/v1/login", 400, "malformed_json", "", JSON, b'{"email": '),
     Bad("a login without a password", "POST", "/v1/login", 422, "validation_failed", "", JSON,
         b'{"email": "ann@example.org"}', "password"),
-    Bad("a login of nobody", "POST", "/v1/login", 401, "credential_invalid", "", JSON,
+    Bad("a login for an unknown account", "POST", "/v1/login", 401, "credential_invalid", "", JSON,
         b'{"email": "nobody@example.org", "password": "correct horse"}'),
 ]  # fmt: skip

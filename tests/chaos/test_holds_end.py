@@ -80,4 +80,4 @@ async def _all_free(stores: Stores, sale: Sale) -> None:
         free = int(await redis.hget(keys.stock, f"free:{sale.ticket_type_id}"))
         return free == sale.quantity and not await redis.hlen(keys.allowance)
 
-    await wait_until(all_free, "all tickets free")
+    await wait_until(all_free, "all tickets to be free")

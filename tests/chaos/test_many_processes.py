@@ -44,7 +44,7 @@ async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:
                 status = (await crowd.ask("GET", f"/v1/rooms/{sale.room_id}")).json()
                 return bool(status["waiting"] == 0)
 
-            await wait_until(all_called, "everybody called", every_s=0.2)
+            await wait_until(all_called, "everybody to be called", every_s=0.2)
         assert watched.moments[-1].admitted >= len(line)
         assert list(over_admitted(watched.moments, BURST)) == []
 
@@ -95,7 +95,7 @@ async def test_the_last_tickets_go_to_exactly_as_many(pair: Site) -> None:
             status = (await crowd.ask("GET", f"/v1/rooms/{sale.room_id}")).json()
             return bool(status["state"] == "sold_out")
 
-        await wait_until(sold_out, "the room told sold out", every_s=0.1)
+        await wait_until(sold_out, "the room to be shown as sold out", every_s=0.1)
 
 
 async def test_metrics_say_the_same_whichever_process_answers_and_never_fall(pair: Site) -> None:
@@ -117,7 +117,7 @@ async def test_metrics_say_the_same_whichever_process_answers_and_never_fall(pai
             before, since = found, time.monotonic()
         return time.monotonic() - since > SETTLED_S
 
-    await wait_until(settled, "what was done before is in the sums")
+    await wait_until(settled, "earlier counts in the sums")
     highest = before
     async with pair.client() as client:
         for _ in range(AT_ONCE):

@@ -52,7 +52,7 @@ async def test_two_hundred_before_fifty_seats_take_each_exactly_once(pair: Site)
             [section] = (await crowd.ask("GET", f"/v1/events/{sale.event_id}/seats")).json()["sections"]
             return bool(section["sold"] == len(PLACES))
 
-        await wait_until(all_sold, "the map told sold")
+        await wait_until(all_sold, "the map to show the seats as sold")
 
 
 async def test_a_wipe_in_the_middle_gives_no_seat_twice(pair: Site) -> None:

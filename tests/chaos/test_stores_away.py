@@ -74,7 +74,7 @@ async def test_while_a_store_stands_still_people_are_told_and_it_recovers_by_its
             async def ready() -> bool:
                 return (await client.get("/readyz")).status_code == 200
 
-            await wait_until(ready, "ready again")
+            await wait_until(ready, "readiness")
             assert (await client.get(f"/rooms/{sale.room_id}", headers=HTML)).status_code == 200
 
 
@@ -111,7 +111,7 @@ async def _not_ready(site: Site, store: str) -> None:
             name = "redis" if store == "valkey" else store
             return found.status_code == 503 and found.json()[name] != "ok"
 
-        await wait_until(named, "not ready")
+        await wait_until(named, "readiness to fail")
 
 
 async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> None:
@@ -133,7 +133,7 @@ async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> N
                 place = await client.post(path)
                 return place if place.json()["state"] == "waiting" else None
 
-            late = await wait_until(comes_in_vain, "nobody is called any more")
+            late = await wait_until(comes_in_vain, "calls to stop")
 
             async def over() -> bool:
                 assert (await told("POST", f"{path}/me/booking-token", early[0])).status_code == 503

@@ -68,7 +68,7 @@ class Site:
             await self.product.staff("PATCH", f"/v1/rooms/{self.room_id}", ROOMS[name])
             self.settings = name
             if name == "":
-                await wait_until(self._lets_in, "the rate having room for newcomers")
+                await wait_until(self._lets_in, "the rate to allow newcomers")
 
     async def _lets_in(self) -> bool:
         entering = Entering(new_visitor_id(), "", anew=True)
@@ -209,7 +209,7 @@ async def _case(site: Site, case: dict[str, Any], kind: str) -> None:
         async def is_over() -> bool:
             return (await asked()).status_code == 302
 
-        await wait_until(is_over, "the end of a session being known")
+        await wait_until(is_over, "the end of a session to be known")
     if case.get("away"):
         site.way.cut()
     try:

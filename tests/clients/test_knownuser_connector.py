@@ -139,7 +139,7 @@ async def test_with_no_crowd_nobody_sees_the_queue(shop: Shop, http: httpx.Async
         joined = await newcomer.follow(await newcomer.get(f"{shop.url}/buy"))
         return (newcomer, joined) if "queueittoken" in joined.headers["location"] else None
 
-    found = await wait_until(let_in, "a newcomer being let in")
+    found = await wait_until(let_in, "a newcomer to be admitted")
     assert found is not None
     browser, joined = found
     page = await browser.follow(await browser.follow(joined))

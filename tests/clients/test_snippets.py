@@ -110,5 +110,5 @@ async def test_a_site_that_copied_it_asks_the_gate(
             found = await asked()
             return (found.status_code, found.text) == (200, "Shop")
 
-        await wait_until(passes, "the gate being off")
+        await wait_until(passes, "the gate to be off")
     monkeypatch.delitem(sys.modules, "shop", raising=False)

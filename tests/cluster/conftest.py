@@ -82,6 +82,6 @@ async def form(nodes: list[EmbeddedStore]) -> None:
         told = [await client.execute_command("CLUSTER INFO") for client in clients]
         return all(info["cluster_state"] == "ok" and info["cluster_slots_ok"] == str(SLOTS) for info in told)
 
-    await wait_until(agreed, "the cluster came together")
+    await wait_until(agreed, "the cluster to form")
     for client in clients:
         await client.aclose()

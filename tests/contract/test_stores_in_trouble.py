@@ -149,7 +149,7 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
         await wait_until(ready, "readiness")
         async with begin(servers):
             if store:
-                await wait_until(refused, "a readiness that names the store")
+                await wait_until(refused, "readiness to name the store")
             statuses = set()
             for call in CALLS:
                 if call.name in STREAMS:

@@ -222,7 +222,7 @@ async def test_a_webhook_is_deleted_while_its_deliveries_end(stores: Stores, end
         async def waits() -> bool:
             return bool(await connection.fetchval("SELECT 1 FROM pg_locks WHERE NOT granted"))
 
-        await wait_until(waits, "the other one stands behind the lock")
+        await wait_until(waits, "the other one to wait for the lock")
         assert await stored.delete(connection, target.webhook_id) is not None
     await task
     assert await stored.pending(stores.postgres) == 0

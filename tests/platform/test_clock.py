@@ -115,7 +115,7 @@ async def test_an_hour_back_and_forth_costs_nobody_a_turn_or_a_ticket(data: Path
         async def ready() -> bool:  # once the workers have been seen at this hour
             return (await client.get("/readyz", headers=OPS)).status_code == 200
 
-        await wait_until(ready, "ready again")
+        await wait_until(ready, "readiness")
     checked = await fairgate("check", "gala", "--data", str(data))
     assert checked.code == 0, checked.err
     running.process.terminate()  # not `stop`: under libfaketime `time.sleep` fails, and stopping uses it

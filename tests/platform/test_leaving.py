@@ -109,7 +109,7 @@ async def test_a_web_process_drains(
                 assert (answer.status_code, answer.headers["connection"]) == (200, "close")
             process.send_signal(signal.SIGTERM)  # so that it no longer waits for proxies
             assert [line async for line in lines if line.startswith("event:")][-1] == "event: reconnect"
-        await wait_until(asking.is_closed, "a listener that is closed")
+        await wait_until(asking.is_closed, "the listener to be closed")
         assert process.returncode is None
         asking.sent.set()
         assert await slow == 409  # the room is not open yet

@@ -41,7 +41,7 @@ async def ready_again(installation: Up) -> None:
             assert answer.status_code in (200, 503)
             return answer.status_code == 200
 
-        await wait_until(ready, "ready again")
+        await wait_until(ready, "readiness")
 
 
 async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) -> None:

@@ -147,7 +147,7 @@ async def test_who_acknowledges_an_alert_is_named_and_it_steps_back(web: Web, st
             seen = (await web.post(path, headers=web.as_("admin", subject))).json()
             assert seen["acknowledged_by"] == "ann"
         staff = await web.staff("admin", "ann")
-        await wait_until(partial(is_quiet, web, staff), "the banner being gone")
+        await wait_until(partial(is_quiet, web, staff), "the banner to disappear")
         assert "Acknowledged by ann" in (await web.get(HERE, headers=staff)).text
         log = (await web.get("/v1/audit?kind=alert", headers=web.as_("operator"))).json()
         assert [(it["action"], it["who"]) for it in log["items"]] == [("acknowledge", "ann")]

@@ -33,19 +33,19 @@ from worker.lifespan import LOOPS, WorkerLoops
 
 ROOT = Path(__file__).parents[2]
 NEVER_BROKEN = {
-    "status_board": "all it does is done by `each`, room by room",
+    "status_board": "`each` does all its work, room by room",
     "outcome_sweep": "the same",
-    "agree": "ends as soon as it has read that all processes agree",
-    "postgres_watch": "asks Postgres for nothing of ours, and knows how it can be away",
+    "agree": "ends as soon as it reads that all processes agree",
+    "postgres_watch": "queries none of our tables, and expects Postgres to fail",
     "deliver": "one for each webhook, see `test_set_aside.py`",
     "drain_room": "sets aside what fails, see `tests/worker/test_poison.py`",
-    "ops": "a listener of its own, not begun here: see `tests/security/test_operators.py`",
-    "send_queued": "starts the lanes of each channel, which are broken here",
-    "sales_board": "asks for nothing until somebody looks at the console, see `test_set_aside.py`",
-    "gate_counts": "asks for nothing until somebody passes a gate, see `test_gate_stats.py`",
-    "cosign_heads": "starts a loop for each witness of the settings, and there is none here",
-    "cosign": "such a loop",
-    "ended_sessions": "as `status_listener`, while somebody waits for an end",
+    "ops": "a separate listener, not started here: see `tests/security/test_operators.py`",
+    "send_queued": "starts the lanes of each channel, and those are broken here",
+    "sales_board": "idle until somebody opens the console, see `test_set_aside.py`",
+    "gate_counts": "idle until somebody passes a gate, see `test_gate_stats.py`",
+    "cosign_heads": "starts a loop for each configured witness, and there is none here",
+    "cosign": "one of those loops",
+    "ended_sessions": "like `status_listener`, while somebody waits for an end",
 }
 WRONG = {WORKERS: "report", WEBS: "presence", TOTALS: "counts", busy.KEYS.busy: "drain"}  # of the wrong type
 
@@ -118,7 +118,7 @@ async def test_each_loop_that_breaks_comes_back(
             await stores.redis.set(waiting, "of the wrong type")
             return restarts("admit_room") > before["admit_room"]
 
-        await wait_until(ticked, "the room's own loop breaks")
+        await wait_until(ticked, "the room's own loop to break")
         await stores.redis.delete(waiting)
         async with broken_stores(stores, own_database_url):
 
@@ -129,7 +129,7 @@ async def test_each_loop_that_breaks_comes_back(
                 return {it for it, count in before.items() if restarts(it) == count} - NEVER_BROKEN.keys()
 
             try:
-                await wait_until(all_broke, "each loop breaks")
+                await wait_until(all_broke, "each loop to break")
             except AssertionError:
                 raise AssertionError(f"did not break: {unbroken()}") from None
             assert "presence" in web.app.loops.breaking()
@@ -143,7 +143,7 @@ async def test_each_loop_that_breaks_comes_back(
         async def all_well() -> bool:
             return not web.app.loops.troubles() and not ctx.loops.troubles()
 
-        await wait_until(all_well, "each loop is back")
+        await wait_until(all_well, "each loop to be back")
         assert crew.running
         assert not any(it.done() for it in crew.running)
         place = await web.join("hall")
@@ -171,7 +171,7 @@ async def test_a_room_that_takes_long_to_restore_holds_up_no_other(web: Web, sto
             async def restoring() -> bool:
                 return (await web.get("/v1/rooms/slow")).status_code == 503
 
-            await wait_until(restoring, "the room is gone")
+            await wait_until(restoring, "the room to be gone")
             await web.post("/v1/rooms/hall/pause", headers=web.as_("operator"))
             document: dict[str, Any] = {}
             while document.get("state") != "paused":

@@ -171,7 +171,7 @@ async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp
                         told: str = (await ready(web))["redis"]
                         return told.startswith("does not accept writes: READONLY")
 
-                    await wait_until(unwritable, "a readiness that tells")
+                    await wait_until(unwritable, "readiness to report it")
                     assert not await buyer.reserves()
                     wire.target = ("127.0.0.1", new.port)  # for new connections; the old ones stay open
                     await wait_until(buyer.reserves, "a ticket from the new primary")

@@ -93,7 +93,7 @@ async def test_without_a_worker_fans_read_for_how_long_nobody_was_called(
     async def stands_still() -> bool:
         return bool((await web.get("/v1/rooms/hall")).json()["still_since"])
 
-    await wait_until(stands_still, "a document of now")
+    await wait_until(stands_still, "a current document")
     assert (await web.get("/v1/rooms/hall")).json()["pace"] is None
     asked = await web.get("/v1/rooms/hall/places/me", headers=bearer(place["place_token"]))
     assert asked.json()["wait_s"] is None

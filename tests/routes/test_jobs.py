@@ -210,7 +210,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
                 )
             )
 
-        await wait_until(waiting, "the step waits")
+        await wait_until(waiting, "the step to wait")
         assert await steps.step(stores, job_id) == "over"  # another worker skips it
         killed.cancel()
         await asyncio.wait({killed})

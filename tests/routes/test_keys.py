@@ -107,7 +107,7 @@ async def test_a_revoked_key_is_good_for_nothing_in_no_process(web: Web, setting
         async def refused() -> bool:
             return (await other.get("/v1/audit", headers=before)).status_code == 401
 
-        await wait_until(refused, "the revocation to be heard of")
+        await wait_until(refused, "the revocation to be noticed")
         again = await other.get("/v1/audit?kind=signing_key", headers=other.as_("admin"))
         assert ["rotate", "revoke"] == [it["action"] for it in again.json()["items"]]
         assert kid not in {it.kid for it in await keyring.load_keys(web.app.stores.postgres)}

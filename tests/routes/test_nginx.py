@@ -145,7 +145,7 @@ async def test_every_answer_through_nginx_is_the_one_made_for_who_asks(front: Fr
         async def is_kept(path: str = path) -> bool:  # for a second: a late request asks once more
             return path in kept or (await ask(front.nginx, path, {})).headers.get(MARK) == "HIT"
 
-        await wait_until(is_kept, f"{path} being kept")
+        await wait_until(is_kept, f"{path} to be cached")
     assert all(it.startswith(("/static/", "/v1/rooms/", "/v1/events/")) for it in kept), kept
     assert not any("secret" in it and "events" in it for it in kept)
 

@@ -133,7 +133,7 @@ async def test_a_room_with_visitors_is_deleted_by_force_alone(web: Web, settings
         assert code(await web.get("/v1/rooms/shop")) == (404, "room_not_found")
         await web.room("shop", **SHOP, gate_mode="queue_all")
         for process in (web, other):
-            await wait_until(lambda process=process: is_refused(process, waiting), "that it is known")
+            await wait_until(lambda process=process: is_refused(process, waiting), "it to be known")
             assert code(await process.get(gate, headers=let_in)) == (401, "credential_invalid")
         assert (await web.join("shop"))["queue_number"] == 1
 
@@ -231,7 +231,7 @@ async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Se
         for table in {*OF_VISITORS} - {"gate_counts"}:  # the gate is already counting again
             assert await web.app.stores.postgres.fetchval(f"SELECT count(*) FROM {table}") == 0, table
         for process in (web, other):
-            await wait_until(lambda process=process: is_refused(process, waiting), "that it is known")
+            await wait_until(lambda process=process: is_refused(process, waiting), "it to be known")
         newcomer = await other.get(gate, headers=asked(ADDRESS))
         assert newcomer.status_code == 204, "nobody is inside, and nobody is expected"
         for process in (web, other):

@@ -58,8 +58,8 @@ async def test_the_standby_takes_over(
             async def told() -> bool:
                 return bool((await ready(web))["postgres"] != "ok")
 
-            await wait_until(told, "a readiness that tells")
-        await wait_until(buyer.reserves, "a ticket, now that both have it")
+            await wait_until(told, "readiness to report it")
+        await wait_until(buyer.reserves, "a ticket committed on both")
 
         await pair.be_asynchronous()
         await pair.cut_off()

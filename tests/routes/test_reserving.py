@@ -177,7 +177,7 @@ async def test_cancelling_gives_the_tickets_back_once(web: Web) -> None:
         left = (await web.get("/v1/rooms/gala")).json()
         return bool(left["available"] == 3)
 
-    await wait_until(free, "the tickets being free again")
+    await wait_until(free, "the tickets to be free again")
     late = await web.post(f"{path}/confirm", PAY, headers={**place, "Idempotency-Key": "k"})
     assert late.status_code in (409, 410)
 

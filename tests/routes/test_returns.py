@@ -88,7 +88,7 @@ async def test_the_status_document_says_how_many_are_held(web: Web) -> None:
         document = (await web.get("/v1/rooms/gala")).json()
         return (document["available"], document["held"]) == (1, 3)
 
-    await wait_until(held, "the hold to be told")
+    await wait_until(held, "the event about the hold")
 
 
 @pytest.mark.parametrize(

@@ -287,4 +287,4 @@ async def test_the_sales_that_run_are_above_every_page_in_figures(web: Web) -> N
     async def is_gone() -> bool:
         return 'data-running-sale="ball"' not in (await web.get("/admin/jobs", headers=boss)).text
 
-    await wait_until(is_gone, "the sale being over")
+    await wait_until(is_gone, "the sale to be over")

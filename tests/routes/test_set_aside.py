@@ -70,10 +70,10 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
         return [it["data"].split('"reservation_id": "')[1][:2] for it in await streamed(stores)]
 
     async with at_work(stores, relay_notices):
-        await wait_until(lambda: only(stores), "it is set aside")
-        await wait_until(becomes(told, ["r1", "r2"]), "the others are told")
+        await wait_until(lambda: only(stores), "it to be set aside")
+        await wait_until(becomes(told, ["r1", "r2"]), "the others to be relayed")
         await hold(stores, "r3")
-        await wait_until(becomes(told, ["r1", "r2", "r3"]), "those that come later are told")
+        await wait_until(becomes(told, ["r1", "r2", "r3"]), "later ones to be relayed")
     it = await only(stores)
     assert it is not None
     assert (it.kind, it.subject) == ("notice", str(number))
@@ -82,7 +82,7 @@ async def test_a_change_that_cannot_be_told_holds_up_no_other(stores: Stores, we
     await stores.postgres.execute("UPDATE outbox SET data = '{}' WHERE number = $1", number)
     await again(web, it)
     async with at_work(stores, relay_notices):
-        await wait_until(becomes(lambda: outbox.lag_s(stores.postgres), 0), "it is told")
+        await wait_until(becomes(lambda: outbox.lag_s(stores.postgres), 0), "it to be relayed")
     told_of = [it["type"] for it in await streamed(stores) if it["type"] != "alert.started"]  # of workers
     assert len(told_of) == 4
 
@@ -127,8 +127,8 @@ async def test_a_delivery_that_breaks_holds_up_no_other(stores: Stores, web: Web
             )
 
         async with at_work(stores, relay_notices), at_work(stores, deliver_notices, OPEN):
-            await wait_until(lambda: only(stores), "it is set aside")
-            await wait_until(becomes(waits, 0), "the other is delivered")
+            await wait_until(lambda: only(stores), "it to be set aside")
+            await wait_until(becomes(waits, 0), "the other to be delivered")
         assert len(other.of("r1")) == 1
         it = await only(stores)
         assert it is not None
@@ -136,7 +136,7 @@ async def test_a_delivery_that_breaks_holds_up_no_other(stores: Stores, web: Web
         await stores.postgres.execute(spoilt, target.secret, target.webhook_id)
         await again(web, it)
         async with at_work(stores, deliver_notices, OPEN):
-            await wait_until(becomes(waits, 0), "it is delivered")
+            await wait_until(becomes(waits, 0), "it to be delivered")
         assert len(receiver.of("r1")) == 1
 
 

@@ -123,7 +123,7 @@ async def test_a_reader_who_leaves_while_nothing_is_sent_leaves_nothing(web: Web
         async with http.stream("GET", "/v1/rooms/hall/events") as stream:
             await next_event(stream.aiter_lines())
             assert metrics.REGISTRY.get_sample_value("fairgate_stream_viewers") == 1
-        await wait_until(_nobody_watches, "the reader's leaving")
+        await wait_until(_nobody_watches, "the reader to leave")
 
 
 async def _nobody_watches() -> bool:

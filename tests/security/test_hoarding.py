@@ -93,7 +93,7 @@ async def test_who_shares_an_address_is_called_one_after_the_other(
             async def comes_in(fan: dict[str, Any] = fan) -> bool:
                 return await inside(web, fan)
 
-            await wait_until(comes_in, f"number {fan['queue_number']} to come in")
+            await wait_until(comes_in, f"number {fan['queue_number']} to get in")
 
 
 async def test_accounts_of_an_address_count_with_its_other_visitors(

@@ -176,7 +176,7 @@ def one_place_a_visitor(look: Look) -> Iterator[str]:
     if now.turns.keys() != inside:
         yield f"turns of {sorted(now.turns)}, called or active {sorted(inside)}"
     for visitor in sorted(now.removed & set(everyone)):
-        yield f"{visitor} was removed and is there"
+        yield f"{visitor} was removed but is still there"
 
 
 def numbers_are_unique_and_dense(look: Look) -> Iterator[str]:
@@ -216,11 +216,11 @@ def returning(lost: Lost, told: Standing, history: History, now_ms: int) -> Iter
         yield f"has a second turn: {told}"
     if lost.state == "waiting" and now_ms - lost.at_ms < ENDING_KEPT_MS:
         if not line or told.number != lost.number:
-            yield f"waited with {lost.number}, is told {told}"
+            yield f"waited with {lost.number}, was answered {told}"
     if lost.state == "over" and line and (claimed or not told.new):
-        yield f"had an end with {lost.number}, is told {told}"
+        yield f"had an end with {lost.number}, was answered {told}"
     if lost.state == "active" and lost.number in history.turns_of and line and (claimed or not told.new):
-        yield f"had a session, is told {told}"
+        yield f"had a session, was answered {told}"
 
 
 ROOM = (

@@ -51,10 +51,12 @@ def hear(model: SaleModel, told: dict[str, str]) -> None:
             continue
         before = told.setdefault(reservation_id, word)
         if before != word:
-            raise Differs("told", [f"{reservation_id} was told {before}, is told {word}"])
+            raise Differs("told", [f"{reservation_id} had the outcome {before}, now {word}"])
         if (word == "held") != (reservation_id in model.rows):
             row = model.rows.get(reservation_id)
-            raise Differs("told", [f"{reservation_id} is told {word}, row: {row.status if row else ''!r}"])
+            raise Differs(
+                "told", [f"{reservation_id} has the outcome {word}, row: {row.status if row else ''!r}"]
+            )
 
 
 def _of_model(model: SaleModel) -> dict[str, object]:

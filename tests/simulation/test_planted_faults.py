@@ -52,12 +52,12 @@ ROOM_FAULTS = {
         "progress.last_number >= progress.numbers_reserved",
         "progress.last_number > progress.numbers_reserved",
     ),
-    "who is passed over loses their place": Fault(
+    "a visitor who is passed over loses their place": Fault(
         "include/calling.lua",
         "if not passed then redis.call('ZREMRANGEBYRANK'",
         "if true then redis.call('ZREMRANGEBYRANK'",
     ),
-    "who is inside counts for one ticket": Fault("include/callable.lua", "- wanted_inside()", ""),
+    "a visitor inside counts for one ticket": Fault("include/callable.lua", "- wanted_inside()", ""),
     "calls can be hoarded": Fault("include/passing.lua", "unclaimed[network] >= most", "false"),
     "a lapsed turn changes nothing": Fault(
         "include/turns.lua", "config.claim_window_ms / 2", "config.claim_window_ms"
@@ -65,7 +65,7 @@ ROOM_FAULTS = {
 }
 LANE_FAULTS = {
     "shares are not kept": Fault("include/sharing.lua", "local share = shares[at + 1]", "local share = 50"),
-    "a lane has no end": Fault("include/lanes.lua", "is_last and '+inf'", "true and '+inf'"),
+    "a lane has no upper bound": Fault("include/lanes.lua", "is_last and '+inf'", "true and '+inf'"),
     "all lanes have one serving position": Fault(
         "include/lanes.lua", "if lane == 0 then\n", "if true then\n"
     ),
@@ -74,13 +74,13 @@ SALE_FAULTS = {
     "an ended hold keeps its tickets": Fault(
         "release.lua", "redis.call('HDEL', holds", "redis.call('HGET', holds"
     ),
-    "what is granted is not taken": Fault("include/granting.lua", "  take(it)\n", ""),
+    "granted tickets are not taken": Fault("include/granting.lua", "  take(it)\n", ""),
     "a repeated request is granted again": Fault(
         "submit.lua", "remember(reservation_id, told[reservation_id])", ""
     ),
-    "what is granted anew after a restore is not kept": Fault("decide_again.lua", "write_grants()", ""),
+    "grants renewed after a restore are not stored": Fault("decide_again.lua", "write_grants()", ""),
     "an ended hold keeps its code": Fault("release.lua", "count_code(items, -1)", ""),
-    "an outcome has no end": Fault(
+    "an outcome never expires": Fault(
         "include/outcomes.lua", "redis.call('EXPIRE', outcomes, OUTCOMES_KEPT_S)", ""
     ),
     "a restored session is forgotten": Fault(

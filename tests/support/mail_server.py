@@ -50,7 +50,7 @@ class Handler:
         if envelope.rcpt_tos[0].startswith("hangup@"):
             server.transport.abort()
         if envelope.rcpt_tos[0].startswith("slow@"):
-            await wait_until(self._may_go_on, "the word to go on")
+            await wait_until(self._may_go_on, "the signal to go on")
         return "250 taken"
 
 

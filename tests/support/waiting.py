@@ -26,4 +26,4 @@ async def wait_until(
         if value := await condition():
             return value
         await asyncio.sleep(every_s)
-    raise AssertionError(f"{what} did not happen within {timeout_s} s")
+    raise AssertionError(f"waited {timeout_s} s in vain for {what}")

@@ -260,7 +260,7 @@ async def _standstill(queues: Queues) -> int:
         since = [at for at, serving in seen if serving == now.serving_position]
         return now.serving_position if since[-1] - since[0] > 1_200 else None
 
-    found = await wait_until(stands, "the line stands still")
+    found = await wait_until(stands, "the queue to stall")
     assert found is not None
     return found
 

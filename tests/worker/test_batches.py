@@ -43,12 +43,12 @@ async def test_batches_begin_when_the_upgrade_is_over(
             await ask(engine, await a_session(stores), wait=False)
             assert not await stores.redis.exists(LIVE.batches)
             await stores.postgres.execute("INSERT INTO agreed VALUES ('batches')")
-            await wait_until(lambda: _agreed(engine), "what all workers read")
+            await wait_until(lambda: _agreed(engine), "the note of what all workers read")
             await ask(engine, await a_session(stores), wait=False)
             assert await stores.redis.xlen(LIVE.batches) == 1
             assert await check(stores, GALA) == []
             async with working(stores):
-                await wait_until(lambda: _is_settled(stores), "both are written")
+                await wait_until(lambda: _is_settled(stores), "both to be written")
     finally:
         await stores.postgres.execute("INSERT INTO agreed VALUES ('batches') ON CONFLICT DO NOTHING")
     assert await counters(stores) == (4, 0)
@@ -67,7 +67,7 @@ async def test_both_kinds_are_worked_on_together(stores: Stores) -> None:
         await submit(stores.redis, keys, batch, event_id=GALA, backlog_max=99, as_one=as_one)
     assert await backlog(stores.redis, LIVE) == 36
     async with working(stores), working(stores, "another"):
-        await wait_until(lambda: _is_settled(stores), "all are written")
+        await wait_until(lambda: _is_settled(stores), "all to be written")
     assert await counters(stores) == (72, 0)
     assert await check(stores, GALA) == []
 

@@ -24,7 +24,7 @@ async def test_what_the_release_before_left_undecided_is_decided_by_the_worker(s
         await client.hset(holds.keys_of(HALL).outcomes, f"r-{name}", f"print|pending|{name}")
         await client.xadd(LIVE.submissions, {"s": f"r-{name}|{name}|print||floor:2"})
     async with working(stores):
-        await wait_until(lambda: _is_settled(stores), "both are decided")
+        await wait_until(lambda: _is_settled(stores), "both to be decided")
     assert await rows(stores) == {"r-ann": "held"}
     assert (await client.hget(holds.keys_of(HALL).outcomes, "r-bob")) == "print|sold_out|bob"
     assert await check(stores, GALA) == []
@@ -63,7 +63,7 @@ async def test_a_hold_that_was_over_before_anybody_could_be_told_begins_anew(sto
         await client.delete(LIVE.batches)
         await client.xadd(LIVE.batches, {**fields, "b": f"{request}|{terms}"}, id=f"{long_ago}-0")
         async with working(stores):
-            await wait_until(lambda: _is_settled(stores), "it is written")
+            await wait_until(lambda: _is_settled(stores), "it to be written")
         row = await reservations.fetch_one(stores.postgres, reserved.reservation_id)
     assert row is not None
     assert row.expires_at_ms > now_ms() + 200_000

@@ -40,17 +40,17 @@ async def test_of_two_workers_one_has_the_room_and_the_other_takes_it_when_that_
     ann = await a_session(stores)
     async with an_engine(stores) as engine, AsyncExitStack() as first, working(stores, "second"):
         await first.enter_async_context(working(stores, "first"))
-        await wait_until(lambda: hearing(stores, 2), "both workers hear")
+        await wait_until(lambda: hearing(stores, 2), "both workers to listen")
         await leases.lease(stores.redis, LIVE, "first", Bid(1), lease_ms=LONG_MS)
         for _ in range(3):
             await ask(engine, ann, "floor:1")
-        await wait_until(lambda: _readers(stores, {"first"}), "the other one has left the room")
+        await wait_until(lambda: _readers(stores, {"first"}), "the other one to leave the room")
         for _ in range(5):
             await ask(engine, ann, "floor:1")
             assert await _readers(stores, {"first"})
         await first.aclose()
         assert (await asyncio.wait_for(ask(engine, ann, "floor:1"), PATIENCE_S)).reservation
-        await wait_until(lambda: _readers(stores, {"second"}), "the room is the other one's")
+        await wait_until(lambda: _readers(stores, {"second"}), "the room to belong to the other one")
 
 
 async def _readers(stores: Stores, names: set[str]) -> bool:
@@ -68,7 +68,7 @@ async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
     async with an_engine(stores) as engine, working(stores):
         assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation
         stays: set[str] = {"worker1"} if holder.startswith("worker1") else set()
-        await wait_until(lambda: _readers(stores, stays), "the worker knows whose the room is")
+        await wait_until(lambda: _readers(stores, stays), "the worker to know whose room it is")
         client: Any = stores.redis
         assert await client.get(LIVE.lease) == holder
 

@@ -61,7 +61,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
             serving = (await status(queues, ROOM))[1].serving_position
             return serving if serving > beyond else None
 
-        found = await wait_until(moved, f"the line moves beyond {beyond}")
+        found = await wait_until(moved, f"the queue to move beyond {beyond}")
         assert found is not None
         return found
 
@@ -76,7 +76,7 @@ async def test_the_work_goes_on_without_the_queue_and_ends_when_asked(
         again = embedded_stores.start_valkey(Path(queue_folder(queue)))
         try:
             await embedded_stores.ready(again)
-            await wait_until(lambda: attended(again), "arq attends again")
+            await wait_until(lambda: attended(again), "arq to run again")
             worker.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(worker.wait(), PATIENCE_S) == 0
         finally:
@@ -104,7 +104,7 @@ async def test_arq_runs_the_worker_by_its_own_command(
         async def moved() -> bool:
             return (await status(queues, ROOM))[1].serving_position > 20
 
-        await wait_until(moved, "the line moves")
+        await wait_until(moved, "the queue to move")
         check = await asyncio.create_subprocess_exec(*command, "--check", env=environment, cwd=ROOT)
         assert await asyncio.wait_for(check.wait(), PATIENCE_S) == 0
         worker.send_signal(signal.SIGTERM)

@@ -128,7 +128,7 @@ async def test_rooms_at_rest_have_no_connection_and_no_task_and_each_is_sold_fro
         async def at_rest() -> bool:
             return len(looked_after()) <= 2  # one or two that the round is visiting
 
-        await wait_until(at_rest, "all rooms at rest")
+        await wait_until(at_rest, "all rooms to be idle")
         assert await connections(stores) <= CONNECTIONS_MAX
         await asyncio.wait_for(
             asyncio.gather(*(buys(queues, engine, it) for it in names[:OPEN:10])), PATIENCE_S

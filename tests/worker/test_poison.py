@@ -87,7 +87,7 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None
         for fields in ({"s": "no request"}, {"other": "fields"}):
             await client.xadd(LIVE.submissions, fields)
         assert (await ask(engine, await a_session(stores))).reservation
-        await wait_until(lambda: _backlog(stores, 0), "the stream is empty")
+        await wait_until(lambda: _backlog(stores, 0), "the stream to be empty")
     assert await failures.count(stores) == {"reservation": 2}
     assert "fields" in (await failures.newest(stores))[0].content
 

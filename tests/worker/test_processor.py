@@ -130,7 +130,7 @@ async def test_a_row_older_than_what_redis_remembers_is_repeated_and_takes_nothi
         await stores.redis.delete(holds.keys_of(HALL).outcomes)
         again = await ask(engine, ann, key="old")
         assert again.reservation_id == first.reservation_id
-        await wait_until(lambda: _balanced(stores), "the stock given back")
+        await wait_until(lambda: _balanced(stores), "the stock to be given back")
 
 
 async def _balanced(stores: Stores) -> bool:
@@ -256,6 +256,6 @@ async def test_a_request_into_an_empty_stream_is_worked_on_by_the_message_that_t
     monkeypatch.setattr(lane, "TAKE_OVER_S", 60.0)
     await a_sale(stores)
     async with an_engine(stores) as engine, working(stores):
-        await wait_until(lambda: hearing(stores, 1), "the worker hears")
+        await wait_until(lambda: hearing(stores, 1), "the worker to listen")
         for _ in range(3):
             assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation

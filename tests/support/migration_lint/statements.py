@@ -31,8 +31,8 @@ def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
     if len([it for it in parsed if _is_commit(it)]) > 1 and any(not isinstance(it, ALONE) for it in parsed):
         judged.refuse(
             "alone",
-            "what runs outside of a transaction is not undone when it fails, and the migration runs again "
-            "from its beginning: put it into a migration of its own",
+            "statements outside a transaction are not undone if one fails, and the migration then runs again "
+            "from the start: put this one into its own migration",
         )
     return judged.found
 
@@ -46,7 +46,7 @@ def judge(judged: Judged, statement: ast.Node) -> None:
         kind = type(statement).__name__
         judged.refuse(
             "unknown",
-            f"{kind}: see what it locks, and for how long, and say so in tests/support/migration_lint",
+            f"{kind}: find out what it locks and for how long, and add it to tests/support/migration_lint",
         )
 
 
@@ -102,7 +102,7 @@ def _index(judged: Judged, statement: ast.IndexStmt) -> None:
     if name not in judged.dropped_indexes or statement.if_not_exists:
         judged.refuse(
             "index",
-            f"{name}: when it fails it leaves an index that is not valid; begin with "
+            f"{name}: a failure leaves an invalid index behind; start with "
             f"`DROP INDEX CONCURRENTLY IF EXISTS {name}`, and do not use IF NOT EXISTS",
         )
 
@@ -115,7 +115,7 @@ def _drop(judged: Judged, statement: ast.DropStmt) -> None:
             judged.dropped_indexes.add(name)
         if (statement.removeType, name) not in judged.made_here and judged.phase == "before":
             what = statement.removeType.name.removeprefix("OBJECT_")
-            judged.refuse("drop", f"{what} {name}: the release before may still use it; {LATER}")
+            judged.refuse("drop", f"{what} {name}: the previous release may still use it; {LATER}")
 
 
 def _rename(judged: Judged, statement: ast.RenameStmt) -> None:
@@ -126,7 +126,7 @@ def _rename(judged: Judged, statement: ast.RenameStmt) -> None:
         return
     judged.refuse(
         "rename",
-        f"to {statement.newname}: no moment suits both releases; add the new one, have the program write "
+        f"to {statement.newname}: neither name suits both releases; add the new one, have the program write "
         "both, fill it in batches, and drop the old one a release later",
     )
 
@@ -136,7 +136,7 @@ def _change_rows(judged: Judged, statement: ast.Node) -> None:
     for it in found.changes:
         if not judged.is_new(it.relation) and not found.limited:
             what = f"{type(it).__name__.removesuffix('Stmt').upper()} {it.relation.relname}"
-            judged.refuse("rows", f"{what} keeps each row locked until all are done; {BATCHES}")
+            judged.refuse("rows", f"{what} keeps every row locked until all are done; {BATCHES}")
 
 
 @dataclass
@@ -186,7 +186,7 @@ def _block(judged: Judged, statement: ast.DoStmt) -> None:
         for it in inside:
             judge(judged, it)
     if changes and (judged.in_transaction or not found["PLpgSQL_stmt_commit"]):
-        judged.refuse("rows", f"a DO block keeps what it changes locked until its end; {BATCHES}")
+        judged.refuse("rows", f"a DO block keeps its changes locked until its end; {BATCHES}")
 
 
 def _collect(tree: Any, found: dict[str, list[Any]]) -> None:
@@ -203,12 +203,12 @@ def _refuse_always(rule: str, says: str) -> Callable[[Judged, Any], None]:
 
 def _truncate(judged: Judged, statement: ast.TruncateStmt) -> None:
     if judged.phase == "before" and not all(judged.is_new(it) for it in statement.relations):
-        judged.refuse("drop", f"TRUNCATE: the release before may still need the rows; {LATER}")
+        judged.refuse("drop", f"TRUNCATE: the previous release may still need the rows; {LATER}")
 
 
 def _vacuum(judged: Judged, statement: ast.VacuumStmt) -> None:
     if any(it.defname == "full" for it in statement.options or ()):
-        judged.refuse("lock", "VACUUM FULL writes the table anew while nobody can use it")
+        judged.refuse("lock", "VACUUM FULL rewrites the table while nobody can use it")
 
 
 def _reindex(judged: Judged, statement: ast.ReindexStmt) -> None:
@@ -244,7 +244,7 @@ RULES: dict[type[ast.Node], Callable[[Judged, Any], None]] = {
     ast.ReindexStmt: _reindex,
     ast.RefreshMatViewStmt: _refresh,
     ast.VariableSetStmt: _set,
-    ast.LockStmt: _refuse_always("lock", "LOCK TABLE holds up everybody; lock the rows in question"),
+    ast.LockStmt: _refuse_always("lock", "LOCK TABLE blocks everybody; lock the rows concerned"),
 }
 ALONE = (ast.TransactionStmt, ast.IndexStmt, ast.DropStmt, ast.ReindexStmt, ast.DoStmt)  # may run twice
 HARMLESS = (

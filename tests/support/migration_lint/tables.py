@@ -14,7 +14,7 @@ from tests.support.migration_lint.judged import LATER, TEACH, Judged
 # Evaluated once for all existing rows. For any other function the lint assumes a different value per row.
 STEADY_FUNCTIONS = {"now", "transaction_timestamp", "to_timestamp", "jsonb_build_object", "jsonb_build_array"}
 SERIAL = {"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"}
-VALIDATE = "add it NOT VALID, and VALIDATE CONSTRAINT in a migration of its own"
+VALIDATE = "add it NOT VALID, and VALIDATE CONSTRAINT in a separate migration"
 IN_STEPS = (
     "add another column, have the program write both, fill it in batches, and drop this one a release later"
 )
@@ -50,20 +50,18 @@ def _add_column(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
     if _differs_by_row(default) or column.typeName.names[-1].sval in SERIAL:
         judged.refuse(
             "default",
-            f"{name}: a default that differs from row to row has the table written anew; add the column "
+            f"{name}: a default that differs from row to row rewrites the table; add the column "
             "without one, SET DEFAULT, and fill it in batches",
         )
     for kind in (ConstrType.CONSTR_GENERATED, ConstrType.CONSTR_IDENTITY):
         if kind in constraints:
-            judged.refuse(
-                "default", f"{name}: the table is written anew for it; fill a plain column in batches"
-            )
+            judged.refuse("default", f"{name}: this rewrites the table; fill a plain column in batches")
     if ConstrType.CONSTR_NOTNULL in constraints and default is None:
         judged.refuse(
-            "not null", f"{name}: neither rows that exist nor the release before have a value: give a DEFAULT"
+            "not null", f"{name}: existing rows and the previous release have no value: give a DEFAULT"
         )
     if ConstrType.CONSTR_CHECK in constraints:
-        judged.refuse("constraint", f"{name}: a CHECK of a new column reads the whole table; {VALIDATE}")
+        judged.refuse("constraint", f"{name}: a CHECK on a new column reads the whole table; {VALIDATE}")
     if ConstrType.CONSTR_FOREIGN in constraints and default is not None:
         judged.refuse("constraint", f"{name}: a foreign key with a default reads the whole table; {VALIDATE}")
     for kind in (ConstrType.CONSTR_UNIQUE, ConstrType.CONSTR_PRIMARY):
@@ -104,7 +102,7 @@ def _validate(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
         judged.refuse(
             "constraint",
             f"{table}: {command.name}: it is validated under the lock of an earlier ALTER TABLE of the same "
-            "transaction, so nobody can write meanwhile; put it into a migration of its own",
+            "transaction, so nobody can write meanwhile; put it into a separate migration",
         )
     if column := judged.chain.checks.get((table, command.name)):
         judged.chain.never_null.add((table, column))
@@ -113,18 +111,18 @@ def _validate(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
 def _set_not_null(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
     name = f"{table}.{command.name}"
     if judged.phase == "before":
-        judged.refuse("not null", f"{name}: the release before may write null; {LATER}")
+        judged.refuse("not null", f"{name}: the previous release may write null; {LATER}")
     if (table, command.name) not in judged.chain.never_null:
         judged.refuse(
             "not null",
             f"{name}: the whole table is read while nobody can use it, unless a CHECK ({command.name} IS NOT "
-            f"NULL) proves it: {VALIDATE}, first",
+            f"NULL) proves it first: {VALIDATE}",
         )
 
 
 def _drop(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
     if judged.phase == "before":
-        judged.refuse("drop", f"{table}.{command.name}: the release before may still use it; {LATER}")
+        judged.refuse("drop", f"{table}.{command.name}: the previous release may still use it; {LATER}")
 
 
 def _drop_constraint(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
@@ -135,18 +133,20 @@ def _drop_constraint(judged: Judged, table: str, command: ast.AlterTableCmd) -> 
 
 def _set_default(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
     if command.def_ is None and judged.phase == "before":
-        judged.refuse("drop", f"{table}.{command.name}: the release before may rely on its default; {LATER}")
+        judged.refuse(
+            "drop", f"{table}.{command.name}: the previous release may rely on its default; {LATER}"
+        )
 
 
 def _type(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
     judged.refuse(
-        "type", f"{table}.{command.name}: the table is written anew while nobody can use it; {IN_STEPS}"
+        "type", f"{table}.{command.name}: the table is rewritten while nobody can use it; {IN_STEPS}"
     )
 
 
 def _rewrite(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
     what = command.subtype.name.removeprefix("AT_")
-    judged.refuse("lock", f"{table}: {what}: the table is written anew while nobody can use it")
+    judged.refuse("lock", f"{table}: {what}: the table is rewritten while nobody can use it")
 
 
 Clause = Callable[[Judged, str, ast.AlterTableCmd], None]
