@@ -44,7 +44,7 @@ class GateFigures(NamedTuple):
 
     @property
     def requests(self) -> int:
-        """The total."""
+        """The total number of requests."""
         groups = self.queued, self.refused, self.by_setting
         given = self.no_crowd + self.by_turn + self.by_ticket + self.renewed
         rules = sum(self.by_rule) + self.by_former_rules
@@ -52,7 +52,7 @@ class GateFigures(NamedTuple):
 
 
 class GateCounts:
-    """One per process; `keep` must run for the sums to grow."""
+    """Counts of one process; `keep` must run to add them to the sums."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres

@@ -27,7 +27,7 @@ FORGET_EVERY_S = 60.0
 
 
 class EndedSessions:
-    """One per process; `keep` must run for it to stay current."""
+    """The ended sessions known to one process; `keep` must run for them to stay current."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis

@@ -132,7 +132,7 @@ async def use_enqueue_token(connectors: Connectors, room_id: RoomId, token: Enqu
     with stores_answer():
         new = await kept.use_token(connectors.stores.postgres, room_id, token.token_id, until)
     if not new:
-        raise CredentialInvalid("The enqueue token was used before.")
+        raise CredentialInvalid("The enqueue token was already used.")
 
 
 async def cancel(gate: Gate, room_id: RoomId, visitor_id: VisitorId) -> bool:

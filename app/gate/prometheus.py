@@ -73,7 +73,7 @@ async def _ask(queues: Queues, room_id: RoomId, source: PrometheusSource, *, pri
     else:
         await origin.hear_origin(redis, keys, said, server=SERVER)
     if await origin.note_trouble(redis, keys, why) and why:
-        log.warning("Prometheus does not say how the shop is", room_id=room_id, why=why)
+        log.warning("Prometheus did not provide the shop's health", room_id=room_id, why=why)
 
 
 async def ask(source: PrometheusSource, *, private: bool) -> Said:
@@ -96,7 +96,7 @@ async def _values(source: PrometheusSource, names: Sequence[str], *, private: bo
             tasks = [group.create_task(_value(source, it, private=private)) for it in names]
     except* Unusable as several:
         failed = several.exceptions[0]
-    if failed is not None:  # raised above it would be in a group of its own, before Python 3.11.4
+    if failed is not None:  # raised above, Python before 3.11.4 would wrap it in another group
         raise failed
     return [it.result() for it in tasks]
 

@@ -169,8 +169,10 @@ class _Crowd(Conflict):
 
 
 async def _enter_batch(queues: Queues, room_id: RoomId, batch: list[Entering]) -> Sequence[Outcome]:
-    """Sessions are committed before anybody passes, if Postgres answers. Otherwise they pass anyway: all
-    that is lost is that a new Redis would not recognise them."""
+    """Admit a batch. Sessions are committed before anybody passes, if Postgres answers.
+
+    Otherwise they pass anyway: all that is lost is that a new Redis would not recognise them.
+    """
     with stores_answer():
         room = await queues.loaded_rooms.get(room_id)
         weighed = are_weighed(room.settings)  # if so, newcomers join at the queue page
@@ -198,6 +200,6 @@ async def _renew_batch(queues: Queues, room_id: RoomId, batch: list[RenewRecord]
         (it.visitor_id, it.number, ends_ms) for it, ends_ms in zip(batch, ends, strict=True) if ends_ms
     ]
     if renewed:
-        with suppress(*POSTGRES_AWAY):  # it is renewed again soon
+        with suppress(*POSTGRES_AWAY):  # it will be renewed again soon
             await sessions.renew_sessions(queues.stores.postgres, room_id, renewed)
     return ends

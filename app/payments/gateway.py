@@ -101,7 +101,7 @@ class GuardedGateway:
         _show_state(CLOSED)
 
     def accept(self, attempt: Attempt) -> None:
-        """Let the gateway check the payment."""
+        """Have the gateway check the payment."""
         self._gateway.accept(attempt)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
@@ -145,7 +145,7 @@ class ByPayment:
         self._gateways, self._first = gateways, first
 
     def accept(self, attempt: Attempt) -> None:
-        """As this payment's gateway does."""
+        """Have this payment's gateway check it."""
         self._of(attempt.payment_id).accept(attempt)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
@@ -183,7 +183,7 @@ class OpenedWhenAsked:
         self._opening = asyncio.Lock()
 
     def accept(self, attempt: Attempt) -> None:
-        """No payment is begun with it."""
+        """Refuse: new payments cannot begin with it."""
         raise PaymentsNotConfigured
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
@@ -222,7 +222,8 @@ def payment_id_at(gateway: str, key: str) -> str:
 
 
 def _is_no_failure(error: BaseException) -> bool:
-    """Whether an error is not the gateway's fault: the caller or a store went away, a bank takes its time."""
+    """Whether an error is not the gateway's fault: the caller or a store is gone, or a bank takes its
+    time."""
     return isinstance(error, NotDecided | Refused) or not isinstance(error, GatewayFailed | TimeoutError)
 
 

@@ -1,4 +1,5 @@
-"""Four eyes: a refund above a sum of its sale is made when a second person asks for the same."""
+"""Refunds by two people: a refund above the limit of its sale is made once a second person requests the
+same."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from app.store.connections import Connection, Stores
 from app.store.sql import refund_approvals
 from app.store.sql.refund_approvals import LimitAsk, Waiting
 
-HELD_BACK = "Its refund needs a second person: cancel it by hand, then let somebody else do the same."
+HELD_BACK = "Its refund needs a second person: cancel it by hand, then have somebody else do the same."
 
 
 class _Asked(Exception):
@@ -25,9 +26,12 @@ class _Asked(Exception):
 async def needs_approval(
     connection: Connection, reservation_id: str, amount: int | None, *, by: Author
 ) -> None:
-    """Called within the transaction of a refund and within `asking`: of `amount` minor units, which is
-    written down already, or with None of all that was paid. It goes on if one person may refund as much, or
-    if somebody else has asked for it."""
+    """Check, within the transaction of a refund and within `asking`, that this refund may be made.
+
+    `amount` is in minor units and already recorded; None means all that was paid. Returns if one person may
+    refund that much, or if somebody else has already asked for the same. Otherwise `asking` turns it into a
+    request for approval.
+    """
     if not await refund_approvals.over_limit(connection, [reservation_id], whole=amount is None):
         return
     wanted = await refund_approvals.amount_of(connection, reservation_id) if amount is None else amount
@@ -40,7 +44,7 @@ async def needs_approval(
 
 @asynccontextmanager
 async def asking(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIterator[None]:
-    """Around a refund: if it needs a second person, that is written down, and ApprovalNeeded raised."""
+    """Wrap a refund: if it needs a second person, record the request and raise ApprovalNeeded."""
     try:
         yield
     except _Asked as asked:
@@ -49,35 +53,38 @@ async def asking(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIte
                 await refund_approvals.ask(connection, reservation_id, asked.amount, by.subject)
                 thing = Thing("reservation", reservation_id)
                 await audit.record(connection, by, "ask for refund", thing, after={"amount": asked.amount})
-        raise ApprovalNeeded("It waits now: somebody else has to do the same to make this refund.") from None
+        raise ApprovalNeeded("Your request is recorded; somebody else has to do the same.") from None
 
 
 async def held_back(connection: Connection, reservation_ids: Sequence[str]) -> list[str]:
-    """Those of these orders that one person may not cancel and refund."""
+    """Return those of these orders that one person alone may not cancel and refund."""
     return await refund_approvals.over_limit(connection, reservation_ids, whole=True)
 
 
 async def waiting(stores: Stores, reservation_id: str) -> Waiting | None:
-    """What waits for a second person, if anything does."""
+    """Return the refund that waits for a second person, if there is one."""
     with stores_answer():
         return await refund_approvals.select_waiting(stores.postgres, reservation_id)
 
 
 async def limit_of(stores: Stores, event_id: str) -> int | None:
-    """What one person may refund in a sale, in minor units; None: as much as was paid."""
+    """Return the most that one person may refund in a sale, in minor units; None if there is no limit."""
     with stores_answer():
         return await refund_approvals.limit_of(stores.postgres, event_id)
 
 
 async def limit_asked(stores: Stores, event_id: str) -> LimitAsk | None:
-    """The higher sum that waits for a second person, if one does."""
+    """Return the new limit that waits for a second person, if there is one."""
     with stores_answer():
         return await refund_approvals.limit_asked(stores.postgres, event_id)
 
 
 async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Author) -> None:
-    """Set it. Less protection than before (a higher sum, or none) needs a second person, too: the first one
-    only asks, and ApprovalNeeded is raised."""
+    """Set the limit.
+
+    Weakening it (a higher sum, or no limit) also needs a second person: the first request is only recorded,
+    and ApprovalNeeded is raised.
+    """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await refund_approvals.limit_of(connection, event_id)
@@ -97,5 +104,5 @@ async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Aut
                 await audit.record(connection, by, "change", thing, before=was, after=after)
     if waits:
         raise ApprovalNeeded(
-            "It waits now: somebody else has to set the same sum. Until then the old one counts."
+            "Your request is recorded. Somebody else has to set the same sum; the old one applies until then."
         )

@@ -1,6 +1,6 @@
-"""A batch of submissions: granted in Redis when they were submitted, written to Postgres here, then answered.
+"""A batch of submissions: granted in Redis when submitted, written to Postgres here, then answered.
 
-Each function may be cut off at any line and run again: every step is keyed by the reservation id.
+Each function may be interrupted at any line and run again: every step is keyed by the reservation id.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
 from app.core.outcomes import held_outcome, refused_outcome
 from app.core.terms import code_in, read_terms, seats_of, terms_of
-from app.reservations.holds import TELL_LATER, keys_of, load_totals, update_redis
+from app.reservations.holds import RETRY_LATER, keys_of, load_totals, update_redis
 from app.reservations.seat_map import mark_taken
 from app.set_aside import failures
 from app.store.connections import Stores
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Submissions of one room as Redis has decided them, not yet in Postgres."""
+    """Submissions of one room as Redis has decided them, not yet written to Postgres."""
 
     room_id: RoomId
     epoch: int
@@ -44,10 +44,11 @@ class Batch:
 async def decided(
     stores: Stores, room_id: RoomId, messages: Sequence[Message], *, again: bool = False
 ) -> Batch:
-    """A batch with what it was granted when it was submitted.
+    """Return a batch with the decisions made when its submissions arrived.
 
-    What has no decision (the release before this one left it to workers), or one that is void (`again`: it
-    was Superseded) or over, is decided now. Raises RoomNotReady, in which case nothing was taken.
+    Submissions are decided now if they have no decision (the previous release left that to workers), or if
+    theirs is void (`again`: the batch was Superseded) or has lapsed. Raises RoomNotReady, in which case
+    nothing was taken.
     """
     origins = {(it.epoch, it.event_id) for it in messages}
     oldest = min(messages, key=attrgetter("since_ms"))
@@ -59,7 +60,7 @@ async def decided(
 
 
 def _lasts(oldest: Message) -> bool:
-    """Whether a batch was decided, and has not waited for longer than its holds last."""
+    """Whether the decisions were made already, and their holds would not have ended in the meantime."""
     if not oldest.terms:
         return False
     terms, waited_ms = read_terms(oldest.terms), now_ms() - oldest.since_ms
@@ -67,10 +68,10 @@ def _lasts(oldest: Message) -> bool:
 
 
 async def record(stores: Stores, batch: Batch, consumer: str = "") -> list[Message]:
-    """Write the batch to Postgres, then publish the outcomes: no promise before the commit.
+    """Write the batch to Postgres, then publish the outcomes: nothing is promised before the commit.
 
-    Returns the next messages of this `consumer`, if one is named: they are read in the same round trip.
-    Raises Superseded where the room was restored since the batch was decided, and RoomNotReady.
+    Returns the next messages of `consumer`, if one is given; they are read in the same round trip. Raises
+    Superseded if the room was restored after the batch was decided, and RoomNotReady.
     """
     origin = Origin(batch.room_id, batch.epoch, batch.event_id)
     holds = {
@@ -117,7 +118,7 @@ def _outcome(message: Message, decision: Decision) -> str:
 
 
 async def write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[set[str], set[str]]:
-    """Insert; if Postgres refuses, find the refused rows by halving: (written, refused).
+    """Insert the holds and return (written, refused) ids; refused rows are found by halving.
 
     Raises Superseded.
     """
@@ -135,9 +136,10 @@ async def write(stores: Stores, origin: Origin, holds: list[NewHold]) -> tuple[s
 
 
 async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str, str]:
-    """Postgres has fewer tickets than Redis thought: release them in Redis, and load the totals again.
+    """Handle holds for which Postgres has fewer tickets than Redis assumed, and return their outcomes.
 
-    Seats that it says are taken are marked as taken, or they would be offered again and again.
+    Releases them in Redis and reloads the totals. Seats that are taken in Postgres are marked as taken in
+    Redis, too; otherwise they would be offered again and again.
     """
     if not refused:
         return {}
@@ -156,7 +158,8 @@ async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str,
 
 
 def _refused(visitor_id: str, terms: str, taken: Mapping[str, str | None], used_up: set[str]) -> str:
-    """The outcome of a hold that Postgres refused: its code, the seats it names as taken, or the tickets."""
+    """The outcome of a hold that Postgres refused, because of its code, its named seats, or the tickets
+    left."""
     if (code := code_in(terms)) and code[0] in used_up:
         return refused_outcome("code_refused", visitor_id, "used_up")
     if not (wanted := seats_of(terms)):
@@ -165,7 +168,8 @@ def _refused(visitor_id: str, terms: str, taken: Mapping[str, str | None], used_
 
 
 async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[str, str]:
-    """Existing rows keep their outcome; what Redis took for them again is released or confirmed."""
+    """Answer submissions whose rows already exist with their outcome; release or confirm what Redis took
+    again."""
     rows = await reservations.fetch(stores.postgres, list(there_before))
     prints = await reservations.fingerprints(stores.postgres, list(there_before))
     outcomes: dict[str, str] = {}
@@ -174,21 +178,21 @@ async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[
         if row is not None:
             same = prints[row.reservation_id] == message.fingerprint
             outcomes[row.reservation_id] = outcome_of(row) if same else f"reused|{row.visitor_id}"
-    # Also those that Redis knew: a worker that took tickets for them again may have been killed right here.
+    # Include those that Redis knew: a worker may have taken their tickets again and been killed right here.
     await update_redis(stores, [Ended(it.reservation_id, batch.room_id, it.status) for it in rows.values()])
     return outcomes
 
 
 def outcome_of(row: Reservation) -> str:
-    """The outcome that a reservation was answered with when it was made."""
+    """The outcome with which a reservation was answered when it was created."""
     return held_outcome(terms_of(row))
 
 
 async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Exception | str) -> None:
-    """Give up a submission that cannot be processed: set it aside with the reason, answer it, release what it
-    took.
+    """Give up on a submission that cannot be processed: set it aside with the reason, answer it, and release
+    what it took.
 
-    If it was committed before it failed, the buyer is told of the hold they have.
+    If it was committed before it failed, the buyer gets the hold they have.
     """
     subject = message.reservation_id or message.message_id
     await failures.keep(
@@ -197,9 +201,9 @@ async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Except
     metrics.reserved("failed")
     try:
         await _answer_given_up(stores, room_id, message)
-    except TELL_LATER:
+    except RETRY_LATER:
         raise
-    except Exception:  # whatever it is: this submission must not hold up the others
+    except Exception:  # whatever the cause, this submission must not block the others
         log.exception("a reservation request was dropped", room_id=room_id, reservation_id=subject)
         await submissions.drop(stores.redis, keys_of(room_id), message)
 

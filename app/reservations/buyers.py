@@ -1,4 +1,4 @@
-"""Who buys: keeping what they said; `catalogue/buyer_form.py` has what they are asked for."""
+"""Buyers: storing the answers to a sale's form. `catalogue/buyer_form.py` has the form itself."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.store.sql.buyers import StoredBuyer
 
 
 async def keep(stores: Stores, traces: Traces, reservation: Reservation, said: Buyer) -> None:
-    """Store who buys, in place of what was said before.
+    """Store the buyer's answers, replacing earlier ones.
 
-    Raises ValidationFailed naming the field, and Conflict when the reservation has ended.
+    Raises ValidationFailed naming the field, and Conflict if the reservation has ended.
     """
     it = checked(buyers.read_form(reservation.buyer_form), said)
     recipient = traces.recipient(it.email) if it.email else b""
@@ -26,9 +26,9 @@ async def keep(stores: Stores, traces: Traces, reservation: Reservation, said: B
 
 
 async def require(stores: Stores, traces: Traces, reservation: Reservation, said: Buyer | None) -> None:
-    """Before paying: store what was said with the payment, or see that it was said before.
+    """Before a payment, store the answers sent with it, or check that they were given earlier.
 
-    Raises ValidationFailed naming what is missing, and Conflict when the reservation has ended.
+    Raises ValidationFailed naming what is missing, and Conflict if the reservation has ended.
     """
     if reservation.status not in ("held", "paying"):
         return
@@ -41,6 +41,6 @@ async def require(stores: Stores, traces: Traces, reservation: Reservation, said
 
 
 async def of_reservation(stores: Stores, reservation_id: ReservationId) -> StoredBuyer | None:
-    """The buyer, or None while they have said nothing. Raises StoreUnavailable."""
+    """Return the buyer, or None if they have not answered yet. Raises StoreUnavailable."""
     with stores_answer():
         return await buyers.of_reservation(stores.postgres, reservation_id)

@@ -1,8 +1,8 @@
-"""How often one visitor, and one network, may take tickets, pay, extend and give back.
+"""How often one visitor, and one network, may reserve, pay, extend and cancel.
 
-Each cycle of holding and cancelling takes tickets out of others' reach for a while, and costs a commit. The
-scripts count, with token buckets in Redis (`include/turnover.lua`), so that any number of processes allow no
-more than one does.
+Each cycle of holding and cancelling puts tickets out of reach of others for a while, and costs a commit. The
+scripts count with token buckets in Redis (`include/turnover.lua`), so that the limits are the same for any
+number of processes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WINDOW_S = 60
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The limits as the scripts take them."""
+    """The limits in the form the scripts take."""
     if not settings.rate_limits:
         return NO_LIMITS
     return Limits(
@@ -29,7 +29,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def refusal(limits: Limits, detail: str) -> RateLimited:
-    """The refusal for the limit that a script names in `detail`."""
+    """Build the refusal for the limit that a script names in `detail`."""
     which, _, wait_ms = detail.partition(":")
     policy, quota = "reservations", limits.visitor_rate
     if which == "network":

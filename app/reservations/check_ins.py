@@ -1,8 +1,8 @@
-"""The door: tickets are checked in, taken back, counted; and what devices keep to do it offline.
+"""The door: checking tickets in, undoing it, counting, and the data that devices keep to work offline.
 
-Of scans without a time, whose answer the holder waits for, the one that arrives first counts: two devices
-that read a ticket in the same moment are not both told to let its holder in. A device that was offline sends
-its scans later, with their times, as often as it likes; they count by those, whichever device sends first.
+Of scans without a time, whose result the holder waits for, the first to arrive wins: if two devices read a
+ticket at the same moment, only one of them admits its holder. A device that was offline sends its scans
+later, with their times, as often as it likes; these are ordered by time, whichever device sends first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.store.sql.check_ins import OVERLAP_S, Seen
 
 
 class DoorNews(NamedTuple):
-    """How a door is at this moment; `seen`: what happened on all devices since they asked last."""
+    """The state of a door now; `seen` is what happened on all devices since the last request."""
 
     now: datetime
     counts: DoorCounts
@@ -31,7 +31,7 @@ class DoorNews(NamedTuple):
 
 
 class DoorList(NamedTuple):
-    """What devices keep of all tickets; `whole`: they are not more than that."""
+    """What a device keeps of all tickets; `whole` says whether the list is complete."""
 
     now: datetime
     hashes: list[tuple[str, str]]
@@ -40,9 +40,9 @@ class DoorList(NamedTuple):
 
 
 async def record(stores: Stores, event_id: EventId, sent: Scans, *, by: Author) -> list[Result]:
-    """Check tickets in, what became of each scan, in their order. Raises EventNotFound, StoreUnavailable.
+    """Check tickets in, and return the result of each scan in order. Raises EventNotFound, StoreUnavailable.
 
-    No row of the audit log: who checked which ticket in, when and on which device, is in `check_ins`.
+    Writes nothing to the audit log: `check_ins` has who checked in which ticket, when and on which device.
     """
     codes = [code_in(it.code) for it in sent.scans]
     with stores_answer():
@@ -52,9 +52,9 @@ async def record(stores: Stores, event_id: EventId, sent: Scans, *, by: Author) 
 
 
 async def undo(stores: Stores, event_id: EventId, scan_id: str, *, by: Author) -> None:
-    """Take back the check-in that this scan made; a second time changes nothing.
+    """Undo the check-in made by this scan; a second call changes nothing.
 
-    Raises EventNotFound, Conflict if it made none, StoreUnavailable.
+    Raises EventNotFound, StoreUnavailable, and Conflict if the scan checked nobody in.
     """
     with stores_answer():
         if await reservations.room_of(stores.postgres, event_id) is None:
@@ -62,7 +62,7 @@ async def undo(stores: Stores, event_id: EventId, scan_id: str, *, by: Author) -
         async with stores.postgres.acquire() as connection, connection.transaction():
             found = await check_ins.undo(connection, event_id, scan_id)
             if found is None:
-                raise Conflict("This scan has checked nobody in.")
+                raise Conflict("This scan did not check anybody in.")
             ticket_id, new = found
             if new:
                 thing = Thing("check_in", f"{event_id}/{ticket_id}")
@@ -70,7 +70,7 @@ async def undo(stores: Stores, event_id: EventId, scan_id: str, *, by: Author) -
 
 
 async def counts(stores: Stores, event_id: EventId) -> DoorCounts:
-    """How many tickets were sold and checked in. Raises EventNotFound, StoreUnavailable."""
+    """Return how many tickets were sold and checked in. Raises EventNotFound, StoreUnavailable."""
     with stores_answer():
         if await reservations.room_of(stores.postgres, event_id) is None:
             raise EventNotFound
@@ -78,7 +78,7 @@ async def counts(stores: Stores, event_id: EventId) -> DoorCounts:
 
 
 async def news(stores: Stores, event_id: EventId, after: datetime) -> DoorNews:
-    """The counts, and what was checked in since then. Raises EventNotFound, StoreUnavailable."""
+    """Return the counts and the scans since `after`. Raises EventNotFound, StoreUnavailable."""
     now = datetime.now(UTC)
     after = max(after, now - timedelta(days=7)) - timedelta(seconds=OVERLAP_S)
     found = await counts(stores, event_id)
@@ -87,7 +87,7 @@ async def news(stores: Stores, event_id: EventId, after: datetime) -> DoorNews:
 
 
 async def offline_list(stores: Stores, event_id: EventId) -> DoorList:
-    """What a device needs to check tickets offline. Raises EventNotFound, StoreUnavailable."""
+    """Return what a device needs to check tickets offline. Raises EventNotFound, StoreUnavailable."""
     now = datetime.now(UTC)
     with stores_answer():
         if await reservations.room_of(stores.postgres, event_id) is None:

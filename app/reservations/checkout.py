@@ -1,7 +1,8 @@
-"""Pay for a hold, extend it, cancel it.
+"""Paying for a hold, extending it and cancelling it.
 
-Postgres says what is being paid (`paying`) before the gateway is asked, and the gateway is asked under an id
-that it charges once. So whatever is cut off in between is found and finished by `settlement.settle_payments`.
+Postgres records that a payment is under way (`paying`) before the gateway is called, and the gateway is
+called with an id that it charges only once. So whatever is interrupted in between is found and finished by
+`settlement.settle_payments`.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ from app.store.sql.hold_endings import Ended
 from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
 from app.store.sql.payments import Attempt, Bill, PaymentState
 
-CONFIRM_WAIT_S = 3.0  # a confirm call's wait for the outcome; then it is 202
+CONFIRM_WAIT_S = 3.0  # how long a confirm call waits for the outcome before it answers 202
 POLL_S = 0.25
-SALE_CANCELLED = "This event was cancelled; nothing is sold any more."
+SALE_CANCELLED = "This event was cancelled; tickets are no longer sold."
 
 log = structlog.get_logger(__name__)
 
@@ -61,9 +62,9 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The answer to a confirm: status `confirmed`, or `paying` while the gateway is still asked (202).
+    """The answer to a confirm call: status `confirmed`, or `paying` while the gateway has not answered (202).
 
-    `step`: where the buyer has to go on first.
+    `step` is where the buyer has to continue first.
     """
 
     reservation: Reservation
@@ -74,10 +75,11 @@ class Confirmation:
 async def confirm(
     engine: ReservationEngine, reservation_id: ReservationId, payment: Payment, idempotency_key: str
 ) -> Confirmation:
-    """Pay for a hold. Raises PaymentDeclined, HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed,
-    and PaymentsNotConfigured where no gateway is set up and the room is no test.
+    """Pay for a hold.
 
-    The caller has checked who owns it. Waits up to 3 s for the gateway.
+    Waits up to 3 s for the gateway. The caller has checked who owns the reservation. Raises PaymentDeclined,
+    HoldExpired, Conflict, IdempotencyKeyReused, ValidationFailed, and PaymentsNotConfigured if no gateway is
+    set up and the room is not a test.
     """
     key = engine.signed(f"pay|{reservation_id}|{idempotency_key}")
     body = f"{payment.method}\n{payment.token}"
@@ -94,7 +96,7 @@ async def confirm(
 
 
 async def _gateway_for(engine: ReservationEngine, reservation_id: ReservationId, method: str) -> str:
-    """Which gateway is asked: one that is set up, or the simulated one where the room is a test.
+    """Return the gateway to call: one that is set up, or the simulated one if the room is a test.
 
     Raises PaymentsNotConfigured.
     """
@@ -133,7 +135,7 @@ async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
 
 
 async def _begin_alone(engine: ReservationEngine, attempt: Attempt) -> Bill | None:
-    """Like `engine.begun`, for a hold that somebody has locked: only this call waits for it."""
+    """Like `engine.begun`, for a hold that somebody else has locked: only this call waits for the lock."""
     bills = await payments.begin(engine.stores.postgres, [attempt])
     if bills:
         await holds.announce(engine.stores, [attempt.reservation_id])
@@ -141,10 +143,11 @@ async def _begin_alone(engine: ReservationEngine, attempt: Attempt) -> Bill | No
 
 
 async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bool:
-    """Charge, and act on the answer; without one the worker asks again. Whether this sold the tickets."""
+    """Charge, and act on the answer; return whether this sold the tickets. Without an answer a worker asks
+    again."""
     try:
         charge = await engine.gateway.charge(attempt, bill)
-    except CircuitOpen:  # this attempt is made once, here: so nothing was charged, and never will be
+    except CircuitOpen:  # the attempt is made only here, so nothing was or will be charged
         await payments.give_up(engine.stores.postgres, attempt.payment_id, "failed")
         await holds.announce(engine.stores, [attempt.reservation_id])
         return False
@@ -162,7 +165,8 @@ async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bo
 
 
 async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confirmation | None:
-    """Why the payment could not begin: a repeat, or paid, or over. None: it could begin now."""
+    """Why the payment could not begin: it is a repeat, already paid, or too late. None if it could begin
+    now."""
     made = await payments.state(engine.stores.postgres, attempt.payment_id)
     if made is not None:
         if made.fingerprint != attempt.fingerprint:
@@ -184,7 +188,7 @@ async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confi
 
 
 async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool) -> Confirmation:
-    """Wait for the outcome of the attempt; after a while, the reservation as it is."""
+    """Wait for the outcome of the attempt; after CONFIRM_WAIT_S return the reservation as it is."""
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
         made = await payments.state(engine.stores.postgres, attempt.payment_id)
@@ -201,7 +205,7 @@ async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool
 
 
 async def _next_step(engine: ReservationEngine, attempt: Attempt) -> NextStep:
-    """Where the buyer goes on with this very attempt."""
+    """Where the buyer continues with this attempt."""
     found = await payment_steps.under_way(engine.stores.postgres, attempt.reservation_id)
     return found[1] if found is not None and found[0] == attempt.payment_id else NOTHING_TO_DO
 
@@ -211,7 +215,7 @@ def _refusal(made: PaymentState) -> Refusal:
         return PaymentDeclined()
     if made.status == "failed":
         return PaymentDeclined(
-            "The gateway failed and charged nothing; pay again with a new Idempotency-Key."
+            "The payment service failed and charged nothing; pay again with a new Idempotency-Key."
         )
     if made.reservation == "cancelled":
         return Conflict("This reservation was cancelled; what was paid is refunded.")
@@ -226,23 +230,23 @@ async def _fetch(engine: ReservationEngine, reservation_id: str) -> Reservation:
 
 
 async def _wait_for_change(engine: ReservationEngine, reservation_id: str) -> None:
-    """Wait until the reservation changes, or a moment."""
+    """Wait until the reservation changes, at most POLL_S."""
     with engine.changes(reservation_id) as changed, suppress(TimeoutError):
         await asyncio.wait_for(changed.wait(), POLL_S)
 
 
 async def cancel(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
-    """Cancel a reservation: release its tickets and refund what was paid. A second time changes nothing.
+    """Cancel a reservation: release its tickets and refund what was paid. A second call changes nothing.
 
-    Raises ReservationNotFound, and Conflict while a payment is under way, after the moment until which the
-    sale refunds, or once a ticket of it was used or given away.
+    Raises ReservationNotFound, and Conflict while a payment is under way, after the sale's deadline for
+    refunds, or once one of its tickets was used or given away.
     """
     with stores_answer():
         until, is_used = await fates.own_cancelling(engine.stores.postgres, reservation_id)
         if is_used:
-            raise Conflict("A ticket of it was used, or is somebody else's by now; ask the organiser.")
+            raise Conflict("One of its tickets was used or given away; ask the organiser.")
         if until is not None and until <= datetime.now(UTC):
-            raise Conflict("This sale does not refund any longer.")
+            raise Conflict("This sale no longer refunds tickets.")
         ended = await hold_endings.cancel(engine.stores.postgres, reservation_id)
         return await finish_cancel(engine, reservation_id, ended)
 
@@ -250,7 +254,7 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId) -> Re
 async def finish_cancel(
     engine: ReservationEngine, reservation_id: ReservationId, ended: Sequence[Ended]
 ) -> Reservation:
-    """Finish a cancellation: return the stock and refund. A worker does what is left undone."""
+    """Finish a cancellation: return the stock and refund. A worker completes what is interrupted."""
     found = await _fetch(engine, reservation_id)
     if found.status == "paying":
         raise Conflict("A payment is in progress; wait for its outcome.")
@@ -261,10 +265,10 @@ async def finish_cancel(
 
 
 async def extend(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
-    """Extend a hold, once; asked again it changes nothing and answers the same.
+    """Extend a hold, once; a repeated call changes nothing and returns the same.
 
-    By how much is the event's policy. Raises ReservationNotFound, HoldExpired, and Conflict where the event
-    offers none or it is no hold any longer.
+    The event's policy says by how much. Raises ReservationNotFound, HoldExpired, and Conflict if the event
+    does not extend holds or the reservation is no longer a hold.
     """
     with stores_answer():
         extended = await reservations.extend(engine.stores.postgres, reservation_id)

@@ -1,7 +1,7 @@
 """Companion seats of an order: they are sold with an accessible seat, and cancelled with it.
 
-The rule is that of `named_seats.lua`: a companion seat belongs to the accessible seat that is the next one to
-either side, companion seats in between left out.
+The rule is that of `named_seats.lua`: a companion seat belongs to the nearest accessible seat on either side,
+skipping companion seats in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from app.store.sql.seats import MarkedSeat
 async def left_alone(
     connection: Connection, event_id: str, reservation_id: str, cancelled: Collection[str]
 ) -> list[str]:
-    """The companion seats of an order that no accessible seat of theirs is beside without `cancelled`."""
+    """Return the order's companion seats that have no accessible seat of the buyer beside them without
+    `cancelled`."""
     rows = await seats.marked_rows(connection, event_id, cancelled)
     if not rows:
         return []
@@ -33,7 +34,7 @@ async def left_alone(
 
 
 def _accompanied(row: Mapping[int, MarkedSeat], number: int, theirs: Collection[str]) -> bool:
-    """Whether the accessible seat next to this one, to either side, is theirs."""
+    """Whether the nearest accessible seat on either side belongs to the buyer."""
     for step in (-1, 1):
         at = number + step
         while (it := row.get(at)) and it.kind == COMPANION:

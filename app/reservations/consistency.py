@@ -1,8 +1,8 @@
 """Conservation: per ticket type free + held + sold = total, in Redis and in Postgres, and the two agree.
 
-Unsold is as wrong as oversold, so both directions are looked at, down to the single reservation. While
-traffic runs the two stores differ by what is on its way; a moment later that is something else. Only what is
-found at every look is reported.
+Unsold is as wrong as oversold, so both directions are checked, down to the single reservation. Under traffic
+the two stores always differ by what is in flight, but by something else a moment later. Only differences
+found in every reading are reported.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from app.store.sql import balances, codes, reservations, resting, seats
 from app.store.sql.codes import CodeBalance
 
 LOOKS = 12
-PAUSE_S = 0.5  # together longer than `repair` takes to finish what a crash left
+PAUSE_S = 0.5  # all readings together take longer than `repair` needs after a crash
 LINES_MAX = 20
-NONE = ("none", "")  # of a seat that Redis does not have
+NONE = ("none", "")  # a seat that Redis does not have
 
-Finding = tuple[str, str]  # what kind, and of which ticket type, reservation or visitor
+Finding = tuple[str, str]  # the kind, and the ticket type, reservation, seat or visitor
 
 
 class _Side(NamedTuple):
-    """What Redis says at one moment. `quiet`: nothing changed while it was read, so its sums are exact."""
+    """The state in Redis at one moment. `quiet`: nothing changed while it was read, so its sums are exact."""
 
     stock: dict[str, int]
     prices: dict[str, int]
@@ -44,16 +44,17 @@ class _Side(NamedTuple):
 
 
 class _Seats(NamedTuple):
-    """What Postgres says about seats."""
+    """The seats according to Postgres."""
 
     live: dict[str, seats.LiveSeat]
     claims: list[seats.Claim]
 
 
 async def check(stores: Stores, event_id: EventId) -> list[str]:
-    """What does not add up, one line each; an empty list is good. Raises EventNotFound.
+    """Return what does not add up, one line each; empty if all is well. Raises EventNotFound.
 
-    A room that Redis has lost, and that nobody asked for since, is restored first, as its next visitor would.
+    A room that Redis has lost, and that nobody has requested since, is restored first, as its next visitor
+    would do.
     """
     room_id = await reservations.room_of(stores.postgres, event_id)
     if room_id is None:
@@ -68,7 +69,8 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
 
 
 async def settled_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
-    """The lasting differences, without holds that wait in the stream for a worker to write them."""
+    """Return the lasting differences, except holds that still wait in the stream for a worker to write
+    them."""
     found = await lasting_differences(stores, room_id, event_id)
     uncommitted = {name for kind, name in found if kind == "reservation held gone"}
     if not uncommitted:
@@ -79,7 +81,7 @@ async def settled_differences(stores: Stores, room_id: RoomId, event_id: EventId
 
 
 async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
-    """Differences found by every one of several readings, each with a line that describes it."""
+    """Return the differences found in every one of several readings, each with a line that describes it."""
     keys = keys_of(room_id)
     found: dict[Finding, str] = {}
     for look in range(LOOKS):
@@ -112,7 +114,7 @@ async def _seats_of(stores: Stores, event_id: EventId) -> _Seats:
 
 
 async def _codes_of(stores: Stores, event_id: EventId) -> tuple[dict[str, str], list[CodeBalance]]:
-    """What Redis should have of codes, and how often each is used in Postgres."""
+    """Return the codes as Redis should have them, and how often each is used in Postgres."""
     terms: dict[str, str] = {}
     async for fields in codes.fields(stores.postgres, event_id):
         terms |= fields
@@ -147,7 +149,7 @@ def _postgres(counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
 
 
 def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """Check Redis' stock in itself, and compare its totals with Postgres."""
+    """Check that Redis' stock adds up, and compare its totals with Postgres."""
     for it in counted:
         name = it.ticket_type_id
         parts = [stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold")]
@@ -161,7 +163,7 @@ def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[t
     for word in ("free", "held", "sold", "total"):
         parts = [number for field, number in stock.items() if field.startswith(f"{word}:")]
         if stock.get(word, 0) != sum(parts):
-            yield ("sum", word), f"Redis: {word} over all is {stock.get(word)}, its parts make {sum(parts)}"
+            yield ("sum", word), f"Redis: {word} over all is {stock.get(word)}, its parts sum to {sum(parts)}"
 
 
 def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Iterator[tuple[Finding, str]]:
@@ -175,10 +177,10 @@ def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Itera
 
 
 def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """Compare seat by seat: each has one state, the same in both stores, and one holder at most."""
+    """Compare seat by seat: each has one state, the same in both stores, and at most one holder."""
     for claim in seated.claims:
         if claim.kept_by != claim.reservation_id:
-            line = f"Postgres: seat {claim.seat_id} is of {claim.reservation_id}, kept by {claim.kept_by}"
+            line = f"Postgres: seat {claim.seat_id} is of {claim.reservation_id}, taken by {claim.kept_by}"
             yield ("claim", claim.seat_id), line
     sums = Counter(it.ticket_type_id for it in seated.live.values() if it.state != BLOCKED)
     types = {it.ticket_type_id for it in seated.live.values()}
@@ -202,7 +204,7 @@ def _each_seat(redis: _Side, live: dict[str, seats.LiveSeat]) -> Iterator[tuple[
         if ours != theirs:
             yield (f"seat {ours} {theirs}", seat), f"seat {seat} is {ours} in Redis, {theirs} in Postgres"
         if (ours, redis.sitters.get(seat)) != due.get(seat, (BLOCKED if ours == BLOCKED else FREE, None)):
-            line = f"Redis: seat {seat} is {ours} of {redis.sitters.get(seat)}, holds say {due.get(seat)}"
+            line = f"Redis: seat {seat} is {ours} for {redis.sitters.get(seat)}, holds say {due.get(seat)}"
             yield ("seat", seat), line
         if times[seat] > 1:
             yield ("twice", seat), f"Redis: seat {seat} is in {times[seat]} holds"
@@ -221,7 +223,7 @@ def _states(rows: dict[str, list[SeatRow]]) -> dict[str, tuple[str, str]]:
 def _codes(
     redis: _Side, terms: dict[str, str], counted: list[CodeBalance], *, settled: bool
 ) -> Iterator[tuple[Finding, str]]:
-    """Compare what codes are good for in the two stores, and how often each is used, with the rows."""
+    """Compare the terms of codes in the two stores, and the counters of their uses with the rows."""
     for it in counted:
         if it.used != it.rows or it.used > it.uses_max:
             yield ("code rows", it.code), f"Postgres: counter and rows of {it} differ"
@@ -236,12 +238,12 @@ def _codes(
     for code in due.keys() | used.keys() | {it[5:] for it in redis.codes if it.startswith("used:")}:
         says = int(redis.codes.get(f"used:{code}", 0))
         if says != due[code] or (settled and says != used.get(code, 0)):
-            line = f"code {code} is used {says} times in Redis, holds make {due[code]}"
+            line = f"code {code} is used {says} times in Redis, by {due[code]} according to its holds"
             yield ("code", code), f"{line}, Postgres counts {used.get(code, 0)}"
 
 
 def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:
-    """Compare each visitor's allowance with what they have."""
+    """Compare each visitor's allowance with the tickets they have."""
     due: Counter[str] = Counter()
     for entry in redis.holds.values():
         count = sum(entry.quantities.values())
@@ -250,7 +252,7 @@ def _allowance(redis: _Side) -> Iterator[tuple[Finding, str]]:
             due[f"{entry.visitor_id}:sold"] += count
     for name in due.keys() | redis.allowance.keys():
         if due[name] != redis.allowance.get(name, 0):
-            line = f"Redis: allowance of {name} is {redis.allowance.get(name, 0)}, holds make {due[name]}"
+            line = f"Redis: allowance of {name} is {redis.allowance.get(name, 0)}, holds sum to {due[name]}"
             yield ("allowance", name), line
 
 
@@ -262,11 +264,11 @@ def _sums(redis: _Side) -> Iterator[tuple[Finding, str]]:
             sums[f"{entry.state}:{name}"] += quantity
     for field, number in redis.stock.items():
         if field.startswith(("held:", "sold:")) and number != sums[field]:
-            yield ("holds", field), f"Redis: {field} is {number}, its holds make {sums[field]}"
+            yield ("holds", field), f"Redis: {field} is {number}, its holds sum to {sums[field]}"
 
 
 def _counters(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
-    """Compare the counters of the two stores, when nothing is in progress."""
+    """Compare the counters of the two stores; called only when nothing is in progress."""
     for it in counted:
         ours = (stock.get(f"held:{it.ticket_type_id}", 0), stock.get(f"sold:{it.ticket_type_id}", 0))
         if ours != (it.held, it.sold):

@@ -1,7 +1,7 @@
-"""Guests: free tickets that staff give. They take stock as everybody's do, by `submit.lua` and a worker.
+"""Guests: free tickets from staff. They take stock like all others, through `submit.lua` and a worker.
 
-A guest is a visitor who never was in the queue: no session, no limit, nothing to pay. Everything else about
-the order, from the e-mail to the door, is as with any other.
+A guest is a visitor who was never in the queue: no session, no limit, nothing to pay. Everything else about
+the order, from the e-mail to the door, is the same as for others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.store.connections import Stores
 from app.store.sql import buyers, guests, reservations
 from app.store.sql import refunds as refund_rows
 
-NO_SESSION = 0  # what `submit.lua` goes by: no booking token ends so early
+NO_SESSION = 0  # tells `submit.lua` that it is a guest: no booking token ends so early
 
 
 async def add(
@@ -41,8 +41,8 @@ async def add(
 ) -> Reservation:
     """Give a guest their tickets, once for each `key`; seats are the best free ones.
 
-    Raises SoldOut, Conflict, IdempotencyKeyReused for another guest with the same key, HoldExpired where it
-    had broken off long ago, BacklogFull, Restoring, StoreUnavailable.
+    Raises SoldOut, Conflict, IdempotencyKeyReused if the key was used for another guest, HoldExpired if an
+    earlier attempt with it was interrupted long ago, BacklogFull, Restoring, StoreUnavailable.
     """
     if event.cancelled_at is not None:
         raise Conflict(SALE_CANCELLED)
@@ -69,9 +69,9 @@ async def withdraw(
     *,
     by: Author,
 ) -> None:
-    """Make a guest's tickets void; a second time changes nothing. `to_stock`: they go back on sale.
+    """Void a guest's tickets; a second call changes nothing. `to_stock`: they go back on sale.
 
-    Raises ReservationNotFound for what is no guest of the event, StoreUnavailable.
+    Raises StoreUnavailable, and ReservationNotFound if this is not a guest of the event.
     """
     with stores_answer():
         found = await reservations.fetch_one(engine.stores.postgres, reservation_id)
@@ -87,7 +87,7 @@ async def withdraw(
 async def listed(
     stores: Stores, event_id: EventId, text: str, limit: int, offset: int
 ) -> tuple[list[Guest], int, GuestCounts]:
-    """A part of the guests, the last added first, how many match, and what all of them have."""
+    """Return a page of the matching guests, newest first, how many match, and the counts over all guests."""
     with stores_answer():
         some = await guests.select_page(stores.postgres, event_id, text, limit, offset)
         total = await guests.found(stores.postgres, event_id, text)

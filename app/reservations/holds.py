@@ -1,6 +1,6 @@
-"""The life of a hold between the two stores, once it was made (`batches.py`): paid for, ended, released.
+"""The life of a hold in both stores after it was created (`batches.py`): paid for, ended, released.
 
-Each function may be cut off at any line and run again: every step is keyed by the reservation id.
+Each function may be interrupted at any line and run again: every step is keyed by the reservation id.
 """
 
 from __future__ import annotations
@@ -31,20 +31,23 @@ from app.store.sql.payments import Sold
 log = structlog.get_logger(__name__)
 
 ANNOUNCE_TIMEOUT_S = 0.5  # a stalled Redis must not delay a payment
-TELL_LATER: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady)
+RETRY_LATER: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady)
 _room_and_status = operator.attrgetter("room_id", "status")
 
 
 def keys_of(room_id: RoomId) -> RoomKeys:
-    """The room's keys, with the outcomes of today."""
+    """The room's keys, with today's key of outcomes."""
     return RoomKeys(room_id, now_ms() // DAY_MS)
 
 
 async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId, *, again: bool = False) -> None:
-    """Bring Redis' totals, prices, new seats (`again`: kinds) in line with Postgres. Raises RoomNotReady."""
+    """Bring Redis' totals, prices and new seats in line with Postgres (`again`: all seats and their kinds).
+
+    Raises RoomNotReady.
+    """
     keys = keys_of(room_id)
     async with stores.postgres.acquire() as connection, connection.transaction():
-        await locks.lock(connection, "fairgate totals", room_id)  # none writes what it read before a change
+        await locks.lock(connection, "fairgate totals", room_id)  # or an older reading could win
         ticket_types, fee = await balances.on_sale(connection, event_id)
         sizes: dict[str, int] = {it.ticket_type_id: it.total + it.blocked for it in ticket_types if it.seated}
         if behind := list(sizes) if again else await seat_rows.behind(stores.redis, keys, sizes):
@@ -54,13 +57,13 @@ async def load_totals(stores: Stores, room_id: RoomId, event_id: EventId, *, aga
 
 
 async def load_codes(stores: Stores, room_id: RoomId, event_id: EventId, set_id: str | None = None) -> None:
-    """Bring what Redis knows of codes, or of one set, in line with Postgres. Raises RoomNotReady."""
+    """Bring the codes in Redis, or those of one set, in line with Postgres. Raises RoomNotReady."""
     async for fields in codes.fields(stores.postgres, event_id, set_id):
         await filling.load_codes(stores.redis, keys_of(room_id), fields)
 
 
 async def expire_due(stores: Stores) -> int:
-    """End expired holds and release their tickets; how many."""
+    """End expired holds and release their tickets; return how many."""
     ended = await hold_endings.expire_due(stores.postgres)
     metrics.reserved("expired", len(ended))
     await update_redis(stores, ended)
@@ -68,27 +71,28 @@ async def expire_due(stores: Stores) -> int:
 
 
 async def sell(stores: Stores, payment_ids: Sequence[str]) -> list[str]:
-    """Confirm the reservations these attempts paid for in time; the ids of those confirmed by this call."""
+    """Confirm the reservations that these attempts paid for in time; return the ids this call confirmed."""
     sold = await payments.confirm(stores.postgres, payment_ids)
     await publish_sold(stores, sold)
     return [it.reservation_id for it in sold]
 
 
 async def sell_late(stores: Stores, payment_id: str) -> bool:
-    """Confirm what was paid for after its hold was over, if tickets are left; whether it was."""
+    """Confirm a reservation that was paid for after its hold ended, if tickets are left; return whether it
+    was."""
     sold = await payments.confirm_late(stores.postgres, payment_id)
     await publish_sold(stores, sold)
     return bool(sold)
 
 
 async def publish_sold(stores: Stores, sold: Sequence[Sold]) -> None:
-    """Do what follows once Postgres has confirmed these."""
+    """Count these confirmed reservations and update Redis."""
     metrics.reserved("confirmed", len(sold))
     await update_redis(stores, [Ended(*it, "confirmed") for it in sold])
 
 
 async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
-    """Update Redis with what Postgres decided. If that fails now, `repair` does it later."""
+    """Update Redis with what Postgres decided. What fails now is done later by `repair`."""
     by_room = itertools.groupby(
         sorted((it for it in changed if it.status in (*ENDED, *CONFIRMED)), key=_room_and_status),
         key=_room_and_status,
@@ -100,11 +104,11 @@ async def update_redis(stores: Stores, changed: Iterable[Ended]) -> None:
             if status in CONFIRMED:
                 await stock.confirm(stores.redis, keys_of(room_id), ids)
                 await _shrink(stores, room_id, [it for it in changes if it.items])
-            else:  # a sale does not expire: where Redis knows of one, Postgres has lost it
+            else:  # sold tickets do not expire: if Redis has them as sold, Postgres has lost the sale
                 await stock.release(stores.redis, keys_of(room_id), ids, also_sold=status == "cancelled")
             kind = CONFIRMED if status in CONFIRMED else ENDED
             await hold_endings.mark_released(stores.postgres, ids, kind)
-        except TELL_LATER:
+        except RETRY_LATER:
             continue
 
 
@@ -126,7 +130,7 @@ async def announce(stores: Stores, reservation_ids: Iterable[str]) -> None:
 
 
 async def repair(stores: Stores, older_than_s: float = 2.0) -> int:
-    """Update Redis with what it may have missed in a crash; how many reservations."""
+    """Update Redis with what it may have missed in a crash; return the number of reservations."""
     left = await hold_endings.unreleased(stores.postgres, older_than_s)
     await update_redis(stores, left)
     return len(left)

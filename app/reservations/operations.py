@@ -1,4 +1,4 @@
-"""Reservations, as the rest of the program calls them: reserve, get, watch.
+"""Reservations, as the rest of the program uses them: reserve, get, watch.
 
 Paying is in `reservations/checkout.py`, the work behind the stream in `reservations/batches.py`.
 """
@@ -59,8 +59,8 @@ __all__ = [
     "watch",
 ]
 
-ENDED = ("cancelled", "expired")  # nothing more comes of these
-WATCH_S = 15.0  # a watcher looks for itself after so long without news
+ENDED = ("cancelled", "expired")  # final states
+WATCH_S = 15.0  # without news, a watcher reads the reservation this often
 
 
 async def reserve(
@@ -75,16 +75,17 @@ async def reserve(
     network: str = "",
     code: str | None = None,
 ) -> Reserved:
-    """Take the tickets, all or none; returns when the row is committed (or, without `wait`, submitted).
+    """Take the tickets, all or none; return when the row is committed (or, without `wait`, submitted).
 
-    Items as the body gave them; prices in them are ignored. A named seat that the visitor has already stays
-    in the reservation it is in, and the new one takes the others; were there none, it is SeatTaken. They have
-    to come to the `expected` amount, if there is one, else it is PriceChanged (with the present `amount`).
+    `wanted` is what the body asked for; prices in it are ignored. Named seats that the visitor already has
+    stay in the reservation they are in, and the new one takes the others; if there are no others, SeatTaken
+    is raised. If `expected` is given and the tickets cost another amount, PriceChanged is raised (with the
+    current `amount`).
 
-    The room is that of the token: an event of another room is WrongRoom, an unknown one EventNotFound. Raises
-    also RateLimited (visitor, `network`), SoldOut, NotOnSale, CodeRefused, SeatTaken, LimitExceeded,
-    SessionEnded, BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the field),
-    StoreUnavailable. A refusal that is the answer of an earlier equal call has `replayed` set.
+    The room is that of the token: raises WrongRoom for an event of another room, EventNotFound for an unknown
+    one. Raises also RateLimited (by visitor or `network`), SoldOut, NotOnSale, CodeRefused, SeatTaken,
+    LimitExceeded, SessionEnded, BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the
+    field), StoreUnavailable. A refusal that repeats the answer to an earlier equal call has `replayed` set.
     """
     request = coded(ticket_request(wanted), code)
     reservation_id = _reservation_id(engine, claims.visitor_id, event_id, idempotency_key)
@@ -124,7 +125,8 @@ def _submission(
 async def _answer(
     engine: ReservationEngine, room_id: RoomId, event_id: EventId, submission: Submission
 ) -> tuple[str, str | Submitted]:
-    """The word of the script's reply, and the outcome; or the reply, if it is all that is waited for."""
+    """Submit, and return the word of the script's reply with the outcome; or with the reply, if the caller
+    does not wait for more."""
     try:
         waiter = engine.submit(room_id, event_id, submission)
     except CoalescerFull:
@@ -142,7 +144,7 @@ async def _answer(
 
 
 def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
-    """The granted terms. Raises the refusal if there were none."""
+    """Return the granted terms, or raise the refusal."""
     terms = terms_granted(outcome)
     if terms is None:
         refused = refusal_of(outcome, request)
@@ -154,7 +156,7 @@ def _terms(outcome: str, request: TicketRequest, replayed: bool) -> str:
 def _reservation_id(
     engine: ReservationEngine, visitor_id: VisitorId, event_id: EventId, key: str
 ) -> ReservationId:
-    """The id for this visitor, event and Idempotency-Key: always the same, and not guessable."""
+    """Derive the id for this visitor, event and Idempotency-Key: always the same, and not guessable."""
     return ReservationId(engine.signed(f"{visitor_id}|{event_id}|{key}"))
 
 
@@ -165,7 +167,7 @@ async def _refusal(
     request: TicketRequest,
     reply: Submitted,
 ) -> Refusal:
-    """Why the script did not take a request in. Raises StoreUnavailable."""
+    """Why the script did not accept a request. Raises StoreUnavailable."""
     word, detail = reply
     if word in UNKNOWN_WORDS:
         return request.refusal(word, detail)
@@ -186,9 +188,9 @@ async def _refusal(
 
 
 async def count_change(engine: ReservationEngine, reservation: Reservation, network: str) -> None:
-    """Count that somebody is about to pay, extend or cancel this reservation. Raises RateLimited.
+    """Count that a visitor is about to pay for, extend or cancel this reservation. Raises RateLimited.
 
-    While Redis is unavailable nobody is counted: what was held can be paid.
+    Nothing is counted while Redis is unavailable: a hold can still be paid for.
     """
     if not (engine.limits.visitor_rate or engine.limits.network_rate):
         return
@@ -202,10 +204,11 @@ async def count_change(engine: ReservationEngine, reservation: Reservation, netw
 async def get(
     engine: ReservationEngine, reservation_id: ReservationId, asker: BookingClaims | PlaceClaims | None = None
 ) -> Reservation | None:
-    """The reservation as it is now; whose it is (`visitor_id`, `room_id`) is for the caller to compare.
+    """Return the reservation as it is now; the caller compares whose it is (`visitor_id`, `room_id`).
 
-    With the asker's token also their own submission is known that was not waited for: None while it is not
-    decided ("ask again"), the refusal it came to. Raises ReservationNotFound, StoreUnavailable.
+    With the asker's token, their own submissions that were not waited for are found, too: the result is None
+    while one is undecided ("ask again"), and its refusal is raised once it is refused. Raises
+    ReservationNotFound, StoreUnavailable.
     """
     with stores_answer():
         found = await engine.read.submit("", reservation_id)
@@ -215,7 +218,7 @@ async def get(
             raise ReservationNotFound
         known = await submissions.outcomes(engine.stores.redis, keys_of(asker.room_id), [reservation_id])
         outcome = outcome_known(known[reservation_id] or "")
-        if terms_granted(outcome):  # meanwhile; Postgres knew it before Redis did
+        if terms_granted(outcome):  # granted meanwhile; Postgres has it before Redis does
             found = await engine.read.submit("", reservation_id)
     if found is not None:
         return found
@@ -229,7 +232,7 @@ async def get(
 async def of_visitor(
     engine: ReservationEngine, event_id: EventId, visitor_id: VisitorId
 ) -> list[Reservation]:
-    """A visitor's reservations for an event, newest first. Raises StoreUnavailable."""
+    """Return a visitor's reservations for an event, newest first. Raises StoreUnavailable."""
     with stores_answer():
         return await reservations.of_visitor(engine.stores.postgres, event_id, visitor_id)
 
@@ -237,8 +240,11 @@ async def of_visitor(
 async def of_browser(
     engine: ReservationEngine, visitors: Mapping[RoomId, VisitorId], others: Sequence[str]
 ) -> list[Reservation]:
-    """One browser's reservations in the rooms where it has a place, and those that links showed it; newest
-    first. Raises StoreUnavailable."""
+    """Return the reservations of one browser, newest first: those of the rooms where it has a place, and
+    those it opened by link.
+
+    Raises StoreUnavailable.
+    """
     with stores_answer():
         mine = await reservations.of_visits(engine.stores.postgres, visitors)
         shown = await reservations.fetch(engine.stores.postgres, others) if others else {}
@@ -247,7 +253,7 @@ async def of_browser(
 
 
 async def watch(engine: ReservationEngine, reservation_id: ReservationId) -> AsyncIterator[Reservation]:
-    """The reservation now and at each change, until it is cancelled or expired."""
+    """Yield the reservation now and after each change, until it is cancelled or expired."""
     seen: Reservation | None = None
     with engine.changes(reservation_id) as changed:
         while seen is None or seen.status not in ENDED:

@@ -28,25 +28,25 @@ from app.store.sql.hold_endings import Ended
 from app.store.sql.orders import MailLine, OrderFilter, OrderRow, OrderTimes, PaymentNote, PaymentRow
 from app.store.sql.receipts import Receipt
 
-FOUND_MAX = 1000  # reservations that one word may name
+FOUND_MAX = 1000  # reservations that one search may find
 AUDIT_MAX = 100
 
 
 class OrderStory(NamedTuple):
-    """An order and everything that is on record about it."""
+    """An order with everything on record about it."""
 
     reservation: Reservation
     times: OrderTimes
     payments: list[PaymentRow]
     notes: list[PaymentNote]
     mails: list[MailLine]
-    changes: list[Entry]  # of staff, the newest first
-    refunds: list[Refund]  # of parts, the first one first
+    changes: list[Entry]  # by staff, newest first
+    refunds: list[Refund]  # partial refunds, oldest first
     receipt: Receipt | None
 
 
 async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
-    """The orders in chunks, the oldest first, all of one moment.
+    """Return the orders in chunks, oldest first, all from one snapshot.
 
     Raises EventNotFound and StoreUnavailable before the first chunk.
     """
@@ -55,15 +55,16 @@ async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Orde
 
 
 async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) -> tuple[list[OrderRow], int]:
-    """One page of the orders, newest first, and how many match. Raises EventNotFound, StoreUnavailable."""
+    """Return one page of the orders, newest first, and how many match. Raises EventNotFound,
+    StoreUnavailable."""
     await _check_exists(stores, wanted.event_id)
     with stores_answer():
         return await order_rows.select_page(stores.postgres, wanted, limit=limit, offset=offset)
 
 
 async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
-    """The reservations that a word names: a reservation, a ticket's code, a payment, a visitor, or the e-mail
-    of an account or of a visitor who left one."""
+    """Return the ids of the reservations that a search text names: a reservation, a ticket code, a payment, a
+    visitor, or the e-mail address of an account or of a visitor who left one."""
     word = typed.words(word)
     email, code = normalised(word), typed.ticket_code(word)
     with stores_answer():
@@ -72,7 +73,7 @@ async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
 
 
 async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
-    """One order with its history. Raises ReservationNotFound, StoreUnavailable."""
+    """Return one order with its history. Raises ReservationNotFound, StoreUnavailable."""
     postgres = stores.postgres
     with stores_answer():
         reservation, times = await asyncio.gather(
@@ -91,7 +92,7 @@ async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
 
 
 async def refunds_of(stores: Stores, reservation_id: ReservationId) -> list[Refund]:
-    """The refunds of parts of an order, the first one first. Raises ReservationNotFound, StoreUnavailable."""
+    """Return the partial refunds of an order, oldest first. Raises ReservationNotFound, StoreUnavailable."""
     with stores_answer():
         if await reservations.event_of(stores.postgres, reservation_id) is None:
             raise ReservationNotFound("There is no such reservation.")
@@ -99,7 +100,7 @@ async def refunds_of(stores: Stores, reservation_id: ReservationId) -> list[Refu
 
 
 async def receipt_of(stores: Stores, reservation: Reservation) -> Receipt | None:
-    """The receipt of an order that was paid for; None while it has no number. Raises ReservationNotFound."""
+    """Return the receipt of a paid order, or None until it has a number. Raises ReservationNotFound."""
     if not reservation.confirmed_at_ms or not reservation.amount:
         raise ReservationNotFound
     with stores_answer():
@@ -109,8 +110,8 @@ async def receipt_of(stores: Stores, reservation: Reservation) -> Receipt | None
 async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by: Author) -> Reservation:
     """Cancel an order as its owner could: release its tickets and refund what was paid.
 
-    A second time changes nothing. Raises ReservationNotFound, and Conflict while a payment is under way or
-    when the hold has expired; ApprovalNeeded where a second person has to do the same.
+    A second call changes nothing. Raises ReservationNotFound, Conflict while a payment is under way or if the
+    hold has expired, and ApprovalNeeded if a second person has to do the same.
     """
     async with approvals.asking(engine.stores, reservation_id, by=by):
         with stores_answer():
@@ -124,7 +125,8 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by
 
 
 async def _cancel(stores: Stores, reservation_id: str, by: Author) -> tuple[str | None, list[Ended]]:
-    """End it in Postgres: the state it had, None if there is no such, and what has ended."""
+    """End the order in Postgres; return its earlier state (None if there is no such order) and what has
+    ended."""
     async with stores.postgres.acquire() as connection, connection.transaction():
         before = await order_rows.lock_status(connection, reservation_id)
         if before == "confirmed":
@@ -137,7 +139,8 @@ async def _cancel(stores: Stores, reservation_id: str, by: Author) -> tuple[str 
 
 
 async def _visitors(stores: Stores, places: PlaceSigner, email: str) -> dict[EventId, VisitorId]:
-    """The visitor that the account with this e-mail is in each event; none without an account."""
+    """Return the visitor id that the account with this e-mail has in each event; empty if there is no
+    account."""
     account = await accounts.select_by_email(stores.postgres, email)
     if account is None:
         return {}

@@ -1,4 +1,5 @@
-"""Confirm holds without a gateway: paid elsewhere, as staff say, free of charge, or for guests."""
+"""Confirming holds without a gateway: free ones, those of guests, and those that staff say were paid
+elsewhere."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ from app.store.sql.payments import Attempt, Sold
 async def confirm_paid(
     engine: ReservationEngine, reservation_id: ReservationId, reference: str, *, by: Author
 ) -> Reservation:
-    """Confirm a hold that was paid elsewhere, with its reference there; a second time changes nothing.
+    """Confirm a hold that was paid elsewhere, with its reference there; a second call changes nothing.
 
-    Raises ReservationNotFound, HoldExpired, and Conflict when it was cancelled or a payment is under way.
+    Raises ReservationNotFound, HoldExpired, and Conflict if it was cancelled or a payment is under way.
     """
     return await _confirm(engine, reservation_id, "elsewhere", reference, by)
 
@@ -29,7 +30,7 @@ async def confirm_paid(
 async def confirm_free(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
     """Confirm a hold that costs nothing. The caller has checked whose it is.
 
-    Raises as `confirm_paid`, and Conflict where there is something to pay.
+    Raises the same as `confirm_paid`, and Conflict if there is something to pay.
     """
     return await _confirm(engine, reservation_id, "free", "", None)
 
@@ -37,7 +38,8 @@ async def confirm_free(engine: ReservationEngine, reservation_id: ReservationId)
 async def confirm_guest(
     engine: ReservationEngine, reservation_id: ReservationId, *, by: Author
 ) -> Reservation:
-    """Confirm a guest's hold, which costs nothing, in the name of whoever invites; else as `confirm_free`."""
+    """Confirm a guest's hold, which costs nothing, in the name of the inviting staff; otherwise like
+    `confirm_free`."""
     return await _confirm(engine, reservation_id, "free", "", by)
 
 
@@ -65,7 +67,8 @@ async def _confirm(
 
 
 async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) -> None:
-    """Sell in one transaction, so that no attempt is ever visible that a gateway could be asked for."""
+    """Sell in one transaction, so that no attempt ever becomes visible that could be looked up at a
+    gateway."""
     async with engine.stores.postgres.acquire() as connection, connection.transaction():
         before = await orders.lock_status(connection, attempt.reservation_id)
         if not await payments.begin_without_gateway(connection, attempt):

@@ -1,4 +1,4 @@
-"""Payments whose buyer goes on elsewhere: at the gateway's page, or at the bank."""
+"""Payments that the buyer continues elsewhere: on the gateway's page, or at the bank."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["NOTHING_TO_DO", "NextStep", "next_step", "stop_payment"]
 
 
 async def next_step(engine: ReservationEngine, reservation_id: ReservationId) -> NextStep:
-    """Where the buyer goes on with the payment that is under way; NOTHING_TO_DO if nowhere."""
+    """Return where the buyer continues the payment under way; NOTHING_TO_DO if nowhere."""
     with stores_answer():
         found = await payment_steps.under_way(engine.stores.postgres, reservation_id)
     return found[1] if found is not None else NOTHING_TO_DO
 
 
 async def stop_payment(engine: ReservationEngine, reservation_id: ReservationId) -> None:
-    """The buyer wants to pay otherwise: end the payment under way, unless it has charged already.
+    """End the payment under way because the buyer wants to pay another way, unless it has already charged.
 
-    The reservation is a hold again as soon as the gateway says so, or confirmed if it charged.
+    The reservation becomes a hold again as soon as the gateway says so, or confirmed if it has charged.
     """
     with stores_answer():
         found = await payment_steps.under_way(engine.stores.postgres, reservation_id)

@@ -1,7 +1,8 @@
 """One process's side of reservations: what it submits, and which requests wait for which outcome.
 
-Outcomes come by one Redis subscription. A message may be lost, so whoever has waited for a second is looked
-up; one sweep does that for all of them, because a timer per request would cost more than the request.
+Outcomes arrive through one Redis subscription. A message may be lost, so an outcome that has been awaited for
+a second is looked up; a single sweep does that for all requests, because a timer per request would cost more
+than the request.
 """
 
 from __future__ import annotations
@@ -53,20 +54,20 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class ReservationEngine:
-    """A process's pending reservation requests; created by `open_engine`."""
+    """The pending reservation requests of a process; created by `open_engine`."""
 
     stores: Stores
     settings: Settings
     gateway: Gateway
-    key: bytes  # of the ids; 64 bytes at most
-    instance: str  # names the channel by which outcomes come to this process
+    key: bytes  # keys the hash that makes ids; at most 64 bytes
+    instance: str  # names the channel on which outcomes reach this process
     busy_marks: BusyMarks
     submissions: Coalescer[tuple[RoomId, EventId], Waiter, Answer] = field(init=False)
     counted: Coalescer[RoomId, Change, Submitted] = field(init=False)
     begun: Coalescer[str, Attempt, Bill | None] = field(init=False)
     paid: Coalescer[str, Attempt, bool] = field(init=False)
     read: Coalescer[str, str, Reservation | None] = field(init=False)
-    as_one: bool = False  # all workers read batches
+    as_one: bool = False  # whether all workers can read batches
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     policies: dict[EventId, tuple[float, asyncio.Task[Policy]]] = field(default_factory=dict)
@@ -107,7 +108,7 @@ class ReservationEngine:
         if bills:
             paying = [it.reservation_id for it in attempts if it.payment_id in bills]
             await holds.announce(self.stores, paying)
-        return [bills.pop(it.payment_id, None) for it in attempts]  # sent twice: the first one asks
+        return [bills.pop(it.payment_id, None) for it in attempts]  # of repeats, only the first charges
 
     async def _sell(self, _key: str, attempts: list[Attempt]) -> Sequence[bool]:
         sold = set(await holds.sell(self.stores, [it.payment_id for it in attempts]))
@@ -118,12 +119,12 @@ class ReservationEngine:
         return [found.get(it) for it in reservation_ids]
 
     def signed(self, text: str) -> str:
-        """An id that is always the same for this text, and that nobody can derive without our secret."""
+        """Derive an id from this text: always the same, and not derivable without our secret."""
         digest = hashlib.blake2b(text.encode(), key=self.key, digest_size=16).digest()
         return base64.urlsafe_b64encode(digest).decode()[:22]
 
     async def see_through(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run this to its end even if the caller disconnects."""
+        """Run `work` to its end, even if the caller disconnects."""
         task = asyncio.create_task(work)
         self.unfinished.add(task)
         task.add_done_callback(self._finished)
@@ -132,10 +133,10 @@ class ReservationEngine:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self.unfinished.discard(task)
         if not task.cancelled():
-            task.exception()  # the caller has its answer, or has gone
+            task.exception()  # the caller has its answer or is gone
 
     def submit(self, room_id: RoomId, event_id: EventId, submission: Submission) -> Waiter:
-        """Add it to the next batch, for a caller who waits for the outcome if it names our instance.
+        """Add a submission to the next batch. The caller waits for the outcome if it names our instance.
 
         Raises CoalescerFull.
         """
@@ -156,14 +157,14 @@ class ReservationEngine:
                 del self.waiting[reservation_id]
 
     def resolve(self, reservation_id: str, outcome: str | Refusal) -> None:
-        """Hand the outcome to every request in this process that waits for it."""
+        """Deliver the outcome to every request in this process that waits for it."""
         for waiter in self.waiting.pop(reservation_id, ()):
             waiter.decided(outcome)
 
     async def policy_of(self, event_id: EventId) -> Policy:
-        """What the event says of its holds, cached for a moment: many ask, one reads.
+        """Return the event's policy for holds, cached for a moment so that concurrent callers share one read.
 
-        Nothing when Postgres does not answer; reading the reservation will show it.
+        NO_POLICY if Postgres does not answer; reading the reservation will show it.
         """
         now = time.monotonic()
         read_at, reading = self.policies.get(event_id, (now, None))
@@ -193,7 +194,10 @@ def _subjects(attempt: Attempt) -> tuple[str, str]:
 async def open_engine(
     stores: Stores, settings: Settings, running: Loops | None = None, busy_marks: BusyMarks | None = None
 ) -> AsyncIterator[ReservationEngine]:
-    """The reservation engine of this process, while it serves; `busy_marks` are those of its queues."""
+    """Open the reservation engine of this process; `busy_marks` are shared with its queues.
+
+    Raises ValueError without a secret.
+    """
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise ValueError("reservations need FAIRGATE_SECRET")
@@ -223,7 +227,7 @@ async def _policy_of(stores: Stores, event_id: EventId) -> Policy:
 
 
 async def _agree(engine: ReservationEngine) -> None:
-    """Submit in batches as soon as all workers read them: at once, unless an upgrade is under way."""
+    """Submit in batches as soon as all workers can read them: at once, unless an upgrade is under way."""
     while not engine.as_one:
         with suppress(*STORE_AWAY):
             engine.as_one = await agreed.is_agreed(engine.stores.postgres, agreed.BATCHES)
@@ -232,7 +236,7 @@ async def _agree(engine: ReservationEngine) -> None:
 
 
 async def _listen(engine: ReservationEngine) -> None:
-    """Receive outcomes and changes; while Redis is unavailable the sweep looks them up."""
+    """Receive outcomes and changes; while Redis is unavailable, `_sweep` looks them up."""
     own = OUTCOME_CHANNEL + engine.instance
     while True:
         with suppress(*REDIS_AWAY):
@@ -249,7 +253,7 @@ async def _listen(engine: ReservationEngine) -> None:
 
 
 async def _sweep(engine: ReservationEngine) -> None:
-    """Refuse requests whose time is up, and look up outcomes that did not arrive."""
+    """Answer requests whose time is up, and look up outcomes that did not arrive."""
     while True:
         await asyncio.sleep(SWEEP_S)
         overdue: dict[RoomId, set[str]] = {}
@@ -276,11 +280,11 @@ async def _sweep(engine: ReservationEngine) -> None:
 async def _look_up(engine: ReservationEngine, room_id: RoomId, reservation_ids: list[str]) -> None:
     found = await stream.outcomes(engine.stores.redis, holds.keys_of(room_id), reservation_ids)
     for reservation_id, known in found.items():
-        if known is None:  # the submission went when Redis was lost
+        if known is None:  # the submission was lost with Redis
             engine.resolve(reservation_id, Restoring())
             continue
         outcome = outcome_known(known)
         if read_outcome(outcome).word != PENDING:
             engine.resolve(reservation_id, outcome)
-        else:  # perhaps the message to the workers was lost
+        else:  # the message that wakes the workers may have been lost
             await publish(engine.stores.redis, SUBMITTED_CHANNEL + room_id, "")

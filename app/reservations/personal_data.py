@@ -1,5 +1,5 @@
-"""What is known of a fan by their address: as a file, and forgetting it. The link of a mail proves whose it
-is."""
+"""Personal data stored under a fan's e-mail address: exporting and deleting it. A link sent there proves
+ownership."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ OVER = "This link was already used, or has expired. Ask for a new one."
 
 
 async def of_link(stores: Stores, token: str) -> bytes:
-    """All that is known by the address of a link, as JSON; the link stays good. Raises CredentialInvalid."""
+    """Return all data stored under the address of a link, as JSON; the link stays valid. Raises
+    CredentialInvalid."""
     with stores_answer():
         email = (
             await personal_data.email_of(stores.postgres, digest(token)) if len(token) <= TOKEN_MAX else None
@@ -30,8 +31,10 @@ async def of_link(stores: Stores, token: str) -> bytes:
 
 
 async def forget(stores: Stores, token: str) -> None:
-    """Forget whoever has the address of a link, which is used up. What was paid, and which tickets are valid,
-    stays; nobody knows any more whose they are. Raises CredentialInvalid."""
+    """Delete the personal data of a link's address, and use up the link.
+
+    Payments and valid tickets remain, but no longer show whose they are. Raises CredentialInvalid.
+    """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             email = await ticket_links.use(connection, digest(token)) if len(token) <= TOKEN_MAX else None

@@ -1,24 +1,24 @@
-"""Reconciliation: finds where Redis' stock, Postgres' counters and rows differ, and repairs what is safe.
+"""Reconciliation: finds where Redis' stock and Postgres' counters and rows differ, and repairs what is safe.
 
-Work in progress is never touched. First, only what `conservation.lasting` found at every look counts: what is
-on its way is something else at the next look. Then, a hold without a row is left alone while its submission
-is in the stream: it leaves it after the COMMIT only, and rows are read after the stream. A room that is not
-loaded, or is being restored, is not looked at (RoomNotReady).
+Work in progress is never touched. First, only what `consistency.lasting_differences` found in every reading
+counts: what is in flight looks different in the next one. Second, a hold without a row is left alone while
+its submission is in the stream: it leaves the stream only after the COMMIT, and rows are read after the
+stream. A room that is not loaded, or is being restored, is not compared (RoomNotReady).
 
 Repaired is what one side proves:
 
-* A reservation that ended or was confirmed in Postgres is told to Redis again: rows never go back.
-* A reservation that lives in Postgres and is unknown to Redis is known again. What became of it meanwhile is
-  told after.
-* A reservation that was granted in Redis and is gone from Postgres, or is sold in Redis and held in Postgres,
-  was lost there in a fail-over: it is written again (`recovery`).
-* A hold that was never granted and is in the stream no more is given back: nobody was told of it.
-* Totals, prices, sale windows, codes and blocked seats of Redis follow Postgres.
-* The counters, allowances, seats and uses of codes of Redis follow its own holds, in one atomic step
+* A reservation that ended or was confirmed in Postgres is sent to Redis again: rows never go back.
+* A reservation that is live in Postgres and unknown to Redis is restored there; then what happened to it
+  meanwhile is applied.
+* A reservation that was granted in Redis and is missing in Postgres, or is sold in Redis and held in
+  Postgres, was lost in a fail-over: it is written again (`recovery`).
+* A hold that was never granted and is no longer in the stream is released: nobody was promised it.
+* Totals, prices, sale windows, codes and blocked seats in Redis follow Postgres.
+* Redis' counters, allowances, seats and uses of codes follow its own holds, in one atomic step
   (`recount.lua`).
 
-Where Postgres contradicts itself (counters and rows, a seat without its reservation) a person has to look: it
-is reported, and no counter in Postgres is ever changed by itself.
+Where Postgres contradicts itself (counters and rows, a seat without its reservation) it is reported for a
+person to handle; no counter in Postgres is ever changed automatically.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ from app.store.scripts import filling, stock
 from app.store.sql import reservations
 from app.store.sql.hold_endings import Ended
 
-HOLDS_MAX = 20_000  # recounted in one step, which takes Redis 0.15 s, once, and only where drift lasted
-MEND_MAX = 1_000  # reservations, and seats, a round
+HOLDS_MAX = 20_000  # recounted in one step: blocks Redis for 0.15 s, once, and only if drift lasted
+REPAIRS_MAX = 1_000  # of reservations, and of seats, per round
 RECOUNTED = frozenset(("stock", "sum", "negative", "holds", "allowance", "counters", "total", "code"))
 TOTALS = frozenset(("total", "price"))
-STATES = {"held": "held", "paying": "held", "confirmed": "sold"}  # as Redis has them
+STATES = {"held": "held", "paying": "held", "confirmed": "sold"}  # as Redis names them
 
 
 class Report(NamedTuple):
-    """What differed, one line each."""
+    """The differences found, one line each: those repaired (`mended`), and those that remain."""
 
     mended: list[str]
     left: list[str]
 
 
 async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
-    """Compare, and with `mend` repair what is safe; without it all differences are `left`.
+    """Compare the stores, and with `mend` repair what is safe; without it all differences are `left`.
 
-    Raises EventNotFound, and RoomNotReady when the room is not loaded or is being restored.
+    Raises EventNotFound, and RoomNotReady if the room is not loaded or is being restored.
     """
     room_id = await reservations.room_of(stores.postgres, event_id)
     if room_id is None:
@@ -75,8 +75,10 @@ async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
 
 
 async def is_small(stores: Stores, room_id: RoomId, event_id: EventId) -> bool:
-    """Whether both stores have few enough reservations of the room to compare all of them each minute: of a
-    million, which Redis may lack, a worker would need a gigabyte."""
+    """Whether both stores have few enough reservations of the room to compare them all every minute.
+
+    For a million of them a worker would need a gigabyte.
+    """
     if await ledger.count_holds(stores.redis, keys_of(room_id)) > HOLDS_MAX:
         return False
     return not await reservations.has_more(stores.postgres, event_id, HOLDS_MAX)
@@ -93,7 +95,7 @@ async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Map
         await holds.load_totals(stores, room_id, event_id)
     if "code terms" in kinds:
         await holds.load_codes(stores, room_id, event_id)
-    differing = [(name, kind) for kind, name in found if kind.startswith("reservation ")][:MEND_MAX]
+    differing = [(name, kind) for kind, name in found if kind.startswith("reservation ")][:REPAIRS_MAX]
     rows = await reservations.fetch(stores.postgres, [name for name, _ in differing])
     lost = [rows[name] for name, kind in differing if _is_lost(kind, rows.get(name))]
     await holds.update_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
@@ -103,14 +105,15 @@ async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Map
     await _keep_back(stores, room_id, event_id, found)
     seats = [name for kind, name in found if kind == "seat" or kind in ("seat h f", "seat s f", "seat f h")]
     if lost or seats or kinds & RECOUNTED:
-        await _recount(stores, room_id, lost, seats[:MEND_MAX])
+        await _recount(stores, room_id, lost, seats[:REPAIRS_MAX])
 
 
 async def _keep_back(stores: Stores, room_id: RoomId, event_id: EventId, found: Collection[Finding]) -> None:
-    """Redis blocks the seats that Postgres has blocked, and no others; only of those that nobody has."""
+    """Block in Redis exactly the seats that are blocked in Postgres; only seats that nobody has are
+    changed."""
     changed = False
     for kind, to in (("seat b f", FREE), ("seat f b", BLOCKED)):
-        if differing := [name for it, name in found if it == kind][:MEND_MAX]:
+        if differing := [name for it, name in found if it == kind][:REPAIRS_MAX]:
             await filling.keep_back(stores.redis, keys_of(room_id), differing, to=to)
             changed = True
     if changed:
@@ -124,7 +127,8 @@ async def _recover(
     differing: Sequence[tuple[str, str]],
     rows: Mapping[str, Reservation],
 ) -> None:
-    """Write again what Postgres has lost; give back holds that were never committed, or are another's now."""
+    """Write again what Postgres has lost; release holds that were never committed or now belong to somebody
+    else."""
     held = [name for name, kind in differing if kind == "reservation held gone" and name not in rows]
     sold = [name for name, kind in differing if kind == "reservation sold gone" and name not in rows]
     written = await recovery.write_again(stores, room_id, event_id, [*held, *sold])
@@ -135,14 +139,14 @@ async def _recover(
 
 
 def _is_lost(kind: str, row: Reservation | None) -> bool:
-    """Whether Redis lacks a held or sold reservation."""
+    """Whether Redis lacks this held or sold reservation."""
     return kind.startswith("reservation gone") and row is not None and row.status in STATES
 
 
 async def _recount(
     stores: Stores, room_id: RoomId, lost: Collection[Reservation], seats: Collection[str]
 ) -> None:
-    """Restore the lost ones and recount; then apply what happened to them meanwhile."""
+    """Restore lost reservations and recount; then apply what happened to them meanwhile."""
     entries = {it.reservation_id: _entry(it) for it in lost}
     records = [*entries.items(), *((seat, "") for seat in seats)]
     await filling.recount(stores.redis, keys_of(room_id), records, holds_max=HOLDS_MAX)

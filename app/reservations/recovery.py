@@ -1,12 +1,11 @@
-"""What PostgreSQL lost in a fail-over and Redis still knows: written again.
+"""Writes again what PostgreSQL lost in a fail-over and Redis still knows.
 
-An asynchronous replica that is promoted lacks what was committed in the last moments, though it was
-acknowledged. Redis has settled it, which it does after the COMMIT only: a hold whose outcome is known as
-granted was committed, and one that is sold was confirmed. So both are written once more, under the same id
-and the same constraints. What somebody else has got since is not: a hold is given back then, and a sale is
-left for a person.
+An asynchronous replica that is promoted lacks the last commits, though they were acknowledged. Redis settles
+only after the COMMIT, so a hold whose outcome is granted there was committed, and one that is sold was
+confirmed. Both are written again, under the same id and the same constraints, unless somebody else has got
+the tickets since: then a hold is released, and a sale is left for a person to handle.
 
-Of a confirmed reservation Redis does not know the payment. It is confirmed by a payment with the method
+Redis does not know the payment of a confirmed reservation. It is confirmed by a payment with the method
 `restored`, without a gateway, and its tickets get new codes.
 """
 
@@ -33,9 +32,10 @@ log = structlog.get_logger(__name__)
 
 
 async def write_again(stores: Stores, room_id: RoomId, event_id: EventId, names: Collection[str]) -> set[str]:
-    """Insert those of these reservations that were granted; those that were, and break no constraint.
+    """Insert those of these reservations that were granted; return the ones written, which break no
+    constraint.
 
-    Nothing is written for a room that was reset, or restored, since Redis decided.
+    Nothing is written for a room that was reset or restored since Redis decided.
     """
     row = await select_room(stores.postgres, room_id)
     known = await ledger.granted(stores.redis, keys_of(room_id), sorted(names))
@@ -46,12 +46,12 @@ async def write_again(stores: Stores, room_id: RoomId, event_id: EventId, names:
         written, _ = await batches.write(stores, Origin(room_id, known.epoch, event_id), lost)
     except Superseded:
         return set()
-    log.warning("PostgreSQL had lost reservations: written again", event_id=event_id, count=len(written))
+    log.warning("reservations lost by PostgreSQL were written again", event_id=event_id, count=len(written))
     return written
 
 
 async def sell_again(stores: Stores, reservation_ids: Sequence[str]) -> list[Sold]:
-    """Confirm holds that Redis knows as sold; those that were."""
+    """Confirm holds that are sold in Redis; return those confirmed."""
     sold: list[Sold] = []
     for reservation_id in reservation_ids:
         async with stores.postgres.acquire() as connection, connection.transaction():
@@ -59,10 +59,10 @@ async def sell_again(stores: Stores, reservation_ids: Sequence[str]) -> list[Sol
             if await restored_sales.begin_payment(connection, payment_id, reservation_id, METHOD):
                 sold += await payments.confirm(connection, [payment_id])
     if sold:
-        log.error("sales were restored, not their payments: see the gateway's books", count=len(sold))
+        log.error("sales were restored without their payments; check the gateway's records", count=len(sold))
     return sold
 
 
 def _payment_of(reservation_id: str) -> str:
-    """The id of the payment that stands for the lost one, always the same."""
+    """The id of the payment that replaces the lost one, always the same."""
     return hashlib.sha256(f"{METHOD}|{reservation_id}".encode()).hexdigest()[:22]

@@ -1,7 +1,9 @@
-"""Refund a part of an order, and cancel tickets of it. What was paid is never exceeded, whatever comes twice.
+"""Partial refunds of an order, and cancelling some of its tickets. Never refunds more than was paid, whatever
+repeats.
 
-The refund is committed before the gateway is asked, under an id that it refunds once; a worker goes on with
-what is cut off in between (`settlement`). Redis follows as with any other end (`holds.update_redis`).
+The refund is committed before the gateway is called, under an id that the gateway refunds only once; a worker
+continues what is interrupted in between (`settlement`). Redis is updated as for other endings
+(`holds.update_redis`).
 """
 
 from __future__ import annotations
@@ -37,9 +39,10 @@ NO_REFUND = "There is no such refund of this order."
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """What is to go back: `amount` in minor units, None for what the tickets cost, at most what is left.
+    """A requested refund. `amount` is in minor units; None means the price of the tickets, at most what is
+    left.
 
-    `to_stock`: the tickets go back on sale; else their places stay empty.
+    `to_stock`: the tickets go back on sale; otherwise their places stay empty.
     """
 
     amount: int | None = None
@@ -49,7 +52,7 @@ class NewRefund:
 
     @property
     def fingerprint(self) -> str:
-        """The same for equal requests."""
+        """Equal for equal requests."""
         text = msgspec.json.encode((self.amount, list(self.ticket_ids), self.to_stock, self.reason))
         return hashlib.blake2b(text, digest_size=12).hexdigest()
 
@@ -57,11 +60,11 @@ class NewRefund:
 async def refund(
     engine: ReservationEngine, reservation_id: ReservationId, new: NewRefund, key: str, *, by: Author
 ) -> Refund:
-    """Refund a part of an order, once for each key, and cancel the tickets that are named.
+    """Refund a part of an order, once for each key, and cancel the given tickets.
 
-    Raises ReservationNotFound, ValidationFailed naming the field, IdempotencyKeyReused, and Conflict for an
-    order that was not paid for; ApprovalNeeded where a second person has to ask for the same. If all tickets
-    go back on sale, the order is cancelled.
+    If all tickets go back on sale, the order is cancelled. Raises ReservationNotFound, ValidationFailed
+    naming the field, IdempotencyKeyReused, Conflict if the order was not paid for, and ApprovalNeeded if a
+    second person has to request the same.
     """
     refund_id = engine.signed(f"refund|{reservation_id}|{key}")
     async with approvals.asking(engine.stores, reservation_id, by=by):
@@ -93,10 +96,10 @@ async def _refund(
 async def _make(
     connection: Connection, order: LockedOrder, reservation_id: str, new: NewRefund, refund_id: str
 ) -> Refund:
-    """Check what was asked for, and write it down."""
+    """Validate the request and record the refund as owed."""
     paid = await rows.lock_paid(connection, reservation_id)
     if paid is None or order.status not in ("confirmed", "cancelled"):
-        raise Conflict(f"Nothing can be refunded of an order that is {order.status}.")
+        raise Conflict(f"An order that is {order.status} cannot be refunded.")
     if len(await rows.of_order(connection, reservation_id)) >= PARTS_MAX:
         raise Conflict(f"An order can have {PARTS_MAX} refunds.")
     tickets = await _tickets(connection, order, reservation_id, new.ticket_ids)
@@ -110,7 +113,7 @@ async def _make(
     made = Refund(refund_id, *of, tickets, new.to_stock, new.reason, "owed", "", 0, datetime.now(UTC))
     await rows.insert(connection, made, new.fingerprint)
     await rows.void(connection, new.ticket_ids)
-    if not amount or not paid.gateway:  # ours has nothing to give back
+    if not amount or not paid.gateway:  # paid without a gateway: nothing to call
         await rows.mark_done(connection, refund_id)
     return made
 
@@ -131,14 +134,14 @@ def _check_amount(amount: int, paid: Paid, order: LockedOrder, tickets: Sequence
 async def _tickets(
     connection: Connection, order: LockedOrder, reservation_id: str, ticket_ids: Sequence[str]
 ) -> list[CancelledTicket]:
-    """The tickets with these ids, which must be valid ones of the order."""
+    """Return the tickets with these ids, all of which must be valid tickets of the order."""
     valid = {it.ticket_id: it for it in await rows.valid_tickets(connection, reservation_id)}
     prices: dict[str, int] = {it.ticket_type_id: it.price for it in order.items}
     found = list[CancelledTicket]()
     for i, ticket_id in enumerate(ticket_ids):
         it = valid.pop(ticket_id, None)
         if it is None:
-            raise ValidationFailed(f"ticket_ids[{i}]", "is no valid ticket of this order")
+            raise ValidationFailed(f"ticket_ids[{i}]", "is not a valid ticket of this order")
         found.append(
             CancelledTicket(
                 ticket_type_id=it.ticket_type_id,
@@ -151,7 +154,7 @@ async def _tickets(
 
 
 async def _take_out(connection: Connection, order: LockedOrder, made: Refund) -> list[Ended]:
-    """Give the tickets back to the stock; what Redis has to learn of it."""
+    """Return the tickets to the stock; the result is what Redis has to be updated with."""
     if not made.tickets or not made.to_stock:
         return []
     kept, returned = divide(order.items, made.tickets)
@@ -173,7 +176,7 @@ async def _record(connection: Connection, order: LockedOrder, made: Refund, by: 
 
 
 async def _give(engine: ReservationEngine, refund_id: str) -> Refund:
-    """Let the gateway refund it now, if it has not; the refund as it is then."""
+    """Have the gateway refund it now, if it is still owed; return the refund as it is afterwards."""
     made = await rows.select_one(engine.stores.postgres, refund_id)
     if made is not None and made.refund.state == "owed":
         await refund_part(engine.stores, engine.gateway, made.refund)
@@ -186,9 +189,9 @@ async def _give(engine: ReservationEngine, refund_id: str) -> Refund:
 async def retry(
     engine: ReservationEngine, reservation_id: ReservationId, refund_id: str, *, by: Author
 ) -> None:
-    """Ask the gateway once more for a refund that it refused; `refund_id` "" is that of the whole order.
+    """Ask the gateway again for a refund that it refused; `refund_id` "" is the refund of the whole order.
 
-    Raises ReservationNotFound, NotFound, and Conflict when less than it is left.
+    Raises ReservationNotFound, NotFound, and Conflict if less than its amount is left.
     """
     with stores_answer():
         await engine.see_through(_retry(engine, reservation_id, refund_id, by))
@@ -219,6 +222,6 @@ async def _owe_again(connection: Connection, reservation_id: str, refund_id: str
         raise NotFound(NO_REFUND)
     paid = await rows.lock_paid(connection, reservation_id, made.refund.payment_id)
     if paid is None or made.refund.amount > paid.left:
-        raise Conflict("Less than this refund is left of what was paid.")
+        raise Conflict("What is left of the payment is less than this refund.")
     if not await rows.ask_again(connection, refund_id):
         raise Conflict("This refund has not failed.")

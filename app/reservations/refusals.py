@@ -1,4 +1,4 @@
-"""The refusals that outcomes and other words of the scripts stand for."""
+"""Maps outcomes and other words of the scripts to refusals."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ REFUSALS: dict[str, type[Refusal]] = {
     "backlog_full": BacklogFull,
     "failed": InternalError,
     "restoring": Restoring,
-    "unknown": Restoring,  # the room is not loaded: wiped, and about to be restored
+    "unknown": Restoring,  # the room is not loaded: lost, and about to be restored
 }
 UNKNOWN_WORDS = ("unknown_type", "seated_type", "no_seats", "unknown_seat")
 
 
 def refusal_of(outcome: str, request: TicketRequest | None = None) -> Refusal:
-    """The refusal that a submission came to."""
+    """The refusal in which a submission resulted."""
     it = read_outcome(outcome)
     return refusal(it.word, request, it.detail)
 
 
 def refusal(word: str, request: TicketRequest | None = None, detail: str = "") -> Refusal:
-    """The refusal a word of the scripts stands for; `detail`: the seats taken, or what is not on sale."""
+    """The refusal for a word of the scripts; `detail` has the seats taken, or what is not on sale."""
     if word == "failed":
         return InternalError(FAILED)
     if not detail:
@@ -51,5 +51,5 @@ def refusal(word: str, request: TicketRequest | None = None, detail: str = "") -
         return code_refused(detail)
     taken = detail.split("+")
     if word == "companion_alone":
-        return CompanionAlone(f"Without the accessible seat beside it: {', '.join(taken)}.", seat_ids=taken)
-    return SeatTaken(f"Taken, or yours already: {', '.join(taken)}.", seat_ids=taken)
+        return CompanionAlone(f"Needs the accessible seat beside it: {', '.join(taken)}.", seat_ids=taken)
+    return SeatTaken(f"Taken, or already yours: {', '.join(taken)}.", seat_ids=taken)

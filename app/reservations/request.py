@@ -1,4 +1,4 @@
-"""What a reservation asks for, in the one form that scripts, stream and both stores use.
+"""The tickets that a reservation asks for, in the one form used by scripts, the stream and both stores.
 
 TYPE:QUANTITY,... for counted tickets, TYPE:QUANTITY@SEAT+SEAT,... for named seats, TYPE:QUANTITY@* for the
 best ones. It is the same for equal bodies, so its digest is the body's fingerprint.
@@ -19,7 +19,7 @@ from app.core.seating import natural_order, type_of
 from app.core.wanted import BestAvailable, NamedSeats, Together, Wanted
 
 BEST = "*"
-GUEST = "*"  # in place of a code: free, and not bound to what visitors are; no code is written so
+GUEST = "*"  # in place of a code: free, and exempt from visitors' limits; no real code looks like this
 _WHY = {
     "unknown": "There is no such code for this event.",
     "used_up": "This code has been used up.",
@@ -36,20 +36,20 @@ _MESSAGES = {
 
 
 class TicketRequest(NamedTuple):
-    """`fields`: what the body names (ticket types, seats), each with the field that names it first."""
+    """A parsed request; `fields` maps each ticket type and seat to the body field that first names it."""
 
     items: str
     fingerprint: str
     fields: dict[str, str]
 
     def refusal(self, word: str, detail: str) -> ValidationFailed:
-        """The refusal for what the stock does not know; `detail` as `submit.lua` returns it."""
+        """The refusal for something the stock does not know; `detail` as `submit.lua` returns it."""
         for name in detail.split("+"):
             field = self.fields.get(name)
             if field is not None:
                 seat = field.startswith("seat_ids[")
                 return ValidationFailed(field, _MESSAGES["unknown_seat" if seat else word])
-        raise ValueError(f"nobody asked for {detail!r}")
+        raise ValueError(f"{detail!r} was not requested")
 
 
 def code_refused(detail: str) -> CodeRefused:
@@ -61,7 +61,7 @@ def code_refused(detail: str) -> CodeRefused:
 
 
 def coded(request: TicketRequest, code: str | None) -> TicketRequest:
-    """The same request made with a code."""
+    """The same request, made with a code."""
     return _request(f"{request.items}!{code.upper()}", request.fields) if code else request
 
 
@@ -76,11 +76,11 @@ def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
 
 
 def ticket_request(wanted: Wanted) -> TicketRequest:
-    """The tickets that a body asks for. Raises ValidationFailed naming the field."""
+    """Parse the tickets that a body asks for. Raises ValidationFailed naming the field."""
     if isinstance(wanted, Together):
         counted, seats = ticket_request(wanted.items), ticket_request(wanted.seats)
         for name in counted.fields.keys() & seats.fields.keys():
-            raise ValidationFailed(seats.fields[name], "is of a ticket type that is among the items, too")
+            raise ValidationFailed(seats.fields[name], "is of a ticket type that is also among the items")
         return _request(f"{counted.items},{seats.items}", {**counted.fields, **seats.fields})
     if isinstance(wanted, NamedSeats):
         return _named(wanted)
@@ -91,7 +91,7 @@ def ticket_request(wanted: Wanted) -> TicketRequest:
 
 @lru_cache(maxsize=4096)
 def _counted(lines: tuple[tuple[str, int], ...]) -> TicketRequest:
-    """Cached: most bodies of a sale are the same few."""
+    """Cached, because the bodies of a sale are mostly the same few."""
     if not lines:
         raise ValidationFailed("items", "names no tickets")
     names = [name for name, _ in lines]

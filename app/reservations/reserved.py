@@ -1,4 +1,4 @@
-"""What a reserve call comes to."""
+"""The result of a reserve call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.core.terms import NO_POLICY, HoldTerms, Policy, code_in, items_of
 
 
 class Reserved(NamedTuple):
-    """A reserve call was taken. `terms` is None when it was not waited for (`wait=False`)."""
+    """An accepted reserve call. `terms` is None if its outcome was not waited for (`wait=False`)."""
 
     reservation_id: ReservationId
     event_id: EventId
@@ -21,7 +21,7 @@ class Reserved(NamedTuple):
 
     @property
     def reservation(self) -> Reservation | None:
-        """The reservation as it was first answered; the same on each repeat."""
+        """The reservation as first answered; the same for each repeat."""
         if self.terms is None:
             return None
         code, discount = code_in(self.terms.items) or (None, 0)

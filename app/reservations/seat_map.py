@@ -1,4 +1,4 @@
-"""The seats of an event as they are now: free, held, sold, blocked; what a visitor chooses from."""
+"""The seats of an event as they are now (free, held, sold or blocked), from which visitors choose."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.store.sql import seats
 
 
 async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatRow]]:
-    """The rows of each ticket type with seats, the best first.
+    """Return the rows of each ticket type with seats, best first.
 
-    One read of Redis; its cost grows with the rows of the event, so callers keep the answer for a moment.
+    One read of Redis, whose cost grows with the rows of the event; callers cache the answer for a moment.
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
     keys = RoomKeys(room_id)
@@ -38,9 +38,10 @@ async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatR
 async def mark_taken(
     stores: Stores, keys: RoomKeys, event_id: str, named: Sequence[str]
 ) -> dict[str, str | None]:
-    """Those of the seats that are not free in Postgres, now neither in Redis; None: staff have blocked it.
+    """Mark as taken in Redis those of these seats that are not free in Postgres.
 
-    Raises RoomNotReady.
+    Returns them with the visitor who has them; None means that staff have blocked the seat. Raises
+    RoomNotReady.
     """
     taken = await seats.taken(stores.postgres, event_id, named)
     if whose := {seat: visitor_id for seat, visitor_id in taken.items() if visitor_id}:

@@ -1,6 +1,7 @@
-"""Settles payments that no call waits for any longer: the worker asks the gateway, or it sends a message.
+"""Settles payments that no call waits for any longer, when a worker asks the gateway or the gateway sends a
+message.
 
-The gateway's books decide. Every step may run twice; a payment is charged, confirmed and refunded once.
+The gateway's records decide. Every step may run twice; a payment is charged, confirmed and refunded once.
 """
 
 from __future__ import annotations
@@ -24,28 +25,30 @@ from app.store.connections import Stores
 from app.store.sql import hold_endings, payments, refunds
 from app.store.sql.payments import PaymentState
 
-ASKED_AT_ONCE = 20  # payments the gateway is asked about
-ASK_AGAIN_AFTER_S = 1.0  # before that the call that made the payment still waits
-LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment the gateway has not heard of by then will not arrive
+ASKED_AT_ONCE = 20  # payments looked up at the gateway concurrently
+ASK_AGAIN_AFTER_S = 1.0  # until then the call that began the payment still waits
+LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment still unknown to the gateway by then will not arrive
 
 
 async def conclude(stores: Stores, gateway: Gateway, payment_id: str, charge: Charge) -> None:
-    """Act on an answer that does not confirm a reservation by itself: declined, or paid too late.
+    """Act on a charge that does not confirm a reservation directly: declined, or paid too late.
 
-    A payment that came too late is accepted if tickets are left, else refunded.
+    A late payment is accepted if tickets are left, otherwise refunded.
     """
     if charge.status == "declined":
         await payments.give_up(stores.postgres, payment_id, "declined")
     elif charge.status == "succeeded" and not await holds.sell_late(stores, payment_id):
-        # Empty: another process has just acted on it, and perhaps confirmed.
+        # Empty if another process has just acted on it, and perhaps confirmed it.
         if late := await hold_endings.expire_late(stores.postgres, payment_id):
             await holds.update_redis(stores, late)
             await refund(stores, gateway, payment_id)
 
 
 async def refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
-    """Refund what is left of a payment. If the gateway does not answer, the worker asks again; if it says no,
-    staff may have it asked again."""
+    """Refund what is left of a payment.
+
+    If the gateway does not answer, a worker asks again; if it refuses, staff can retry.
+    """
     try:
         await gateway.refund(payment_id)
     except NotDecided:
@@ -58,9 +61,9 @@ async def refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
 
 
 async def refund_part(stores: Stores, gateway: Gateway, part: Refund) -> None:
-    """Refund a part of a payment, once; answers of the gateway as in `refund`."""
+    """Refund a part of a payment, once; the gateway's answers are handled as in `refund`."""
     made = await payments.state(stores.postgres, part.payment_id)
-    if made is not None and made.status == "succeeded":  # else what is left of it goes back, this included
+    if made is not None and made.status == "succeeded":  # else it is refunded as a whole, including this part
         try:
             await gateway.refund_part(part)
         except Refused as refused:
@@ -73,9 +76,10 @@ async def refund_part(stores: Stores, gateway: Gateway, part: Refund) -> None:
 
 
 async def settle_payments(stores: Stores, gateway: Gateway) -> int:
-    """Ask the gateway about payments without an outcome and refund what is owed; how many there were.
+    """Ask the gateway about payments without an outcome and refund what is owed; return how many there were.
 
-    Many at once: those it does not answer for keep the others waiting no longer than one of them.
+    They are processed concurrently: payments that the gateway does not answer for delay the others by no more
+    than one timeout.
     """
     await each(
         "refund_parts",
@@ -107,24 +111,24 @@ def _sales(stores: Stores) -> Coalescer[str, str, None]:
 
 
 async def process_message(stores: Stores, gateway: Gateway, message_id: str, payment_id: str) -> None:
-    """The gateway reports that a payment was decided: ask it now. A repeated message does nothing.
+    """Look up a payment that the gateway reports as decided. A repeated message does nothing.
 
-    The message is a hint, never a proof: what the gateway's books say decides. So messages may be late,
-    doubled and out of order, and a stolen secret makes us look, and no more. While the books say nothing yet,
-    the worker goes on asking. The caller has checked the signature.
+    The message is a hint, never a proof: the gateway's records decide. So messages may be late, duplicated
+    and out of order, and a stolen webhook secret can cause a look-up but nothing more. While the records have
+    no outcome, the worker keeps asking. The caller has checked the signature.
     """
     with stores_answer():
         if await payments.is_processed(stores.postgres, message_id):
             return
         made = await payments.state(stores.postgres, payment_id)
         if made is None:
-            return  # another installation's, or one of long ago: asking again would change nothing
+            return  # from another installation, or long past: retrying would not help
         await _settle(stores, gateway, made, _sales(stores))
         await payments.mark_processed(stores.postgres, message_id)
 
 
 async def look_again(stores: Stores, gateway: Gateway, payment_id: str) -> None:
-    """Ask the gateway about one payment now, and act on what it says."""
+    """Ask the gateway about one payment now, and act on its answer."""
     made = await payments.state(stores.postgres, payment_id)
     if made is not None:
         await _settle(stores, gateway, made, _sales(stores))
@@ -133,7 +137,7 @@ async def look_again(stores: Stores, gateway: Gateway, payment_id: str) -> None:
 async def _settle(
     stores: Stores, gateway: Gateway, made: PaymentState, sales: Coalescer[str, str, None]
 ) -> None:
-    """Act on what the gateway says about a payment."""
+    """Act on the gateway's answer about a payment."""
     if made.status == "refunding":
         await refund(stores, gateway, made.payment_id)
     if made.status != "asked":
@@ -152,7 +156,7 @@ async def _settle(
 
 
 async def _abandon(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
-    """The gateway does not know the payment: make sure that it never will, then free the hold."""
+    """The gateway does not know the payment: make sure that it never charges it, then free the hold."""
     if made.age_s < LOST_AFTER_S:
         return
     try:

@@ -1,4 +1,5 @@
-"""Messages of Stripe: they make us look at a payment, and tell of what was done to one without us."""
+"""Messages from Stripe: they trigger a look-up of a payment, and report what was done to it outside
+Fairgate."""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ from app.store.sql import payments, refunds, stripe_payments
 async def process(
     stores: Stores, gateway: Gateway, message_id: str, kind: str, subject: dict[str, Any]
 ) -> None:
-    """Act on one message; a second time changes nothing. The caller has checked the signature.
+    """Act on one message; a repeat changes nothing. The caller has checked the signature.
 
-    What it says of the outcome is not believed: Stripe is asked. A refund or a dispute that we did not begin
-    is kept in the order's history.
+    The outcome in the message is not trusted: Stripe is asked. A refund or a dispute that we did not begin is
+    recorded in the order's history.
     """
     with stores_answer():
         payment_id = payment_of(subject)
@@ -40,15 +41,15 @@ async def process(
             await keep(stores.postgres, message_id, payment_id, *note)
         if kind == REFUND_FAILED and not await payments.is_processed(stores.postgres, message_id):
             await _refund_failed(stores, payment_id, subject)
-            await payments.mark_processed(stores.postgres, message_id)  # it may come again after the retry
+            await payments.mark_processed(stores.postgres, message_id)  # may be redelivered after a retry
         if kind in DECIDED:
             await stripe_payments.look_at_once(stores.postgres, payment_id)
             await process_message(stores, gateway, message_id, payment_id)
 
 
 async def _refund_failed(stores: Stores, payment_id: str, subject: dict[str, Any]) -> None:
-    """A bank sent a refund of ours back: staff have to try again, and then Stripe is asked what is left."""
-    why = f"the bank sent it back ({failure_of(subject)})"
+    """A bank returned one of our refunds: staff have to retry it, and Stripe is then asked what is left."""
+    why = f"the bank returned it ({failure_of(subject)})"
     if refund_id := refund_of(subject):
         await refunds.mark_failed(stores.postgres, refund_id, why)
     else:

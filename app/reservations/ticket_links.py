@@ -1,4 +1,4 @@
-"""Tickets on another device: a link to the address they were bought with, good once, for 15 minutes."""
+"""Tickets on another device: a link sent to the buyer's address, valid once and for 15 minutes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TOKEN_MAX = 100
 async def request_link(
     stores: Stores, signer: OrderSigner, traces: Traces, email: str, *, network: str, locale: str
 ) -> None:
-    """Mail a link to this address; nothing reveals whether anything was bought with it.
+    """E-mail a link to this address; nothing reveals whether anything was bought with it.
 
-    No more than three a day go to an address, and twenty an hour from where they are asked for. Raises
+    At most three a day are sent to an address, and twenty an hour per requesting network. Raises
     ValidationFailed, StoreUnavailable.
     """
     link_id, to = secrets.token_urlsafe(16), mailbox(email)
@@ -39,7 +39,7 @@ async def is_valid(stores: Stores, token: str) -> bool:
 
 
 async def use(stores: Stores, token: str) -> list[str]:
-    """The reservations of a link, the newest first; it is used up. Raises CredentialInvalid."""
+    """Use up a link and return the ids of its reservations, newest first. Raises CredentialInvalid."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             email = await ticket_links.use(connection, digest(token)) if len(token) <= TOKEN_MAX else None

@@ -1,5 +1,8 @@
-"""Tickets that are given to somebody else. Until it is accepted the ticket is the buyer's; then its code is
-another one, which only the new holder is told. The buyer's is void, and the door can say why."""
+"""Tickets given away to somebody else.
+
+Until the offer is accepted, the ticket is the buyer's; then it gets a new code, sent only to the new holder.
+The buyer's code becomes void, and the door can say why.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from app.store.sql import mail_queue, transfers
 from app.store.sql.transfers import HeldTicket, Offer
 
 TOKEN_MAX = 100
-OVER = "This offer does not stand any more."
+OVER = "This offer is no longer valid."
 
 
 async def offer(
@@ -43,25 +46,25 @@ async def offer(
 
 
 async def withdraw(stores: Stores, it: Reservation, ticket_id: str) -> None:
-    """Withdraw an offer; one that was accepted stays so. Raises StoreUnavailable."""
+    """Withdraw an offer, unless it was accepted. Raises StoreUnavailable."""
     with stores_answer():
         await transfers.withdraw(stores.postgres, it.reservation_id, ticket_id)
 
 
 async def offers_of(stores: Stores, it: Reservation) -> dict[str, str]:
-    """To whom its tickets are offered, by their ids. Raises StoreUnavailable."""
+    """Return to whom tickets of the reservation are offered, by ticket id. Raises StoreUnavailable."""
     with stores_answer():
         return await transfers.offers_of(stores.postgres, it.reservation_id)
 
 
 async def offered(stores: Stores, token: str) -> HeldTicket | None:
-    """The ticket of an offer; None when it does not stand any more. Raises StoreUnavailable."""
+    """Return the ticket of an offer, or None if the offer is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await transfers.offered(stores.postgres, digest(token)) if len(token) <= TOKEN_MAX else None
 
 
 async def accept(stores: Stores, token: str, locale: str) -> str:
-    """Take a ticket that is offered; both are told. The transfer. Raises CredentialInvalid."""
+    """Accept an offered ticket, notify both people, and return the transfer id. Raises CredentialInvalid."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             transfer_id = None
@@ -75,6 +78,6 @@ async def accept(stores: Stores, token: str, locale: str) -> str:
 
 
 async def held(stores: Stores, transfer_id: str) -> HeldTicket | None:
-    """The ticket of a transfer, None when it is not valid any more. Raises StoreUnavailable."""
+    """Return the ticket of a transfer, or None if it is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await transfers.held(stores.postgres, transfer_id)

@@ -1,4 +1,4 @@
-"""A request that was submitted, and what its caller waits for."""
+"""A submitted request, and what its caller waits for."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from app.core.model import RoomId
 from app.store.coalescer import LATER, Later
 from app.store.scripts.stock import Submission, Submitted
 
-LOOK_UP_S = 1.0  # for an outcome that should have come by itself
-LOOK_UP_OTHERS_S = 0.1  # for one that goes to another process
+LOOK_UP_S = 1.0  # for an outcome that should arrive by itself
+LOOK_UP_OTHERS_S = 0.1  # for one that is sent to another process
 
 Answer = str | Refusal | Submitted  # the outcome as in `settle.lua`, why there is none, or the script's reply
 
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """A request that was submitted. Its caller is woken once: by the outcome, if a worker is to make it
-    durable and the caller waits for that, else by the script's reply."""
+    """A submitted request.
+
+    Its caller is woken once: by the outcome, if a worker is to make it durable and the caller waits for that,
+    otherwise by the script's reply.
+    """
 
     room_id: RoomId
     submission: Submission
@@ -27,11 +30,11 @@ class Waiter:
     look_up_at: float
     look_up_every_s: float = LOOK_UP_S
     answer: asyncio.Future[Answer] = field(init=False)
-    word: str = ""  # of the script's reply, once it is here
-    early: str | Refusal | None = None  # an outcome that came before it
+    word: str = ""  # of the script's reply, once received
+    early: str | Refusal | None = None  # an outcome that arrived before the reply
 
     def replied(self, reply: Submitted) -> Answer | Later:
-        """The script has replied: what to answer, if that is all there is to wait for."""
+        """Take the script's reply, and return the answer unless the outcome has to be waited for (LATER)."""
         self.word = reply.word
         if not self.submission.instance or reply.word not in ("queued", "pending"):
             return reply
@@ -40,8 +43,8 @@ class Waiter:
         return LATER if self.early is None else self.early
 
     def decided(self, outcome: str | Refusal) -> None:
-        """The outcome is here. It is kept until the reply says whether this request was a repeat."""
+        """Take the outcome. It is kept until the reply says whether this request was a repeat."""
         if not self.word:
             self.early = outcome
-        elif not self.answer.done():  # else the caller went away
+        elif not self.answer.done():  # else the caller has gone
             self.answer.set_result(outcome)
