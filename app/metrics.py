@@ -1,8 +1,8 @@
-"""What Fairgate counts. One registry per process; the worker's numbers reach `/metrics` through Redis.
+"""The metrics of Fairgate. Each process has one registry; a worker's numbers reach `/metrics` through Redis.
 
-A web process answers a scrape with its own counters, with those each living worker published, and with
-the rooms as Redis has them now. Whatever must be true for the installation (joins, admissions) is counted
-in Redis.
+A web process answers a scrape with its own counters, those published by each live worker, and the current
+state of rooms in Redis. Figures that must hold for the whole installation (joins, admissions) are counted in
+Redis.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text and tells nothing
+disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the text for no benefit
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
@@ -34,9 +34,9 @@ BOUNDS = (*(str(bound) for bound in BUCKETS_S), "+Inf")
 
 
 class Answers(Collector):
-    """Calls answered, counted in plain integers of the one event loop.
+    """Answered calls, counted in plain integers by the one event loop.
 
-    The library's own counter and histogram take three locks a call, a tenth of what a join costs.
+    The library's own counter and histogram take three locks per call, a tenth of the cost of a join.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Answers(Collector):
         self._exemplars: dict[tuple[str, str], Exemplar] = {}
 
     def count(self, call: str, status: int, seconds: float, trace_id: str | None = None) -> None:
-        """Count one answered call; `trace_id` of one that is traced, in hexadecimal."""
+        """Count one answered call; `trace_id` is given if the call is traced, in hexadecimal."""
         statuses, buckets = self._statuses, self._buckets.get(call)
         if buckets is None:
             buckets = self._buckets[call] = [0] * (len(BUCKETS_S) + 1)
@@ -59,20 +59,20 @@ class Answers(Collector):
             self._exemplars[call, BOUNDS[bucket]] = Exemplar({"trace_id": trace_id}, seconds, time.time())
 
     def buckets(self, call: str) -> list[int]:
-        """Calls by duration: one count per bound in `BOUNDS`, not cumulative."""
+        """Return the calls by duration: one count per bound in `BOUNDS`, not cumulative."""
         return self._buckets.get(call) or [0] * len(BOUNDS)
 
     def exemplar(self, call: str, bound: str) -> Exemplar | None:
-        """The latest call of this process in a bucket that is traced."""
+        """Return this process's latest traced call in a bucket."""
         return self._exemplars.get((call, bound))
 
     def total(self) -> int:
-        """How many calls were answered."""
+        """Return how many calls were answered."""
         return sum(self._statuses.values())
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of a scrape."""
-        answered = CounterMetricFamily("fairgate_requests", "Calls answered.", labels=["call", "status"])
+        """Yield the metrics for a scrape."""
+        answered = CounterMetricFamily("fairgate_requests", "Answered calls.", labels=["call", "status"])
         for (call, status), count in self._statuses.items():
             answered.add_metric([call, str(status)], count)
         yield answered
@@ -85,22 +85,22 @@ class Answers(Collector):
 
 
 class Outcomes(Collector):
-    """Things by outcome, in plain integers as `Answers`: those there are as many of as there are requests."""
+    """Counts by outcome, in plain integers like `Answers`, for things that happen as often as requests."""
 
     def __init__(self, name: str, documentation: str) -> None:
         self._name, self._documentation = name, documentation
         self._outcomes: dict[str, int] = {}
 
     def count(self, outcome: str, count: int = 1) -> None:
-        """Count so many."""
+        """Add `count` to an outcome."""
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + count
 
     def counted(self, outcome: str) -> int:
-        """How many came to this outcome."""
+        """Return the count of an outcome."""
         return self._outcomes.get(outcome, 0)
 
     def collect(self) -> Iterator[Metric]:
-        """The metric of a scrape."""
+        """Yield the metric for a scrape."""
         found = CounterMetricFamily(self._name, self._documentation, labels=["outcome"])
         for outcome, count in self._outcomes.items():
             found.add_metric([outcome], count)
@@ -109,10 +109,10 @@ class Outcomes(Collector):
 
 ANSWERS = Answers()
 REGISTRY.register(ANSWERS)
-REFUSALS = Counter("fairgate_refusals", "Refused requests by code.", ["code"], registry=REGISTRY)
+REFUSALS = Counter("fairgate_refusals", "Refused requests, by code.", ["code"], registry=REGISTRY)
 RESERVATIONS = Outcomes(
     "fairgate_reservations",
-    "Reservations by outcome: held, confirmed, cancelled, expired, sold_out, limit_exceeded ...",
+    "Reservations, by outcome: held, confirmed, cancelled, expired, sold_out, limit_exceeded ...",
 )
 REGISTRY.register(RESERVATIONS)
 STORE_FAILURES = Counter(
@@ -123,96 +123,96 @@ STORE_FAILURES = Counter(
 )
 GATE = Outcomes(
     "fairgate_gate",
-    "Requests at the gate by outcome: passed, entered (unseen), claimed, handed_over, renewed, "
-    "queued, refused, bypassed, no_site (no rule of a site is about them).",
+    "Requests at the gate, by outcome: passed, entered (no crowd), claimed, handed_over, renewed, "
+    "queued, refused, bypassed, no_site (no site rule matches).",
 )
 REGISTRY.register(GATE)
 CRAWLERS = Counter(
     "fairgate_crawlers",
-    "Crawlers asked about in DNS by outcome: proved, disproved, away (no answer), not_asked (too many).",
+    "Crawlers checked in DNS, by outcome: proved, disproved, away (no answer), not_asked (too many).",
     ["outcome"],
     registry=REGISTRY,
 )
 AUTOPILOT = Counter(
     "fairgate_autopilot_changes",
-    "Changes of a rate by the autopilot: up, down.",
+    "Rate changes by the autopilot, by direction: up, down.",
     ["direction"],
     registry=REGISTRY,
 )
 DELIVERIES = Counter(
     "fairgate_webhook_deliveries",
-    "Webhook requests by outcome: delivered, failed (tried again), given_up.",
+    "Webhook requests, by outcome: delivered, failed (will be retried), given_up.",
     ["outcome"],
     registry=REGISTRY,
 )
 VISITOR_EVENTS_DROPPED = Counter(
     "fairgate_visitor_events_dropped",
-    "Visitor events that were not told because 100,000 of their room waited already.",
+    "Visitor events that were dropped because 100,000 of their room were already waiting.",
     registry=REGISTRY,
 )
 MAILS = Counter(
     "fairgate_mails",
-    "Mails by outcome: sent, kept (no server), failed (tried again), dropped, given_up, unclear.",
+    "E-mails, by outcome: sent, kept (no server), failed (will be retried), dropped, given_up, unclear.",
     ["outcome"],
     registry=REGISTRY,
 )
 CIRCUIT = Gauge(
     "fairgate_gateway_circuit",
-    "1 for the state the circuit to the payment gateway is in: closed, opened, half-opened.",
+    "1 for the current state of the circuit to the payment gateway: closed, opened, half-opened.",
     ["state"],
     registry=REGISTRY,
 )
 DRIFT = Counter(
     "fairgate_drift",
-    "Differences between the stores that lasted, by kind: mended, or left for a person.",
+    "Lasting differences between the stores, by kind and outcome: mended (repaired) or left (for a person).",
     ["kind", "outcome"],
     registry=REGISTRY,
 )
 LOOP_RESTARTS = Counter(
     "fairgate_loop_restarts",
-    "Long-running tasks that broke and were started again.",
+    "Long-running tasks that failed and were restarted.",
     ["loop"],
     registry=REGISTRY,
 )
 LOOP_FAULTS = Counter(
     "fairgate_loop_faults",
-    "Times a long-running task failed for one room or other thing and went on with the rest.",
+    "Times a long-running task failed for one room or item and continued with the rest.",
     ["loop"],
     registry=REGISTRY,
 )
 JOBS = Counter(
     "fairgate_jobs",
-    "Runs of jobs by outcome: done, failed, cut_off (took too long, or the worker stopped), store_away.",
+    "Runs of jobs, by outcome: done, failed, cut_off (too slow, or the worker stopped), store_away.",
     ["job", "outcome"],
     registry=REGISTRY,
 )
 JOB_SECONDS = Histogram(
     "fairgate_job_seconds",
-    "How long runs of jobs took.",
+    "Duration of job runs.",
     ["job"],
     buckets=(0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0),
     registry=REGISTRY,
 )
 STREAMS_BROKEN = Counter(
     "fairgate_streams_broken",
-    "Answers that ended in the middle: the reader took nothing for too long, or an error.",
+    "Streamed responses that broke off, by reason: the reader stalled for too long, or an error.",
     ["why"],
     registry=REGISTRY,
 )
 SET_ASIDE = Counter(
     "fairgate_set_aside",
-    "Work that could not be done and was set aside, by kind: reservation, notice, mail, webhook.",
+    "Work that could not be processed and was set aside, by kind: reservation, notice, mail, webhook.",
     ["kind"],
     registry=REGISTRY,
 )
 BUILD = Gauge(
-    "fairgate_build_info", "1 for the build a process runs.", ["version", "commit"], registry=REGISTRY
+    "fairgate_build_info", "1 for the build that a process runs.", ["version", "commit"], registry=REGISTRY
 )
 VIEWERS = Gauge("fairgate_stream_viewers", "Open SSE streams.", registry=REGISTRY)
 
 
 def answered(call: str, status: int, seconds: float, trace_id: str | None = None) -> None:
-    """A call was answered."""
+    """Count an answered call."""
     ANSWERS.count(call, status, seconds, trace_id)
 
 
@@ -222,10 +222,10 @@ def _refused(code: str) -> Counter:
 
 
 def refused(code: str) -> None:
-    """A request was refused."""
+    """Count a refused request."""
     _refused(code).inc()
 
 
 def reserved(outcome: str, count: int = 1) -> None:
-    """So many reservations came to this outcome."""
+    """Count reservations with this outcome."""
     RESERVATIONS.count(outcome, count)

@@ -1,9 +1,9 @@
-"""Encodes spans as OTLP and hands them to OpenTelemetry's exporter. Only `app/tracing.py` imports this, late.
+"""Encodes spans as OTLP and passes them to OpenTelemetry's exporter. Imported only by `app/tracing.py`, on
+demand.
 
-The SDK's own encoder takes three times as long for a span, most of it for attributes that are checked again.
-Spans become messages in the exporter's thread, many at once: one made where a request ends costs several
-times as much, because the code for it has left the processor's caches since the last. Every few spans the
-thread lets requests go on.
+The SDK's own encoder takes three times as long per span, mostly to check attributes again. Spans are encoded
+in the exporter's thread, many at a time: encoding one where a request ends costs several times as much,
+because its code has left the processor's caches by then. The thread yields to requests every few spans.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ KINDS: dict[Kind, Any] = {
     "producer": Message.SPAN_KIND_PRODUCER,
     "consumer": Message.SPAN_KIND_CONSUMER,
 }
-AT_ONCE = 16  # spans, some 0.1 ms
+AT_ONCE = 16  # spans encoded between two yields, about 0.1 ms
 LOCAL: int = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 REMOTE: int = LOCAL | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 SAMPLED = SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 class Ended:
-    """A span that is over. The SDK's queue takes whatever has a sampled `context`."""
+    """An ended span. The SDK's queue accepts any object with a sampled `context`."""
 
     __slots__ = ("span",)
     context = SAMPLED
@@ -50,7 +50,7 @@ class Ended:
 
 
 def message_of(span: Span) -> Any:
-    """The `Span` of opentelemetry-proto that says what this one does."""
+    """Return this span as the `Span` message of opentelemetry-proto."""
     parent = span.parent
     message = Message(
         trace_id=span.trace_id.to_bytes(16, "big"),
@@ -74,7 +74,8 @@ def message_of(span: Span) -> Any:
 
 
 def _flags(of: Point | None) -> int:
-    """Whether a parent or a link is in another process: a span of this one is known as a whole."""
+    """Flags that tell whether a parent or a link is in another process; a `Span` object is always of this
+    one."""
     return LOCAL if of is None or isinstance(of, Span) else REMOTE
 
 
@@ -92,22 +93,23 @@ def _add(to: Any, attributes: Mapping[str, Any]) -> None:
 
 
 class ReportingExporter(OTLPSpanExporter):
-    """OpenTelemetry's exporter, with our encoder; it logs when the collector stops taking spans and when it
-    takes them again."""
+    """OpenTelemetry's exporter with our encoder. Logs when the collector stops accepting spans, and when it
+    resumes."""
 
     def __init__(self, resource: Resource) -> None:
         super().__init__()
         self._of, self._taken = resource, True
 
     def export(self, spans: Sequence[Any]) -> SpanExportResult:
-        """Send the spans in `Ended`. `_client` (it tries again) is not public: pyproject.toml has a bound."""
+        """Send the spans in `Ended`. `_client`, which retries, is not public: hence the version bound in
+        pyproject.toml."""
         taken = not self._shutdown and self._client.export(self._request(spans)).success
         if taken != self._taken:
             self._taken = taken
             if taken:
-                log.info("the collector takes spans again")
+                log.info("the collector accepts spans again")
             else:
-                log.warning("the collector takes no spans; they are dropped until it does")
+                log.warning("the collector does not accept spans; they are dropped until it does")
         return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
 
     def _request(self, spans: Sequence[Ended]) -> bytes:

@@ -72,14 +72,14 @@ class AlertBoard:
         self._turned = asyncio.Event()  # set, and replaced, at each update
 
     async def current(self) -> tuple[AlertLine, ...]:
-        """The current alerts, the urgent ones first."""
+        """Return the current alerts, most severe first."""
         self._looked_at = time.monotonic()
         await self._read()
         self._show()
         return self._lines
 
     async def outdated(self) -> None:
-        """Show a change of an alert made in this process."""
+        """Reread the alerts after a change made in this process."""
         self._read_at = -READ_EVERY_S
         await self.current()
 
@@ -96,7 +96,7 @@ class AlertBoard:
                 yield self._lines
 
     def turn(self) -> None:
-        """Notify watchers of a change above the pages."""
+        """Notify watchers of a change in what is shown above the pages."""
         self._turned, turned = asyncio.Event(), self._turned
         turned.set()
 

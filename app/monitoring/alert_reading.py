@@ -27,7 +27,7 @@ from app.store.redis import heartbeats, servers
 from app.store.sql import events, mails, outbox, set_aside, signing_keys, webhooks
 from app.waiting_room.queue import Queues
 
-ROOMS_MAX = 200  # those that were busy last
+ROOMS_MAX = 200  # the most recently busy ones
 SLOWLY_S = 10.0  # interval for reads that take longer or change slowly
 STANDS_MS = 10_000  # shorter stalls are ignored
 ERRORS_OVER_S = 300.0
@@ -156,12 +156,12 @@ class Reader:
 
 
 async def _known(part: str, reading: Awaitable[T]) -> T | None:
-    """The result, or None if reading fails: the other parts must stay known."""
+    """Return the result, or None if reading fails, so that the other parts stay known."""
     try:
         return await reading
     except AWAY:
         return None
-    except Exception as error:  # whatever it is, it concerns this part only
+    except Exception as error:  # whatever the cause, it affects only this part
         failed("watch_alerts", part, error)
         return None
 

@@ -64,7 +64,7 @@ async def start(stores: Stores, firing: list[Firing]) -> None:
 
 
 async def opened(stores: Stores) -> list[Alert]:
-    """The alerts that have not ended, the urgent ones first. Raises StoreUnavailable."""
+    """Return the alerts that have not ended, most severe first. Raises StoreUnavailable."""
     with stores_answer():
         return await alerts.select_open(stores.postgres)
 
@@ -78,8 +78,10 @@ async def page(
 
 
 async def acknowledge(stores: Stores, alert_id: int, *, by: Author) -> Alert:
-    """Record who acknowledged it; repeating it changes nothing. Raises NotFound, Conflict,
-    StoreUnavailable."""
+    """Record who acknowledged an alert; repeating it changes nothing.
+
+    Raises NotFound, StoreUnavailable, and Conflict if the alert has ended.
+    """
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             done = await alerts.acknowledge(connection, alert_id, by.subject)

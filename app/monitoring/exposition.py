@@ -121,14 +121,14 @@ async def render(stores: Stores, queues: Queues, drift: Drift, accept: str) -> E
                 families += await read()
         except StoreUnavailable:
             away = True
-        except Exception as error:  # whatever it is, the other parts are served
+        except Exception as error:  # whatever the cause, the other parts are served
             failed("metrics", name, error)
     up.add_metric([], not away)
     families.append(up)
     families += [_under(RENAMED[it.name], it) for it in families if it.name in RENAMED]
     if OPENMETRICS in {it.partition(";")[0].strip().lower() for it in accept.split(",")}:
         return Exposition(openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(families))  # type: ignore[no-untyped-call]
-    return Exposition(text.CONTENT_TYPE_LATEST, text.generate_latest(families))  # needs collect() alone
+    return Exposition(text.CONTENT_TYPE_LATEST, text.generate_latest(families))  # only needs collect()
 
 
 def _under(name: str, old: Metric) -> Metric:
@@ -148,7 +148,7 @@ async def _rooms(stores: Stores, queues: Queues, drift: Drift) -> list[Metric]:
 
 async def _processes(stores: Stores) -> list[Metric]:
     now, redis = now_ms(), stores.redis
-    alive = GaugeMetricFamily("fairgate_processes", "Processes heard of a moment ago.", labels=["role"])
+    alive = GaugeMetricFamily("fairgate_processes", "Processes whose heartbeat is recent.", labels=["role"])
     alive.add_metric(["web"], await heartbeats.alive(redis, WEBS, now, SEEN_MS))
     alive.add_metric(["worker"], await heartbeats.alive(redis, WORKERS, now, SEEN_MS))
     return [alive]
@@ -163,10 +163,10 @@ async def _notices(stores: Stores) -> list[Metric]:
     pending.add_metric([], await webhooks.pending(stores.postgres))
     waiting = GaugeMetricFamily("fairgate_mail_pending", "E-mails still to be sent.")
     waiting.add_metric([], await mails.pending(stores.postgres))
-    asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs of staff that have not ended.")
+    asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs started by staff that have not ended.")
     asked.add_metric([], await jobs.unfinished(stores.postgres))
     ages = GaugeMetricFamily(
-        "fairgate_signing_key_age_seconds", "Age of the key that signs.", labels=["purpose"]
+        "fairgate_signing_key_age_seconds", "Age of the current signing key.", labels=["purpose"]
     )
     for purpose, age_s in (await signing_keys.ages_s(stores.postgres)).items():
         ages.add_metric([purpose], age_s)
@@ -176,7 +176,7 @@ async def _notices(stores: Stores) -> list[Metric]:
 _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], float | None]], ...] = (  # None: no series
     (
         "admission_rate_per_minute",
-        "Visitors to be called in a minute, as it is set.",
+        "Configured calls per minute.",
         lambda it: it.room.settings.admission_rate_per_minute,
     ),
     (
@@ -184,23 +184,23 @@ _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], float | None]], ...] = ( 
         "Sessions that may run at once; +Inf without a limit.",
         lambda it: it.room.settings.active_visitors_max or inf,
     ),
-    ("available_tickets", "Tickets nobody holds; of a room that sells any.", lambda it: it.status.available),
-    ("waiting", "Visitors waiting, pre-queue included.", lambda it: it.status.waiting),
-    ("called", "Visitors called who have not claimed yet.", lambda it: it.status.called),
+    ("available_tickets", "Free tickets, in rooms that sell tickets.", lambda it: it.status.available),
+    ("waiting", "Visitors waiting, including the pre-queue.", lambda it: it.status.waiting),
+    ("called", "Visitors called who have not yet claimed their turn.", lambda it: it.status.called),
     ("active", "Running sessions.", lambda it: it.status.active),
     ("serving_position", "Highest queue number called.", lambda it: it.status.serving_position),
-    ("last_queue_number", "Highest queue number given out.", lambda it: it.status.last_number),
+    ("last_queue_number", "Highest queue number assigned.", lambda it: it.status.last_number),
     ("outflow_per_minute", "Admissions over the last minute.", lambda it: it.status.outflow_per_minute),
     ("stream_backlog", "Reservation requests waiting for a worker.", lambda it: it.backlog),
 )
 _COUNTERS = (
-    ("joined", "Places given out."),
+    ("joined", "Places assigned."),
     ("admitted", "Visitors called."),
     ("no_shows", "Turns that were not claimed in time."),
     ("claimed", "Sessions started."),
     ("expired", "Sessions that ran out."),
-    ("left", "Places given up."),
-    ("done", "Sessions that were ended."),
+    ("left", "Places that visitors gave up."),
+    ("done", "Sessions ended before they ran out."),
 )
 
 
@@ -228,10 +228,10 @@ def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
 def _of_shops(found: list[RoomFigures], known: list[Origin | None]) -> Iterator[Metric]:
     """The series of rooms whose shop has reported lately."""
     p95 = GaugeMetricFamily(
-        "fairgate_origin_p95_seconds", "p95 of the shop behind a room, as it reports.", labels=["room_id"]
+        "fairgate_origin_p95_seconds", "Reported p95 of a room's shop.", labels=["room_id"]
     )
     errors = GaugeMetricFamily(
-        "fairgate_origin_error_ratio", "Failed requests of the shop, as a share.", labels=["room_id"]
+        "fairgate_origin_error_ratio", "Share of the shop's requests that failed.", labels=["room_id"]
     )
     for it, shop in zip(found, known, strict=True):
         health = autopilot.health(list(shop.readings.values()), it.status.now_ms) if shop else None

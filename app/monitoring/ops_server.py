@@ -1,8 +1,8 @@
-"""The operators' port of web and worker processes: liveness, readiness and its reasons, metrics. On the
-loopback.
+"""The operators' port of web and worker processes, on the loopback: liveness, readiness with reasons,
+metrics.
 
-It is separate from the public port, so a flood there does not reach it; whoever can connect to it needs no
-token. Requests are rare: one per connection, and few connections at once.
+It is separate from the public port, so that a flood there does not reach it; anyone who can connect to it
+needs no token. Requests are rare: one per connection, and few connections at once.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Ops:
         """The response to a request; `accept` is its header, or ""."""
         call = _CALLS.get(path.partition("?")[0])
         if call is None:
-            return 404, "text/plain", b"There are /livez, /readyz and /metrics here.\n"
+            return 404, "text/plain", b"Only /livez, /readyz and /metrics are served here.\n"
         if method not in ("GET", "HEAD"):
-            return 405, "text/plain", b"Only GET and HEAD.\n"
+            return 405, "text/plain", b"Only GET and HEAD are allowed.\n"
         return await call(self, accept)
 
 

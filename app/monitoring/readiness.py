@@ -79,4 +79,4 @@ async def _worker(redis: RedisClient) -> str:
 
 
 def _broken(names: str) -> str:
-    return f"breaks again and again, see the log: {names}" if names else "ok"
+    return f"fails repeatedly, see the log: {names}" if names else "ok"

@@ -25,7 +25,7 @@ from app.waiting_room.queue import Queues
 READ_EVERY_S = 2.0
 LOOKED_AT_S = 60.0  # the console counts as in use for this long after a page view; open streams renew it
 STALE_MAX_S = 30.0  # how long figures that cannot be refreshed are shown
-SALES_MAX = 50  # read at most, the last opened ones
+SALES_MAX = 50  # at most, the most recently opened
 RUNNING: tuple[RoomState, ...] = ("open", "paused", "sold_out", "prequeue")
 
 
@@ -66,7 +66,7 @@ class SalesBoard:
         if time.monotonic() - looked_at >= LOOKED_AT_S or self._sales is None:
             try:
                 await self._read()
-            except Exception as error:  # whatever it is, it concerns these figures only
+            except Exception as error:  # whatever the cause, it affects only these figures
                 failed("sales_board", "figures above a page", error)
         return self._sales
 

@@ -1,4 +1,5 @@
-"""Mailboxes: where a visitor can be reached; taking over a guest's reservation with the mailbox's account."""
+"""Mailboxes: where a visitor can be reached, and adding a guest's reservation to the account of the
+mailbox."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ async def keep(stores: Stores, new: NewMailbox) -> None:
 
 
 async def ask(stores: Stores, new: NewMailbox) -> None:
-    """The same for somebody who joins by it, which they cannot without. Raises StoreUnavailable."""
+    """Like `keep`, for a visitor who needs a confirmed address to join. Raises StoreUnavailable."""
     with stores_answer():
         await mailboxes.keep(stores.postgres, new)
 
@@ -62,7 +63,8 @@ async def of_link(stores: Stores, token: str) -> Asked | None:
 
 
 async def confirm(stores: Stores, token: str) -> tuple[RoomId, VisitorId] | None:
-    """Confirm the address; can be repeated. Returns its owner; None: the link is no longer valid."""
+    """Confirm the address, which can be repeated. Returns its owner, or None if the link is no longer
+    valid."""
     with stores_answer():
         return await mailboxes.confirm(stores.postgres, token)
 
@@ -73,7 +75,7 @@ async def confirm_by_code(stores: Stores, room_id: RoomId, visitor_id: VisitorId
         token = await mailboxes.token_of_code(stores.postgres, room_id, visitor_id, code)
         if token is None or await mailboxes.confirm(stores.postgres, token) is None:
             raise ValidationFailed(
-                "code", "is not the code in our e-mail, or too many were tried: use the link in it"
+                "code", "is not the code in our e-mail, or too many were tried; use its link instead"
             )
 
 

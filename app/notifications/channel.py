@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.store.connections import Connection, Stores
 from app.store.sql.outbox import Waiting
 
-# Send a few that are due. None: there were none; False: not one was accepted, so pause for a while.
+# Sends a few that are due. None: there were none; False: none was accepted, so the caller pauses for a while.
 Send = Callable[[Stores], Awaitable[bool | None]]
 
 

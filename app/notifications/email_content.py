@@ -1,5 +1,8 @@
-"""The content of e-mails, from templates: plain text, whose first line is the subject, and HTML; each
-ticket's code as an image. In the visitor's language, else the room's; times in the zone of the event."""
+"""The content of e-mails, rendered from templates: plain text, whose first line is the subject, and HTML,
+with each ticket's code as an image.
+
+In the visitor's language, or else the room's; times are in the event's time zone.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ __all__ = ["EmailContent", "NoLongerNeeded", "Writer", "open_writer", "readable_
 TEMPLATES = Path(__file__).parents[2] / "templates" / "mail"
 QR_SCALE, QR_BORDER = 6, 3
 SECRET_LINK = "(a link that is shown to nobody else)"
-_PLACE = re.compile(r"/carry\?place=[\w.-]+")  # hands a place to another browser
+_PLACE = re.compile(r"/carry\?place=[\w.-]+")  # moves a place to another browser
 _GAPS = re.compile(r"\n{3,}")
 A_LINK: tuple[MailKind, ...] = (
     "reset_password",
@@ -129,7 +132,7 @@ def _written(
     it: Mail, own_subject: str, words: Environment, shown: dict[str, object], codes: list[str]
 ) -> EmailContent:
     text = words.get_template(f"{it.kind}.txt").render(shown)
-    text = _GAPS.sub("\n\n", text)  # where something was left out
+    text = _GAPS.sub("\n\n", text)  # left by omitted parts
     subject, _, rest = text.partition("\n")
     subject = _own(it, own_subject) or subject
     text = "\n".join([subject, *(["", str(shown["intro"])] if shown["intro"] else []), rest])
@@ -171,15 +174,13 @@ def sample(it: Mail, kind: MailKind) -> Mail:
 def _check_needed(writer: Writer, it: Mail) -> None:
     """Raise NoLongerNeeded for an outdated e-mail."""
     if it.overdue:
-        raise NoLongerNeeded("It was too late to be of use.")
+        raise NoLongerNeeded("It would have arrived too late.")
     if it.kind == "message" and it.message is None:
         raise NoLongerNeeded("The job that sent it no longer exists.")
     if it.kind == "alert" and it.alert is None:
         raise NoLongerNeeded("The alert no longer exists.")
     if it.kind in A_LINK and not mail_links.secret_url(writer, it):
-        raise NoLongerNeeded(
-            "The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link is made of."
-        )
+        raise NoLongerNeeded("The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link needs.")
     if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
         raise NoLongerNeeded("The visitor has left another address since.")
     if it.kind == "refunded" and not it.refunded and it.cancelled == "[]":

@@ -61,7 +61,7 @@ async def send_test(stores: Stores, room_id: str, kind: MailKind, language: str,
             stores.postgres, room_id, kind, language, by.subject, secrets.token_urlsafe(9)
         )
     if not sent:
-        raise Conflict("Your account has no address, or too many test mails were sent within an hour.")
+        raise Conflict("Your account has no address, or too many test e-mails were sent within an hour.")
     return sent
 
 
@@ -70,7 +70,7 @@ def preview(
 ) -> EmailContent:
     """Preview the e-mail in this language, in the sale's theme, with made-up tickets."""
     values: dict[str, Any] = {name: None for name in Mail._fields}
-    about = Mail(**values)._replace(  # together with `sample` this is all that is read
+    about = Mail(**values)._replace(  # with `sample`, this sets every field that is read
         mail_id="",
         recipient="ann@example.org",
         guest=False,

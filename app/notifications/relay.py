@@ -62,7 +62,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
                 published += await _publish(stores, connection, number)
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is, it must not stop the rows behind it
+        except Exception as error:  # whatever the cause, it must not stop later rows
             wrong[number] = error
     if len(wrong) > 1 and not published:
         raise next(iter(wrong.values()))

@@ -33,7 +33,7 @@ class AddressRefused(Exception):
 
 
 class NotAccepted(Exception):
-    """The receiver did not accept it. `status` of its response, or None if there was none."""
+    """The receiver did not accept it. `status` is that of its response, None if there was none."""
 
     def __init__(self, why: str, status: int | None = None) -> None:
         super().__init__(why)
@@ -41,7 +41,7 @@ class NotAccepted(Exception):
 
     @property
     def gone(self) -> bool:
-        """Whether it never will, because the address is gone."""
+        """Whether the receiver never will, because the address is gone (410)."""
         return self.status == 410
 
 
@@ -70,8 +70,10 @@ def parse(url: str) -> httpx.URL:
 
 
 async def checked(url: httpx.URL, *, private: bool) -> list[str]:
-    """The IP addresses to connect to, in turn. Raises AddressRefused if there is none or, unless
-    `private`, any of them is not public."""
+    """Resolve the IP addresses to connect to, in turn.
+
+    Raises AddressRefused if there is none or, unless `private`, any of them is not public.
+    """
     loop = asyncio.get_running_loop()
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
@@ -102,7 +104,9 @@ async def post(
     span: Span | None = None,
 ) -> int:
     """Send one signed message inside `span`; returns the status of the response if it was accepted (2xx).
-    Raises AddressRefused, NotAccepted."""
+
+    Raises AddressRefused, NotAccepted.
+    """
     now = datetime.now(UTC)
     headers = {
         "webhook-id": message_id,
@@ -125,13 +129,15 @@ async def post(
 
 
 async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:
-    """Send a document that carries its own signature; returns the status if it was accepted. Raises
-    AddressRefused, NotAccepted."""
+    """Send a document that carries its own signature; returns the status if it was accepted.
+
+    Raises AddressRefused, NotAccepted.
+    """
     return await _send(client, "PUT", url, body, {}, private=private)
 
 
 async def get(client: httpx.AsyncClient, url: str, *, private: bool) -> bytes:
-    """Ask for a document. The answer, of a long one the beginning. Raises AddressRefused, NotAccepted."""
+    """Fetch a document, truncated if long. Raises AddressRefused, NotAccepted."""
     _, answer = await _exchange(client, "GET", url, b"", {"accept-encoding": "identity"}, private=private)
     return answer
 
@@ -139,8 +145,10 @@ async def get(client: httpx.AsyncClient, url: str, *, private: bool) -> bytes:
 async def post_text(
     client: httpx.AsyncClient, url: str, text: str, *, private: bool
 ) -> tuple[int, str, bytes]:
-    """Send text. Status, content type and body of the answer, whatever it is. Raises AddressRefused,
-    NotAccepted."""
+    """Post text; returns status, content type and body of the response, whatever the status.
+
+    Raises AddressRefused, NotAccepted.
+    """
     headers = {"content-type": "text/plain; charset=utf-8", "accept-encoding": "identity"}
     answer, body = await _answered(client, "POST", url, text.encode(), headers, private=private)
     return answer.status_code, answer.headers.get("content-type", ""), body

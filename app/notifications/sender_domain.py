@@ -55,7 +55,7 @@ async def _record(resolver: Resolver, kind: str, name: str, says: str, advice: s
     except (NXDOMAIN, NoAnswer):
         return Record(kind, name, "missing", "", advice)
     except (DNSException, OSError):  # including TimeoutError
-        return Record(kind, name, "unknown", "", "DNS did not answer; look again later.")
+        return Record(kind, name, "unknown", "", "DNS did not answer; try again later.")
     texts = [b"".join(it.strings).decode("utf-8", "replace") for it in answer]
     found = next((it for it in texts if says.lower() in it.lower()), "")
     return (

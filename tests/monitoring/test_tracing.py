@@ -67,7 +67,7 @@ async def test_a_collector_that_is_away_costs_spans_and_one_line(
     [line] = [it for it in logged.entries if "collector" in it["event"]]
     assert (line["log_level"], line["event"]) == (
         "warning",
-        "the collector takes no spans; they are dropped until it does",
+        "the collector does not accept spans; they are dropped until it does",
     )
 
 

@@ -231,7 +231,7 @@ async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer
     assert await send_due(stores, mailer)
     assert await states(stores) == {
         "ann@example.org": ("dropped", "The reservation is already expired."),
-        "bob@example.org": ("dropped", "It was too late to be of use."),
+        "bob@example.org": ("dropped", "It would have arrived too late."),
     }
     assert server.got() == []
 

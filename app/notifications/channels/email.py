@@ -45,7 +45,7 @@ LINE_BROKEN: tuple[type[Exception], ...] = (SMTPException, *STORE_AWAY)
 AT_ONCE = 5  # e-mails per attempt; all of them take less time than their lease
 MAIL_TIMEOUT_S = 20.0
 WHY_MAX = 300
-NO_MAIL = "There is no such mail."
+NO_MAIL = "There is no such e-mail."
 
 
 class Mailer(NamedTuple):
@@ -84,7 +84,7 @@ async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
             metrics.MAILS.labels("dropped").inc()
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is, it concerns this e-mail only
+        except Exception as error:  # whatever the cause, it affects only this e-mail
             await _failed_unexpectedly(stores, it, error)
         else:
             written.append((it, content))
@@ -106,7 +106,7 @@ async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, Em
                     taken = await _send_one(stores, mailer, client, it, content) or taken
                 except LINE_BROKEN:
                     raise
-                except Exception as error:  # whatever it is, it concerns this e-mail only
+                except Exception as error:  # whatever the cause, it affects only this e-mail
                     await _failed_unexpectedly(stores, it, error)
                     await client.rset()
                 left.pop(0)

@@ -44,7 +44,7 @@ NO_WEBHOOK = "There is no such webhook."
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """A newly created webhook: the only time its secret is shown."""
+    """A newly created webhook; its secret is shown only now."""
 
     target: Target
     created_at: datetime
@@ -167,7 +167,7 @@ async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, 
             taken.append(await _deliver(stores, client, target, it, private))
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is, it concerns this delivery only
+        except Exception as error:  # whatever the cause, it affects only this delivery
             await _failed_unexpectedly(stores, target, it, error)
 
     await each("deliver", due, one, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
