@@ -1,7 +1,7 @@
 """Fairgate: a waiting room in front of something scarce, and the reservations behind it.
 
-Operations lie in packages by subject (`waiting_room`, `reservations`, `gate`, ...): functions that take
-frozen values, call one script or one statement, and return frozen values. `web` turns HTTP into calls of
-them, the worker calls the same ones, `store` is the only part that speaks to Redis and Postgres, `core`
-decides without I/O. Imports point down; `pyproject.toml` has the order, and `ARCHITECTURE.md` the map.
+Operations are in packages by subject (`waiting_room`, `reservations`, `gate`, ...): functions that take
+frozen values, call one script or one statement, and return frozen values. `web` translates HTTP into calls of
+them, and the worker calls the same ones. Only `store` talks to Redis and Postgres, and `core` decides without
+I/O. Imports point downwards; `pyproject.toml` has their order, and `ARCHITECTURE.md` the map.
 """

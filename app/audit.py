@@ -1,4 +1,4 @@
-"""The audit log: which member of staff changed what, when, from what to what."""
+"""The audit log: who of the staff changed what and when, with the values before and after."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.sql.audit import AuditFilter, Change, Entry, Fields
 
 
 class Thing(NamedTuple):
-    """What was changed. Nested ids have both parts: `gala/floor`."""
+    """The thing that was changed. Ids of nested things have both parts: `gala/floor`."""
 
     kind: str
     id: str
@@ -29,10 +29,10 @@ async def record(
     before: Fields | None = None,
     after: Fields | None = None,
 ) -> None:
-    """Record a change, in the transaction that makes it: both are committed, or neither.
+    """Record a change in the transaction that makes it, so that both are committed or neither.
 
-    Of something changed only the fields that differ are kept; nothing is written when none does. No `before`:
-    it was made; no `after`: it was deleted. Fields are values as the structs have them, never a secret.
+    Of a changed thing only the fields that differ are stored, and nothing if none does. Without `before` it
+    was created; without `after` it was deleted. Fields have the values of the structs, and never a secret.
     """
     if before is not None and after is not None:
         names = [name for name in after if before.get(name) != after[name]]
@@ -44,7 +44,7 @@ async def record(
 
 
 async def entries(stores: Stores, wanted: AuditFilter, *, limit: int, offset: int) -> tuple[list[Entry], int]:
-    """One page of the log, the newest first, and how many rows match in all."""
+    """Return one page of the log, newest first, and how many rows match."""
     with stores_answer():
         return await audit.select_entries(stores.postgres, wanted, limit=limit, offset=offset)
 

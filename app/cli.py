@@ -17,7 +17,7 @@ from app.core.errors import CannotRun, Refusal, WrongUsage
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
-COMMANDS = {  # where each is, in `app.commands`: a function, or the Typer of those below it
+COMMANDS = {  # the location of each in `app.commands`: a function, or the Typer app of its subcommands
     "up": "running:up",
     "web": "running:web",
     "worker": "running:worker",
@@ -53,12 +53,12 @@ class LazyGroup(TyperGroup):
     """Loads commands on demand: every Fairgate process runs one, and loading all of them is slow."""
 
     def list_commands(self, _ctx: object) -> list[str]:
-        """Their names, in the order of the help."""
+        """Return their names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, _ctx: object, name: str) -> Any:
-        """The command of this name, if there is one."""
-        for wanted in [name] if name in COMMANDS else COMMANDS:  # all: what was meant is looked for in them
+        """Return the command of this name, or None."""
+        for wanted in [name] if name in COMMANDS else COMMANDS:  # all, to suggest what was meant
             if wanted not in self.commands:
                 self.add_command(_command(wanted), wanted)
         return self.commands.get(name)
@@ -69,7 +69,7 @@ def _command(name: str) -> Any:
     found = getattr(import_module(f"app.commands.{module}"), attribute)
     if isinstance(found, typer.Typer):
         group = get_group(found)
-        group.name = name  # the reference names it by this
+        group.name = name  # used by the generated reference
         return group
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name)(found)
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; returns its exit code. No exception leaves."""
+    """Run one command and return its exit code. No exception escapes."""
     try:
         return app(arguments, prog_name="fairgate", standalone_mode=False) or DONE
     except TyperException as error:
@@ -121,16 +121,16 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except Exception as error:  # entry point: whatever it is, the operator gets one line
+    except Exception as error:  # entry point: the operator gets one line in any case
         _print_error(_unexpected(error))
         return FAILED
 
 
 def _unexpected(error: Exception) -> str:
-    from app.store.away import STORE_AWAY  # loads what both stores are reached with
+    from app.store.away import STORE_AWAY  # here, because it imports the drivers of both stores
 
     if isinstance(error, STORE_AWAY):
         return f"a store is unavailable: {error or type(error).__name__}; try again when it is back"

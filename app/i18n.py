@@ -1,7 +1,7 @@
-"""The languages that pages are written in: which one to take, its direction, its catalogue, its plurals.
+"""The languages of pages: choosing one, its direction, its catalogue, its plurals.
 
-A catalogue is `app/locale/<language>/LC_MESSAGES/fairgate.po`, read as translators write it: there is no
-compiled file to keep in step. What is not translated shows in English.
+A catalogue is `app/locale/<language>/LC_MESSAGES/fairgate.po`, read as translators write it, so there is no
+compiled file to keep in step. Untranslated texts appear in English.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.core import formatting, zones
 from app.core.clock import from_ms
 
 ENGLISH = "en"  # the language of the templates; it has no catalogue
-OWN_NAMES = {  # as CLDR has them; asking for them would read twelve locales at each start
+OWN_NAMES = {  # from CLDR; looking them up would read twelve locales at each start
     ENGLISH: "English",
     "de": "Deutsch",
     "fr": "Français",
@@ -38,28 +38,28 @@ OWN_NAMES = {  # as CLDR has them; asking for them would read twelve locales at 
 }
 LANGUAGES = tuple(OWN_NAMES)
 CATALOGUES = Path(__file__).parent / "locale"
-SAMPLES = (1, *range(200), 1_000_000)  # among these each plural form of each language occurs; 1 before 0
+SAMPLES = (1, *range(200), 1_000_000)  # cover each plural form of each language; 1 before 0
 
 
 def choose(wanted: Iterable[str]) -> str:
-    """The first of these tags (such as `pt-BR`, best first) that has a catalogue; else English."""
+    """Return the first of these tags (such as `pt-BR`, best first) that has a catalogue, or English."""
     primary = (tag.partition("-")[0].lower() for tag in wanted)
     return next((it for it in primary if it in LANGUAGES), ENGLISH)
 
 
 def direction(language: str) -> str:
-    """`ltr` or `rtl`."""
+    """Return the direction of a script: `ltr` or `rtl`."""
     return Locale.parse(language).text_direction
 
 
 def path(language: str) -> Path:
-    """Where the catalogue of a language is."""
+    """Return the path of a language's catalogue."""
     return CATALOGUES / language / "LC_MESSAGES" / "fairgate.po"
 
 
 @cache
 def catalogue(language: str) -> NullTranslations:
-    """The translations; English returns the message itself."""
+    """Return the translations of a language; those of English return the message itself."""
     if language == ENGLISH:
         return NullTranslations()
     with path(language).open("rb") as file:
@@ -72,16 +72,18 @@ def catalogue(language: str) -> NullTranslations:
 
 @cache
 def samples(language: str) -> Mapping[str, int]:
-    """A number for each plural form of whole numbers, by CLDR's names; `other` is always there."""
+    """Return a number for each plural form of whole numbers, by CLDR's names, which always include
+    `other`."""
     form = Locale.parse(language).plural_form
     found = {str(form(n)): n for n in reversed(SAMPLES)}
     return {"other": SAMPLES[-1], **found}
 
 
 def plural_forms(language: str) -> Callable[..., dict[str, str]]:
-    """A function for templates: from one message in singular and plural to a pattern for each plural form.
+    """Return a function for templates that maps a message in singular and plural to a pattern for each plural
+    form.
 
-    A pattern has {n} where the number goes; `zero`, if given, says it for none.
+    A pattern has {n} in place of the number; `zero`, if given, is the text for none.
     """
     translate = catalogue(language).ngettext
 
@@ -93,7 +95,7 @@ def plural_forms(language: str) -> Callable[..., dict[str, str]]:
 
 
 def units(language: str) -> dict[str, dict[str, str]]:
-    """The patterns for seconds, minutes and hours."""
+    """Return the patterns for seconds, minutes and hours."""
     forms = plural_forms(language)
     return {
         "second": forms("{n} second", "{n} seconds"),
@@ -103,7 +105,8 @@ def units(language: str) -> dict[str, dict[str, str]]:
 
 
 def install(environment: Environment, language: str) -> None:
-    """Give templates the texts of a language, and its forms of numbers, times and money."""
+    """Install the texts of a language in a template environment, and its formats of numbers, times and
+    money."""
     translations = catalogue(language)
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension jinja2.ext.i18n
@@ -135,5 +138,5 @@ def install(environment: Environment, language: str) -> None:
 
 
 def days_pattern(language: str) -> str:
-    """How a countdown of more than a day is written."""
+    """Return the pattern of a countdown of more than a day."""
     return catalogue(language).gettext("{days}d {hours}h")

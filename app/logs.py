@@ -1,4 +1,5 @@
-"""Logging: structlog, to stderr. Readable on a terminal, JSON otherwise. Requests: `web.http.request_log`."""
+"""Logging with structlog to stderr: readable on a terminal, JSON otherwise. Requests:
+`web.http.request_log`."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ import structlog
 
 from app.settings import Settings
 
-# Libraries that log at `info` what we log ourselves, or that nobody needs twice.
+# Libraries whose `info` messages repeat what we log, or are not needed.
 QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
 
-# It warns with a traceback every second while Postgres is unavailable; our jobs log that once, in a line.
+# Warns with a traceback every second while Postgres is unavailable; our jobs log that once, in one line.
 SILENT = ("asyncpg.pool",)
 
 
 def configure(settings: Settings, role: str, *more: Any) -> None:
-    """Set logging up; `role` (web, worker, up) is on every line. `more`: further processors."""
+    """Set up logging; `role` (web, worker, up) is on every line, `more` are further processors."""
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
         *more,
@@ -52,7 +53,7 @@ def configure(settings: Settings, role: str, *more: Any) -> None:
 
 
 def set_level(level: str) -> None:
-    """Log what is at least as severe as this, from now on."""
+    """Log messages of at least this severity from now on."""
     root = logging.getLogger()
     root.setLevel(level.upper())
     for name in QUIET:
@@ -62,7 +63,7 @@ def set_level(level: str) -> None:
 
 
 def get(name: str) -> Any:
-    """The logger of a module: `log.get(__name__).info("event", key=value)`."""
+    """Return the logger of a module: `logs.get(__name__).info("event", key=value)`."""
     return structlog.get_logger(name)
 
 

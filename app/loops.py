@@ -1,8 +1,8 @@
 """Long-running tasks. All of them are started here, so that none dies unnoticed.
 
-A loop that breaks is logged with its traceback, counted, and started again, later each time it breaks; while
-it cannot be kept running, `/readyz` says so. Inside a loop that goes over many rooms, `each` and `gathered`
-keep the trouble of one from the others.
+A loop that fails is logged with its traceback, counted, and restarted after a pause that grows with repeated
+failures; while it cannot be kept running, `/readyz` reports that. In loops over many rooms, `each` and
+`gathered` keep a failure of one room from affecting the others.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
-FIRST_S, LONGEST_S = 0.1, 5.0  # before it is started again
-STEADY_S = 10.0  # a loop that ran for so long is well again
-TROUBLE_S = 10.0  # one that has been breaking for so long cannot be kept running
+FIRST_S, LONGEST_S = 0.1, 5.0  # pause before a restart
+STEADY_S = 10.0  # a loop that ran for this long has recovered
+TROUBLE_S = 10.0  # a loop that has kept failing for this long is reported
 WHY_CHARS = 300
-AT_ONCE = 4  # things of one loop that are worked on at the same time
-LOGGED_AGAIN_S = 30.0  # the same trouble of one thing is not logged more often
+AT_ONCE = 4  # items of one loop processed concurrently
+LOGGED_AGAIN_S = 30.0  # a failure of the same item is not logged more often
 TOLD_MAX = 1_000
 
-AWAY: tuple[type[Exception], ...] = (*STORE_AWAY, StoreUnavailable)  # as the drivers and as operations say it
+AWAY: tuple[type[Exception], ...] = (*STORE_AWAY, StoreUnavailable)  # as raised by drivers and by operations
 
 
 class Trouble(NamedTuple):
-    """A loop that keeps breaking."""
+    """A loop that keeps failing."""
 
     loop: str
-    of: str  # the room or other thing it is for; "" when it is for the whole process
+    of: str  # its room or other subject; "" if it is for the whole process
     why: str
 
     def __str__(self) -> str:
@@ -63,9 +63,9 @@ class Loops:
         self._running: dict[asyncio.Task[None], _Breaks] = {}
 
     def start(self, name: str, run: Callable[[], Awaitable[None]], *, of: str = "") -> asyncio.Task[None]:
-        """Keep `run` running until it returns or the task is cancelled, which is up to whoever started it.
+        """Keep `run` running until it returns or the caller cancels the task.
 
-        `name` is what it is counted under; `of` says which room or other thing, where there is one each.
+        `name` labels its metrics; `of` names its room or other subject, if there is one loop for each.
         """
         breaks = _Breaks(name, of)
         task = shared_task(_keep_running(run, breaks))
@@ -75,11 +75,11 @@ class Loops:
         return task
 
     def breaking(self) -> str:
-        """The loops of the whole process that cannot be kept running, by name; "" when there are none."""
+        """Return the names of process-wide loops that cannot be kept running, comma-separated."""
         return ", ".join(sorted(it.loop for it in self.troubles() if not it.of))
 
     def troubles(self) -> list[Trouble]:
-        """The loops that cannot be kept running at the moment."""
+        """Return the loops that currently cannot be kept running."""
         now = time.monotonic()
         return [
             Trouble(it.name, it.of, it.why)
@@ -107,8 +107,8 @@ async def _keep_running(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> 
         except asyncio.CancelledError as error:
             if me.cancelling():
                 raise
-            broke: BaseException = error  # something it waited for was cancelled, not we
-        except Exception as error:  # whatever it is: no loop ends by its own fault
+            broke: BaseException = error  # something it awaited was cancelled, not this task
+        except Exception as error:  # whatever the cause, the loop is restarted
             broke = error
         if me.cancelling():  # redis-py may swallow a cancellation while it connects
             return
@@ -117,7 +117,7 @@ async def _keep_running(run: Callable[[], Awaitable[None]], breaks: _Breaks) -> 
             breaks.since, pause_s = now, FIRST_S
         breaks.last, breaks.why = now, f"{type(broke).__name__}: {broke}"
         metrics.LOOP_RESTARTS.labels(breaks.name).inc()
-        log.error("a loop broke and is restarted", loop=breaks.name, of=breaks.of, exc_info=broke)
+        log.error("a loop failed and is restarted", loop=breaks.name, of=breaks.of, exc_info=broke)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_S)
 
@@ -130,10 +130,11 @@ async def each(
     key: Callable[[T], str] = str,
     at_once: int = AT_ONCE,
 ) -> None:
-    """Do the work for each item. A failure of one is logged and counted; the others are done.
+    """Do the work for each item, `at_once` at a time. A failure of one is logged and counted; the others
+    continue.
 
-    A room that is being restored is passed over. Raises what a store said that was away, after all were
-    tried: then the loop waits before it goes on.
+    A room that is being restored is skipped. Raises the error of an unavailable store after all items were
+    tried, so that the loop waits before it continues.
     """
     away: list[Exception] = []
     left = iter(things)
@@ -146,7 +147,7 @@ async def each(
                 continue
             except AWAY as error:
                 away.append(error)
-            except Exception as error:  # whatever it is: it concerns this one only
+            except Exception as error:  # whatever the cause, it affects only this item
                 failed(name, key(it), error)
 
     async with asyncio.TaskGroup() as tasks:
@@ -164,9 +165,9 @@ async def gathered(
     key: Callable[[T], str] = str,
     at_once: int = AT_ONCE,
 ) -> list[R]:
-    """What `read` finds for each, in order; without those it finds nothing for, and those `each` passes over.
+    """Return what `read` finds for each item, in order, without items it finds nothing for or `each` skips.
 
-    Raises what a store said that was away, if not one could be read.
+    Raises the error of an unavailable store if not one item could be read.
     """
     found: dict[int, R] = {}
 
@@ -183,11 +184,11 @@ async def gathered(
     return [found[index] for index in sorted(found)]
 
 
-_logged_at: dict[tuple[str, str], float] = {}  # when each thing's trouble was logged last
+_logged_at: dict[tuple[str, str], float] = {}  # when a failure of each item was last logged
 
 
 def failed(name: str, of: str, error: Exception) -> None:
-    """Count that a loop failed for one thing, and log it, if that was not done a moment ago."""
+    """Count that a loop failed for one item, and log it unless that was done a moment ago."""
     metrics.LOOP_FAULTS.labels(name).inc()
     now = time.monotonic()
     if now - _logged_at.get((name, of), -LOGGED_AGAIN_S) < LOGGED_AGAIN_S:

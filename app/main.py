@@ -1,4 +1,4 @@
-"""The only wiring: settings in, Quart app out. Stores are opened when the server starts the app."""
+"""The composition root: settings in, Quart app out. Stores are opened when the server starts the app."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ from app.web.pages.visitor_pages import register_pages
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What exists before the stores are opened; an app that lacks any of it does not start."""
+    """What exists before the stores are opened. The app does not start without it."""
 
     settings: Settings
     secret: bytes
@@ -77,15 +77,15 @@ def _contract() -> bytes:
 
 
 def create_app(settings: Settings) -> Quart:
-    """The web app. Raises CannotRun when a setting it cannot do without is missing."""
+    """Create the web app. Raises CannotRun if a required setting is missing."""
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
     given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret))
     trusted = trusted_networks(settings.trusted_proxies)
     quart = Quart("fairgate", static_folder=None)
-    quart.url_map.merge_slashes = False  # an address has one spelling; no redirects
-    # Each call has its own limit; Quart's is for what is read past that one.
+    quart.url_map.merge_slashes = False  # each address has one spelling, without redirects
+    # Each call has its own limit; Quart's bounds what is read beyond it.
     quart.config["MAX_CONTENT_LENGTH"] = max(it.body_max for it in CALLS) + 2 * DRAIN_MAX
     register_endpoints(quart, CALLS)
     register_docs(quart)
@@ -93,24 +93,24 @@ def create_app(settings: Settings) -> Quart:
     register_pages(quart)
     register_console_pages(quart)
 
-    serving = AsyncExitStack()  # not `while_serving`: that is good for one time only
+    serving = AsyncExitStack()  # not `while_serving`, which works only once
 
     @quart.before_serving
     async def begin() -> None:
-        closing: Any = quart.shutdown_event  # an asyncio.Event, typed as the protocol of one
+        closing: Any = quart.shutdown_event  # an asyncio.Event, typed as its protocol
         quart.extensions["fairgate"] = await serving.enter_async_context(_opened(given, closing))
 
     quart.after_serving(serving.aclose)
 
     in_flight = InFlight(settings.requests_per_address if settings.rate_limits else 0, trusted)
     lane: Any = HotLane(quart, CALLS, in_flight)
-    quart.asgi_app = lane  # type: ignore[method-assign]  # the way Quart documents for ASGI middleware
+    quart.asgi_app = lane  # type: ignore[method-assign]  # as Quart documents for ASGI middleware
     return quart
 
 
 @asynccontextmanager
 async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
-    """Everything a process holds while it serves. Raises CannotRun."""
+    """Open everything that a process holds while it serves. Raises CannotRun."""
     settings, running = given.settings, Loops()
     async with (
         open_queue(settings) as job_queue,
@@ -177,7 +177,7 @@ async def _app(
 
 
 def _start_loops(app: App) -> list[asyncio.Task[None]]:
-    """Start what keeps the process up to date."""
+    """Start the loops that keep the process up to date."""
     redis, name = app.stores.redis, heartbeat.new_name()
     return [
         app.loops.start("status_board", app.status_board.keep),

@@ -1,7 +1,7 @@
-"""Where settings come from: the environment, files that hold one secret each, and one file for all.
+"""The sources of settings: the environment, files with one secret each, and one file for all.
 
-The environment wins over the files. `FAIRGATE_CONFIG` names the file; without it `fairgate.yaml` or
-`fairgate.toml` is looked for in the working folder and in /etc/fairgate. Its keys are the names of the
+The environment takes precedence over files. `FAIRGATE_CONFIG` names the file; without it, `fairgate.yaml` or
+`fairgate.toml` is looked for in the working directory and in /etc/fairgate. Its keys are the names of the
 settings in lower case, without the prefix.
 """
 
@@ -27,30 +27,32 @@ SECRET_MAX = 64 * 1024
 
 
 class BadConfig(WrongUsage):
-    """A file of settings cannot be used; the message is one line that names it."""
+    """A settings file cannot be used; the message is one line that names it."""
 
 
 def variables_of(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """The environment variables that a field is read from, the first one wins."""
+    """Return the environment variables of a field; the first one that is set wins."""
     return (f"{PREFIX}{name.upper()}", *((name.upper(),) if field.validation_alias else ()))
 
 
 def known_variables(settings_cls: type[BaseSettings]) -> set[str]:
-    """Every variable of ours that means something."""
+    """Return all environment variables that we read."""
     names = {it for name, field in settings_cls.model_fields.items() for it in variables_of(name, field)}
     return {CONFIG, *names, *(f"{it}_FILE" for it in names)}
 
 
 def file_of_all() -> Path | None:
-    """The file that settings are read from, if there is one."""
+    """Return the path of the settings file, or None."""
     if named := os.environ.get(CONFIG):
         return Path(named)
     return next((it for it in FILES if it.is_file()), None)
 
 
 class OneFile(PydanticBaseSettingsSource):
-    """Settings of `fairgate.yaml` or `fairgate.toml`. Raises BadConfig: it cannot be read, or has a key that
-    is no setting."""
+    """Settings from `fairgate.yaml` or `fairgate.toml`.
+
+    Raises BadConfig if the file cannot be read or has an unknown key.
+    """
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
@@ -58,29 +60,32 @@ class OneFile(PydanticBaseSettingsSource):
         self._values = _read(self.path, settings_cls) if self.path else {}
 
     def get_field_value(self, _field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The value of a field, None where the file has none."""
+        """Return the value of a field, or None if the file has none."""
         return self._values.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """The settings that are in the file."""
+        """Return the settings in the file."""
         return dict(self._values)
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """Settings whose variable has `_FILE` at its end: the file has the value, as Docker and Kubernetes mount
-    secrets. A line break at the end is left out. Raises BadConfig."""
+    """Settings whose variable ends in `_FILE`, which names a file with the value, as Docker and Kubernetes
+    mount secrets.
+
+    A trailing line break is removed. Raises BadConfig.
+    """
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The value of a field, None where no file is named."""
+        """Return the value of a field, or None if no file is named."""
         for variable in variables_of(field_name, field):
             if named := os.environ.get(f"{variable}_FILE"):
                 if variable in os.environ:
-                    raise BadConfig(f"{variable} and {variable}_FILE are both set: keep one of them")
+                    raise BadConfig(f"{variable} and {variable}_FILE are both set; keep one of them")
                 return _secret(variable, Path(named)), field_name, False
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """The settings that are in files of their own."""
+        """Return the settings that have files of their own."""
         found = {
             name: self.get_field_value(it, name)[0] for name, it in self.settings_cls.model_fields.items()
         }
@@ -93,7 +98,7 @@ def _secret(variable: str, path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"{variable}_FILE cannot be read: {_why(error)}") from None
     if len(text) > SECRET_MAX:
-        raise BadConfig(f"{variable}_FILE is no secret: {path} has more than {SECRET_MAX // 1024} KiB")
+        raise BadConfig(f"{variable}_FILE is not a secret: {path} is larger than {SECRET_MAX // 1024} KiB")
     return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -102,18 +107,18 @@ def _read(path: Path, settings_cls: type[BaseSettings]) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(FILE_MAX + 1)
         if len(raw) > FILE_MAX:
-            raise BadConfig(f"{path} has more than {FILE_MAX // 1024} KiB")
+            raise BadConfig(f"{path} is larger than {FILE_MAX // 1024} KiB")
         found = _parsed(path, raw.decode())
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {_why(error)}") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise BadConfig(f"{path} has to be a list of settings, as `log_level: debug`")
+        raise BadConfig(f"{path} must be a list of settings such as `log_level: debug`")
     unknown = [str(it) for it in found if it not in settings_cls.model_fields]
     if unknown:
         raise BadConfig(
-            f"{path} has {', '.join(unknown)}, which is no setting; `fairgate config show` lists them"
+            f"{path} has {', '.join(unknown)}, which is not a setting; `fairgate config show` lists all"
         )
     return found
 
@@ -123,20 +128,20 @@ def _parsed(path: Path, text: str) -> Any:
         try:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise BadConfig(f"{path} is no TOML: {error}") from None
-    import yaml  # here: most processes read no such file
+            raise BadConfig(f"{path} is not valid TOML: {error}") from None
+    import yaml  # here, because most processes read no such file
 
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadConfig(f"{path} is no YAML: {_where(error)}") from None
+        raise BadConfig(f"{path} is not valid YAML: {_where(error)}") from None
 
 
 def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or "it is no text in UTF-8"
+    return getattr(error, "strerror", None) or "it is not UTF-8 text"
 
 
 def _where(error: Exception) -> str:
-    """Where a file is wrong; never what stands there, which may be a secret."""
+    """The position of an error in a file, without the text there, which may be a secret."""
     mark = getattr(error, "problem_mark", None)
     return f"line {mark.line + 1}" if mark else str(error)

@@ -74,14 +74,14 @@ def _start(role: str) -> tuple[Tracer, Callable[[], None]]:
     if protocol != SPOKEN:
         log.warning("traces are sent as http/protobuf, the only supported protocol", asked_for=protocol)
     sending = BatchSpanProcessor(ReportingExporter(_resource(role)))
-    queue: Callable[[Any], None] = sending.on_end  # it only looks at the context
+    queue: Callable[[Any], None] = sending.on_end  # it only reads the context
     tracer = Tracer(sampling(), lambda span: queue(Ended(span)))
     log.info("sending traces", sampler=os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
     return tracer, sending.shutdown
 
 
 def sampling() -> Sampling:
-    """The sampling set by `OTEL_TRACES_SAMPLER` and its argument; invalid values count as not set."""
+    """Return the sampling set by `OTEL_TRACES_SAMPLER` and its argument; invalid values count as not set."""
     from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"
@@ -122,7 +122,7 @@ def _resource(role: str) -> Any:
 
 
 async def _bounded(work: Callable[[], None], seconds: float) -> None:
-    """Do this in a thread, and abandon it if it takes longer: it dies with the process."""
+    """Run this in a thread, and abandon it if it takes longer: it dies with the process."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def run() -> None:

@@ -1,7 +1,7 @@
-"""Which build of Fairgate this is: its version, its commit, and whether it has changes that no commit has.
+"""The running build of Fairgate: its version, its commit, and whether it has uncommitted changes.
 
 A wheel and an image carry both: the version in their metadata, the commit in `build.json`, written by
-`hatch_build.py`. In a checkout they are as git has them now, not as they were when it was installed.
+`hatch_build.py`. In a checkout they are read from git as it is now, not as it was at installation.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 STAMP = Path(__file__).with_name("build.json")
 GIT_TIMEOUT_S = 5.0
-# A release's tag and the commits since, or neither; then the commit.
+# Optionally a release's tag and the number of commits since; then the commit.
 DESCRIBED = re.compile(
     r"(?:v(?P<release>[\w.]+)-(?P<commits>\d+)-g)?(?P<commit>[0-9a-f]{40,64})(?P<modified>-dirty)?"
 )
 
 
 class Build(NamedTuple):
-    """What was built."""
+    """A build of Fairgate."""
 
     version: str  # PEP 440
-    commit: str  # 40 hexadecimal digits, or "": not known
-    modified: bool  # it has changes that no commit has
+    commit: str  # 40 hexadecimal digits; "" if unknown
+    modified: bool  # whether it has uncommitted changes
 
     def __str__(self) -> str:
         known = f"commit {self.commit[:12]}" if self.commit else "commit unknown"
@@ -39,10 +39,10 @@ class Build(NamedTuple):
 
 
 def python() -> str:
-    """Which Python runs here: its version, and whether it was compiled with profiles of what programs do.
+    """Return the version of this Python, and whether it was compiled without profile-guided optimization.
 
-    One that was not, as most that pyenv compiles, needs a quarter more CPU for everything here.
-    Distributions, whose prefix is /usr, use profiles without the option that says so.
+    Without it, as in most builds by pyenv, everything here needs a quarter more CPU. Distributions, whose
+    prefix is /usr, use it without the configure option that shows it.
     """
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
     profiled = "--enable-optimizations" in options or sysconfig.get_config_var("prefix") == "/usr"
@@ -51,14 +51,14 @@ def python() -> str:
 
 @cache
 def build() -> Build:
-    """The build that runs. In a checkout git is asked, once in a process."""
+    """Return the running build. In a checkout git is queried once per process."""
     return (_of_checkout() if (ROOT / ".git").exists() else None) or _stamped()
 
 
 def from_description(described: str, installed: str) -> Build | None:
-    """What `git describe --long --dirty --always --abbrev=40` told of; None if it told nothing.
+    """Parse the output of `git describe --long --dirty --always --abbrev=40`; None if it is not understood.
 
-    Without a tag within reach, as in a shallow clone, the release it leads to is that of `installed`.
+    Without a tag within reach, as in a shallow clone, the next release is taken from `installed`.
     """
     found = DESCRIBED.fullmatch(described.strip())
     if found is None:
@@ -81,7 +81,7 @@ def _next(release: str) -> str:
 
 def _of_checkout() -> Build | None:
     command = ["git", "describe", "--tags", "--long", "--dirty", "--always", "--abbrev=40", "--match=v[0-9]*"]
-    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # it must not be in the way of somebody's commit
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # do not lock out a concurrent commit
     try:
         ended = subprocess.run(
             command, cwd=ROOT, env=quiet, capture_output=True, text=True, timeout=GIT_TIMEOUT_S

@@ -25,7 +25,7 @@ NOT_ANSWERED: tuple[type[Exception], ...] = (
     RedisError,
     asyncpg.PostgresError,
 )
-START = "look at {}, and whether the store runs; or start `fairgate up`, or give its folder with --data"
+START = "check {} and whether the store runs; or start `fairgate up`, or give its folder with --data"
 
 
 async def examine(settings: Settings) -> list[Finding]:

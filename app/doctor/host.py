@@ -131,7 +131,7 @@ def _proxies(settings: Settings) -> Finding:
         says = "no proxy is trusted: behind one, all visitors have its address and are throttled as one"
         return note("trusted_proxies", says)
     if wide := [str(it) for it in proxies if it.prefixlen == 0]:
-        do = "name the proxies' own networks: whoever reaches us directly can claim any address"
+        do = "name the proxies' own networks: anybody who reaches us directly could claim any address"
         return wrong("trusted_proxies", f"{wide[0]} includes everybody", do)
     return good("trusted_proxies", f"X-Forwarded-* is trusted from {', '.join(settings.trusted_proxies)}")
 

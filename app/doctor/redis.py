@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.store.connections import RedisClient
 from app.store.redis.servers import KEEPS_KEYS, RedisNode, faults_of, redis_nodes
 
-CLOCK_MS = 1_000  # differences that people notice in a countdown
+CLOCK_MS = 1_000  # people notice larger differences in a countdown
 NEARLY = 0.9  # share of a limit
 
 
@@ -59,7 +59,7 @@ def _limits(node: RedisNode, name: str) -> list[Finding]:
 
 
 async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Finding]:
-    """How often Redis writes to disk; a managed one may not tell."""
+    """How often Redis writes to disk; a managed one may not say."""
     client: Any = redis
     try:
         config = await client.config_get("appendfsync")
@@ -67,7 +67,7 @@ async def written_to_disk(redis: RedisClient, _settings: Settings) -> list[Findi
         return [note("redis.fsync", "appendfsync cannot be seen here (CONFIG is not allowed)")]
     often = config.get("appendfsync", "")
     if often == "no":
-        says = "appendfsync is no: the system may write half a minute later"
+        says = "appendfsync is no: the system may delay writes by half a minute"
         return [wrong("redis.fsync", says, "CONFIG SET appendfsync everysec")]
     return [good("redis.fsync", f"appendfsync is {often}")]
 

@@ -1,4 +1,4 @@
-"""What runs on the stores: processes, and their backlog. Add checks here that need both stores."""
+"""What runs on the stores: processes and their backlog. Checks that need both stores belong here."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def set_aside(stores: Stores, _settings: Settings) -> list[Finding]:
     if not kinds:
         return [good("set_aside", "nothing was set aside in the last month")]
     says = ", ".join(f"{number:,} of kind {kind}" for kind, number in sorted(kinds.items()))
-    do = "the console's health page has each with its reason, to try again or to dismiss"
+    do = "retry or dismiss each on the console's health page, which also says why it failed"
     return [wrong("set_aside", f"set aside after three failed tries: {says}", do)]
 
 

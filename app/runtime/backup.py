@@ -37,8 +37,10 @@ TIMEOUT_S = 6 * 3600.0
 
 
 class BackupFailed(CannotRun):
-    """Creating, reading or restoring a backup failed; the message is one line that says why. Nothing is
-    half done."""
+    """Creating, reading or restoring a backup failed; the message is one line that says why.
+
+    Nothing is left half done.
+    """
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -159,7 +161,7 @@ def _run(command: list[str], database_url: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BackupFailed(f"{Path(command[0]).name} did not end within {TIMEOUT_S / 3600:.0f} h") from None
+        raise BackupFailed(f"{Path(command[0]).name} took longer than {TIMEOUT_S / 3600:.0f} h") from None
     if ended.returncode != 0:
         lines = ended.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"]
         raise BackupFailed(lines[-1] if len(lines) == 1 else lines[0])

@@ -39,7 +39,7 @@ PAGE = """<!doctype html>
   body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1rem }
 </style>
 <h1>One moment</h1>
-<p>This site is not answering right now. The page tries again by itself.</p>
+<p>This site isn't responding right now. The page will retry automatically.</p>
 </html>
 """
 
@@ -69,7 +69,7 @@ def prepared(plan: Plan) -> Iterator[tuple[Path, Child]]:
         dying = die_with_parent(signal.SIGTERM)
 
         def launch() -> subprocess.Popen[bytes]:
-            (folder / "status").unlink(missing_ok=True)  # left by one that was killed
+            (folder / "status").unlink(missing_ok=True)  # left over if nginx was killed
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying
             )

@@ -9,7 +9,7 @@ YOUNG = 50_000
 
 
 def collect_rarely() -> None:
-    """Call before the program is imported, which creates 230,000 lasting objects.
+    """Collect rarely; call before importing the program, which creates 230,000 lasting objects.
 
     With the default threshold of 700 new objects, scanning them repeatedly takes a fifth of the start-up
     time.
@@ -18,10 +18,10 @@ def collect_rarely() -> None:
 
 
 def freeze_startup_objects() -> None:
-    """Call once when everything is loaded: existing objects are never scanned again, new ones rarely.
+    """Exclude existing objects from collection; call once when everything is loaded.
 
-    Our calls create no cycles, so a full collection under load finds nothing and stops every caller
-    meanwhile.
+    New objects are collected rarely. Our calls create no cycles, so a full collection under load would find
+    nothing and pause every caller meanwhile.
     """
     gc.collect()
     gc.freeze()

@@ -33,10 +33,10 @@ class InstallationRefused(CannotRun):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A process of the installation. Its start time tells it from a later one with the same pid.
+    """A process of the installation, identified by its pid and start time.
 
-    Relative to the boot, because the wall clock may be changed while it runs; hence the boot is identified,
-    too.
+    The start time distinguishes it from a later process with the same pid. It is relative to the boot,
+    because the wall clock may be changed while the process runs; hence the boot is identified, too.
     """
 
     name: str

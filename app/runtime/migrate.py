@@ -55,10 +55,10 @@ class MigrationRefused(CannotRun):
 
 
 class State(NamedTuple):
-    """The progress of one phase of a database."""
+    """The progress of one phase in a database."""
 
     phase: Phase
-    there: str | None  # its newest revision; None: nothing of this phase was run
+    there: str | None  # its newest revision; None: no migration of this phase was run
     pending: list[str]  # migrations of this release that the database lacks, in order
 
 
@@ -115,7 +115,7 @@ def _with_patience(step: Callable[[], None]) -> None:
 
 
 async def applied(database_url: str) -> set[str]:
-    """The newest revisions in a database, one per phase; empty: it has no tables of ours.
+    """Return the newest revisions in a database, one per phase; empty if it has none of our tables.
 
     Raises StoreRefused.
     """

@@ -19,11 +19,11 @@ from app.settings import Settings
 
 
 def on_hangup(running: Settings, then: Callable[[], None] = lambda: None) -> bool:
-    """Reload on SIGHUP from now on; `then` runs afterwards. `running` are the settings shared by the whole
-    process.
+    """Reload the settings on SIGHUP from now on; `then` runs afterwards.
 
-    At a terminal SIGHUP ends the process as usual, because its window was closed: returns False. A signal
-    that arrived during start-up was blocked (`child_process.as_role`), and is delivered now.
+    `running` are the settings shared by the whole process. At a terminal SIGHUP ends the process as usual,
+    because its window was closed: returns False. A signal that arrived during start-up was blocked
+    (`child_process.as_role`), and is delivered now.
     """
     if sys.stderr.isatty():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})

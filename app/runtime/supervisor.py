@@ -252,18 +252,18 @@ async def _watch(running: RunningInstallation) -> None:
             if (code := child.bury()) is not None:
                 if not running.ready and code > 0:
                     raise InstallationRefused(
-                        f"{child.name} could not start (exit code {code}); it says why above"
+                        f"{child.name} could not start (exit code {code}); see its output above"
                     )
-                logger.warning("died", child=child.name, code=code)
+                logger.warning("a child process died", child=child.name, code=code)
             if child.due:
                 try:
                     child.start()
                 except OSError as error:
                     child.postpone()
-                    logger.error("cannot be started", child=child.name, reason=str(error))
+                    logger.error("a child process cannot be started", child=child.name, reason=str(error))
                     continue
                 running.save()
-                logger.warning("started again", child=child.name)
+                logger.warning("restarted a child process", child=child.name)
         log_files.rotate(running.data)
         await asyncio.sleep(WATCH_EVERY_S)
 

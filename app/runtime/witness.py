@@ -1,7 +1,7 @@
-"""A witness of public logs as a server of its own: `add-checkpoint` of c2sp.org/tlog-witness.
+"""A witness of public logs as a separate server: `add-checkpoint` of c2sp.org/tlog-witness.
 
-What it signed last of each log is in one file, which is on disk before a signature leaves. Judging and
-writing are one step in one process, so of two submissions at once the second finds the first.
+The last signature for each log is kept in one file, and is on disk before a signature is sent. Judging and
+writing are one step in one process, so the second of two concurrent submissions sees the first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from app.core.witnessing import SIZE_TYPE, Refused, Signed
 
 log = structlog.get_logger(__name__)
 
-REQUEST_TIMEOUT_S = 10.0  # to send a request, and again to take the answer
+REQUEST_TIMEOUT_S = 10.0  # to receive a request, and again to send the response
 CONNECTIONS_MAX = 100
 LOGS_MAX = 100_000
 READ_BYTES = 16 * 1024
@@ -37,7 +37,7 @@ Answer = tuple[int, str, str]  # status, content type, body
 
 
 class Witness:
-    """A witness with its key, the keys of the logs it knows, and what it signed."""
+    """A witness: its key, the keys of the logs it trusts, and what it has signed."""
 
     def __init__(self, name: str, key: Ed25519PrivateKey, trusted: list[Verifier], file: Path) -> None:
         self._name = name
@@ -48,16 +48,22 @@ class Witness:
         self.connections = 0
 
     def add_checkpoint(self, body: bytes) -> Answer:
-        """Sign a checkpoint, or say why not."""
+        """Sign a checkpoint, or return why it is refused."""
         origin = ""
         try:
             it = witnessing.read(body)
             origin = it.checkpoint.origin
             signed = witnessing.judge(it, self._trusted, self._signed.get(origin))
             if len(self._signed) >= LOGS_MAX and origin not in self._signed:
-                raise Refused(503, f"{LOGS_MAX} logs are as many as it takes")
+                raise Refused(503, f"this witness accepts no more than {LOGS_MAX} logs")
         except Refused as refusal:
-            log.warning("refused", status=refusal.status, origin=origin, why=str(refusal), sent=_shown(body))
+            log.warning(
+                "refused a checkpoint",
+                status=refusal.status,
+                origin=origin,
+                why=str(refusal),
+                sent=_shown(body),
+            )
             if refusal.size is not None:
                 return refusal.status, SIZE_TYPE, f"{refusal.size}\n"
             return refusal.status, "text/plain", f"{refusal}\n"
@@ -67,7 +73,7 @@ class Witness:
         return 200, "text/plain; charset=utf-8", line
 
     def _keep(self, signed: dict[str, Signed]) -> None:
-        """Write what is signed by now; it is on disk when this returns."""
+        """Write what has been signed; it is on disk when this returns."""
         following = self._file.with_suffix(".new")
         with open(following, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(signed), indent=1))
@@ -84,7 +90,11 @@ class Witness:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Only one process at a time signs with a key: two would not know of each other. Raises CannotRun."""
+    """Hold the lock that lets only one process sign with a key, since two would not see each other's
+    signatures.
+
+    Raises CannotRun.
+    """
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,13 +104,13 @@ def alone(path: Path) -> Iterator[None]:
 
 
 async def serve(server: asyncio.Server) -> None:
-    """Answer until cancelled."""
+    """Serve until cancelled."""
     async with server:
         await server.serve_forever()
 
 
 async def listen(witness: Witness, host: str, port: int) -> asyncio.Server:
-    """Listen at this address; 0 takes a free port."""
+    """Listen at this address; port 0 picks a free one."""
     return await asyncio.start_server(partial(_connected, witness), host, port)
 
 
@@ -133,7 +143,7 @@ async def _one_request(witness: Witness, reader: asyncio.StreamReader, writer: a
 
 
 async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request | None, bytes]:
-    """The request and its body, of a long one as much as makes it too long."""
+    """Return the request and its body, which is truncated once it is too long."""
     request, body = None, b""
     while len(body) <= NOTE_MAX:
         event = connection.next_event()
@@ -150,12 +160,12 @@ async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> tup
 
 def _answer(witness: Witness, request: h11.Request, body: bytes) -> Answer:
     if request.target != PATH:
-        return 404, "text/plain", "There is only /add-checkpoint here.\n"
+        return 404, "text/plain", "Only /add-checkpoint is served here.\n"
     if request.method != b"POST":
-        return 405, "text/plain", "Only POST.\n"
+        return 405, "text/plain", "Only POST is allowed.\n"
     return witness.add_checkpoint(body)
 
 
 def _shown(body: bytes) -> str:
-    """What was sent, for the log: a checkpoint that was refused is evidence."""
+    """The end of a request body for the log: a refused checkpoint is evidence."""
     return body[-2_000:].decode(errors="replace")

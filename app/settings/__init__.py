@@ -1,6 +1,7 @@
-"""Settings: every one with its default and what it means. A bad value is refused by name.
+"""Settings: each with its default and its meaning. An invalid value is refused by the name of its setting.
 
-Each module here is a group of them: a new one goes where it belongs by its subject, with a docstring below.
+Each module here is a group of settings. A new one goes into the group of its subject, with a docstring below
+it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ __all__ = ["SIMULATED", "Settings"]
 class Settings(
     BaseSettings, Operating, StaffSignIn, Wallet, Mail, Payments, CaptchaKeys, PublicLogs, Limits, Addresses
 ):
-    """Everything that can be set from outside. Empty store addresses mean: embedded.
+    """Everything that can be configured. Empty store addresses mean embedded stores.
 
-    Fields are in the order of the groups from the last to the first: pydantic reads bases that way.
+    Fields are in the order of the groups from last to first, as pydantic reads base classes.
     """
 
     model_config = SettingsConfigDict(
@@ -37,7 +38,7 @@ class Settings(
         frozen=True,
         extra="ignore",
         populate_by_name=True,
-        hide_input_in_errors=True,  # there are passwords in it
+        hide_input_in_errors=True,  # it may contain passwords
     )
 
     @classmethod
@@ -49,7 +50,7 @@ class Settings(
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment, files of secrets, one file of settings; the first that has one wins."""
+        """The sources by precedence: the environment, files of secrets, one file of settings."""
         return init_settings, env_settings, SecretFiles(settings_cls), OneFile(settings_cls)
 
     RELOADED: ClassVar[frozenset[str]] = frozenset(
@@ -59,40 +60,40 @@ class Settings(
         "reserve_rate_per_visitor reserve_wait_s security_contact send_timeout_s staff_idle_minutes "
         "staff_proof_minutes webhooks_private".split()
     )
-    """What SIGHUP applies. Nothing may remember these values: they are read here at each use."""
+    """The settings that SIGHUP applies. Nothing may cache them: they are read here at each use."""
 
     def take(self, now: Settings) -> None:
-        """Take over what SIGHUP applies: all parts of a process hold this one object."""
+        """Apply reloaded settings to this object, which all parts of a process share."""
         for name in self.RELOADED:
             self.__dict__[name] = getattr(now, name)
 
     @property
     def mails_links(self) -> bool:
-        """Whether a mail can bring a link: there is a server, and we know by which address we are reached."""
+        """Whether e-mails can contain links: there is a mail server, and our own address is known."""
         return bool(self.smtp_url.get_secret_value() and self.public_url)
 
     @property
     def gateways(self) -> tuple[str, ...]:
-        """The gateways of rooms that are no test, the first choice first; none where none is set up."""
+        """The gateways for rooms that are not tests, the first choice first; empty if none is set up."""
         found = self.payments or (SIMULATED if self.simulate_payments else "")
         return tuple(found.split(",")) if found else ()
 
     @property
     def gateway(self) -> str:
-        """All of them as the setting has them; "" where none is set up."""
+        """All of them, in the form of the setting; "" if none is set up."""
         return ",".join(self.gateways)
 
     @property
     def simulates_payments(self) -> bool:
-        """Whether tickets are sold for nothing, also in rooms that are no test."""
+        """Whether payments are simulated in all rooms, not only in test rooms."""
         return self.gateway == SIMULATED
 
     @property
     def log_host(self) -> str:
-        """What public logs are called by: the host that visitors use."""
+        """The host in the names of public logs: the one visitors use."""
         return urlsplit(self.public_url).netloc or "fairgate"
 
     @property
     def queue_url(self) -> str:
-        """Where arq keeps its jobs; the same server by default."""
+        """The Redis where arq keeps its jobs; by default the same server."""
         return self.queue_redis_url or self.redis_url

@@ -1,4 +1,4 @@
-"""Where the stores are and by which addresses we are reached."""
+"""The addresses of the stores, and our own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _store_url(name: str) -> Any:
 
 
 class Addresses(BaseModel):
-    """Where the stores are and by which addresses we are reached."""
+    """The addresses of the stores, and our own."""
 
     redis_url: str = _store_url("REDIS_URL")
     """Redis 7+ or Valkey 8+: a single server, a Cluster, or behind Sentinel
@@ -77,7 +77,9 @@ class Addresses(BaseModel):
     @classmethod
     def _public(cls, value: str) -> str:
         if value:
-            form = "http://host[:port] or https://host[:port], without a path: pages are served from the root"
+            form = (
+                "http://host[:port] or https://host[:port] without a path, as pages are served from the root"
+            )
             url = address_of(value, ("http", "https"), form)
             if not url.hostname or url.path not in ("", "/") or set("?#@") & set(value):
                 raise ValueError(f"must be {form}")
@@ -93,7 +95,7 @@ class Addresses(BaseModel):
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: list[str]) -> list[str]:
-        form = "`*`, or origins as a browser sends them: https://shop.example, without a slash at the end"
+        form = "`*`, or origins as browsers send them, such as https://shop.example without a trailing slash"
         for part in value:
             if part != "*" and (address_of(part, ("http", "https"), form).path or set("?#@") & set(part)):
                 raise ValueError(f"must be {form}")
@@ -106,7 +108,7 @@ class Addresses(BaseModel):
             try:
                 ipaddress.ip_network(part, strict=False)
             except ValueError:
-                raise ValueError(f"{part} is no network, as 10.0.0.0/8") from None
+                raise ValueError(f"{part} is not a network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("dns_servers")

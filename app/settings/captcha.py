@@ -1,4 +1,4 @@
-"""Who tells people from programs, in rooms that ask newcomers for a captcha."""
+"""The captcha provider, for rooms that ask newcomers for a captcha."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class CaptchaKeys(BaseModel):
-    """Who tells people from programs, in rooms that ask newcomers for a captcha."""
+    """The captcha provider, for rooms that ask newcomers for a captcha."""
 
     captcha: Literal["", "turnstile", "hcaptcha", "recaptcha"] = ""
     """Cloudflare Turnstile, hCaptcha or Google reCAPTCHA (version 2): rooms with `captcha` ask newcomers for
@@ -30,7 +30,7 @@ class CaptchaKeys(BaseModel):
     def _both_keys(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
         text = value if isinstance(value, str) else value.get_secret_value()
         if not text and info.data.get("captcha"):
-            raise ValueError("is needed with FAIRGATE_CAPTCHA")
+            raise ValueError("is required with FAIRGATE_CAPTCHA")
         return value
 
     @field_validator("captcha_url")

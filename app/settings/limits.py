@@ -1,4 +1,4 @@
-"""How much anybody may ask for, and how long anything may take."""
+"""How many requests are allowed, and how long things may take."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from app.core.setting_values import Switch
 
 
 class Limits(BaseModel):
-    """How much anybody may ask for, and how long anything may take."""
+    """How many requests are allowed, and how long things may take."""
 
     rate_limits: Switch = True
-    """`off` turns off all throttles, those of `/v1/login` included (for benchmarks)."""
+    """`off` turns off all throttles, including those of `/v1/login` (for benchmarks)."""
     join_rate_per_address: int = Field(default=600, ge=0, le=60_000_000)
     """Joins per minute from one IPv4 address or IPv6 /64; 0: no limit."""
     join_burst_per_address: int = Field(default=200, ge=1, le=1_000_000)

@@ -1,4 +1,4 @@
-"""How e-mails leave."""
+"""Sending e-mails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.core.setting_values import address_of
 
 
 class Mail(BaseModel):
-    """How e-mails leave."""
+    """Sending e-mails."""
 
     smtp_url: SecretStr = SecretStr("")
     """`smtp://user:password@host:587` or `smtps://...`; a password is sent over TLS only. Empty: e-mails are
@@ -35,7 +35,7 @@ class Mail(BaseModel):
             try:
                 address(parseaddr(value)[1])
             except ValueError:
-                raise ValueError("must be an address, as `Tickets <tickets@example.org>`") from None
+                raise ValueError("must be an address such as `Tickets <tickets@example.org>`") from None
         if not value and info.data.get("smtp_url", SecretStr("")).get_secret_value():
-            raise ValueError("is needed with FAIRGATE_SMTP_URL")
+            raise ValueError("is required with FAIRGATE_SMTP_URL")
         return value

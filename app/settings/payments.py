@@ -21,7 +21,7 @@ class Payments(BaseModel):
     payments_key: SecretStr = SecretStr("")
     """The secret key for the payment gateway; `simulated` needs none."""
     payments_url: str = Field(default="", pattern=r"^(https?://\S{1,200}[^/])?$")
-    """Address of the gateway's API, without a slash at the end; empty: its own."""
+    """Address of the gateway's API, without a trailing slash; empty: its own."""
     simulate_payments: Switch = False
     """`on` (or `up --simulate-payments`): the same as `FAIRGATE_PAYMENTS=simulated`."""
     payment_webhook_secret: SecretStr = SecretStr("")
@@ -32,7 +32,7 @@ class Payments(BaseModel):
     def _one_gateway(cls, value: bool, info: ValidationInfo) -> bool:
         chosen = info.data.get("payments", "")
         if value and chosen not in ("", SIMULATED):
-            raise ValueError("cannot be on: FAIRGATE_PAYMENTS names another gateway")
+            raise ValueError("cannot be on, because FAIRGATE_PAYMENTS names another gateway")
         return value
 
     @field_validator("payments")
@@ -42,7 +42,7 @@ class Payments(BaseModel):
         if len({*names}) < len(names):
             raise ValueError("names a gateway twice")
         if SIMULATED in names and len(names) > 1:
-            raise ValueError("cannot have simulated beside another gateway")
+            raise ValueError("cannot combine simulated with another gateway")
         return value
 
     @field_validator("payment_webhook_secret")

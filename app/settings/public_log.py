@@ -1,4 +1,4 @@
-"""Who outside vouches for draws and public logs: the randomness beacon and witnesses."""
+"""Outside parties that vouch for draws and public logs: the randomness beacon and witnesses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_of_witness(vkey: str) -> bool:
 
 
 class PublicLogs(BaseModel):
-    """Who outside vouches for draws and public logs."""
+    """Outside parties that vouch for draws and public logs."""
 
     beacon_relays: Annotated[list[str], NoDecode] = list(RELAYS)
     """Relays of drand's public randomness beacon, queried one after the other for rooms whose
@@ -66,7 +66,7 @@ class PublicLogs(BaseModel):
             try:
                 _chain_of(value)
             except ValueError as error:
-                raise ValueError(f"must be what a relay serves at /info: {error}") from None
+                raise ValueError(f"must be the JSON that a relay serves at /info: {error}") from None
         return value
 
     @field_validator("witnesses")

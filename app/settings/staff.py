@@ -52,7 +52,7 @@ class StaffSignIn(BaseModel):
     @classmethod
     def _client(cls, value: str, info: ValidationInfo) -> str:
         if not value and info.data.get("oidc_issuer"):
-            raise ValueError("is needed with FAIRGATE_OIDC_ISSUER")
+            raise ValueError("is required with FAIRGATE_OIDC_ISSUER")
         return value
 
     @field_validator("oidc_domains", mode="before")

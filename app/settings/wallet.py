@@ -10,7 +10,7 @@ from app.core.wallet import PassSigner, read_signer
 
 
 class Wallet(BaseModel):
-    """Tickets as passes for wallet apps, where a certificate of Apple's is set."""
+    """Tickets as passes for wallet apps, if an Apple certificate is set."""
 
     wallet_key: str = ""
     """File with the private key of the certificate, in PEM."""
@@ -33,8 +33,10 @@ class Wallet(BaseModel):
         return value
 
     def pass_signer(self) -> PassSigner | None:
-        """What passes are signed with; None: nothing. Files are read each time, so that a new certificate
-        needs no restart. Raises ValueError."""
+        """Return the signer of passes, or None without a certificate.
+
+        The files are read each time, so that a new certificate needs no restart. Raises ValueError.
+        """
         if not self.wallet_certificate:
             return None
         files = self.wallet_certificate, self.wallet_key, self.wallet_key_password, self.wallet_intermediates
@@ -45,5 +47,5 @@ def _read(certificate: str, key: str, password: SecretStr, intermediates: str) -
     try:
         ours, private, others = (Path(it).read_bytes() for it in (certificate, key, intermediates))
     except OSError as error:
-        raise ValueError(f"or its files cannot be read: {error.strerror}") from None
+        raise ValueError(f"or its key files cannot be read: {error.strerror}") from None
     return read_signer(ours, private, password.get_secret_value(), others)
