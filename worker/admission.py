@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 ASK_EVERY_S = 1.0  # interval for queries to Postgres
 DUE_EVERY_S = 15.0
-FIRST_LOOK_S = 3_600.0  # a starting worker looks at changes of the last hour
+FIRST_LOOK_S = 3_600.0  # a starting worker checks changes of the last hour
 LATE_S = 30.0  # allowance for changes committed late
 VISITS_MAX = 20  # rooms visited once, started with each round of `BusyRooms`
 ROUND_EVERY_S = 60.0
@@ -43,9 +43,9 @@ ROUND_EVERY_S = 60.0
 class BusyRooms:
     """Which rooms need work, and whether Postgres answers.
 
-    By the marks in Redis: rooms with somebody in them, now or a moment ago. By Postgres: rooms that staff
-    changed, in case the change did not reach Redis, and rooms with a scheduled time coming up. And all other
-    loaded rooms, one after the other, so that nothing overlooked by these stays undone.
+    The marks in Redis name rooms with somebody in them, now or a moment ago. Postgres names rooms that staff
+    changed, in case the change did not reach Redis, and rooms with an upcoming scheduled time. All other
+    loaded rooms are visited one after the other, so that nothing overlooked stays undone.
     """
 
     def __init__(self, ctx: WorkerContext) -> None:
@@ -96,7 +96,8 @@ class BusyRooms:
         return False
 
     async def _look_around(self) -> tuple[set[RoomId], dict[RoomId, int]]:
-        """The rooms that need work, and those to visit once; and whether Redis answers in time."""
+        """Return the rooms that need work, and those to visit once. Also records whether Redis answers in
+        time."""
         asked_at = time.monotonic()
         try:
             wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
@@ -130,7 +131,7 @@ class BusyRooms:
         self._told_away = self._postgres.away
 
     async def _ask(self) -> bool:
-        """Query for changes by staff, including those committed late; less often for scheduled times."""
+        """Query for changes by staff, including those committed late, and less often for scheduled times."""
         postgres, now = self._ctx.stores.postgres, time.monotonic()
         changed = await resting.select_changed(postgres, now - self._asked_at + LATE_S)
         if now - self._due_asked_at >= DUE_EVERY_S:
@@ -141,7 +142,7 @@ class BusyRooms:
         return False
 
     async def _next_visits(self) -> dict[RoomId, int]:
-        """The next rooms to visit once: changed ones first, then one of the round over all."""
+        """Return the next rooms to visit once: changed ones first, then one of the round over all rooms."""
         if not self._round and time.monotonic() >= self._round_at:
             self._round = await loaded_rooms(self._ctx.stores.redis)
             self._round_at = time.monotonic() + ROUND_EVERY_S

@@ -17,7 +17,7 @@ EVERY_S = 2.0
 
 
 async def watch_alerts(ctx: WorkerContext) -> None:
-    """Start and end alerts until the worker stops. The state of a dead worker is rebuilt."""
+    """Start and end alerts until the worker stops. Another worker rebuilds the state of a dead one."""
     queues = queue.open_queues(ctx.stores, ctx.settings)
     watch = Watch(Reader(queues, ctx.settings))
 

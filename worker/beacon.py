@@ -1,4 +1,4 @@
-"""Reads the rounds of the public randomness beacon that draws await."""
+"""Reads the rounds of the public randomness beacon that draws wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOOK_EVERY_S = 1.0
 
 
 async def read_beacon(ctx: WorkerContext) -> None:
-    """Read each round as soon as a relay has it, until the worker stops. Every worker does: it may die."""
+    """Read each round as soon as a relay has it, until the worker stops. All workers do, in case one dies."""
     async with open_client() as client:
 
         async def once() -> bool:

@@ -1,7 +1,7 @@
 """Sends what is queued in the notification channels, in a few lanes each.
 
-Loops: an arq job per message would stay locked when its worker dies, and the channel's table already records
-what is due and who has it.
+Lanes are loops: an arq job per message would stay locked when its worker dies, and the channel's table
+already records what is due and who has it.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ log = structlog.get_logger(__name__)
 
 Work = Callable[..., Coroutine[Any, Any, None]]
 TIMEOUT_S = 30
-STEPS_S = 5.0  # for the steps of one job, before the next one gets its turn
+STEPS_S = 5.0  # for the steps of one job, before another job gets its turn
 LATER_S, IDLE_S = 2.0, 10.0
-TRIES = 3  # of a run that is interrupted, as when its worker stops
+TRIES = 3  # of a run that is interrupted, for example because its worker stops
 
 
 class Periodic(NamedTuple):
@@ -58,7 +58,7 @@ def counted(work: Work) -> WorkerCoroutine:
             await work(ctx["worker"], *arguments)
             outcome, away = "done", False
         except asyncio.CancelledError:
-            outcome = "cut_off"  # it took too long, or the worker stops
+            outcome = "cut_off"  # it took too long, or the worker is stopping
             raise
         except loops.AWAY as error:
             outcome = "store_away"

@@ -1,9 +1,9 @@
 """One worker's processing of one room's reservations, while there are any.
 
-A batch that a store interrupts is done again, as often as it takes. One that fails for another reason is bad
-itself, or something in it is: after three tries it is taken apart, its submissions are worked on one by one,
-and the bad one is given up: answered, and set aside with the reason. Redis counts the tries, so they are
-counted also when each ends with the death of a worker.
+A batch that a store interrupts is repeated, as often as necessary. If a batch fails for another reason, the
+cause is in it: after three tries it is taken apart, its submissions are processed one by one, and the bad one
+is given up: answered, and set aside with the reason. Redis counts the tries, so they count even if each ends
+with the death of a worker.
 """
 
 from __future__ import annotations
@@ -39,18 +39,19 @@ log = structlog.get_logger(__name__)
 
 LINGER_S = 2.0  # how long an idle lane stays
 TAKE_OVER_S = 0.5
-IDLE_MS = 2_000  # an idle batch is taken over after this; less would duplicate work, more would stall
-LEASE_MS = 1_000  # a worker that has the room and does not say so for that long may have died
+IDLE_MS = 2_000  # until an idle batch is taken over; less would duplicate work, more would stall
+LEASE_MS = 1_000  # a worker that has not renewed its lease for this long may have died
 TRIES = 3  # of a whole batch, and of a single submission whose workers die
 
 TROUBLE: tuple[type[Exception], ...] = (*STORE_AWAY, RoomNotReady, Superseded)
 
 
 class Lane:
-    """Processes batch after batch; submissions that arrive meanwhile make the next one larger.
+    """Processes batch after batch; submissions that arrive meanwhile enlarge the next one.
 
-    It reads on until it learns that another worker has the room's lease: a request never waits for that. With
-    `asks`, since another one had it a moment ago, it finds out first. `bid` says what it asks with.
+    It keeps reading until it learns that another worker has the room's lease: a request never waits for that.
+    With `asks`, because another worker had it a moment ago, the lane asks for the lease first. `bid` returns
+    its bid.
     """
 
     def __init__(
@@ -70,16 +71,16 @@ class Lane:
             "fairgate.room_id": room_id,
         }
         self._rung = asyncio.Event()
-        self._behind = True  # there may be submissions we have read and not settled
+        self._behind = True  # there may be submissions we have read but not settled
         self._next: list[Message] = []  # read while settling the previous batch
-        self._interrupted = False  # by a store, so the batch is not to blame
+        self._interrupted = False  # by a store, so the batch is not the cause
         self._worked_at = time.monotonic()
         self._took_over_at = 0.0
-        self.leads = False  # this worker has the lease
+        self.leads = False  # whether this worker has the lease
         self.elsewhere_until = 0.0  # another worker has it until then
 
     def ring(self) -> None:
-        """Wake the lane: there is something in the stream, or the worker stops."""
+        """Wake the lane: there is something in the stream, or the worker is stopping."""
         self._rung.set()
 
     async def run(self) -> None:
@@ -95,16 +96,17 @@ class Lane:
                 if backoff.first:
                     log.warning("reservations wait", room_id=self._room_id, why=repr(error))
                 await self._again(backoff, interrupted=True)
-            except Exception as error:  # whatever it is: it is caused by this batch, or will recur
+            except Exception as error:  # whatever the error, this batch causes it, or it will recur
                 loops.failed("drain_room", self._room_id, error)
                 await self._again(backoff, interrupted=False)
         with suppress(*TROUBLE):
-            if not self._behind:  # else the batch stays pending, another worker takes it over
+            if not self._behind:  # else the batch stays pending, and another worker takes it over
                 await submissions.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
             await self._hand_over()
 
     async def _hand_over(self) -> None:
-        """Tell the others what is left: nobody does while a batch of ours is in the stream."""
+        """Notify the other workers of what is left in the stream; the batches we had read they take over
+        later."""
         redis = self._ctx.stores.redis
         if self.leads:
             await leases.end_lease(redis, self._keys, self._ctx.worker_id)
@@ -112,11 +114,12 @@ class Lane:
             await publish(redis, SUBMITTED_CHANNEL + self._room_id, "")
 
     def _may_leave(self) -> bool:
-        """Whether another worker has the room, and there is nothing of ours."""
+        """Whether another worker has the room, and nothing of ours is pending."""
         return not self._behind and time.monotonic() < self.elsewhere_until
 
     async def step(self) -> bool:
-        """Process a batch: first interrupted or taken over ones, then new ones. False: there is none."""
+        """Process a batch: interrupted or taken over ones first, then new ones. Returns False if there is
+        none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
         if self._asks:
             await self._take_over()
@@ -140,7 +143,7 @@ class Lane:
         return bool(messages)
 
     async def _read_new(self) -> list[Message]:
-        """Read new submissions; everything read before is done."""
+        """Read new submissions, once everything read before is done."""
         self._behind = self._interrupted = False
         return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
@@ -165,7 +168,10 @@ class Lane:
             self._next = await batches.record(stores, batch, reader)
 
     async def _readable(self, messages: Sequence[Message]) -> list[Message]:
-        """Those to work on now: without what cannot be read, which is given up, and without its batch."""
+        """Return the messages to process now.
+
+        Leaves out unreadable ones, which are given up, and the rest of their batches, which are taken apart.
+        """
         unreadable = [it for it in messages if not it.reservation_id]
         if batch_ids := batches_of(unreadable):
             await take_apart(self._ctx.stores.redis, self._keys, batch_ids)
@@ -180,7 +186,7 @@ class Lane:
         return tried > TRIES
 
     async def _apart(self, messages: Sequence[Message]) -> None:
-        """Take batches apart, to be read again; without any, work on each submission alone."""
+        """Take batches apart, to be read again; if there are none, process each submission alone."""
         if batch_ids := batches_of(messages):
             await take_apart(self._ctx.stores.redis, self._keys, batch_ids)
         else:
@@ -197,7 +203,7 @@ class Lane:
             except TROUBLE:
                 await submissions.end_alone(redis, self._keys, message)
                 raise
-            except Exception as error:  # whatever it is: it is caused by this submission
+            except Exception as error:  # whatever the error, this submission causes it
                 what = {"room_id": self._room_id, "reservation_id": message.reservation_id}
                 log.error("a reservation request failed for good and was set aside", **what, why=repr(error))
                 await batches.give_up(self._ctx.stores, self._room_id, message, error)
@@ -208,7 +214,7 @@ class Lane:
         await pause(self._ctx.stopping, backoff.next())
 
     async def _take_over(self) -> None:
-        """Twice a second: say that the room is ours, and take over what others left."""
+        """Twice a second, renew the lease of the room, and take over what other workers left."""
         if time.monotonic() - self._took_over_at < TAKE_OVER_S:
             return
         self._took_over_at = time.monotonic()
@@ -219,7 +225,7 @@ class Lane:
             self._behind, self._interrupted = True, False
 
     async def _is_over(self) -> bool:
-        """Whether nothing is left to do; if something may still arrive, wait for it."""
+        """Whether nothing is left to do. If something may still arrive, wait for it for a moment."""
         redis = self._ctx.stores.redis
         if self._may_leave():
             return False
@@ -233,7 +239,8 @@ class Lane:
 
 
 def _parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """What to work on together: whole entries, so many that there are at most `BATCH_MAX` submissions."""
+    """Split messages into parts to process together: whole entries, with at most `BATCH_MAX` submissions per
+    part if possible."""
     part: list[Message] = []
     for _, entry in groupby(messages, attrgetter("message_id")):
         of_entry = list(entry)
@@ -245,4 +252,4 @@ def _parts(messages: Sequence[Message]) -> Iterator[list[Message]]:
 
 
 class WorkersDied(Exception):
-    """Workers died while they processed it."""
+    """Every worker that processed a submission died."""

@@ -1,8 +1,8 @@
 """The loops of a worker process: started by arq's `on_startup`, ended by its `on_shutdown`.
 
-Loops, because take-over must be fast: every worker ticks all rooms, and what a dead one left in a stream is
-claimed by another within seconds, whereas an arq job would stay locked until its timeout. Jobs are in
-`worker/jobs.py`.
+They are loops because take-over must be fast: every worker ticks all rooms, and what a dead one left in a
+stream is claimed by another within seconds, whereas an arq job would stay locked until its timeout. Jobs are
+in `worker/jobs.py`.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class WorkerLoops:
 
 
 async def start(arq: dict[Any, Any]) -> None:
-    """arq's `on_startup`: connect to the stores and start the loops. Raises CannotRun.
+    """Connect to the stores and start the loops; arq's `on_startup`. Raises CannotRun.
 
-    Repeating it does nothing. `arq` is the context that arq passes to its jobs; they find `worker` in it.
+    Repeating it does nothing. `arq` is the context that arq passes to its jobs, which find `worker` in it.
     """
     if "worker" in arq:
         return
@@ -122,6 +122,6 @@ async def start(arq: dict[Any, Any]) -> None:
 
 
 async def stop(arq: dict[Any, Any]) -> None:
-    """arq's `on_shutdown`: stop the loops, cancel those that take too long, and close the stores."""
+    """Stop the loops, cancel those that take too long, and close the stores; arq's `on_shutdown`."""
     if opened := arq.pop("opened", None):
         await opened.aclose()

@@ -1,4 +1,4 @@
-"""Writes and signs one room's public log: each second while anything is noted, on one worker."""
+"""Writes and signs one room's public log: every second while there is something to write, on one worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LogWriter:
         self._signs_at: float | None = None  # None: everything written is signed
 
     def is_due(self, tick: Tick) -> bool:
-        """Whether there is something to be written or signed now."""
+        """Whether something is to be written or signed now."""
         now = time.monotonic()
         noted = (tick.noted > 0 or tick.undrawn) and now >= self._writes_at  # a draw may await the beacon
         return noted or (self._signs_at is not None and now >= self._signs_at)
@@ -34,7 +34,7 @@ class LogWriter:
         return not tick.noted and self._signs_at is None
 
     async def write(self) -> None:
-        """Write what is noted, and sign if it is time to."""
+        """Write what was noted, and sign the log if that is due."""
         written = await room_log.write(self._stores, self._room_id, self._chain)
         now, due_ms = time.monotonic(), written.head_due_ms
         self._writes_at = now + (0 if written.more else EVERY_S)

@@ -49,7 +49,7 @@ async def mail_turns(ctx: WorkerContext) -> None:
 
 
 async def mail_reminders(ctx: WorkerContext) -> None:
-    """Remind of events that start within a day: one round, a statement per thousand."""
+    """Queue reminders of events that start within a day: one round, a statement per thousand."""
     for _ in in_time(range(REMIND_STEPS_MAX)):
         if not await mail_queue.queue_of_reminders(ctx.stores.postgres):
             break

@@ -35,7 +35,7 @@ from worker.timing import Backoff
 AT_ONCE = 4  # jobs per worker: they share its connections with the loops
 POLL_S = 0.5
 HEALTH_S = 5
-STEADY_S = 5.0  # a queue that answered for this long has recovered
+STEADY_S = 5.0  # a queue that has answered for this long has recovered
 LEFT_MS = 1_000  # until a job unknown to this release is checked again
 LEAVE_S = 0.8  # for the current jobs and the queue, at shutdown
 
@@ -103,7 +103,8 @@ class LastingWorker(Worker):
                 await asyncio.sleep(backoff.next())
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """As arq's, which does not return a slot when the connection to the queue breaks."""
+        """Start jobs as arq does, but return a slot if the connection to the queue breaks, which arq does
+        not."""
         try:
             await super().start_jobs(job_ids)
         except QUEUE_AWAY:
@@ -111,8 +112,10 @@ class LastingWorker(Worker):
             raise
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """Run a job as arq does, but leave one of an unknown function in the queue instead of failing it:
-        during an upgrade, workers of the newer release know it. It expires after a day."""
+        """Run a job as arq does, but leave one of an unknown function in the queue instead of failing it.
+
+        During an upgrade, workers of the newer release know it. It expires after a day.
+        """
         raw = await self.pool.get(job_key_prefix + job_id)
         if raw is None or self._knows(raw):
             await super().run_job(job_id, score)
@@ -129,8 +132,10 @@ class LastingWorker(Worker):
             return True  # arq reports what is wrong with it
 
     def handle_sig_wait_for_completion(self, signum: Signals) -> None:
-        """On SIGTERM or SIGINT: read nothing new from now on. The loops finish the current batch while arq
-        waits for its jobs; a job that takes longer is cancelled, which returns its key to the queue.
+        """Stop reading on SIGTERM or SIGINT.
+
+        The loops finish their current batch while arq waits for its jobs; a job that takes longer is
+        cancelled, which returns its key to the queue.
         """
         self._stop_reading()
         super().handle_sig_wait_for_completion(signum)

@@ -21,7 +21,7 @@ from worker.timing import in_time, pause, repeat
 
 RELAY_S = 0.25
 LOOK_S = 1.0  # interval at which to check whether Redis has lost the stream's end, even without new events
-# multiples of a step's duration: in a rush steps are slow, so events lag and reservations take precedence
+# Pause in multiples of a step's duration: in a rush steps are slow, so events lag and reservations go first.
 RESTS = 5
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
 DELIVER_S = 0.2
@@ -46,7 +46,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
             failures = 0
         except STORE_AWAY:
             raise
-        except Exception as error:  # whatever it is, the rows are then published one by one
+        except Exception as error:  # whatever the cause, after some tries rows are published one by one
             if failures >= TRIES_MAX:
                 raise
             failures += 1

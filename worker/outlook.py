@@ -1,7 +1,7 @@
 """What a worker reports to a room about outages of the stores, so that no outage costs a called visitor their
 turn.
 
-An outage is noticed late, or not before it is over: a tick may be among the first things Redis does when it
+An outage is noticed late, or only after it is over: a tick may be among the first things Redis does when it
 resumes. So a room is told until when both stores are known to have answered, and no call ends later than
 that.
 """
@@ -18,7 +18,7 @@ UNWATCHED_S = CONSTANTS["UNWATCHED_MS"] / 1000
 
 
 class Outlook:
-    """One worker's view for one room, whose server has its own clock; times are of the monotonic clock."""
+    """One worker's view of the stores for one room, whose server has its own clock. Times are monotonic."""
 
     def __init__(self, stores: Sequence[AnswerLog]) -> None:
         self._stores = stores
@@ -30,7 +30,7 @@ class Outlook:
         self._telling = 0.0
 
     def known(self, now: float, *, away: bool) -> Known:
-        """The input of the next tick; `away`: Postgres is unavailable now."""
+        """Return the input of the next tick; `away` says whether Postgres is unavailable now."""
         if not self._now_ms:
             return self._known_at_first(now)
         self._telling = now
@@ -47,8 +47,11 @@ class Outlook:
         return Known(sure_ms, min(it[0] for it in spans), max(it[1] for it in spans))
 
     def _known_at_first(self, now: float) -> Known:
-        """The report on an outage that may be unreported, relative to now, because the time on Redis'
-        clock is not known yet. Earlier gaps are known to Redis itself, from the missing ticks."""
+        """Report an outage that may be unreported, relative to now, since the time on Redis' clock is not
+        known yet.
+
+        Redis itself knows of earlier gaps from the missing ticks.
+        """
         self._told_until = now - UNWATCHED_S
         over = [it for log in self._stores for it in log.outages if it.until_s > self._told_until]
         self._telling = now
@@ -62,7 +65,7 @@ class Outlook:
         self._failed = True
 
     def heard(self, asked_at: float, now: float, now_ms: int, *, away: bool) -> None:
-        """Record an answered tick, and when it was sent; `away` as it was reported."""
+        """Record an answered tick and when it was sent; `away` as it was passed to `known`."""
         late = self._failed or now - asked_at > SLOW_S
         if not away:
             self._told_until, self._own_outage = self._telling, None

@@ -1,13 +1,13 @@
 """The reservation processor: processes the streams of all rooms that have anything in them.
 
-Whoever puts a request into an empty stream notifies all workers with one message; a worker that receives it
-has a lane for that room until the stream is empty again. So the cost depends on the rooms that currently
-sell: no other has a task, a connection, or a read.
+A request put into an empty stream is announced to all workers with one message; a worker that receives it has
+a lane for that room until the stream is empty again. So the cost depends on the rooms that currently sell: no
+other has a task, a connection, or a read.
 
-One worker at a time has a room, by a lease that it renews twice a second; while that is valid, the others
-ignore messages about the room. Two at once do no harm, but halve the batches. A batch stays pending in the
-stream until it is settled, so another worker takes over what a killed one leaves, and batches interrupted by
-a store are simply repeated. Submissions that fail for other reasons are given up after some attempts (see
+One worker at a time has a room, by a lease that it renews twice a second; while the lease is valid, the
+others ignore messages about the room. Two at once do no harm, but halve the batches. A batch stays pending in
+the stream until it is settled, so another worker takes over what a killed one leaves, and batches interrupted
+by a store are simply repeated. Submissions that fail for other reasons are given up after some attempts (see
 `worker/lane.py`).
 """
 
@@ -34,7 +34,7 @@ from worker.timing import repeat
 LOOK_S = 0.5  # interval for checking the streams of busy rooms, in case a message was lost
 ROUND_S = 30.0  # interval for checking the streams of all loaded rooms; also once at the start
 HEAR_AGAIN_S = 0.25
-ASKS_S = 10.0  # after another worker's lease has run out: it is asked for before the room's stream is read
+ASKS_S = 10.0  # for this long after another's lease ended, ask for the lease before reading the stream
 
 
 class Lanes:
@@ -44,7 +44,7 @@ class Lanes:
         self._ctx = ctx
         self._lanes: dict[RoomId, Lane] = {}
         self._tasks: dict[RoomId, asyncio.Task[None]] = {}
-        self._elsewhere: dict[RoomId, float] = {}  # rooms that another worker has, until when
+        self._elsewhere: dict[RoomId, float] = {}  # when the lease of another worker ends, by room
         self._round_at = self._bid_at = 0.0
 
     async def run(self) -> None:
@@ -78,8 +78,11 @@ class Lanes:
             self._elsewhere[room_id] = lane.elsewhere_until
 
     def _bid(self, lane: Lane) -> Bid:
-        """What this worker asks for a room with. One that another has it takes once a second at most, so that
-        the figures have followed the last one that changed hands."""
+        """Return this worker's bid for a room.
+
+        It takes a room from another worker at most once a second, so that the figures reflect the last room
+        that changed hands.
+        """
         has, now = sum(it.leads for it in self._lanes.values()), time.monotonic()
         if lane.leads:
             return Bid(has)
@@ -89,7 +92,7 @@ class Lanes:
         return Bid(has + 1, even)
 
     def _free(self, room_id: RoomId) -> None:
-        """The worker that had the room has given it back."""
+        """Forget the lease of another worker, which has given the room back."""
         self._elsewhere.pop(room_id, None)
         if lane := self._lanes.get(room_id):
             lane.elsewhere_until = 0.0

@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 EVERY_S = 1.0
 TOTALS_WITHIN_S = 10.0  # for sales that were recently busy; the job runs every 5 s
 RECONCILE_WITHIN_S = 120.0
-CHANGED_S = 60.0  # totals changed by staff within this time are loaded even in empty rooms
-DEAD_S = 7_200.0  # a consumer is dead after an hour
+CHANGED_S = 60.0  # totals changed by staff within this time are reloaded even in empty rooms
+DEAD_S = 7_200.0  # consumers count as dead after an hour
 TOTALS_BUDGET_S = 4.0
 PURGE_STEPS_MAX = 1_000  # per round
 
@@ -54,7 +54,7 @@ async def align_totals(ctx: WorkerContext) -> None:
     """Reload totals and prices, in case a change reached only Postgres."""
 
     async def align(sale: Sale) -> None:
-        with suppress(RoomNotReady):  # loading the room loads its stock
+        with suppress(RoomNotReady):  # loading the room will load its stock
             await holds.load_totals(ctx.stores, *sale)
 
     sales = await _sales(ctx, TOTALS_WITHIN_S, changed_within_s=CHANGED_S)

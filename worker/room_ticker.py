@@ -41,11 +41,11 @@ from worker.timing import repeat
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
-SLOW_TICK_S = 1.0  # of a room where nothing changed and nobody can be called yet
+SLOW_TICK_S = 1.0  # for a room where nothing changed and nobody can be called yet
 TOGETHER = 200  # rooms per round trip
 FOLLOW_UPS_AT_ONCE = 20  # each holds a connection
 CALLS_MAX = 2_000  # per tick; one script run stays below 10 ms
-DUE_WITHIN_S = 60.0  # how long before a scheduled time a room is tended
+DUE_WITHIN_S = 60.0  # a room is ticked from this long before a scheduled time
 RECORD_EVERY_S = 1.0
 HAND_ON_EVERY_S = 0.5
 
@@ -59,16 +59,17 @@ class TickBatches:
     def __init__(self, redis: RedisClient, postgres: PostgresWatch) -> None:
         self._redis = redis
         self.postgres = postgres
-        self.answers = AnswerLog()  # of Redis, as recorded by the round over rooms
+        self.answers = AnswerLog()  # of Redis, recorded by `BusyRooms`
         self._together: Coalescer[str, Ticked, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
         self.follow_ups = asyncio.Semaphore(FOLLOW_UPS_AT_ONCE)
 
     def tick(self, keys: RoomKeys, outlook: Outlook) -> asyncio.Future[Tick]:
-        """The next tick of a room. Raises NotLoaded, and errors of this room alone."""
+        """Return the next tick of a room. Raises NotLoaded, and errors of this room alone."""
         return self._together.submit(server_of(self._redis, keys.conf), (keys, outlook))
 
     async def _tick(self, _server: str, some: Sequence[Ticked]) -> list[Tick | Exception]:
-        """While Postgres is unavailable nobody is called, because they could not claim."""
+        """Tick rooms of one server. While Postgres is unavailable nobody is called, because they could not
+        claim."""
         away, asked_at = self.postgres.away, time.monotonic()
         rooms = [(keys, outlook.known(asked_at, away=away)) for keys, outlook in some]
         ticks: list[Tick | Exception] = []
@@ -99,19 +100,19 @@ class RoomTicker:
         self._restores = restores
         self._dismissed = asyncio.Event()
         self._came: asyncio.Future[Tick | None] | None = None  # a tick that needs a follow-up
-        self._waiting = False  # for the time of the next tick
+        self._waiting = False  # for the next tick to be due
         self._due_at = 0.0
         self._seen: Moved = ()
         self._measured = Measured()
-        self._pace: Pace | None = None  # to be shown
+        self._pace: Pace | None = None  # to be published
         self._recorded: Moved = ()
         self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
         self._log = LogWriter(stores, room_id, chain)
-        self._parts = Seen()  # of a room that has any
-        self._dropped = 0  # visitor events, as far as reported
-        self.version = 0  # of the room in Postgres, as far as known
-        self.ticked, self.at_rest = False, False  # whether it has ticked, and whether it was at rest then
-        self.wanted = False  # it needs work, according to `BusyRooms`
+        self._parts = Seen()  # of a room divided into parts
+        self._dropped = 0  # dropped visitor events already reported
+        self.version = 0  # the newest known version of the room in Postgres
+        self.ticked, self.at_rest = False, False  # whether it has ticked, and was at rest then
+        self.wanted = False  # whether it needs work, according to `BusyRooms`
 
     async def run(self) -> None:
         """Run follow-ups until the room rests, the worker stops or the room is deleted."""
@@ -128,7 +129,7 @@ class RoomTicker:
             self._came.set_result(None)
 
     def tick_if_due(self) -> None:
-        """Called repeatedly: tick if it is time to."""
+        """Tick if it is time to; called repeatedly."""
         if self._waiting and time.monotonic() >= self._due_at:
             self._tick()
 
@@ -138,7 +139,7 @@ class RoomTicker:
 
     def _took(self, reply: asyncio.Future[Tick]) -> None:
         error = None if reply.cancelled() else reply.exception()
-        if self._came is None or self._came.done() or reply.cancelled():  # the task failed, or should end
+        if self._came is None or self._came.done() or reply.cancelled():  # the task has failed or should end
             return
         if error is not None:
             self._came.set_exception(error)
@@ -182,14 +183,14 @@ class RoomTicker:
         )
 
     async def _go_on(self, tick: Tick) -> None:
-        if tick.restoring:  # the worker that began it may have died; if not, this does nothing
+        if tick.restoring:  # its worker may have died; if not, this does nothing
             await self._restore()
         async with self._ticks.follow_ups:
             drawn = await self._follow_up(tick)
         self._over(tick, more=tick.more or drawn > 0)
 
     async def _follow_up(self, tick: Tick) -> int:
-        """Run the follow-up; returns how many were drawn."""
+        """Run the follow-up; returns how many places were drawn."""
         if tick.status.version < self.version:
             await control.push(self._stores, self._room_id)
         if _numbers_run_out(tick):
@@ -208,7 +209,7 @@ class RoomTicker:
         return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
 
     def _over(self, tick: Tick, *, more: bool = False) -> None:
-        """Schedule the next tick after the follow-up of this one."""
+        """Note the state after a tick, and schedule the next one."""
         written = self._log.is_done(tick) and not tick.visitor_events
         recorded = written and self._is_recorded(tick) and not tick.unkept
         moved, self._seen = _moved(tick) != self._seen, _moved(tick)
@@ -231,9 +232,10 @@ class RoomTicker:
             await rebuild_room(self._stores, self._room_id)
 
     def _is_recorded(self, tick: Tick) -> bool:
-        """Whether progress is recorded. A room only rests then; one found at rest has none to record.
+        """Whether progress is recorded, without which a room never rests.
 
-        After an outage it is recorded once more, because a promoted server may lack the last of it.
+        A room found at rest has none to record. After an outage progress is recorded once more, because a
+        promoted server may lack the last of it.
         """
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
         return found_at_rest or (*_progress(tick), self._postgres.outages) == self._recorded
@@ -249,7 +251,7 @@ class RoomTicker:
         return keep or (now >= self._records_at and not self._is_recorded(tick))
 
     async def _record(self, tick: Tick) -> None:
-        """Record how far the queue got and how places ended, every second."""
+        """Record, at most every second, the progress of the queue and how places ended."""
         now, outages = time.monotonic(), self._postgres.outages
         if tick.unkept and now >= self._keeps_at:
             await keep_endings(self._stores, self._room_id, tick.status.now_ms)
@@ -272,10 +274,11 @@ def rests(tick: Tick) -> bool:
 
 
 def next_tick_s(tick: Tick, *, moved: bool) -> float:
-    """When a room needs its next tick: while it moves, four times a second, to call and to publish that.
+    """Return the time until a room needs its next tick: a quarter of a second while it moves, to call and to
+    publish.
 
-    If nothing moves only time can change anything: the next call, a scheduled time, a deadline. Then it is
-    the time until that, at most a second; whoever comes to an empty room is called by their join.
+    If nothing moves, only time can change anything: the next call, a scheduled time or a deadline. Then it is
+    the time until that, at most a second; visitors who join an empty room are called by their join.
     """
     if moved or tick.restoring or tick.undrawn:
         return TICK_S
@@ -288,13 +291,13 @@ def _numbers_run_out(tick: Tick) -> bool:
 
 
 def _progress(tick: Tick) -> Moved:
-    """The progress that Postgres must record."""
+    """The progress that Postgres must have."""
     now = tick.status
     lanes = (it.serving_position for it in now.lanes)
     return now.state, now.serving_position, now.last_number, now.opened_at_ms, *lanes
 
 
 def _moved(tick: Tick) -> Moved:
-    """What differs if anything has moved."""
+    """Values that differ between two ticks if anything has moved."""
     now = tick.status
     return (now.version, *_progress(tick), now.waiting, now.called, now.active, now.available, now.held)

@@ -1,4 +1,4 @@
-"""Takes samples of the rooms, for the graphs of the console, and rolls them up."""
+"""Samples the rooms for the graphs of the console, and rolls the samples up."""
 
 from __future__ import annotations
 

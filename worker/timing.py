@@ -1,4 +1,4 @@
-"""Pauses and back-off for loops and jobs, which end when the worker stops."""
+"""Pauses and back-off for loops and jobs, cut short when the worker stops."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def pause(stopping: asyncio.Event, seconds: float) -> None:
 
 
 def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
-    """Yield these things while time is left, in random order, so that none is always left out."""
+    """Yield these items while time is left, in random order, so that none is always left out."""
     until = time.monotonic() + budget_s
     for it in random.sample(things, len(things)):
         if time.monotonic() >= until:
@@ -39,14 +39,14 @@ def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:
 
 
 class Backoff:
-    """Delays that double from 50 ms to 1 s while trouble lasts."""
+    """Delays that double from 50 ms to 1 s while failures last."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
 
     @property
     def first(self) -> bool:
-        """Whether there has been no trouble so far."""
+        """Whether there has been no failure since the last success."""
         return self._seconds == 0.0
 
     def next(self) -> float:
@@ -62,9 +62,10 @@ class Backoff:
 async def repeat(
     stopping: asyncio.Event, name: str, once: Callable[[], Awaitable[bool]], every_s: float
 ) -> None:
-    """Call `once` repeatedly until the worker stops; without a pause while it reports that there is more.
+    """Call `once` repeatedly until the worker stops, without a pause while it returns True: there is more to
+    do.
 
-    While a store is unavailable it is retried at least every second, and logged once.
+    While a store is unavailable it is retried at least every second, and that is logged once.
     """
     backoff = Backoff()
     while not stopping.is_set():

@@ -1,4 +1,4 @@
-"""Has witnesses cosign the heads of public logs: a loop for each, so that none waits for another."""
+"""Has witnesses cosign the heads of public logs, with a loop for each so that none waits for another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY_S = 1.0
 
 
 async def cosign_heads(ctx: WorkerContext) -> None:
-    """Start a loop for each witness of the settings, and wait for the worker to stop."""
+    """Start a loop for each configured witness, and wait for the worker to stop."""
     async with open_client() as client:
         running = [
             ctx.loops.start("cosign", partial(_cosign, ctx, client, at))

@@ -1,1 +1,2 @@
-"""`fairgate demo`: two concerts on sale and a crowd of simulated fans, and stories told call by call."""
+"""`fairgate demo`: two concerts on sale with a crowd of simulated fans, and stories that run the API call by
+call."""

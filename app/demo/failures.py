@@ -1,4 +1,4 @@
-"""The story in which everything goes wrong that can: each refusal of the API, and what is left unchanged."""
+"""The story of failures: each refusal of the API, and what remains unchanged after it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.demo.telling import Call, Telling
 
 @dataclass
 class Failures:
-    """The story; `store`: the process of an embedded Redis that may be stopped for a moment."""
+    """The story; `store` is the process of an embedded Redis that may be stopped for a moment."""
 
     store: psutil.Process | None = None
 
     async def tell(self, telling: Telling, event_id: str) -> None:
-        """From a sale that is not open to one that is closed. Raises StoryEnded."""
+        """Run from a sale that has not opened to one that is closed. Raises StoryEnded."""
         short = f"{event_id}-short"
         await on_sale(telling, event_id, {"session_ends_on_confirm": False}, max_tickets_per_visitor=3)
         await on_sale(telling, short, {"claim_window_s": 2}, hold_ttl_s=2)
@@ -38,7 +38,7 @@ class Failures:
         for it in (short, event_id):
             await closed(telling, it)
             await telling.call(
-                "Somebody joins a sale that is over",
+                "Somebody joins a sale that has closed",
                 Call("POST", f"/v1/rooms/{it}/places", status=409, code="room_closed"),
             )
             await unpublished(telling, it)
@@ -46,22 +46,22 @@ class Failures:
     async def _store_away(self, telling: Telling, event_id: str, ann: str, in_ann: str) -> None:
         reserve = Call("POST", f"/v1/events/{event_id}/reservations", in_ann, standing(1))
         if self.store is None:
-            telling.says("Left out: a store that is away. Only an installation of its own may be harmed")
+            telling.says("Skipped: an unavailable store (only in an installation of its own)")
             return
         telling.says(f"Redis stops (process {self.store.pid})")
         reserve.status, reserve.code = 503, "store_unavailable"
         with stopped(self.store):
-            await telling.call("Ann reserves meanwhile: refused, and when to come back", reserve)
-        telling.says("Redis goes on")
+            await telling.call("Ann reserves meanwhile: refused, with the time to retry", reserve)
+        telling.says("Redis continues")
         reserve.status, reserve.code = 201, ""
-        held = await telling.until("Ann sends the same request again: she has her ticket, once", reserve)
+        held = await telling.until("Ann sends the same request again and gets her ticket, once", reserve)
         path = f"/v1/reservations/{held['reservation_id']}/cancel"
-        await telling.until("... and gives it back", Call("POST", path, ann))
+        await telling.until("... and cancels it", Call("POST", path, ann))
 
 
 @contextmanager
 def stopped(process: psutil.Process) -> Iterator[None]:
-    """Stop a process, and let it continue in any case."""
+    """Suspend a process, and let it continue in any case."""
     process.suspend()
     try:
         yield
@@ -85,7 +85,7 @@ async def _before_the_sale(telling: Telling, event_id: str) -> None:
 
 
 async def _wrong_requests(telling: Telling, event_id: str, in_ann: str) -> None:
-    """Bad input is refused by name, and changes nothing."""
+    """Invalid input is refused by name, and changes nothing."""
     path = f"/v1/events/{event_id}/reservations"
 
     def reserve(body: Any, status: int, code: str, key: str | None = "a key of Ann") -> Call:
@@ -95,14 +95,14 @@ async def _wrong_requests(telling: Telling, event_id: str, in_ann: str) -> None:
     await telling.call(
         "Ann reserves without a key", reserve(standing(1), 400, "idempotency_key_required", None)
     )
-    await telling.call("... with a body that is no JSON", reserve(b"{two tickets", 400, "malformed_json"))
+    await telling.call("... with a body that is not JSON", reserve(b"{two tickets", 400, "malformed_json"))
     await telling.call("... and names a price herself", reserve(standing(1) | {"price": 1}, *wrong))
     await telling.call("... no ticket at all", reserve(standing(0), *wrong))
     unknown = {"items": [{"ticket_type_id": "royal-box", "quantity": 1}]}
-    await telling.call("... a ticket type that there is not", reserve(unknown, *wrong))
-    await telling.call("... a seat that is no seat", reserve({"seat_ids": ["somewhere in front"]}, *wrong))
-    await telling.call("... a seat that the hall has not", reserve({"seat_ids": ["stalls-z-99"]}, *wrong))
-    await telling.call("... more tickets than one may have", reserve(standing(4), 422, "limit_exceeded"))
+    await telling.call("... a ticket type that does not exist", reserve(unknown, *wrong))
+    await telling.call("... a malformed seat", reserve({"seat_ids": ["somewhere in front"]}, *wrong))
+    await telling.call("... a seat that does not exist", reserve({"seat_ids": ["stalls-z-99"]}, *wrong))
+    await telling.call("... more tickets than allowed", reserve(standing(4), 422, "limit_exceeded"))
 
 
 async def _wrong_credentials(telling: Telling, event_id: str, short: str, ann: str, in_ann: str) -> None:
@@ -112,7 +112,7 @@ async def _wrong_credentials(telling: Telling, event_id: str, short: str, ann: s
         Call("POST", path, body=standing(1), status=401, code="credential_missing"),
     )
     await telling.call(
-        "... with a token that is forged",
+        "... with a forged token",
         Call("POST", path, f"{in_ann[:-4]}AAAA", standing(1), 401, "credential_invalid"),
     )
     await telling.call(
@@ -124,25 +124,25 @@ async def _wrong_credentials(telling: Telling, event_id: str, short: str, ann: s
         Call("POST", f"/v1/events/{short}/reservations", in_ann, standing(1), 403, "wrong_room"),
     )
     await telling.call(
-        "A visitor tries what staff may do",
+        "A visitor tries something only staff may do",
         Call("POST", f"/v1/rooms/{event_id}/close", in_ann, status=401, code="credential_invalid"),
     )
 
 
 async def _taken(telling: Telling, event_id: str, in_ann: str) -> None:
-    """What somebody else was quicker to take."""
+    """Tickets that somebody else took first."""
     path = f"/v1/events/{event_id}/reservations"
     _, in_ben = await admitted(telling, event_id, "Ben")
     seat = {"seat_ids": ["stalls-a-2"]}
     await telling.call("Ben takes a seat", Call("POST", path, in_ben, seat, 201, key="seat of Ben"))
     await telling.call(
-        "He uses the same key for another wish",
+        "He uses the same key for a different request",
         Call("POST", path, in_ben, standing(1), 409, "idempotency_key_reused", key="seat of Ben"),
     )
     await telling.call("Ann wants the same seat", Call("POST", path, in_ann, seat, 409, "seat_taken"))
-    await telling.call("Ben takes two tickets, too", Call("POST", path, in_ben, standing(2), 201))
+    await telling.call("Ben also takes two tickets", Call("POST", path, in_ben, standing(2), 201))
     await telling.call(
-        "Ann wants three, but two are left", Call("POST", path, in_ann, standing(3), 409, "sold_out")
+        "Ann wants three, but only two are left", Call("POST", path, in_ann, standing(3), 409, "sold_out")
     )
 
 
@@ -152,11 +152,11 @@ async def _payments(telling: Telling, event_id: str, ann: str, in_ann: str) -> N
     hers = f"/v1/reservations/{held['reservation_id']}"
     cara = await joined(telling, event_id, "Cara")
     await telling.call(
-        "Cara tries to pay for Ann's reservation: to her it does not exist",
+        "Cara tries to pay for Ann's reservation: not found",
         Call("POST", f"{hers}/confirm", cara, card("tok_ok"), 404, "reservation_not_found"),
     )
     await telling.call(
-        "A hold that there never was",
+        "A hold that never existed",
         Call("GET", "/v1/reservations/nothing", ann, status=404, code="reservation_not_found"),
     )
     await telling.call(
@@ -168,18 +168,18 @@ async def _payments(telling: Telling, event_id: str, ann: str, in_ann: str) -> N
 
 
 async def _too_late(telling: Telling, short: str) -> None:
-    """Turns and holds of two seconds, which end."""
+    """Turns and holds that end after two seconds."""
     dan, in_dan = await admitted(telling, short, "Dan")
     path = f"/v1/events/{short}/reservations"
     held = await telling.call("Dan reserves, for two seconds", Call("POST", path, in_dan, standing(1), 201))
     eve = await joined(telling, short, "Eve")
     await telling.until(
-        "Eve does not come when she is called",
+        "Eve is called and does not claim her turn",
         Call("GET", f"/v1/rooms/{short}/places/me", eve),
         state="no_show",
     )
     await telling.call(
-        "... and comes too late",
+        "... and then claims it too late",
         Call("POST", f"/v1/rooms/{short}/places/me/booking-token", eve, status=410, code="no_show"),
     )
     his = f"/v1/reservations/{held['reservation_id']}"
@@ -190,12 +190,12 @@ async def _too_late(telling: Telling, short: str) -> None:
 
 
 async def _put_out(telling: Telling, event_id: str, ann: str, in_ann: str) -> None:
-    """Turns that end before their time."""
+    """Turns that end early."""
     me = f"/v1/rooms/{event_id}/places/me"
     path = f"/v1/events/{event_id}/reservations"
     await telling.call("Ann leaves", Call("DELETE", me, ann, status=204))
     await telling.call(
-        "... and reserves all the same",
+        "... and still tries to reserve",
         Call("POST", path, in_ann, standing(1), 403, "session_ended"),
     )
     finn = await telling.call("Finn joins", Call("POST", f"/v1/rooms/{event_id}/places", status=201))

@@ -1,7 +1,7 @@
-"""Simulated fans: ordinary API clients that know nothing but HTTP, one visitor each, no more than asked for.
+"""Simulated fans: ordinary API clients that use only HTTP, one visitor each.
 
-They follow the queue through one shared event stream, as waiting pages behind a CDN do, so a crowd of them
-costs the server little.
+They follow the queue through one shared event stream, like waiting pages behind a CDN, so that even a crowd
+of them costs the server little.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 import httpx
 import msgspec
 
-AT_ONCE_SHARE = 0.5  # this share arrives together, the others one by one
-AT_ONCE_S, ONE_BY_ONE_S = 0.08, 0.5  # between two of them
+AT_ONCE_SHARE = 0.5  # this share arrives almost together, the others one by one
+AT_ONCE_S, ONE_BY_ONE_S = 0.08, 0.5  # between two arrivals
 NO_SHOW_SHARE, CANCEL_SHARE, FORGET_SHARE, DECLINED_SHARE = 0.05, 0.10, 0.10, 0.10
-LOOK_S = (1.0, 8.0)  # how long one looks at the tickets, and then for the card
-NEXT_S = (3.0, 20.0)  # between two fans, where the crowd never ends
+LOOK_S = (1.0, 8.0)  # to choose tickets, and again to find the card
+NEXT_S = (3.0, 20.0)  # until the next fan takes over, in an endless crowd
 TICKETS = (1, 1, 2, 2, 2, 3, 4)
 CLAIM_AGAIN_S = 1.0
 ATTEMPTS_MAX = 60  # calls repeated on 429 and 503
@@ -32,7 +32,7 @@ TIMEOUT_S = 20.0
 
 
 class GaveUp(Exception):
-    """A fan gave up: sold out, closed, not called in time, or the server is gone."""
+    """A fan gave up: sold out, closed, not called in time, or refused."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class StatusFollower:
             await self.changed.wait_for(lambda: self.state not in ("", "scheduled", "prequeue"))
 
     async def called(self, queue_number: int) -> None:
-        """Wait until this number is called. Raises GaveUp when nobody will be called any longer."""
+        """Wait until this number is called. Raises GaveUp if nobody will be called any longer."""
         async with self.changed:
             await self.changed.wait_for(
                 lambda: self.serving_position >= queue_number or self.state in ("sold_out", "closed")
@@ -75,21 +75,21 @@ class StatusFollower:
 
 @dataclass
 class Crowd:
-    """All fans of one sale. `tally` counts how far each of them got."""
+    """All fans of one sale. `tally` counts the steps they completed and why they gave up."""
 
     client: httpx.AsyncClient
     room_id: str
     event_id: str
     ticket_type_ids: list[str]
     random: Random
-    seated: bool = False  # they take the best seats of a section
+    seated: bool = False  # whether they ask for the best seats of a section
     status: StatusFollower = field(default_factory=StatusFollower)
     tally: Counter[str] = field(default_factory=Counter)
 
     async def come(self, fans: int, *, again: bool = False) -> None:
-        """Let this many fans arrive, wait and buy; returns when the last one is done.
+        """Let this many fans arrive, queue and buy; returns when the last one is done.
 
-        `again`: never, because each of them is followed by another one a little later.
+        With `again` it never returns, because each fan is followed by another a little later.
         """
         following = asyncio.create_task(self.status.follow(self.client, self.room_id))
         try:
@@ -103,7 +103,7 @@ class Crowd:
             following.cancel()
 
     async def _fans(self, arrives_in_s: float) -> None:
-        """One after the other, forever."""
+        """Run one fan after another, forever."""
         while True:
             await self._fan(arrives_in_s)
             arrives_in_s = self.random.uniform(*NEXT_S)
@@ -125,7 +125,7 @@ class Crowd:
         place = (await self._call("POST", f"/v1/rooms/{self.room_id}/places")).json()
         self.tally["joined"] += 1
         token: str = place["place_token"]
-        if place["queue_number"] is None:  # in the pre-queue: the draw gives the number
+        if place["queue_number"] is None:  # in the pre-queue: the draw assigns the number
             await self.status.opened()
         while place["queue_number"] is None:
             await asyncio.sleep(self.random.random() * min(10.0, place["poll_after_s"]))
@@ -171,7 +171,7 @@ class Crowd:
         self.tally["tickets"] += quantity
 
     async def _leave(self, place_token: str) -> None:
-        """Say goodbye, so that the next one need not wait for the end of the session."""
+        """Leave, so that the next visitor need not wait for the end of the session."""
         with suppress(GaveUp):
             await self._call("DELETE", f"/v1/rooms/{self.room_id}/places/me", place_token)
 
@@ -183,7 +183,7 @@ class Crowd:
     async def _call(
         self, method: str, path: str, token: str = "", body: dict[str, Any] | None = None
     ) -> httpx.Response:
-        """One call, repeated with the same key while the server asks for patience. Raises GaveUp on a no."""
+        """Make one call, repeated with the same key on 429 and 503. Raises GaveUp if it is refused."""
         headers = {"Idempotency-Key": secrets.token_hex(8)}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -199,7 +199,7 @@ class Crowd:
 
 @asynccontextmanager
 async def a_client(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for many visitors at once: it keeps no cookies, which would make one visitor of them all."""
+    """Open a client for many visitors at once: it keeps no cookies, which would make them all one visitor."""
     limits = httpx.Limits(max_connections=50, max_keepalive_connections=50)
     async with httpx.AsyncClient(
         base_url=url, limits=limits, timeout=httpx.Timeout(TIMEOUT_S, pool=None), trust_env=False

@@ -35,12 +35,12 @@ from app.waiting_room.queue import Queues
 
 EVENT = "demo"
 HALL = "demo-seats"
-HALL_SHARE = 0.25  # this share of fans comes in addition, for the seats
+HALL_SHARE = 0.25  # this share of fans comes in addition, for seats
 STARTS_IN_DAYS = 60
 REPORT_EVERY_S, REPORT_RARELY_S = 10.0, 300.0
 SUPPLY_EVERY_S = 20.0
-FANS_MAX = 20_000  # as many as `--fans` takes
-FREE_LEAST, MORE = 500, 2_000  # tickets of a type that are always free, and how many are added
+FANS_MAX = 20_000  # the maximum of `--fans`
+FREE_LEAST, MORE = 500, 2_000  # a type with fewer free tickets gets this many more
 OPEN_STATES = ("open", "sold_out")
 REFUSED: tuple[type[Exception], ...] = (Refusal, *STORE_AWAY)
 
@@ -72,7 +72,7 @@ def concert() -> EventDefinition:
             active_visitors_max=60,
             claim_window_s=60,
             session_ttl_s=90,
-            unclaimed_per_network_max=FANS_MAX,  # they all come from here
+            unclaimed_per_network_max=FANS_MAX,  # all fans share one network
             message="This is a demo: nothing is really sold.",
             theme=LOOK,
         ),
@@ -84,7 +84,7 @@ def concert() -> EventDefinition:
 
 
 def seated_concert() -> EventDefinition:
-    """The second demo event: a hall with 20,000 seats, and nobody in front of you for long."""
+    """The second demo event: a hall with 20,000 seats, and a queue that moves fast."""
     first = concert()
     sections = [
         *(NewSection(name=f"Floor {it}", price=14_500, rows=25, seats_per_row=40) for it in "ABC"),
@@ -107,7 +107,8 @@ def seated_concert() -> EventDefinition:
 
 @dataclass(frozen=True)
 class Demo:
-    """How it is run: `fans` at once, whether they come `once` only, whether a browser is opened."""
+    """The options: the number of `fans` at a time, whether they come only `once`, whether to open a
+    browser."""
 
     fans: int
     once: bool = False
@@ -137,12 +138,12 @@ async def run(url: str, settings: Settings, demo: Demo) -> None:
                 )
                 crowds.append((crowd, round(demo.fans * share)))
             else:
-                _print(f"the room is {state}, as it was left; open it with: fairgate room open {event_id}")
+                _print(f"the room is still {state}; open it with: fairgate room open {event_id}")
         await _run_fans(settings, crowds, demo)
 
 
 async def _run_fans(settings: Settings, crowds: list[tuple[Crowd, int]], demo: Demo) -> None:
-    """Run the fans of both events; reports progress now and then, and at the end."""
+    """Run the fans of both events; reports progress at intervals and at the end."""
     if not sum(fans for _, fans in crowds):
         return
     _print(f"{sum(fans for _, fans in crowds)} simulated fans are on their way")
@@ -159,7 +160,7 @@ async def _run_fans(settings: Settings, crowds: list[tuple[Crowd, int]], demo: D
 
 
 async def _supply(settings: Settings) -> None:
-    """Before the concert is sold out more tickets go on sale: a crowd that never ends needs them."""
+    """Put more tickets on sale before the concert sells out: an endless crowd needs them."""
     while True:
         await asyncio.sleep(SUPPLY_EVERY_S)
         try:
@@ -181,7 +182,8 @@ async def _add_tickets(stores: Stores) -> None:
 
 
 async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> tuple[str, list[str], str]:
-    """Import the event where it is missing, and open its room the first time; ticket types and state."""
+    """Import the event if it is missing, and open its room the first time. Returns id, ticket types and
+    state."""
     event_id, room_id = EventId(wanted.event_id), RoomId(wanted.event_id)
     try:
         await events.event(stores, event_id)

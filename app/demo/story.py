@@ -1,7 +1,8 @@
-"""`fairgate demo --story success | failures`: what a shop calls, and every way in which it is told no.
+"""`fairgate demo --story success | failures`: the calls a shop makes, and every way in which they can be
+refused.
 
-Each story sells events of its own, with test payments, and leaves them unpublished. They are plain lists of
-calls: read them beside docs/tutorials/api.md.
+Each story sells events of its own, with test payments, and leaves them unpublished. Stories are plain lists
+of calls: read them beside docs/tutorials/api.md.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from app.core.errors import CannotRun
 from app.demo.fans import a_client
 from app.demo.telling import Call, Telling
 
-Tell = Callable[[Telling, str], Awaitable[None]]  # with an id that no event has
+Tell = Callable[[Telling, str], Awaitable[None]]  # called with an unused event id
 STARTS_AT = "2035-06-01T19:00:00Z"
 
 
 class NotAsTold(CannotRun):
-    """An answer is another than the story says."""
+    """A response differs from the story."""
 
 
 async def tell(story: Tell, url: str, staff: str) -> None:
-    """Tell one story against the installation at `url`. Raises NotAsTold, StoryEnded."""
+    """Run one story against the installation at `url`. Raises NotAsTold, StoryEnded."""
     async with a_client(url) as client:
         telling = Telling(client, staff)
         await story(telling, f"story-{secrets.token_hex(3)}")
     if telling.wrong:
-        raise NotAsTold(f"{telling.wrong} of {telling.calls} answers are not what the story says")
-    print(f"\n{telling.calls} calls, each with the answer that the story says", flush=True)
+        raise NotAsTold(f"{telling.wrong} of {telling.calls} responses differ from the story")
+    print(f"\n{telling.calls} calls, each with the expected response", flush=True)
 
 
 async def on_sale(telling: Telling, event_id: str, room: dict[str, Any], **event: object) -> None:
@@ -74,17 +75,17 @@ async def opened(telling: Telling, room_id: str) -> None:
 
 
 async def joined(telling: Telling, room_id: str, who: str = "A visitor") -> str:
-    """A visitor joins; their place token."""
+    """Let a visitor join; returns their place token."""
     place = await telling.call(f"{who} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
     return str(place["place_token"])
 
 
 async def admitted(telling: Telling, room_id: str, who: str = "A visitor") -> tuple[str, str]:
-    """A visitor joins, is called and goes in; their place token and their booking token."""
+    """Let a visitor join, be called and go in; returns their place token and their booking token."""
     place_token = await joined(telling, room_id, who)
     path = f"/v1/rooms/{room_id}/places/me/booking-token"
     claimed = await telling.until(
-        f"{who} is called and goes in (until then the answer is 202)",
+        f"{who} is called and goes in (202 until then)",
         Call("POST", path, place_token, status=201),
     )
     return place_token, str(claimed["booking_token"])
@@ -96,7 +97,7 @@ async def closed(telling: Telling, room_id: str) -> None:
 
 
 async def unpublished(telling: Telling, event_id: str) -> None:
-    """Unpublish the event, so that nothing of the story is left to be seen."""
+    """Unpublish the event, so that nothing of the story stays visible."""
     path = f"/v1/events/{event_id}"
     await telling.call("... and unpublish it", Call("PATCH", path, telling.staff, {"published": False}))
 

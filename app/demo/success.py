@@ -1,4 +1,4 @@
-"""The story in which all goes well: two visitors queue, reserve, pay, and one gives tickets back."""
+"""The story of success: two visitors queue, reserve and pay, and one of them cancels."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from app.demo.telling import Call, Telling
 
 
 async def success(telling: Telling, event_id: str) -> None:
-    """From an event to its orders. Raises StoryEnded."""
+    """Run from creating an event to its orders. Raises StoryEnded."""
     await on_sale(telling, event_id, {"session_ends_on_confirm": False})
     await opened(telling, event_id)
     reserve = f"/v1/events/{event_id}/reservations"
 
     ann, in_ann = await admitted(telling, event_id, "Ann")
     await telling.call("Everybody sees how the queue moves", Call("GET", f"/v1/rooms/{event_id}"))
-    await telling.call("... and Ann her place", Call("GET", f"/v1/rooms/{event_id}/places/me", ann))
-    await telling.call("What is free", Call("GET", f"/v1/events/{event_id}/availability"))
+    await telling.call("... and Ann sees her place", Call("GET", f"/v1/rooms/{event_id}/places/me", ann))
+    await telling.call("The tickets that are free", Call("GET", f"/v1/events/{event_id}/availability"))
     key = "tickets of Ann"
     held = await telling.call(
-        "Ann reserves two tickets: held for her, durably",
+        "Ann reserves two tickets, which are held for her durably",
         Call("POST", reserve, in_ann, standing(2), status=201, key=key),
     )
     await telling.call(
-        "The answer was lost, so her browser asks again with the same key: it is the same reservation",
+        "The response was lost; her browser sends it again with the same key and gets the same reservation",
         Call("POST", reserve, in_ann, standing(2), status=201, key=key),
     )
     hers = f"/v1/reservations/{held['reservation_id']}"
@@ -39,7 +39,7 @@ async def success(telling: Telling, event_id: str) -> None:
     await telling.call("He cannot come and cancels: refunded", Call("POST", f"{his}/cancel", ben))
     await telling.call("The seats are free again", Call("GET", f"/v1/events/{event_id}/availability"))
     await telling.call(
-        "Ben goes, and somebody else gets his turn",
+        "Ben leaves, and somebody else gets his turn",
         Call("DELETE", f"/v1/rooms/{event_id}/places/me", ben, status=204),
     )
     await telling.call("Staff see the orders", Call("GET", f"/v1/orders?event_id={event_id}", telling.staff))

@@ -1,4 +1,4 @@
-"""How a story is told: each call and its answer are printed, and compared with what the story says."""
+"""Runs a story: each call and its response are printed, and compared with the expected one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MARKS = {2: typer.colors.GREEN, 3: typer.colors.CYAN, 4: typer.colors.YELLOW, 5:
 
 
 class StoryEnded(CannotRun):
-    """A story cannot go on: an answer it builds on is another than it says."""
+    """A story cannot continue, because a response it depends on differs from the expected one."""
 
 
 @dataclass
 class Call:
-    """A call of the API, and the answer that the story says it gets."""
+    """A call of the API, and the expected response."""
 
     method: str
     path: str
@@ -42,7 +42,7 @@ class Call:
 
 @dataclass
 class Telling:
-    """One story on its way."""
+    """A running story."""
 
     client: httpx.AsyncClient
     staff: str  # an admin's token
@@ -51,16 +51,16 @@ class Telling:
     wrong: int = 0
 
     def says(self, line: str) -> None:
-        """Print what comes next."""
+        """Print a line of the story."""
         self._print("", "", self._styled(line, bold=True))
 
     async def call(self, says: str, call: Call) -> dict[str, Any]:
-        """Make the call and print it. Raises StoryEnded when it should have succeeded and did not."""
+        """Make the call and print it. Raises StoryEnded if it should have succeeded and did not."""
         self.says(says)
         return self._told(call, await self._send(call))
 
     async def until(self, says: str, call: Call, **fields: object) -> dict[str, Any]:
-        """The same, repeated until the answer has the status, and these fields. Raises StoryEnded."""
+        """Repeat the call until the response has the expected status and these fields. Raises StoryEnded."""
         self.says(says)
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -83,7 +83,7 @@ class Telling:
         return await self.client.request(call.method, call.path, headers=headers, content=raw)
 
     def _told(self, call: Call, answer: httpx.Response) -> dict[str, Any]:
-        """Print a call and its answer, and judge it."""
+        """Print a call and its response, and compare it with the expected one."""
         self.calls += 1
         document = _document(answer)
         code = document.get("code", "") if answer.status_code >= 400 else ""
@@ -110,14 +110,14 @@ class Telling:
 
 
 def _document(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON of an answer; {} where it has none."""
+    """The JSON object of a response; {} if it has none."""
     kind = answer.headers.get("Content-Type", "")
     found = msgspec.json.decode(answer.content) if "json" in kind and answer.content else {}
     return found if isinstance(found, dict) else {}
 
 
 def _short(body: Any) -> str:
-    """A body in one line, cut off; of tokens no more than their beginning."""
+    """A body in one line, truncated, with tokens shortened."""
     if not body:
         return ""
     if isinstance(body, dict):

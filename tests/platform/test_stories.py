@@ -14,7 +14,7 @@ async def test_the_failures_are_told_on_an_installation_of_its_own_that_leaves_n
 ) -> None:
     ended = await fairgate("demo", "--story", "failures", TMPDIR=str(tmp_path))
     assert ended.code == 0, ended.out + ended.err
-    assert re.search(r"(\d+) calls, each with the answer that the story says\n$", ended.out)
+    assert re.search(r"(\d+) calls, each with the expected response\n$", ended.out)
     told = set(re.findall(r"<- (\d{3} \w+)", ended.out))
     assert told >= {
         *("409 room_not_open", "404 event_not_found", "422 validation_failed", "409 seat_taken"),
