@@ -1,4 +1,4 @@
-# make run: see it work.  make test: all checks.  make bench: measure it.  make install: .venv with .venv/bin/fairgate
+# make run: a running demo.  make test: all checks.  make bench: benchmarks.  make install: .venv with .venv/bin/fairgate
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
@@ -16,7 +16,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11" >&2; exit 1; }
+	  { echo "Python 3.11 or newer is required; choose one with: make PYTHON=python3.11" >&2; exit 1; }
 	@echo "[1/3] creating $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "[2/3] installing $$(grep -c == requirements.lock) packages; the first time takes a minute or two"
@@ -27,12 +27,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	  esac; done; }
 	@echo "[3/3] installing fairgate"
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
-	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip does not where PYTHONDONTWRITEBYTECODE is set: starts took twice as long
+	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip does not if PYTHONDONTWRITEBYTECODE is set, which doubles start-up time
 	@touch $(INSTALLED)
 
-# Hundreds of processes are started, which would each compile our code where PYTHONDONTWRITEBYTECODE is set; and dozens of
-# stores, which wait for the disk: so where memory is plenty their folders are in it. Tests wait for processes and moments about
-# a third of their time: so there are twice as many processes of tests as cores. Which runs which: tests/support/.
+# Tests start hundreds of processes, each of which would compile our code if PYTHONDONTWRITEBYTECODE is set, and dozens of stores
+# that wait for the disk: so their folders are in memory if there is plenty. Tests spend about a third of their time waiting for
+# processes and clocks, so there are twice as many test processes as cores. tests/support/ distributes the tests.
 # make test ARGS='-k gate'  make test ARGS=--profile (where the time goes)  make test ARGS=--pictures (of every page)
 PROCESSES ?= 4
 PYTEST = export PYTHONDONTWRITEBYTECODE= && $(VENV)/bin/python -m compileall -q fairgate app worker load tests && \
@@ -45,21 +45,21 @@ test: install browser $(VENV)/.charts
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint collected
 	@$(PYTEST) -m pytest -n $(PROCESSES) $(ARGS)
 
-# pytest rewrites the assertions of each file of tests, which takes 9 s: once, beside the linters, and not in each process.
+# pytest rewrites the assertions of all test files, which takes 9 s: do it once, in parallel with the linters, not per process.
 .PHONY: collected
 collected: install
 	@$(PYTEST) -m pytest -q --collect-only >/dev/null
 
-# For every change. Left out: browsers (tests/browser), what is killed or taken away while traffic runs (chaos), a cluster
-# (cluster), whole installations started from outside (platform), the load generator and the benchmark (load), clients in
-# other languages (clients), every call asked in every way (contract) and by attackers (security), files that take more than
-# five seconds, what is marked `chaos` or `slow`, and fourteen in fifteen of the simulated sales.
+# For every change. Leaves out browsers (tests/browser), failures under traffic (chaos), Redis Cluster (cluster), whole
+# installations started from outside (platform), the load generator and the benchmark (load), clients in other languages
+# (clients), systematic tests of every call (contract) and of attacks (security), files that take more than five seconds, tests
+# marked `chaos` or `slow`, and fourteen in fifteen of the simulated sales.
 WHOLE := browser chaos cluster platform load clients contract security
 test-fast: install
 	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' --shorter-than 5 $(WHOLE:%=--ignore tests/%) $(ARGS)
 
-# All tests again, with each line and branch watched, which takes about twice as long. In the end it lists which files of the
-# engine are below 95 %, and fails if tests/support/covered.json does not say why.
+# All tests with line and branch coverage, which takes about twice as long. Lists the files of the engine below 95 %, and fails if
+# tests/support/covered.json does not say why.
 coverage: install browser
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	@mkdir -p build; rm -f .coverage .coverage.*
@@ -77,17 +77,17 @@ format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# Extracts the templates' texts into the catalogues app/locale/<language>/LC_MESSAGES/fairgate.po, which are read uncompiled.
+# Extracts the texts of templates into the catalogues app/locale/<language>/LC_MESSAGES/fairgate.po, which are read uncompiled.
 messages: install
 	@mkdir -p build
 	@$(VENV)/bin/pybabel -q extract -F pyproject.toml -k forms:1,2 --no-location --sort-output -w 110 --project Fairgate --version 1 \
 	  --copyright-holder "The Fairgate authors" --msgid-bugs-address "" -o build/fairgate.pot templates app/i18n.py
 	@$(VENV)/bin/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 110 -i build/fairgate.pot -D fairgate -d app/locale
 
-# The browser tests drive the system's Chromium, those of the gate its proxies, those of the clients Node.js and PHP, and those of the stores Redis, Sentinel and
-# PgBouncer. Root on Debian gets them; others are told and go on without. Their services are not started: tests run them on folders of their own.
-# Each is a command, and after a colon the package it is in where that has another name, with others
-# that it needs after a plus.
+# Browser tests use the system's Chromium, gate tests its proxies, client tests Node.js and PHP, and store tests Redis, Sentinel and
+# PgBouncer. They are installed for root on Debian; others see what is missing and continue without it. Their services are not
+# started: tests run them in their own folders. Each entry is a command, followed by a colon and its package if the name differs,
+# and by a plus and further packages it needs.
 TOOLS := chromium chromium-headless-shell nginx haproxy caddy apache2:apache2+lua-socket node:nodejs npm php:php-cli redis-server redis-sentinel pgbouncer \
   promtool:prometheus faketime
 browser:
@@ -114,7 +114,7 @@ clients/node_modules/.package-lock.json: clients/package-lock.json
 	@if command -v npm >/dev/null; then cd clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; \
 	else echo "the tests of the clients for Node.js will be skipped, because npm is missing" >&2; fi
 
-# The QR decoder of the check-in page, for browsers that have none, as it is on npm; the version is in clients/package.json.
+# The QR decoder of the check-in page, for browsers that have none, copied from npm; the version is in clients/package.json.
 .PHONY: scripts
 QR := clients/node_modules/qr
 scripts: clients/node_modules/.package-lock.json
@@ -128,7 +128,7 @@ client-types: install
 	  > build/openapi.json
 	@$(VENV)/bin/python clients/generate.py build/openapi.json && $(VENV)/bin/ruff format -q clients
 
-# Needs wrk (apt-get install wrk); one row also nginx. make bench ARGS='--rows joins,place --quick --json figures.json'
+# Needs wrk (apt-get install wrk), and nginx for one row. make bench ARGS='--rows joins,place --quick --json figures.json'
 bench: install
 	@exec $(VENV)/bin/python -m load.bench $(ARGS)
 
@@ -143,8 +143,8 @@ soak: install
 bench-compare: install
 	@exec $(VENV)/bin/python -m load.compare $(or $(strip $(A) $(B)),$(filter-out bench-compare,$(MAKECMDGOALS)))
 
-# The newest of everything, with the hashes of all files for all systems; deploy/ has what the program alone needs, docs/
-# what builds the site. Needs uv (pip install uv). The second and third take the versions of the first.
+# The newest versions of all dependencies, with the hashes of all files for all systems. deploy/ has those of the program alone,
+# docs/ those that build the site. Needs uv (pip install uv). The other files take the versions of the first.
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .PHONY: lock audit
 lock:
@@ -158,7 +158,7 @@ lock:
 audit:
 	pip-audit --disable-pip --require-hashes -r requirements.lock
 
-# The image, with its version, commit and licences in labels, for this platform or those asked for (make image ARGS=...).
+# The image, with its version, commit and licences in labels, for this platform or the given ones (make image ARGS=...).
 IMAGE ?= fairgate
 .PHONY: image sbom
 image: install
@@ -179,16 +179,16 @@ $(VENV)/.sbom: deploy/sbom/requirements.lock $(INSTALLED)
 release-check: install
 	@$(VENV)/bin/python -m deploy.release_check "$(VERSION)" $(ARGS)
 
-# The site, in build/site. Strict: it fails on a dead link, or one to a missing heading.
+# The documentation site, in build/site. Fails on dead links, including those to missing headings.
 .PHONY: docs
 docs: install
 	@$(PIP) install --quiet --require-hashes -r docs/requirements.lock
 	@$(VENV)/bin/python docs/generate.py --check
 	@$(VENV)/bin/python docs/assemble.py build/docs
 	@$(VENV)/bin/zensical build --clean --strict -f mkdocs.yml
-	@echo "to read it: $(VENV)/bin/python -m http.server -d build/site 8000"
+	@echo "to view it: $(VENV)/bin/python -m http.server -d build/site 8000"
 
-# The pages of docs/reference that are generated from the code; a test fails when they are out of date.
+# The pages in docs/reference that are generated from the code; a test fails if they are out of date.
 .PHONY: docs-reference
 docs-reference: install
 	$(VENV)/bin/python docs/generate.py

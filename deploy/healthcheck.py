@@ -1,7 +1,7 @@
-"""Whether the process this container runs is well, for the image's HEALTHCHECK: exit code 0 or 1.
+"""Checks the health of the process in this container, for the image's HEALTHCHECK: exit code 0 or 1.
 
-A web process has to serve. A worker has to find its stores and its loops in order as well, since nobody
-else would notice. Anything else (`migrate`, a shell) is well while it runs.
+A web process has to serve. A worker must also find its stores and loops in order, because nobody else would
+notice. Anything else (`migrate`, a shell) is healthy while it runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
 def address(arguments: list[str]) -> str | None:
-    """What to ask the process with this command line; None: nothing can be asked."""
+    """Return the URL that checks the process with this command line, or None if there is none."""
     role = next((it for it in arguments if it in ("web", "worker")), None)
     options = dict(pairwise(arguments))
     path = "/readyz" if role == "worker" else "/livez"
@@ -29,7 +29,7 @@ def address(arguments: list[str]) -> str | None:
 
 
 def main() -> int:
-    """Ask the first process of the container, or the one that Docker's init runs."""
+    """Check the container's first process, or the one that Docker's init runs."""
     asked = address(Path("/proc/1/cmdline").read_text().split("\0"))
     if asked is None:
         return 0

@@ -1,6 +1,6 @@
-"""Whether a commit can be released as a version: make release-check VERSION=0.2.0
+"""Checks whether a commit can be released as a version: make release-check VERSION=0.2.0
 
-Each check returns what is wrong, a line each. None of them changes anything or needs a network.
+Each check returns its findings, one per line. None of them changes anything or needs a network.
 docs/contributing/release.md has the steps around it.
 """
 
@@ -29,14 +29,15 @@ LINE_MAX = 160
 
 
 def git(*arguments: str) -> str:
-    """What git says; empty if it refuses."""
+    """Return git's output; empty if it fails."""
     return subprocess.run(
         ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
     ).stdout.strip()
 
 
 def form_of_changelog(text: str) -> list[str]:
-    """Sections by version, newest first, dated; in each the kinds of change, in one order, with lists."""
+    """Check the form: sections by version, newest first, dated, with lists by kind of change in a fixed
+    order."""
     found, wrong = list(HEADING.finditer(text)), []
     if [it for it in re.findall(r"^## .*$", text, re.MULTILINE) if not HEADING.fullmatch(it)]:
         wrong.append("a heading is not `## [version] - YYYY-MM-DD`")
@@ -44,30 +45,30 @@ def form_of_changelog(text: str) -> list[str]:
         wrong.append("the first section is not [Unreleased]")
     days = [it["day"] for it in found[1:]]
     if None in days or days != sorted(days, key=str, reverse=True):
-        wrong.append("releases have to be dated, the newest first")
+        wrong.append("releases must be dated, newest first")
     for it in found:
         body = section(text, it["version"])
         kinds = re.findall(r"^### (.*)$", body, re.MULTILINE)
         if kinds != [kind for kind in KINDS if kind in kinds]:
             wrong.append(
-                f"{it['version']}: the kinds are {kinds}, of {', '.join(KINDS)} each once, in this order"
+                f"{it['version']}: kinds are {kinds}, must be {', '.join(KINDS)}, once each, in order"
             )
         entries = re.findall(r"^- (?:.+\n(?:  .+\n)*)", body, re.MULTILINE)
         if len(entries) != len(set(entries)):
-            wrong.append(f"{it['version']}: an entry is there twice")
+            wrong.append(f"{it['version']}: an entry occurs twice")
         if stray := re.findall(r"^(?!- |  |####? |$).+", body[body.find("### ") :], re.MULTILINE):
-            wrong.append(f"{it['version']}: what belongs to no entry: {stray[:3]}")
+            wrong.append(f"{it['version']}: lines outside entries: {stray[:3]}")
     return wrong + [f"longer than {LINE_MAX}: {it[:60]}" for it in text.splitlines() if len(it) > LINE_MAX]
 
 
 def section(text: str, version: str) -> str:
-    """What the changelog says of a version."""
+    """Return the changelog's section for a version."""
     _, _, rest = text.partition(f"## [{version}]")
     return re.split(r"^## ", rest.partition("\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def changelog(version: str) -> list[str]:
-    """The version has a section, and nothing waits in Unreleased."""
+    """Check that the version has a section, and Unreleased is empty."""
     text = (ROOT / "CHANGELOG.md").read_text()
     wrong = form_of_changelog(text)
     if not section(text, version).strip():
@@ -78,7 +79,7 @@ def changelog(version: str) -> list[str]:
 
 
 def versions(version: str) -> list[str]:
-    """What names the version itself names this one."""
+    """Check that all files with a version number have this one."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     chart = yaml.safe_load((ROOT / "deploy/helm/fairgate/Chart.yaml").read_text())
     plugin = (ROOT / "clients/php/wordpress/fairgate-gate/fairgate-gate.php").read_text()
@@ -101,7 +102,7 @@ def versions(version: str) -> list[str]:
 
 
 def locks(_version: str) -> list[str]:
-    """The lock files satisfy what is declared, every file by its hash."""
+    """Check that the lock files satisfy the declared dependencies, with a hash for every file."""
     project, wrong = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"], []
     extras = [it for lines in project["optional-dependencies"].values() for it in lines]
     for path, lines in (
@@ -117,15 +118,15 @@ def locks(_version: str) -> list[str]:
         for line in map(Requirement, lines):
             has = locked.get(canonicalize_name(line.name))
             if has is None or not line.specifier.contains(has, prereleases=True):
-                wrong.append(f"{path}: {line} is wanted and {has or 'nothing'} locked: make lock")
+                wrong.append(f"{path}: {line} is declared, but {has or 'nothing'} is locked; run make lock")
     return wrong
 
 
 def migrations(_version: str) -> list[str]:
-    """They are one chain, and those of the release before are as they were."""
+    """Check that migrations form one chain, and that those of the previous release are unchanged."""
     wrong, chain = [], [*migrate.revisions("before"), *migrate.revisions("after")]
     if len(chain) != len(set(chain)):
-        wrong.append("a revision is there twice")
+        wrong.append("a revision occurs twice")
     if before := git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^"):
         folders = ("migrations/versions", "migrations/after")
         changed = git("diff", "--name-status", "--diff-filter=MDR", before, "HEAD", "--", *folders)
@@ -134,12 +135,12 @@ def migrations(_version: str) -> list[str]:
 
 
 def tree(_version: str) -> list[str]:
-    """Everything is committed."""
+    """Check that everything is committed."""
     return [f"not committed: {it}" for it in git("status", "--porcelain").splitlines()]
 
 
 def tag(version: str) -> list[str]:
-    """The tag is annotated, is on this commit, and makes this the version of what is built."""
+    """Check that the tag is annotated, is on this commit, and is the version of what is built."""
     name = f"v{version}"
     if git("cat-file", "-t", name) != "tag":
         return [f"there is no annotated tag {name}: git tag --annotate {name} --message 'Fairgate {version}'"]
@@ -152,9 +153,9 @@ CHECKS: tuple[Callable[[str], list[str]], ...] = (changelog, versions, locks, mi
 
 
 def main(version: str, tagged: bool) -> int:
-    """Print what is wrong; 1 if anything is."""
+    """Print the findings; returns 1 if there are any."""
     if not RELEASE.fullmatch(version):
-        print(f"{version or 'nothing'} is no version: make release-check VERSION=1.2.3", file=sys.stderr)
+        print(f"{version or 'nothing'} is not a version: make release-check VERSION=1.2.3", file=sys.stderr)
         return 2
     failed = False
     for check in (*CHECKS, tag) if tagged else CHECKS:

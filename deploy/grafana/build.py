@@ -1,8 +1,9 @@
-"""Write the dashboards of deploy/grafana/dashboards; with --check, say whether they are current.
+"""Writes the dashboards in deploy/grafana/dashboards; with --check, exits with 1 unless they are current.
 
-A dashboard is rows of panels, a panel is a title, a unit and its queries. Positions, colours and the rest of
-Grafana's JSON model (https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/)
-are the same for all, so they are put in here. `tests/monitoring/test_dashboards.py` runs each query.
+A dashboard consists of rows of panels, and a panel of a title, a unit and its queries. Positions, colours and
+the rest of Grafana's JSON model
+(https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/) are the same
+for all, and are added here. `tests/monitoring/test_dashboards.py` runs each query.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ FAILED = '{status=~"5.."}'
 
 
 class Panel(NamedTuple):
-    """One panel. `queries`: what each line is called, and its PromQL. Every process tells the sums of all, so
-    queries take the `max` over processes."""
+    """One panel. `queries` maps the legend of each line to its PromQL.
+
+    Every process reports the sums of all, so queries take the `max` over processes.
+    """
 
     title: str
     queries: dict[str, str]
     unit: str = "short"
     tile: bool = False  # one number instead of lines
-    says: str = ""  # what to read from it
-    bad_above: float | None = None  # a tile turns red from here on
+    says: str = ""  # the description
+    bad_above: float | None = None  # a tile turns red from this value on
 
 
 class Dashboard(NamedTuple):
@@ -43,17 +46,17 @@ class Dashboard(NamedTuple):
 
 
 def of_room(metric: str) -> str:
-    """A gauge of the rooms that are chosen; every process tells the same."""
+    """A gauge of the selected rooms; every process reports the same."""
     return f"max by (room_id) (fairgate_{metric}{ROOM})"
 
 
 def per_minute(metric: str) -> str:
-    """A counter of the rooms that are chosen, by the minute."""
+    """A counter of the selected rooms, per minute."""
     return f"60 * max by (room_id) (rate(fairgate_{metric}_total{ROOM}[1m]))"
 
 
 def quantile(share: float, calls: str = "") -> str:
-    """The time within which this share of the calls was answered."""
+    """The time within which this share of calls is answered."""
     rates = f"max by (le, call) (rate(fairgate_request_seconds_bucket{calls}[5m]))"
     return f"histogram_quantile({share}, sum by (le, call) ({rates}))"
 
@@ -72,7 +75,7 @@ TONIGHT = Dashboard(
         ],
         [
             Panel(
-                "Called a minute, and the rate that is set",
+                "Called per minute, and configured rate",
                 {
                     "called {{room_id}}": per_minute("admitted"),
                     "rate {{room_id}}": of_room("admission_rate_per_minute"),
@@ -80,7 +83,7 @@ TONIGHT = Dashboard(
                 says="Below the rate: the cap or the stock holds the queue back, or a worker is late.",
             ),
             Panel(
-                "Inside, and the cap",
+                "Inside, and cap",
                 {
                     "inside {{room_id}}": of_room("active_visitors"),
                     "called {{room_id}}": of_room("called_visitors"),
@@ -89,10 +92,10 @@ TONIGHT = Dashboard(
             ),
         ],
         [
-            Panel("Joining a minute", {"{{room_id}}": per_minute("joined")}),
+            Panel("Joined per minute", {"{{room_id}}": per_minute("joined")}),
             Panel("Waiting", {"{{room_id}}": of_room("waiting_visitors")}),
             Panel(
-                "Reservations a minute",
+                "Reservations per minute",
                 {"{{outcome}}": "60 * max by (outcome) (rate(fairgate_reservations_total[1m]))"},
             ),
         ],
@@ -106,13 +109,13 @@ ENGINE = Dashboard(
     [
         [
             Panel(
-                "Calls a second",
+                "Calls per second",
                 {"": "sum(max by (call, status) (rate(fairgate_requests_total[1m])))"},
                 "reqps",
                 tile=True,
             ),
             Panel(
-                "Calls that fail",
+                "Failed calls",
                 {"": f"({ALL_CALLS % FAILED} or vector(0)) / {ALL_CALLS % ''}"},
                 "percentunit",
                 tile=True,
@@ -125,22 +128,22 @@ ENGINE = Dashboard(
         ],
         [
             Panel(
-                "Calls a second",
+                "Calls per second",
                 {"{{call}}": "sum by (call) (max by (call, status) (rate(fairgate_requests_total[1m])))"},
                 "reqps",
             ),
-            Panel("Half are answered within", {"{{call}}": quantile(0.5)}, "s"),
-            Panel("99 in 100 are answered within", {"{{call}}": quantile(0.99)}, "s"),
+            Panel("Response time, median", {"{{call}}": quantile(0.5)}, "s"),
+            Panel("Response time, p99", {"{{call}}": quantile(0.99)}, "s"),
         ],
         [
             Panel(
-                "Refused a second",
+                "Refusals per second",
                 {"{{code}}": "max by (code) (rate(fairgate_refusals_total[1m])) or vector(0)"},
                 "reqps",
-                says="By error code: what visitors and programs were told.",
+                says="By error code, as visitors and programs receive it.",
             ),
             Panel(
-                "At the gate a second",
+                "Gate requests per second",
                 {"{{outcome}}": "max by (outcome) (rate(fairgate_gate_requests_total[1m])) or vector(0)"},
                 "reqps",
             ),
@@ -166,10 +169,10 @@ STORES = Dashboard(
         ],
         [
             Panel(
-                "Times a store was away",
+                "Store failures in 5 minutes",
                 {"{{where}}": "max by (where) (increase(fairgate_store_failures_total[5m])) or vector(0)"},
             ),
-            Panel("Age of the oldest event not passed on", {"": "max(fairgate_outbox_lag_seconds)"}, "s"),
+            Panel("Age of the oldest unpublished event", {"": "max(fairgate_outbox_lag_seconds)"}, "s"),
             Panel(
                 "Waiting to be sent",
                 {
@@ -180,7 +183,7 @@ STORES = Dashboard(
         ],
         [
             Panel(
-                "Jobs a minute",
+                "Jobs per minute",
                 {"{{job}}": f"sum by (job) ({JOBS}) or vector(0)"},
             ),
             Panel("Memory", {"{{process}}": "process_resident_memory_bytes"}, "bytes"),
@@ -199,25 +202,25 @@ FAIRNESS = Dashboard(
     [
         [
             Panel(
-                "Wait of who joins now",
+                "Wait for a visitor who joins now",
                 {"{{room_id}}": f"60 * {of_room('waiting')} / ({of_room('outflow_per_minute')} > 0)"},
                 "s",
-                says="People waiting by people called in the last minute; nothing while nobody is called.",
+                says="Visitors waiting / called in the last minute; empty while nobody is called.",
             ),
             Panel(
-                "Numbers given out, and called",
+                "Numbers assigned and called",
                 {
-                    "given out {{room_id}}": of_room("last_queue_number"),
+                    "assigned {{room_id}}": of_room("last_queue_number"),
                     "called {{room_id}}": of_room("serving_position"),
                 },
-                says="The distance is the queue, those who left included.",
+                says="The difference is the queue, including those who left.",
             ),
         ],
         [
-            Panel("Turns missed a minute", {"{{room_id}}": per_minute("no_shows")}),
-            Panel("Turns taken a minute", {"{{room_id}}": per_minute("claimed")}),
-            Panel("Left a minute", {"{{room_id}}": per_minute("left")}),
-            Panel("Sessions that ran out a minute", {"{{room_id}}": per_minute("expired")}),
+            Panel("No-shows per minute", {"{{room_id}}": per_minute("no_shows")}),
+            Panel("Claims per minute", {"{{room_id}}": per_minute("claimed")}),
+            Panel("Left per minute", {"{{room_id}}": per_minute("left")}),
+            Panel("Expired sessions per minute", {"{{room_id}}": per_minute("expired")}),
         ],
     ],
     by_room=True,
@@ -227,7 +230,7 @@ DASHBOARDS = (TONIGHT, ENGINE, STORES, FAIRNESS)
 
 
 def document(board: Dashboard) -> dict[str, Any]:
-    """The dashboard as Grafana reads it."""
+    """Return the dashboard in Grafana's format."""
     panels: list[dict[str, Any]] = []
     y = 0
     for row in board.rows:
@@ -288,7 +291,7 @@ def _panel(it: Panel) -> dict[str, Any]:
 
 
 def text(board: Dashboard) -> str:
-    """What is in the file of a dashboard."""
+    """Return the content of a dashboard's file."""
     return json.dumps(document(board), indent=2) + "\n"
 
 

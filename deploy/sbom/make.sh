@@ -1,5 +1,5 @@
 #!/bin/sh
-# The software bill of materials of the image, by its lock file: CycloneDX 1.6 in JSON, held against its schema.
+# Writes the image's software bill of materials from its lock file: CycloneDX 1.6 in JSON, validated against its schema.
 # deploy/sbom/make.sh VERSION FILE     in the project's root, with cyclonedx-py on the PATH (deploy/sbom/requirements.lock)
 set -eu
 version=$1 file=$2

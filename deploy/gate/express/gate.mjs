@@ -1,4 +1,4 @@
-// Fairgate's gate in front of a site in Express: the first thing the app uses. Specific to the site: Fairgate's address, the
+// Fairgate's gate in front of an Express site: the first middleware of the app. Specific to the site: Fairgate's address, the
 // room's name, and how many proxies are in front of Node.js (`trust proxy`; 0 for none).
 import express from "express";
 import { fairgate } from "@fairgate/gate/express";

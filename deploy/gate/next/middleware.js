@@ -1,4 +1,4 @@
-// Fairgate's gate in front of a site in Next.js: middleware.js beside `app` or `pages` (proxy.js from Next.js 16 on).
+// Fairgate's gate in front of a Next.js site: middleware.js beside `app` or `pages` (proxy.js from Next.js 16 on).
 // Specific to the site: Fairgate's address and the room's name.
 import { fairgate } from "@fairgate/gate/next";
 

@@ -2,7 +2,7 @@
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}
 {{- end }}
 
-{{/* Labels of everything. */}}
+{{/* The labels of all objects. */}}
 {{- define "fairgate.labels" -}}
 app.kubernetes.io/name: fairgate
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -10,7 +10,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* What pods of a role are found by: (list . "web"). */}}
+{{/* The labels that select the pods of a role: (list . "web"). */}}
 {{- define "fairgate.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: fairgate
@@ -22,7 +22,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{/* A pod that can do nothing but run the program. */}}
+{{/* The security context of a pod that can only run the program. */}}
 {{- define "fairgate.pod" -}}
 serviceAccountName: {{ include "fairgate.name" . }}
 automountServiceAccountToken: false
@@ -53,7 +53,7 @@ volumeMounts:
   - {name: tmp, mountPath: /tmp}
 {{- end }}
 
-{{/* Settings first, then the Secret, of which one key is for the migration alone. */}}
+{{/* Settings first, then the Secret, one key of which is only for the migration. */}}
 {{- define "fairgate.environment" -}}
 envFrom:
   - configMapRef: {name: {{ include "fairgate.name" . }}}
