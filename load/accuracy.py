@@ -11,14 +11,14 @@ from load.figures import Figure, Row
 from load.measuring import Run, Watched, admissions
 from load.product import Product
 
-RATES = (10, 1_000, 10_000, 60_000)  # a minute; the last is 1,000 a second
+RATES = (10, 1_000, 10_000, 60_000)  # per minute; the last is 1,000 per second
 WORKERS = (1, 4)
-SPARE = 1.2  # the line is longer than what is called meanwhile
+SPARE = 1.2  # the queue is longer than the number called meanwhile
 ENOUGH_PERCENT = 99.5
 
 
 async def accuracy(run: Run) -> Row:
-    """Admissions in four rooms at once, at 10 to 60,000 a minute, with one worker and with four."""
+    """Admissions in four rooms at once, at 10 to 60,000 per minute, with one worker and with four."""
     figures = []
     for workers in WORKERS:
         async with run.product(workers=workers) as product:
@@ -28,12 +28,13 @@ async def accuracy(run: Run) -> Row:
                 run.verdicts[f"accuracy, {watched.rate_per_minute:,} a minute x {workers}"] = (
                     watched.verdict()
                 )
-    note = f"{run.size.watched_s} s each; counted from the burst at the opening on"
+    note = f"{run.size.watched_s} s each, counted from the burst at the opening"
     return Row(name="accuracy", figures=figures, note=note)
 
 
 def share_percent(watched: Watched) -> float:
-    """How many were called, of a hundred whole people who came due since the burst; 0 when nobody was."""
+    """Return the percentage called of the people who came due since the burst, counted in whole people; 0 if
+    nobody was called."""
     called = [it for it in watched.moments if it.admitted]
     if not called:
         return 0.0
@@ -55,7 +56,7 @@ async def _watched(run: Run, product: Product) -> list[Watched]:
 
 
 async def _paused(run: Run, product: Product, rate: int) -> RoomId:
-    """A room with a full bucket and a long queue, paused."""
+    """Return a paused room with a full bucket and a long queue."""
     settings = {"active_visitors_max": None, "claim_window_s": crowd.LONG_S}
     room_id = await crowd.open_room(product, f"at-{rate}", admission_rate_per_minute=rate, **settings)
     await product.post(f"/v1/rooms/{room_id}/pause")

@@ -1,4 +1,4 @@
-"""The rows of what a crowd asks for besides its place: the queue page, our files."""
+"""The rows of what a crowd requests besides places: the queue page and our files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def pages(run: Run) -> Row:
 
 
 async def files(run: Run) -> Row:
-    """A script of the queue page, as a browser asks for it."""
+    """A script of the queue page, as a browser requests it."""
     async with run.product() as product:
         requests = Requests("GET", load_assets().url("queue.js"), BROWSER)
         return row_of("file", await repeated(run, product, requests, 200))

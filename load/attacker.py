@@ -1,8 +1,8 @@
-"""One attacker, as a process of its own: `python -m load.attacker JSON`, until it is told to end.
+"""One attacker, as a separate process: `python -m load.attacker JSON`, until it is ended by SIGTERM.
 
-It has one address, told by a trusted proxy as those of honest visitors are, and keeps to a rate: what is
-measured is what its requests cost the product, not what sending them costs this machine. Ends with a line of
-JSON: how its requests were answered.
+It has one address, reported by a trusted proxy like those of honest visitors, and keeps to a rate: what is
+measured is the cost of its requests to the product, not the cost of sending them on this machine. At the end
+it prints a line of JSON that says how its requests were answered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONNECTIONS = 20
 SLOW_CONNECTIONS = 300
 SLOW_EVERY_S = 5.0
 ANSWER_S = 10.0
-AGAIN_S = 1.0  # before a connection that was refused is tried again
+AGAIN_S = 1.0  # before a refused connection is retried
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 
@@ -71,22 +71,22 @@ class Attacker:
                 await asyncio.sleep(AGAIN_S)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection to the product."""
+        """Open a connection to the product."""
         return await asyncio.open_connection(self.order.host, self.order.port)
 
     async def turn(self) -> int:
-        """Wait until the rate allows another; its number."""
+        """Wait until the rate allows another request; return its number."""
         await self._turns.acquire()
         return next(self._numbers)
 
     def head(self, method: str, path: str, **headers: str) -> bytes:
-        """A request without its body."""
+        """Build a request without its body."""
         lines = {"Host": self.order.host, "X-Forwarded-For": ADDRESS, **headers}
         text = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
         return f"{method} {path} HTTP/1.1\r\n{text}\r\n".encode()
 
     async def answer(self, reader: asyncio.StreamReader) -> bytes:
-        """Read one answer to its end; the body if it is a good one."""
+        """Read one response to its end; return its body if it succeeded, else b""."""
         async with asyncio.timeout(ANSWER_S):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             length = head.partition("content-length:")[2].partition("\r\n")[0].strip()
@@ -105,17 +105,18 @@ async def _requests(it: Attacker, request: Callable[[int], bytes]) -> None:
 
 
 async def metrics(it: Attacker) -> None:
-    """What operators read, asked for on the public port."""
+    """Request the operators' metrics on the public port."""
     await _requests(it, lambda _: it.head("GET", "/metrics"))
 
 
 async def names(it: Attacker) -> None:
-    """Rooms that do not exist, each under another name."""
+    """Request rooms that do not exist, each under another name."""
     await _requests(it, lambda number: it.head("GET", f"/v1/rooms/made-up-{number}"))
 
 
 async def resets(it: Attacker) -> None:
-    """Connections that speak HTTP/2 at once, with a hundred streams that are opened and reset."""
+    """Open connections that speak HTTP/2 with prior knowledge, and open and reset a hundred streams on
+    each."""
     await it.turn()
     reader, writer = await it.connect()
     with contextlib.closing(writer):
@@ -131,7 +132,7 @@ async def resets(it: Attacker) -> None:
 
 
 async def streams(it: Attacker) -> None:
-    """Event streams, held open; one that is refused is asked for again."""
+    """Hold event streams open; request a refused one again."""
     await it.turn()
     reader, writer = await it.connect()
     with contextlib.closing(writer):
@@ -146,7 +147,7 @@ async def streams(it: Attacker) -> None:
 
 
 async def bodies(it: Attacker) -> None:
-    """Requests whose bodies come a byte at a time."""
+    """Send requests whose bodies arrive one byte at a time."""
     await it.turn()
     reader, writer = await it.connect()
     with contextlib.closing(writer):
@@ -161,7 +162,7 @@ async def bodies(it: Attacker) -> None:
 
 
 async def cycles(it: Attacker) -> None:
-    """Tickets held and given back."""
+    """Hold tickets and cancel them, over and over."""
     reader, writer = await it.connect()
     inside = {"Authorization": f"Bearer {it.order.booking_token}"}
     body = b'{"items":[{"ticket_type_id":"floor","quantity":1}]}'

@@ -1,7 +1,7 @@
-"""The benchmark: each row starts the product from nothing, measures it from outside, has its stores judged.
+"""The benchmark: each row starts a fresh installation, measures it from outside, and has its stores judged.
 
-`make bench`, or `python -m load.bench [--rows NAME,NAME] [--quick] [--json FILE]`. What the rows are, and how
-they are measured: docs/explanation/performance.md. Exit code 1 when a verdict is bad or a row broke off.
+`make bench`, or `python -m load.bench [--rows NAME,NAME] [--quick] [--json FILE]`. The rows and the method
+are described in docs/explanation/performance.md. Exit code 1 if a verdict is bad or a row broke off.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ BROKEN_OFF: tuple[type[Exception], ...] = (CannotRun, *STORE_AWAY)
 
 
 async def bench(run: Run, names: list[str], json: Path | None = None) -> list[Row]:
-    """These rows, one after the other, each on installations of its own; written to `json` as they come.
+    """Measure these rows one after the other, each on its own installations, and write them to `json` as they
+    finish.
 
-    A row that breaks off is told in its place, and the others go on.
+    A row that breaks off is reported in its place, and the others continue.
     """
     program()
     found: list[Row] = []
@@ -47,7 +48,7 @@ async def bench(run: Run, names: list[str], json: Path | None = None) -> list[Ro
 
 
 def chosen(text: str) -> list[str]:
-    """The rows asked for, in the order of the table; all for an empty text. Raises CannotRun."""
+    """Return the requested rows in the order of the table; all for an empty text. Raises CannotRun."""
     asked = {name.strip() for name in text.split(",") if name.strip()}
     if unknown := sorted(asked - ROWS.keys()):
         raise CannotRun(f"there is no row {', '.join(unknown)}; there are: {', '.join(ROWS)}")
@@ -55,13 +56,15 @@ def chosen(text: str) -> list[str]:
 
 
 def main(
-    rows: Annotated[str, typer.Option(help=f"Some rows only, by commas: {', '.join(ROWS)}.")] = "",
-    server: Annotated[Literal["granian", "hypercorn"], typer.Option(help="What serves HTTP.")] = "granian",
-    quick: Annotated[bool, typer.Option(help="Small crowds and short trials: to see that it works.")] = False,
-    seconds: Annotated[int, typer.Option(min=0, max=60, help="Length of a trial; 0: 10, or 1.")] = 0,
+    rows: Annotated[str, typer.Option(help=f"Only these rows, comma-separated: {', '.join(ROWS)}.")] = "",
+    server: Annotated[Literal["granian", "hypercorn"], typer.Option(help="The HTTP server.")] = "granian",
+    quick: Annotated[bool, typer.Option(help="Small and short trials: a check that it works.")] = False,
+    seconds: Annotated[
+        int, typer.Option(min=0, max=60, help="Seconds per trial; 0: 10, or 1 with --quick.")
+    ] = 0,
     connections: Annotated[int, typer.Option(min=1, max=1000, help="Open connections.")] = 64,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of wrk.")] = 1,
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this file, too.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure Fairgate on this machine, row by row."""
     console = Console(width=None if sys.stdout.isatty() else report.WIDTH, highlight=False)

@@ -1,4 +1,4 @@
-"""What both stores say about one event at one moment: what a verdict is computed from."""
+"""What both stores record about one event at one moment: the input of a verdict."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ class Count:
 
     @property
     def balanced(self) -> bool:
-        """Nothing appeared or vanished."""
+        """Whether nothing appeared or vanished."""
         return min(self.held, self.sold) >= 0 and self.free + self.held + self.sold == self.total
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """Tickets that somebody holds, or has bought, as one store tells it."""
+    """Tickets that somebody holds or has bought, according to one store."""
 
     visitor_id: str
     sold: bool
     items: Mapping[str, int]
-    code: str = ""  # the access or discount code it was made with
+    code: str = ""  # the access or discount code it was reserved with
 
 
 @dataclass(frozen=True)
 class Books:
-    """What both stores say about one event at one moment."""
+    """What both stores record about one event at one moment."""
 
     # Redis
     stock: Mapping[str, Count]
@@ -69,11 +69,11 @@ class Books:
     # Postgres
     counters: Mapping[str, Count]
     rows: Mapping[str, Owned]  # held, paying, confirmed
-    statuses: Mapping[str, str]  # of every reservation there ever was
+    statuses: Mapping[str, str]  # of every reservation ever made
     issued: Mapping[str, int]  # tickets with a code
-    unreleased: frozenset[str]  # ended or confirmed, Redis perhaps not yet told
-    missing: frozenset[str]  # reservations somebody was promised and that are not there
-    # of access and discount codes how often each is in use: in Redis, and in Postgres beside how often it may
+    unreleased: frozenset[str]  # ended or confirmed, perhaps not yet updated in Redis
+    missing: frozenset[str]  # promised reservations that do not exist
+    # uses of access and discount codes: in Redis, and in Postgres with the maximum
     code_uses: Mapping[str, int] = field(default_factory=dict)
     codes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -81,7 +81,8 @@ class Books:
 async def read_books(
     stores: Stores, room_id: RoomId, event_id: EventId, promised: Collection[str] = ()
 ) -> Books:
-    """What both stores say about one event now; `promised` are reservations somebody was answered 201 for."""
+    """Read what both stores record about one event now; `promised` are reservations that were answered
+    201."""
     in_redis, in_postgres = await asyncio.gather(
         _read_redis(stores.redis, room_id), _read_postgres(stores.postgres, event_id)
     )

@@ -1,6 +1,6 @@
-"""Bots: they take several places, ask all the time, claim before their turn, and reserve without end.
+"""Bots: they take several places, poll constantly, claim before their turn, and reserve without end.
 
-Nothing of it should help: the verdict tells if one was called out of turn, or got more than a visitor may.
+None of it should help: the verdict shows whether one was called out of turn, or got more than a visitor may.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ GRABS = 6
 
 
 class Bot(Visitor):
-    """One program with several places. It follows no stream and keeps to no `poll_after_s`."""
+    """One program with several places. It follows no stream and ignores `poll_after_s`."""
 
     def visit(self) -> str:
-        """Until one of its places is called, or nothing is left."""
+        """Run until one of its places is called, or nothing is left."""
         pages: list[tuple[Page, str]] = []
         for _ in range(STEPS_MAX):
             reply = self.world.call("status", "GET", self.room, self._headers())
@@ -52,7 +52,7 @@ class Bot(Visitor):
             self._take(page, "claim")
 
     def _grab(self) -> str:
-        """As many reservations as it gets with one turn, each with a key of its own; it never pays."""
+        """Make as many reservations as possible in one turn, each with its own key, and never pay."""
         got = 0
         for kind in (self.world.plan.ticket_type_ids * GRABS)[:GRABS]:
             got += not isinstance(self.reserve(kind, 2), str)

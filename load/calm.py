@@ -1,7 +1,7 @@
-"""The row of a quiet hour: how long one request takes while hardly anybody else asks.
+"""The row of a quiet hour: how long one request takes with hardly any other traffic.
 
-Open loop, one request after the other on a few connections, so that no batch is larger than one. What of a
-reservation is the COMMIT's is measured beside it, by turns: it is this machine's disk, not ours.
+Open loop, one request at a time on a few connections, so that no batch is larger than one. The COMMIT's part
+of a reservation is measured in turn with it, since it depends on this machine's disk rather than on us.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from load.measuring import Run, judged, measure
 from load.product import Product
 from load.wrk import How, Requests
 
-RATE = 50  # requests a second
+RATE = 50  # requests per second
 CONNECTIONS = 4
-RESERVE_MS = 2.0  # what a reservation may take beside its COMMIT: 4 ms where that takes 2
-COMMIT = "SELECT pg_logical_emit_message(true, 'fairgate benchmark', 'x')"  # writes WAL, and nothing else
+RESERVE_MS = 2.0  # the maximum of a reservation without its COMMIT: 4 ms in total if that takes 2
+COMMIT = "SELECT pg_logical_emit_message(true, 'fairgate benchmark', 'x')"  # writes WAL and nothing else
 
 
 async def calm(run: Run) -> Row:
-    """50 requests a second: reservations, joins, claims and the queue page, each alone."""
+    """50 requests per second: reservations, joins, claims and the queue page, each alone."""
     how = replace(run.how, rate=RATE, connections=CONNECTIONS, threads=1)
     found: dict[str, list[Trial]] = {}
     commits: list[float] = []
@@ -46,7 +46,7 @@ async def calm(run: Run) -> Row:
 
 
 async def _trials(run: Run, product: Product, how: How, name: str) -> dict[str, Trial]:
-    """One trial of each; every promise is looked for in Postgres."""
+    """Run one trial of each; every promised reservation is looked for in Postgres."""
     count = RATE * how.seconds
     sale = await crowd.open_sale(product, name)
     page = Requests("GET", f"/rooms/{sale.room_id}", BROWSER)
@@ -61,9 +61,9 @@ async def _trials(run: Run, product: Product, how: How, name: str) -> dict[str, 
 
 
 async def commit_ms(product: Product, count: int) -> float:
-    """How long a COMMIT of next to nothing takes at the same pace, the median of so many.
+    """Return the median time of `count` nearly empty COMMITs at the same pace.
 
-    A disk and a core that have just worked answer sooner than those that rest in between.
+    The pace matters: a disk and a core that have just been busy respond faster than after a pause.
     """
     took = []
     async with product.stores.postgres.acquire() as connection:

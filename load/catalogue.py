@@ -1,4 +1,4 @@
-"""Which rows the benchmark has, by the name they are asked for with, in the order of the table."""
+"""The rows of the benchmark by name, in the order of the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A three-node Valkey Cluster from the embedded binary, for what is measured on one."""
+"""A three-node Valkey Cluster from the embedded binary, for measurements that need one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMEOUT_S = 30.0
 
 @asynccontextmanager
 async def cluster() -> AsyncIterator[list[EmbeddedStore]]:
-    """The nodes, each with a third of the slots; gone afterwards."""
+    """Start the nodes, each with a third of the slots; they are stopped afterwards."""
     with TemporaryDirectory(prefix="fairgate-load-cluster-") as folder:
         nodes: list[EmbeddedStore] = []
         try:

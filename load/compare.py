@@ -1,7 +1,7 @@
-"""Two runs of the benchmark side by side: `make bench-compare A=before.json B=after.json`.
+"""Compares two runs of the benchmark: `make bench-compare A=before.json B=after.json`.
 
-A difference counts when it lies outside the spread of the trials: the lowest of one run is above the highest
-of the other. Where a figure has one trial only there is no spread, and nothing is said.
+A difference counts if it is outside the spread of the trials: the lowest of one run is above the highest of
+the other. A figure with a single trial has no spread, and is not judged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Pair(msgspec.Struct, frozen=True):
 
     @property
     def judgement(self) -> Judgement:
-        """Whether B differs from A by more than the trials of each among themselves; else nobody can tell."""
+        """Whether B differs from A by more than the spread of their trials."""
         if self.before is None:
             return "only in B"
         if self.after is None:
@@ -61,7 +61,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> Report:
-    """The report in a file. Raises NoReport."""
+    """Read the report in a file. Raises NoReport."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError) as error:
@@ -69,7 +69,7 @@ def read(path: Path) -> Report:
 
 
 def pairs(before: Report, after: Report) -> Iterator[Pair]:
-    """Every figure of either run, those of A first, by the names of row and figure."""
+    """Yield every figure of either run, those of A first, by the names of row and figure."""
     there, here = _figures(before), _figures(after)
     for row, what in there | here:
         yield Pair(row, what, there.get((row, what)), here.get((row, what)))
@@ -80,14 +80,14 @@ def _figures(report: Report) -> dict[tuple[str, str], Figure]:
 
 
 def unlike(before: Conditions | None, after: Conditions | None) -> list[str]:
-    """Which conditions are not the same, so that figures cannot be held against each other."""
+    """Return the conditions that differ, which make figures incomparable."""
     if before is None or after is None:
         return []
     return [name for name in UNLIKE if getattr(before, name) != getattr(after, name)]
 
 
 def show(console: Console, before: Report, after: Report) -> None:
-    """Print the table, after the conditions that differ."""
+    """Print the conditions that differ, then the table."""
     for name, report in (("A", before), ("B", after)):
         if report.conditions is not None:
             console.print(f"{name}: {report.conditions.at:%Y-%m-%d %H:%M}: {headline(report.conditions)}")
@@ -114,10 +114,10 @@ def _cells(figure: Figure | None) -> tuple[str, str]:
 
 
 def main(
-    a: Annotated[Path, typer.Argument(help="A report written with --json: before.")],
-    b: Annotated[Path, typer.Argument(help="Another one: after.")],
+    a: Annotated[Path, typer.Argument(help="A report written with --json: the earlier run.")],
+    b: Annotated[Path, typer.Argument(help="Another report: the later run.")],
 ) -> None:
-    """Hold two runs of the benchmark against each other."""
+    """Compare two runs of the benchmark."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     try:
         show(console, read(a), read(b))

@@ -1,4 +1,4 @@
-"""The conditions of a run; without them its figures say nothing."""
+"""The conditions of a run, without which its figures are meaningless."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from load.wrk import How
 
 
 class Conditions(msgspec.Struct, frozen=True):
-    """The machine, the stores, the server, and how it was measured."""
+    """The machine, the stores, the server, and the method of measurement."""
 
     at: datetime
     cpu: str
     cores: int
     memory_gib: int
-    load_average: float  # of the minute before: above 1 on a machine that was not left alone
+    load_average: float  # of the minute before: above 1 if the machine was busy with something else
     python: str
     redis: str
     postgres: str
@@ -35,7 +35,7 @@ class Conditions(msgspec.Struct, frozen=True):
 
 
 async def conditions(stores: Stores, server: ServerName, how: How, size: Size) -> Conditions:
-    """The machine, the stores as they say themselves, and how it is measured."""
+    """Collect the conditions: the machine, the stores as they describe themselves, and the method."""
     info = await stores.redis.info("server")
     name = info.get("server_name", "redis")
     return Conditions(

@@ -1,4 +1,4 @@
-"""The crowd: an event on sale, and visitors inside it with a booking token each; made by HTTP alone."""
+"""The crowd: an event on sale, and visitors inside with a booking token each; created by HTTP only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from load.product import NotStarted, Product
 from load.wrk import How, Requests, send
 
 TICKET_TYPES = ("floor", "balcony", "circle")
-TICKETS = 10_000_000  # of each type, where they are not to run out
+TICKETS = 10_000_000  # of each type, if they are not to run out
 CALLED_TIMEOUT_S = 60.0
-PREPARE_S = 600  # at most, for each step
+PREPARE_S = 600  # maximum for each step
 LONG_S = 86_400
 RATE_MAX = 60_000_000
 PLACE_TOKEN = '"place_token":"([^"]+)"'
@@ -26,7 +26,7 @@ RESERVATION_ID = '"reservation_id":"([^"]+)"'
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An event on sale and the room in front of it; they share one id."""
+    """An event on sale and its room, with the same id."""
 
     name: str
 
@@ -42,14 +42,14 @@ class Sale:
 
 
 async def open_room(product: Product, name: str, **settings: object) -> RoomId:
-    """A room without an event, open."""
+    """Create and open a room without an event."""
     await product.post("/v1/rooms", {"room_id": name, "name": f"Benchmark {name}", **settings})
     await product.post(f"/v1/rooms/{name}/open")
     return RoomId(name)
 
 
 async def open_sale(product: Product, name: str, tickets_each: int = TICKETS) -> Sale:
-    """An event with several ticket types, on sale to everybody at once; nothing in it runs out of time."""
+    """Create an event with several ticket types, with everybody admitted at once and nothing expiring."""
     room = {
         "admission_rate_per_minute": RATE_MAX,
         "active_visitors_max": None,
@@ -67,36 +67,38 @@ async def open_sale(product: Product, name: str, tickets_each: int = TICKETS) ->
 
 
 def joins(room_id: RoomId, count: int = 0) -> Requests:
-    """Every request a brand-new visitor; `count` of them, or for ever."""
+    """Requests that are each a new visitor's join: `count` of them, or without end."""
     lines = [("",)] * count
     return Requests("POST", f"/v1/rooms/{room_id}/places", lines=lines)
 
 
 def joins_by_address(room_id: RoomId, count: int) -> Requests:
-    """Every request a brand-new visitor, from one of 65,536 client addresses told by a trusted proxy."""
+    """Requests that are each a new visitor's join, from one of 65,536 addresses reported by a trusted
+    proxy."""
     lines = [(f"10.1.{number // 256 % 256}.{number % 256}",) for number in range(count)]
     return Requests("POST", f"/v1/rooms/{room_id}/places", {"X-Forwarded-For": "{1}"}, lines=lines)
 
 
 def places(room_id: RoomId, place_tokens: Sequence[str]) -> Requests:
-    """Exact places, one visitor after the other."""
+    """Requests for exact places, one visitor after the other."""
     path, headers = f"/v1/rooms/{room_id}/places/me", {"Authorization": "Bearer {1}"}
     return Requests("GET", path, headers, lines=[(token,) for token in place_tokens], again=True)
 
 
 def claims(room_id: RoomId, place_tokens: Sequence[str]) -> Requests:
-    """Booking tokens, every request another called visitor."""
+    """Requests for booking tokens, each by another called visitor."""
     path, headers = f"/v1/rooms/{room_id}/places/me/booking-token", {"Authorization": "Bearer {1}"}
     return Requests("POST", path, headers, lines=[(token,) for token in place_tokens], capture=BOOKING_TOKEN)
 
 
 def statuses(room_id: RoomId) -> Requests:
-    """The shared status document."""
+    """Requests for the shared status document."""
     return Requests("GET", f"/v1/rooms/{room_id}")
 
 
 def reservations(sale: Sale, booking_tokens: Sequence[str], first: int = 0) -> Requests:
-    """Every request another visitor with another key (numbered from `first`), one or two tickets."""
+    """Requests that each reserve one or two tickets for another visitor with another key (numbered from
+    `first`)."""
     lines = []
     for number, token in enumerate(booking_tokens, first):
         ticket_type, quantity = TICKET_TYPES[number % len(TICKET_TYPES)], 1 + number % 2
@@ -108,37 +110,37 @@ def reservations(sale: Sale, booking_tokens: Sequence[str], first: int = 0) -> R
 
 
 def unhurried(how: How) -> How:
-    """The same, until all requests are answered."""
+    """The same settings, but until all requests are answered."""
     return replace(how, seconds=PREPARE_S, rate=0)
 
 
 async def waiting(product: Product, room_id: RoomId, count: int, how: How) -> list[str]:
-    """Let visitors join; their place tokens."""
+    """Let visitors join; return their place tokens."""
     requests = replace(joins(room_id, count), capture=PLACE_TOKEN)
     answers = await send(product.url, requests, unhurried(how))
     if len(answers.captured) != count:
-        raise NotStarted(f"{count} visitors joined {room_id}; answers: {dict(answers.answered)}")
+        raise NotStarted(f"{count} visitors did not all join {room_id}: {dict(answers.answered)}")
     return list(answers.captured)
 
 
 async def called(product: Product, sale: Sale, count: int, how: How) -> list[str]:
-    """Let visitors join and be called; their place tokens."""
+    """Let visitors join and be called; return their place tokens."""
     place_tokens = await waiting(product, sale.room_id, count, how)
     await _until_called(product, sale.room_id, count)
     return place_tokens
 
 
 async def inside(product: Product, sale: Sale, count: int, how: How) -> list[str]:
-    """Let visitors join, be called and claim; their booking tokens."""
+    """Let visitors join, be called and claim; return their booking tokens."""
     requests = claims(sale.room_id, await called(product, sale, count, how))
     answers = await send(product.url, requests, unhurried(how))
     if len(answers.captured) != count:
-        raise NotStarted(f"{count} visitors claimed in {sale.room_id}; answers: {dict(answers.answered)}")
+        raise NotStarted(f"{count} visitors did not all claim in {sale.room_id}: {dict(answers.answered)}")
     return list(answers.captured)
 
 
 def visitor_of(booking_token: str) -> str:
-    """Whose token it is."""
+    """Return the visitor id in a booking token."""
     return str(jwt.decode(booking_token, options={"verify_signature": False})["sub"])
 
 
@@ -149,4 +151,4 @@ async def _until_called(product: Product, room_id: RoomId, count: int) -> None:
         if document["called"] >= count:
             return
         await asyncio.sleep(0.2)
-    raise NotStarted(f"the line of {room_id} was not called within {CALLED_TIMEOUT_S:.0f} s")
+    raise NotStarted(f"the queue of {room_id} was not called within {CALLED_TIMEOUT_S:.0f} s")

@@ -1,9 +1,10 @@
-"""A store fails over in mid-sale: what fans notice, and what is lost. `python -m load.failover --store NAME`.
+"""A store fails over during a sale: what fans notice, and what is lost. `python -m load.failover --store
+NAME`.
 
-The stores are real servers on this machine, a web process and a worker run on them; fans join, claim,
-reserve, pay and give back. Then the primary is killed, without a word, and its replica promoted; with
-`--behind` the replica had received nothing for a second. In the end both stores are compared, and everything
-that was acknowledged is looked for. Exit code 1 when something of it is lost.
+Real store servers, a web process and a worker run on this machine; fans join, claim, reserve, pay and cancel.
+Then the primary is killed without warning, and its replica is promoted; with `--behind` the replica had
+received nothing for a second. At the end both stores are compared, and everything that was acknowledged is
+looked for. Exit code 1 if any of it is lost.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ from load.failover_site import (
 from load.replicas import beside
 from load.verdict import judge
 
-MENDED_S = 200.0  # reconciliation comes each minute
+MENDED_S = 200.0  # reconciliation runs every minute
 ROOM = {"admission_rate_per_minute": 60_000, "active_visitors_max": None, "visitors_per_ticket_max": 100}
 SLOW = {"admission_rate_per_minute": 120, "burst": 1}
 
 
 async def run(store: StoreName, folder: Path, seconds: float, *, behind: bool) -> bool:
-    """One run; whether it kept what this configuration promises."""
+    """Run once; return whether the run kept what this configuration promises."""
     async with installation(store, folder, behind) as it, AsyncExitStack() as running:
         environment = environment_of(it, folder)
         await command(environment, "migrate", "up")
@@ -93,7 +94,7 @@ async def _trial(
 
 
 async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, str], lost_at: float) -> bool:
-    """Print what was found; whether nothing is lost."""
+    """Print the findings; return whether nothing is lost."""
     told = crowd.told
     wanted = told.promised - told.cancelled
     absent = await _absent(stores, wanted)
@@ -108,9 +109,9 @@ async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, s
         print(f"failed: {what}: {count}")
     print(f"reservations acknowledged: {len(told.promised)}, paid: {len(told.confirmed)}")
     print(f"cancelled: {len(told.cancelled)}")
-    print(f"of the others not in PostgreSQL when fans left: {len(absent)}, in the end: {len(still)}")
-    print(f"paid and no longer confirmed in the end: {len(unsold)}")
-    print(f"places acknowledged in the line: {len(told.line)}; {places}")
+    print(f"of these missing in PostgreSQL when fans left: {len(absent)}, at the end: {len(still)}")
+    print(f"paid but not confirmed at the end: {len(unsold)}")
+    print(f"places acknowledged in the queue: {len(told.line)}; {places}")
     print(f"verdict: {settled}")
     print(f"fairgate check: {checked.strip() or 'clean'}")
     good = places.good and settled.startswith("oversold 0, lost 0, stranded 0") and not still and not unsold
@@ -120,7 +121,7 @@ async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, s
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What became of the places in the line."""
+    """What became of the places in the queue."""
 
     lost: int
     moved: int
@@ -128,7 +129,7 @@ class Places:
 
     @property
     def good(self) -> bool:
-        """Everybody stands where they stood."""
+        """Whether all places kept their numbers."""
         return not (self.lost or self.moved or self.twice)
 
     def __str__(self) -> str:
@@ -136,7 +137,7 @@ class Places:
 
 
 async def _places(crowd: FailoverCrowd) -> Places:
-    """Everybody in the line asks where they stand."""
+    """Request the place of everybody in the queue."""
     lost, moved, numbers = 0, 0, [it.number for it in crowd.told.line]
     for it in crowd.told.line:
         found = await crowd.ask("place", "GET", f"/v1/rooms/{crowd.line}/places/me", it.token)
@@ -147,7 +148,7 @@ async def _places(crowd: FailoverCrowd) -> Places:
 
 
 async def _settled(stores: Stores, crowd: FailoverCrowd, wanted: set[str]) -> str:
-    """The verdict at rest, once it is good or the time is up."""
+    """Return the verdict at rest, once it is good or the time is up."""
     deadline = time.monotonic() + MENDED_S
     while True:
         books = await read_books(stores, RoomId(crowd.sale), EventId(crowd.sale), wanted)
@@ -185,7 +186,7 @@ async def _stores(it: Installation) -> Stores:
 
 
 async def _open(client: httpx.AsyncClient, crowd: FailoverCrowd, token: str) -> None:
-    """The event on sale, and a room of which few are called."""
+    """Create the event on sale, and a room that calls few of its visitors."""
     event = {"event_id": crowd.sale, "name": "Gala", "starts_at": "2031-06-01T19:00:00Z", "room": ROOM}
     floor = {"ticket_type_id": "floor", "name": "Floor", "price": 4900, "quantity": 50_000}
     for path, body in (
@@ -200,12 +201,15 @@ async def _open(client: httpx.AsyncClient, crowd: FailoverCrowd, token: str) -> 
 
 
 def main(
-    store: Annotated[StoreName, typer.Option(help="What fails over.")],
-    seconds: Annotated[float, typer.Option(min=4, max=600, help="Half before, half after it.")] = 20,
+    store: Annotated[StoreName, typer.Option(help="The store that fails over.")],
+    seconds: Annotated[
+        float,
+        typer.Option(min=4, max=600, help="Length of the run: half before the fail-over, half after it."),
+    ] = 20,
     behind: Annotated[bool, typer.Option(help="The replica received nothing for the last second.")] = False,
-    keep: Annotated[bool, typer.Option(help="Leave the folder with all logs.")] = False,
+    keep: Annotated[bool, typer.Option(help="Keep the folder with all logs.")] = False,
 ) -> None:
-    """Fail a store over in mid-sale, and tell what fans noticed and what was lost."""
+    """Fail a store over during a sale, and report what fans noticed and what was lost."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-failover-"))
     folder.chmod(0o711)  # as root, Postgres runs as another user
     try:

@@ -1,4 +1,4 @@
-"""Fans of a sale whose stores fail over: what each was told, and when a call last succeeded."""
+"""Fans of a sale whose stores fail over: the responses they got, and when calls succeeded."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 import httpx
 
 AGAIN_S = 0.1
-FANS = 16  # who go in, reserve, and pay or give back
-LINE_EVERY_S = 0.05  # somebody joins the line
+FANS = 16  # who go in, reserve, and pay or cancel
+LINE_EVERY_S = 0.05  # interval at which somebody joins the queue
 MOVES = ("confirm", "cancel", "keep")
 
 
 @dataclass
 class Stood:
-    """Somebody who was given a place in the line."""
+    """Somebody who got a place in the queue."""
 
     visitor_id: str
     number: int
@@ -29,7 +29,7 @@ class Stood:
 
 @dataclass
 class Told:
-    """What all of them were answered."""
+    """The responses that all fans got."""
 
     began: float = field(default_factory=time.monotonic)
     promised: set[str] = field(default_factory=set)  # reservations answered 201
@@ -40,18 +40,18 @@ class Told:
     done_at: dict[str, list[float]] = field(default_factory=dict)
 
     def done(self, what: str) -> None:
-        """A call that writes succeeded."""
+        """Record that a writing call succeeded."""
         self.done_at.setdefault(what, []).append(time.monotonic() - self.began)
 
     def longest_pause_s(self, what: str, after: float) -> float:
-        """The longest time without a success of this kind that ended after that moment."""
+        """Return the longest time without a success of this kind that ended after that moment."""
         at = self.done_at.get(what, [])
         return max((b - a for a, b in itertools.pairwise(at) if b >= after), default=float("inf"))
 
 
 @dataclass
 class FailoverCrowd:
-    """Fans before one web process; they ask again after a 503 and after a broken connection."""
+    """Fans of one web process; they retry after a 503 and after a broken connection."""
 
     client: httpx.AsyncClient
     sale: str
@@ -60,11 +60,11 @@ class FailoverCrowd:
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Until `over`."""
+        """Run until `over`."""
         await asyncio.gather(self._line_grows(), *(self._fan(number) for number in range(FANS)))
 
     async def ask(self, what: str, method: str, path: str, token: str = "", **options: Any) -> httpx.Response:
-        """One call until it is answered by anything but 503."""
+        """Repeat one call until the response is not a 503."""
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         while True:
             try:
@@ -148,7 +148,7 @@ class FailoverCrowd:
 
 
 def no_cookies() -> CookieJar:
-    """For a client that is many visitors."""
+    """A cookie policy for a client that acts for many visitors."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 

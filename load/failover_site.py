@@ -29,7 +29,7 @@ READY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Stores, and how one of them fails over."""
+    """The stores, and how one of them fails over."""
 
     settings: dict[str, str]
     fail_over: Callable[[], Awaitable[None]]
@@ -37,7 +37,7 @@ class Installation:
 
 @asynccontextmanager
 async def installation(store: StoreName, folder: Path, behind: bool) -> AsyncIterator[Installation]:
-    """The stores of one run."""
+    """Start the stores of one run."""
     async with AsyncExitStack() as running:
         if store.startswith("postgres"):
             valkey = start_valkey(folder / "valkey")

@@ -1,7 +1,7 @@
-"""How fair the order of a room in parts is: its numbers against the order in which people came.
+"""How fair the order of a room in parts is: its numbers against the order of arrival.
 
-The scripts of the product give the numbers out, in pinned time. People come at random moments to web
-processes, each of which sends whoever came meanwhile when it has the answer to its last batch.
+The product's scripts assign the numbers, with time under control. People arrive at random moments at web
+processes, each of which sends those who arrived meanwhile once it has the response to its last batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.store.scripts import parts as scripts
 from app.store.scripts.parts import ArrivalRecord, Rounds
 
 TAU_LEAST = 0.9999
-MILLIONS = 10_000_000  # the crowd that it has to hold for
+MILLIONS = 10_000_000  # the crowd for which the figure has to hold
 ROUND_S = CONSTANTS["ROUND_MS"] / 1000
 ROUND_TRIP_S = 0.002
 WEBS = 16
@@ -29,30 +29,33 @@ AT_ONCE = 500
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What was found. `inversions`: pairs of people of whom the later one has the smaller number."""
+    """The result. `inversions`: pairs of people of whom the later one has the smaller number."""
 
     fans: int
     inversions: int
 
     @property
     def tau(self) -> float:
-        """Kendall's tau of arrivals and numbers; 1: the same order (Biometrika 30, 1938)."""
+        """Kendall's tau of arrivals and numbers; 1 means the same order (Biometrika 30, 1938)."""
         return tau(self.inversions, self.fans)
 
     @property
     def tau_of_millions(self) -> float:
-        """The same for ten million at this pace. People of different rounds are in order, so each has as many
-        inversions, and there are more pairs."""
+        """The same for ten million people at this pace.
+
+        People of different rounds are in order, so everybody has as many inversions, while there are more
+        pairs.
+        """
         return tau(round(self.inversions / self.fans * MILLIONS), MILLIONS)
 
 
 def tau(pairs: int, count: int) -> float:
-    """Kendall's tau of `count`, so many pairs of whom are in the other order."""
+    """Kendall's tau of `count` people with this many `pairs` in the wrong order."""
     return 1 - 4 * pairs / (count * (count - 1))
 
 
 def inversions(numbers: Sequence[int]) -> int:
-    """Pairs of which the later one is smaller."""
+    """Count the pairs of which the later one is smaller."""
     seen: list[int] = []
     pairs = 0
     for number in numbers:
@@ -85,7 +88,7 @@ async def measure(
 
 
 def _sent(random: Random, count: int, parts: int) -> list[list[int]]:
-    """Who comes in a round, in the order in which they reach each part; they are numbered as they come."""
+    """The people of a round by part, in the order in which they reach it; they are numbered by arrival."""
     phases = [random.uniform(0, ROUND_TRIP_S) for _ in range(WEBS)]
     came_s = sorted(random.uniform(0, ROUND_S) for _ in range(count))
 
@@ -103,7 +106,8 @@ def _sent(random: Random, count: int, parts: int) -> list[list[int]]:
 async def _numbers(
     redis: RedisClient, keys: RoomKeys, now: Rounds, part: int, visitors: Sequence[str]
 ) -> list[int]:
-    """What a part gives these. With a round too small it takes the next one, as a web process has it do."""
+    """Get the numbers that a part assigns. If a round is too small, the next one follows, as for a web
+    process."""
     own, found = RoomKeys(part_id(keys.room_id, part)), list[int]()
     while len(found) < len(visitors):
         await scripts.turn_part(

@@ -9,11 +9,11 @@ from typing import Self
 import msgspec
 
 GENERATOR = "wrk"
-PARALLEL = "postgres"  # a process for each connection: one core does not hold it
+PARALLEL = "postgres"  # has a process per connection, so it is not limited to one core
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure of a row: each trial's, and their median, which is held against the target."""
+    """One figure of a row: its trials, and their median, which is compared with the target."""
 
     what: str
     median: float
@@ -30,7 +30,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         at_least: float | None = None,
         at_most: float | None = None,
     ) -> Self:
-        """The figure that these trials, one or more, give."""
+        """Build a figure from one or more trials."""
         return cls(what=what, median=median(trials), trials=list(trials), at_least=at_least, at_most=at_most)
 
     @property
@@ -43,7 +43,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a row that sends requests. `per_s` counts good answers only."""
+    """One run of a row that sends requests. `per_s` counts successful responses only."""
 
     per_s: float
     p50_ms: float
@@ -53,24 +53,24 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
     seconds: float
     cpu_s: Mapping[str, float]  # by process
-    batch: float  # answers for each script Redis ran meanwhile, the worker's included
-    wal_bytes: int = 0  # what Postgres logged meanwhile
+    batch: float  # responses per script run in Redis meanwhile, including the worker's
+    wal_bytes: int = 0  # WAL written by Postgres meanwhile
 
     @property
     def refused_percent(self) -> float:
-        """Answers that were not the good one, and requests without an answer, of a hundred."""
+        """The percentage of responses that were not successful, including requests without a response."""
         total = sum(self.answered.values()) + self.broken
         return 100 * (total - self.good) / total if total else 100.0
 
     @property
     def cpu_us(self) -> dict[str, float]:
-        """Microseconds of CPU for each answer, by process."""
+        """Microseconds of CPU per response, by process."""
         answers = max(1, sum(self.answered.values()))
         return {name: 1e6 * spent_s / answers for name, spent_s in self.cpu_s.items()}
 
     @property
     def wal_each(self) -> float:
-        """Bytes of Postgres' log for each answer, with what else was committed meanwhile."""
+        """Bytes of Postgres' WAL per response, including everything else committed meanwhile."""
         return self.wal_bytes / max(1, sum(self.answered.values()))
 
     @property
@@ -80,7 +80,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """What a store alone does, a second, at the batch size the row had; `share`: the row's part of it."""
+    """What a store alone does per second, at the row's batch size; `share` is the row's part of it."""
 
     what: str
     batch: int
@@ -89,27 +89,27 @@ class Reference(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, what: str, batch: int, rows: Sequence[float], alone: Sequence[float]) -> Self:
-        """Each trial against the reference measured right after it."""
+        """Compare each trial with the reference measured right after it."""
         shares = [row / other if other else 0.0 for row, other in zip(rows, alone, strict=True)]
         return cls(what, batch, median(alone), median(shares))
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured of one thing; the first figure is the main one."""
+    """The measurements of one thing; the first figure is the main one."""
 
     name: str
     figures: list[Figure]
     cpu: Mapping[str, float] = {}  # percent of one core, by process
-    cpu_us: Mapping[str, float] = {}  # microseconds for each answer, by process
+    cpu_us: Mapping[str, float] = {}  # microseconds per response, by process
     batch: float = 0.0
     answered: Mapping[int, int] = {}
     broken: int = 0
     reference: Reference | None = None
-    note: str = ""  # what a reader of the figures has to know
+    note: str = ""  # what readers of the figures need to know
 
 
 def missing(name: str, why: str) -> Row:
-    """The row as not measured, with what to do about it."""
+    """A row that was not measured, with what to do about it."""
     return Row(name=name, figures=[], note=f"not measured: {why}")
 
 
@@ -123,7 +123,7 @@ def row_of(
     reference: Reference | None = None,
     note: str = "",
 ) -> Row:
-    """A row of requests: how many a second, how fast, and what it cost which process; with its targets."""
+    """Build a row of requests: rate, latencies and CPU by process, with the targets."""
     figures = [
         Figure.of("a second", [it.per_s for it in trials], at_least=at_least),
         Figure.of("p50 ms", [it.p50_ms for it in trials]),
@@ -156,10 +156,10 @@ def medians(trials: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def capacity_per_s(cpu_us: Mapping[str, float], processes: Mapping[str, int], cores: int) -> float:
-    """Requests a second that so many cores and processes have CPU for, the load generator taken out.
+    """Requests per second that these cores and processes have CPU for, without the load generator.
 
-    `cpu_us` is the cost of one request by process; `processes` how many there are of each, else one. What
-    comes first is the limit: all cores are busy, or one kind of process, each of which fills one core.
+    `cpu_us` is the cost of one request by process; `processes` is the number of each, by default one. The
+    limit is reached when all cores are busy, or all processes of one kind, each of which fills one core.
     """
     costs = {name: us for name, us in cpu_us.items() if name != GENERATOR and us > 0}
     if not costs:
@@ -170,7 +170,7 @@ def capacity_per_s(cpu_us: Mapping[str, float], processes: Mapping[str, int], co
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed; 0 for none."""
+    """The smallest value that `percent` percent of all do not exceed; 0 if there are none."""
     ordered = sorted(values)
     if not ordered:
         return 0.0

@@ -1,7 +1,7 @@
 """The row of floods: how many honest visitors still join while one attacker floods the product.
 
-Sending a flood costs CPU, too, on the same machine. So without the flood means: while the same attacker, at
-the same rate, floods a server that does nothing (`load/sink.py`).
+Sending a flood also costs CPU on this machine. So the comparison is with the same attacker, at the same rate,
+flooding a server that does nothing (`load/sink.py`).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from load.figures import Figure, Row
 from load.measuring import Run
 from load.rates import join_trial
 
-BESIDE = 0.9  # of the joins there are without the flood
-RATES = {  # what one address sends in a second: more than its limits let through
+BESIDE = 0.9  # the least share of the joins without the flood
+RATES = {  # sent by one address per second: more than its limits allow
     "metrics": 200,
     "names": 400,
     "resets": 50,
-    "streams": 200,  # openings, of 600 that are wanted at once
-    "bodies": 100,  # beginnings, of 300 that are wanted at once; then a byte each five seconds
+    "streams": 200,  # openings, of 600 wanted at once
+    "bodies": 100,  # beginnings, of 300 wanted at once; then a byte every five seconds
     "cycles": 200,
 }
 UNDER_WAY_S = 2.0
@@ -38,11 +38,11 @@ BEGINS_S = 60.0
 
 
 async def floods(run: Run) -> Row:
-    """Joins beside each flood from one address, as a share of those without it, by turns."""
+    """Joins during each flood from one address, as a share of those without it, in turn."""
     figures, answers = [], []
     async with run.product(throttled=True) as product, sink() as nobody:
         sale = await crowd.open_sale(product, "target")
-        tokens = await prepared.inside(product, sale, run.size.trials)  # one each: holds are left over
+        tokens = await prepared.inside(product, sale, run.size.trials)  # one each: trials leave holds
         address = urlsplit(product.url)
         for flood, per_s in RATES.items():
             host, port = str(address.hostname), address.port or 80
@@ -59,12 +59,12 @@ async def floods(run: Run) -> Row:
                 said = ", ".join(f"{count:,} x {word}" for word, count in sorted(told.items()))
             figures.append(Figure.of(f"joins beside {flood}, of those without", shares, at_least=BESIDE))
             answers.append(f"{flood}, {per_s} a second: {said}")
-    return Row(name="floods", figures=figures, note="answered to the attacker: " + "; ".join(answers))
+    return Row(name="floods", figures=figures, note="responses to the attacker: " + "; ".join(answers))
 
 
 @asynccontextmanager
 async def sink() -> AsyncIterator[int]:
-    """The port of a server that does nothing."""
+    """Start a server that does nothing, and yield its port."""
     command = [sys.executable, "-P", "-m", "load.sink"]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=PIPE, env=child_process.module_environment()
@@ -79,7 +79,7 @@ async def sink() -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def attacked(order: Order) -> AsyncIterator[dict[str, int]]:
-    """One attacker meanwhile, who gets what CPU others leave; how it was answered is known afterwards."""
+    """Run one attacker, which gets the CPU that others leave; how it was answered is known afterwards."""
     command = ["nice", "-n", "19", sys.executable, "-P", "-m", "load.attacker"]
     process = await asyncio.create_subprocess_exec(
         *command, msgspec.json.encode(order).decode(), stdout=PIPE, env=child_process.module_environment()

@@ -1,8 +1,8 @@
-"""A crowd of browsers at a shop behind the gate: who is let in at once, who queues, and who comes through.
+"""A crowd of browsers at a shop behind the gate: who is admitted at once, who queues, and who gets through.
 
-Each browser opens a page of the shop; is sent to the queue page where there is a crowd, joins, waits, claims;
-comes back by the ticket to the very address it wanted; and looks at some more pages. It knows nothing of the
-room but what a browser is told.
+Each browser opens a page of the shop. If there is a crowd, it is sent to the queue page, joins, waits,
+claims, and returns by ticket to the very address it wanted. Then it views some more pages. It knows only what
+a browser gets to see.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-ARRIVE_S = 5.0  # from the first to the last that comes
-PAGES = (2, 5)  # each looks at so many more
+ARRIVE_S = 5.0  # from the first arrival to the last
+PAGES = (2, 5)  # each views this many more
 THINK_S = (0.5, 2.0)
 POLL_MIN_S, POLL_MAX_S = 0.5, 10.0
 TIMEOUT_S = 30.0
@@ -30,7 +30,7 @@ BUSY = (429, 502, 503, 504)
 
 
 class Sent(Exception):
-    """A browser's visit is over; the message is a word for how."""
+    """A browser's visit is over; the message says how."""
 
 
 @dataclass
@@ -39,14 +39,14 @@ class Seen:
 
     count: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    waits_s: list[float] = field(default_factory=list)  # of those who came through the queue
-    shop_ms: list[float] = field(default_factory=list)  # pages of the shop, by those who are inside
+    waits_s: list[float] = field(default_factory=list)  # of those who got through the queue
+    shop_ms: list[float] = field(default_factory=list)  # pages of the shop, for visitors inside
     inside: int = 0
     inside_max: int = 0
 
     @property
     def good(self) -> bool:
-        """Whoever was called came through, and at most one of a hundred requests failed."""
+        """Whether everybody who was called got through, and at most one in a hundred requests failed."""
         calls = len(self.shop_ms) + self.count["came"]
         wrong = self.count["went round in a circle"] + self.count["lost their turn"]
         return bool(self.count["came"]) and not wrong and sum(self.errors.values()) <= calls // 100
@@ -68,7 +68,7 @@ class Browser:
         self.random = Random(self.number)
 
     async def visit(self) -> None:
-        """From the first page to the last."""
+        """Visit from the first page to the last."""
         self.seen.count["came"] += 1
         wanted = f"{self.shop}/page/{self.number}?from=load"
         try:
@@ -87,7 +87,7 @@ class Browser:
             self.seen.errors[type(error).__name__] += 1
 
     async def _queue(self, wanted: str, page: str) -> None:
-        """Wait on the queue page, and come back to where we wanted to go."""
+        """Wait on the queue page, and return to the wanted page."""
         self.seen.count["queued"] += 1
         began_s = time.monotonic()
         split = urlsplit(page)
@@ -112,7 +112,7 @@ class Browser:
         self.seen.waits_s.append(time.monotonic() - began_s)
 
     async def _called(self, room: str) -> str:
-        """Join, and ask for the place until it is called: the token that claims it."""
+        """Join, and poll the place until it is called; return the token that claims it."""
         joined = await self._ask("POST", f"{room}/places")
         while joined.status_code in BUSY:
             self.seen.count["asked to join later"] += 1
@@ -136,7 +136,7 @@ class Browser:
         return token
 
     async def _look_round(self) -> None:
-        """Look at some more pages, inside."""
+        """View some more pages while inside."""
         self.seen.inside += 1
         self.seen.inside_max = max(self.seen.inside_max, self.seen.inside)
         try:
@@ -155,7 +155,7 @@ class Browser:
             self.seen.inside -= 1
 
     async def _rest(self, seconds: float) -> None:
-        """Wait as a page does, with its jitter; when the run ends, so does the visit."""
+        """Wait as a page does, with its jitter; the visit ends with the run."""
         seconds = min(max(seconds, POLL_MIN_S), POLL_MAX_S) * self.random.uniform(0.75, 1.25)
         left_s = self.ends_at_s - time.monotonic()
         if left_s <= 0:
@@ -170,7 +170,7 @@ class Browser:
         return await self._send(method, address, headers)
 
     async def _send(self, method: str, address: str, headers: Mapping[str, str]) -> httpx.Response:
-        """One request, with the cookies of its host and our own address for who believes it."""
+        """Send one request with the cookies of its host, and with our own address for those who trust it."""
         number, host = self.number, urlsplit(address).netloc
         kept = self.cookies.setdefault(host, {})
         sent = {**headers, "X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
@@ -185,12 +185,12 @@ class Browser:
 
 
 def _leads_to_queue(answer: httpx.Response) -> bool:
-    """Whether the gate sends us to the queue page; its own redirects have another address."""
+    """Whether the gate sends us to the queue page; its other redirects have other addresses."""
     return answer.is_redirect and "/rooms/" in answer.headers.get("location", "").partition("?")[0]
 
 
 async def come(shop: str, fans: int, seconds: int, seen: Seen) -> None:
-    """Let them come, one after the other, until all are through or the time is over."""
+    """Let the browsers come one after the other, until all are through or the time is up."""
     ends_at_s = time.monotonic() + seconds
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
     nothing_kept = CookieJar(DefaultCookiePolicy(allowed_domains=[]))

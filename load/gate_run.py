@@ -1,4 +1,4 @@
-"""A crowd at a shop behind the gate, and at one of our own where none is named.
+"""Runs a crowd against a shop behind the gate, which is started here unless one is named.
 
 `fairgate load --scenario gate` starts this as `python -m load.gate_run WANTED`, with the JSON of `Wanted`.
 """
@@ -34,7 +34,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """The options of the command line that count here. `host`: the shop as visitors know it."""
+    """The relevant options of the command line. `host`: the shop's address for visitors."""
 
     fans: int = 500
     seconds: int = 120
@@ -43,7 +43,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 async def run(wanted: Wanted) -> bool:
-    """One run. True: the verdict is good. Raises CannotRun."""
+    """Run once; return whether the verdict is good. Raises CannotRun."""
     async with _named(wanted.host) if wanted.host else _a_shop_of_our_own(wanted) as shop:
         print(f"load: {wanted.fans} browsers at {shop}", file=sys.stderr, flush=True)
         seen = Seen()
@@ -65,7 +65,7 @@ async def _named(host: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _a_shop_of_our_own(wanted: Wanted) -> AsyncIterator[str]:
-    """A product, a shop with a room for a third of the crowd, and `fairgate gate` between the two."""
+    """Start a product, a shop with a room for a third of the crowd, and `fairgate gate` between them."""
     gate_proxy.program()
     port, room_id = free_port(), f"load-gate-{secrets.token_hex(3)}"
     shop = f"http://127.0.0.1:{port}"
@@ -87,7 +87,7 @@ async def _a_shop_of_our_own(wanted: Wanted) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def proxied(shop: str, *options: str) -> AsyncIterator[None]:
-    """`fairgate gate`, which believes each browser an address of its own."""
+    """Start `fairgate gate`, which trusts the address that each browser reports."""
     process = await asyncio.create_subprocess_exec(
         *child_process.program(),
         "gate",
@@ -121,11 +121,12 @@ async def _answers(shop: str, process: asyncio.subprocess.Process) -> None:
         if await _listens(shop):
             return
         await asyncio.sleep(0.1)
-    raise NoTarget("`fairgate gate` did not come up; try it by itself")
+    raise NoTarget("`fairgate gate` did not start; try it separately")
 
 
 async def _listens(url: str) -> bool:
-    """Whether somebody takes connections there. No request: the gate would take it for a visitor."""
+    """Whether a server accepts connections there. No request is sent, because the gate would count it as a
+    visitor."""
     split = urlsplit(url)
     port = split.port or (443 if split.scheme == "https" else 80)
     try:
@@ -152,7 +153,7 @@ async def _tell(seen: Seen, fans: int) -> None:
 
 
 def show(seen: Seen, fans: int) -> None:
-    """What they saw, and the verdict."""
+    """Print what they saw, and the verdict."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"gate, {fans} browsers")
     console.print("  " + ", ".join(f"{count:,} {words}" for words, count in seen.count.items() if count))

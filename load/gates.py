@@ -1,4 +1,4 @@
-"""The rows of the gate in front of a shop: asked alone, beside the shared document, and by nginx."""
+"""The rows of the gate in front of a shop: queried alone, beside the shared document, and by nginx."""
 
 from __future__ import annotations
 
@@ -29,19 +29,21 @@ DEPLOYED = Path(__file__).parent.parent / "deploy" / "gate" / "nginx" / "gate.co
 ROOM_IN_FILE, NAME = "opening-night", "shop.example"
 SHOP = """server {{ listen 127.0.0.1:{port};
     location / {{ add_header X-Request-Id $http_x_request_id; return 200 'Shop'; }} }}
-"""  # the id is what wrk knows its answers by when it sends by the clock
+"""  # by the id wrk matches responses when it sends on a schedule
 PACED_PER_S = 1_000
 SESSIONS = "SELECT visitor_id, queue_number, expires_at FROM sessions WHERE room_id = $1"
 
 
 async def gates(run: Run) -> Row:
-    """A proxy asks whether visitors with a pass may go on, as it does for each request of the shop behind it.
+    """A proxy asks whether visitors with a pass may continue, as it does for each request of the shop behind
+    it.
 
-    By turns with the shared document: both are answered from memory, and the ratio does not hang on the hour.
+    Measured in turn with the shared document: both are answered from memory, so the ratio does not depend on
+    the time of day.
     """
     async with run.product() as product:
         requests = _asking(await _passes(run, product, "gates"))
-        await measure(product, replace(requests, again=False), crowd.unhurried(run.how), 204)  # seen once
+        await measure(product, replace(requests, again=False), crowd.unhurried(run.how), 204)  # warm-up
         trials, shares = [], []
         for _ in range(run.size.trials):
             status, _ = await measure(product, crowd.statuses(RoomId("gates")), run.how, 200)
@@ -72,7 +74,7 @@ async def _against(
     run: Run, product: Product, how: How, cookies: Sequence[str], gated: Proxy, plain: Proxy
 ) -> Row:
     trials, alone, later_ms = [], [], []
-    await _through(product, cookies, replace(how, seconds=max(5, how.seconds)), gated)  # passes seen once
+    await _through(product, cookies, replace(how, seconds=max(5, how.seconds)), gated)  # warm-up
     for _ in range(run.size.trials):
         trials.append(await _through(product, cookies, how, gated))
         alone.append(await _through(product, cookies, how, plain))
@@ -97,7 +99,7 @@ async def _through(product: Product, cookies: Sequence[str], how: How, proxied: 
 
 
 def _cost_us(trial: Trial) -> float:
-    """CPU of nginx and the web process for each answer."""
+    """CPU of nginx and the web process per response."""
     return trial.cpu_us.get("nginx", 0.0) + trial.cpu_us.get("web", 0.0)
 
 
@@ -126,14 +128,14 @@ async def _before_a_shop(product: Product, room_id: str) -> AsyncIterator[tuple[
 
 
 def without_gate(deployed: str) -> str:
-    """The same configuration, which asks nobody."""
+    """The same configuration without the gate."""
     return re.sub(
         r"^\s*(auth_request|error_page|add_header Set-Cookie)\b.*\n", "", deployed, flags=re.MULTILINE
     )
 
 
 def _asking(cookies: Sequence[str]) -> Requests:
-    """What nginx sends to the gate."""
+    """The requests that nginx sends to the gate."""
     headers = {
         "X-Original-URL": f"https://{NAME}/cart?a=1",
         "X-Original-Method": "GET",
@@ -147,7 +149,7 @@ def _asking(cookies: Sequence[str]) -> Requests:
 
 
 async def _passes(run: Run, product: Product, name: str) -> list[str]:
-    """Visitors who are inside, and the cookies of their passes as the gate makes them."""
+    """Create visitors who are inside; return the cookies of their passes as the gate makes them."""
     sale = await crowd.open_sale(product, name)
     await crowd.inside(product, sale, run.size.payers, run.how)
     postgres = product.stores.postgres

@@ -1,4 +1,4 @@
-"""Whether web and worker stay as large as they are, from 50,000 joins and reservations to a million."""
+"""Whether web and worker keep their size, from 50,000 joins and reservations to a million."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from load.figures import Figure, Row
 from load.measuring import Run, judged, measure, settled
 from load.product import Product
 
-AT_ONCE = 50_000  # requests prepared for one trial of the generator
+AT_ONCE = 50_000  # requests prepared for one run of the generator
 ROLES = ("web", "worker")
 STORES = ("valkey", "postgres")
 FLAT = 1.2
 
 
 async def memory(run: Run) -> Row:
-    """Joins and reservations until there are a million of each; the memory of web and worker on the way."""
+    """Joins and reservations until there are a million of each, and the memory of web and worker on the
+    way."""
     size = run.size
     promised: list[str] = []
     async with run.product() as product:
@@ -46,7 +47,7 @@ async def memory(run: Run) -> Row:
 
 
 async def _sizes(product: Product) -> dict[str, int]:
-    """Bytes: what web and worker have in memory, Valkey in use, and Postgres on disk."""
+    """Bytes: resident memory of web and worker, memory used by Valkey, and size on disk of Postgres."""
     client: Any = product.stores.redis  # redis-py types these for its sync and async clients at once
     return {
         **{role: product.memory(role) for role in ROLES},
@@ -58,7 +59,7 @@ async def _sizes(product: Product) -> dict[str, int]:
 async def _grow(
     run: Run, product: Product, where: tuple[RoomId, Sale], count: int, before: int = 0
 ) -> list[str]:
-    """So many joins and so many reservations more; the reservations that were promised."""
+    """Add this many joins and reservations; return the reservations that were promised."""
     (room_id, sale), promised = where, []
     for first in range(0, count, AT_ONCE):
         some = min(AT_ONCE, count - first)

@@ -1,8 +1,8 @@
-"""Whether a reservation costs the same after a million of them: a sale that has them beside a fresh one.
+"""Whether a reservation costs the same after a million of them: a sale with a million beside a fresh one.
 
 Not at every moment: a hash or a set of Valkey doubles its table when it has 7 x 2^n fields, and then some 2^n
-changes each move a part of it. At 917,504 reservations all those that a reservation writes do so at once. The
-row measures behind that; docs/explanation/performance.md says what it costs.
+changes each move a part of it. At 917,504 reservations this happens to all the tables that a reservation
+writes at once. The row measures after that; docs/explanation/performance.md says what it costs.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from load.figures import GENERATOR, Figure, Row, Trial
 from load.measuring import Run, judged, measure, settled
 from load.product import NotStarted, Product
 
-AT_ONCE = 5_000  # submissions, then the worker has to have written them
+AT_ONCE = 5_000  # submissions before waiting for the worker to write them
 FINGERPRINT = "0" * 22
 SLOWER = 1.1
 
 
 async def later(run: Run) -> Row:
-    """Reservations after a million of them against a fresh installation: CPU and rate, by turns."""
+    """Reservations after a million of them against a fresh installation: CPU and rate, in turn."""
     trials: dict[str, list[Trial]] = {"fresh": [], "later": []}
     promised: dict[str, list[str]] = {"fresh": [], "later": []}
     async with run.product() as fresh, run.product() as grown:
         products = {"fresh": fresh, "later": grown}
         sales = {name: await crowd.open_sale(it, name) for name, it in products.items()}
         await _reserve(grown, sales["later"], run.size.reserved)
-        await grown.stores.postgres.execute("VACUUM (ANALYZE)")  # as it is done bit by bit in a longer sale
+        await grown.stores.postgres.execute("VACUUM (ANALYZE)")  # as autovacuum does in a longer sale
         for number in range(run.size.trials):
             for name in list(products)[:: -1 if number % 2 else 1]:
                 trial, some = await _trial(run, products[name], sales[name], len(promised[name]))
@@ -44,8 +44,8 @@ async def later(run: Run) -> Row:
 
 
 async def _reserve(product: Product, sale: Sale, count: int) -> None:
-    """So many reservations by as many visitors, as HTTP would make them: decided by the script that takes
-    them in, written by the worker."""
+    """Make this many reservations by as many visitors, as HTTP would: decided by the submit script, written
+    by the worker."""
     redis, keys, types = product.stores.redis, keys_of(sale.room_id), crowd.TICKET_TYPES
     for first in range(0, count, AT_ONCE):
         for places in await prepared.called_in(product, sale, min(AT_ONCE, count - first)):
@@ -64,7 +64,7 @@ async def _reserve(product: Product, sale: Sale, count: int) -> None:
                 redis, keys, submissions, event_id=sale.event_id, backlog_max=2 * AT_ONCE
             )
             if refused := {it.word for it in answers} - {"queued"}:
-                raise NotStarted(f"reservations were refused while the sale was made: {sorted(refused)}")
+                raise NotStarted(f"reservations were refused while the sale was prepared: {sorted(refused)}")
         await settled(product, sale.room_id)
 
 
@@ -77,7 +77,7 @@ async def _trial(run: Run, product: Product, sale: Sale, first: int) -> tuple[Tr
 
 
 def figures_of(fresh: Sequence[Trial], later: Sequence[Trial]) -> list[Figure]:
-    """How much more a reservation takes later, trial by trial, and what it takes in each process."""
+    """How much more a reservation costs later, trial by trial, and its cost in each process."""
     pairs = list(zip(fresh, later, strict=True))
     dearer = [_cpu_us(after) / max(0.001, _cpu_us(before)) for before, after in pairs]
     slower = [before.per_s / after.per_s if after.per_s else 0.0 for before, after in pairs]

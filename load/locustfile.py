@@ -1,6 +1,6 @@
-"""What Locust runs: `locust -f load/locustfile.py` with the plan's file in FAIRGATE_LOAD_PLAN.
+"""The file that Locust runs: `locust -f load/locustfile.py` with the plan's path in FAIRGATE_LOAD_PLAN.
 
-`fairgate load` starts it in a process of its own: gevent patches the standard library there.
+`fairgate load` starts it in a separate process, because gevent patches the standard library there.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from load.world import World
 
 TELL_EVERY_S = 1.0
 STORM_FIRST_S, STORM_EVERY_S = 1.0, 4.0
-LATE_S = 1.0  # from the last page that was opened to the opening of the room
+LATE_S = 1.0  # from the last page opened to the opening of the room
 
 
 class Fan(User):
-    """One visit, of whatever kind the scenario says."""
+    """One visit, of the kind that the scenario prescribes."""
 
     world: World
 
     @task
     def visit(self) -> None:
-        """Once; then this user is gone."""
+        """Visit once; then this user is gone."""
         world, number = self.world, self.world.next_number()
         if world.plan.ends_alone and number >= world.plan.fans:
-            raise StopUser  # Locust replaces visitors who are through while others are still to come
+            raise StopUser  # Locust replaces finished visitors while others are still to come
         kind = Bot if world.scenario.kind(number) == "bot" else Visitor
         visitor, ended = kind(world, number), "still there at the end"
         world.visitors.add(visitor)
         world.count["came"] += 1
         try:
             ended = visitor.visit()
-        except Exception as error:  # entry point of a greenlet: a fault of ours is told, and not repeated
-            world.errors[f"the visitor broke: {error!r}"] += 1
+        except Exception as error:  # entry point of a greenlet: our own bug is reported, not repeated
+            world.errors[f"a simulated visitor failed: {error!r}"] += 1
             ended = "broken"
         finally:
             world.visitors.discard(visitor)

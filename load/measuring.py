@@ -1,4 +1,4 @@
-"""One trial: what is sent, what comes back, what it costs which process. And a run, which starts products."""
+"""One trial: what is sent, what comes back, and its cost by process; and a run, which starts products."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from load.wrk import How, Requests, send
 
 SAMPLE_EVERY_S = 0.25
 SETTLED_TIMEOUT_S = 30.0
-TRUSTED = "127.0.0.1/32"  # wrk speaks for many client addresses, as a proxy does
+TRUSTED = "127.0.0.1/32"  # wrk reports many client addresses, as a proxy does
 
 
 @dataclass
 class Run:
-    """What every row gets: sizes, where to print, and products to measure."""
+    """What every row gets: sizes, a console, and products to measure."""
 
     server: ServerName
     how: How
     size: Size
     console: Console
-    under: Conditions | None = None  # from the first product on
+    under: Conditions | None = None  # set with the first product
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     broke_off: list[str] = field(default_factory=list)  # rows
 
@@ -51,7 +51,7 @@ class Run:
         throttled: bool = False,
         **environment: str,
     ) -> AsyncIterator[Product]:
-        """A fresh installation; gone afterwards. Without request throttles unless they are asked for."""
+        """Start a fresh installation, removed afterwards; without request throttles unless `throttled`."""
         serving = server or self.server
         limits = {"FAIRGATE_TRUSTED_PROXIES": TRUSTED} if throttled else {"FAIRGATE_RATE_LIMITS": "off"}
         self.console.print(f"  fairgate on {serving}, {web} web, {workers} worker")
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def good(self) -> bool:
-        """Nothing was oversold, lost, stranded or over-admitted, and no row broke off."""
+        """Whether nothing was oversold, lost, stranded or over-admitted, and no row broke off."""
         return not self.broke_off and all(verdict.good for verdict in self.verdicts.values())
 
 
@@ -75,9 +75,10 @@ async def measure(
     url: str = "",
     cpu_s: Callable[[], Mapping[str, float]] | None = None,
 ) -> tuple[Trial, list[str]]:
-    """Send, and look at the stores and the processes before and after. The trial, and what was captured.
+    """Send the requests, and read the stores and processes before and after. Returns the trial, and what was
+    captured.
 
-    `url` and `cpu_s` are of whoever answers, if it is not the product.
+    `url` and `cpu_s` are those of another server, if it is not the product that answers.
     """
     spent = cpu_s or product.cpu_s
     wal_before, scripts_before = await _wal(product.stores), await _scripts(product.stores)
@@ -101,7 +102,7 @@ async def measure(
 
 
 async def repeated(run: Run, product: Product, requests: Requests, good: int) -> list[Trial]:
-    """The same requests again, as many trials as a row has."""
+    """Run as many trials of the same requests as a row has."""
     return [(await measure(product, requests, run.how, good))[0] for _ in range(run.size.trials)]
 
 
@@ -116,14 +117,14 @@ async def _scripts(stores: Stores) -> int:
 
 
 async def settled(product: Product, room_id: RoomId) -> None:
-    """Return when everything that was submitted is settled, or after a while."""
+    """Return once everything submitted is settled, or after a timeout."""
     async with asyncio.timeout(SETTLED_TIMEOUT_S):
-        while await backlog(product.stores.redis, RoomKeys(room_id)):  # noqa: ASYNC110  # another process settles; it tells nobody
+        while await backlog(product.stores.redis, RoomKeys(room_id)):  # noqa: ASYNC110  # another process settles
             await asyncio.sleep(0.1)
 
 
 async def judged(product: Product, sale: Sale, promised: list[str]) -> Verdict:
-    """The verdict on a sale, as soon as everything submitted is settled; it names what never is."""
+    """Return the verdict on a sale once everything submitted is settled; it names what never is."""
     try:
         await settled(product, sale.room_id)
     except TimeoutError:
@@ -132,7 +133,7 @@ async def judged(product: Product, sale: Sale, promised: list[str]) -> Verdict:
 
 
 class Watched:
-    """How a room calls people, seen from its counters: complete on the way out of `admissions`."""
+    """How a room calls people, from its counters; complete on leaving `admissions`."""
 
     def __init__(self, rate_per_minute: int) -> None:
         self.rate_per_minute = rate_per_minute
@@ -140,11 +141,11 @@ class Watched:
 
     @property
     def burst(self) -> float:
-        """The most that may be called at once: a second of the rate, and one."""
+        """The most that may be called at once: one second of the rate, and at least one."""
         return max(1.0, self.rate_per_minute / 60)
 
     def verdict(self) -> Verdict:
-        """Whether anybody was called before their time."""
+        """Whether anybody was called early."""
         return Verdict(over_admitted=list(over_admitted(self.moments, burst=self.burst)))
 
 
@@ -163,7 +164,7 @@ async def admissions(stores: Stores, room_id: RoomId, rate_per_minute: int) -> A
 async def _watch(stores: Stores, room_id: RoomId, watched: Watched, stopping: asyncio.Event) -> None:
     client: Any = stores.redis  # redis-py types these for its sync and async clients at once
     while True:
-        # The counters are as of `tick_ms`; what was earned since then is not yet in them.
+        # The counters are as of `tick_ms`, without what was earned since then.
         fields = await client.hmget(RoomKeys(room_id).meter, "tick_ms", "admitted", "no_shows")
         at_ms, admitted, no_shows = (int(value or 0) for value in fields)
         earned = at_ms * watched.rate_per_minute / 60_000

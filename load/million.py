@@ -1,4 +1,4 @@
-"""One million in one queue: what they take in Valkey, and what joins, places and ticks cost then."""
+"""One million in one queue: their memory in Valkey, and the cost of joins, places and ticks then."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from load.measuring import Run, measure
 from load.product import Product
 
 CALLED_A_TICK = 1_000
-ASKED_MAX = 20_000  # visitors, from all over the line, who ask for their place
-RATE_MAX = 60_000_000  # a minute: the bucket holds a tick back in no way
+ASKED_MAX = 20_000  # visitors, spread over the queue, who request their place
+RATE_MAX = 60_000_000  # per minute: the bucket never limits a tick
 
 
 async def million(run: Run) -> Row:
@@ -35,7 +35,7 @@ async def million(run: Run) -> Row:
     return Row(
         name="million",
         figures=[
-            Figure.of("Valkey, MB for a million", [bytes_each], at_most=110),  # bytes each are MB a million
+            Figure.of("Valkey, MB for a million", [bytes_each], at_most=110),  # bytes each are MB per million
             Figure.of("joins, slower by", slower, at_most=1.5),
             Figure.of("places, slower by", place_slower, at_most=1.5),
             Figure.of("joins a second, empty", [it.per_s for it in joined[0]]),
@@ -50,7 +50,7 @@ async def million(run: Run) -> Row:
             Figure.of("tick of 1,000, p99 ms", [percentile(ticks_ms, 99)]),
             Figure.of("tick of 1,000, Valkey's CPU, ms", [cpu_ms]),
         ],
-        note=f"{count:,} waiting; figures are as the caller sees them, with nobody called meanwhile",
+        note=f"{count:,} waiting; figures are as seen by the caller, with nobody called meanwhile",
     )
 
 
@@ -61,7 +61,7 @@ async def _memory(product: Product) -> int:
 
 
 async def _joins(run: Run, product: Product, rooms: dict[str, RoomId]) -> tuple[list[Trial], list[Trial]]:
-    """Joins into the room that began empty and into the crowded one, by turns."""
+    """Joins into the room that began empty and into the crowded one, in turn."""
     trials: dict[str, list[Trial]] = {"empty": [], "crowded": []}
     for _ in range(run.size.trials):
         for name, room_id in rooms.items():
@@ -72,7 +72,7 @@ async def _joins(run: Run, product: Product, rooms: dict[str, RoomId]) -> tuple[
 async def _places(
     run: Run, product: Product, crowded: RoomId, visitors: list[VisitorId]
 ) -> tuple[list[Trial], list[Trial]]:
-    """Places in a line of as many as ask, and in the crowded one, by turns."""
+    """Places in a queue of only those who ask, and in the crowded one, in turn."""
     many = visitors[:: max(1, len(visitors) // min(ASKED_MAX, run.size.places))]
     short = await crowd.open_room(product, "short", admission_rate_per_minute=0)
     few = await prepared.fill(product, short, len(many))
@@ -87,7 +87,7 @@ async def _places(
 
 
 async def _ticks(run: Run, product: Product, room_id: RoomId) -> tuple[list[float], float]:
-    """How long ticks of 1,000 calls take, ms, and Valkey's CPU for one; ours alone, the worker rests."""
+    """Times of ticks of 1,000 calls in ms, and Valkey's CPU for one; ours alone, as the worker is stopped."""
     redis, keys, took_ms = product.stores.redis, RoomKeys(room_id), []
     with product.frozen("worker"):
         await product.ask("PATCH", f"/v1/rooms/{room_id}", _let_in())

@@ -1,14 +1,14 @@
-"""How many requests reach the origin for each visitor who waits, a minute.
+"""How many requests per minute reach the origin for each waiting visitor.
 
-Simulated: 100,000 visitors who all come at the opening of a room that calls them at a steady rate until
-nobody waits; time is virtual, nothing goes over a wire. Each visitor is the queue page's own logic
-(`page.py`), each exact place comes from the product's own `place_document`, so `poll_after_s` is what the
-server would answer. Nobody leaves the queue.
+Simulated: 100,000 visitors all arrive at the opening of a room that calls them at a steady rate until nobody
+waits. Time is virtual, and nothing goes over a wire. Each visitor is the queue page's own logic (`page.py`),
+and each exact place comes from the product's own `place_document`, so `poll_after_s` is what the server would
+return. Nobody leaves the queue.
 
-Counted while they wait: questions for the exact place; the event stream, opened once and again each time the
-network breaks it (each 15 minutes); and the shared document, which visitors without a stream (3 of 100) ask
-for each 3 s and nginx or a CDN answers from its one-second cache, so that at most two a second reach the
-origin. Not counted: the join and the claim, which are the two ends of the wait.
+Counted while they wait: requests for the exact place; the event stream, opened once and again each time the
+network breaks it (every 15 minutes); and the shared document, which visitors without a stream (3 in 100)
+request every 3 s and nginx or a CDN answers from its one-second cache, so that at most two per second reach
+the origin. Not counted: the join and the claim at the two ends of the wait.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.web.documents.waiting_room import StatusDocument, place_document, statu
 from load.page import STATUS_POLL_S, Answer, Page
 
 FANS = 100_000
-RATES_PER_MINUTE = (600, 6_000)  # the default of a room, and ten times that
+RATES_PER_MINUTE = (600, 6_000)  # a room's default, and ten times that
 TARGET_PER_MINUTE = 0.5
 JOINS_PER_S = 25_000
 STREAM_BREAKS_PER_MINUTE = 1 / 15
@@ -38,7 +38,7 @@ BEGAN_MS = 1_900_000_000_000
 
 
 class Band(msgspec.Struct, frozen=True):
-    """Visitors with so many people ahead: what they asked for their place, each, a minute."""
+    """Visitors with this many people ahead, and how often per minute each requested their place."""
 
     ahead_from: int
     ahead_to: int
@@ -47,7 +47,7 @@ class Band(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What was found; per waiting visitor and minute. `bands` from the front to the end of the queue."""
+    """The result, per waiting visitor and minute. `bands` run from the front to the end of the queue."""
 
     fans: int
     rate_per_minute: int
@@ -75,7 +75,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class VirtualRoom:
-    """A room that calls `rate` visitors a minute, as the status script would report it."""
+    """A room that calls `rate` visitors per minute, as the status script would report it."""
 
     def __init__(self, fans: int, rate_per_minute: int) -> None:
         settings = RoomSettings(
@@ -99,16 +99,16 @@ class VirtualRoom:
         self._shown = status_document(self.room, self._now)
 
     def serving(self, at_s: float) -> int:
-        """The serving position: the rate, and one second of it at the opening."""
+        """The serving position: the rate, with one second of it as a burst at the opening."""
         return min(self.fans, int((max(0.0, at_s) + 1) * self.rate / 60))
 
     def document(self, at_s: float) -> StatusDocument:
-        """The shared document, a second old at most."""
+        """The shared document, at most a second old."""
         self._look(at_s)
         return self._shown
 
     def place(self, number: int, at_s: float) -> Answer:
-        """The exact place of a waiting visitor, as the server answers it."""
+        """The exact place of a waiting visitor, as the server returns it."""
         self._look(at_s)
         ahead = max(0, number - self._now.serving_position - 1)
         found = Place(VisitorId(str(number)), "waiting", number, ahead, 0, 0)
@@ -139,7 +139,7 @@ class VirtualRoom:
 
 
 def measure(fans: int = FANS, rate_per_minute: int = RATES_PER_MINUTE[0], seed: int = 1) -> Origin:
-    """Let the whole line through. Bounded: each visitor waits `fans / rate` and asks each 2 s at the most."""
+    """Let the whole queue through. Bounded: each visitor waits `fans / rate` and asks at most every 2 s."""
     room, random = VirtualRoom(fans, rate_per_minute), Random(seed)
     asks = [0] * (len(BANDS) - 1)
     due: list[tuple[float, int]] = []
@@ -155,7 +155,7 @@ def measure(fans: int = FANS, rate_per_minute: int = RATES_PER_MINUTE[0], seed: 
     while due:
         at_s, number = heapq.heappop(due)
         if room.serving(at_s) >= number:
-            continue  # called before it would have asked: the shared document told, and the page claims
+            continue  # called before it would have asked: the page claims because of the shared document
         page = pages[number]
         page.hear(room.document(at_s), at_s)
         if page.step(at_s) == "ask":

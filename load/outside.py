@@ -1,4 +1,4 @@
-"""The verdict from outside: what visitors were told, held against what the API says afterwards."""
+"""The verdict from outside: compares what visitors were told with what the API says afterwards."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import httpx
 from load.plan import Found, Promise
 from load.verdict import Verdict
 
-ASK_AGAIN_MAX = 5_000  # reservations that are read again, the newest first
+ASK_AGAIN_MAX = 5_000  # reservations read again, newest first
 AT_ONCE = 20
-SHOWN_WITHIN_S = 3.0  # the shared document is a second old, and the next one a second later
+SHOWN_WITHIN_S = 3.0  # the shared document is up to a second old, and the next one comes a second later
 TRIES, AGAIN_S = 5, 1.0
 KEPT = ("held", "paying", "confirmed")
-HONEST = {  # what a reservation may have become since it was told
+HONEST = {  # what a reservation may have become since it was last seen
     "held": ("held", "paying", "expired", "cancelled", "confirmed"),
     "paying": ("paying", "confirmed", "expired", "cancelled"),
     "confirmed": ("confirmed",),
@@ -29,7 +29,8 @@ HONEST = {  # what a reservation may have become since it was told
 async def judge_from_outside(
     client: httpx.AsyncClient, found: Found, event_id: str | None, tickets_max: int
 ) -> Verdict:
-    """Nothing sold twice, nothing promised and gone, nobody called out of turn. Asks the API alone."""
+    """Check that nothing was sold twice, no promise broken, and nobody called out of turn, by the API
+    alone."""
     verdict = Verdict(
         lost=list(_places_lost(found)),
         over_admitted=[*_out_of_turn(found), *_above_limit(found, tickets_max)],
@@ -51,7 +52,7 @@ async def judge_from_outside(
 
 def _places_lost(found: Found) -> Iterator[str]:
     for line in found.moved:
-        yield f"a place became another one when the page was loaded again: {line}"
+        yield f"a place changed when the page was reloaded: {line}"
     holders = Counter(found.numbers.values())
     for number, count in sorted(holders.items()):
         if count > 1:
@@ -59,14 +60,14 @@ def _places_lost(found: Found) -> Iterator[str]:
 
 
 def _out_of_turn(found: Found) -> Iterator[str]:
-    """Turns that were taken before the shared document said so, as far as it was heard long enough after."""
+    """Turns that began before the shared document said so, if it was received long enough afterwards."""
     heard = found.serving
     for claim in found.claims:
         until_s = claim.at_s + SHOWN_WITHIN_S
         served = max((position for at_s, position in heard if at_s <= until_s), default=0)
         if heard and heard[-1][0] >= until_s and served < claim.queue_number:
             who = "a bot" if claim.bot else "a visitor"
-            yield f"{who} with number {claim.queue_number} was inside while {served} was served"
+            yield f"{who} with number {claim.queue_number} was inside at serving position {served}"
 
 
 def _above_limit(found: Found, tickets_max: int) -> Iterator[str]:
@@ -86,7 +87,7 @@ def _sold_twice(found: Found) -> Iterator[str]:
 
 
 def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
-    """By the counts of the API, and by our own: what we bought was sold."""
+    """Compare by the API's counts, and by ours: what we bought was sold."""
     total = sold = 0
     for it in availability["ticket_types"]:
         total, sold = total + it["total"], sold + it["sold"]
@@ -94,13 +95,13 @@ def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
             yield f"{it['ticket_type_id']}: the API counts {it}"
     bought = sum(promise.quantity for promise in found.promises if promise.status == "confirmed")
     if bought > total:
-        yield f"{bought} tickets were confirmed to us, {total} exist"
+        yield f"{bought} tickets were confirmed to us, but only {total} exist"
     if bought > sold:
-        yield f"{bought} tickets were confirmed to us, the API counts {sold} sold"
+        yield f"{bought} tickets were confirmed to us, but the API counts {sold} sold"
 
 
 async def _kept(client: httpx.AsyncClient, promise: Promise) -> str:
-    """What is wrong with a reservation that somebody was promised; "" for nothing."""
+    """What is wrong with a promised reservation; "" if nothing is."""
     headers = {"Authorization": f"Bearer {promise.place_token}"}
     answer = await _get(client, f"/v1/reservations/{promise.reservation_id}", headers)
     name = f"reservation {promise.reservation_id}"
@@ -109,12 +110,12 @@ async def _kept(client: httpx.AsyncClient, promise: Promise) -> str:
     if answer["status"] not in HONEST.get(promise.status, KEPT):
         return f"{name} was {promise.status}, now: {answer['status']}"
     if answer["status"] == "confirmed" and len(answer["tickets"]) != promise.quantity:
-        return f"{name} has {len(answer['tickets'])} tickets, {promise.quantity} were bought"
+        return f"{name} has {len(answer['tickets'])} tickets, but {promise.quantity} were bought"
     return ""
 
 
 async def _get(client: httpx.AsyncClient, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """The answer's JSON, asked again while the server asks for patience."""
+    """Return the response's JSON, retrying on 429 and 503."""
     for attempt in range(1, TRIES + 1):
         try:
             answer = await client.get(path, headers=headers)

@@ -1,8 +1,8 @@
-"""The queue page's logic without a page: when it joins, asks for its place, claims, and polls the status.
+"""The queue page's logic without a page: when it joins, requests its place, claims, and polls the status.
 
-The twin of `app/static/queue.js`, `live.js` and `place.js`, for everybody who simulates visitors: those of
-Locust (`visitors.py`) and those of the origin figure (`origin.py`). No I/O and no clock: seconds come in as
-arguments. Panels are decided by `panel_of`, which a browser test compares with `position.js`.
+The twin of `app/static/queue.js`, `live.js` and `place.js`, for all simulated visitors: those of Locust
+(`visitors.py`) and those of the origin figure (`origin.py`). No I/O and no clock: times in seconds are
+arguments. `panel_of` decides on panels; a browser test compares it with `position.js`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.web.pages.queue_document import panel_of
 Step = Literal["join", "ask", "claim"]
 
 POLL_AFTER_S = 30.0
-STEP_S = 1.0  # between questions about our own place
+STEP_S = 1.0  # between requests for our own place
 AGAIN_S = 2.0
-STREAM_QUIET_S = 20.0  # a stream that says nothing for longer is checked by asking
+STREAM_QUIET_S = 20.0  # a stream that is silent for longer is checked by polling
 STATUS_POLL_S = 3.0
-STREAM_FIRST_S = 4.0  # a stream begins with the present document; none by then: something swallows it
-STREAM_RETRY_S = (1.0, 10.0)  # what streams tell, each its own: `retry:`
-LISTEN_AGAIN_S = 15.0  # after an answer that was no stream
-SET_BACK_S = 60.0  # no document is so old: the server's clock was set back
+STREAM_FIRST_S = 4.0  # a stream begins with the current document; if none has arrived by then, it is blocked
+STREAM_RETRY_S = (1.0, 10.0)  # the range of `retry:`, which differs per stream
+LISTEN_AGAIN_S = 15.0  # after a response that was not a stream
+SET_BACK_S = 60.0  # no document is this old: the server's clock was set back
 ASKING = ("prequeue", "drawing", "waiting", "returns", "called", "active")
 OVER: dict[str, PlaceState] = {
     "no_show": "no_show",
@@ -38,13 +38,13 @@ OVER: dict[str, PlaceState] = {
 
 
 def jittered(seconds: float, random: Random) -> float:
-    """A quarter more or less, as `jittered` in calls.js."""
+    """Vary by up to a quarter either way, like `jittered` in calls.js."""
     return seconds * (0.75 + random.random() / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back from one step. `status` 0: the network failed; `code`: that of a problem."""
+    """The result of one step. `status` 0: the network failed; `code` is that of a problem document."""
 
     status: int
     place: PlaceDocument | None = None
@@ -54,12 +54,12 @@ class Answer:
 
 @dataclass(slots=True)
 class Page:
-    """One open queue page that somebody looks at."""
+    """One open and visible queue page."""
 
     random: Random
     status: StatusDocument
     place: PlaceDocument | None = None
-    over: PlaceState | None = None  # how it ended, where only the refusal of a claim or join told
+    over: PlaceState | None = None  # how it ended, if only the refusal of a claim or join said so
     claimed: bool = False
     ask_at_s: float = inf
     not_before_s: float = 0.0
@@ -67,16 +67,16 @@ class Page:
 
     @property
     def panel(self) -> str:
-        """The panel that is shown."""
+        """The visible panel."""
         return panel_of(self.status.state, self.over or (self.place.state if self.place else None))
 
     @property
     def reached(self) -> bool:
-        """Whether the shared document says that the queue has come to us."""
+        """Whether our turn has come according to the shared document."""
         return _reached(self.status, self.place)
 
     def hear(self, status: StatusDocument, now_s: float) -> None:
-        """The shared document, from the stream or asked for. An older one than the last is dropped."""
+        """Take the shared document, from the stream or polled. One older than the last is dropped."""
         before = self.status
         if status.updated_at and before.updated_at:
             behind_s = (before.updated_at - status.updated_at).total_seconds()
@@ -90,7 +90,7 @@ class Page:
             self.ask_at_s = min(self.ask_at_s, now_s + 4 * self.random.random())
 
     def due_s(self, now_s: float) -> float:
-        """When `step` will give something if nothing is heard meanwhile; infinity for never."""
+        """When `step` will return something if no document arrives until then; infinity for never."""
         panel = self.panel
         if self.claimed:
             return inf
@@ -101,7 +101,7 @@ class Page:
         return max(self.ask_at_s, self.not_before_s) if panel in ASKING else inf
 
     def step(self, now_s: float) -> Step | None:
-        """What the page does now, one thing at a time: its answer must be told before it is asked again."""
+        """Return what the page does now, one step at a time: report its answer before the next call."""
         panel = self.panel
         if self.claimed or now_s < self.not_before_s:
             return None
@@ -110,12 +110,12 @@ class Page:
         if panel == "door":
             return "join"
         if panel == "drawing" and not self.drawn:
-            self.drawn = True  # everybody of the pre-queue sees the opening in the same moment
+            self.drawn = True  # everybody in the pre-queue sees the opening at the same moment
             self.ask_at_s = now_s + self.random.random() * min(10.0, 0.5 + self.status.waiting / 100_000)
         return "ask" if panel in ASKING and now_s >= self.ask_at_s else None
 
     def answered(self, step: Step, answer: Answer, now_s: float) -> None:
-        """The result of a step."""
+        """Take the result of a step."""
         self.not_before_s = now_s + (0.0 if step == "join" else STEP_S)
         if step == "claim" and answer.status in (200, 201):
             self.claimed = True
@@ -124,10 +124,10 @@ class Page:
             if step == "claim":
                 self.not_before_s = now_s + AGAIN_S
         elif step != "join" and answer.status in (401, 404):
-            self.place, self.over = None, None  # forgotten: join again
+            self.place, self.over = None, None  # the place is unknown: join again
         elif answer.code == "removed" or (step == "claim" and answer.code in OVER):
             self.over = OVER[answer.code]
-        else:  # not open, sold out: the shared document tells; throttled or away: later
+        else:  # not open, sold out: the shared document will say so; throttled or unavailable: later
             self.not_before_s = now_s + jittered(max(answer.retry_after_s, AGAIN_S), self.random)
 
     def _set(self, place: PlaceDocument, now_s: float) -> None:
@@ -147,7 +147,7 @@ def _reached(status: StatusDocument, place: PlaceDocument | None) -> bool:
 
 @dataclass(slots=True)
 class Link:
-    """How a page hears the shared document: by its stream, and by asking where the stream says nothing."""
+    """How a page receives the shared document: by its stream, and by polling while the stream is silent."""
 
     random: Random
     heard_at_s: float
@@ -159,22 +159,23 @@ class Link:
         return cls(random, now_s - STATUS_POLL_S + STREAM_FIRST_S)
 
     def hear(self, now_s: float, by_stream: bool) -> None:
-        """A document, or a comment of the stream."""
+        """Note that a document or a comment of the stream arrived."""
         self.streaming = self.streaming or by_stream
         self.heard_at_s = now_s
 
     def broke(self, now_s: float, refused: bool) -> float:
-        """The stream ended, or was `refused` with an answer that is none; seconds until it is tried again."""
+        """Note that the stream ended, or was `refused` with another response; return the seconds until a
+        retry."""
         if self.streaming:
             self.heard_at_s = now_s - STATUS_POLL_S + jittered(1.0, self.random)  # ask soon, not all at once
         self.streaming = False
         return jittered(LISTEN_AGAIN_S, self.random) if refused else self.random.uniform(*STREAM_RETRY_S)
 
     def failed(self, now_s: float) -> None:
-        """Asking failed, too."""
+        """Note that polling failed as well."""
         self.streaming, self.heard_at_s = False, now_s
 
     @property
     def due_s(self) -> float:
-        """When the page asks for the shared document, if it hears nothing until then."""
+        """When the page polls the shared document, if nothing arrives until then."""
         return self.heard_at_s + (STREAM_QUIET_S if self.streaming else STATUS_POLL_S)

@@ -1,4 +1,4 @@
-"""The rows of payments and readings a second: holds that turn into tickets, and owners who look at theirs."""
+"""The rows of payments and reads per second: holds that turn into tickets, and owners who view theirs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ PAYMENT = '{"payment":{"method":"card","token":"tok_ok"}}'
 
 
 async def confirms(run: Run) -> Row:
-    """Holds are paid for, each by its own visitor with their own key; the gateway is the simulated one.
+    """Holds are paid for, each by its own visitor with their own key; the gateway is simulated.
 
-    200 after the payment, the tickets and the counters are committed.
+    The 200 comes after the payment, the tickets and the counters are committed.
     """
     async with run.product() as product:
         trials = []
@@ -25,7 +25,7 @@ async def confirms(run: Run) -> Row:
             trial, confirmed = await measure(product, requests, crowd.unhurried(run.how), 200)
             run.verdicts[f"confirms {number + 1}"] = await judged(product, sale, confirmed)
             trials.append(trial)
-    return row_of("confirms", trials, note=f"{run.size.payers:,} holds a trial")
+    return row_of("confirms", trials, note=f"{run.size.payers:,} holds per trial")
 
 
 async def reads(run: Run) -> Row:
@@ -40,7 +40,7 @@ async def reads(run: Run) -> Row:
 
 
 async def _payments(product: Product, sale: Sale, count: int, how: How) -> Requests:
-    """Let visitors reserve; the requests by which they pay."""
+    """Let visitors reserve; return the requests with which they pay."""
     tokens = await crowd.inside(product, sale, count, how)
     await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(how))
     await settled(product, sale.room_id)

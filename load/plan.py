@@ -1,4 +1,4 @@
-"""A load run's plan and its findings: the documents between `run.py` and Locust's process."""
+"""The plan and the findings of a load run: the documents between `run.py` and Locust's process."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import msgspec
 
 from load.scenarios import Name
 
-PLAN = "FAIRGATE_LOAD_PLAN"  # in the environment: where the plan is
-PROGRESS = "progress "  # begins the lines Locust's process tells how far it is with
+PLAN = "FAIRGATE_LOAD_PLAN"  # environment variable with the path of the plan
+PROGRESS = "progress "  # prefix of lines with which Locust's process reports its progress
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """One run against one sale. `staff_token` opens the room when all are there; empty: it is as it is."""
+    """One run against one sale. `staff_token` opens the room when everybody is there; empty: it stays as it
+    is."""
 
     scenario: Name
     fans: int
@@ -22,14 +23,14 @@ class Plan(msgspec.Struct, frozen=True):
     room_id: str
     event_id: str | None
     ticket_type_ids: list[str]
-    tickets_max: int  # of one visitor
-    found: str  # the file to write what was found to
+    tickets_max: int  # per visitor
+    found: str  # the file for the findings
     staff_token: str = ""
-    ends_alone: bool = True  # when the last visitor is through; not with Locust's own web page
+    ends_alone: bool = True  # when the last visitor is done; not with Locust's own web page
 
 
 class Promise(msgspec.Struct):
-    """A reservation that was answered to a visitor, as last told, with the token that shows who owns it."""
+    """A reservation as last seen by its visitor, with the token that proves its ownership."""
 
     reservation_id: str
     visitor: int
@@ -40,7 +41,7 @@ class Promise(msgspec.Struct):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A turn that was taken; `at_s` on the clock of `Found.serving`."""
+    """A claimed turn; `at_s` is on the clock of `Found.serving`."""
 
     at_s: float
     queue_number: int
@@ -60,10 +61,10 @@ class Found(msgspec.Struct):
 
     count: dict[str, int] = {}
     refused: dict[str, int] = {}  # by the problem's code
-    errors: dict[str, int] = {}  # answers no visitor should get, connections that broke
+    errors: dict[str, int] = {}  # responses no visitor should get, and broken connections
     latencies: Mapping[str, Latency] = {}
     numbers: dict[str, int] = {}  # visitor_id: queue number
-    moved: list[str] = []  # places that were another one after a reload
+    moved: list[str] = []  # places that changed with a reload
     claims: list[Claim] = []
-    serving: list[tuple[float, int]] = []  # when a serving position was heard first
+    serving: list[tuple[float, int]] = []  # when each serving position was first received
     promises: list[Promise] = []

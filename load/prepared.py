@@ -1,7 +1,8 @@
-"""Crowds made in the stores directly, outside the timed part: scripts and SQL of the product, no HTTP.
+"""Crowds created directly in the stores, outside the timed part: with the product's scripts and SQL, without
+HTTP.
 
-Faster than by HTTP, and what comes out is the same: numbers Postgres knows of, sessions in both stores,
-tokens with this installation's signatures. But no web process has seen these tokens before.
+Faster than by HTTP with the same result: numbers that Postgres knows, sessions in both stores, tokens signed
+by this installation. But no web process has seen these tokens before.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ NUMBERS = "UPDATE rooms SET numbers_reserved = greatest(numbers_reserved, $2) WH
 
 
 async def fill(product: Product, room_id: RoomId, count: int) -> list[VisitorId]:
-    """Let `count` visitors join; who they are, in the order of their numbers."""
+    """Let `count` visitors join; return their ids, in the order of their numbers."""
     await _allow_numbers(product, room_id, count)
     visitors = [new_visitor_id() for _ in range(count)]
     for first in range(0, count, BATCH):
@@ -35,7 +36,7 @@ async def fill(product: Product, room_id: RoomId, count: int) -> list[VisitorId]
 
 
 async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[VisitorId]) -> list[str]:
-    """Place tokens of visitors in the queue, signed as the product does."""
+    """Return place tokens of visitors in the queue, signed as the product does."""
     signer, keys = product.place_signer(), RoomKeys(room_id)
     epoch = (await admission.numbers(product.stores.redis, keys)).epoch
     redis: Any = product.stores.redis
@@ -56,14 +57,14 @@ async def place_tokens(product: Product, room_id: RoomId, visitors: Sequence[Vis
 
 
 async def inside(product: Product, sale: Sale, count: int) -> list[str]:
-    """Let `count` visitors join a sale without a crowd, and claim; their booking tokens."""
+    """Let `count` visitors join a sale without a crowd, and claim; return their booking tokens."""
     signer = BookingSigner(await signing_keys.load_keys(product.stores.postgres))
     begun = await called_in(product, sale, count)
     return [token for places in begun for token in _signed(product, signer, sale.room_id, places)]
 
 
 async def called_in(product: Product, sale: Sale, count: int) -> list[list[Place]]:
-    """The same without tokens: their places, in the batches in which they came."""
+    """The same without tokens: return their places, in the batches in which they joined."""
     await _allow_numbers(product, sale.room_id, count)
     found = await rooms.select_room(product.stores.postgres, sale.room_id)
     assert found is not None
@@ -105,7 +106,7 @@ async def _claim(product: Product, room_id: RoomId, visitors: Sequence[VisitorId
 def _placed(answers: Sequence[Place | Refused]) -> list[Place]:
     for it in answers:
         if isinstance(it, Refused):
-            raise NotStarted(f"a visitor was refused while the crowd was made: {it.word}")
+            raise NotStarted(f"a visitor was refused while the crowd was prepared: {it.word}")
     return [it for it in answers if isinstance(it, Place)]
 
 

@@ -1,4 +1,5 @@
-"""Two web processes and two workers against one of each: here, and with the load generator elsewhere."""
+"""Two web processes and two workers against one of each: on this machine, and with the load generator
+elsewhere."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ from load.measuring import Run
 from load.product import Product
 
 ONE, TWO = "1 + 1", "2 + 2"
-LEAST = 0.95  # of what one of each does: two may cost a little where there are no cores for them
+LEAST = 0.95  # of the rate of one each: two may cost a little if there are no cores for them
 
 
 async def processes(run: Run) -> Row:
-    """Joins and reservations with one web process and one worker, and with two of each, by turns."""
+    """Joins and reservations with one web process and one worker, and with two of each, in turn."""
     joins: dict[str, list[Trial]] = {ONE: [], TWO: []}
     reserves: dict[str, list[Trial]] = {ONE: [], TWO: []}
     async with run.product() as one, run.product(web=2, workers=2) as two:
@@ -44,7 +45,8 @@ async def _reserves(run: Run, product: Product, number: int, name: str) -> Trial
 
 
 def _figures(what: str, trials: dict[str, list[Trial]]) -> list[Figure]:
-    """What one and two of each do, the gain, and what the CPU would be enough for without the generator."""
+    """The rates with one and two of each, the gain, and what the CPU would suffice for without the
+    generator."""
     per_s = {name: [it.per_s for it in some] for name, some in trials.items()}
     gain = [two / one if one else 0.0 for one, two in zip(per_s[ONE], per_s[TWO], strict=True)]
     return [

@@ -1,4 +1,4 @@
-"""The product under test: `fairgate up` as a child process on a data folder of its own, and its staff."""
+"""The product under test: `fairgate up` as a child process on its own data folder, and its staff."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ JUDGE_TIMEOUT_S = 600.0  # the verdict reads every reservation in one query; the
 
 
 class NotStarted(CannotRun):
-    """The product did not come up; the message is one line, with what it said last."""
+    """The product did not start; the message is one line with its last output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Product:
     stores: Stores
 
     async def post(self, path: str, document: Mapping[str, object] | None = None) -> None:
-        """One POST of the staff API that has to succeed."""
+        """Make one POST of the staff API that has to succeed."""
         await self.ask("POST", path, document)
 
     async def ask(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> httpx.Response:
-        """One call of the staff API that has to succeed."""
+        """Make one call of the staff API that has to succeed."""
         response = await self.staff.request(method, path, json=document)
         if response.is_error:
             raise NotStarted(f"{method} {path}: {response.status_code} {response.text[:300]}")
@@ -59,12 +59,12 @@ class Product:
 
     @property
     def metrics_url(self) -> str:
-        """Where its web processes serve their metrics."""
+        """The address of its web processes' metrics."""
         found = installation.saved(self.data)
         return f"{found.ops_url if found else ''}/metrics"
 
     def processes(self) -> dict[str, list[psutil.Process]]:
-        """The living processes by role and store; Postgres with all its own."""
+        """The live processes by role and store; Postgres with all its own."""
         found = installation.saved(self.data)
         living: defaultdict[str, list[psutil.Process]] = defaultdict(list)
         for member in found.children if found else ():
@@ -73,20 +73,20 @@ class Product:
         return dict(living)
 
     def cpu_s(self) -> dict[str, float]:
-        """Seconds of CPU each role and store has used so far."""
+        """Seconds of CPU used so far, by role and store."""
         return {name: sum(map(_cpu_s, living)) for name, living in self.processes().items()}
 
     def memory(self, role: str) -> int:
-        """Bytes of memory the processes of a role have at this moment (resident set)."""
+        """Resident memory of a role's processes now, in bytes."""
         return sum(int(process.memory_info().rss) for process in self.processes()[role])
 
     def place_signer(self) -> PlaceSigner:
-        """Signs and reads this installation's place tokens."""
+        """A signer of this installation's place tokens."""
         return PlaceSigner(installation.secret(self.data).get_secret_value().encode())
 
     @contextmanager
     def frozen(self, role: str) -> Iterator[None]:
-        """The processes of a role do not run meanwhile."""
+        """Suspend the processes of a role meanwhile."""
         living = self.processes()[role]
         for process in living:
             process.suspend()
@@ -98,7 +98,8 @@ class Product:
 
 
 def _cpu_s(process: psutil.Process) -> float:
-    """With that of children that have ended, such as a vacuum of Postgres: else it would fall."""
+    """CPU of a process, including children that have ended, such as a vacuum of Postgres: otherwise it could
+    fall."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
@@ -108,7 +109,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 @contextmanager
 def data_folder() -> Iterator[Path]:
-    """A data folder of our own, gone afterwards."""
+    """Create our own data folder, removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="fairgate-bench-"))
     folder.chmod(0o711)  # as root, Postgres runs as another user
     try:
@@ -121,7 +122,7 @@ def data_folder() -> Iterator[Path]:
 async def running(
     data: Path, server: ServerName, *, web: int = 1, workers: int = 1, **environment: str
 ) -> AsyncIterator[Product]:
-    """`fairgate up` on `data` and a free port, with these settings and no others; stopped on the way out."""
+    """Run `fairgate up` on `data` and a free port, with only these settings; stopped on the way out."""
     command = [*child_process.program(), "up", "--server", server, "--port", "0", "--data", str(data)]
     command += ["--simulate-payments", "--web", str(web), "--workers", str(workers)]
     clean = {name: value for name, value in os.environ.items() if not _ours(name)}
@@ -137,7 +138,7 @@ async def running(
 
 
 def _ours(name: str) -> bool:
-    """Settings of the user's environment, which must not affect what is measured."""
+    """Whether a variable is a setting of the user's environment, which must not affect the measurement."""
     return name.startswith("FAIRGATE_") or name in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
 
 
@@ -149,7 +150,7 @@ def _launch(command: list[str], environment: dict[str, str], log: Path) -> subpr
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # a Ctrl-C reaches the benchmark alone, which stops it in order
+            start_new_session=True,  # Ctrl-C reaches only the benchmark, which stops it in order
         )
 
 
@@ -165,7 +166,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
         if ended:
             break
         time.sleep(0.05)
-    raise NotStarted(f"`fairgate up` did not become ready: {lines[-1] if lines else 'it said nothing'}")
+    raise NotStarted(f"`fairgate up` did not become ready: {lines[-1] if lines else 'it printed nothing'}")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The shared document through the nginx of `deploy/`: how fast it is, and what still reaches us."""
+"""The shared document through the nginx of `deploy/`: its rate, and how many requests still reach us."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from load.product import Product
 ROOT = Path(__file__).parent.parent
 DEPLOYED = ROOT / "deploy" / "nginx" / "fairgate.conf"
 NGINX = "apt-get install nginx-light (or nginx; brew install nginx)"
-PLACES = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")  # it is no user's program on Debian
+PLACES = (os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")  # on Debian it is not on users' PATH
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
-RATE = 6_000  # admissions a minute: the document changes all the while
+RATE = 6_000  # admissions per minute, so that the document keeps changing
 SAMPLE = re.compile(r'^fairgate_requests_total\{call="([^"]*)",status="\d+"\} (\S+)$', re.MULTILINE)
 STATUS_CALL = "status"  # `app.web.rooms.status`
 MAIN = """
@@ -55,24 +55,28 @@ http {{
 
 
 class ProxyFailed(CannotRun):
-    """nginx did not come up; the message is one line with what it said."""
+    """nginx did not start; the message is one line with its output."""
 
 
 def settings_for(deployed: str, *, port: int, upstream: str, cache: Path, connections: int = 0) -> str:
-    """The deployed configuration with our ports and our cache folder, perhaps with more connections for an
-    address, and nothing else changed."""
+    """Return the deployed configuration with our ports and cache folder, and possibly more connections per
+    address.
+
+    Nothing else is changed.
+    """
     changes = {
         "listen 80;": f"listen 127.0.0.1:{port};",
         "server 127.0.0.1:8080;": f"server {upstream};",
         "proxy_cache_path /var/cache/nginx/fairgate": f"proxy_cache_path {cache}",
     }
-    if connections:  # all of them from this host
+    if connections:  # all come from this host
         changes["limit_conn fairgate_address 400;"] = f"limit_conn fairgate_address {connections};"
     return changed(deployed, changes, DEPLOYED)
 
 
 def changed(deployed: str, changes: Mapping[str, str], file: Path) -> str:
-    """The text of a deployed file with these changes. Raises ProxyFailed where one has no place in it."""
+    """Return the text of a deployed file with these changes. Raises ProxyFailed if one does not match exactly
+    once."""
     for old, new in changes.items():
         if deployed.count(old) != 1:
             raise ProxyFailed(f"{file.relative_to(ROOT)} does not say `{old}` once; adapt load/")
@@ -81,7 +85,7 @@ def changed(deployed: str, changes: Mapping[str, str], file: Path) -> str:
 
 
 def program() -> str:
-    """Where nginx is. Raises ProxyFailed."""
+    """Return the path of nginx. Raises ProxyFailed."""
     found = which("nginx", path=os.pathsep.join(PLACES))
     if found is None:
         raise ProxyFailed(f"nginx missing; install it with: {NGINX}")
@@ -90,7 +94,7 @@ def program() -> str:
 
 @asynccontextmanager
 async def proxied(origin: str, *, connections: int = 0) -> AsyncIterator[tuple[str, psutil.Process]]:
-    """nginx in front of Fairgate at `origin`: its address and its first process."""
+    """Run nginx in front of Fairgate at `origin`; yields its address and its first process."""
     port, upstream = free_port(), urlsplit(origin).netloc
     with tempfile.TemporaryDirectory(prefix="fairgate-cache-") as cache:
         deployed = settings_for(
@@ -106,7 +110,7 @@ async def proxied(origin: str, *, connections: int = 0) -> AsyncIterator[tuple[s
 
 @asynccontextmanager
 async def nginx(site: str, url: str) -> AsyncIterator[psutil.Process]:
-    """nginx with this configuration of its sites, which answers at `url`: its first process."""
+    """Run nginx with this configuration of its sites, until it answers at `url`; yields its first process."""
     found = program()
     with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
         folder = Path(name)
@@ -137,12 +141,12 @@ async def _answers(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
                     await asyncio.sleep(0.05)
     except TimeoutError:
         pass
-    raise ProxyFailed(f"nginx did not come up: {_last_line(log)}")
+    raise ProxyFailed(f"nginx did not start: {_last_line(log)}")
 
 
 def _last_line(log: Path) -> str:
     lines = log.read_text().strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -177,7 +181,7 @@ async def through_nginx(run: Run) -> Row:
 
 
 async def _reached(product: Product) -> float:
-    """Calls of the shared document that the web process has answered."""
+    """How many requests for the shared document the web process has answered."""
     text = (await product.ask("GET", product.metrics_url)).text
     return sum(float(value) for call, value in SAMPLE.findall(text) if call == STATUS_CALL)
 
@@ -189,5 +193,5 @@ def cpu_s(process: psutil.Process) -> float:
 
 
 def with_nginx(trial: Trial, cpu_s: float) -> Trial:
-    """The trial with nginx's CPU beside that of the others."""
+    """The trial with nginx's CPU added to that of the others."""
     return msgspec.structs.replace(trial, cpu_s={**trial.cpu_s, "nginx": cpu_s})

@@ -1,4 +1,4 @@
-"""The rows of requests a second: joins, exact places, status documents, durable reservations."""
+"""The rows of requests per second: joins, exact places, status documents, durable reservations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from load.product import Product
 from load.reference import stores as reference
 from load.verdict import Verdict
 
-RATE = 6_000  # admissions a minute in the rooms that are joined: the controller has its work to do meanwhile
+RATE = 6_000  # admissions per minute during joins, so that the controller is at work meanwhile
 ROWS_PER_BATCH = """
     SELECT count(*)::float / greatest(1, count(DISTINCT xmin::text)) FROM reservations WHERE event_id = $1
 """
@@ -69,7 +69,7 @@ async def _joins(
 async def join_trial(
     run: Run, product: Product, name: str, *, by_address: bool = False
 ) -> tuple[Trial, Watched]:
-    """Joins into a fresh room for the length of a trial; and how the room called people meanwhile."""
+    """Joins into a fresh room for the length of a trial, and how the room called people meanwhile."""
     settings = {"admission_rate_per_minute": RATE, "active_visitors_max": None}
     room_id = await crowd.open_room(product, name, **settings)
     requests = crowd.joins(room_id)
@@ -99,7 +99,7 @@ async def places(run: Run) -> Row:
 
 
 async def claims(run: Run) -> Row:
-    """Called visitors fetch their booking tokens; answered once both stores have the session."""
+    """Called visitors fetch their booking tokens; the response comes once both stores have the session."""
     async with run.product() as product:
         trials = []
         for number in range(run.size.trials):
@@ -111,11 +111,11 @@ async def claims(run: Run) -> Row:
             missing = {crowd.visitor_of(it) for it in tokens}.difference(row[0] for row in kept)
             run.verdicts[f"claims {number + 1}"] = Verdict(lost=sorted(missing))
             trials.append(trial)
-    return row_of("claims", trials, note=f"{run.size.claimers:,} visitors a trial")
+    return row_of("claims", trials, note=f"{run.size.claimers:,} visitors per trial")
 
 
 async def statuses(run: Run) -> Row:
-    """The shared document: how fast this machine, this server and our lane are without a store."""
+    """The shared document: the rate of this machine, this server and our lane without a store."""
     async with run.product() as product:
         room_id = await crowd.open_room(product, "statuses")
         trials = await repeated(run, product, crowd.statuses(room_id), 200)
@@ -123,17 +123,17 @@ async def statuses(run: Run) -> Row:
 
 
 async def reservations(run: Run) -> Row:
-    """Durable reservations by visitors who claimed at this web process: closed loop, as fast as they go."""
+    """Durable reservations by visitors who claimed at this web process: closed loop, as fast as possible."""
     return await _reservations(run, "reservations", 12_000, _claimed(run))
 
 
 async def strangers(run: Run) -> Row:
-    """The same by visitors who claimed elsewhere: this web process checks each signature once."""
+    """The same by visitors who claimed elsewhere: this web process verifies each signature once."""
     return await _reservations(run, "strangers", None, prepared.inside)
 
 
 async def paced(run: Run) -> Row:
-    """The same by the clock, open loop: latencies count from the moment each request was due."""
+    """The same on a schedule, open loop: latencies count from the moment each request was due."""
     rate = run.size.paced_per_s
     how = replace(run.how, rate=rate)
     async with run.product() as product:
@@ -179,9 +179,9 @@ async def _reservations(run: Run, name: str, at_least: float | None, tokens_of: 
 async def reserve_trial(
     run: Run, product: Product, name: str, tokens_of: Tokens | None = None
 ) -> tuple[Trial, Verdict, int]:
-    """Reservations in a fresh sale; the verdict, and how many were committed at once.
+    """Reservations in a fresh sale; returns also the verdict, and how many were committed at once.
 
-    Those have the same transaction, as long as nothing has changed them.
+    Those have the same transaction id, as long as nothing has changed them.
     """
     sale = await crowd.open_sale(product, name)
     count = run.size.buyers_per_s_max * run.size.seconds

@@ -1,8 +1,8 @@
-"""The row that machines can be compared by: the product beside references in one run, as ratios.
+"""The row for comparing machines: the product beside references in one run, as ratios.
 
-Trials alternate, product and reference, so that a machine that slows down slows both. Each ratio is of two
-trials that follow each other; the row has their median and spread. Absolute figures of two machines, or of
-two hours of one, differ by a factor of three.
+Trials of product and reference alternate, so that a machine that slows down slows both. Each ratio is of two
+consecutive trials; the row has their median and spread. Absolute figures of two machines, or of two hours on
+one, differ by a factor of three.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from load.reference.processes import Site, beside
 from load.verdict import Verdict
 from load.wrk import Requests
 
-TOKEN_CHARS = 400  # about what a booking token has; nobody reads this one
+TOKEN_CHARS = 400  # about the length of a booking token; nobody reads this one
 OF_BARE, CPU_OF_BARE, TAIL = 0.75, 1.5, 4.0  # targets
 JOINS_OF_NOTHING, PLACES_OF_NOTHING = 0.30, 0.40
 
@@ -54,7 +54,7 @@ async def ratios(run: Run) -> Row:
 
 
 async def _bare_trial(run: Run, site: Site, number: int) -> tuple[Trial, Verdict]:
-    """The same requests to the prototype; whatever it promised has to be in Postgres."""
+    """Send the same requests to the prototype; what it promised has to be in Postgres."""
     count = run.size.buyers_per_s_max * run.size.seconds
     requests = crowd.reservations(Sale("bare"), ["0" * TOKEN_CHARS] * count, first=number * count)
     before = await site.committed()
@@ -70,7 +70,7 @@ async def _nothing_trial(run: Run, site: Site, requests: Requests) -> Trial:
 
 
 def beside_bare(reservations: Sequence[Trial], bare: Sequence[Trial]) -> list[Figure]:
-    """The product's trials of reservations, each with the prototype's that followed it."""
+    """The product's trials of reservations, each with the prototype's trial that followed it."""
     pairs = list(zip(reservations, bare, strict=True))
     tails = [it.p99_ms / it.p50_ms for it in reservations if it.p50_ms]
     return [
@@ -93,7 +93,7 @@ def beside_bare(reservations: Sequence[Trial], bare: Sequence[Trial]) -> list[Fi
 def beside_nothing(
     what: str, trials: Sequence[Trial], nothing: Sequence[Trial], at_least: float
 ) -> list[Figure]:
-    """Trials of the product, each with one of the server that does nothing."""
+    """The product's trials, each with one of the server that does nothing."""
     shares = [_share(own, it) for own, it in zip(trials, nothing, strict=True)]
     return [
         Figure.of(f"{what}, of nothing", shares, at_least=at_least),
@@ -106,7 +106,7 @@ def _share(own: Trial, other: Trial) -> float:
 
 
 def _cpu(trial: Trial) -> float:
-    """Microseconds for each answer, of all processes but the load generator."""
+    """Microseconds per response, of all processes but the load generator."""
     return max(0.001, sum(us for name, us in trial.cpu_us.items() if name != GENERATOR))
 
 

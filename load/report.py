@@ -1,4 +1,4 @@
-"""What the benchmark prints, and writes with `--json`."""
+"""The benchmark's output on the console, and with `--json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PERCENTILES = ("p50 ms", "p99 ms")
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One run of the benchmark, as it is written to a file."""
+    """One run of the benchmark, as written to a file."""
 
     conditions: Conditions | None
     rows: list[Row]
@@ -28,12 +28,12 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def show(console: Console, run: Run, rows: Sequence[Row]) -> None:
-    """The conditions, the table and the verdicts."""
+    """Print the conditions, the table and the verdicts."""
     if run.under is not None:
         console.print(headline(run.under))
     if run.size != WHOLE:
         console.print(
-            "Sizes are not those of a whole run: these figures show that it works, not how fast it is."
+            "Sizes are smaller than in a full run: these figures show that it works, not how fast it is."
         )
     console.print(_table(rows))
     for row in rows:
@@ -48,7 +48,7 @@ def show(console: Console, run: Run, rows: Sequence[Row]) -> None:
 def headline(under: Conditions) -> str:
     """The conditions in one sentence."""
     return (
-        f"{under.cores} cores ({under.cpu}), everything on them, load average {under.load_average} before; "
+        f"{under.cores} cores ({under.cpu}), shared by everything, load average {under.load_average} before; "
         f"{under.server}, Python {under.python}, {under.redis}, PostgreSQL {under.postgres} (fsync "
         f"{under.fsync}); wrk with {under.connections} connections; median of {under.size.trials} trials of "
         f"{under.size.seconds} s"
@@ -59,7 +59,7 @@ def _table(rows: Sequence[Row]) -> Table:
     table = Table("row", "figure")
     for name in ("median", "lowest - highest", "target", "met", "p50 ms", "p99 ms"):
         table.add_column(name, justify="right")
-    table.add_column("CPU, us a request (% of a core)")
+    table.add_column("CPU, us per request (% of a core)")
     table.add_column("of the store alone")
     for row in rows:
         for number, figure in enumerate(it for it in row.figures if it.what not in PERCENTILES):
@@ -101,18 +101,18 @@ def _beside(row: Row) -> str:
 
 def _answers(row: Row) -> str:
     answers = ", ".join(f"{count:,} x {status}" for status, count in row.answered.items())
-    return f"answers {answers}, {row.broken:,} broken; {row.batch:.0f} for each script that ran"
+    return f"responses {answers}, {row.broken:,} broken; {row.batch:.0f} per script run"
 
 
 def target(figure: Figure) -> str:
-    """The target in signs; empty where there is none."""
+    """The target with its comparison sign; empty without one."""
     least = f"≥ {number(figure.at_least)}" if figure.at_least is not None else ""
     most = f"≤ {number(figure.at_most)}" if figure.at_most is not None else ""
     return " ".join(filter(None, (least, most)))
 
 
 def number(value: float) -> str:
-    """A figure as one reads it: three or four digits that count."""
+    """Format a figure with three or four significant digits."""
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"
@@ -120,6 +120,6 @@ def number(value: float) -> str:
 
 
 def write(path: Path, run: Run, rows: Sequence[Row]) -> None:
-    """The same as one JSON document."""
+    """Write the same as one JSON document."""
     document = Report(run.under, list(rows), run.verdicts)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")

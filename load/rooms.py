@@ -1,4 +1,4 @@
-"""Many rooms: what they cost a worker that has little to do, and how soon each of them acts."""
+"""Many rooms: their cost to a worker that has little to do, and how soon each of them acts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from load.measuring import Run
 from load.product import NotStarted, Product
 
 LOADS = 3  # at once
-IN_LINE = 10  # visitors in each busy room
-SETTLES_S = 12.0  # nobody has to do with a room at rest for longer than a worker looks after it
-ASKED = 20  # times that each list is read
+IN_LINE = 10  # visitors in the queue of each busy room
+SETTLES_S = 12.0  # longer than a worker keeps ticking a room that nobody uses
+ASKED = 20  # how often each list is read
 CLAIM_EVERY_S, CLAIMS_MAX = 0.01, 500
 SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=600)
 CLOSED = """
@@ -34,7 +34,7 @@ OPEN = """
 
 
 async def rooms(run: Run) -> Row:
-    """Thousands of rooms ever made, hundreds open and empty, some busy; then first calls in empty ones."""
+    """Thousands of rooms ever created, hundreds open and empty, some busy; then first calls in empty ones."""
     size = run.size
     empty = [RoomId(f"empty-{n}") for n in range(size.rooms_open)]
     busy = [RoomId(f"busy-{n}") for n in range(size.rooms_busy)]
@@ -58,13 +58,13 @@ async def rooms(run: Run) -> Row:
             Figure.of("/metrics, ms", metrics_ms, at_most=100),
             Figure.of("/v1/rooms, a page of 200, ms", list_ms, at_most=100),
         ],
-        note=f"{size.rooms_made:,} rooms ever made, {len(empty):,} of them open and empty, "
-        f"{len(busy)} with {IN_LINE} in line",
+        note=f"{size.rooms_made:,} rooms ever created, {len(empty):,} of them open and empty, "
+        f"{len(busy)} with {IN_LINE} in the queue",
     )
 
 
 async def _make(product: Product, closed: int, open_rooms: Sequence[RoomId]) -> None:
-    """Closed ones as they are once they were unloaded; open ones in both stores."""
+    """Create closed rooms as they are after unloading, and open ones in both stores."""
     postgres, settings = product.stores.postgres, msgspec.json.encode(SETTINGS).decode()
     await postgres.execute(CLOSED, closed, settings, bytes(32))
     await postgres.execute(OPEN, open_rooms, settings, bytes(32))
@@ -86,7 +86,7 @@ async def _worker_percent(product: Product, seconds: int) -> float:
 
 
 async def _first_call_ms(product: Product, room_id: RoomId) -> float:
-    """From the join until the visitor has their booking token."""
+    """The time from the join until the visitor has their booking token."""
     async with httpx.AsyncClient(base_url=product.url, trust_env=False) as visitor:
         began = time.perf_counter()
         joined = await visitor.post(f"/v1/rooms/{room_id}/places")

@@ -1,7 +1,7 @@
-"""A load run: finds or starts what it goes against, lets Locust's visitors loose, and judges what they found.
+"""A load run: finds or starts its target, runs Locust's visitors against it, and judges what they found.
 
-`fairgate load` starts this as `python -m load.run WANTED`, where WANTED is the JSON of `Wanted`. Locust is a
-process of its own once more: gevent patches the standard library, and nothing here may be patched.
+`fairgate load` starts this as `python -m load.run WANTED`, where WANTED is the JSON of `Wanted`. Locust is
+yet another process: gevent patches the standard library, and nothing may be patched here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from load.verdict import Verdict, judge
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 TOKEN = "FAIRGATE_LOAD_TOKEN"
-STOP_S = 20.0  # for Locust to let its visitors go and write what they found
+STOP_S = 20.0  # for Locust to end its visitors and write their findings
 WEB_HOURS_MAX = 8
 SETTLED_TIMEOUT_S = 30.0
 LINES_KEPT = 20
@@ -65,7 +65,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 async def run(wanted: Wanted) -> bool:
-    """One run. True: the verdict is good. Raises CannotRun."""
+    """Run once; return whether the verdict is good. Raises CannotRun."""
     if find_spec("locust") is None:
         raise NoTarget("Locust is not installed; install it with: pip install 'fairgate[load]'")
     _print(f"{wanted.scenario}: {SCENARIOS[wanted.scenario].says}")
@@ -116,7 +116,7 @@ async def _let_them_come(wanted: Wanted, target: Target, sale: Sale, client: htt
 
 
 async def _from_stores(target: Target, sale: Sale, found: Found) -> Verdict:
-    """As soon as everything that was submitted is settled; what never is, the verdict names."""
+    """Judge as soon as everything submitted is settled; the verdict names what never is."""
     assert target.stores is not None
     assert sale.event_id is not None
     deadline = time.monotonic() + SETTLED_TIMEOUT_S
@@ -131,8 +131,9 @@ async def _from_stores(target: Target, sale: Sale, found: Found) -> Verdict:
 
 
 async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
-    """Locust in a process of its own, told the plan; what its visitors found. Ctrl-C ends it in order."""
-    (folder / "plan").touch(0o600)  # it may hold a staff token
+    """Run Locust in a separate process with the plan; return what its visitors found. Ctrl-C ends it in
+    order."""
+    (folder / "plan").touch(0o600)  # it may contain a staff token
     (folder / "plan").write_bytes(msgspec.json.encode(plan))
     process = await asyncio.create_subprocess_exec(
         *_command(wanted, plan),
@@ -169,7 +170,7 @@ def _found(path: Path, last: Sequence[str]) -> Found:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Found)
     except FileNotFoundError:
-        raise NoTarget(f"Locust ended without a result: {last[-1] if last else 'it said nothing'}") from None
+        raise NoTarget(f"Locust ended without a result: {last[-1] if last else 'no output'}") from None
 
 
 def _command(wanted: Wanted, plan: Plan) -> list[str]:

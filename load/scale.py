@@ -1,7 +1,7 @@
-"""The arithmetic of docs/explanation/scale.md: from what a request costs to what a crowd needs.
+"""The arithmetic of docs/explanation/scale.md: from the cost of a request to the needs of a crowd.
 
-`python -m load.scale` prints the table of that page; with `--fans`, `--arrive-s`, `--called-per-s` that of
-another crowd, and with `--cost NAME=VALUE`, as often as wanted, from other costs.
+`python -m load.scale` prints the table of that page; with `--fans`, `--arrive-s`, `--called-per-s` for
+another crowd, and with `--cost NAME=VALUE`, which can be repeated, with other costs.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import typer
 
 from app.core.errors import CannotRun
 
-BUSY = 0.6  # of a core, at most: what comes at once is answered soon, and a neighbour may fail
-POLL_S = 3.0  # a page without a stream asks for the shared document this often
+BUSY = 0.6  # of a core, at most: leaves room for bursts and for a failed neighbour
+POLL_S = 3.0  # a page without a stream polls the shared document this often
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Microseconds of CPU for one of each, unless the name says otherwise."""
 
-    page_web: float = 755  # the queue page of somebody new, whose browser then joins
+    page_web: float = 755  # the queue page of a newcomer, whose browser then joins
     join_web: float = 120
     join_valkey: float = 28
     place_web: float = 120
@@ -34,7 +34,7 @@ class Costs:
     claim_postgres: float = 42
     call_valkey: float = 5
     reserve_web: float = 145
-    reserve_worker: float = 85  # told to other systems, too
+    reserve_worker: float = 85  # including publishing its event
     reserve_valkey: float = 55
     reserve_postgres: float = 36
     hit_nginx: float = 20
@@ -43,15 +43,15 @@ class Costs:
     stream_kb: float = 20
     waiting_bytes: float = 96
     answer_bytes: float = 900  # the shared document with its headers
-    arrive_valkey: float = 46  # in a room in parts: on the nodes of the parts
+    arrive_valkey: float = 46  # for a room in parts: on the nodes of the parts
     gather_valkey: float = 10  # and on the room's own
-    far_asks_per_minute: float = 0.03  # of visitors further back than `exact_within`
-    asks_per_minute: float = 0.13  # for their own place, each visitor who waits
+    far_asks_per_minute: float = 0.03  # per visitor further back than `exact_within`
+    asks_per_minute: float = 0.13  # for their own place, per waiting visitor
 
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A crowd: how many, in how many seconds they come, how many are called a second, who reserves."""
+    """A crowd: how many arrive in how many seconds, how many are called per second, and who reserves."""
 
     fans: int
     arrive_s: float
@@ -63,7 +63,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a sale needs at its fullest moment: the last have come, and people are called."""
+    """What a sale needs at its peak: the last have arrived, and people are being called."""
 
     joins_per_s: float
     asks_per_s: float
@@ -92,7 +92,7 @@ SALES = (Sale(100_000, 60, 100), Sale(1_000_000, 60, 500), Sale(100_000_000, 600
 
 
 def needs(sale: Sale, costs: Costs) -> Needs:
-    """The arithmetic. One room is one thread of one Valkey, so busy cores of Valkey are rooms."""
+    """Compute the needs. One room is one thread of one Valkey, so busy cores of Valkey are rooms."""
     joins, near = sale.fans / sale.arrive_s, min(sale.fans, sale.exact_within or sale.fans)
     looked_up = near * costs.asks_per_minute / 60
     asks = looked_up + (sale.fans - near) * costs.far_asks_per_minute / 60
@@ -105,7 +105,7 @@ def needs(sale: Sale, costs: Costs) -> Needs:
     claim_valkey = costs.claim_valkey + costs.call_valkey
     join_valkey = costs.gather_valkey if sale.in_parts else costs.join_valkey
     valkey = cores(join_valkey, costs.place_valkey, claim_valkey, costs.reserve_valkey, looked_up)
-    polls, streams = sale.fans / POLL_S, sale.fans * costs.delivery_web / 1e6  # one document a second
+    polls, streams = sale.fans / POLL_S, sale.fans * costs.delivery_web / 1e6  # one document per second
     return Needs(
         joins_per_s=joins,
         asks_per_s=asks,
@@ -128,7 +128,7 @@ def needs(sale: Sale, costs: Costs) -> Needs:
 
 
 def table(sales: Sequence[Sale], costs: Costs) -> str:
-    """One column a sale, one line for each need, as Markdown."""
+    """The needs as Markdown: one column per sale, one line per need."""
     found = [needs(sale, costs) for sale in sales]
     lines = ["| | " + " | ".join(f"{sale.fans:,} fans" for sale in sales) + " |"]
     lines.append("| --- |" + " ---: |" * len(sales))
@@ -149,7 +149,7 @@ def _number(value: float) -> str:
 
 
 def with_costs(changes: Sequence[str]) -> Costs:
-    """The costs with some of them as NAME=VALUE. Raises CannotRun."""
+    """Return the costs with some replaced, given as NAME=VALUE. Raises CannotRun."""
     known = [it.name for it in fields(Costs)]
     found: dict[str, float] = {}
     for change in changes:
@@ -164,12 +164,12 @@ def with_costs(changes: Sequence[str]) -> Costs:
 
 
 def main(
-    fans: Annotated[int, typer.Option(min=0, help="How many; 0: the crowds of the page Scale.")] = 0,
-    arrive_s: Annotated[float, typer.Option(min=0.1, help="Within how many seconds they come.")] = 60,
-    called_per_s: Annotated[float, typer.Option(min=0, help="How many are called a second.")] = 100,
+    fans: Annotated[int, typer.Option(min=0, help="Size of the crowd; 0: the crowds of the page Scale.")] = 0,
+    arrive_s: Annotated[float, typer.Option(min=0.1, help="Seconds within which they arrive.")] = 60,
+    called_per_s: Annotated[float, typer.Option(min=0, help="Visitors called per second.")] = 100,
     cost: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, see `Costs`.")] = None,
 ) -> None:
-    """What a crowd needs."""
+    """Print what a crowd needs."""
     try:
         costs = with_costs(cost or [])
     except CannotRun as error:

@@ -1,8 +1,8 @@
-"""A request's cost with one, two and four web processes, each with as much to do: it should be the same.
+"""The cost of a request with one, two and four web processes under equal load each: it should be the same.
 
-Requests come by the clock, so many a second for each web process, and few enough that no core is full: then
-the CPU of a request says what processes cost each other, not how they get in each other's way. All
-installations run at once and are asked by turns.
+Requests arrive on a schedule, at the same rate per web process, and few enough that no core is full: so the
+CPU per request shows what processes cost each other, not how they compete. All installations run at once and
+are measured in turn.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from load.rates import RATE
 from load.wrk import How
 
 WEBS = (1, 2, 4)
-CONNECTIONS = 16  # for each web process
-PER_S = {"joins": 1_000, "places": 1_500, "reservations": 500}  # for each web process
+CONNECTIONS = 16  # per web process
+PER_S = {"joins": 1_000, "places": 1_500, "reservations": 500}  # per web process
 FLAT = 1.15
 Ask = Callable[[Run, Product, str, int], Awaitable[Trial]]
 
@@ -39,7 +39,7 @@ async def scaling(run: Run) -> Row:
                     spent[what][count].append(trial)
     figures = [figure for what, trials in spent.items() for figure in figures_of(what, trials)]
     each = ", ".join(f"{per_s} {what}" for what, per_s in PER_S.items())
-    note = f"by the clock, a second for each web process: {each}; one worker"
+    note = f"on a schedule, per second and web process: {each}; one worker"
     return Row(name="scaling", figures=figures, note=note)
 
 
@@ -73,7 +73,7 @@ ASKED: Mapping[str, Ask] = {"joins": _joins, "places": _places, "reservations": 
 
 
 def figures_of(what: str, trials: Mapping[int, Sequence[Trial]]) -> list[Figure]:
-    """How much more a request costs with the most web processes than with the fewest, and what it costs."""
+    """How much more a request costs with the most web processes than with the fewest, and its cost."""
     few, many = trials[WEBS[0]], trials[WEBS[-1]]
     against = f"{WEBS[-1]} : {WEBS[0]}"
     found = [
@@ -91,7 +91,7 @@ def _roles(trials: Sequence[Trial]) -> list[str]:
 
 
 def _ratios(few: Sequence[Trial], many: Sequence[Trial], roles: Sequence[str]) -> list[float]:
-    """Trial by trial, as the machine is not equally fast all the time."""
+    """Ratios trial by trial, because the speed of the machine varies."""
     pairs = zip(few, many, strict=True)
     return [_cost(more, roles) / max(0.001, _cost(one, roles)) for one, more in pairs]
 

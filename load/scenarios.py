@@ -1,4 +1,4 @@
-"""The scenarios: who comes, when, and what they do. Figures are for `--fans N` whatever N is."""
+"""The scenarios: who arrives, when, and what they do. They scale with `--fans N`."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ PEOPLE: Mapping[Kind, int] = {"buyer": 84, "declined": 4, "forgets": 4, "cancels
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Who comes and when. `kinds`: shares of a hundred. `together`: all are there when the room opens, else
-    they come one by one. The seconds are for a large crowd; a small one is through sooner."""
+    """Who arrives and when. `kinds` are percentages.
+
+    With `together` all are there when the room opens, otherwise they arrive one by one. The seconds are for a
+    large crowd; a small one is done sooner.
+    """
 
     says: str
     kinds: Mapping[Kind, int]
     together: bool = False
-    arrive_s: float = 5.0  # from the first to the last that comes
-    called_s: float = 20.0  # from the first to the last that is called
+    arrive_s: float = 5.0  # from the first arrival to the last
+    called_s: float = 20.0  # from the first call to the last
     called_min_s: float = 2.0
-    storms: int = 0  # how often all streams break at once
+    storms: int = 0  # how often all streams break at the same time
 
     def arrivals_per_s(self, fans: int) -> float:
-        """How many come every second."""
+        """How many arrive per second."""
         return max(fans / self.arrive_s, 10.0)
 
     def rate_per_minute(self, fans: int) -> int:
-        """How many are called each minute."""
+        """How many are called per minute."""
         seconds = max(self.called_min_s, min(self.called_s, fans / 20))
         return max(1, round(fans * 60 / seconds))
 
     def kind(self, number: int) -> Kind:
-        """What kind of visitor this is; the same in every run."""
+        """The kind of this visitor; the same in every run."""
         kinds = list(self.kinds)
         return Random(number).choices(kinds, [self.kinds[kind] for kind in kinds])[0]
 
@@ -43,10 +46,10 @@ class Scenario:
 SCENARIOS: Mapping[Name, Scenario] = {
     "rush": Scenario("everybody is there before the room opens, and joins in the same second", PEOPLE, True),
     "steady": Scenario(
-        "visitors come one after the other, and are called about as fast", PEOPLE, arrive_s=30.0
+        "visitors arrive one after the other, and are called about as fast", PEOPLE, arrive_s=30.0
     ),
     "reconnect": Scenario(
-        "every stream breaks at once, three times, and half of the pages are loaded again",
+        "all streams break at once, three times, and half of the pages are reloaded",
         PEOPLE,
         together=True,
         called_s=30.0,
@@ -54,7 +57,7 @@ SCENARIOS: Mapping[Name, Scenario] = {
         storms=3,
     ),
     "abandoners": Scenario(
-        "most leave the line, do not come, only look, let holds run out or cancel",
+        "most leave the queue, miss their turn, only look, let holds expire or cancel",
         {
             "buyer": 30,
             "declined": 5,
@@ -67,18 +70,18 @@ SCENARIOS: Mapping[Name, Scenario] = {
         together=True,
     ),
     "bots": Scenario(
-        "every fifth is a bot: several places, asks all the time, claims too early, reserves without end",
+        "every fifth is a bot: several places, constant polling, early claims, endless reservations",
         {"buyer": 76, "no_show": 2, "cancels": 2, "bot": 20},
         together=True,
     ),
 }
-TICKETS_PER_FAN = 0.75  # so that it sells out: tickets come in ones and twos
+TICKETS_PER_FAN = 0.75  # so that it sells out: visitors buy one or two
 TICKET_TYPES = ("floor", "balcony")
 TICKETS_MAX = 4
 
 
 def sale_of(name: Name, fans: int) -> dict[str, object]:
-    """The event of a scenario, with its room: bodies of the staff API but for the ids."""
+    """The event of a scenario with its room, as bodies of the staff API without ids."""
     return {
         "starts_at": "2035-06-01T19:00:00Z",
         "max_tickets_per_visitor": TICKETS_MAX,
@@ -94,5 +97,5 @@ def sale_of(name: Name, fans: int) -> dict[str, object]:
 
 
 def tickets_each(fans: int) -> int:
-    """How many tickets of each type."""
+    """The number of tickets of each type."""
     return max(1, round(fans * TICKETS_PER_FAN / len(TICKET_TYPES)))

@@ -1,7 +1,7 @@
 """A server that does nothing, for the benchmark's attacker: `python -m load.sink`, which prints its port.
 
-Honest visitors are measured beside an attacker of this server, then beside the same attacker of the product:
-so what sending a flood costs the machine is in both. It answers as the product does, for next to nothing.
+Honest visitors are measured while an attacker floods this server, then while the same attacker floods the
+product, so both include the cost of sending a flood. It responds as the product does, at almost no cost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import uvloop
 
 NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-WAITS = b"POST /v1/login "  # for a body that does not come
+WAITS = b"POST /v1/login "  # for a body that does not arrive
 CLOSES = (b"PRI ", b"GET /v1/rooms/")
 
 
@@ -21,7 +21,7 @@ class Sink(asyncio.Protocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember whom to answer."""
+        """Keep the transport for the response."""
         self._transport = cast(asyncio.Transport, transport)
         self._waits = False
 
@@ -37,7 +37,7 @@ class Sink(asyncio.Protocol):
 
 
 async def main() -> None:
-    """Serve until it is killed."""
+    """Serve until killed."""
     server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -1,4 +1,4 @@
-"""How much of everything the benchmark does: whole, or quick to see that each row works."""
+"""The sizes of the benchmark's rows: full, or quick to check that each row works."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Sizes of the rows. `seconds` is the length of one trial, a row's figure the median of its trials."""
+    """Sizes of the rows. `seconds` is the length of one trial; a row's figure is the median of its trials."""
 
     trials: int = 3
     seconds: int = 10
-    places: int = 20_000  # visitors who ask for their exact place
-    joins_per_s_max: int = 40_000  # requests prepared for every second where each has an address of its own
-    buyers_per_s_max: int = 12_000  # visitors prepared for every second of reservations
+    places: int = 20_000  # visitors who request their exact place
+    joins_per_s_max: int = 40_000  # requests prepared per second if each has its own address
+    buyers_per_s_max: int = 12_000  # visitors prepared per second of reservations
     paced_per_s: int = 5_000
     last_tickets: int = 1_000  # of each type, for ten times as many buyers
     claimers: int = 30_000  # called visitors who claim, in each trial
     payers: int = 6_000  # holds that are paid for, in each trial
-    waiting: int = 1_000_000  # in one line
+    waiting: int = 1_000_000  # in one queue
     ticks: int = 100  # of the admission controller, 1,000 visitors each
-    watched_s: int = 60  # how long admissions are held against the rate
+    watched_s: int = 60  # how long admissions are compared with the rate
     streams: int = 10_000  # open at one web process
     stream_ticks: int = 10
     proxy_connections: int = 1_000
-    small: int = 50_000  # joins and reservations after which memory is looked at first
-    grown: int = 1_000_000  # and last
-    reserved: int = 1_200_000  # reservations before those that are measured, see `load/later.py`
+    small: int = 50_000  # joins and reservations after which memory is first measured
+    grown: int = 1_000_000  # and measured last
+    reserved: int = 1_200_000  # reservations before the measured ones, see `load/later.py`
     rooms_made: int = 5_000  # ever
     rooms_open: int = 500  # and empty
     rooms_busy: int = 20

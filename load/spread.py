@@ -1,8 +1,9 @@
-"""What a room in parts costs each node of a cluster, against an ordinary room; and how fair its order is.
+"""The cost of a room in parts for each node of a cluster, against an ordinary room, and the fairness of its
+order.
 
-`python -m load.spread` lets a million join by the product's own scripts on a three-node Valkey Cluster, which
-it starts here: in a room in parts, which is gathered as a worker does it, and in an ordinary one. CPU is that
-of the nodes' processes, so other work on the machine makes it take longer, but hardly makes it more.
+`python -m load.spread` lets a million join with the product's own scripts on a three-node Valkey Cluster,
+which it starts: in a room in parts, gathered as a worker does it, and in an ordinary one. CPU is that of the
+nodes' processes, so other work on the machine makes the run longer, but hardly changes the figures.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ from load import fair_order
 from load.cluster import NODES, TIMEOUT_S, cluster
 
 NETWORK = "abcd"
-TICK_JOINS = 1_600  # for each part, between two ticks of the worker
+TICK_JOINS = 1_600  # per part, between two ticks of the worker
 NUMBERS = 10**9
-AT_A_TIME = 20  # batches under way, as from so many web processes
+AT_A_TIME = 20  # batches in flight, as from this many web processes
 NODE_NAMES = " | ".join(f"node {it + 1}" for it in range(NODES))
 
 
 class Nodes:
-    """CPU of the nodes."""
+    """The CPU of the nodes."""
 
     def __init__(self, nodes: Sequence[EmbeddedStore]) -> None:
         self._processes = [psutil.Process(it.process.pid) for it in nodes]
@@ -52,7 +53,7 @@ class Nodes:
 
 
 async def open_room(redis: RedisClient, room_id: RoomId, count: int) -> RoomKeys:
-    """An open room that calls nobody, with its parts open; numbers are there for everybody."""
+    """Open a room that calls nobody, with its parts open, and numbers for everybody."""
     settings = RoomSettings(name="Spread", parts=count, admission_rate_per_minute=0)
     room = Room(
         room_id=room_id,
@@ -78,7 +79,7 @@ async def open_room(redis: RedisClient, room_id: RoomId, count: int) -> RoomKeys
 
 
 async def in_parts(redis: RedisClient, keys: RoomKeys, count: int, visitors: Sequence[VisitorId]) -> None:
-    """One batch of a web process joins a room in parts."""
+    """Let one batch of a web process join a room in parts."""
     by_part: dict[int, list[ArrivalRecord]] = defaultdict(list)
     for visitor_id in visitors:
         by_part[part_of(visitor_id, count)].append(ArrivalRecord(visitor_id, ""))
@@ -98,13 +99,13 @@ async def _in_part(
 
 
 async def in_room(redis: RedisClient, keys: RoomKeys, _count: int, visitors: Sequence[VisitorId]) -> None:
-    """One batch of a web process joins an ordinary room."""
+    """Let one batch of a web process join an ordinary room."""
     records = [JoinRecord(it, "", "", NO_TOKEN, 0) for it in visitors]
     await room_scripts.join(redis, keys, records, rate=0, burst=1)
 
 
 class Cost(NamedTuple):
-    """CPU of each node, seconds: for joins, and for moving who joined into the room."""
+    """CPU of each node in seconds: for joins, and for moving visitors into the room."""
 
     joins_s: list[float]
     gathers_s: list[float]
@@ -113,7 +114,7 @@ class Cost(NamedTuple):
 async def measure(
     redis: RedisClient, nodes: Nodes, room_id: RoomId, *, count: int, fans: int, batch: int
 ) -> Cost:
-    """Let them join, in batches as web processes make them, with a worker's tick in between."""
+    """Let the fans join, in batches as from web processes, with a worker's tick in between."""
     keys, join = await open_room(redis, room_id, count), in_parts if count > 1 else in_room
     cost, seen = Cost([0.0] * NODES, [0.0] * NODES), Seen()
     for first in range(0, fans, count * TICK_JOINS):
@@ -144,18 +145,18 @@ def _add(sums: list[float], before: Sequence[float], after: Sequence[float]) -> 
 
 
 def line(name: str, cost: Cost, fans: int) -> str:
-    """One line of Markdown: microseconds of CPU for each who joined."""
+    """One line of Markdown: microseconds of CPU per join."""
     both = [joins + gathers for joins, gathers in zip(*cost, strict=True)]
     figures = [sum(cost.joins_s), sum(cost.gathers_s), sum(both), max(both)]
     return f"| {name} | " + " | ".join(f"{1e6 * it / fans:.1f}" for it in (*figures, *both)) + " |"
 
 
 async def run(fans: int, count: int, batch: int, order: int) -> None:
-    """Print what was measured."""
+    """Print the measurements."""
     async with cluster() as nodes:
         redis = await connect_redis(nodes[0].url, TIMEOUT_S)
         try:
-            print("| us of CPU a join | joins | gathering | all nodes | the busiest | " + NODE_NAMES + " |")
+            print("| us of CPU per join | joins | gathering | all nodes | the busiest | " + NODE_NAMES + " |")
             print("| --- |" + " ---: |" * (4 + NODES))
             for name, its in (("an ordinary room", 1), (f"a room in {count} parts", count)):
                 room_id = RoomId(f"measured-{its}")
@@ -171,10 +172,14 @@ async def run(fans: int, count: int, batch: int, order: int) -> None:
 
 
 def main(
-    fans: Annotated[int, typer.Option(min=1_000, help="How many join each room.")] = 1_000_000,
+    fans: Annotated[int, typer.Option(min=1_000, help="Number of joins per room.")] = 1_000_000,
     count: Annotated[int, typer.Option("--parts", min=2, max=PARTS_MAX)] = 8,
-    batch: Annotated[int, typer.Option(min=1, max=500, help="Joins that a web process sends at once.")] = 100,
-    order: Annotated[int, typer.Option(min=0, help="How many join to see how fair the order is.")] = 100_000,
+    batch: Annotated[
+        int, typer.Option(min=1, max=500, help="Joins that a web process sends in one batch.")
+    ] = 100,
+    order: Annotated[
+        int, typer.Option(min=0, help="Number of joins to measure the fairness of the order.")
+    ] = 100_000,
 ) -> None:
     """Measure a room in parts on a three-node cluster."""
     asyncio.run(run(fans, count, batch, order))

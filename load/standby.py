@@ -28,7 +28,7 @@ LOOK_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class PostgresPair:
-    """A primary and its standby. The standby is empty until the primary is."""
+    """A primary and its standby. The standby is as empty as the primary at first."""
 
     primary: EmbeddedStore
     standby: EmbeddedStore
@@ -36,19 +36,19 @@ class PostgresPair:
 
     @property
     def url(self) -> str:
-        """DATABASE_URL with both hosts; whichever takes writes is used."""
+        """DATABASE_URL with both hosts; the one that accepts writes is used."""
         it = urlsplit(self.primary.url)
         hosts = f"127.0.0.1:{it.port},127.0.0.1:{urlsplit(self.standby.url).port}"
         login = it.netloc.rpartition("@")[0]
         return f"postgresql://{login}@{hosts}/{self.database}?target_session_attrs=read-write"
 
     def family(self, store: EmbeddedStore) -> list[psutil.Process]:
-        """A server's processes, the first one first."""
+        """A server's processes, the main process first."""
         first = psutil.Process(store.process.pid)
         return [first, *first.children(recursive=True)]
 
     async def cut_off(self) -> None:
-        """From now on the standby receives nothing: what is committed is on the primary alone."""
+        """Disconnect the standby: from now on commits are on the primary only."""
         connection = await asyncpg.connect(_database(self.standby.url, self.database))
         try:
             await connection.execute("ALTER SYSTEM SET primary_conninfo = ''")
@@ -58,14 +58,14 @@ class PostgresPair:
         await self._until("SELECT NOT EXISTS (SELECT FROM pg_stat_replication)")
 
     def lose_primary(self) -> None:
-        """The primary's processes are gone, without a word to anybody."""
+        """Kill the primary's processes without warning."""
         for process in self.family(self.primary):
-            with suppress(psutil.NoSuchProcess):  # they end by themselves without the first
+            with suppress(psutil.NoSuchProcess):  # they end by themselves without the main process
                 process.send_signal(signal.SIGKILL)
         self.primary.process.wait()
 
     async def promote(self) -> None:
-        """Make the standby a primary; returns when it takes writes."""
+        """Promote the standby; returns once it accepts writes."""
         connection = await asyncpg.connect(_database(self.standby.url, self.database))
         try:
             assert await connection.fetchval("SELECT pg_promote(true, 60)")
@@ -73,7 +73,7 @@ class PostgresPair:
             await connection.close()
 
     async def execute(self, statement: str) -> Any:
-        """One statement on the primary, as its owner."""
+        """Run one statement on the primary, as its owner."""
         connection = await asyncpg.connect(_database(self.primary.url, self.database))
         try:
             return await connection.fetchval(statement)
@@ -81,22 +81,22 @@ class PostgresPair:
             await connection.close()
 
     async def be_synchronous(self) -> None:
-        """From now on the primary acknowledges a commit when the standby has it on disk.
+        """Make the primary acknowledge commits only once the standby has them on disk.
 
-        Set after the standby was made from it: a promoted one would wait for a standby of its own.
+        Set after the standby was copied: a promoted one would otherwise wait for a standby of its own.
         """
         await self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await self.execute("SELECT pg_reload_conf()")
         await self._until("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
 
     async def be_asynchronous(self) -> None:
-        """From now on it does not wait for the standby."""
+        """Let the primary acknowledge commits without waiting for the standby."""
         await self.execute("ALTER SYSTEM RESET synchronous_standby_names")
         await self.execute("SELECT pg_reload_conf()")
         await self._until("SELECT NOT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
 
     async def caught_up(self) -> None:
-        """Wait until the standby has replayed all that was written so far."""
+        """Wait until the standby has replayed everything written so far."""
         at = await self.execute("SELECT pg_current_wal_lsn()::text")
         caught_up = f"replay_lsn >= '{at}'::pg_lsn"
         await self._until(f"SELECT EXISTS (SELECT FROM pg_stat_replication WHERE {caught_up})")
@@ -110,7 +110,7 @@ class PostgresPair:
 
 @asynccontextmanager
 async def postgres_pair(folder: Path, database: str = "postgres") -> AsyncIterator[PostgresPair]:
-    """Both servers, running; the standby follows asynchronously. `folder` must be passable for others."""
+    """Start both servers; the standby follows asynchronously. Others must be able to traverse `folder`."""
     primary = start_postgres(folder / "primary")
     started = [primary]
     try:
@@ -126,7 +126,7 @@ async def postgres_pair(folder: Path, database: str = "postgres") -> AsyncIterat
 
 
 def _copy(primary: EmbeddedStore, folder: Path) -> None:
-    """A base backup that will follow the primary when it is started."""
+    """Make a base backup that will follow the primary once started."""
     it, user = urlsplit(primary.url), os_user()
     folder.mkdir(mode=0o711)
     (folder / "password").write_text(it.password or "")

@@ -1,4 +1,4 @@
-"""A visitor's event stream: read for as long as the visit lasts, opened again when it breaks."""
+"""A visitor's event stream: read as long as the visit lasts, reopened when it breaks."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Stream:
         self._reading = gevent.spawn(self._follow)
 
     def break_off(self) -> None:
-        """As if the network went away; it is opened again as a browser does."""
+        """Break the stream as if the network failed; it is reopened as in a browser."""
         if self._response is not None and self._response._sock is not None:
             self._response._sock.close()
 
     def close(self) -> None:
-        """The page is left."""
+        """Close the stream: the page is left."""
         self._reading.kill(block=False)
         self._let_go()
 
@@ -41,7 +41,7 @@ class Stream:
                 gevent.Timeout,
                 ValueError,
                 RuntimeError,
-            ):  # the last two: broken off within a chunk
+            ):  # the last two: broken off inside a chunk
                 refused = False
             finally:
                 self._let_go()
@@ -56,7 +56,7 @@ class Stream:
             client.close()
 
     def _read(self) -> bool:
-        """Until the stream ends; False: the answer was no stream."""
+        """Read until the stream ends; False if the response was not a stream."""
         world, began_s = self.world, time.perf_counter()
         self._client = world.stream_client()
         headers = {"Accept": "text/event-stream"}

@@ -1,4 +1,4 @@
-"""Ten thousand open streams at one web process: what each takes, and how soon a tick is with all of them."""
+"""Ten thousand open streams at one web process: the cost of each, and how fast a tick reaches all of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from load.product import NotStarted, Product
 
 OPEN_TIMEOUT_S = 120.0
 DELIVERED_TIMEOUT_S = 30.0
-AT_ONCE = 200  # connections being opened at one time
-BETWEEN_S = 1.3  # ticks: longer than the second within which the server tells one only
+AT_ONCE = 200  # connections being opened concurrently
+BETWEEN_S = 1.3  # between ticks: longer than the second in which the server sends only one
 SPARE_FILES = 200
 
 
 class Reader(asyncio.Protocol):
-    """One stream; it looks for the mark of the newest tick in what comes in."""
+    """One stream, which looks for the mark of the newest tick in its input."""
 
     def __init__(self, crowd: Readers) -> None:
         self._crowd = crowd
@@ -30,7 +30,7 @@ class Reader(asyncio.Protocol):
         self._seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the stream."""
+        """Request the stream."""
         assert isinstance(transport, asyncio.Transport)
         transport.write(self._crowd.request)
         self._crowd.transports.append(transport)
@@ -45,10 +45,10 @@ class Reader(asyncio.Protocol):
         if mark and self._seen != mark and mark in text:
             self._seen = mark
             self._crowd.count_delivered()
-        self._tail = text[-64:]  # a mark may come in two pieces
+        self._tail = text[-64:]  # a mark may arrive in two pieces
 
     def connection_lost(self, error: Exception | None) -> None:
-        """A stream that ends by itself is one too few."""
+        """Note that a stream ended by itself, so one is missing."""
         self._crowd.lost += 1
 
 
@@ -70,13 +70,13 @@ class Readers:
         self.first_at = self.last_at = 0.0
 
     def count_opened(self) -> None:
-        """One more has its first document."""
+        """Count one more stream with its first document."""
         self.opened += 1
         if self.opened == self._count:
             self._all_open.set()
 
     def count_delivered(self) -> None:
-        """One more has the tick."""
+        """Count one more stream that has the tick."""
         self.last_at = time.monotonic()
         self.first_at = self.first_at or self.last_at
         self.delivered += 1
@@ -84,7 +84,7 @@ class Readers:
             self._all_told.set()
 
     async def open(self) -> None:
-        """Open them all; each has the present document on return. Raises NotStarted."""
+        """Open all streams; each has the current document on return. Raises NotStarted."""
         loop, slots = asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)
 
         async def one() -> None:
@@ -99,12 +99,12 @@ class Readers:
             raise NotStarted(f"{self.opened} of {self._count} streams opened: {error!r}") from None
 
     def expect(self, mark: str) -> None:
-        """From now on count who has this mark."""
+        """From now on count the streams that receive this mark."""
         self.mark, self.delivered, self.first_at = mark.encode(), 0, 0.0
         self._all_told.clear()
 
     async def told(self) -> bool:
-        """Whether every stream had the mark within the deadline."""
+        """Whether every stream received the mark within the deadline."""
         try:
             await asyncio.wait_for(self._all_told.wait(), DELIVERED_TIMEOUT_S)
         except TimeoutError:
@@ -112,13 +112,13 @@ class Readers:
         return True
 
     def close(self) -> None:
-        """Leave."""
+        """Close all streams."""
         for transport in self.transports:
             transport.abort()
 
 
 async def streams(run: Run) -> Row:
-    """Open streams of one room at one web process; every tick is a change of what the room tells."""
+    """Open streams of one room at one web process; every tick changes the room's document."""
     count = run.size.streams
     if (allowed := _allow_files(count + SPARE_FILES)) < count + SPARE_FILES:
         return missing("streams", f"{count:,} streams need more open files than {allowed:,} (ulimit -n)")
@@ -144,7 +144,7 @@ async def streams(run: Run) -> Row:
         Figure.of("deliveries missed", [float(missed)], at_most=0),
         Figure.of("web, us a delivery", [cpu_us]),
     ]
-    note = f"{count:,} streams, {run.size.stream_ticks} ticks, counted from the answer to the staff's change"
+    note = f"{count:,} streams, {run.size.stream_ticks} ticks, timed from the response to the staff's change"
     return Row(name="streams", figures=figures, note=note)
 
 
@@ -166,7 +166,7 @@ async def _ticks(
 
 
 def _allow_files(count: int) -> int:
-    """Raise this process's limit of open files; the limit it got."""
+    """Raise this process's limit of open files; return the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         soft = count if hard == resource.RLIM_INFINITY else min(count, hard)

@@ -1,4 +1,4 @@
-"""What a load run prints: a line now and then, and the figures with the verdict at the end."""
+"""The output of a load run: a progress line now and then, and the figures with the verdict at the end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from load.verdict import Verdict
 
 WIDTH = 110
 ERRORS_SHARE_MAX = 0.01
-EVERY = 5  # of the lines Locust tells, one a second
+EVERY = 5  # show every fifth of Locust's progress lines, one per second
 COUNTS = ("came", "joined", "called", "called: bots", "reserved", "confirmed", "cancelled")
 STEPS = ("joined", "called", "reserved", "confirmed", "gone")
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A run with its verdicts, by who judged."""
+    """A run with its verdicts, by judge."""
 
     scenario: str
     fans: int
@@ -30,7 +30,7 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def errors(self) -> int:
-        """Responses that no visitor should get."""
+        """The number of responses that no visitor should get."""
         return sum(self.found.errors.values())
 
     @property
@@ -43,12 +43,12 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def good(self) -> bool:
-        """Nothing is wrong, and the run says so of a product that worked."""
+        """Whether nothing is wrong, and the run is meaningful."""
         return not self.useless and all(it.good for it in self.verdicts.values())
 
 
 def progress(so_far: Mapping[str, Any], fans: int) -> None:
-    """How far the run is."""
+    """Print the progress of the run."""
     if int(so_far["at_s"]) % EVERY and so_far["count"].get("gone", 0) < fans:
         return
     steps = ", ".join(f"{so_far['count'].get(step, 0)} {step}" for step in STEPS)
@@ -58,7 +58,7 @@ def progress(so_far: Mapping[str, Any], fans: int) -> None:
 
 
 def show(judged: Judged) -> None:
-    """The figures and the verdict."""
+    """Print the figures and the verdict."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=True)
     found = judged.found
     console.print(f"{judged.scenario}, {judged.fans} visitors")
@@ -70,9 +70,11 @@ def show(judged: Judged) -> None:
         console.print(f"  {_words(more)}")
     console.print(f"  refused: {_words(found.refused)}")
     if throttled := found.count.get("joins throttled"):
-        console.print(f"  {throttled:,} joins throttled: for that host all visitors have one address, ours;")
         console.print(
-            "  FAIRGATE_TRUSTED_PROXIES there believes them theirs, FAIRGATE_RATE_LIMITS=off lets all in"
+            f"  {throttled:,} joins were throttled: to that host all visitors have the same address, ours;"
+        )
+        console.print(
+            "  set FAIRGATE_TRUSTED_PROXIES there to trust theirs, or FAIRGATE_RATE_LIMITS=off to admit all"
         )
     console.print(f"  errors: {_words(found.errors)}")
     table = Table("call")

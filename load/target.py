@@ -22,16 +22,16 @@ from load.scenarios import SCENARIOS, TICKET_TYPES, Name, sale_of, tickets_each
 
 TIMEOUT_S = 30.0
 JUDGE_TIMEOUT_S = 60.0
-TRUSTED = "127.0.0.1/32"  # our own product believes us the address of each visitor
+TRUSTED = "127.0.0.1/32"  # our own product trusts the visitor addresses we report
 
 
 class NoTarget(CannotRun):
-    """There is no target; the message says in one line what to do."""
+    """There is no target; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the visitors go. `staff_token`: empty without one; `stores`: None if it is elsewhere."""
+    """Where the visitors go. `staff_token`: empty without one; `stores`: None if they are elsewhere."""
 
     url: str
     staff_token: str
@@ -40,20 +40,20 @@ class Target:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client that keeps no cookies of a visitor: it sends a token, or none."""
+        """A client that keeps no visitor's cookies: it sends a token, or none."""
         async with httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
             yield client
 
 
 @asynccontextmanager
 async def reached(host: str, data: Path | None, token: str, server: ServerName) -> AsyncIterator[Target]:
-    """The target that was asked for. Raises NoTarget, and NotStarted for a product of our own."""
+    """Open the requested target. Raises NoTarget, and NotStarted for a product of our own."""
     if host:
         if data is None:
             yield Target(host.rstrip("/"), token, None, f"{host}, judged from outside")
             return
         async with _local(data) as local:
-            said = f"{host}, judged with the stores of {data}, too"
+            said = f"{host}, also judged with the stores of {data}"
             yield Target(host.rstrip("/"), token or local.staff_token, local.stores, said)
     elif data is not None:
         async with _local(data) as local:
@@ -78,7 +78,7 @@ async def _local(data: Path) -> AsyncIterator[Target]:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """What is on sale. `rate`: admissions a minute; `ours`: made for this run, and closed after it."""
+    """What is on sale. `rate`: admissions per minute; `ours`: created for this run, and closed after it."""
 
     room_id: str
     event_id: str | None
@@ -89,7 +89,8 @@ class Sale:
 
 
 async def a_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: int) -> Sale:
-    """An event for this scenario, its room open unless everybody comes before. Raises NoTarget."""
+    """Create an event for this scenario, with its room open unless everybody arrives before. Raises
+    NoTarget."""
     if not target.staff_token:
         raise NoTarget("name a room of that host with --room, or give a staff token in FAIRGATE_LOAD_TOKEN")
     event_id = f"load-{name}-{secrets.token_hex(3)}"
@@ -108,7 +109,7 @@ async def a_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: in
 
 
 async def the_sale(client: httpx.AsyncClient, room_id: str) -> Sale:
-    """The sale of a room that is there. Raises NoTarget."""
+    """Return the sale of an existing room. Raises NoTarget."""
     status = await _asked(client, f"/v1/rooms/{room_id}")
     event_id, rate = status["event_id"], status["admission_rate_per_minute"]
     if event_id is None:
@@ -119,7 +120,7 @@ async def the_sale(client: httpx.AsyncClient, room_id: str) -> Sale:
 
 
 async def staff(target: Target, client: httpx.AsyncClient, path: str, body: object = None) -> None:
-    """One POST of staff that has to succeed. Raises NoTarget."""
+    """Make one POST as staff that has to succeed. Raises NoTarget."""
     headers = {"Authorization": f"Bearer {target.staff_token}"}
     try:
         answer = await client.post(path, json=body, headers=headers)

@@ -1,9 +1,9 @@
 """The verdict after a load or fault test: oversold, lost, stranded, over-admitted. Empty lists are good.
 
-The four lists are computed from what both stores say (`Books`), never from the code that wrote it. The
-simulation checks the same lists after every step (`tests/simulation/invariants.py`), so a run that ends well
-here ended well by the same words. They live here and not beside the simulation because the package is
-installed and the tests are not.
+The four lists are computed from what both stores record (`Books`), never from the code that wrote it. The
+simulation checks the same lists after every step (`tests/simulation/invariants.py`), so both use the same
+criteria. They are here rather than with the simulation because the package is installed and the tests are
+not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found wrong, in words."""
+    """The findings, in words."""
 
     oversold: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Nothing was found."""
+        """Whether nothing was found."""
         return not (self.oversold or self.lost or self.stranded or self.over_admitted)
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ def oversold(books: Books) -> Iterator[str]:
     for code, (used, most) in books.codes.items():
         if max(used, made_with[code]) > most:
             yield f"code {code}: used {used} times, in {made_with[code]} reservations, {most} are allowed"
-    if not books.holds.keys() - books.rows.keys():  # what Postgres has not seen yet it may refuse
+    if not books.holds.keys() - books.rows.keys():  # Postgres may still refuse what it has not seen yet
         for kind, count in books.stock.items():
             if count.free < 0:
                 yield f"{kind}: Redis counts {count}"
@@ -70,9 +70,9 @@ def oversold(books: Books) -> Iterator[str]:
 def lost(books: Books) -> Iterator[str]:
     """Promises that a store no longer knows."""
     for reservation_id in sorted(books.missing):
-        yield f"reservation {reservation_id} was promised and is not in Postgres"
+        yield f"reservation {reservation_id} was promised but is not in Postgres"
     for reservation_id in sorted(books.rows.keys() - books.holds.keys()):
-        yield f"reservation {reservation_id} lives and its tickets are not set aside in Redis"
+        yield f"reservation {reservation_id} is live but its tickets are not set aside in Redis"
     promised = _sums(books.rows.values())
     for kind in books.counters:
         if books.issued.get(kind, 0) != promised[kind, True]:
@@ -84,10 +84,10 @@ def stranded(books: Books) -> Iterator[str]:
     yield from _unbalanced("Redis", books.stock, _sums(books.holds.values()))
     yield from _unbalanced("Postgres", books.counters, _sums(books.rows.values()))
     for reservation_id in sorted(books.holds.keys() - books.rows.keys() - books.in_flight - books.unreleased):
-        yield f"reservation {reservation_id} is set aside in Redis and lives nowhere else"
+        yield f"reservation {reservation_id} is set aside in Redis but is live nowhere else"
     for reservation_id in sorted((books.holds.keys() & books.rows.keys()) - books.unreleased):
         if books.holds[reservation_id].sold != books.rows[reservation_id].sold:
-            yield f"reservation {reservation_id} is sold in one store and held in the other"
+            yield f"reservation {reservation_id} is sold in one store but held in the other"
     yield from _miscounted(books)
     spent = _by_visitor(books.holds.values())
     for visitor_id in sorted(books.allowance.keys() | spent.keys()):
@@ -103,17 +103,17 @@ def _miscounted(books: Books) -> Iterator[str]:
     theirs = Counter(it.code for it in books.rows.values() if it.code)
     for code in sorted(ours.keys() | books.code_uses.keys()):
         if books.code_uses.get(code, 0) != ours[code]:
-            yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, holds make {ours[code]}"
+            yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, holds sum to {ours[code]}"
     for code, (used, _) in sorted(books.codes.items()):
         if used != theirs[code]:
-            yield f"code {code}: Postgres counts {used}, rows make {theirs[code]}"
+            yield f"code {code}: Postgres counts {used}, rows sum to {theirs[code]}"
 
 
 def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:
     """Windows with more admissions than rate x window + burst + what no-shows gave back.
 
-    One pass: a window is too full when the surplus rose by more than the burst since its lowest point. What
-    was given back in the very ms a window begins is still to be spent in it.
+    One pass: a window is too full if the surplus rose by more than the burst since its lowest point. What was
+    given back in the very millisecond a window begins can still be used in it.
     """
     lowest: tuple[float, int] | None = None
     at_ms, back_now, back_before = -1, 0, 0
@@ -129,7 +129,8 @@ def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:
 
 
 def agreement(books: Books) -> Iterator[str]:
-    """Once everything is settled both stores count alike; while something is under way they may not."""
+    """Once everything is settled both stores must count alike; while something is in flight they may
+    differ."""
     for kind in sorted(books.stock.keys() | books.counters.keys()):
         if books.stock.get(kind) != books.counters.get(kind):
             yield f"{kind}: Redis counts {books.stock.get(kind)}, Postgres {books.counters.get(kind)}"

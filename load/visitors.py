@@ -1,4 +1,4 @@
-"""Visitors: each one a page (`page.py`) over real HTTP, then a buyer or whatever the scenario wants."""
+"""Visitors: each is a page (`page.py`) over real HTTP, then a buyer or whatever the scenario prescribes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from load.scenarios import Kind
 from load.stream import Stream
 from load.world import Reply, World, new_key
 
-LOOK_S = (0.3, 1.5)  # how long one looks at the tickets, and then for the card: quick people
+LOOK_S = (0.3, 1.5)  # to choose tickets, and again to find the card: quick people
 LEAVES_AFTER_S = (1.0, 8.0)
-TRIES = 5  # of a call that must be answered
+TRIES = 5  # for a call that must be answered
 AGAIN_STATUS = (0, 429, 502, 503, 504)
-STREAMS_SHARE = 0.97  # the others are where something swallows event streams
+STREAMS_SHARE = 0.97  # for the others something blocks event streams
 ENDS = ("sold_out", "closed", "no_show", "expired", "left", "removed", "done")
 
 
@@ -33,7 +33,7 @@ class Visitor:
         self.kind: Kind = world.scenario.kind(number)
         self.address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         self.place_token = self.booking_token = ""
-        self.reloads = False  # set from outside: the page is to be loaded again
+        self.reloads = False  # set from outside to reload the page
         self.stream: Stream | None = None
         self._woken = Event()
 
@@ -43,7 +43,7 @@ class Visitor:
         return f"/v1/rooms/{self.world.plan.room_id}"
 
     def visit(self) -> str:
-        """The whole visit; a word for how it ended."""
+        """Make the whole visit; return a word for how it ended."""
         ended = self.wait_in_line()
         if ended:
             return ended
@@ -55,7 +55,7 @@ class Visitor:
 
     # the queue page ---------------------------------------------------------------------------------------
     def wait_in_line(self) -> str:
-        """Live on the queue page until the turn is claimed (an empty word) or it ends otherwise."""
+        """Wait on the queue page until the turn is claimed (an empty word) or the visit ends otherwise."""
         leaves_at_s = self.world.now_s() + self.random.uniform(*LEAVES_AFTER_S)
         page = self._load()
         try:
@@ -79,7 +79,7 @@ class Visitor:
                 self.stream.close()
 
     def break_off(self, reloads: bool) -> None:
-        """The network goes away for a moment; some load the page again."""
+        """Simulate a network failure of a moment; some visitors reload the page."""
         self.reloads = reloads
         if self.stream is not None:
             self.stream.break_off()
@@ -90,7 +90,7 @@ class Visitor:
             reply = self.world.call("status", "GET", self.room, self._headers())
             if reply.status == 200:
                 break
-            gevent.sleep(max(1.0, reply.retry_after_s))  # locust ends the run
+            gevent.sleep(max(1.0, reply.retry_after_s))  # Locust ends the run
         page = Page(self.random, self.world.read(reply.body))
         self.link = Link.opened(self.random, self.world.now_s())
         if self.random.random() < STREAMS_SHARE:
@@ -167,13 +167,13 @@ class Visitor:
 
     # the booking page -------------------------------------------------------------------------------------
     def look(self) -> None:
-        """Look at the tickets for a moment."""
+        """View the tickets for a moment."""
         event_id = self.world.plan.event_id
         self.call("availability", "GET", f"/v1/events/{event_id}/availability")
         gevent.sleep(self.random.uniform(*LOOK_S))
 
     def buy(self) -> str:
-        """Reserve, then pay, give back or forget."""
+        """Reserve, then pay, cancel or forget."""
         if self.world.plan.event_id is None or not self.world.plan.ticket_type_ids:
             return "inside"
         self.look()
@@ -193,7 +193,7 @@ class Visitor:
         return promise.status
 
     def _what_is_left(self) -> Promise | str:
-        """One or two tickets of one type; where those are gone, one of whatever there is."""
+        """Reserve one or two tickets of one type; if those are sold out, one of any type that is left."""
         kinds = self.random.sample(self.world.plan.ticket_type_ids, k=len(self.world.plan.ticket_type_ids))
         promise = self.reserve(kinds[0], 1 + self.random.randrange(2))
         for kind in kinds:
@@ -203,7 +203,7 @@ class Visitor:
         return promise
 
     def reserve(self, chosen: str, quantity: int) -> Promise | str:
-        """One reservation, or the code of the refusal."""
+        """Make one reservation; return it, or the code of the refusal."""
         path = f"/v1/events/{self.world.plan.event_id}/reservations"
         body = {"items": [{"ticket_type_id": chosen, "quantity": quantity}]}
         reply = self.persist("reserve", "POST", path, self.booking_token, body)
@@ -233,12 +233,12 @@ class Visitor:
     def call(
         self, name: str, method: str, path: str, token: str = "", body: object = None, key: str = ""
     ) -> Reply:
-        """One call of this visitor."""
+        """Make one call as this visitor."""
         headers = self._headers() | ({"Authorization": f"Bearer {token}"} if token else {})
         return self.world.call(name, method, path, headers, body, key)
 
     def persist(self, name: str, method: str, path: str, token: str, body: object) -> Reply:
-        """The same call with the same key until it is answered, as `persist` in calls.js."""
+        """Repeat a call with the same key until it is answered, like `persist` in calls.js."""
         key, reply = new_key(), Reply(0)
         for attempt in range(1, TRIES + 1):
             reply = self.call(name, method, path, token, body, key)
@@ -248,4 +248,4 @@ class Visitor:
         return reply
 
     def _headers(self) -> dict[str, str]:
-        return {"X-Forwarded-For": self.address}  # believed only where we are a trusted proxy
+        return {"X-Forwarded-For": self.address}  # trusted only if we are a trusted proxy there

@@ -1,4 +1,4 @@
-"""What each visitor who waits asks of the origin: the page's own logic, simulated (`load/origin.py`)."""
+"""How often each waiting visitor calls the origin: the page's own logic, simulated (`load/origin.py`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from load.measuring import Run
 
 
 async def visits(run: Run) -> Row:
-    """Requests to the origin for each waiting visitor a minute, over a queue of 100,000; in virtual time."""
+    """Requests per minute to the origin for each waiting visitor, over a queue of 100,000, in virtual
+    time."""
     figures = []
     for rate in origin.RATES_PER_MINUTE:
         found = await asyncio.to_thread(origin.measure, run.size.fans, rate)

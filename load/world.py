@@ -1,4 +1,4 @@
-"""What all visitors of one Locust process share: connections, the shared document, what was found."""
+"""What all visitors of one Locust process share: connections, the shared document, and the findings."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from load.scenarios import SCENARIOS, Scenario
 
 CONNECTIONS_MAX = 1_000
 TIMEOUT_S = 15.0  # the page's deadline
-STREAM_TIMEOUT_S = 30.0  # comments come each 12 s
+STREAM_TIMEOUT_S = 30.0  # comments arrive every 12 s
 EXPECTED_503 = ("store_unavailable", "backlog_full", "restoring")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; status 0: none came. `code`: the problem's."""
+    """A response; status 0: there was none. `code` is the problem's."""
 
     status: int
     body: bytes = b""
@@ -44,7 +44,7 @@ class Reply:
 
 @dataclass
 class World:
-    """One run. Only gevent's greenlets touch it, so nothing is locked."""
+    """One run. Only gevent's greenlets use it, so nothing is locked."""
 
     plan: Plan
     environment: Any
@@ -54,7 +54,7 @@ class World:
     count: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    visitors: set[Any] = field(default_factory=set)  # those that are there now
+    visitors: set[Any] = field(default_factory=set)  # those currently visiting
     _shown: tuple[bytes, StatusDocument] | None = None
     _numbers: int = 0
 
@@ -87,11 +87,11 @@ class World:
         return time.monotonic() - self.began_s
 
     def stream_client(self) -> HTTPClient:
-        """A connection for one stream."""
+        """Open a connection for one stream."""
         return HTTPClient(**self._to, network_timeout=STREAM_TIMEOUT_S, concurrency=1)
 
     def read(self, body: bytes) -> StatusDocument:
-        """The shared document; who hears the same bytes as the one before reads nothing."""
+        """Parse the shared document; the same bytes as before are not parsed again."""
         if self._shown is None or self._shown[0] != body:
             document = msgspec.json.decode(body, type=StatusDocument)
             self._shown = body, document
@@ -103,7 +103,7 @@ class World:
     def call(
         self, name: str, method: str, path: str, headers: dict[str, str], body: object = None, key: str = ""
     ) -> Reply:
-        """One call, timed and counted under `name`."""
+        """Make one call, timed and counted under `name`."""
         sent = {"Accept": "application/json", **headers}
         if body is not None:
             sent["Content-Type"] = "application/json"
@@ -114,7 +114,7 @@ class World:
         try:
             response = self.client.request(method, path, content, sent)
             reply = _reply(response, bytes(response.read()))
-        except (OSError, gevent.Timeout, ValueError, RuntimeError) as error:  # the last two: no HTTP
+        except (OSError, gevent.Timeout, ValueError, RuntimeError) as error:  # the last two: not HTTP
             broken = error
         took_ms = (time.perf_counter() - began_s) * 1000
         self._note(name, method, took_ms, reply, broken)
@@ -133,7 +133,7 @@ class World:
         self.timed(name, method, took_ms / 1000, len(reply.body), wrong)
 
     def timed(self, name: str, method: str, took_s: float, length: int = 0, wrong: str | None = None) -> None:
-        """One call for Locust's statistics."""
+        """Add one call to Locust's statistics."""
         self.environment.events.request.fire(
             request_type=method,
             name=name,
@@ -144,7 +144,7 @@ class World:
         )
 
     def open_room(self) -> None:
-        """What staff do when everybody is there."""
+        """Open the room, as staff do when everybody is there."""
         if self.plan.staff_token and self.scenario.together:
             headers = {"Authorization": f"Bearer {self.plan.staff_token}"}
             self.call("open the room", "POST", f"/v1/rooms/{self.plan.room_id}/open", headers)
@@ -155,7 +155,7 @@ class World:
         print(PROGRESS + msgspec.json.encode(progress).decode(), flush=True)
 
     def write(self) -> None:
-        """Everything that was found, for the verdict."""
+        """Write all findings for the verdict."""
         found = self.found
         found.count, found.refused, found.errors = dict(self.count), dict(self.refused), dict(self.errors)
         found.latencies = {
@@ -180,5 +180,5 @@ def _reply(response: Any, body: bytes) -> Reply:
 
 
 def new_key() -> str:
-    """A key nobody used."""
+    """Return an unused key."""
     return secrets.token_hex(12)

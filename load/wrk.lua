@@ -27,11 +27,11 @@ function init(arguments)
   once = arguments[4] == 'once' and line_number > 0
   prepared[1] = prepared[1] or template
   if arguments[3] ~= '-' then capture, captured = arguments[3], io.open(folder .. '/captured.' .. number, 'w') end
-  rehearsal, cpu_s = number == 1, os.clock() -- wrk asks the first thread for a request that it does not send
+  rehearsal, cpu_s = number == 1, os.clock() -- wrk requests one from the first thread that it does not send
 end
 function request()
   if rehearsal then rehearsal = false; return prepared[1] end
-  if once and sent == #prepared then return '' end -- nothing is sent, and this connection rests
+  if once and sent == #prepared then return '' end -- sends nothing, and this connection stays idle
   if sent == 0 then begun_us = now_us() end
   sent = sent + 1
   return prepared[(sent - 1) % #prepared + 1]

@@ -1,6 +1,7 @@
-"""Runs wrk: prepared requests out, what came back in. The Lua beside this file does the sending and counting.
+"""Runs wrk: sends prepared requests and collects what came back. The Lua files beside this one do the work in
+wrk.
 
-Everything is bounded: the requests by their lines, the time by `seconds`, a stuck wrk by a kill of its pid.
+Everything is bounded: the requests by their lines, the time by `seconds`, a stuck wrk by killing its pid.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import msgspec
 from app.core.errors import CannotRun
 
 HERE = Path(__file__).parent
-START_AND_STOP_S = 60.0  # reading the lines, and writing the last line of the report
-TIMEOUT_S = 10  # one request; the server answers or refuses within this
+START_AND_STOP_S = 60.0  # to read the lines, and to write the last line of the report
+TIMEOUT_S = 10  # for one request; the server answers or refuses within this
 
 
 class WrkMissing(CannotRun):
@@ -33,10 +34,11 @@ class WrkFailed(CannotRun):
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What to send: a request line, headers and a body, in which {1} {2} ... stand for the columns of a line.
+    """What to send: a request line, headers and a body, in which {1} {2} ... are replaced with the columns of
+    a line.
 
-    `lines` are used once each, or again and again with `again`; without lines the same request goes out.
-    `capture`: a Lua pattern; what it finds in the bodies of 2xx answers is collected.
+    Each of `lines` is used once, or repeatedly with `again`; without lines the same request is sent.
+    `capture` is a Lua pattern; its matches in the bodies of 2xx responses are collected.
     """
 
     method: str
@@ -48,7 +50,7 @@ class Requests:
     capture: str = ""
 
     def template(self, host: str) -> str:
-        """The request as it goes over the wire. With columns in the body, give their Content-Length, too."""
+        """The request as sent. With columns in the body, also give their Content-Length."""
         headers = {"Host": host, **self.headers}
         if self.body:
             headers["Content-Type"] = "application/json"
@@ -60,7 +62,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How wrk sends: over so many connections, for so long at most; `rate` a second, or 0: closed loop."""
+    """How wrk sends: over this many connections, at most this long; `rate` per second, or 0: closed loop."""
 
     connections: int = 64
     threads: int = 2
@@ -70,7 +72,7 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What came back. Latencies are milliseconds; `broken` counts socket errors and timeouts."""
+    """What came back. Latencies are in milliseconds; `broken` counts socket errors and timeouts."""
 
     answered: Mapping[int, int]
     broken: int
@@ -82,15 +84,15 @@ class Answers:
 
     @property
     def total(self) -> int:
-        """All answers, of whatever status."""
+        """The number of responses of any status."""
         return sum(self.answered.values())
 
     def of(self, *statuses: int) -> int:
-        """How many answers had one of these statuses."""
+        """The number of responses with one of these statuses."""
         return sum(self.answered.get(status, 0) for status in statuses)
 
     def per_s(self, *statuses: int) -> float:
-        """Answers with one of these statuses a second."""
+        """Responses per second with one of these statuses."""
         return self.of(*statuses) / self.seconds if self.seconds else 0.0
 
 
@@ -105,7 +107,7 @@ class _Report(msgspec.Struct, frozen=True):
 
 
 def program() -> str:
-    """Where wrk is. Raises WrkMissing."""
+    """Return the path of wrk. Raises WrkMissing."""
     found = which("wrk")
     if found is None:
         raise WrkMissing("wrk is not installed; install it with: apt-get install wrk (or: brew install wrk)")
@@ -150,10 +152,10 @@ async def _run(command: Sequence[str], how: How) -> _Report:
                 last = line.decode().strip() or last
                 exhausted += last == "exhausted"
                 if last == "exhausted" and exhausted == how.threads:
-                    process.send_signal(signal.SIGINT)  # it would sleep for the rest of the seconds
+                    process.send_signal(signal.SIGINT)  # otherwise it would sleep for the rest of the time
             await process.wait()
     except TimeoutError:
-        raise WrkFailed(f"wrk did not end within {how.seconds + START_AND_STOP_S:.0f} s") from None
+        raise WrkFailed(f"wrk did not finish within {how.seconds + START_AND_STOP_S:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()

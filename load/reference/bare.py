@@ -1,7 +1,7 @@
 """The bare prototype: an ASGI application that reserves tickets, and the worker that makes them durable.
 
-Not a product: what a process that dies leaves behind stays there. Requests that come while a batch is under
-way make the next batch, as in the product.
+Not a product: what a dead process leaves behind stays there. As in the product, requests that arrive while a
+batch is in flight form the next batch.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Item(msgspec.Struct):
 
 
 class Asked(msgspec.Struct):
-    """A request's body, as the product's clients send it."""
+    """The body of a request, as the product's clients send it."""
 
     items: list[Item]
 
@@ -76,7 +76,7 @@ class Waiting:
 
 
 class Bare:
-    """The web process: one batch at a time goes to Redis, and the worker tells what it has committed."""
+    """The web process: one batch at a time goes to Redis, and the worker announces what it has committed."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis: Any = Redis.from_url(redis_url, decode_responses=True)
@@ -88,20 +88,20 @@ class Bare:
         self._listening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listen for what the worker commits, from now on."""
+        """Listen for the worker's commits from now on."""
         pubsub = self._redis.pubsub()
         await pubsub.subscribe(DONE)
         self._listening = asyncio.create_task(self._listen(pubsub))
 
     async def end(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
         await self._redis.aclose()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """One reservation: 201 once it is committed, 409 without stock."""
+        """Answer one reservation: 201 once it is committed, 409 without stock."""
         body = (await receive())["body"]
         quantity = sum(it.quantity for it in msgspec.json.decode(body, type=Asked).items)
         self._count += 1
@@ -137,7 +137,7 @@ class Bare:
 
 
 async def work(redis_url: str, database_url: str) -> None:
-    """The worker: reads a batch, inserts it, commits, tells, acknowledges; until it is cancelled."""
+    """Run the worker until cancelled: read a batch, insert it, commit, announce, acknowledge."""
     redis: Any = Redis.from_url(redis_url, decode_responses=True)
     connection = await asyncpg.connect(database_url)
     try:

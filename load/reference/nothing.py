@@ -15,6 +15,6 @@ START = {
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer."""
+    """Answer a request."""
     await send(START)
     await send({"type": "http.response.body", "body": ANSWER})

@@ -1,7 +1,7 @@
 """Runs the bare prototype and the server that does nothing, as processes beside a running product.
 
-`python -m load.reference.processes ROLE PORT` is what is started; the stores' addresses are in the
-environment under the names that the product reads.
+It starts `python -m load.reference.processes ROLE PORT`; the stores' addresses are in the environment under
+the names that the product reads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REDIS, POSTGRES = "REDIS_URL", "DATABASE_URL"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The prototype at its address, with a server that does nothing at another."""
+    """The addresses of the prototype and of a server that does nothing."""
 
     url: str
     nothing_url: str
@@ -45,7 +45,7 @@ class Site:
     product: Product
 
     def cpu_s(self) -> dict[str, float]:
-        """Seconds of CPU so far: its own processes, and the stores, which are the product's."""
+        """Seconds of CPU so far, of its own processes and of the stores, which are the product's."""
         own = {name: sum(it.cpu_times()[:2]) for name, it in self.processes.items()}
         stores = {
             name: spent for name, spent in self.product.cpu_s().items() if name not in ("web", "worker")
@@ -62,14 +62,14 @@ class Site:
 
 @asynccontextmanager
 async def beside(product: Product) -> AsyncIterator[Site]:
-    """The reference processes on the stores of a running product; stopped on the way out."""
+    """Run the reference processes on the stores of a running product; stopped on the way out."""
     settings = installation.resolve(Settings(data=product.data))
     redis: Any = product.stores.redis  # redis-py types these for its sync and async clients at once
     await redis.set(bare.STOCK, STOCK)
     try:
         await redis.xgroup_create(bare.STREAM, bare.GROUP, mkstream=True)
     except ResponseError:
-        pass  # it is there
+        pass  # the group exists already
     await product.stores.postgres.execute(bare.TABLE)
     environment = {**os.environ, REDIS: settings.redis_url, POSTGRES: settings.database_url}
     ports = {"web": free_port(), "nothing": free_port(), "worker": 0}
@@ -128,7 +128,7 @@ async def _serve(app: Callable[..., Any], port: int, stop: asyncio.Event) -> Non
 
 
 async def main(role: str, port: int) -> None:
-    """Serve, or work, until SIGTERM."""
+    """Serve or work until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if role == "nothing":

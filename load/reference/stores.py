@@ -1,7 +1,7 @@
-"""What the stores do on this machine without us: the same script and the same table, at the same batch size.
+"""What the stores do on this machine without us: the same script and table, at the same batch size.
 
-One caller, one call after the other, as the product's own coalescer and processor do it. The ratio to these
-figures says how much of what the stores can do reaches the visitors.
+One caller, one call after the other, like the product's coalescer and processor. The ratio to these figures
+says how much of the stores' capacity reaches visitors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ INSERT = """
 
 
 async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: float) -> float:
-    """New visitors a second through `join.lua` alone. Spoils the room: Postgres does not know its numbers."""
+    """New visitors per second through `join.lua` alone. Spoils the room: Postgres does not know its
+    numbers."""
     keys = RoomKeys(room_id)
     client: Any = stores.redis  # redis-py types these for its sync and async clients at once
     await client.hset(keys.meter, "numbers_reserved", 10**9)
@@ -45,7 +46,7 @@ async def joins_per_s(stores: Stores, room_id: RoomId, batch: int, seconds: floa
 async def places_per_s(
     stores: Stores, room_id: RoomId, waiting: Sequence[VisitorId], batch: int, seconds: float
 ) -> float:
-    """Exact places a second through `place.lua` alone; `waiting` stand in the room and ask in turn."""
+    """Exact places per second through `place.lua` alone; `waiting` are in the room and ask in turn."""
     keys, rounds = RoomKeys(room_id), -(-VISITORS_MAX // len(waiting))
 
     async def ask(visitors: Sequence[VisitorId]) -> None:
@@ -56,7 +57,7 @@ async def places_per_s(
 
 
 async def inserts_per_s(stores: Stores, event_id: EventId, batch: int, seconds: float) -> float:
-    """Rows a second into `reservations`, one committed multi-row INSERT after the other; removed again."""
+    """Rows per second into `reservations`, one committed multi-row INSERT after the other; removed again."""
     expires_at = datetime.now(UTC) + timedelta(days=1)
     async with stores.postgres.acquire() as connection:
 

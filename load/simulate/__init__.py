@@ -1,1 +1,1 @@
-"""`fairgate simulate`: a sale in pinned time, on the real scripts, much faster than real time."""
+"""`fairgate simulate`: a sale on the real scripts in simulated time, much faster than real time."""

@@ -1,6 +1,7 @@
-"""How well shown waits come true, by class of sale, on sales that are sketched.
+"""How well predicted waits come true, by class of sale, on sketched sales.
 
-python -m load.simulate.calibration [--seeds 101-115] [CLASS]    plays so many sales of each class, or of one
+python -m load.simulate.calibration [--seeds 101-115] [CLASS]    plays a sale per seed of each class, or of
+one
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ WAYS = ("rush", "steady", "burst")
 
 
 class Truth(NamedTuple):
-    """How waits came true, over fans; the share of a fan is that of their looks."""
+    """How predictions came true, over fans; the share of a fan is that of their looks."""
 
     fans: int
     held: float  # waited no longer than the p90
     held_half: float  # waited no longer than the p50
-    bias: float  # how much longer the wait of half of the fans was than their p50, as a share of it
+    bias: float  # how much longer the median wait was than the p50, as a share of it
     width: float  # p90 - p50, as a share of the wait: the median
 
 
 def truth(sales: Iterable[Sequence[Shown]]) -> Truth:
-    """How the waits shown in these sales came true."""
+    """Compare the waits shown in these sales with the real ones."""
     fans: defaultdict[tuple[int, int], list[Shown]] = defaultdict(list)
     for sale, shown in enumerate(sales):
         for look in shown:
@@ -53,7 +54,8 @@ def plain(
     pauses: Sequence[tuple[float, float]] = (),
     no_shows: Sequence[float] = (),
 ) -> Sale:
-    """Twenty minutes; times as shares of that, rates as multiples of the first. `no_shows`: of each third."""
+    """A sale of twenty minutes; times are shares of that, rates are multiples of the first. `no_shows` by
+    thirds."""
     random = Random(f"sale {seed}")
     share = 0.3 if no_shows else NO_SHOWS[seed % 5]
     fans = round(RATE * LASTS_S / 60 / (1 - share))
@@ -68,7 +70,7 @@ def plain(
 
 
 def arrivals(way: str, fans: int, span_s: float, random: Random) -> list[float]:
-    """When fans come: at once, or all the time, or in four bursts."""
+    """When fans arrive: at once, all the time, or in four bursts."""
     if way == "rush":
         return sorted(min(random.expovariate(1 / 20), span_s) for _ in range(fans))
     if way == "steady":
@@ -78,7 +80,7 @@ def arrivals(way: str, fans: int, span_s: float, random: Random) -> list[float]:
 
 
 def long_pauses(seed: int) -> Sale:
-    """Two hours, with a pause of four to eight minutes every quarter to three quarters of an hour."""
+    """Two hours, with a pause of four to eight minutes every 15 to 45 minutes."""
     random = Random(f"pauses {seed}")
     times = [random.uniform(*it) for _ in range(6) for it in ((900, 2_400), (240, 480))]
     marks = [round(it) for it in accumulate(times)]
@@ -88,7 +90,8 @@ def long_pauses(seed: int) -> Sale:
 
 
 def cap_bound(seed: int) -> Sale:
-    """No more than 200 inside: some 120 a minute leave, and the rate would be 600; stays change, too."""
+    """At most 200 inside: some 120 per minute leave, while the rate would be 600; the length of stays varies,
+    too."""
     random = Random(f"cap {seed}")
     stays = ([(0, 90.0)], [(0, 60.0), (600, 120.0)], [(0, 120.0), (600, 60.0)])[seed % 3]
     return Sale(
@@ -103,7 +106,8 @@ def cap_bound(seed: int) -> Sale:
 
 
 def quiet(seed: int) -> Sale:
-    """An hour in which about as many come as are called, 12 to 60 a minute: a few wait, or a few dozen."""
+    """An hour in which about as many arrive as are called, 12 to 60 per minute: a few wait, or a few
+    dozen."""
     random, rate = Random(f"quiet {seed}"), (12, 30, 60)[seed % 3]
     between_s = 60 / rate / (0.9, 1.0, 1.1)[seed // 3 % 3]
     came = list(accumulate(random.expovariate(1 / between_s) for _ in range(rate * 60)))
@@ -113,7 +117,7 @@ def quiet(seed: int) -> Sale:
 
 
 def bursts(seed: int) -> Sale:
-    """Six bursts in an hour; the queue of each is gone, or nearly so, when the next one comes."""
+    """Six bursts in an hour; the queue of each is gone, or nearly so, when the next one arrives."""
     random = Random(f"bursts {seed}")
     sizes = [random.randrange(600, 2_400) for _ in range(6)]
     came = sorted(
@@ -148,7 +152,7 @@ CLASSES: dict[str, Callable[[int], Sale]] = {
 
 
 def main() -> None:
-    """Play them and print a table."""
+    """Play the sales and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="101-115")
     parser.add_argument("classes", nargs="*", default=list(CLASSES))

@@ -1,4 +1,4 @@
-"""The fans: when they come, how soon they claim, how long they stay. Everything follows from the seed."""
+"""The fans: when they arrive, how soon they claim, how long they stay. Everything follows from the seed."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from random import Random
 from app.core.visitor_ids import MEMBER_ID_CHARS
 from load.simulate.scenario import Scenario
 
-RUSH_MEAN_S = 20.0  # a rush comes at once, and thins out; at most a twentieth of how long the queue lasts
-PREQUEUE_S = 600  # a lottery's fans come before the opening
-GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples are spread evenly
+RUSH_MEAN_S = 20.0  # a rush arrives at once and thins out; at most a twentieth of the queue's duration
+PREQUEUE_S = 600  # a lottery's fans arrive before the opening
+GOLDEN = (math.sqrt(5) - 1) / 2  # the fractions of its multiples are spread evenly
 BURSTS = 4
 BURST_MEAN_S = 10.0
-CLAIM_MEAN_S = 5.0  # a page that is open claims by itself; others look after a while
-BUSY_SHARE = 0.5  # steady and burst: all have come by half of the time the queue lasts
+CLAIM_MEAN_S = 5.0  # an open page claims by itself; others are looked at after a while
+BUSY_SHARE = 0.5  # steady and burst: all have arrived by half of the queue's duration
 
 
 def fan_id(fan: int, scenario: Scenario) -> str:
-    """The visitor_id of a fan; short, because ten million of them are kept. In a lane it says which."""
+    """The visitor_id of a fan; short, because ten million of them are stored. In a lane it ends with the
+    lane."""
     lane = lane_of_fan(fan, scenario)
     return f"{fan:0{MEMBER_ID_CHARS - 1}x}{lane}" if lane else f"{fan:x}"
 
 
 def fan_of(visitor: str) -> int:
-    """The fan who has this visitor_id."""
+    """The fan with this visitor_id."""
     return int(visitor[:-1] if len(visitor) == MEMBER_ID_CHARS else visitor, 16)
 
 
 def lane_of_fan(fan: int, scenario: Scenario) -> int:
-    """The lane of a fan; those of each lane come evenly among the others."""
+    """The lane of a fan; those of each lane are spread evenly among the others."""
     at, below = fan * GOLDEN % 1.0, 0.0
     for lane, (_, share_of_fans) in enumerate(scenario.lanes, 1):
         below += share_of_fans
@@ -40,9 +41,10 @@ def lane_of_fan(fan: int, scenario: Scenario) -> int:
 
 
 def arrivals_ms(scenario: Scenario) -> Iterator[int]:
-    """When each fan comes, ms after the opening, in order; before it: negative. Nothing is kept.
+    """When each fan arrives, in ms after the opening (negative: before it), in order, without storing them.
 
-    Sorted uniform numbers, one after the other: the least of n that are left is 1 - V**(1/n) of the way on.
+    Sorted uniform numbers, one after the other: the smallest of the n remaining is 1 - V**(1/n) of the
+    remaining way ahead.
     """
     random, lasts_s = Random(f"arrivals {scenario.seed}"), scenario.lasts_s
     rest = 1.0
@@ -52,7 +54,7 @@ def arrivals_ms(scenario: Scenario) -> Iterator[int]:
 
 
 def _at_s(scenario: Scenario, share: float, lasts_s: float) -> float:
-    """When so large a share of the fans has come."""
+    """The time by which this share of the fans has arrived."""
     span_s = BUSY_SHARE * lasts_s
     if scenario.arrivals == "steady":
         return share * span_s
@@ -67,7 +69,7 @@ def _at_s(scenario: Scenario, share: float, lasts_s: float) -> float:
 
 
 class Habits:
-    """What called fans do; asked in the order in which they are called."""
+    """What called fans do; to be queried in the order of their calls."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._random = Random(f"habits {scenario.seed}")

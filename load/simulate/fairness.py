@@ -1,4 +1,4 @@
-"""Kendall's tau: how far the order of admission keeps the order of arrival."""
+"""Kendall's tau: how well the order of admission keeps the order of arrival."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from operator import lt
 
 
 def kendall_tau(order: Sequence[int]) -> float:
-    """Concordant less discordant pairs as a share of all, of a permutation of 0 to n - 1; 1: all in order.
+    """Kendall's tau of a permutation of 0 to n - 1: concordant minus discordant pairs, as a share of all; 1:
+    in order.
 
-    O(n log n): pairs in the wrong order are counted with a Fenwick tree (Fenwick 1994). Fewer than two: 1.
+    O(n log n): pairs in the wrong order are counted with a Fenwick tree (Fenwick 1994). 1 for fewer than two.
     """
     count = len(order)
     if count < 2:
@@ -20,13 +21,13 @@ def kendall_tau(order: Sequence[int]) -> float:
 
 
 def inversions(order: Sequence[int]) -> int:
-    """How many pairs of a permutation of 0 to n - 1 are in the wrong order."""
+    """Count the pairs in the wrong order in a permutation of 0 to n - 1."""
     count = len(order)
-    if all(map(lt, order, islice(order, 1, None))):  # fair; else a million take some seconds
+    if all(map(lt, order, islice(order, 1, None))):  # the fair case; otherwise a million take seconds
         return 0
     tree, found, highest = array("q", bytes(8 * (count + 1))), 0, -1
     for seen, value in enumerate(order):
-        if value > highest:  # behind all before it: in a line that is fair this is everybody
+        if value > highest:  # after all before it, which holds for everybody in a fair queue
             highest = value
         else:
             found += seen - _sum(tree, value + 1)
@@ -47,7 +48,7 @@ def _sum(tree: array[int], at: int) -> int:
 
 
 def ranks(order: Sequence[int], of: int) -> array[int]:
-    """The same order as a permutation of 0 to n - 1; some of the numbers 0 to `of` - 1 are missing."""
+    """The same order as a permutation of 0 to n - 1, where some of the numbers 0 to `of` - 1 are missing."""
     place = array("q", bytes(8 * of))
     for value in order:
         place[value] = 1

@@ -1,8 +1,8 @@
-"""A farm of addresses against fans, with each strength of a room's rules for newcomers; time is pinned.
+"""A farm of addresses against fans, with each strength of a room's rules for newcomers, in simulated time.
 
-What is decided is decided by the product: `weigh.lua` who is a suspect and what a proof of work costs,
-`join.lua` who gets a place and who is throttled, `admit.lua` who is called. Only people, programs and the
-time that their machines take to compute are made up.
+The product decides: `weigh.lua` who is a suspect and what a proof of work costs, `join.lua` who gets a place
+and who is throttled, `admit.lua` who is called. Only people, programs and the time that their machines take
+to compute are made up.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from load.simulate.room import BATCH, NOT_THROTTLED, OPENING_MS, SimulatedRoom, 
 from load.simulate.scenario import Scenario, Step
 from load.simulate.strengths import STRENGTHS, Strength
 
-SHARED, SHARED_BY = 0.3, 100  # so many fans come from addresses that so many of them share
-TRIES_PER_S = 20  # of an address of the farm
+SHARED, SHARED_BY = 0.3, 100  # this share of fans have addresses shared by this many
+TRIES_PER_S = 20  # per address of the farm
 STEPS_OF_PREQUEUE = 60
-PHONE_HASHES_PER_S = 100_000  # of the slowest phones; here every fan has one
-FARM_HASHES_PER_S = 160_000_000  # of 16 cores that do nothing else
+PHONE_HASHES_PER_S = 100_000  # of the slowest phones; every fan has one here
+FARM_HASHES_PER_S = 160_000_000  # of 16 dedicated cores
 ROUND_TRIP_S = 0.3  # for the challenge and the join with its solution
 STEPS_MAX = 36_000
 
@@ -45,42 +45,42 @@ class Farm(msgspec.Struct, frozen=True, kw_only=True):
 
     fans: int
     addresses: int = 1_000
-    tries: int = 100  # of each address
-    places: int = 2_000  # so many are called
+    tries: int = 100  # per address
+    places: int = 2_000  # this many are called
     method: Literal["fifo", "lottery"] = "fifo"
     rate: int = 600
-    stolen: int = 100  # logins of members that the farm has got hold of
-    bought: int = 2_000  # mailboxes of others' domains, where it has none of its own
-    hoarded: int = 500  # accounts that it created, or bought, before the sale was announced
+    stolen: int = 100  # members' logins that the farm has stolen
+    bought: int = 2_000  # mailboxes at others' domains, if it has no domain of its own
+    hoarded: int = 500  # accounts that it created or bought before the sale was announced
     seed: int = 1
 
 
 class Won(msgspec.Struct, frozen=True):
-    """How it ended; delays are those of fans, on the slowest phones."""
+    """The outcome; delays are those of fans with the slowest phones."""
 
     strength: str
-    bots: int  # that have a place
+    bots: int  # with a place
     fans: int
     won_by_bots: int
     won_by_fans: int
     fans_suspected: int
-    fans_out: int  # who got no place
+    fans_out: int  # without a place
     delay_p50_s: float
     delay_most_s: float
-    farm_core_s: float  # what the farm computed, in seconds of one core
+    farm_core_s: float  # the farm's computation, in seconds of one core
 
 
 @dataclass(slots=True)
 class Visitor:
-    """A fan, or one of the farm."""
+    """A fan, or a visitor of the farm."""
 
     visitor_id: VisitorId
     address: str
     bot: bool
-    cost: int = 0  # of the proof of work they have
+    cost: int = 0  # of the proof of work they computed
     solution: str = ""
     delay_s: float = 0.0
-    shows: bool = True  # who they are, where newcomers have to
+    shows: bool = True  # whether they can show who they are, if newcomers have to
 
 
 class FarmRoom(SimulatedRoom):
@@ -92,13 +92,13 @@ class FarmRoom(SimulatedRoom):
 
     @property
     def settings(self) -> RoomSettings:
-        """Its settings."""
+        """The room's settings."""
         return self._row("open").room.settings
 
     def _row(self, state: Any) -> RoomRow:
         row = super()._row(state)
         asked = {"claim_window_s": 86_400, "unclaimed_per_network_max": 1_000_000, **self._more}
-        settings = msgspec.structs.replace(row.room.settings, **asked)  # all claim, and nobody leaves
+        settings = msgspec.structs.replace(row.room.settings, **asked)  # everybody claims, and nobody leaves
         return row._replace(room=msgspec.structs.replace(row.room, settings=settings))
 
 
@@ -116,7 +116,7 @@ class Contest:
         limits = {"rate": its.join_rate_per_address, "burst": its.join_burst_per_address}
         self._throttle = limits if strength.throttled else NOT_THROTTLED
         self._weighs = newcomers.are_weighed(self._room.settings)
-        self._coming: defaultdict[int, list[Visitor]] = defaultdict(list)  # by the step
+        self._coming: defaultdict[int, list[Visitor]] = defaultdict(list)  # by step
         self._to_solve: deque[tuple[Visitor, int]] = deque()
         self._bots: set[str] = set()
         self._fans: dict[str, Visitor] = {}
@@ -125,7 +125,7 @@ class Contest:
         self._gather()
 
     def _gather(self) -> None:
-        """When everybody comes, and from where."""
+        """Decide when everybody arrives, and from where."""
         farm, random = self.farm, self._random
         shared, without = max(1, int(farm.fans * SHARED) // SHARED_BY), self.strength.fans_without
         for fan in range(farm.fans):
@@ -147,7 +147,7 @@ class Contest:
             random.shuffle(came)
 
     def _bots_with(self) -> int:
-        """How many of the farm can show who they are."""
+        """How many visitors of the farm can show who they are."""
         farm = self.farm
         several = {"all": farm.addresses * farm.tries, "bought": farm.bought, "hoarded": farm.hoarded}
         return several[self.strength.bots_with]
@@ -165,7 +165,7 @@ class Contest:
         return visitor
 
     async def play(self) -> Won:
-        """Until all places are won."""
+        """Play until all places are taken."""
         lottery, called = self.farm.method == "lottery", 0
         await self._room.prepare(-1000 * PREQUEUE_S if lottery else 0)
         if not lottery:
@@ -185,7 +185,7 @@ class Contest:
         return await self._won()
 
     async def _join(self, step: int) -> None:
-        """Everybody who comes in this step, those whose proof of work is ready among them."""
+        """Let everybody join who comes in this step, including those whose proof of work is ready."""
         came = [*self._coming.pop(step, ()), *self._solved()]
         for first in range(0, len(came), BATCH):
             batch = came[first : first + BATCH]
@@ -212,13 +212,13 @@ class Contest:
                     self._coming[step + 1].append(visitor)
 
     async def _weighed(self, batch: Sequence[Visitor], step: int) -> Any:
-        """Those who may join now, as whom they may; others compute first, or come again."""
+        """Return those who may join now, with their lanes; the others compute first, or return later."""
         records = [_record(it) for it in batch]
         found = await weigh(self._room.redis, self._room.keys, records, now_ms=self._room.now_ms)
         for visitor, weighed in zip(batch, found, strict=True):
             if weighed.word == "work":
                 self._compute(visitor, weighed, step)
-            elif weighed.word not in ("over", "identity"):  # these give up: to come again is no better
+            elif weighed.word not in ("over", "identity"):  # these give up, because returning would not help
                 visitor.visitor_id = VisitorId(f"{visitor.visitor_id}{weighed.said}")
                 yield visitor
 
@@ -233,7 +233,7 @@ class Contest:
         self._coming[step + steps].append(visitor)
 
     def _solved(self) -> Iterator[Visitor]:
-        """Of the farm, whose proofs it can have computed since the last step."""
+        """Yield visitors of the farm whose proofs it can have computed since the last step."""
         left = FARM_HASHES_PER_S * self._step_s
         while self._to_solve and self._to_solve[0][1] <= left:
             visitor, tried = self._to_solve.popleft()
@@ -261,7 +261,7 @@ class Contest:
 
 
 def _record(it: Visitor) -> WeighRecord:
-    """Whoever cannot show who they are joins in the lane of suspects, if there is one."""
+    """A visitor who cannot show who they are joins the lane of suspects, if there is one."""
     identity: Shown = "shown" if it.shows else "missing"
     return WeighRecord(
         it.visitor_id, it.address, it.cost, it.solution, slower=int(not it.shows), identity=identity
@@ -269,7 +269,7 @@ def _record(it: Visitor) -> WeighRecord:
 
 
 async def contests(farm: Farm, tell: Callable[[str], None] = lambda words: None) -> list[Won]:
-    """The sale with each strength, each on an empty Valkey of its own. Raises EmbeddedFailed."""
+    """Play the sale with each strength, each on an empty Valkey. Raises EmbeddedFailed."""
     won = []
     for strength in STRENGTHS:
         tell(strength.name)

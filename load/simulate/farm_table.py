@@ -1,4 +1,4 @@
-"""A farm against fans as a table: who won how many of the places, with each strength."""
+"""The table of a farm against fans: who won how many of the places, with each strength."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.table import Table
 from load.simulate.farm import Farm, Won
 from load.simulate.table import WIDTH, share
 
-MOST_S = 5.0  # an honest fan is delayed by no more
+MOST_S = 5.0  # an honest fan may not be delayed by more
 
 
 def show(console: Console, farm: Farm, won: Sequence[Won]) -> None:
-    """Print the table. `delay`: the median fan's and the longest; `farm`: what it computed, on one core."""
+    """Print the table. `delay`: the median fan's and the longest; `farm`: its computation, on one core."""
     title = (
         f"{farm.places:,} places, {farm.method}: {farm.fans:,} fans against {farm.addresses:,} addresses, "
         f"{farm.tries:,} tries each"

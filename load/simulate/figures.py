@@ -17,24 +17,24 @@ SHARES = (10, 50, 90, 99, 100)
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """How well the shown waits came true. Shares of 0 to 1, over the fans of the sample; None: nobody waited.
+    """How well predicted waits came true. Shares of 0 to 1, over the fans of the sample; None: nobody waited.
 
     A fan's share is that of their looks, which are spread evenly over their wait: as if each fan had looked
-    once, at any moment. `at_joining` counts the first look alone.
+    once, at a random moment. `at_joining` counts only the first look.
     """
 
     fans: int
     p90_held: float | None  # the real wait was at most the p90 shown; ideal: 0.9
-    inside: float | None  # it was within p50 and p90; ideal: 0.4
+    inside: float | None  # the real wait was between p50 and p90; ideal: 0.4
     below_p50: float | None  # ideal: 0.5
     p90_held_at_joining: float | None
-    range_width: float | None  # (p90 - p50) / the real wait, at a typical look: the median over fans
+    range_width: float | None  # (p90 - p50) / the real wait, at a typical look; the median over fans
     rises: int  # looks that showed a longer wait than the look before
-    unexplained_rises: int  # of these, while the page told of no reason
+    unexplained_rises: int  # of these, without a reason shown on the page
 
 
 class LaneFigures(msgspec.Struct, frozen=True):
-    """Who came in a lane, and how long they waited; the ordinary one is 0."""
+    """The fans of a lane, and how long they waited; lane 0 is the ordinary one."""
 
     lane: int
     fans: int
@@ -50,16 +50,16 @@ class Figures(msgspec.Struct, frozen=True):
     still_waiting: int
     no_show_share: float
     lasted_s: float  # from the opening to the last call
-    wait_s: dict[str, int]  # p10, p50, p90, p99, p100, of everybody who was called
-    utilisation: float  # who came in, as a share of what the rate allowed while anybody waited
+    wait_s: dict[str, int]  # p10, p50, p90, p99, p100 of everybody who was called
+    utilisation: float  # sessions as a share of what the rate allowed while anybody waited
     active_mean: float  # people inside, over time
-    kendall_tau: float  # arrival against admission; 1: nobody overtook
+    kendall_tau: float  # of arrival and admission; 1: nobody overtook
     shown: Calibration
     lanes: list[LaneFigures]  # empty: the room has none
 
 
 def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures:
-    """The outcome, from what was recorded."""
+    """Compute the figures from what was recorded."""
     admitted, lasted_s = len(record.order), record.last_call_ms / 1000
     return Figures(
         scenario=scenario,
@@ -78,7 +78,7 @@ def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures
 
 
 def calibration(seen: Sequence[Seen]) -> Calibration:
-    """How well the shown waits came true."""
+    """Compare the shown waits with the real ones."""
     return Calibration(
         fans=len(seen),
         p90_held=_mean(it.held for it in seen),
@@ -92,7 +92,8 @@ def calibration(seen: Sequence[Seen]) -> Calibration:
 
 
 def percentiles(waits_s: Iterable[int]) -> dict[str, int]:
-    """By counting seconds: memory grows with the longest wait, not with the fans. Nobody waited: all 0."""
+    """Percentiles by counting seconds: memory grows with the longest wait, not with the fans. All 0 if nobody
+    waited."""
     counts = array("q")
     for wait_s in waits_s:
         if wait_s >= len(counts):
@@ -108,7 +109,7 @@ def percentiles(waits_s: Iterable[int]) -> dict[str, int]:
 
 
 def _waits(record: Record) -> Iterable[int]:
-    """Everybody's wait; who came before the opening has waited since the opening."""
+    """Everybody's wait; for those who arrived before the opening it counts from the opening."""
     pairs = zip(record.arrived_ms, record.called_ms, strict=False)
     return ((called - max(0, arrived)) // 1000 for arrived, called in pairs if called != NOT_CALLED)
 

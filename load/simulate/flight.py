@@ -1,4 +1,4 @@
-"""The autopilot on a simulated shop: what becomes of the rate, p95 and errors, and whether it is good."""
+"""The autopilot on a simulated shop: the course of the rate, p95 and errors, and a judgement of it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from load.simulate.shop import WINDOW_S, Shop, Shopping, bears
 
 REPORT_S = 5
 WITHIN_S = 60  # of a change
-ENOUGH = 0.9  # of what the shop bears
+ENOUGH = 0.9  # of what the shop can bear
 CROWD = 10_000_000
-SHOWS_S = 2 * WINDOW_S  # until p95 tells of a change
-LAST_S = 180  # after the last change
+SHOWS_S = 2 * WINDOW_S  # until p95 shows a change
+LAST_S = 180  # played after the last change
 
-SCENES: dict[str, tuple[tuple[int, float], ...]] = {  # from when on, the share of its capacity
+SCENES: dict[str, tuple[tuple[int, float], ...]] = {  # the share of its capacity, from a time on
     "saturates": ((0, 1.0), (180, 0.4)),
     "recovers": ((0, 0.4), (180, 1.0)),
     "oscillates": ((0, 1.0), (120, 0.6), (240, 1.0), (360, 0.6), (480, 1.0)),
@@ -31,27 +31,27 @@ SCENES: dict[str, tuple[tuple[int, float], ...]] = {  # from when on, the share 
 
 
 class Flight(msgspec.Struct, frozen=True, kw_only=True):
-    """What is played: the room's setting, the shop, and its capacity over time."""
+    """The scenario: the room's setting, the shop, and its capacity over time."""
 
     on: Autopilot
     shop: Shop
-    capacity: float  # visitors a minute, all of it
+    capacity: float  # visitors per minute, at full capacity
     shares: tuple[tuple[int, float], ...]
     lasts_s: int
-    rate: int = 600  # at the beginning
+    rate: int = 600  # initially
     seed: int = 1
 
     def capacity_at(self, at_s: int) -> float:
-        """What there is of it by then."""
+        """The capacity at this time."""
         return self.capacity * next(share for since, share in reversed(self.shares) if since <= at_s)
 
     def bears_at(self, at_s: int) -> float:
-        """The most a minute within the target by then."""
+        """The highest rate per minute within the target at this time."""
         return bears(self.shop, self.capacity_at(at_s), self.on.p95_ms)
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """A second of a flight; people a minute."""
+    """A second of a flight; figures are people per minute."""
 
     at_s: int
     bears: float
@@ -63,18 +63,19 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of what the shop bears, and what the autopilot made of it. Shares are of what it bears."""
+    """A change of what the shop can bear, and how the autopilot followed it. Shares are of what it can
+    bear."""
 
     at_s: int
     bears: float
-    reached_s: int | None  # until the rate was enough of it, with the shop within its target; None: never
+    reached_s: int | None  # until the rate was ENOUGH of it with the shop within its target; None: never
     served: float  # from a minute after the change on
     errors: float  # the most, from a minute after the change on
     good: bool
 
 
 class Flown(msgspec.Struct, frozen=True, kw_only=True):
-    """A scene that was played."""
+    """A played scene."""
 
     scene: str
     on: Autopilot
@@ -83,7 +84,7 @@ class Flown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pilot:
-    """The autopilot and the shop, second by second; `rate` is what the room is to let in."""
+    """The autopilot and the shop, second by second; `rate` is the rate set for the room."""
 
     def __init__(self, flight: Flight) -> None:
         self._flight = flight
@@ -93,7 +94,7 @@ class Pilot:
         self.rate = flight.rate
 
     def second(self, at_s: int, admitted: float) -> Moment:
-        """So many were let in in this second; the next one's rate may be another."""
+        """Play a second in which this many were admitted; the rate may change for the next one."""
         flight, shopping, at_ms = self._flight, self._shopping, 1000 * (at_s + 1)
         self._admitted.append(admitted)
         shopping.second(admitted, flight.capacity_at(at_s))
@@ -116,13 +117,13 @@ class Pilot:
 
 
 def fly(flight: Flight) -> list[Moment]:
-    """All of it, in a room that lets in exactly its rate."""
+    """Play it all in a room that admits exactly at its rate."""
     pilot = Pilot(flight)
     return [pilot.second(at_s, pilot.rate / 60) for at_s in range(flight.lasts_s)]
 
 
 async def fly_in_room(redis: RedisClient, flight: Flight) -> AsyncIterator[Moment]:
-    """All of it, on the real admission scripts: a crowd that never ends waits for its turn."""
+    """Play it all on the real admission scripts, with a crowd that never ends."""
     assert STEP_MS % 1000 == 0
     pilot = Pilot(flight)
     scenario = Scenario(fans=CROWD, rates=((0, flight.rate),), claim_window_s=86_400)  # nobody claims
@@ -145,7 +146,7 @@ async def fly_in_room(redis: RedisClient, flight: Flight) -> AsyncIterator[Momen
 
 
 async def fly_scenes(on: Autopilot, *, capacity: int, rate: int, seed: int) -> list[Flown]:
-    """Every scene, on a Valkey of its own. Raises EmbeddedFailed."""
+    """Play every scene, each on its own Valkey. Raises EmbeddedFailed."""
     flown = []
     async with own_valkey() as redis:
         for scene, shares in SCENES.items():
@@ -165,7 +166,7 @@ async def fly_scenes(on: Autopilot, *, capacity: int, rate: int, seed: int) -> l
 
 
 def changes(flight: Flight, moments: Sequence[Moment]) -> list[Change]:
-    """What became of each change that had more than a minute."""
+    """Judge each change that lasted more than a minute."""
     times = [since for since, _ in flight.shares] + [flight.lasts_s]
     return [
         _change(flight, moments[since:until]) for since, until in pairwise(times) if until - since > WITHIN_S

@@ -1,4 +1,4 @@
-"""A flight of the autopilot as a table: the rate, p95 and errors over time, and a verdict."""
+"""The table of a flight of the autopilot: the rate, p95 and errors over time, and a verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY_S = 15
 
 
 def show(console: Console, flown: Flown) -> None:
-    """The course, every few seconds."""
+    """Print the course, every few seconds."""
     on = flown.on
     target = f"p95 {on.p95_ms:,} ms and {on.error_rate:.0%} errors"
     title = f"a shop that {flown.scene}; {on.floor:,} to {on.ceiling:,} a minute, target {target}"
@@ -45,7 +45,7 @@ def show(console: Console, flown: Flown) -> None:
 
 
 def show_verdict(console: Console, flown: Sequence[Flown]) -> None:
-    """One row for each change of what the shop bears."""
+    """Print one row for each change of what the shop can bear."""
     title = f"{ENOUGH:.0%} of what it bears within {WITHIN_S} s of each change, then as much and no errors"
     table = Table(
         *("shop", "from", "bears", "reached after", "then served", "errors", ""),

@@ -1,6 +1,7 @@
-"""The sales the wait estimate is tuned and judged on: rates that change, pauses, no-shows, ways to arrive.
+"""The sales on which the wait estimate is tuned and judged: changing rates, pauses, no-shows, kinds of
+arrival.
 
-python -m load.simulate.grid [--json FILE]    plays all of them and prints how well the shown waits came true
+python -m load.simulate.grid [--json FILE]    plays all of them and prints how well shown waits came true
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LASTS_S = 1_200
 
 
 class Trouble(NamedTuple):
-    """What staff do: rates as multiples of the first one, times as shares of how long the queue lasts."""
+    """What staff do: rates are multiples of the first one, times are shares of the queue's duration."""
 
     rates: tuple[tuple[float, float], ...] = ()
     pauses: tuple[tuple[float, float], ...] = ()
@@ -51,7 +52,7 @@ TROUBLES = {
 
 
 class Played(NamedTuple):
-    """One sale of the grid, played."""
+    """One played sale of the grid."""
 
     trouble: str
     figures: Figures
@@ -69,7 +70,7 @@ def scenario(
 ) -> Scenario:
     """One sale of the grid, or a smaller copy of it.
 
-    So many fans come that it lasts as long with no-shows as without; ten claim windows long.
+    The number of fans is such that it lasts as long with no-shows as without: ten claim windows.
     """
     it = TROUBLES[trouble]
     return Scenario(
@@ -84,7 +85,7 @@ def scenario(
 
 
 def whole_grid() -> list[tuple[str, Scenario]]:
-    """Every trouble with every share of no-shows, the ways to arrive in turn."""
+    """Every trouble with every share of no-shows; the kinds of arrival alternate."""
     ways = cycle(ARRIVALS)
     return [(trouble, scenario(trouble, no_show, next(ways))) for trouble in TROUBLES for no_show in NO_SHOWS]
 
@@ -104,7 +105,7 @@ async def play_all(
 
 
 def summary(played: Sequence[Played]) -> dict[str, dict[str, float | None]]:
-    """How well the waits came true, by share of no-shows, by trouble, by arrivals, and over all."""
+    """How well the waits came true, by share of no-shows, by trouble, by arrivals, and overall."""
     groups: dict[str, list[Seen]] = {}
     for it in played:
         made = it.figures.scenario
@@ -121,7 +122,7 @@ def summary(played: Sequence[Played]) -> dict[str, dict[str, float | None]]:
 
 
 def show(console: Console, found: dict[str, dict[str, float | None]]) -> None:
-    """The summary as a table."""
+    """Print the summary as a table."""
     table = Table(
         "sales with", "fans", "p90 held", "at joining", "within", "below p50", "width", "rises", "unexplained"
     )

@@ -1,8 +1,8 @@
 """What sampled fans are shown while they wait, compared with how long they waited.
 
-A fan is sampled by their place in the order of arrival, so the sample is the same for every seed. All of the
-sample who wait look at the same moments: so the looks of a fan are spread evenly over their wait, as those of
-anybody are who leaves the page open.
+A fan is sampled by their place in the order of arrival, so the sample is the same for every seed. All waiting
+fans of the sample look at the same moments, so the looks of a fan are spread evenly over their wait, like
+those of anybody who leaves the page open.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from load.simulate.crowd import fan_id
 from load.simulate.room import SimulatedRoom
 from load.simulate.scenario import Scenario
 
-LOOKS_A_RUN = 250  # as many moments at most, so a long queue costs no more than a short one
+LOOKS_A_RUN = 250  # at most, so that a long queue costs no more than a short one
 LOOK_EVERY_S = 5
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What a fan was shown at a moment: ms after the opening, seconds."""
+    """What a fan was shown at a moment, in seconds; the moment is in ms after the opening."""
 
     at_ms: int
     ahead: int
     p50_s: int
     p90_s: int
-    may_rise: int  # how often until then the rate had fallen or the room had been paused
-    told: int  # since when (ms) the page says that waits became longer; 0: never
+    may_rise: int  # how often the rate had fallen or the room had been paused by then
+    told: int  # since when (ms) the page has said that waits became longer; 0: never
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One fan, in the end."""
+    """One fan after their wait."""
 
     fan: int
     arrived_ms: int
     called_ms: int
     first: Look
-    held: float  # the share of their looks whose p90 held
-    inside: float  # the share of their looks after which the wait was within p50 and p90
-    below: float  # the share of their looks after which the wait was shorter than p50
-    width: float  # (p90 - p50) / the wait that was left, at the middle one of their looks
+    held: float  # share of their looks whose p90 held
+    inside: float  # share of their looks after which the wait was between p50 and p90
+    below: float  # share of their looks after which the wait was shorter than p50
+    width: float  # (p90 - p50) / the remaining wait, at the middle one of their looks
     rises: int  # looks that showed a longer wait than the look before
-    unexplained: int  # of these, while the page told of nothing new
+    unexplained: int  # of these, without a new reason shown on the page
 
 
 class Looks:
@@ -66,12 +66,13 @@ class Looks:
         return fan in self._sampled
 
     def joined(self, fan: int, place: Place, status: RoomStatus, at: tuple[int, int, int]) -> None:
-        """A sampled fan joined; `at`: ms after the opening, the rate, how often a wait had reason to rise."""
+        """A sampled fan joined. `at`: ms after the opening, the rate, how often waits had a reason to
+        rise."""
         self._waiting[fan] = []
         self._note(fan, place, status, at)
 
     async def look(self, room: SimulatedRoom, at: tuple[int, int, int]) -> None:
-        """Those of the sample who wait look at the page, if it is time to."""
+        """Let the waiting fans of the sample look at the page, if it is time to."""
         if at[0] < self._next_ms or not self._waiting:
             return
         self._next_ms = at[0] + self.every_ms
@@ -81,13 +82,13 @@ class Looks:
                 self._note(fan, place, answers.status, at)
 
     def called(self, fan: int, at_ms: int, arrived_ms: array[int]) -> None:
-        """The fan's wait is over: what was shown is compared with what came."""
+        """The fan's wait is over: compare it with what was shown."""
         looks = self._waiting.pop(fan, [])
         if looks:
             self.seen.append(_in_the_end(fan, arrived_ms[fan], at_ms, looks))
 
     def _note(self, fan: int, place: Place, status: RoomStatus, at: tuple[int, int, int]) -> None:
-        if place.ahead is None or status.state != "open":  # else no wait is shown
+        if place.ahead is None or status.state != "open":  # otherwise no wait is shown
             return
         wait = wait_range_s(place_in_room(status, place.visitor_id, place.ahead), status.pace, at[1])
         if wait is not None:

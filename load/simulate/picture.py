@@ -1,4 +1,4 @@
-"""The run as an SVG picture, light and dark: the queue over time, and shown against actual waits."""
+"""The run as an SVG picture, light and dark: the queue over time, and shown waits against real ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--
 
 
 class Frame(NamedTuple):
-    """A chart's place on the page, what its axes run to, and how far apart their marks are."""
+    """A chart's position on the page, the limits of its axes, and the distance of their marks."""
 
     top: int
     height: int
@@ -56,7 +56,7 @@ class Frame(NamedTuple):
 
 
 def draw(outcome: Outcome) -> str:
-    """The picture, as the text of an SVG file; it needs nothing else."""
+    """Return the picture as the text of a self-contained SVG file."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(in_words(outcome.figures.scenario))}"><style>{STYLE}</style>',
@@ -88,10 +88,10 @@ def _tiles(outcome: Outcome) -> Iterable[str]:
 
 
 def _line_chart(outcome: Outcome) -> Iterable[str]:
-    """How many waited, over time, and how many were inside."""
+    """How many waited over time, and how many were inside."""
     scenario, ends_s = outcome.figures.scenario, outcome.figures.lasted_s * 1.02
     course = [it for it in outcome.course if it.at_s <= ends_s]
-    yield _text(24, 172, "The line over time", "title")
+    yield _text(24, 172, "The queue over time", "title")
     if len(course) < 2:
         yield _text(24, 200, "The sale was over at once.", "soft")
         return
@@ -119,12 +119,13 @@ def _line_chart(outcome: Outcome) -> Iterable[str]:
 
 
 def _wait_chart(seen: Sequence[Seen]) -> Iterable[str]:
-    """For each fan of the sample, in the order of arrival: what they were shown first, and how it came."""
-    yield _text(24, 512, "The wait shown at joining, and the wait that came", "title")
+    """For each fan of the sample, in the order of arrival: the first wait they were shown, and the real
+    one."""
+    yield _text(24, 512, "The wait shown at joining, and the real wait", "title")
     fans = sorted(seen, key=lambda it: it.fan)
     fans = fans[:: max(1, len(fans) // DOTS_MAX)]
     if len(fans) < 2:
-        yield _text(24, 540, "Nobody of the sample had to wait.", "soft")
+        yield _text(24, 540, "Nobody in the sample had to wait.", "soft")
         return
     left_s = [(it.called_ms - it.first.at_ms) / 1000 for it in fans]
     top = max(max(left_s), *(it.first.p90_s for it in fans))
@@ -139,7 +140,7 @@ def _wait_chart(seen: Sequence[Seen]) -> Iterable[str]:
     yield f'<path class="edge" d="{_path(upper)}"/><path class="edge" d="{_path(lower)}"/>'
     for it, real_s in zip(fans, left_s, strict=True):
         yield f'<circle class="real" r="1.8" cx="{frame.x(it.fan):.1f}" cy="{frame.y(real_s):.1f}"/>'
-    yield from _legend(512, [("edge", "shown, p50 to p90"), ("real", "came")])
+    yield from _legend(512, [("edge", "shown, p50 to p90"), ("real", "real")])
 
 
 def _axes(frame: Frame, y_words: Callable[[float], str], x_words: Callable[[float], str]) -> Iterable[str]:
@@ -158,7 +159,7 @@ def _marks(low: float, high: float, step: float) -> list[float]:
 
 
 def _step(reach: float, steps: Sequence[float]) -> float:
-    """The least of the steps that divides so far a reach into six parts at the most."""
+    """The smallest of the steps that divides this range into at most six parts."""
     return next((step for step in steps if reach / step <= 6), reach / 6)
 
 

@@ -9,12 +9,12 @@ import msgspec
 from app.core.model import RoomStatus
 from load.simulate.scenario import Scenario
 
-MOMENTS_MAX = 1_200  # of the course of a run; when it is full every other one is dropped
+MOMENTS_MAX = 1_200  # of the course of a run; when that is full, every other one is dropped
 NOT_CALLED = -(2**62)
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """The room at a moment, for the picture."""
+    """The room at one moment, for the picture."""
 
     at_s: float
     waiting: int
@@ -25,21 +25,21 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Record:
-    """Arrays, not objects: ten million fans take 24 bytes each."""
+    """Arrays instead of objects: ten million fans take 24 bytes each."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.arrived_ms = array("q")
         self.called_ms = array("q", [NOT_CALLED]) * scenario.fans
-        self.order = array("q")  # who was called, in the order in which they were
+        self.order = array("q")  # who was called, in order
         self.claimed = 0
         self.last_call_ms = 0
         self.course: list[Moment] = []
         self.inside_ms = 0  # people inside, summed over time
-        self.allowed = 0.0  # people the rate let in while somebody waited in an open room
+        self.allowed = 0.0  # admissions that the rate allowed while somebody waited in an open room
         self._every_ms = 1000
 
     def called(self, fan: int, at_ms: int) -> bool:
-        """Note a call; False if it is noted already."""
+        """Record a call; False if it was recorded before."""
         if self.called_ms[fan] != NOT_CALLED:
             return False
         self.called_ms[fan] = at_ms

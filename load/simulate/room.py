@@ -1,4 +1,5 @@
-"""The simulated room: the real scripts on a real Valkey, told the time. Nothing of the engine is imitated."""
+"""The simulated room: the real scripts on a real Valkey, with the time as an argument. Nothing of the engine
+is imitated."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ from load.simulate.scenario import Scenario, Step
 
 OPENING_MS = 2_000_000_000_000  # far from any real clock
 ROOM = RoomId("simulated")
-BATCH = 1_000  # records a script call
-CALLS_MAX = 2_000  # of one tick, as in the worker
+BATCH = 1_000  # records per script call
+CALLS_MAX = 2_000  # per tick, as in the worker
 DRAW_BATCH = 5_000
 NOT_THROTTLED = {"rate": 0, "burst": 1}
 COMMAND_TIMEOUT_S = 60.0
 
-# Who was called with this deadline, and their numbers, in one round trip.
+# Returns who was called with this deadline, and their numbers, in one round trip.
 CALLED_AT = """
 local visitors, numbers = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1]), {}
 for first = 1, #visitors, 1000 do
@@ -46,7 +47,7 @@ return {visitors, numbers}
 
 @asynccontextmanager
 async def own_valkey() -> AsyncIterator[RedisClient]:
-    """A Valkey of our own for one run, which writes nothing to the disk."""
+    """Start a Valkey for one run, which writes nothing to disk."""
     embedded_stores.require()
     folder = Path(tempfile.mkdtemp(prefix="fairgate-simulate-"))
     store = embedded_stores.start_valkey(folder)
@@ -62,7 +63,7 @@ async def own_valkey() -> AsyncIterator[RedisClient]:
 
 
 class SimulatedRoom:
-    """One room at one settable time."""
+    """One room at a settable time."""
 
     def __init__(self, redis: RedisClient, scenario: Scenario) -> None:
         self.redis: Any = redis
@@ -74,7 +75,8 @@ class SimulatedRoom:
         self._seed = bytes(32)
 
     async def prepare(self, at_ms: int) -> None:
-        """The room before its opening, `at_ms` after it (negative): a lottery's pre-queue runs."""
+        """Create the room before its opening, `at_ms` after it (negative): a lottery's pre-queue is
+        running."""
         self.now_ms = OPENING_MS + at_ms
         row = self._row("scheduled")
         point = RestorePoint(1, 0, self._scenario.fans + 1, 0, 0, 0, 0, 0)
@@ -84,17 +86,19 @@ class SimulatedRoom:
             await self._configure("prequeue")
 
     async def take(self, step: Step) -> None:
-        """What staff do."""
+        """Do what staff do in this step."""
         self.rate_per_minute = step.rate_per_minute
         await self._configure(step.state)
         numbers = await admission.numbers(self.redis, self.keys)
-        upto = max(self._scenario.fans, numbers.draw_last) + 1  # numbers reserved in Postgres, were there one
+        upto = (
+            max(self._scenario.fans, numbers.draw_last) + 1
+        )  # the numbers that Postgres would have reserved
         await admission.raise_numbers(
             self.redis, self.keys, epoch=1, draw_last=numbers.draw_last, numbers=upto
         )
 
     async def join(self, visitors: Sequence[str]) -> AsyncIterator[Answers]:
-        """Everybody joins, in this order."""
+        """Let everybody join, in this order."""
         lottery = self._scenario.method == "lottery"
         for first in range(0, len(visitors), BATCH):
             records = [
@@ -104,7 +108,8 @@ class SimulatedRoom:
             yield await room_scripts.join(self.redis, self.keys, records, **NOT_THROTTLED, now_ms=self.now_ms)
 
     async def tick(self) -> AsyncIterator[Tick]:
-        """The controller's tick, again while there is more to do; the draw of a lottery with it."""
+        """Run the controller's tick, repeatedly while there is more to do, and the draw of a lottery with
+        it."""
         more = True
         while more:
             tick = await admission.admit(self.redis, self.keys, limit=CALLS_MAX, now_ms=self.now_ms)
@@ -112,14 +117,14 @@ class SimulatedRoom:
             yield tick
 
     async def called_now(self) -> list[str]:
-        """Who was called at this very moment, in the order of their numbers."""
+        """Return who was called at this very moment, in the order of their numbers."""
         deadline_ms = self.now_ms + self._scenario.claim_window_s * 1000
         keys = self.keys.called, self.keys.turns
         visitors, numbers = await self.redis.eval(CALLED_AT, 2, *keys, deadline_ms)
         return [visitor for _, visitor in sorted(zip(map(int, numbers), visitors, strict=True))]
 
     async def claim(self, visitors: Sequence[str]) -> int:
-        """These claim; how many of them got their session."""
+        """Let these claim; return how many of them got a session."""
         begun = 0
         for first in range(0, len(visitors), BATCH):
             answers = await room_scripts.claim(
@@ -133,13 +138,13 @@ class SimulatedRoom:
         return begun
 
     async def look(self, visitors: Sequence[str]) -> Answers:
-        """The places of these visitors."""
+        """Return the places of these visitors."""
         return await room_scripts.place(
             self.redis, self.keys, _asking(visitors), **NOT_THROTTLED, now_ms=self.now_ms
         )
 
     async def leave(self, visitors: Sequence[str]) -> None:
-        """These end their sessions; one script a visitor, so many in one round trip."""
+        """End the sessions of these visitors; one script each, many per round trip."""
         script = loader.script("leave")
         keys = [getattr(self.keys, key) for key in script.keys]
         channel = ENDED_CHANNEL + self.keys.room_id
@@ -158,7 +163,7 @@ class SimulatedRoom:
             await pipeline.execute()
 
     async def status(self) -> RoomStatus:
-        """The room's live numbers."""
+        """Return the room's current numbers."""
         return await room_scripts.status(self.redis, self.keys, now_ms=self.now_ms)
 
     async def _draw(self) -> bool:
@@ -181,7 +186,7 @@ class SimulatedRoom:
         )
 
     def _row(self, state: Any) -> RoomRow:
-        # Ticked once a second, a bucket of one second would lose the remainder of a person at each tick.
+        # With one tick per second, a bucket of one second would lose the fraction of a person at each tick.
         burst = self.rate_per_minute // 60 + 2 if self._scenario.tick_ms >= 1_000 else None
         settings = RoomSettings(
             name="Simulated",

@@ -1,4 +1,5 @@
-"""One run: time goes by in steps, fans come, are called, claim and go, staff do what the scenario says."""
+"""One run: time passes in steps; fans arrive, are called, claim and leave; staff do what the scenario
+says."""
 
 from __future__ import annotations
 
@@ -19,13 +20,13 @@ from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step, check
 from load.simulate.table import duration
 
-Progress = Callable[[int, int, int], None]  # ms after the opening, how many came, how many were called
-JOINS_MAX = 20_000  # fans at once; a rush of millions is joined in several goes
-STUCK_S = 6 * 3600  # nobody was called for so long, and staff have nothing left to do: the rest waits in vain
+Progress = Callable[[int, int, int], None]  # ms after the opening, how many arrived, how many were called
+JOINS_MAX = 20_000  # fans at once; a rush of millions joins in several batches
+STUCK_S = 6 * 3600  # if nobody was called for this long and staff have no step left, the rest waits in vain
 
 
 class Run:
-    """The state of one run. Memory: some 20 bytes a fan here, plus the queue in Valkey."""
+    """The state of one run. Memory: some 20 bytes per fan here, plus the queue in Valkey."""
 
     def __init__(self, redis: RedisClient, scenario: Scenario, progress: Progress) -> None:
         self.scenario = check(scenario)
@@ -39,12 +40,12 @@ class Run:
         self._measured = Measured()
         self._arrivals = arrivals_ms(scenario)
         self._next_ms: int | None = next(self._arrivals)
-        self._claims: defaultdict[int, list[str]] = defaultdict(list)  # by the second
+        self._claims: defaultdict[int, list[str]] = defaultdict(list)  # by second
         self._leaves: defaultdict[int, list[str]] = defaultdict(list)
         self._at_ms = 0
 
     async def play(self) -> Record:
-        """Play it to the end."""
+        """Play the run to its end."""
         assert self._next_ms is not None
         self._at_ms = min(0, self._next_ms) // 1000 * 1000 - 1000 if self.scenario.method == "lottery" else 0
         await self.room.prepare(self._at_ms)
@@ -81,7 +82,7 @@ class Run:
         await self.room.take(step)
 
     def _coming(self) -> Iterator[str]:
-        """Who has come by now, and has not joined yet."""
+        """Yield who has arrived by now and has not joined yet."""
         first = len(self.record.arrived_ms)
         while self._next_ms is not None and self._next_ms <= self._at_ms:
             if len(self.record.arrived_ms) - first >= JOINS_MAX:
@@ -103,7 +104,7 @@ class Run:
             await self._called()
 
     async def _called(self) -> None:
-        """Note who was called at this moment, and decide what they will do."""
+        """Record who was called at this moment, and decide what they will do."""
         for visitor in await self.room.called_now():
             fan = fan_of(visitor)
             if not self.record.called(fan, self._at_ms):
@@ -116,14 +117,14 @@ class Run:
     async def _claim_and_leave(self) -> None:
         if claiming := self._claims.pop(self._at_ms, None):
             self.record.claimed += await self.room.claim(claiming)
-            if self.scenario.active_max is not None:  # else nobody waits for their slot
+            if self.scenario.active_max is not None:  # otherwise nobody waits for their slot
                 for visitor in claiming:
                     self._leaves[self._second_after(self._habits.stays_ms())].append(visitor)
         if leaving := self._leaves.pop(self._at_ms, None):
             await self.room.leave(leaving)
 
     def _second_after(self, ms: int) -> int:
-        """The whole second at which somebody acts who takes so long: all of a second act at once."""
+        """The whole second at which somebody acts after `ms`: all of a second act at once."""
         return (self._at_ms + max(1000, ms)) // 1000 * 1000
 
     def _moment(self) -> tuple[int, int, int]:
@@ -137,7 +138,7 @@ class Run:
 
 
 class Outcome(NamedTuple):
-    """A run that is over: the figures, and what the picture is drawn from."""
+    """A finished run: the figures, and the data of the picture."""
 
     figures: Figures
     course: list[Moment]
@@ -147,7 +148,7 @@ class Outcome(NamedTuple):
 async def simulate(
     scenario: Scenario, tell: Callable[[str], None] = lambda words: None, every_s: float = 1.0
 ) -> Outcome:
-    """Play the scenario on a Valkey of its own; `tell` hears each `every_s` seconds, of ours, how far it is.
+    """Play the scenario on its own Valkey; `tell` receives the progress every `every_s` seconds of real time.
 
     Raises ScenarioWrong, EmbeddedFailed.
     """
@@ -158,7 +159,7 @@ async def simulate(
         if time.monotonic() - told_at >= every_s:
             told_at = time.monotonic()
             when = duration(max(0, at_ms) / 1000)
-            tell(f"{when} into the sale: {came:,} of {scenario.fans:,} have come, {called:,} were called")
+            tell(f"{when} into the sale: {came:,} of {scenario.fans:,} have arrived, {called:,} were called")
 
     async with own_valkey() as redis:
         return await play(redis, scenario, progress)
@@ -167,7 +168,7 @@ async def simulate(
 async def play(
     redis: RedisClient, scenario: Scenario, progress: Progress = lambda at_ms, came, called: None
 ) -> Outcome:
-    """Play the scenario on this Valkey, which must be empty; `progress` hears of each step."""
+    """Play the scenario on this Valkey, which must be empty; `progress` is called at each step."""
     run = Run(redis, scenario, progress)
     await run.play()
     found = figures(scenario, run.record, run.looks.seen)

@@ -1,4 +1,4 @@
-"""What is simulated: how many fans, how they come and behave, and what staff do to the room meanwhile."""
+"""The scenario: how many fans, how they arrive and behave, and what staff do to the room meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.model import QueueingMethod, RoomState
 Arrivals = Literal["rush", "steady", "burst"]
 
 RATE_MAX = 60_000_000
-LONG_S = 200  # a run that takes longer is ticked once a second, a shorter one four times as in the worker
+LONG_S = 200  # a longer run is ticked once a second, a shorter one four times, as in the worker
 LASTS_MAX_S = 30 * 86_400
 
 _RATE = re.compile(r"^(\d{1,8})(?:@(\d{1,7}))?$")
@@ -28,7 +28,7 @@ class ScenarioWrong(CannotRun):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """From `at_s` after the opening on the room is in this state, at this rate."""
+    """From `at_s` after the opening, the room has this state and this rate."""
 
     at_s: int
     state: RoomState
@@ -36,24 +36,24 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are whole seconds after the opening; rates people a minute."""
+    """Times are whole seconds after the opening; rates are people per minute."""
 
     fans: int
     rates: tuple[tuple[int, int], ...]  # (at_s, rate_per_minute), the first at 0
     pauses: tuple[tuple[int, int], ...] = ()  # (from_s, to_s), in order
-    no_show: float = 0.0  # the share of called fans who never come
+    no_show: float = 0.0  # the share of called fans who never claim
     arrivals: Arrivals = "rush"
     method: QueueingMethod = "fifo"
     seed: int = 1
     active_max: int | None = None
-    inside_s: int = 90  # the mean time a fan stays inside; matters with `active_max` only
+    inside_s: int = 90  # the mean time a fan stays inside; only matters with `active_max`
     claim_window_s: int = 120
-    lanes: tuple[tuple[int, float], ...] = ()  # of each its share of the calls, in percent, and of the fans
-    sample: int = 1_000  # fans whose shown waits are looked at
+    lanes: tuple[tuple[int, float], ...] = ()  # for each, its share of the calls in percent, and of the fans
+    sample: int = 1_000  # fans whose shown waits are evaluated
 
     @property
     def lasts_s(self) -> float:
-        """About how long the queue lasts: all fans at the rates there are, without no-shows and caps."""
+        """About how long the queue lasts: all fans at the given rates, without no-shows and caps."""
         left, at = float(self.fans), 0.0
         for step, after in pairwise([*self.steps(), None]):
             if step is None or after is None:
@@ -83,12 +83,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(rates: str, pauses: str, lanes: str) -> dict[str, Any]:
-    """The fields of a scenario that are written as text."""
+    """Parse the fields of a scenario that are given as text."""
     return {"rates": read_rates(rates), "pauses": read_pauses(pauses), "lanes": read_lanes(lanes)}
 
 
 def read_rates(text: str) -> tuple[tuple[int, int], ...]:
-    """`600` or `600@0,1200@300`: people a minute, each from so many seconds after the opening."""
+    """Parse `600` or `600@0,1200@300`: people per minute, each from a second after the opening on."""
     rates = []
     for part in text.split(","):
         found = _RATE.match(part.strip())
@@ -96,12 +96,12 @@ def read_rates(text: str) -> tuple[tuple[int, int], ...]:
             raise ScenarioWrong(f"--rate: cannot read {part!r}; write 600, or 600@0,1200@300")
         rates.append((int(found[2] or 0), int(found[1])))
     if rates[0][0] != 0 or any(before[0] >= after[0] for before, after in pairwise(rates)):
-        raise ScenarioWrong("--rate: the first must begin at 0, each other one later than the one before")
+        raise ScenarioWrong("--rate: the first must begin at 0, and each later one after the one before")
     return tuple(rates)
 
 
 def read_pauses(text: str) -> tuple[tuple[int, int], ...]:
-    """`120-180,300-330`: from so many seconds after the opening to so many; empty: none."""
+    """Parse `120-180,300-330`: from and to in seconds after the opening; empty: none."""
     pauses = []
     for part in filter(None, text.split(",")):
         found = _PAUSE.match(part.strip())
@@ -114,7 +114,8 @@ def read_pauses(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def read_lanes(text: str) -> tuple[tuple[int, float], ...]:
-    """`30:0.1,10:0.02`: lanes with 30 and 10 percent of the calls, and a tenth and a fiftieth of the fans."""
+    """Parse `30:0.1,10:0.02`: lanes with 30 and 10 percent of the calls, and a tenth and a fiftieth of the
+    fans."""
     lanes = []
     for part in filter(None, text.split(",")):
         found = _LANE.match(part.strip())
@@ -130,9 +131,7 @@ def read_lanes(text: str) -> tuple[tuple[int, float], ...]:
 
 
 def check(scenario: Scenario) -> Scenario:
-    """The scenario. Raises ScenarioWrong when it would never end, or not in a month."""
+    """Return the scenario. Raises ScenarioWrong if it would never end, or take more than a month."""
     if scenario.lasts_s > LASTS_MAX_S:
-        raise ScenarioWrong(
-            "this line would take more than a month; raise --rate (its last one) or lower --fans"
-        )
+        raise ScenarioWrong("this queue would take more than a month; raise the last --rate or lower --fans")
     return scenario

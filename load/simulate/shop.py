@@ -1,4 +1,4 @@
-"""A simulated shop: its latency and errors follow from who was let in lately, and from what it can bear."""
+"""A simulated shop: its latency and errors follow from recent admissions and from its capacity."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import msgspec
 
 from app.core.autopilot import Reading
 
-WINDOW_S = 5  # a report is of so many seconds
+WINDOW_S = 5  # seconds covered by a report
 BACKLOG_MAX_S = 5.0  # requests that would wait longer fail
-BUSY_MAX = 0.95  # latency beyond this is the backlog's
+BUSY_MAX = 0.95  # latency beyond this comes from the backlog
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shop is like."""
+    """The characteristics of a shop."""
 
-    base_ms: float = 100.0  # p95 of an idle one
-    sharpness: int = 4  # how late latency begins to grow: 1 as with one till, 20 as with very many
-    lag_s: float = 5.0  # how long a visitor's load is felt, on average
+    base_ms: float = 100.0  # p95 when idle
+    sharpness: int = 4  # how late latency begins to grow: 1 as with one server, 20 as with very many
+    lag_s: float = 5.0  # how long a visitor's load lasts, on average
     noise: float = 0.1  # of each second's p95, either way
 
 
 class Shopping:
-    """One shop, second by second. Its capacity is how many visitors a minute keep it busy all the time."""
+    """One shop, second by second. Its capacity is the visitors per minute that keep it busy all the time."""
 
     def __init__(self, shop: Shop, seed: int = 1) -> None:
         self._shop = shop
         self._random = Random(f"shop {seed}")
-        self._load = 0.0  # visitors a minute, as they are felt
+        self._load = 0.0  # the load, in visitors per minute
         self._backlog_s = 0.0  # of work
         self._seconds: deque[tuple[float, float]] = deque(maxlen=WINDOW_S)  # p95, errors
-        self.served = 0.0  # visitors a minute, in the last second
+        self.served = 0.0  # visitors per minute, in the last second
 
     def second(self, admitted: float, capacity: float) -> None:
-        """A second goes by, in which so many are let in."""
+        """Let a second pass in which this many are admitted."""
         shop = self._shop
         self._load += (admitted * 60 - self._load) / shop.lag_s
         busy = self._load / capacity
@@ -48,7 +48,7 @@ class Shopping:
         self._seconds.append((p95_ms * (1 + self._random.uniform(-shop.noise, shop.noise)), errors))
 
     def report(self, at_ms: int) -> Reading:
-        """What it says of the last seconds."""
+        """The shop's report on the last seconds."""
         count = len(self._seconds)
         return Reading(
             at_ms=at_ms,
@@ -63,7 +63,7 @@ def idle_p95_ms(shop: Shop, busy: float) -> float:
 
 
 def bears(shop: Shop, capacity: float, p95_ms: float) -> float:
-    """The most visitors a minute at which p95 stays at its target in the long run."""
+    """The highest rate of visitors per minute at which p95 stays within its target in the long run."""
     low, high = 0.0, BUSY_MAX
     for _ in range(40):
         middle = (low + high) / 2

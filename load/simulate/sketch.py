@@ -1,7 +1,7 @@
-"""A sale as arithmetic: a room whose calls are counted and not made, for hundreds of sales in a minute.
+"""A sale as arithmetic: a room whose calls are counted but not made, for hundreds of sales per minute.
 
-It follows the rules of `admit.lua` for one lane, a tick a second; `load.simulate.run` plays the scripts
-themselves. What fans are shown comes from the rule that visitors are shown waits by (`app/core`).
+It follows the rules of `admit.lua` for one lane, with a tick per second; `load.simulate.run` plays the
+scripts themselves. What fans are shown comes from the product's own rule for waits (`app/core`).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ LOOK_EVERY_S = 5
 
 
 class Sale(NamedTuple):
-    """Times in seconds after the opening.
+    """A sale; times are seconds after the opening.
 
-    `no_shows`, `stays`: from when, and the share or the mean time inside.
+    `no_shows` and `stays`: from when on, and the share or the mean time inside.
     """
 
     arrivals: Sequence[float]
@@ -48,7 +48,7 @@ class Sale(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What one fan was shown at one moment, and how long they waited from then on."""
+    """The wait shown to one fan at one moment, and how long they waited from then on."""
 
     fan: int
     at_s: int
@@ -82,12 +82,12 @@ class SketchedRoom:
 
     @property
     def called(self) -> int:
-        """How many have been called and have neither come nor lapsed."""
+        """How many have been called and have neither claimed nor lapsed."""
         return len(self.claims) + len(self.lapses)
 
     @property
     def rate(self) -> int:
-        """People a minute."""
+        """People per minute."""
         return _now(self.sale.rates, self.at_s)
 
     @property
@@ -96,7 +96,7 @@ class SketchedRoom:
         return "paused" if any(a <= self.at_s < b for a, b in self.sale.pauses) else "open"
 
     def tick(self) -> None:
-        """One second goes by."""
+        """Let one second pass."""
         sale, rate_s = self.sale, self.rate / 60
         while self.joined < len(sale.arrivals) and sale.arrivals[self.joined] <= self.at_s:
             self.joined += 1
@@ -160,7 +160,7 @@ class SketchedRoom:
         )
 
     def status(self) -> RoomStatus:
-        """The live numbers that the shown wait depends on."""
+        """The current numbers on which the shown wait depends."""
         return RoomStatus(
             now_ms=2_000_000_000_000 + self.at_s * 1000,
             version=1,
@@ -180,7 +180,7 @@ class SketchedRoom:
 
 
 def play(sale: Sale) -> list[Shown]:
-    """Play a sale to its end; what the sampled fans were shown, a look each five seconds."""
+    """Play a sale to its end; return what the sampled fans were shown, with a look every five seconds."""
     room, looks = SketchedRoom(sale), []
     fans = len(sale.arrivals)
     every = max(1, fans // sale.sample)

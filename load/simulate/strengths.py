@@ -1,4 +1,4 @@
-"""What a room can ask of newcomers, each as a simulated sale is played with it."""
+"""What a room can ask of newcomers; a simulated sale is played with each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from app.core.lanes import Lane
 from load.simulate.room import OPENING_MS
 
 SLOWER, EACH = "Slower", 3
-# Who they are is shown before the opening. Of the fans so many never get the mail; have no device with
-# passkeys, or did not manage; had no account when the sale was announced.
+# Newcomers show who they are before the opening. Shares of fans who never get the e-mail; who have no device
+# with passkeys, or did not manage; who had no account when the sale was announced.
 NO_MAIL, NO_PASSKEY, NO_ACCOUNT = 0.02, 0.05, 0.25
 
 
@@ -21,7 +21,7 @@ class Strength(NamedTuple):
     settings: dict[str, Any]
     throttled: bool = True
     fans_without: float = 0.0  # the share of fans who cannot show who they are
-    bots_with: Literal["all", "bought", "hoarded"] = "all"  # how many of the farm can
+    bots_with: Literal["all", "bought", "hoarded"] = "all"  # which visitors of the farm can
 
 
 _LANE = {"lanes": [Lane(name=SLOWER, share=5)], "suspects_lane": SLOWER}

@@ -23,14 +23,14 @@ def show(console: Console, it: Figures, took_s: float) -> None:
 
 
 def rows(it: Figures) -> list[tuple[str, str, str]]:
-    """Name, value, meaning."""
+    """Name, value and meaning of each figure."""
     waits = " / ".join(duration(it.wait_s[share]) for share in ("p50", "p90", "p99", "p100"))
     return [
         ("called", f"{it.admitted:,}", f"of {it.scenario.fans:,} fans" + _left(it)),
         ("lasted", duration(it.lasted_s), "from the opening to the last call"),
         ("wait", waits, "p50 / p90 / p99 / longest"),
-        ("no-shows", share(it.no_show_share), "called, and did not come"),
-        ("utilisation", share(it.utilisation), "who came in, of what the rate allowed while anybody waited"),
+        ("no-shows", share(it.no_show_share), "called, but did not claim"),
+        ("utilisation", share(it.utilisation), "sessions, of what the rate allowed while anybody waited"),
         ("inside", f"{it.active_mean:,.0f}", "people at once, over time"),
         ("fairness", f"{it.kendall_tau:.4f}", "Kendall tau of arrival and call; 1: nobody overtook"),
         *_lanes(it),
@@ -53,18 +53,18 @@ def _left(it: Figures) -> str:
 
 def _shown(it: Calibration) -> list[tuple[str, str, str]]:
     if not it.fans:
-        return [("shown wait", "-", "nobody of the sample had to wait")]
+        return [("shown wait", "-", "nobody in the sample had to wait")]
     return [
         (
             "p90 held",
             share(it.p90_held),
             f"of the waits shown to {it.fans:,} fans, at any moment of their wait",
         ),
-        ("p90 held at joining", share(it.p90_held_at_joining), "of the waits they were shown first"),
+        ("p90 held at joining", share(it.p90_held_at_joining), "of the first waits they were shown"),
         ("within p50 to p90", share(it.inside), f"of the waits; {share(it.below_p50)} were shorter than p50"),
         ("width", share(it.range_width), "p90 - p50, as a share of the real wait; the median"),
         ("rises", f"{it.rises:,}", "looks that showed a longer wait than the look before"),
-        ("without a reason", f"{it.unexplained_rises:,}", "of these, while the page told of none"),
+        ("without a reason", f"{it.unexplained_rises:,}", "of these, without a reason on the page"),
     ]
 
 
