@@ -132,14 +132,14 @@ def test_store_addresses_have_passwords_and_can_be_in_files(
 
 
 WRONG = {
-    "unknown key": ("fairgate.yaml", b"log_levle: debug", "log_levle, which is no setting"),
+    "unknown key": ("fairgate.yaml", b"log_levle: debug", "log_levle, which is not a setting"),
     "bad value": ("fairgate.yaml", b"log_level: loud", "log_level in fairgate.yaml is wrong"),
     "no mapping": ("fairgate.yaml", b"- log_level", "a list of settings"),
-    "no yaml": ("fairgate.yaml", b"log_level: [debug", "no YAML: line"),
+    "no yaml": ("fairgate.yaml", b"log_level: [debug", "not valid YAML: line"),
     "no text": ("fairgate.yaml", b"\xff\xfe", "cannot be read"),
-    "an object": ("fairgate.yaml", b"secret: !!python/object/apply:os.getcwd []", "no YAML: line"),
-    "no toml": ("fairgate.toml", b"log_level = ", "no TOML"),
-    "huge": ("fairgate.yaml", b"#" * 300_000, "more than 256 KiB"),
+    "an object": ("fairgate.yaml", b"secret: !!python/object/apply:os.getcwd []", "not valid YAML: line"),
+    "no toml": ("fairgate.toml", b"log_level = ", "not valid TOML"),
+    "huge": ("fairgate.yaml", b"#" * 300_000, "larger than 256 KiB"),
 }
 
 

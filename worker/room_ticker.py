@@ -68,8 +68,7 @@ class TickBatches:
         return self._together.submit(server_of(self._redis, keys.conf), (keys, outlook))
 
     async def _tick(self, _server: str, some: Sequence[Ticked]) -> list[Tick | Exception]:
-        """Tick rooms of one server. While Postgres is unavailable nobody is called, because they could not
-        claim."""
+        """Tick rooms of one server. Without Postgres nobody is called, because they could not claim."""
         away, asked_at = self.postgres.away, time.monotonic()
         rooms = [(keys, outlook.known(asked_at, away=away)) for keys, outlook in some]
         ticks: list[Tick | Exception] = []
@@ -232,10 +231,9 @@ class RoomTicker:
             await rebuild_room(self._stores, self._room_id)
 
     def _is_recorded(self, tick: Tick) -> bool:
-        """Whether progress is recorded, without which a room never rests.
+        """Whether progress is recorded, which a room needs to rest, unless it was found at rest.
 
-        A room found at rest has none to record. After an outage progress is recorded once more, because a
-        promoted server may lack the last of it.
+        After an outage it is recorded once more, because a promoted server may lack the last of it.
         """
         found_at_rest = not self.ticked and not self.wanted and rests(tick) and tick.status.state != "closed"
         return found_at_rest or (*_progress(tick), self._postgres.outages) == self._recorded
@@ -274,11 +272,10 @@ def rests(tick: Tick) -> bool:
 
 
 def next_tick_s(tick: Tick, *, moved: bool) -> float:
-    """Return the time until a room needs its next tick: a quarter of a second while it moves, to call and to
-    publish.
+    """Return the time until a room's next tick: a quarter of a second while it moves, to call and to publish.
 
-    If nothing moves, only time can change anything: the next call, a scheduled time or a deadline. Then it is
-    the time until that, at most a second; visitors who join an empty room are called by their join.
+    If nothing moves, only time can change anything: then it is the time until the next call, scheduled time
+    or deadline, at most a second; visitors who join an empty room are called by their join.
     """
     if moved or tick.restoring or tick.undrawn:
         return TICK_S

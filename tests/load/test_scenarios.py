@@ -146,7 +146,7 @@ GOOD = Found(
 )
 WRONG: dict[str, tuple[str, str, dict[str, Any]]] = {
     "one number for two": ("lost", "queue number 1", {"numbers": {"ann": 1, "bob": 1}}),
-    "a place that moved": ("lost", "became another", {"moved": ["ann: 1 became 7"]}),
+    "a place that moved": ("lost", "place changed", {"moved": ["ann: 1 became 7"]}),
     "a promise nobody knows": ("lost", "was promised", {"promises": [Promise("nothing", 1, "x", "held", 1)]}),
     "inside before its turn": ("over_admitted", "a bot", {"claims": [Claim(1.0, 9, True)]}),
     "more than a visitor may have": (

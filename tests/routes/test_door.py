@@ -196,7 +196,7 @@ async def test_the_page_works_with_a_form_alone(web: Web, codes: list[str]) -> N
     undo = re.search(r'name="undo" value="(\w+)"', told)
     assert undo is not None
     assert "<b data-in>0</b>" in (await sent(web, DOOR, ana, undo=undo[1])).text
-    assert "checked nobody in" in (await sent(web, DOOR, ana, undo="s9")).text
+    assert "did not check anybody in" in (await sent(web, DOOR, ana, undo="s9")).text
     assert (await sent(web, DOOR, ana, undo="s\0")).status_code == 422, "no text in Postgres contains it"
     await web.room("hall")
     assert (await web.get("/admin/rooms/hall/door", headers=ana)).status_code == 404
