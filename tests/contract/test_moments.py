@@ -123,7 +123,7 @@ async def test_the_last_moment_can_be_shown_everywhere(web: Web) -> None:
 
 
 async def test_a_row_with_such_a_moment_hides_nothing(web: Web, stores: Stores) -> None:
-    """One was accepted once: that one event made the list of all unavailable to everybody."""
+    """Such a moment was accepted once, and that one event made the whole list fail for everybody."""
     await web.event()
     await web.event("other")
     for column, table in (("starts_at", "events"), ("sale_from", "ticket_types")):

@@ -97,7 +97,7 @@ async def test_a_booking_token_of_the_deleted_room_reserves_nothing(web: Web) ->
 async def test_the_gate_lets_nobody_in_who_was_let_into_the_deleted_room(
     web: Web, settings: Settings
 ) -> None:
-    """No process accepts its pass or booking token; those of the new room are valid at once."""
+    """No process accepts passes or booking tokens of the deleted room; those of the new one are valid."""
     gate = "/v1/rooms/gala/gate"
     await web.event()
     async with served(settings) as other:

@@ -28,7 +28,7 @@ async def scraped(web: Web) -> dict[tuple[str, frozenset[tuple[str, str]]], floa
     found = {}
     names = set()
     for family in text_string_to_metric_families(answer.text):
-        assert family.name not in names, f"{family.name} stands in the text twice"
+        assert family.name not in names, f"{family.name} appears in the text twice"
         names.add(family.name)
         for sample in family.samples:
             found[sample.name, frozenset(sample.labels.items())] = sample.value

@@ -207,7 +207,7 @@ def keys_are_permanent_or_end(look: Look) -> Iterator[str]:
 
 
 def returning(lost: Lost, told: Standing, history: History, now_ms: int) -> Iterator[str]:
-    """(8) What a visitor is told who returns with an old token after Redis was lost."""
+    """(8) What a visitor may be shown who returns with an old token after a loss of Redis."""
     claimed = told.state == "active" and told.new
     line = told.state in ("waiting", "called") or claimed
     if line and (claimed or not told.new) and told.number != lost.number and lost.number:
