@@ -20,7 +20,7 @@ ABOVE_PLUS = 60  # calls a minute above the rate that are tolerated: a burst is 
 
 
 class Found(NamedTuple):
-    """A fault: in plain words with figures, and when it started, if that is known better than "now"."""
+    """A fault, described with figures. `since_ms`: when it started; 0: not known, so now."""
 
     text: str
     since_ms: int = 0

@@ -1,8 +1,8 @@
 """Known devices: a cookie proves an earlier sign-in, so that guesses made elsewhere do not lock its owner
 out.
 
-No I/O, time comes in. Nothing is stored: the cookie is signed, and valid until the account's password is
-changed.
+No I/O; the time is an argument. Nothing is stored: the cookie is signed, and valid until the account's
+password is changed.
 """
 
 from __future__ import annotations

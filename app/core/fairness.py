@@ -157,7 +157,7 @@ class Queue:
         carried = self._left == (self.leaf - 1, number)
         if not carried and self._waiting.get(self._places.get(visitor, 0)) == visitor:
             self._wrong(
-                "two_places", f"number {number} went to somebody who has number {self._places[visitor]}"
+                "two_places", f"number {number} went to a visitor with number {self._places[visitor]}"
             )
         if number in self._given and not carried:
             self._wrong("given_twice", f"number {number} was given before")
@@ -172,7 +172,7 @@ class Queue:
         count, self._last = int(leaf.rest[0]), max(self._last, int(leaf.rest[1]))
         missing = self._last - len(self._given) - self._excused
         if count > missing or self._settings.get("parts", 0) < 2:
-            self._wrong("gap", f"{count} numbers are said to be skipped, and {missing} are missing")
+            self._wrong("gap", f"{count} numbers are said to be skipped, but {missing} are missing")
         self._excused += count
 
     def _drawn(self, leaf: Leaf) -> None:

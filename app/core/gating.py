@@ -80,7 +80,7 @@ def check_gate(settings: RoomSettings) -> None:
     for i, rule in enumerate(settings.bypass):
         if rule == BypassRule():
             raise ValidationFailed(
-                f"bypass[{i}]", "must say something; an empty rule would let everybody pass"
+                f"bypass[{i}]", "must not be empty: an empty rule would let everybody pass"
             )
         if bool(rule.header) != bool(rule.value):
             missing = "value" if rule.header else "header"

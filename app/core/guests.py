@@ -149,4 +149,4 @@ def _add(
     except ValidationFailed as refusal:
         wrong.append(f"{line}: {refusal.detail}")
     if len(found) > LIST_MAX:
-        raise ValidationFailed("list", f"has more than {LIST_MAX} guests; send the others afterwards")
+        raise ValidationFailed("list", f"has more than {LIST_MAX} guests; add the others afterwards")

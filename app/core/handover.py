@@ -1,9 +1,9 @@
 """Hand-over tickets, which carry a claimed turn to the shop's host, and codes, which carry a place to another
 browser.
 
-No I/O, time comes in. A ticket is a query parameter of the return address, valid for one use within a minute,
-in one room and on one host. A code is valid for one use within ten minutes, in one room. Their use is
-recorded in Redis; everything else is inside them, so issuing one needs no store.
+No I/O; the time is an argument. A ticket is a query parameter of the return address, valid for one use within
+a minute, in one room and on one host. A code is valid for one use within ten minutes, in one room. Their use
+is recorded in Redis; everything else is inside them, so issuing one needs no store.
 """
 
 from __future__ import annotations

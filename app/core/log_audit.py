@@ -105,7 +105,7 @@ def _heads(export: Export, roots: dict[int, bytes]) -> tuple[list[Finding], int]
     for head in _said(export):
         if head is None:
             wrong.append(
-                Finding(signed, "signature", f"the head behind leaf {signed} is not signed by the keys")
+                Finding(signed, "signature", f"the head after leaf {signed} is not signed by the keys")
             )
             continue
         if head.room_id != export.room_id:

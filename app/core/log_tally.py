@@ -83,7 +83,7 @@ class _Counting:
                 self.add(f"to {rest[0]}")
             self.state = rest[0]
         elif word == "joined" and before == ("left", rest[0]) and rest[0] != "0":
-            self.add("left", -1)  # the place moved to another device
+            self.add("left", -1)  # the place moved to another browser
             self.add("moved")
         else:
             if word == "removed" and before == ("left", rest[0]):

@@ -162,7 +162,7 @@ def _secret(text: str) -> bytes:
     if len(secret) < SECRET_MIN:
         raise ValidationFailed("key", f"must have at least {SECRET_MIN} characters")
     if "-----BEGIN" in text or text.lstrip().startswith(("ssh-", "{")):
-        raise ValidationFailed("key", "is a key of another kind: choose its algorithm")
+        raise ValidationFailed("key", "is a key for another algorithm: choose that one")
     return secret
 
 

@@ -1,8 +1,8 @@
 """Access to orders that a browser did not create itself: links in e-mails, and the cookie they set.
 
-No I/O, time comes in. A link in an e-mail is valid for one reservation, until the time it names; it shows the
-tickets and lets them be paid. Irreversible actions (cancelling, giving a ticket away) require the browser
-that reserved, or a fresh link requested at the buyer's address.
+No I/O; the time is an argument. A link in an e-mail is valid for one reservation, until the time it names; it
+shows the tickets and lets them be paid. Irreversible actions (cancelling, giving a ticket away) require the
+browser that reserved, or a fresh link requested at the buyer's address.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def audit_receipt(kept: KeptReceipt, export: Export | None) -> ReceiptVerdict:
     if export is None:
         return ReceiptVerdict(said, problems, None, None)
     if export.room_id != said.room_id:
-        other = f"it is for the room {said.room_id}, and the log of {export.room_id}"
+        other = f"it is for the room {said.room_id}, but the log is that of {export.room_id}"
         return ReceiptVerdict(said, [*problems, other], None, None)
     leaf = said.leaf if said.leaf is not None else _found(export.entries, said.visitor)
     if leaf is None:
@@ -65,7 +65,7 @@ def _found(entries: Sequence[str], visitor: str | None) -> int | None:
 def _wrong(entries: Sequence[str], leaf: int, said: Receipt) -> list[str]:
     """Faults of the entry that a receipt points to."""
     if leaf >= len(entries):
-        return [f"it points to leaf {leaf}, and the log has {len(entries)}"]
+        return [f"it points to leaf {leaf}, but the log has only {len(entries)}"]
     _at, word, *rest = entries[leaf].split(" ")
     number = str(said.queue_number) if said.leaf is not None else rest[0]
     if word not in GIVEN or rest[:2] != [number, said.visitor]:

@@ -222,13 +222,13 @@ def _numbered(seats: Sequence[Any]) -> Iterator[tuple[int, str, Any]]:
 def _seat(it: Found, price: int | None, where: str = "") -> tuple[NewSeat, str]:
     cost = price if it.own is None else it.own
     if cost is None:
-        raise ValidationFailed("price", "is needed: the file names none")
+        raise ValidationFailed("price", "is required: the file contains no price")
     if not it.section:
         raise ValidationFailed(FIELD, f"{where}a seat is in no section")
     if not re.fullmatch(ROW, it.row):
         raise ValidationFailed(FIELD, f"{where}row {it.row!r} must be 1 to 8 letters and digits")
     if not re.fullmatch(LABEL, it.label):
-        raise ValidationFailed(FIELD, f"{where}seat {it.label!r} must be called by 1 to 6 letters and digits")
+        raise ValidationFailed(FIELD, f"{where}seat {it.label!r} must be 1 to 6 letters and digits")
     label = it.label.lower()
     seat = NewSeat(section=it.section, row=it.row, number=it.number, price=cost, kind=it.kind, label=label)
     return seat, it.kept_as

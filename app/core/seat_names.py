@@ -73,7 +73,7 @@ def _labels(there: Sequence[Seat], text: str, numbering: str, field: str) -> lis
         return [str(it) for it in numbers(len(there), way)]
     labels = list(_typed(text, field)) or [it.label for it in there]
     if len(labels) != len(there):
-        raise ValidationFailed(field, f"must name {len(there)} seats; these are {len(labels)}")
+        raise ValidationFailed(field, f"must name {len(there)} seats, not {len(labels)}")
     if twice := next((it for n, it in enumerate(labels) if it in labels[:n]), None):
         raise ValidationFailed(field, f"{twice.upper()} is the name of two seats")
     return labels

@@ -64,7 +64,7 @@ def _names(new: NewSection, field: str) -> list[str]:
         return [str(it + 1) if new.naming == "numbers" else row_label(it) for it in range(new.rows)]
     names = [it.lower() for it in new.row_names]
     if len(names) != new.rows or len(set(names)) < len(names):
-        raise ValidationFailed(f"{field}.row_names", f"must be {new.rows} names, each of one row")
+        raise ValidationFailed(f"{field}.row_names", f"must be {new.rows} different names")
     return names
 
 

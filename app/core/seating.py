@@ -152,7 +152,7 @@ def added_rows(there: Sequence[SeatRow], wanted: Sequence[SeatRow]) -> list[tupl
             continue
         places = {*had.values(), *(it.number for it in new)}
         if len(places) < len(had) + len(new):
-            raise ValidationFailed("seats", f"would stand where other seats of row {row.row.upper()} are")
+            raise ValidationFailed("seats", f"overlap other seats of row {row.row.upper()}")
         if max(places) - min(places) >= ROW_SEATS_MAX or number > ROWS_MAX:
             raise ValidationFailed("seats", f"make row {row.row.upper()} longer than {ROW_SEATS_MAX} seats")
         added.append((number, row_with(row.row, new)))
@@ -174,10 +174,10 @@ def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -
     for i, new in enumerate(sections):
         ticket_type_id = new.ticket_type_id or _slug(new.name, f"sections[{i}].name")
         if any(ticket_type_id == it.ticket_type_id for it in made):
-            raise ValidationFailed(f"sections[{i}].name", f"makes the id {ticket_type_id} a second time")
+            raise ValidationFailed(f"sections[{i}].name", f"gives a second section the id {ticket_type_id}")
         total += seat_numbering.seats_in(new)
         if total > seats_max:
-            raise ValidationFailed(f"sections[{i}].rows", f"makes more than {seats_max:,} seats at once")
+            raise ValidationFailed(f"sections[{i}].rows", f"creates more than {seats_max:,} seats at once")
         rows = [
             row_with(name, [Seat(n, label, FREE, NEITHER) for n, label in enumerate(labels, 1) if label])
             for name, labels in seat_numbering.rows_of(new, f"sections[{i}]")
@@ -196,7 +196,7 @@ def _listed_sections(seats: Sequence[NewSeat]) -> list[Section]:
         slug = slugs.get(it.section) or slugs.setdefault(it.section, _slug(it.section, f"seats[{i}].section"))
         first, rows = found.setdefault(slug, (it, {}))
         if typed.folded(it.section) != typed.folded(first.section):
-            raise ValidationFailed(f"seats[{i}].section", f"makes the id {slug} of {first.section} again")
+            raise ValidationFailed(f"seats[{i}].section", f"has the same id as {first.section}: {slug}")
         if it.price != first.price:
             raise ValidationFailed(f"seats[{i}].price", f"differs; {first.section} costs {first.price}")
         numbers = rows.setdefault(it.row.lower(), {})
@@ -221,7 +221,7 @@ def _listed_rows(seats: Sequence[NewSeat], rows: dict[str, dict[int, int]]) -> l
             raise ValidationFailed(field, f"is {ROW_SEATS_MAX} or more above the first of its row")
         made.append(row_with(row, [_listed(it, seats[numbers[it]]) for it in ordered]))
         if len({it.label for it in made[-1].seats()}) < len(ordered):
-            raise ValidationFailed(f"seats[{max(numbers.values())}].label", "is of two seats of this row")
+            raise ValidationFailed(f"seats[{max(numbers.values())}].label", "is that of two seats")
     return made
 
 

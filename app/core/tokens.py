@@ -2,7 +2,7 @@
 
 They are JWTs, EdDSA unless a room chooses otherwise: anyone can verify booking tokens and passes with the
 public keys of `/.well-known/jwks.json`. Our own processes sign again and compare, which takes a third of the
-time. Place tokens are in `place_tokens`. No I/O; time comes in.
+time. Place tokens are in `place_tokens`. No I/O; the time is an argument.
 """
 
 from __future__ import annotations

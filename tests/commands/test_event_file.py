@@ -47,7 +47,7 @@ def test_sections_are_read_and_told_by_line(tmp_path: Path) -> None:
     [section] = read(tmp_path, f"{GOOD}sections:\n{stalls}").sections
     assert (section.rows, section.seats_per_row) == (10, 20)
     assert faults(tmp_path, f"{GOOD}sections:\n{stalls}{stalls}") == [
-        "line 16: sections[1].name: makes the id stalls a second time"
+        "line 16: sections[1].name: gives a second section the id stalls"
     ]
 
 
