@@ -89,7 +89,7 @@ def test_accessible_and_companion_seats_are_read_from_all_of_them_and_written() 
     [
         ("", "file", "no column section"),
         ("section,row,number\n", "file", "no seats"),
-        ("section,row,number\nStalls,A,1\n", "price", "needed"),
+        ("section,row,number\nStalls,A,1\n", "price", "is required"),
         ("section,row,number,price\nStalls,A,1,much\n", "file", "row 2: much"),
         ("section,row,number,price\nStalls,A,1,5\nStalls,A,x,5\n", "file", "row 3: seat 'x'"),
         ("section,row,number,price\nStalls,A-1,1,5\n", "file", "row 2: row 'A-1'"),
