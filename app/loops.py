@@ -31,7 +31,7 @@ TROUBLE_S = 10.0  # a loop that has kept failing for this long is reported
 WHY_CHARS = 300
 AT_ONCE = 4  # items of one loop processed concurrently
 LOGGED_AGAIN_S = 30.0  # a failure of the same item is not logged more often
-TOLD_MAX = 1_000
+LOGGED_MAX = 1_000
 
 AWAY: tuple[type[Exception], ...] = (*STORE_AWAY, StoreUnavailable)  # as raised by drivers and by operations
 
@@ -193,7 +193,7 @@ def failed(name: str, of: str, error: Exception) -> None:
     now = time.monotonic()
     if now - _logged_at.get((name, of), -LOGGED_AGAIN_S) < LOGGED_AGAIN_S:
         return
-    if len(_logged_at) >= TOLD_MAX:
+    if len(_logged_at) >= LOGGED_MAX:
         _logged_at.clear()
     _logged_at[name, of] = now
     log.error("a loop failed for one item and continues", loop=name, of=of, exc_info=error)

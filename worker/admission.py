@@ -61,7 +61,7 @@ class BusyRooms:
         self._marked_at = 0.0
         self._postgres = PostgresWatch(ctx.stores.postgres)
         self._ticks = TickBatches(ctx.stores.redis, self._postgres)
-        self._told_away = False
+        self._outage_logged = False
         self._restores = asyncio.Semaphore(LOADS_MAX)
 
     async def run(self) -> None:
@@ -80,7 +80,7 @@ class BusyRooms:
             await loops.end([*self._tasks.values(), *asking])  # queries delayed by a store
 
     async def _once(self) -> bool:
-        self._tell_away()
+        self._log_outage()
         wanted, visits = await self._look_around()
         for room_id, ticker in self._tickers.items():
             ticker.version, ticker.wanted = max(ticker.version, visits.get(room_id, 0)), room_id in wanted
@@ -125,10 +125,10 @@ class BusyRooms:
     def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         del self._tickers[room_id], self._tasks[room_id]
 
-    def _tell_away(self) -> None:
-        if self._postgres.away and not self._told_away:
+    def _log_outage(self) -> None:
+        if self._postgres.away and not self._outage_logged:
             log.warning("Postgres is unavailable: nobody is called until it is back")
-        self._told_away = self._postgres.away
+        self._outage_logged = self._postgres.away
 
     async def _ask(self) -> bool:
         """Query for changes by staff, including those committed late, and less often for scheduled times."""

@@ -62,7 +62,7 @@ class Lane:
         self._bid = bid
         self._asks = asks
         self._keys = holds.keys_of(room_id)
-        self._told: Attributes = {
+        self._span_attributes: Attributes = {
             "messaging.system": "redis",
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",
@@ -105,8 +105,7 @@ class Lane:
             await self._hand_over()
 
     async def _hand_over(self) -> None:
-        """Notify the other workers of what is left in the stream; the batches we had read they take over
-        later."""
+        """Notify the other workers of what is left. Nobody else does while the stream is not empty."""
         redis = self._ctx.stores.redis
         if self.leads:
             await leases.end_lease(redis, self._keys, self._ctx.worker_id)
@@ -149,8 +148,8 @@ class Lane:
 
     async def _work(self, messages: Sequence[Message], *, last: bool = False) -> None:
         sampled = [(it.traceparent, (it.reservation_id,)) for it in messages if it.traceparent]
-        told = {**self._told, "messaging.batch.message_count": len(messages)}
-        with continued(self._ctx.stores.tracer, sampled, "process submissions", "consumer", told):
+        attributes = {**self._span_attributes, "messaging.batch.message_count": len(messages)}
+        with continued(self._ctx.stores.tracer, sampled, "process submissions", "consumer", attributes):
             await self._record(messages, last=last)
 
     async def _record(self, messages: Sequence[Message], *, last: bool) -> None:
@@ -170,7 +169,7 @@ class Lane:
     async def _readable(self, messages: Sequence[Message]) -> list[Message]:
         """Return the messages to process now.
 
-        Leaves out unreadable ones, which are given up, and the rest of their batches, which are taken apart.
+        Leaves out unreadable ones: their batches are taken apart, to be read again; single ones are given up.
         """
         unreadable = [it for it in messages if not it.reservation_id]
         if batch_ids := batches_of(unreadable):

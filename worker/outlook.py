@@ -2,7 +2,7 @@
 turn.
 
 An outage is noticed late, or only after it is over: a tick may be among the first things Redis does when it
-resumes. So a room is told until when both stores are known to have answered, and no call ends later than
+resumes. So the room learns until when both stores are known to have answered, and no call ends later than
 that.
 """
 
@@ -26,19 +26,19 @@ class Outlook:
         self._now_ms = 0  # and the time on its clock
         self._failed = False
         self._own_outage: tuple[int, int] | None = None  # of this server, not reported yet; ms
-        self._told_until = 0.0  # up to when outages of the stores were reported
-        self._telling = 0.0
+        self._reported_until = 0.0  # up to when outages of the stores were reported
+        self._reporting_until = 0.0
 
     def known(self, now: float, *, away: bool) -> Known:
         """Return the input of the next tick; `away` says whether Postgres is unavailable now."""
         if not self._now_ms:
             return self._known_at_first(now)
-        self._telling = now
+        self._reporting_until = now
         answered_at = min(now, *(it.answered_at for it in self._stores))
         sure_ms = min(self._now_ms, self._in_redis(answered_at))
         if away:
             return Known(sure_ms, sure_ms)
-        over = [it for log in self._stores for it in log.outages if it.until_s > self._told_until]
+        over = [it for log in self._stores for it in log.outages if it.until_s > self._reported_until]
         spans = [(self._in_redis(it.from_s), self._in_redis(it.until_s)) for it in over]
         if self._own_outage:
             spans.append(self._own_outage)
@@ -52,9 +52,9 @@ class Outlook:
 
         Redis itself knows of earlier gaps from the missing ticks.
         """
-        self._told_until = now - UNWATCHED_S
-        over = [it for log in self._stores for it in log.outages if it.until_s > self._told_until]
-        self._telling = now
+        self._reported_until = now - UNWATCHED_S
+        over = [it for log in self._stores for it in log.outages if it.until_s > self._reported_until]
+        self._reporting_until = now
         if not over:
             return Known(sure_ms=-1)
         from_s = min(it.from_s for it in over) - SLOW_S  # a tick may take this long
@@ -68,7 +68,7 @@ class Outlook:
         """Record an answered tick and when it was sent; `away` as it was passed to `known`."""
         late = self._failed or now - asked_at > SLOW_S
         if not away:
-            self._told_until, self._own_outage = self._telling, None
+            self._reported_until, self._own_outage = self._reporting_until, None
         if late and self._now_ms:
             self._own_outage = self._now_ms, now_ms
         self._failed, self._heard_at, self._now_ms = False, now, now_ms

@@ -22,13 +22,13 @@ async def durable(pool: asyncpg.Pool, _settings: Settings) -> list[Finding]:
     """Acknowledged commits survive a crash of the machine."""
     names = [*ON, "synchronous_commit", "server_version"]
     rows = await pool.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", names)
-    told = {row["name"]: row["setting"] for row in rows}
-    found = [good("postgres", f"PostgreSQL {told['server_version']} answers")]
+    values = {row["name"]: row["setting"] for row in rows}
+    found = [good("postgres", f"PostgreSQL {values['server_version']} answers")]
     for name in ON:
-        if told[name] != "on":
-            says = f"{name} is {told[name]}: a crash of the machine can lose the whole database"
+        if values[name] != "on":
+            says = f"{name} is {values[name]}: a crash of the machine can lose the whole database"
             found.append(wrong("postgres.durable", says, f"set {name} to on"))
-    if told["synchronous_commit"] == "off":
+    if values["synchronous_commit"] == "off":
         says = "synchronous_commit is off: reservations answered with 201 can be lost in a crash"
         found.append(wrong("postgres.durable", says, "set synchronous_commit to on"))
     if len(found) == 1:

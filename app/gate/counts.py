@@ -20,7 +20,7 @@ from app.store.connections import POSTGRES_AWAY, Postgres
 from app.store.sql import gate_counts
 
 EVERY_S = 1.0
-LAST_WORD_S = 0.5  # a stopping process does not wait long for Postgres
+FINAL_FLUSH_S = 0.5  # a stopping process does not wait long for Postgres
 # reasons other than rules for which requests pass
 SETTINGS: tuple[str, ...] = ("gate_mode", "gate_fail", "crawler")
 ROOMS_MAX = 10_000  # counted at once; further ones are dropped until Postgres has taken these
@@ -69,18 +69,18 @@ class GateCounts:
         name = f"{outcome} {detail}" if detail else outcome
         counts[name] = counts.get(name, 0) + 1
 
-    async def tell(self) -> None:
+    async def flush(self) -> None:
         """Add the counts since the last time to the sums."""
         async with self._one_by_one:
-            telling, self._new = self._new, {}
+            unsent, self._new = self._new, {}
             counted = False
             try:
-                if telling:
-                    await gate_counts.add(self._postgres, telling)
+                if unsent:
+                    await gate_counts.add(self._postgres, unsent)
                 counted = True
             finally:
                 if not counted:
-                    self._take_back(telling)
+                    self._put_back(unsent)
 
     async def keep(self) -> None:
         """Update the sums every second, forever, and once more at the end."""
@@ -88,11 +88,11 @@ class GateCounts:
             while True:
                 await asyncio.sleep(EVERY_S)
                 with suppress(*POSTGRES_AWAY):
-                    await self.tell()
+                    await self.flush()
         finally:
             with suppress(*POSTGRES_AWAY):
-                async with asyncio.timeout(LAST_WORD_S):
-                    await self.tell()
+                async with asyncio.timeout(FINAL_FLUSH_S):
+                    await self.flush()
 
     async def figures(self, room: Room) -> GateFigures:
         """The figures of a room: of this process up to now, of others up to a second ago.
@@ -100,12 +100,12 @@ class GateCounts:
         Raises StoreUnavailable.
         """
         with stores_answer():
-            await self.tell()
+            await self.flush()
             found = await gate_counts.select(self._postgres, room.room_id)
         return _figures(found, room.settings.bypass)
 
-    def _take_back(self, telling: Mapping[RoomId, Mapping[str, int]]) -> None:
-        for room_id, counts in telling.items():
+    def _put_back(self, unsent: Mapping[RoomId, Mapping[str, int]]) -> None:
+        for room_id, counts in unsent.items():
             now = self._new.setdefault(room_id, {})
             for name, count in counts.items():
                 now[name] = now.get(name, 0) + count

@@ -117,7 +117,7 @@ class AlertBoard:
             self._note(REDIS, "")
         if time.monotonic() - self._looked_at < LOOKED_AT_S:
             await self._read()
-            await self._write_down()
+            await self._store_new()
         self._show()
 
     async def _read(self) -> None:
@@ -135,8 +135,8 @@ class AlertBoard:
                 self._settings = self._settings if isinstance(settings, Unreachable) else settings
             self._read_at = time.monotonic()
 
-    async def _write_down(self) -> None:
-        """Store alerts while there is no worker; otherwise that is its job."""
+    async def _store_new(self) -> None:
+        """Store new alerts while there is no worker; otherwise that is its job."""
         known = {it.key for it in self._opened}
         new = [it for it in self._seen_here() if it.key.rule == "no_worker" and it.key not in known]
         if new:

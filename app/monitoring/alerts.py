@@ -142,8 +142,8 @@ async def set_mailing(stores: Stores, severity: str, *, by: Author) -> None:
             before = await alerts.mailing_of(connection, by.subject)
             if not await alerts.set_mailing(connection, by.subject, wanted):
                 raise Conflict("This sign-in has no account, so there is no e-mail address.")
-            thing, told = Thing("account", by.subject), {"alert_mail": before}
-            await audit.record(connection, by, "change", thing, before=told, after={"alert_mail": wanted})
+            thing, was = Thing("account", by.subject), {"alert_mail": before}
+            await audit.record(connection, by, "change", thing, before=was, after={"alert_mail": wanted})
 
 
 async def recipients(stores: Stores) -> int:

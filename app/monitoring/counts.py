@@ -24,7 +24,7 @@ from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import counts
 
 EVERY_S = 1.0
-LAST_WORD_S = 0.5  # a stopping process does not wait long for Redis
+FINAL_FLUSH_S = 0.5  # a stopping process does not wait long for Redis
 SUMMED = ("counter", "histogram")
 DURATIONS = "fairgate_request_seconds"
 
@@ -172,7 +172,7 @@ async def keep_published(redis: RedisClient, process: str) -> None:
                 await publish(redis, process)
     finally:
         with suppress(*REDIS_AWAY):
-            async with asyncio.timeout(LAST_WORD_S):
+            async with asyncio.timeout(FINAL_FLUSH_S):
                 await OURS.publish(redis)
 
 

@@ -20,7 +20,7 @@ from app.store.redis import heartbeats
 from app.version import build
 
 TROUBLES_MAX = 10
-LAST_WORD_S = 0.5
+LEAVE_S = 0.5  # a stopping process does not wait long for Redis
 
 
 def new_name() -> str:
@@ -72,7 +72,7 @@ async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
             await asyncio.sleep(BEAT_S)
     finally:
         with suppress(*REDIS_AWAY):
-            async with asyncio.timeout(LAST_WORD_S):
+            async with asyncio.timeout(LEAVE_S):
                 if beat is not None:
                     await beat
                 await heartbeats.leave(redis, name)

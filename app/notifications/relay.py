@@ -17,7 +17,7 @@ from app.store.traces import Attributes
 
 LOST_MARGIN_MS = 60_000  # tolerated difference between the clocks of the two stores
 
-_TOLD: Attributes = {
+_SPAN_ATTRIBUTES: Attributes = {
     "messaging.system": "redis",
     "messaging.operation.name": "send",
     "messaging.operation.type": "send",
@@ -40,9 +40,9 @@ async def relay(stores: Stores, *, apart: bool = False) -> int:
 async def _publish(stores: Stores, connection: Connection, number: int | None = None) -> int:
     found = await outbox.next_events(connection, number)
     if found.notices:
-        told: Attributes = {**_TOLD, "messaging.batch.message_count": len(found.notices)}
+        attributes: Attributes = {**_SPAN_ATTRIBUTES, "messaging.batch.message_count": len(found.notices)}
         sampled = [(it, ()) for it in found.traceparents]
-        with continued(stores.tracer, sampled, "send notices", "producer", told):
+        with continued(stores.tracer, sampled, "send notices", "producer", attributes):
             entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
             for channel in CHANNELS:
                 await channel.queue(connection, found)

@@ -29,7 +29,7 @@ def passes_file(
 ) -> Attachment:
     """Sign the passes of these tickets. Takes CPU time, so do not call it in an event loop."""
     icons = {name: (FOLDER / name).read_bytes() for name in ICONS}
-    made = [pass_file(signer, _said(language, show, it, order), icons) for it in tickets]
+    made = [pass_file(signer, _content(language, show, it, order), icons) for it in tickets]
     if len(made) == 1:
         return Attachment(made[0], PASS, "ticket.pkpass")
     return Attachment(
@@ -52,7 +52,7 @@ def files_of(signer: PassSigner | None, it: Mail) -> list[Attachment]:
     return [*files, passes_file(signer, language, show, tickets, it.reservation_id or "")]
 
 
-def _said(language: str, show: Show, it: SoldTicket, order: str) -> dict[str, Any]:
+def _content(language: str, show: Show, it: SoldTicket, order: str) -> dict[str, Any]:
     """The content of a ticket's pass. Its serial number is the code, which changes when the ticket is
     given away."""
     text = templates(language).get_template(TEMPLATE)

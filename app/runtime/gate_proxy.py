@@ -148,19 +148,19 @@ def _page(plan: Plan) -> bytes:
 
 
 def _version(nginx: str) -> tuple[int, ...]:
-    found = re.search(r"nginx/([0-9.]+)", _said([nginx, "-v"])[1])
+    found = re.search(r"nginx/([0-9.]+)", _run([nginx, "-v"])[1])
     return tuple(int(it) for it in found[1].split(".")) if found else ()
 
 
 def _check(command: list[str]) -> None:
     """Have nginx check its configuration. Raises ProxyFailed with its message."""
-    code, said = _said([*command, "-t", "-q"])
+    code, output = _run([*command, "-t", "-q"])
     if code:
-        lines = [it for it in said.strip().splitlines() if "[warn]" not in it] or ["it printed nothing"]
+        lines = [it for it in output.strip().splitlines() if "[warn]" not in it] or ["it printed nothing"]
         raise ProxyFailed(f"nginx does not start: {lines[0]}")
 
 
-def _said(command: list[str]) -> tuple[int, str]:
+def _run(command: list[str]) -> tuple[int, str]:
     """Run a short command; returns its exit code and output."""
     found = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SAID_TIMEOUT_S, check=False

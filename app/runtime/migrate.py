@@ -76,7 +76,7 @@ def _folder(phase: Phase) -> Path:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except CommandError as error:  # a revision unknown to this release, or none to go back to
@@ -88,7 +88,7 @@ def _told() -> Iterator[None]:
 
 def up(database_url: str, phases: Sequence[Phase] = PHASES) -> None:
     """Migrate these phases of the database to their newest revision; running it again changes nothing."""
-    with _told():
+    with _one_line_errors():
         if "before" not in phases and states(asyncio.run(applied(database_url)))[0].pending:
             raise MigrationRefused("phase `after` comes last: run `fairgate migrate --phase before` first")
         for phase in phases:
@@ -164,7 +164,7 @@ def scripts(phase: Phase) -> list[Script]:
 
 def down(database_url: str) -> None:
     """Undo the newest revision, those of the phase `after` first."""
-    with _told():
+    with _one_line_errors():
         after = states(asyncio.run(applied(database_url)))[1]
         phase = "after" if after.there else "before"
         _with_patience(partial(command.downgrade, _config(database_url), f"{phase}@-1"))
@@ -182,7 +182,7 @@ def new(name: str, phase: Phase = "before") -> Path:
         (int(path.name[:4]) for path in root.glob("migrations/*/[0-9][0-9][0-9][0-9]_*.py")), default=0
     )
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    with _told():
+    with _one_line_errors():
         script = command.revision(
             config,
             message=name,

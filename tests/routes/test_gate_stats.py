@@ -94,12 +94,12 @@ async def test_what_postgres_did_not_take_is_added_later(web: Web, settings: Set
     await pool.execute("ALTER TABLE gate_counts RENAME TO elsewhere")
     try:
         with pytest.raises(asyncpg.UndefinedTableError):
-            await counts.tell()
+            await counts.flush()
     finally:
         await pool.execute("ALTER TABLE elsewhere RENAME TO gate_counts")
     counts.count(HALL, "passed")
-    await counts.tell()
-    await counts.tell()
+    await counts.flush()
+    await counts.flush()
     found = await stats(web)
     assert (found["passed"], found["refused"]) == (2, {"foreign_origin": 1})
     assert await pool.fetchval("SELECT count(*) FROM gate_counts WHERE room_id = 'gone'") == 0

@@ -42,25 +42,25 @@ class RoleRequired(Refusal):
 
 
 class ScopeRequired(Refusal):
-    """The API key has no scope for this."""
+    """The API key lacks the scope for this."""
 
     status, code = 403, "scope_required"
 
 
 class EventNotAllowed(Refusal):
-    """The API key is for other events."""
+    """The API key is limited to other events."""
 
     status, code = 403, "event_not_allowed"
 
 
 class WrongAccount(Refusal):
-    """This belongs to the account of another e-mail address."""
+    """This belongs to an account with a different e-mail address."""
 
     status, code = 403, "wrong_account"
 
 
 class ForeignOrigin(Refusal):
-    """A page of another site sent this; nothing was changed."""
+    """This request came from a page of another site; nothing was changed."""
 
     status, code = 403, "foreign_origin"
 

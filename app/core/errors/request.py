@@ -52,7 +52,7 @@ class UnsupportedMediaType(Refusal):
 
 
 class Conflict(Refusal):
-    """This step is not possible in the present state."""
+    """This is not possible in the current state."""
 
     status, code = 409, "conflict"
 

@@ -56,7 +56,7 @@ class CompanionAlone(Conflict):
 
 
 class PriceChanged(Conflict):
-    """The tickets no longer cost what was expected."""
+    """The tickets no longer cost the expected amount."""
 
     code = "price_changed"
 
@@ -86,12 +86,12 @@ class HoldExpired(Over):
 
 
 class LimitExceeded(Refusal):
-    """More tickets than one visitor may have for this event."""
+    """This is more tickets than one visitor may have for this event."""
 
     status, code = 422, "limit_exceeded"
 
 
 class BacklogFull(Retryable):
-    """Too many reservations are waiting."""
+    """Too many reservations are waiting to be processed."""
 
     status, code = 503, "backlog_full"

@@ -19,7 +19,7 @@ class RemovedByStaff(Refusal):
 
 
 class MembersOnly(Refusal):
-    """Only members may join this room now, with a proof of the organiser's login or a personal link."""
+    """Only members may join this room now, with a proof from the organiser's login or a personal link."""
 
     status, code = 403, "members_only"
 
@@ -79,7 +79,7 @@ class RoomClosed(Conflict):
 
 
 class RoomSoldOut(Conflict):
-    """Everything in this sale is sold."""
+    """This sale is sold out."""
 
     code = "room_sold_out"
 

@@ -126,8 +126,8 @@ async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, cont
         await _ended(stores, it, f"not an address: {error}")
         return True
     try:
-        told: Attributes = {"server.address": client.hostname or "", "fairgate.mail.kind": it.kind}
-        with below(stores.tracer, it.traceparent, "send mail", {"network.protocol.name": "smtp", **told}):
+        about: Attributes = {"server.address": client.hostname or "", "fairgate.mail.kind": it.kind}
+        with below(stores.tracer, it.traceparent, "send mail", {"network.protocol.name": "smtp", **about}):
             handed_over = await _hand_over(stores, mailer, client, it, message)
         if not handed_over:
             return True

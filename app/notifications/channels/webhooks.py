@@ -182,7 +182,7 @@ async def _deliver(
     body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
     message = it.notice.notice_id, body
     try:
-        with below(stores.tracer, it.traceparent, "POST", _told(target, it)) as span:
+        with below(stores.tracer, it.traceparent, "POST", _span_attributes(target, it)) as span:
             status = await safe_post.post(
                 client, target.url, target.secret, *message, private=private, span=span
             )
@@ -194,10 +194,10 @@ async def _deliver(
     return True
 
 
-def _told(target: Target, it: Delivery) -> Attributes:
+def _span_attributes(target: Target, it: Delivery) -> Attributes:
     """A delivery's attributes in traces. The path of an address is often a secret."""
     url = safe_post.parse(target.url)
-    told: Attributes = {
+    attributes: Attributes = {
         "http.request.method": "POST",
         "url.full": f"{url.scheme}://{url.netloc.decode('ascii')}/REDACTED",
         "url.scheme": url.scheme,
@@ -206,7 +206,7 @@ def _told(target: Target, it: Delivery) -> Attributes:
         "fairgate.webhook_id": target.webhook_id,
         "fairgate.notice.type": it.notice.type,
     }
-    return told | ({"http.request.resend_count": it.attempts - 1} if it.attempts > 1 else {})
+    return attributes | ({"http.request.resend_count": it.attempts - 1} if it.attempts > 1 else {})
 
 
 async def _failed_unexpectedly(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
