@@ -12,7 +12,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # the characters that start a formul
 
 
 def csv_rows(rows: Iterable[Sequence[object]]) -> bytes:
-    """These rows as CSV; times to the second in the zone they come with; None as ""."""
+    """Encode rows as CSV. Times are written to the second, in their own zone; None as ""."""
     text = io.StringIO()
     csv.writer(text).writerows([[_cell(it) for it in row] for row in rows])
     return text.getvalue().encode()

@@ -177,7 +177,7 @@ def integration_config(connectors: list[Connector], queue_host: str) -> dict[str
 
 
 def pushed(config: dict[str, Any], secret: str) -> dict[str, str]:
-    """The configuration as it is pushed to a shop."""
+    """The signed document with which a configuration is pushed to a shop."""
     information = json.dumps(config, separators=(",", ":")).encode().hex()
     return {"integrationInfo": information, "hash": digest(secret, information)}
 

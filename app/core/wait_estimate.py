@@ -206,8 +206,8 @@ def no_show_share(seen: Measured, errors: float) -> float:
     return min(0.95, max(0.0, middle - errors * width))
 
 
-def learn(seen: Measured, shown: Pace | None, told: Pace | None) -> Measured:
-    """Update what is known about the accuracy of shown waits. `told`: the pace visitors see, if any."""
+def learn(seen: Measured, shown: Pace | None, published: Pace | None) -> Measured:
+    """Update what is known about the accuracy of shown waits. `published`: the pace visitors see, if any."""
     now = seen.last
     if now is None:
         return seen
@@ -215,8 +215,8 @@ def learn(seen: Measured, shown: Pace | None, told: Pace | None) -> Measured:
     if now.state not in ("open", "paused"):
         return msgspec.structs.replace(seen, learned=wait_ranges.forgotten(it))
     it = wait_ranges.learn(it, now.now_ms, now.passed)
-    if told is not None and now.waiting and now.ahead and now.state == "open":
-        it = wait_ranges.look(it, now.now_ms, (now.passed, now.ahead, now.waiting), told)
+    if published is not None and now.waiting and now.ahead and now.state == "open":
+        it = wait_ranges.look(it, now.now_ms, (now.passed, now.ahead, now.waiting), published)
     return msgspec.structs.replace(seen, learned=it)
 
 
