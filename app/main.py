@@ -57,6 +57,7 @@ from app.web.http.quart_adapter import DRAIN_MAX, register_endpoints
 from app.web.http.routes import App
 from app.web.http.status_board import StatusBoard
 from app.web.http.throttles import Throttles
+from app.web.http.url_rules import MatchedRule
 from app.web.pages.docs import register_docs
 from app.web.pages.visitor_pages import register_pages
 
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> Quart:
     given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret))
     trusted = trusted_networks(settings.trusted_proxies)
     quart = Quart("fairgate", static_folder=None)
+    quart.url_rule_class = MatchedRule
     quart.url_map.merge_slashes = False  # each address has one spelling, without redirects
     # Each call has its own limit; Quart's bounds what is read beyond it.
     quart.config["MAX_CONTENT_LENGTH"] = max(it.body_max for it in CALLS) + 2 * DRAIN_MAX
