@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from app.assurance import beacon_rounds
-from app.notifications.safe_post import open_client
 from worker.context import WorkerContext
 from worker.timing import repeat
 
@@ -12,13 +11,12 @@ LOOK_EVERY_S = 1.0
 
 async def read_beacon(ctx: WorkerContext) -> None:
     """Read each round as soon as a relay has it, until the worker stops. All workers do, in case one dies."""
-    async with open_client() as client:
 
-        async def once() -> bool:
-            await beacon_rounds.read_awaited(ctx.stores, client, ctx.settings)
-            return False
+    async def once() -> bool:
+        await beacon_rounds.read_awaited(ctx.stores, ctx.settings)
+        return False
 
-        await repeat(ctx.stopping, "read_beacon", once, LOOK_EVERY_S)
+    await repeat(ctx.stopping, "read_beacon", once, LOOK_EVERY_S)
 
 
 LOOPS = (read_beacon,)

@@ -15,6 +15,9 @@ EVERY_S = 1.0
 
 async def cosign_heads(ctx: WorkerContext) -> None:
     """Start a loop for each configured witness, and wait for the worker to stop."""
+    if not ctx.settings.witnesses:
+        await ctx.stopping.wait()
+        return
     async with open_client() as client:
         running = [
             ctx.loops.start("cosign", partial(_cosign, ctx, client, at))

@@ -16,7 +16,7 @@ from app.core.beacon import Chain, is_signed, round_at_ms
 from app.core.clock import now_ms
 from app.core.why import why
 from app.notifications import safe_post
-from app.notifications.safe_post import AddressRefused, Client, NotAccepted
+from app.notifications.safe_post import AddressRefused, Client, NotAccepted, open_client
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql import draws
@@ -38,13 +38,14 @@ class NotARound(Exception):
     """A relay did not return the round; the message says why."""
 
 
-async def read_awaited(stores: Stores, client: Client, settings: Settings) -> None:
+async def read_awaited(stores: Stores, settings: Settings) -> None:
     """Read and store every round that a draw awaits and that is due."""
     chain = settings.chain
     for number in await draws.select_awaited(stores.postgres, ROUNDS_MAX):
         if round_at_ms(chain, number) > now_ms():
             return  # later rounds are not due either
-        signature = await _read(client, settings.beacon_relays, chain, number)
+        async with open_client() as client:  # which few workers need: creating one takes 40 ms
+            signature = await _read(client, settings.beacon_relays, chain, number)
         if signature is not None:
             await draws.keep_signature(stores.postgres, number, signature)
 

@@ -14,7 +14,6 @@ from app.core import beacon
 from app.core.beacon import randomness_of, round_at_ms, round_for
 from app.core.log_audit import audit
 from app.core.rules import draw_key, draw_of
-from app.notifications.safe_post import open_client
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
@@ -67,8 +66,7 @@ async def read(queues: Queues, *relays: BeaconRelay) -> None:
         beacon_chain=msgspec.json.encode(CHAIN).decode(),
         rate_limits=False,
     )
-    async with open_client() as client:
-        await read_awaited(queues.stores, client, settings)
+    await read_awaited(queues.stores, settings)
     await room_log.write(queues.stores, ROOM, CHAIN)
 
 
