@@ -90,7 +90,7 @@ def _check(kind: JobKind, request: JobRequest) -> None:
             if not text or len(text) > longest:
                 raise ValidationFailed(name, f"must be 1 to {longest:,} characters")
         if not request.subject.isprintable():
-            raise ValidationFailed("subject", "must be a single line")
+            raise ValidationFailed("subject", "cannot contain newlines")
         if not all(it.isprintable() for it in request.text.replace("\t", " ").split("\n")):
             raise ValidationFailed("text", "must not contain control characters")
 
