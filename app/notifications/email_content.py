@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 import segno
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, select_autoescape
 
-from app import i18n
+from app import i18n, templating
 from app.core import formatting
 from app.core.clock import to_ms
 from app.core.email import MailKind
@@ -246,14 +246,6 @@ def _line(names: dict[str, str], item: Item, currency: str, language: str) -> Ti
 @cache
 def templates(language: str) -> Environment:
     """The templates of e-mails in a language."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        extensions=["jinja2.ext.i18n"],
+    return templating.environment(
+        TEMPLATES, language, autoescape=select_autoescape(["html"]), keep_trailing_newline=True
     )
-    i18n.install(environment, language)
-    return environment

@@ -1,8 +1,8 @@
 """From a document to an HTML answer: languages, the template environment, the security headers, compression.
 
-Templates escape everything; `StrictUndefined` turns a misspelt name into an error instead of an empty space.
-Compressing HTML is safe here because pages carry no secret: tokens travel in HttpOnly cookies and forms are
-protected by their Origin, not by a token in the page. The one exception is sent as it is (`secret`).
+Templates escape everything. Compressing HTML is safe here because pages carry no secret: tokens travel in
+HttpOnly cookies and forms are protected by their Origin, not by a token in the page. The one exception is
+sent as it is (`secret`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from quart import Response, request
 
-from app import i18n
+from app import i18n, templating
 from app.store.spans import span
 from app.web.http.assets import load_assets
 from app.web.pages.theme import PLAIN, Look
@@ -56,16 +56,7 @@ SECURITY_HEADERS = {
 @cache
 def templates(language: str) -> Environment:
     """The environment of all pages in one language, made once."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        auto_reload=False,  # to look whether the files changed took 4% of a page
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    i18n.install(environment, language)
+    environment = templating.environment(TEMPLATES, language, autoescape=True)
     gettext = _gettext(i18n.catalogue(language).gettext)
     environment.globals |= {
         "_": gettext,
