@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -199,6 +200,7 @@ async def served(settings: Settings) -> AsyncIterator[Web]:
     _idle.append((settings, quart))
 
 
+@cache  # reading them takes 10 ms
 def settings_of(servers: Servers) -> Settings:
     """Settings of a served app; throttles are off unless a test is about them."""
     return Settings(
