@@ -111,7 +111,7 @@ async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, s
     print(f"cancelled: {len(told.cancelled)}")
     print(f"of these missing in PostgreSQL when fans left: {len(absent)}, at the end: {len(still)}")
     print(f"paid but not confirmed at the end: {len(unsold)}")
-    print(f"places acknowledged in the queue: {len(told.line)}; {places}")
+    print(f"places acknowledged in the queue: {len(told.queue)}; {places}")
     print(f"verdict: {settled}")
     print(f"fairgate check: {checked.strip() or 'clean'}")
     good = places.good and settled.startswith("oversold 0, lost 0, stranded 0") and not still and not unsold
@@ -138,9 +138,9 @@ class Places:
 
 async def _places(crowd: FailoverCrowd) -> Places:
     """Request the place of everybody in the queue."""
-    lost, moved, numbers = 0, 0, [it.number for it in crowd.told.line]
-    for it in crowd.told.line:
-        found = await crowd.ask("place", "GET", f"/v1/rooms/{crowd.line}/places/me", it.token)
+    lost, moved, numbers = 0, 0, [it.number for it in crowd.told.queue]
+    for it in crowd.told.queue:
+        found = await crowd.ask("place", "GET", f"/v1/rooms/{crowd.queue_room}/places/me", it.token)
         place = found.json()
         lost += found.status_code != 200
         moved += found.status_code == 200 and place["queue_number"] != it.number
@@ -193,8 +193,8 @@ async def _open(client: httpx.AsyncClient, crowd: FailoverCrowd, token: str) -> 
         ("/v1/events", event),
         (f"/v1/events/{crowd.sale}/ticket-types", floor),
         (f"/v1/rooms/{crowd.sale}/open", None),
-        ("/v1/rooms", {"room_id": crowd.line, "name": "Line", **SLOW}),
-        (f"/v1/rooms/{crowd.line}/open", None),
+        ("/v1/rooms", {"room_id": crowd.queue_room, "name": "Queue", **SLOW}),
+        (f"/v1/rooms/{crowd.queue_room}/open", None),
     ):
         found = await client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
         found.raise_for_status()

@@ -14,12 +14,12 @@ import httpx
 
 AGAIN_S = 0.1
 FANS = 16  # who go in, reserve, and pay or cancel
-LINE_EVERY_S = 0.05  # interval at which somebody joins the queue
+JOIN_EVERY_S = 0.05  # interval at which somebody joins the queue
 MOVES = ("confirm", "cancel", "keep")
 
 
 @dataclass
-class Stood:
+class QueuedFan:
     """Somebody who got a place in the queue."""
 
     visitor_id: str
@@ -35,7 +35,7 @@ class Told:
     promised: set[str] = field(default_factory=set)  # reservations answered 201
     cancelled: set[str] = field(default_factory=set)  # answered 200
     confirmed: set[str] = field(default_factory=set)  # answered 200 to a payment
-    line: list[Stood] = field(default_factory=list)
+    queue: list[QueuedFan] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     done_at: dict[str, list[float]] = field(default_factory=dict)
 
@@ -55,13 +55,13 @@ class FailoverCrowd:
 
     client: httpx.AsyncClient
     sale: str
-    line: str
+    queue_room: str  # whose visitors only wait
     told: Told = field(default_factory=Told)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Run until `over`."""
-        await asyncio.gather(self._line_grows(), *(self._fan(number) for number in range(FANS)))
+        await asyncio.gather(self._queue_grows(), *(self._fan(number) for number in range(FANS)))
 
     async def ask(self, what: str, method: str, path: str, token: str = "", **options: Any) -> httpx.Response:
         """Repeat one call until the response is not a 503."""
@@ -79,17 +79,17 @@ class FailoverCrowd:
                 self.told.failed[f"{what}: {found.status_code} {_code(found)}"] += 1
             await asyncio.sleep(AGAIN_S)
 
-    async def _line_grows(self) -> None:
+    async def _queue_grows(self) -> None:
         while not self.over.is_set():
-            asked = asyncio.create_task(self._stand())
+            asked = asyncio.create_task(self._join_queue())
             await asyncio.wait({asked}, timeout=5)
-            await asyncio.sleep(LINE_EVERY_S)
+            await asyncio.sleep(JOIN_EVERY_S)
 
-    async def _stand(self) -> None:
-        found = await self.ask("join", "POST", f"/v1/rooms/{self.line}/places")
+    async def _join_queue(self) -> None:
+        found = await self.ask("join", "POST", f"/v1/rooms/{self.queue_room}/places")
         if found.status_code == 201:
             it = found.json()
-            self.told.line.append(Stood(it["visitor_id"], it["queue_number"], it["place_token"]))
+            self.told.queue.append(QueuedFan(it["visitor_id"], it["queue_number"], it["place_token"]))
         else:
             self.told.failed[f"join: {found.status_code} {_code(found)}"] += 1
 

@@ -16,7 +16,7 @@ from load.measuring import Run
 from load.product import NotStarted, Product
 
 LOADS = 3  # at once
-IN_LINE = 10  # visitors in the queue of each busy room
+IN_QUEUE = 10  # visitors in the queue of each busy room
 SETTLES_S = 12.0  # longer than a worker keeps ticking a room that nobody uses
 ASKED = 20  # how often each list is read
 CLAIM_EVERY_S, CLAIMS_MAX = 0.01, 500
@@ -42,7 +42,7 @@ async def rooms(run: Run) -> Row:
         await _make(product, size.rooms_made - len(empty) - len(busy), [*empty, *busy])
         for room_id in busy:
             await product.ask("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
-            for _ in range(IN_LINE):
+            for _ in range(IN_QUEUE):
                 await product.post(f"/v1/rooms/{room_id}/places")
         await asyncio.sleep(SETTLES_S)
         percent = [await _worker_percent(product, size.seconds) for _ in range(size.trials)]
@@ -59,7 +59,7 @@ async def rooms(run: Run) -> Row:
             Figure.of("/v1/rooms, a page of 200, ms", list_ms, at_most=100),
         ],
         note=f"{size.rooms_made:,} rooms ever created, {len(empty):,} of them open and empty, "
-        f"{len(busy)} with {IN_LINE} in the queue",
+        f"{len(busy)} with {IN_QUEUE} in the queue",
     )
 
 

@@ -44,7 +44,7 @@ class Visitor:
 
     def visit(self) -> str:
         """Make the whole visit; return a word for how it ended."""
-        ended = self.wait_in_line()
+        ended = self.wait_in_queue()
         if ended:
             return ended
         if self.kind == "browses":
@@ -54,7 +54,7 @@ class Visitor:
         return self.buy()
 
     # the queue page ---------------------------------------------------------------------------------------
-    def wait_in_line(self) -> str:
+    def wait_in_queue(self) -> str:
         """Wait on the queue page until the turn is claimed (an empty word) or the visit ends otherwise."""
         leaves_at_s = self.world.now_s() + self.random.uniform(*LEAVES_AFTER_S)
         page = self._load()
@@ -71,7 +71,7 @@ class Visitor:
                         return ""
                     continue
                 if self.link.due_s <= now_s:
-                    self._look_at_line(page)
+                    self._look_at_queue(page)
                     continue
                 self._rest(min(page.due_s(now_s), self.link.due_s, self._plans_s(leaves_at_s)) - now_s)
         finally:
@@ -157,7 +157,7 @@ class Visitor:
         if number is not None:
             self.world.found.claims.append(Claim(self.world.now_s(), number, self.kind == "bot"))
 
-    def _look_at_line(self, page: Page) -> None:
+    def _look_at_queue(self, page: Page) -> None:
         reply = self.world.call("status", "GET", self.room, self._headers())
         if reply.status == 200:
             self.link.hear(self.world.now_s(), by_stream=False)

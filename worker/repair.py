@@ -105,10 +105,10 @@ async def _reconcile(ctx: WorkerContext, room_id: RoomId, event_id: EventId) -> 
         if not await try_lock(connection, "reconcile", room_id):
             return
         try:
-            report = await reconcile.reconcile(ctx.stores, event_id, mend=True)
+            report = await reconcile.reconcile(ctx.stores, event_id, repair=True)
         except (RoomNotReady, EventNotFound):
             return  # restoring the room repairs everything; or it was just deleted
-    for outcome, lines in (("mended", report.mended), ("left", report.left)):
+    for outcome, lines in (("repaired", report.repaired), ("left", report.left)):
         for line in lines[:LINES_MAX]:
             log.warning("the stores differed", event_id=event_id, outcome=outcome, what=line)
 

@@ -60,10 +60,10 @@ def reconcile(
 
     found = on_stores(data, compare)
     for name, report in found.items():
-        for word, lines in (("mended", report.mended), ("drift", report.left)):
+        for word, lines in (("repaired", report.repaired), ("drift", report.left)):
             for line in lines:
                 print(f"{name}: {word}: {line}")
-        if not (report.mended or report.left):
+        if not (report.repaired or report.left):
             print(f"{name}: no drift")
     if wrong := [name for name, report in found.items() if report.left]:
         raise CommandFailed(f"the stores differ for {', '.join(wrong)}")
@@ -71,7 +71,7 @@ def reconcile(
 
 async def _reconciled(stores: Stores, event_id: EventId, only_check: bool) -> Report:
     try:
-        return await run_reconcile(stores, event_id, mend=not only_check)
+        return await run_reconcile(stores, event_id, repair=not only_check)
     except RoomNotReady as error:
         return Report([], [f"the room is {error.word} in Redis, so nothing was compared; try again later"])
 

@@ -156,7 +156,7 @@ async def _run_fans(settings: Settings, crowds: list[tuple[Crowd, int]], demo: D
                     supplying.cancel()
     except* httpx.HTTPError as errors:
         _print(f"the fans gave up: {errors.exceptions[0]}")
-    _print(f"the fans are gone: {_summary([it for it, _ in crowds])}; the sale goes on, Ctrl-C ends it")
+    _print(f"the fans have left: {_summary([it for it, _ in crowds])}; the sale continues until Ctrl-C")
 
 
 async def _supply(settings: Settings) -> None:

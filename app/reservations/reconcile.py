@@ -48,14 +48,14 @@ STATES = {"held": "held", "paying": "held", "confirmed": "sold"}  # as Redis nam
 
 
 class Report(NamedTuple):
-    """The differences found, one line each: those repaired (`mended`), and those that remain."""
+    """The differences found, one line each: those `repaired`, and those `left`."""
 
-    mended: list[str]
+    repaired: list[str]
     left: list[str]
 
 
-async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
-    """Compare the stores, and with `mend` repair what is safe; without it all differences are `left`.
+async def reconcile(stores: Stores, event_id: EventId, *, repair: bool) -> Report:
+    """Compare the stores, and with `repair` fix what is safe; without it all differences are `left`.
 
     Raises EventNotFound, and RoomNotReady if the room is not loaded or is being restored.
     """
@@ -64,7 +64,7 @@ async def reconcile(stores: Stores, event_id: EventId, *, mend: bool) -> Report:
         raise EventNotFound
     await _ready(stores, room_id)
     found = await consistency.settled_differences(stores, room_id, event_id)
-    if not mend or not found:
+    if not repair or not found:
         return Report([], sorted(found.values()))
     await _repair(stores, room_id, event_id, found)
     left = await consistency.settled_differences(stores, room_id, event_id)

@@ -116,7 +116,7 @@ async def test_what_differs_is_found_and_mended(stores: Stores) -> None:
         await stores.redis.hset(LIVE.codes, "used:FANS", "3")
         await stores.redis.hdel(LIVE.codes, "code:FANS")
         assert len(await check(stores, GALA)) == 2
-        assert (await reconcile.reconcile(stores, GALA, mend=True)).left == []
+        assert (await reconcile.reconcile(stores, GALA, repair=True)).left == []
         assert await check(stores, GALA) == []
 
 

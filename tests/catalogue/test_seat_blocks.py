@@ -117,7 +117,7 @@ async def test_kinds_are_in_both_stores_and_after_a_wipe(stores: Stores) -> None
         rows = (await live_rows(stores.redis, LIVE))["stalls"]
         assert [it.kinds for it in rows] == ["ac...", "a....", ""]
         await stores.redis.hdel(LIVE.seats, "kinds:stalls-a")
-        assert (await reconcile.reconcile(stores, GALA, mend=True)).left == []
+        assert (await reconcile.reconcile(stores, GALA, repair=True)).left == []
         assert await check(stores, GALA) == []
 
 
@@ -145,7 +145,7 @@ async def test_a_block_that_was_cut_off_is_mended_either_way(stores: Stores) -> 
         await keep_back(stores.redis, LIVE, [A2], to="b")  # and never written to Postgres
         await keep_back(stores.redis, LIVE, [A1], to="f")  # Redis lost it
         assert len(await check(stores, GALA)) > 0
-        report = await reconcile.reconcile(stores, GALA, mend=True)
+        report = await reconcile.reconcile(stores, GALA, repair=True)
         assert report.left == []
         assert (await states(stores.redis, LIVE))["a"] == "bffff"
         assert await check(stores, GALA) == []

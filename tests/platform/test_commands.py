@@ -198,7 +198,7 @@ async def test_reconcile_tells_drift_and_mends_what_is_safe(
     assert "concert" in looked.err
     await connection.execute("UPDATE ticket_types SET sold = 0")
     await connection.close()
-    assert "concert: mended: Redis: seated: free + held + sold" in (await run("reconcile", "concert")).out
+    assert "concert: repaired: Redis: seated: free + held + sold" in (await run("reconcile", "concert")).out
     assert "no such event" in (await run("reconcile", "none", code=1)).err
 
 

@@ -40,7 +40,7 @@ async def test_the_demo_sells_to_a_crowd_and_ends_in_balance(data: Path) -> None
     await signs_in_once(running.url, links[0])
 
     async def through() -> re.Match[str] | None:
-        return re.search(r"the fans are gone: 15 joined, .*\b(\d+) bought", running.log.read_text())
+        return re.search(r"the fans have left: 15 joined, .*\b(\d+) bought", running.log.read_text())
 
     bought = int((await wait_until(through, "twelve fans, and three for seats"))[1])
     ended = await fairgate("check", "--all", "--data", str(data))

@@ -88,14 +88,14 @@ async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
         reserved = await ask(engine, await a_session(stores), "floor:2")
         for command in SAFE[drift]:
             await plant(stores, command, reserved.reservation_id)
-        looked = await reconcile.reconcile(stores, GALA, mend=False)
+        looked = await reconcile.reconcile(stores, GALA, repair=False)
         assert looked.left
-        assert not looked.mended
+        assert not looked.repaired
         assert await check(stores, GALA) != [], "a check changes nothing"
-        mended = await reconcile.reconcile(stores, GALA, mend=True)
-        assert (bool(mended.mended), mended.left) == (True, [])
+        repaired = await reconcile.reconcile(stores, GALA, repair=True)
+        assert (bool(repaired.repaired), repaired.left) == (True, [])
         assert await check(stores, GALA) == []
-        assert await reconcile.reconcile(stores, GALA, mend=False) == ([], [])
+        assert await reconcile.reconcile(stores, GALA, repair=False) == ([], [])
         await ask(engine, await a_session(stores), "floor:1")
 
 
@@ -113,7 +113,7 @@ async def test_what_is_not_safe_is_told_and_left(stores: Stores, drift: str) -> 
         await plant(stores, UNSAFE[drift], reserved.reservation_id)
         before = await stores.postgres.fetch("SELECT held, sold, total FROM ticket_types ORDER BY name")
         counted = metrics.DRIFT.labels("rows", "left")._value.get()
-        assert (await reconcile.reconcile(stores, GALA, mend=True)).left
+        assert (await reconcile.reconcile(stores, GALA, repair=True)).left
         after = await stores.postgres.fetch("SELECT held, sold, total FROM ticket_types ORDER BY name")
         assert after == before
         told = metrics.DRIFT.labels("rows", "left")._value.get() > counted
@@ -139,9 +139,9 @@ async def test_seats_are_mended_too(stores: Stores, drift: str) -> None:
                 await stores.redis.hset(LIVE.seats, f"row:stalls-{row}", f"{'abc'.index(row) + 1}|1|{marks}")
             else:
                 await plant(stores, command, reserved.reservation_id)
-        assert (await reconcile.reconcile(stores, GALA, mend=False)).left
-        mended = await reconcile.reconcile(stores, GALA, mend=True)
-        assert (bool(mended.mended), mended.left) == (True, [])
+        assert (await reconcile.reconcile(stores, GALA, repair=False)).left
+        repaired = await reconcile.reconcile(stores, GALA, repair=True)
+        assert (bool(repaired.repaired), repaired.left) == (True, [])
         assert await states(stores.redis, LIVE) == {"a": "hffff", "b": "fffff", "c": "fffff"}
         assert await check(stores, GALA) == []
 
@@ -154,8 +154,8 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
         messages = await submissions.read_new(stores.redis, LIVE, "worker1")
         messages += await submissions.read_new(stores.redis, LIVE, "worker1")
         batch = await batches.decided(stores, HALL, messages)
-        for mend in (False, True):
-            assert await reconcile.reconcile(stores, GALA, mend=mend) == ([], [])
+        for repair in (False, True):
+            assert await reconcile.reconcile(stores, GALA, repair=repair) == ([], [])
         assert await stock(stores.redis, keys=LIVE) == (8, 2, 0)
         await batches.record(stores, batch)
         assert await rows(stores) == {submitted.reservation_id: "held"}
@@ -166,11 +166,11 @@ async def test_traffic_is_not_taken_for_drift(stores: Stores) -> None:
     async with a_shop(stores, {"floor": 60, "balcony": 60}) as engine:
         stopping = asyncio.Event()
         traffic = [asyncio.create_task(_buy_and_cancel(engine, stopping)) for _ in range(6)]
-        for mend in (True, False, True):
-            assert await reconcile.reconcile(stores, GALA, mend=mend) == ([], [])
+        for repair in (True, False, True):
+            assert await reconcile.reconcile(stores, GALA, repair=repair) == ([], [])
         await stores.redis.hincrby(LIVE.stock, "free:floor", 3)
-        report = await reconcile.reconcile(stores, GALA, mend=True)
-        assert (bool(report.mended), report.left) == (True, [])
+        report = await reconcile.reconcile(stores, GALA, repair=True)
+        assert (bool(report.repaired), report.left) == (True, [])
         stopping.set()
         await asyncio.gather(*traffic)
         assert await check(stores, GALA) == []
@@ -192,7 +192,7 @@ async def test_a_room_that_is_restored_is_left_alone(stores: Stores) -> None:
         await stores.redis.hset(LIVE.conf, "restoring", "1")
         await stores.redis.hincrby(LIVE.stock, "free:floor", 3)
         with pytest.raises(RoomNotReady):
-            await reconcile.reconcile(stores, GALA, mend=True)
+            await reconcile.reconcile(stores, GALA, repair=True)
         assert await stores.redis.hget(RoomKeys(HALL).stock, "free:floor") == "13"
         with pytest.raises(EventNotFound):
-            await reconcile.reconcile(stores, EventId("nothing"), mend=True)
+            await reconcile.reconcile(stores, EventId("nothing"), repair=True)

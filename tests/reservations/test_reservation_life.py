@@ -84,7 +84,7 @@ class PaidSale(Sale):
         elif kind == "settle":
             await settlement.settle_payments(stores, SimulatedGateway(stores.postgres))
         elif kind == "reconcile":
-            assert (await reconcile.reconcile(stores, GALA, mend=True)).left == []
+            assert (await reconcile.reconcile(stores, GALA, repair=True)).left == []
         elif kind in ("reserve", "ask", "repeat", "work", "decide", "expire", "expire_cut", "mend", "wipe"):
             await super().take(step)
         elif self.seen:

@@ -72,7 +72,7 @@ async def test_the_standby_takes_over(
         assert len(await consistency.check(stores, GALA)) >= 3
 
         async def mended() -> bool:
-            return not (await reconcile.reconcile(stores, GALA, mend=True)).left
+            return not (await reconcile.reconcile(stores, GALA, repair=True)).left
 
         await wait_until(mended, "the books")
         known = await _known(stores, held, paid, place)
