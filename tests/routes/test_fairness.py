@@ -86,12 +86,12 @@ async def test_it_is_for_any_cache_for_seconds_and_hidden_rooms_are_for_none(web
 async def test_waits_are_those_of_the_rooms_own_history(web: Web) -> None:
     await web.room()
     assert "Nobody has had to wait yet." in await text_of(web)
-    moments = [(60, 0, 10), (40, 0, 10), (30, 5, 10), (0, 10, 10)]
+    moments, now_s = [(60, 0, 10), (40, 0, 10), (30, 5, 10), (0, 10, 10)], now_ms() // 1000
     for seconds, serving, last in moments:
         await web.app.stores.postgres.execute(
             "INSERT INTO calls (room_id, called_at, serving_position, last_number) "
             "VALUES ('hall', to_timestamp($1), $2, $3) ON CONFLICT DO NOTHING",
-            now_ms() // 1000 - seconds - 10,
+            now_s - seconds - 10,
             serving,
             last,
         )
