@@ -105,6 +105,7 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
     assert (data / "secret").read_text() == secret
     assert len(second.pids("fairgate web")) == len(second.pids("fairgate worker")) == 2
 
+    await all_handle_hangups(second)  # a role that started later would find the new settings at its start
     config.write_text("security_contact: mailto:safe@example.org\n")
     await settings_are_read_again(second)
     family = [child.pid for child in second.supervisor.children(recursive=True)]
@@ -115,6 +116,22 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
         await gone(pid)
     third = await up(data)
     await third.stop()
+
+
+async def all_handle_hangups(running: Up) -> None:
+    """Wait until every role has installed its handler of SIGHUP and no longer blocks the signal."""
+    roles = running.pids("fairgate web") | running.pids("fairgate worker")
+
+    def handles(pid: int) -> bool:
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught, blocked = (int(status.partition(f"{it}:")[2].split()[0], 16) for it in ("SigCgt", "SigBlk"))
+        hangup = 1 << (signal.SIGHUP - 1)
+        return bool(caught & hangup and not blocked & hangup)
+
+    async def all_handle() -> bool:
+        return all(map(handles, roles))
+
+    await wait_until(all_handle, "every role to handle SIGHUP")
 
 
 async def settings_are_read_again(running: Up) -> None:
