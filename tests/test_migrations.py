@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from app import cli
-from app.runtime import migrate
+from app.runtime import migrate, schema
 from app.runtime.migrate import MigrationRefused
 from tests.support.waiting import wait_until
 
@@ -69,6 +69,17 @@ async def test_down_takes_back_what_up_made(database: asyncpg.Connection, own_da
     await asyncio.to_thread(migrate.up, own_database_url)
     assert await database.fetch(SCHEMA) == before
     assert revisions == sum(len(migrate.revisions(it)) for it in migrate.PHASES)
+
+
+async def test_the_newest_schema_is_told_without_alembic(
+    database: asyncpg.Connection, own_database_url: str
+) -> None:
+    assert schema.heads() == {migrate.revisions(it)[0] for it in migrate.PHASES}
+    assert await schema.is_current(own_database_url)
+    await asyncio.to_thread(migrate.down, own_database_url)
+    assert not await schema.is_current(own_database_url)
+    await database.execute("DROP TABLE alembic_version")
+    assert not await schema.is_current(own_database_url)
 
 
 async def test_the_phases_are_run_and_shown_one_after_the_other(

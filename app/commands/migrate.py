@@ -46,7 +46,7 @@ def phases(
     data: Data = None,
 ) -> None:
     """Upgrade the database schema, undo a step, or create a new migration."""
-    from app.runtime import migrate
+    from app.runtime import migrate, schema
 
     if context.invoked_subcommand:
         if phase or check:
@@ -60,7 +60,7 @@ def phases(
     if not check:
         migrate.up(_database_url(data), chosen)
         return
-    there = asyncio.run(migrate.applied(_database_url(data)))
+    there = asyncio.run(schema.applied(_database_url(data)))
     found = [it for it in migrate.states(there) if it.phase in chosen]
     for it in found:
         says = f"to be run: {', '.join(it.pending)}" if it.pending else f"up to date, {it.there}"

@@ -26,9 +26,8 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from app.core.errors import CannotRun
-from app.store.connections import POSTGRES_AWAY, connect_postgres
-
-CONNECT_TIMEOUT_S = 10.0
+from app.runtime.schema import applied
+from app.store.connections import POSTGRES_AWAY
 
 Phase = Literal["before", "after"]
 PHASES: tuple[Phase, ...] = ("before", "after")
@@ -112,20 +111,6 @@ def _with_patience(step: Callable[[], None]) -> None:
                 ) from None
             log.warning("retrying a migration", why=why, tries_left=tries_left)
             time.sleep(random.uniform(*PAUSE_S))
-
-
-async def applied(database_url: str) -> set[str]:
-    """Return the newest revisions in a database, one per phase; empty if it has none of our tables.
-
-    Raises StoreRefused.
-    """
-    pool = await connect_postgres(database_url, timeout_s=CONNECT_TIMEOUT_S, connections_max=1)
-    try:
-        if await pool.fetchval("SELECT to_regclass('public.alembic_version')") is None:
-            return set()
-        return {row[0] for row in await pool.fetch("SELECT version_num FROM alembic_version")}
-    finally:
-        await pool.close()
 
 
 def states(there: set[str]) -> list[State]:

@@ -29,9 +29,9 @@ from app.runtime import (
     embedded_stores,
     installation,
     log_files,
-    migrate,
     reloading,
     role_environment,
+    schema,
 )
 from app.runtime.child_process import Child, as_role
 from app.runtime.embedded_stores import EmbeddedStore
@@ -89,14 +89,13 @@ class RunningInstallation:
             with contextlib.suppress(psutil.NoSuchProcess):  # it just died; the watch will notice
                 if child.process is not None:
                     members.append(Member.of(child.name, child.process.pid))
-        redis_url, queue_url = self.settings.redis_url, self.settings.queue_url
         installation.save(
             self.data,
             Installation(
                 self.supervisor,
                 self.url,
-                redis_url,
-                queue_url,
+                self.settings.redis_url,
+                self.settings.queue_url,
                 self.settings.database_url,
                 members,
                 self.ops_url,
@@ -150,8 +149,11 @@ async def run(plan: Plan, on_ready: OnReady = until_stopped) -> None:
 async def _work(plan: Plan, running: RunningInstallation, listener: socket.socket, on_ready: OnReady) -> None:
     try:
         await _start_stores(running)
-        _print("migrating the database")
-        await asyncio.to_thread(migrate.up, running.settings.database_url)
+        if not await schema.is_current(running.settings.database_url):
+            from app.runtime import migrate  # Alembic is slow to import, and stays in memory
+
+            _print("migrating the database")
+            await asyncio.to_thread(migrate.up, running.settings.database_url)
         _start_roles(plan, running, listener)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(_watch(running))
