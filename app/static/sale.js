@@ -20,14 +20,16 @@ form.addEventListener("input", () => {
 });
 
 for (const field of document.querySelectorAll("[data-picture]")) {
-  const { picture } = field.dataset, value = form.elements[picture];
+  const { picture } = field.dataset, value = form.elements[picture], remove = field.querySelector("button");
   const show = (address) => {
     value.value = address;
+    remove.hidden = !address;
     look();
   };
   field.hidden = false;
+  remove.hidden = !value.value;
   field.querySelector("input").addEventListener("change", async ({ target }) => {
     if (target.files[0]) show(await fitted(target.files[0], picture).catch(() => ""));
   });
-  field.querySelector("button").addEventListener("click", () => show(""));
+  remove.addEventListener("click", () => show(""));
 }

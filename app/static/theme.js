@@ -62,11 +62,13 @@ function showPicture(name, address) {
     if (address) element.src = address;
   }
   for (const element of all(`[data-without="${name}"]`)) element.hidden = Boolean(address);
+  for (const element of all(`[data-picture="${name}"] button`)) element.hidden = !address;
 }
 
 for (const field of all("[data-picture]")) {
   const name = field.dataset.picture;
   field.hidden = false;
+  field.querySelector("button").hidden = !form.elements[name].value;
   field.querySelector("input").addEventListener("change", async ({ target }) => {
     if (target.files[0]) showPicture(name, await fitted(target.files[0], name).catch(() => ""));
   });
