@@ -120,13 +120,13 @@ class Product:
         await self.staff("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 6000})
 
     async def close_rooms(self) -> None:
-        """Close every open room, as soon as the stores allow it."""
+        """Close the room of every sale, as soon as the stores allow it."""
 
         async def closed() -> bool:
             with suppress(AssertionError):  # a test had a store taken away
                 rooms = (await self.staff("GET", "/v1/rooms?all=true&per_page=100"))["items"]
                 for it in rooms:
-                    if it["state"] == "open":
+                    if it["state"] == "open" and it["kind"] == "sale":  # tests of the gate share their site
                         await self.staff("POST", f"/v1/rooms/{it['room_id']}/close")
                 return True
             return False
