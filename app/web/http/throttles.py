@@ -107,9 +107,15 @@ class Throttles:
             await _hit(self._alone, limit, policy, whose)
 
 
+class _OneClient(RedisStorage):
+    """Looks only for the client that we use; by default it imports all that are installed."""
+
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 as in the base class
+
+
 def _shared(redis: Redis) -> Storage:
     pool: Any = redis.connection_pool  # accepted, though the stub only knows plain options
-    return RedisStorage(
+    return _OneClient(
         "async+redis://",  # ignored: it uses our connections
         implementation="redispy",
         key_prefix="fairgate:limits",
