@@ -5,12 +5,29 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.handlers import WatchedFileHandler
 from typing import Any
 
-import structlog
-
 from app.settings import Settings
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """Import others as if this package, which is optional for them, were not installed."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # as Python documents: importing it fails
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+with _without("rich"):  # it would take 70 ms in each process, to draw tracebacks that we do not use
+    import structlog
 
 # Libraries whose `info` messages repeat what we log, or are not needed.
 QUIET = ("alembic", "arq", "asyncio", "granian", "_granian", "httpx", "hypercorn.error", "quart.serving")
@@ -70,4 +87,6 @@ def get(name: str) -> Any:
 def _rendering(log_format: str, *, on_terminal: bool) -> list[Any]:
     if log_format == "json" or (log_format == "auto" and not on_terminal):
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=on_terminal)]
+    # Other formatters show the values of variables, which may be secrets.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=plain)]

@@ -22,6 +22,7 @@ NOT_LOOPS = {
     "app/commands/gate.py _run": "a command: it ends if anything breaks here",
     "app/demo/fans.py": "simulated visitors of that command",
     "app/runtime/serve.py": "the server itself: the process ends with it",
+    "app/runtime/granian_server.py": "the same",
     "app/runtime/supervisor.py": "`fairgate up`: it ends if anything breaks here, and ends its processes",
     "app/doctor/examination.py _all": "a command: awaited",
     "app/reservations/pending.py ReservationEngine.see_through": "its caller awaits it, or has gone",

@@ -1,6 +1,6 @@
 """Authenticates users at an OpenID Connect provider: authorization code flow with PKCE, state and nonce.
 
-Signatures and claims are verified by joserfc and Authlib, which are imported on use because few processes
+HTTPX, and joserfc and Authlib, which verify signatures and claims, are imported on use because few processes
 sign users in this way.
 """
 
@@ -9,14 +9,16 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
 from app.core.errors import CredentialInvalid
 from app.core.oidc import Identity
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_S = 5.0
 ANSWER_MAX = 512 * 1024
@@ -75,6 +77,8 @@ async def finish(
     client: Client, redirect_uri: str, said: Mapping[str, str], answer: Mapping[str, str]
 ) -> Identity:
     """Complete a sign-in with the provider's redirect parameters (`answer`). Raises CredentialInvalid."""
+    import httpx
+
     if not hmac.compare_digest(answer.get("state", "").encode(), said["state"].encode()):
         raise CredentialInvalid(REFUSED)
     if answer.get("iss", client.issuer) != client.issuer or not answer.get("code"):  # RFC 9207
@@ -130,6 +134,8 @@ def _usable(keys: dict[str, Any]) -> Any:
 
 
 def _http() -> httpx.AsyncClient:
+    import httpx
+
     return httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
 
 
@@ -142,6 +148,8 @@ async def _metadata(http: httpx.AsyncClient, client: Client) -> _Metadata:
 
 
 async def _json(http: httpx.AsyncClient, method: str, address: str, of: Any, **sent: Any) -> Any:
+    import httpx
+
     try:
         answer = await http.request(method, address, headers={"Accept": "application/json"}, **sent)
         if answer.status_code != 200 or len(answer.content) > ANSWER_MAX:

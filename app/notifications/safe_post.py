@@ -11,21 +11,24 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlencode
 
-import httpx
 from standardwebhooks import Webhook
 
 from app.core.webhook_policy import is_public
 from app.core.why import why
 from app.store.traces import Span
 
+if TYPE_CHECKING:
+    import httpx  # otherwise imported where it is used: few processes send anything
+
 POST_TIMEOUT_S = 10.0  # in total, from name to response; less than the lease of a delivery
 ANSWER_MAX = 16 * 1024  # bytes read of a response; usually only the status matters
 ADDRESSES_MAX = 4  # of one name, tried in turn
 USER_AGENT = "Fairgate-Webhooks/1"
 
-Client = httpx.AsyncClient
+Client: TypeAlias = "httpx.AsyncClient"
 
 
 class AddressRefused(Exception):
@@ -48,6 +51,8 @@ class NotAccepted(Exception):
 @asynccontextmanager
 async def open_client() -> AsyncIterator[httpx.AsyncClient]:
     """A client that keeps no connections, because the next request may go elsewhere."""
+    import httpx
+
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(
         timeout=POST_TIMEOUT_S, limits=limits, follow_redirects=False, trust_env=False
@@ -57,6 +62,8 @@ async def open_client() -> AsyncIterator[httpx.AsyncClient]:
 
 def parse(url: str) -> httpx.URL:
     """Parse an address. Raises AddressRefused unless it is http(s) with a host."""
+    import httpx
+
     try:
         found = httpx.URL(url)
         port = found.port
@@ -180,6 +187,8 @@ async def _exchange(
 async def _answered(
     client: httpx.AsyncClient, method: str, url: str, body: bytes, more: dict[str, str], *, private: bool
 ) -> tuple[httpx.Response, bytes]:
+    import httpx
+
     target = parse(url)
     headers = {
         "host": target.netloc.decode("ascii"),

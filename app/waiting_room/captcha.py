@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import httpx
 import structlog
 
 from app.core.captcha import PROVIDERS, Captcha, verdict
 from app.core.why import why
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx  # otherwise imported where it is used: few rooms have captchas
 
 ANSWER_TIMEOUT_S = 3.0  # short, because a visitor is waiting for their place
 CONNECTIONS_MAX = 100
@@ -36,6 +39,8 @@ class Captchas:
 
         Returns "unknown" without asking while the provider is skipped after repeated failures.
         """
+        import httpx
+
         now = self._clock()
         if now < self._ask_again_at:
             return "unknown"
@@ -74,6 +79,8 @@ class Captchas:
         return "unknown"
 
     def _opened(self) -> httpx.AsyncClient:
+        import httpx
+
         if self._client is None:
             limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
             # Waiting for a connection times out before the deadline, which tells the two cases apart.

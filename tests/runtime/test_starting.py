@@ -13,16 +13,18 @@ pytestmark = pytest.mark.slow
 
 MIGRATING = {"alembic", "sqlalchemy", "mako"}
 SERVING = {"quart", "flask", "hypercorn", "granian", "limits", "jinja2", "httpx", "arq"}
-SELDOM = {  # loaded by the first request that needs them
+SELDOM = {  # loaded by the first request that needs them, or the first message to send
     "email_validator",
     "fontTools",
     "fpdf",
+    "httpx",
     "icalendar",
     "markdown_it",
     "py_arkworks_bls12381",
     "xlsxwriter",
     "zxcvbn",
 }
+UNUSED = {"coredis", "pygments", "rich", "valkey"}  # others load them if they are installed
 LOADING = {"locust", "gevent", "geventhttpclient", "load"}
 A_COMMAND = "from app import cli; cli.run({!r}.split())"
 
@@ -67,9 +69,13 @@ def test_all_commands_together_load_nothing_that_only_what_they_start_needs() ->
 @pytest.mark.parametrize(
     ("command", "role", "without"),
     [
-        ("web", "app.runtime.serve", MIGRATING | SELDOM | LOADING | {"worker", "yaml"}),
-        ("worker", "worker.main", MIGRATING | SELDOM | LOADING | {"quart", "hypercorn", "granian", "argon2"}),
-        ("up", "app.runtime.supervisor", SERVING - {"httpx"} | SELDOM | LOADING | {"worker", "yaml"}),
+        ("web", "app.runtime.serve", MIGRATING | SELDOM | LOADING | UNUSED | {"worker", "yaml"}),
+        (
+            "worker",
+            "worker.main",
+            MIGRATING | SELDOM | LOADING | UNUSED | {"quart", "hypercorn", "granian", "argon2"},
+        ),
+        ("up", "app.runtime.supervisor", (SERVING | SELDOM) - {"httpx"} | LOADING | {"worker", "yaml"}),
     ],
 )
 def test_each_process_loads_what_it_works_with_and_no_other_command(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from app.runtime.serve import SERVERS
+from app.runtime.serve import serve_with
 from app.runtime.sockets import ServerName, listen, url_of
 from app.web.http.draining import Draining
 
@@ -19,7 +19,7 @@ async def listening(app: Any, server: ServerName = "hypercorn") -> AsyncIterator
     """Serve an app, which the caller starts and stops; yields its address."""
     listener, draining = listen("127.0.0.1", 0), Draining(asyncio.Event(), GRACE_S)
     url = url_of("127.0.0.1", listener)
-    serving = asyncio.create_task(SERVERS[server](app, listener, draining))
+    serving = asyncio.create_task(serve_with(server)(app, listener, draining))
     yield url
     draining.closing.set()
     await serving

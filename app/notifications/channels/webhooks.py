@@ -13,8 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import httpx
-
 from app import audit, logs, metrics
 from app.audit import Thing
 from app.core.account import Author
@@ -24,7 +22,7 @@ from app.core.webhook_policy import new_secret, retry_after_s
 from app.loops import each
 from app.notifications import safe_post
 from app.notifications.channel import Channel
-from app.notifications.safe_post import AddressRefused, NotAccepted
+from app.notifications.safe_post import AddressRefused, Client, NotAccepted
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -155,7 +153,7 @@ async def _transaction(stores: Stores) -> AsyncIterator[Connection]:
             yield connection
 
 
-async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, private: bool) -> bool | None:
+async def deliver(stores: Stores, client: Client, target: Target, *, private: bool) -> bool | None:
     """Make one webhook's due deliveries. None: there were none; False: none was accepted."""
     due = await webhooks.claim(stores.postgres, target.webhook_id, AT_ONCE)
     if not due:
@@ -174,9 +172,7 @@ async def deliver(stores: Stores, client: httpx.AsyncClient, target: Target, *, 
     return any(taken)
 
 
-async def _deliver(
-    stores: Stores, client: httpx.AsyncClient, target: Target, it: Delivery, private: bool
-) -> bool:
+async def _deliver(stores: Stores, client: Client, target: Target, it: Delivery, private: bool) -> bool:
     """Make one delivery and record the result."""
     began = time.monotonic()
     body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
