@@ -15,6 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support.source import statements
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -49,12 +51,11 @@ def imported(folder: str, *, also_later: bool = True) -> dict[str, str]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         if not also_later and str(path.relative_to(ROOT)) in LATE:
             continue
-        for node in ast.walk(parsed(path)) if also_later else at_once(parsed(path)):
-            for name in names_of(node):
-                top = name.partition(".")[0]
-                if top not in OURS and top not in sys.stdlib_module_names:
-                    for distribution in providers(name):
-                        found.setdefault(canonicalize_name(distribution), str(path.relative_to(ROOT)))
+        for name, later in imports(path):
+            top = name.partition(".")[0]
+            if (also_later or not later) and top not in OURS | sys.stdlib_module_names:
+                for distribution in providers(name):
+                    found.setdefault(canonicalize_name(distribution), str(path.relative_to(ROOT)))
     return found
 
 
@@ -71,21 +72,25 @@ def has_file(distribution: str, beginnings: tuple[str, ...]) -> bool:
     return any(str(it).startswith(beginnings) for it in files(distribution) or ())
 
 
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+@cache  # several tests look at the same files
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
+    """The modules that a file imports, and whether later than it is imported itself: in a function, or only
+    for type checkers."""
+    return tuple(_imports(ast.parse(path.read_text()), later=False))
 
 
-def at_once(node: ast.AST) -> Iterator[ast.AST]:
-    """Statements that run when a module is imported: not those in functions, or only for type checkers."""
-    for child in ast.iter_child_nodes(node):
-        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        if not later and not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            yield child
-            yield from at_once(child)
+def _imports(node: ast.AST, *, later: bool) -> Iterator[tuple[str, bool]]:
+    for child in statements(node):
+        for name in names_of(child):
+            yield name, later
+        deferred = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+        )
+        yield from _imports(child, later=later or deferred)
 
 
 def names_of(node: ast.AST) -> list[str]:
+    """The modules that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -119,10 +124,9 @@ def test_a_module_of_an_extra_is_imported_late(late: str) -> None:
         {
             str(path.relative_to(ROOT))
             for path in sorted((ROOT / "app").rglob("*.py"))
-            for node in walk(parsed(path))
-            if module in names_of(node)
+            if (module, late) in imports(path)
         }
-        for walk in (at_once, ast.walk)
+        for late in (False, True)
     )
     assert (at_import, bool(later)) == (set(), True)
 

@@ -20,7 +20,7 @@ DEADLINES = {
     "timeout": ("delay", 0),
     "get_message": ("timeout", 9),
 }
-NEEDED = ("AsyncClient", "Client")  # of httpx: without an explicit timeout they use 5 s
+NEEDED = ("httpx.AsyncClient", "httpx.Client", "plain_client")  # without an explicit timeout they use 5 s
 NOTHING_COMES = {  # waits for something that must not happen: (file, what is awaited)
     ("tests/store/test_batching.py", "behind"),
     ("tests/store/test_batching.py", "second"),
@@ -80,7 +80,7 @@ def deadline_of(call: ast.Call, where: str, names: dict[str, float]) -> float | 
     given = {it.arg: it.value for it in call.keywords}
     if name == "wait" and "timeout" in given:
         return None if (where, ast.unparse(call.args[0]).strip("{}")) in NOTHING_COMES else 0.0
-    if name in NEEDED and ast.unparse(call.func).startswith("httpx.") and "transport" not in given:
+    if ast.unparse(call.func) in NEEDED and "transport" not in given:
         return number(given["timeout"], names) if "timeout" in given else 5.0
     if name.startswith(("to_", "not_to_")) and "timeout" in given and "expect(" in ast.unparse(call.func):
         milliseconds = number(given["timeout"], names)

@@ -25,6 +25,7 @@ from load.verdict import judge
 from tests.chaos.crowd import Crowd, Sale
 from tests.platform.conftest import new_folder
 from tests.platform.outside import Up, fairgate, up
+from tests.support.http import plain_client
 from tests.support.prepared import prepare
 from tests.support.waiting import wait_until
 
@@ -56,9 +57,7 @@ class Site:
         """A client for its API and pages that keeps no cookies, to be shared by many visitors."""
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
-        return httpx.AsyncClient(
-            base_url=self.up.url, timeout=20, limits=limits, cookies=no_cookies, trust_env=False
-        )
+        return plain_client(self.up.url, timeout=20, limits=limits, cookies=no_cookies)
 
     async def staff(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """One staff call; asserts that it succeeds."""

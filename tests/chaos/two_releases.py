@@ -22,6 +22,7 @@ from app.runtime.child_process import die_with_parent
 from app.runtime.sockets import listen, url_of
 from tests.chaos.site import Site
 from tests.platform.outside import environment
+from tests.support.http import plain_client
 from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +119,7 @@ class Proxy(httpx.AsyncBaseTransport):
 
     async def keep_ready(self) -> None:
         """Keep checking who is ready, until cancelled."""
-        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
+        async with plain_client(timeout=PATIENCE_S) as client:
             while True:
                 for backend in self.known[:]:
                     if await ready(client, backend):
@@ -167,7 +168,7 @@ class Fleet:
         process = await release.start("web", "--server", server, "--fd", str(number), fd=number)
         listener.close()
         self.running.append(process)
-        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
+        async with plain_client(timeout=PATIENCE_S) as client:
             await wait_until(lambda: ready(client, url), f"a web process of {release.checkout}", every_s=0.1)
         self.proxy.known.append(url)
         return url, process

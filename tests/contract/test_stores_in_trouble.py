@@ -21,6 +21,7 @@ from tests.conftest import Servers
 from tests.contract.test_every_call import STREAMS
 from tests.contract.world import FLOOR, Known, World
 from tests.routes.conftest import ops
+from tests.support.http import plain_client
 from tests.support.waiting import wait_until
 
 PAGES = ("/", "/rooms/gala", "/events/gala")
@@ -136,7 +137,7 @@ async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Kn
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, servers: Servers) -> None:
     begin, store = TROUBLES[trouble]
-    async with httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http:
+    async with plain_client(world.url, timeout=30) as http:
 
         async def ready() -> bool:
             return (await http.get("/readyz", headers=ops())).status_code == 200
@@ -179,7 +180,7 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
 async def test_what_may_lose_something_is_told(world: World, servers: Servers) -> None:
     async with (
         Redis.from_url(servers.redis_url) as redis,
-        httpx.AsyncClient(base_url=world.url, timeout=30, trust_env=False) as http,
+        plain_client(world.url, timeout=30) as http,
     ):
         assert "warnings" not in (await http.get("/readyz", headers=ops())).json()
         await redis.config_set("maxmemory-policy", "allkeys-lru")

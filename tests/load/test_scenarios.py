@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 
 from app import cli
@@ -20,6 +19,7 @@ from load.product import data_folder, running
 from load.scenarios import SCENARIOS
 from tests.chaos.site import Site, a_site
 from tests.platform.outside import FAIRGATE, Ended, environment
+from tests.support.http import plain_client
 
 FANS = 30
 TIMEOUT_S = 200
@@ -110,7 +110,7 @@ async def test_browsers_come_through_a_gate_to_the_page_they_wanted(site: Site) 
     shop = f"http://127.0.0.1:{port}"
     room = {"room_id": "behind", "name": "Shop", "target_url": f"{shop}/", "gate_mode": "queue_all"}
     staff = {"Authorization": f"Bearer {site.staff_token}"}
-    async with httpx.AsyncClient(base_url=site.up.url, headers=staff, timeout=TIMEOUT_S) as client:
+    async with plain_client(site.up.url, headers=staff, timeout=TIMEOUT_S) as client:
         made = await client.post("/v1/rooms", json=room)
         assert made.status_code == 201, made.text
         assert (await client.post("/v1/rooms/behind/open")).status_code == 200
@@ -178,7 +178,7 @@ async def test_what_is_wrong_from_outside_is_named(
 ) -> None:
     sale = await site.open_sale(quantity=5)
     found = Found(**{"numbers": GOOD.numbers, "claims": GOOD.claims, "serving": GOOD.serving} | wrong)
-    async with httpx.AsyncClient(base_url=site.up.url, timeout=20, trust_env=False) as client:
+    async with plain_client(site.up.url, timeout=20) as client:
         assert (await judge_from_outside(client, GOOD, sale.event_id, 3)).good
         verdict = await judge_from_outside(client, found, sale.event_id, 3)
     assert not verdict.good

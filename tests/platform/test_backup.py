@@ -20,6 +20,7 @@ from app import cli
 from app.runtime import backup as backups
 from app.runtime import migrate
 from tests.platform.outside import Up, fairgate, up
+from tests.support.http import plain_client
 from tests.support.waiting import wait_until
 
 EVENT = {"event_id": "saved", "name": "Saved", "starts_at": "2035-01-01T20:00:00Z"}
@@ -40,7 +41,7 @@ async def a_sale(installation: Up) -> tuple[str, str, str]:
     """Somebody who holds two tickets, and somebody who waits: their tokens, and the reservation."""
     token = await fairgate("token", "--role", "admin", "--sub", "a-saver", "--data", str(installation.data))
     staff = bearer(token.out.strip())
-    async with httpx.AsyncClient(base_url=installation.url, timeout=30) as client:
+    async with plain_client(installation.url, timeout=30) as client:
         await posted(client, "/v1/events", EVENT, **staff)
         await posted(client, "/v1/events/saved/ticket-types", FLOOR, **staff)
         await posted(client, "/v1/rooms/saved/open", {}, **staff)
@@ -78,7 +79,7 @@ async def test_a_sale_goes_on_from_its_backup_on_an_empty_machine(
     assert (again.code, "restore into an empty folder" in again.err) == (1, True)
     restored = await up(data)
     try:
-        async with httpx.AsyncClient(base_url=restored.url, timeout=30) as client:
+        async with plain_client(restored.url, timeout=30) as client:
             found = await client.get(f"/v1/reservations/{reservation_id}", headers=bearer(booking))
             assert (found.status_code, found.json()["status"]) == (200, "held"), found.text
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.platform.outside import OPS, fairgate, up
+from tests.support.http import plain_client
 from tests.support.prepared import prepare
 from tests.support.waiting import wait_until
 
@@ -94,7 +95,7 @@ async def test_an_hour_back_and_forth_costs_nobody_a_turn_or_a_ticket(data: Path
     prepare(data / "postgres")
     running = await up(data, "--simulate-payments", **faked)
     token = (await fairgate("token", "--role", "admin", "--sub", "boss", "--data", str(data))).out.strip()
-    async with httpx.AsyncClient(base_url=running.url, timeout=20) as client:
+    async with plain_client(running.url, timeout=20) as client:
         sale = Sale(clock, client, token)
         await sale.open()
         called, inside = Fan(client), Fan(client)

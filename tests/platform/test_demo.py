@@ -6,17 +6,17 @@ import re
 from pathlib import Path
 
 import asyncpg
-import httpx
 
 from tests.platform.outside import fairgate, up
 from tests.platform.test_up import addresses, stopped_beside_a_stream
+from tests.support.http import plain_client
 from tests.support.waiting import PATIENCE_S, wait_until
 
 
 async def signs_in_once(url: str, link: str) -> None:
     """The link has a button that leads to the demo page; used once, it has none."""
     code = link.partition("?code=")[2]
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, headers={"Origin": url}) as client:
+    async with plain_client(url, timeout=PATIENCE_S, headers={"Origin": url}) as client:
         for _ in range(2):  # viewing it does not use it up
             assert f'value="{code}"' in (await client.get(link)).text
         entered = await client.post("/admin/link", data={"code": code})

@@ -23,6 +23,7 @@ from app.store.redis.job_queue import QUEUE
 from tests.conftest import Servers
 from tests.platform.outside import FAIRGATE, OPS, environment
 from tests.support.builders import ROOM, a_stored_room
+from tests.support.http import plain_client
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import main
 from worker.main import LEFT_MS, LastingWorker
@@ -92,7 +93,7 @@ async def test_a_web_process_drains(
     addresses = {"REDIS_URL": servers.redis_url, "DATABASE_URL": database_url}
     async with (
         web_process(server, tmp_path, FAIRGATE_SHUTDOWN_DELAY_S="600", **addresses) as (url, process),
-        httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False) as http,
+        plain_client(url, timeout=PATIENCE_S) as http,
     ):
         asking = Asking(http)
         before = await wait_until(asking.readiness, "an answer")

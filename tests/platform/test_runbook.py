@@ -6,10 +6,10 @@ import re
 import shlex
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.platform.outside import Up, fairgate
+from tests.support.http import plain_client
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("keys revoke KID", "webhook replay WEBHOOK")  # other tests create what these name
@@ -33,7 +33,7 @@ async def names(installation: Up) -> dict[str, str]:
     headers = {"authorization": f"Bearer {token.out.strip()}"}
     event = {"event_id": ROOM, "name": "By the book", "starts_at": "2035-01-01T20:00:00Z"}
     floor = {"ticket_type_id": "floor", "name": "Floor", "price": 5000, "quantity": 10}
-    async with httpx.AsyncClient(base_url=installation.url, timeout=30, headers=headers) as client:
+    async with plain_client(installation.url, timeout=30, headers=headers) as client:
         for path, body in (
             ("/v1/events", event),
             (f"/v1/events/{ROOM}/ticket-types", floor),

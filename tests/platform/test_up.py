@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import asyncpg
-import httpx
 import psutil
 import pytest
 from redis.asyncio import Redis
@@ -20,6 +19,7 @@ from app.runtime.child_process import RESTART_DELAY_S
 from app.runtime.supervisor import ROLES_STOP_TIMEOUT_S, STORES_STOP_TIMEOUT_S, WATCH_EVERY_S
 from app.store.connections import REDIS_AWAY
 from tests.platform.outside import Up, fairgate, gone, up
+from tests.support.http import plain_client
 from tests.support.prepared import prepare
 from tests.support.promtool import check_metrics
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -34,7 +34,7 @@ async def addresses(data: Path) -> dict[str, str]:
 
 async def ready_again(installation: Up) -> None:
     """Wait until `/readyz` finds the stores and a worker; every request meanwhile gets a response."""
-    async with httpx.AsyncClient(base_url=installation.url, timeout=20) as client:
+    async with plain_client(installation.url, timeout=20) as client:
 
         async def ready() -> bool:
             answer = await client.get("/readyz")
@@ -45,13 +45,13 @@ async def ready_again(installation: Up) -> None:
 
 
 async def test_up_serves_and_env_tells_where_the_stores_are(installation: Up) -> None:
-    async with httpx.AsyncClient(base_url=installation.url, timeout=20) as client:
+    async with plain_client(installation.url, timeout=20) as client:
         assert (await client.get("/readyz")).status_code == 200
     told = await addresses(installation.data)
     assert list(told) == ["REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL", "OPS_URL", "WORKER_OPS_URL"]
     async with Redis.from_url(told["REDIS_URL"]) as redis:
         assert await redis.ping()
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with plain_client(timeout=20) as client:
         for url in (told["OPS_URL"], told["WORKER_OPS_URL"]):
             scrape = (await client.get(f"{url}/metrics")).text
             assert "fairgate_stores_up 1.0" in scrape
@@ -142,7 +142,7 @@ async def settings_are_read_again(running: Up) -> None:
         return running.log.read_text().count('"changed": ["security_contact"]') == 5
 
     await wait_until(all_have_read_it, "the supervisor and its four roles to read their settings again")
-    async with httpx.AsyncClient(base_url=running.url, timeout=PATIENCE_S) as client:
+    async with plain_client(running.url, timeout=PATIENCE_S) as client:
         told_whom = await client.get("/.well-known/security.txt")
     assert told_whom.text.startswith("Contact: mailto:safe@example.org\n")
 
@@ -267,7 +267,7 @@ async def test_a_ctrl_c_while_it_starts_is_a_clean_end(data: Path) -> None:
 
 async def stopped_beside_a_stream(running: Up) -> None:
     """Stop it while somebody follows the demo's room: the stream ends, and nothing waits for its reader."""
-    async with httpx.AsyncClient(base_url=running.url, timeout=20) as client:
+    async with plain_client(running.url, timeout=20) as client:
 
         async def on_sale() -> bool:
             return (await client.get("/v1/rooms/demo")).status_code == 200

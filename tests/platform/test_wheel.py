@@ -26,6 +26,7 @@ from app.runtime.embedded_stores import free_port
 from app.version import build
 from tests.conftest import Servers
 from tests.platform.outside import environment, fairgate, up
+from tests.support.http import plain_client
 from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ async def test_the_whole_product_starts_in_an_empty_folder(
     (empty / "app").mkdir()  # not ours
     (empty / "app" / "__init__.py").write_text("raise SystemExit('somebody else is imported')")
     running = await up(data, "--fans", "1", command="demo", program=program, cwd=str(empty))
-    async with httpx.AsyncClient(base_url=running.url, follow_redirects=True, timeout=20) as client:
+    async with plain_client(running.url, follow_redirects=True, timeout=20) as client:
         for path in ("/", "/admin", "/docs", "/openapi.json", "/rooms/demo", "/readyz"):
             answer = await client.get(path)
             assert answer.status_code == 200, path
@@ -179,7 +180,7 @@ async def test_a_production_install_migrates_and_runs_both_roles(
     async with (
         running(program, empty, settings, "worker"),
         running(program, empty, settings, *web),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client,
+        plain_client(f"http://127.0.0.1:{port}", timeout=20) as client,
     ):
 
         async def ready() -> bool:

@@ -22,6 +22,7 @@ from app.monitoring.ops_server import Ops
 from app.runtime.sockets import listen
 from deploy.grafana.build import DASHBOARDS, Dashboard, document
 from tests.routes.conftest import Web
+from tests.support.http import plain_client
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,7 @@ async def prometheus(folder: Path, target: str) -> AsyncIterator[httpx.AsyncClie
     try:
         address = await asyncio.wait_for(_address(process.stderr), 60)
         drained = asyncio.create_task(process.stderr.read())  # otherwise a full pipe would block it
-        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=30, trust_env=False) as client:
+        async with plain_client(f"http://{address}", timeout=30) as client:
             yield client
     finally:
         process.terminate()

@@ -25,6 +25,7 @@ from tests.contract.test_every_call import filled
 from tests.routes.conftest import Web, served
 from tests.routes.test_slashes import address
 from tests.routes.test_trouble import Wires, wires
+from tests.support.http import plain_client
 from tests.support.listening import listening
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -215,7 +216,7 @@ async def test_a_report_that_fails_in_the_middle_is_not_taken_for_a_whole_one(
     await web.event()
     await many_orders(stores)
     before = broken("error")
-    async with listening(web.quart, server) as url, httpx.AsyncClient(base_url=url, timeout=30) as http:
+    async with listening(web.quart, server) as url, plain_client(url, timeout=30) as http:
         path = "/v1/events/gala/orders.csv"
         async with http.stream("GET", path, headers=web.as_("admin")) as report:
             assert report.status_code == 200

@@ -22,6 +22,7 @@ from tests.contract.test_every_call import STREAMS, filled
 from tests.routes.conftest import Web, served
 from tests.routes.test_slashes import address
 from tests.security.test_floods import a_slow_body, status_from
+from tests.support.http import plain_client
 from tests.support.listening import listening
 from tests.support.waiting import wait_until
 
@@ -53,8 +54,8 @@ async def front(stores: Stores, settings: Settings) -> AsyncIterator[Front]:
         served(settings.model_copy(update={"cors_origins": [SHOP, BLOG]})) as web,
         listening(web.quart) as url,
         proxied(url) as (through, _),
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as direct,
-        httpx.AsyncClient(base_url=through, trust_env=False, timeout=30) as nginx,
+        plain_client(url, timeout=30) as direct,
+        plain_client(through, timeout=30) as nginx,
     ):
         yield Front(web, direct, nginx)
 

@@ -23,6 +23,7 @@ from app.runtime.gate_conf import ProxyFailed
 from app.runtime.shop_health import Measuring
 from tests.platform.outside import FAIRGATE, environment
 from tests.routes.conftest import Web
+from tests.support.http import plain_client
 from tests.support.listening import listening
 from tests.support.shop import BIG, Reports, Shop, self_signed
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -92,7 +93,7 @@ async def test_everything_a_shop_does_goes_through(web: Web) -> None:
     async with listening(shop.quart) as origin, listening(web.quart) as fairgate:
         key = web.as_("operator")["Authorization"].removeprefix("Bearer ")
         async with proxied(origin, fairgate, "--room", "hall", port=port, key=key) as url:
-            async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
+            async with plain_client(url, timeout=PATIENCE_S) as client:
                 await pages(client)
                 await streams(client, shop)
                 await web_socket(url, client.cookies["fairgate_pass_hall"])
@@ -173,7 +174,7 @@ async def web_socket(url: str, token: str) -> None:
 
 async def queued(client: httpx.AsyncClient, fairgate: str) -> None:
     """With a crowd: visitors inside continue, pages lead to the queue, other requests learn its address."""
-    async with httpx.AsyncClient(base_url=client.base_url, timeout=PATIENCE_S) as stranger:
+    async with plain_client(str(client.base_url), timeout=PATIENCE_S) as stranger:
 
         async def location() -> str:
             stranger.cookies.clear()
@@ -201,7 +202,7 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
 
             await wait_until(is_well, "a report of a shop that is well")
             await killed_and_back(url)
-        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
+        async with plain_client(url, timeout=PATIENCE_S) as client:
             down = await client.get("/", headers=HTML)
             assert (down.status_code, down.headers["retry-after"]) == (502, "5")
             assert "One moment" in down.text
@@ -213,7 +214,7 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
             await wait_until(is_ill, "a report of a shop that fails")
             assert reports.told[-1]["in_flight"] is not None
             assert reports.told[-1]["server"]
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
+    async with plain_client(url, timeout=PATIENCE_S) as client:
         away = await client.get("/", headers=HTML)
         assert (away.status_code, away.headers["retry-after"]) == (503, "5")
         assert "One moment" in away.text
@@ -230,7 +231,7 @@ async def killed_and_back(url: str) -> None:
 
     async def are_others() -> bool:
         with suppress(httpx.TransportError):
-            async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+            async with plain_client(timeout=PATIENCE_S) as client:
                 well = (await client.get(url)).status_code == 200
                 return well and not any(it.is_running() for it in workers)
         return False

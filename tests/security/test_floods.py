@@ -21,6 +21,7 @@ from app.web.http.known_paths import KnownPaths
 from app.web.http.misses import BURST
 from app.web.http.routes import Events
 from tests.routes.conftest import Web, code, served
+from tests.support.http import plain_client
 from tests.support.listening import listening
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -61,7 +62,7 @@ async def test_nobody_speaks_http_2_without_tls(web: Web, server: ServerName) ->
     flood = opened_and_reset(900)
     async with (
         listening(web.quart, server) as url,
-        httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as other,
+        plain_client(url, timeout=20) as other,
     ):
         told = await exchanged(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
         assert told.startswith(b"HTTP/1.1 200 ")
@@ -78,7 +79,7 @@ async def test_an_address_has_so_many_streams_open(stores: Stores, settings: Set
     )
     async with served(chosen) as web, listening(web.quart) as url, AsyncExitStack() as streams:
         await web.room()
-        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
+        async with plain_client(url, timeout=20) as client:
 
             async def opened(address: str, stack: AsyncExitStack = streams) -> httpx.Response:
                 headers = {"X-Forwarded-For": address}

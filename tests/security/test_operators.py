@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +13,7 @@ from app.monitoring import ops_server as operators
 from app.monitoring.ops_server import CONNECTIONS_MAX, Ops
 from app.runtime.sockets import OPS_HOST, listen, url_of
 from tests.routes.conftest import Web, bearer, code, ops, served
+from tests.support.http import plain_client
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_readiness_is_asked_for_by_a_crowd_once_a_second(web: Web) -> None
 
 
 async def test_the_port_for_operators(port: str) -> None:
-    async with httpx.AsyncClient(base_url=port, timeout=20, trust_env=False) as client:
+    async with plain_client(port, timeout=20) as client:
         assert (await client.get("/livez")).json() == {"status": "ok"}
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["redis"]) == (503, "ok")
@@ -88,7 +88,7 @@ async def test_the_port_for_operators_stands_senders_of_nothing(port: str) -> No
     reader, writer = await asyncio.open_connection(host, int(number))
     writer.write(b"\x16\x03\x01 no request\r\n\r\n")
     assert await reader.read() == b""
-    async with httpx.AsyncClient(base_url=port, timeout=20, trust_env=False) as client:
+    async with plain_client(port, timeout=20) as client:
         assert (await client.get("/livez")).status_code == 200
     for _, it in [*silent, (reader, writer)]:
         it.close()
