@@ -1,5 +1,6 @@
-"""The console at `/admin`, one module a subject. `frame` tells how a page or form is declared; `registry`
-names all.
+"""The console at `/admin`, one module per subject. `frame` explains how pages and forms are declared,
+`registry` imports every module.
 
-Each change goes through the operation that the API calls, and into the audit log. English; never for fans.
+Every change goes through the same operation as in the API, and into the audit log. The console is in English
+and never seen by fans.
 """

@@ -1,4 +1,4 @@
-"""The console's pages of alerts: what is wrong, what was, and the rules; and the stream above every page."""
+"""The console's alert pages (open, past, rules), and the live bar above every page."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ from app.web.http.sse import server_sent
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import html, respond
 
-SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out
+SIGNED_IN_EVERY_S = 10.0  # how soon a stream ends after its viewer was signed out
 HERE = "/admin/alerts"
 _SLUG = re.compile(SLUG)
 
 
 class AlarmsDocument(msgspec.Struct, frozen=True):
-    """What stands above a page, as its script gets it. `urgent`: names of alerts nobody has acknowledged;
-    `running`: the sales that run, in figures."""
+    """The live bar above a page, as its script receives it.
+
+    `urgent`: the names of unacknowledged alerts. `running`: the running sales, with figures.
+    """
 
     html: str
     unseen: int
@@ -52,44 +54,44 @@ class AlarmsDocument(msgspec.Struct, frozen=True):
 
 
 class Viewer(msgspec.Struct, frozen=True):
-    """What the template of alarms needs of whoever looks."""
+    """What the alarms template needs to know about its viewer."""
 
     alarms: Alarms
     zone: str
 
 
 class AlarmsPage(msgspec.Struct, frozen=True):
-    """The alarms by themselves."""
+    """The alarms alone, without a page around them."""
 
     staff: Viewer
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What the template of running sales needs of whoever looks."""
+    """What the template of running sales needs to know about its viewer."""
 
     running: Running
 
 
 class RunningPage(msgspec.Struct, frozen=True):
-    """The sales that run by themselves."""
+    """The running sales alone, without a page around them."""
 
     staff: Figures
 
 
 class RuleLine(msgspec.Struct, frozen=True):
-    """A rule as it is set: its sentence around the number, and what may be set."""
+    """A rule with its setting: the sentence around the number, and the limits of the number."""
 
     rule: Rule
     before: str
     after: str
     limit: Limit
-    value: str  # as it was typed
-    default: str  # what it is otherwise, in words
+    value: str  # as typed
+    default: str  # the default, in words
     problem: str = ""
 
 
 class AlertsPage(msgspec.Struct, frozen=True):
-    """Open alerts, one page of those that were, and the rules for all sales or for one room."""
+    """Open alerts, a page of past ones, and the rules for all sales or one room."""
 
     staff: Staff
     opened: list[Alert]
@@ -101,25 +103,25 @@ class AlertsPage(msgspec.Struct, frozen=True):
     rules: list[RuleLine]
     room_id: str
     room_name: str
-    mailing: str  # from which severity on whoever looks gets e-mails; "": none
+    mailing: str  # lowest severity that is e-mailed to the viewer; "": none
     recipients: int
     problem: str = ""
 
     @property
     def runbooks(self) -> dict[str, str]:
-        """The part of the runbook by rule; "" for a rule of another release."""
+        """The runbook section for each rule; "" for a rule of another release."""
         return defaultdict(str, {it.name: it.runbook for it in RULES})
 
 
 @console_page(HERE, section="Alerts")
 async def alert_list(request: Request, staff: Staff) -> Response:
-    """What is wrong, what was, and the rules."""
+    """Show open alerts, past ones and the rules."""
     return await _page(request, staff)
 
 
 @console_page("/admin/alerts/now", section="Alerts", of_sales=True)
 async def alarms_now(request: Request, staff: Staff) -> Response:
-    """What stands above every page, as JSON."""
+    """Return the content of the live bar as JSON."""
     board = request.app.alert_board.sales
     body = _document(await request.app.alert_board.current(), await board.current(), staff)
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
@@ -127,7 +129,7 @@ async def alarms_now(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/alerts/now/events", section="Alerts", of_sales=True)
 async def alarms_stream(request: Request, staff: Staff) -> Response:
-    """The same whenever it changes, as a stream."""
+    """Stream the content of the live bar whenever it changes."""
 
     async def documents() -> AsyncIterator[bytes]:
         asked_at = time.monotonic()
@@ -136,7 +138,7 @@ async def alarms_stream(request: Request, staff: Staff) -> Response:
                 asked_at = time.monotonic()
                 found = await signed_in(request, used=False)
                 if found is None or not await _is_same(request, found, staff.account):
-                    return  # the page asks again, as who they are now
+                    return  # the page reconnects with the rights its viewer has now
             yield _document(lines, request.app.alert_board.sales.shown, staff)
 
     stream: Any = server_sent("status", documents(), request.app.draining)
@@ -148,7 +150,7 @@ async def alarms_stream(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/alerts/<alert_id>/acknowledge", section="Alerts", role="admin")
 async def acknowledge(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Somebody has seen it; back to the page where the button was."""
+    """Acknowledge an alert and return to the page the button was on."""
     await alerts.acknowledge(request.app.stores, int(request.params["alert_id"]), by=staff.by)
     await request.app.alert_board.outdated()
     return redirect_to(_came_from(request))
@@ -156,7 +158,7 @@ async def acknowledge(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 @console_form("/admin/alerts/rule", section="Alerts", role="admin")
 async def set_rule(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Set one rule, for all sales or for one room; or as it is otherwise."""
+    """Set one rule for all sales or one room, or restore its default."""
     rule, room_id = form.get("rule", ""), form.get("room_id", "")
     try:
         await alerts.set_rule(request.app.stores, room_id, rule, _setting(form), by=staff.by)
@@ -167,7 +169,7 @@ async def set_rule(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/alerts/mailing", section="Alerts")
 async def set_mailing(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Choose whether to get e-mails of alerts."""
+    """Choose whether to get alerts by e-mail."""
     try:
         await alerts.set_mailing(request.app.stores, form.get("severity", ""), by=staff.by)
     except (Conflict, ValidationFailed) as refusal:
@@ -176,7 +178,7 @@ async def set_mailing(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 
 def _setting(form: dict[str, str]) -> Setting | None:
-    """What a form sets; None for the default."""
+    """Read a rule's setting from the form; None restores the default."""
     if "default" in form:
         return None
     text = form.get("threshold", "")
@@ -187,7 +189,7 @@ def _setting(form: dict[str, str]) -> Setting | None:
 
 
 def _came_from(request: Request) -> str:
-    """The page of ours whose button was pressed."""
+    """The console page whose button was pressed."""
     at = urlsplit(request.header(b"referer") or "")
     if not at.path.startswith("/admin") or at.path.startswith(HERE):
         return HERE
@@ -195,7 +197,7 @@ def _came_from(request: Request) -> str:
 
 
 async def _is_same(request: Request, found: SignIn, account: Account) -> bool:
-    """Whether who is signed in still has the same role, and the same rights in single sales."""
+    """Whether the viewer still has the same role and the same rights in single sales."""
     if found.role != account.role:
         return False
     now = Account(subject=account.subject, role=account.role)
@@ -203,7 +205,7 @@ async def _is_same(request: Request, found: SignIn, account: Account) -> bool:
 
 
 def _document(lines: tuple[AlertLine, ...], sales: tuple[SaleFigures, ...] | None, staff: Staff) -> bytes:
-    lines = lines if staff.may("operator") else ()  # who is here for single sales hears of none
+    lines = lines if staff.may("operator") else ()  # staff of single sales see no alerts
     alarms = alarms_of(lines, staff.account.role)
     unseen = [it for it in lines if not it.acknowledged_by]
     urgent = [it.name for it in unseen if it.severity == "page"]
@@ -216,7 +218,7 @@ def _document(lines: tuple[AlertLine, ...], sales: tuple[SaleFigures, ...] | Non
 
 @lru_cache(maxsize=8)
 def _figures(running: Running) -> str:
-    """Rendered once for all who see the same sales."""
+    """Render running sales, once for all viewers who see the same ones."""
     return html("console/running.html", RunningPage(Figures(running))).strip()
 
 

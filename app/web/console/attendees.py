@@ -1,4 +1,4 @@
-"""The attendees of a sale: everybody who holds a ticket, found by name, e-mail, order or seat."""
+"""The attendees of a sale: all ticket holders, found by name, e-mail, order or seat."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ WHO = {"guests": True, "buyers": False}
 
 
 class AttendeeLine(msgspec.Struct, frozen=True):
-    """One attendee; `seat` in words."""
+    """One attendee; `seat` as text."""
 
     it: Attendee
     seat: str
-    answers: list[tuple[str, str]]  # of the buyer, each with its question
+    answers: list[tuple[str, str]]  # the buyer's, each with its question
 
 
 class AttendeesPage(msgspec.Struct, frozen=True):
-    """One page of the attendees, those who bought last first; `more`: where the next ones are, or ""."""
+    """One page of attendees, the latest buyers first; `more`: address of the next page, or ""."""
 
     staff: Staff
     sale: SaleHead
@@ -54,7 +54,7 @@ class AttendeesPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/attendees", section="Sales", scope="reservations:read")
 async def attendee_list(request: Request, staff: Staff) -> Response:
-    """The attendees that match."""
+    """List the attendees that match."""
     room = await request.app.queues.loaded_rooms.get(RoomId(request.params["room_id"]))
     if room.event_id is None:
         raise NotFound("This room has no tickets.")
@@ -85,7 +85,7 @@ def _key(it: Attendee) -> str:
 
 
 def _after(text: str) -> tuple[datetime, str] | None:
-    """The attendee that a page comes after, as `_key` wrote it. Raises ValidationFailed."""
+    """Parse the key (see `_key`) of the attendee that a page starts after. Raises ValidationFailed."""
     if not text:
         return None
     at, _, ticket_id = text.partition("_")

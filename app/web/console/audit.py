@@ -1,4 +1,4 @@
-"""The console's page of the audit log: who changed what, when, from what to what."""
+"""The console's audit log: who changed what, when, and the values before and after."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.web.console.words import field_name, value
 from app.web.http.routes import Request
 from app.web.pages.render import respond
 
-PRICED = "ticket_type"  # what has prices, in the currency of its event
+PRICED = "ticket_type"  # the entries with prices, in the currency of their event
 KINDS = (
     *("account", "alert", "alert_rule", "api_key", "check_in", "event", "mail", "reservation"),
     *("room", "signing_key", "ticket_type", "visitor", "webhook"),
@@ -27,7 +27,7 @@ KINDS = (
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One field of a change; None if it did not or does not exist."""
+    """One field of a change; None if it did not exist before, or no longer does."""
 
     field: str
     before: str | None
@@ -39,11 +39,11 @@ class Change(msgspec.Struct, frozen=True):
 
     entry: Entry
     differences: list[Difference]
-    href: str  # where the thing is in the console; "" where it has no page
+    href: str  # the page of what was changed; "" if it has none
 
 
 class AuditPage(msgspec.Struct, frozen=True):
-    """One page of the log, the newest first."""
+    """One page of the log, newest first."""
 
     staff: Staff
     asked: dict[str, str]
@@ -57,7 +57,7 @@ class AuditPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/audit", section="Audit")
 async def audit_log(request: Request, staff: Staff) -> Response:
-    """The changes that match the filters."""
+    """List the changes that match the filters."""
     fields = filters_of(request)
     number = page_number(fields)
     wanted = AuditFilter(
@@ -77,7 +77,7 @@ async def audit_log(request: Request, staff: Staff) -> Response:
 
 
 def differences(entry: Entry, currency: str = "") -> list[Difference]:
-    """The fields of a change, with their values before and after."""
+    """Compare the fields of an entry before and after."""
     before, after = entry.change.before or {}, entry.change.after or {}
     names = list(dict.fromkeys([*before, *after]))
     return [
@@ -87,13 +87,13 @@ def differences(entry: Entry, currency: str = "") -> list[Difference]:
 
 
 def _words(fields: dict[str, Any], name: str, currency: str) -> str | None:
-    """A value in words; None for none."""
+    """Format a value; None if there is none."""
     it = fields.get(name)
     return None if it in (None, [], {}) else value(name, it, currency)
 
 
 async def _currencies(request: Request, found: Sequence[Entry]) -> dict[int, str]:
-    """The currency of the prices in an entry, by its number; none of an event that is gone."""
+    """The currency of each entry's prices, by entry number; entries of deleted events are left out."""
     events = {
         it.audit_id: EventId(it.change.id.partition("/")[0]) for it in found if it.change.kind == PRICED
     }

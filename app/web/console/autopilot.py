@@ -1,4 +1,4 @@
-"""What staff do to the autopilot of a room; its panel is a part of the cockpit."""
+"""The autopilot form of the cockpit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.web.pages.form_fields import redirect_to
 
 @console_form("/admin/rooms/<room_id>/autopilot", section="Sales")
 async def save_autopilot(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Switch the autopilot on or off, pause or resume it, or change what it goes by."""
+    """Switch the autopilot on or off, pause or resume it, or change its settings."""
     room_id = RoomId(request.params["room_id"])
     room = await request.app.queues.loaded_rooms.read(room_id)
     try:

@@ -1,4 +1,4 @@
-"""The part of a site's settings that lets the site set the pace: from its fields to `autopilot` and back."""
+"""Converts a site's autopilot settings from form fields to the `autopilot` setting, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEGIN = {f"{ON}-p95_ms": "800", f"{ON}-error_rate": "1", f"{ON}-settle_s": "5 s"
 
 
 def read(values: dict[str, str], wrong: dict[str, str]) -> dict[str, Any] | None:
-    """The setting, None where it is off; what cannot be read goes into `wrong`, by field."""
+    """Read the setting; None if it is off. Errors go into `wrong`, by field."""
     if ON not in values:
         return None
     found: dict[str, Any] = {name: _number(values, name, wrong) for name in NUMBERS}
@@ -30,7 +30,7 @@ def read(values: dict[str, str], wrong: dict[str, str]) -> dict[str, Any] | None
 
 
 def shown(setting: Autopilot | None) -> dict[str, str]:
-    """The fields of the setting."""
+    """The form fields of a setting."""
     if setting is None:
         return dict(BEGIN)
     values = {f"{ON}-{name}": str(getattr(setting, name) or "") for name in NUMBERS}
@@ -53,7 +53,7 @@ def _number(values: dict[str, str], name: str, wrong: dict[str, str]) -> int | N
 
 
 def _share(values: dict[str, str], wrong: dict[str, str]) -> float | None:
-    """A percentage, as a share."""
+    """Read a percentage as a share of 1."""
     hundredths = typed.amount(values.get(f"{ON}-error_rate", "").removesuffix("%").strip(), 2)
     if hundredths is None:
         wrong[f"{ON}-error_rate"] = "enter a percentage such as 1 or 0.5"

@@ -1,4 +1,4 @@
-"""What there is to do before a sale opens, and what of it is done."""
+"""The checklist of what to do before a sale opens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.sql.sale_lives import Life
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step before the opening; `href`: where it is done."""
+    """One step before the opening; `href`: where to do it."""
 
     title: str
     done: bool
@@ -24,7 +24,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """Everything that the page is made of."""
+    """Everything the checklist is computed from."""
 
     room: Room
     status: RoomStatus
@@ -34,7 +34,7 @@ class Looked(msgspec.Struct, frozen=True):
 
 
 def steps(it: Looked, settings: Settings, may_edit: bool) -> list[Step]:
-    """All steps in their order."""
+    """All steps, in order."""
     here = f"/admin/rooms/{it.room.room_id}"
     edit, link = (f"{here}/edit", "Edit") if may_edit else ("", "")
     sold = any(kind.total for kind in it.types)

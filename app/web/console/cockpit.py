@@ -1,6 +1,6 @@
 """The cockpit of a sale at `/admin/rooms/{room_id}`: live figures, graphs, and the controls.
 
-All of it works without JavaScript, as it was when the page was loaded; a script keeps it moving.
+Everything works without JavaScript, as of when the page was loaded; a script keeps the figures live.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ STEPS: tuple[RoomAction, ...] = ("open", "pause", "resume", "close")
 WHOLE = "This was one edit together with other parts of the sale: whoever may edit the sale can undo it."
 NUMBERS = ("admission_rate_per_minute", "active_visitors_max")
 EVENTS = "/admin/rooms/<room_id>/events"
-SIGNED_IN_EVERY_S = 10.0  # a stream ends so soon after its viewer was signed out, or may not see it any more
+SIGNED_IN_EVERY_S = 10.0  # how soon a stream ends after its viewer was signed out or lost their rights
 FIELDS_MAX = 20
-TABLE_MAX = 30  # lines
+TABLE_MAX = 30  # rows
 RANGES: dict[HistoryRange, str] = {"5m": "5 min", "15m": "15 min", "1h": "1 h", "sale": "Whole sale"}
-LIMITS = {  # why fewer were called than staff wanted
+LIMITS = {  # why fewer visitors were called than the rate allows
     "nobody": "nobody else is waiting",
     "cap": "more would exceed the maximum inside at once",
     "tickets": "there are no more free tickets",
@@ -55,7 +55,7 @@ LIMITS = {  # why fewer were called than staff wanted
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """The effect of other numbers: how long the last in the queue waits `now` and `then`; or the problem."""
+    """What other settings would do: the wait of the last in the queue `now` and `then`, or a problem."""
 
     now: str
     then: str
@@ -64,37 +64,37 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class RoomPage(msgspec.Struct, frozen=True):
-    """One room: its live numbers and its controls."""
+    """One room: its live figures and its controls."""
 
     staff: Staff
-    sale: SaleHead | None  # None: the room of a site
+    sale: SaleHead | None  # None for a site's room
     room: Room
     status: RoomStatus
     live: Cockpit
-    values: dict[str, str]  # of the fields of numbers, as they were typed
-    shown: dict[str, str]  # as they are
+    values: dict[str, str]  # of the number fields, as typed
+    shown: dict[str, str]  # of the number fields, as currently set
     effect: Effect | None
     find: str
     found: list[Visitor] | None
-    rules: list[str]  # the bypass rules of a site, in words
-    pilot: dict[str, str]  # the fields of the autopilot
-    form: str  # the form that lets visitors in by hand: sent twice it does so once
+    rules: list[str]  # a site's bypass rules, in words
+    pilot: dict[str, str]  # the autopilot's fields
+    form: str  # id of the form that calls visitors by hand, so that it takes effect once
     ranges: dict[HistoryRange, str]
-    range: HistoryRange  # the span of the graphs
-    table: list[Point]  # their figures, the newest first
+    range: HistoryRange  # time span of the graphs
+    table: list[Point]  # the same figures as rows, newest first
     done: str = ""
     problem: str = ""
 
 
 @console_page("/admin/rooms/<room_id>", section="Sales")
 async def room(request: Request, staff: Staff) -> Response:
-    """One room."""
+    """Show one room."""
     return await room_response(request, staff, _asked(request))
 
 
 @console_page("/admin/rooms/<room_id>/effect", section="Sales")
 async def room_effect(request: Request, staff: Staff) -> Response:
-    """The effect of other numbers, as JSON."""
+    """Return what other settings would do, as JSON."""
     found, status, _ = await request.app.feeds.now(_room_id(request))
     body = msgspec.json.encode(_effect(found, status, _asked(request)))
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
@@ -102,9 +102,9 @@ async def room_effect(request: Request, staff: Staff) -> Response:
 
 @console_page(EVENTS, section="Sales")
 async def room_events(request: Request, staff: Staff) -> Response:
-    """The cockpit's stream."""
+    """Open the cockpit's stream."""
     room_id = _room_id(request)
-    await request.app.status_board.current(room_id)  # a room that is not there is a 404, no stream
+    await request.app.status_board.current(room_id)  # an unknown room is a 404, not a stream
 
     async def documents() -> AsyncIterator[bytes]:
         asked_at = time.monotonic()
@@ -138,7 +138,7 @@ async def step(request: Request, staff: Staff, form: dict[str, str]) -> Response
 
 @console_form("/admin/rooms/<room_id>/settings", section="Sales")
 async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Change the rate, the cap and the message."""
+    """Change the rate, the maximum inside and the message."""
     patch: dict[str, Any] = _numbers(form)
     if "message" in form:
         patch["message"] = form["message"].replace("\r\n", "\n")
@@ -170,7 +170,7 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
 
 @console_form("/admin/rooms/<room_id>/visitors/<visitor_id>/remove", section="Sales")
 async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Remove a visitor from the room for good: their place or their session."""
+    """Remove a visitor for good: their place or their session."""
     room_id, visitor_id = _room_id(request), VisitorId(request.params["visitor_id"])
     await control.remove(request.app.queues, room_id, visitor_id, by=staff.by)
     request.app.status_board.outdated(room_id)
@@ -180,7 +180,7 @@ async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -
 async def room_response(
     request: Request, staff: Staff, asked: dict[str, str], problem: str = "", status: int = 200
 ) -> Response:
-    """The page, with what was asked of it or what is wrong."""
+    """Render the page, with what was looked up or what went wrong."""
     found, live, document = await request.app.feeds.now(_room_id(request))
     word, shown = asked.get("find", "").strip(), _range(asked)
     values = {
@@ -213,9 +213,9 @@ async def room_response(
 
 @console_page("/admin/rooms/<room_id>/history", section="Sales", scope="stats:read")
 async def room_history(request: Request, staff: Staff) -> Response:
-    """What is stored of the room's history, as JSON for the graphs."""
+    """Return the room's stored history as JSON, for the graphs."""
     room_id = _room_id(request)
-    await request.app.status_board.current(room_id)  # a room that is not there is a 404
+    await request.app.status_board.current(room_id)  # an unknown room is a 404
     found = await history.over(request.app.stores, room_id, _range(_asked(request)))
     body = msgspec.json.encode({"step_s": found.step_s, "points": found.points})
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
@@ -226,13 +226,13 @@ def _range(asked: dict[str, str]) -> HistoryRange:
 
 
 async def _table(request: Request, room: Room, shown: HistoryRange) -> list[Point]:
-    """Some of the points, evenly."""
+    """A selection of the points, evenly spaced."""
     points = (await history.over(request.app.stores, room.room_id, shown)).points
     return points[:: -max(1, -(-len(points) // TABLE_MAX))]
 
 
 def _done(asked: dict[str, str]) -> str:
-    """What a form of this page did, as its address says."""
+    """The result of a form of this page, as encoded in the address."""
     number = typed.whole_number(asked.get("advanced", ""))
     if number is None:
         return "The room was reset: it is empty, and numbers start at 1." if "reset" in asked else ""
@@ -253,7 +253,7 @@ def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
 
 
 def _changed(request: Request, room_id: RoomId) -> Response:
-    """Show the change to everybody at once."""
+    """Publish the change to everybody at once."""
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}")
 
@@ -263,7 +263,7 @@ def _room_id(request: Request) -> RoomId:
 
 
 def _asked(request: Request) -> dict[str, str]:
-    """The query's fields that are valid."""
+    """The valid fields of the query."""
     try:
         return dict(
             parse_qsl(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)
@@ -273,7 +273,7 @@ def _asked(request: Request) -> dict[str, str]:
 
 
 def _numbers(form: dict[str, str]) -> dict[str, int | str | None]:
-    """What was typed; not what a form left as it showed it, which may be another by now."""
+    """Read the number fields, except those the user left as shown: they may have changed meanwhile."""
     return {
         name: _number(form[name])
         for name in NUMBERS
@@ -282,7 +282,8 @@ def _numbers(form: dict[str, str]) -> dict[str, int | str | None]:
 
 
 def _number(text: str) -> int | str | None:
-    """A setting's number; empty is none, and anything else is left to the settings to refuse by name."""
+    """Read a setting's number: None if empty. Text that is no number stays text, so that the settings refuse
+    it by name."""
     text = text.strip()
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""The cockpit's document: a room's live numbers, their recent history, and the changes."""
+"""The cockpit's document: a room's live figures, recent history and changes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ DONE = {
     "delete": "deleted",
     "reset": "reset",
 }
-AUTHORS = {COMMAND_LINE.subject: "command line"}  # of changes, who are no accounts
-BLOCKED = {  # why nobody is called, apart from the rate and the cap
+AUTHORS = {COMMAND_LINE.subject: "command line"}  # authors of changes that are not accounts
+BLOCKED = {  # why nobody is called, apart from the rate and the maximum inside
     "held": "all tickets are held",
     "not_on_sale_yet": "tickets are not on sale yet",
     "sale_over": "the ticket sale has ended",
@@ -44,11 +44,11 @@ SUSPECTED = {
     "captcha": "no captcha",
     "identity": "not shown who they are",
 }
-LONG = 40  # characters of a value that are shown
+LONG = 40  # characters shown of a value
 
 
 class ChangeLine(msgspec.Struct, frozen=True):
-    """A change of the room, in words."""
+    """A change to the room, in words."""
 
     audit_id: int
     at_ms: int
@@ -58,14 +58,14 @@ class ChangeLine(msgspec.Struct, frozen=True):
 
 
 class SuspectsLine(msgspec.Struct, frozen=True):
-    """How many have joined as suspects, and why, in words."""
+    """How many joined as suspects, and why, in words."""
 
     joined: int
     why: str
 
 
 class Cockpit(msgspec.Struct, frozen=True):
-    """The document of the cockpit's stream. `points`: the new ones, or all in the first document."""
+    """The document of the cockpit's stream. `points`: the new ones; all of them in the first document."""
 
     room_id: str
     state: RoomState
@@ -78,17 +78,17 @@ class Cockpit(msgspec.Struct, frozen=True):
     free: int | None
     held: int | None
     sold: int | None
-    last_in_line: str  # how long the last in the queue will wait, in words
+    last_in_line: str  # wait of the last in the queue, in words
     message: str
-    workers: int  # alive
+    workers: int  # workers alive
     now_ms: int
     points: list[Point]
-    changes: list[ChangeLine]  # the newest first
-    gate: GateLine | None = None  # of a site; a sale has none
-    origin: OriginLine | None = None  # where something is known of its health
+    changes: list[ChangeLine]  # newest first
+    gate: GateLine | None = None  # None for a sale
+    origin: OriginLine | None = None  # None if nothing is known about its health
     pilot: PilotLine | None = None
-    lanes: list[LaneDocument] = []  # the ordinary one first; empty: the room has none
-    suspects: SuspectsLine | None = None  # where the room has a lane for them
+    lanes: list[LaneDocument] = []  # the ordinary lane first; empty if the room has no lanes
+    suspects: SuspectsLine | None = None  # None if the room has no lane for suspects
 
 
 def cockpit(
@@ -99,9 +99,9 @@ def cockpit(
     workers: int,
     gate: GateLine | None = None,
     origin: Origin = UNKNOWN,
-    suspects: Mapping[str, int] = {},  # nobody changes it
+    suspects: Mapping[str, int] = {},  # never modified
 ) -> Cockpit:
-    """The document of this moment."""
+    """Build the document of this moment."""
     settings = room.settings
     return Cockpit(
         room_id=room.room_id,
@@ -137,7 +137,8 @@ def _suspects(by_reason: Mapping[str, int]) -> SuspectsLine:
 def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
     """How long the last in the queue would wait with these settings, in words.
 
-    What visitors are told, or why they are told nothing. Paused, it is what others would do afterwards.
+    This is what visitors would see, or the reason why they see no estimate. For a paused room: the wait after
+    it resumes.
     """
     if not status.waiting:
         return "nobody is waiting"
@@ -161,7 +162,7 @@ def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
 
 
 def change_lines(entries: Sequence[Entry]) -> list[ChangeLine]:
-    """The log of changes, the newest first. Only the last one of staff's can be undone."""
+    """The change log in words, newest first. Only the latest change by staff can be undone."""
     last = next((it.audit_id for it in entries if it.subject != AUTOPILOT.subject), None)
     return [
         ChangeLine(

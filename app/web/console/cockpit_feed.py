@@ -1,4 +1,4 @@
-"""The cockpit's live streams: a room that is watched is read once a second by a process, for all viewers."""
+"""The cockpit's live streams: each process reads a watched room once a second, for all of its viewers."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from app.web.console.site_figures import GateLine, gate_line
 from app.web.http.status_board import StatusBoard
 
 EVERY_S = 1.0
-NEWS_MS = 10_000  # points of the last seconds are sent again, so that a slow reader misses none
+NEWS_MS = 10_000  # the last seconds are sent again, so that a slow reader misses no point
 CHANGES_MAX = 30
-MOVES_MAX = 8  # of the autopilot
-CHANGES_EVERY_S = 10.0  # the log is read with each new version of the room, and also this often
+MOVES_MAX = 8  # by the autopilot
+CHANGES_EVERY_S = 10.0  # how often the change log is read, besides whenever the room changes
 
 _encoder = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
 class Watched:
-    """A room that somebody watches, as last read."""
+    """A watched room, as last read."""
 
     viewers: int = 0
     room: Room | None = None
     status: RoomStatus | None = None
     workers: int = 0
-    gate: GateLine | None = None  # of a site
-    origin: Origin = UNKNOWN  # what is known of its health
-    suspects: dict[str, int] = field(default_factory=dict)  # by the reason
+    gate: GateLine | None = None  # None for a sale
+    origin: Origin = UNKNOWN  # what is known about its health
+    suspects: dict[str, int] = field(default_factory=dict)  # by reason
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
-    tail: list[Sample] = field(default_factory=list)  # those that the next rates are counted from
+    tail: list[Sample] = field(default_factory=list)  # the samples that the next rates are computed from
     changes: list[ChangeLine] = field(default_factory=list)
     version: int = -1
     changes_at: float = 0.0
@@ -61,7 +61,7 @@ class Watched:
 
 
 class Feeds:
-    """One per process."""
+    """The streams of one process."""
 
     def __init__(
         self,
@@ -142,7 +142,8 @@ class Feeds:
             watched.changes_at = now
 
     async def _changes(self, room_id: RoomId) -> list[ChangeLine]:
-        """Staff's changes and the autopilot's last ones: it makes many, and would leave no others."""
+        """The latest changes by staff and by the autopilot, selected separately, since the autopilot's would
+        crowd out all others."""
         own = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
         moves = AuditFilter("room", room_id, who=AUTOPILOT.subject)
         found: list[Entry] = []

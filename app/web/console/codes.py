@@ -1,6 +1,6 @@
-"""The console's page of a sale's codes: make one or a batch, see what is used, switch off, take them along.
+"""The console's page of a sale's codes: create one or a batch, see their use, switch off, export.
 
-Which ticket types are hidden is set here, too: a code that names one opens it.
+Ticket types are hidden here, too: a code that names a hidden type opens it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-TYPE = "type "  # + ticket_type_id: the name of a box
+TYPE = "type "  # + ticket_type_id: the name of a checkbox
 AMOUNTS = ("off_ticket", "off_order")
-COUNTS = {"count": 1, "uses_max": 1, "percent": 0}  # and what an empty field means
-TIMES = {"valid_from": 0, "valid_until": -1}  # which of two moments a time is when clocks are set back
+COUNTS = {"count": 1, "uses_max": 1, "percent": 0}  # number fields, with the value of an empty one
+TIMES = {"valid_from": 0, "valid_until": -1}  # of an ambiguous time: the earlier or the later
 
 
 class CodesPage(msgspec.Struct, frozen=True):
-    """The sets, and the form for a new one with what was filled in; or one set with its codes."""
+    """The sets and the form for a new one, as filled in; or one set with its codes."""
 
     staff: Staff
     sale: SaleHead | None
@@ -60,13 +60,13 @@ class CodesPage(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> dict[str, str]:
-        """What each ticket type is called."""
+        """The names of the ticket types, by id."""
         return {it.ticket_type_id: it.name for it in self.types}
 
 
 @console_page("/admin/rooms/<room_id>/codes", section="Sales", scope="reservations:read")
 async def code_sets(request: Request, staff: Staff) -> Response:
-    """All sets, or with `set` the codes of one."""
+    """List all sets or, with `set`, the codes of one."""
     fields = filters_of(request)
     if "set" not in fields:
         return await _page(request, staff)
@@ -87,7 +87,7 @@ async def code_sets(request: Request, staff: Staff) -> Response:
     "/admin/rooms/<room_id>/codes.csv", section="Sales", scope="reservations:read", within_s=CALL_TIMEOUT_S
 )
 async def codes_csv(request: Request, staff: Staff) -> Response:
-    """Every code of a set, with how often it is used."""
+    """Export every code of a set, with how often it was used."""
     _, event, _ = await sale_of(request)
     of = request.app.stores, event.event_id, filters_of(request).get("set", "")
     await codes.read_set(*of)
@@ -99,7 +99,7 @@ async def codes_csv(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/codes/create", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
 async def make_codes(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make one code or a batch."""
+    """Create one code or a batch."""
     _, event, _ = await sale_of(request)
     try:
         new = msgspec.convert(_sent(form, event), NewCodes)
@@ -135,7 +135,7 @@ async def hide_type(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 
 def _sent(form: dict[str, str], event: Event) -> dict[str, Any]:
-    """The form as the body of a call. Raises ValidationFailed naming the field."""
+    """Convert the form to the body of the API call. Raises ValidationFailed naming the field."""
     sent: dict[str, Any] = {"name": form.get("name", "").strip(), "prefix": form.get("prefix", "").strip()}
     if code := form.get("code", "").strip():
         sent["code"] = code
@@ -176,7 +176,7 @@ async def _page(
 
 
 async def sale_of(request: Request) -> tuple[Room, Event, list[TicketType]]:
-    """The room, its event and what is sold. Raises EventNotFound for a site's room."""
+    """The room, its event and its ticket types. Raises EventNotFound for a site's room."""
     with stores_answer():
         room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
     if room.event_id is None:

@@ -1,4 +1,4 @@
-"""How a site is connected: what to copy where, and whether its first request has come."""
+"""The page that helps connect a site: what to copy where, and whether a first request has arrived."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ USUAL = "nginx"
 
 
 class ConnectForm(msgspec.Struct, frozen=True):
-    """Where the proxy reaches Fairgate and the site, as they were typed, and what is wrong with it."""
+    """The addresses at which the proxy reaches Fairgate and the site, as typed, and the errors in them."""
 
     values: dict[str, str]
     wrong: dict[str, str] = {}
 
 
 class ConnectPage(msgspec.Struct, frozen=True):
-    """One way to connect one site."""
+    """One way to connect a site."""
 
     staff: Staff
     room: Room
@@ -40,17 +40,17 @@ class ConnectPage(msgspec.Struct, frozen=True):
     form: ConnectForm
     way: Way
     files: list[tuple[File, str]]
-    seen: GateLine  # what the gate was asked so far
+    seen: GateLine  # requests at the gate so far
     public_url: str
-    named: bool  # Fairgate has been told its own name
-    trusts: bool  # and whose word it may believe about visitors
+    named: bool  # whether Fairgate's own name is configured
+    trusts: bool  # whether trusted proxies are configured
     kinds: ClassVar[dict[Kind, str]] = KINDS
     ways: ClassVar[dict[str, Way]] = WAYS
 
 
 @console_page("/admin/rooms/<room_id>/connect", section="Sites")
 async def connect(request: Request, staff: Staff) -> Response:
-    """What to copy, and whether a request of the site has come yet."""
+    """Show what to copy, and whether the site has sent a request yet."""
     room, status = await queue.status(request.app.queues, RoomId(request.params["room_id"]))
     fields, settings = filters_of(request), request.app.settings
     way = WAYS.get(fields.get("with", ""), WAYS[USUAL])
@@ -78,7 +78,8 @@ async def connect(request: Request, staff: Staff) -> Response:
 
 
 def _form(fields: dict[str, str], request: Request) -> ConnectForm:
-    """The two addresses: what was typed, else those of the files, with the port that we serve by http."""
+    """The two addresses: as typed, else those of the deployment files, with the port on which we serve
+    HTTP."""
     ours = urlsplit(_public_url(request))
     usual = f"127.0.0.1:{ours.port or 80}" if ours.scheme == "http" else snippets.FAIRGATE
     values = {
@@ -90,6 +91,6 @@ def _form(fields: dict[str, str], request: Request) -> ConnectForm:
 
 
 def _public_url(request: Request) -> str:
-    """Fairgate's own address; the usual one where a browser says something strange in `Host`."""
+    """Fairgate's own address; the usual one if the `Host` header is not a plain host."""
     found = request.origin()
     return found if re.match(HOST, found.partition("://")[2]) else snippets.PUBLIC

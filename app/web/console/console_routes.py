@@ -1,5 +1,4 @@
-"""The pages and forms of the console, as they are declared; and who reaches them by rights in a single
-sale."""
+"""The declared pages and forms of the console, and which of them rights in a single sale open."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from app.web.http.credentials import STAFF
 from app.web.http.deadlines import PAGE_TIMEOUT_S
 from app.web.http.routes import Request
 
-NAVIGATION = {  # the sections in their order; one is shown once there is a page at its address
+NAVIGATION = {  # the sections in order; one appears once a page exists at its address
     "Demo": "/admin/demo",
     "Sales": "/admin",
     "New sale": "/admin/sales/new",
@@ -32,7 +31,7 @@ NAVIGATION = {  # the sections in their order; one is shown once there is a page
     "Alerts": "/admin/alerts",
     "Health": "/admin/health",
 }
-OF_ONE_SALE = ("room_id", "event_id", "reservation_id")  # what an address names of a sale
+OF_ONE_SALE = ("room_id", "event_id", "reservation_id")  # the parameters by which an address names a sale
 Method = Literal["GET", "POST"]
 
 
@@ -41,21 +40,24 @@ class ConsoleRoute(msgspec.Struct, frozen=True):
 
     method: Method
     path: str
-    section: str  # the entry of the navigation it belongs to; "" for none
+    section: str  # its navigation entry; "" for none
     role: Role
     name: str
     answer: Callable[[Request], Awaitable[Response]]
     within_s: float = PAGE_TIMEOUT_S
-    scope: Scope | None = None  # what rights in a single sale have to reach for it; None: they never do
-    of_sales: bool = False  # who has rights in single sales sees what is theirs
+    scope: Scope | None = None  # that rights in a single sale must include; None: they never suffice
+    of_sales: bool = False  # a list that staff of single sales may open: it shows them their sales only
 
 
-CONSOLE: list[ConsoleRoute] = []  # filled when the modules of pages are imported
+CONSOLE: list[ConsoleRoute] = []  # filled as the modules of pages are imported
 
 
 def scope_of(method: Method, path: str, role: Role, scope: Scope | None, of_sales: bool) -> Scope | None:
-    """The scope of a page or form. One about a sale that declares none: looking for pages, changing for
-    forms, everything for what is for admins. What is about no sale has none, but for lists that say so."""
+    """The scope of a page or form.
+
+    If a page about one sale declares none: reading for a page, writing for a form, everything for what only
+    admins may do. Pages about no sale have no scope, except lists that declare one.
+    """
     if not of_sales and not any(f"<{name}>" in path for name in OF_ONE_SALE):
         assert scope is None, f"{path} is about no sale"
         return None
@@ -67,13 +69,13 @@ def scope_of(method: Method, path: str, role: Role, scope: Scope | None, of_sale
 
 
 def declare(it: ConsoleRoute) -> None:
-    """Enter a page or form."""
+    """Add a page or form."""
     assert not it.section or it.section in NAVIGATION, f"{it.path}: there is no section {it.section}"
     CONSOLE.append(it)
 
 
 def entries(request: Request, section: str, role: Role, grants: Grants | None = None) -> list[Entry]:
-    """The navigation as somebody sees it: what they may open."""
+    """The navigation entries that this person may open."""
     found = [it for it in CONSOLE if it.method == "GET"]
     declared = {it.path for it in found if STAFF[role] >= STAFF[it.role]}
     if grants:

@@ -1,6 +1,6 @@
-"""The page of the demo: a fan's phone beside the cockpit, and five steps; and the link that signs in to it.
+"""The demo: a page with a fan's phone beside the cockpit and five steps, and the link that signs in to it.
 
-It is there only where `fairgate demo` runs: there alone our pages may be framed, and by ours alone.
+Registered only under `fairgate demo`, the only mode in which our pages may be framed (by our own origin).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from app.web.pages.render import respond
 
 LINK = "/admin/link"
 DEMO = "/admin/demo"
-ROOM = "demo"  # as `app/demo/sale.py` calls it
+ROOM = "demo"  # same as in `app/demo/sale.py`
 
 
 class Step(NamedTuple):
-    """One thing to try: where, and what is to be seen."""
+    """One thing to try: where, and what to look for."""
 
     title: str
     text: str
@@ -59,19 +59,19 @@ STEPS = (
 
 
 class LinkQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the link carries."""
+    """The query of the link."""
 
     code: str = ""
 
 
 class LinkPage(msgspec.Struct, frozen=True):
-    """The button that signs in; `code` "": the link is not good any more."""
+    """The button that signs in; `code` "": the link is no longer valid."""
 
     code: str = ""
 
 
 class DemoPage(msgspec.Struct, frozen=True):
-    """The page of the demo."""
+    """The demo page."""
 
     staff: Staff
     room_id: str
@@ -80,19 +80,19 @@ class DemoPage(msgspec.Struct, frozen=True):
 
 @console_page(DEMO, section="Demo")
 async def demo(request: Request, staff: Staff) -> Response:
-    """The phone, the cockpit and the steps."""
+    """Show the phone, the cockpit and the steps."""
     _check_demo(request)
     return respond("console/demo.html", DemoPage(staff, ROOM))
 
 
 async def sign_in_link(request: Request) -> Response:
-    """A button: a GET uses no link up, because previews follow them."""
+    """Show a button. A GET must not use up the link, because link previews follow it."""
     _check_demo(request)
     return respond("console/link.html", LinkPage(read_query(request, LinkQuery).code))
 
 
 async def sign_in_by_link(request: Request) -> Response:
-    """Sign in, once."""
+    """Sign in; works once per link."""
     if not names_its_page(request):
         return foreign_form(request)
     _check_demo(request)
@@ -116,6 +116,6 @@ def _check_demo(request: Request) -> None:
 
 
 def register_sign_in_link(app: Quart) -> None:
-    """Add the link's page and its form, which need no sign-in."""
+    """Add the link's page and its form, neither of which needs a sign-in."""
     add_page(app, LINK, "console_sign_in_link", sign_in_link)
     app.add_url_rule(LINK, "console_sign_in_by_link", page(sign_in_by_link), methods=["POST"])

@@ -1,7 +1,7 @@
-"""The door of a sale: a page that checks tickets in with a phone's camera, and what its script asks for.
+"""The door of a sale: a page that checks tickets in with a phone's camera, and the calls of its script.
 
-Without a script a code is typed and sent as a form. With it the page goes on for hours without a network: it
-keeps a hash of each ticket's code, and sends what it has scanned when it can (`static/door.js`).
+Without JavaScript, codes are typed and sent as a form. With it, the page works offline for hours: it stores a
+hash of each ticket code, and sends its scans when it can (`static/door.js`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from app.web.pages.render import compressed, respond
 WITH_CAMERA = "camera=(self), geolocation=(), microphone=(), payment=()"
 DEVICE = "This page"
 FIELDS_MAX = 5
-# How each verdict is told: its kind, and its words.
+# How each verdict is shown: the kind of the message, and its text.
 VERDICTS = {
     "checked_in": ("good", "Checked in"),
     "already": ("bad", "Already checked in"),
@@ -45,7 +45,7 @@ VERDICTS = {
 
 
 class DoorPage(msgspec.Struct, frozen=True):
-    """The page; `result` is of the code that its form has sent."""
+    """The page; `result` is that of the code sent with its form."""
 
     staff: Staff
     sale: SaleHead
@@ -55,19 +55,19 @@ class DoorPage(msgspec.Struct, frozen=True):
     verdicts: dict[str, tuple[str, str]]
     code: str = ""
     result: Result | None = None
-    detail: str = ""  # of the result, in words
+    detail: str = ""  # about the result, as text
     problem: str = ""
 
 
 @console_page("/admin/rooms/<room_id>/door", section="Sales", scope="check_ins:read")
 async def door(request: Request, staff: Staff) -> Response:
-    """The check-in page."""
+    """Show the check-in page."""
     return await _page(request, staff)
 
 
 @console_form("/admin/rooms/<room_id>/door", section="Sales", scope="check_ins:write")
 async def check_in_typed(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Check the ticket with a typed code in, or take that back."""
+    """Check in the ticket with a typed code, or undo that."""
     event_id = await _event_id(request)
     if undone := form.get("undo"):
         try:
@@ -85,7 +85,7 @@ async def check_in_typed(request: Request, staff: Staff, form: dict[str, str]) -
 
 @console_form("/admin/rooms/<room_id>/door/scans", section="Sales", scope="check_ins:write")
 async def check_in_scans(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """What a device has scanned, as JSON; answered with what became of each scan."""
+    """Record a device's scans, sent as JSON, and return the result of each."""
     try:
         sent = msgspec.json.decode(form.get("scans", ""), type=Scans)
     except msgspec.MsgspecError as error:
@@ -98,7 +98,7 @@ async def check_in_scans(request: Request, staff: Staff, form: dict[str, str]) -
 
 @console_form("/admin/rooms/<room_id>/door/undo", section="Sales", scope="check_ins:write")
 async def undo_scan(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Take the check-in of a scan back, for the script."""
+    """Undo the check-in of a scan, for the script."""
     scan_id = form.get("scan_id", "")
     event_id = await _event_id(request)
     try:
@@ -110,7 +110,7 @@ async def undo_scan(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_page("/admin/rooms/<room_id>/door/now", section="Sales", scope="check_ins:read")
 async def door_now(request: Request, staff: Staff) -> Response:
-    """The counts, and what other devices have done since `after`."""
+    """Return the counts, and what other devices have done since `after`."""
     pairs = parse_qsl(request.query.decode("latin-1"), max_num_fields=FIELDS_MAX)
     after = from_ms(typed.whole_number(dict(pairs).get("after", ""))) or datetime.now(UTC)
     found = await check_ins.news(request.app.stores, await _event_id(request), after)
@@ -119,7 +119,7 @@ async def door_now(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/rooms/<room_id>/door/list", section="Sales", scope="check_ins:read", within_s=60)
 async def door_list(request: Request, staff: Staff) -> Response:
-    """What the script needs to go on without a network."""
+    """Return what the script needs to work offline."""
     found = await check_ins.offline_list(request.app.stores, await _event_id(request))
     names = sorted({kind for _, kind in found.hashes})
     number = {it: f"{n % 256:02x}" for n, it in enumerate(names)}
@@ -135,7 +135,7 @@ async def door_list(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/rooms/<room_id>/door/worker.js", section="Sales", scope="check_ins:read")
 async def door_worker(request: Request, staff: Staff) -> Response:
-    """The service worker: below the page, so that it is of the page alone."""
+    """Serve the service worker. Its path is below the page's, which limits its scope to that page."""
     asset = load_assets().files["door-worker.js"]
     response = Response(asset.plain, content_type=asset.content_type.decode())
     response.headers["Cache-Control"] = "private, no-cache"
@@ -173,7 +173,7 @@ async def _event_id(request: Request) -> EventId:
 
 
 def _in_ms(it: Result) -> dict[str, Any]:
-    """A result as the script reads it: it has moments as numbers."""
+    """A result as the script reads it, with times in milliseconds."""
     found: dict[str, Any] = msgspec.to_builtins(it)
     for name in ("first", "also"):
         checked = getattr(it, name)
@@ -182,7 +182,7 @@ def _in_ms(it: Result) -> dict[str, Any]:
 
 
 def _seen(found: list[Seen]) -> list[list[object]]:
-    """Hash, when, by whom, where; of one that was undone 0."""
+    """Rows of hash, time, who checked in, and device; the time is 0 if the check-in was undone."""
     return [
         [it.hash, to_ms(it.first.at), it.first.by, it.first.device] if it.first else [it.hash, 0, "", ""]
         for it in found

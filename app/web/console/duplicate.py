@@ -1,4 +1,4 @@
-"""A sale made like another one: a draft with everything but its message, codes and people."""
+"""Duplicates a sale: a draft with everything but the original's message, codes and staff."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME_MAX = 200
 
 
 class DuplicatePage(msgspec.Struct, frozen=True):
-    """The form: what is to be another."""
+    """The form for what differs from the original."""
 
     staff: Staff
     sale: SaleHead | None
@@ -34,14 +34,14 @@ class DuplicatePage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/duplicate", section="Sales", role="admin")
 async def duplicate_page(request: Request, staff: Staff) -> Response:
-    """The form."""
+    """Show the form."""
     room, event = await _look(request)
     return await _page(request, staff, room, event, SaleForm({"name": event.name}))
 
 
 @console_form("/admin/rooms/<room_id>/duplicate", section="Sales", role="admin")
 async def duplicate_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make the copy. Rights in one sale are none to make others."""
+    """Create the copy. Rights in a single sale do not include creating others."""
     if staff.account.role != "admin":
         raise RoleRequired("Only an account with the role admin can create sales.")
     room, event = await _look(request)

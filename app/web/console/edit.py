@@ -1,7 +1,7 @@
-"""Editing a sale in one form: everything that New sale has, and what a change of it means for whom.
+"""Editing a sale in one form: every field of a new sale, with what a change means and for whom.
 
-Before anybody can see the sale a change is saved at once. Later it is confirmed first: the differences and
-their consequences are shown, and nothing is changed before. Two who edit at once are told of each other.
+A change to a draft is saved at once. Later ones have to be confirmed first, on a page with the differences
+and their consequences. Two editors at the same time are told about each other's changes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SHOWN_MAX = 10  # changes
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A change of before: who made it and what it was."""
+    """An earlier change: who made it, and what it was."""
 
     entry: Entry
     who: str
@@ -44,32 +44,32 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class EditPage(msgspec.Struct, frozen=True):
-    """The form, or before something is changed that fans see: what it means (`changes`)."""
+    """The form; or, for a change that fans will see, what it means (`changes`), to be confirmed."""
 
     staff: Staff
     sale: SaleHead
     form: SaleForm
     zones: list[str]
-    gateways: list[str]  # to choose from; none where there is no choice
+    gateways: list[str]  # empty if there is no choice
     locked: dict[str, str]
     types: list[TicketType]
-    removable: bool  # types; nothing was reserved yet
-    log: list[Change]  # the newest first
-    undo: int  # the number of the last change, if it can be undone; else 0
+    removable: bool  # ticket types may still be removed, as nothing has been reserved
+    log: list[Change]  # newest first
+    undo: int  # number of the last change if it can be undone, else 0
     overtaken: list[Change]
     changes: list[Line]
     buyers: Buyers
     subject: str
     text: str
     tells: bool
-    adds: bool = False  # tickets or seats are being added
-    windows: bool = False  # of ticket types are set, or are wrong
+    adds: bool = False  # whether tickets or seats are being added
+    windows: bool = False  # whether ticket types have sale times, or invalid ones
     saved: bool = False
     problem: str = ""
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """The sale that is edited, as it is."""
+    """The sale as it is before the edit."""
 
     sale: Sale
     status: RoomStatus
@@ -78,7 +78,7 @@ class Looked(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
 async def edit_page(request: Request, staff: Staff) -> Response:
-    """The form of the sale as it is."""
+    """Show the form."""
     it = await _look(request, staff)
     form = SaleForm(edit_form.as_it_is(it.sale))
     return await _page(request, staff, it, form, saved=b"saved=1" in request.query.split(b"&"))
@@ -86,7 +86,7 @@ async def edit_page(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
 async def edit_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Show what is wrong, or what it means, or change it."""
+    """Save the change, ask for confirmation, or show what is wrong."""
     it = await _look(request, staff)
     revision = typed.whole_number(form.get("revision", "")) or 0
     if revision < it.sale.revision:
@@ -105,7 +105,7 @@ async def edit_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/rooms/<room_id>/edit/undo", section="Sales", role="admin")
 async def undo_edit(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Undo the last change of the sale."""
+    """Undo the last change to the sale."""
     it = await _look(request, staff)
     audit_id = typed.whole_number(form.get("audit_id", "")) or 0
     try:
@@ -158,7 +158,7 @@ async def _confirm(
 async def _overtaken(
     request: Request, staff: Staff, it: Looked, form: dict[str, str], revision: int
 ) -> Response:
-    """The form again, with what others changed meanwhile where this editor left it alone."""
+    """Show the form again, with other people's changes in the fields this editor left alone."""
     later = [line for line in await _entries(request, it, editing.CHANGES_MAX) if line.audit_id > revision]
     values = edit_form.merged(form, it.sale, later)
     theirs = _changes(later[:SHOWN_MAX], it.sale)
@@ -231,5 +231,5 @@ def _changes(found: list[Entry], sale: Sale) -> list[Change]:
 
 
 def _text(form: dict[str, str]) -> str:
-    """The text of the message; browsers end lines with CRLF."""
+    """The message typed in the form; browsers end lines with CRLF."""
     return form.get("text", "").replace("\r\n", "\n").strip()

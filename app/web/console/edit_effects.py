@@ -1,4 +1,4 @@
-"""What an edit of a sale changes, line by line, and what follows: whom it concerns, and who is told."""
+"""Describes an edit line by line: what changes, its consequences, and who is notified."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_ONCE = "That is in the past, so it happens at once."
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One thing that is to be changed; `effect`: what follows, "" for nothing worth a word."""
+    """One change; `effect`: its consequence, "" if not worth mentioning."""
 
     what: str
     before: str
@@ -40,7 +40,7 @@ class Now(msgspec.Struct, frozen=True):
 
 
 def lines(edit: SaleEdit, now: Now) -> list[Line]:
-    """Everything that is to be changed, in the order of the form."""
+    """All changes, in the order of the form."""
     event, settings = now.sale.event, now.sale.room.settings
     wanted: Event = msgspec.structs.replace(event, **edit.event)
     found = [
@@ -77,12 +77,12 @@ def lines(edit: SaleEdit, now: Now) -> list[Line]:
 
 
 def told(edit: SaleEdit) -> bool:
-    """Whether something changes that buyers should hear of."""
+    """Whether something changes that buyers should hear about."""
     return any(it in edit.event for it in TOLD)
 
 
 def letter(changed: list[Line], event: Event) -> tuple[str, str]:
-    """The subject and the text of a message to the buyers, to be edited."""
+    """Subject and text of a message to the buyers, as a draft for staff."""
     said = "\n".join(
         f"- {it.what}: {it.after} (before: {it.before})" for it in changed if it.what in _TOLD_NAMES
     )

@@ -1,4 +1,4 @@
-"""The form that edits a sale: from the sale as it is to its fields, and from the fields to what changes."""
+"""The form that edits a sale: from the sale to form fields, and from the fields to the changes."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from app.web.console.sale_money import PAYS, written_price, written_rate
 
 RATE, RATE_WAS = "admission_rate_per_minute", "rate_was"
 IN_LINE = re.compile(r"have-[0-9]+-id")
-BOXES = ("sell_after_start", sale_money.BEFORE_TAX)  # not sent when they are not ticked
+BOXES = ("sell_after_start", sale_money.BEFORE_TAX)  # checkboxes; browsers send only ticked ones
 WINDOW = ("sale_from", "sale_until")  # of a ticket type
 TYPED = (*TYPE_FIELDS, *(f"{it}-offset" for it in WINDOW))
 TOTAL = {"quantity": "total"}
 
 
 def as_it_is(sale: Sale) -> dict[str, str]:
-    """The fields of the sale as it is."""
+    """The form fields of the sale."""
     event, settings = sale.event, sale.room.settings
     values = sale_form.settings_of(sale.room, event) | {"event_id": event.event_id, "name": event.name}
     values |= _local("starts_at", event.starts_at, event.timezone)
@@ -54,14 +54,14 @@ def as_it_is(sale: Sale) -> dict[str, str]:
 
 
 def read(values: Mapping[str, str], sale: Sale) -> tuple[SaleForm, SaleEdit | None]:
-    """The form as it was sent, and what it changes; None while something is wrong."""
+    """Parse the submitted form into the changes to make; None if something is wrong."""
     present = as_it_is(sale)
     form = SaleForm(_by_id({name: it.strip() for name, it in values.items()}, present))
     for name in locked(sale):
         form.values.pop(f"{name}-offset", None)
         form.values |= {it: present[it] for it in (name, f"{name}-offset") if it in present}
     if form.values.get(RATE) == form.values.get(RATE_WAS):
-        form.values[RATE] = present[RATE]  # the autopilot may have moved it since
+        form.values[RATE] = present[RATE]  # the autopilot may have changed it since
     removed = _removed(form, sale)
     kept = [it for it in sale.types if it.ticket_type_id not in removed]
     ids = {it.ticket_type_id: it.ticket_type_id for it in sale.types}
@@ -77,7 +77,7 @@ def read(values: Mapping[str, str], sale: Sale) -> tuple[SaleForm, SaleEdit | No
 
 
 def _by_id(values: dict[str, str], present: Mapping[str, str]) -> dict[str, str]:
-    """The fields of the ticket types that exist, at the lines they have now; new ones as they are."""
+    """Rename the fields of existing ticket types to their current rows; new ones keep theirs."""
     sent = {it: name.removesuffix("-id") for name, it in values.items() if IN_LINE.fullmatch(name)}
     found = {name: it for name, it in values.items() if not name.startswith("have-")}
     for name, it in present.items():
@@ -98,8 +98,8 @@ def _by_id(values: dict[str, str], present: Mapping[str, str]) -> dict[str, str]
 
 
 def merged(values: Mapping[str, str], sale: Sale, later: Sequence[Entry]) -> dict[str, str]:
-    """What somebody typed into the form of a sale that was changed meanwhile: what they left alone is as it
-    is now, and what both changed as they typed it."""
+    """Merge a form into a sale that was changed meanwhile: fields the editor left alone get their current
+    value, fields that both changed keep what this editor typed."""
     present, base = as_it_is(sale), as_it_is(_before(sale, later))
     typed_in, found = _by_id(dict(values), present), dict(present)
     names = (typed_in.keys() | base.keys()) - {"revision", RATE_WAS}
@@ -115,7 +115,7 @@ def merged(values: Mapping[str, str], sale: Sale, later: Sequence[Entry]) -> dic
 
 
 def _before(sale: Sale, later: Sequence[Entry]) -> Sale:
-    """The sale before these changes, the newest of which comes first."""
+    """The sale before these changes (newest first)."""
     event, settings = msgspec.to_builtins(sale.event), msgspec.to_builtins(sale.room.settings)
     types = {it.ticket_type_id: it for it in sale.types}
     for it in later:
@@ -153,7 +153,7 @@ def _edit(wanted: EventDefinition, sale: Sale, removed: list[TicketTypeId]) -> S
 
 
 def _with_pictures(wanted: EventDefinition, now: RoomSettings) -> RoomSettings:
-    """The settings of the form; pictures are changed elsewhere."""
+    """The settings from the form, with the current pictures, which are edited elsewhere."""
     look: dict[str, Any] = {name: getattr(wanted.room.theme, name) for name in LOOK}
     theme: Theme = msgspec.structs.replace(now.theme, **look)
     fields = {name: getattr(wanted.room, name) for name in ROOM_FIELDS if name != "theme"}
@@ -161,7 +161,7 @@ def _with_pictures(wanted: EventDefinition, now: RoomSettings) -> RoomSettings:
 
 
 def _having(form: SaleForm, sale: Sale, it: TicketType) -> dict[str, Any]:
-    """A ticket type that exists, as it is to be; moved to the number of its line."""
+    """The wanted state of an existing ticket type, renumbered to its row in the form."""
     i = sale.types.index(it)
     name, price = form.values.get(f"have-{i}-name", ""), form.values.get(f"have-{i}-price", "")
     if f"have-{i}-gone" in form.values:
@@ -190,7 +190,7 @@ def _having(form: SaleForm, sale: Sale, it: TicketType) -> dict[str, Any]:
 
 
 def _removed(form: SaleForm, sale: Sale) -> list[TicketTypeId]:
-    """The types whose box is ticked; only before anything was reserved."""
+    """The ticket types ticked for removal, which is possible only before the first reservation."""
     if sale.reserved:
         return []
     return [
@@ -201,7 +201,7 @@ def _removed(form: SaleForm, sale: Sale) -> list[TicketTypeId]:
 
 
 def _local(name: str, at: datetime | None, zone: str) -> dict[str, str]:
-    """A moment as its field shows it, by the clock of the zone."""
+    """A moment as the value of its form field, in local time of the zone."""
     if at is None:
         return {name: ""}
     local = at.astimezone(ZoneInfo(zone))

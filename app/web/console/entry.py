@@ -1,5 +1,5 @@
-"""Who may join a room: everybody, or members alone; its lanes; what is asked of newcomers; and what proofs of
-the organiser's login are verified with."""
+"""Who may join a room: everybody or members only; its lanes; the checks for newcomers; and the login whose
+proofs it accepts."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 LOCAL = "%Y-%m-%dT%H:%M"
-MORE = 2  # empty lines for lanes
+MORE = 2  # blank rows for more lanes
 NUMBER_MAX = 7  # digits
 
 
 class EntryPage(msgspec.Struct, frozen=True):
-    """What is set, and the forms with what was filled in; `secret` is one that was made just now."""
+    """The settings, and the forms as filled in; `secret`: one that was just created."""
 
     staff: Staff
     sale: SaleHead | None
@@ -47,19 +47,19 @@ class EntryPage(msgspec.Struct, frozen=True):
     status: RoomStatus
     zone: str
     login: MemberLogin | None
-    for_members: bool  # at this moment
+    for_members: bool  # whether only members may join now
     form: str
-    link: str  # that members follow, but for the proof
+    link: str  # for members, without the proof
     filled: dict[str, str] = {}
     problem: str = ""
     saved: bool = False
     secret: str = ""
-    provider: str = ""  # of captchas; empty: there is none
-    mails: bool = True  # e-mails are sent
+    provider: str = ""  # the captcha provider; "" if there is none
+    mails: bool = True  # whether e-mail is set up
 
     @property
     def lanes(self) -> list[tuple[str, str]]:
-        """Name and share of each lane, and empty ones for more."""
+        """Name and share of each lane, and blank rows for more."""
         if "name_1" in self.filled:
             return [
                 (self.filled[f"name_{at}"], self.filled.get(f"share_{at}", "")) for at in _rows(self.filled)
@@ -69,37 +69,37 @@ class EntryPage(msgspec.Struct, frozen=True):
 
     @property
     def newcomers_per_address(self) -> str:
-        """How many may come from one address, as the form has it."""
+        """How many newcomers may come from one address."""
         return self.filled.get("newcomers_per_address", str(self.room.settings.newcomers_per_address or ""))
 
     @property
     def proof_of_work(self) -> bool:
-        """Whether newcomers bring one, as the form has it."""
+        """Whether newcomers have to solve a proof of work."""
         return "proof_of_work" in self.filled if self.filled else self.room.settings.proof_of_work
 
     @property
     def captcha(self) -> bool:
-        """Whether newcomers solve one, as the form has it."""
+        """Whether newcomers have to solve a captcha."""
         return "captcha" in self.filled if self.filled else self.room.settings.captcha
 
     @property
     def identity(self) -> str:
-        """What newcomers show of who they are, as the form has it."""
+        """How newcomers identify themselves."""
         return self.filled.get("identity", self.room.settings.identity)
 
     @property
     def suspects_lane(self) -> str:
-        """The lane of suspects, as the form has it."""
+        """The lane of suspects."""
         return self.filled.get("suspects_lane", self.room.settings.suspects_lane)
 
     @property
     def until(self) -> str:
-        """The end of the time for members, by the clock of the zone, as the form has it."""
+        """When the room stops being for members only, in local time."""
         return self.filled.get("members_until", self._local(self.room.settings.members_until))
 
     @property
     def accounts_before(self) -> str:
-        """Before when accounts have to be created, likewise."""
+        """The latest creation time of accounts that may join, in local time."""
         return self.filled.get("accounts_before", self._local(self.room.settings.accounts_before))
 
     def _local(self, at: datetime | None) -> str:
@@ -108,13 +108,13 @@ class EntryPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/entry", section="Sales")
 async def entry(request: Request, staff: Staff) -> Response:
-    """What is set."""
+    """Show the settings."""
     return await _page(request, staff)
 
 
 @console_form("/admin/rooms/<room_id>/entry/rule", section="Sales")
 async def set_entry(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Let everybody join, or members alone."""
+    """Let everybody join, or members only."""
     room_id, only = RoomId(request.params["room_id"]), form.get("who") == "members"
     try:
         until = _time(form.get("members_until", "").strip() if only else "", await _zone(request))
@@ -128,7 +128,7 @@ async def set_entry(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/rooms/<room_id>/entry/lanes", section="Sales")
 async def set_lanes(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Give groups a share of the calls; a line without a name is none."""
+    """Give groups a share of the calls; rows without a name are ignored."""
     room_id = RoomId(request.params["room_id"])
     try:
         await control.configure(request.app.queues, room_id, {"lanes": _lanes(form)}, by=staff.by)
@@ -140,7 +140,7 @@ async def set_lanes(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/rooms/<room_id>/entry/newcomers", section="Sales")
 async def set_newcomers(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Say what is asked of newcomers, and where suspects go."""
+    """Set the checks for newcomers, and where suspects go."""
     room_id = RoomId(request.params["room_id"])
     try:
         patch = _newcomers(request, form, await _zone(request))
@@ -153,7 +153,7 @@ async def set_newcomers(request: Request, staff: Staff, form: dict[str, str]) ->
 
 @console_form("/admin/rooms/<room_id>/entry/login", section="Sales")
 async def set_login(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Set the organiser's login; a new secret is shown in this answer and nowhere else."""
+    """Set the organiser's login. A new secret is shown only in this response."""
     sent = {name: form.get(name, "").strip() for name in MemberLoginChange.__struct_fields__}
     try:
         change = msgspec.convert(sent, MemberLoginChange)
@@ -169,7 +169,7 @@ async def set_login(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/rooms/<room_id>/entry/login/remove", section="Sales")
 async def remove_login(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Take no proofs any more."""
+    """Accept no more proofs."""
     room_id = RoomId(request.params["room_id"])
     await request.app.queues.loaded_rooms.read(room_id)
     await members.remove_login(request.app.member_logins, room_id, by=staff.by)

@@ -1,4 +1,4 @@
-"""The page of a sale where it is moved to another date, or cancelled with refunds for all."""
+"""The page that moves a sale to another date, or cancels it with refunds for all."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ TAB = "Move or cancel"
 
 
 class FatePage(msgspec.Struct, frozen=True):
-    """The page. `sums`: what cancelling refunds, and what has to be given back elsewhere, in words."""
+    """The page. `sums`: what cancelling refunds, and what has to be paid back outside Fairgate, in words."""
 
     staff: Staff
     sale: SaleHead
     event: Event
-    starts: str  # by the clock of the event
+    starts: str  # in local time of the event
     affected: Affected
     sums: str
     outside: str
@@ -49,13 +49,13 @@ class FatePage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/fate", section="Sales", role="admin")
 async def fate_page(request: Request, staff: Staff) -> Response:
-    """Where the sale is moved or cancelled, and how far that is."""
+    """Show the forms to move or cancel the sale, and the progress."""
     return await _page(request, staff, {}, {}, {})
 
 
 @console_form("/admin/rooms/<room_id>/move", section="Sales", role="admin")
 async def move_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Move the sale to another date, and tell the buyers."""
+    """Move the sale to another date and notify the buyers."""
     event = await _event(request)
     wrong, doubled = dict[str, str](), dict[str, list[LocalTime]]()
     starts_at = _time(form, "starts_at", event.timezone, wrong, doubled)
@@ -75,7 +75,7 @@ async def move_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/rooms/<room_id>/cancel-sale", section="Sales", role="admin")
 async def cancel_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Cancel the sale and refund every order; sent again, go on with those that are left."""
+    """Cancel the sale and refund every order. Sent again, it continues with the remaining ones."""
     event = await _event(request)
     by, stores = staff.by, request.app.stores
     try:
@@ -89,14 +89,14 @@ async def cancel_sale(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 @console_form("/admin/rooms/<room_id>/retry-refunds", section="Sales", role="admin")
 async def retry_refunds(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Ask the gateway again for all refunds that it refused."""
+    """Retry all refunds that the gateway refused."""
     event = await _event(request)
     await fate.retry_refunds(request.app.stores, event.event_id, by=staff.by)
     return redirect_to(f"/admin/rooms/{event.room_id}/fate")
 
 
 async def _start(request: Request, staff: Staff, kind: JobKind, event_id: EventId) -> Response:
-    """Start the job and show it. While the same is under way, that one goes on."""
+    """Start the job and show it. If the same job is already running, show that one."""
     with suppress(Conflict):
         of = JobRequest(event_id=event_id)
         job_id = await jobs.start(request.app.stores, request.app.job_queue, kind, of, by=staff.by)
@@ -105,7 +105,7 @@ async def _start(request: Request, staff: Staff, kind: JobKind, event_id: EventI
 
 
 async def _event(request: Request) -> Event:
-    """The event of the room. Raises RoomNotFound, and Conflict for the room of a site."""
+    """The event of the room. Raises RoomNotFound, or Conflict for a site's room."""
     room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
     if room.event_id is None:
         raise Conflict("This room sells nothing.")
@@ -120,7 +120,8 @@ def _time(
     wrong: dict[str, str],
     doubled: dict[str, list[LocalTime]],
 ) -> datetime | None:
-    """A time by the clock of the event; what is wrong with it goes into `wrong`. None: left blank."""
+    """Read a local time of the event; None if blank. Errors go into `wrong`, ambiguous times into
+    `doubled`."""
     text = form.get(name, "").strip()
     if not text:
         return None

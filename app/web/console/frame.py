@@ -1,6 +1,6 @@
-"""The console at `/admin`: how its pages and forms are declared, for which role, and its navigation.
+"""The console at `/admin`: declares its pages and forms with the roles they need, and its navigation.
 
-A page is a function of the request and of whoever asks; a form is also handed its fields:
+A page is a function of the request and the signed-in user; a form also gets its fields:
 
     @console_page("/admin/orders", section="Orders")
     async def orders(request: Request, staff: Staff) -> Response:
@@ -11,13 +11,14 @@ A page is a function of the request and of whoever asks; a form is also handed i
         ...
         return see("/admin/orders")
 
-Its document has a field `staff`, its template extends `console/frame.html`, its module is named in
-`console_pages.py`. A refusal a form does not show in its own words becomes a page of the console.
+Its document has a field `staff`, its template extends `console/frame.html`, and its module is listed in
+`console_pages.py`. A refusal that a form does not handle itself is shown as a console page.
 
-Forms are protected against other sites by where they come from, not by a token in the page: the browser has
-to say that a page of ours sent the form (`page_entry.py`; here one that says nothing is refused, too), and
-the cookie is `SameSite=Strict`, so it does not come with another site's form at all. That needs no secret in
-a compressed page, and works for signing in, when there is no session yet that a token could belong to.
+Forms are protected from cross-site requests by their origin, not by a token in the page: the browser has to
+state that a page of ours sent the form (`page_entry.py`; unlike there, a browser that states nothing is
+refused, too), and the cookie is `SameSite=Strict`, so other sites' forms are sent without it. This keeps
+secrets out of compressed pages, and also protects the sign-in form, when no session exists yet to which a
+token could be bound.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ F = TypeVar("F", bound=FormHandler)
 
 
 class SignInPage(msgspec.Struct, frozen=True):
-    """The sign-in form; `problem` says why nobody is signed in."""
+    """The sign-in form; `problem`: why signing in failed."""
 
-    to: str  # where to go then
+    to: str  # the page to go to afterwards
     problem: str = ""
-    provider: str = ""  # that one can sign in with, too
+    provider: str = ""  # name of the OpenID Connect provider, if there is one
 
 
 class RefusedPage(msgspec.Struct, frozen=True):
@@ -80,9 +81,9 @@ def console_page(
     of_sales: bool = False,
     within_s: float = PAGE_TIMEOUT_S,
 ) -> Callable[[P], P]:
-    """Declare a page for staff with at least this role, answered in so many seconds.
+    """Declare a page for staff with at least this role, to be answered within `within_s`.
 
-    If it is about one sale, it is also for those whose rights there reach `scope`: see `scope_of`.
+    A page about one sale is also open to those whose rights in that sale include `scope`; see `scope_of`.
     """
 
     def declared(view: P) -> P:
@@ -122,7 +123,7 @@ def console_form(
     within_s: float = PAGE_TIMEOUT_S,
     body_max: int = BODY_MAX,
 ) -> Callable[[F], F]:
-    """Declare a form's action, for staff with at least this role; in a single sale as with pages."""
+    """Declare a form's action for staff with at least this role; rights in single sales as for pages."""
 
     def declared(form: F) -> F:
         async def answer(request: Request) -> Response:
@@ -154,7 +155,7 @@ def console_form(
 
 
 async def _check_may(request: Request, staff: Staff, it: ConsoleRoute, allowed: bool) -> None:
-    """Raises RoleRequired."""
+    """Raise RoleRequired unless the page is open to them."""
     if not it.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
         raise RoleRequired("Set up a second factor first: this installation asks for one.")
     if not allowed:
@@ -162,13 +163,13 @@ async def _check_may(request: Request, staff: Staff, it: ConsoleRoute, allowed: 
 
 
 def within(staff: Staff, section: str) -> Staff:
-    """The same, for a page that turns out to belong to another section."""
+    """Highlight another section, for a page that turns out to belong there."""
     entries = [msgspec.structs.replace(it, here=it.label == section) for it in staff.entries]
     return msgspec.structs.replace(staff, entries=entries)
 
 
 def sign_in_form(to: str, problem: str = "", status: int = 200) -> Response:
-    """The form to sign in with, and then to go on to the page `to`."""
+    """Render the sign-in form, which leads on to the page `to`."""
     settings = current_app.extensions["fairgate"].settings
     provider = urlsplit(settings.oidc_issuer).hostname or ""
     return respond("console/sign_in.html", SignInPage(to, problem, provider), status)

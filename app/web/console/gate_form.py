@@ -1,4 +1,4 @@
-"""The form of a site's room: from its fields to a change of settings, and from settings to its fields."""
+"""The settings form of a site's room: from its fields to a change of settings, and back."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ BLANK_ROWS = 2
 
 @dataclass
 class GateForm:
-    """What was typed, the settings it comes to, and what is wrong, by field."""
+    """The fields as typed, the settings they result in, and errors by field."""
 
     values: dict[str, str]
     patch: dict[str, Any] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> int:
-        """How many rules to show: those there are, and some to fill in."""
+        """How many rows of rules to show: the existing ones, and some blank ones."""
         used = sum(1 for i in range(RULES_MAX) if any(self.values.get(f"bypass-{i}-{it}") for it in RULE))
         return min(RULES_MAX, used + BLANK_ROWS)
 
     def refused(self, refusal: ValidationFailed) -> None:
-        """Note what the settings say is wrong."""
+        """Add the errors of a refused change to their fields."""
         for it in refusal.members["errors"]:
             name = it["field"].replace("[", "-").replace("]", "").replace(".", "-")
             self.wrong["allowed_return_hosts" if name.startswith("allowed_return_hosts") else name] = it[
@@ -54,7 +54,7 @@ class GateForm:
 
 
 def read(sent: Mapping[str, str]) -> GateForm:
-    """The form as it was sent."""
+    """Parse the submitted form."""
     form = GateForm({name: it.strip() for name, it in sent.items()})
     values = form.values
     form.patch |= {name: values.get(name, "") for name in TEXTS}
@@ -68,7 +68,7 @@ def read(sent: Mapping[str, str]) -> GateForm:
 
 
 def shown(settings: RoomSettings) -> GateForm:
-    """The form of the settings as they are."""
+    """Fill in the form from the current settings."""
     values = {name: str(getattr(settings, name)) for name in TEXTS}
     for name in (*NUMBERS, *TIMES):
         value = getattr(settings, name)
@@ -83,20 +83,22 @@ def shown(settings: RoomSettings) -> GateForm:
 
 
 def is_steered(settings: RoomSettings) -> bool:
-    """Whether the autopilot sets the rate."""
+    """Whether the autopilot controls the rate."""
     return settings.autopilot is not None and not settings.autopilot.paused
 
 
 def fingerprint(settings: RoomSettings) -> str:
-    """What the form is about, in short: another one means that somebody changed it. Not the rate while the
-    autopilot sets that."""
+    """Fingerprint of the settings that the form shows, to detect changes by somebody else.
+
+    It leaves the rate out while the autopilot controls it.
+    """
     if is_steered(settings):
         settings = msgspec.structs.replace(settings, admission_rate_per_minute=0)
     return hashlib.blake2b(msgspec.json.encode(settings), digest_size=12).hexdigest()
 
 
 def said(rule: BypassRule) -> str:
-    """A rule in words: path begins with /healthz, method GET."""
+    """Describe a rule: path begins with /healthz, method GET."""
     labels = {
         "path_prefix": "path begins with",
         "path_regex": "path matches",
@@ -113,7 +115,7 @@ def said(rule: BypassRule) -> str:
 
 
 def _rules(values: dict[str, str]) -> list[dict[str, str]]:
-    """The rules in which something is written; moved up, so that row i is rule i."""
+    """The rules that are not blank, moved up, so that row i is rule i."""
     found = []
     for i in range(RULES_MAX):
         row = {name: values.pop(f"bypass-{i}-{name}", "") for name in RULE}

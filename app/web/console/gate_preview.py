@@ -1,4 +1,4 @@
-"""The preview of a site's gate in the console: a request is described, and the rule that decides is shown."""
+"""Previews a site's gate: describe a request, and see what the gate does and which rule decides."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AS = {
     "page": ("A browser opening a page", {"accept": "text/html", "sec-fetch-mode": "navigate"}),
     "script": ("A script or an app", {"accept": "application/json", "sec-fetch-mode": "cors"}),
 }
-OUTCOMES = {  # what becomes of it, and of what kind that is
+OUTCOMES = {  # what happens to the request, with the kind of message
     "passes": ("It passes", "good"),
     "gets_pass": ("It is let in and gets a pass", "good"),
     "queues": ("It goes to the queue", "warn"),
@@ -32,21 +32,21 @@ OUTCOMES = {  # what becomes of it, and of what kind that is
 
 
 class PreviewForm(msgspec.Struct, frozen=True):
-    """What was typed, and what is wrong with it, by field."""
+    """The fields as typed, and errors by field."""
 
     values: dict[str, str]
     wrong: dict[str, str] = {}
 
 
 class PreviewPage(msgspec.Struct, frozen=True):
-    """The form, and once something was described, what the gate does with it."""
+    """The form and, once a request was described, what the gate does with it."""
 
     staff: Staff
     room: Room
     status: RoomStatus
     form: PreviewForm
     found: Preview | None = None
-    rule: str = ""  # the bypass rule that lets it pass, in words
+    rule: str = ""  # the bypass rule that lets the request through, in words
     methods: tuple[str, ...] = METHODS
     kinds: ClassVar[dict[str, tuple[str, dict[str, str]]]] = AS
     outcomes: ClassVar[dict[str, tuple[str, str]]] = OUTCOMES
@@ -54,7 +54,7 @@ class PreviewPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/preview", section="Sites")
 async def gate_preview(request: Request, staff: Staff) -> Response:
-    """The form, with the address of the site."""
+    """Show the form, filled in with the site's address."""
     room, status = await queue.status(request.app.queues, _room_id(request))
     values = {"url": room.settings.target_url, "method": "GET", "as": "page"}
     return respond("console/preview.html", PreviewPage(staff, room, status, PreviewForm(values)))
@@ -62,7 +62,7 @@ async def gate_preview(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/preview", section="Sites")
 async def show_preview(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """What the gate does with the request. Sent as a form, since cookies do not belong into addresses."""
+    """Show what the gate does with the request. This is a POST because cookies do not belong in addresses."""
     room, status = await queue.status(request.app.queues, _room_id(request))
     try:
         found = await preview(request, room.room_id, _described(form))
@@ -78,7 +78,7 @@ async def show_preview(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 
 def _described(form: dict[str, str]) -> Described:
-    """The request of the form. Raises ValidationFailed naming the field."""
+    """Build the request that the form describes. Raises ValidationFailed naming the field."""
     headers = dict(AS.get(form.get("as", ""), AS["page"])[1])
     for line in form.get("headers", "").splitlines():
         name, colon, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""The settings of a site's room in the console: its gate, its sessions, who passes without a turn."""
+"""The settings of a site's room: its gate, its sessions, and who passes without waiting."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from app.web.pages.render import respond
 
 
 class GatePage(msgspec.Struct, frozen=True):
-    """The form with what is set, or what was typed and what is wrong with it."""
+    """The form with the current settings, or as typed, with errors."""
 
     staff: Staff
     room: Room
     status: RoomStatus
     form: GateForm
     fingerprint: str
-    steered: bool  # the autopilot sets the rate
+    steered: bool  # whether the autopilot controls the rate
     saved: bool = False
-    overtaken: bool = False  # somebody changed the room while the form was filled in
+    overtaken: bool = False  # whether somebody else changed the room meanwhile
 
 
 @console_page("/admin/rooms/<room_id>/gate", section="Sites")
 async def gate_settings(request: Request, staff: Staff) -> Response:
-    """The settings as they are."""
+    """Show the settings."""
     room, status = await queue.status(request.app.queues, _room_id(request))
     return _page(staff, (room, status), gate_form.shown(room.settings), saved="saved" in filters_of(request))
 
 
 @console_form("/admin/rooms/<room_id>/gate", section="Sites")
 async def save_gate(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Save them all, or nothing."""
+    """Save all settings, or none."""
     room, status = await queue.status(request.app.queues, _room_id(request))
     read, overtaken = gate_form.read(form), form.get("version") != gate_form.fingerprint(room.settings)
     if not read.wrong and not overtaken:

@@ -1,4 +1,4 @@
-"""The console's guest list of a sale: give free tickets one by one or from a list, see who came, withdraw."""
+"""A sale's guest list: give free tickets to one guest or a whole list, see check-ins, withdraw."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-AT_ONCE = 50  # guests whose tickets are asked for together
+AT_ONCE = 50  # guests whose tickets are requested concurrently
 FIELDS = ("name", "email", "type", "tickets")
-MAILS = {  # the state of the e-mail with the tickets, as a chip: its words and its kind
+MAILS = {  # state of the e-mail with the tickets, as the text and kind of a chip
     "sent": ("sent", "good"),
     "waiting": ("on its way", "off"),
     "handing_over": ("on its way", "off"),
@@ -35,14 +35,14 @@ MAILS = {  # the state of the e-mail with the tickets, as a chip: its words and 
 
 
 class NotAdded(msgspec.Struct, frozen=True):
-    """Somebody who was given nothing, and why."""
+    """A guest who got no tickets, and why."""
 
     guest: NewGuest
     why: str
 
 
 class GuestsPage(msgspec.Struct, frozen=True):
-    """Some of the guests, and the forms for more with what was filled in."""
+    """One page of guests, and the forms for more, as filled in."""
 
     staff: Staff
     sale: SaleHead | None
@@ -54,7 +54,7 @@ class GuestsPage(msgspec.Struct, frozen=True):
     number: int
     to_page: str
     text: str
-    added: str  # how many were added just now; "": nobody
+    added: str  # how many were just added; "" for none
     form: str
     filled: dict[str, str]
     problem: str = ""
@@ -63,17 +63,17 @@ class GuestsPage(msgspec.Struct, frozen=True):
 
     @property
     def more(self) -> bool:
-        """Whether there are more on the next page."""
+        """Whether there is another page."""
         return self.number * PER_PAGE < self.total
 
     def mail(self, it: Guest) -> tuple[str, str]:
-        """What became of a guest's e-mail, as a chip."""
+        """The state of a guest's e-mail, as a chip."""
         return MAILS.get(it.mail, ("not sent", "warn"))
 
 
 @console_page("/admin/rooms/<room_id>/guests", section="Sales", scope="reservations:read")
 async def guest_list(request: Request, staff: Staff) -> Response:
-    """Who is on the list."""
+    """Show the guest list."""
     return await _page(request, staff, {})
 
 
@@ -96,7 +96,7 @@ async def add_guest(request: Request, staff: Staff, form: dict[str, str]) -> Res
     body_max=4 * TEXT_MAX,
 )
 async def read_guests(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Give everybody on a list their tickets; whoever can be given none stays in the form."""
+    """Give all guests on a list their tickets; those that fail stay in the form."""
     _, _, types = await sale_of(request)
     try:
         new = read_list(form.get("list", "")[:TEXT_MAX], types, form.get("usual", ""))
@@ -107,7 +107,7 @@ async def read_guests(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 @console_form("/admin/rooms/<room_id>/guests/withdraw", section="Sales", role="admin")
 async def withdraw_guest(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make a guest's tickets void; they go back on sale, or stay out of it."""
+    """Void a guest's tickets; they return to sale or stay off it."""
     _, event, _ = await sale_of(request)
     of = event.event_id, ReservationId(form.get("order", ""))
     await guests.withdraw(request.app.engine, *of, form.get("stock") != "out", by=staff.by)
@@ -115,10 +115,10 @@ async def withdraw_guest(request: Request, staff: Staff, form: dict[str, str]) -
 
 
 async def _add(request: Request, staff: Staff, form: dict[str, str], new: Sequence[NewGuest]) -> Response:
-    """Ask for the tickets of all of them; the same form sent again adds nobody twice."""
+    """Request tickets for all of them. The same form sent again adds nobody twice."""
     _, event, types = await sale_of(request)
     app, room_id = request.app, RoomId(request.params["room_id"])
-    await queue.status(app.queues, room_id)  # a room that Redis does not have is loaded
+    await queue.status(app.queues, room_id)  # loads the room if Redis does not have it
     key, some = form.get("form", "")[:64] or new_form(), asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, guest: NewGuest) -> NotAdded | None:

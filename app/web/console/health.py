@@ -1,4 +1,4 @@
-"""The console's health page: each process and store as it reports itself, or as unreachable."""
+"""The health page: every process and store, as it reports itself or as unreachable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-TOLD = {  # by kind of work: what it is, and what to do
+TOLD = {  # by kind of job: its description, and what to do
     "notice": (
         "An event that was not passed on to other systems",
         "It is missing from webhooks, e-mails and the event stream. Fix the cause, then try again.",
@@ -41,7 +41,7 @@ UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One part: its name, its state (good, warn, bad), a word for that, and its facts."""
+    """One part: name, state (good, warn, bad), the word for that state, and facts."""
 
     name: str
     kind: str
@@ -58,18 +58,18 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class SetAsideView(msgspec.Struct, frozen=True):
-    """One thing that could not be processed: what it is, and what to do about it."""
+    """One item that could not be processed: what it is, and what to do about it."""
 
     it: SetAside
     error: str
     what: str
     advice: str
-    href: str  # where to see more; "" for nowhere
-    again: bool  # whether it can be tried again
+    href: str  # page with more about it; "" if there is none
+    again: bool  # whether it can be retried
 
 
 class HealthPage(msgspec.Struct, frozen=True):
-    """All parts, at one moment."""
+    """The state of all parts at one moment."""
 
     staff: Staff
     groups: list[Group]
@@ -79,7 +79,7 @@ class HealthPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/health", section="Health")
 async def health_page(request: Request, staff: Staff) -> Response:
-    """The health page."""
+    """Show the health page."""
     found = await health.check(request.app.stores)
     groups, aside = groups_of(found, staff.zone), _aside(found.aside)
     well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
@@ -88,14 +88,14 @@ async def health_page(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/health/set-aside/<set_aside_id>/again", section="Health")
 async def try_set_aside_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Try again what was set aside."""
+    """Retry an item that was set aside."""
     await retries.try_again(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
     return redirect_to("/admin/health")
 
 
 @console_form("/admin/health/set-aside/<set_aside_id>/dismiss", section="Health")
 async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Dismiss what was set aside."""
+    """Dismiss an item that was set aside."""
     await retries.dismiss(request.app.stores, int(request.params["set_aside_id"]), by=staff.by)
     return redirect_to("/admin/health")
 
@@ -122,7 +122,7 @@ def _href(it: SetAside) -> str:
 
 
 def groups_of(found: Health, zone: str) -> list[Group]:
-    """The parts as the page shows them, times by the clock of this zone."""
+    """The parts as the page shows them, with times in this zone."""
     return [
         _processes("Web processes", found.webs, zone),
         _processes("Workers", found.workers, zone),
@@ -221,7 +221,7 @@ def _postgres(found: PostgresState | Unreachable) -> Group:
 
 
 def size(amount: int) -> str:
-    """Bytes in words: 1.5 GB."""
+    """Format a number of bytes: 1.5 GB."""
     value, unit = float(amount), 0
     while value >= 1000 and unit < len(UNITS) - 1:
         value, unit = value / 1000, unit + 1

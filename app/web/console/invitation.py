@@ -1,4 +1,4 @@
-"""The page of an invitation: whoever has its link chooses a password, or goes on to add a passkey."""
+"""The page of an invitation: choose a password, or continue to add a passkey."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ WITH_A_PASSKEY = "/admin/sign-ins#passkeys"
 
 
 class InvitationQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the link carries."""
+    """The query of the link."""
 
     token: str = ""
 
 
 class InvitationPage(msgspec.Struct, frozen=True):
-    """The form; `token` "": the link is not good."""
+    """The form; `token` "": the link is invalid."""
 
     token: str = ""
     email: str = ""
@@ -39,18 +39,18 @@ class InvitationPage(msgspec.Struct, frozen=True):
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """How they are called."""
+    """The name of the new account."""
 
     name: Name
 
 
 async def invitation(request: Request) -> Response:
-    """What somebody is invited to. A GET uses no link up: mail scanners follow them."""
+    """Show the invitation. A GET must not use up the link, because mail scanners follow it."""
     return await _page(request, read_query(request, InvitationQuery).token)
 
 
 async def accept_invitation(request: Request) -> Response:
-    """Make the account, and sign it in where it is new."""
+    """Create the account and, if it is new, sign it in."""
     if not names_its_page(request):
         return foreign_form(request)
     await request.app.throttles.reset(request.client)

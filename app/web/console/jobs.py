@@ -1,4 +1,4 @@
-"""The console's pages of jobs: their progress, what failed, and their files."""
+"""The console's job pages: progress, failures and files."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ CHIPS = {"queued": "off", "running": "warn", "done": "good", "failed": "bad", "s
 
 
 class JobView(msgspec.Struct, frozen=True):
-    """A job as pages show it."""
+    """A job as shown on pages."""
 
     it: Job
     title: str
     chip: str
     unfinished: bool
     may_stop: bool
-    file: str  # where it is; "" for none
+    file: str  # its address; "" if it has none
 
 
 class JobsPage(msgspec.Struct, frozen=True):
-    """One page of the jobs, the newest first."""
+    """One page of jobs, newest first."""
 
     staff: Staff
     jobs: list[JobView]
@@ -83,7 +83,7 @@ class JobsPage(msgspec.Struct, frozen=True):
 
 
 class JobPage(msgspec.Struct, frozen=True):
-    """One job; `failures` are the orders it could do nothing for."""
+    """One job; `failures`: the orders it could not process."""
 
     staff: Staff
     job: JobView
@@ -92,7 +92,7 @@ class JobPage(msgspec.Struct, frozen=True):
 
 
 class MessagePage(msgspec.Struct, frozen=True):
-    """The form of a message to all buyers of an event."""
+    """The form for a message to all buyers of an event."""
 
     staff: Staff
     event: Event
@@ -105,7 +105,7 @@ class MessagePage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/jobs", section="Jobs")
 async def job_list(request: Request, staff: Staff) -> Response:
-    """The jobs."""
+    """List the jobs."""
     fields = filters_of(request)
     number = page_number(fields)
     found, total = await jobs.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
@@ -115,13 +115,13 @@ async def job_list(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/jobs/<job_id>", section="Jobs")
 async def job(request: Request, staff: Staff) -> Response:
-    """One job."""
+    """Show one job."""
     return await _job(request, staff)
 
 
 @console_page("/admin/jobs/<job_id>/file", section="Jobs")
 async def job_file(request: Request, staff: Staff) -> Response:
-    """The job's file."""
+    """Download the job's file."""
     job_id, stores = request.params["job_id"], request.app.stores
     it, _ = await jobs.get(stores, job_id)
     if it.kind == "make_codes" and it.event_id and it.request.ids:
@@ -149,7 +149,7 @@ async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/orders/file", section="Orders")
 async def make_file(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Start a job that exports these orders: `file` says what of them, and in which format."""
+    """Start a job that exports these orders; `file` selects the contents and the format."""
     word = form.get("file", "orders.csv")
     chosen = next((it for it in FILES if it == word), None)
     if chosen is None:
@@ -166,7 +166,7 @@ async def cancel_orders(request: Request, staff: Staff, form: dict[str, str]) ->
 
 @console_page("/admin/orders/message", section="Orders", role="admin")
 async def message_form(request: Request, staff: Staff) -> Response:
-    """The form for a message to the buyers of an event."""
+    """Show the form for a message to the buyers of an event."""
     return await _message(request, staff, filters_of(request))
 
 
@@ -218,7 +218,7 @@ def _event_id(fields: dict[str, str]) -> str:
 
 
 def _text(form: dict[str, str]) -> str:
-    """The text of the form; browsers end lines with CRLF."""
+    """The message typed in the form; browsers end lines with CRLF."""
     return form.get("text", "").replace("\r\n", "\n").strip()
 
 

@@ -1,4 +1,4 @@
-"""How long a sale keeps who bought, in words, and as it is typed on the page of what buyers are asked for."""
+"""How long a sale keeps buyers' data: in words, and as typed on the page of the buyer form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER = "never, unless they erase their data themselves"
 
 
 def days_of(form: Mapping[str, str]) -> int | None:
-    """The days that were typed; None: as in all sales. Raises ValidationFailed."""
+    """The number of days typed; None for the installation's default. Raises ValidationFailed."""
     text = form.get("keep_days", "").strip()
     days = typed.whole_number(text) if text else None
     if text and (days is None or days > KEEP_DAYS_MAX):
@@ -25,18 +25,18 @@ def days_of(form: Mapping[str, str]) -> int | None:
 
 
 def as_in_all(days: int) -> str:
-    """What a sale without days of its own does."""
+    """The default for sales without a setting of their own, in words."""
     return f"after {_days(days)}" if days else NEVER
 
 
 def kept_words(event: Event, form: BuyerForm, days_of_all: int) -> str:
-    """When what is personal of the buyers of a sale is deleted; "": never."""
+    """When the personal data of a sale's buyers is deleted, in words; "": never."""
     days = days_of_all if form.keep_days is None else form.keep_days
     if not days:
         return ""
     try:
         at = in_zone(event.starts_at + timedelta(days=days), ZoneInfo(event.timezone))
-    except OverflowError:  # in the year 10,000
+    except OverflowError:  # beyond the year 9999
         return ""
     what, when = "Names, addresses, phone numbers and answers of buyers", f"{at:%Y-%m-%d}"
     if at <= datetime.now(UTC):

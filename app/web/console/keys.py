@@ -27,7 +27,7 @@ LIVES = {"": "until revoked", "7": "7 days", "30": "30 days", "90": "90 days", "
 
 
 class KeysPage(msgspec.Struct, frozen=True):
-    """One page of the keys, and the form for a new one with what was filled in."""
+    """One page of keys, and the form for a new one, as filled in."""
 
     staff: Staff
     keys: list[ApiKey]
@@ -39,20 +39,20 @@ class KeysPage(msgspec.Struct, frozen=True):
     filled: dict[str, str]
     lives: dict[str, str]
     problem: str = ""
-    key: str = ""  # the one that was made just now
+    key: str = ""  # the one just created
     made: str = ""
     scopes: tuple[str, ...] = SCOPES
 
 
 @console_page("/admin/keys", section="Keys", role="admin")
 async def key_list(request: Request, staff: Staff) -> Response:
-    """The keys."""
+    """List the keys."""
     return await _list(request, staff)
 
 
 @console_form("/admin/keys/create", section="Keys", role="admin")
 async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Create a key; it is shown in this response and nowhere else."""
+    """Create a key. It is shown only in this response."""
     days = form.get("days", "")
     try:
         if days not in LIVES:
@@ -81,7 +81,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/keys/<key_id>/revoke", section="Keys", role="admin")
 async def end_key(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Revoke a key at once."""
+    """Revoke a key, effective at once."""
     await api_keys.revoke(request.app.stores, request.params["key_id"], by=staff.by)
     return redirect_to("/admin/keys")
 

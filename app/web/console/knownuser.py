@@ -1,4 +1,4 @@
-"""How a site's room speaks to a KnownUser connector: the form, the key that is shown once, the push."""
+"""Connector settings of a site's room: the form, the key shown once, and pushing the configuration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LISTS = {
     "ignore": ("Pages that are never asked about", "Such as pictures and style sheets."),
 }
 PARTS = {"PagePath": "path", "PageUrl": "whole address", "HostName": "host name"}
-NOT = "!"  # before an operator: the rule is for all other addresses
+NOT = "!"  # before an operator: negates the rule
 OPERATORS = {
     "Contains": "contains",
     "Equals": "is",
@@ -47,19 +47,19 @@ ROWS_MAX = 50
 
 
 class ConnectorForm(msgspec.Struct, frozen=True):
-    """What was typed, and what is wrong with it, by field."""
+    """The fields as typed, and errors by field."""
 
     values: dict[str, str]
     wrong: dict[str, str] = {}
 
     def rows(self, kind: str) -> int:
-        """How many rules of a list to show: those there are, and some to fill in."""
+        """How many rows of a list of rules to show: the existing ones, and some blank ones."""
         used = sum(1 for i in range(ROWS_MAX) if self.values.get(f"{kind}-{i}-value"))
         return min(ROWS_MAX, used + BLANK_ROWS)
 
 
 class ConnectorPage(msgspec.Struct, frozen=True):
-    """What the room says to its connector; `secret` and `api_key` are those of a key made just now."""
+    """The connector settings; `secret` and `api_key`: those of a key just created."""
 
     staff: Staff
     room: Room
@@ -67,7 +67,7 @@ class ConnectorPage(msgspec.Struct, frozen=True):
     form: ConnectorForm
     form_id: str
     host: str
-    version: int  # 0: none is set
+    version: int  # 0 if there are no settings
     saved: bool
     pushed: str
     secret: str = ""
@@ -80,13 +80,13 @@ class ConnectorPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/knownuser", section="Sites")
 async def knownuser_page(request: Request, staff: Staff) -> Response:
-    """What is set."""
+    """Show the settings."""
     return await _page(request, staff)
 
 
 @console_form("/admin/rooms/<room_id>/knownuser", section="Sites")
 async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Set it; a new key is shown in this answer and nowhere else."""
+    """Save the settings. A new key is shown only in this response."""
     room_id = _room_id(request)
     await request.app.queues.loaded_rooms.read(room_id)
     try:
@@ -119,7 +119,7 @@ async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -
 
 @console_form("/admin/rooms/<room_id>/knownuser/remove", section="Sites")
 async def remove_knownuser(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Speak to no connector any longer."""
+    """Remove the settings, so that the room no longer serves a connector."""
     room_id = _room_id(request)
     await request.app.queues.loaded_rooms.read(room_id)
     await knownuser.remove_connector(request.app.connectors, room_id, by=staff.by)
@@ -128,7 +128,7 @@ async def remove_knownuser(request: Request, staff: Staff, form: dict[str, str])
 
 @console_form("/admin/rooms/<room_id>/knownuser/push", section="Sites")
 async def push_config(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Send the configuration to an address of the shop."""
+    """Push the configuration to an address of the shop."""
     room_id, app = _room_id(request), request.app
     await app.queues.loaded_rooms.read(room_id)
     found = await knownuser.connector_of(app.connectors, room_id)
@@ -149,7 +149,7 @@ async def push_config(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 
 def _read(form: dict[str, str]) -> KnownUserChange:
-    """The settings of the form. Raises ValidationFailed naming the field."""
+    """Parse the form. Raises ValidationFailed naming the field."""
     values = {name: it.strip() for name, it in form.items()}
     sent: dict[str, Any] = {
         name: values.get(name, "") for name in ("customer_id", "cookie_domain", "secret_key")

@@ -1,4 +1,4 @@
-"""Times that organisers type by the clock of a zone; a change of the clocks skips or doubles some of them."""
+"""Local times typed by organisers. When clocks change, some do not exist and others are ambiguous."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ASK = "this time comes twice that day, because clocks are set back: choose which
 
 
 class LocalTime(msgspec.Struct, frozen=True):
-    """One of the two moments that a time can be in the hour that is doubled."""
+    """One of the two moments that an ambiguous time can mean."""
 
     at: datetime
-    offset: str  # UTC+2; what the form sends back
+    offset: str  # e.g. UTC+2; sent back by the form
     chosen: bool
 
 
 def read(text: str, zone: str, offset: str) -> datetime | list[LocalTime] | str:
-    """The moment of a local time of a zone, or both of the hour that is doubled; or what is wrong with it.
+    """Return the moment of a local time; both moments if it is ambiguous; or what is wrong with it.
 
-    `offset`: which of both was chosen before, as `LocalTime.offset`.
+    `offset`: the choice made before for an ambiguous time, as `LocalTime.offset`.
     """
     try:
         local = datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""The console's pages of e-mails: what was sent, what waits and why; without SMTP, all of them."""
+"""The console's e-mail pages: sent and waiting ones, with reasons; without SMTP, all e-mails end here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATES: tuple[MailState, ...] = get_args(MailState)
 
 
 class MailsPage(msgspec.Struct, frozen=True):
-    """One page of the mails, the newest first."""
+    """One page of e-mails, newest first."""
 
     staff: Staff
     mails: list[MailRow]
@@ -35,11 +35,11 @@ class MailsPage(msgspec.Struct, frozen=True):
     number: int
     more: bool
     to_page: str
-    kept: bool  # there is no server to send them
+    kept: bool  # whether e-mails stay here, as no server is configured
 
 
 class MailPage(msgspec.Struct, frozen=True):
-    """One mail; `html` with its pictures in it."""
+    """One e-mail; `html` has its pictures inlined."""
 
     staff: Staff
     mail: MailRow
@@ -49,7 +49,7 @@ class MailPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/mail", section="Mail")
 async def mail_list(request: Request, staff: Staff) -> Response:
-    """The mails."""
+    """List the e-mails."""
     fields = filters_of(request)
     number, wanted = page_number(fields), (one_of(fields, "state", STATES), fields.get("q"))
     found, total = await mails.page(
@@ -63,13 +63,13 @@ async def mail_list(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/mail/<mail_id>", section="Mail")
 async def mail(request: Request, staff: Staff) -> Response:
-    """One mail."""
+    """Show one e-mail."""
     return await _mail(request, staff)
 
 
 @console_form("/admin/mail/<mail_id>/again", section="Mail")
 async def send_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Send a mail that was given up, kept, or may not have arrived."""
+    """Resend an e-mail that failed, was kept here, or may not have arrived."""
     mail_id = request.params["mail_id"]
     try:
         await mails.send_again(request.app.stores, mail_id, by=staff.by)

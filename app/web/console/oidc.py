@@ -1,4 +1,4 @@
-"""Signing in to the console with an OpenID Connect provider: there, and back."""
+"""Sign-in to the console with an OpenID Connect provider."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FIELDS_MAX = 20
 
 
 async def to_provider(request: Request) -> Response:
-    """Send the browser to the provider. A link and no form: browsers let a form lead to our own pages
-    alone."""
+    """Redirect the browser to the provider. This is a link, not a form: our form-action policy allows only
+    our own pages as targets."""
     client = _client(request)
     await request.app.throttles.reset(request.client)
     to = where_to(_query(request))
@@ -35,7 +35,7 @@ async def to_provider(request: Request) -> Response:
 
 
 async def from_provider(request: Request) -> Response:
-    """Sign in whom the provider has sent back."""
+    """Sign in the user whom the provider sent back."""
     client, settings = _client(request), request.app.settings
     await request.app.throttles.reset(request.client)
     step = await step_of(request, "oidc")
@@ -52,7 +52,7 @@ async def from_provider(request: Request) -> Response:
 
 
 def _client(request: Request) -> Client:
-    """Who we are at the provider. Raises NotFound where there is none."""
+    """Our client at the provider. Raises NotFound if none is configured."""
     settings = request.app.settings
     if not settings.oidc_issuer:
         raise NotFound
@@ -68,6 +68,6 @@ def _query(request: Request) -> dict[str, str]:
 
 
 def register_oidc(app: Quart) -> None:
-    """Add the way there, and the way back."""
+    """Add the redirect to the provider, and its callback."""
     add_page(app, THERE, "console_to_provider", to_provider)
     add_page(app, BACK, "console_from_provider", from_provider)

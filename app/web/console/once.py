@@ -1,4 +1,4 @@
-"""Forms that make something whose secret is shown once: sent twice, they make it once."""
+"""Protects forms that create a secret shown only once: a form that is sent twice takes effect once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LENGTH = 32
 
 
 def new_form() -> str:
-    """An id of one rendering of a form, for its hidden field `form`."""
+    """Return a new id for the hidden field `form`, one per rendering."""
     return secrets.token_hex(LENGTH // 2)
 
 
 async def only_once(
     request: Request, staff: Staff, fields: dict[str, str], make: Callable[[], Awaitable[T]]
 ) -> T:
-    """What `make` returns. Raises Conflict when this form was sent before, or has no id."""
+    """Run `make` and return its result. Raises Conflict if this form was sent before, or has no id."""
     form = fields.get("form", "")
     if len(form) != LENGTH or not form.isalnum():
         raise Conflict("This form is incomplete; open the page again and fill it in there.")

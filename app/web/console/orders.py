@@ -1,4 +1,5 @@
-"""The console's pages of orders: search, filter, export; one order with its history, to cancel and refund."""
+"""The console's order pages: search, filter, export; and one order with its history, refunds and
+cancelling."""
 
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
 STATUSES: tuple[ReservationStatus, ...] = get_args(ReservationStatus)
-STREAMED_MAX = 20_000  # orders in a file that is written while somebody waits; of more a job makes one
-EVENTS_MAX = 500  # offered to choose from; others are named in the address
+STREAMED_MAX = 20_000  # orders in a file streamed directly; larger files are made by a job
+EVENTS_MAX = 500  # offered in the filter; others can be named in the address
 FILES = {
     "tickets.xlsx": "Tickets, one a row (XLSX)",
     "tickets.csv": "Tickets, one a row (CSV)",
@@ -53,10 +54,10 @@ CHIPS = {"held": "off", "paying": "warn", "confirmed": "good", "cancelled": "bad
 
 
 class OrdersPage(msgspec.Struct, frozen=True):
-    """One page of the orders. `filters`: how they were chosen, for forms that act on all of them."""
+    """One page of orders. `filters`: the current filters, for forms that act on all matching orders."""
 
     staff: Staff
-    sale: SaleHead | None  # where the orders of one sale are asked for
+    sale: SaleHead | None  # set if the orders are filtered by one sale
     asked: dict[str, str]
     filters: dict[str, str]
     events: list[Event]
@@ -65,13 +66,13 @@ class OrdersPage(msgspec.Struct, frozen=True):
     number: int
     more: bool
     to_page: str
-    csv: str  # "": they are too many to be written while somebody waits
-    files: dict[str, str]  # that a job can make of them, by what the form calls each
+    csv: str  # "" if there are too many to stream
+    files: dict[str, str]  # files that a job can make, by their name in the form
     chips: dict[str, str]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One line of an order's history."""
+    """One entry of an order's history."""
 
     at: datetime
     text: str
@@ -80,7 +81,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class OrderLine(msgspec.Struct, frozen=True):
-    """One line of what was ordered."""
+    """One line of an order."""
 
     name: str
     quantity: int
@@ -97,31 +98,31 @@ class TicketRow(msgspec.Struct, frozen=True):
 
 
 class OrderPage(msgspec.Struct, frozen=True):
-    """One order with its history, the newest first.
+    """One order with its history, newest first.
 
-    `left`: what can still be refunded, in minor units; None: nothing was paid, or all of it goes back.
+    `left`: what can still be refunded, in minor units; None if nothing was paid or all of it is refunded.
     """
 
     staff: Staff
     story: OrderStory
     event: Event
     buyer: StoredBuyer | None
-    answers: list[tuple[str, str]]  # of the buyer, each with its question
+    answers: list[tuple[str, str]]  # the buyer's, each with its question
     lines: list[OrderLine]
-    returned: list[OrderLine]  # that were cancelled and went back on sale
+    returned: list[OrderLine]  # cancelled and back on sale
     tickets: list[TicketRow]
-    sums: Sums  # what the amount is made of
+    sums: Sums  # what the amount consists of
     history: list[Step]
     chips: dict[str, str]
     left: int | None
     idempotency_key: str
     problem: str = ""
-    waiting: Waiting | None = None  # a refund that needs a second person
+    waiting: Waiting | None = None  # a refund that waits for its second person
 
 
 @console_page("/admin/orders", section="Orders", scope="reservations:read", of_sales=True)
 async def order_list(request: Request, staff: Staff) -> Response:
-    """The orders that match the filters."""
+    """List the orders that match the filters."""
     fields = filters_of(request)
     wanted, number = await wanted_orders(request, fields, staff.zone), page_number(fields)
     wanted = wanted._replace(events=staff.events("reservations:read"))
@@ -141,7 +142,7 @@ async def order_list(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/orders.csv", section="Orders", scope="reservations:read", of_sales=True)
 async def order_file(request: Request, staff: Staff) -> Response:
-    """All matching orders as a file."""
+    """Stream all matching orders as a file."""
     fields = filters_of(request)
     wanted = await wanted_orders(request, fields, staff.zone)
     wanted = wanted._replace(events=staff.events("reservations:read"))
@@ -151,7 +152,7 @@ async def order_file(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/orders/<reservation_id>", section="Orders", scope="reservations:read")
 async def order(request: Request, staff: Staff) -> Response:
-    """One order."""
+    """Show one order."""
     return await order_page(request, staff)
 
 
@@ -170,7 +171,7 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 
 async def wanted_orders(request: Request, fields: dict[str, str], zone: str) -> OrderFilter:
-    """The orders that these fields choose, times by the clock of a zone. Raises ValidationFailed."""
+    """Parse these fields as filters, with times in the given zone. Raises ValidationFailed."""
     event_id = fields.get("event")
     if event_id is not None and not re.fullmatch(SLUG, event_id):
         raise ValidationFailed("event", "is no event_id")
@@ -186,7 +187,7 @@ async def wanted_orders(request: Request, fields: dict[str, str], zone: str) -> 
 
 
 async def _head(request: Request, staff: Staff, event_id: EventId | None) -> SaleHead | None:
-    """The head of the sale that was asked for, if there is one of that id."""
+    """The head of the sale whose orders are listed, if it exists."""
     theirs = staff.events("reservations:read")
     if event_id is None or (theirs is not None and event_id not in theirs):
         return None
@@ -199,7 +200,7 @@ async def _head(request: Request, staff: Staff, event_id: EventId | None) -> Sal
 
 
 async def order_page(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
-    """One order, with what went wrong."""
+    """Render one order, with what went wrong."""
     story = await orders.story(request.app.stores, ReservationId(request.params["reservation_id"]))
     event, types = await catalog.event(request.app.stores, story.reservation.event_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in types}
@@ -250,7 +251,7 @@ def _refund_steps(story: OrderStory) -> Iterator[Step]:
 
 
 def _history(story: OrderStory) -> list[Step]:
-    """Everything that is on record about an order, the newest first."""
+    """The recorded history of an order, newest first."""
     it, times = story.reservation, story.times
     steps = [Step(times.created_at, "Held")]
     for payment in story.payments:

@@ -1,4 +1,4 @@
-"""The first page of a sale: what is left to do before it opens, how it goes, and the steps of its life."""
+"""The first page of a sale: checklist, current figures and forecast, and buttons for its next stage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-SOON_S = 60  # less is said in words
+SOON_S = 60  # shorter times are given in words
 
 
 class OverviewPage(msgspec.Struct, frozen=True):
@@ -33,29 +33,29 @@ class OverviewPage(msgspec.Struct, frozen=True):
     sale: SaleHead
     it: Looked
     stages: dict[str, str]
-    passed: list[str]  # the stages that are behind it
+    passed: list[str]  # the stages behind it
     steps: list[Step]
     income: list[Income]
     buyers: Buyers
     total: int
     sold: int
     held: int
-    outlook: list[str]  # the forecast in sentences
+    outlook: list[str]  # the forecast, in sentences
     address: str  # of the queue page
-    kept: str  # when what is personal of its buyers is deleted; "": never
+    kept: str  # when personal data of its buyers is deleted; "": never
     done: str = ""
     problem: str = ""
 
 
 @console_page("/admin/rooms/<room_id>/overview", section="Sales")
 async def overview(request: Request, staff: Staff) -> Response:
-    """The overview of a sale."""
+    """Show the overview of a sale."""
     return await _page(request, staff)
 
 
 @console_form("/admin/rooms/<room_id>/life", section="Sales", role="admin")
 async def live(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """A step in the life of the sale: published or not, in the archive or not."""
+    """Publish or unpublish the sale, archive it or take it out of the archive."""
     it = await _look(request)
     step, stores, event_id = form.get("do", ""), request.app.stores, it.event.event_id
     try:
@@ -74,7 +74,7 @@ async def live(request: Request, staff: Staff, form: dict[str, str]) -> Response
 
 @console_form("/admin/rooms/<room_id>/rehearse", section="Sales", role="admin")
 async def rehearse(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make the rehearsal of the sale, or go to the one that there is."""
+    """Create the sale's rehearsal, or go to the existing one."""
     it = await _look(request)
     made = await sale_lives.rehearse(request.app.stores, it.room, by=staff.by)
     return redirect_to(f"/admin/rooms/{made}/overview")
@@ -82,7 +82,7 @@ async def rehearse(request: Request, staff: Staff, form: dict[str, str]) -> Resp
 
 @console_form("/admin/rooms/<room_id>/wipe", section="Sales", role="admin")
 async def wipe(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Delete a rehearsal with everything in it."""
+    """Wipe a rehearsal: delete it with everything in it."""
     it = await _look(request)
     try:
         real = await sale_lives.wipe(request.app.stores, it.room, by=staff.by)
@@ -132,7 +132,7 @@ async def _page(request: Request, staff: Staff, problem: str = "", status: int =
 
 
 def _passed(it: Looked, head: SaleHead) -> list[str]:
-    """The stages that the sale has behind it; it may never have been rehearsed."""
+    """The stages behind the sale; a rehearsal is optional."""
     order: list[str] = list(STAGES)
     behind = order[: order.index(head.stage)]
     if head.stage != "rehearsal" and it.life.rehearsed_at is None:
@@ -141,7 +141,7 @@ def _passed(it: Looked, head: SaleHead) -> list[str]:
 
 
 def _outlook(it: Looked, found: Forecast | None) -> list[str]:
-    """How it goes on if it goes on like this."""
+    """The forecast if everything continues at its current pace."""
     if it.status.state == "sold_out":
         return ["Everything is sold. Tickets that come back go to those who still wait."]
     if it.status.state == "paused":

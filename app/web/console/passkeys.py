@@ -1,4 +1,4 @@
-"""Passkeys in the console: sign in with one, add, name and remove them. Browsers need JavaScript for them."""
+"""Passkeys in the console: sign in with one; add, name and remove them. All of this needs JavaScript."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOO_LATE = "That took too long: try again."
 
 
 async def ask_for_passkey(request: Request) -> Response:
-    """What the browser is asked to sign in with a passkey, as JSON."""
+    """Return the browser's options for signing in with a passkey, as JSON."""
     if not names_its_page(request):
         return foreign_form(request)
     await request.app.throttles.reset(request.client)
@@ -27,7 +27,7 @@ async def ask_for_passkey(request: Request) -> Response:
 
 
 async def use_passkey(request: Request) -> Response:
-    """Sign in with the passkey that answered: it is both factors."""
+    """Sign in with the passkey's response, which counts as both factors."""
     if not names_its_page(request):
         return foreign_form(request)
     await request.app.throttles.reset(request.client)
@@ -46,7 +46,7 @@ async def use_passkey(request: Request) -> Response:
 
 @console_form("/admin/sign-ins/passkeys/new", of_sales=True)
 async def begin_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """What the browser is asked to make a passkey, as JSON."""
+    """Return the browser's options for creating a passkey, as JSON."""
     found = await accounts.account(request.app.stores, staff.account.subject)
     asked = await passkeys.begin_new(request.app.stores, request.origin(), found)
     said = {"challenge": asked.challenge}
@@ -55,7 +55,7 @@ async def begin_passkey(request: Request, staff: Staff, form: dict[str, str]) ->
 
 @console_form("/admin/sign-ins/passkeys/add", of_sales=True)
 async def add_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Keep the passkey that the browser has made, under a name."""
+    """Store the new passkey under a name."""
     name = " ".join(form.get("name", "").split())
     if not 1 <= len(name) <= passkeys.NAME_MAX or not name.isprintable():
         raise ValidationFailed("name", f"must have 1 to {passkeys.NAME_MAX} characters")
@@ -68,14 +68,14 @@ async def add_passkey(request: Request, staff: Staff, form: dict[str, str]) -> R
             *(form.get("credential", ""), name),
             by=staff.by,
         )
-    except CredentialInvalid as refusal:  # of the passkey, not of who is signed in
+    except CredentialInvalid as refusal:  # about the passkey, not the sign-in
         raise ValidationFailed("credential", refusal.detail) from None
     return redirect_to("/admin/sign-ins#passkeys")
 
 
 @console_form("/admin/sign-ins/passkeys/<passkey_id>/remove", of_sales=True)
 async def remove_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Remove one of my passkeys."""
+    """Remove one of one's own passkeys."""
     await passkeys.remove(request.app.stores, request.params["passkey_id"], by=staff.by)
     return redirect_to("/admin/sign-ins#passkeys")
 

@@ -1,4 +1,4 @@
-"""Pages to choose a new password, for all accounts, not only staff."""
+"""Pages for choosing a new password, for all accounts, not only staff."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LENGTH = "A password has 10 to 200 characters."
 
 
 class ForgotPage(msgspec.Struct, frozen=True):
-    """The form that asks for a link; `sent`: it was asked for."""
+    """The form that requests a link; `sent`: whether it was requested."""
 
-    mails: bool  # else there is nobody who would send one
+    mails: bool  # whether e-mail is set up
     sent: bool = False
     email: str = ""
     problem: str = ""
@@ -30,7 +30,7 @@ class ForgotPage(msgspec.Struct, frozen=True):
 
 
 class ResetPage(msgspec.Struct, frozen=True):
-    """The form for the new password; `token` "": the link is invalid, or was used just now."""
+    """The form for the new password; `token` "": the link is invalid, or was just used."""
 
     token: str = ""
     changed: bool = False
@@ -38,18 +38,18 @@ class ResetPage(msgspec.Struct, frozen=True):
 
 
 class ResetQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the link carries."""
+    """The query of the link."""
 
     token: str = ""
 
 
 async def forgot_password(request: Request) -> Response:
-    """Ask for the e-mail."""
+    """Show the form that requests the e-mail."""
     return respond("console/forgot_password.html", ForgotPage(request.app.settings.mails_links))
 
 
 async def ask_for_link(request: Request) -> Response:
-    """E-mail a link; the answer does not reveal whether the account exists."""
+    """E-mail a link. The response does not reveal whether the account exists."""
     if not names_its_page(request):
         return foreign_form(request)
     mails, email = request.app.settings.mails_links, (await read_form()).get("email", "").strip()
@@ -66,7 +66,7 @@ async def ask_for_link(request: Request) -> Response:
 
 
 async def choose_password(request: Request) -> Response:
-    """The form for the new password. A GET uses no link up: mail scanners follow them."""
+    """Show the form for the new password. A GET must not use up the link, because mail scanners follow it."""
     token = read_query(request, ResetQuery).token
     if not await password_resets.is_valid(request.app.stores, token):
         return respond("console/reset_password.html", ResetPage(), CredentialInvalid.status)

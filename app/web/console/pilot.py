@@ -1,4 +1,4 @@
-"""The cockpit's panel of the autopilot: what it goes by, what it did last and why; its settings."""
+"""The cockpit's autopilot panel: its inputs, its last action with the reason, and its settings."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from app.core.formatting import number
 from app.store.redis.origin import Origin
 
 NUMBERS = ("floor", "ceiling", "p95_ms", "in_flight", "settle_s")
-REQUIRED = Autopilot(floor=1, ceiling=1)  # for the defaults of the others
+REQUIRED = Autopilot(floor=1, ceiling=1)  # for the defaults of the optional fields
 PAST = {"up": "raised", "down": "lowered", "hold": "left at"}
 
 
 class PilotLine(msgspec.Struct, frozen=True):
-    """The panel's words of this moment."""
+    """The panel's current texts."""
 
     state: Literal["on", "paused", "off"]
     target: str
     did: str  # the last change of the rate, and why
-    did_ms: int  # 0: none yet
+    did_ms: int  # 0 if there was none yet
 
 
 def pilot_line(on: Autopilot | None, origin: Origin) -> PilotLine:
-    """What is shown of the autopilot, in words."""
+    """Describe the state of the autopilot."""
     moved = origin.course.moved
     return PilotLine(
         state="off" if on is None else "paused" if on.paused else "on",
@@ -40,7 +40,7 @@ def pilot_line(on: Autopilot | None, origin: Origin) -> PilotLine:
 
 
 def pilot_values(on: Autopilot | None, asked: dict[str, str]) -> dict[str, str]:
-    """The form's fields: as they were typed, or as they are."""
+    """The form's fields: as typed, or as currently set."""
     values = {name: "" for name in NUMBERS}
     for name in NUMBERS if on else ("p95_ms", "settle_s"):
         value = getattr(on or REQUIRED, name)
@@ -51,7 +51,7 @@ def pilot_values(on: Autopilot | None, asked: dict[str, str]) -> dict[str, str]:
 
 
 def wanted_autopilot(on: Autopilot | None, form: dict[str, str]) -> dict[str, Any] | None:
-    """The setting as the form wants it, as JSON values. Raises ValidationFailed."""
+    """The setting that the form asks for, as JSON values. Raises ValidationFailed."""
     do, now = form.get("do", ""), msgspec.to_builtins(on) if on else None
     if do == "off":
         return None

@@ -1,7 +1,8 @@
-"""Step-up: what is dangerous asks again who is there, where the last proof of it is older than some minutes.
+"""Step-up authentication: dangerous forms ask for another proof of identity if the last one is too old.
 
-`NEEDS_PROOF` is the one table. The page that asks carries what the form had sent, so that nothing has to be
-typed again. Signing in is a proof; the API asks for none, because a program has nobody to ask.
+`NEEDS_PROOF` is the only list of such forms. The page that asks carries the submitted fields along, so
+nothing has to be typed again. Signing in counts as a proof. The API asks for none, because a program cannot
+be prompted.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ NEEDS_PROOF = frozenset(
         "/admin/sign-ins/passkeys/new",
         "/admin/sign-ins/passkeys/<passkey_id>/remove",
         "/admin/sign-ins/second-factor",
-        "/admin/sign-ins/proof",  # which does nothing else
+        "/admin/sign-ins/proof",  # serves only to prove
     )
 )
-FIELD = "proof_of_who"  # of the page that asks; no form of ours has a field of this name
+FIELD = "proof_of_who"  # field of the page that asks; no other form has a field of this name
 TEXT_MAX = 4000
 WORDS = {
     "code": "Code of your app, or a recovery code",
@@ -51,7 +52,7 @@ WORDS = {
 
 
 class ProofPage(msgspec.Struct, frozen=True):
-    """The form that asks again who is there. `action`: where it goes, with the fields that were sent."""
+    """The form that asks for a proof. `action`: where it continues, with the submitted fields."""
 
     staff: Staff
     action: str
@@ -59,7 +60,7 @@ class ProofPage(msgspec.Struct, frozen=True):
     kind: str
     label: str
     back: str
-    minutes: int  # that a proof is good for
+    minutes: int  # how many a proof lasts
     name: str = FIELD
     problem: str = ""
 
@@ -67,7 +68,7 @@ class ProofPage(msgspec.Struct, frozen=True):
 async def unproved(
     request: Request, staff: Staff, found: SignIn, path: str, fields: dict[str, str], back: str
 ) -> Response | None:
-    """The page that asks for a proof before this form is done; None: it is not needed, or was given.
+    """Return the page that asks for a proof, or None if no proof is needed or a valid one was given.
 
     Raises RateLimited.
     """
@@ -92,13 +93,13 @@ async def unproved(
 async def proof_page(
     request: Request, staff: Staff, action: str, fields: dict[str, str], back: str
 ) -> ProofPage:
-    """The page that asks, before a form goes to `action`."""
+    """The page that asks for a proof before a form goes on to `action`."""
     kind, minutes = await _kind(request, staff), request.app.settings.staff_proof_minutes
     return ProofPage(staff, action, fields, kind, WORDS[kind], back, minutes)
 
 
 async def _kind(request: Request, staff: Staff) -> str:
-    """What this person proves it with."""
+    """How this person proves their identity."""
     if staff.name == staff.account.subject:
         return "token"
     has = await second_factor.factors_of(request.app.stores, staff.account.subject)
@@ -106,7 +107,7 @@ async def _kind(request: Request, staff: Staff) -> str:
 
 
 async def _check(request: Request, staff: Staff, kind: str, given: str) -> None:
-    """Raises CredentialInvalid & Co where it proves nothing."""
+    """Check the proof. Raises CredentialInvalid and the like."""
     app, whose = request.app, staff.account.subject
     if kind == "code":
         await app.throttles.second_factor(whose)

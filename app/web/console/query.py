@@ -1,6 +1,6 @@
-"""The query of a console page: the filters in its address, and the addresses of other pages.
+"""Reads filters from the address of a console page, and builds the addresses of its other pages.
 
-An invalid filter is reported, not ignored: an operator who mistypes a day must not read "nothing".
+Invalid filters are reported, not ignored: an operator who mistypes a day must not see an empty list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=str)
 
 
 def filters_of(request: Request) -> dict[str, str]:
-    """The filters of the address; empty ones are left out."""
+    """The filters in the address, without empty ones."""
     try:
         pairs = parse_qsl(request.query.decode("ascii"), errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:
@@ -38,7 +38,7 @@ def filters_of(request: Request) -> dict[str, str]:
 
 
 def page_number(fields: Mapping[str, str]) -> int:
-    """Which page, from 1. Raises ValidationFailed."""
+    """The page number, from 1. Raises ValidationFailed."""
     number = typed.whole_number(fields.get("page", "1"))
     if number is None or not 1 <= number <= PAGE_MAX:
         raise ValidationFailed("page", f"must be a number from 1 to {PAGE_MAX}")
@@ -46,9 +46,9 @@ def page_number(fields: Mapping[str, str]) -> int:
 
 
 def moment(fields: Mapping[str, str], name: str, zone: str) -> datetime | None:
-    """A day or minute of this zone's clock, as `<input type="datetime-local">` sends it, or None if empty.
+    """Parse a day or minute in this zone, as sent by `<input type="datetime-local">`; None if empty.
 
-    Of two that it may be when clocks are set back, the earlier.
+    A time that is ambiguous because clocks are set back means the earlier moment.
     """
     text = fields.get(name)
     if text is None:
@@ -64,7 +64,7 @@ def moment(fields: Mapping[str, str], name: str, zone: str) -> datetime | None:
 
 
 def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | None:
-    """One of these words, or None if the field is empty."""
+    """Read a field that has to be one of these words; None if it is empty."""
     text = fields.get(name)
     if text is None:
         return None
@@ -75,6 +75,6 @@ def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | No
 
 
 def to_page(request: Request, fields: Mapping[str, str]) -> str:
-    """The address of this list with its filters, up to the number of a page."""
+    """The address of this list with its filters, up to where the page number goes."""
     others = urlencode([(name, value) for name, value in fields.items() if name != "page"])
     return f"{request.path}?{others}{'&' if others else ''}page="

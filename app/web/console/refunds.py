@@ -1,4 +1,4 @@
-"""The console's forms that refund a part of an order, cancel tickets of it, and retry a refused refund."""
+"""Forms that refund part of an order, cancel some of its tickets, and retry a refused refund."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.web.console.staff import Staff
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 
-TICKET = "ticket."  # + ticket_id: the name of a box
+TICKET = "ticket."  # + ticket_id: the name of a checkbox
 REASON_MAX, KEY_MAX = 200, 128
 WORDS = {"amount": "The amount", "reason": "The reason"}
 
@@ -25,7 +25,7 @@ WORDS = {"amount": "The amount", "reason": "The reason"}
     "/admin/orders/<reservation_id>/refund", section="Orders", role="admin", scope="reservations:write"
 )
 async def refund_part(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Refund a part of the order, and cancel the tickets that are ticked."""
+    """Refund part of the order, and cancel the ticked tickets."""
     reservation_id = ReservationId(request.params["reservation_id"])
     found = await orders.story(request.app.stores, reservation_id)
     try:
@@ -42,7 +42,7 @@ async def refund_part(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 
 def _asked(form: dict[str, str], currency: str) -> NewRefund:
-    """What the form asks for. Raises ValidationFailed."""
+    """Parse the form. Raises ValidationFailed."""
     tickets = [name.removeprefix(TICKET) for name in form if name.startswith(TICKET)]
     text, reason = form.get("amount", "").strip(), typed.words(form.get("reason", ""))
     amount = typed.amount(text, scale(currency)) if text else None
@@ -57,7 +57,7 @@ def _asked(form: dict[str, str], currency: str) -> NewRefund:
     "/admin/orders/<reservation_id>/retry-refund", section="Orders", role="admin", scope="reservations:write"
 )
 async def retry_refund(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Ask the gateway once more for a refund that it refused."""
+    """Retry a refund that the gateway refused."""
     reservation_id = ReservationId(request.params["reservation_id"])
     try:
         await refunds.retry(request.app.engine, reservation_id, form.get("refund_id", ""), by=staff.by)

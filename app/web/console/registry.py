@@ -1,4 +1,4 @@
-"""Every page of the console. Importing a module of pages declares what is in it."""
+"""Imports every module of console pages; importing one declares its pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a sale: a page, and the same as a PDF and as a CSV file."""
+"""The report of a sale as a page, a PDF and a CSV file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class ReportPage(msgspec.Struct, frozen=True):
     """The report of one room."""
 
     staff: Staff
-    sale: SaleHead | None  # None: the room of a site
+    sale: SaleHead | None  # None for a site's room
     room: Room
     report: ReportDocument
 
 
 @console_page("/admin/rooms/<room_id>/report", section="Sales", scope="stats:read", within_s=CALL_TIMEOUT_S)
 async def sale_report(request: Request, staff: Staff) -> Response:
-    """The report as a page."""
+    """Show the report as a page."""
     room, document = await _report(request)
     staff = within(staff, "Sites") if room.event_id is None else staff
     head = await sale_head(request, staff, room, "After the sale")
@@ -45,7 +45,7 @@ async def sale_report(request: Request, staff: Staff) -> Response:
     "/admin/rooms/<room_id>/report.pdf", section="Sales", scope="stats:read", within_s=CALL_TIMEOUT_S
 )
 async def sale_report_pdf(request: Request, staff: Staff) -> Response:
-    """The report as a PDF."""
+    """Download the report as a PDF."""
     room, it = await _report(request)
     async with request.app.exporting:
         made = await asyncio.to_thread(_printed, it)
@@ -53,7 +53,7 @@ async def sale_report_pdf(request: Request, staff: Staff) -> Response:
 
 
 def _printed(it: ReportDocument) -> bytes:
-    from app.pdf.document import report_pdf  # loads slowly, and many processes print nothing
+    from app.pdf.document import report_pdf  # slow to import, and many processes never print
 
     return report_pdf(it.title, it.times, it.head, it.sections)
 
@@ -62,14 +62,15 @@ def _printed(it: ReportDocument) -> bytes:
     "/admin/rooms/<room_id>/report.csv", section="Sales", scope="stats:read", within_s=CALL_TIMEOUT_S
 )
 async def sale_report_csv(request: Request, staff: Staff) -> Response:
-    """Each figure of the report in a row of its own: money in whole units, times in UTC, waits in s."""
+    """Download the report as CSV, one figure per row: money in major units, times in UTC, waits in
+    seconds."""
     room, it = await _report(request)
     rows = [[plain(cell) if isinstance(cell, str) else cell for cell in row] for row in flat(it.sections)]
     return _file(csv_rows([COLUMNS, *rows]), "text/csv; charset=utf-8", f"{room.room_id}-report.csv")
 
 
 async def _report(request: Request) -> tuple[Room, ReportDocument]:
-    """Goes over all rows of the sale, so only so many do at once."""
+    """Reads all rows of the sale, so concurrent reports are limited."""
     async with request.app.exporting:
         with stores_answer():
             room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))

@@ -1,4 +1,4 @@
-"""The cells of a report: figures as people read them and as programs do."""
+"""Formats the cells of a report, for people and for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING = Cell("\u2013", None)
 
 
 class Words:
-    """Times as the event's zone writes them."""
+    """Formats times in the event's zone."""
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
@@ -26,7 +26,7 @@ class Words:
         return Cell(formatting.staff_time(at, self.zone), at)
 
     def between(self, begin_ms: int, end_ms: int) -> Cell:
-        """A span of time; programs read its beginning."""
+        """A time span; programs get its beginning."""
         begin, end = _moment(begin_ms), formatting.staff_time(_moment(end_ms), self.zone, "short")
         return Cell(f"{in_zone(begin, ZoneInfo(self.zone)):%Y-%m-%d %H:%M:%S} \u2013 {end}", begin)
 
@@ -38,27 +38,27 @@ def _moment(at_ms: int) -> datetime:
 
 
 def text(value: str) -> Cell:
-    """A word, a name."""
+    """A word or name."""
     return Cell(value, value)
 
 
 def number(value: int) -> Cell:
-    """12,345."""
+    """e.g. 12,345."""
     return Cell(formatting.number(value), value)
 
 
 def money(amount: int, currency: str) -> Cell:
-    """Minor units, as an amount of the currency."""
+    """An amount, from minor units."""
     return Cell(formatting.money(amount, currency), major(amount, currency))
 
 
 def milliseconds(value: int) -> Cell:
-    """1,200 ms."""
+    """e.g. 1,200 ms."""
     return Cell(f"{formatting.number(value)} ms", value)
 
 
 def seconds(value: int | None) -> Cell:
-    """1:05 min and the like; seconds for programs."""
+    """e.g. 1:05 min; programs get seconds."""
     if value is None:
         return NOTHING
     if value < 60:
@@ -70,7 +70,7 @@ def seconds(value: int | None) -> Cell:
 
 
 def share(part: int, whole: int) -> Cell:
-    """A percentage, one decimal."""
+    """A percentage with one decimal."""
     if not whole:
         return NOTHING
     percent = round(100 * part / whole, 1)
@@ -78,5 +78,5 @@ def share(part: int, whole: int) -> Cell:
 
 
 def percentile(found: Percentiles | None, name: str) -> Cell:
-    """One of these waits; none where there are none."""
+    """A percentile of these waits; empty without waits."""
     return seconds(None if found is None else getattr(found, name))

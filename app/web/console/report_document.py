@@ -1,4 +1,4 @@
-"""The report of a sale as tables: what its page, its PDF and its CSV file say."""
+"""Arranges the report of a sale in tables, for its page, its PDF and its CSV file."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ GAPS_MAX = 10
 
 
 class ReportDocument(msgspec.Struct, frozen=True):
-    """The report for readers; `times` says of which moment it is and how its times are given."""
+    """The report for readers; `times`: the moment it describes, and the zone of its times."""
 
     title: str
     times: str
     over: bool
-    head: list[tuple[str, str]]  # the figures that are asked for first
+    head: list[tuple[str, str]]  # the key figures
     sections: list[Section]
 
 
 def report_document(it: SaleReport) -> ReportDocument:
-    """The report in words and tables."""
+    """Build the report, in words and tables."""
     zone = it.rows.event.timezone if it.rows.event else UTC
     words = Words(zone)
     sections = [_steps(it), _waits(it), *_came_true(it), *_lanes(it), _drop_offs(it)]
@@ -79,7 +79,7 @@ def _head(it: SaleReport, words: Words) -> list[tuple[str, str]]:
 
 
 def _steps(it: SaleReport) -> Section:
-    """How many came how far."""
+    """How many visitors reached each step."""
     orders = it.rows.orders
     counted = [("Joined", it.joined), ("Called", it.called), ("Claimed their turn", it.turns.claimed)]
     if orders is not None:
@@ -113,7 +113,7 @@ def _waits(it: SaleReport) -> Section:
 
 
 def _came_true(it: SaleReport) -> list[Section]:
-    """How the waits shown came true; nothing while nobody was shown any."""
+    """How accurate the shown waits were; empty if none were shown."""
     found = it.waits and it.waits.calibration
     if not found:
         return []
@@ -126,7 +126,7 @@ def _came_true(it: SaleReport) -> list[Section]:
 
 
 def _lanes(it: SaleReport) -> list[Section]:
-    """Who joined and was called in each lane; nothing in a room without lanes."""
+    """Joins and calls by lane; empty for a room without lanes."""
     settings = it.room.settings.lanes
     called = sum(lane.called for lane in it.lanes)
     names = ["Everybody else", *(lane.name for lane in settings)]

@@ -1,4 +1,4 @@
-"""The console's page of invitations to a room for members: add a list, see who came, send again, withdraw."""
+"""Invitations to a room for members: add a list, see who joined, resend, withdraw."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATES = {
 
 
 class InvitesPage(msgspec.Struct, frozen=True):
-    """Some of the invitations, and the form for more with what was filled in."""
+    """One page of invitations, and the form for more, as filled in."""
 
     staff: Staff
     sale: SaleHead | None
@@ -43,20 +43,20 @@ class InvitesPage(msgspec.Struct, frozen=True):
     number: int
     to_page: str
     text: str
-    invited: str  # how many were invited just now; "": nobody
+    invited: str  # how many were just invited; "" for none
     filled: str = ""
     problem: str = ""
     states: ClassVar[dict[str, tuple[str, str]]] = STATES
 
     @property
     def more(self) -> bool:
-        """Whether there are more on the next page."""
+        """Whether there is another page."""
         return self.number * PER_PAGE < self.total
 
 
 @console_page("/admin/rooms/<room_id>/invites", section="Sales", scope="reservations:read")
 async def invites(request: Request, staff: Staff) -> Response:
-    """Who is invited."""
+    """List the invitations."""
     return await _page(request, staff)
 
 
@@ -64,7 +64,7 @@ async def invites(request: Request, staff: Staff) -> Response:
     "/admin/rooms/<room_id>/invites/add", section="Sales", within_s=CALL_TIMEOUT_S, body_max=4 * FILE_MAX
 )
 async def add_invites(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Invite the addresses of a list."""
+    """Invite the addresses on a list."""
     room_id, app = RoomId(request.params["room_id"]), request.app
     await app.queues.loaded_rooms.read(room_id)
     try:
@@ -77,7 +77,7 @@ async def add_invites(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 @console_form("/admin/rooms/<room_id>/invites/send", section="Sales")
 async def send_invite_again(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Mail a link once more."""
+    """E-mail a link once more."""
     room_id, app = RoomId(request.params["room_id"]), request.app
     await app.queues.loaded_rooms.read(room_id)
     links_of(app)
@@ -87,7 +87,7 @@ async def send_invite_again(request: Request, staff: Staff, form: dict[str, str]
 
 @console_form("/admin/rooms/<room_id>/invites/withdraw", section="Sales")
 async def withdraw_invite(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Withdraw an invitation; whoever has come with it is removed."""
+    """Withdraw an invitation; a visitor who joined with it is removed."""
     room_id = RoomId(request.params["room_id"])
     await request.app.queues.loaded_rooms.read(room_id)
     await room_invites.withdraw(request.app.queues, room_id, form.get("invite", ""), by=staff.by)

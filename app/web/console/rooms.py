@@ -1,4 +1,4 @@
-"""The console's first page: all sales with their live numbers. Rooms of their own are in `sites`."""
+"""The console's first page: all sales with their live figures. Rooms without a sale are in `sites`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.web.pages.render import respond
 
 
 class RoomsPage(msgspec.Struct, frozen=True):
-    """One page of all sales, those that are not closed first."""
+    """One page of sales, those not yet closed first."""
 
     staff: Staff
     rooms: list[tuple[Room, RoomStatus]]
@@ -23,14 +23,14 @@ class RoomsPage(msgspec.Struct, frozen=True):
     number: int
     more: bool
     to_page: str
-    archived: bool  # these are the ones in the archive
-    stored: int  # how many are there
-    at_door: frozenset[str] = frozenset()  # the rooms of which they see nothing but the door
+    archived: bool  # whether this lists the archive
+    stored: int  # size of the archive
+    at_door: frozenset[str] = frozenset()  # rooms for which the viewer may open only the door
 
 
 @console_page("/admin", section="Sales", of_sales=True)
 async def rooms(request: Request, staff: Staff) -> Response:
-    """The sales."""
+    """List the sales."""
     fields, queues = filters_of(request), request.app.queues
     number, archived = page_number(fields), "archive" in fields
     grants = staff.account.grants

@@ -1,4 +1,4 @@
-"""The runbook in the console: docs/runbook.md, where every alert leads to its part."""
+"""The runbook (docs/runbook.md) in the console; every alert links to its section."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ class RunbookPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/runbook", section="Alerts")
 async def runbook(request: Request, staff: Staff) -> Response:
-    """What to do."""
+    """Show the runbook."""
     return respond("console/runbook.html", RunbookPage(staff, rendered()))
 
 
 @cache
 def rendered() -> Markup:
-    """The runbook; what it says to the documentation's other pages is text here, as those are elsewhere."""
-    from markdown_it import MarkdownIt  # loads slowly, and most processes are never asked for this page
+    """Render the runbook. Links to other pages of the documentation become text, as those are not served
+    here."""
+    from markdown_it import MarkdownIt  # slow to import, and most processes never serve this page
 
     markdown = MarkdownIt("commonmark", {"html": False})
     tokens = markdown.parse(RUNBOOK.read_text(encoding="utf-8"))
@@ -43,12 +44,12 @@ def rendered() -> Markup:
         if before.type == "heading_open" and before.tag == "h2":
             before.attrSet("id", anchor(token.content))
         if token.type == "fence":
-            token.attrSet("tabindex", "0")  # it scrolls where a screen is narrow
+            token.attrSet("tabindex", "0")  # scrolls on narrow screens
         if token.children:
             token.children = [it for it in token.children if it.type not in ("link_open", "link_close")]
-    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # of our own text
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # from our own text
 
 
 def anchor(title: str) -> str:
-    """The fragment that leads to a part, as GitHub makes it."""
+    """The fragment of a heading, as GitHub generates it."""
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")

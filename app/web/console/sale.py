@@ -1,6 +1,6 @@
-"""A new sale on one page: tickets, room and schedule; created as a whole or not at all.
+"""A new sale on one page: tickets, room and schedule, created as a whole or not at all.
 
-The page works without JavaScript; with it the preview follows what is typed.
+The page works without JavaScript; with it, the preview follows the input.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ MOVING = re.compile(
 
 
 class NewSalePage(msgspec.Struct, frozen=True):
-    """The form; with a plan and a look at the queue page once nothing is wrong."""
+    """The form; once it is valid, also the plan and a preview of the queue page."""
 
     staff: Staff
     form: SaleForm
     zones: list[str]
     plan: list[sale_plan.Step]
     doubts: list[str]
-    preview: str  # a whole page; "" for none
-    gateways: list[str]  # to choose from; none where there is no choice
+    preview: str  # a complete page; "" for none
+    gateways: list[str]  # empty if there is no choice
     queue_fields: tuple[str, ...] = (*ROOM_NUMBERS, "queueing_method", "draw_entropy", "message")
     look_fields: tuple[str, ...] = LOOK
 
 
 @console_page("/admin/sales/new", section="New sale", role="admin")
 async def new_sale(request: Request, staff: Staff) -> Response:
-    """The empty form."""
+    """Show the empty form."""
     return _page(request, staff, SaleForm(sale_form.BEGIN | {"zone": staff.zone}))
 
 
 @console_form("/admin/sales/new", section="New sale", role="admin")
 async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Create everything, or show a preview, or what is wrong."""
+    """Create the sale, or show a preview, or what is wrong."""
     read = sale_form.read(form)
     if read.definition is None:
         return _page(request, staff, read, status=ValidationFailed.status)
@@ -93,7 +93,7 @@ def _page(request: Request, staff: Staff, form: SaleForm, *, status: int = 200) 
 
 
 def _preview(definition: EventDefinition) -> str:
-    """The queue page as it is before anybody can join."""
+    """Render the queue page as it is before anybody can join."""
     fields = {name: getattr(definition.room, name) for name in RoomSettings.__struct_fields__}
     settings = RoomSettings(**{**fields, "name": definition.name})
     event_id, room_id = EventId(definition.event_id), RoomId(definition.event_id)

@@ -1,6 +1,6 @@
-"""The form of a sale: from its fields to a definition, and from a sale to its fields.
+"""Converts the form of a sale to its definition, and a sale to its form.
 
-Everything that is wrong is reported at once, beside its field. Times are local to a named zone.
+All errors are reported at once, beside their fields. Times are local to a named zone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from app.web.console.local_times import LocalTime
 
 TYPE_FIELDS = ("name", "price", "tax_rate_bp", "quantity")
 SECTION_FIELDS = ("name", "price", "tax_rate_bp", "rows", "seats_per_row", "row_names", "numbering")
-SECTION_AS = {"blocks": "seats_per_row", "naming": "row_names"}  # where a field of a section is on the page
+SECTION_AS = {
+    "blocks": "seats_per_row",
+    "naming": "row_names",
+}  # fields of a section, and where their errors appear
 WORDS = ("name", "artist", "venue", "currency")
 TIMES = ("prequeue_at", "opens_at", "closes_at")
 EVENT_NUMBERS = ("max_tickets_per_visitor", "hold_ttl_s", "hold_extend_s")
@@ -33,7 +36,7 @@ ROOM_NUMBERS = ("admission_rate_per_minute", "active_visitors_max", "claim_windo
 DURATIONS = ("hold_ttl_s", "hold_extend_s", "claim_window_s", "session_ttl_s")
 LOOK = ("accent", "paper", "welcome", "footer")
 LINES_MIN, LINES_MAX = 3, 100
-DIGITS_MAX = 3  # of the number of a line
+DIGITS_MAX = 3  # of a row number
 BEGIN = {
     "zone": UTC,
     "currency": "EUR",
@@ -50,22 +53,24 @@ BEGIN = {
 
 @dataclass
 class SaleForm:
-    """What was typed, its definition (None while something is wrong), and what is wrong, by field."""
+    """The fields as typed, the definition they result in (None if invalid), and errors by field."""
 
     values: dict[str, str]
     definition: EventDefinition | None = None
     wrong: dict[str, str] = field(default_factory=dict)
-    doubled: dict[str, list[LocalTime]] = field(default_factory=dict)  # of times that may be either of two
+    doubled: dict[str, list[LocalTime]] = field(
+        default_factory=dict
+    )  # the moments to choose from, by field of an ambiguous time
 
     def lines(self, kind: str) -> int:
-        """How many lines of ticket types or sections to show."""
+        """How many rows of ticket types or sections to show."""
         lines = {name.split("-")[1] for name, it in self.values.items() if name.startswith(f"{kind}-") and it}
         used = [int(it) for it in lines if it.isascii() and it.isdigit() and len(it) <= DIGITS_MAX]
         return min(LINES_MAX, max([LINES_MIN, *(n + 2 for n in used)]))
 
 
 def read(values: dict[str, str]) -> SaleForm:
-    """The form as it was sent."""
+    """Parse the submitted form."""
     found = SaleForm({name: it.strip() for name, it in values.items()})
     document = document_of(found, {})
     if not document["ticket_types"] and not document["sections"]:
@@ -75,9 +80,9 @@ def read(values: dict[str, str]) -> SaleForm:
 
 
 def define(form: SaleForm, document: dict[str, Any], there: int = 0) -> None:
-    """The form's definition, or what is wrong with the document made of it.
+    """Set the form's definition from `document`, or the errors in it.
 
-    `there`: how many ticket types at its beginning exist already; their fields are called `have-...`.
+    `there`: how many of the first ticket types already exist; their fields are called `have-...`.
     """
     for keys, text in find_errors(document):
         form.wrong.setdefault(_field(keys, there), text)
@@ -90,7 +95,7 @@ def define(form: SaleForm, document: dict[str, Any], there: int = 0) -> None:
 
 
 def settings_of(room: Room, event: Event | None) -> dict[str, str]:
-    """The fields of a sale without its ids, times and tickets."""
+    """The fields of a sale, except ids, times and tickets."""
     settings, cap = room.settings, room.settings.active_visitors_max
     values = BEGIN | {name: _written(name, getattr(settings, name)) for name in ROOM_NUMBERS}
     values |= {"active_visitors_max": "" if cap is None else str(cap)}
@@ -110,7 +115,7 @@ def _written(name: str, value: Any) -> str:
 
 
 def document_of(form: SaleForm, ids: dict[str, str]) -> dict[str, Any]:
-    """What the fields say, as the JSON values of a definition; `ids`: of the names that are taken."""
+    """Convert the fields to the JSON values of a definition; `ids`: the taken ids, by name."""
     values = form.values
     zone = values.get("zone", "") or UTC
     if zone not in zones():
@@ -121,7 +126,7 @@ def document_of(form: SaleForm, ids: dict[str, str]) -> dict[str, Any]:
         "draw_entropy": values.get("draw_entropy", "none"),
         "message": values.get("message", "").replace("\r\n", "\n"),
         "theme": {name: values.get(name, "").replace("\r\n", "\n") for name in LOOK}
-        | ({"logo": values["logo"]} if values.get("logo") else {}),  # only a new sale's form has one
+        | ({"logo": values["logo"]} if values.get("logo") else {}),  # present only in the form of a new sale
         **{name: moment(form, name, zone) for name in TIMES},
         **{name: _number(form, name) for name in ROOM_NUMBERS},
     }
@@ -147,13 +152,13 @@ def document_of(form: SaleForm, ids: dict[str, str]) -> dict[str, Any]:
 
 
 def _id(ids: dict[str, str], line: Mapping[str, str]) -> str:
-    """The id of a ticket type or section: one of its own for each name."""
+    """The id of a ticket type or section, derived from its name and unique per name."""
     name = typed.folded(line["name"])
     return ids.setdefault(name, new_slug(name, ids.values(), "tickets"))
 
 
 def _lines(form: SaleForm, kind: str, names: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """The lines in which something is written; moved up, so that line i is item i."""
+    """The rows that are not blank, moved up, so that row i is item i."""
     found = []
     for i in range(LINES_MAX):
         line = {name: form.values.pop(f"{kind}-{i}-{name}", "") for name in names}
@@ -176,7 +181,7 @@ def _terms(form: SaleForm, kind: str, i: int, line: dict[str, str]) -> dict[str,
 
 
 def _section(form: SaleForm, i: int, line: dict[str, str]) -> dict[str, Any]:
-    """The measures of a section, `20` or `18, 20` or `6+8+6` seats a row, and how they are called."""
+    """Read a section: its seats per row (`20`, `18, 20` or `6+8+6`) and its naming."""
     name = f"section-{i}-"
     measures = ("seats_per_row", "row_names", "numbering")
     found = _terms(form, "section", i, {it: text for it, text in line.items() if it not in measures})
@@ -208,13 +213,13 @@ def _number(form: SaleForm, name: str) -> int | None:
     number = typed.whole_number(text)
     if number is not None:
         return number
-    if text or name != "active_visitors_max":  # none: no cap
+    if text or name != "active_visitors_max":  # blank means no maximum
         form.wrong[name] = "enter a whole number"
     return None
 
 
 def _duration(form: SaleForm, name: str, text: str) -> int | None:
-    """A length of time with its unit; a number alone could be of either."""
+    """Parse a duration, which has to name its unit, as a bare number would be ambiguous."""
     if not text and name == "hold_extend_s":
         return 0
     seconds = None if typed.whole_number(text) is not None else typed.duration(text)
@@ -242,7 +247,7 @@ def moment(form: SaleForm, name: str, zone: str) -> datetime | None:
 
 
 def _field(keys: Keys, there: int = 0) -> str:
-    """Where on the page a field of the definition is."""
+    """Map a key path of the definition to its form field."""
     if keys[0] in ("ticket_types", "sections") and len(keys) >= 3:
         kind, name, i = "type" if keys[0] == "ticket_types" else "section", keys[2], int(keys[1])
         if kind == "type":

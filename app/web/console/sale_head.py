@@ -1,7 +1,7 @@
-"""What all pages of one sale share: its name and state, and the tabs that lead from one to the other.
+"""The head that all pages of a sale share: its name, its state, and its tabs.
 
-To add a tab, add a line to `PREPARE` or `RUN`. It is shown as soon as there is a page at its path, to staff
-who may open it. The page hands `await sale_head(request, staff, room, "Its name")` to its template, which
+To add a tab, add a line to `PREPARE` or `RUN`. It appears once there is a page at its path, for staff who may
+open that page. The page passes `await sale_head(request, staff, room, "Its name")` to its template, which
 begins with `{{ sale.head(page.sale) }}` (`console/sale_parts.html`).
 """
 
@@ -27,12 +27,12 @@ NEW = Life()
 
 
 class Tab(msgspec.Struct, frozen=True):
-    """One tab. `path`: of its page, as that is declared; it may go on with a query."""
+    """One tab. `path`: of its page as declared, optionally followed by a query."""
 
     name: str
     path: str
     role: Role = "operator"
-    stages: tuple[Stage, ...] = ALWAYS  # of the sales that have it
+    stages: tuple[Stage, ...] = ALWAYS  # stages in which a sale has this tab
 
 
 PREPARE = (
@@ -55,11 +55,11 @@ RUN = (
     Tab("Move or cancel", "/admin/rooms/<room_id>/fate", role="admin"),
     Tab("After the sale", "/admin/rooms/<room_id>/report", stages=("rehearsal", "open", "over", "archived")),
 )
-TABS = {"Prepare": PREPARE, "Run": RUN}  # a row each where there is room
+TABS = {"Prepare": PREPARE, "Run": RUN}  # in two rows if the screen is wide enough
 
 
 class TabGroup(msgspec.Struct, frozen=True):
-    """Tabs that stand together."""
+    """Tabs that are shown together."""
 
     name: str
     tabs: list[Entry]
@@ -73,8 +73,8 @@ class SaleHead(msgspec.Struct, frozen=True):
     name: str
     state: RoomState
     stage: Stage
-    test: bool  # paid with the simulated gateway
-    rehearses: str  # the sale that this is a rehearsal of; "": it is a real one
+    test: bool  # whether it uses the simulated gateway
+    rehearses: str  # the sale that this one rehearses; "": it is no rehearsal
     tabs: list[TabGroup]
     may_copy: bool
 
@@ -82,9 +82,9 @@ class SaleHead(msgspec.Struct, frozen=True):
 async def sale_head(
     request: Request, staff: Staff, room: Room, here: str, state: RoomState | None = None
 ) -> SaleHead | None:
-    """The head of the page called `here`; None for a room that is a site's.
+    """Build the head of the page called `here`; None for a site's room.
 
-    `state`: as it is at this moment, where the page knows it.
+    `state`: the room's current state, if the page has read it.
     """
     if room.event_id is None:
         return None
@@ -96,7 +96,7 @@ async def sale_head(
 def head_of(
     staff: Staff, room: Room, event: Event, here: str, state: RoomState | None = None, life: Life = NEW
 ) -> SaleHead:
-    """The same, for a page that has read the event and its life."""
+    """Build the head for a page that has already read the event and its life."""
     state = state or rules.due_state(room.state, room.settings, now_ms())
     archived, rehearsal = life.archived_at is not None, life.rehearsal_of is not None
     stage = stage_of(event, state, datetime.now(UTC), archived=archived, rehearsal=rehearsal)

@@ -1,4 +1,4 @@
-"""The e-mails of a sale: their words, as they look, a test, and who sends them. What buyers are asked for."""
+"""The e-mails of a sale (their texts, a preview, a test e-mail, the sender), and its buyer form."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-SPARE = 2  # empty questions below those there are
+SPARE = 2  # blank questions below the existing ones
 
 
 class LanguageOption(msgspec.Struct, frozen=True):
-    """A language to choose; `own`: this kind of mail has words of the sale's own in it."""
+    """A language to choose; `own`: whether the sale has its own texts for this e-mail in it."""
 
     tag: str
     name: str
@@ -40,9 +40,10 @@ class LanguageOption(msgspec.Struct, frozen=True):
 
 
 class MailsPage(msgspec.Struct, frozen=True):
-    """One kind of mail in one language, as it is written; `language` "": in all without words of their own.
+    """The text of one kind of e-mail in one language; `language` "": for all languages without texts of their
+    own.
 
-    `shown_in`: the language of the preview. `domain` is what SPF and DKIM have to be set up for.
+    `shown_in`: the language of the preview. `domain`: where SPF and DKIM have to be set up.
     """
 
     staff: Staff
@@ -52,7 +53,7 @@ class MailsPage(msgspec.Struct, frozen=True):
     languages: list[LanguageOption]
     language: str
     shown_in: str
-    instead: MailText  # what is said as long as these are blank
+    instead: MailText  # the default texts, used while these are blank
     text: MailText
     subject: str
     preview: str
@@ -64,21 +65,21 @@ class MailsPage(msgspec.Struct, frozen=True):
 
 
 class BuyersPage(msgspec.Struct, frozen=True):
-    """What buyers are asked for."""
+    """The form of what buyers are asked for."""
 
     staff: Staff
     sale: SaleHead | None
     form: BuyerForm
     questions: list[Question | None]
-    kept: str  # when what is personal is deleted; "": never
-    as_in_all: str  # the same of sales that do not say it
+    kept: str  # when personal data is deleted; "": never
+    as_in_all: str  # the same for sales without a setting of their own
     notice: str = ""
     problem: str = ""
 
 
 @console_page("/admin/rooms/<room_id>/mails", section="Sales")
 async def sale_mails(request: Request, staff: Staff) -> Response:
-    """The words of one kind of mail, with a preview."""
+    """Show the texts of one kind of e-mail, with a preview."""
     fields = filters_of(request)
     notice = {"saved": "Saved. Mails say it so from now on.", "sent": "A test is on its way to you."}
     chosen = fields.get("kind", ""), fields.get("language", "")
@@ -87,7 +88,7 @@ async def sale_mails(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/mails", section="Sales", role="admin")
 async def save_mail_text(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Show a preview, save the words, or send a test of what is saved."""
+    """Show a preview, save the texts, or send a test of the saved ones."""
     room, _, _ = await sale_of(request)
     kind, language = _kind(form.get("kind", "")), _language(form.get("language", ""))
     try:
@@ -165,7 +166,7 @@ async def _head(request: Request, staff: Staff, room: Room, here: str) -> SaleHe
 
 @console_page("/admin/rooms/<room_id>/buyers", section="Sales")
 async def sale_buyers(request: Request, staff: Staff) -> Response:
-    """What buyers are asked for."""
+    """Show what buyers are asked for."""
     notice = "Saved. Buyers are asked for this from now on." if filters_of(request).get("done") else ""
     _, event, _ = await sale_of(request)
     return await _buyers(request, staff, await buyer_form.form_of(request.app.stores, event.event_id), notice)
@@ -173,7 +174,7 @@ async def sale_buyers(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/buyers", section="Sales", role="admin")
 async def save_buyer_form(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Ask for this from now on."""
+    """Save what buyers are asked for from now on."""
     room, event, _ = await sale_of(request)
     try:
         wanted = _read(form)
@@ -197,7 +198,7 @@ async def _buyers(
 
 
 def _read(form: Mapping[str, str]) -> BuyerForm:
-    """What the form says; questions without words are left out. Raises ValidationFailed naming the field."""
+    """Parse the form, without blank questions. Raises ValidationFailed naming the field."""
     questions = []
     for n in range(QUESTIONS_MAX):
         label = form.get(f"label-{n}", "").strip()

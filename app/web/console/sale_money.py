@@ -1,6 +1,6 @@
-"""The money of a sale in its form: prices, with or before tax; rates in percent; the booking fee; the seller.
+"""The money fields of a sale's form: prices with or before tax, rates in percent, booking fee, seller.
 
-What is wrong is added to `wrong`, by field.
+Errors go into `wrong`, by field.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from app.core import currencies, typed
 from app.core.model import Event, TicketType
 from app.core.sums import WHOLE_BP, with_tax, without_tax
 
-BEFORE_TAX = "prices_before_tax"  # a box: prices are typed before tax
-PAYS = "pays_"  # + a gateway: a box; none is ticked: all are offered
+BEFORE_TAX = "prices_before_tax"  # a checkbox: prices are typed before tax
+PAYS = "pays_"  # + name of a gateway: a checkbox; if none is ticked, all are offered
 RATES = ("fee_rate_bp", "fee_tax_rate_bp")
 DECIMALS = 2  # of a rate in percent
 
 
 def of_event(values: Mapping[str, str], wrong: dict[str, str]) -> dict[str, Any]:
-    """The fields of an event that are about money."""
+    """Read the money fields of an event."""
     return {
         "prices_include_tax": BEFORE_TAX not in values,
         "fee_per_ticket": minor(values, wrong, "fee_per_ticket", values.get("fee_per_ticket", "") or "0"),
@@ -30,13 +30,13 @@ def of_event(values: Mapping[str, str], wrong: dict[str, str]) -> dict[str, Any]
 
 
 def to_choose_from(names: Sequence[str], chosen: Sequence[str] = ()) -> list[str]:
-    """The gateways that the form offers, of those that are set up; none where there is no choice."""
+    """The gateways to offer in the form, of those configured; empty if there is no choice."""
     found = list(dict.fromkeys((*names, *chosen)))
     return found if len(names) > 1 or chosen else []
 
 
 def written(event: Event) -> dict[str, str]:
-    """The fields of the form, of an event."""
+    """The money fields of an event as the form shows them."""
     fee = written_amount(event.fee_per_ticket, event.currency) if event.fee_per_ticket else ""
     values = {"fee_per_ticket": fee, "seller": event.seller}
     values |= {name: written_rate(getattr(event, name)) for name in RATES}
@@ -45,24 +45,24 @@ def written(event: Event) -> dict[str, str]:
 
 
 def price(values: Mapping[str, str], wrong: dict[str, str], name: str, text: str, rate_bp: int) -> int:
-    """What a fan pays for a ticket whose price was typed as `text`, in minor units."""
+    """The price that fans pay, in minor units, from the price typed as `text`."""
     amount = minor(values, wrong, name, text)
     return with_tax(amount, rate_bp) if BEFORE_TAX in values else amount
 
 
 def written_price(it: TicketType, event: Event) -> str:
-    """The price of a ticket as the form has it: 45.00."""
+    """A ticket's price as the form shows it: 45.00."""
     amount = it.price if event.prices_include_tax else without_tax(it.price, it.tax_rate_bp)
     return written_amount(amount, event.currency)
 
 
 def written_amount(amount: int, currency: str) -> str:
-    """An amount as the form has it: 45.00."""
+    """An amount as the form shows it: 45.00."""
     return str(currencies.major(amount, currency))
 
 
 def rate(values: Mapping[str, str], wrong: dict[str, str], name: str) -> int:
-    """A rate in hundredths of a percent, typed as 19 or 5.5; blank is none."""
+    """Parse a rate typed as 19 or 5.5 into hundredths of a percent; blank is 0."""
     text = values.get(name, "").removesuffix("%").strip()
     found = typed.amount(text, DECIMALS) if text else 0
     if found is None or found > WHOLE_BP:
@@ -72,12 +72,12 @@ def rate(values: Mapping[str, str], wrong: dict[str, str], name: str) -> int:
 
 
 def written_rate(rate_bp: int) -> str:
-    """A rate as the form has it; none is blank."""
+    """A rate as the form shows it; blank if 0."""
     return f"{rate_bp / 100:g}" if rate_bp else ""
 
 
 def minor(values: Mapping[str, str], wrong: dict[str, str], name: str, text: str) -> int:
-    """An amount typed as 45 or 45.00, in minor units of the form's currency."""
+    """Parse an amount typed as 45 or 45.00 into minor units of the form's currency."""
     decimals = currencies.scale(values.get("currency", ""))
     found = typed.amount(text, decimals)
     if found is None:

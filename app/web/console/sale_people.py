@@ -1,4 +1,4 @@
-"""The page of who may do what in one sale: give, change and take away rights, and invite."""
+"""The staff of one sale: give, change and remove roles, and invite."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ YOURSELF = "These are your own rights: ask somebody else to change them."
 
 
 class PeoplePage(msgspec.Struct, frozen=True):
-    """Who has rights in a sale, and who is invited to it."""
+    """The people with a role in a sale, and open invitations to it."""
 
     staff: Staff
     sale: SaleHead
@@ -42,8 +42,8 @@ class PeoplePage(msgspec.Struct, frozen=True):
     invited: list[Invitation]
     says: Mapping[SaleRole, str]
     currency: str
-    above: str  # which sum a refund needs a second person; "": none does
-    asked: LimitAsk | None  # a higher sum that waits for a second person
+    above: str  # refunds above this amount need a second person; "": none do
+    asked: LimitAsk | None  # a request for a higher limit that waits for a second person
     problem: str = ""
     link: str = ""
     filled: dict[str, str] = {}
@@ -51,13 +51,13 @@ class PeoplePage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/people", section="Sales", role="admin")
 async def sale_people(request: Request, staff: Staff) -> Response:
-    """Who may do what in this sale."""
+    """Show who has a role in this sale."""
     return await _page(request, staff)
 
 
 @console_form("/admin/rooms/<room_id>/people/give", section="Sales", role="admin")
 async def give_right(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Give somebody a role in this sale; who does not work here yet is invited."""
+    """Give somebody a role in this sale; anybody who is not staff yet is invited."""
     event_id, stores = await _event(request), request.app.stores
     try:
         role = one_of(form, "sale_role", SALE_ROLES)
@@ -79,7 +79,7 @@ async def give_right(request: Request, staff: Staff, form: dict[str, str]) -> Re
 
 @console_form("/admin/rooms/<room_id>/people/<account_id>", section="Sales", role="admin")
 async def change_right(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Change somebody's role in this sale, or take it away."""
+    """Change or remove somebody's role in this sale."""
     event_id, account_id = await _event(request), request.params["account_id"]
     try:
         _check_other(staff, account_id)
@@ -95,7 +95,7 @@ async def change_right(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 @console_form("/admin/rooms/<room_id>/people/refunds", section="Sales", role="admin")
 async def set_refund_limit(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Set above which sum a refund needs a second person; empty: none does."""
+    """Set the amount above which refunds need a second person; blank: none do."""
     event, _ = await events.event(request.app.stores, EventId(await _event(request)))
     text = form.get("above", "").strip()
     above = typed.amount(text, scale(event.currency)) if text else None
@@ -120,14 +120,16 @@ async def withdraw_from_sale(request: Request, staff: Staff, form: dict[str, str
 
 
 def _check_other(staff: Staff, account_id: str) -> None:
-    """Nobody changes their own rights, by mistake or to have more."""
+    """Refuse changes to one's own rights, be it a mistake or an attempt to get more."""
     if account_id == staff.account.subject:
         raise Conflict(YOURSELF)
 
 
 def _check_may_invite(request: Request, staff: Staff) -> None:
-    """A link that is not mailed would let whoever invites choose the password of somebody else's account: it
-    is shown to admins alone, who can do that anyway."""
+    """Without e-mail, only admins may invite, because whoever invites gets to see the link.
+
+    It would let them choose the password of somebody else's account, which admins can do anyway.
+    """
     if not request.app.settings.mails_links and staff.account.role != "admin":
         raise Conflict(NO_MAIL)
 

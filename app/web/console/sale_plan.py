@@ -1,4 +1,4 @@
-"""What will happen in a sale and when, in plain words, before it is created."""
+"""Explains in plain words what will happen in a sale and when, before it is created."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPES_SHOWN = 12
 
 
 def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
-    """The steps in their order."""
+    """All steps, in order."""
     room = definition.room
     steps = []
 
@@ -47,7 +47,7 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
 
 
 def warnings(definition: EventDefinition) -> list[str]:
-    """Settings that are allowed but probably a mistake."""
+    """Settings that are valid but probably a mistake."""
     found, room, tickets = [], definition.room, _tickets(definition)
     if room.admission_rate_per_minute == 0:
         found.append("The rate is 0: nobody is admitted until you raise it.")
@@ -85,7 +85,7 @@ def _turn(definition: EventDefinition) -> str:
 
 
 def _on_sale(definition: EventDefinition) -> list[str]:
-    """Each kind of ticket with its price in full, so that a slip of the point is seen."""
+    """List the ticket types with full prices, so that a misplaced decimal point stands out."""
     sold = [(it.name, it.quantity, it.price) for it in definition.ticket_types]
     sold += [(it.name, seats_in(it), it.price) for it in definition.sections]
     found = [

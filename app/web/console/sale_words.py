@@ -1,4 +1,4 @@
-"""What is set of a sale, in words: the names of its fields, and their values as staff read them."""
+"""A sale's settings in words: the names of the fields, and their values as staff read them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ENTROPIES = {
     "entries": "the seed and everybody who joins",
     "beacon": "the seed and a public random number",
 }
-SHORT = 60  # characters of a text that are shown
+SHORT = 60  # characters shown of a text
 STEPS = {
     "create": "created",
     "delete": "removed",
@@ -67,7 +67,7 @@ STEPS = {
 
 
 def value(name: str, it: Any, event: Event) -> str:
-    """A field's value as staff read it; times in the event's zone, money in its currency."""
+    """Format a field's value, with times in the event's zone and money in its currency."""
     if it is None:
         return "no limit" if name == "active_visitors_max" else "not set"
     if isinstance(it, bool):
@@ -95,12 +95,12 @@ def value(name: str, it: Any, event: Event) -> str:
 
 
 def short(text: str) -> str:
-    """The beginning of a text."""
+    """Shorten a text."""
     return "empty" if not text else text if len(text) <= SHORT else text[: SHORT - 1] + "…"
 
 
 def look(before: Theme, after: Theme) -> tuple[str, str]:
-    """Two looks by what differs between them."""
+    """Describe two themes by what differs between them."""
     names = [it for it in LOOK if getattr(before, it) != getattr(after, it)]
 
     def said(it: Theme) -> str:
@@ -110,7 +110,7 @@ def look(before: Theme, after: Theme) -> tuple[str, str]:
 
 
 def entry_words(it: Entry, event: Event, types: Sequence[TicketType]) -> str:
-    """A change of the log in a line: “Standing: Price €45.00 → €50.00”."""
+    """Describe a change of the log in one line: “Standing: Price €45.00 → €50.00”."""
     subject = ""
     if it.change.kind == "ticket_type":
         type_id = it.change.id.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The console's page where seats are chosen on the map, to be blocked, kept for the house, or put on sale."""
+"""The console's seat map, where chosen seats are blocked, kept for the house, or put on sale."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.web.pages.render import respond
 
 
 class ChoicePage(msgspec.Struct, frozen=True):
-    """The map, and what can be done with the seats that are chosen on it; `chosen`: by their ids."""
+    """The map, and what can be done with the seats chosen on it; `chosen`: their ids."""
 
     staff: Staff
     sale: SaleHead
@@ -39,7 +39,7 @@ class ChoicePage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/seats/map", section="Sales", role="admin")
 async def choice_page(request: Request, staff: Staff) -> Response:
-    """The map to choose seats on."""
+    """Show the map."""
     changed = filters_of(request).get("changed", "")
     notice = f"Seats changed: {int(changed):,}." if changed.isdecimal() and len(changed) < 9 else ""
     return await _page(request, staff, {}, notice=notice)
@@ -47,7 +47,7 @@ async def choice_page(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/rooms/<room_id>/seats/map.json", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
 async def choice_map(request: Request, staff: Staff) -> Response:
-    """The seats as they are now, also of a sale that is not published."""
+    """Return the current state of the seats, also of an unpublished sale."""
     room, event, types = await sale_of(request)
     rows = await seat_map.live_rows(request.app.queues.loaded_rooms, room.room_id)
     body = msgspec.json.encode(seat_map_document(event, types, rows))
@@ -56,7 +56,7 @@ async def choice_map(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/seats/map", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
 async def change_chosen(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Change the seats that were chosen on the map; also while the sale is open."""
+    """Change the chosen seats; possible while the sale is open."""
     _, event, _ = await sale_of(request)
     try:
         ids = _chosen(form)
@@ -70,7 +70,7 @@ async def change_chosen(request: Request, staff: Staff, form: dict[str, str]) ->
 
 
 def _chosen(form: dict[str, str]) -> list[str]:
-    """The ids of the seats. Raises ValidationFailed."""
+    """Parse the ids of the chosen seats. Raises ValidationFailed."""
     ids = form.get("seat_ids", "").split()
     if not ids:
         raise ValidationFailed("seat_ids", "choose at least one seat on the map")

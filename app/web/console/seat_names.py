@@ -1,4 +1,4 @@
-"""The console's page where the rows and seats of a section get other names."""
+"""The console's page for renaming the rows and seats of a section."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NUMBERINGS = {
 
 
 class RowLine(msgspec.Struct, frozen=True):
-    """A row as it is called, and what was typed for it."""
+    """A row with its current name, and the new one as typed."""
 
     name: str
     seats: str
@@ -44,7 +44,7 @@ class RowLine(msgspec.Struct, frozen=True):
 
 
 class NamesPage(msgspec.Struct, frozen=True):
-    """The rows of one section; `sold`: tickets that have other seats on them by what was saved just now."""
+    """The rows of one section; `sold`: how many sold tickets show other seats since the last save."""
 
     staff: Staff
     sale: SaleHead
@@ -61,7 +61,7 @@ class NamesPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/seats/names", section="Sales", role="admin")
 async def names_page(request: Request, staff: Staff) -> Response:
-    """What rows and seats are called."""
+    """Show the names of rows and seats."""
     return await _page(request, staff, filters_of(request))
 
 
@@ -73,7 +73,7 @@ async def names_page(request: Request, staff: Staff) -> Response:
     body_max=FORM_MAX,
 )
 async def rename_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Call them so from now on, also on tickets that are sold."""
+    """Rename rows and seats, also on tickets already sold."""
     _, event, types = await sale_of(request)
     section = next((it for it in types if it.seated and it.ticket_type_id == form.get("section")), None)
     if section is None:
@@ -113,6 +113,6 @@ async def _page(
 
 
 def _count(form: dict[str, str], name: str) -> str:
-    """What the address says was changed."""
+    """A count of what was just changed, from the address."""
     text = form.get(name, "")
     return text if text.isdecimal() and len(text) < COUNT_MAX else ""

@@ -1,4 +1,4 @@
-"""The console's page of the plan of a hall: sections are dragged, or placed by numbers."""
+"""The console's hall plan: place sections by dragging, or by numbers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ FIELDS = {"x": REACH, "y": REACH, "turn": 360}
 
 
 class SectionLine(msgspec.Struct, frozen=True):
-    """A section with its three numbers as they are in the form; empty: where it fits."""
+    """A section with its three numbers as in the form; blank: placed automatically."""
 
     section: TicketType
     fields: dict[str, str]
 
 
 class PlanPage(msgspec.Struct, frozen=True):
-    """The sections and where they stand."""
+    """The sections and their positions."""
 
     staff: Staff
     sale: SaleHead
@@ -45,13 +45,13 @@ class PlanPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/rooms/<room_id>/seats/plan", section="Sales")
 async def plan_page(request: Request, staff: Staff) -> Response:
-    """The plan."""
+    """Show the plan."""
     return await _page(request, staff)
 
 
 @console_page("/admin/rooms/<room_id>/seats/plan.json", section="Sales", within_s=CALL_TIMEOUT_S)
 async def plan_map(request: Request, staff: Staff) -> Response:
-    """The seats that the plan is drawn from, as the seat map has them, and all free."""
+    """Return the seats to draw the plan with, in the format of the seat map, all of them free."""
     _, event, types = await sale_of(request)
     rows = await events.seat_rows(request.app.stores, event.event_id, types)
     body = msgspec.json.encode(seat_map_document(event, types, rows))
@@ -60,7 +60,7 @@ async def plan_map(request: Request, staff: Staff) -> Response:
 
 @console_form("/admin/rooms/<room_id>/seats/plan/save", section="Sales", role="admin")
 async def save_plan(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Save where the sections stand; with `do` automatic all of them stand where they fit."""
+    """Save the positions of the sections; with `do=automatic`, place all of them automatically."""
     _, event, types = await sale_of(request)
     try:
         placed = [] if form.get("do") == "automatic" else [it for one in types if (it := _placed(one, form))]
@@ -71,7 +71,7 @@ async def save_plan(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 
 def _placed(it: TicketType, form: dict[str, str]) -> PlacedSection | None:
-    """Where the form places a section; None: nowhere. Raises ValidationFailed."""
+    """Parse the position of a section; None if blank. Raises ValidationFailed."""
     texts = {name: form.get(f"{name}-{it.ticket_type_id}", "").strip().replace(",", ".") for name in FIELDS}
     if not it.seated or not (texts["x"] or texts["y"]):
         return None

@@ -1,4 +1,4 @@
-"""The console's page of a sale's seats: what there is, what is not on sale, and the seats as a file."""
+"""The console's page of a sale's seats: sections, seats that are not on sale, and the seats as a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TAKEN_SHOWN = 6
 
 
 class KeptRow(msgspec.Struct, frozen=True):
-    """Seats of one row that are not on sale; `seats` as they can be typed again."""
+    """Seats of one row that are not on sale; `seats` in the notation of the form."""
 
     section: TicketType
     row: str
@@ -39,7 +39,7 @@ class KeptRow(msgspec.Struct, frozen=True):
 
 
 class SeatsPage(msgspec.Struct, frozen=True):
-    """The sections, how many rows each has, what is not on sale, and the form with what was filled in."""
+    """The sections with their numbers of rows, seats not on sale, and the form as filled in."""
 
     staff: Staff
     sale: SaleHead
@@ -48,18 +48,18 @@ class SeatsPage(msgspec.Struct, frozen=True):
     kept: list[KeptRow]
     filled: dict[str, str]
     problem: str = ""
-    at: str = ""  # the form that has the problem
+    at: str = ""  # the form with the problem
 
 
 @console_page("/admin/rooms/<room_id>/seats", section="Sales")
 async def seats_page(request: Request, staff: Staff) -> Response:
-    """The seats."""
+    """Show the seats."""
     return await _page(request, staff)
 
 
 @console_page("/admin/rooms/<room_id>/seats.json", section="Sales", within_s=CALL_TIMEOUT_S)
 async def seats_file(request: Request, staff: Staff) -> Response:
-    """All seats as a file that can be read again, here or elsewhere."""
+    """Download all seats as a file that can be imported here or elsewhere."""
     _, event, types = await sale_of(request)
     stores, event_id = request.app.stores, event.event_id
     off_sale = {it.seat_id: it.kept_as for it in await seat_blocks.kept(stores, event_id)}
@@ -77,7 +77,7 @@ async def seats_file(request: Request, staff: Staff) -> Response:
     body_max=FILE_MAX,
 )
 async def read_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make the sections of a file, or let those that are there grow to it."""
+    """Create the sections of a file, or extend existing ones to match it."""
     _, event, _ = await sale_of(request)
     scale, asked = currencies.scale(event.currency), form.get("price", "").strip()
     try:
@@ -98,7 +98,7 @@ async def read_seats(request: Request, staff: Staff, form: dict[str, str]) -> Re
 
 @console_form("/admin/rooms/<room_id>/seats/grow", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
 async def grow_section(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Add rows or seats to a section, also while it is on sale."""
+    """Add rows or seats to a section; possible while it is on sale."""
     _, event, types = await sale_of(request)
     try:
         section = _section(types, form)
@@ -114,7 +114,7 @@ async def grow_section(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 @console_form("/admin/rooms/<room_id>/seats/block", section="Sales", role="admin", within_s=CALL_TIMEOUT_S)
 async def keep_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Block seats, keep them for the house, or put them on sale again; also while the sale is open."""
+    """Block seats, keep them for the house, or put them back on sale; possible while the sale is open."""
     _, event, types = await sale_of(request)
     event_id = event.event_id
     try:
@@ -151,7 +151,7 @@ async def change_seats(
 async def _keep(
     request: Request, staff: Staff, event_id: EventId, kept: Mapping[KeptAs, Sequence[str]]
 ) -> str:
-    """Take the seats off sale that a file keeps; those that somebody had before, in words."""
+    """Take the seats off sale that a file keeps; returns those already taken, in words."""
     taken = list[str]()
     for kept_as, ids in kept.items():
         for first in range(0, len(ids), SEATS_BLOCKED_MAX):
@@ -162,7 +162,7 @@ async def _keep(
 
 
 def taken_words(taken: Sequence[str]) -> str:
-    """Seats that stay as they are, in words; "" for none."""
+    """List seats that could not be changed, in words; "" for none."""
     words = ", ".join(seat_words(it) for it in taken[:TAKEN_SHOWN])
     return words + (f" and {len(taken) - TAKEN_SHOWN} more" if len(taken) > TAKEN_SHOWN else "")
 

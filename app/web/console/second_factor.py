@@ -1,5 +1,4 @@
-"""The second factor in the console: asked for after the password, set up and removed by whoever is signed
-in."""
+"""The second factor in the console: asking for it after the password, setting it up and removing it."""
 
 from __future__ import annotations
 
@@ -23,11 +22,11 @@ TOO_LATE = "That took too long, or too many tries: sign in again."
 
 
 class SetUpPage(msgspec.Struct, frozen=True):
-    """What an app reads, and the form for its first code; then the recovery codes, once."""
+    """What an app scans, and the form for its first code; afterwards the recovery codes, shown once."""
 
     staff: Staff
     secret: str = ""
-    picture: str = ""  # of the link, as SVG
+    picture: str = ""  # QR code of the link, as SVG
     codes: list[str] = []
     problem: str = ""
 
@@ -53,15 +52,17 @@ async def give_code(request: Request) -> Response:
 
 @console_form("/admin/sign-ins/second-factor", of_sales=True)
 async def begin_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Begin to set codes of an app up."""
-    found = await accounts.account(request.app.stores, staff.account.subject)  # a token may be of none
+    """Begin to set up app codes."""
+    found = await accounts.account(
+        request.app.stores, staff.account.subject
+    )  # an access token may belong to no account
     await second_factor.begin(request.app.stores, factor_keys(request), found.account_id)
     return await _set_up(request, staff)
 
 
 @console_form("/admin/sign-ins/second-factor/confirm", of_sales=True)
 async def confirm_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Show that the app has them: from now on a code is asked for."""
+    """Check the app's first code; from now on sign-ins ask for one."""
     app = request.app
     await app.throttles.second_factor(staff.account.subject)
     try:
@@ -75,7 +76,7 @@ async def confirm_second_factor(request: Request, staff: Staff, form: dict[str, 
 
 @console_form("/admin/sign-ins/second-factor/remove", of_sales=True)
 async def remove_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Remove the codes of the app; one of them, or a recovery code, is needed for it."""
+    """Remove the app codes. This needs one of them, or a recovery code."""
     app, whose = request.app, staff.account.subject
     await app.throttles.second_factor(whose)
     try:

@@ -1,7 +1,7 @@
-"""How e-mails leave: the sender, the server, what receivers look up about them, and a test.
+"""How e-mails are sent: sender, server, the DNS records that receivers check, and a test e-mail.
 
-What is set here is read from the environment alone: each process has it before it can ask a store, a stored
-password would be in every backup, and two places that say different things help nobody on a bad night.
+These settings come from the environment only: every process needs them before it can read a store, a stored
+password would end up in every backup, and two conflicting sources make an outage harder to debug.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ TEXT = "This e-mail shows that Fairgate can send. Nobody has to do anything.\n"
 
 
 class SenderPage(msgspec.Struct, frozen=True):
-    """How e-mails leave. `records`: as DNS has them; None: not looked up."""
+    """How e-mails are sent. `records`: as found in DNS; None: not looked up."""
 
     staff: Staff
     sender: str
     domain: str
-    server: str  # without a password; "": none is set
+    server: str  # without the password; "": not configured
     tls: bool
     user: str
     public_url: str
@@ -49,13 +49,13 @@ class SenderPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/mail/sender", section="Mail", role="admin")
 async def mail_sender(request: Request, staff: Staff) -> Response:
-    """What is set; and what DNS says, where it is asked for."""
+    """Show the settings and, on request, the DNS records."""
     return await _page(request, staff)
 
 
 @console_form("/admin/mail/sender/test", section="Mail", role="admin")
 async def send_test(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Send a test to whoever asks for it, at once."""
+    """Send a test e-mail to the signed-in user, at once."""
     app = request.app
     url, sender = app.settings.smtp_url.get_secret_value(), app.settings.mail_from
     to = (await accounts.account(app.stores, staff.account.subject)).email
@@ -70,7 +70,7 @@ async def send_test(request: Request, staff: Staff, form: dict[str, str]) -> Res
     try:
         async with connected(url) as client:
             await client.send_message(message)
-    except (SMTPException, OSError) as error:  # a TimeoutError is an OSError
+    except (SMTPException, OSError) as error:  # TimeoutError is an OSError
         return await _page(request, staff, problem=f"The server did not take it: {why(error)}", status=502)
     return await _page(request, staff, notice=f"The server took a test to {to}. Look whether it arrives.")
 

@@ -1,4 +1,4 @@
-"""Signing in to the console, out of it, and where one is signed in.
+"""Signing in to and out of the console, and the list of one's sign-ins.
 
 Staff sign in with e-mail and password (`fairgate admin create`) or with an access token (`fairgate token`).
 """
@@ -31,7 +31,7 @@ from app.web.pages.render import respond
 
 
 class SignInsPage(msgspec.Struct, frozen=True):
-    """Where this account is signed in."""
+    """The sign-ins of this account."""
 
     staff: Staff
     sign_ins: list[SignIn]
@@ -39,7 +39,7 @@ class SignInsPage(msgspec.Struct, frozen=True):
     passkeys: list[Passkey]
     factors: Factors
     has_account: bool
-    needed: bool  # a second factor, before anything else
+    needed: bool  # whether a second factor has to be set up first
 
 
 async def sign_in(request: Request) -> Response:
@@ -54,7 +54,7 @@ async def sign_in(request: Request) -> Response:
         account, ttl_s = await account_of(request, form["token"].strip())
     except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
-    if (before := await signed_in(request)) is not None:  # a browser has one session
+    if (before := await signed_in(request)) is not None:  # replaces the browser's session
         await sign_ins.end(request.app.stores, before.subject, before.sign_in_id)
     agent = request.header(b"user-agent") or ""
     secret = await sign_ins.begin(
@@ -68,8 +68,10 @@ async def sign_in(request: Request) -> Response:
 
 
 async def _by_password(request: Request, form: dict[str, str], to: str) -> Response:
-    """Sign in with e-mail and password, or go on to the code of the second factor. Raises CredentialInvalid,
-    RoleRequired, RateLimited."""
+    """Sign in with e-mail and password, or ask for the second factor.
+
+    Raises CredentialInvalid, RoleRequired, RateLimited.
+    """
     found = await _known(request, form)
     await check_staff(request, found)
     has, needed = await factors_of(request.app.stores, found.account_id), request.app.settings.second_factor
@@ -94,7 +96,7 @@ async def sign_out(request: Request) -> Response:
 
 @console_page("/admin/sign-ins", of_sales=True)
 async def sign_in_list(request: Request, staff: Staff) -> Response:
-    """Where I am signed in."""
+    """List the sign-ins of the viewer."""
     found = await sign_ins.of_account(request.app.stores, staff.account.subject)
     stores, whose = request.app.stores, staff.account.subject
     keys, has = await passkeys.of_account(stores, whose), await factors_of(stores, whose)
@@ -107,14 +109,14 @@ async def sign_in_list(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/sign-ins/proof", of_sales=True)
 async def proof(request: Request, staff: Staff) -> Response:
-    """Prove again who I am, before what a script of a page asks for."""
+    """Ask for a proof of identity before a script's request that needs one."""
     page = await proof_page(request, staff, "/admin/sign-ins/proof", {}, "/admin/sign-ins")
     return respond("console/proof.html", page)
 
 
 @console_form("/admin/sign-ins/proof", of_sales=True)
 async def give_proof(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Go on; the proof itself is asked for as by any dangerous form."""
+    """Continue after the proof, which is checked as for any dangerous form."""
     return redirect_to("/admin/sign-ins")
 
 
@@ -130,21 +132,21 @@ async def set_clock(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 @console_form("/admin/sign-ins/<sign_in_id>/end", of_sales=True)
 async def end_sign_in(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Sign one of my browsers out."""
+    """End one of the viewer's sign-ins."""
     await sign_ins.end(request.app.stores, staff.account.subject, request.params["sign_in_id"])
     return redirect_to("/admin/sign-ins")
 
 
 @console_form("/admin/sign-ins/end-others", of_sales=True)
 async def end_other_sign_ins(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Sign all my browsers out but this one."""
+    """End all of the viewer's sign-ins except this one."""
     await sign_ins.end_all(request.app.stores, staff.account.subject, but=staff.sign_in_id)
     return redirect_to("/admin/sign-ins")
 
 
 @console_form("/admin/sign-ins/password", of_sales=True)
 async def change_password(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Change my password; ends all sign-ins."""
+    """Change the viewer's password, which ends all sign-ins."""
     sent = {name: form.get(name, "") for name in ("password", "new_password")}
     try:
         body = msgspec.convert(sent, PasswordChange)
@@ -155,7 +157,7 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
 
 
 async def _known(request: Request, form: dict[str, str]) -> RegisteredAccount:
-    """The account of the e-mail and password in the form. Raises CredentialInvalid, RateLimited."""
+    """The account with the e-mail and password of the form. Raises CredentialInvalid, RateLimited."""
     sent = {name: form.get(name, "") for name in ("email", "password")}
     try:
         login = msgspec.convert(sent, LoginBody)

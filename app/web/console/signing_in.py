@@ -1,4 +1,4 @@
-"""What all ways to sign in to the console share: the steps of a browser that is half way, and how it ends."""
+"""What all ways to sign in share: the intermediate steps of a browser, and the final sign-in."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class CodePage(msgspec.Struct, frozen=True):
 
 
 def factor_keys(request: Request) -> FactorKeys:
-    """The keys of second factors."""
+    """The keys that encrypt second factors."""
     return FactorKeys(request.app.settings.secret.get_secret_value().encode())
 
 
 def where_to(form: dict[str, str]) -> str:
-    """The page of ours to go on to."""
+    """The page of ours to continue with."""
     to = form.get("to", "")
     return to if OURS.fullmatch(to) else "/admin"
 
@@ -46,25 +46,25 @@ def where_to(form: dict[str, str]) -> str:
 async def begin_step(
     request: Request, response: Response, kind: StepKind, account_id: str | None, said: dict[str, str]
 ) -> Response:
-    """The response with the cookie of a browser that is half way. Raises Conflict."""
+    """Set the cookie of a browser that is between two steps. Raises Conflict."""
     secret = await second_factor.remember_step(request.app.stores, kind, account_id, said)
     return _with_step(request, response, secret)
 
 
 async def step_of(request: Request, kind: StepKind) -> Step | None:
-    """Where this browser is; None: nowhere, or it took too long."""
+    """Find the step this browser is at; None if there is none, or it has expired."""
     secret = cookies(request, STEP_COOKIE).get("")
     return await second_factor.find_step(request.app.stores, kind, secret) if secret else None
 
 
 async def end_step(request: Request) -> bool:
-    """It is done; False: it was, by another request at the same time."""
+    """End the step; False if a concurrent request already did."""
     secret = cookies(request, STEP_COOKIE).get("")
     return await second_factor.end_step(request.app.stores, secret) if secret else False
 
 
 async def check_staff(request: Request, found: RegisteredAccount) -> Account:
-    """The account as it signs in. Raises RoleRequired where it has nothing to do in the console."""
+    """The account to sign in. Raises RoleRequired if it has no access to the console."""
     account = Account(subject=found.account_id, role=found.role)
     if STAFF[found.role] < STAFF["operator"] and not await sale_rights.grants_of(request.app.stores, account):
         raise RoleRequired(NO_STAFF)
@@ -72,10 +72,10 @@ async def check_staff(request: Request, found: RegisteredAccount) -> Account:
 
 
 async def sign_in_as(request: Request, found: RegisteredAccount, to: str, zone: str) -> Response:
-    """Sign the browser in, and go on. Raises RoleRequired."""
+    """Sign the browser in and continue. Raises RoleRequired."""
     account = await check_staff(request, found)
     stores = request.app.stores
-    if (before := await signed_in(request)) is not None:  # a browser has one session
+    if (before := await signed_in(request)) is not None:  # replaces the browser's session
         await console_sessions.end(stores, before.subject, before.sign_in_id)
     agent = request.header(b"user-agent") or ""
     secret = await console_sessions.begin(stores, account, address=request.client, agent=agent, zone=zone)
@@ -92,7 +92,7 @@ def _with_step(request: Request, response: Response, secret: str) -> Response:
         max_age=second_factor.STEP_S if secret else 0,
         path="/" if secure else "/admin",
         httponly=True,
-        samesite="Lax",  # who comes back from another provider brings it
+        samesite="Lax",  # sent when an identity provider redirects back
         secure=secure,
     )
     return response

@@ -1,4 +1,4 @@
-"""What staff do to a room by hand, beside opening and closing it: let visitors in, reset it, delete it."""
+"""What staff do to a room by hand besides its stages: call visitors, reset it, delete it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from app.web.pages.form_fields import redirect_to
 
 @console_form("/admin/rooms/<room_id>/advance", section="Sites")
 async def let_in(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Let the first in the queue in, on top of the rate. The same form sent again lets in nobody."""
+    """Call the first visitors of the queue, in addition to the rate. The same form sent again calls
+    nobody."""
     room_id, count = _room_id(request), typed.whole_number(form.get("count", ""))
     if count is None or not 1 <= count <= COUNT_MAX:
         problem = f"Enter how many to let in: a whole number from 1 to {COUNT_MAX:,}."
@@ -38,7 +39,7 @@ async def let_in(request: Request, staff: Staff, form: dict[str, str]) -> Respon
 
 @console_form("/admin/rooms/<room_id>/reset", section="Sites")
 async def start_anew(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Put everybody out and begin at number 1."""
+    """Reset the room: remove everybody, and start again at number 1."""
     room_id = _room_id(request)
     try:
         await emptying.reset_room(request.app.queues, room_id, by=staff.by)
@@ -50,7 +51,7 @@ async def start_anew(request: Request, staff: Staff, form: dict[str, str]) -> Re
 
 @console_form("/admin/rooms/<room_id>/delete", section="Sites")
 async def drop_room(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Delete the room; whoever is in it only where the page has said how many they are."""
+    """Delete the room. If there are visitors in it, the form has to confirm how many."""
     room_id = _room_id(request)
     try:
         await emptying.delete_room(request.app.queues, room_id, force="force" in form, by=staff.by)

@@ -1,4 +1,4 @@
-"""What the cockpit of a site shows besides its queue: requests at the gate, its health, the autopilot."""
+"""What the cockpit of a site shows besides its queue: gate requests, the site's health, the autopilot."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from app.store.redis.origin import Origin
 
 
 class GateLine(msgspec.Struct, frozen=True):
-    """What came of requests at the gate of a site, since its room was made or reset."""
+    """Results of requests at a site's gate since its room was created or reset."""
 
     requests: int
     passed: int  # with a valid pass
-    let_in: int  # with a new pass: no crowd, called, or back with a ticket
+    let_in: int  # with a new pass: no queue, called, or back with a hand-over ticket
     queued: int
     bypassed: int
     refused: int
     by_rule: list[int]  # in the order of the room's rules
-    by_other: int  # without a rule: the gate is off or fails open, crawlers, former rules
-    last_ms: int  # 0: no request yet
+    by_other: int  # without a current rule: gate off or failing open, crawlers, former rules
+    last_ms: int  # 0 if there was no request yet
 
 
 class OriginLine(msgspec.Struct, frozen=True):
-    """The site's health as it was heard last, and what the autopilot makes of it, in words."""
+    """The site's last reported health, and how the autopilot interprets it, in words."""
 
     p95: str
     errors: str
     in_flight: str
     pilot: str
-    trouble: str  # why Prometheus could not be asked
+    trouble: str  # why Prometheus could not be queried
 
 
 def gate_line(found: GateFigures) -> GateLine:
-    """What was counted, as the cockpit shows it."""
+    """Convert the counts for the cockpit."""
     by_other = found.by_former_rules + sum(found.by_setting.values())
     return GateLine(
         requests=found.requests,
@@ -53,7 +53,7 @@ def gate_line(found: GateFigures) -> GateLine:
 
 
 def origin_line(room: Room, found: Origin, health: Health | None) -> OriginLine | None:
-    """None: nothing is known of the site, and nobody is steered by it."""
+    """Describe the health; None if nothing is known and no autopilot depends on it."""
     setting, last = room.settings.autopilot, found.course.last
     if setting is None and health is None:
         return None

@@ -1,4 +1,4 @@
-"""The console's sites: rooms of their own, and the page that puts one in front of a site."""
+"""The console's sites: rooms without a sale, and the page that puts a room in front of a site."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIRST: dict[str, Any] = {"gate_mode": "auto", "session_renews": True, "public": 
 
 
 class SitesPage(msgspec.Struct, frozen=True):
-    """One page of all sites, those that are not closed first."""
+    """One page of sites, those not yet closed first."""
 
     staff: Staff
     rooms: list[tuple[Room, RoomStatus]]
@@ -39,11 +39,11 @@ class SitesPage(msgspec.Struct, frozen=True):
     number: int
     more: bool
     to_page: str
-    deleted: str = ""  # the name of the room that was deleted just now
+    deleted: str = ""  # name of the room just deleted
 
 
 class SiteForm(msgspec.Struct, frozen=True):
-    """What was typed, and what is wrong with it, by field."""
+    """The fields as typed, and errors by field."""
 
     values: dict[str, str]
     wrong: dict[str, str] = {}
@@ -63,7 +63,7 @@ BEGIN = SiteForm({"admission_rate_per_minute": "600", "active_visitors_max": "10
 
 @console_page("/admin/sites", section="Sites")
 async def sites(request: Request, staff: Staff) -> Response:
-    """The sites."""
+    """List the sites."""
     fields, queues = filters_of(request), request.app.queues
     number = page_number(fields)
     found = await room_lists.page(
@@ -77,13 +77,13 @@ async def sites(request: Request, staff: Staff) -> Response:
 
 @console_page("/admin/sites/new", section="Sites")
 async def new_site(request: Request, staff: Staff) -> Response:
-    """The form: the address of the site, and how it is connected."""
+    """Show the form: the site's address, and how it is connected."""
     return respond("console/new_site.html", NewSitePage(staff, BEGIN))
 
 
 @console_form("/admin/sites/new", section="Sites")
 async def make_site(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Make a room for the site and open it; then the site has to be connected."""
+    """Create a room for the site and open it; connecting the site comes next."""
     values = {name: it.strip() for name, it in form.items()}
     wrong: dict[str, str] = {}
     if "://" not in values.get("target_url", ""):
@@ -111,7 +111,7 @@ async def make_site(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 
 async def _made(request: Request, room_id: str, document: dict[str, Any], staff: Staff) -> None:
-    """The room, open. Raises AlreadyExists, ValidationFailed."""
+    """Create the room and open it. Raises AlreadyExists, ValidationFailed."""
     try:
         msgspec.convert({"room_id": room_id, **document}, NewRoom)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Who is signed in to the console: the cookie, and what every page gets to know about them."""
+"""Who is signed in to the console: the cookie, and what every page knows about them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.web.http.staff_access import author, events_of
 
 COOKIE = "fairgate_staff"
 ALARMS_MAX = 3  # shown in full
-RUNNING_MAX = 5  # sales, likewise
+RUNNING_MAX = 5  # sales shown
 JUST_NOW = timedelta(minutes=2)
 
 
@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Alarms(msgspec.Struct, frozen=True):
-    """The alerts that stand above every page: those nobody has acknowledged, and how many somebody has."""
+    """The alerts above every page: unacknowledged ones, and the number of acknowledged ones."""
 
     shown: list[AlertLine]
     more: int
@@ -52,8 +52,10 @@ class Alarms(msgspec.Struct, frozen=True):
 
 
 class Running(msgspec.Struct, frozen=True):
-    """The sales that run, in figures, above every page: the latest, and how many more; `unknown`: they cannot
-    be read at the moment."""
+    """Figures of the running sales, above every page: the latest sales, and how many more there are.
+
+    `unknown`: the figures cannot be read at the moment.
+    """
 
     shown: tuple[SaleFigures, ...] = ()
     more: int = 0
@@ -68,41 +70,41 @@ class LastSignIn(NamedTuple):
 
 
 class Staff(msgspec.Struct, frozen=True):
-    """Who is looking at a page of the console, and where; `page.staff` in every template."""
+    """The viewer of a console page, with the page's context; `page.staff` in every template."""
 
     account: Account
-    name: str  # of the account; of a token without one its subject
-    by: Author  # the same, as the audit log names them
+    name: str  # of the account; the subject of a token without one
+    by: Author  # for the audit log
     entries: list[Entry]
     sign_in_id: str
     expires_at: datetime
     alarms: Alarms
-    running: Running | None  # None: they have no business with figures
-    zone: str = UTC  # of the clock that times are shown by
-    own_zone: str = ""  # the same if they have chosen it; "": their browser's
-    before: LastSignIn | None = None  # just after signing in
-    here: Role | None = (
-        None  # what they are on this page by their rights in its sale; None: their own role counts
-    )
-    looks_only: bool = False  # they may change nothing here
+    running: Running | None  # None if they may not see figures
+    zone: str = UTC  # zone in which times are shown
+    own_zone: str = ""  # the zone they chose; "": their browser's
+    before: LastSignIn | None = None  # set just after signing in
+    here: Role | None = None  # their role on this page by rights in its sale; None: their own role applies
+    looks_only: bool = False  # whether they may only read this page
 
     def may(self, role: Role) -> bool:
         """Whether their role on this page is at least this one."""
         return STAFF[self.here or self.account.role] >= STAFF[role]
 
     def events(self, scope: Scope) -> list[str] | None:
-        """The events that a list of this scope is limited to for them; None: no limit."""
+        """The events to which a list of this scope is limited for them; None: no limit."""
         return events_of(self.account, scope)
 
     @property
     def word(self) -> str:
-        """What they are, in a word."""
+        """Their role, in a word."""
         return self.account.role if self.account.role != "user" else "single sales"
 
 
 async def signed_in(request: Request, *, used: bool = True) -> SignIn | None:
-    """Who is signed in; None if the sign-in has ended or they are no longer staff. A stream that asks again
-    is no use of it, so it does not put the idle time-out off. Raises RateLimited."""
+    """Who is signed in; None if the sign-in has ended, or they are no longer staff. Raises RateLimited.
+
+    `used` is False for streams that check again: this must not extend the idle time-out.
+    """
     secret = cookies(request, COOKIE).get("")
     if not secret:
         return None
@@ -115,7 +117,8 @@ async def signed_in(request: Request, *, used: bool = True) -> SignIn | None:
 
 
 async def account_of(request: Request, token: str) -> tuple[Account, int]:
-    """The staff account of an access token, and for how many seconds. Raises CredentialInvalid & Co."""
+    """The staff account of an access token, and its remaining seconds. Raises CredentialInvalid and the
+    like."""
     found = await request.app.keyring.read(token)
     if not isinstance(found, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
@@ -128,8 +131,8 @@ async def account_of(request: Request, token: str) -> tuple[Account, int]:
 async def staff_of(
     request: Request, found: SignIn, entries: list[Entry], grants: Grants | None = None
 ) -> Staff:
-    """What pages know about who is signed in, and what is wrong at the moment; `grants` where they are here
-    by those."""
+    """What pages know about the viewer, with the current alarms; `grants` if single sales give them
+    access."""
     account = Account(subject=found.subject, role=found.role, grants=grants)
     name = found.name or found.subject
     by, zone = author(request, account), known_zone(found.zone)
@@ -140,15 +143,14 @@ async def staff_of(
 
 
 def _before(found: SignIn) -> LastSignIn | None:
-    """The sign-in before, while this one is new."""
+    """The sign-in before this one, shown while this one is new."""
     if found.before_at is None or datetime.now(UTC_ZONE) - found.created_at > JUST_NOW:
         return None
     return LastSignIn(found.before_at, found.before_from or "an unknown address")
 
 
 def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
-    """The alerts as somebody with this role sees them above a page; who is there for single sales sees
-    none."""
+    """The alerts that somebody with this role sees above pages; staff of single sales see none."""
     if STAFF[role] < STAFF["operator"]:
         return Alarms([], 0, 0, False)
     new = [it for it in lines if not it.acknowledged_by]
@@ -158,7 +160,7 @@ def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
 
 
 def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> Running | None:
-    """The sales that run, as far as somebody may see their figures."""
+    """The running sales whose figures somebody may see."""
     grants = account.grants
     if STAFF[account.role] < STAFF["operator"]:
         theirs = grants.rooms("stats:read") if grants is not None else frozenset()
@@ -171,11 +173,11 @@ def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> Runni
 
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:
-    """The response with the console's cookie for this secret; "" deletes it."""
+    """Set the console's cookie to this secret, or delete it if the secret is ""."""
     name, secure = cookie_name(request, COOKIE), request.is_secure()
     names = [(name, "/" if secure else "/admin")]
     if secure and not secret:
-        names.append((COOKIE, "/admin"))  # what it was called before
+        names.append((COOKIE, "/admin"))  # its former name
     for label, path in names:
         response.set_cookie(
             label,

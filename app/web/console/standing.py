@@ -1,5 +1,7 @@
-"""Where whoever is signed in stands on a page of the console: by their role, by their rights in its sale, and
-whether they have to set up a second factor first."""
+"""Decides who may open a page of the console: by role, or by rights in the sale that the page is about.
+
+Also whether somebody has to set up a second factor first.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,21 @@ from app.web.http.credentials import STAFF
 from app.web.http.key_rights import params_of_sale
 from app.web.http.routes import Request
 
-SET_UP = "/admin/sign-ins"  # where a second factor is set up
+SET_UP = "/admin/sign-ins"  # page for setting up a second factor
 
 
 async def standing(request: Request, found: SignIn, it: ConsoleRoute) -> tuple[Staff, bool]:
-    """What a page knows about who is signed in, and whether they may open it: by their role, else by their
-    rights in the sale that it is about."""
+    """Return what a page knows about the viewer, and whether they may open it.
+
+    Their role decides, or else their rights in the sale that the page is about.
+    """
     if STAFF[found.role] >= STAFF[it.role]:
         return await staff_of(request, found, entries(request, it.section, found.role)), True
     grants = await sale_rights.grants_of(request.app.stores, Account(subject=found.subject, role=found.role))
     staff = await staff_of(request, found, entries(request, it.section, found.role, grants), grants or None)
     try:
         params = await params_of_sale(request)
-    except ReservationNotFound:  # as the page says it to those who may open it
+    except ReservationNotFound:  # the page itself reports it to those who may open it
         return staff, bool(grants)
     if not grants.may(it.scope, params, of_sales=it.of_sales):
         return msgspec.structs.replace(staff, looks_only=False), False
@@ -39,7 +43,7 @@ async def standing(request: Request, found: SignIn, it: ConsoleRoute) -> tuple[S
 
 
 def _in_sale(staff: Staff, grants: Grants, it: ConsoleRoute, params: Mapping[str, str]) -> Staff:
-    """The same, with what they are on a page by their rights in its sale."""
+    """Set their role on this page, by their rights in its sale."""
     if params.keys().isdisjoint(("event_id", "room_id")):
         return staff
     money = it.scope is not None and it.scope.startswith("reservations:")
@@ -52,7 +56,7 @@ def _in_sale(staff: Staff, grants: Grants, it: ConsoleRoute, params: Mapping[str
 
 
 def opens(staff: Staff, path: str, params: Mapping[str, str]) -> bool:
-    """Whether they may open the page declared at this path, about the sale of `params`."""
+    """Whether they may open the page declared at this path, about the sale in `params`."""
     it = next((it for it in CONSOLE if it.method == "GET" and it.path == path), None)
     if it is None:
         return False
@@ -62,23 +66,27 @@ def opens(staff: Staff, path: str, params: Mapping[str, str]) -> bool:
 
 
 async def still_opens(request: Request, path: str) -> bool:
-    """Whether who is signed in may open the page declared at this path now: a stream asks again and again,
-    which is no use of the sign-in. Raises RateLimited."""
+    """Whether the viewer may still open the page declared at this path. Raises RateLimited.
+
+    For streams, which ask repeatedly: this does not count as use of the sign-in.
+    """
     found = await signed_in(request, used=False)
     it = next(it for it in CONSOLE if it.method == "GET" and it.path == path)
     return found is not None and (await standing(request, found, it))[1]
 
 
 def lacks_factor(request: Request, staff: Staff, has: Factors) -> bool:
-    """Whether they have to set up a second factor before anything else. Access tokens of no account are given
-    by whoever runs the installation."""
+    """Whether they have to set up a second factor before anything else.
+
+    Not with an access token without an account: the installation's operator has issued it.
+    """
     if not second_factor.is_needed(request.app.settings.second_factor, staff.account.role):
         return False
     return staff.name != staff.account.subject and not has.codes and not has.passkeys
 
 
 async def lacks_factor_now(request: Request, staff: Staff) -> bool:
-    """The same, for a page that has not read what they have."""
+    """The same, for a page that has not read their factors."""
     if request.app.settings.second_factor == "nobody":
         return False
     return lacks_factor(

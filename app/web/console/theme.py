@@ -1,4 +1,4 @@
-"""The console's page of a room's look, with a preview of what is not saved yet in light and in dark."""
+"""The look of a room, with a preview of unsaved changes in light and dark mode."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
 class ThemePage(msgspec.Struct, frozen=True):
-    """The fields as they were sent, and the preview, whose style sheet is at `preview`."""
+    """The fields as submitted, and the preview, whose style sheet is at `preview`."""
 
     staff: Staff
-    sale: SaleHead | None  # None: the room of a site
+    sale: SaleHead | None  # None for a site's room
     room: Room
     theme: Theme
     preview: str
     saved: bool
     just_saved: bool
-    contrasts: dict[str, float]  # of each colour with what it stands on or under
+    contrasts: dict[str, float]  # of each colour with its background or its text
     problem: str = ""
 
     @property
     def usual(self) -> dict[str, str]:
-        """The colours where nothing is chosen."""
+        """The default colours."""
         return theme.LIGHT
 
 
@@ -55,7 +55,7 @@ class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @console_page("/admin/rooms/<room_id>/theme", section="Sales")
 async def theme_page(request: Request, staff: Staff) -> Response:
-    """The look as it is."""
+    """Show the current look."""
     room = await _room(request)
     return await _page(request, staff, room, room.settings.theme)
 
@@ -68,7 +68,7 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
         wanted = _read(form)
         theme.check(wanted)
     except ValidationFailed as refusal:
-        shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be repaired
+        shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be corrected
         return await _page(request, staff, room, shown, problem=told(refusal), status=refusal.status)
     if form.get("do") != "save":
         return await _page(request, staff, room, wanted)
@@ -81,7 +81,7 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
 
 @console_page("/admin/rooms/<room_id>/theme/preview.css", section="Sales")
 async def preview_css(request: Request, staff: Staff) -> Response:
-    """The style sheet of the preview."""
+    """Serve the style sheet of the preview."""
     asked = read_query(request, Colours)
     wanted = _read({"accent": asked.accent, "paper": asked.paper})
     response = Response(theme.preview_stylesheet(wanted), content_type="text/css; charset=utf-8")
@@ -95,7 +95,7 @@ async def _room(request: Request) -> Room:
 
 
 def _read(form: dict[str, str]) -> Theme:
-    """The theme of a form. Raises ValidationFailed naming the field."""
+    """Parse the form. Raises ValidationFailed naming the field."""
     sent = {name: form[name].strip().replace("\r\n", "\n") for name in FIELDS if name in form}
     for colour in ("accent", "paper"):
         sent[colour] = sent.get(colour, "").lower()
@@ -128,5 +128,5 @@ async def _page(
 
 
 def _colour(text: str) -> str:
-    """A colour that can be counted with; what was mistyped is none."""
+    """The colour if it is valid, else ""."""
     return text if COLOUR.fullmatch(text) else ""

@@ -1,4 +1,4 @@
-"""The console's page of accounts: search, invite, change roles, deactivate."""
+"""The console's accounts: search, invite, change roles, deactivate."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ STAFF_ROLES = tuple(it for it in ROLES if it != "user")
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Who is invited, as typed in."""
+    """The person to invite, as typed."""
 
     email: Email
     name: Name
 
 
 class UsersPage(msgspec.Struct, frozen=True):
-    """One page of the accounts, staff first."""
+    """One page of accounts, staff first."""
 
     staff: Staff
     asked: dict[str, str]
@@ -49,12 +49,12 @@ class UsersPage(msgspec.Struct, frozen=True):
     invited: list[Invitation]
     staff_roles: tuple[Role, ...]
     problem: str = ""
-    link: str = ""  # of who was just invited, where nobody mails it
+    link: str = ""  # of the person just invited, if it was not e-mailed
     filled: dict[str, str] = {}
 
 
 class RolePage(msgspec.Struct, frozen=True):
-    """Whether somebody is really to be an admin."""
+    """Asks to confirm that somebody should become an admin."""
 
     staff: Staff
     account: RegisteredAccount
@@ -62,13 +62,13 @@ class RolePage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/users", section="Users", role="admin")
 async def user_list(request: Request, staff: Staff) -> Response:
-    """The accounts that match the filters."""
+    """List the accounts that match the filters."""
     return await _list(request, staff, filters_of(request))
 
 
 @console_form("/admin/users/<account_id>/role", section="Users", role="admin")
 async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Change an account's role; refuses to lower one's own by mistake."""
+    """Change an account's role. Refuses to lower one's own by mistake."""
     role = one_of(form, "role", ROLES)
     if role is None:
         raise ValidationFailed("role", "must be chosen")
@@ -96,7 +96,7 @@ async def sign_out_user(request: Request, staff: Staff, form: dict[str, str]) ->
 
 @console_form("/admin/users/<account_id>/active", section="Users", role="admin")
 async def set_active(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Deactivate an account, or activate it again."""
+    """Deactivate or reactivate an account."""
     account_id, active = request.params["account_id"], form.get("active") == "yes"
     try:
         if account_id == staff.account.subject:
@@ -109,7 +109,7 @@ async def set_active(request: Request, staff: Staff, form: dict[str, str]) -> Re
 
 @console_form("/admin/users/<account_id>/second-factor", section="Users", role="admin")
 async def forget_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Remove all second factors of somebody who has lost them; signs them out."""
+    """Remove all second factors of somebody who lost them, and sign them out."""
     account_id = request.params["account_id"]
     await second_factor.remove(request.app.stores, account_id, by=staff.by, passkeys_too=True)
     return redirect_to(f"/admin/users?q={account_id}")
@@ -131,13 +131,13 @@ async def invite_user(request: Request, staff: Staff, form: dict[str, str]) -> R
 
 @console_form("/admin/users/invitations/<invitation_id>/withdraw", section="Users", role="admin")
 async def withdraw_invitation(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Withdraw an invitation: its link is not good any more."""
+    """Withdraw an invitation, which makes its link invalid."""
     await invitations.withdraw(request.app.stores, request.params["invitation_id"], by=staff.by)
     return redirect_to("/admin/users#invited")
 
 
 def wanted(form: dict[str, str]) -> tuple[str, str]:
-    """The address and the name of somebody to invite. Raises ValidationFailed."""
+    """The e-mail address and name of the person to invite. Raises ValidationFailed."""
     for name, says in (("email", "is no e-mail address"), ("name", "must have 1 to 200 characters")):
         sent = {"email": "a@example.org", "name": "n", name: form.get(name, "").strip()}
         try:
@@ -148,7 +148,7 @@ def wanted(form: dict[str, str]) -> tuple[str, str]:
 
 
 async def send_invitation(request: Request, staff: Staff, new: Invited) -> str:
-    """Invite somebody; the link, for whoever invites to pass on, where this installation mails none.
+    """Invite somebody. Returns the link to pass on, or "" if it was e-mailed.
 
     Raises Conflict, RateLimited, ValidationFailed.
     """

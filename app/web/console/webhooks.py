@@ -1,4 +1,4 @@
-"""The console's pages of webhooks: endpoints, deliveries, and replays."""
+"""The console's webhook pages: endpoints, deliveries and replays."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUEUED_MAX = 100
 
 
 class WebhooksPage(msgspec.Struct, frozen=True):
-    """All webhooks, and the form for a new one with what was filled in."""
+    """All webhooks, and the form for a new one, as filled in."""
 
     staff: Staff
     webhooks: list[Webhook]
@@ -37,12 +37,12 @@ class WebhooksPage(msgspec.Struct, frozen=True):
     form: str
     filled: dict[str, str]
     problem: str = ""
-    secret: str = ""  # of the one that was made just now
+    secret: str = ""  # of the webhook just created
     made: str = ""
 
 
 class WebhookPage(msgspec.Struct, frozen=True):
-    """One webhook: what waits, what was given up, and the requests that were made."""
+    """One webhook: waiting and failed deliveries, and the requests made."""
 
     staff: Staff
     webhook: Webhook
@@ -56,13 +56,13 @@ class WebhookPage(msgspec.Struct, frozen=True):
 
 @console_page("/admin/webhooks", section="Webhooks", role="admin")
 async def webhook_list(request: Request, staff: Staff) -> Response:
-    """The webhooks."""
+    """List the webhooks."""
     return await _list(request, staff)
 
 
 @console_form("/admin/webhooks/create", section="Webhooks", role="admin")
 async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Create a webhook; its secret is shown in this response and nowhere else."""
+    """Create a webhook. Its secret is shown only in this response."""
     types = [name for name in get_args(NoticeType) if f"type.{name}" in form]
     sent = {"url": form.get("url", "").strip(), "description": form.get("description", ""), "types": types}
     try:
@@ -85,7 +85,7 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 @console_page("/admin/webhooks/<webhook_id>", section="Webhooks", role="admin")
 async def webhook(request: Request, staff: Staff) -> Response:
-    """One webhook."""
+    """Show one webhook."""
     return await _webhook(request, staff)
 
 
@@ -98,7 +98,7 @@ async def drop_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
 
 @console_form("/admin/webhooks/<webhook_id>/replay", section="Webhooks", role="admin")
 async def replay_webhook(request: Request, staff: Staff, form: dict[str, str]) -> Response:
-    """Replay failed deliveries, or the one event that the form names."""
+    """Replay the failed deliveries, or only the event named in the form."""
     webhook_id, stores = request.params["webhook_id"], request.app.stores
     if "number" in form:
         number, ordinal = _number(form, "number"), _number(form, "ordinal")

@@ -1,7 +1,7 @@
-"""Fields and their values as staff read them: no name with underscores, no JSON, no minor units.
+"""Fields and their values as staff read them: no identifiers, JSON or minor units.
 
-One table for the log of changes, the audit log and what forms refuse. `tests/web/test_words.py` holds it
-against every field that can be changed.
+One table for the change log, the audit log and refused forms. `tests/web/test_words.py` checks it against
+every field that can be changed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from app.core import formatting
 from app.core.errors import Refusal, ValidationFailed
 
-NAMES = {  # by the field's name in the API; others by their own, with spaces
+NAMES = {  # by field name in the API; other fields use their own name, with spaces
     "admission_rate_per_minute": "rate",
     "active_visitors_max": "cap",
     "unclaimed_per_network_max": "called and not in, per network",
@@ -62,7 +62,7 @@ NAMES = {  # by the field's name in the API; others by their own, with spaces
     "p95_ms": "95th percentile",
     "ends_ms": "end",
 }
-WORDS = {  # of values that are one of a few, as the forms say them
+WORDS = {  # of enumerated values, as in the forms
     "auto": "in a crowd",
     "queue_all": "everybody",
     "closed": "visitors wait",
@@ -76,16 +76,16 @@ WORDS = {  # of values that are one of a few, as the forms say them
 MONEY = ("price", "amount", "refunded", "refund", "fee", "fee_per_ticket")
 IN_CROWD = ("gate_mode", "gate_fail", "queueing_method", "draw_entropy")
 LONG = 300  # characters shown of a value
-MEMBERS_MAX = 12  # of a list or an object
+MEMBERS_MAX = 12  # shown of a list or object
 _INDEX = re.compile(r"\[(\d+)\]")
 _ENDING = re.compile(r"_(s|ms|url|id|at|max|per_minute)$")
 _IDENTIFIER = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
-_SENT = re.compile(r", not [a-z ]+$")  # what a form sends is text
+_SENT = re.compile(r", not [a-z ]+$")  # the received type, meaningless here because forms always send text
 _UNITS = {"s": "seconds", "ms": "ms", "url": "address", "max": "limit", "per_minute": "a minute"}
 
 
 def field_name(path: str) -> str:
-    """`hold_ttl_s` -> time to pay; of a nested one (`theme.accent`, `bypass[2].path`) the last, numbered."""
+    """`hold_ttl_s` -> time to pay; for a path (`theme.accent`, `bypass[2].path`) its last part, numbered."""
     name = path.rpartition(".")[2].partition("[")[0]
     said = NAMES.get(name) or _from_name(name)
     numbers = _INDEX.findall(path)
@@ -101,7 +101,7 @@ def _from_name(name: str) -> str:
 
 
 def value(name: str, it: Any, currency: str = "", longest: int = LONG) -> str:
-    """A value of this field. Moments stay as they are: `moments_in` writes them by the reader's clock."""
+    """Format a value of this field. Moments are left to `moments_in`, which uses the reader's clock."""
     if it is None:
         return "none"
     if isinstance(it, bool):
@@ -136,14 +136,14 @@ def _number(name: str, it: float, currency: str) -> str:
 
 
 def _members(it: Mapping[str, Any], currency: str, longest: int) -> str:
-    """What is set of an object: `accent #0b5d4a; logo a picture`."""
+    """List what is set in an object: `accent #0b5d4a; logo a picture`."""
     told = {name: one for name, one in it.items() if one not in (None, "", [], {})}
     shown = [f"{field_name(name)} {value(name, one, currency, longest)}" for name, one in told.items()]
     return "; ".join(shown[:MEMBERS_MAX]) or "nothing set"
 
 
 def told(refusal: Refusal) -> str:
-    """What a refusal says, without the path that a program needs: *Time to pay must be at least 5*."""
+    """The text of a refusal, without the key path meant for programs: *Time to pay must be at least 5*."""
     if not isinstance(refusal, ValidationFailed):
         return refusal.detail
     [wrong] = refusal.members["errors"]
