@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -113,10 +115,21 @@ def cron_jobs() -> list[CronJob]:
     return [_cron(it) for it in PERIODIC]
 
 
+@dataclass
+class Schedule(CronJob):
+    """arq's scheduled job with the next run in one sum: searching for it field by field, as arq does, took a
+    tenth of an idle worker's CPU."""
+
+    every_s: int = 60
+    after_s: int = 0
+
+    def calculate_next(self, prev_run: datetime) -> None:
+        """Set the next run after `prev_run`: the same moment on every worker."""
+        periods = (prev_run.timestamp() - self.after_s) // self.every_s + 1
+        at_s = periods * self.every_s + self.after_s
+        self.next_run = datetime.fromtimestamp(at_s, UTC).replace(microsecond=self.microsecond)
+
+
 def _cron(it: Periodic) -> CronJob:
-    if it.every_s < 60:
-        when: dict[str, Any] = {"second": set(range(it.after_s % it.every_s, 60, it.every_s))}
-    else:
-        when = {"minute": set(range(0, 60, it.every_s // 60)), "second": it.after_s}
-    name = it.work.__name__
-    return cron(counted(it.work), name=name, unique=True, timeout=it.timeout_s, max_tries=TRIES, **when)
+    job = cron(counted(it.work), name=it.work.__name__, unique=True, timeout=it.timeout_s, max_tries=TRIES)
+    return Schedule(**vars(job), every_s=it.every_s, after_s=it.after_s)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from arq.cron import next_cron
 from arq.worker import Worker
 
 from app import metrics
@@ -26,7 +27,7 @@ from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import repair
 from worker.context import WorkerContext
-from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, counted
+from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, Schedule, counted, cron_jobs
 from worker.main import worker_settings
 from worker.payments import settle_payments
 from worker.timing import Backoff, repeat
@@ -163,7 +164,9 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
     moment = datetime.now(tz=UTC)
     for worker in workers:
         for it in worker.cron_jobs:
-            it.next_run, it.minute = moment, (moment.minute + 30) % 60  # not due for a while after that
+            assert isinstance(it, Schedule)
+            it.next_run, it.every_s = moment, 10**6  # not due for a while after that
+            it.after_s = int(moment.timestamp()) % it.every_s
     names = [it.work.__name__ for it in PERIODIC]
     before = {name: runs(name) for name in names}
     async with a_shop(stores) as engine:
@@ -185,6 +188,20 @@ async def test_each_job_by_the_clock_may_run_twice_at_once(stores: Stores) -> No
         assert found is not None
         assert found.status == "held"
         assert await consistency.check(stores, GALA) == []
+
+
+@pytest.mark.parametrize("it", PERIODIC, ids=lambda it: it.work.__name__)
+def test_a_job_by_the_clock_runs_when_arq_would_run_it(it: Periodic) -> None:
+    """So workers of this release and of the one before, which left it to arq, share each run."""
+    ours = next(job for job in cron_jobs() if job.name == it.work.__name__)
+    seconds = set(range(it.after_s % it.every_s, 60, it.every_s)) if it.every_s < 60 else it.after_s
+    minutes = None if it.every_s < 60 else set(range(0, 60, it.every_s // 60))
+    moment = datetime(2026, 12, 31, 23, 57, 21, 123_456, tzinfo=UTC)
+    theirs = next_cron(moment, minute=minutes, second=seconds)
+    for _ in range(20):
+        ours.calculate_next(moment)
+        assert ours.next_run == theirs
+        moment, theirs = theirs, next_cron(theirs, minute=minutes, second=seconds)
 
 
 @pytest.mark.parametrize("it", PERIODIC, ids=lambda it: it.work.__name__)
