@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -151,7 +151,7 @@ async def each(
                 failed(name, key(it), error)
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(at_once):
+        for _ in range(min(at_once, len(things)) if isinstance(things, Sized) else at_once):
             tasks.create_task(some())
     if away:
         raise away[0]

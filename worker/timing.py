@@ -26,7 +26,8 @@ BUDGET_S = 20.0  # for one run of a job
 async def pause(stopping: asyncio.Event, seconds: float) -> None:
     """Wait, but return at once when the worker is asked to stop."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)
+        async with asyncio.timeout(seconds):  # not `wait_for`, which starts a task
+            await stopping.wait()
 
 
 def in_time(things: Sequence[T], budget_s: float = BUDGET_S) -> Iterator[T]:

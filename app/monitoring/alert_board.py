@@ -104,7 +104,8 @@ class AlertBoard:
         """Check workers and stores until the process is asked to stop."""
         while not self._closing.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._closing.wait()
             await self._look()
 
     async def _look(self) -> None:

@@ -135,7 +135,8 @@ class StatusBoard:
         closing = self._draining.closing
         while not closing.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(closing.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await closing.wait()
             await self._turns()
         streams, turned_at = [it for room in self._viewers.values() for it in room.streams], time.monotonic()
         for start in range(0, len(streams), STREAMS_AT_ONCE):
