@@ -164,8 +164,7 @@ async def report(ctx: WorkerContext) -> None:
     this_process = ThisProcess()
 
     async def once() -> bool:
-        await heartbeats.publish(redis, ctx.worker_id, this_process.about(ctx.loops))
-        await heartbeats.beat(redis, ctx.worker_id, now_ms(), WORKERS)
+        await heartbeats.beat(redis, ctx.worker_id, this_process.about(ctx.loops), now_ms(), WORKERS)
         await counts.publish(ctx.stores.redis, ctx.worker_id)
         return False
 

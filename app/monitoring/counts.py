@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -51,19 +51,24 @@ class Counts:
         self._sending: dict[Series, tuple[str, float]] = {}
         self._one_by_one = asyncio.Lock()
 
-    async def publish(self, redis: RedisClient) -> None:
-        """Add the counts since the last time; but first resend those that may not have arrived."""
+    async def publish(self, redis: RedisClient) -> list[Metric]:
+        """Add the counts since the last time; but first resend those that may not have arrived.
+
+        Returns all metrics as they were collected for this.
+        """
         async with self._one_by_one:
             if self._sending:
                 await self._send(redis)
+            collected = list(self._registry.collect())
             self._sending = {
-                _series(it): (_field(metric, it), it.value)
-                for metric, it in _samples(self._registry)
-                if it.value != self._published.get(_series(it), 0.0)
+                series: (_field(metric, it), it.value)
+                for metric, it in _samples(collected)
+                if it.value != self._published.get(series := _series(it), 0.0)
             }
             if self._sending:
                 self._turn += 1
                 await self._send(redis)
+            return collected
 
     async def _send(self, redis: RedisClient) -> None:
         amounts = {
@@ -80,27 +85,26 @@ OURS = Counts(metrics.REGISTRY)
 
 async def publish(redis: RedisClient, process: str) -> None:
     """Publish the counts and gauges of this process; called about every second."""
-    await OURS.publish(redis)
     measured = {
         _field(metric, it): it.value
-        for metric in metrics.REGISTRY.collect()
-        for it in metric.samples
+        for metric in await OURS.publish(redis)
         if _is_gauge(metric)
+        for it in metric.samples
     }
     await counts.publish_gauges(redis, process, measured)
 
 
 async def read(redis: RedisClient) -> list[Metric]:
     """The counts of all processes, of this one up to now, and the gauges of live ones."""
-    await OURS.publish(redis)
-    nothing = {_field(metric, it): 0.0 for metric, it in _samples(metrics.REGISTRY)}
+    collected = await OURS.publish(redis)
+    nothing = {_field(metric, it): 0.0 for metric, it in _samples(collected)}
     found: dict[str, Metric] = {}
     for field, value in (nothing | await counts.sums(redis)).items():
         _add(found, field, value)
     for process, fields in (await counts.gauges(redis)).items():
         for field, value in fields.items():
             _add(found, field, value, {"process": process})
-    for ours in metrics.REGISTRY.collect():
+    for ours in collected:
         if ours.name in found:
             found[ours.name].documentation = ours.documentation
     for metric in found.values():
@@ -176,8 +180,8 @@ async def keep_published(redis: RedisClient, process: str) -> None:
                 await OURS.publish(redis)
 
 
-def _samples(registry: CollectorRegistry) -> Iterator[tuple[Metric, Sample]]:
-    for metric in registry.collect():
+def _samples(collected: Iterable[Metric]) -> Iterator[tuple[Metric, Sample]]:
+    for metric in collected:
         if metric.type in SUMMED and metric.name.startswith("fairgate_"):
             for it in metric.samples:
                 yield metric, it

@@ -80,5 +80,4 @@ async def keep_beating(redis: RedisClient, name: str, loops: Loops) -> None:
 
 async def _beat(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
     with suppress(*REDIS_AWAY):
-        await heartbeats.beat(redis, name, now_ms())
-        await heartbeats.publish(redis, name, about)
+        await heartbeats.beat(redis, name, about, now_ms())

@@ -29,3 +29,10 @@ async def run_together(redis: RedisClient, commands: Iterable[Command]) -> list[
         if isinstance(reply, REDIS_AWAY):
             raise reply
     return replies
+
+
+async def done_together(redis: RedisClient, commands: Iterable[Command]) -> None:
+    """Run commands whose replies do not matter. Raises the error of the first one that failed."""
+    for reply in await run_together(redis, commands):
+        if isinstance(reply, Exception):
+            raise reply

@@ -77,7 +77,7 @@ async def test_who_was_heard_of_before_the_clock_was_set_back_is_not_there(store
         assert found is not None
         assert not found.alive
     assert await stats.workers(stores.redis) == 0
-    await heartbeats.beat(stores.redis, "now", now_ms())
+    await heartbeats.beat(stores.redis, "now", {"version": "1"}, now_ms())
     assert await redis.zrange(WEBS, 0, -1) == ["now"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.store.connections import RedisClient
 from app.store.keys import TOTALS, WEBS, WORKERS, CountKeys
+from app.store.pipelining import done_together
 from app.store.scripts.loader import call
 from app.store.scripts.room import told
 
@@ -60,9 +61,9 @@ async def beginning(redis: RedisClient) -> int:
 
 async def publish_gauges(redis: RedisClient, process: str, values: Mapping[str, float]) -> None:
     """Publish a process's current gauges."""
-    client: Any = redis
-    await client.hset(GAUGES + process, mapping=values)
-    await client.expire(GAUGES + process, GAUGES_TTL_S)
+    fields = [it for pair in values.items() for it in pair]
+    key = GAUGES + process
+    await done_together(redis, [("HSET", key, *fields), ("EXPIRE", key, GAUGES_TTL_S)])
 
 
 async def gauges(redis: RedisClient) -> dict[str, dict[str, float]]:

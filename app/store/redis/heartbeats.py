@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from app.store.connections import RedisClient
 from app.store.keys import PROCESS, WEBS
+from app.store.pipelining import Command, done_together
 
 PROCESSES_MAX = 200  # listed per kind
 FORGET_MS = 60_000  # a process not seen for this long is removed
@@ -20,25 +22,22 @@ class Heartbeat(NamedTuple):
     about: dict[str, str]
 
 
-async def publish(redis: RedisClient, name: str, about: dict[str, str | int | float]) -> None:
-    """Publish this process's own report."""
-    client: Any = redis
-    await client.hset(PROCESS + name, mapping=about)
-    await client.expire(PROCESS + name, TTL_S)
+async def beat(
+    redis: RedisClient, name: str, about: Mapping[str, str | int | float], now_ms: int, kind: str = WEBS
+) -> None:
+    """Write this process's heartbeat and its own report.
 
-
-async def beat(redis: RedisClient, name: str, now_ms: int, kind: str = WEBS) -> None:
-    """Write this process's heartbeat."""
-    client: Any = redis
-    await client.zadd(kind, {name: now_ms})
-    await forget(redis, kind, now_ms)
-
-
-async def forget(redis: RedisClient, kind: str, now_ms: int) -> None:
-    """Remove processes not seen for long, and those seen in the future, before the clock was set back."""
-    client: Any = redis
-    await client.zremrangebyscore(kind, "-inf", now_ms - FORGET_MS)
-    await client.zremrangebyscore(kind, now_ms + FORGET_MS, "+inf")
+    Also removes processes not seen for long, and those seen in the future, before the clock was set back.
+    """
+    fields = [it for pair in about.items() for it in pair]
+    commands: list[Command] = [
+        ("ZADD", kind, now_ms, name),
+        ("ZREMRANGEBYSCORE", kind, "-inf", now_ms - FORGET_MS),
+        ("ZREMRANGEBYSCORE", kind, now_ms + FORGET_MS, "+inf"),
+        ("HSET", PROCESS + name, *fields),
+        ("EXPIRE", PROCESS + name, TTL_S),
+    ]
+    await done_together(redis, commands)
 
 
 async def leave(redis: RedisClient, name: str, kind: str = WEBS) -> None:
