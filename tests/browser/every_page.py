@@ -3,7 +3,7 @@ list.
 
 To add pages: write a walk, `async def walk(page, product)`, that ends on the page, and put it into a list in
 your module (like FANS below); then add that list to EVERY_PAGE. Its name is shown if a test fails.
-`staff(page, product)` signs in. Each page is opened in a new browser, with scripts.
+`signed_in` opens a page of the console. Each page is opened in a new browser, with scripts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.booking_pages import BOOKING
 from tests.browser.conftest import Product
-from tests.browser.console_pages import STAFF
+from tests.browser.console_pages import STAFF, signed_in, signed_in_by_form
 from tests.browser.entry_pages import ENTRY
 from tests.browser.fairness_pages import FAIRNESS
 from tests.browser.identity_pages import IDENTITIES
@@ -28,14 +28,6 @@ from tests.browser.steps import heading, joined
 
 Walk = Callable[[Page, Product], Awaitable[None]]
 FAR = "2035-01-01T12:00:00Z"
-
-
-async def staff(page: Page, product: Product) -> None:
-    """Sign in to the console."""
-    await page.goto(f"{product.url}/admin")
-    await page.get_by_text("With an access token").click()
-    await page.get_by_label("Access token").fill(product.token)
-    await page.get_by_role("button", name="Sign in with it").click()
 
 
 async def still(page: Page) -> None:
@@ -178,15 +170,14 @@ async def sign_in(page: Page, product: Product) -> None:
 
 async def all_sales(page: Page, product: Product) -> None:
     await product.a_sale()
-    await staff(page, product)
+    await signed_in_by_form(page, product)
     await expect(page.get_by_role("heading", name="Northern Lights").first).to_be_visible()
 
 
 async def cockpit(page: Page, product: Product) -> None:
     room_id = await product.a_sale(message="Doors open at seven.")
     await product.staff("POST", f"/v1/rooms/{room_id}/places", {})
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/rooms/{room_id}?find=1&admission_rate_per_minute=x")
+    await signed_in(page, product, f"/admin/rooms/{room_id}?find=1&admission_rate_per_minute=x")
     await expect(page.locator("[data-link]")).to_have_text("live")
     await expect(page.locator('[data-series="waiting"]')).to_have_text("1")
     for summary in await page.locator("summary").all():
@@ -195,8 +186,7 @@ async def cockpit(page: Page, product: Product) -> None:
 
 
 async def sign_ins(page: Page, product: Product) -> None:
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/sign-ins")
+    await signed_in(page, product, "/admin/sign-ins")
 
 
 async def fill_new_sale(page: Page, name: str) -> None:
@@ -211,22 +201,19 @@ async def fill_new_sale(page: Page, name: str) -> None:
 
 
 async def new_sale(page: Page, product: Product) -> None:
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/sales/new")
+    await signed_in(page, product, "/admin/sales/new")
     await fill_new_sale(page, "Autumn Gala")
     await expect(page.locator("iframe.look")).to_be_visible()
 
 
 async def wrong_sale(page: Page, product: Product) -> None:
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/sales/new")
+    await signed_in(page, product, "/admin/sales/new")
     await page.get_by_role("button", name="Create sale").click()
     await expect(page.get_by_role("alert")).to_be_visible()
 
 
 async def look_of_a_sale(page: Page, product: Product) -> None:
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/rooms/{await product.a_sale()}/theme")
+    await signed_in(page, product, f"/admin/rooms/{await product.a_sale()}/theme")
 
 
 async def arabic(page: Page, product: Product) -> None:

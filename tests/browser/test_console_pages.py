@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import bought, signed_in
+from tests.browser.console_pages import bought, signed_in, signed_in_by_form
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ async def test_an_order_is_found_by_its_buyer_and_paid_back(
     email = f"ann-{scripts}@example.org".lower()
     order, buyer = await bought(product, email)
     page = await (await visitor(java_script_enabled=scripts)).new_page()
-    await signed_in(page, product, "/admin/orders")
+    await signed_in_by_form(page, product, "/admin/orders")
     await page.get_by_label("Reservation, visitor").fill(email)
     await page.get_by_role("button", name="Find").click()
     await page.get_by_role("link", name=order).click()

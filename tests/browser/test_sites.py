@@ -7,14 +7,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.console_pages import signed_in
+from tests.browser.console_pages import signed_in_by_form
 
 pytestmark = pytest.mark.browser
 
 
 async def made(page: Page, product: Product, room_id: str) -> None:
     """Put a queue in front of the site, up to the code to copy."""
-    await signed_in(page, product, "/admin/sites")
+    await signed_in_by_form(page, product, "/admin/sites")
     await page.get_by_role("link", name="Protect a site").click()
     await page.get_by_label("Address of the site").fill("shop.example")
     await page.get_by_label("Short name").fill(room_id)

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenContext, Product
-from tests.browser.every_page import staff
+from tests.browser.console_pages import signed_in, signed_in_by_form
 from tests.browser.steps import joined
 
 pytestmark = pytest.mark.browser
@@ -24,8 +24,7 @@ GO = "getComputedStyle(document.documentElement).getPropertyValue('--go').trim()
 
 async def test_a_look_is_seen_before_it_is_saved(page: Page, product: Product, tmp_path: Path) -> None:
     room_id = await product.a_sale()
-    await staff(page, product)
-    await page.goto(f"{product.url}/admin/rooms/{room_id}/theme")
+    await signed_in(page, product, f"/admin/rooms/{room_id}/theme")
     await page.get_by_label(re.compile("^Accent")).fill("#8a1c4a")
     shown = page.locator(".preview.light .preview-button")
     await expect(shown).to_have_css("background-color", "rgb(138, 28, 74)")
@@ -49,8 +48,7 @@ async def test_colours_nobody_can_read_are_refused_and_kept_for_mending(
     plain_page: Page, product: Product
 ) -> None:
     room_id = await product.a_sale()
-    await staff(plain_page, product)
-    await plain_page.goto(f"{product.url}/admin/rooms/{room_id}/theme")
+    await signed_in_by_form(plain_page, product, f"/admin/rooms/{room_id}/theme")
     await plain_page.get_by_label(re.compile("^Accent")).fill("#ffe08a")
     await plain_page.get_by_role("button", name="Save").click()
     await expect(plain_page.get_by_role("alert")).to_contain_text("too little contrast")
