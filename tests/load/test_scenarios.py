@@ -18,7 +18,7 @@ from load.plan import Claim, Found, Promise
 from load.product import data_folder, running
 from load.scenarios import SCENARIOS
 from tests.chaos.site import Site, a_site
-from tests.platform.outside import FAIRGATE, Ended, environment
+from tests.platform.outside import Ended, fairgate
 from tests.support.http import plain_client
 
 FANS = 30
@@ -40,17 +40,7 @@ async def site() -> AsyncIterator[Site]:
 
 async def load(*arguments: str, **settings: str) -> Ended:
     """Run `fairgate load` to its end."""
-    process = await asyncio.create_subprocess_exec(
-        FAIRGATE,
-        "load",
-        *arguments,
-        env=environment(**settings),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
-    assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return await fairgate("load", *arguments, **settings)
 
 
 async def test_every_scenario_is_played_to_its_end_and_judged_good(site: Site) -> None:

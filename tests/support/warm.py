@@ -2,7 +2,8 @@
 the start-up time.
 
 Each command has its own arguments, environment, working directory and standard streams, and returns its exit
-code, as when run from a shell. `tests/platform/test_refusals.py` compares the two ways.
+code, as when run from a shell. `tests/platform/test_refusals.py` compares the two ways. One that still runs
+when this process ends gets SIGTERM.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -62,10 +64,31 @@ def _address() -> str:
     return address
 
 
+@dataclass(frozen=True)
+class Forked:
+    """A command that has been started; it sends its process id, and its exit code at the end."""
+
+    _connection: socket.socket
+
+    def exit_code(self, timeout_s: float) -> int:
+        """Wait for the exit code. Raises TimeoutError; a killed command sends none."""
+        self._connection.settimeout(timeout_s)
+        with self._connection, self._connection.makefile("rb") as told:
+            _pid, code = told.readline(), told.readline()
+        assert code, "the command was killed"
+        return int(code)
+
+    def kill(self) -> None:
+        """`kill -9`, and wait for the end."""
+        with self._connection, self._connection.makefile("rb") as told:
+            os.kill(int(told.readline()), signal.SIGKILL)
+            told.read()
+
+
 def start(
     arguments: list[str], environment: dict[str, str], cwd: str | None, streams: list[IO[bytes]]
-) -> socket.socket:
-    """Start a command; its exit code arrives on the returned socket."""
+) -> Forked:
+    """Start a command."""
     request = json.dumps([arguments, environment, cwd or os.getcwd()]).encode()
     assert len(request) < REQUEST_MAX
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -73,16 +96,7 @@ def start(
     socket.send_fds(connection, [BEGUN], [it.fileno() for it in streams])
     connection.sendall(request)
     connection.shutdown(socket.SHUT_WR)
-    return connection
-
-
-def exit_code(connection: socket.socket, timeout_s: float) -> int:
-    """Wait for a command's exit code. Raises TimeoutError; a killed command sends none."""
-    with connection:
-        connection.settimeout(timeout_s)
-        told = connection.recv(16)
-    assert told, "the command was killed"
-    return int(told)
+    return Forked(connection)
 
 
 def _serve(listener: socket.socket) -> None:
@@ -93,11 +107,14 @@ def _serve(listener: socket.socket) -> None:
     for name in LOADED_LATE:
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
+    begin = die_with_parent(signal.SIGTERM)
     while True:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if begin is not None:
+                begin()
             _run(connection)
         connection.close()
 
@@ -107,6 +124,7 @@ def _run(connection: socket.socket) -> None:
     _, streams, _, _ = socket.recv_fds(connection, len(BEGUN), STREAMS)
     request = b"".join(iter(lambda: connection.recv(65536), b""))
     arguments, environment, cwd = json.loads(request)
+    connection.sendall(f"{os.getpid()}\n".encode())
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

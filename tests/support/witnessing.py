@@ -1,17 +1,19 @@
-"""A witness as others run it: the program in its own process."""
+"""A witness as others run it: the program in a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
 from app.core.notes import Verifier, verifier_of
+from tests.support import warm
 
 
 @dataclass
@@ -37,27 +39,19 @@ async def a_witness(
     folder: Path, log_vkey: str, name: str = "paper.example/w1"
 ) -> AsyncIterator[RunningWitness]:
     """Run `fairgate witness` until the block ends."""
-    command = (
-        "-m",
-        "fairgate",
-        "witness",
-        "--log",
-        log_vkey,
-        "--name",
-        name,
-        "--data",
-        str(folder),
-        "--port",
-        "0",
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    assert process.stdout is not None
+    running, out = _started("--log", log_vkey, "--name", name, "--data", str(folder), "--port", "0")
     try:
-        async with asyncio.timeout(60):
-            said = dict([(await process.stdout.readline()).decode().split() for _ in range(2)])
+        with out:
+            lines = [await asyncio.to_thread(out.readline) for _ in range(2)]
+        said = dict(line.decode().split() for line in lines)
         yield RunningWitness(said["listening"].removesuffix("/add-checkpoint"), verifier_of(said["vkey"]))
     finally:
-        process.kill()
-        await process.wait()
+        running.kill()
+
+
+def _started(*options: str) -> tuple[warm.Forked, IO[bytes]]:
+    """A witness, and what it prints."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as out, open(os.devnull, "r+b") as nothing:
+        running = warm.start(["witness", *options], dict(os.environ), None, [nothing, out, nothing])
+    return running, open(reading, "rb")
