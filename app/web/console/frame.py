@@ -12,10 +12,10 @@ A page is a function of the request and the signed-in user; a form also gets its
         return see("/admin/orders")
 
 Its document has a field `staff`, its template extends `console/frame.html`, and its module is listed in
-`console_pages.py`. A refusal that a form does not handle itself is shown as a console page.
+`registry.py`. A refusal that a form does not handle itself is shown as a console page.
 
 Forms are protected from cross-site requests by their origin, not by a token in the page: the browser has to
-state that a page of ours sent the form (`page_entry.py`; unlike there, a browser that states nothing is
+state that a page of ours sent the form (`pages/entry.py`; unlike there, a browser that states nothing is
 refused, too), and the cookie is `SameSite=Strict`, so other sites' forms are sent without it. This keeps
 secrets out of compressed pages, and also protects the sign-in form, when no session exists yet to which a
 token could be bound.

@@ -25,10 +25,7 @@ from app.web.console.local_times import LocalTime
 
 TYPE_FIELDS = ("name", "price", "tax_rate_bp", "quantity")
 SECTION_FIELDS = ("name", "price", "tax_rate_bp", "rows", "seats_per_row", "row_names", "numbering")
-SECTION_AS = {
-    "blocks": "seats_per_row",
-    "naming": "row_names",
-}  # fields of a section, and where their errors appear
+SECTION_AS = {"blocks": "seats_per_row", "naming": "row_names"}  # where a section field's errors appear
 WORDS = ("name", "artist", "venue", "currency")
 TIMES = ("prequeue_at", "opens_at", "closes_at")
 EVENT_NUMBERS = ("max_tickets_per_visitor", "hold_ttl_s", "hold_extend_s")
@@ -58,9 +55,7 @@ class SaleForm:
     values: dict[str, str]
     definition: EventDefinition | None = None
     wrong: dict[str, str] = field(default_factory=dict)
-    doubled: dict[str, list[LocalTime]] = field(
-        default_factory=dict
-    )  # the moments to choose from, by field of an ambiguous time
+    doubled: dict[str, list[LocalTime]] = field(default_factory=dict)  # by field of an ambiguous time
 
     def lines(self, kind: str) -> int:
         """How many rows of ticket types or sections to show."""

@@ -53,9 +53,7 @@ async def give_code(request: Request) -> Response:
 @console_form("/admin/sign-ins/second-factor", of_sales=True)
 async def begin_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Begin to set up app codes."""
-    found = await accounts.account(
-        request.app.stores, staff.account.subject
-    )  # an access token may belong to no account
+    found = await accounts.account(request.app.stores, staff.account.subject)  # None: a token without account
     await second_factor.begin(request.app.stores, factor_keys(request), found.account_id)
     return await _set_up(request, staff)
 

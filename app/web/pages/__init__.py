@@ -1,6 +1,6 @@
-"""What visitors see, with and without scripts: sales, the queue, booking, a reservation, their own.
+"""The pages of visitors, with and without JavaScript: sales, queue, booking, one's reservations.
 
-A page reads through the same functions as the API, builds a frozen document (`documents`, `queue_document`),
-and `render` lays it out; `forms` takes what pages post. Texts are in templates and translated. Never here: a
-text in Python that a fan reads and a catalogue does not have.
+A page reads through the same functions as the API, builds a frozen document (`documents`, `queue_document`)
+and lays it out with `render`; `forms` handles what pages post. All texts are in templates, translated. Never
+put a text for fans into Python code, where it would be missing from the catalogues.
 """

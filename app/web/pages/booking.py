@@ -1,4 +1,4 @@
-"""The booking page and the page of a reservation: as GET shows them, and as a refused form does again."""
+"""The booking page and the page of a reservation, on GET or after a refused form."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from app.web.pages.ticket_views import ticket_view
 from app.web.pages.visitors import NOT_A_CREDENTIAL, place_of, session_of, visitor_of
 
 PAYING_REFRESH_S = 2
-BUYER_REFRESH_S = 15  # the buyer may be reading how to go on
+BUYER_REFRESH_S = 15  # the buyer may be reading the instructions
 HELD_REFRESH_MIN_S = 2
-PAYMENT_ASKED = b"asked=1"  # the page is looked at for the outcome of a payment; a hold means that it failed
+PAYMENT_ASKED = b"asked=1"  # back from a payment: a reservation that is still held means it failed
 
 
 async def event(request: Request) -> Response:
-    """The booking page."""
+    """Show the booking page."""
     return await event_page(request)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a form of the booking page asked for: so many of each type, or these seats."""
+    """The tickets chosen on the booking page: quantities per type, or seats."""
 
     counts: Mapping[str, int]
     seat_ids: Sequence[str]
@@ -64,7 +64,7 @@ async def event_page(
     status: int = 200,
     seats_taken: Sequence[str] = (),
 ) -> Response:
-    """The booking page, with what went wrong and what had been chosen."""
+    """Render the booking page, with the problem and the choice, if there was one."""
     found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
     visitor = visitor_of(request, found.room_id)
     mine = []
@@ -99,7 +99,7 @@ async def event_page(
 
 
 def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
-    """The section and the row of the list to show: as the address says, or where the chosen seats are."""
+    """The section and row to list: from the address, or those of the chosen seats."""
     if chosen is not None and chosen.seat_ids:
         section, row, _ = chosen.seat_ids[0].rsplit("-", 2)
         return section, row
@@ -108,28 +108,30 @@ def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
 
 
 async def _session_expires_at_ms(request: Request, found: Event) -> int:
-    """Until when this visitor may choose; 0 outside a session. The room knows sessions that ended early."""
+    """When this visitor's session ends; 0 outside a session. The room is asked, as sessions can end early."""
     claims = await session_of(request, found.room_id)
     if claims is None:
         return 0
     try:
         answer = await place_of(request, found.room_id)
     except RateLimited:
-        answer = None  # the token is valid; whether the session still is, reserving will show
+        answer = None  # the token is valid; whether the session is too will show on reserving
     ended = answer is not None and answer[0].state != "active"
     return 0 if ended else claims.exp * 1000
 
 
 async def reservation(request: Request) -> Response:
-    """The page of a reservation."""
+    """Show the page of a reservation."""
     it = await owned(request)
     failed = it.status == "held" and request.query == PAYMENT_ASKED
     return await reservation_page(request, it, "payment_failed" if failed else "")
 
 
 async def owned(request: Request, *, bought: bool = False) -> Reservation:
-    """The reservation of the address, for who may see it; with `bought`, for who may cancel it and give its
-    tickets away. Raises ReservationNotFound."""
+    """Find the reservation in the address, if this browser may see it. Raises ReservationNotFound.
+
+    With `bought`, it must be the buyer's: able to cancel it and give its tickets away.
+    """
     found = await operations.get(request.app.engine, ReservationId(request.params["reservation_id"]))
     try:
         who = await asker(request)
@@ -141,7 +143,7 @@ async def owned(request: Request, *, bought: bool = False) -> Reservation:
 
 
 async def _has_bought(request: Request, it: Reservation) -> bool:
-    """Whether this browser may do what cannot be undone."""
+    """Check that this browser may do what cannot be undone."""
     try:
         return (await asker(request)).bought(request, it)
     except NOT_A_CREDENTIAL:
@@ -156,7 +158,7 @@ async def reservation_page(
     status: int = 200,
     said: Buyer | None = None,
 ) -> Response:
-    """The page of a reservation, with what went wrong and what had been chosen."""
+    """Render the page of a reservation, with the problem and the choice, if there was one."""
     found, ticket_types = await events.event(request.app.stores, it.event_id)
     names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
     look = await look_for(request, it.room_id)
@@ -166,7 +168,7 @@ async def reservation_page(
     step = NOTHING_TO_DO
     if (
         it.status == "paying" and request.query != PAYMENT_ASKED
-    ):  # who comes back from paying there waits here
+    ):  # visitors returning from a payment wait here
         step = await payment_steps.next_step(request.app.engine, it.reservation_id)
     offers = await transfers.offers_of(request.app.stores, it) if it.tickets else {}
     document = ReservationPage(
@@ -189,14 +191,14 @@ async def reservation_page(
 
 
 def in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int, str], str]:
-    """Tickets by type, then by seat as people count, then by their ids."""
+    """Sort key: ticket type, then seat in natural order, then id."""
     seat = ticket["seat_id"]
     nowhere = ("", 0, "", 0, "")
     return ticket["ticket_type_id"], natural_order(seat) if seat else nowhere, ticket["ticket_id"]
 
 
 def _refresh_s(it: Reservation, step: NextStep) -> int:
-    """How soon a page without script looks again: when the hold ends, or for the answer of the bank."""
+    """When a page without JavaScript reloads: at the end of the hold, or to see the bank's response."""
     if it.status == "paying":
         return PAYING_REFRESH_S if step == NOTHING_TO_DO else BUYER_REFRESH_S
     if it.status == "held":

@@ -1,4 +1,4 @@
-"""The part of the hold page that asks who buys, and what its form sent."""
+"""The buyer form on the page of a hold: what it asks, and parsing it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ YES = "yes"
 
 
 async def buyer_part(request: Request, it: Reservation, said: Buyer | None) -> BuyerPart | None:
-    """What is asked for, with what they said just now, or before, or the address they left in the queue."""
+    """The form with its answers: those just sent, earlier ones, or the address left in the queue."""
     form = read_form(it.buyer_form)
     if not form.asks:
         return None
@@ -45,7 +45,7 @@ async def _said_before(request: Request, it: Reservation) -> Buyer:
 
 
 def said_in(fields: Mapping[str, str], locale: str) -> Buyer:
-    """Who buys, as the form says. Raises ValidationFailed for what no form of ours sends."""
+    """Parse the buyer's answers. Raises ValidationFailed for input that our form cannot send."""
     answers = {name.removeprefix(ANSWER): value for name, value in fields.items() if name.startswith(ANSWER)}
     sent = {name: fields.get(name, "") for name in ("email", "name", "phone")}
     ticked = {name: fields.get(name) == YES for name in ("terms", "marketing")}

@@ -1,4 +1,4 @@
-"""The captcha's widget on the queue page: for newcomers, in rooms that ask for one, and on no other page."""
+"""The captcha widget on the queue page, loaded only by newcomers of rooms that require one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ POLICY = "Content-Security-Policy"
 
 
 def script_for(request: Request, standing: Standing) -> str:
-    """The address of the provider's script; "" where nobody has to solve anything."""
+    """The address of the provider's script; "" if nothing has to be solved."""
     provider = PROVIDERS.get(request.app.settings.captcha)
     asked = standing.room.settings.captcha and standing.place is None and not standing.member
     return provider.script if provider and asked else ""
 
 
 def let_in(request: Request, response: Response) -> None:
-    """Let the browser load the widget, from its provider alone, who may see which site it is on."""
+    """Extend the page's CSP to the provider of the widget, and let it see our origin as the referrer."""
     settings = request.app.settings
     policy = FRAMED[POLICY] if settings.demo else CONTENT_SECURITY_POLICY
     response.headers[POLICY] = extended(policy, PROVIDERS[settings.captcha])

@@ -1,11 +1,11 @@
-"""Taking a place to another browser: a link with a code in its fragment, also as a QR code.
+"""Moving a place to another browser: by a link with a code in its fragment, also shown as a QR code.
 
-A code is good once, within minutes, and gives the place to whoever the other browser is. The token the place
-had is void, and what either has reserved stays with the browser that made it: nobody buys as somebody else by
-pressing the button on a link they were sent.
+A code works once, within minutes, and gives the place to the identity of the other browser. The old place
+token becomes invalid, and reservations stay with the browser that made them: nobody can be tricked by a link
+into buying as somebody else.
 
-A fragment is not sent to any server, so the code is in no log. The page on the other device hands it over in
-a form. The page that shows the link is not compressed: it is the only one that carries a secret.
+Browsers send no fragment to servers, so the code appears in no log; the page on the other device submits it
+in a form. The page that shows the link is the only one that contains a secret, hence it is not compressed.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ CAN_BE_CARRIED = ("prequeue", "waiting", "called")
 
 
 class CarryPage(msgspec.Struct, frozen=True):
-    """The link of a place, empty for a browser without one, and the form that takes a place over."""
+    """The link of a place ("" for a browser without one), and the form that takes a place over."""
 
     room_id: str
     name: str
     link: str = ""
     qr: Markup = Markup()
     problem: str = ""  # `used`, `inside`, `has_place` or `member`
-    code: str = ""  # what was handed over, or is offered by a mail
+    code: str = ""  # submitted by the form, or offered by an e-mail
 
 
 async def carry(request: Request) -> Response:
-    """The link and the form. Whoever is nobody yet becomes somebody the place can be given to."""
+    """Show the link and the form. Gives unknown browsers an identity that can receive a place."""
     mine = visitor_of(request, RoomId(request.params["room_id"]))
     response = await _offered(request, mine.visitor_id if mine else None) or await _page(request)
     if mine is None:
@@ -59,7 +59,7 @@ async def carry(request: Request) -> Response:
 
 
 async def _offered(request: Request, mine: VisitorId | None) -> Response | None:
-    """The button for a place that the link of a mail offers; their own page to whoever has it already."""
+    """Show the button for a place that an e-mail offers; browsers that already have it see their own page."""
     text = dict(parse_qsl(request.query.decode("latin-1"))).get(CODE_FIELD, "")
     if not text:
         return None
@@ -73,7 +73,7 @@ async def _offered(request: Request, mine: VisitorId | None) -> Response | None:
 
 
 async def take_over(request: Request) -> Response:
-    """Give this browser the place of the code it was handed; a whole link is as good."""
+    """Move the place of the submitted code to this browser; a whole link works as well."""
     room_id = RoomId(request.params["room_id"])
     mine = visitor_of(request, room_id)
     if mine is None:
@@ -94,7 +94,7 @@ async def take_over(request: Request) -> Response:
     found = await place_of(request, room_id, claims) if word in ("carried", "used") else None
     if found is None or found[0].state not in (*CAN_BE_CARRIED, "active"):
         return await _page(request, "used")
-    back = redirect_to(f"/rooms/{room_id}")  # also when it was sent again: they have the place
+    back = redirect_to(f"/rooms/{room_id}")  # also on a repeat, when they have the place already
     set_place(back, request, *found)
     return back
 
@@ -103,7 +103,7 @@ async def _carried(request: Request, code: CarryCode, to_id: VisitorId, *, repla
     if code.room_id != request.params["room_id"]:
         return "absent"
     if code.visitor_id == to_id:
-        return "used"  # it is this visitor's own place
+        return "used"  # the visitor's own place
     if is_member(code.visitor_id):
         return "member"
     return await carrying.carry(request.app.queues, code, to_id, replace=replace)
@@ -123,11 +123,11 @@ async def _page(request: Request, problem: str = "", code: str = "") -> Response
 
 
 async def _own_code(request: Request, room_id: RoomId) -> str:
-    """A code for the place of this browser, if it has one that can be carried."""
+    """Create a code for the place of this browser, if it has one that can be moved."""
     try:
         found = await place_of(request, room_id)
     except RateLimited:
         found = None
     if found is None or found[0].state not in CAN_BE_CARRIED or is_member(found[0].visitor_id):
-        return ""  # a member's place is theirs: they prove it with the other device, too
+        return ""  # members cannot move places: they show their proof on the other device instead
     return request.app.handover.sign_code(room_id, found[0].visitor_id, int(time.time()))

@@ -1,7 +1,7 @@
-"""What the CrowdHandler SDK of a shop asks when its `apiUrl` is ours, and the way to the queue page and back.
+"""Serves shops with the CrowdHandler SDK, configured with our `apiUrl`, and its redirects to the queue page.
 
-The shop asks about each request with the token it keeps in its cookie; a token names a visitor of ours. Who
-has to wait is sent to `/ch/ROOM`, and comes back with the token of whoever waited there.
+The shop asks about each request, with the token from its cookie, which identifies one of our visitors. Those
+who have to wait are redirected to `/ch/ROOM` and come back with the token of the visitor who waited there.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from app.web.pages import visitors
 from app.web.pages.queue_document import return_query
 from app.web.pages.visitors import add_cookie
 
-PREFIX = "tok1"  # the SDK takes a text for a token that begins with `tok`
+PREFIX = "tok1"  # the SDK recognises tokens by the prefix `tok`
 ID = "ch-id"
 PARAMETERS = (ID, "ch-id-signature", "ch-requested", "ch-code", "ch-fresh", "ch-public-key")
 
 
 class Result(msgspec.Struct, frozen=True, rename="camel"):
-    """What the SDK goes by. What it can do without is null: a hash is for a mode that is not served."""
+    """The result that the SDK acts on. Optional fields are null; the hash serves a mode we do not support."""
 
     promoted: int
     token: str
@@ -50,7 +50,7 @@ class Result(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def begin(request: Request) -> Response:
-    """A visitor without a token: they get one, and are let in at once where there is no crowd."""
+    """Register a visitor without a token: they get one and, if there is no queue, a session."""
     room = await _room(request)
     address = _visitors_address(request, _address_in(await read_body(BODY_MAX)))
     network = _network(request, room.room_id, address)
@@ -58,7 +58,7 @@ async def begin(request: Request) -> Response:
 
 
 async def go_on(request: Request) -> Response:
-    """A visitor with a token: whether they are inside; whose turn it is goes in."""
+    """Check a visitor's token: whether they are inside. A turn is claimed for them."""
     room = await _room(request)
     visitor_id = visitor_of(request, room.room_id, request.params["ch_token"])
     if visitor_id is None:
@@ -68,13 +68,13 @@ async def go_on(request: Request) -> Response:
 
 
 async def begin_anew(request: Request, room: Room) -> Response:
-    """A token that is none of ours, or of another room: as without one."""
+    """Treat an unknown token, or that of another room, as none."""
     network = _network(request, room.room_id, _visitors_address(request, _parameters(request).get("ip", "")))
     return await _told(request, room, new_visitor_id(network), network)
 
 
 async def wait(request: Request) -> Response:
-    """To the queue page, as the visitor of this token; who has a place here keeps it."""
+    """Redirect to the queue page, as the visitor of this token; a browser with a place here keeps it."""
     room = await _room(request)
     asked = _parameters(request)
     token = asked.get(ID, "")
@@ -90,7 +90,7 @@ async def wait(request: Request) -> Response:
 
 
 def visitor_of(request: Request, room_id: RoomId, token: str) -> VisitorId | None:
-    """Whom a token means; None: it is none of ours."""
+    """The visitor of a token; None if we did not issue it."""
     if not token.startswith(PREFIX):
         return None
     found = request.app.places.read_request_id(room_id, token.removeprefix(PREFIX))
@@ -98,12 +98,12 @@ def visitor_of(request: Request, room_id: RoomId, token: str) -> VisitorId | Non
 
 
 def came_from_the_sdk(return_to: str) -> bool:
-    """Whether it was the SDK that sent them to the queue page."""
+    """Whether the SDK sent the visitor to the queue page."""
     return f"{ID}={PREFIX}" in return_to.partition("?")[2]
 
 
 def way_back(request: Request, room: Room, place: Place, return_to: str) -> str:
-    """The address with the token of whoever is inside."""
+    """The return address with the token of a visitor who is inside."""
     parameters = {
         ID: _token(request, room.room_id, place.visitor_id),
         "ch-id-signature": "",
@@ -117,7 +117,7 @@ def way_back(request: Request, room: Room, place: Place, return_to: str) -> str:
 
 
 def without_parameters(address: str) -> str:
-    """The address without what the SDK added to it; the rest stays letter for letter."""
+    """Remove the SDK's parameters from the address, leaving the rest exactly as it was."""
     before, mark, fragment = address.partition("#")
     path, question, query = before.partition("?")
     kept = [it for it in query.split("&") if it.partition("=")[0].lower() not in PARAMETERS]
@@ -125,7 +125,7 @@ def without_parameters(address: str) -> str:
 
 
 def _marked(return_to: str, token: str) -> str:
-    """The way back is to bring a token, of whoever waits."""
+    """Mark the return address, so that it will carry the token of the visitor who waits."""
     if not return_to:
         return ""
     address, mark, fragment = return_to.partition("#")
@@ -156,7 +156,7 @@ async def _room(request: Request) -> Room:
 
 
 def _token(request: Request, room_id: RoomId, visitor_id: VisitorId) -> str:
-    """The same one each time: the SDK keeps it in a cookie."""
+    """Sign the visitor's token. It is deterministic, since the SDK keeps it in a cookie."""
     return PREFIX + request.app.places.request_id(room_id, visitor_id, 0)
 
 
@@ -166,7 +166,7 @@ def _network(request: Request, room_id: RoomId, address: str) -> str:
 
 
 def _visitors_address(request: Request, said: str) -> str:
-    """Where the visitor is: the shop's word counts if the shop is one of our proxies."""
+    """The visitor's address. What the shop says counts only if the shop is one of our trusted proxies."""
     trusted = request.app.trusted
     return said if said and trusted and is_trusted_proxy(request.client, trusted) else request.client
 

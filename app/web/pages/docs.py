@@ -1,7 +1,7 @@
-"""The page at /docs: Swagger UI from the installed package, nothing from another host.
+"""Swagger UI at /docs, served from the installed package and not from a CDN.
 
-The packaged Swagger UI knows OpenAPI up to 3.0, so the page is given the contract in that form;
-`/openapi.json` stays 3.1.
+The packaged version supports OpenAPI up to 3.0, so the page gets the contract converted; `/openapi.json`
+stays 3.1.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def register_docs(quart: Quart) -> None:
 
 
 async def page() -> Response:
-    """The HTML of the page."""
+    """Serve the HTML page."""
     asset = load_assets().url
     html = HTML.format(sheet=asset("docs.css"), icon=asset("icon.svg"))
     response = compressed(html.encode(), "text/html; charset=utf-8")
@@ -91,17 +91,17 @@ async def page() -> Response:
 
 
 async def start() -> Response:
-    """What starts Swagger UI; a file of its own, because the page allows no script in itself."""
+    """Serve the script that starts Swagger UI; a separate file because of the page's CSP."""
     return compressed(START, "text/javascript; charset=utf-8")
 
 
 async def contract() -> Response:
-    """The contract in the form Swagger UI reads."""
+    """Serve the contract in the form Swagger UI reads."""
     return compressed(_contract_3_0(current_app.extensions["fairgate"].contract()), "application/json")
 
 
 async def file(name: str) -> Response:
-    """A file of Swagger UI."""
+    """Serve a file of Swagger UI."""
     plain, gzipped = _file(name)
     response = compressed(plain, FILES[name], gzipped)
     response.headers["Cache-Control"] = "public, max-age=3600"
@@ -123,7 +123,7 @@ def _contract_3_0(contract_3_1: bytes) -> bytes:
 
 
 def as_3_0(node: Any) -> Any:
-    """One page of the contract in the words of OpenAPI 3.0: a null among alternatives becomes `nullable`."""
+    """Convert a node of the contract to OpenAPI 3.0: a null among alternatives becomes `nullable`."""
     if isinstance(node, list):
         return [as_3_0(it) for it in node]
     if not isinstance(node, dict):
@@ -135,7 +135,7 @@ def as_3_0(node: Any) -> Any:
         del node["required"]
     if "const" in node:
         node["enum"] = [node.pop("const")]
-    if node.get("type") == "null" and "default" in node:  # a field that takes nothing else
+    if node.get("type") == "null" and "default" in node:  # a field that allows only null
         node |= {"type": "string", "nullable": True, "enum": [None]}
     alternatives = node.get("anyOf")
     if isinstance(alternatives, list) and {"type": "null"} in alternatives:

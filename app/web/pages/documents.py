@@ -1,4 +1,4 @@
-"""The pages' documents, frozen: everything is decided here, templates only lay it out.
+"""Frozen documents of the pages: all decisions are made here, and templates only lay them out.
 
 The queue page has its own module, `queue_document.py`.
 """
@@ -25,7 +25,7 @@ from app.web.pages.ticket_views import BuyerPart, TicketView
 
 @dataclass(frozen=True)
 class EventHead:
-    """The event as every page names it."""
+    """The event in the heading of every page."""
 
     event_id: str
     room_id: str
@@ -33,30 +33,30 @@ class EventHead:
     artist: str
     venue: str
     starts_at_ms: int
-    zone: str  # its times are given in
+    zone: str  # of its times
     currency: str
     max_tickets_per_visitor: int
     sell_after_start: bool = False
     prices: tuple[PriceLine, ...] = ()  # on the queue page
     cancelled: bool = False
-    moved_from_ms: int = 0  # when it was to start before it was moved; 0: it was not
-    refund_until_ms: int = 0  # until then buyers can cancel and be refunded; 0: always
-    notice: str = ""  # the organiser's words about it
-    fee: Fee = NO_FEE  # of booking, on top of the prices
-    taxed: bool = False  # the prices that are shown have tax in them
+    moved_from_ms: int = 0  # original start, if it was moved, else 0
+    refund_until_ms: int = 0  # until when buyers can cancel for a refund; 0: always
+    notice: str = ""  # the organiser's message about it
+    fee: Fee = NO_FEE  # booking fee, on top of the prices
+    taxed: bool = False  # whether the shown prices include tax
 
     def is_over(self, now_ms: int) -> bool:
-        """Whether it has begun, so that nothing more is sold."""
+        """Whether it has begun, which ends sales."""
         return not self.sell_after_start and self.starts_at_ms <= now_ms
 
     @property
     def decimals(self) -> int:
-        """Of its currency."""
+        """Decimals of its currency."""
         return currencies.scale(self.currency)
 
 
 def event_head(event: Event, ticket_types: Sequence[TicketType] = ()) -> EventHead:
-    """The head of an event's pages; its prices, where the ticket types are told."""
+    """Build the heading of an event's pages, with prices if ticket types are given."""
     return EventHead(
         event_id=event.event_id,
         room_id=event.room_id,
@@ -80,7 +80,7 @@ def event_head(event: Event, ticket_types: Sequence[TicketType] = ()) -> EventHe
 
 @dataclass(frozen=True)
 class NamedItem:
-    """A line of a reservation with the name of its ticket type, and its seats if it has any."""
+    """A line of a reservation, with the name of its ticket type and its seats."""
 
     name: str
     quantity: int
@@ -90,7 +90,7 @@ class NamedItem:
 
 @dataclass(frozen=True)
 class ReservationView:
-    """A reservation as pages show it."""
+    """A reservation as shown on pages."""
 
     reservation_id: str
     status: str
@@ -102,11 +102,11 @@ class ReservationView:
     was_paid: bool
     cancelled: Sequence[NamedItem]  # tickets that went back on sale
     refunded: int
-    sums: Sums  # what the amount is made of
+    sums: Sums  # what the amount consists of
 
 
 def reservation_view(reservation: Reservation, names: Mapping[str, str]) -> ReservationView:
-    """The reservation with its ticket types named."""
+    """Build the view of a reservation, with its ticket types named."""
     return ReservationView(
         reservation_id=reservation.reservation_id,
         status=reservation.status,
@@ -129,7 +129,7 @@ def _named(item: Item, names: Mapping[str, str]) -> NamedItem:
 
 @dataclass(frozen=True)
 class TypeView:
-    """A ticket type with what is left of it."""
+    """A ticket type with its free tickets."""
 
     ticket_type_id: str
     name: str
@@ -138,18 +138,18 @@ class TypeView:
     sold: int
     total: int
     seated: bool
-    sale_from_ms: int  # 0: on sale already
+    sale_from_ms: int  # 0: already on sale
     sale_ended: bool
-    band: int  # its colour on the seat map
-    price_was: int = 0  # without the code; 0: the same
-    coded: bool = False  # the code is for it
-    hidden: bool = False  # shown because of the code; its seats are not on the map
+    band: int  # index of its colour on the seat map
+    price_was: int = 0  # price without the code; 0 if it is the same
+    coded: bool = False  # whether the code applies to it
+    hidden: bool = False  # whether only a code shows it; its seats are not on the map
 
 
 def type_view(
     event: Event, ticket_type: TicketType, now_ms: int, band: int = 0, code: CodeSet | None = None
 ) -> TypeView:
-    """The ticket type with what is left of it, whether it is on sale, and what it costs with a code."""
+    """Build the view of a ticket type: what is left, whether it is on sale, and its price with a code."""
     was = ticket_type.price
     price = reduced(code, ticket_type.ticket_type_id, was) if code else was
     until = sold_until(event, ticket_type.sale_until)
@@ -174,7 +174,7 @@ def type_view(
 
 @dataclass(frozen=True)
 class CodeView:
-    """The code a visitor gave: what it takes off, or why it is refused (`app/core/codes.py`, `Reason`)."""
+    """A visitor's code with its discount, or why it is refused (`app/core/codes.py`, `Reason`)."""
 
     code: str
     refused: str = ""
@@ -185,7 +185,7 @@ class CodeView:
 
 @dataclass(frozen=True)
 class EventPage:
-    """The booking page; without a running session it points to the queue."""
+    """The booking page; without a session it points to the queue."""
 
     event: EventHead
     now_ms: int
@@ -204,7 +204,7 @@ class EventPage:
 
 @dataclass(frozen=True)
 class ReservationPage:
-    """One reservation, from the hold to the tickets; `bought`: it is theirs to cancel and to give away."""
+    """One reservation, from hold to tickets; `bought`: this browser may cancel it and give tickets away."""
 
     event: EventHead
     reservation: ReservationView
@@ -213,18 +213,18 @@ class ReservationPage:
     tickets: Sequence[TicketView]
     idempotency_key: str
     problem: str = ""
-    chosen: str = "tok_ok"  # the test card, or the token that `paid` takes
-    paid: Literal["simulated", "free", "choice"] | OnOurPages = ""  # how the hold can be; empty: not here
-    ways: Sequence[tuple[OnOurPages, str]] = ()  # of a `choice`: methods, and the token each takes
-    continue_url: str = ""  # where the buyer goes on with the payment under way
-    buyer: BuyerPart | None = None  # while it can be paid, where anything is asked for
+    chosen: str = "tok_ok"  # the chosen test card, or the token that `paid` accepts
+    paid: Literal["simulated", "free", "choice"] | OnOurPages = ""  # how to pay here; "": not here
+    ways: Sequence[tuple[OnOurPages, str]] = ()  # for a `choice`: methods, each with its token
+    continue_url: str = ""  # where the buyer continues the pending payment
+    buyer: BuyerPart | None = None  # while it can be paid, if buyers are asked anything
     bought: bool = True
-    wallet: bool = False  # its tickets can be added to a wallet app
+    wallet: bool = False  # whether its tickets can be added to a wallet app
 
 
 @dataclass(frozen=True)
 class MineView:
-    """A reservation on the page of all of one's own."""
+    """A reservation on the page of one's own reservations."""
 
     event: EventHead
     reservation: ReservationView
@@ -232,7 +232,7 @@ class MineView:
 
 @dataclass(frozen=True)
 class MinePage:
-    """My reservations: what is going on, and what has ended."""
+    """My reservations: current and past ones."""
 
     now_ms: int
     going: Sequence[MineView]
@@ -241,7 +241,7 @@ class MinePage:
 
 @dataclass(frozen=True)
 class SaleView:
-    """A line of the front page."""
+    """A row of the front page."""
 
     room_id: str
     name: str
@@ -259,30 +259,30 @@ class SalesPage:
 
 @dataclass(frozen=True)
 class MailboxView:
-    """The address a visitor left; `asked`: a confirmation was sent there, or is about to be."""
+    """The address that a visitor left; `asked`: a confirmation was sent there, or soon will be."""
 
     email: str
     confirmed: bool
     asked: bool
     wrong_code: bool = False
-    elsewhere: bool = False  # its place stays with another browser
+    elsewhere: bool = False  # whether its place stays in another browser
 
 
 @dataclass(frozen=True)
 class IdentityView:
-    """What is asked of who they are, and whether they have shown it; `slower`: they can join without, in a
-    slower lane."""
+    """How newcomers have to identify themselves, and whether they have; `slower`: they may join a slower lane
+    without it."""
 
     needed: Identity
     shown: bool
     slower: bool
-    before_ms: int = 0  # accounts have to be created before then; 0: whenever
-    said: str = ""  # what went wrong with a passkey: failed, elsewhere, late
+    before_ms: int = 0  # accounts must have been created before then; 0: no limit
+    said: str = ""  # a problem with a passkey: failed, elsewhere, late
 
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """A page for what could not be shown; the words for each code are in its template."""
+    """An error page; the template has the text for each code."""
 
     status: int
     code: str

@@ -1,8 +1,8 @@
-"""The entry of every page: whose form it is, and which page an error becomes.
+"""The entry point of every page: checks the origin of forms, and turns errors into pages.
 
-Forms are protected against other sites in two ways that need nothing in the page. Our cookies are
-`SameSite=Lax`, so a browser does not send them with another site's POST; and a POST is refused unless the
-browser says that one of our own pages sent it (`origins.py`).
+Two protections from cross-site requests need nothing in the page: our cookies are `SameSite=Lax`, so browsers
+do not send them with another site's POST, and a POST is refused unless the browser states that a page of ours
+sent it (`origins.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PARAMS = {name: pattern for name, (pattern, _) in PARAMS.items()} | {
     "account_id": re.compile(OPAQUE),
     "invitation_id": re.compile(OPAQUE),
     "passkey_id": re.compile(r"[0-9a-f-]{36}"),
-    "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),  # as a shop's connector writes it, in any case
+    "customer_id": re.compile(r"[A-Za-z0-9-]{1,40}"),  # as shops' connectors send it, in any case
     "ch_token": re.compile(r"[\w.-]{1,120}"),
     "queue_id": re.compile(r"[\w-]{0,64}"),
     "error_code": re.compile(r"[a-z]{1,20}"),
@@ -54,7 +54,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def page(handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S) -> Callable[..., Awaitable[Response]]:
-    """Make a Quart view of a page. Whatever goes wrong becomes a page too."""
+    """Make a Quart view of a page. Errors become pages, too."""
 
     @wraps(handler)
     async def view(**params: str) -> Response:
@@ -72,11 +72,11 @@ def page(handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S) -> Callab
                 return with_page_headers(foreign_form(request))
             if handler is not _without_slash and not request.path.startswith("/admin/"):
                 await _may_be_seen(request)
-            # A page asks the stores several things, one after another. A form is also sent to us meanwhile.
+            # Pages query the stores several times in a row; a form's time also includes receiving its body.
             longest_s = within_s if request.method != "POST" else deadlines.CALL_TIMEOUT_S
             async with deadlines.answered_within(longest_s):
                 return with_page_headers(await handler(request))
-        except Exception as error:  # the entry point of every page
+        except Exception as error:  # entry point: every error becomes a page
             if asks_for_json(request):
                 return quart_response(refuse(error))
             return with_page_headers(error_page(request, refusal_of(error)))
@@ -85,7 +85,8 @@ def page(handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S) -> Callab
 
 
 async def _may_be_seen(request: Request) -> None:
-    """Refuse what is hidden as what never was: forms do not ask of themselves whether their room exists."""
+    """Treat what is hidden as missing, also for forms, which do not check their room's existence
+    themselves."""
     if (unseen := request.app.hidden.what(request.params)) and not await is_staff_call(request):
         raise unseen
     if request.method == "POST" and "room_id" in request.params:
@@ -95,7 +96,7 @@ async def _may_be_seen(request: Request) -> None:
 def add_page(
     app: Quart, path: str, name: str, handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S
 ) -> None:
-    """Make a page of the app, and lead to it from its address with a slash at the end, as people type it."""
+    """Add a page to the app, and redirect its address with a trailing slash, as people type it."""
     for at, view, of in ((path, handler, name), (f"{path}/", _without_slash, f"{name}_slash")):
         if at != "//":
             made = page(view, within_s)
@@ -103,7 +104,7 @@ def add_page(
 
 
 async def _without_slash(request: Request) -> Response:
-    # The path is one of our pages', so it begins with a word of ours: `//host` is none.
+    # The path is one of our routes and begins with one of our words, so it cannot be `//host`.
     query = f"?{request.query.decode('latin-1')}" if request.query else ""
     response = Response(status=308)
     response.headers["Location"] = quote(request.path.removesuffix("/")) + query
@@ -117,7 +118,7 @@ def _request(params: dict[str, str]) -> Request:
 
 
 async def not_found(error: NotFoundError) -> Response:
-    """An address nobody knows: a page for whoever reads pages, a problem document for everybody else."""
+    """Answer an unknown address: a page for browsers, a problem document for everybody else."""
     request = _request({})
     if request.path.startswith("/v1/") or "text/html" not in (request.header(b"accept") or ""):
         return quart_response(refuse(error))
@@ -125,21 +126,21 @@ async def not_found(error: NotFoundError) -> Response:
 
 
 def with_page_headers(response: Response) -> Response:
-    """The answer with the headers every page carries."""
+    """Add the headers that every page carries."""
     demo = current_app.extensions["fairgate"].settings.demo
     for name, value in (SECURITY_HEADERS | (FRAMED if demo else {})).items():
-        response.headers.setdefault(name, value)  # the door's page may use the camera
+        response.headers.setdefault(name, value)  # setdefault, because the door's page may use the camera
     return response
 
 
 def foreign_form(request: Request) -> Response:
-    """The answer to a form that another site sent."""
+    """The response to a form that another site sent."""
     document = ErrorPage(403, "foreign_form", _page_of(request), request.request_id)
     return respond("error.html", document, 403)
 
 
 def error_page(request: Request, refusal: Refusal) -> Response:
-    """A page for a refusal that no page shows in its own words."""
+    """Render a refusal that no page handles itself."""
     retry_after_s = min(RETRY_MAX_S, max(1, refusal.retry_after_s)) if isinstance(refusal, Retryable) else 0
     back = _page_of(request) if retry_after_s or refusal.status == 500 else "/"
     document = ErrorPage(refusal.status, refusal.code, back, request.request_id, retry_after_s)
@@ -147,5 +148,5 @@ def error_page(request: Request, refusal: Refusal) -> Response:
 
 
 def _page_of(request: Request) -> str:
-    """The page a request belongs to: a form is posted to an address below its page."""
+    """The page of a request: a form is posted to an address below its page."""
     return request.path if request.method in ("GET", "HEAD") else request.path.rpartition("/")[0] or "/"

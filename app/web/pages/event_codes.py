@@ -1,4 +1,4 @@
-"""The code of a visitor on the booking page: what it opens and takes off, or why it is refused."""
+"""A visitor's code on the booking page: what it opens and its discount, or why it is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CODE = re.compile(CODE)
 
 
 class Taken(NamedTuple):
-    """The code as the page takes it. `any`: the event has codes at all; `good`: what this one is good for."""
+    """The code as checked. `any`: whether the event has codes at all; `good`: the valid code's set."""
 
     any: bool = False
     good: CodeSet | None = None
@@ -25,9 +25,9 @@ class Taken(NamedTuple):
 
 
 async def codes_of(request: Request, event_id: EventId, code: str = "") -> Taken:
-    """What the page shows of a code: that of the form, or the one in the address. Raises RateLimited.
+    """Check the code from the form or, without one, from the address. Raises RateLimited.
 
-    Each look-up is counted, so that nobody tries one after the other.
+    Every look-up is counted, so that codes cannot be guessed one after another.
     """
     if not await codes.has_codes(request.app.stores, event_id):
         return Taken()

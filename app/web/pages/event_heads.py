@@ -1,7 +1,7 @@
-"""Names and places of events, for the heads of pages; read at most every few seconds.
+"""Cached names and places of events for page headings, read every few seconds at most.
 
-The queue page is opened by everybody at once; it must not cost a query each, and it goes on with what was
-last known while Postgres is unavailable.
+The whole crowd opens the queue page at once: it must not cost a query per visitor, and it continues with the
+last known heading while PostgreSQL is unavailable.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from app.core.model import EventId, Room
 from app.store.connections import Stores
 from app.web.pages.documents import EventHead, event_head
 
-EVENT_HEADS = "fairgate_posters"  # where Quart keeps ours
+EVENT_HEADS = "fairgate_posters"  # the key of ours in Quart's extensions
 FRESH_S = 5.0
-KEPT_MAX = 1000  # events; beyond it the oldest is forgotten
+KEPT_MAX = 1000  # events; then the oldest is evicted
 
 
 @dataclass(slots=True)
 class EventHeads:
-    """The heads of events as last read; one per process, kept by Quart."""
+    """The cached headings of events; one instance per process."""
 
     _kept: dict[EventId, tuple[float, EventHead]] = field(default_factory=dict)
 
     async def of_room(self, stores: Stores, room: Room) -> EventHead | None:
-        """The event behind a room; None for a room without one."""
+        """The event of a room; None if it has none."""
         if room.event_id is None:
             return None
         read_at, head = self._kept.get(room.event_id, (0.0, None))

@@ -1,8 +1,8 @@
-"""The public page of how fair a room's queue is, and the receipt of a place as a file.
+"""The public fairness page of a room's queue, and the receipt of a place as a file.
 
-The page is the same for everybody who reads it in one language: any cache may keep it for seconds, and behind
-it the figures are read once in as many. With `?language=` its address is that of one language, as a link in a
-press release needs it. The check of the log runs in the reader's browser (`static/fairness.js`).
+The page is the same for all readers of a language, so caches may keep it for a few seconds; behind them, its
+figures are read once per that time. With `?language=`, for links in press releases for example, the address
+stands for one language. The log is verified in the reader's browser (`static/fairness.js`).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from app.web.pages.render import respond
 from app.web.pages.theme import look_of
 from app.web.pages.visitors import place_of
 
-# What staff did, by kind: how the log's tally counts it.
+# The kinds of staff actions counted by the log's tally.
 STAFF = ("limits", "to paused", "to closed", "advanced", "removed", "reset")
 FLOW = ("joined", "called", "claimed", "no_show", "left", "passed tickets", "passed network")
 
 
 @dataclass(frozen=True)
 class LogPart:
-    """The log: its length and newest signed head, and what is counted in it, by kind."""
+    """The log: its length, its latest signed head, and counts of its events by kind."""
 
     size: int
     counted: int
@@ -45,17 +45,17 @@ class LogPart:
     root: str
     signed_at_ms: int
     flow: tuple[tuple[str, int], ...]
-    staff: tuple[tuple[str, int], ...]  # what there was
-    restored: int  # after interruptions
+    staff: tuple[tuple[str, int], ...]  # staff actions, by kind
+    restored: int  # how often restored after an interruption
     lost: int
     joined: int
-    removed_bp: int  # of those who joined, in hundredths of a percent
-    cosigned: tuple[tuple[str, int], ...]  # by each witness
+    removed_bp: int  # share of those who joined, in hundredths of a percent
+    cosigned: tuple[tuple[str, int], ...]  # by witness
 
 
 @dataclass(frozen=True)
 class FairnessPage:
-    """The page; `log`: None before anything has happened."""
+    """The page; `log`: None before the first event."""
 
     room_id: str
     name: str
@@ -66,13 +66,13 @@ class FairnessPage:
     log: LogPart | None
     rate: RateKept | None
     waits: Waits | None
-    chain: str  # of the beacon: hash, time of its first round and period (s)
+    chain: str  # the beacon's chain: hash, time of its first round, period (s)
     beacon_url: str  # where anybody can read its rounds
-    suspects: LaneDocument | None = None  # their lane, if there is one
+    suspects: LaneDocument | None = None  # the suspects' lane, if there is one
 
 
 async def fairness_page(request: Request) -> Response:
-    """How fair the queue of a room is, for anybody. Raises RoomNotFound, StoreUnavailable."""
+    """Show how fair the queue of a room is. Raises RoomNotFound, StoreUnavailable."""
     room_id = RoomId(request.params["room_id"])
     shown = await request.app.status_board.current(room_id)
     room = shown.room
@@ -103,7 +103,7 @@ async def fairness_page(request: Request) -> Response:
     look = look_of(room_id, room.settings)
     response = respond("fairness.html", document, look=look, shared=True, language=language)
     if not language:
-        response.vary.add("Cookie")  # which may say the language
+        response.vary.add("Cookie")  # which may hold the language
     public = request.app.hidden.what(request.params) is None
     response.headers["Cache-Control"] = shared("fairness", published=public)[1].decode()
     return response
@@ -120,7 +120,7 @@ def _log(it: LogFigures) -> LogPart:
         signed_at_ms=it.head.at_ms if it.head else 0,
         flow=tuple((name, counts.get(name, 0)) for name in FLOW if counts.get(name) or "passed" not in name),
         staff=tuple((name, counts[name]) for name in STAFF if counts.get(name)),
-        restored=max(0, counts.get("restored", 0) - 1),  # the first is the room's beginning
+        restored=max(0, counts.get("restored", 0) - 1),  # the first one is the room's beginning
         lost=counts.get("lost", 0),
         joined=joined,
         removed_bp=round(10_000 * min(removed, joined) / joined) if joined else 0,
@@ -129,7 +129,7 @@ def _log(it: LogFigures) -> LogPart:
 
 
 async def place_receipt_file(request: Request) -> Response:
-    """The receipt of this browser's place. Raises PlaceNotFound, RateLimited, StoreUnavailable."""
+    """Download the receipt of this browser's place. Raises PlaceNotFound, RateLimited, StoreUnavailable."""
     room_id = RoomId(request.params["room_id"])
     found = await place_of(request, room_id)
     if found is None:

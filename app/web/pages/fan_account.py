@@ -1,7 +1,6 @@
-"""The page of a fan's account: a code of a mail or a passkey shows whose it is, and passkeys are made there.
+"""The page of a fan's account: sign in with an e-mailed code or a passkey, and manage passkeys.
 
-What a browser keeps meanwhile is a secret in a cookie, for a quarter of an hour. Browsers need JavaScript for
-passkeys, not for the rest.
+A sign-in lasts a quarter of an hour, as a secret in a cookie. Only passkeys need JavaScript.
 """
 
 from __future__ import annotations
@@ -44,23 +43,23 @@ class AccountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccountPage(msgspec.Struct, frozen=True):
-    """The forms of whoever has shown nothing yet, has to enter a code, or has shown whose account it is."""
+    """The forms for the current state: nothing proven yet, waiting for a code, or signed in."""
 
     state: str  # ask, code, account
     room: str = ""
-    said: str = ""  # one of `WORDS`
+    said: str = ""  # a key of `WORDS`
     email: str = ""
     has_account: bool = False
     passkeys: list[tuple[str, int]] = []  # ids, and when each was created
 
     @property
     def query(self) -> str:
-        """What the addresses of forms end with."""
+        """The query to append to the addresses of forms."""
         return f"?room={self.room}" if self.room else ""
 
 
 async def account_page(request: Request) -> Response:
-    """What there is to do next."""
+    """Show the next step."""
     query, step = _query(request), await _step(request)
     if step is None:
         return respond("passkey.html", AccountPage("ask", query.room, query.said))
@@ -73,7 +72,7 @@ async def account_page(request: Request) -> Response:
 
 
 async def send_fan_code(request: Request) -> Response:
-    """Mail a code; the answer does not reveal whether there is an account."""
+    """E-mail a code. The response does not reveal whether the account exists."""
     app, form = request.app, await read_form()
     await app.throttles.identity(request.client)
     network, locale = throttle_key(request.client), browser_locale(request)
@@ -86,7 +85,7 @@ async def send_fan_code(request: Request) -> Response:
 
 
 async def enter_fan_code(request: Request) -> Response:
-    """Take the digits of the mail."""
+    """Check the code from the e-mail."""
     digits = typed.ticket_code((await read_form()).get("code", ""))[:20]
     await request.app.throttles.identity(request.client)
     good = await fans.confirm(request.app.stores, request.app.fans, _secret(request), digits)
@@ -94,7 +93,7 @@ async def enter_fan_code(request: Request) -> Response:
 
 
 async def ask_new_fan_passkey(request: Request) -> Response:
-    """What the browser is asked to make a passkey, as JSON."""
+    """Return the browser's options for creating a passkey, as JSON."""
     step = await _step(request)
     if not names_its_page(request) or step is None or not step.confirmed:
         return foreign_form(request)
@@ -103,7 +102,7 @@ async def ask_new_fan_passkey(request: Request) -> Response:
 
 
 async def add_fan_passkey(request: Request) -> Response:
-    """Keep the passkey that the browser has made."""
+    """Store the new passkey."""
     step, asked = await _step(request), challenge_of(request, "new")
     if step is None or not step.confirmed or asked is None:
         return _back(request, "failed")
@@ -116,7 +115,7 @@ async def add_fan_passkey(request: Request) -> Response:
 
 
 async def ask_fan_passkey(request: Request) -> Response:
-    """What the browser is asked to show any passkey that it has for us, as JSON."""
+    """Return the browser's options for using any passkey it has for us, as JSON."""
     if not names_its_page(request):
         return foreign_form(request)
     asked = passkeys.begin_sign_in(request.origin())
@@ -124,7 +123,7 @@ async def ask_fan_passkey(request: Request) -> Response:
 
 
 async def use_fan_passkey(request: Request) -> Response:
-    """Show whose account it is."""
+    """Sign in with a passkey."""
     try:
         found = await shown_fan(request)
     except CredentialInvalid:
@@ -151,13 +150,13 @@ async def delete_fan(request: Request) -> Response:
 
 
 async def leave_fan_account(request: Request) -> Response:
-    """Forget what this browser has shown."""
+    """Sign this browser out."""
     await fans.sign_out(request.app.stores, _secret(request))
     return _with_step(request, _back(request), "", 0)
 
 
 async def shown_fan(request: Request) -> Fan:
-    """Whose passkey answers the challenge that this browser was given. Raises CredentialInvalid."""
+    """The fan whose passkey answers this browser's challenge. Raises CredentialInvalid."""
     await request.app.throttles.identity(request.client)
     asked = challenge_of(request, "sign_in")
     if asked is None:
@@ -167,7 +166,7 @@ async def shown_fan(request: Request) -> Fan:
 
 
 def challenge_of(request: Request, purpose: str) -> Challenge | None:
-    """The challenge that this browser keeps, if it is for this."""
+    """This browser's challenge, if it has one for this purpose."""
     token = cookies(request, CHALLENGE_COOKIE).get("", "")
     return request.app.fans.read_challenge(token, purpose, int(time.time()))
 

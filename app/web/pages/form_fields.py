@@ -1,4 +1,4 @@
-"""What a form sent, and where to go after it."""
+"""Reads forms, and redirects after them."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ FIELDS_MAX = 400
 
 
 async def read_form(body_max: int = BODY_MAX) -> dict[str, str]:
-    """The fields of the form that was sent; of two with one name the last."""
+    """The fields of the submitted form; the last one wins if a name occurs twice."""
     return dict(await read_fields(body_max))
 
 
 async def read_fields(body_max: int = BODY_MAX) -> list[tuple[str, str]]:
-    """The fields of the form that was sent, as they came."""
+    """The fields of the submitted form, in order."""
     text = (await read_body(body_max)).decode("utf-8", "replace")
     try:
         found = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         raise ValidationFailed("form", f"has more than {FIELDS_MAX} fields") from None
     if any("\0" in part for field in found for part in field):
-        raise ValidationFailed("form", "has a character that no text has")  # and that Postgres takes in none
+        raise ValidationFailed("form", "has a character that no text has")  # PostgreSQL rejects it
     return found
 
 
 def count_of(text: str) -> int:
-    """A number of tickets as it was typed: 0 for nothing, -1 for what is no sane number."""
+    """Parse a number of tickets: 0 if blank, -1 if invalid."""
     if not text:
         return 0
     number = typed.whole_number(text)
@@ -43,7 +43,7 @@ def count_of(text: str) -> int:
 
 
 def redirect_to(path: str) -> Response:
-    """Go on to another page."""
+    """Redirect to another page."""
     response = Response(status=303)
     response.headers["Location"] = path
     response.headers["Cache-Control"] = "no-store"

@@ -1,7 +1,7 @@
-"""The forms of the queue page: join, want, enter, leave. Each calls what the API calls.
+"""The forms of the queue page: join, want, enter, leave. They call the same functions as the API.
 
-A form that worked answers 303, so that a refresh repeats nothing. A refusal the page has words for shows the
-page again; any other ends as an error page (`entry.py`, which has also checked whose form it is).
+A successful form answers 303, so that reloading repeats nothing. A refusal that the page can explain shows
+the page again; any other becomes an error page (`entry.py`, which has also checked the form's origin).
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from app.web.pages.visitors import (
 )
 
 QUANTITY_MAX = 100
-ASKED = (ProofOfWorkNeeded, CaptchaNeeded, IdentityNeeded)  # of newcomers: the page shows what
+ASKED = (ProofOfWorkNeeded, CaptchaNeeded, IdentityNeeded)  # required of newcomers; the page shows which one
 
 
 async def join(request: Request) -> Response:
-    """Take a place, or find the one there is."""
+    """Join, or find the existing place."""
     room_id = RoomId(request.params["room_id"])
     back, known = _to_room(request), visitor_of(request, room_id)
     if known is None:
@@ -58,7 +58,7 @@ async def join(request: Request) -> Response:
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, *ASKED):
-        return back  # the page shows it
+        return back  # the page shows why
     except MembersOnly:
         return redirect_to(f"/rooms/{room_id}/member")
     set_place(back, request, place, status)
@@ -66,7 +66,8 @@ async def join(request: Request) -> Response:
 
 
 def ask_for_cookie(request: Request) -> Response:
-    """Set a cookie and have the form sent again with it. Who keeps none would be somebody else each time."""
+    """Set a cookie and have the form sent again with it. Without cookies, every request would be a new
+    visitor."""
     query = {"return_to": asked_return(request)} if asked_return(request) else {}
     if asked_cookies(request) == "asked":
         return redirect_to(
@@ -79,7 +80,7 @@ def ask_for_cookie(request: Request) -> Response:
 
 
 async def want(request: Request) -> Response:
-    """Say how many tickets they want at once."""
+    """Set how many tickets the visitor wants at once."""
     room_id = RoomId(request.params["room_id"])
     back = _to_room(request)
     claims = visitor_of(request, room_id)
@@ -89,13 +90,13 @@ async def want(request: Request) -> Response:
     try:
         place, status = await queue.want(request.app.queues, room_id, claims, quantity)
     except (Over, PlaceNotFound, NotWaiting, LimitExceeded):
-        return back  # the page shows it what they stand for
+        return back  # the page shows their current state
     set_place(back, request, place, status)
     return back
 
 
 async def enter(request: Request) -> Response:
-    """Claim the turn and go on; to another site by a link, because our forms lead to ourselves only."""
+    """Claim the turn and continue. Another site is linked, because our CSP limits forms to our own pages."""
     room_id = RoomId(request.params["room_id"])
     back = _to_room(request)
     claims = visitor_of(request, room_id)

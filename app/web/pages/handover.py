@@ -1,4 +1,4 @@
-"""The way from the queue page to somebody else's site: a claimed turn is handed over by a ticket."""
+"""The way from the queue page to a protected site: a hand-over ticket for a claimed turn."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from app.web.pages.visitors import asked_return, place_of
 
 
 async def go(request: Request) -> Response:
-    """Go on to where the gate stopped them, with a ticket; whoever is not inside goes to the queue page.
+    """Return to where the gate stopped the visitor, with a hand-over ticket; others go to the queue page.
 
-    A GET that changes nothing: the ticket counts when the gate takes it.
+    This GET changes nothing: the ticket counts only once the gate accepts it.
     """
     room_id = RoomId(request.params["room_id"])
     room = await request.app.queues.loaded_rooms.get(room_id)
@@ -35,7 +35,7 @@ async def go(request: Request) -> Response:
 
 
 async def way_on(request: Request, room: Room, place: Place, return_to: str) -> Response:
-    """The way on for somebody inside, to an address that the room allows."""
+    """Redirect a visitor who is inside to an address that the room allows."""
     if (answer := await knownuser.with_shops_token(request, room, return_to, place)) is not None:
         return answer
     if crowdhandler.came_from_the_sdk(return_to):
@@ -57,7 +57,7 @@ async def way_on(request: Request, room: Room, place: Place, return_to: str) -> 
 
 
 async def _began_s(request: Request, room: Room, place: Place) -> int:
-    """When the session was claimed; asked only where it may have been renewed and has a limit."""
+    """When the session was claimed. Looked up only if it has a limit and may have been renewed."""
     if room.settings.session_max_s:
         with suppress(NotFound):
             number = place.queue_number or 0

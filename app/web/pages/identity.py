@@ -1,4 +1,4 @@
-"""What a newcomer has to show of who they are, on the queue page of a room that asks for it."""
+"""How newcomers identify themselves on the queue page of a room that requires it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from app.web.pages.mail import MAILBOX_COOKIE, remember_mailbox
 from app.web.pages.queue_document import OVER, Standing
 from app.web.pages.visitors import visitor_of
 
-AGAIN = tuple(it for it in OVER if it != "removed")  # of these somebody can join again
+AGAIN = tuple(it for it in OVER if it != "removed")  # ended places after which somebody can join again
 
 
 async def identity_of(request: Request, standing: Standing) -> IdentityView | None:
-    """What this visitor has to show before they join; None: nothing.
+    """How this visitor has to identify themselves before they join; None if not at all.
 
-    Only whoever has left an address is looked up: the cookie says that they have.
+    Only visitors with the mailbox cookie are looked up.
     """
     its, place = standing.room.settings, standing.place
     if its.identity == "none" or standing.member or standing.kept_out:
@@ -49,7 +49,7 @@ async def identity_of(request: Request, standing: Standing) -> IdentityView | No
 
 
 async def come_by_passkey(request: Request) -> Response:
-    """Let this browser join by its passkey; a place that the account has elsewhere goes along."""
+    """Let this browser join with its passkey; a place the account has elsewhere moves here."""
     room_id = RoomId(request.params["room_id"])
     known, path = visitor_of(request, room_id), f"/rooms/{room_id}"
     room = (await request.app.status_board.current(room_id)).room

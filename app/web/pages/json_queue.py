@@ -1,7 +1,7 @@
-"""The queue page for apps: the same address, asked in JSON, until it leads on.
+"""The queue page for apps: the same address, polled as JSON until it redirects.
 
-An app asks for what it wants, follows redirects and keeps cookies. Asking is joining here, and who is called
-is let in by asking, as with the waiting room such apps were written for.
+Such apps set an Accept header, follow redirects and keep cookies. As with the waiting room they were written
+for, a request joins the queue, and claims the turn of a visitor who is called.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from app.web.pages.visitors import add_cookie, asked_return, set_place, visitor_
 
 
 async def queue_in_json(request: Request) -> Response:
-    """Where the app's visitor stands; with their turn the way on to where they wanted to go."""
+    """Return the state of the app's visitor; on their turn, redirect to where they wanted to go."""
     room_id = RoomId(request.params["room_id"])
     shown = await request.app.status_board.current(room_id)
     if shown.document.stale is True:
@@ -56,12 +56,14 @@ async def queue_in_json(request: Request) -> Response:
 
 
 async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | None:
-    """Their place, theirs from now on; a session where it is their turn or there is no crowd. None: nobody is
-    taken now."""
+    """Find or create this visitor's place, with a session if it is their turn or there is no queue.
+
+    None: nobody can join now.
+    """
     room_id, queues = room.room_id, request.app.queues
     known, network = visitor_of(request, room_id), network_of(request, room_id)
     visitor_id = known.visitor_id if known else new_visitor_id(network)
-    if not goal_of(room).startswith("/"):  # as at the gate of the shop
+    if not goal_of(room).startswith("/"):  # same as at the shop's gate
         who = Entering(visitor_id, network, anew=room.settings.gate_mode != "queue_all")
         place = await sessions.enter(request.app.gate, room_id, who)
         if place is not None:
@@ -76,7 +78,7 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
 
 
 async def _inside(request: Request, room: Room, place: Place, status: RoomStatus) -> Response:
-    """To the shop with a ticket; in a sale of ours with a booking token, by which the app goes on itself."""
+    """Redirect to the shop with a hand-over ticket, or return the booking token of a sale of ours."""
     return_to = allowed(asked_return(request), room.settings)
     if not goal_of(room, return_to).startswith("/"):
         return await way_on(request, room, place, return_to)

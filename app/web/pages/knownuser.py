@@ -1,7 +1,6 @@
-"""Where a shop's KnownUser connector sends visitors: into the queue, on with a token, and away when done.
+"""The addresses to which a shop's KnownUser connector sends visitors: to queue, and when they are done.
 
-All are addresses that browsers are redirected to, at the paths that connectors know. Nobody is sent anywhere
-but to a host that the room names.
+Browsers are redirected here, at the paths that connectors use. We redirect only to hosts that the room lists.
 """
 
 from __future__ import annotations
@@ -38,13 +37,14 @@ from app.web.pages.queue_document import goal_of, return_query
 from app.web.pages.render import respond
 from app.web.pages.visitors import add_cookie
 
-CANCELLED_MAX = 10  # rooms that one address cancels
-QUERY_MAX = 40  # parameters; of more none is read
+CANCELLED_MAX = 10  # rooms cancelled by one address
+QUERY_MAX = 40  # parameters; a longer query is ignored
 _log = structlog.get_logger()
 
 
 async def enter(request: Request) -> Response:
-    """Into the queue; or straight back with a token, where there is no crowd or it is their turn."""
+    """Send the visitor into the queue or, if there is none or it is their turn, straight back with a
+    token."""
     asked = _query(request)
     connector, room = await _connector(request, asked.get("c", ""), asked.get("e", ""))
     return_to = allowed(asked.get("t", ""), room.settings)
@@ -73,7 +73,7 @@ async def enter(request: Request) -> Response:
 
 
 async def refused(request: Request) -> Response:
-    """The shop's connector did not take a token: say so, and lead back into the queue."""
+    """Explain that the shop refused a token, and link back into the queue."""
     asked, why = _query(request), request.path.removeprefix("/error/").rstrip("/")
     if why not in ERRORS:
         raise NotFound
@@ -85,18 +85,18 @@ async def refused(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    """The visitor is done at the shop: their turn ends, and they go on to where the shop says."""
+    """End the turn of a visitor who is done at the shop, and redirect to where the shop says."""
     params = request.params
     return await _cancel(request, params["customer_id"], [(params["room_id"], params.get("queue_id", ""))])
 
 
 async def cancel_multiple(request: Request) -> Response:
-    """The same for several rooms at once."""
+    """Do the same for several rooms at once."""
     pairs = [it.partition("~") for it in _query(request).get("wrl", "").split("_")]
     return await _cancel(request, request.params["customer_id"], [(it[0], it[2]) for it in pairs])
 
 
-PATHS = {  # by the name of the page; `/` with what a connector says is `enter`
+PATHS = {  # by page name; `/` with a connector's parameters is `enter`
     "knownuser_error": ("/error/<error_code>", refused),
     "knownuser_session_error": ("/error/connector/sessionstate", refused),
     "knownuser_cancel": ("/cancel/<customer_id>/<room_id>", cancel),
@@ -106,12 +106,12 @@ PATHS = {  # by the name of the page; `/` with what a connector says is `enter`
 
 
 def is_sent_here(request: Request) -> bool:
-    """Whether a connector sent this browser: its address says which customer and which room."""
+    """Whether a connector sent this browser: the address names a customer and a room."""
     return b"c=" in request.query and {"c", "e"} <= _query(request).keys()
 
 
 async def with_shops_token(request: Request, room: Room, return_to: str, place: Place) -> Response | None:
-    """The way on from the queue page, in a room that speaks to a shop; None: in others."""
+    """Redirect from the queue page to the shop with a token; None if the room has no connector settings."""
     connector = await connector_of(request, room.room_id)
     return _to_shop(request, connector, room, return_to, place) if connector else None
 
@@ -147,10 +147,10 @@ async def _connector(request: Request, customer_id: str, room_id: str) -> tuple[
 async def _named(
     request: Request, connector: Connector, text: str, visitor_id: VisitorId | None
 ) -> VisitorId | None:
-    """Whom an enqueue token names by a key of the shop's; None: nobody in particular.
+    """The visitor an enqueue token identifies by a key of the shop; None if it names nobody.
 
-    Once they are known here it has done its work, so a page that is loaded again is no second use.
-    Raises CredentialInvalid, StoreUnavailable.
+    A known visitor has already used the token, so that reloading the page is no second use. Raises
+    CredentialInvalid, StoreUnavailable.
     """
     if not text:
         return None
@@ -173,7 +173,7 @@ async def _named(
 
 
 def _to_shop(request: Request, connector: Connector, room: Room, return_to: str, place: Place) -> Response:
-    """With a token; its cookie ends with the session, or is put off at the shop where sessions renew."""
+    """Redirect with a token. Its cookie ends with the session; if sessions renew, the shop extends it."""
     now_s, renews = int(time.time()), room.settings.session_renews
     left_s = place.session_expires_at_ms // 1000 - now_s
     text = token(
@@ -190,7 +190,7 @@ def _to_shop(request: Request, connector: Connector, room: Room, return_to: str,
 def _back(
     request: Request, connector: Connector, room: Room, return_to: str, redirect: RedirectType
 ) -> Response:
-    """With a token of nobody in particular."""
+    """Redirect with a token without a visitor."""
     text = token(connector, None, int(time.time()), redirect=redirect)
     return _moved(with_token(_goal(request, room, return_to), text))
 

@@ -1,4 +1,4 @@
-"""The language a reader chose: a form at the foot of every page, and the cookie that keeps it."""
+"""The language form at the foot of every page, and the cookie that stores the choice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEPT_S = 365 * 86_400
 
 
 async def choose_language(request: Request) -> Response:
-    """Keep the language, and show the page again. One that there is not is the browser's again."""
+    """Store the language and show the page again. An unknown language resets the choice to the browser's."""
     language = (await read_form()).get("language", "")
     response = redirect_to(_came_from(request))
     known = language in i18n.LANGUAGES
@@ -32,7 +32,7 @@ async def choose_language(request: Request) -> Response:
 
 
 def _came_from(request: Request) -> str:
-    """The page whose form this was: of ours, because forms of others are refused."""
+    """The page the form was on; it is ours, because forms of other sites are refused."""
     at = urlsplit(request.header(b"referer") or "")
     if not at.path.startswith("/") or at.path.startswith(("//", "/\\")):
         return "/"

@@ -35,13 +35,13 @@ from app.web.pages.forms import ask_for_cookie
 from app.web.pages.render import respond
 from app.web.pages.visitors import visitor_of
 
-MAILBOX_COOKIE = "fairgate_mail_"  # + room_id: an address was left on the page
+MAILBOX_COOKIE = "fairgate_mail_"  # + room_id: set once an address was left on the page
 MAILBOX_COOKIE_S = 30 * 86_400
 REFUSED = (CredentialInvalid, WrongAccount, Conflict, RateLimited)
 
 
 class ConfirmPage(msgspec.Struct, frozen=True):
-    """The button that confirms an address; without a token: the link is not good any longer."""
+    """The button that confirms an address; without a token, the link is no longer valid."""
 
     token: str = ""
     email: str = ""
@@ -50,7 +50,7 @@ class ConfirmPage(msgspec.Struct, frozen=True):
 
 
 class ClaimPage(msgspec.Struct, frozen=True):
-    """The form that takes a reservation over; `claimed`: it was."""
+    """The form that adds a reservation to an account; `claimed`: done."""
 
     reservation_id: str
     expires: int
@@ -72,7 +72,7 @@ async def leave_email(request: Request) -> Response:
         return back
     try:
         email = mailbox(text)
-        await queue.place(request.app.queues, room_id, claims)  # throttled; and there is such a place
+        await queue.place(request.app.queues, room_id, claims)  # throttles, and checks that the place exists
     except ValidationFailed:
         return back
     except PlaceNotFound:
@@ -89,7 +89,7 @@ async def leave_email(request: Request) -> Response:
 
 
 def remember_mailbox(response: Response, request: Request, room_id: RoomId) -> None:
-    """Have the page look for the address: who left none costs no query. The cookie says nothing else."""
+    """Set a cookie that makes the page look up the address. Without it, pages cost no query."""
     response.set_cookie(
         MAILBOX_COOKIE + room_id,
         "1",
@@ -102,7 +102,7 @@ def remember_mailbox(response: Response, request: Request, room_id: RoomId) -> N
 
 
 async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
-    """The address a visitor left on this page; None also while Postgres is unavailable."""
+    """The address a visitor left on this page; None also while PostgreSQL is unavailable."""
     claims = visitor_of(request, room_id)
     if claims is None or not cookies(request, MAILBOX_COOKIE + room_id).get(""):
         return None
@@ -116,7 +116,7 @@ async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
 
 
 async def confirm_by_code(request: Request) -> Response:
-    """Take the six digits from where the visitor waits."""
+    """Check the six digits entered on the page where the visitor waits."""
     room_id, form = RoomId(request.params["room_id"]), await read_form()
     claims, back = visitor_of(request, room_id), f"/rooms/{request.params['room_id']}"
     if claims is None:
@@ -126,7 +126,7 @@ async def confirm_by_code(request: Request) -> Response:
         if room.settings.identity == "email":
             await request.app.throttles.identity(request.client)
         else:
-            await queue.place(request.app.queues, room_id, claims)  # throttled
+            await queue.place(request.app.queues, room_id, claims)  # throttles
         code = typed.ticket_code(form.get("code", ""))[:20]
         await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
     except (ValidationFailed, PlaceNotFound):
@@ -136,7 +136,8 @@ async def confirm_by_code(request: Request) -> Response:
 
 
 async def confirm_page(request: Request) -> Response:
-    """The button that confirms an address. A GET confirms nothing: mail scanners follow links."""
+    """Show the button that confirms an address. A GET must not confirm, because mail scanners follow
+    links."""
     found = await addresses.of_link(request.app.stores, request.params["confirm_token"])
     if found is None:
         return respond("confirm_email.html", ConfirmPage(), 404)
@@ -145,8 +146,10 @@ async def confirm_page(request: Request) -> Response:
 
 
 async def confirm(request: Request) -> Response:
-    """Confirm the address, in whatever browser the mail was opened. A place that it has stays where it is:
-    only the code takes it along, because anybody can have our mail sent."""
+    """Confirm the address, in whichever browser the e-mail was opened.
+
+    A place of the address stays where it is: only the code moves it, since anybody can trigger our e-mail.
+    """
     whose = await addresses.confirm(request.app.stores, request.params["confirm_token"])
     if whose is not None:
         room = await request.app.queues.loaded_rooms.get(whose[0])
@@ -155,12 +158,12 @@ async def confirm(request: Request) -> Response:
 
 
 async def claim_page(request: Request) -> Response:
-    """The form; a GET takes nothing over."""
+    """Show the form. A GET must not claim anything."""
     return respond("claim.html", _document(request))
 
 
 async def claim(request: Request) -> Response:
-    """Log in and take the reservation over."""
+    """Sign in and add the reservation to the account."""
     document, form = _document(request), await read_form()
     try:
         account = await _logged_in(request, form)
@@ -180,7 +183,7 @@ def _document(request: Request) -> ClaimPage:
 
 
 async def _logged_in(request: Request, form: dict[str, str]) -> Account:
-    """The account of the e-mail and the password in the form. Raises CredentialInvalid, RateLimited."""
+    """The account with the e-mail and password of the form. Raises CredentialInvalid, RateLimited."""
     sent = {name: form.get(name, "") for name in ("email", "password")}
     try:
         login = msgspec.convert(sent, LoginBody)

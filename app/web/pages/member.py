@@ -1,7 +1,7 @@
-"""Coming as a member: by the link from the organiser's login, with a proof in it, or by an invitation.
+"""Joining as a member: with a link from the organiser's login that contains a proof, or by an invitation.
 
-Either is used by the button of the page, not by a GET: mail scanners follow links. It makes this browser the
-member's; the page that has it in its form is not compressed.
+Both take effect by the page's button, not by GET, because mail scanners follow links. They give this browser
+the member's identity. The page that contains the proof in its form is not compressed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from app.web.pages.visitors import add_cookie, visitor_of
 
 
 class ProofQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the link carries."""
+    """The query of the link."""
 
     proof: str = ""
     invite: str = ""
@@ -39,15 +39,15 @@ class MemberPage(msgspec.Struct, frozen=True):
 
     room_id: str
     name: str
-    state: str  # ask, refused, elsewhere, only; of an invitation: invited, gone, taken
+    state: str  # ask, refused, elsewhere, only; for an invitation: invited, gone, taken
     proof: str = ""
     invite: str = ""
     zone: str = ""
-    until_ms: int = 0  # from then on everybody may join; 0: never, or long since
+    until_ms: int = 0  # from then on everybody may join; 0: never, or already so
 
 
 async def member(request: Request) -> Response:
-    """The button for a good proof; without one, who may join."""
+    """Show the button for a valid proof; without one, explain who may join."""
     query = read_query(request, ProofQuery)
     proof = query.proof
     if query.invite:
@@ -65,7 +65,7 @@ async def member(request: Request) -> Response:
 
 
 async def come_as_member(request: Request) -> Response:
-    """Make this browser the member's."""
+    """Give this browser the member's identity."""
     room_id = RoomId(request.params["room_id"])
     known = visitor_of(request, room_id)
     if known is None:

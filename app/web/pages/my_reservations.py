@@ -1,4 +1,4 @@
-"""My reservations: all of one browser, from every sale it queued for; and the calendar file of each."""
+"""All reservations of a browser, across sales, and a calendar file for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOING = ("held", "paying", "confirmed")
 
 
 async def mine(request: Request) -> Response:
-    """My reservations."""
+    """Show all reservations of this browser."""
     try:
         who = await asker(request)
     except NOT_A_CREDENTIAL:
@@ -42,7 +42,7 @@ async def mine(request: Request) -> Response:
 
 
 async def tickets_of(request: Request, standing: Standing) -> int:
-    """How many tickets of it whoever is done here has bought; 0 also while Postgres is unavailable."""
+    """How many tickets a visitor whose session ended has bought; 0 also while PostgreSQL is unavailable."""
     place, event = standing.place, standing.event
     if place is None or place.state != "done" or event is None:
         return 0
@@ -61,7 +61,7 @@ class Sale:
     names: dict[str, str]
 
     def view(self, it: Reservation) -> MineView:
-        """A reservation of it as the page shows it."""
+        """The view of one of its reservations."""
         return MineView(event_head(self.event), reservation_view(it, self.names))
 
 
@@ -71,17 +71,17 @@ async def _sale(request: Request, it: Reservation) -> Sale:
 
 
 async def calendar(request: Request) -> Response:
-    """The event as a calendar file, for who has tickets. No end: how long it takes is nothing we know.
+    """Download the event as a calendar file, for those with tickets. It has no end, which we do not know.
 
-    A calendar that has it already takes the new time of an event that was moved (RFC 5545, 3.8.7.4): the same
-    `UID`, a higher `SEQUENCE`, a later `DTSTAMP`.
+    Calendars that already contain it adopt the new time of a moved event (RFC 5545, 3.8.7.4): same `UID`,
+    higher `SEQUENCE`, later `DTSTAMP`.
     """
-    from icalendar import Calendar  # loads slowly, and few ask for the file
+    from icalendar import Calendar  # slow to import, and rarely needed
     from icalendar import Event as CalendarEvent
 
     it = await owned(request)
     event, _ = await events.event(request.app.stores, it.event_id)
-    off = event.cancelled_at is not None  # then its orders are cancelled, and calendars have to hear of it
+    off = event.cancelled_at is not None  # then its orders are cancelled, which calendars have to show
     if it.status != "confirmed" and not (off and it.confirmed_at_ms):
         raise ReservationNotFound
     url = f"{request.origin()}/reservations/{it.reservation_id}"

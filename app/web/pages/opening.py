@@ -1,4 +1,4 @@
-"""The opening of a sale as a calendar file, with an alarm: a reminder that needs no address of anybody."""
+"""The opening of a sale as a calendar file with an alarm: a reminder that needs no e-mail address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALARM = timedelta(minutes=-15)
 
 
 async def opening(request: Request) -> Response:
-    """When to be there: the pre-queue where there is one, else the opening. 404 once that is past."""
+    """Download the start of the pre-queue or, without one, the opening. 404 once it has passed."""
     room_id = RoomId(request.params["room_id"])
     room = (await request.app.status_board.current(room_id)).room
     opens_at = room.settings.prequeue_at or room.settings.opens_at
@@ -39,8 +39,8 @@ async def opening(request: Request) -> Response:
 
 
 def _file(room: Room, name: str, at: datetime, origin: str) -> Calendar:
-    """A calendar that has it takes the later time: the same `UID`, the room's version as `SEQUENCE`."""
-    from icalendar import Alarm, Calendar, Event  # loads slowly, and few ask for the file
+    """Calendars that already contain it adopt a new time: same `UID`, the room's version as `SEQUENCE`."""
+    from icalendar import Alarm, Calendar, Event  # slow to import, and rarely needed
 
     url = f"{origin}/rooms/{room.room_id}"
     entry = Event()

@@ -1,4 +1,4 @@
-"""A fan's data: downloaded, and erased, by the link to their tickets."""
+"""A fan's data: download and erasure, by the link to their tickets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.web.pages.ticket_links import TicketsPage
 
 
 async def download_data(request: Request) -> Response:
-    """All that is known by the address of the link, as a file."""
+    """Download everything stored about the link's address."""
     token = (await read_form()).get("token", "")
     await request.app.throttles.reset(request.client)
     try:
@@ -28,7 +28,7 @@ async def download_data(request: Request) -> Response:
 
 
 async def erase_data(request: Request) -> Response:
-    """Forget whoever has the address of the link."""
+    """Erase the personal data of the link's address."""
     token = (await read_form()).get("token", "")
     await request.app.throttles.reset(request.client)
     try:

@@ -1,4 +1,4 @@
-"""The prices that the queue page tells: one line for each, with what is sold at it."""
+"""The prices on the queue page: one line per price, with the ticket types at that price."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from app.core.model import TicketType
 
-PRICES_MAX, NAMES_MAX = 12, 8  # everybody carries the weight of that page
+PRICES_MAX, NAMES_MAX = 12, 8  # limits, because the whole crowd loads that page
 
 
 @dataclass(frozen=True)
 class PriceLine:
-    """One price and what is sold at it: the names of ticket types, apart by commas."""
+    """One price, and the comma-separated names of its ticket types."""
 
     names: str
     price: int
 
 
 def price_lines(ticket_types: Sequence[TicketType]) -> tuple[PriceLine, ...]:
-    """The prices of an event, the lowest first; a hall of twenty sections has three of them."""
+    """The prices of an event, lowest first. A hall of twenty sections may have only three."""
     names: dict[int, list[str]] = {}
     for it in ticket_types:
         names.setdefault(it.price, []).append(it.name)

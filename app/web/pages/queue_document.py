@@ -1,7 +1,6 @@
-"""The queue page as a frozen document: which panel, which notice, which figures.
+"""The queue page as a frozen document: its panel, its notice, its figures.
 
-`panel_of`, `notice_of`, `slower_of` and `still_s_of` have twins in `static/position.js`, which a browser test
-compares.
+A browser test compares `panel_of`, `notice_of`, `slower_of` and `still_s_of` with `static/position.js`.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ from app.web.documents.waiting_room import PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, IdentityView, MailboxView
 
 REFRESH_MIN_S, REFRESH_MAX_S = 3, 20
-SLOWER_SHOWN_MS = 15 * 60_000  # how long a longer wait is explained
+SLOWER_SHOWN_MS = 15 * 60_000  # how long the cause of a longer wait is shown
 REFRESH_NEAR_S = 5
-REFRESH_QUIET_S = 60  # nothing is expected soon
-STAYS = ("removed", "active", "called", "done")  # shown whatever the state of the room
-QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in the queue; in show.js as well
-BEFORE_TICKETS = ("scheduled", "door", *QUEUEING)  # prices are read; in show.js as well
+REFRESH_QUIET_S = 60  # while nothing is expected soon
+STAYS = ("removed", "active", "called", "done")  # shown in any state of the room
+QUEUEING = ("prequeue", "drawing", "waiting", "returns")  # in the queue; also in show.js
+BEFORE_TICKETS = ("scheduled", "door", *QUEUEING)  # panels with prices; also in show.js
 NOTHING_ON_SALE = ("not_on_sale_yet", "sale_over", "nothing_on_sale")
 OVER = ("no_show", "expired", "left", "done", "removed")
 
 
 def panel_of(room_state: str, place_state: str | None, kept_out: bool = False) -> str:
-    """Which part of the queue page is shown. `kept_out`: the room is for members, and they are none."""
+    """Which panel of the queue page to show. `kept_out`: the room is for members, and the visitor is none."""
     if place_state in STAYS:
         return place_state
     if room_state == "sold_out" and place_state == "waiting":
@@ -49,9 +48,9 @@ def panel_of(room_state: str, place_state: str | None, kept_out: bool = False) -
 def notice_of(
     room_state: str, panel: str, available: int | None, quantity: int, reached: bool, blocked: str = ""
 ) -> str:
-    """Which strip stands above it, if any.
+    """Which notice to show above the panel, if any.
 
-    `quantity`: the tickets this visitor wants at once; `reached`: the serving position is at their number.
+    `quantity`: how many tickets this visitor wants at once; `reached`: their number is reached.
     """
     if room_state == "paused" and panel in ("door", "drawing", "waiting", "called"):
         return "paused"
@@ -65,18 +64,18 @@ def notice_of(
 
 
 def slower_of(pace: Pace | None, now_ms: int) -> str:
-    """Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since."""
+    """Why the wait may be longer than shown a while ago; "" if it is not, or the change is long past."""
     return pace.why if pace and now_ms - pace.since_ms < SLOWER_SHOWN_MS else ""
 
 
 def still_s_of(still_ms: int, now_ms: int, notice: str) -> int:
-    """For how long nobody has been called, as it is shown; 0: the queue moves, or a notice says why not."""
+    """For how long nobody has been called, rounded; 0 if the queue moves, or a notice says why not."""
     return 0 if notice or not still_ms else shown_s((now_ms - still_ms) // 1000)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One visitor before one room; `place_document` and `status_document` are what the API would answer."""
+    """One visitor and a room; `place_document` and `status_document` are what the API would return."""
 
     room: Room
     status: RoomStatus
@@ -86,14 +85,14 @@ class Standing:
     place_document: PlaceDocument | None
     began: int = 0  # the position this visitor was first seen at; 0: not seen yet
     return_to: str = ""  # where the gate stopped them; an address the room allows
-    known: bool = False  # their cookie says who they are, whether they have a place or not
-    member: bool = False  # they came as a member, with this browser
-    lane: int = 0  # that they are in, or will be; 0: the ordinary one
+    known: bool = False  # whether their cookie identifies them, with or without a place
+    member: bool = False  # whether this browser joined as a member
+    lane: int = 0  # the one they are in, or will join; 0: ordinary
     cookies_needed: bool = False  # they pressed the button, and our cookie did not come back
 
     @property
     def kept_out(self) -> bool:
-        """Whether the room is for members, and they are none."""
+        """Whether the room is for members only and the visitor is none."""
         return not self.member and rules.is_for_members(self.room.settings, self.status.now_ms)
 
 
@@ -118,24 +117,24 @@ class RoomPage:
     claim_window_s: int
     serving_position: int
     waiting: int
-    wait_s: tuple[int, int] | None  # even odds and nine in ten; None: not known
+    wait_s: tuple[int, int] | None  # 50% and 90% quantiles; None: unknown
     lottery: Draw | None
     joinable: bool
     cookies_needed: bool
     queueing: bool
     available: int | None
     go_on: str
-    elsewhere: bool  # it leads to another site: by a link, because our forms lead to ourselves only
-    query: str  # what the addresses of forms end with
+    elsewhere: bool  # on another site: linked, because our CSP limits forms to our own pages
+    query: str  # to append to the addresses of forms
     start_json: str
     still_s: int = 0  # for how long nobody has been called; 0: the queue moves
     refresh_s: int = 0
     visitor_id: str = ""
-    work: bool = False  # newcomers bring a proof of work
-    captcha: str = ""  # the script of the widget they solve
-    suspects_lane: str = ""  # of whoever brings none; empty: they cannot join
-    lanes: bool = False  # whether the room has any
-    lane: str = ""  # the name of theirs; empty: the ordinary one
+    work: bool = False  # whether newcomers need a proof of work
+    captcha: str = ""  # address of the widget's script
+    suspects_lane: str = ""  # where newcomers join without proof; "": they cannot join
+    lanes: bool = False  # whether the room has lanes
+    lane: str = ""  # the visitor's lane; "": the ordinary one
     lane_share: int = 0  # of the calls, in percent
     in_line: bool = False
     queue_number: int | None = None
@@ -146,38 +145,38 @@ class RoomPage:
     claim_by_ms: int = 0
     session_expires_at_ms: int = 0
     mailbox: MailboxView | None = None
-    identity: IdentityView | None = None  # what they show of who they are before they join
-    tickets: int = 0  # that they have bought here
+    identity: IdentityView | None = None  # what newcomers have to show before they join
+    tickets: int = 0  # bought here
 
     @property
     def before_tickets(self) -> tuple[str, ...]:
-        """The panels on which prices are read."""
+        """The panels that show prices."""
         return BEFORE_TICKETS
 
     @property
     def zone(self) -> str:
-        """The zone its times are given in; empty: the visitor's own."""
+        """The zone of its times; "": the visitor's own."""
         return self.event.zone if self.event else ""
 
 
 def goal_of(room: Room, return_to: str = "") -> str:
-    """Where a called visitor goes: where they came from, somebody else's site, or our booking page."""
+    """Where a called visitor goes: back to where they came from, the room's target, or our booking page."""
     return return_to or room.settings.target_url or (f"/events/{room.event_id}" if room.event_id else "/")
 
 
 def go_on_path(room: Room, return_to: str = "") -> str:
-    """The address of ours that leads there: the page itself, or the one that hands over to another site."""
+    """The page of ours that leads there: the goal itself, or the hand-over to another site."""
     goal = goal_of(room, return_to)
     return goal if goal.startswith("/") else f"/rooms/{room.room_id}/go{return_query(return_to)}"
 
 
 def return_query(return_to: str) -> str:
-    """The part of a queue page's address that says where the gate stopped the visitor."""
+    """The query of a queue page that stores where the gate stopped the visitor."""
     return f"?{urlencode({'return_to': return_to})}" if return_to else ""
 
 
 def position_of(status: RoomStatus, place: Place | None) -> int:
-    """People ahead + 1 while waiting, else 0."""
+    """The number of people ahead + 1 while waiting, else 0."""
     if place is None or place.state != "waiting" or place.queue_number is None:
         return 0
     bound = max(1, place.queue_number - serving_of(status, place.visitor_id))
@@ -185,11 +184,11 @@ def position_of(status: RoomStatus, place: Place | None) -> int:
 
 
 def room_page(standing: Standing) -> RoomPage:
-    """The queue page of one visitor."""
+    """Build the queue page for one visitor."""
     room, status, place = standing.room, standing.status, standing.place
     panel = panel_of(status.state, place.state if place else None, standing.kept_out)
     notice = _notice_of(status, place, panel)
-    # Nobody is called while the queue is paused or nothing is free: an estimate would be made up.
+    # While the queue is paused or sold out nobody is called, so there is nothing to estimate from.
     estimate = standing.place_document.wait_s if standing.place_document and not notice else None
     still_s = still_s_of(to_ms(standing.status_document.still_since), status.now_ms, notice)
     page = RoomPage(
@@ -265,7 +264,7 @@ def _progress(position: int, began: int) -> int:
 
 
 def _refresh_s(page: RoomPage, standing: Standing) -> int:
-    """How soon a page without script looks again; 0: nothing will change by itself."""
+    """When a page without JavaScript reloads; 0: nothing will change by itself."""
     if page.panel in OVER:
         return 0
     if page.panel in ("sold_out", "closed"):
@@ -275,18 +274,18 @@ def _refresh_s(page: RoomPage, standing: Standing) -> int:
         instants = (at for at in (page.prequeue_at_ms, page.opens_at_ms) if at > page.now_ms)
         due_s = (min(instants, default=page.now_ms + REFRESH_MAX_S * 1000) - page.now_ms) // 1000 + 1
     elif page.panel == "returns" or page.notice in ("held", "fewer"):
-        due_s = page.claim_window_s // 2  # there is a form, and who fills it in must have the time
+        due_s = page.claim_window_s // 2  # leaves time to fill in the form
     elif page.panel == "waiting" and standing.place_document:
-        # Without a script nothing else shows them their turn: those near the front reload often.
+        # Without JavaScript nothing else announces a turn, so those near the front reload often.
         due_s = min(standing.place_document.poll_after_s, REFRESH_NEAR_S + page.ahead)
     return min(max(due_s, REFRESH_MIN_S), REFRESH_MAX_S)
 
 
 def _start(standing: Standing) -> str:
-    """What the script begins with: the two documents it would otherwise have to ask for."""
+    """The script's initial state: the two documents it would otherwise have to fetch."""
     place = standing.place_document
     if place is not None:
-        place = msgspec.structs.replace(place, place_token="")  # it stays in the HttpOnly cookie
+        place = msgspec.structs.replace(place, place_token="")  # stays in the HttpOnly cookie
     return msgspec.json.encode(
         {
             "room_id": standing.room.room_id,

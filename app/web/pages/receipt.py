@@ -1,4 +1,4 @@
-"""The receipt of an order, to be read and printed by its buyer."""
+"""The receipt of an order, for its buyer to read and print."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOK_AGAIN_S = 2
 
 @dataclass(frozen=True)
 class ReceiptPage:
-    """The receipt; None while it has no number. `refunded`: what went back since, in minor units."""
+    """The receipt; None while it has no number. `refunded`: what was refunded since, in minor units."""
 
     event: EventHead
     reservation_id: str
@@ -37,7 +37,7 @@ class ReceiptPage:
 
 
 async def receipt(request: Request) -> Response:
-    """The receipt. Raises ReservationNotFound, also for what was not paid for."""
+    """Show the receipt. Raises ReservationNotFound, also for unpaid orders."""
     it = await owned(request)
     found = await orders.receipt_of(request.app.stores, it)
     event, _ = await events.event(request.app.stores, it.event_id)
@@ -54,7 +54,7 @@ async def receipt(request: Request) -> Response:
 
 
 async def receipt_pdf(request: Request) -> Response:
-    """The receipt as a file. Raises ReservationNotFound, also before it has a number."""
+    """Download the receipt. Raises ReservationNotFound, also while it has no number."""
     it = await owned(request)
     found = await orders.receipt_of(request.app.stores, it)
     if found is None:
@@ -62,7 +62,7 @@ async def receipt_pdf(request: Request) -> Response:
     event, _ = await events.event(request.app.stores, it.event_id)
     language = asked_language((await look_for(request, it.room_id)).locale)
     about = _seller(found, event), event.timezone, _refunded(it)
-    async with request.app.exporting:  # it takes CPU time: only so many at once
+    async with request.app.exporting:  # uses much CPU, so concurrency is limited
         made = await asyncio.to_thread(receipt_file, language, found, *about)
     response = Response(made, content_type="application/pdf")
     name = f"{it.event_id}-receipt-{found.receipt_no}.pdf"
@@ -72,7 +72,7 @@ async def receipt_pdf(request: Request) -> Response:
 
 
 def _seller(it: Receipt | None, event: Event) -> str:
-    """Who sold it, as it was then; as it is now, where nobody had said by then."""
+    """The seller at the time of the order; if none was set then, the current one."""
     return (it.seller if it else "") or event.seller
 
 

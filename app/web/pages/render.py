@@ -1,8 +1,8 @@
-"""From a document to an HTML answer: languages, the template environment, the security headers, compression.
+"""Renders a document to an HTML response: language, templates, security headers, compression.
 
-Templates escape everything. Compressing HTML is safe here because pages carry no secret: tokens travel in
-HttpOnly cookies and forms are protected by their Origin, not by a token in the page. The one exception is
-sent as it is (`secret`).
+Templates escape everything. Compressing HTML is safe because pages contain no secrets: tokens travel in
+HttpOnly cookies, and forms are protected by their Origin, not by a token in the page. The few pages with a
+`secret` are not compressed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from app.web.http.assets import load_assets
 from app.web.pages.theme import PLAIN, Look
 
 CONSOLE = "console/"
-LANGUAGE_COOKIE = "fairgate_language"  # what the reader chose at the foot of a page
-TEXTS_MAX = 2_000  # kept of a language: more than the templates have
-SHARED_MAX = 64  # pages that are the same for many: a room has one a second, in each language
+LANGUAGE_COOKIE = "fairgate_language"  # the language chosen at the foot of a page
+TEXTS_MAX = 2_000  # cached per language: more than the templates have
+SHARED_MAX = 64  # cached pages that are equal for many: a room has a new one every second, in each language
 TEMPLATES = Path(__file__).parents[3] / "templates"
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -40,7 +40,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 _OURS = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
-FRAMED = {  # in the demo: its page has two of ours side by side
+FRAMED = {  # in the demo, whose page frames two of ours side by side
     "Content-Security-Policy": f"{_OURS}; frame-src 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
@@ -48,14 +48,14 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "Referrer-Policy": "same-origin",  # `no-referrer` would make the Origin of our own forms `null`
+    "Referrer-Policy": "same-origin",  # with `no-referrer`, the Origin of our own forms would be `null`
     "X-Frame-Options": "DENY",
 }
 
 
 @cache
 def templates(language: str) -> Environment:
-    """The environment of all pages in one language, made once."""
+    """The template environment of a language, created once."""
     environment = templating.environment(TEMPLATES, language, autoescape=True)
     gettext = _gettext(i18n.catalogue(language).gettext)
     environment.globals |= {
@@ -69,7 +69,7 @@ def templates(language: str) -> Environment:
 
 
 def _gettext(translated: Callable[[str], str]) -> Callable[..., Markup]:
-    """What jinja2.ext.i18n would install, but a text without variables is made once, not for every page."""
+    """Like the functions of jinja2.ext.i18n, but texts without variables are built once, not per page."""
 
     @lru_cache(maxsize=TEXTS_MAX)
     def constant(text: str) -> Markup:
@@ -87,7 +87,7 @@ def hidden_unless(shown: bool) -> Markup:
 
 
 def html(template: str, page: Any, language: str = i18n.ENGLISH, look: Look = PLAIN) -> str:
-    """The page as text."""
+    """Render the page as text."""
     with span("render"):
         return templates(language).get_template(template).render(page=page, look=look)
 
@@ -109,12 +109,11 @@ def respond(
     shared: bool = False,
     language: str = "",
 ) -> Response:
-    """The page as an answer that nobody but this visitor may keep.
+    """Render the page as a response that only this visitor may cache.
 
-    Its language is the one asked for, else what the room wishes by its `look`, else the visitor's. The
-    console is English.
-    A page with a `secret` in it is not compressed; one that is the same for a crowd (`shared`) is made once
-    for as long as its document stays the same. Such a document must be hashable.
+    Its language is the one given, else the one the room prefers (`look`), else the visitor's. The console is
+    English. A page with a `secret` is not compressed. A page that is equal for a crowd (`shared`) is rendered
+    once for as long as its document, which must be hashable, does not change.
     """
     language = language or (i18n.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale))
     kind = "text/html; charset=utf-8"
@@ -134,13 +133,13 @@ def respond(
 
 
 def asked_language(locale: str = "") -> str:
-    """The language of this request's page: that the reader chose, that of the room, or the browser's."""
+    """The language for this request: the reader's choice, the room's, or the browser's."""
     accepted = (tag for tag, quality in request.accept_languages if quality > 0)
     return i18n.choose([request.cookies.get(LANGUAGE_COOKIE, ""), locale, *accepted])
 
 
 def compressed(plain: bytes, content_type: str, gzipped: bytes | None = None) -> Response:
-    """A body in the encoding the browser takes."""
+    """The body in an encoding the browser accepts."""
     takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
     body = (gzipped or _gzipped(plain)) if takes_gzip else plain
     response = Response(body, content_type=content_type)

@@ -48,9 +48,9 @@ from app.web.pages.visitors import (
 )
 
 QUANTITY = "quantity."  # + ticket_type_id: the name of a field
-PRICE = "price."  # + ticket_type_id: what the page said one costs
+PRICE = "price."  # + ticket_type_id: the price shown on the page
 FEE = "fee"
-SEAT = "seat"  # the name of a box of the list of seats
+SEAT = "seat"  # the name of a checkbox in the list of seats
 _SEAT, _CODE = re.compile(SEAT_ID), re.compile(CODE)
 KEY_LENGTH_MAX = 128
 RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
@@ -66,7 +66,7 @@ RESERVE_PROBLEMS: tuple[type[Refusal], ...] = (
 
 
 async def reserve(request: Request) -> Response:
-    """Take tickets."""
+    """Reserve tickets."""
     fields = await read_fields()
     form, event_id = dict(fields), EventId(request.params["event_id"])
     chosen = Choice(
@@ -105,7 +105,7 @@ async def reserve(request: Request) -> Response:
 async def _shown_amount(
     request: Request, event_id: EventId, form: Mapping[str, str], chosen: Choice
 ) -> int | None:
-    """What the choice came to on the page they looked at; None: it does not say."""
+    """The total shown to the visitor for this choice; None if the form does not say."""
     counts = Counter(type_of(it) for it in chosen.seat_ids)
     counts.update({name: count for name, count in chosen.counts.items() if name not in counts})
     wanted = [(count, form.get(PRICE + name, "")) for name, count in counts.items() if count]
@@ -124,19 +124,19 @@ async def _shown_amount(
 
 
 def _shown_fee(form: Mapping[str, str]) -> Fee:
-    """The booking fee that the page said, PER_TICKET|RATE_BP."""
+    """The booking fee shown on the page, as PER_TICKET|RATE_BP."""
     each, _, rate_bp = form.get(FEE, "").partition("|")
     return Fee(max(0, count_of(each)), max(0, count_of(rate_bp)))
 
 
 def _code(text: str) -> str | None:
-    """The code that the form names; one that cannot be one is not looked for."""
+    """The code in the form; "NONE" for what cannot be a code."""
     name = text.strip().upper()
     return (name if _CODE.match(name) else "NONE") if name else None
 
 
 def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
-    """Counted tickets, and these seats or the best of one section; else the problem with the choice."""
+    """Counted tickets and chosen seats, or the best seats of one section; else the problem."""
     items = [
         Item(ticket_type_id=TicketTypeId(name), quantity=count)
         for name, count in chosen.counts.items()
@@ -172,7 +172,7 @@ async def pay(request: Request) -> Response:
         if it.amount:
             answer = await operations.confirm(request.app.engine, it.reservation_id, payment, _key(form))
             became = answer.reservation
-            goes_on = bool(answer.step.continue_url)  # the page shows the way
+            goes_on = bool(answer.step.continue_url)  # the page links there
         else:
             became = await paid_elsewhere.confirm_free(request.app.engine, it.reservation_id)
         query = f"?{PAYMENT_ASKED.decode()}" if became.status == "paying" and not goes_on else ""
@@ -181,21 +181,21 @@ async def pay(request: Request) -> Response:
     except ValidationFailed as refusal:
         return await reservation_page(request, it, "refused", token, status=refusal.status, said=said)
     except (HoldExpired, Conflict):
-        query = ""  # the page shows it what became of it
+        query = ""  # the page shows the current state
     return redirect_to(f"/reservations/{it.reservation_id}{query}")
 
 
 async def stop(request: Request) -> Response:
-    """End the payment under way, to pay otherwise."""
+    """End the pending payment, so that the buyer can choose another way to pay."""
     it = await counted(request)
     await payment_steps.stop_payment(request.app.engine, it.reservation_id)
     return redirect_to(f"/reservations/{it.reservation_id}")
 
 
 async def cancel(request: Request) -> Response:
-    """Give the tickets back."""
+    """Cancel the reservation."""
     it = await counted(request, bought=True)
-    if any(ticket["transferred"] for ticket in it.tickets):  # it is somebody else's
+    if any(ticket["transferred"] for ticket in it.tickets):  # a ticket belongs to somebody else now
         return await reservation_page(request, it, "refused", status=Conflict.status)
     with suppress(Conflict):
         await operations.cancel(request.app.engine, it.reservation_id)
@@ -203,22 +203,22 @@ async def cancel(request: Request) -> Response:
 
 
 async def extend(request: Request) -> Response:
-    """Put off the end of the hold."""
+    """Extend the hold."""
     it = await counted(request)
-    with suppress(Conflict, HoldExpired):  # the page shows it what became of it
+    with suppress(Conflict, HoldExpired):  # the page shows the current state
         await operations.extend(request.app.engine, it.reservation_id)
     return redirect_to(f"/reservations/{it.reservation_id}")
 
 
 async def counted(request: Request, *, bought: bool = False) -> Reservation:
-    """The visitor's reservation, which they are about to do something with. Raises RateLimited."""
+    """Find the visitor's reservation for a change. Raises RateLimited."""
     it = await owned(request, bought=bought)
     await operations.count_change(request.app.engine, it, network_of(request, it.room_id))
     return it
 
 
 def _counts(form: dict[str, str]) -> dict[str, int]:
-    """How many of each type; what is not a sane number counts as refused later: -1."""
+    """Quantities by type; -1 for invalid ones, which are refused later."""
     return {
         name.removeprefix(QUANTITY): count_of(value.strip())
         for name, value in form.items()
@@ -227,7 +227,7 @@ def _counts(form: dict[str, str]) -> dict[str, int]:
 
 
 def _key(form: dict[str, str]) -> str:
-    """The attempt's key from the page; without one every sending is an attempt of its own."""
+    """The attempt's idempotency key from the page; without one, every submission is a new attempt."""
     key = form.get("idempotency_key", "")
     sane = 0 < len(key) <= KEY_LENGTH_MAX and key.isascii() and key.isprintable()
     return key if sane else secrets.token_urlsafe(16)

@@ -1,7 +1,7 @@
-"""The seats of the booking page: the map that a script draws, and the list without a script.
+"""The seats on the booking page: the map drawn by a script, and the list without JavaScript.
 
-Without a script a visitor opens a section, then a row of it, each by a link, and checks boxes; with one the
-same place holds the list that `static/seat-list.js` makes of the map.
+Without JavaScript, visitors open a section and then a row by links, and tick checkboxes; with it, the same
+place holds the list that `static/seat-list.js` builds from the map.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from app.web.api.seats import cached_seat_map
 from app.web.documents.seats import SeatRowDocument, SeatSectionDocument
 from app.web.http.routes import Request
 
-BANDS = 5  # colours of the map; more different prices share the last one
+BANDS = 5  # colours of the map; any further prices share the last one
 LIVING = ("held", "paying", "confirmed")
 
 
 @dataclass(frozen=True)
 class SeatBox:
-    """A seat of the row that is opened."""
+    """A seat of the open row."""
 
     seat_id: str
     number: str
     is_free: bool
-    kind: str  # a: accessible, c: a companion's, .: neither
+    kind: str  # a: accessible, c: companion seat, .: neither
 
 
 @dataclass(frozen=True)
 class SeatLine:
-    """A section or a row as the list names it, and how many of its seats are free."""
+    """A section or row in the list, with its number of free seats."""
 
     name: str
     label: str
@@ -42,18 +42,18 @@ class SeatLine:
 
 @dataclass(frozen=True)
 class SeatsPart:
-    """The seats on the booking page. `rows` are those of `section`, `seats` those of `row`; may be none."""
+    """The seats on the booking page: `rows` of the open `section`, `seats` of the open `row`, if any."""
 
     most: int  # how many more this visitor may have
-    mine: str  # the seats they have, apart by spaces
+    mine: str  # their own seats, separated by spaces
     sections: Sequence[SeatLine]
     section: str
     rows: Sequence[SeatLine]
     row: str
     seats: Sequence[SeatBox]
-    kept: bool  # some are not on sale
-    kinds: bool  # some of `section` are accessible, or a companion's
-    accessible: bool  # only those are shown
+    kept: bool  # whether some are not on sale
+    kinds: bool  # whether `section` has accessible or companion seats
+    accessible: bool  # whether only those are shown
 
 
 async def seats_part(
@@ -66,10 +66,10 @@ async def seats_part(
     accessible: bool,
     lost: Sequence[str] = (),
 ) -> SeatsPart | None:
-    """The seats of an event, None where it has none; `opened`: the section and the row asked for.
+    """Build the seats of an event; None if it has none. `opened`: the section and row asked for.
 
-    `accessible`: of these only what has accessible seats.
-    `lost`: seats that were refused just now, which the map may still call free for a second.
+    `accessible`: list only sections and rows with accessible seats. `lost`: seats just refused, which the map
+    may still show as free for a second.
     """
     seated = [it for it in ticket_types if it.seated]
     if not seated:
@@ -94,13 +94,13 @@ async def seats_part(
 
 
 async def _section(request: Request, event_id: EventId, name: str) -> SeatSectionDocument | None:
-    """The section as it is now; the map is read only where somebody opened one."""
+    """The current state of the section; the map is read only once somebody opened one."""
     if not name:
         return None
     try:
         document = (await cached_seat_map(request, event_id)).document
     except Restoring:
-        return None  # available soon; until then the page shows the sections
+        return None  # available soon; meanwhile the page shows the sections
     return next((it for it in document.sections if it.ticket_type_id == name), None)
 
 
@@ -121,6 +121,6 @@ def _boxes(
 
 
 def bands_of(ticket_types: Sequence[TicketType]) -> dict[str, int]:
-    """Which colour each seated type has on the map: one for each price, the dearest first."""
+    """The colour of each seated type on the map: one per price, the most expensive first."""
     prices = sorted({it.price for it in ticket_types if it.seated}, reverse=True)
     return {it.ticket_type_id: min(prices.index(it.price), BANDS - 1) for it in ticket_types if it.seated}

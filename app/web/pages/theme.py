@@ -1,4 +1,4 @@
-"""How a room's pages look and which language they are in: what its settings say, as templates take it."""
+"""The look and language of a room's pages, from its settings to what templates use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINKS = ("terms", "privacy", "imprint")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The addresses of a room's style sheet and pictures, and its words; empty where it has none."""
+    """The addresses of a room's style sheet and pictures, and its texts; empty if it has none."""
 
     locale: str = ""
     name: str = ""
@@ -33,8 +33,8 @@ class Look:
     cover: str = ""
     welcome: str = ""
     footer: str = ""
-    links: tuple[tuple[str, str], ...] = ()  # `terms`, `privacy`, `imprint` and their addresses
-    test: bool = False  # a test sale
+    links: tuple[tuple[str, str], ...] = ()  # `terms`, `privacy`, `imprint` with their addresses
+    test: bool = False  # whether it is a test sale
 
 
 PLAIN = Look()
@@ -58,7 +58,7 @@ def look_of(room_id: str, settings: RoomSettings) -> Look:
 
 
 def look_before_it_is_saved(settings: RoomSettings) -> Look:
-    """The look of a sale that is not there yet: its colours and pictures come with the page."""
+    """The look of a sale that does not exist yet: its colours and pictures are embedded."""
     its = settings.theme
     colours = urlencode({"accent": its.accent, "paper": its.paper})
     return replace(
@@ -77,7 +77,7 @@ class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def look_css(request: Request) -> Response:
-    """The style sheet of these colours: for the preview in the console, whose frame sends no cookie."""
+    """Serve the style sheet of these colours, for the console's preview, whose frame sends no cookie."""
     asked = read_query(request, Colours)
     sheet = theme.stylesheet(Theme(accent=asked.accent, paper=asked.paper))
     response = Response(sheet, content_type="text/css; charset=utf-8")
@@ -86,14 +86,14 @@ async def look_css(request: Request) -> Response:
 
 
 async def look_for(request: Request, room_id: RoomId) -> Look:
-    """The look of a room; the usual one while nobody can tell."""
+    """The look of a room; the default one if it cannot be read."""
     with suppress(RoomNotFound, StoreUnavailable):
         return look_of(room_id, (await request.app.status_board.current(room_id)).room.settings)
     return PLAIN
 
 
 async def theme_file(request: Request) -> Response:
-    """The style sheet or a picture. Under its present digest it can be kept for good."""
+    """Serve the style sheet or a picture. Under the address with its current digest it never changes."""
     room_id, name = RoomId(request.params["room_id"]), request.params["theme_file"]
     its = (await request.app.status_board.current(room_id)).room.settings.theme
     if name == "style.css":

@@ -1,4 +1,4 @@
-"""The tickets of a reservation as a file, for who may see it."""
+"""The tickets of a reservation as files, for browsers that may see it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.web.pages.theme import look_for
 
 
 class Sold(NamedTuple):
-    """The tickets of a reservation that are its owner's."""
+    """The tickets of a reservation that its owner still has."""
 
     order: Reservation
     language: str
@@ -32,18 +32,18 @@ class Sold(NamedTuple):
 
 
 async def tickets_pdf(request: Request) -> Response:
-    """The tickets as a PDF, a page for each; none that was given to somebody else."""
+    """Download the tickets as a PDF, one per page, without those given away."""
     it = await _sold(request)
     buyer = await buyers.of_reservation(request.app.stores, it.order.reservation_id)
     holder = buyer.name if buyer else ""
     order = it.order.reservation_id
-    async with request.app.exporting:  # it takes CPU time: only so many at once
+    async with request.app.exporting:  # uses much CPU, so concurrency is limited
         made = await asyncio.to_thread(tickets_file, it.language, it.show, it.tickets, order, holder)
     return file_response(made, "application/pdf", f"{it.order.event_id}-tickets.pdf")
 
 
 async def tickets_wallet(request: Request) -> Response:
-    """The same as passes for a wallet app, where the installation has a certificate for them."""
+    """Download the tickets as passes for a wallet app, if the installation has a certificate."""
     it = await _sold(request)
     return await wallet_response(request, it.language, it.show, it.tickets, it.order.reservation_id)
 
@@ -51,7 +51,7 @@ async def tickets_wallet(request: Request) -> Response:
 async def wallet_response(
     request: Request, language: str, show: Show, tickets: Sequence[SoldTicket], order: str
 ) -> Response:
-    """The passes of these tickets. Raises ReservationNotFound where none can be made."""
+    """Return the passes of these tickets. Raises ReservationNotFound if none can be created."""
     signer = request.app.settings.pass_signer()
     if signer is None:
         raise ReservationNotFound
@@ -61,7 +61,7 @@ async def wallet_response(
 
 
 def file_response(content: bytes, media_type: str, name: str) -> Response:
-    """A file that is nobody else's."""
+    """A private file, not to be cached by others."""
     response = Response(content, content_type=media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
@@ -69,7 +69,7 @@ def file_response(content: bytes, media_type: str, name: str) -> Response:
 
 
 async def _sold(request: Request) -> Sold:
-    """The tickets of the address, for who may see them. Raises ReservationNotFound."""
+    """Find the tickets in the address, if this browser may see them. Raises ReservationNotFound."""
     it = await owned(request)
     mine = [ticket for ticket in sorted(it.tickets, key=in_order) if ticket["code"]]
     if not mine:

@@ -1,7 +1,7 @@
-"""Tickets in another browser: the links of mails, and the page that has one sent.
+"""Showing tickets in another browser: the links in e-mails, and the page that requests one.
 
-A GET uses nothing up, because mail scanners follow links: the link of a mail may be opened any number of
-times until it runs out, and one that was asked for is used by the button on its page.
+A GET must not use up a link, because mail scanners follow it: links in order e-mails work until they expire,
+and a requested link is used by the button on its page.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from app.web.pages.form_fields import read_form, redirect_to
 from app.web.pages.render import respond
 from app.web.pages.visitors import add_cookie
 
-ANSWER_AFTER_S = 0.25  # as long for every address, whatever there was to do
+ANSWER_AFTER_S = 0.25  # the same for every address, to hide whether it is known
 
 
 class TicketsPage(msgspec.Struct, frozen=True):
-    """The form that has a link sent; the button of a link; or that it does not work any more."""
+    """The form that requests a link; the button of a link; or that the link no longer works."""
 
     state: str = "ask"  # ask, sent, open, gone, erased
     email: str = ""
@@ -37,24 +37,24 @@ class TicketsPage(msgspec.Struct, frozen=True):
 
 
 class KeyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the link of a mail carries."""
+    """The query of a link in an order e-mail."""
 
     key: str = ""
 
 
 class TokenQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a link carries that was asked for."""
+    """The query of a requested link."""
 
     token: str = ""
 
 
 async def ask_tickets(request: Request) -> Response:
-    """The form that asks for the address."""
+    """Show the form for the address."""
     return respond("tickets.html", TicketsPage())
 
 
 async def send_tickets(request: Request) -> Response:
-    """Mail a link; the answer does not reveal whether anything was bought with the address."""
+    """E-mail a link. The response does not reveal whether the address has bought anything."""
     app, loop = request.app, asyncio.get_running_loop()
     answer_at = loop.time() + ANSWER_AFTER_S
     email = (await read_form()).get("email", "").strip()[:254]
@@ -71,7 +71,7 @@ async def send_tickets(request: Request) -> Response:
 
 
 async def open_tickets(request: Request) -> Response:
-    """The button of a link that was asked for."""
+    """Show the button of a requested link."""
     token = read_query(request, TokenQuery).token
     if not await ticket_links.is_valid(request.app.stores, token):
         return respond("tickets.html", TicketsPage("gone"), CredentialInvalid.status)
@@ -79,7 +79,7 @@ async def open_tickets(request: Request) -> Response:
 
 
 async def use_tickets(request: Request) -> Response:
-    """Show all that was bought with the address of the link in this browser, from now on."""
+    """From now on, show everything bought with the link's address in this browser."""
     token = (await read_form()).get("token", "")
     await request.app.throttles.reset(request.client)
     try:
@@ -92,7 +92,7 @@ async def use_tickets(request: Request) -> Response:
 
 
 async def open_reservation(request: Request) -> Response:
-    """The link of a mail about a reservation: this browser sees it from now on."""
+    """Open the link in an e-mail about a reservation, which this browser may see from now on."""
     reservation_id = request.params["reservation_id"]
     key = read_query(request, KeyQuery).key
     try:

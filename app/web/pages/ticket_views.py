@@ -1,4 +1,4 @@
-"""Tickets, and who buys them, as the page of a reservation shows them."""
+"""Tickets and buyer details on the page of a reservation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from app.core.seating import SeatName, seat_name
 
 @dataclass(frozen=True)
 class TicketView:
-    """A ticket with its code, also as a QR picture (SVG, ours, so it may stand unescaped); without one it is
-    somebody else's by now. `offered_to`: whose it may become."""
+    """A ticket with its code, also as a QR picture (SVG made by us, so safe to embed unescaped).
+
+    A ticket without a code was given away. `offered_to`: the address it is offered to.
+    """
 
     ticket_id: str
     name: str
@@ -27,7 +29,7 @@ class TicketView:
 
 
 def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any], offers: Mapping[str, str]) -> TicketView:
-    """A ticket of a confirmed reservation."""
+    """Build the view of a ticket of a confirmed reservation."""
     ticket_id, type_id, code = ticket["ticket_id"], ticket["ticket_type_id"], ticket["code"]
     seat = seat_name(ticket["seat_id"]) if ticket["seat_id"] else None
     name = names.get(type_id, type_id)
@@ -35,13 +37,13 @@ def ticket_view(names: Mapping[str, str], ticket: Mapping[str, Any], offers: Map
 
 
 def qr_picture(code: str) -> Markup:
-    """The QR code of a ticket; nothing for no code."""
+    """The QR picture of a ticket code; empty without one."""
     return Markup(segno.make(code, micro=False).svg_inline(omitsize=True, border=2) if code else "")
 
 
 @dataclass(frozen=True)
 class BuyerPart:
-    """What a sale asks its buyer for, what was said, and by field what of it is `missing` or `wrong`."""
+    """What a sale asks its buyer, the answers, and the names of `missing` and `wrong` fields."""
 
     form: BuyerForm
     said: Buyer

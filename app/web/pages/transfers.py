@@ -1,4 +1,4 @@
-"""Giving a ticket to somebody else: the forms of its buyer, and the pages of its new holder."""
+"""Giving a ticket away: the buyer's forms, and the pages of the new holder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.web.pages.ticket_views import TicketView, qr_picture
 
 
 class HolderPage(msgspec.Struct, frozen=True):
-    """A ticket that is offered (with `token`), or held (with `key`); neither: it is not any more."""
+    """A ticket that is offered (with `token`) or held (with `key`); with neither, the link is invalid."""
 
     name: str = ""
     venue: str = ""
@@ -39,7 +39,7 @@ class HolderPage(msgspec.Struct, frozen=True):
     ticket: TicketView | None = None
     token: str = ""
     key: str = ""
-    wallet: bool = False  # it can be added to a wallet app
+    wallet: bool = False  # whether it can be added to a wallet app
 
 
 async def transfer(request: Request) -> Response:
@@ -62,7 +62,7 @@ async def withdraw(request: Request) -> Response:
 
 
 async def accept_page(request: Request) -> Response:
-    """The button that accepts a ticket. A GET accepts nothing: mail scanners follow links."""
+    """Show the button that accepts a ticket. A GET must not accept, because mail scanners follow links."""
     token = read_query(request, TokenQuery).token
     found = await transfers.offered(request.app.stores, token)
     if found is None:
@@ -72,7 +72,7 @@ async def accept_page(request: Request) -> Response:
 
 
 async def accept(request: Request) -> Response:
-    """Accept a ticket: it gets another code, which is shown here and mailed."""
+    """Accept a ticket. It gets a new code, which is shown and e-mailed."""
     token = (await read_form()).get("token", "")
     await request.app.throttles.reset(request.client)
     try:
@@ -84,7 +84,7 @@ async def accept(request: Request) -> Response:
 
 
 async def my_ticket(request: Request) -> Response:
-    """The ticket of its new holder, by the link that was mailed to them."""
+    """Show the ticket to its new holder, by the link e-mailed to them."""
     key = read_query(request, KeyQuery).key
     found = await _held(request, key)
     if found is None:
@@ -97,7 +97,7 @@ async def my_ticket(request: Request) -> Response:
 
 
 async def my_ticket_pdf(request: Request) -> Response:
-    """The same as a PDF."""
+    """Download it as a PDF."""
     found = await _held(request, read_query(request, KeyQuery).key)
     if found is None:
         raise ReservationNotFound
@@ -110,7 +110,7 @@ async def my_ticket_pdf(request: Request) -> Response:
 
 
 async def my_ticket_wallet(request: Request) -> Response:
-    """The same as a pass for a wallet app."""
+    """Download it as a pass for a wallet app."""
     found = await _held(request, read_query(request, KeyQuery).key)
     if found is None:
         raise ReservationNotFound

@@ -1,6 +1,6 @@
-"""The pages of visitors: sales, queue, booking, reservation. What they post is in `page_forms.py`.
+"""The pages of visitors: sales, queue, booking, reservation. Forms: `forms`, `reservation_forms`.
 
-A GET changes nothing: link previews and prefetching browsers may fetch any page without taking a place.
+A GET changes nothing: link previews and prefetching browsers must not take places.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from app.web.pages.visitors import remember_progress_start, set_newcomer, set_pl
 
 
 async def sales(request: Request) -> Response:
-    """The public sales; or the line, to which a shop's connector sends visitors here."""
+    """Show the public sales; or the queue, if a shop's connector sent the visitor."""
     if knownuser.is_sent_here(request):
         return await knownuser.enter(request)
     event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
@@ -67,7 +67,7 @@ async def sales(request: Request) -> Response:
 
 
 async def room(request: Request) -> Response:
-    """The queue page."""
+    """Show the queue page."""
     if asks_for_json(request):
         return await json_queue.queue_in_json(request)
     standing = await standing_of(request, RoomId(request.params["room_id"]))
@@ -173,9 +173,7 @@ def register_pages(app: Quart) -> None:
         app.extensions[EVENT_HEADS] = EventHeads()
 
     for path, view in PAGES.items():
-        within_s = (
-            CALL_TIMEOUT_S if path.endswith(".pdf") else PAGE_TIMEOUT_S
-        )  # fonts are cut for some letters
+        within_s = CALL_TIMEOUT_S if path.endswith(".pdf") else PAGE_TIMEOUT_S  # subsetting fonts takes time
         add_page(app, path, f"page_{view.__name__}", view, within_s)
     for name, (path, view) in knownuser.PATHS.items():
         add_page(app, path, f"page_{name}", view)

@@ -1,7 +1,7 @@
-"""The visitor of a page: identified by their cookie, with what the pages know of their place.
+"""The visitor of a page, identified by cookies, and what pages know about their place.
 
-A page takes cookies for what they are worth: one that is forged, of another room or of a session that is over
-counts as none, and the page shows what anybody sees.
+Invalid cookies are ignored: if one is forged, of another room or of an ended session, the page shows what
+anybody sees.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from app.web.pages.queue_document import Standing
 
 NOT_A_CREDENTIAL = (CredentialInvalid, CredentialMissing, BookingTokenExpired, WrongRoom)
 BEGAN_COOKIE = (
-    "fairgate_began_"  # + room_id: `queue number . position it was first seen at`; also set by queue.js
+    "fairgate_began_"  # + room_id: `queue number.position it was first seen at`; also set by queue.js
 )
 BEGAN_COOKIE_S = 86_400
 COOKIES_QUERY = "cookies"
 
 
 def visitor_of(request: Request, room_id: RoomId) -> PlaceClaims | None:
-    """What the place cookie says."""
+    """The content of the place cookie."""
     cookie = cookies(request, PLACE_COOKIE + room_id).get("")
     if not cookie:
         return None
@@ -50,7 +50,7 @@ def visitor_of(request: Request, room_id: RoomId) -> PlaceClaims | None:
 
 
 async def session_of(request: Request, room_id: RoomId) -> BookingClaims | None:
-    """What the booking cookie says, while its session has not run out."""
+    """The content of the booking cookie, if its session has not expired."""
     if not cookies(request, BOOKING_COOKIE + room_id).get(""):
         return None
     try:
@@ -63,7 +63,7 @@ async def session_of(request: Request, room_id: RoomId) -> BookingClaims | None:
 async def place_of(
     request: Request, room_id: RoomId, claims: PlaceClaims | None = None
 ) -> tuple[Place, RoomStatus] | None:
-    """Where the visitor of these claims, else of the cookie, stands; None for somebody without a place."""
+    """Look up the place of these claims, or else of the cookie; None if there is none."""
     claims = claims or visitor_of(request, room_id)
     if claims is None:
         return None
@@ -74,32 +74,32 @@ async def place_of(
 
 
 def set_place(response: Response, request: Request, place: Place, status: RoomStatus) -> None:
-    """Hand the visitor a fresh place token."""
+    """Set a fresh place token."""
     room_id = RoomId(request.params["room_id"])
     token = place_token(request.app.places, place, status, room_id)
     add_cookie(response, place_cookie(request, room_id, token))
 
 
 def set_newcomer(response: Response, request: Request) -> None:
-    """Say who a newcomer is before they join: then a join is theirs however often it is sent."""
+    """Identify newcomers before they join, so that repeating a join does not create another place."""
     room_id = RoomId(request.params["room_id"])
     add_cookie(response, newcomer_cookie(request, room_id, new_visitor_id(network_of(request, room_id))))
 
 
 def add_cookie(response: Response, header: tuple[bytes, bytes]) -> None:
-    """A Set-Cookie header as the API makes it."""
+    """Add a Set-Cookie header in the API's form."""
     response.headers.add(header[0].decode(), header[1].decode())
 
 
 def progress_start_of(request: Request, room: Room, place: Place) -> int:
-    """The position this visitor's progress is measured from; 0 when this number was not seen before."""
+    """The position from which this visitor's progress is measured; 0 if the number is new."""
     number, _, began = cookies(request, BEGAN_COOKIE + room.room_id).get("", "").partition(".")
     seen_before = number == str(place.queue_number) and began.isascii() and began.isdigit()
     return min(int(began), place.queue_number or 0) if seen_before and len(began) <= 15 else 0
 
 
 def remember_progress_start(response: Response, request: Request, standing: Standing, position: int) -> None:
-    """Keep where the progress began. Scripts write it too, so it is not HttpOnly; it grants nothing."""
+    """Remember where the progress began. Scripts write it, too, so it is not HttpOnly; it grants nothing."""
     if standing.place is None or not position or standing.began:
         return
     response.set_cookie(
@@ -113,12 +113,12 @@ def remember_progress_start(response: Response, request: Request, standing: Stan
 
 
 def asked_return(request: Request) -> str:
-    """Where the gate stopped this visitor, as the address of the page says; not checked yet."""
+    """Where the gate stopped this visitor, from the page's address; not checked yet."""
     return _asked(request, "return_to")
 
 
 def asked_cookies(request: Request) -> str:
-    """What became of our question for a cookie: `asked`, `needed`, or nothing."""
+    """Result of the cookie test: `asked`, `needed`, or nothing."""
     return _asked(request, COOKIES_QUERY)
 
 
@@ -127,7 +127,7 @@ def _asked(request: Request, name: str) -> str:
 
 
 async def standing_of(request: Request, room_id: RoomId) -> Standing:
-    """All a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
+    """Read everything a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
     shown = await request.app.status_board.current(room_id)
     claims = visitor_of(request, room_id)
     found = await place_of(request, room_id, claims) if claims else None
