@@ -103,7 +103,7 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
 
 
 def _chain(path: Path | None) -> list[Chain]:
-    """The chain that is in a file. Raises WrongUsage."""
+    """Read a beacon chain from a file. Raises WrongUsage."""
     try:
         return [chain_of(path.read_bytes())] if path else []
     except (OSError, ValueError) as error:
@@ -111,7 +111,7 @@ def _chain(path: Path | None) -> list[Chain]:
 
 
 def _witnesses(vkeys: list[str], quorum: int) -> list[Verifier]:
-    """The keys of witnesses. Raises WrongUsage."""
+    """Parse the keys of witnesses. Raises WrongUsage."""
     found = []
     for vkey in vkeys:
         try:
@@ -153,7 +153,7 @@ def _export(what: str, url: str, data: Path | None) -> Export:
 
 
 async def from_stores(stores: Stores, room_id: RoomId, host: str = "") -> Export | None:
-    """The log as PostgreSQL has it; None: there is none. `host`: what logs are called by here."""
+    """Read the log from PostgreSQL; None if there is none. `host`: the prefix of our logs' origins."""
     log = await stored.select_log(stores.postgres, room_id)
     if log is None:
         return None
@@ -175,8 +175,8 @@ async def from_stores(stores: Stores, room_id: RoomId, host: str = "") -> Export
 
 
 def over_http(url: str, room_id: str) -> Export:
-    """The log as anybody can read it. Raises WrongUsage."""
-    import httpx  # here: other commands do not need it
+    """Fetch the log from the public API. Raises WrongUsage."""
+    import httpx  # slow to import, and other commands do not need it
 
     try:
         with httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S) as client:

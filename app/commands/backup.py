@@ -37,7 +37,7 @@ def backup(
         )
         print(f"{size:,} bytes of the database, {len(secrets)} secrets")
         return
-    from app.runtime import migrate  # here: Alembic loads slowly
+    from app.runtime import migrate  # Alembic is slow to import
 
     settings = with_addresses(settings_of(data))
     if file.exists() and not overwrite:
@@ -71,7 +71,7 @@ def restore(file: File, *, data: Data = None) -> None:
 
     If DATABASE_URL is set, that database must be empty; otherwise the data folder must be.
     """
-    from app.runtime import migrate  # here: Alembic loads slowly
+    from app.runtime import migrate  # Alembic is slow to import
 
     settings = read_settings(data)
     with backups.opened(file) as (manifest, dump, secrets):
@@ -113,7 +113,7 @@ def _fill_embedded(folder: Path, dump: Path, secrets: dict[str, str]) -> None:
 
 
 def _fill(dump: Path, database_url: str) -> None:
-    from app.runtime import migrate  # here: Alembic loads slowly
+    from app.runtime import migrate  # Alembic is slow to import
 
     if asyncio.run(migrate.revision_of(database_url)) is not None:
         raise CommandFailed("the database already has tables: restore into an empty one")

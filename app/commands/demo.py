@@ -70,7 +70,7 @@ def demo(
 
 
 def _tell_at(told: StoryName | None, url: str, key: str) -> None:
-    """Tell a story on an installation that others use, too; it does no harm."""
+    """Play a story on an installation that others use, too; it does no harm."""
     from app.demo import story
 
     if told is None or not url.startswith(("http://", "https://")) or not key:
@@ -90,7 +90,7 @@ def _story(told: StoryName, store: psutil.Process | None = None) -> Tell:
 
 @contextmanager
 def _folder(data: Path | None, told: StoryName | None) -> Iterator[Path | None]:
-    """The folder of the installation: a story leaves nothing behind, unless a folder was given."""
+    """The installation's folder. A story uses a temporary one unless a folder was given."""
     if told is None or data is not None or "FAIRGATE_DATA" in os.environ:
         yield data
         return

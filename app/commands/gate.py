@@ -122,7 +122,7 @@ async def _serve(plan: Plan, api_key: str) -> None:
 
 
 async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyncio.Event) -> None:
-    from app.runtime import shop_health  # here: it imports httpx
+    from app.runtime import shop_health  # slow to import, because of httpx
 
     async with shop_health.measuring(folder) as found:
         print(
@@ -140,7 +140,7 @@ async def _check_room(plan: Plan) -> None:
     """Refuse a room that does not exist; Fairgate may be unavailable. Raises CommandFailed."""
     if not plan.room:
         return
-    import httpx  # here: other commands do not need it
+    import httpx  # slow to import, and other commands do not need it
 
     url = f"{plan.fairgate.geturl().rstrip('/')}/v1/rooms/{plan.room}"
     try:

@@ -1,4 +1,4 @@
-"""witness: cosigns the public logs of somebody else's installation."""
+"""witness: cosigns the public logs of another installation."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 
 
 
 def witness(*, log: Log, name: Name, data: Folder, host: Host = HOST, port: Port = PORT) -> None:
-    """Run a witness of public logs: it cosigns each tree that goes on from the one it signed before.
+    """Run a witness of public logs: it cosigns every tree that extends the one it signed before.
 
-    It prints its own key, which the installation needs (FAIRGATE_WITNESSES), and whoever audits (`fairgate
-    audit --witness`). It needs no store: one file has what it signed. Keep that file and the key.
+    It prints its own key, for the installation (FAIRGATE_WITNESSES) and for auditors (`fairgate audit
+    --witness`). It needs no store, only a file with what it has signed. Keep that file and the key.
     """
     if not name or any(it.isspace() or it == "+" for it in name):
         raise WrongUsage("--name: a name without spaces and +, such as paper.example/witness")
@@ -48,7 +48,7 @@ def witness(*, log: Log, name: Name, data: Folder, host: Host = HOST, port: Port
 async def _serve(
     name: str, key: Ed25519PrivateKey, trusted: list[Verifier], data: Path, host: str, port: int
 ) -> None:
-    from app.runtime import witness as server  # loads what it needs only when it runs
+    from app.runtime import witness as server  # slow to import
 
     with server.alone(data / LOCK):
         served = server.Witness(name, key, trusted, data / STATE)
@@ -70,7 +70,7 @@ def _log_key(vkey: str) -> Verifier:
 
 
 def _key(path: Path) -> Ed25519PrivateKey:
-    """Its key, made at the first start. Raises CannotRun."""
+    """Read the witness's key, creating it on the first start. Raises CannotRun."""
     if not path.exists():
         with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(Ed25519PrivateKey.generate().private_bytes_raw())

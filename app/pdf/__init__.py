@@ -1,5 +1,5 @@
 """Documents as PDF, with text in any script.
 
-`fonts` finds and cuts down the fonts that a text needs; `document` lays out a report. fpdf2 writes the file,
-and HarfBuzz shapes the letters.
+`fonts` finds the fonts a text needs and subsets them; `document`, `receipt` and `tickets` lay out pages.
+fpdf2 writes the file, and HarfBuzz shapes the text.
 """

@@ -1,4 +1,4 @@
-"""A report as a PDF of A4 pages: a title, figures in a row, tables."""
+"""Lays out a report as a PDF of A4 pages: a title, a row of figures, tables."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.pdf.fonts import faces, readable
 TEXT, TITLE, HEADING, SMALL = 9.5, 20, 12.5, 8
 INK, SOFT, LINE = (25, 26, 24), (90, 93, 87), (205, 207, 200)
 MARGIN = 16.0  # mm
-FIRST_WIDTH, LAST_WIDTH = 2.0, 2.5  # where other columns are 1: of what figures are about, and of words
+FIRST_WIDTH, LAST_WIDTH = 2.0, 2.5  # labels and texts; other columns: 1
 
 
 def report_pdf(title: str, times: str, head: Sequence[tuple[str, str]], sections: Sequence[Section]) -> bytes:
-    """The document. Takes up to a second of CPU time for scripts that were not written before."""
+    """Return the PDF. Takes up to a second of CPU time for scripts not used before."""
     with TemporaryDirectory(prefix="fairgate-") as folder:  # fpdf2 reads fonts from files
         pdf = _Pages()
         pdf.set_title(title)
@@ -43,7 +43,7 @@ def report_pdf(title: str, times: str, head: Sequence[tuple[str, str]], sections
 
 
 class _Pages(FPDF):
-    """Pages with their number at the foot."""
+    """Pages with a number at the bottom."""
 
     def __init__(self) -> None:
         super().__init__(format="A4")
@@ -52,7 +52,7 @@ class _Pages(FPDF):
         self.set_text_shaping(True)
 
     def footer(self) -> None:
-        """Called by fpdf2 for each page."""
+        """Draw the page number; called by fpdf2 for each page."""
         self.set_y(-MARGIN)
         self.set_font(style="", size=SMALL)
         self.set_text_color(SOFT)
@@ -86,7 +86,7 @@ def _write(pdf: FPDF, text: str, size: float, style: str = "", colour: tuple[int
 
 def _add_section(pdf: FPDF, section: Section) -> None:
     pdf.ln(6)
-    if pdf.will_page_break(28):  # a heading is not left alone
+    if pdf.will_page_break(28):  # keeps a heading with its table
         pdf.add_page()
     _write(pdf, section.title, HEADING, "B")
     pdf.ln(1)

@@ -1,8 +1,8 @@
-"""The fonts that a text needs: Noto Sans for its scripts, cut down to its characters, in regular and bold.
+"""The fonts a text needs: Noto Sans for its scripts, subset to its characters, in regular and bold.
 
-The packages have variable fonts, and Chinese, Japanese and Korean in one of 65,000 glyphs: to make a weight
-of a whole font takes seconds to minutes, of the characters of a document a fraction of a second. What no font
-has is written in Latin letters, so that nothing is left out.
+The packages contain variable fonts, with 65,000 glyphs for Chinese, Japanese and Korean. Instantiating a
+weight of a whole font takes seconds to minutes; of a document's characters, a fraction of a second.
+Characters that no font has are transliterated to Latin letters, so that nothing is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fontTools.varLib import instancer
 
 LATIN = "NotoSans[wght].ttf"
 CJK = "NotoSansCJK-VF.otf.ttc"
-FILES = {  # by script (ISO 15924); all others are in the first
+FILES = {  # by script (ISO 15924); the first is the default
     **{code: CJK for code in ("Hani", "Hira", "Kana", "Hang", "Bopo")},
     "Arab": "NotoSansArabic[wght].ttf",
     "Armn": "NotoSansArmenian[wght].ttf",
@@ -47,10 +47,10 @@ FILES = {  # by script (ISO 15924); all others are in the first
     "Telu": "NotoSansTelugu[wght].ttf",
     "Thai": "NotoSansThai[wght].ttf",
 }
-SHARED = ("Zyyy", "Zinh")  # punctuation, digits, marks: in any script
-SYMBOLS = ("NotoSansSymbols[wght].ttf", "NotoEmoji[wght].ttf", CJK)  # where the first has not one of these
+SHARED = ("Zyyy", "Zinh")  # punctuation, digits, marks: used in any script
+SYMBOLS = ("NotoSansSymbols[wght].ttf", "NotoEmoji[wght].ttf", CJK)  # fallbacks for the default font
 WEIGHTS = {"": 400, "B": 700}
-# Of European languages, so that most documents share a font.
+# For European languages, so that most documents share a font.
 ALWAYS = (
     "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x180))))
     + "\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u20ac"
@@ -59,7 +59,7 @@ CACHED_MAX = 32
 
 
 class Face(NamedTuple):
-    """A font with the characters of a text, in one weight, as a file's content."""
+    """A font in one weight, subset to the characters of a text, as the content of a file."""
 
     name: str
     style: str
@@ -67,7 +67,7 @@ class Face(NamedTuple):
 
 
 def faces(texts: Iterable[str]) -> list[Face]:
-    """The fonts for these texts, as `readable` gives them; the first is the one to begin with."""
+    """The fonts for these texts, which must have passed through `readable`; the first is the main font."""
     by_file: dict[str, set[str]] = {LATIN: set(ALWAYS)}
     for char in set("".join(texts)):
         by_file.setdefault(_file_of(char) or LATIN, set()).add(char)
@@ -79,7 +79,7 @@ def faces(texts: Iterable[str]) -> list[Face]:
 
 
 def readable(text: str) -> str:
-    """The text, with Latin letters for what there is no font for."""
+    """Transliterate characters that no font has to Latin letters."""
     return "".join(char if _file_of(char) else anyascii(char) for char in text)
 
 
@@ -98,8 +98,8 @@ def _characters(file: str) -> frozenset[int]:
 
 @lru_cache(maxsize=CACHED_MAX)
 def _cut(file: str, characters: str) -> dict[str, bytes]:
-    """Fonts that have these characters, and what they are shaped with, by style."""
-    small = BytesIO()  # fontTools cannot make a weight of what it has just cut down: that is read again
+    """Subset a font to these characters and the glyphs needed to shape them; returns each style."""
+    small = BytesIO()  # fontTools cannot instantiate a font it has just subset, so it is read again
     with TTFont(_path(file), fontNumber=0, lazy=True) as font:
         cut = Subsetter(Options(notdef_outline=True))
         cut.populate(text=characters)
@@ -119,7 +119,7 @@ def _in_weight(variable: bytes, weight: int) -> bytes:
 
 
 def _draw_as_truetype(font: TTFont) -> None:
-    """Replace CFF2 outlines, which PDF does not have, by quadratic ones."""
+    """Convert CFF2 outlines, which PDF does not support, to quadratic ones."""
     drawn, outlines = font.getGlyphSet(), {}
     for name in font.getGlyphOrder():
         pen = TTGlyphPen(None)

@@ -1,4 +1,4 @@
-"""A receipt as a PDF, on a page of A4: who sold it, what was sold, and what the sum is made of."""
+"""Lays out a receipt as a PDF of one A4 page: the seller, the items, and the parts of the sum."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 def receipt_pdf(rows: Sequence[Row]) -> bytes:
-    """The document. Takes up to a second of CPU time for scripts that were not written before."""
+    """Return the PDF. Takes up to a second of CPU time for scripts not used before."""
     with TemporaryDirectory(prefix="fairgate-") as folder:  # fpdf2 reads fonts from files
         pdf = FPDF(format="A4")
         pdf.set_margin(MARGIN)
@@ -58,7 +58,7 @@ def _add(pdf: FPDF, it: Row) -> None:
 
 
 def _add_sum(pdf: FPDF, it: Row) -> None:
-    """A text on the left, as many lines as it takes, and a sum on the right."""
+    """Print a text on the left, on as many lines as it needs, and a sum on the right."""
     bold, small = it.kind == "total", it.kind == "small"
     font = "B" if bold else "", 12 if bold else 9 if small else 10.5
     _use(pdf, *font)
@@ -83,7 +83,7 @@ def _write(pdf: FPDF, text: str, size: float, style: str = "", colour: tuple[int
 
 
 def _use(pdf: FPDF, style: str, size: float) -> None:
-    """Choose a font. A text that ended in a fallback font leaves the page in it, and fpdf2 does not know: it
-    writes the choice only if it is another one than before."""
+    """Select a font. After a text that ended in a fallback font, fpdf2 does not notice that the page's font
+    differs, and skips a selection that looks unchanged."""
     pdf.set_font(style=style, size=size + 1)
     pdf.set_font(style=style, size=size)

@@ -1,4 +1,4 @@
-"""Tickets as a PDF, each on a page of A5: what it is for, whose it is, and its code as a picture."""
+"""Lays out tickets as a PDF, one A5 page each: the event, the holder, and the code as a picture."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.pdf.fonts import faces, readable
 
 INK, SOFT, LINE = (25, 26, 24), (90, 93, 87), (205, 207, 200)
 MARGIN, CODE_MM = 14.0, 62.0
-BUILT_IN, ENCODING = "helvetica", "latin-1"  # what every reader has: no font has to be cut for these letters
+BUILT_IN, ENCODING = "helvetica", "latin-1"  # in every reader: nothing to subset
 TICKETS_MAX = 100
 
 
 class PrintedTicket(NamedTuple):
-    """A ticket as it is printed; `about` are lines of a name and a value, such as the holder's."""
+    """A ticket to print; `about`: lines of a name and a value, such as the holder's."""
 
     event: str
     when: str
@@ -30,7 +30,7 @@ class PrintedTicket(NamedTuple):
 
 
 def tickets_pdf(tickets: Sequence[PrintedTicket]) -> bytes:
-    """The document. Takes up to a second of CPU time for scripts that were not written before."""
+    """Return the PDF. Takes up to a second of CPU time for scripts not used before."""
     with TemporaryDirectory(prefix="fairgate-") as folder:  # fpdf2 reads fonts from files
         pdf = FPDF(format=(148, 210))
         pdf.set_margin(MARGIN)
@@ -45,7 +45,7 @@ def tickets_pdf(tickets: Sequence[PrintedTicket]) -> bytes:
 
 
 def choose_fonts(pdf: FPDF, texts: Sequence[str], folder: Path) -> None:
-    """A font of every reader where it has all letters; else ones that are cut down to what is written."""
+    """Use a built-in font if it has all letters, otherwise subset fonts."""
     try:
         "".join(texts).encode(ENCODING)
     except UnicodeEncodeError:
@@ -90,7 +90,7 @@ def _add_ticket(pdf: FPDF, it: PrintedTicket) -> None:
 
 
 def _draw_code(pdf: FPDF, code: str, left: float, top: float) -> None:
-    """The QR code, as squares of ink: sharp at any size."""
+    """Draw the QR code as vector squares, sharp at any size."""
     rows = [bytes(row) for row in segno.make(code, micro=False).matrix]
     size = CODE_MM / len(rows)
     pdf.set_fill_color(0, 0, 0)

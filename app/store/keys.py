@@ -253,13 +253,13 @@ class RoomKeys:
 
     @property
     def batches(self) -> str:
-        """Stream: the same, an entry for all that were taken in together; `o` = epoch|event_id, `b` = a line
-        each: reservation_id|visitor_id|fingerprint|instance|items|traceparent|terms."""
+        """Stream: the same, with one entry per batch; `o` = epoch|event_id, `b` = one line per submission:
+        reservation_id|visitor_id|fingerprint|instance|items|traceparent|terms."""
         return self._key("batches")
 
     @property
     def batched(self) -> str:
-        """Hash: how many submissions were ever added to `batches` (`taken`), and have left it (`settled`)."""
+        """Hash: how many submissions were ever added to `batches` (`taken`), and were settled (`settled`)."""
         return self._key("batched")
 
     @property
@@ -269,7 +269,7 @@ class RoomKeys:
 
     @property
     def lease(self) -> str:
-        """String: worker|rooms, who works off the submissions, and of how many rooms they do that; TTL."""
+        """String: worker|rooms, the worker that processes the submissions, and its number of rooms; TTL."""
         return self._key("lease")
 
     @property
@@ -279,7 +279,7 @@ class RoomKeys:
 
     @property
     def visitor_events(self) -> str:
-        """Stream: events of visitors for other systems, until a worker has passed them on; capped."""
+        """Stream: visitor events for other systems, until a worker has published them; capped."""
         return self._key("visitor_events")
 
     @property

@@ -1,6 +1,6 @@
-"""How connections are made: addresses in the formats of libpq and Redis clients, pools with a deadline on
+"""Opening connections: addresses in the formats of libpq and Redis clients, and pools with a deadline on
 every wait.
 
-Never here: a subject. What applies to every statement or command (time-outs, errors of broken connections)
-goes here, once.
+Nothing here is about a subject. Whatever applies to all statements or commands (time-outs, errors of broken
+connections) belongs here.
 """

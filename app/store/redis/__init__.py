@@ -1,4 +1,4 @@
 """Reads and writes in Redis that need no script: streams, samples, counts, heartbeats.
 
-Never here: a change that two processes could make to the same thing at once. That takes a script.
+A change that two processes could make to the same thing at once needs a script instead.
 """

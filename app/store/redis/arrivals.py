@@ -1,4 +1,4 @@
-"""Who joined a part of a room."""
+"""Visitors who joined a part of a room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from app.store.keys import RoomKeys
 
 
 async def number_of(redis: RedisClient, keys: RoomKeys, visitor_id: VisitorId) -> int:
-    """The number that the part gave a visitor last; 0: none."""
+    """The latest number that the part gave a visitor; 0 if none."""
     client: Any = redis
     return int(await client.zscore(keys.arrivals, visitor_id) or 0)

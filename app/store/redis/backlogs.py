@@ -1,4 +1,4 @@
-"""What waits in the rooms' streams of submissions: how many, and which."""
+"""The backlogs: which submissions wait in the rooms' streams, and how many."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ ENTRIES_AT_ONCE = 500
 
 
 def questions(keys: RoomKeys) -> list[Command]:
-    """The commands whose replies `answered` counts."""
+    """The commands whose replies `answered` takes."""
     return [("XLEN", keys.submissions), ("HMGET", keys.batched, "taken", "settled")]
 
 
 def answered(length: int, counted: Sequence[str | None]) -> int:
-    """How many submissions nobody has settled."""
+    """The number of unsettled submissions."""
     taken, settled = (int(it or 0) for it in counted)
     return length + taken - settled
 
 
 async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomId, int]:
-    """How many submissions nobody has settled, of the rooms that have any; a round trip for many rooms.
+    """The numbers of unsettled submissions, for the rooms that have any, in one round trip for many rooms.
 
-    A room of which Redis cannot tell is left out.
+    Rooms that Redis cannot answer for are left out.
     """
     found: dict[RoomId, int] = {}
     for first in range(0, len(room_ids), ROOMS_AT_ONCE):
@@ -41,20 +41,20 @@ async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomI
 
 
 async def backlog(redis: RedisClient, keys: RoomKeys) -> int:
-    """How many submissions of the room nobody has settled."""
+    """The number of unsettled submissions of a room."""
     return (await backlogs(redis, [keys.room_id])).get(keys.room_id, 0)
 
 
 async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collection[str]) -> set[str]:
-    """Those of the reservations whose submission is not settled: until then it is in a stream."""
+    """Those of the reservations whose submission is not settled, and is therefore still in a stream."""
     return {*await unsettled(redis, keys)}.intersection(reservation_ids)
 
 
 async def unsettled(redis: RedisClient, keys: RoomKeys) -> list[str]:
-    """The reservations whose submissions are not settled."""
+    """The reservations with unsettled submissions."""
     client: Any = redis
     found: list[str] = []
-    for stream in (keys.batches, keys.submissions):  # in this order a batch that is taken apart is not missed
+    for stream in (keys.batches, keys.submissions):  # in this order: a batch may be split meanwhile
         after = "-"
         while entries := await client.xrange(stream, min=after, count=ENTRIES_AT_ONCE):
             for _, fields in entries:

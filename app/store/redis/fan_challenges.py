@@ -1,4 +1,4 @@
-"""Challenges that a fan's passkey has answered: each is good once, while it could still be answered again."""
+"""Answered challenges of fans' passkeys: each is valid once, so it is remembered until it expires."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.keys import FAN_CHALLENGE
 
 
 async def use(redis: RedisClient, challenge: str) -> bool:
-    """Use it up; False: it was used before. Only one that a good signature answered is remembered."""
+    """Use up a challenge; False if it was used before. Call this only after verifying the signature."""
     client: Any = redis
     key = FAN_CHALLENGE + hashlib.sha256(challenge.encode()).hexdigest()
     return bool(await client.set(key, 1, nx=True, ex=CHALLENGE_S))

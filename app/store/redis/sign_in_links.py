@@ -10,13 +10,13 @@ from app.store.keys import SIGN_IN_LINK
 
 
 async def keep(redis: RedisClient, code: str, account: bytes, *, ttl_s: int) -> None:
-    """Store whom this code signs in."""
+    """Store the account that this code signs in."""
     client: Any = redis
     await client.set(_key(code), account, ex=ttl_s)
 
 
 async def take(redis: RedisClient, code: str) -> bytes | None:
-    """Return whom this code signs in, and delete it; None if it is unknown or used."""
+    """Return the account that this code signs in, and delete it; None if it is unknown or used."""
     client: Any = redis
     found: bytes | None = await client.getdel(_key(code))
     return found

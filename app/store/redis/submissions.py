@@ -1,7 +1,7 @@
-"""A room's streams of submissions, as workers read them. Delivery is at least once, as losing one is worse.
+"""A room's streams of submissions, read by workers. Delivery is at least once, as none may be lost.
 
-`batches` has an entry for all that were taken in together. `submissions` has one for each: of web processes
-that do not know whether all workers read batches (`sql/agreed.py`), and of batches that were taken apart.
+`batches` has one entry per batch. `submissions` has one entry each, from web processes that do not know
+whether all workers read batches (`sql/agreed.py`), and for batches that were split.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from app.store.pubsub import publish
 from app.store.scripts.stock import GROUP, WHOLE, Settlement, settle_records
 from app.store.scripts.together import call_and
 
-READ_MAX = 64  # entries of each stream at once
-BATCH_MAX = 500  # submissions that are worked on together
+READ_MAX = 64  # entries read from each stream at once
+BATCH_MAX = 500  # submissions processed together
 TRIES_TTL_S = 86_400
-FIELDS = 5  # of a submission; what a newer release adds comes after them, and is passed over
+FIELDS = 5  # per submission; a newer release appends others, which are ignored
 _ORIGIN = r"(\d+)\|([^|]*)"
 _TERMS = r"(\d+\|[^|]*\|\d+\|\d+\|[^|]+)"
 _GRANTED = re.compile(rf"{_ORIGIN}\|{_TERMS}", re.ASCII)
@@ -32,12 +32,11 @@ DEAD_MS = 3_600_000  # a consumer that has not asked for an hour is gone
 
 
 class Message(NamedTuple):
-    """One submission as it was read; see `RoomKeys.submissions` and `RoomKeys.batches` for its fields.
+    """One submission as read; see `RoomKeys.submissions` and `RoomKeys.batches` for its fields.
 
-    Those of a batch have its `message_id`, which begins with `WHOLE`.
-
-    An entry that cannot be read has no `reservation_id`, and in `items` all there is of it. One of the
-    release that left deciding to workers has no `terms`.
+    Those of a batch share its `message_id`, which begins with `WHOLE`. A malformed entry has no
+    `reservation_id`, and all of its text in `items`. An entry of the release in which workers decided has no
+    `terms`.
     """
 
     message_id: str
@@ -47,16 +46,16 @@ class Message(NamedTuple):
     instance: str
     items: str
     traceparent: str = ""  # of the request, if it is sampled
-    epoch: int = 0  # of the room when it was decided
+    epoch: int = 0  # of the room at the decision
     event_id: str = ""
-    terms: str = ""  # what it was granted, as in `core/terms.py`
-    since_ms: int = 0  # when it was taken in
+    terms: str = ""  # the granted terms, as in `core/terms.py`
+    since_ms: int = 0  # when it was submitted
 
 
 async def outcomes(
     redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[str]
 ) -> dict[str, str | None]:
-    """What is known of submissions: FINGERPRINT|OUTCOME, FINGERPRINT|pending|VISITOR, or None."""
+    """The known outcomes of submissions: FINGERPRINT|OUTCOME, FINGERPRINT|pending|VISITOR, or None."""
     client: Any = redis  # redis-py types HMGET for its sync and async clients at once
     today = await client.hmget(keys.outcomes, reservation_ids)
     before = await client.hmget(keys.outcomes_before, reservation_ids)
@@ -83,7 +82,7 @@ def _streams(keys: RoomKeys) -> tuple[str, str]:
 
 
 async def read_new(redis: RedisClient, keys: RoomKeys, consumer: str) -> list[Message]:
-    """Submissions nobody has read, with those of the same entry one after the other."""
+    """Submissions nobody has read, those of an entry in sequence."""
     return await _read(redis, keys, consumer, ">")
 
 
@@ -110,12 +109,13 @@ async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -
 async def settle_and_read(
     redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement], consumer: str
 ) -> list[Message]:
-    """Settle a batch and read the next one, in one round trip; for a consumer with nothing else in hand."""
+    """Settle a batch and read the next one in one round trip; for a consumer that has nothing else
+    pending."""
     streams = *_streams(keys), ">", ">"
     read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", READ_MAX, "STREAMS", *streams)
     scalars = {"group": GROUP, "channel": OUTCOME_CHANNEL}
     _, reply = await call_and(redis, "settle", keys, settle_records(settlements), read, **scalars)
-    # What could not be read now will be shown when it is read alone.
+    # Whatever could not be read now will be when it is read alone.
     return [] if isinstance(reply, ResponseError) else _messages(keys, reply)
 
 
@@ -138,7 +138,7 @@ def _message(entry_id: str, fields: dict[str, str]) -> Message:
     asked = entry_id, reservation_id, visitor_id, fingerprint, instance, items, fields.get("t", "")
     granted = _GRANTED.fullmatch(fields.get("d", ""))
     if granted is None:
-        return Message(*asked)  # it is decided by whoever works on it
+        return Message(*asked)  # the worker decides it
     epoch, event_id, terms = granted.groups()
     return Message(*asked, int(epoch), event_id, terms, int(fields.get("a") or _ms(entry_id)))
 
@@ -147,7 +147,7 @@ def _batch(entry_id: str, fields: dict[str, str]) -> list[Message]:
     found, of = list[Message](), WHOLE + entry_id
     origin = _FROM.fullmatch(fields.get("o", ""))
     epoch, event_id, since_ms = int(origin[1]) if origin else 0, origin[2] if origin else "", _ms(entry_id)
-    decided: dict[str, str] = {}  # by what is said of the terms; many have the same
+    decided: dict[str, str] = {}  # by the text of the terms, which many share
     for line in fields.get("b", "").split("\n"):
         parts = line.split("|", FIELDS + 1)
         if len(parts) < FIELDS + 2 or not parts[0]:
@@ -166,7 +166,7 @@ def _ms(entry_id: str) -> int:
 
 
 def batches_of(messages: Iterable[Message]) -> list[str]:
-    """The ids of the batches these submissions are of."""
+    """The ids of the batches that contain these submissions."""
     found = dict.fromkeys(it.message_id for it in messages)
     return [it.removeprefix(WHOLE) for it in found if it.startswith(WHOLE)]
 
@@ -215,7 +215,7 @@ async def end_alone(redis: RedisClient, keys: RoomKeys, message: Message) -> Non
 
 
 async def drop(redis: RedisClient, keys: RoomKeys, message: Message) -> None:
-    """Take a submission that has an entry of its own out of the stream as it is."""
+    """Delete a submission that has its own entry from the stream, unprocessed."""
     await redis.xack(keys.submissions, GROUP, message.message_id)
     await redis.xdel(keys.submissions, message.message_id)
 

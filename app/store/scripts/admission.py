@@ -1,4 +1,4 @@
-"""The scripts of the controller and of restoring, as typed functions; see `room_scripts.py`."""
+"""The scripts of the controller and of restoring, as typed functions; visitors' scripts are in `room`."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Tick(NamedTuple):
     tell: bool  # this tick published a change of the status
     calls: int
     moment: Moment  # input of the wait estimate
-    due_in_ms: int | None  # until the next scheduled time
+    due_in_ms: int | None  # until the next scheduled time; None: there is none
     backlog: int  # reservation requests not settled yet
     call_in_ms: int | None  # until the rate allows the next call; None: nobody is waiting for that
     unkept: bool  # places ended that may not be in Postgres yet
-    visitor_events: int  # to be passed on
+    visitor_events: int  # visitor events waiting to be published
     dropped: int  # visitor events lost to the cap since the room was loaded
-    noted: int  # for the room's public log, not written there yet
-    parts: int  # that its joins are spread over; 0: they are not
+    noted: int  # events not yet written to the room's public log
+    parts: int  # of the room that joins are spread over; 0: the room has none
 
 
 class Known(NamedTuple):
@@ -170,7 +170,7 @@ def _ticked(status: RoomStatus, it: TickReply) -> Tick:
 
 
 def _moment(status: RoomStatus, it: TickReply) -> Moment:
-    by_calls = bool(status.lanes or it.parts)  # a number is not so many calls
+    by_calls = bool(status.lanes or it.parts)  # here numbers do not count calls
     return Moment(
         now_ms=status.now_ms,
         state=status.state,
@@ -189,13 +189,14 @@ def _moment(status: RoomStatus, it: TickReply) -> Moment:
 
 
 async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, pace: Pace) -> bool:
-    """Use this pace for waits. False if another worker has changed it since `expected` was read."""
+    """Use this pace to estimate waits. Returns False if another worker changed it since `expected` was
+    read."""
     reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
     return told("show_pace", reply) == "written"
 
 
 async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:
-    """The next `limit` entrants of the draw."""
+    """The next `limit` entrants to draw."""
     draw_next, draw_last, *visitor_ids = loaded(
         await call(redis, "undrawn", keys, limit=limit, now_ms=now_ms)
     )
@@ -223,7 +224,7 @@ async def draw(
     draw_next: int,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Number these; False if another worker did meanwhile."""
+    """Give these their numbers; False if another worker did so meanwhile."""
     reply = loaded(
         await call(
             redis,
@@ -247,7 +248,7 @@ async def configure(
     to: str,
     now_ms: int = REDIS_TIME,
 ) -> RoomStatus:
-    """Write the settings of `version`, enter state `to`; an older version changes nothing."""
+    """Write the settings of `version` and enter state `to`; an older version changes nothing."""
     fields = chain.from_iterable(records.items())
     return room_status(
         loaded(await call(redis, "configure", keys, fields, version=version, to=to, now_ms=now_ms))
@@ -255,12 +256,12 @@ async def configure(
 
 
 async def take_log(redis: RedisClient, keys: RoomKeys, *, after: str, upto: int) -> None:
-    """Remove entries that are in the public log from the stream, below the entry `after`."""
+    """Delete entries that have been written to the public log, up to the entry `upto`."""
     told("take_log", await call(redis, "take_log", keys, after=after, upto=upto))
 
 
 async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:
-    """What must be in Postgres before more numbers are given."""
+    """The numbers that PostgreSQL must have recorded before more are given."""
     return Numbers(*loaded(await call(redis, "numbers", keys)))
 
 

@@ -13,7 +13,7 @@ from app.store.scripts import replies
 from app.store.scripts.loader import call
 from app.store.scripts.room import known, loaded, room_status, told
 
-KNOWN_MAX = 1_000  # ids of advances remembered per room; beyond it all are forgotten
+KNOWN_MAX = 1_000  # ids of manual calls remembered per room; then all are forgotten
 Limit = Literal["", "nobody", "cap", "tickets", "skipped"]
 _LIMITS = frozenset(get_args(Limit))
 _NOT_ADVANCED = replies.words("advance")
@@ -57,7 +57,7 @@ async def advance(
 
 
 async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) -> bool:
-    """Remove a deleted room from Redis; False if there is a new one of its name by now."""
+    """Remove a deleted room from Redis; False if a new one of its name exists."""
     channel = STATUS_CHANNEL + keys.room_id
     reply = await call(redis, "forget_room", keys, generation=generation, channel=channel)
     return told("forget_room", reply) == "forgotten"

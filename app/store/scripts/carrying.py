@@ -15,11 +15,11 @@ from app.store.scripts.room import NO_DRAW, loaded, told
 
 
 class Carried(NamedTuple):
-    """The result of carrying a place; `again`: this very code has given it to them before."""
+    """The result of moving a place; `again`: the same code has given it to them before."""
 
     word: str
     number: int
-    given_up: int  # the number of the place they had before; 0: none, or it had no number yet
+    given_up: int  # the number of their former place; 0: they had none, or it had no number yet
 
 
 async def carry(

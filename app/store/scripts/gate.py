@@ -17,10 +17,8 @@ from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call
 from app.store.scripts.room import RECORD, WIDTH, Answers, JoinRecord, answers, loaded, told
 
-NEW, JOINED = (
-    RECORD.index("new"),
-    2,
-)  # where a record says that it is new, and that it is so without a turn
+# Where an answer says that the session is new, and the value there if it is new without a turn.
+NEW, JOINED = RECORD.index("new"), 2
 
 
 class BeingRestored(Exception):

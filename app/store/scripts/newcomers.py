@@ -1,4 +1,4 @@
-"""The script that weighs newcomers before they join, as a typed function."""
+"""The script that checks newcomers before they join, as a typed function."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _WORDS = replies.words("weigh", part="EACH")
 class WeighRecord(NamedTuple):
     """One newcomer; `address` as in `JoinRecord`."""
 
-    visitor_id: VisitorId  # "": a client asking what it would have to bring
+    visitor_id: VisitorId  # "": a client asks what it would need
     address: str
     cost: int = 0  # of the proof of work sent; 0: none
-    solution: str = ""  # its id
-    slower: int = 0  # 1: without one they join as a suspect
-    captcha: Captcha = "solved"  # or none is required
-    identity: Shown = "shown"  # or nobody has to
+    solution: str = ""  # its id, "": none
+    slower: int = 0  # 1: without proof, join as a suspect
+    captcha: Captcha = "solved"  # also if none is required
+    identity: Shown = "shown"  # also if nothing is required
 
 
 class Weighed(NamedTuple):
-    """How a newcomer may join: `anybody`; `suspect`, with the suffix of their id; `over`, with the ms to
-    `work`, with the cost of the required proof; `captcha`, one must be solved first; `identity`, they must
-    show who they are first."""
+    """How a newcomer may join: `anybody`, without conditions; `suspect`, with the suffix of their id; `over`,
+    after so many ms; `work`, with a proof of this cost; `captcha` or `identity`, after solving one or
+    identifying themselves."""
 
     word: str
     said: str | int

@@ -1,6 +1,6 @@
-"""The scripts of rooms in parts, as typed functions: see `core/parts.py` for what a part is.
+"""The scripts of rooms in parts, as typed functions; `core/parts.py` explains parts.
 
-Keys of a part are `RoomKeys` of its `part_id`; `rounds` and `gather` are of the room itself.
+Keys of a part are the `RoomKeys` of its `part_id`; `rounds` and `gather` run on the room itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WORDS = frozenset(get_args(Word))
 
 
 class Rounds(NamedTuple):
-    """The round of numbers that parts give out; `size` 0: there is none, or no number is left for one."""
+    """The round of numbers that parts give out; `size` 0: there is none, or no numbers are left for one."""
 
     epoch: int
     generation: str
@@ -30,23 +30,23 @@ class Rounds(NamedTuple):
     ready: int  # 1: all parts were opened for this epoch
     number: int
     base: int
-    size: int  # numbers for each part
-    gathered_to: int  # the queue has everybody up to this number
+    size: int  # numbers per part
+    gathered_to: int  # everybody up to this number is in the queue
 
 
 class Turned(NamedTuple):
-    """A part as it was read; `arrivals`: visitors and their numbers, lowest first."""
+    """The contents of a part; `arrivals`: visitors and their numbers, lowest first."""
 
-    complete: int  # all with numbers up to here were read, and none of these is given out any more
-    used: int  # numbers of its round that it gave out
-    used_before: int  # of the round that ended now
+    complete: int  # everybody up to this number was read, and no more of these will be given out
+    used: int  # how many numbers of its round it has given out
+    used_before: int  # the same for the round that has just ended
     arrivals: list[tuple[str, int]]
 
 
 class ArrivalRecord(NamedTuple):
-    """One record of `arrive`; `again`: their number up to this one is over, 0 for none.
+    """One record of `arrive`; `again`: numbers of theirs up to this one are no longer valid, 0 for none.
 
-    `asked`, 1: the room says that they have no place there.
+    `asked`, 1: the room was asked and has no place for them.
     """
 
     visitor_id: str
@@ -56,14 +56,14 @@ class ArrivalRecord(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """What a part answers a visitor: `number` is ms to wait if they are `limited`."""
+    """A part's answer to a visitor; `number` is the ms to wait if they are `limited`."""
 
     word: Word
     number: int
 
 
 class Arrived(NamedTuple):
-    """What a part answers a batch."""
+    """A part's answers to a batch."""
 
     epoch: int
     round: int
@@ -71,7 +71,7 @@ class Arrived(NamedTuple):
 
 
 class PartLost(Exception):
-    """A part is not what was opened: empty, restarted, or promoted from a replica that may lack a second."""
+    """A part is not the one that was opened: it is empty, restarted, or promoted from a lagging replica."""
 
 
 async def rounds(
@@ -85,10 +85,10 @@ async def rounds(
     most: int = 0,
     now_ms: int = REDIS_TIME,
 ) -> Rounds:
-    """The round that is given out; behind the round `after` another one, if it is time. Raises NotLoaded.
+    """Return the round being given out, starting the one after round `after` if it is time. Raises NotLoaded.
 
-    `most`: numbers of it for each part; in a `hurry` at least twice as many as before. `lost`, an epoch: a
-    part lost what it had in it, and the room is to be restored.
+    `most`: its numbers per part; in a `hurry`, at least twice as many as before. `lost`: the epoch in which a
+    part lost its data, so that the room has to be restored.
     """
     given = {"opened": opened, "lost": lost, "after": after, "hurry": hurry, "most": most}
     return Rounds(*loaded(await call(redis, "rounds", keys, now_ms=now_ms, **given)))
@@ -104,7 +104,7 @@ async def gather(
     to: int,
     now_ms: int = REDIS_TIME,
 ) -> bool:
-    """Move these from the parts into the queue; False when another worker did. Raises NotLoaded."""
+    """Move these from the parts into the queue; False if another worker did. Raises NotLoaded."""
     flat: Iterator[str | int] = chain.from_iterable(records)
     reply = await call(redis, "gather", keys, flat, epoch=epoch, expected=expected, to=to, now_ms=now_ms)
     return told("gather", loaded(reply)) == "gathered"
@@ -113,7 +113,7 @@ async def gather(
 async def open_part(
     redis: RedisClient, keys: RoomKeys, *, generation: str, epoch: int, first: int = 0
 ) -> None:
-    """Open a part for an epoch, unless it is. `first`, 1: nobody had joined before."""
+    """Open a part for an epoch, unless it is open. `first`, 1: nobody had joined before."""
     told(
         "open_part",
         await call(redis, "open_part", keys, generation=generation, epoch=epoch, first=first),
@@ -133,7 +133,7 @@ async def turn_part(
     after: int,
     limit: int,
 ) -> Turned:
-    """Give a part its numbers of a round, and read who joined it. Raises PartLost."""
+    """Give a part its numbers for a round, and read who has joined it. Raises PartLost."""
     of_round = {"epoch": epoch, "number": number, "base": base, "size": size}
     reply = await call(
         redis, "turn_part", keys, place=place, parts=parts, after=after, limit=limit, **of_round
@@ -154,7 +154,7 @@ async def arrive(
     parts: int,
     now_ms: int = REDIS_TIME,
 ) -> Arrived:
-    """Give each a number of the part's round. Throttled by address. Raises NotLoaded."""
+    """Give each visitor a number of the part's round. Throttled by address. Raises NotLoaded."""
     flat: Iterator[str | int] = chain.from_iterable(records)
     reply = await call(redis, "arrive", keys, flat, rate=rate, burst=burst, parts=parts, now_ms=now_ms)
     if reply[0] == "unknown":
@@ -165,7 +165,7 @@ async def arrive(
 
 
 async def forget_part(redis: RedisClient, keys: RoomKeys, *, generation: str) -> None:
-    """Take a part of a room that is gone out of Redis."""
+    """Delete a part of a deleted room from Redis."""
     told("forget_part", await call(redis, "forget_part", keys, generation=generation))
 
 

@@ -38,12 +38,12 @@ class RestorePoint(NamedTuple):
     last_number: int
     numbers_reserved: int
     serving_position: int
-    settled: int  # the claim windows of calls up to this number are over
+    settled: int  # the claim windows of calls up to this number have ended
     draw_first: int
     draw_next: int
     draw_last: int
     counted: str = ""  # the counters of a room that was unloaded, in the order of `Counters`
-    lane_serving: str = ""  # the serving positions of its lanes, without the ordinary one
+    lane_serving: str = ""  # the serving positions of its lanes, except the ordinary one
 
 
 async def restore(

@@ -1,4 +1,4 @@
-"""The visitors' scripts as typed functions. The controller's are in `admission.py`; also `restoring.py`."""
+"""The visitors' scripts as typed functions. Others are in `admission` and `restoring`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def known(word: str, words: Collection[str]) -> str:
 
 
 def told(name: str, reply: Sequence[Any]) -> str:
-    """The word with which this script answered."""
+    """The word of this script's reply."""
     return known(reply[0], replies.answers(name).words)
 
 

@@ -15,7 +15,7 @@ from app.store.scripts.loader import call
 from app.store.scripts.room import known
 
 GROUP = "processors"  # the consumer group of every room's streams
-WHOLE = "b"  # before the id of an entry of `batches`
+WHOLE = "b"  # prefix of ids of entries in `batches`
 
 ROOM_WORDS = replies.words("submit", "decide_again", "clear_stock") - {"cleared"}  # apply to the whole batch
 SUBMIT_WORDS = replies.words("submit", part="EACH") | ROOM_WORDS
@@ -44,12 +44,12 @@ class Submission(NamedTuple):
     instance: str  # the process that waits for the outcome; "" for none
     items: str  # TYPE:QUANTITY,... with seats TYPE:QUANTITY@SEAT+SEAT,... the best ones TYPE:QUANTITY@*
     expected: int = ANY_AMOUNT  # the amount they must come to
-    network: str = ""  # its origin, as `PlaceSigner.network` names it; "": not limited by it
+    network: str = ""  # the visitor's network, as `PlaceSigner.network` names it; "": not limited by network
     traceparent: str = ""  # of the request, if it is sampled
 
 
 class Change(NamedTuple):
-    """One record of `count_changes`: who pays, extends or cancels, and from where."""
+    """One record of `count_changes`: a visitor who pays, extends or cancels, and their network."""
 
     visitor_id: str
     network: str = ""
@@ -106,9 +106,9 @@ class Decisions(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """A submission whose outcome is known; all of a batch are settled together."""
+    """A submission whose outcome is known; a batch is settled as a whole."""
 
-    message_id: str  # of the entry; one of `batches` has WHOLE before it
+    message_id: str  # of the entry, prefixed with WHOLE for one of `batches`
     reservation_id: str
     fingerprint: str
     instance: str
@@ -126,9 +126,9 @@ async def submit(
     as_one: bool = True,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
-    """Submit requests; answers in their order.
+    """Submit requests; returns the answers in order.
 
-    What is granted goes to workers in one entry; in one each if not `as_one`, for workers of release 0.2.0.
+    Granted ones go to workers in a single entry, or separately if not `as_one`, for workers of release 0.2.0.
     """
     reply = await call(
         redis,
@@ -158,7 +158,7 @@ async def count_changes(
     limits: Limits,
     now_ms: int = REDIS_TIME,
 ) -> list[Submitted]:
-    """Check whether each of these changes is allowed, or limited; in order."""
+    """For each of these changes, in order, return whether it is allowed or limited."""
     reply = await call(
         redis, "count_changes", keys, chain.from_iterable(changes), now_ms=now_ms, **limits._asdict()
     )
@@ -171,7 +171,7 @@ async def count_changes(
 async def decide_again(
     redis: RedisClient, keys: RoomKeys, requests: Iterable[Request], *, now_ms: int = REDIS_TIME
 ) -> Decisions:
-    """Decide submissions that have no valid decision. Raises RoomNotReady: then nothing was decided."""
+    """Decide submissions that have no valid decision. Raises RoomNotReady without deciding any."""
     reply = ready(await call(redis, "decide_again", keys, chain.from_iterable(requests), now_ms=now_ms))
     decisions = [
         Decision(known(word, DECISION_WORDS), terms)
@@ -181,14 +181,14 @@ async def decide_again(
 
 
 async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settlement]) -> int:
-    """Publish outcomes and remove their submissions from the stream; how many were still in it."""
+    """Publish outcomes and delete their submissions from the stream; returns how many were still in it."""
     records = settle_records(settlements)
     taken: int = await call(redis, "settle", keys, records, group=GROUP, channel=OUTCOME_CHANNEL)
     return taken
 
 
 def settle_records(settlements: Iterable[Settlement]) -> list[str | int]:
-    """The records of `settle` for these: what each has to itself, then what it shares with others."""
+    """The records for `settle`: first what each submission has of its own, then what many share."""
     records: list[str | int] = []
     told: dict[str, list[str]] = {}
     sizes: dict[str, int] = {}
@@ -207,7 +207,7 @@ def settle_records(settlements: Iterable[Settlement]) -> list[str | int]:
 
 
 async def take_apart(redis: RedisClient, keys: RoomKeys, entry_ids: Iterable[str]) -> int:
-    """Give each submission of these batches an entry of its own; how many there were."""
+    """Split these batches into one entry per submission; returns how many there were."""
     moved: int = await call(redis, "take_apart", keys, entry_ids, group=GROUP)
     return moved
 

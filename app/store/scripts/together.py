@@ -1,4 +1,4 @@
-"""Scripts sharing a round trip: with another command, or one script for many rooms."""
+"""Scripts that share a round trip: with another command, or one script for many rooms."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What every process on these stores understands.
+"""The formats that every process using these stores understands.
 
-A migration of the phase `after` writes it, because that phase runs when no process of the release before is
-left. Until then nothing is written that those would not read.
+Entries are written by migrations of the phase `after`, which runs once no process of the previous release is
+left. Until then, nothing is written that the previous release could not read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ BATCHES = "batches"  # workers read the stream of `RoomKeys.batches`
 
 
 async def is_agreed(postgres: asyncpg.Pool, what: str) -> bool:
-    """Whether every process understands this. Once it is so, it stays so."""
+    """Whether every process understands this. Once true, it stays true."""
     found: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM agreed WHERE what = $1)", what)
     return found

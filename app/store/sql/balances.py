@@ -1,4 +1,4 @@
-"""Reads an event from Postgres as a whole: ticket types, sums over its rows, all rows to restore."""
+"""Reads a whole event from PostgreSQL: ticket types, sums over its rows, and all rows to restore."""
 
 from __future__ import annotations
 

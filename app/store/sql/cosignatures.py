@@ -1,4 +1,4 @@
-"""SQL of witnesses' cosignatures under the heads of public logs."""
+"""SQL of witnesses' cosignatures of the heads of public logs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from app.core.model import RoomId
 from app.store.connections import Queries
 
-RECENT = "interval '1 day'"  # a head that no witness wanted for so long is not sent any more
+RECENT = "interval '1 day'"  # heads that no witness accepted for this long are no longer sent
 
 
 async def select_uncosigned(queries: Queries, witness: str, limit: int) -> list[RoomId]:
-    """Rooms whose newest head this witness has not cosigned; in random order, so that those which it refuses
-    keep no others waiting."""
+    """Rooms whose newest head this witness has not cosigned, in random order, so that refused ones do not
+    block the others."""
     rows = await queries.fetch(
         "SELECT room_id FROM room_logs l WHERE signed_size > 0 "
         f"AND signed_at > now() - {RECENT} AND NOT EXISTS (SELECT FROM room_log_cosignatures c "
@@ -24,7 +24,7 @@ async def select_uncosigned(queries: Queries, witness: str, limit: int) -> list[
 
 
 async def select_cosigned_size(queries: Queries, room_id: RoomId, witness: str) -> int:
-    """The size of the largest head that this witness has cosigned; 0: none."""
+    """The size of the largest head that this witness has cosigned; 0 if none."""
     size: int = await queries.fetchval(
         "SELECT coalesce(max(size), 0) FROM room_log_cosignatures WHERE room_id = $1 AND witness = $2",
         *(room_id, witness),
@@ -33,7 +33,7 @@ async def select_cosigned_size(queries: Queries, room_id: RoomId, witness: str) 
 
 
 async def insert_cosignature(queries: Queries, room_id: RoomId, witness: str, size: int, line: str) -> None:
-    """Keep a cosignature; the first of a witness under a head counts."""
+    """Store a cosignature; a witness's first one for a head counts."""
     await queries.execute(
         "INSERT INTO room_log_cosignatures (room_id, witness, size, line) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING",
@@ -44,7 +44,7 @@ async def insert_cosignature(queries: Queries, room_id: RoomId, witness: str, si
 async def select_cosignatures(
     queries: Queries, room_id: RoomId, sizes: Sequence[int]
 ) -> dict[int, list[str]]:
-    """The cosignatures under heads of these sizes, by size."""
+    """The cosignatures of the heads of these sizes, by size."""
     rows = await queries.fetch(
         "SELECT size, array_agg(line ORDER BY witness) AS lines FROM room_log_cosignatures "
         "WHERE room_id = $1 AND size = ANY($2) GROUP BY size",
@@ -54,7 +54,7 @@ async def select_cosignatures(
 
 
 async def select_cosigned(queries: Queries, room_id: RoomId) -> dict[str, int]:
-    """The size of the largest head that each witness has cosigned, by its name."""
+    """The size of the largest head that each witness has cosigned, by witness."""
     rows = await queries.fetch(
         "SELECT witness, max(size) AS size FROM room_log_cosignatures WHERE room_id = $1 "
         "GROUP BY witness ORDER BY witness",

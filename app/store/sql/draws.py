@@ -1,4 +1,4 @@
-"""SQL of what lotteries' draws are made with beside the seed: kept once, and then for good."""
+"""SQL of the entropy that lotteries use besides the seed: written once, then never changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from app.store.connections import Queries
 
 
 async def keep_root(queries: Queries, room: Room, root: bytes) -> None:
-    """Store what a lottery's draws are made with beside the seed, once; a new version, so that all know."""
+    """Store the root used in a lottery's draws, once. Creates a new version of the room to publish it."""
     await queries.execute(
         "UPDATE rooms SET draw_root = $3, version = version + 1 "
         "WHERE room_id = $1 AND generation = $2 AND draw_root IS NULL",
@@ -16,7 +16,7 @@ async def keep_root(queries: Queries, room: Room, root: bytes) -> None:
 
 
 async def keep_round(queries: Queries, room: Room, number: int) -> None:
-    """Store which round of the beacon a draw is made with; a new version, so that all know."""
+    """Store the beacon round used in a draw. Creates a new version of the room to publish it."""
     await queries.execute(
         "UPDATE rooms SET draw_round = $3, draw_signature = NULL, version = version + 1 "
         "WHERE room_id = $1 AND generation = $2 AND draw_root IS NULL AND draw_round IS DISTINCT FROM $3",
@@ -25,7 +25,7 @@ async def keep_round(queries: Queries, room: Room, number: int) -> None:
 
 
 async def select_awaited(queries: Queries, limit: int) -> list[int]:
-    """The rounds that draws of open rooms await, the earliest first."""
+    """The rounds that draws of open rooms wait for, the earliest first."""
     rows = await queries.fetch(
         "SELECT DISTINCT draw_round FROM rooms WHERE draw_round IS NOT NULL AND draw_root IS NULL "
         "AND draw_signature IS NULL AND opened_at IS NOT NULL ORDER BY draw_round LIMIT $1",
@@ -35,7 +35,7 @@ async def select_awaited(queries: Queries, limit: int) -> list[int]:
 
 
 async def keep_signature(queries: Queries, number: int, signature: bytes) -> None:
-    """Store the signature of a round for the rooms whose draws await it."""
+    """Store the signature of a round for the rooms whose draws wait for it."""
     await queries.execute(
         "UPDATE rooms SET draw_signature = $2, version = version + 1 "
         "WHERE draw_round = $1 AND draw_root IS NULL AND draw_signature IS NULL",

@@ -1,4 +1,4 @@
-"""SQL of fans' accounts: a mailbox each, its passkeys, and the browsers that are on their page."""
+"""SQL of fans' accounts: one mailbox each, their passkeys, and the browsers signed in to them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from app.store.connections import Connection, Queries
 
-ASKED_A_DAY, ASKED_AT_MOST = 3, 10  # codes to one mailbox: from one network, and from all that ask once
-ASKING_AN_HOUR = 100  # codes asked for from one network address; many people may share it
+ASKED_A_DAY, ASKED_AT_MOST = 3, 10  # codes to one mailbox: from one network, and from all
+ASKING_AN_HOUR = 100  # codes requested from one network address, which many people may share
 CODE_S = 30 * 60
 SIGNED_IN_S = 15 * 60
 TRIES_MAX = 5
@@ -16,7 +16,7 @@ PASSKEYS_MAX = 10
 
 
 class Fan(NamedTuple):
-    """Somebody's account."""
+    """The account of a fan."""
 
     fan_id: str
     email: str
@@ -35,7 +35,7 @@ class FanPasskey(NamedTuple):
 
 
 class Code(NamedTuple):
-    """A code that is asked for; the hashes are for the traces."""
+    """A requested code; the hashes are for the traces."""
 
     step_hash: bytes
     code_id: str
@@ -46,7 +46,7 @@ class Code(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Where a browser is."""
+    """The sign-in state of a browser."""
 
     code_id: str
     email: str
@@ -77,8 +77,11 @@ SELECT 'fan_code', $2, $3, false, expires_at, $4 FROM made
 
 
 async def ask(connection: Connection, it: Code) -> bool:
-    """A code is due to be mailed; False: too many were asked for. Who has an account gets the same as who has
-    none. One at a time for a recipient and for a client: many at once count as many."""
+    """Queue a code to be e-mailed; False if too many were requested. It makes no difference whether an
+    account exists.
+
+    Serialized per recipient and per client, so that concurrent requests are counted.
+    """
     for side in sorted((it.recipient, it.client)):
         lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
         await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
@@ -86,7 +89,7 @@ async def ask(connection: Connection, it: Code) -> bool:
 
 
 async def insert_step(queries: Queries, step_hash: bytes, email: str) -> None:
-    """A browser that has shown whose account it is, by a passkey."""
+    """Sign a browser in that has used a passkey."""
     await queries.execute(
         "INSERT INTO fan_steps (step_hash, code_id, email, confirmed, expires_at) "
         "VALUES ($1, '', $2, true, now() + make_interval(secs => $3))",
@@ -95,7 +98,7 @@ async def insert_step(queries: Queries, step_hash: bytes, email: str) -> None:
 
 
 async def select_step(queries: Queries, step_hash: bytes) -> Step | None:
-    """Where a browser is; None: nowhere, or it took too long."""
+    """The sign-in state of a browser; None if there is none, or it has expired."""
     row = await queries.fetchrow(
         "SELECT code_id, email, confirmed FROM fan_steps WHERE step_hash = $1 AND expires_at > now()",
         step_hash,
@@ -104,7 +107,7 @@ async def select_step(queries: Queries, step_hash: bytes) -> Step | None:
 
 
 async def try_code(queries: Queries, step_hash: bytes) -> str | None:
-    """The id of the code that a browser may try once more; None: it may not."""
+    """Count a try and return the id of the code it is for; None if no more tries are allowed."""
     found: str | None = await queries.fetchval(
         "UPDATE fan_steps SET tries = tries + 1 WHERE step_hash = $1 AND NOT confirmed AND tries < $2 "
         "AND expires_at > now() RETURNING code_id",
@@ -114,7 +117,7 @@ async def try_code(queries: Queries, step_hash: bytes) -> str | None:
 
 
 async def confirm_step(queries: Queries, step_hash: bytes) -> None:
-    """The browser has shown that the mailbox is theirs."""
+    """Record that the browser's user has confirmed the mailbox."""
     await queries.execute(
         "UPDATE fan_steps SET confirmed = true, expires_at = now() + make_interval(secs => $2) "
         "WHERE step_hash = $1",
@@ -123,7 +126,7 @@ async def confirm_step(queries: Queries, step_hash: bytes) -> None:
 
 
 async def delete_step(queries: Queries, step_hash: bytes) -> None:
-    """The browser leaves."""
+    """Sign the browser out."""
     await queries.execute("DELETE FROM fan_steps WHERE step_hash = $1", step_hash)
 
 
@@ -144,7 +147,7 @@ async def select_passkeys(queries: Queries, fan_id: str) -> list[FanPasskey]:
 
 
 async def select_credential(queries: Queries, credential_id: bytes) -> tuple[Fan, FanPasskey] | None:
-    """The passkey with this credential, and whose it is; None: it is unknown."""
+    """The passkey with this credential, and its owner; None if unknown."""
     row = await queries.fetchrow(
         "SELECT fan_id, email, fans.created_at, passkey_id::text, credential_id, public_key, sign_count, "
         "fan_passkeys.created_at, last_used_at FROM fan_passkeys JOIN fans USING (fan_id) "
@@ -157,8 +160,10 @@ async def select_credential(queries: Queries, credential_id: bytes) -> tuple[Fan
 async def insert(
     connection: Connection, fan: tuple[str, str, str], credential_id: bytes, public_key: bytes, count: int
 ) -> bool:
-    """A new passkey of the account (id, mailbox, address), which is created if there is none; False: the
-    passkey is known, or the account has as many as it can."""
+    """Add a passkey to the account (id, mailbox, address), creating the account if necessary.
+
+    False: the passkey is known, or the account has the maximum.
+    """
     fan_id = await connection.fetchval(
         "INSERT INTO fans (fan_id, mailbox, email) VALUES ($1, $2, $3) "
         "ON CONFLICT (mailbox) DO UPDATE SET email = fans.email RETURNING fan_id",
@@ -174,7 +179,7 @@ async def insert(
 
 
 async def use(queries: Queries, passkey_id: str, before: int, count: int) -> bool:
-    """Note a use, and the count of its authenticator; False: another use came first."""
+    """Record a use, and its authenticator's counter; False: another use came first."""
     done = await queries.fetchval(
         "UPDATE fan_passkeys SET sign_count = $3, last_used_at = now() "
         "WHERE passkey_id = $1::uuid AND sign_count = $2 RETURNING true",
@@ -184,7 +189,7 @@ async def use(queries: Queries, passkey_id: str, before: int, count: int) -> boo
 
 
 async def delete_passkey(queries: Queries, mailbox: str, passkey_id: str) -> None:
-    """Remove a passkey of an account; one that is gone changes nothing."""
+    """Delete a passkey of an account, if it exists."""
     await queries.execute(
         "DELETE FROM fan_passkeys USING fans WHERE fans.fan_id = fan_passkeys.fan_id AND mailbox = $1 "
         "AND passkey_id = $2::uuid",
@@ -193,5 +198,5 @@ async def delete_passkey(queries: Queries, mailbox: str, passkey_id: str) -> Non
 
 
 async def delete(queries: Queries, mailbox: str) -> None:
-    """Delete an account with its passkeys; one that is gone changes nothing."""
+    """Delete an account, if it exists, with its passkeys."""
     await queries.execute("DELETE FROM fans WHERE mailbox = $1", mailbox)

@@ -1,4 +1,5 @@
-"""SQL of identities: which visitor of a room each confirmed mailbox is, so that it has one place."""
+"""SQL of identities: the visitor that each confirmed mailbox is in a room, so that a mailbox has one
+place."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from app.store.connections import Queries
 
 
 class Shown(NamedTuple):
-    """What a visitor has shown of who they are: the key of their mailbox, how, and since when their account
-    is there (None: they showed no account)."""
+    """A visitor's identity: the key of their mailbox, how it was confirmed, and when their account was
+    created (None: without an account)."""
 
     key: bytes
     kind: str  # `email` or `passkey`
@@ -20,7 +21,7 @@ class Shown(NamedTuple):
 
 
 async def enter(queries: Queries, room_id: RoomId, shown: Shown, visitor_id: VisitorId) -> VisitorId | None:
-    """Which visitor this mailbox is: this one, if it was none before. None: there is no such room."""
+    """The visitor with this mailbox: the given one, if there was none. None: there is no such room."""
     found = await queries.fetchval(
         "INSERT INTO identities (room_id, identity_key, kind, made_at, visitor_id) "
         "SELECT room_id, $2, $3, $4, $5 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
@@ -36,7 +37,7 @@ async def enter(queries: Queries, room_id: RoomId, shown: Shown, visitor_id: Vis
 
 
 async def move(queries: Queries, room_id: RoomId, shown: Shown, from_id: VisitorId, to_id: VisitorId) -> bool:
-    """Make another visitor of a mailbox; False: it has become one meanwhile."""
+    """Assign a mailbox to another visitor; False if it was reassigned meanwhile."""
     row = await queries.fetchrow(
         "UPDATE identities SET visitor_id = $6, since = now(), kind = greatest(kind, $3), "
         "made_at = least(made_at, $4) "
@@ -47,7 +48,7 @@ async def move(queries: Queries, room_id: RoomId, shown: Shown, from_id: Visitor
 
 
 async def follow(queries: Queries, room_id: RoomId, from_id: VisitorId, to_id: VisitorId) -> None:
-    """The place of one visitor is another's from now on, and so are the mailboxes they have it by."""
+    """Move a place to another visitor, along with the mailboxes that identify its owner."""
     await queries.execute(
         "UPDATE identities SET visitor_id = $3, since = now() WHERE room_id = $1 AND visitor_id = $2",
         *(room_id, from_id, to_id),
@@ -57,7 +58,7 @@ async def follow(queries: Queries, room_id: RoomId, from_id: VisitorId, to_id: V
 async def select_shown(
     queries: Queries, room_id: RoomId, kind: str, before: datetime | None, visitors: Sequence[VisitorId]
 ) -> set[VisitorId]:
-    """Those of these visitors who have shown as much; `before`: with an account that was made by then."""
+    """The visitors among these with such an identity; `before`: with an account created before then."""
     rows = await queries.fetch(
         "SELECT DISTINCT visitor_id FROM identities WHERE room_id = $1 AND visitor_id = ANY($2) "
         "AND (kind = 'passkey' OR $3 = 'email') AND ($4::timestamptz IS NULL OR made_at < $4)",

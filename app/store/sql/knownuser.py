@@ -11,7 +11,7 @@ from app.core.knownuser import ConnectorSettings
 from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection, Queries
 
-ROOMS_MAX = 200  # of one customer that a connector gets
+ROOMS_MAX = 200  # of one customer, in the configuration for connectors
 FORGET_MAX = 10  # expired used tokens deleted along with each use
 
 
@@ -46,7 +46,7 @@ async def select_connectors(queries: Queries, customer_id: str) -> list[Connecto
 async def put_connector(
     connection: Connection, room_id: RoomId, settings: ConnectorSettings, sealed: bytes
 ) -> int | None:
-    """Store the connector settings of a room; their new version, or None if there is no such room."""
+    """Store the connector settings of a room; returns their new version, or None if there is no such room."""
     version: int | None = await connection.fetchval(
         "INSERT INTO knownuser_rooms (room_id, customer_id, face, sealed) "
         "SELECT room_id, $2, $3, $4 FROM rooms WHERE room_id = $1 FOR KEY SHARE "

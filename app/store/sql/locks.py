@@ -7,8 +7,8 @@ from app.store.connections import Connection
 
 
 async def try_lock(connection: Connection, purpose: str, of: str) -> bool:
-    """Take the lock of a room, or of what else the purpose is about, until the transaction ends; False when
-    somebody else has it."""
+    """Take a lock for a purpose, such as that of a room, until the transaction ends; False if somebody else
+    has it."""
     locked: bool = await connection.fetchval(
         "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))", purpose, of
     )

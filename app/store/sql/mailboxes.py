@@ -13,8 +13,9 @@ from app.store.connections import Connection
 
 ASKED_A_DAY = 3  # confirmations to one address, over all rooms
 ASKING_AN_HOUR = 20  # confirmations requested from one network address, which many people may share
-# In rooms that newcomers join with a confirmed address: so many are asked for from one network address, and a
-# first one from it is sent although others used up a mailbox's day, to keep its owner out.
+# In rooms that require a confirmed address: the limit of requests from one network address. The first one
+# from an address is sent even if others have exhausted a mailbox's daily limit, which would keep its owner
+# out.
 JOINING_AN_HOUR = 100
 JOINING_A_DAY = 10
 TRIES_MAX = 5  # codes tried, after which only the link is accepted
@@ -51,7 +52,7 @@ class Mailbox(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """An address that a link confirms; `to_join`: newcomers of its room join by it."""
+    """An address that a link confirms; `to_join`: its room requires a confirmed address."""
 
     email: str
     confirmed: bool

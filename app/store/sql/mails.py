@@ -59,7 +59,7 @@ class Mail(NamedTuple):
     own_words: str = "{}"  # JSON: the sale's own texts by language: `core/mail_texts.py`
     accent: str = ""  # of the sale's theme
     sums: str = ""  # JSON: the parts of the amount
-    identity: str = ""  # what newcomers of the room show of who they are
+    identity: str = ""  # how newcomers of the room identify themselves
 
 
 class MailRow(NamedTuple):

@@ -55,7 +55,7 @@ async def enter(queries: Queries, room_id: RoomId, key: bytes, visitor_id: Visit
 
 
 async def may_move(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorId]) -> bool:
-    """Whether whoever is one of these may become another visitor: staff removed none, none has tickets."""
+    """Whether these may all become another visitor: staff removed none, and none has tickets."""
     kept: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM removed_visitors WHERE room_id = $1 AND visitor_id = ANY($2)) "
         "OR EXISTS (SELECT FROM reservations JOIN events USING (event_id) "

@@ -28,8 +28,8 @@ MADE_OF_COLUMNS = """
 
 
 class MoneyLine(NamedTuple):
-    """A payment, or a refund, which is negative. `amount` is gross, `net` and `tax` together, and `fee` is
-    the booking fee in it. Times are in the event's `timezone`."""
+    """A payment, or a refund, whose amounts are negative. `amount` is gross, the sum of `net` and `tax`;
+    `fee` is the booking fee contained in it. Times are in the event's `timezone`."""
 
     order: str
     event: str

@@ -12,7 +12,7 @@ from app.core.notice_types import NoticeType
 from app.store.connections import Connection
 
 KEPT_DAYS = 3  # how long published events can be replayed
-NOTICES_MAX = 500  # per step of the relay; the last row may exceed it, with as many as were changed at once
+NOTICES_MAX = 500  # published per step of the relay; the last row may exceed it, if many were changed at once
 FORGET_MAX = 5_000
 APART_MAX = 100  # rows of one step that are published one by one
 
@@ -71,8 +71,8 @@ ON CONFLICT DO NOTHING
 """
 
 
-# The relay looks up a few hundred rows by their keys. Left to itself, PostgreSQL reads the whole table for
-# that where it has some ten thousand rows, and plans each step anew.
+# The relay looks up a few hundred rows by their keys. Without this, PostgreSQL would scan the whole table
+# once it has some ten thousand rows, and plan each step anew.
 _LOCK = """
 SELECT pg_try_advisory_xact_lock(hashtext('fairgate relay'))
 FROM set_config('synchronous_commit', 'off', true) AS commits,

@@ -26,8 +26,8 @@ class StoredLog(NamedTuple):
     revealed: bool
     signed_size: int
     signed_at_ms: int
-    mixes: bool = False  # it announces what will be mixed into the draw besides the seed
-    draw_round: int = 0  # of the beacon, as it last said; 0: none
+    mixes: bool = False  # whether entropy is mixed into the draw besides the seed, as the log announced
+    draw_round: int = 0  # beacon round last announced; 0: none
 
 
 class StoredHead(NamedTuple):

@@ -138,7 +138,7 @@ async def recent_sessions(queries: Queries, room_id: RoomId) -> AsyncIterator[li
             "SELECT visitor_id, queue_number, expires_at, ended_at, began_at FROM sessions "
             "WHERE room_id = $1 AND expires_at > now() - interval '1 hour' "
             "AND (expires_at, visitor_id) > ($2, $3) "
-            "AND NOT (LEAST(ended_at, expires_at) <= now() AND EXISTS ("  # and they were given a place since
+            "AND NOT (LEAST(ended_at, expires_at) <= now() AND EXISTS ("  # who got another place since
             "SELECT FROM carried_places AS it WHERE it.room_id = $1 AND it.visitor_id = sessions.visitor_id "
             "AND it.queue_number < sessions.queue_number AND NOT it.ended)) "
             "ORDER BY expires_at, visitor_id LIMIT $4",

@@ -60,7 +60,7 @@ ORDER BY settled_at DESC LIMIT 20
 
 async def insert_request(postgres: asyncpg.Pool, asked: LinkRequest) -> None:
     """Create a link and queue its e-mail, if anything is stored with this address: a purchase, a ticket given
-    to it, a place in a queue, an account. Its reader can also erase their data.
+    to it, a place in a queue, an account. With the link, its reader can also erase that data.
 
     Serialized per recipient and per client, so that concurrent requests are counted.
     """
@@ -71,9 +71,8 @@ async def insert_request(postgres: asyncpg.Pool, asked: LinkRequest) -> None:
         before = await connection.fetchval(_TRACES, asked.recipient)
         await connection.execute(_ASK, *asked)
         if await connection.fetchval(_TRACES, asked.recipient) > before:
-            for it in await connection.fetch(
-                _GIVEN, asked.email
-            ):  # those were never in one of their own reservations
+            # Tickets given to this address were never in a reservation of its own.
+            for it in await connection.fetch(_GIVEN, asked.email):
                 await transfers.tell(connection, it["transfer_id"], asked.locale)
 
 

@@ -1,4 +1,4 @@
-"""Newcomers show who they are before they join, in rooms that ask for it: by an e-mail address."""
+"""Identifying newcomers by e-mail address before they join, in rooms that require it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from app.web.http.routes import Request, Response, endpoint, json_response
 
 
 class IdentityBody(Struct, frozen=True):
-    """The address that somebody joins by, and in which language they are written to."""
+    """The address to join with, and the language of the e-mail."""
 
     email: Email
     locale: Annotated[str, Meta(pattern=LOCALE)] | None = None
 
 
 class IdentityDocument(Struct, frozen=True):
-    """What became of it. `asked`: a code was sent there, or is about to be; `confirmed`: it was before.
+    """The result. `asked`: a code was sent there, or soon will be; `confirmed`: the address already was.
 
-    `place_token` says who you are: send it with the code, and when you join.
+    `place_token` identifies you: send it with the code, and when you join.
     """
 
     email: str
@@ -51,8 +51,10 @@ class IdentityDocument(Struct, frozen=True):
     errors=(CredentialInvalid, WrongRoom, Conflict, RateLimited, *IN_ROOM),
 )
 async def show_identity(request: Request, body: IdentityBody) -> Response:
-    """Have a code sent to my e-mail address, by which I can join a room that asks for a confirmed one. Send
-    the code to `/places/me/email/confirm`; before the room opens, too. A mailbox has one place."""
+    """E-mail me a code that confirms my address, with which I can join a room that requires one.
+
+    Send the code to `/places/me/email/confirm`, even before the room opens. A mailbox gets one place.
+    """
     room_id, email = RoomId(request.params["room_id"]), mailbox(body.email)
     room = (await request.app.status_board.current(room_id)).room
     if room.settings.identity != "email":
@@ -73,7 +75,7 @@ async def show_identity(request: Request, body: IdentityBody) -> Response:
 
 
 async def ask_to_join(request: Request, room: Room, visitor_id: VisitorId, email: str, locale: str) -> None:
-    """Have the address confirmed, if this visitor has not done so before. Raises RateLimited,
+    """Send a code to the address unless this visitor has confirmed it. Raises RateLimited,
     StoreUnavailable."""
     await request.app.throttles.identity(request.client)
     locale = await mail_locale(request, room.room_id, locale)
@@ -82,9 +84,9 @@ async def ask_to_join(request: Request, room: Room, visitor_id: VisitorId, email
 
 
 async def come_by_email(request: Request, room: Room, visitor_id: VisitorId, *, moves: bool) -> bool:
-    """Let a visitor join by the address that they have confirmed, if the room asks for one; a place that it
-    has with another browser goes along if it `moves`. False: it stays there.
+    """Let a visitor join with the address they confirmed, if the room requires one.
 
+    If the address has a place in another browser, it moves here if `moves`. Returns False if it stays there.
     Raises RoomNotFound, Restoring, StoreUnavailable.
     """
     if room.settings.identity != "email":
@@ -101,5 +103,5 @@ async def come_by_email(request: Request, room: Room, visitor_id: VisitorId, *, 
 
 
 def key_of(request: Request, room_id: RoomId, email: str) -> bytes:
-    """What is kept of a mailbox in a room, however its address is spelled."""
+    """The key under which a mailbox is stored in a room, however its address is spelled."""
     return request.app.places.member_key(room_id, f"mailbox {one_mailbox(email)}")

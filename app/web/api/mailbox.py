@@ -19,13 +19,13 @@ from app.web.http.routes import Request
 
 
 async def mail_locale(request: Request, room_id: RoomId, asked: str = "") -> str:
-    """The requested language, else that of their page: the room's, or their browser's."""
+    """The requested language, else that of the visitor's page: the room's, or the browser's."""
     room = await request.app.queues.loaded_rooms.get(room_id)
     return i18n.choose([asked, room.settings.locale, *_accepted(request)])
 
 
 def browser_locale(request: Request) -> str:
-    """The language of their browser."""
+    """The browser's language."""
     return i18n.choose(_accepted(request))
 
 
@@ -37,7 +37,7 @@ def _accepted(request: Request) -> list[str]:
 async def keep_mailbox(
     request: Request, email: str | None, locale: str, room_id: RoomId, place: Place
 ) -> None:
-    """Store where they want e-mails: the address they leave, or the one of their account."""
+    """Store where to send the visitor's e-mails: to the address given, or to their account's."""
     token = bearer(request)
     account = await request.app.keyring.read(token) if token and not token.startswith(PLACE_PREFIX) else None
     stores, locale = request.app.stores, await mail_locale(request, room_id, locale)
@@ -52,7 +52,7 @@ async def keep_mailbox(
 def new_mailbox(
     request: Request, visitor_id: VisitorId, email: str, locale: str, *, guest: bool
 ) -> NewMailbox:
-    """The address that a visitor of this room leaves with this request; empty: their account's."""
+    """The address given in this request by a visitor of the room; "": their account's."""
     traces = request.app.traces
     return NewMailbox(
         *(request.params["room_id"], visitor_id, email, locale, guest),

@@ -1,4 +1,4 @@
-"""What answers say, as frozen structs with types that `/openapi.json` is made from.
+"""The documents of responses: frozen structs whose types `/openapi.json` is generated from.
 
-Never here: a store or a request; the values are handed in.
+They never access a store or a request; all values are passed in.
 """

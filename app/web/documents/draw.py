@@ -1,4 +1,4 @@
-"""What is published of a lottery's draw."""
+"""The published facts of a lottery's draw."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from app.core.model import DrawEntropy, Room
 
 
 class DrawBeacon(msgspec.Struct, frozen=True):
-    """The round of the public beacon that a draw is made with: None until the log names it.
+    """The round of the public beacon used for a draw; null until the log names it.
 
-    Its `signature` is None until it came, and `randomness` is SHA-256 of that; `missed`: it did not come in
-    time, and the seed alone decides.
+    Its `signature` is null until the round is published, and `randomness` is the SHA-256 of that. `missed`:
+    it was not published in time, so the seed alone decides.
     """
 
     round: int | None
@@ -23,10 +23,10 @@ class DrawBeacon(msgspec.Struct, frozen=True):
 
 
 class Draw(msgspec.Struct, frozen=True):
-    """What is published of a lottery: the commitment at once, the seed after the opening.
+    """The published facts of a lottery: the commitment at once, the seed after the opening.
 
-    With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening;
-    with that of the `beacon` with the randomness of a round that comes after the opening.
+    With the entropy of the `entries`, draws also use `log_root`, which is known after the opening; with that
+    of the `beacon`, the randomness of a round after the opening.
     """
 
     commitment: str

@@ -1,6 +1,6 @@
-"""The queue for apps that poll it in JSON, in the fields Cloudflare documents for its waiting room.
+"""The queue for apps that poll it as JSON, in the fields that Cloudflare documents for its waiting room.
 
-Apps that were written for those go on here. Nobody of ours reads it: our own documents say more.
+It keeps apps written for Cloudflare working. Our own clients use our own, more detailed documents.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from app.core.clock import from_ms, to_ms
 from app.core.model import Place, Room, RoomStatus
 from app.web.documents.waiting_room import PlaceDocument
 
-REFRESH_S = 20  # as often as apps are used to
+REFRESH_S = 20  # the interval such apps are used to
 REFRESH_MIN_S = 2
 NEAR_S = 5
 QUIET_S = 60
 UNAVAILABLE = "unavailable"
 MINUTE_MS = 60_000
-FULL = ("sold_out", "closed")  # nobody new is taken
+FULL = ("sold_out", "closed")  # nobody can join
 BEFORE = ("scheduled", "prequeue")
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The fields as they are published. Minutes are whole ones; a text that is not known is `unavailable`."""
+    """The published fields. Minutes are whole numbers; an unknown text is `unavailable`."""
 
     in_waiting_room: bool
     wait_time: int
     wait_time_known: bool
     wait_time_formatted: str
-    wait_time25_percentile: int = 0  # of a queue that is drawn at each step, which ours is not
+    wait_time25_percentile: int = 0  # of a queue that draws lots at each step, which ours does not
     wait_time50_percentile: int = 0
     wait_time75_percentile: int = 0
     queue_is_full: bool
     queue_all: bool
-    last_updated: str  # with milliseconds: some apps' parsers take nothing else
+    last_updated: str  # with milliseconds, which some apps' parsers require
     refresh_interval_seconds: int
     queueing_method: str = "fifo"
     is_fifo_queue: bool = field(default=True, name="isFIFOQueue")
@@ -51,7 +51,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class JsonQueue(msgspec.Struct, frozen=True):
-    """The document around them."""
+    """The object around the fields."""
 
     waiting: Waiting = field(name="cfWaitingRoom")
 
@@ -59,12 +59,12 @@ class JsonQueue(msgspec.Struct, frozen=True):
 def json_queue(
     room: Room, status: RoomStatus, place: Place | None, place_document: PlaceDocument | None
 ) -> JsonQueue:
-    """The document for this place; with a session they are no longer in the waiting room."""
+    """The document for this place; a visitor with a session has left the waiting room."""
     settings, before = room.settings, status.state in BEFORE
     event = bool(settings.opens_at or settings.closes_at) and status.state != "closed"
     start = _minutes(to_ms(settings.opens_at), status.now_ms) if before else 0
     end = _minutes(to_ms(settings.closes_at), status.now_ms) if event else 0
-    # Where nobody can be called an estimate would be made up.
+    # While nobody can be called there is nothing to estimate from.
     wait_s = place_document.wait_s if place_document and not status.blocked else None
     wait = -(-wait_s.p50 // 60) if wait_s else 0
     waiting = Waiting(
@@ -90,7 +90,7 @@ def json_queue(
 def _refresh_s(
     claim_window_s: int, status: RoomStatus, place: Place | None, place_document: PlaceDocument | None
 ) -> int:
-    """When to ask again. Nothing else tells such an app its turn, so it asks twice in each claim window."""
+    """When to poll again: twice per claim window, as such an app learns of its turn in no other way."""
     if status.state in FULL and place is None:
         return QUIET_S
     due_s = min(REFRESH_S, place_document.poll_after_s) if place_document else REFRESH_S
@@ -110,5 +110,5 @@ def _instant(at_ms: int) -> str:
 
 
 def _formatted(minutes: int) -> str:
-    """In English, as it is published."""
+    """The documented wording, in English."""
     return f"{minutes} minute{'' if minutes == 1 else 's'}"

@@ -1,4 +1,5 @@
-"""The document of a new reservation. Equal orders differ in who and when: the rest is made once."""
+"""The document of a new reservation. Equal orders share all but ids and times, so the rest is encoded
+once."""
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ from app.reservations.reserved import Reserved
 from app.web.documents.sale import reservation_document
 
 _encode = msgspec.json.Encoder().encode
-# What differs, in the order of the document, as it stands in a frame; nothing else in one can be the same.
+# Placeholders for what differs, in the order of the document; nothing else in it can be equal to one.
 _ID, _VISITOR, _CREATED_MS, _EXPIRES_MS = "@reservation", "@visitor", 1, 2
 
 
 def reserved_document(it: Reserved, terms: HoldTerms) -> bytes:
-    """The JSON that `reservation_document` of it has."""
-    if "@" in terms.items:  # seats, which nobody else has
+    """Encode the same JSON as `reservation_document`."""
+    if "@" in terms.items:  # seats, which differ per order
         assert it.reservation is not None
         return _encode(reservation_document(it.reservation))
     rates = (*it.policy.tax_rates.items(),)
@@ -44,7 +45,7 @@ def _frame(
     extend_s: int,
     rates: tuple[tuple[str, int], ...],
 ) -> tuple[bytes, bytes, bytes, bytes, bytes]:
-    """What is before the first of these, between two of them, and after the last."""
+    """The JSON before the first placeholder, between each two, and after the last."""
     of = ReservationId(_ID), event_id, RoomId(""), VisitorId(_VISITOR), False
     terms = HoldTerms(amount, currency, _CREATED_MS, _EXPIRES_MS, items)
     reservation = Reserved(*of, terms, Policy(extend_s, dict(rates))).reservation
@@ -63,5 +64,5 @@ def _apart(text: bytes, mark: bytes) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=256)
 def _moment(ms: int) -> bytes:
-    """As it is in JSON; one script decides many at once."""
+    """Encode a moment; cached, because one script decides many orders at once."""
     return _encode(from_ms(ms)).strip(b'"')

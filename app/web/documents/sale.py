@@ -1,4 +1,4 @@
-"""Documents of events and reservations, and the form of lists."""
+"""Documents of events and reservations, and the pages of lists."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ReservedItem(msgspec.Struct, frozen=True):
 
 
 class TicketDocument(msgspec.Struct, frozen=True):
-    """A ticket of a confirmed reservation; the code of one that was transferred is its new holder's alone."""
+    """A ticket of a confirmed reservation; if it was transferred, only its new holder gets the code."""
 
     ticket_id: str
     ticket_type_id: str
@@ -111,14 +111,14 @@ class ReservationDocument(msgspec.Struct, frozen=True):
     discount: int
     fee: int  # the booking fee, in the amount
     tax: int  # all tax in the amount
-    refunded: int  # of the amount, in minor units; a cancelled order gets back what is left of it, too
+    refunded: int  # of the amount, in minor units; cancelling an order refunds the rest of it
 
 
 class PayingDocument(ReservationDocument, frozen=True):
-    """A reservation whose payment has no outcome yet, and where its buyer goes on.
+    """A reservation with a pending payment, and where its buyer continues.
 
-    At `continue_url`, a page of the gateway's; or on the shop's own page with the gateway's script, which
-    takes the `client_secret`. Both are empty while only the gateway is asked.
+    At `continue_url`, a page of the gateway; or on the shop's own page with the gateway's script, which takes
+    the `client_secret`. Both are empty while only the gateway has to act.
     """
 
     continue_url: str

@@ -1,4 +1,4 @@
-"""Documents of seats: the seat map, and what staff change of it."""
+"""Documents of seats: the seat map, and changes by staff."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from app.web.documents.sale import TicketTypeDocument
 
 
 class SeatRowDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat.
+    """A row: `states` has a character for each seat number from `first` on; `-` is a gap.
 
-    `kinds` is there where not all of its seats are for everybody, with a character for each as well: a for an
-    accessible seat, c for a companion's, which is sold with the accessible one next to it. `labels`, with
-    an item for each, is there where seats are not called by their numbers.
+    `kinds` likewise has a character for each, present if some seats are not for everybody: `a` for an
+    accessible seat, `c` for a companion seat, which is sold together with the accessible one next to it.
+    `labels` has an item for each, present if seats are not named by their numbers.
     """
 
     row: str
     first: int
     states: str
     kinds: str = ""
-    labels: list[str] = []  # msgspec copies it
+    labels: list[str] = []  # safe, as msgspec copies it
 
 
 class SeatSectionDocument(msgspec.Struct, frozen=True):
-    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number or label."""
+    """A section, which is a ticket type. `seat_id` is a pattern for the row and the number or label."""
 
     ticket_type_id: str
     name: str
@@ -46,11 +46,11 @@ class SeatSectionDocument(msgspec.Struct, frozen=True):
     sale_from: datetime | None
     sale_until: datetime | None
     rows: list[SeatRowDocument]
-    plan: Place | None = None  # where staff have placed it; null: in rings around the stage
+    plan: Place | None = None  # its place as set by staff; null: in rings around the stage
 
 
 class SeatStates(msgspec.Struct, frozen=True):
-    """What the characters of `states` mean."""
+    """The meaning of the characters in `states`."""
 
     f: str = "free"
     h: str = "held"
@@ -59,7 +59,7 @@ class SeatStates(msgspec.Struct, frozen=True):
 
 
 class SeatMapDocument(msgspec.Struct, frozen=True):
-    """The seats of an event, the best rows of a section first, and the state of each."""
+    """The seats of an event, the best rows of a section first, with the state of each."""
 
     event_id: str
     currency: str
@@ -70,24 +70,24 @@ class SeatMapDocument(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CachedSeatMap:
-    """A seat map as it is cached for a moment: the document, and its bytes."""
+    """A seat map cached for a moment: the document, and its bytes."""
 
     published: bool
     document: SeatMapDocument
     plain: bytes
     gzipped: bytes
-    tag: str  # ETag: another one when a seat changed, the same for both encodings (so a weak one)
+    tag: str  # ETag: changes with any seat, equal for both encodings and therefore weak
 
 
 class SeatsChangedDocument(msgspec.Struct, frozen=True):
-    """The seats that are as was asked for, and those that stay as they are, because somebody has them."""
+    """The seats changed as requested (or already so), and those left alone because somebody has them."""
 
     done: list[str]
     taken: list[str]
 
 
 class SeatsMadeDocument(msgspec.Struct, frozen=True):
-    """The created sections, each a ticket type, and how many seats they have in all."""
+    """The created sections, each a ticket type, and their total number of seats."""
 
     event_id: str
     ticket_types: list[TicketTypeDocument]

@@ -1,4 +1,4 @@
-"""What the calls of AWS's Virtual Waiting Room answer, in its names."""
+"""The documents of AWS's Virtual Waiting Room, with its names."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import msgspec
 
 
 class Assigned(msgspec.Struct, frozen=True):
-    """By what the place is known from now on: whoever has it acts for the visitor."""
+    """The id of the place from now on; anybody who has it can act for the visitor."""
 
     api_request_id: str
 
 
 class NotYet(msgspec.Struct, frozen=True):
-    """Not now: ask again."""
+    """Not now; ask again later."""
 
     error: str
 
@@ -29,19 +29,19 @@ class QueueNumber(msgspec.Struct, frozen=True):
 
 
 class ServingCounter(msgspec.Struct, frozen=True):
-    """Up to which queue number visitors were called."""
+    """The last queue number called."""
 
     serving_counter: int
 
 
 class WaitingNumber(msgspec.Struct, frozen=True):
-    """How many have no token yet."""
+    """How many visitors have no token yet."""
 
     waiting_num: int
 
 
 class TokenSet(msgspec.Struct, frozen=True):
-    """The session as JWTs that say the same but for `token_use`."""
+    """The session as JWTs that differ only in `token_use`."""
 
     access_token: str
     refresh_token: str
@@ -57,6 +57,6 @@ class ServingNumber(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What was done."""
+    """A confirmation, in words."""
 
     message: str

@@ -20,16 +20,16 @@ from app.web.documents.draw import Draw, draw_document
 from app.web.documents.lanes import LaneDocument, lane_documents
 
 PASSED_OVER_S = 2
-DRAWN_S = 5  # the numbers of a million are drawn within seconds of the opening
+DRAWN_S = 5  # a million numbers are drawn within seconds of the opening
 INSIDE_S = 15
 
 
 class PaceDocument(msgspec.Struct, frozen=True):
-    """What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k
+    """The basis for estimated waits: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k
     `each_s`.
 
-    `ranges` has the p50 and p90 of such a wait, as [wait, p50, p90]; between two of them they lie on straight
-    lines. All of it changes without warning only to shorter waits.
+    `ranges` has the p50 and p90 for some of these waits, as [wait, p50, p90]; interpolate linearly between
+    them. Changes without notice only ever shorten waits.
     """
 
     first_s: float
@@ -41,7 +41,7 @@ class PaceDocument(msgspec.Struct, frozen=True):
 class SlowerDocument(msgspec.Struct, frozen=True):
     """Since when waits may be longer than shown before, and why.
 
-    The line was paused, staff lowered the rate, or fewer people a minute are measured to go in.
+    The queue was paused, staff lowered the rate, or fewer visitors per minute are measured to enter.
     """
 
     since: datetime | None
@@ -69,20 +69,20 @@ class StatusDocument(msgspec.Struct, frozen=True):
     held: int | None
     draw: Draw | None
     updated_at: datetime | None
-    pace: PaceDocument | None  # null while nobody is called, or nobody can say when
+    pace: PaceDocument | None  # null while nobody is called, or no estimate is possible
     blocked: Blocked | None  # why nobody can be called in this open room; null: the queue moves
-    slower: SlowerDocument | None  # null: no wait was ever longer than one shown before
+    slower: SlowerDocument | None  # null: no wait became longer than shown before
     still_since: (
         datetime | None
     )  # nobody has been called since then, and nothing says why; null: the queue moves
-    epoch: int  # when it grows the queue was rebuilt: clients ask for their place once, which restores it
+    epoch: int  # grows when the queue was rebuilt: clients then ask for their place once, which restores it
     members_only: bool | msgspec.UnsetType = (
         msgspec.UNSET
     )  # only there, and true, while only members may join
     lanes: list[LaneDocument] | msgspec.UnsetType = (
         msgspec.UNSET
     )  # only in a room with lanes: the ordinary one first, and then `serving_position` is its own
-    stale: bool | msgspec.UnsetType = msgspec.UNSET  # only there, and true, while Redis is unavailable
+    stale: bool | msgspec.UnsetType = msgspec.UNSET  # only present, and true, while Redis is unavailable
 
 
 class WaitRange(msgspec.Struct, frozen=True):
@@ -105,12 +105,13 @@ class PlaceDocument(msgspec.Struct, frozen=True):
     poll_after_s: int
     claim_by: datetime | None
     session_expires_at: datetime | None
-    quantity: int  # tickets wanted at once; 1 again from the first reservation on
+    quantity: int  # tickets wanted at once; 1 again after the first reservation
     place_token: str
     lane: int | msgspec.UnsetType = (
         msgspec.UNSET
     )  # only in a room with lanes: which of `lanes`; position and wait are those of the lane
-    # Only there, and true, where it was not looked up (`exact_within`): `queue_position` is an upper bound.
+    # Only present, and true, if the place was not looked up (`exact_within`): `queue_position` is an upper
+    # bound.
     about: bool | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -123,7 +124,7 @@ class BookingTokenDocument(msgspec.Struct, frozen=True):
 
 
 class RoomDocument(RoomSettings, frozen=True, kw_only=True):
-    """A room as staff see it: its settings and state."""
+    """A room for staff: its settings and state."""
 
     room_id: str
     event_id: str | None
@@ -136,7 +137,7 @@ class RoomDocument(RoomSettings, frozen=True, kw_only=True):
 def status_document(room: Room, status: RoomStatus) -> StatusDocument:
     """The status document of a room."""
     settings = room.settings
-    # An event without ticket types has no stock in Redis; it has none free all the same.
+    # An event without ticket types has no stock in Redis, but it also has nothing free.
     available = 0 if room.event_id and status.available is None else status.available
     still_ms = still_since_ms(status, settings.admission_rate_per_minute)
     pace = None if still_ms else published_pace(status, settings.admission_rate_per_minute)
@@ -170,14 +171,14 @@ def status_document(room: Room, status: RoomStatus) -> StatusDocument:
 
 
 def pace_document(pace: Pace | None) -> PaceDocument | None:
-    """What waits are estimated from."""
+    """Build the document of the pace."""
     if pace is None:
         return None
     return PaceDocument(pace.first_s, pace.base_s, pace.each_s, [[0, 0, 0], *([*it] for it in pace.ranges)])
 
 
 def slower_document(pace: Pace | None) -> SlowerDocument | None:
-    """Since when waits may be longer than before."""
+    """Build the document of longer waits."""
     if pace is None or pace.why == "":
         return None
     return SlowerDocument(from_ms(pace.since_ms), pace.why)
@@ -190,17 +191,17 @@ def place_token(
     room_id: RoomId,
     sent: tuple[PlaceClaims, str] | None = None,
 ) -> str:
-    """A place token: it carries the number and the epoch it was read in.
+    """Sign a place token with the number and the epoch in which it was read.
 
-    `sent`: what a token says that the visitor has, and the token; where nothing changed it is the same one,
-    and signing is a tenth of what telling a place costs.
+    `sent`: the visitor's current token and its claims. If nothing has changed it is returned as it is,
+    because signing takes a tenth of the time of a place request.
     """
     claims = place_claims(place, status, room_id)
     return sent[1] if sent is not None and sent[0] == claims else signer.sign(claims)
 
 
 def place_claims(place: Place, status: RoomStatus, room_id: RoomId) -> PlaceClaims:
-    """What the token of a place says."""
+    """The claims in the token of a place."""
     return PlaceClaims(
         room_id=room_id,
         visitor_id=place.visitor_id,
@@ -214,14 +215,14 @@ def place_claims(place: Place, status: RoomStatus, room_id: RoomId) -> PlaceClai
 def place_document(
     room_id: str, place: Place, status: RoomStatus, rate_per_minute: int, token: str
 ) -> PlaceDocument:
-    """The place. `rate_per_minute` is the room's admission rate as far as this process knows it."""
+    """Build a place. `rate_per_minute`: the room's admission rate as this process knows it."""
     wait = position = None
     if place.ahead is not None:
         position = place.ahead + 1
         pace = published_pace(status, rate_per_minute)
         ahead = place_in_room(status, place.visitor_id, place.ahead)
         wait = wait_range_s(ahead, pace, rate_per_minute) if pace else None
-    # While nobody is called no estimate would be true.
+    # While nobody is called, any estimate would be wrong.
     shown = wait if status.state == "open" and not still_since_ms(status, rate_per_minute) else None
     return PlaceDocument(
         room_id,
@@ -242,27 +243,27 @@ def place_document(
 
 
 def _poll_after_s(place: Place, status: RoomStatus, wait: tuple[int, int] | None) -> int:
-    """When this visitor asks again, who waits for so long once the room is open (None: the rate is 0).
+    """When a visitor with this wait (None: the rate is 0) should poll again.
 
-    What everybody may know is in the shared document: that the room opens, that the queue moves, that it is
-    their turn. So most ask rarely, also before the opening and during a pause.
+    What concerns everybody is in the shared document: that the room opens, that the queue moves, that their
+    turn has come. So most poll rarely, also before the opening and during a pause.
     """
     jitter01 = random.random()
     if place.state == "prequeue":
         return rules.spread_s(DRAWN_S if status.state == "open" else rules.ASK_IDLE_S, jitter01)
-    if place.ahead is None:  # inside or at an end: what comes next has its own time in this document
+    if place.ahead is None:  # inside or ended: this document gives the time of what comes next
         return rules.spread_s(INSIDE_S, jitter01)
     if (place.queue_number or 0) <= serving_of(status, place.visitor_id):
-        # passed over: only their own place shows their turn
+        # skipped: only their own place shows their turn
         return rules.spread_s(PASSED_OVER_S, jitter01)
-    if status.state == "sold_out":  # what comes back is offered to the first
+    if status.state == "sold_out":  # returned tickets are offered to the first in the queue
         return rules.poll_after_s(place.ahead, max(rules.ASK_FAR_MIN_S, place.ahead), jitter01)
     most_s = rules.ASK_ABOUT_MAX_S if place.about else rules.ASK_MAX_S
     return rules.poll_after_s(place.ahead, wait[0] if wait else None, jitter01, most_s)
 
 
 def room_document(room: Room) -> RoomDocument:
-    """A room as staff see it."""
+    """Build a room for staff."""
     return RoomDocument(
         **msgspec.structs.asdict(settings_document(room.settings)),
         room_id=room.room_id,

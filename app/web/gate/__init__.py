@@ -1,5 +1,5 @@
-"""The gate as proxies and shops ask it: may this request pass, whose session is over, what does a connector
-need.
+"""The gate for proxies and shops: whether a request may pass, ending and renewing sessions, connector
+settings.
 
-A good pass is checked without a store. Never here: rules of one proxy; what differs is in `addresses`.
+A valid pass is checked without a store. Differences between proxies belong in `addresses`, nowhere else.
 """

@@ -1,4 +1,4 @@
-"""Which address the visitor of a gated site asked for, and where we may send them back to."""
+"""The address that a site's visitor requested, and to which addresses we may redirect."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SAFE = "/~!$&'()*+,;=:@%"
 
 
 def asked_address(request: Request, return_to: str) -> str:
-    """The address the visitor asked the proxy for, as the proxy states it, unchecked; "" if it does not.
+    """The address the visitor requested, as the proxy states it, unvalidated; "" if it states none.
 
-    nginx says it in `X-Original-URL`, Traefik and Caddy in `X-Forwarded-Proto/-Host/-Uri`; Envoy appends the
-    path to ours and keeps the host. Each hands on what visitors say in the headers of the others: where two
-    tell of different paths, none is believed, or anybody could name a path that passes by a rule.
+    nginx sends it in `X-Original-URL`, Traefik and Caddy in `X-Forwarded-Proto/-Host/-Uri`; Envoy appends the
+    path to ours and keeps the host. Each forwards whatever visitors send in the others' headers. If two
+    headers state different paths, both are ignored, or visitors could name a path that a rule lets through.
     """
     parts = _gate_parts(request)
     below = request.path.split("/", parts)[parts:]
@@ -50,7 +50,7 @@ def asked_method(request: Request) -> str:
 
 
 def _gate_parts(request: Request) -> int:
-    """How many slashes the path of the gate has with one at its end."""
+    """Number of slashes in the gate's own path, with a trailing one."""
     return 5 if request.path.startswith(_ROOMS) else 3  # /v1/rooms/{room_id}/gate, /v1/gate
 
 
@@ -59,7 +59,7 @@ def _proto(request: Request) -> str:
 
 
 def is_safe(address: str) -> bool:
-    """Whether it is safe in a header and unambiguous to everybody who parses it."""
+    """Whether it is safe in a header and parsed the same way by everybody."""
     return (
         len(address) <= ADDRESS_MAX
         and address.isascii()
@@ -70,7 +70,7 @@ def is_safe(address: str) -> bool:
 
 
 def allowed(address: str, settings: RoomSettings) -> str:
-    """The address if it is on a host of the room, else "": we redirect nobody to a stranger's site."""
+    """The address if it is on a host of the room, else "", which prevents open redirects."""
     if not is_safe(address):
         return ""
     asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
@@ -79,7 +79,7 @@ def allowed(address: str, settings: RoomSettings) -> str:
 
 
 def host_of(address: str) -> str:
-    """Host and port of a web address, the port only where it is not the scheme's own; "" for any other."""
+    """Host and port of a web address, without the scheme's default port; "" for any other address."""
     try:
         it = urlsplit(address)
         if it.scheme not in ("", "http", "https") or not it.hostname or it.username is not None:
@@ -91,5 +91,5 @@ def host_of(address: str) -> str:
 
 
 def queue_host(request: Request) -> str:
-    """Our own host and port, as connectors get it."""
+    """Our own host and port, as sent to connectors."""
     return urlsplit(request.origin()).netloc

@@ -1,4 +1,4 @@
-"""How the gate answers a proxy: let the visitor through, or send them to the queue page."""
+"""The gate's responses to a proxy: let the visitor through, or redirect to the queue page."""
 
 from __future__ import annotations
 
@@ -25,33 +25,35 @@ BYPASS_HEADER = b"x-fairgate-bypass"
 
 
 def with_pass(request: Request, asked: GateRequest, claims: PassClaims) -> Response:
-    """Give a pass for a good ticket, and send pages to the same address without the ticket."""
+    """Issue a pass for a valid hand-over ticket, and redirect pages to the same address without the
+    ticket."""
     cookie = pass_cookie(request, claims, asked.secure)
     return redirect(asked.back(), asked, cookie) if asked.tidied else Response(204, b"", [cookie])
 
 
 def let_through(claims: PassClaims, request: Request, asked: GateRequest) -> Response:
-    """Let them through with a new pass; pages with a ticket in the address go to the one without."""
+    """Let the visitor through with a new pass; pages with a ticket in the address are redirected to remove
+    it."""
     if asked.ticket and asked.tidied and asked.back():
         return with_pass(request, asked, claims)
     return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
 
 
 def bypass(request: Request, asked: GateRequest, why: str) -> Response:
-    """Let them through without a turn, and say why."""
+    """Let the visitor through without a turn, stating why."""
     rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
     request.app.gate_rooms.count(asked.room_id, "bypassed", rules.counted_as(why))
     return Response(204, b"", [(BYPASS_HEADER, why.encode())])
 
 
 def redirect(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
-    """Send the browser to an address, with the status that the proxy can pass on."""
+    """Redirect the browser, with a status that the proxy forwards."""
     sent = [(b"location", address.encode()), NO_STORE, *headers]
     return Response(asked.deny, b"", sent, b"text/plain; charset=utf-8")
 
 
 def to_queue_page(request: Request, asked: GateRequest, shown: Presented, outcome: str) -> Response:
-    """Send pages to the queue page, which leads back here; give everything else its address."""
+    """Redirect pages to the queue page, which leads back here; anything else gets its address."""
     request.app.gate_rooms.count(asked.room_id, outcome, shown.why)
     address = f"{request.origin()}/rooms/{asked.room_id}"
     if return_to := asked.back():

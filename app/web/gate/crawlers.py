@@ -1,7 +1,7 @@
-"""Crawlers that pass a gate: a User-Agent says which one it is, reverse and forward DNS prove it.
+"""Crawlers that a gate lets through: the User-Agent names one, reverse and forward DNS confirm it.
 
-Nobody else is asked about. What DNS said is kept; while it does not answer, or too many are being asked
-about, a crawler is a visitor like any other.
+DNS is queried for no other visitors. Results are cached. While DNS does not respond, or too many queries are
+pending, a crawler is treated like any visitor.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 PROVED_S = 3600.0
 DISPROVED_S = 600.0
-AWAY_S = 10.0  # DNS did not answer: it is not asked about this one meanwhile
-KEPT_MAX = 20_000  # answers remembered; beyond it a sixteenth is forgotten, the oldest first
-ASKED_MAX = 32  # addresses asked about at once: a flood of made-up crawlers costs no more
-WAIT_S = 2.0  # for both questions
-NAMES_MAX = 3  # host names of one address that are checked
+AWAY_S = 10.0  # time until the next query for an address after DNS failed
+KEPT_MAX = 20_000  # cached results; then the oldest sixteenth is evicted
+ASKED_MAX = 32  # pending addresses at most, which limits the cost of a flood of fake crawlers
+WAIT_S = 2.0  # for both queries
+NAMES_MAX = 3  # host names checked per address
 
 
 class _Kept(NamedTuple):
@@ -36,7 +36,7 @@ class _Kept(NamedTuple):
 
 
 class Crawlers:
-    """What one process knows of them. `servers`: name servers; none: those of the system."""
+    """The crawlers known to one process. `servers`: name servers; if empty, those of the system."""
 
     def __init__(self, servers: Sequence[str] = ()) -> None:
         self._servers = servers
@@ -46,7 +46,7 @@ class Crawlers:
         self._asked: set[tuple[str, str]] = set()
 
     async def proved(self, request: Request) -> str:
-        """The name of the crawler that sent this, if it is proved; else ""."""
+        """The name of the crawler that sent this request, if DNS confirms it; else ""."""
         crawler = crawler_named(request.header(b"user-agent") or "")
         address = _address(request.client) if crawler else ""
         if crawler is None or not address:
@@ -64,7 +64,7 @@ class Crawlers:
         return crawler.name if proved else ""
 
     async def _ask(self, crawler: Crawler, address: str) -> bool:
-        """What DNS says, which is kept."""
+        """Query DNS and cache the result."""
         from dns.exception import DNSException  # 4 MB that only gates with crawlers need
 
         proved, keep_s, outcome = False, DISPROVED_S, "disproved"
@@ -73,7 +73,7 @@ class Crawlers:
                 proved = await self._is_of(crawler, address)
             if proved:
                 keep_s, outcome = PROVED_S, "proved"
-        except (DNSException, OSError):  # TimeoutError is one
+        except (DNSException, OSError):  # includes TimeoutError
             keep_s, outcome = AWAY_S, "away"
         finally:
             self._asked.discard((crawler.name, address))
@@ -85,8 +85,8 @@ class Crawlers:
         return proved
 
     async def _is_of(self, crawler: Crawler, address: str) -> bool:
-        """Whether a name of the address is one of the crawler's, and that name has this address. Raises
-        DNSException, OSError."""
+        """Whether a name of the address is the crawler's and resolves to this address. Raises DNSException,
+        OSError."""
         from dns.resolver import NXDOMAIN, NoAnswer
 
         resolver = self._resolver = self._resolver or resolver_of(self._servers)
@@ -100,7 +100,7 @@ class Crawlers:
                 if any(ipaddress.ip_address(it.address) == ipaddress.ip_address(address) for it in found):
                     return True
         except (NXDOMAIN, NoAnswer):
-            pass  # an answer, too: there is no such name
+            pass  # a result, too: there is no such name
         return False
 
 

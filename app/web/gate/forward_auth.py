@@ -1,8 +1,8 @@
-"""The gate: forward-auth for a proxy in front of somebody else's site.
+"""The gate: forward-auth for a proxy in front of another site.
 
-A good pass is checked by its signature and by what this process knows of sessions that ended, so whoever is
-inside goes on while both stores are unavailable. With no crowd the gate joins and claims for newcomers, who
-never see us.
+A valid pass is checked by its signature and this process's list of ended sessions, so visitors who are inside
+continue while both stores are unavailable. If there is no queue, the gate joins and claims for newcomers, who
+never see our pages.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ from app.web.http.routes import App, Request, Response, empty, endpoint
 T = TypeVar("T")
 
 AWAY = (StoreUnavailable, Restoring)
-UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")  # no store answers: only passes count
+UNKNOWN = RoomSettings(name="?", gate_mode="queue_all")  # used while no store responds: only passes count
 
 
-DECLARED: dict[str, Any] = {  # of a gate, wherever it is asked
+DECLARED: dict[str, Any] = {  # declaration of the gate, at any of its paths
     "tag": "Waiting room",
     "hot": True,
     "below": True,
@@ -68,13 +68,14 @@ DECLARED: dict[str, Any] = {  # of a gate, wherever it is asked
 async def gate(request: Request, query: GateQuery) -> Response:
     """Let visitors with a pass or a booking token through: 204, else 302 to the queue page, or 401.
 
-    Any method and any path below this one will do (Envoy). With no crowd newcomers get a pass at once. A page
-    that a browser opens is answered by a redirect: 302, or with `deny=401` a 401 with the same `Location` and
-    `Set-Cookie`, for proxies that take no other no (nginx, ingress-nginx). Anything else is refused with 401
-    and the address of the queue page in `queue_url` and in the header `X-Fairgate-Queue`. A `fairgate_ticket`
-    in the address visitors asked for becomes a pass, a cookie of the shop's host; with `tickets=keep` on a
-    204, for proxies that redirect nobody but to the queue page (ingress-nginx). Whoever passes without a
-    turn, by a rule of the room, is told why in `X-Fairgate-Bypass`.
+    Any method and any path below this one work, too (Envoy). If there is no queue, newcomers get a pass at
+    once. A page opened in a browser is redirected: by 302 or, with `deny=401`, by a 401 with the same
+    `Location` and `Set-Cookie`, for proxies that only forward that status (nginx, ingress-nginx). Anything
+    else is refused with 401, with the address of the queue page in `queue_url` and in the header
+    `X-Fairgate-Queue`. A `fairgate_ticket` in the requested address is exchanged for a pass, a cookie on the
+    shop's host; with `tickets=keep` in a 204, for proxies that only redirect to the queue page
+    (ingress-nginx). If a visitor passes without a turn, by a rule of the room, `X-Fairgate-Bypass` states
+    why.
     """
     room_id = RoomId(request.params["room_id"])
     settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
@@ -104,7 +105,7 @@ async def gate(request: Request, query: GateQuery) -> Response:
 
 
 async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> Response:
-    """Let them in at once where there is no crowd, else send them to the queue page."""
+    """Let them in at once if there is no queue, else send them to the queue page."""
     fails_open = asked.settings.gate_fail == "open"
     try:
         place = await _entered(request, asked, shown)
@@ -113,7 +114,7 @@ async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> R
             return bypass(request, asked, "gate_fail=open")
         place = None
     if place is None and fails_open and request.app.queues.postgres.away:
-        return bypass(request, asked, "gate_fail=open")  # nobody is called meanwhile, crowd or not
+        return bypass(request, asked, "gate_fail=open")  # nobody is called meanwhile, queue or not
     if place is None:
         return to_queue_page(request, asked, shown, "queued")
     outcome = "entered" if place.joined else "claimed" if place.new else "renewed"
@@ -122,7 +123,7 @@ async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> R
 
 
 async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Response | None:
-    """Let a visitor inside through, with a new pass where the session renews; None: the session is over."""
+    """Let a visitor inside through, with a new pass if the session renews; None: the session is over."""
     claims = shown.claims
     if asked.settings.session_renews and shown.is_past_half(asked.now_s):
         claims = await _renewed(request, asked, shown)
@@ -132,15 +133,15 @@ async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Res
         return let_through(claims, request, asked)
     request.app.gate_rooms.count(asked.room_id, "passed")
     if asked.ticket and asked.tidied and (back := asked.back()):
-        return redirect(back, asked)  # a reload of the address they came back to, or the way back to it
+        return redirect(back, asked)  # they reloaded the address they came back to, or went back to it
     return empty()
 
 
 async def _renewed(request: Request, asked: GateRequest, shown: Presented) -> PassClaims | None:
-    """The pass of a renewed session; None: it is over. Without Redis the signature suffices."""
+    """The pass of a renewed session; None if it is over. Without Redis the signature suffices."""
     claims, app = shown.claims, request.app
     try:
-        if claims is None:  # a booking token: only the room knows its session
+        if claims is None:  # a booking token: only the room knows about its session
             place = await _entered(request, asked, shown)
             return await _claims_of(request, asked, place) if place else None
         number = _number(claims)
@@ -160,7 +161,7 @@ async def _renewed(request: Request, asked: GateRequest, shown: Presented) -> Pa
 
 
 async def _entered(request: Request, asked: GateRequest, shown: Presented) -> Place | None:
-    """The session they have or get at once; None: they go to the queue page. Raises StoreUnavailable & Co."""
+    """Their session, possibly a new one; None: they have to queue. Raises StoreUnavailable and the like."""
     app = request.app
     anew = asked.settings.gate_mode == "auto"
     if not anew and shown.visitor_id is None:
@@ -171,9 +172,9 @@ async def _entered(request: Request, asked: GateRequest, shown: Presented) -> Pl
 
 
 async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
-    """What the stores answer. Right after a failure nobody waits for them again: it raises at once.
+    """Ask the stores. For a moment after a failure this raises at once, so that nobody else waits for them.
 
-    A room that is being restored says nothing of other rooms.
+    A room that is being restored says nothing about other rooms.
     """
     if app.gate_rooms.store_is_away():
         raise StoreUnavailable
@@ -185,7 +186,7 @@ async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _redeemed(request: Request, asked: GateRequest) -> PassClaims | None:
-    """The pass that a ticket is exchanged for; None if it is not valid here or any more."""
+    """Exchange a hand-over ticket for a pass; None if it is invalid here, or no longer valid."""
     try:
         ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
         if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):
@@ -200,7 +201,7 @@ async def _redeemed(request: Request, asked: GateRequest) -> PassClaims | None:
 
 
 async def _claims_of(request: Request, asked: GateRequest, place: Place) -> PassClaims:
-    """The pass of a session that the gate found or began."""
+    """The pass of a session that the gate found or started."""
     number, began = place.queue_number or 0, asked.now_s
     if not place.new and asked.settings.session_max_s:
         try:

@@ -1,4 +1,4 @@
-"""What a visitor asked the proxy for, as the proxy's request to the gate tells it."""
+"""The visitor's request, reconstructed from the proxy's request to the gate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ TICKET_NAME = TICKET.encode()
 
 
 class GateQuery(Struct, frozen=True):
-    """Where the visitor wanted to go, and the refusal that the proxy can pass on: `401` if not a 302."""
+    """Where the visitor wanted to go, and the status for refusals: `401` for proxies that cannot forward a
+    302."""
 
     return_to: Annotated[str, Meta(max_length=ADDRESS_MAX)] = ""
     deny: Literal["", "302", "401"] = ""
@@ -27,26 +28,26 @@ class GateQuery(Struct, frozen=True):
 
 
 class GateRequest(NamedTuple):
-    """What the visitor asked the proxy for, at the gate of which room."""
+    """The visitor's request, and the room whose gate it is at."""
 
     room_id: RoomId
     settings: RoomSettings
-    address: str  # the full one, without a ticket; "" if the proxy sends none or nonsense
+    address: str  # complete, without a ticket; "" if the proxy sends none or an invalid one
     ticket: str
     method: str
-    is_page: bool  # a browser opens a page: it can be sent elsewhere
-    tidied: bool  # and is sent from an address with a ticket to the one without
+    is_page: bool  # a browser opens a page, which can be redirected
+    tidied: bool  # a page whose address contained a ticket: it is redirected to the one without
     secure: bool
-    deny: int  # the status a redirect has
+    deny: int  # the status of a redirect
     now_s: int
 
     def back(self) -> str:
-        """Where to send them back to, if it is on a host of the room; else ""."""
+        """The address to return to, if it is on a host of the room; else ""."""
         return allowed(self.address, self.settings)
 
 
 def may_carry_ticket(request: Request) -> bool:
-    """Whether there can be a ticket in the address, wherever the proxy tells it; rather once too often."""
+    """Whether the address may contain a ticket, in any header of a proxy. False positives are fine."""
     query, headers = request.query, request.headers
     if query and (TICKET_NAME in query or b"return_to" in query):
         return True
@@ -56,11 +57,11 @@ def may_carry_ticket(request: Request) -> bool:
 
 
 def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:
-    """Read what the visitor asked for off the proxy's request."""
+    """Reconstruct the visitor's request from the proxy's."""
     address = asked_address(request, query.return_to)
     address = address if is_safe(address) else ""
     method = asked_method(request)
-    # A middleware that asks us by `fetch` cannot say the visitor's own in `Sec-Fetch-Mode`.
+    # A middleware that calls us with `fetch` cannot set the visitor's own `Sec-Fetch-Mode`.
     mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
     is_page = method in ("GET", "HEAD") and mode == "navigate" and _goes_to_the_queue(request, settings)
     return GateRequest(
@@ -78,7 +79,7 @@ def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: 
 
 
 def _goes_to_the_queue(request: Request, settings: RoomSettings) -> bool:
-    """Whether it is a browser that opens a page, or an app that polls the queue page in JSON."""
+    """Whether a browser opens a page, or an app polls the queue page as JSON."""
     accept = request.header(b"accept") or ""
     return "text/html" in accept or (settings.json_response_enabled and accept == "application/json")
 
@@ -86,8 +87,8 @@ def _goes_to_the_queue(request: Request, settings: RoomSettings) -> bool:
 def is_foreign(request: Request, asked: GateRequest) -> bool:
     """Whether a page of another site sent this, such as a form.
 
-    It comes without the visitor's pass, and the new one would replace it. From what a foreign page merely
-    loads browsers take no such cookie, and whoever follows a link is a visitor.
+    It comes without the visitor's pass, which a new one would replace. Browsers store no such cookie for mere
+    subresources of a foreign page, and anybody who follows a link is a visitor.
     """
     site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
     if asked.method in SAFE or site in NOT_FOREIGN:
@@ -99,7 +100,7 @@ def is_foreign(request: Request, asked: GateRequest) -> bool:
 
 
 def bypass_reason(request: Request, asked: GateRequest) -> str:
-    """Why anybody passes here; "" if not everybody does."""
+    """Why everybody passes here; "" if not everybody does."""
     if asked.settings.gate_mode == "off":
         return "gate_mode=off"
     rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)

@@ -1,4 +1,4 @@
-"""What staff set of rooms that speak KnownUser v3 to a shop, and the configuration a connector reads."""
+"""Connector settings of rooms for shops with KnownUser v3, and the configuration that connectors read."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class KnownUserChange(ConnectorSettings, frozen=True, kw_only=True):
 
 
 class PushTo(Struct, frozen=True):
-    """Where the shop takes its configuration."""
+    """The shop's address that accepts its configuration."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000, pattern=URL)]
 
 
 class KnownUserSecrets(ConnectorSettings, frozen=True, kw_only=True):
-    """The settings, and the shop's keys if they are new: `api_key` reads the configuration.
-    Null: the shop has them."""
+    """The settings, and the shop's keys if they are new: `api_key` reads the configuration. Null: the shop
+    has them."""
 
     version: int
     secret_key: str | None
@@ -71,7 +71,7 @@ async def set_knownuser(request: Request, account: Account, body: KnownUserChang
     """Let a room serve a shop's KnownUser v3 connector.
 
     The shop gets `customer_id` and `secret_key`, and our address as the queue's domain. Visitors are then
-    sent back with `queueittoken`, not with a ticket of the gate: a room speaks one of the two.
+    sent back with `queueittoken` instead of a ticket of the gate: a room uses one of the two.
     """
     settings = ConnectorSettings(
         **{name: getattr(body, name) for name in ConnectorSettings.__struct_fields__}
@@ -147,7 +147,7 @@ async def push_knownuser(request: Request, account: Account, body: PushTo) -> Re
     errors=(NotFound, *AWAY),
 )
 async def integration_config_of(request: Request) -> Response:
-    """Read the configuration of a KnownUser connector, where the room makes it public."""
+    """Read the configuration of a KnownUser connector, if the room makes it public."""
     return await _config(request, [it for it in await _customers(request) if it.settings.public_config])
 
 
@@ -160,7 +160,7 @@ async def integration_config_of(request: Request) -> Response:
     headers=("api-key",),
 )
 async def secure_integration_config(request: Request) -> Response:
-    """Read the configuration of a KnownUser connector, with the `api_key` that was shown with its key."""
+    """Read the configuration of a KnownUser connector with the `api_key` that was shown with its key."""
     shown = request.header(b"api-key")
     if shown is None:
         raise CredentialMissing("Send the header api-key.")

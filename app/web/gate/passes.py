@@ -1,4 +1,4 @@
-"""What a request presents at the gate: a pass, a booking token, or nothing valid."""
+"""The credential a request presents at the gate: a pass, a booking token, or nothing valid."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ OVER = "The session has ended."
 
 
 class Presented(msgspec.Struct, frozen=True):
-    """Who asks, as far as their credentials show."""
+    """The sender of a request, as far as its credentials show."""
 
-    refusal: Refusal | None = None  # what is wrong with what they show
+    refusal: Refusal | None = None  # what is wrong with the credentials
     inside: PassClaims | BookingClaims | None = None
-    visitor_id: VisitorId | None = None  # known by a pass or token of ours, also one that has expired
-    final: bool = False  # they present a token of ours that opens no gate
+    visitor_id: VisitorId | None = None  # from a pass or token of ours, even an expired one
+    final: bool = False  # the token is ours but opens no gate
 
     @property
     def why(self) -> str:
-        """Why they are not inside, as it is counted."""
+        """Why they are not inside, for the gate's counts."""
         return self.refusal.code if self.refusal else "no_pass"
 
     @property
     def claims(self) -> PassClaims | None:
-        """The pass they are inside with."""
+        """The pass with which they are inside."""
         return self.inside if isinstance(self.inside, PassClaims) else None
 
     def is_past_half(self, now_s: int) -> bool:
-        """Whether more than half the time of what they are inside with is over."""
+        """Whether more than half of the lifetime of their pass or token is over."""
         return self.inside is not None and 2 * now_s > self.inside.iat + self.inside.exp
 
 
 def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[bytes, bytes]:
-    """Set-Cookie for a pass; it goes when the session does."""
+    """Set-Cookie for a pass, which expires with the session."""
     token = request.app.keyring.signer.sign_pass(claims, signing_algorithm(request.app, claims.room_id))
     name, max_age_s = PASS_COOKIE + claims.room_id, max(0, claims.exp - int(time.time()))
     ending = "; Secure" if secure else ""
@@ -60,13 +60,13 @@ def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[byt
 
 
 def signing_algorithm(app: App, room_id: RoomId) -> SigningAlgorithm:
-    """How tokens of a room are signed, as far as this process knows it."""
+    """The signing algorithm of a room, as far as this process knows it."""
     room = app.queues.loaded_rooms.known(room_id)
     return room.settings.signing_algorithm if room else "EdDSA"
 
 
 async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Presented:
-    """What the request shows: a pass first, else a booking token from header or cookie."""
+    """Read the credentials of the request: a pass first, else a booking token from header or cookie."""
     if not request.app.ended_sessions.is_loaded(room_id):
         await request.app.ended_sessions.load(room_id)
     shown = Presented()
@@ -90,7 +90,7 @@ async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, to
     if settings.pass_ip_bound and claims.net != request.app.handover.net(request.client):
         return Presented(
             CredentialInvalid("This pass was issued to another network.")
-        )  # nor is it who they are
+        )  # nor does it identify them
     if not await _is_of_room(request, claims):
         return Presented(CredentialInvalid("This pass is for a deleted room of that name."))
     found = session_of(claims.sid)
@@ -103,13 +103,13 @@ async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, to
 
 
 def _bearer(request: Request) -> str:
-    """The bearer token, if there is one; at a gate the header is the shop's as a rule."""
+    """The bearer token, "" if there is none; at a gate this header usually belongs to the shop."""
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
-    """By a booking token that an app sends; tokens that are not ours are ignored."""
+    """Read a booking token sent by an app; tokens that are not ours are ignored."""
     if token.startswith(PLACE_PREFIX):
         return Presented(
             CredentialInvalid("This is a place token; a booking token is needed here."), final=True
@@ -123,7 +123,7 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Pre
         claims = await request.app.keyring.read(token)
     except (CredentialInvalid, BookingTokenExpired) as refusal:
         return msgspec.structs.replace(before, refusal=refusal)
-    except STORE_AWAY:  # perhaps signed by a key that is new; perhaps it is not ours at all
+    except STORE_AWAY:  # the key may be new, or the token not ours at all
         return before
     if not isinstance(claims, BookingClaims):
         return before
@@ -138,17 +138,17 @@ async def _by_booking(request: Request, room_id: RoomId, token: str, before: Pre
 
 
 async def generation_of(request: Request, room_id: RoomId) -> str | None:
-    """The generation of this room; None if no store answers."""
+    """The generation of this room; None if no store responds."""
     with suppress(RoomNotFound, StoreUnavailable), stores_answer():
         return (await request.app.queues.loaded_rooms.get(room_id)).generation
     return None
 
 
 async def _is_of_room(request: Request, claims: PassClaims | BookingClaims) -> bool:
-    """Whether the room is the one that issued the pass, not one created again under its name.
+    """Whether this room issued the pass, and not a deleted room of the same name.
 
-    A store is asked only where they differ, once a second at most; while Postgres is unavailable what we know
-    counts.
+    A store is queried only if they differ, at most once a second; while PostgreSQL is unavailable, the cached
+    generation counts.
     """
     rooms = request.app.queues.loaded_rooms
     room = rooms.known(claims.room_id)

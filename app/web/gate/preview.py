@@ -1,4 +1,4 @@
-"""A look at the gate without going through it: which rule decides about a request somebody describes."""
+"""Simulates the gate for a described request, and reports which rule decides."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from app.web.http.staff_access import OPERATOR
 
 HEADERS_MAX = 50
 VALUE_MAX = 4096
-OURS = ("x-original-url", "x-original-method", "x-forwarded-", "forwarded", "host")  # the proxy's to say
+OURS = ("x-original-url", "x-original-method", "x-forwarded-", "forwarded", "host")  # set by the proxy only
 AS_BROWSER = "text/html"
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request as a visitor would send it to the site. Without `Accept` a browser opens a page."""
+    """A request as a visitor would send it to the site. Without `Accept`, a browser opens a page."""
 
     url: Annotated[str, Meta(min_length=1, max_length=ADDRESS_MAX)]
     method: Annotated[str, Meta(min_length=1, pattern=METHOD)] = "GET"
@@ -40,23 +40,23 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         ],
         Meta(max_length=HEADERS_MAX),
     ] = {}
-    client: Annotated[str, Meta(max_length=50)] = ""  # the visitor's address; "": none that a rule knows
+    client: Annotated[str, Meta(max_length=50)] = ""  # the visitor's address; "": one that no rule covers
 
 
 class PreviewStep(msgspec.Struct, frozen=True):
-    """A rule that was looked at, and what it says."""
+    """A rule that was checked, and its result."""
 
     rule: Rule
     says: str
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate would do. The last of `steps` decides; `status` is what a proxy would be answered."""
+    """What the gate would do. The last of `steps` decides; `status` is the response to a proxy."""
 
     outcome: Outcome
     status: int
     decided_by: Rule
-    bypass_rule: BypassRule | None  # the one that lets it pass
+    bypass_rule: BypassRule | None  # the rule that lets it through
     bypass_number: int | None  # from 1
     steps: list[PreviewStep]
 
@@ -96,7 +96,7 @@ async def preview(request: Request, room_id: RoomId, described: Described) -> Pr
 
 
 def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
-    """The sub-request that a proxy would send. Raises ValidationFailed."""
+    """Build the sub-request that a proxy would send. Raises ValidationFailed."""
     if not is_safe(described.url) or not host_of(described.url) or "://" not in described.url:
         raise ValidationFailed("url", "must be an address that starts with http:// or https://")
     if described.client:
@@ -144,12 +144,12 @@ async def _facts(asking: Request, asked: GateRequest, room: Room, status: RoomSt
 
 
 async def _crawler(asking: Request, asked: GateRequest) -> str:
-    """The crawler that DNS proves it to be; "" for none."""
+    """The crawler that DNS confirms; "" if none."""
     return await asking.app.gate_rooms.crawlers.proved(asking) if asked.settings.verified_crawlers else ""
 
 
 def _ticket(asking: Request, asked: GateRequest) -> Literal["good", "bad"]:
-    """Whether a ticket is one for this room and host. Whether it was used before is not looked at."""
+    """Whether a ticket is for this room and host. Earlier use is not checked."""
     try:
         ticket = asking.app.handover.read(asked.ticket, asked.now_s)
     except CredentialInvalid:

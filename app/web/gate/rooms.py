@@ -1,6 +1,6 @@
-"""The rooms as the gate knows them: at most a second or two old, and never waited for once they are known.
+"""The rooms as the gate sees them: at most two seconds old, and never waited for once they are cached.
 
-A pass is checked for each request of a shop: one that waited for a store would make the shop wait.
+Every request of a shop checks a pass: if it waited for a store, so would the shop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.web.gate.crawlers import Crawlers
 from app.web.http.status_board import StatusBoard
 
 FRESH_S = 1.0
-AGAIN_S = 1.0  # after a store was unavailable: others are not made to wait for it meanwhile
+AGAIN_S = 1.0  # after a store failed, how long others do not wait for it
 
 
 class GateRooms:
@@ -41,10 +41,7 @@ class GateRooms:
         self._not_before_s = 0.0
 
     async def settings(self, room_id: RoomId) -> RoomSettings | None:
-        """The room's settings; None: no store answers, and this process has not seen the room before.
-
-        Raises RoomNotFound.
-        """
+        """The room's settings; None if no store responds and the room is not cached. Raises RoomNotFound."""
         room = self._queues.loaded_rooms.known(room_id)
         if room is None:
             room = await self._first_look(room_id)
@@ -63,17 +60,17 @@ class GateRooms:
         return kept[1]
 
     def count(self, room_id: RoomId, outcome: str, detail: str = "") -> None:
-        """A request came to this outcome. Where no store tells of the room, its name may be made up."""
+        """Count a request by its outcome, unless no store confirms the room, whose name may be made up."""
         metrics.GATE.count(outcome)
         if self._queues.loaded_rooms.known(room_id) is not None:
             self.counts.count(room_id, outcome, detail)
 
     def store_is_away(self) -> bool:
-        """Whether a store was unavailable a moment ago, so that it is not asked again yet."""
+        """Whether a store failed a moment ago, and is not queried again yet."""
         return time.monotonic() < self._not_before_s
 
     def note_store_away(self) -> None:
-        """Note that a store is unavailable: for a moment nobody else waits for it."""
+        """Note that a store failed, so that nobody else waits for it for a moment."""
         self._not_before_s = time.monotonic() + AGAIN_S
 
     async def _first_look(self, room_id: RoomId) -> Room | None:
@@ -83,7 +80,7 @@ class GateRooms:
             with suppress(StoreUnavailable):
                 return await self._from_postgres(room_id)
             return None
-        self._looked_at[room_id] = time.monotonic()  # not before: names that are made up are not kept
+        self._looked_at[room_id] = time.monotonic()  # only now, so that made-up names take no memory
         return room
 
     async def _from_postgres(self, room_id: RoomId) -> Room:
@@ -91,7 +88,7 @@ class GateRooms:
             return await self._queues.loaded_rooms.get(room_id)
 
     async def _look(self, room_id: RoomId) -> None:
-        """Bring it up to date; a room that was deleted is forgotten by whoever looks for it."""
+        """Refresh a room. A deleted one is dropped when it is next requested."""
         before = self._queues.loaded_rooms.known(room_id)
         try:
             now = (await self._status_board.current(room_id)).room

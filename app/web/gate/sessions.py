@@ -1,4 +1,4 @@
-"""What a gated shop says of sessions by itself, with an API key: they are over, or they go on."""
+"""Calls with which a gated shop ends or renews sessions, with an API key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate of all sites behind one address: rules find the room of a request, and its gate does the rest."""
+"""The gate of all sites at one address: rules select the room of a request, whose gate does the rest."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ CALL: dict[str, Any] = {"tag": "Staff: rooms", "errors": (StoreUnavailable,)}
 
 
 class SiteList(Struct, frozen=True):
-    """The rules of all sites; in an answer those that are tried first are in front."""
+    """The rules of all sites; in responses, in the order in which they are tried."""
 
     sites: Annotated[list[SiteRule], Meta(max_length=RULES_MAX)]
 
 
 @endpoint("GET", "/v1/gate", **DECLARED | {"errors": (AddressUnclear, *DECLARED["errors"])})
 async def site_gate(request: Request, query: GateQuery) -> Response:
-    """Find the room of a request by its site, and do what the gate of the room does.
+    """Find the room of a request by its site, and do what that room's gate does.
 
-    `PUT /v1/sites` sets which room a host, a path or a method belongs to. A request that no rule is about
-    passes: 204 with `X-Fairgate-Bypass: no_site`. One whose address servers may read in several ways, which
-    would lead to different rooms, is refused.
+    `PUT /v1/sites` sets which room a host, path or method belongs to. A request that matches no rule passes:
+    204 with `X-Fairgate-Bypass: no_site`. An address that servers may parse in different ways, leading to
+    different rooms, is refused.
     """
     room_id = _room_of(request, query)
     if room_id is None:
@@ -60,9 +60,9 @@ def _room_of(request: Request, query: GateQuery) -> RoomId | None:
 
 
 def _addresses(request: Request, query: GateQuery) -> Iterator[str]:
-    """The address that was asked for, and what it is if another header is the proxy's own.
+    """The requested address, and alternatives if another header is the one the proxy writes.
 
-    A proxy hands on what visitors say in the headers that it does not write itself.
+    A proxy forwards visitors' headers that it does not write itself.
     """
     address = asked_address(request, query.return_to)
     yield address
@@ -73,17 +73,17 @@ def _addresses(request: Request, query: GateQuery) -> Iterator[str]:
 
 @endpoint("GET", "/v1/sites", auth=OPERATOR, scope="rooms:read", answers={200: SiteList}, **CALL)
 async def read_sites(request: Request, account: Account) -> Response:
-    """Get the rules that find the room of a site's request, in the order in which they are tried."""
+    """Get the rules that select the room of a site's request, in the order in which they are tried."""
     return json_response(200, SiteList(sites=await sites.rules_of(request.app.stores)))
 
 
 @endpoint("PUT", "/v1/sites", auth=ADMIN, scope="rooms:write", body=SiteList, answers={200: SiteList}, **CALL)
 async def set_sites(request: Request, account: Account, body: SiteList) -> Response:
-    """Set all rules: which room a host, a path or a method belongs to.
+    """Set all rules: which room a host, path or method belongs to.
 
     The most specific rule decides: an exact host before `*.shop.example` before `*`, then the longer
-    `path_prefix`, then a `method`. Ports and the case of letters do not count. Web processes act on a change
-    at once. A deleted room takes its rules along.
+    `path_prefix`, then a `method`. Ports and case are ignored. Web processes apply a change at once. Deleting
+    a room deletes its rules.
     """
     by = author(request, account)
     changed = await sites.change(request.app.stores, lambda _: body.sites, by=by)

@@ -81,7 +81,7 @@ export interface Alive {
   status: string;
 }
 
-/** By what the place is known from now on: whoever has it acts for the visitor. */
+/** The id of the place from now on; anybody who has it can act for the visitor. */
 export interface Assigned {
   api_request_id: string;
 }
@@ -287,7 +287,7 @@ export interface DecisionDocument {
   why: string;
 }
 
-/** A request as a visitor would send it to the site. Without `Accept` a browser opens a page. */
+/** A request as a visitor would send it to the site. Without `Accept`, a browser opens a page. */
 export interface Described {
   url: string;
   method?: string;
@@ -295,7 +295,7 @@ export interface Described {
   client?: string;
 }
 
-/** What was done. */
+/** A confirmation, in words. */
 export interface Done {
   message: string;
 }
@@ -307,7 +307,7 @@ export interface DoorCounts {
   types: Array<TypeCount>;
 }
 
-/** What is published of a lottery: the commitment at once, the seed after the opening. With the entropy of the `entries` draws are made with `log_root`, too, which is known after the opening; with that of the `beacon` with the randomness of a round that comes after the opening. */
+/** The published facts of a lottery: the commitment at once, the seed after the opening. With the entropy of the `entries`, draws also use `log_root`, which is known after the opening; with that of the `beacon`, the randomness of a round after the opening. */
 export interface Draw {
   commitment: string;
   seed: string | null;
@@ -316,7 +316,7 @@ export interface Draw {
   beacon?: DrawBeacon | null;
 }
 
-/** The round of the public beacon that a draw is made with: None until the log names it. Its `signature` is None until it came, and `randomness` is SHA-256 of that; `missed`: it did not come in time, and the seed alone decides. */
+/** The round of the public beacon used for a draw; null until the log names it. Its `signature` is null until the round is published, and `randomness` is the SHA-256 of that. `missed`: it was not published in time, so the seed alone decides. */
 export interface DrawBeacon {
   round: number | null;
   signature: string | null;
@@ -472,13 +472,13 @@ export interface HistoryPoint {
   sold: number | null;
 }
 
-/** The address that somebody joins by, and in which language they are written to. */
+/** The address to join with, and the language of the e-mail. */
 export interface IdentityBody {
   email: string;
   locale?: string | null;
 }
 
-/** What became of it. `asked`: a code was sent there, or is about to be; `confirmed`: it was before. `place_token` says who you are: send it with the code, and when you join. */
+/** The result. `asked`: a code was sent there, or soon will be; `confirmed`: the address already was. `place_token` identifies you: send it with the code, and when you join. */
 export interface IdentityDocument {
   email: string;
   asked: boolean;
@@ -609,7 +609,7 @@ export interface Lane {
   share: number;
 }
 
-/** A lane: a group of visitors that gets `share` percent of the calls while anybody waits in every lane. Within it order is strict. `name` is empty for the ordinary lane, of everybody who is in no other. */
+/** A lane: a group of visitors that gets `share` percent of the calls while visitors wait in every lane. Order within a lane is strict. `name` is empty for the ordinary lane, of everybody who is in no other. */
 export interface LaneDocument {
   name: string;
   share: number;
@@ -936,7 +936,7 @@ export interface NewestHead {
   vkey: string | null;
 }
 
-/** Not now: ask again. */
+/** Not now; ask again later. */
 export interface NotYet {
   error: string;
 }
@@ -987,7 +987,7 @@ export interface OriginReport {
   at?: string | null;
 }
 
-/** What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. `ranges` has the p50 and p90 of such a wait, as [wait, p50, p90]; between two of them they lie on straight lines. All of it changes without warning only to shorter waits. */
+/** The basis for estimated waits: the k-th in the queue waits the lesser of k `first_s` and `base_s` + k `each_s`. `ranges` has the p50 and p90 for some of these waits, as [wait, p50, p90]; interpolate linearly between them. Changes without notice only ever shorten waits. */
 export interface PaceDocument {
   first_s: number;
   base_s: number;
@@ -1110,7 +1110,7 @@ export interface PasswordChange {
   new_password: string;
 }
 
-/** A reservation whose payment has no outcome yet, and where its buyer goes on. At `continue_url`, a page of the gateway's; or on the shop's own page with the gateway's script, which takes the `client_secret`. Both are empty while only the gateway is asked. */
+/** A reservation with a pending payment, and where its buyer continues. At `continue_url`, a page of the gateway; or on the shop's own page with the gateway's script, which takes the `client_secret`. Both are empty while only the gateway has to act. */
 export interface PayingDocument {
   reservation_id: string;
   event_id: string;
@@ -1178,7 +1178,7 @@ export interface PlacedSection {
   ticket_type_id: string;
 }
 
-/** What the gate would do. The last of `steps` decides; `status` is what a proxy would be answered. */
+/** What the gate would do. The last of `steps` decides; `status` is the response to a proxy. */
 export interface Preview {
   outcome: "gets_pass" | "passes" | "queues" | "refused";
   status: number;
@@ -1188,7 +1188,7 @@ export interface Preview {
   steps: Array<PreviewStep>;
 }
 
-/** A rule that was looked at, and what it says. */
+/** A rule that was checked, and its result. */
 export interface PreviewStep {
   rule: "bypass" | "crawler" | "crowd" | "gate_mode" | "origin" | "pass" | "ticket" | "turn";
   says: string;
@@ -1217,7 +1217,7 @@ export interface PrometheusSource {
   in_flight?: string;
 }
 
-/** Where the shop takes its configuration. */
+/** The shop's address that accepts its configuration. */
 export interface PushTo {
   url: string;
 }
@@ -1408,7 +1408,7 @@ export interface Result {
   also?: Checked | null;
 }
 
-/** A room as staff see it: its settings and state. */
+/** A room for staff: its settings and state. */
 export interface RoomDocument {
   name: string;
   admission_rate_per_minute?: number;
@@ -1638,7 +1638,7 @@ export interface Scans {
   scans: Array<Scan>;
 }
 
-/** The seats of an event, the best rows of a section first, and the state of each. */
+/** The seats of an event, the best rows of a section first, with the state of each. */
 export interface SeatMapDocument {
   event_id: string;
   currency: string;
@@ -1652,7 +1652,7 @@ export interface SeatPlan {
   sections: Array<PlacedSection>;
 }
 
-/** A row: `states` has a character for each seat number from `first` on; - is a gap, no seat. `kinds` is there where not all of its seats are for everybody, with a character for each as well: a for an accessible seat, c for a companion's, which is sold with the accessible one next to it. `labels`, with an item for each, is there where seats are not called by their numbers. */
+/** A row: `states` has a character for each seat number from `first` on; `-` is a gap. `kinds` likewise has a character for each, present if some seats are not for everybody: `a` for an accessible seat, `c` for a companion seat, which is sold together with the accessible one next to it. `labels` has an item for each, present if seats are not named by their numbers. */
 export interface SeatRowDocument {
   row: string;
   first: number;
@@ -1661,7 +1661,7 @@ export interface SeatRowDocument {
   labels?: Array<string>;
 }
 
-/** A section, a ticket type; `seat_id` is a pattern: put in the row and the number or label. */
+/** A section, which is a ticket type. `seat_id` is a pattern for the row and the number or label. */
 export interface SeatSectionDocument {
   ticket_type_id: string;
   name: string;
@@ -1677,7 +1677,7 @@ export interface SeatSectionDocument {
   plan?: Place | null;
 }
 
-/** What the characters of `states` mean. */
+/** The meaning of the characters in `states`. */
 export interface SeatStates {
   f?: string;
   h?: string;
@@ -1685,13 +1685,13 @@ export interface SeatStates {
   b?: string;
 }
 
-/** The seats that are as was asked for, and those that stay as they are, because somebody has them. */
+/** The seats changed as requested (or already so), and those left alone because somebody has them. */
 export interface SeatsChangedDocument {
   done: Array<string>;
   taken: Array<string>;
 }
 
-/** The created sections, each a ticket type, and how many seats they have in all. */
+/** The created sections, each a ticket type, and their total number of seats. */
 export interface SeatsMadeDocument {
   event_id: string;
   ticket_types: Array<TicketTypeDocument>;
@@ -1707,7 +1707,7 @@ export interface ServerDocument {
   server: string;
 }
 
-/** Up to which queue number visitors were called. */
+/** The last queue number called. */
 export interface ServingCounter {
   serving_counter: number;
 }
@@ -1723,7 +1723,7 @@ export interface SessionDocument {
   session_expires_at: string | null;
 }
 
-/** The rules of all sites; in an answer those that are tried first are in front. */
+/** The rules of all sites; in responses, in the order in which they are tried. */
 export interface SiteList {
   sites: Array<SiteRule>;
 }
@@ -1736,7 +1736,7 @@ export interface SiteRule {
   room_id: string;
 }
 
-/** Since when waits may be longer than shown before, and why. The line was paused, staff lowered the rate, or fewer people a minute are measured to go in. */
+/** Since when waits may be longer than shown before, and why. The queue was paused, staff lowered the rate, or fewer visitors per minute are measured to enter. */
 export interface SlowerDocument {
   since: string | null;
   why: "paused" | "rate_lowered" | "slower";
@@ -1797,7 +1797,7 @@ export interface Theme {
   imprint?: string;
 }
 
-/** A ticket of a confirmed reservation; the code of one that was transferred is its new holder's alone. */
+/** A ticket of a confirmed reservation; if it was transferred, only its new holder gets the code. */
 export interface TicketDocument {
   ticket_id: string;
   ticket_type_id: string;
@@ -1832,7 +1832,7 @@ export interface TicketTypePatch {
   tax_rate_bp?: number;
 }
 
-/** The session as JWTs that say the same but for `token_use`. */
+/** The session as JWTs that differ only in `token_use`. */
 export interface TokenSet {
   access_token: string;
   refresh_token: string;
@@ -1886,7 +1886,7 @@ export interface WaitRange {
   p90: number;
 }
 
-/** How many have no token yet. */
+/** How many visitors have no token yet. */
 export interface WaitingNumber {
   waiting_num: number;
 }

@@ -97,7 +97,7 @@ class Alive(TypedDict):
 
 
 class Assigned(TypedDict):
-    """By what the place is known from now on: whoever has it acts for the visitor."""
+    """The id of the place from now on; anybody who has it can act for the visitor."""
 
     api_request_id: str
 
@@ -333,7 +333,7 @@ class DecisionDocument(TypedDict):
 
 
 class Described(TypedDict):
-    """A request as a visitor would send it to the site. Without `Accept` a browser opens a page."""
+    """A request as a visitor would send it to the site. Without `Accept`, a browser opens a page."""
 
     url: str
     method: NotRequired[str]
@@ -342,7 +342,7 @@ class Described(TypedDict):
 
 
 class Done(TypedDict):
-    """What was done."""
+    """A confirmation, in words."""
 
     message: str
 
@@ -356,9 +356,9 @@ class DoorCounts(TypedDict):
 
 
 class Draw(TypedDict):
-    """What is published of a lottery: the commitment at once, the seed after the opening. With the
-    entropy of the `entries` draws are made with `log_root`, too, which is known after the opening;
-    with that of the `beacon` with the randomness of a round that comes after the opening."""
+    """The published facts of a lottery: the commitment at once, the seed after the opening. With
+    the entropy of the `entries`, draws also use `log_root`, which is known after the opening; with
+    that of the `beacon`, the randomness of a round after the opening."""
 
     commitment: str
     seed: str | None
@@ -368,9 +368,9 @@ class Draw(TypedDict):
 
 
 class DrawBeacon(TypedDict):
-    """The round of the public beacon that a draw is made with: None until the log names it. Its
-    `signature` is None until it came, and `randomness` is SHA-256 of that; `missed`: it did not
-    come in time, and the seed alone decides."""
+    """The round of the public beacon used for a draw; null until the log names it. Its `signature`
+    is null until the round is published, and `randomness` is the SHA-256 of that. `missed`: it was
+    not published in time, so the seed alone decides."""
 
     round: int | None
     signature: str | None
@@ -543,15 +543,15 @@ class HistoryPoint(TypedDict):
 
 
 class IdentityBody(TypedDict):
-    """The address that somebody joins by, and in which language they are written to."""
+    """The address to join with, and the language of the e-mail."""
 
     email: str
     locale: NotRequired[str | None]
 
 
 class IdentityDocument(TypedDict):
-    """What became of it. `asked`: a code was sent there, or is about to be; `confirmed`: it was
-    before. `place_token` says who you are: send it with the code, and when you join."""
+    """The result. `asked`: a code was sent there, or soon will be; `confirmed`: the address already
+    was. `place_token` identifies you: send it with the code, and when you join."""
 
     email: str
     asked: bool
@@ -699,9 +699,9 @@ class Lane(TypedDict):
 
 
 class LaneDocument(TypedDict):
-    """A lane: a group of visitors that gets `share` percent of the calls while anybody waits in
-    every lane. Within it order is strict. `name` is empty for the ordinary lane, of everybody who
-    is in no other."""
+    """A lane: a group of visitors that gets `share` percent of the calls while visitors wait in
+    every lane. Order within a lane is strict. `name` is empty for the ordinary lane, of everybody
+    who is in no other."""
 
     name: str
     share: int
@@ -1111,7 +1111,7 @@ class NewestHead(TypedDict):
 
 
 class NotYet(TypedDict):
-    """Not now: ask again."""
+    """Not now; ask again later."""
 
     error: str
 
@@ -1169,9 +1169,9 @@ class OriginReport(TypedDict):
 
 
 class PaceDocument(TypedDict):
-    """What waits are estimated from: the k-th in the queue waits the lesser of k `first_s` and
-    `base_s` + k `each_s`. `ranges` has the p50 and p90 of such a wait, as [wait, p50, p90]; between
-    two of them they lie on straight lines. All of it changes without warning only to shorter waits."""
+    """The basis for estimated waits: the k-th in the queue waits the lesser of k `first_s` and
+    `base_s` + k `each_s`. `ranges` has the p50 and p90 for some of these waits, as [wait, p50,
+    p90]; interpolate linearly between them. Changes without notice only ever shorten waits."""
 
     first_s: float
     base_s: float
@@ -1310,9 +1310,9 @@ class PasswordChange(TypedDict):
 
 
 class PayingDocument(TypedDict):
-    """A reservation whose payment has no outcome yet, and where its buyer goes on. At
-    `continue_url`, a page of the gateway's; or on the shop's own page with the gateway's script,
-    which takes the `client_secret`. Both are empty while only the gateway is asked."""
+    """A reservation with a pending payment, and where its buyer continues. At `continue_url`, a
+    page of the gateway; or on the shop's own page with the gateway's script, which takes the
+    `client_secret`. Both are empty while only the gateway has to act."""
 
     reservation_id: str
     event_id: str
@@ -1389,8 +1389,7 @@ class PlacedSection(TypedDict):
 
 
 class Preview(TypedDict):
-    """What the gate would do. The last of `steps` decides; `status` is what a proxy would be
-    answered."""
+    """What the gate would do. The last of `steps` decides; `status` is the response to a proxy."""
 
     outcome: Literal["gets_pass", "passes", "queues", "refused"]
     status: int
@@ -1401,7 +1400,7 @@ class Preview(TypedDict):
 
 
 class PreviewStep(TypedDict):
-    """A rule that was looked at, and what it says."""
+    """A rule that was checked, and its result."""
 
     rule: Literal["bypass", "crawler", "crowd", "gate_mode", "origin", "pass", "ticket", "turn"]
     says: str
@@ -1434,7 +1433,7 @@ class PrometheusSource(TypedDict):
 
 
 class PushTo(TypedDict):
-    """Where the shop takes its configuration."""
+    """The shop's address that accepts its configuration."""
 
     url: str
 
@@ -1654,7 +1653,7 @@ class Result(TypedDict):
 
 
 class RoomDocument(TypedDict):
-    """A room as staff see it: its settings and state."""
+    """A room for staff: its settings and state."""
 
     name: str
     admission_rate_per_minute: NotRequired[int]
@@ -1896,7 +1895,7 @@ class Scans(TypedDict):
 
 
 class SeatMapDocument(TypedDict):
-    """The seats of an event, the best rows of a section first, and the state of each."""
+    """The seats of an event, the best rows of a section first, with the state of each."""
 
     event_id: str
     currency: str
@@ -1912,10 +1911,10 @@ class SeatPlan(TypedDict):
 
 
 class SeatRowDocument(TypedDict):
-    """A row: `states` has a character for each seat number from `first` on; - is a gap, no seat.
-    `kinds` is there where not all of its seats are for everybody, with a character for each as
-    well: a for an accessible seat, c for a companion's, which is sold with the accessible one next
-    to it. `labels`, with an item for each, is there where seats are not called by their numbers."""
+    """A row: `states` has a character for each seat number from `first` on; `-` is a gap. `kinds`
+    likewise has a character for each, present if some seats are not for everybody: `a` for an
+    accessible seat, `c` for a companion seat, which is sold together with the accessible one next
+    to it. `labels` has an item for each, present if seats are not named by their numbers."""
 
     row: str
     first: int
@@ -1925,7 +1924,8 @@ class SeatRowDocument(TypedDict):
 
 
 class SeatSectionDocument(TypedDict):
-    """A section, a ticket type; `seat_id` is a pattern: put in the row and the number or label."""
+    """A section, which is a ticket type. `seat_id` is a pattern for the row and the number or
+    label."""
 
     ticket_type_id: str
     name: str
@@ -1942,7 +1942,7 @@ class SeatSectionDocument(TypedDict):
 
 
 class SeatStates(TypedDict):
-    """What the characters of `states` mean."""
+    """The meaning of the characters in `states`."""
 
     f: NotRequired[str]
     h: NotRequired[str]
@@ -1951,7 +1951,7 @@ class SeatStates(TypedDict):
 
 
 class SeatsChangedDocument(TypedDict):
-    """The seats that are as was asked for, and those that stay as they are, because somebody has
+    """The seats changed as requested (or already so), and those left alone because somebody has
     them."""
 
     done: list[str]
@@ -1959,7 +1959,7 @@ class SeatsChangedDocument(TypedDict):
 
 
 class SeatsMadeDocument(TypedDict):
-    """The created sections, each a ticket type, and how many seats they have in all."""
+    """The created sections, each a ticket type, and their total number of seats."""
 
     event_id: str
     ticket_types: list[TicketTypeDocument]
@@ -1977,7 +1977,7 @@ class ServerDocument(TypedDict):
 
 
 class ServingCounter(TypedDict):
-    """Up to which queue number visitors were called."""
+    """The last queue number called."""
 
     serving_counter: int
 
@@ -1996,7 +1996,7 @@ class SessionDocument(TypedDict):
 
 
 class SiteList(TypedDict):
-    """The rules of all sites; in an answer those that are tried first are in front."""
+    """The rules of all sites; in responses, in the order in which they are tried."""
 
     sites: list[SiteRule]
 
@@ -2011,8 +2011,8 @@ class SiteRule(TypedDict):
 
 
 class SlowerDocument(TypedDict):
-    """Since when waits may be longer than shown before, and why. The line was paused, staff lowered
-    the rate, or fewer people a minute are measured to go in."""
+    """Since when waits may be longer than shown before, and why. The queue was paused, staff
+    lowered the rate, or fewer visitors per minute are measured to enter."""
 
     since: str | None
     why: Literal["paused", "rate_lowered", "slower"]
@@ -2079,8 +2079,8 @@ class Theme(TypedDict):
 
 
 class TicketDocument(TypedDict):
-    """A ticket of a confirmed reservation; the code of one that was transferred is its new holder's
-    alone."""
+    """A ticket of a confirmed reservation; if it was transferred, only its new holder gets the
+    code."""
 
     ticket_id: str
     ticket_type_id: str
@@ -2118,7 +2118,7 @@ class TicketTypePatch(TypedDict):
 
 
 class TokenSet(TypedDict):
-    """The session as JWTs that say the same but for `token_use`."""
+    """The session as JWTs that differ only in `token_use`."""
 
     access_token: str
     refresh_token: str
@@ -2181,7 +2181,7 @@ class WaitRange(TypedDict):
 
 
 class WaitingNumber(TypedDict):
-    """How many have no token yet."""
+    """How many visitors have no token yet."""
 
     waiting_num: int
 
