@@ -71,7 +71,7 @@ def _run(module: str, wanted: Mapping[str, object]) -> int:
     while True:
         try:
             return child.wait()
-        except KeyboardInterrupt:  # it got the signal, too, and exits in order with its verdict
+        except KeyboardInterrupt:  # it got the signal, too, and exits normally with its verdict
             continue
 
 

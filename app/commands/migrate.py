@@ -1,5 +1,5 @@
-"""migrate --phase | --check, up | down | new NAME: the database schema. Alembic is slow to import, so no
-other command does."""
+"""migrate --phase | --check, up | down | new NAME: the database schema. No other command imports Alembic,
+which is slow."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def tell(kept: KeptReceipt, export: Export | None, *, as_json: bool) -> None:
 
 
 def faults_in(log: Verdict) -> str:
-    """The number of faults of a log, with the noun."""
+    """The number of faults in a log, with the noun."""
     return "1 fault" if len(log.findings) == 1 else f"{len(log.findings)} faults"
 
 

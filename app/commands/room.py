@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 TEXTS = {
     field.encode_name
-    # of a StructType
+    # type_info returns a StructType
     for field in msgspec.inspect.type_info(RoomSettings).fields  # type: ignore[attr-defined]
     if isinstance(field.type, msgspec.inspect.StrType)
 }

@@ -1,4 +1,4 @@
-"""The start of every command: with the settings and the stores of the running installation."""
+"""The start of every command: settings, and the stores of the running installation."""
 
 from __future__ import annotations
 

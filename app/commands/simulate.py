@@ -107,7 +107,8 @@ def _play(chosen: Scenario, svg: Path | None, as_json: bool) -> None:
 
 
 def _contest(fans: int, method: Literal["fifo", "lottery"], seed: int, as_json: bool) -> None:
-    """Play the sale with each strength. Fails if a fan was delayed for longer than we promise."""
+    """Play the sale against bot farms of each strength. Fails if a fan was delayed for longer than we
+    promise."""
     from load.simulate import farm, farm_table, table
 
     chosen = farm.Farm(fans=fans, places=max(1, fans // 5), method=method, seed=seed)
@@ -123,7 +124,7 @@ def _contest(fans: int, method: Literal["fifo", "lottery"], seed: int, as_json: 
 
 
 def _fly(rate: int, capacity: int, seed: int, as_json: bool) -> None:
-    """Play the scenes of the autopilot. Fails if it did badly in one of them."""
+    """Play the scenes of the autopilot. Fails if it performed badly in one of them."""
     from load.simulate import flight, flight_table, table
 
     on = Autopilot(floor=max(1, capacity // 20), ceiling=5 * capacity)

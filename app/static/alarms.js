@@ -1,16 +1,16 @@
-// The alerts and the sales that run, above every page of the console: by one stream for all tabs of this browser. Sound and tab title are
-// switches of the browser, on the page of alerts.
+// Alerts and running sales above every page of the console, from one stream for all tabs of this browser. Sound and tab title are switched
+// on per browser, on the alerts page.
 import { follow } from "./live.js";
 import { ring } from "./ring.js";
 
-if (window.top !== window) document.documentElement.dataset.framed = ""; // the page of the demo has its own navigation
+if (window.top !== window) document.documentElement.dataset.framed = ""; // the demo page has its own navigation
 const place = document.querySelector("[data-alarms]"), lost = document.querySelector("[data-alarms-lost]");
 const switches = [...document.querySelectorAll("[data-alarm-switch]")];
 const running = document.querySelector("[data-running]");
 const title = document.title;
-const RUNG_MAX = 50; // alerts that this browser remembers to have rung for
+const RUNG_MAX = 50; // alert ids remembered as rung by this browser
 
-// Where storage is blocked nothing is switched on.
+// If storage is blocked, nothing is switched on.
 function stored(name) {
   try {
     return localStorage.getItem(`fairgate_alarm_${name}`) ?? "";
@@ -23,11 +23,11 @@ function store(name, value) {
   try {
     localStorage.setItem(`fairgate_alarm_${name}`, value);
   } catch {
-    // it is not kept
+    // not stored
   }
 }
 
-// Once for each urgent alert, in one of the tabs.
+// Rings once per urgent alert, in one of the tabs.
 function ringFor(urgent) {
   const rung = stored("rung").split(" ").filter(Boolean), fresh = urgent.filter((it) => !rung.includes(it));
   if (!fresh.length) return;
@@ -35,8 +35,8 @@ function ringFor(urgent) {
   if (stored("sound")) ring();
 }
 
-// Until the next page: an alert that comes lies over what is below it, and one that goes leaves its room. Else a button
-// would move away from under the finger that is about to press it.
+// Until the next page load a new alert overlays what is below it, and one that ends leaves its space empty. Otherwise buttons would move
+// from under the finger about to press them.
 function inPlace(change) {
   const height = place.offsetHeight;
   change();
@@ -49,7 +49,7 @@ function inPlace(change) {
 let unseen = 0;
 const showTitle = () => { document.title = stored("title") && unseen ? `(${unseen}) ${title}` : title; };
 
-// Figure by figure while the same sales run, so that no link loses the focus.
+// Updates the figures one by one while the same sales run, so that no link loses focus.
 function run(markup) {
   if (!running || running.dataset.shown === markup) return;
   running.dataset.shown = markup;
@@ -81,7 +81,7 @@ for (const it of switches) {
   it.closest("[hidden]")?.removeAttribute("hidden");
   it.addEventListener("change", () => {
     store(it.dataset.alarmSwitch, it.checked ? "on" : "");
-    if (it.dataset.alarmSwitch === "sound" && it.checked) ring(); // what it is like, and the browser's leave to play
+    if (it.dataset.alarmSwitch === "sound" && it.checked) ring(); // a sample, and the browser's permission to play
     showTitle();
   });
 }

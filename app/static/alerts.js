@@ -1,19 +1,19 @@
-// Calling somebody who does not look at the page: a sound and a notification, each only if it was chosen.
+// Alerts visitors who are not looking at the page, with a sound and a notification, each only if chosen.
 import { RING_MS, ring } from "./ring.js";
 
-const KEPT = "fairgate_alerts"; // in this browser: the names of what was chosen
+const KEPT = "fairgate_alerts"; // storage key in this browser: the names of the chosen alerts
 const box = document.querySelector("[data-alerts]");
 const boxes = [...box.querySelectorAll("[data-alert]")];
 const refused = box.querySelector("[data-alert-refused]");
 
 const isChosen = (name) => boxes.some((it) => it.dataset.alert === name && it.checked);
 
-// Where storage is blocked the choice holds for this page only.
+// If storage is blocked, the choice holds for this page only.
 function keep(chosen) {
   try {
     localStorage.setItem(KEPT, chosen);
   } catch {
-    // it is not kept
+    // not stored
   }
 }
 
@@ -25,7 +25,7 @@ function recall() {
   }
 }
 
-// Once for each turn. Resolves when the sound is over, so that the page may move on.
+// Alerts once per turn. Resolves when the sound has ended, so that the page may navigate.
 export async function alertTurn(title) {
   if (isChosen("notice") && globalThis.Notification?.permission === "granted") {
     const { text } = boxes.find((it) => it.dataset.alert === "notice").dataset;
@@ -37,7 +37,7 @@ export async function alertTurn(title) {
 }
 
 async function choose({ target }) {
-  if (target.dataset.alert === "sound" && target.checked) ring(); // what it is like, and the browser's leave to play
+  if (target.dataset.alert === "sound" && target.checked) ring(); // a sample, and the browser's permission to play
   if (target.dataset.alert === "notice" && target.checked) {
     const leave = (await globalThis.Notification?.requestPermission()) ?? "denied";
     target.checked = leave === "granted";

@@ -1,5 +1,4 @@
-// The booking page: live stock, a running total, and reserving with one idempotency key per attempt. Where there are seats,
-// `seats.js` is loaded besides.
+// The booking page: live stock, a running total, and reserving with one idempotency key per attempt. With seats it also loads `seats.js`.
 import { newKey, jittered, look, persist } from "./calls.js";
 import { heard, tick } from "./clock.js";
 import { counted, money } from "./formatting.js";
@@ -8,22 +7,22 @@ import { hideProblems, showProblem, whileBusy } from "./form.js";
 const root = document.querySelector("[data-event]");
 const form = document.querySelector("[data-reserve]");
 const url = `/v1/events/${root.dataset.event}`;
-const STOCK_MS = 3000, STOCK_MAX_MS = 30000, STOCK_OLD_MS = 1200; // the last: what is shared of it is never older
+const STOCK_MS = 3000, STOCK_MAX_MS = 30000, STOCK_OLD_MS = 1200; // STOCK_OLD_MS: maximum age of the shared stock document
 const hall = document.querySelector("[data-hall]");
-let wait = STOCK_MS, seats = null, agreed = null; // agreed: the total we were just told, of what is still chosen
+let wait = STOCK_MS, seats = null, agreed = null; // agreed: the total last stated by the server, if it still applies to the choice
 
 const rows = () => form.querySelectorAll("[data-type]");
-const isCounted = (row) => !seats || !("seated" in row.dataset) || "unmapped" in row.dataset; // a code opened it: it is not on the map
+const isCounted = (row) => !seats || !("seated" in row.dataset) || "unmapped" in row.dataset; // opened by a code, so not on the map
 const countOf = (row) => Math.max(0, Math.trunc(Number(row.querySelector("input").value)) || 0);
 
-// What a ticket costs with the visitor's code; `reduced` of `app/core/codes.py`.
+// The price of a ticket with the visitor's code; same as `reduced` in `app/core/codes.py`.
 function reduced(row, price) {
   if (!row || !("coded" in row.dataset)) return price;
   const off = Math.floor((price * Number(form.dataset.percent) + 50) / 100) + Number(form.dataset.offTicket);
   return Math.max(0, price - off);
 }
 
-// What the code takes off the order, of the tickets it is for.
+// The code's discount on the order, for the tickets it covers.
 function reduction() {
   let sum = 0;
   for (const row of form.querySelectorAll("[data-coded]")) {
@@ -33,7 +32,7 @@ function reduction() {
   return Math.min(sum, Number(form.dataset.offOrder ?? 0));
 }
 
-// The booking fee of what is chosen; `fee_of` of `app/core/sums.py`.
+// The booking fee for the current choice; same as `fee_of` in `app/core/sums.py`.
 function fee(sum) {
   if (!("feePerTicket" in form.dataset) || !sum) return 0;
   const typeOf = (id) => id.split("-").slice(0, -2).join("-");
@@ -60,7 +59,7 @@ function showTotal() {
   showFee(total);
 }
 
-// Of a total that we were told its part is not known.
+// The parts of a total stated by the server are unknown.
 function showFee(total) {
   const line = form.querySelector("[data-fee]");
   if (!line) return;
@@ -82,7 +81,7 @@ function addSteps(row) {
 }
 
 function showStock(document, priced = reduced) {
-  if (document.updated_at) heard(Date.parse(document.updated_at)); // a device that slept lost time
+  if (document.updated_at) heard(Date.parse(document.updated_at)); // after sleep, the device's clock is behind
   for (const type of document.ticket_types) {
     const left = form.querySelector(`[data-type="${type.ticket_type_id}"] [data-left]`);
     if (!left) continue;
@@ -99,7 +98,7 @@ function showPrice(row, price) {
   changed();
 }
 
-// Another choice, or other prices: what was agreed to is of the past.
+// With another choice or other prices, the agreed total no longer applies.
 function changed() {
   agreed = null;
   showTotal();
@@ -119,7 +118,7 @@ async function watchStock() {
   setTimeout(watchStock, jittered(wait));
 }
 
-// What is asked for, as the body of the call; or the problem with it.
+// The choice as the body of the call, or the problem with it.
 function wish() {
   const chosen = [...rows()].filter((row) => isCounted(row) && countOf(row)), ids = seats?.ids() ?? [];
   const items = chosen.map((row) => ({ ticket_type_id: row.dataset.type, quantity: countOf(row) }));
@@ -138,12 +137,12 @@ async function reserve() {
   const more = { "X-Expected-Amount": String(amount()) };
   const answer = await persist("POST", `${url}/reservations`, { body, key, more }, { onRetry: () => showProblem("retrying") });
   if (answer.status === 201) return location.assign(`/reservations/${answer.body.reservation_id}`);
-  // An answered attempt is over: the next press is a new one. Without an answer the key stays the same.
+  // An answered attempt is over, so the next press starts a new one. Without an answer the key stays the same.
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
   if (answer.body?.code === "price_changed") {
     agreed = answer.body.amount;
     showTotal();
-    setTimeout(() => lookAtStock().catch(() => {}), STOCK_OLD_MS); // and the price of each
+    setTimeout(() => lookAtStock().catch(() => {}), STOCK_OLD_MS); // and the prices
   }
   if (answer.body?.code !== "seat_taken" || !seats?.lose(answer.body.seat_ids ?? [])) showProblem(problemOf(answer));
 }
@@ -155,7 +154,7 @@ function problemOf({ status, body }) {
   return status === 0 || status >= 500 || status === 429 ? "store_unavailable" : "refused";
 }
 
-// The map and the list take the place of the numbers of seats; without them, as without a script, those do.
+// The map and the list replace the number fields of seats; without either, as without JavaScript, those remain.
 async function openHall() {
   try {
     const { openSeats } = await import("./seats.js");
@@ -180,7 +179,7 @@ function showSeated() {
 async function begin() {
   rows().forEach(addSteps);
   form.addEventListener("input", () => {
-    hideProblems(); // it was about another choice
+    hideProblems(); // it was about the previous choice
     changed();
   });
   form.addEventListener("submit", (event) => whileBusy(event, reserve));

@@ -1,4 +1,4 @@
-// Calls to our own API. A failure of the network is an answer like any other: status 0.
+// Calls to our own API. A network failure is returned like any answer, with status 0.
 const AGAIN = new Set([0, 429, 502, 503, 504]);
 const DEADLINE_MS = 15000;
 const LOOK_MS = 8000;
@@ -6,23 +6,23 @@ const LOOK_MS = 8000;
 export const jittered = (ms) => ms * (0.75 + Math.random() / 2);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What `AbortSignal.timeout` does, for browsers that do not have it.
+// `AbortSignal.timeout` for browsers without it.
 export function within(ms) {
   const deadline = new AbortController();
   setTimeout(() => deadline.abort(), ms);
   return deadline.signal;
 }
 
-// A document read again and again; throws when it does not come.
+// Reads a document that is polled; throws if it fails.
 export async function look(url) {
   const response = await fetch(url, { signal: within(LOOK_MS) });
   if (!response.ok) throw new Error(response.status);
   return response;
 }
 
-// A stream of this page alone, as long as it is looked at: over HTTP/1.1 a browser opens six connections to a host, whatever the
-// number of its tabs. It begins with the present state, so nothing is missed. `open` gives an EventSource, and may
-// call what it is given to have another one opened.
+// A stream for this page alone, while it is visible: over HTTP/1.1 a browser opens six connections per host, however many tabs there are.
+// It begins with the current state, so nothing is missed. `open` returns an EventSource, and may call its argument to have another one
+// opened.
 export function whileSeen(open) {
   let source = null;
   const close = () => { source?.close(); source = null; };
@@ -34,7 +34,7 @@ export function whileSeen(open) {
   see();
 }
 
-// {status, body, retryAfterMs}; body is null unless the answer was JSON.
+// {status, body, retryAfterMs}; body is null unless the answer is JSON.
 export async function call(method, url, { body, key, more } = {}) {
   const headers = { Accept: "application/json", ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -52,7 +52,7 @@ export async function call(method, url, { body, key, more } = {}) {
   }
 }
 
-// The same call with the same key until it is answered, so that a lost answer never makes a second one.
+// Repeats the call with the same key until it is answered, so that a lost answer never creates a second one.
 export async function persist(method, url, options, { tries = 5, onRetry = () => {} } = {}) {
   for (let attempt = 1; ; attempt++) {
     const answer = await call(method, url, options);

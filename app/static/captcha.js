@@ -1,12 +1,12 @@
-// Joins with a solved captcha, in rooms that ask for one: a join that is refused with a widget to show is sent again with its
-// response. So the queue page itself knows nothing of it. Where the provider's script does not come, the slower lane is asked for.
+// Joins with a solved captcha, in rooms that require one: if a join is refused with a widget, it is sent again with the widget's response,
+// so the queue page itself needs no code for it. If the provider's script does not load, it asks for the slower lane.
 import { within } from "./calls.js";
 
 const before = window.fetch.bind(window);
 const box = document.querySelector("[data-captcha]");
 const NAMES = { turnstile: "turnstile", hcaptcha: "hcaptcha", recaptcha: "grecaptcha" };
-const JOIN_MS = 15000; // what a person needs does not count
-const NARROW = 304; // pixels that a widget of the usual size is wide
+const JOIN_MS = 15000; // excludes the time a person needs
+const NARROW = 304; // width of a normal-size widget in pixels
 let loading = null;
 
 window.fetch = async (url, options) => {
@@ -25,8 +25,8 @@ window.fetch = async (url, options) => {
 
 async function solved({ provider, site_key: sitekey }) {
   box.hidden = false;
-  box.parentElement.querySelector("form").hidden = true; // it asks for the slower lane
-  await (loading ??= loaded()); // as all three have it
+  box.parentElement.querySelector("form").hidden = true; // the form offers the slower lane
+  await (loading ??= loaded()); // all three providers support this
   const size = box.clientWidth < NARROW ? "compact" : "normal";
   const place = document.createElement("div");
   box.lastElementChild.replaceChildren(place);

@@ -1,4 +1,4 @@
-// Line graphs over a span of time, drawn again whenever something new is known. Both axes are labelled.
+// Line graphs over a time span, redrawn on new data. Both axes are labelled.
 import { aheadOfUtc, faceOf } from "./staff-clock.js";
 
 const TOP = 8, BOTTOM = 18, RIGHT = 8, CHARACTER = 6.6, TIME_TICK = 76, LEAST = 4, LIMIT_NEAR = 2;
@@ -19,14 +19,14 @@ function element(name, attributes, text) {
   return made;
 }
 
-// The values of the ticks, up to the first that nothing exceeds: steps of 1, 2 or 5, so that three quarters of the height are used.
+// The tick values, up to the first one not exceeded, in steps of 1, 2 or 5, so that at least three quarters of the height are used.
 function valueTicks(value) {
   const power = 10 ** Math.floor(Math.log10(value / 4));
   const step = [1, 2, 5, 10].map((it) => it * power).find((it) => value / it <= 5);
   return Array.from({ length: Math.ceil(value / step) + 1 }, (_, i) => i * step);
 }
 
-// Whole steps of the console's time between two moments, so many that their labels do not touch.
+// Ticks in whole steps of the console's time, spaced so that their labels do not touch.
 function timeTicks(from, to, width) {
   const step = TIME_STEPS.find((it) => ((to - from) / it) * TIME_TICK <= width) ?? TIME_STEPS[TIME_STEPS.length - 1];
   const ahead = aheadOfUtc(from), ticks = [];
@@ -35,7 +35,7 @@ function timeTicks(from, to, width) {
   return ticks.map((at) => [at, word.format(at)]);
 }
 
-// The most that has to fit in: of a limit only if what it limits comes near it.
+// The maximum to show; a limit counts only if the limited value comes near it.
 function most(points, legend, least) {
   const highest = (limits) => points.reduce(
     (top, it) => legend.reduce((value, { key, look }) => (look === "dashed") === limits ? Math.max(value, it[key] ?? 0) : value, top), 0);
@@ -43,7 +43,7 @@ function most(points, legend, least) {
   return limit <= LIMIT_NEAR * reached ? Math.max(reached, limit) : reached;
 }
 
-// A path through the points; where nothing was measured for a while it is broken.
+// A path through the points, interrupted where nothing was measured for a while.
 function trace(points, key, gap, x, y) {
   let path = "", last = -Infinity;
   for (const point of points) {
@@ -55,7 +55,7 @@ function trace(points, key, gap, x, y) {
   return path;
 }
 
-// The surface below a path, each of its pieces by itself.
+// The area below a path, piece by piece.
 const surface = (path, floor) => path.split("M").filter(Boolean).map((it) => {
   const moves = it.split("L"), [from] = moves[0].split(" "), [to] = moves[moves.length - 1].split(" ");
   return `M${from} ${floor}L${it}L${to} ${floor}Z`;
@@ -75,7 +75,7 @@ export class Graph {
     this.svg.addEventListener("pointerleave", () => onCursor(null));
   }
 
-  // `view`: {from, to, gap, label}; `points` those in it, the oldest first.
+  // `view`: {from, to, gap, label}; `points`: those within it, oldest first.
   draw(points, marks, view, cursor) {
     this.view = view;
     const { clientWidth: width, clientHeight: height } = this.svg;

@@ -1,17 +1,17 @@
-// The server's clock and everything on a page that counts down by it.
+// The server's clock, and everything on a page that counts down by it.
 import { clock } from "./formatting.js";
 
-const SET_BACK_MS = 60000; // no document is so old: the server's clock was set back
+const SET_BACK_MS = 60000; // a document cannot be this old, so the server's clock was set back
 let offsetMs = NaN;
 
-// The server's time goes on by a clock that nobody sets: the device's may be wrong, or be put right while a page is open.
-// A document is at least as old as it says, so the largest offset seen is the truest one.
+// Server time, advanced by a monotonic clock: the device's clock may be wrong, or corrected while a page is open. A document is at least as
+// old as it says, so the largest offset seen is the most accurate.
 export function heard(serverMs) {
   const offset = serverMs - performance.now();
   if (!(offset <= offsetMs && offset > offsetMs - SET_BACK_MS)) offsetMs = offset;
 }
 
-// Whether a document is of the past: it came late, over another connection or out of a cache.
+// Whether a document is outdated: it arrived late, over another connection or from a cache.
 export const isOlder = (next, last) => {
   const behindMs = Date.parse(last.updated_at) - Date.parse(next.updated_at);
   return behindMs > 0 && behindMs < SET_BACK_MS;
@@ -19,7 +19,7 @@ export const isOlder = (next, last) => {
 
 export const now = () => performance.now() + offsetMs;
 
-// Write every countdown; returns the names of those that have reached zero.
+// Writes every countdown; returns the names of those that have reached zero.
 export function tick(root = document) {
   const over = [];
   for (const element of root.querySelectorAll("[data-countdown]")) {

@@ -1,4 +1,4 @@
-// The cockpit, moving: figures, graphs, log and controls follow the room's stream; other numbers show their effect.
+// The live cockpit: figures, graphs, log and controls follow the room's stream, and other settings show their effect.
 import { whileSeen, within } from "./calls.js";
 import { Graph, number } from "./chart.js";
 import { Span } from "./history.js";
@@ -127,7 +127,7 @@ function listen(again) {
   return source;
 }
 
-// The sign of life; when it is silent the figures are old and must not be taken for the present.
+// The live indicator: if the stream is silent, the figures are old and must not look current.
 function showLink() {
   const age = performance.now() - heardAt, lost = age > SILENT_MS;
   text("[data-link]", !heardAt ? "connecting" : lost ? `no answer for ${Math.round(age / 1000)} s; figures are out of date` : "live");
@@ -135,7 +135,7 @@ function showLink() {
 }
 setInterval(showLink, 1000);
 
-// Rate and cap: what is typed or slid is asked about before it is applied.
+// Rate and maximum inside: the effect of a value is fetched before it is applied.
 const form = one("[data-effect-form]"), inputs = Array.from(form.querySelectorAll("[data-number]"));
 let asking;
 
@@ -146,7 +146,7 @@ function setSliders() {
   for (const slider of all("[data-slider]")) {
     const input = document.getElementById(slider.dataset.slider), value = current()[input.id];
     slider.disabled = false;
-    if (!input.dataset.touched) input.value = form.elements[`${input.name}_was`].value = value;  // not a change of ours
+    if (!input.dataset.touched) input.value = form.elements[`${input.name}_was`].value = value;  // not changed by this user
     const most = Math.max(100, 2 * Number(value || 0), Number(input.value || 0));
     if (!slider.dataset.max || Number(slider.dataset.max) < most) slider.dataset.max = slider.max = most;
     if (document.activeElement !== slider && input.value !== "") slider.value = input.value;

@@ -1,5 +1,5 @@
-// Somebody who was sent a code may open the link of the mail instead, with another device or in another tab: then this page
-// goes on by itself. It asks when it is looked at again, and rarely meanwhile.
+// A visitor who was sent a code may instead open the link in the e-mail, on another device or in another tab. This page then continues by
+// itself: it checks when it becomes visible again, and rarely in between.
 import { jittered, within } from "./calls.js";
 
 const EVERY_MS = 20000, TRIES_MAX = 45;

@@ -1,4 +1,4 @@
-// What moves on a page, read again every few seconds while it is looked at and nothing in it has the focus.
+// Refreshes the live parts of a page every few seconds while it is visible and nothing in them has the focus.
 import { within } from "./calls.js";
 
 const list = () => document.querySelector("[data-live-list]");

@@ -1,4 +1,4 @@
-// Copies what a `pre` shows; where the clipboard is not to be had, it is selected, ready for the keyboard.
+// Copies the content of a `pre`; if the clipboard is unavailable, selects it for copying by keyboard.
 const SHOWN_MS = 2000;
 
 for (const button of document.querySelectorAll("[data-copies]")) {

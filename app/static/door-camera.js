@@ -1,4 +1,4 @@
-// Reads QR codes off the camera's picture: by the browser's own detector, or where there is none by `qr-decode.js`.
+// Reads QR codes from the camera's picture, with the browser's own detector or, without one, `qr-decode.js`.
 const EVERY_MS = 120, SIDE_MAX = 800;
 
 async function ownDetector() {
@@ -11,7 +11,7 @@ async function ownDetector() {
   }
 }
 
-// The text in a picture, or "".
+// The text of the code in a picture, or "".
 export async function readerOf(video) {
   const detector = await ownDetector();
   if (detector) return async () => (await detector.detect(video))[0]?.rawValue ?? "";
@@ -25,12 +25,12 @@ export async function readerOf(video) {
     try {
       return decodeQR(context.getImageData(0, 0, canvas.width, canvas.height));
     } catch {
-      return ""; // there is none in it
+      return ""; // no code in it
     }
   };
 }
 
-// Shows the camera's picture, and calls `found` with each text that is read, until `stop` of what is returned is called.
+// Shows the camera's picture and calls `found` with each text read, until `stop` of the returned object is called.
 export async function openCamera(video, found) {
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: false, video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 } },

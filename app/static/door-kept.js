@@ -1,4 +1,4 @@
-// What the door's page keeps on its device, by name: in IndexedDB, or where that is blocked as long as the page is open.
+// The door page's storage on its device: IndexedDB or, if that is blocked, memory for as long as the page is open.
 const STORE = "kept", NAME = "fairgate-door";
 
 const answered = (request) => new Promise((done, failed) => {
@@ -14,7 +14,7 @@ async function opened() {
   return answered(request);
 }
 
-// {get, put, drop, below, clear}: `below` gives all values whose names begin with a text, `clear` drops them.
+// {get, put, drop, below, clear}: `below` returns all values whose names begin with a text, `clear` deletes them.
 export async function openKept() {
   const memory = new Map();
   let base = null;
@@ -38,20 +38,20 @@ export async function openKept() {
   };
 }
 
-// The same as `code_in` of the server: the code itself, or a link that ends in it.
+// Same as `code_in` on the server: the code itself, or a link that ends in it.
 export function codeIn(text) {
   const last = text.split("?")[0].trim().replace(/\/+$/, "").split("/").pop();
   return last.normalize("NFKC").replace(/[\s\u00ad\u2010-\u2015\u2212-]+/g, "").toUpperCase();
 }
 
-// What is kept instead of a code (`code_hash`); null where the browser cannot: without https.
+// The hash stored instead of a code (`code_hash`); null if the browser cannot compute it, as without https.
 export async function hashOf(event, code) {
   if (!globalThis.crypto?.subtle) return null;
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${event}:${code}`)));
   return [...bytes.slice(0, 8)].map((it) => it.toString(16).padStart(2, "0")).join("");
 }
 
-// The list as the server sends it: one text of hashes, 16 digits each.
+// The list as the server sends it: hashes of 16 digits each, joined.
 export function hashesOf(document) {
   const found = new Set();
   for (let at = 0; at < document.hashes.length; at += 16) found.add(document.hashes.slice(at, at + 16));

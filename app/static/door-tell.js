@@ -1,10 +1,10 @@
-// Tells a verdict so that nobody misses it: colour and big words, a sound and a vibration of its own for yes and no.
+// Shows a verdict so that nobody misses it: colour, large text, and distinct sounds and vibrations for yes and no.
 const SOUNDS = { good: [[880, 0.12], [1320, 0.18]], bad: [[220, 0.35], [165, 0.45]], warn: [[440, 0.3]] };
 const SHAKES = { good: [80], bad: [250, 80, 250, 80, 250], warn: [150] };
 const LOUD = 0.3;
 let audio;
 
-// Browsers play nothing before the page was touched.
+// Browsers play no sound before the user has touched the page.
 export function wake() {
   if (!("AudioContext" in globalThis)) return;
   audio ??= new AudioContext();
@@ -36,7 +36,7 @@ export function tell(place, { kind, word, detail = "", note = "" }, loud) {
     return line;
   }));
   place.classList.remove("flash");
-  void place.offsetWidth; // so that the same verdict flashes again
+  void place.offsetWidth; // restarts the animation, so that the same verdict flashes again
   place.classList.add("flash");
   if (!loud) return;
   play(kind);

@@ -1,4 +1,4 @@
-// The service worker of one door's page: without a network the page is there as it was seen last, with its scripts.
+// The service worker of one door page: offline, it serves the page as last seen, with its scripts.
 const NAME = "fairgate-door", WAIT_MS = 4000;
 
 self.addEventListener("install", () => self.skipWaiting());

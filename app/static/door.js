@@ -1,5 +1,5 @@
-// The check-in page: scans tickets, tells what each is, and goes on without a network. What was scanned then is kept on
-// the device and sent when there is one, as often as needed: each scan has an id, and the first scan of a ticket counts.
+// The check-in page: scans tickets, shows the result of each, and works offline. Scans made offline are stored on the device and sent
+// later, repeatedly if necessary: each has an id, and the first scan of a ticket counts.
 import { newKey, within } from "./calls.js";
 import { openCamera } from "./door-camera.js";
 import { codeIn, hashesOf, hashOf, openKept } from "./door-kept.js";
@@ -19,7 +19,7 @@ const who = (it) => `at ${time(it.at_ms)} by ${it.by} (${it.device})`;
 let kept, known = new Set(), whole = false, listAt = 0, listed = -LIST_EVERY_MS, after = 0, skew = 0, online = true, busy = false;
 const seen = new Map(), waiting = new Map(), ids = new Map(), conflicts = [];
 
-const now = () => Date.now() + skew; // the server's time, also hours later
+const now = () => Date.now() + skew; // server time, still correct after hours
 const device = () => at("device").value.trim() || "A device without a name";
 
 async function ask(path, fields, ms = ANSWER_MS) {
@@ -48,7 +48,7 @@ function counted({ checked_in, tickets, types }) {
   types.forEach((it, n) => { if (values[n]) values[n].textContent = `${it.checked_in.toLocaleString("en")} of ${it.tickets.toLocaleString("en")}`; });
 }
 
-// Who is in, by the hash of the ticket; kept until the next list, which has it.
+// Who is checked in, by hash of the ticket; kept until the next list, which includes it.
 function mark(hash, first) {
   if (!hash || seen.get(hash)?.at_ms === first.at_ms) return;
   seen.set(hash, first);
@@ -67,7 +67,7 @@ function heard(news) {
   }
 }
 
-// --- what is told ------------------------------------------------------------------------------------------------
+// --- verdicts ----------------------------------------------------------------------------------------------------
 function shown(scan, result, note = "") {
   const [kind, word] = VERDICTS[result.verdict];
   const parts = [result.ticket_type, result.seat, result.name].filter(Boolean).join(" · ");
@@ -125,12 +125,12 @@ function listConflicts() {
 
 // --- scans -------------------------------------------------------------------------------------------------------
 const settled = async (id) => { waiting.delete(id); await kept.drop(`scan:${here}:${id}`); };
-// A scan whose answer the holder waits for has no time: of devices at once the one that is answered first lets them in.
+// A scan whose holder waits for the answer has no time: among simultaneous scans the first one answered counts.
 const live = ({ scan_id, code }) => ({ scan_id, code });
 const late = (it) => ({ ...live(it), at: new Date(it.at).toISOString() });
 const send = (scans) => ask("/scans", { scans: JSON.stringify({ device: device(), scans }) });
 
-// What can be said without the server. Who is let in is remembered, and sent later.
+// The verdict without the server. A check-in is remembered and sent later.
 async function alone(scan) {
   const earlier = seen.get(scan.hash);
   if (earlier) return shown(scan, { verdict: "already", first: earlier }, "Checked on this device alone.");
@@ -148,7 +148,7 @@ async function scanned(text) {
   const code = codeIn(text);
   if (!code) return;
   const scan = { scan_id: ids.get(code) ?? newKey(), code, at: now(), hash: await hashOf(event, code) };
-  ids.set(code, scan.scan_id); // until it is answered: a scan whose answer was lost is the same scan
+  ids.set(code, scan.scan_id); // until it is answered: if the answer is lost, a rescan is the same scan
   if (online || !scan.hash) {
     try {
       const { results: [result], counts } = await send([live(scan)]);
@@ -224,7 +224,7 @@ let camera = null, last = "", lastAt = 0;
 
 function read(text) {
   const same = text === last && performance.now() - lastAt < SAME_MS;
-  [last, lastAt] = [text, performance.now()]; // one that stays before the camera is read once
+  [last, lastAt] = [text, performance.now()]; // a code that stays in front of the camera is read once
   if (!same) scanned(text);
 }
 
@@ -253,7 +253,7 @@ async function stay() {
     const files = performance.getEntriesByType("resource").map((it) => it.name).filter((it) => it.includes("/static/"));
     await (await caches.open("fairgate-door")).addAll([...new Set([here, ...files, new URL("./qr-decode.js", import.meta.url).href, new URL("./qr-index.js", import.meta.url).href])]);
   } catch {
-    // Without it the page goes on as long as it stays open.
+    // Without it, the page works for as long as it stays open.
   }
 }
 

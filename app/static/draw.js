@@ -1,4 +1,4 @@
-// "Check my draw": the published seed against its fingerprint, and our own draw from the seed. Loaded when asked for.
+// "Check my draw": compares the published seed with its fingerprint, and computes our draw from it. Loaded on demand.
 import { number } from "./formatting.js";
 
 const BITS = 52;
@@ -10,7 +10,7 @@ async function hmac(raw, message) {
   return crypto.subtle.sign("HMAC", key, message);
 }
 
-// {kept, draw}: whether the seed is the one that was promised, and the draw of this visitor. `rules.py` draws the same.
+// {kept, draw}: whether the seed is the promised one, and this visitor's draw, computed as in `rules.py`.
 export async function drawOf({ commitment, seed, log_root, beacon }, visitorId) {
   const raw = bytes(seed);
   const kept = hex(await crypto.subtle.digest("SHA-256", raw)) === commitment;

@@ -1,4 +1,4 @@
-// "Check it in my browser": the room's whole public log, read and recomputed here. Nothing the page says is taken for granted.
+// "Check it in my browser": reads the room's whole public log and recomputes everything, trusting nothing on the page.
 import { within } from "./calls.js";
 import { drawOf } from "./draw.js";
 import { number } from "./formatting.js";
@@ -23,7 +23,7 @@ const CHECK_OF = {
   turns: ["turn_cut_short", "claimed_without_call", "no_show_without_call"],
 };
 const [hash, genesis, period] = root.dataset.chain.split(" ");
-const chain = { hash, genesis: Number(genesis), period: Number(period) }; // of the beacon, which this page names
+const chain = { hash, genesis: Number(genesis), period: Number(period) }; // of the beacon named by this page
 let running = null;
 
 async function read(path) {
@@ -51,7 +51,7 @@ async function readHeads() {
   return { keys, origin, cosignatures, heads: heads.map((head) => head.statement) };
 }
 
-// The entries up to the newest head. Each page is hashed and judged as it comes.
+// The entries up to the newest head. Each page is hashed and checked as it arrives.
 async function readEntries(size, roots, queue) {
   const entries = [];
   while (entries.length < size) {
@@ -67,7 +67,7 @@ async function readEntries(size, roots, queue) {
   return entries;
 }
 
-// The last head this browser found to be good: an earlier log must be the beginning of a later one.
+// The last head this browser verified: its log must be a prefix of any later one.
 const KEPT = `fairgate_log_${room}`;
 
 function keptHead() {
@@ -78,7 +78,7 @@ function keepHead(size, rootHash, began) {
   try { localStorage.setItem(KEPT, JSON.stringify({ size, root: rootHash, began })); } catch { /* storage is blocked */ }
 }
 
-// What is wrong with the heads: [{leaf, kind}].
+// Faults in the heads: [{leaf, kind}].
 async function judgeHeads(heads, said, imported, entries, roots) {
   const found = [];
   let signed = 0, atMs = 0;
@@ -96,7 +96,7 @@ async function judgeHeads(heads, said, imported, entries, roots) {
   return found;
 }
 
-// What only the whole log shows, and the seeds of draws against what was committed to.
+// Faults that only the whole log shows, and draws whose seed does not match its commitment.
 async function judgeRest(entries, said, queue, roots) {
   const found = [];
   for (const { leaf, seed, commitment } of queue.reveals) {
@@ -119,7 +119,7 @@ async function check() {
   checks.hidden = true;
   const before = keptHead();
   let { keys, origin, cosignatures, heads } = await readHeads();
-  if (before && !heads.some((head) => saidBy(head)?.size >= before.size)) { // a cache may be behind: once more
+  if (before && !heads.some((head) => saidBy(head)?.size >= before.size)) { // a cache may be behind: retry once
     await new Promise((done) => setTimeout(done, BEHIND_MS));
     ({ keys, origin, cosignatures, heads } = await readHeads());
   }
@@ -128,7 +128,7 @@ async function check() {
   const sizes = said.map((it) => it?.size ?? 0), roots = new Roots([...sizes, before?.size ?? 0]);
   const entries = await readEntries(Math.max(...sizes), roots, queue);
   const began = (entries[0] ?? "").split(" ").slice(0, 4).join(" ");
-  const kept = before?.began === began ? before : null; // a room of this name created again has another log
+  const kept = before?.began === began ? before : null; // a room created again under this name has another log
   const wrong = await judgeHeads(heads, said, imported, entries, roots.found);
   wrong.push(...queue.findings, ...(await judgeRest(entries, said, queue, roots.found)));
   if (kept && roots.found.get(kept.size) !== kept.root) wrong.push({ leaf: Math.min(kept.size, entries.length), kind: "forgotten" });
@@ -151,7 +151,7 @@ function show({ unsigned, wrong, unsure, kept, queue, entries }) {
   checks.hidden = false;
 }
 
-// For whoever wants to look again with another program.
+// For verification with another program.
 function offer({ room_id, keys, origin, cosignatures, heads, entries }) {
   const link = part("save").firstElementChild;
   if (link.href) URL.revokeObjectURL(link.href);
@@ -185,7 +185,7 @@ const isOf = (entry, words, visitor) => {
   return words.includes(word) && name === visitor;
 };
 
-// What becomes of a receipt: the name of a text, and what goes into it.
+// The result for a receipt: the name of a text, and its values.
 async function judgeReceipt(text, { entries, imported, queue }) {
   const { statement } = JSON.parse(text), it = saidBy(statement);
   if (!it || it.room_id !== room || (imported && !(await isSigned(statement, imported, "place-receipt+jwt")))) return { as: "bad" };
@@ -216,6 +216,6 @@ if (box) {
   part("run").addEventListener("click", runAndShow);
   const chosen = part("receipt"), checkChosen = () => chosen.files[0] && checkReceipt(chosen.files[0]);
   chosen.addEventListener("change", checkChosen);
-  checkChosen(); // whoever was quicker than this script
+  checkChosen(); // a file was chosen before this script was ready
 }
 document.documentElement.dataset.runs = "";

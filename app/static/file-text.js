@@ -1,4 +1,4 @@
-// A file that is chosen is put into the field for its text; without a script the text is pasted.
+// Puts the content of a chosen file into its text field; without JavaScript the text is pasted.
 for (const pick of document.querySelectorAll("[data-into]")) {
   pick.closest("[data-needs-script]").hidden = false;
   pick.addEventListener("change", async () => {

@@ -1,9 +1,9 @@
-// What forms share: one problem shown at a time, and a button that cannot be pressed twice.
+// Shared code of forms: showing one problem at a time, and a button that cannot be pressed twice.
 export function hideProblems() {
   for (const element of document.querySelectorAll("[data-problem]")) element.hidden = true;
 }
 
-// `detail` is told where the words of the problem have a place for it.
+// `detail` is inserted where the problem's text has a placeholder.
 export function showProblem(code, detail = "") {
   hideProblems();
   const shown = document.querySelector(`[data-problem="${code}"]`), place = shown.querySelector("[data-detail]");

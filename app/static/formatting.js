@@ -1,7 +1,7 @@
-// How numbers, waits, times and money are written. `app/core/formatting.py` writes the same forms on the server.
+// Formats numbers, waits, times and money, like `app/core/formatting.py` on the server.
 const locale = document.documentElement.lang || "en";
 const MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400;
-const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are told in hours: nobody counts 137 minutes
+const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are shown in hours, since nobody thinks in 137 minutes
 const figures = (options) => new Intl.NumberFormat(locale, { numberingSystem: "latn", useGrouping: true, ...options });
 const plain = figures();
 const unit = (name, unitDisplay, more) => figures({ style: "unit", unit: name, unitDisplay, ...more });
@@ -11,7 +11,7 @@ const plurals = new Intl.PluralRules(locale);
 
 export const number = (value) => plain.format(value);
 
-// What is left: 4:05, 1:02:09, 3d 4h. Never below zero.
+// The time left: 4:05, 1:02:09, 3d 4h. Never negative.
 export function clock(leftMs) {
   const left = Math.max(0, Math.ceil(leftMs / 1000));
   if (left >= DAY_S) return `${short.day.format(Math.floor(left / DAY_S))} ${short.hour.format(Math.floor((left % DAY_S) / HOUR_S))}`;
@@ -25,7 +25,7 @@ const rounded = (seconds) =>
   : seconds < HOURS_FROM_S ? [Math.round(seconds / MINUTE_S), "minute"]
   : [Math.round(seconds / HOUR_S), "hour"];
 
-// An honest range, in the patterns the template carries: data-under, data-about, data-range, data-unknown.
+// A range, in the template's patterns: data-under, data-about, data-range, data-unknown.
 export function wait(estimate, patterns) {
   if (!estimate) return patterns.unknown;
   let [low, high] = [rounded(estimate.p50), rounded(estimate.p90)];
@@ -37,7 +37,7 @@ export function wait(estimate, patterns) {
   return patterns.range.replace("{a}", a).replace("{b}", b);
 }
 
-// A length of time, to one unit and rounded down.
+// A duration in one unit, rounded down.
 export function duration(seconds) {
   if (seconds < 2 * MINUTE_S) return units.second.format(seconds);
   return seconds < HOURS_FROM_S ? units.minute.format(Math.floor(seconds / MINUTE_S)) : units.hour.format(Math.floor(seconds / HOUR_S));
@@ -49,7 +49,7 @@ export function counted(count, patterns) {
   return pattern.replace("{n}", plain.format(count));
 }
 
-// `decimals` come with the page: browsers leave them out for currencies in which nobody pays with coins any more.
+// `decimals` come with the page: browsers omit them for currencies whose coins are out of use.
 export function money(amount, currency, decimals) {
   const shown = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
   return figures({ style: "currency", currency, ...shown }).format(amount / 10 ** decimals);

@@ -1,4 +1,4 @@
-// The steps of the demo, one at a time; without a script all of them are there.
+// Shows the demo's steps one at a time; without JavaScript all are visible.
 const guide = document.querySelector("[data-guide]"), steps = [...guide.querySelectorAll("[data-step]")];
 const buttons = guide.querySelector("[data-guide-buttons]"), [back, next] = buttons.querySelectorAll("button");
 let at = 0;

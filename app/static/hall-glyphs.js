@@ -1,10 +1,10 @@
-// How a seat looks: each state has a shape of its own, not only a colour. Drawn once for a size, then stamped.
+// The look of seats: each state has its own shape, not only a colour. Drawn once per size, then stamped.
 import { FREE, HELD } from "./hall.js";
 
 const BANDS = 5;
-export const OFF = 10, MINE = 11, CHOSEN = 12; // not on sale; the visitor's already; what they are choosing
+export const OFF = 10, MINE = 11, CHOSEN = 12; // not on sale; already the visitor's; being chosen
 
-// The colours of the page, as its sheet and its theme have them.
+// The page's colours, from its sheet and its theme.
 export function readPaint(element) {
   const style = getComputedStyle(element), of = (name) => style.getPropertyValue(name).trim();
   const bands = Array.from({ length: BANDS }, (_, n) => of(`--band-${n + 1}`));
@@ -31,7 +31,7 @@ function stamp(kind, colour, px, paint) {
   if (kind === FREE) {
     tile(px * 0.06);
     c.fill();
-  } else if (kind === HELD) { // somebody may give it back: an empty tile with a dot
+  } else if (kind === HELD) { // may come back: an empty tile with a dot
     tile(px * 0.1 + thin / 2);
     c.stroke();
     dot(c, middle, px * 0.14, paint.soft);

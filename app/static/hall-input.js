@@ -1,7 +1,7 @@
-// Fingers, mouse and wheel on the map: drag to move, pinch or wheel to zoom, tap to choose.
+// Touch, mouse and wheel on the map: drag to pan, pinch or wheel to zoom, tap to choose.
 const TAP_PX = 8, WHEEL = 0.0016;
 
-// `tap(x, y, isTouch)` and `hover(x, y)` are told in pixels of the canvas; hover(null) when the pointer is gone.
+// `tap(x, y, isTouch)` and `hover(x, y)` get pixels of the canvas; hover(null) when the pointer leaves.
 export function listen(canvas, view, { tap, hover }) {
   const fingers = new Map();
   let moved = 0, pinched = 0;
@@ -50,7 +50,7 @@ export function listen(canvas, view, { tap, hover }) {
   canvas.addEventListener("pointerleave", () => hover(null));
 
   canvas.addEventListener("wheel", (event) => {
-    if (event.deltaY > 0 && view.isWhole()) return; // nothing further out: the page scrolls
+    if (event.deltaY > 0 && view.isWhole()) return; // fully zoomed out: the page scrolls
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
     view.zoom(Math.exp(-event.deltaY * lines * WHEEL * (event.ctrlKey ? 4 : 1)), ...at(event));

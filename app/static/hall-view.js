@@ -1,10 +1,10 @@
-// Draws a hall on a canvas: sections as blocks from afar, their seats from near. Only what is in sight is drawn, once a
-// frame at most, and nothing while nothing changes. Tells each frame as an event `drawn` with what it cost.
+// Draws a hall on a canvas: sections as blocks from afar, seats when zoomed in. It draws only what is visible, at most once per frame, and
+// nothing while nothing changes. Each frame fires the event `drawn` with its cost.
 import { ACCESSIBLE, BLOCKED, COMPANION, FREE, NONE, halfAt, numberOf, placeIn } from "./hall.js";
 import { CHOSEN, MINE, OFF, glyphs, readPaint } from "./hall-glyphs.js";
 
-const SEATS_FROM_PX = 6.5, STAMPS_FROM_PX = 10, ROWS_FROM_PX = 13, NUMBERS_FROM_PX = 21, SCALE_MAX = 44; // px a seat
-const SIGNS = { // by kind; the shapes of templates/event/hall.html
+const SEATS_FROM_PX = 6.5, STAMPS_FROM_PX = 10, ROWS_FROM_PX = 13, NUMBERS_FROM_PX = 21, SCALE_MAX = 44; // pixels per seat
+const SIGNS = { // by kind; same shapes as in templates/event/hall.html
   [ACCESSIBLE]: { stroke: new Path2D("M6.4 4.6v4h3.4l1.9 3.6M6.5 6.4h3M5.2 7.4a3.6 3.6 0 1 0 4.6 4.6"), fill: new Path2D("M5.1 2.4a1.3 1.3 0 1 0 2.6 0a1.3 1.3 0 1 0 -2.6 0") },
   [COMPANION]: { stroke: new Path2D("M1.8 13c0-3 1.4-4.7 3.6-4.7S9 10 9 13M12 5.8v5M9.5 8.3h5"), fill: new Path2D("M3.3 4.6a2.1 2.1 0 1 0 4.2 0a2.1 2.1 0 1 0 -4.2 0") },
 };
@@ -83,7 +83,7 @@ export function hallView(canvas, hall, marks) {
   function nameBlock(section) {
     const radius = section.front + section.depth / 2, high = (section.depth + 1.5) * camera.scale;
     const along = 2 * radius * halfAt(section, radius) * camera.scale, turned = [Math.cos(section.centre), Math.sin(section.centre)].map(Math.abs);
-    const wide = Math.min(along / turned[0], high / turned[1]); // as much as fits across a block that is turned
+    const wide = Math.min(along / turned[0], high / turned[1]); // the width that fits across a rotated block
     const [x, y] = screen(...placeIn(section, radius, section.centre));
     const size = Math.max(10, Math.min(16, wide / 6));
     const lines = high > size * 2.7 && wide > 52 ? 2 : 1, up = lines === 2 ? size * 0.62 : 0;
@@ -92,7 +92,7 @@ export function hallView(canvas, hall, marks) {
     if (lines === 2) write(marks.left(section), x, y + up, size * 0.82, paint.ink, wide - 8, 400);
   }
 
-  // One line of text, if it fits.
+  // Draws one line of text, if it fits.
   function write(text, x, y, px, colour, wide, weight) {
     if (px < 8) return false;
     c.font = `${weight} ${px}px ${paint.font}`;
@@ -113,7 +113,7 @@ export function hallView(canvas, hall, marks) {
     const numbered = camera.scale >= NUMBERS_FROM_PX;
     c.setTransform(1, 0, 0, 1, 0, 0);
     if (numbered) Object.assign(c, { font: `600 ${Math.round(camera.scale * 0.36 * ratio)}px ${paint.font}`, fillStyle: paint.onSeat, textAlign: "center", textBaseline: "middle" });
-    const tiny = camera.scale < STAMPS_FROM_PX; // then the free ones are squares, filled all at once: five times as fast
+    const tiny = camera.scale < STAMPS_FROM_PX; // draws free seats as squares with a single fill, five times as fast
     if (tiny) c.beginPath();
     for (const row of section.rows) {
       if (!meet(row.box, sight)) continue;
@@ -139,7 +139,7 @@ export function hallView(canvas, hall, marks) {
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
-  // The sign of an accessible or companion seat, as the key to the map has it.
+  // The sign of an accessible or companion seat, as in the map's legend.
   function drawKind(own, left, top, px) {
     const { stroke, fill } = SIGNS[own], { strokeStyle, fillStyle } = c;
     c.save();
@@ -190,7 +190,7 @@ export function hallView(canvas, hall, marks) {
     const wide = Math.max(0, (right - left) / 2 - (width / 2 - 60) / camera.scale), high = Math.max(0, (bottom - top) / 2 - (height / 2 - 60) / camera.scale);
     camera.x = Math.min(all.x + wide, Math.max(all.x - wide, x));
     camera.y = Math.min(all.y + high, Math.max(all.y - high, y));
-    canvas.style.touchAction = camera.scale > all.scale * 1.01 ? "none" : "pan-y"; // zoomed out, a finger scrolls the page
+    canvas.style.touchAction = camera.scale > all.scale * 1.01 ? "none" : "pan-y"; // fully zoomed out, a finger scrolls the page
     invalidate();
   }
 
@@ -250,7 +250,7 @@ export function hallView(canvas, hall, marks) {
       const fit = Math.min(width / (box.right - box.left + 4), height / (box.bottom - box.top + 4));
       go({ x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2, scale: Math.min(scaleMax, Math.max(scaleMin, fit)) });
     },
-    // Near enough to see the seat, and no further than needed.
+    // Zooms in until the seat is visible, no further than needed.
     reveal(seat) {
       const [x, y] = screen(hall.x[seat], hall.y[seat]), far = x < 40 || y < 40 || x > width - 40 || y > height - 40;
       if (near() && !far) return invalidate();

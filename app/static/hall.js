@@ -1,15 +1,15 @@
-// The plan of a hall, made from sections, rows and seat numbers alone: the sections stand in rings around the stage, the
-// first ones in front. A unit of length is the width of a seat; an angle of 0 looks straight at the stage.
+// The plan of a hall, computed from sections, rows and seat numbers: sections stand in rings around the stage, the first ones in front. The
+// unit of length is the width of a seat; an angle of 0 faces the stage.
 export const FREE = 0, HELD = 1, SOLD = 2, NONE = 3, BLOCKED = 4;
 export const ACCESSIBLE = 1, COMPANION = 2;
 const LETTERS = "fhs-b", KINDS = ".ac";
 const kindOf = (kinds, k) => (kinds ? Math.max(0, KINDS.indexOf(kinds[k])) : 0);
-const ROW = 1.2; // from row to row
+const ROW = 1.2; // distance between rows
 const AISLE = 3, GAP = 6; // between neighbours, and between rings
 const FRONT_MIN = 12, FRONT_MAX = 60, ANGLE_MAX = 2.4, FRONT_ANGLE = 1.7;
-const PUSH = 1.2; // a ring stands this much further back rather than break in two
-const RINGS_MAX = 6; // a ring for each price looks like a hall while they are few
-const SPREAD = 0.55; // how much wider a section stands at the back: 0 as its angle, 1 not at all
+const PUSH = 1.2; // how much further back a ring may be moved to avoid splitting it
+const RINGS_MAX = 6; // one ring per price looks like a hall only while there are few
+const SPREAD = 0.55; // how sections widen towards the back: 0 with their angle, 1 not at all
 
 // {sections, rows, x, y, state, bounds, stage}; a seat is an index into x, y and state.
 export function planHall(document) {
@@ -36,7 +36,7 @@ function sectionOf({ ticket_type_id: id, name, price, rows, free, sold, total, s
   return section;
 }
 
-// Sections of one price stand in rings of their own, where that makes few; in each as many as the next.
+// Sections of one price get their own rings if few result; each ring then has as many sections as the next.
 function ringsOf(sections, byPrice) {
   const groups = [];
   for (const it of sections) {
@@ -61,7 +61,7 @@ function ringsOf(sections, byPrice) {
 
 const widthOf = (sections) => sections.reduce((sum, it) => sum + it.width + AISLE, 0);
 
-// How many of them stand in a ring that begins here: all, where it takes little more; else their share of it.
+// How many of them fit into a ring that begins here: all, if that takes little more room, otherwise an even share.
 function fitting(sections, front) {
   if (widthOf(sections) <= ANGLE_MAX * front * PUSH) return sections.length;
   let many = 1;
@@ -69,7 +69,7 @@ function fitting(sections, front) {
   return Math.min(many, Math.ceil(sections.length / Math.ceil(sections.length / (many + 1))));
 }
 
-// How far from the middle the first row stands, so that the first sections curve around the stage.
+// Distance of the first row from the centre, so that the first sections curve around the stage.
 function firstFront(sections) {
   return Math.min(FRONT_MAX, Math.max(FRONT_MIN, widthOf(sections) / FRONT_ANGLE));
 }
@@ -84,7 +84,7 @@ function spread({ front, sections, angle }) {
   }
 }
 
-// A section that staff have placed stands with its middle there, turned; x and y are of the middle of its circle.
+// A section placed by staff has its middle there, rotated; x and y are relative to the centre of its circle.
 function settle(section) {
   Object.assign(section, { x: 0, y: 0 });
   if (!section.plan) return;
@@ -94,16 +94,16 @@ function settle(section) {
   section.y = section.plan.y - middle * Math.cos(section.centre);
 }
 
-// A place in a section, by its distance and angle.
+// The point in a section at this distance and angle.
 export const placeIn = (section, radius, angle) => [section.x + radius * Math.sin(angle), section.y + radius * Math.cos(angle)];
 
-// The distance and angle of a point, as a section sees it.
+// The distance and angle of a point, relative to a section.
 function seenFrom(section, x, y) {
   const radius = Math.hypot(x - section.x, y - section.y), off = Math.atan2(x - section.x, y - section.y) - section.centre;
   return [radius, Math.atan2(Math.sin(off), Math.cos(off))];
 }
 
-// Half the angle that a section takes at a distance from the middle.
+// Half the angle of a section at a distance from the centre.
 export const halfAt = (section, radius) => section.half * (section.front / radius) ** SPREAD;
 const stepOf = (row) => (2 * halfAt(row.section, row.radius)) / row.section.width;
 
@@ -131,7 +131,7 @@ function stageOf(front) {
   return { left: -half, right: half, top: bottom - deep, bottom };
 }
 
-// The states of a later document; false when the hall itself is another one by now.
+// Applies the states of a later document; false if the hall itself has changed.
 export function updateHall(hall, document) {
   const sections = document.sections.filter((it) => it.rows.length);
   const rows = sections.flatMap((it) => it.rows);
@@ -153,7 +153,7 @@ export function updateHall(hall, document) {
   return true;
 }
 
-// --- which seat is meant: by arithmetic on angle and distance, so the work does not grow with the seats ---------------
+// --- hit testing: arithmetic on angle and distance, so its cost does not grow with the seats ---------------------------
 export function sectionAt(hall, x, y) {
   return hall.sections.find((it) => {
     const [radius, angle] = seenFrom(it, x, y);
@@ -195,7 +195,7 @@ export function seatOf(hall, id) {
   return k >= 0 && k < row.count && hall.state[row.start + k] !== NONE ? row.start + k : -1;
 }
 
-// The nearest seat in a direction: along the row, else the nearest one that lies that way.
+// The nearest seat in a direction: along the row, otherwise the nearest one on that side.
 export function neighbour(hall, seat, right, down) {
   const row = rowOf(hall, seat);
   for (let next = seat + right; right && next >= row.start && next < row.start + row.count; next += right) {
@@ -212,7 +212,7 @@ export function neighbour(hall, seat, right, down) {
   return best;
 }
 
-// --- the best seats together: in the first row that has so many, of the shortest run that has them all -----------------
+// --- the best seats together: in the first row with enough, from the shortest run with enough ---------------------------
 export function bestTogether(hall, quantity, sections, isFree) {
   for (const section of sections) {
     for (const row of section.rows) {
@@ -234,7 +234,7 @@ function shortestRun(row, quantity, isFree) {
   return from;
 }
 
-// Not together any more: from the first row with a free seat on, as near as there are. [] when there are too few.
+// Not adjacent: from the first row with a free seat on, as close as possible. [] if there are too few.
 function nearTogether(section, quantity, isFree) {
   const seats = [];
   for (const row of section.rows) {

@@ -1,4 +1,4 @@
-// Asks for this page again every 10 seconds and shows what changed; nothing moves while nobody looks.
+// Reloads the health page's content every 10 seconds and shows changes, while the page is visible.
 const EVERY_MS = 10000;
 const parts = document.getElementById("parts");
 document.getElementById("live").hidden = false;
@@ -7,11 +7,11 @@ async function again() {
   if (document.hidden) return;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return location.reload();  // signed out, or the page of an error
+    if (!answer.ok) return location.reload();  // signed out, or an error page
     const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("parts");
     if (found) parts.replaceChildren(...found.childNodes);
   } catch {
-    parts.dataset.away = "";  // the web process itself does not answer; the next try may
+    parts.dataset.away = "";  // the web process itself does not answer; retry later
     return;
   }
   delete parts.dataset.away;

@@ -1,17 +1,17 @@
-// Which span of time the cockpit's graphs show: the last minutes as they are heard of, or what is stored of the sale.
+// The time span of the cockpit's graphs: the last minutes as they arrive, or the stored history of the sale.
 import { look } from "./calls.js";
 
 const RECENT = { "5m": 300000, "15m": 900000, "1h": 3600000 }, AGAIN_MS = 10000, LEAST_MS = 20000, GAP_MS = 15000, GAP_STEPS = 2.5;
 const words = { "5m": "the last 5 minutes", "15m": "the last 15 minutes", "1h": "the last hour", sale: "the whole sale" };
 
 export class Span {
-  // `here`: the cockpit's address; `onNews`: called when something else is to be drawn.
+  // `here`: the cockpit's address; `onNews`: called when the graphs must be redrawn.
   constructor(here, switches, onNews) {
     this.here = here;
     this.onNews = onNews;
     this.links = Array.from(switches);
     this.range = this.links.find((it) => it.hasAttribute("aria-current")).dataset.range;
-    this.stored = null;  // {step_s, points}, once they came
+    this.stored = null;  // {step_s, points} once loaded
     for (const link of this.links) {
       link.addEventListener("click", (event) => { event.preventDefault(); this.choose(link); });
     }
@@ -37,10 +37,10 @@ export class Span {
     try {
       const stored = await (await look(`${this.here}/history?range=${range}`)).json();
       if (range === this.range) { this.stored = stored; this.onNews(); }
-    } catch { /* the next one will come */ }
+    } catch { /* the next one will arrive */ }
   }
 
-  // What to draw of these points of the last quarter of an hour: {points, view}. A room that is younger than the span fills it.
+  // What to draw of the points of the last quarter of an hour: {points, view}. A room younger than the span fills it.
   show(live, now) {
     const stored = this.stored?.points ?? [], newest = stored[stored.length - 1]?.at_ms ?? 0;
     const points = [...stored, ...live.filter((it) => it.at_ms > newest)];

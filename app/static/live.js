@@ -1,14 +1,14 @@
-// The shared document of a room, live: by one stream for all tabs of this browser, because over HTTP/1.1 it opens six
-// connections to a host at most; and by asking where the stream is blocked, silent or broken.
+// The live shared document of a room, from one stream for all tabs of this browser, since HTTP/1.1 allows six connections per host; polled
+// instead where the stream is blocked, silent or broken.
 import { jittered, look } from "./calls.js";
 
-const QUIET_MS = 20000; // a stream that says nothing for longer is checked by asking
-const OTHER_QUIET_MS = 30000; // a tab that has the stream asks before that, and tells the others
+const QUIET_MS = 20000; // a stream silent for longer is checked by polling
+const OTHER_QUIET_MS = 30000; // the tab with the stream polls before that, and notifies the others
 const POLL_MS = 3000;
-const FIRST_MS = 4000; // a stream begins with the present document; none by then: something swallows it
+const FIRST_MS = 4000; // a stream begins with the current document; if none arrives by then, something blocks it
 const LISTEN_AGAIN_MS = 15000;
-const LOST_AFTER = 2; // failures in a row
-const STREAMS_MAX = 3; // of all rooms that are open in this browser; pages need connections, too
+const LOST_AFTER = 2; // consecutive failures
+const STREAMS_MAX = 3; // over all rooms open in this browser; pages need connections, too
 
 export function follow(url, onDocument, onLink) {
   let source = null, streaming = false, last = null, failures = 0, asking = false, link = "";
@@ -39,7 +39,7 @@ export function follow(url, onDocument, onLink) {
       hear(JSON.parse(event.data));
     });
     source.onerror = () => {
-      if (streaming) heardAt = performance.now() - POLL_MS + jittered(1000); // ask soon, but not all at once
+      if (streaming) heardAt = performance.now() - POLL_MS + jittered(1000); // poll soon, but not all at once
       streaming = false;
       share();
       tell();
@@ -47,7 +47,7 @@ export function follow(url, onDocument, onLink) {
     };
   }
 
-  // Where tabs cannot agree, the one that is looked at has a stream.
+  // If tabs cannot coordinate, the visible one has a stream.
   function listenWhileSeen() {
     const see = () => {
       const seen = document.visibilityState === "visible";
@@ -62,7 +62,7 @@ export function follow(url, onDocument, onLink) {
     see();
   }
 
-  // The tab that gets the lock has the stream as long as it lives; then the next one does.
+  // The tab that gets the lock has the stream while it lives; then the next one gets it.
   function listenForAll() {
     if (!tabs || !navigator.locks) return listenWhileSeen();
     tabs.onmessage = ({ data }) => {
@@ -78,7 +78,7 @@ export function follow(url, onDocument, onLink) {
     const quietMs = !streaming ? POLL_MS : source ? QUIET_MS : OTHER_QUIET_MS;
     if (asking || performance.now() - heardAt < quietMs) return;
     asking = true;
-    if (!source) streaming = false; // the tab that has the stream sleeps
+    if (!source) streaming = false; // the tab with the stream is asleep
     try {
       hear(await (await look(url)).json());
     } catch {
@@ -111,7 +111,7 @@ function channel(name) {
   }
 }
 
-// Calls `work` when fewer than so many rooms have a stream, and keeps the place for good.
+// Runs `work` once fewer than that many rooms have a stream, and keeps the slot for good.
 async function whenFree(work) {
   for (let n = 0; ; n = (n + 1) % STREAMS_MAX) {
     await navigator.locks.request(`fairgate stream ${n}`, { ifAvailable: true }, (lock) => lock && kept(work));

@@ -1,10 +1,10 @@
-// A draw with the public randomness beacon as a log tells it. `app/core/draw_beacon.py` judges the same, and the signature, too.
-const LEAD_MS = 10000, NEAR_MS = 60000; // as in `app/core/beacon.py`
+// Checks draws with the public randomness beacon from a log, like `app/core/draw_beacon.py`, which also checks the signature.
+const LEAD_MS = 10000, NEAR_MS = 60000; // same as in `app/core/beacon.py`
 
 const number = (text) => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : 0);
 
 export class BeaconDraw {
-  // chain: {hash, genesis (s), period (s)}; wrong(kind) notes what is wrong at the entry in hand.
+  // chain: {hash, genesis (s), period (s)}; wrong(kind) records a fault at the current entry.
   constructor(chain, wrong) {
     Object.assign(this, { chain, wrong, known: false, promised: false, announced: 0, awaited: 0, done: false, drawn: false, named: new Map() });
   }
@@ -32,7 +32,7 @@ export class BeaconDraw {
     if (!this.named.has(this.announced)) this.named.set(this.announced, leaf);
   }
 
-  // What the heads have to show: that the round was named before it existed.
+  // What heads must prove: that the round was named before it existed.
   awaits([round], { leaf, atMs }) {
     if (!this.promised || this.awaited || this.drawn) this.wrong("draw_mix");
     this.awaited = number(round);

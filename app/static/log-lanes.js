@@ -1,5 +1,5 @@
-// The lanes of a queue as its public log tells of them: who waits in which, and whether shares are kept.
-// `app/core/fair_lanes.py` judges the same; a test compares.
+// Checks the lanes of a queue from its public log: who waits in which lane, and whether shares are kept. Same as `app/core/fair_lanes.py`;
+// a test compares both.
 
 // The lowest of many numbers.
 class Heap {
@@ -31,7 +31,7 @@ class Heap {
   }
 }
 
-// A room without lanes has one, the ordinary one.
+// A room without lanes has only the ordinary one.
 export class Lanes {
   constructor() {
     Object.assign(this, { shares: [100], laneOf: new Map(), fronts: new Map(), mayBeOvertaken: new Set(), apart: new Map() });
@@ -68,7 +68,7 @@ export class Lanes {
     return heap?.least;
   }
 
-  // The kinds of what is wrong with this call. During a draw lanes cannot be compared.
+  // The kinds of faults of this call. During a draw, lanes cannot be compared.
   call(number, lane, drawing) {
     const waits = this.laneOf.get(number), wrong = [];
     if (waits !== undefined && waits !== lane) wrong.push("other_lane");

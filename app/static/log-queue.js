@@ -1,21 +1,21 @@
-// A queue as its public log tells it, entry by entry, and what is wrong in it. `app/core/fairness.py` judges the same; a test compares.
+// Replays a queue from its public log, entry by entry, and finds faults. Same as `app/core/fairness.py`; a test compares both.
 import { BeaconDraw } from "./log-beacon.js";
 import { Lanes } from "./log-lanes.js";
 
 const QUICKNET = { hash: "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971", genesis: 1692803367, period: 3 };
 
-const HEAD_START_MS = 1000; // a turn may end so much before its window: clocks may be set
-const ROUNDING_MS = 2; // between the time of an entry and that of the script it comes from
+const HEAD_START_MS = 1000; // how much before its window a turn may end: clocks may be adjusted
+const ROUNDING_MS = 2; // between the time of an entry and that of the script that wrote it
 const MINUTE_MS = 60000;
 
-// The token bucket of the room; after a restore it is taken for full.
+// The room's token bucket; assumed to be full after a restore.
 class Bucket {
   constructor() {
     Object.assign(this, { rate: 0, burst: 0, open: false, level: Infinity, atMs: 0 });
   }
 
   settle(atMs) {
-    if (atMs === this.atMs) return; // what is given back at this moment comes on top of a full one, as in a tick
+    if (atMs === this.atMs) return; // calls returned at this moment may exceed a full bucket, as within a tick
     const more = this.open ? ((atMs - this.atMs) * this.rate) / MINUTE_MS : 0;
     this.level = Math.min(Math.max(this.burst, this.rate / 60, 1), this.level + more);
     this.atMs = atMs;
@@ -46,13 +46,13 @@ const given = (text) => {
 
 export class Queue {
   constructor(chain = QUICKNET) {
-    this.chain = chain; // of the beacon that is believed
+    this.chain = chain; // of the trusted beacon
     this.findings = []; // {leaf, kind}
-    this.awaits = []; // rounds that have to be named in time: {leaf, named, existsMs}
-    this.reveals = []; // seeds to be held against what was committed to: {leaf, seed, commitment}
+    this.awaits = []; // rounds that must be named in time: {leaf, named, existsMs}
+    this.reveals = []; // seeds to compare with their commitments: {leaf, seed, commitment}
     this.leaf = -1;
     this.atMs = 0;
-    this.draws = false; // whether it is of a lottery
+    this.draws = false; // whether it is a lottery
     this.begin("-", false);
   }
 
@@ -121,7 +121,7 @@ export class Queue {
   }
 
   endPlace(number, visitor) {
-    if (this.entrants.delete(visitor) && this.opened) this.excused += 1; // the number that was kept for them
+    if (this.entrants.delete(visitor) && this.opened) this.excused += 1; // the number reserved for them stays unused
     if (this.open.delete(number)) this.bucket.giveBack(this.atMs);
     this.waiting.delete(number);
     this.lanes.end(number);
@@ -159,7 +159,7 @@ function revealed(it, [seed]) {
   it.reveals.push({ leaf: it.leaf, seed, commitment: it.commitment });
 }
 
-// What a draw is made with beside the seed: said before anybody joined, and known at the opening.
+// The entropy of a draw besides the seed: announced before anybody joined, and known at the opening.
 function mixes(it, rest) {
   if (rest[0] === "beacon") return void it.beacon.mixes(rest, it);
   if (rest[0] !== "entries") return;
@@ -212,7 +212,7 @@ function joined(it, [text, visitor, lane]) {
   it.give(number, visitor, lane);
 }
 
-// Rounds of a room in parts end with numbers that nobody got.
+// Rounds of a room in parts end with unused numbers.
 function skipped(it, rest) {
   const [count, last] = rest.map(whole);
   if (rest.length !== 2) throw new Error("skipped");
@@ -240,7 +240,7 @@ function called(it, [text, visitor, lane]) {
   it.waiting.delete(number);
   const drawing = it.lottery && it.entrants.size > 0;
   for (const kind of it.lanes.call(number, lane === undefined ? 0 : whole(lane), drawing)) it.wrong(kind);
-  if (!it.calledBefore.delete(number)) it.charge(); // else the same turn once more: they are back after a restore
+  if (!it.calledBefore.delete(number)) it.charge(); // otherwise the same turn again: they are back after a restore
   it.open.set(number, { visitor, atMs: it.atMs });
   const cap = it.settings.get("active_max") ?? 0;
   if (cap && it.open.size > cap) it.wrong("cap");

@@ -1,4 +1,4 @@
-// The public log of a room as anybody can check it: a Merkle tree (RFC 9162, section 2.1) and statements signed about it.
+// Verifies a public log: a Merkle tree (RFC 9162, section 2.1), and signed statements about it.
 const HASH = "SHA-256";
 const words = new TextEncoder();
 
@@ -13,7 +13,7 @@ async function sha256(...parts) {
 const leafHash = (entry) => sha256([0], words.encode(entry));
 const nodeHash = (left, right) => sha256([1], left, right);
 
-// A tree that only grows: at each level at most one complete subtree that has no neighbour yet.
+// An append-only tree: for each level, at most one complete subtree without a sibling yet.
 export class Tree {
   constructor() {
     this.size = 0;
@@ -37,7 +37,7 @@ export class Tree {
   }
 }
 
-// The roots of the trees of these sizes, as entries come.
+// Computes the roots of the trees of these sizes as entries arrive.
 export class Roots {
   constructor(sizes) {
     this.tree = new Tree();
@@ -45,7 +45,7 @@ export class Roots {
     this.found = new Map();
   }
 
-  // Also of this size, which is still to come.
+  // Adds a size that has not been reached yet.
   want(size) {
     if (!this.due.includes(size)) this.due = [...this.due, size].sort((a, b) => a - b);
   }
@@ -62,7 +62,7 @@ export class Roots {
 const bytesOf = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (it) => it.charCodeAt(0));
 const jsonOf = (text) => JSON.parse(new TextDecoder().decode(bytesOf(text)));
 
-// The keys by their id, as this browser uses them; null: it does not know Ed25519 (Chrome 137, Firefox 129, Safari 17 do).
+// The keys by id, imported into this browser; null if it lacks Ed25519 (Chrome 137, Firefox 129, Safari 17 have it).
 export async function importedKeys(keys) {
   const found = new Map();
   for (const { kid, kty, crv, x } of keys) {
@@ -75,7 +75,7 @@ export async function importedKeys(keys) {
   return found;
 }
 
-// What a statement says, whoever may have signed it; null: it is none.
+// The content of a statement, whoever signed it; null if it is malformed.
 export function saidBy(statement) {
   try {
     return jsonOf(statement.split(".")[1]);

@@ -1,4 +1,4 @@
-// My reservations: how long a hold lasts; what ran out is looked at again.
+// My reservations: counts down holds, and reloads when one expires.
 import { heard, tick } from "./clock.js";
 
 heard(Number(document.querySelector("[data-now]").dataset.now));

@@ -1,4 +1,4 @@
-// Passkeys: a form with `data-passkey` asks its address for options, the browser for a passkey, and sends it.
+// Passkeys: a form with `data-passkey` fetches options from its address, asks the browser for a passkey, and sends it.
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (it) => it.charCodeAt(0));
 const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 

@@ -1,4 +1,4 @@
-// The page of one reservation: its countdown, its payment, and the answer of the bank when it comes.
+// The page of a reservation: its countdown, its payment, and the bank's response.
 import { jittered, look as read, newKey, persist, whileSeen } from "./calls.js";
 import { heard, now, tick } from "./clock.js";
 import { hideProblems, showProblem, whileBusy } from "./form.js";
@@ -7,11 +7,11 @@ const root = document.querySelector("[data-reservation]");
 const { reservation, status } = root.dataset;
 const url = `/v1/reservations/${reservation}`;
 const form = document.querySelector("[data-pay]");
-const here = location.pathname, asked = `${here}?asked=1`; // asked: a hold shown there says that the payment failed
+const here = location.pathname, asked = `${here}?asked=1`; // with `asked`, a page that still shows a hold reports that the payment failed
 const LOOK_MS = 3000, LOOK_AFTER_END_MS = 1500;
 let paying = false;
 
-// What the sale asks its buyer for, if it does.
+// What the sale asks its buyer, if anything.
 function buyer() {
   if (!form.querySelector("[data-buyer]")) return {};
   const said = { answers: {} };
@@ -26,8 +26,8 @@ function buyer() {
 async function pay() {
   hideProblems();
   paying = true;
-  const way = form.elements.way?.value.split(" ") ?? []; // where there are several
-  const token = way[1] ?? form.elements.token?.value; // none: the tickets are free
+  const way = form.elements.way?.value.split(" ") ?? []; // if there are several
+  const token = way[1] ?? form.elements.token?.value; // none if the tickets are free
   const method = way[0] ?? form.elements.method?.value ?? "card";
   const body = { ...(token ? { payment: { method, token } } : {}), ...buyer() };
   const key = form.elements.idempotency_key.value;
@@ -35,13 +35,13 @@ async function pay() {
   paying = false;
   if (answer.status === 422 && body.buyer) return HTMLFormElement.prototype.submit.call(form); // shows what is missing
   if (answer.status === 202) return location.assign(answer.body?.continue_url || asked);
-  if ([200, 404, 409, 410].includes(answer.status)) return location.replace(here); // the page tells what became of it
+  if ([200, 404, 409, 410].includes(answer.status)) return location.replace(here); // the page explains the current state
   if (answer.status >= 400 && answer.status < 500) form.elements.idempotency_key.value = newKey();
   const away = answer.status === 0 || answer.status >= 500 || answer.status === 429;
   showProblem(answer.status === 402 ? "payment_declined" : away ? "store_unavailable" : "refused");
 }
 
-// A status or an end other than the one on the page: show the page again.
+// Reloads the page if the status or the end differs from what it shows.
 function became(it) {
   const until = document.querySelector('[data-countdown="expires_at"]')?.dataset.until;
   const extended = status === "held" && until && Date.parse(it.expires_at) > Number(until);
@@ -51,10 +51,10 @@ function became(it) {
 async function look() {
   try {
     const response = await read(url);
-    heard(Date.parse(response.headers.get("Date")) || now()); // a device that slept lost time
+    heard(Date.parse(response.headers.get("Date")) || now()); // after sleep, the device's clock is behind
     became(await response.json());
   } catch {
-    // away: the next look or the stream will tell
+    // not reachable: the next check or the stream will tell
   }
 }
 

@@ -1,7 +1,7 @@
-// A picture that is chosen for a look, as an address with all of it.
+// Turns a picture chosen for a room's look into a data URL.
 const PICTURES = { logo: { width: 480, height: 160, characters: 12000 }, cover: { width: 1200, height: 500, characters: 40000 } };
 
-// Drawn smaller and with less detail until it fits.
+// Reduces size and quality until it fits.
 export async function fitted(file, name) {
   const { width, height, characters } = PICTURES[name];
   const image = await createImageBitmap(file);

@@ -1,12 +1,12 @@
-// Where somebody stands, worked out from the shared document and the last exact answer. No page, no network.
-// `panel_of` and `notice_of` in page_documents.py decide the same on the server; a test compares them.
+// The visitor's position, computed from the shared document and the last exact answer, without page or network. `panel_of` and `notice_of`
+// in queue_document.py decide the same on the server; a test compares both.
 
 export function panelOf(status, place) {
   const mine = place?.state;
   if (["removed", "active", "called", "done"].includes(mine)) return mine;
   if (status.state === "sold_out" && mine === "waiting") return "returns";
   if (["sold_out", "closed"].includes(status.state)) return status.state;
-  // For a member it is not the door.
+  // Not for members: they may join.
   if (!mine) return status.state === "scheduled" ? "scheduled" : status.members_only ? "members" : "door";
   if (mine === "prequeue") return ["scheduled", "prequeue"].includes(status.state) ? "prequeue" : "drawing";
   return mine;
@@ -23,20 +23,20 @@ export function noticeOf(status, place, lost) {
   return isPassable(place) && (isReached(status, place) || tooFew) ? "fewer" : "";
 }
 
-// An upper bound that only falls: people who left are skipped, nobody comes in ahead.
+// An upper bound that only falls: people who left are skipped, and nobody is inserted ahead.
 export function positionOf(status, place) {
   const bound = Math.max(1, place.queue_number - status.serving_position);
   return Math.min(bound + (place.passed ?? 0), place.queue_position ?? bound);
 }
 
-// How many people ahead were passed over; found out when we are told our exact place.
+// How many people ahead were skipped; known once an exact place arrives.
 export function passedOf(status, place) {
-  if (place.about) return 0; // nobody looked
+  if (place.about) return 0; // not looked up
   const bound = Math.max(1, place.queue_number - status.serving_position);
   return Math.max(0, (place.queue_position ?? bound) - bound);
 }
 
-// How long it will take, even odds and nine in ten; null: nobody is called. `wait_range_s` in core/wait_estimate.py is its twin.
+// The wait in seconds, 50% and 90% quantiles; null if nobody is called. Same as `wait_range_s` in core/wait_estimate.py.
 export function waitOf({ pace, lanes }, place, mine = 0) {
   if (!pace?.ranges) return null;
   const position = lanes ? callsBefore(lanes, mine, place) : place;
@@ -46,34 +46,34 @@ export function waitOf({ pace, lanes }, place, mine = 0) {
   return { p50, p90 };
 }
 
-// How many calls it takes until the k-th of a lane is called: the others get theirs meanwhile. `calls_before` in core/lanes.py.
+// How many calls it takes until the k-th of a lane is called, including those of other lanes. `calls_before` in core/lanes.py.
 function callsBefore(lanes, mine, position) {
   const ofOther = (it) => Math.min(it.waiting, Math.floor((position * it.share) / lanes[mine].share));
   return lanes.reduce((sum, it, at) => (at === mine ? sum : sum + ofOther(it)), position);
 }
 
-// Why the wait may be longer than it was shown a while ago; empty: it is not, or it is long since.
+// Why the wait may be longer than shown a while ago; "" if it is not, or the change is long past.
 const SLOWER_SHOWN_MS = 15 * 60 * 1000;
 export function slowerOf({ slower, updated_at }) {
   return slower && Date.parse(updated_at) - Date.parse(slower.since) < SLOWER_SHOWN_MS ? slower.why : "";
 }
 
-// For how long nobody has been called, in seconds as they are shown; 0: the queue moves, or a notice says why not.
+// For how long nobody has been called, in seconds, rounded; 0 if the queue moves, or a notice says why not.
 const STEP_S = 10, STEPS_UNTIL_S = 120;
 export function stillOf({ still_since }, nowMs, notice) {
   const still = still_since && !notice ? Math.max(0, Math.floor((nowMs - Date.parse(still_since)) / 1000)) : 0;
   return still < STEPS_UNTIL_S ? still - (still % STEP_S) : still;
 }
 
-// Thousandths of the way from where one began to the front.
+// Progress from the initial position to the front, in thousandths.
 export function progressOf(position, began) {
   return began > 1 ? Math.round((1000 * (began - position)) / began) : 0;
 }
 
-// Whether the shared document says that the queue has come to us: it is our turn, or we are passed over.
+// Whether the queue has reached the visitor according to the shared document: it is their turn, or they are skipped.
 export function isReached(status, place) {
   return place?.state === "waiting" && place.queue_number !== null && status.serving_position >= place.queue_number;
 }
 
-// Who wants several tickets at once is passed over while fewer are free; only their own place tells them their turn.
+// A visitor who wants several tickets is skipped while fewer are free; only their own place shows their turn.
 export const isPassable = (place) => place?.quantity > 1;

@@ -1,5 +1,5 @@
-// The queue page. It lives on the shared document and asks about its own place rarely. Everything is decided by
-// level, not by edge: each document and each second look at what is known and do what is due.
+// The queue page. It follows the shared document and rarely asks for its own place. Decisions depend on the current state, not on
+// transitions: each document and each second trigger whatever is due.
 import { heard, isOlder, tick } from "./clock.js";
 import { jittered, within } from "./calls.js";
 import { isPassable, isReached, panelOf, passedOf, positionOf } from "./position.js";
@@ -11,9 +11,9 @@ const root = document.querySelector("[data-room]");
 const start = JSON.parse(root.dataset.start);
 const url = `/v1/rooms/${start.room_id}`;
 const POLL_AFTER_S = 30;
-// In the pre-queue the shared document tells all there is; poll_after_s is meant for those who do not hear it.
+// In the pre-queue the shared document suffices; poll_after_s is for clients that do not receive it.
 const patience = (it) => jittered((it?.poll_after_s || POLL_AFTER_S) * (it?.state === "prequeue" ? 2000 : 1000));
-const STEP_MS = 1000; // between questions about our own place
+const STEP_MS = 1000; // between requests for the visitor's place
 
 let { place, status, began } = start;
 status = forMe(status);
@@ -22,7 +22,7 @@ let link = "polling", documentAt = performance.now();
 let alerted = false, alerts = null, forgotten = 0;
 let busy = false, drawn = false, notBefore = 0, askAt = performance.now() + patience(place);
 
-// What the document says of a room for members is not meant for one; and how far the queue is, is how far our lane is.
+// The document for this visitor: members are not kept out, and the serving position is that of their lane.
 function forMe(next) {
   const { serving_position } = next.lanes?.[place?.lane ?? 0] ?? next;
   return { ...next, serving_position, ...(start.member && { members_only: false }) };
@@ -36,10 +36,10 @@ function setPlace(next) {
   if (place) place.passed = passedOf(status, place);
   askAt = performance.now() + patience(place);
   if (place?.state === "waiting" && (!sameNumber || !began)) remember();
-  if (place?.state === "done" && start.place?.state !== "done") location.reload(); // with what was bought
+  if (place?.state === "done" && start.place?.state !== "done") location.reload(); // shows what was bought
 }
 
-// Where the progress bar began is kept in a cookie, so that a refresh, with or without script, draws the same bar.
+// The start of the progress bar is stored in a cookie, so that a reload draws the same bar, with or without JavaScript.
 function remember() {
   began = positionOf(status, place);
   document.cookie = `fairgate_began_${start.room_id}=${place.queue_number}.${began}; path=/rooms/${start.room_id}; max-age=86400; samesite=lax`;
@@ -54,7 +54,7 @@ function setStatus(next) {
   const backwards = next.serving_position < status.serving_position || next.epoch !== status.epoch;
   if (isReached(next, place) && !isReached(status, place)) askAt = 0;
   status = next;
-  if (moved) setTimeout(() => location.reload(), Math.random() * 3000); // the page's words depend on the schedule
+  if (moved) setTimeout(() => location.reload(), Math.random() * 3000); // some of the page's texts depend on the schedule
   if (backwards && place) askAt = Math.min(askAt, performance.now() + Math.random() * 4000); // restored: show our number soon
   react();
 }
@@ -74,7 +74,7 @@ async function once(step) {
   react();
 }
 
-// Our cookie did not come back. It may have been cleared: the page sets another one. Without that one, too, we ask for leave.
+// Our cookie did not come back. It may have been deleted, so the page sets it again; if that fails, too, it asks to allow cookies.
 async function askForCookies() {
   forgotten += 1;
   if (forgotten > 1) return showCookies();
@@ -85,19 +85,19 @@ async function askForCookies() {
 }
 
 async function goOn() {
-  busy = true; // nothing more is asked while the browser moves on
+  busy = true; // no more requests while the browser navigates
   await alertOnce();
   location.assign(start.go_on);
 }
 
-// Only who chose to be called hears or sees something; then the alert is in its own module.
+// Only for visitors who chose alerts, which are in a separate module.
 async function alertOnce() {
   if (alerted) return;
   alerted = true;
   await (await alerts)?.alertTurn(turnTitle());
 }
 
-// Link previews and pages prepared ahead run scripts too; only somebody who looks at the page takes a place.
+// Link previews and prerendered pages run scripts, too; only a visible page takes a place.
 const isLookedAt = () => !document.prerendering && document.visibilityState === "visible";
 
 function react() {
@@ -105,16 +105,16 @@ function react() {
   const panel = panelOf(status, place);
   if (panel === "called") alertOnce();
   else if (panel !== "active") alerted = false;
-  const joins = panel === "door" && forgotten < 2 && !("unknown" in root.dataset); // who is unknown has a form to fill in first
+  const joins = panel === "door" && forgotten < 2 && !("unknown" in root.dataset); // without an identity, there is a form to fill in first
   showJoining(joins);
   if ((isReached(status, place) && !isPassable(place)) || place?.state === "called") {
     if (isLookedAt()) return once(claim);
     if (place.state !== "called") return once(ask);
   }
-  if (!isLookedAt() && !isReached(status, place)) return; // a hidden tab that may be called any moment goes on asking
+  if (!isLookedAt() && !isReached(status, place)) return; // a hidden tab that may be called at any moment keeps polling
   if (joins) return once(join);
   if (panel === "drawing" && !drawn) {
-    drawn = true; // everybody of the pre-queue sees the opening in the same moment: spread the questions
+    drawn = true; // everybody in the pre-queue sees the opening at once: spread the requests
     askAt = performance.now() + Math.random() * Math.min(10000, 500 + status.waiting / 100);
   }
   if (["prequeue", "drawing", "waiting", "returns", "called", "active"].includes(panel) && performance.now() >= askAt) once(ask);
@@ -140,7 +140,7 @@ alertBox.addEventListener("toggle", loadAlerts);
 try {
   if (localStorage.getItem("fairgate_alerts")) loadAlerts();
 } catch {
-  // storage is blocked: nothing was kept
+  // storage is blocked: nothing was stored
 }
 document.querySelector("[data-check]")?.addEventListener("click", async (event) => {
   const { checkDraw } = await import("./draw.js");

@@ -1,5 +1,5 @@
-// For browsers in which the module of this page does not run, because they are too old or a file did not come: the page
-// goes on by loading again, as it does without scripts. So this file is written in the oldest JavaScript there is.
+// For browsers that do not run the page's module, because they are too old or a file failed to load: the page keeps reloading, as without
+// JavaScript. Hence written in the oldest JavaScript there is.
 (function () {
   var seconds = Number(document.currentScript.getAttribute("data-refresh"));
   setTimeout(function () {

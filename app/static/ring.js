@@ -1,4 +1,4 @@
-// A short sound, made here: no file to load, and the same in each browser.
+// Plays a short synthesised sound: no file to load, and the same in every browser.
 const NOTES_HZ = [660, 880, 1320], NOTE_S = 0.28;
 let audio;
 
@@ -6,7 +6,7 @@ export const RING_MS = NOTES_HZ.length * NOTE_S * 1000;
 
 export function ring() {
   audio ??= new AudioContext();
-  audio.resume(); // a page that was not touched yet stays silent: the browser decides
+  audio.resume(); // silent if the page was never touched; the browser decides
   NOTES_HZ.forEach((frequency, n) => {
     const note = new OscillatorNode(audio, { frequency }), loudness = new GainNode(audio, { gain: 0 });
     const from = audio.currentTime + n * NOTE_S;

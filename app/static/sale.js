@@ -1,4 +1,4 @@
-// A new sale: the preview follows what is typed.
+// A new sale: the preview follows the input.
 import { within } from "./calls.js";
 import { fitted } from "./pictures.js";
 

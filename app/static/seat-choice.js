@@ -1,9 +1,9 @@
-// Choosing seats on the map in the console, to block, keep or mark them. What is sent are the ids of the seats.
+// Choosing seats on the console's map, to block, keep or mark them. The form sends their ids.
 import { neighbour, idOf, numberOf, planHall, rowOf, seatAt, seatOf, sectionAt, NONE } from "./hall.js";
 import { listen } from "./hall-input.js";
 import { hallView } from "./hall-view.js";
 
-const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap comes nearer
+const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap zooms in
 const STATES = ["on sale", "held", "sold", "", "not on sale"], KINDS = ["", ", accessible", ", companion"], BANDS = 5;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const form = document.querySelector("[data-choice]"), canvas = form.querySelector("canvas"), tip = form.querySelector("[data-tip]");
@@ -19,7 +19,7 @@ async function open(document_) {
   const name = (seat) => `${rowOf(hall, seat).section.name}, row ${rowOf(hall, seat).label.toUpperCase()}, seat ${numberOf(rowOf(hall, seat), seat)}`;
   const tell = (seat) => { said.textContent = `${name(seat)}: ${chosen.has(seat) ? "chosen" : STATES[hall.state[seat]]}${KINDS[hall.kind[seat]]}`; };
 
-  // The chosen seats row by row, neighbours as one: "Stalls A: 1-6, 9".
+  // The chosen seats by row, with runs combined: "Stalls A: 1-6, 9".
   function inWords() {
     const rows = new Map();
     for (const seat of [...chosen].sort((a, b) => a - b)) {

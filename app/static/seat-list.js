@@ -1,6 +1,6 @@
 import { numberOf } from "./hall.js";
 
-// The same seats as a list, for whoever would rather read than look at a map: a section, a row, its seats as boxes to check.
+// The seats as a list, as an alternative to the map: sections, rows, and seats as checkboxes.
 export function seatList(place, { words, hall, stateOf, toggle, left, kindWord = () => "", shows = () => true }) {
   const section = document.createElement("select"), row = document.createElement("select"), seats = document.createElement("fieldset");
   const legend = document.createElement("legend");

@@ -1,5 +1,4 @@
-// The plan of a hall in the console: sections are dragged, or moved by keys, and the numbers of the form follow. What is
-// saved are the numbers.
+// The console's hall plan: sections are dragged, or moved by keys, and the form's numbers follow. The numbers are what is saved.
 import { halfAt, placeIn, planHall } from "./hall.js";
 
 const SVG = "http://www.w3.org/2000/svg", STEPS = 10, FAR = 5, TURN = 5;
@@ -15,7 +14,7 @@ const make = (name, attributes) => {
 const field = (id, name) => form.elements[`${name}-${id}`];
 const rounded = (value) => String(Math.round(value * 10) / 10);
 
-// Where a section stands: as the form says, else where it fits.
+// The position of a section: from the form, otherwise the automatic one.
 function placeOf(section) {
   const [x, y] = placeIn(section, section.front + section.depth / 2, section.centre);
   return { x, y, turn: (section.centre * 180) / Math.PI };
@@ -34,7 +33,7 @@ function write(id, { x, y, turn }) {
   field(id, "turn").value = rounded(turn);
 }
 
-// The first move fixes all sections where they are: none jumps aside when another one leaves its ring.
+// The first move fixes the positions of all sections, so that none jumps when another leaves its ring.
 function fixAll() {
   for (const it of hall.sections) if (!it.plan) write(it.id, placeOf(it));
 }
@@ -90,7 +89,7 @@ svg.addEventListener("pointerdown", (event) => {
   scale = svg.getScreenCTM().a;
   const { id } = group.dataset;
   let from = [event.clientX, event.clientY], shape = group, sum = [0, 0];
-  const drag = (next) => { // the picture keeps its frame until the section is let go
+  const drag = (next) => { // the view stays fixed until the section is dropped
     sum = [(next.clientX - from[0]) / scale, (next.clientY - from[1]) / scale];
     shape.setAttribute("transform", `translate(${sum.join(" ")})`);
   };

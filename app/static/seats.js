@@ -1,5 +1,5 @@
-// Choosing seats: the map, the list beside it, and what is chosen. The map is looked at again every few seconds; the answer
-// is 304, which costs nothing, until a seat changes.
+// Choosing seats: the map, the list beside it, and the choice. The map is polled every few seconds; until a seat changes the answer is 304,
+// which costs nothing.
 import { jittered, look as read } from "./calls.js";
 import { now } from "./clock.js";
 import { FREE, bestTogether, idOf, neighbour, numberOf, planHall, rowOf, seatAt, seatOf, sectionAt, updateHall } from "./hall.js";
@@ -8,9 +8,9 @@ import { hallView } from "./hall-view.js";
 import { counted, money } from "./formatting.js";
 
 const LOOK_MS = 2500, LOOK_MAX_MS = 20000, STALE_MS = 12000;
-const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap comes nearer
+const TOUCH_FROM_PX = 15; // smaller seats are too small for a finger: the first tap zooms in
 
-// What booking.js calls: {ids, count, amount, lose, words}. `problem(code, text)` shows one, `changed()` is told of each change.
+// Used by booking.js: {ids, count, amount, lose, words}. `problem(code, text)` shows a problem, `changed()` is called after each change.
 export async function openSeats(place, { url, currency, decimals, problem, changed, priced }) {
   const words = { ...place.dataset }, canvas = place.querySelector("canvas"), spoken = place.querySelector("[data-spoken]");
   const pattern = (name) => ({ ...document.querySelector(`[data-pattern="${name}"]`).dataset });
@@ -27,7 +27,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
   const view = hallView(canvas, hall, marks);
   let list = { show() {}, rebuild() {} };
   const listed = document.querySelector("[data-list]"), parts = { words, hall: () => hall, stateOf, toggle, left: marks.left, kindWord, shows: (seat) => !marks.only || hall.kind[seat] > 0 };
-  const openList = async () => { // whoever never opens the list does not load it
+  const openList = async () => { // loaded only when opened
     const { seatList } = await import("./seat-list.js");
     list = seatList(listed, parts);
     list.rebuild();
@@ -104,7 +104,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     if (!(quantity >= 1)) return problem("nothing_chosen");
     if (quantity > most) return problem("limit_exceeded");
     const sections = hall.sections.filter((it) => (!only || it.id === only) && !marks.isOff(it));
-    const seats = bestTogether(hall, quantity, sections, (seat) => hall.state[seat] === FREE && !hall.kind[seat]); // those of a kind are chosen one by one
+    const seats = bestTogether(hall, quantity, sections, (seat) => hall.state[seat] === FREE && !hall.kind[seat]); // others are chosen one by one
     if (!seats.length) return problem("sold_out");
     chosen.clear();
     for (const seat of seats) chosen.add(seat);
@@ -121,7 +121,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     top: Math.min(...seats.map((it) => hall.y[it])) - 5, bottom: Math.max(...seats.map((it) => hall.y[it])) + 5,
   });
 
-  // Somebody else has them: they are given up here, and told.
+  // Somebody else has them: drops them from the choice and says so.
   function lose(seats) {
     const lost = seats.filter((seat) => chosen.delete(seat));
     if (!lost.length) return false;
@@ -186,7 +186,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     return hall.sections[at].rows[0].start + (hall.sections[at].rows[0].count >> 1);
   };
 
-  // --- as it is now -----------------------------------------------------------------------------------------------------
+  // --- live state -------------------------------------------------------------------------------------------------------
   async function look() {
     const response = await read(`${url}/seats`);
     heardAt = performance.now();
@@ -199,7 +199,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
 
   function hear(document) {
     const paid = amount();
-    if (!updateHall(hall, document)) { // staff put other seats on sale: what is chosen is found again by its name
+    if (!updateHall(hall, document)) { // staff changed the seats on sale: find the chosen ones by name
       const ids = [...chosen].map((seat) => idOf(hall, seat));
       hall = planHall(document);
       chosen.clear();
@@ -234,7 +234,7 @@ export async function openSeats(place, { url, currency, decimals, problem, chang
     setTimeout(again, jittered(wait));
   }
 
-  // Accessible seats alone, on the map and in the list.
+  // Shows only accessible seats, on the map and in the list.
   function showKinds() {
     const any = hall.kind.some(Boolean);
     for (const it of place.querySelectorAll("[data-kinds]")) it.hidden = !any;

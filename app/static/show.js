@@ -1,4 +1,4 @@
-// Puts what is known on the page: which panel, which notice, which figures. All words come from the template.
+// Renders the current state on the page: panel, notice, figures. All texts come from the template.
 import { now, setCountdown } from "./clock.js";
 import { panelOf, noticeOf, positionOf, progressOf, slowerOf, stillOf, waitOf } from "./position.js";
 import { counted, duration, number, wait } from "./formatting.js";
@@ -8,8 +8,8 @@ const all = (selector) => document.querySelectorAll(selector);
 const stub = document.querySelector("[data-shown]");
 const live = document.querySelector("[data-live]");
 const name = document.querySelector("[data-title]").dataset.title;
-const QUEUEING = ["prequeue", "drawing", "waiting", "returns"]; // in queue_document.py as well
-const BEFORE_TICKETS = ["scheduled", "door", "prequeue", "drawing", "waiting", "returns"]; // there as well
+const QUEUEING = ["prequeue", "drawing", "waiting", "returns"]; // same as in queue_document.py
+const BEFORE_TICKETS = ["scheduled", "door", "prequeue", "drawing", "waiting", "returns"]; // same as there
 const icon = document.querySelector('link[rel="icon"]'), usualIcon = icon.href;
 const turnIcon = document.querySelector("[data-turn]").dataset.turn;
 let shown = { panel: stub.dataset.shown, notice: visibleNotice(), wait: "" }, saidAt = 0;
@@ -77,7 +77,7 @@ function showPanel(panel) {
 
 function showLine(status, place, began, notice) {
   const position = positionOf(status, place), stopped = notice && notice !== "lost";
-  const estimate = stopped ? null : waitOf(status, position, place.lane); // while nobody is called any figure is made up
+  const estimate = stopped ? null : waitOf(status, position, place.lane); // while nobody is called there is nothing to estimate from
   fill("position", number(position));
   fill("ahead", (patterns) => (position > 1 || estimate ? counted(position - 1, patterns) : patterns.first));
   fill("queue_number", number(place.queue_number));
@@ -94,7 +94,7 @@ function showLine(status, place, began, notice) {
   }
 }
 
-// Sold out: the places stand still until something comes back, so the last exact answer is the best there is.
+// Sold out: positions do not change until a ticket comes back, so the last exact answer is the best available.
 function showReturns(status, place) {
   fill("returns_ahead", (patterns) => counted((place.queue_position ?? positionOf(status, place)) - 1, patterns));
   fill("my_number", number(place.queue_number));
@@ -107,7 +107,7 @@ function titleOf(panel, status, place) {
 
 export const turnTitle = () => `${document.querySelector('[data-panel="called"] h2').textContent.trim()} · ${name}`;
 
-// The sign of life: live, or how old the figures are.
+// The live indicator: live, or how old the figures are.
 export function showLink(link, ageMs) {
   for (const dot of all('[data-fill="dot"]')) dot.classList.toggle("on", link === "live");
   fill("updated", ({ liveText, just, ago }) =>

@@ -1,4 +1,4 @@
-// The console's one clock: the zone that the top of each page names. `staff_time` in app/core/formatting.py writes the same forms.
+// The console's clock, in the zone named at the top of each page. `staff_time` in app/core/formatting.py uses the same formats.
 const timeZone = document.querySelector("[data-clock]")?.dataset.clock || "UTC", MINUTE_MS = 60000;
 export const zone = timeZone.replaceAll("_", " ");
 const MOMENT = /\b[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g;
@@ -6,7 +6,7 @@ const MOMENT = /\b[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g
 export const faceOf = (options, language = "en-GB") => new Intl.DateTimeFormat(language, { ...options, timeZone });
 const face = faceOf({ dateStyle: "short", timeStyle: "medium" }, "sv-SE");
 
-// How far the clock is ahead of UTC then, in ms.
+// The zone's offset from UTC at that moment, in ms.
 export const aheadOfUtc = (at) => Date.parse(`${face.format(at).replace(" ", "T")}Z`) - Math.floor(at / 1000) * 1000;
 
 // UTC, UTC+1, UTC-3:30

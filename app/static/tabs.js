@@ -1,4 +1,4 @@
-// Tabs that do not all fit beside each other scroll sideways: the one of this page is brought into view.
+// Scrolls the tab of this page into view if the tabs do not all fit.
 for (const tabs of document.querySelectorAll("[data-tabs]")) {
   const here = tabs.querySelector("[aria-current]");
   if (here) tabs.scrollLeft = here.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;

@@ -1,4 +1,4 @@
-// The look of a room: what is typed or chosen shows in the previews at once, with its contrast. The server judges it, too.
+// The look of a room: the previews and contrasts follow the input. The server checks the contrasts, too.
 import { fitted } from "./pictures.js";
 
 const form = document.querySelector("[data-theme]");
@@ -15,10 +15,10 @@ function showText({ target }) {
   for (const element of all(`[data-shows="${target.name}"]`)) element.textContent = value;
   if (!/^(#[0-9a-f]{6})$/i.test(value)) return;
   if (target.name === "paper") setProperty(".preview.light", "--paper", value);
-  if (target.name === "accent") setProperty(".preview.light", "--go", value); // in dark it is made lighter: press Preview
+  if (target.name === "accent") setProperty(".preview.light", "--go", value); // dark mode uses a lighter one, shown by Preview
 }
 
-// As `contrasts` in core/theme.py: the least contrast of a colour with all it stands on or under.
+// As `contrasts` in core/theme.py: the lowest contrast of a colour with any background or text it is used with.
 const READABLE = 4.5, TINT = 0.12, usual = form.dataset;
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 const light = (colour) => channels(colour).map((it) => it / 255).map((it) => (it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4))

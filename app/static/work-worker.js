@@ -1,6 +1,6 @@
-// Finds the number of a challenge (ALTCHA's protocol, version 1): SHA-256 of the salt and the number is the challenge. By hand,
-// because crypto.subtle takes a promise for each hash, which is many times as slow, and is not there without https.
-const ROUND = new Int32Array(64), START = new Int32Array(8), words = new Int32Array(64); // signed: engines keep those as integers
+// Solves a challenge (ALTCHA's protocol, version 1): finds the number whose SHA-256 with the salt is the challenge. SHA-256 is implemented
+// here, because crypto.subtle needs a promise per hash, which is many times slower, and is missing without https.
+const ROUND = new Int32Array(64), START = new Int32Array(8), words = new Int32Array(64); // signed, as engines store these as integers
 const fraction = (it) => Math.floor((it % 1) * 2 ** 32);
 for (let at = 2, found = 0; found < 64; at++) {
   let prime = true;
@@ -29,7 +29,7 @@ function compress(state, block) {
   state[0] += a; state[1] += b; state[2] += c; state[3] += d; state[4] += e; state[5] += f; state[6] += g; state[7] += h;
 }
 
-// The number, or null. Whole blocks of the salt are hashed once; what is left and the number fit into one or two.
+// The number, or null. Whole blocks of the salt are hashed once; the rest and the number fit into one or two.
 function solve({ challenge, salt, maxnumber }) {
   const text = new TextEncoder().encode(salt), whole = text.length & ~63, rest = text.subarray(whole);
   const wanted = Int32Array.from({ length: 8 }, (_, i) => parseInt(challenge.slice(8 * i, 8 * i + 8), 16));

@@ -1,5 +1,5 @@
-// Joins with a proof of work, in rooms that ask for one: a join that is refused with a challenge is sent again with its
-// solution. So the queue page itself knows nothing of it. A worker computes; where there can be none, the slower lane is asked for.
+// Joins with a proof of work, in rooms that require one: if a join is refused with a challenge, it is sent again with the solution, so the
+// queue page itself needs no code for it. A worker computes it; where workers are unavailable, it asks for the slower lane.
 const plain = window.fetch.bind(window);
 
 window.fetch = async (url, options) => {

@@ -1,8 +1,8 @@
-// Times are written in the zone of their event, which they name. Beside each comes the visitor's own, where their clock shows another,
-// in their habits if they read the page's language (14:00 or 2 pm). It runs while the page is read, so nothing moves once it is seen.
+// Times are written in the zone of their event, which they name. If the visitor's own clock shows another time, it is added, in their
+// preferred format if they read the page's language (14:00 or 2 pm). Runs while the page is parsed, so nothing moves once visible.
 (() => {
   const page = document.documentElement, locale = page.lang;
-  // Pages are laid out for their module before it is there; if it does not come, as without a script.
+  // The page is laid out as if its module ran; if the module fails to load, as without JavaScript.
   if ("noModule" in HTMLScriptElement.prototype) page.dataset.script = "";
   addEventListener("load", () => setTimeout(() => { if (!("runs" in page.dataset)) delete page.dataset.script; }, 5000));
   const habits = (navigator.languages || []).find((it) => it.split("-")[0] === locale) || locale;
@@ -23,7 +23,7 @@
       try {
         const text = yourTime(new Date(element.dateTime), element.dataset.zone);
         if (text) element.after(Object.assign(document.createElement("span"), { className: "yours", textContent: ` (${page.dataset.yours.replace("{t}", text)})` }));
-      } catch (error) { /* a zone that is newer than this browser */ }
+      } catch (error) { /* the zone is newer than this browser */ }
     }
   }
   const reading = new MutationObserver(write);

@@ -1,3 +1,3 @@
-// The time zone of this browser, told with a form.
+// Submits the browser's time zone with forms.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 for (const input of document.querySelectorAll("[data-browser-zone]")) input.value = zone;
