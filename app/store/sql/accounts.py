@@ -147,7 +147,7 @@ async def select_page(
 
 
 async def set_active(connection: Connection, account_id: str, *, active: bool, since_ms: int) -> None:
-    """Allow the account to sign in, or not any more, which also invalidates its tokens."""
+    """Allow the account to sign in or, if not `active`, prevent it and invalidate its tokens."""
     await connection.execute(
         "UPDATE accounts SET deactivated_at = CASE WHEN $2 THEN NULL ELSE now() END, "
         "tokens_since_ms = CASE WHEN $2 THEN tokens_since_ms ELSE $3 END WHERE account_id = $1",

@@ -53,7 +53,7 @@ async def select_gone(queries: Queries, room_id: RoomId | None, limit: int) -> l
 
 
 async def delete_gone(queries: Queries, gone: Gone) -> None:
-    """Record that Redis has nothing of it any more."""
+    """Record that Redis holds nothing of it any longer."""
     await queries.execute("DELETE FROM rooms_gone WHERE room_id = $1 AND generation = $2", *gone)
 
 

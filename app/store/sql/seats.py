@@ -189,7 +189,7 @@ async def marked_rows(
 
 
 async def seats_of_buyer(queries: Queries, event_id: str, reservation_id: str) -> set[str]:
-    """The seats of whoever made this order, including their other orders."""
+    """All seats of the visitor who made this order, including those of their other orders."""
     rows = await queries.fetch(
         "SELECT seat_id FROM seat_holds JOIN reservations USING (reservation_id) "
         "WHERE seat_holds.event_id = $1 AND visitor_id = "

@@ -31,7 +31,7 @@ from app.web.http.staff_access import ADMIN, author
 
 
 class BuyerDocument(msgspec.Struct, frozen=True):
-    """The buyer of a reservation; fields not asked for or not answered are empty."""
+    """The buyer of a reservation. Fields that were not asked for or not answered are empty."""
 
     reservation_id: str
     email: str
@@ -119,7 +119,7 @@ async def set_buyer_form(request: Request, account: Account, body: BuyerForm) ->
 
 
 async def with_locale(request: Request, reservation: Reservation, said: Buyer) -> Buyer:
-    """The answers, with the language of the buyer's page if they chose none."""
+    """Add the language of the buyer's page to the answers, if they chose none."""
     locale = choose([said.locale]) if said.locale else await mail_locale(request, reservation.room_id)
     return msgspec.structs.replace(said, locale=locale)
 

@@ -1,4 +1,4 @@
-"""The address and language for e-mails to a visitor, from their request."""
+"""The e-mail address and language of a visitor, from their request."""
 
 from __future__ import annotations
 

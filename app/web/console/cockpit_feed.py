@@ -79,7 +79,7 @@ class Feeds:
         self._rooms: dict[RoomId, Watched] = {}
 
     async def now(self, room_id: RoomId) -> tuple[Room, RoomStatus, Cockpit]:
-        """The whole document, read now. Raises RoomNotFound, StoreUnavailable."""
+        """Build the whole document, reading the room now. Raises RoomNotFound, StoreUnavailable."""
         watched = Watched()
         await self._read(room_id, watched)
         assert watched.room is not None
@@ -87,7 +87,7 @@ class Feeds:
         return watched.room, watched.status, _document(watched, list(watched.points))
 
     async def watch(self, room_id: RoomId) -> AsyncIterator[bytes]:
-        """The room's documents: a whole one, then changes."""
+        """Yield the room's documents: the whole one, then changes."""
         watched = self._rooms.setdefault(room_id, Watched())
         watched.viewers += 1
         try:
@@ -110,7 +110,7 @@ class Feeds:
                     watched.task.cancel()
 
     async def _keep(self, room_id: RoomId, watched: Watched) -> None:
-        """Read the room until nobody watches it. While a store is unavailable it stays as it is."""
+        """Read the room until nobody watches it. While a store is unavailable the last document stays."""
         while not self._closing.is_set():
             await asyncio.sleep(EVERY_S)
             with suppress(StoreUnavailable, RoomNotFound, Restoring):
@@ -121,9 +121,9 @@ class Feeds:
                 turned.set()
 
     async def _read(self, room_id: RoomId, watched: Watched) -> None:
-        """Bring it up to date."""
+        """Refresh a watched room."""
         shown = await self._status_board.current(room_id)
-        await self._queues.busy_marks.note(room_id)  # a room that is watched is sampled
+        await self._queues.busy_marks.note(room_id)  # busy rooms are sampled
         watched.room, watched.status = shown.room, shown.status
         newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS
         found = await history.recent(self._queues.stores, room_id, newest_ms + 1)

@@ -1,7 +1,8 @@
-"""Sends streamed responses: plain ASGI, as spoken by the lane in front of Quart.
+"""Sends streamed responses in plain ASGI, for the lane in front of Quart.
 
-Once a response has started nothing can be refused any more. A later failure ends the connection, without the
-end of the response: so a truncated report is not mistaken for a complete one, and event clients reconnect.
+Once a response has started, nothing can be refused any more. A later failure closes the connection without
+ending the response, so that a truncated report is not mistaken for a complete one, and event clients
+reconnect.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from app.web.http.misses import Misses
 
 WINDOW_S = 60
 LOGINS_PER_ACCOUNT = RateLimitItemPerMinute(10)
-LOGINS_PER_DEVICE = RateLimitItemPerMinute(10)  # on which the account has signed in before
-LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # even while others guess at the account
+LOGINS_PER_DEVICE = RateLimitItemPerMinute(10)  # a device on which the account has signed in before
+LOGINS_PER_ACCOUNT_AND_ADDRESS = RateLimitItemPerHour(5)  # even while others guess the account's password
 LOGINS_PER_ADDRESS = RateLimitItemPerMinute(60)
 RESETS_PER_ADDRESS = RateLimitItemPerMinute(30)
 REGISTRATIONS_PER_ADDRESS = RateLimitItemPerMinute(60)
@@ -94,7 +94,7 @@ class Throttles:
         await self._count(CODES_PER_ADDRESS, "codes", throttle_key(client))
 
     async def identity(self, client: str) -> None:
-        """Count a step of showing who one is, for the address. Raises RateLimited."""
+        """Count an attempt to identify oneself, for the address. Raises RateLimited."""
         await self._count(IDENTITIES_PER_ADDRESS, "identity", throttle_key(client))
 
     async def _count(self, limit: RateLimitItem, policy: str, whose: str) -> None:
