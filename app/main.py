@@ -35,7 +35,7 @@ from app.monitoring.alert_board import AlertBoard
 from app.reservations import operations
 from app.reservations.pending import ReservationEngine
 from app.settings import Settings
-from app.store.connections import connected
+from app.store.connections import OpenStores, connected
 from app.store.redis.job_queue import open_queue
 from app.tracing import opened_tracer
 from app.waiting_room import queue as waiting_room
@@ -70,6 +70,7 @@ class Given:
     secret: bytes
     places: PlaceSigner
     claims: ClaimSigner
+    open_stores: OpenStores
 
 
 @cache
@@ -77,12 +78,13 @@ def _contract() -> bytes:
     return msgspec.json.encode(openapi.contract(CALLS))
 
 
-def create_app(settings: Settings) -> Quart:
-    """Create the web app. Raises CannotRun if a required setting is missing."""
+def create_app(settings: Settings, open_stores: OpenStores = connected) -> Quart:
+    """Create the web app; it calls `open_stores` when it is started. Raises CannotRun if a required setting
+    is missing."""
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
-    given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret))
+    given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret), open_stores)
     trusted = trusted_networks(settings.trusted_proxies)
     quart = Quart("fairgate", static_folder=None)
     quart.url_rule_class = MatchedRule
@@ -117,7 +119,7 @@ async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
     async with (
         open_queue(settings) as job_queue,
         opened_tracer("web") as tracer,
-        connected(settings, tracer=tracer) as stores,
+        given.open_stores(settings, tracer=tracer) as stores,
         AsyncExitStack() as opened,
     ):
         await health.log_store_faults(stores)

@@ -17,11 +17,12 @@ import structlog
 from structlog._config import BoundLoggerLazyProxy
 
 from app.runtime import embedded_postgres, embedded_stores, gc_tuning
-from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
+from app.store.connections import RedisClient, Stores
 from tests.support import prepared
 from tests.support.emptying import Empty, emptying
 from tests.support.permanent_keys import PERMANENT
 from tests.support.prepared import TEMPLATE, database, prepare
+from tests.support.shared_stores import close_shared, shared_postgres, shared_redis
 
 # Generated cases are the same each time, so that a red test is the fault of what was changed; how long one
 # takes says how loaded the machine is.
@@ -108,16 +109,15 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[RedisClient]:
     """An empty Redis; afterwards every key left must be on the permanent list or carry a TTL."""
-    client = await connect_redis(servers.redis_url, timeout_s=20)
-    await client.flushall()
-    yield client
-    leaked = [
-        key
-        async for key in client.scan_iter(count=1000)
-        if key.startswith("{") and key.partition("}:")[2] not in PERMANENT and await client.ttl(key) < 0
-    ]
-    await client.flushall()
-    await client.aclose()
+    async with shared_redis(servers.redis_url, timeout_s=20) as client:
+        await client.flushall()
+        yield client
+        leaked = [
+            key
+            async for key in client.scan_iter(count=1000)
+            if key.startswith("{") and key.partition("}:")[2] not in PERMANENT and await client.ttl(key) < 0
+        ]
+        await client.flushall()
     assert not leaked, f"keys without TTL that are not on the permanent list: {leaked}"
 
 
@@ -136,6 +136,7 @@ async def empty() -> AsyncIterator[Empty]:
     """Delete all rows of a database."""
     async with emptying() as found:
         yield found
+    await close_shared()
 
 
 @pytest.fixture
@@ -148,6 +149,5 @@ async def database_url(servers: Servers, empty: Empty) -> AsyncIterator[str]:
 @pytest.fixture
 async def stores(redis: RedisClient, database_url: str) -> AsyncIterator[Stores]:
     """Both stores, empty."""
-    pool = await connect_postgres(database_url, timeout_s=20, connections_max=10)
-    yield Stores(redis, pool)
-    pool.terminate()
+    async with shared_postgres(database_url, timeout_s=20, connections_max=10) as pool:
+        yield Stores(redis, pool)

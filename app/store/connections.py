@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 from redis.asyncio import Redis
@@ -30,6 +30,7 @@ __all__ = [
     "REDIS_AWAY",
     "STORE_AWAY",
     "Connection",
+    "OpenStores",
     "Postgres",
     "Queries",
     "RedisClient",
@@ -192,6 +193,14 @@ async def ask(settings: Settings) -> None:
             )
     if settings.database_url:
         (await connect_postgres(settings.database_url, settings.store_timeout_s, 1)).terminate()
+
+
+class OpenStores(Protocol):
+    """Opens both stores for a process, as `connected` does."""
+
+    def __call__(
+        self, settings: Settings, *, tracer: Tracer | None = None
+    ) -> AbstractAsyncContextManager[Stores]: ...
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from app.web.http.routes import App
 from tests.conftest import Servers
 from tests.contract import declared
 from tests.support.builders import whole
+from tests.support.shared_stores import shared_stores
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker.context import WorkerContext
 from worker.lifespan import LOOPS
@@ -189,7 +190,7 @@ _idle: list[tuple[Settings, Quart]] = []  # compiling the routes of an app takes
 async def served(settings: Settings) -> AsyncIterator[Web]:
     """An app with these settings: an idle one is reused as it was built, and what it holds is opened anew."""
     at = next((at for at, (known, _) in enumerate(_idle) if known == settings), None)
-    quart = create_app(settings) if at is None else _idle.pop(at)[1]
+    quart = create_app(settings, shared_stores) if at is None else _idle.pop(at)[1]
     async with quart.test_app():
         asgi: Any = quart
         transport = httpx.ASGITransport(app=asgi)

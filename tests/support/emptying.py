@@ -7,15 +7,19 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from tests.support.shared_stores import backends
+
 Empty = Callable[[str], Awaitable[None]]
 
-# Connections left by the previous test might hold locks. Postgres' own wait for their end sleeps for 0.1 s.
+# Connections left by the previous test might hold locks; those kept for the next one do not. Postgres' own
+# wait for their end sleeps for 0.1 s.
 ALONE = """
 DO $$ BEGIN
     FOR attempt IN 1..1000 LOOP
         PERFORM pg_stat_clear_snapshot();
         PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+          AND (pid <> ALL (ARRAY[%s]::int[]) OR state <> 'idle');
         EXIT WHEN NOT FOUND;
         PERFORM pg_sleep(0.005);
     END LOOP;
@@ -40,7 +44,7 @@ async def emptying() -> AsyncIterator[Empty]:
             each = [row[0] for row in await connection.fetch(IF_USED)]
             kept[database_url] = connection, f"SELECT array_remove(ARRAY[{', '.join(each)}], NULL)"
         connection, which = kept[database_url]
-        await connection.execute(ALONE)
+        await connection.execute(ALONE % ", ".join(map(str, backends())))
         if used := await connection.fetchval(which):
             await connection.execute(";".join(f"DELETE FROM {name}" for name in used))
 
