@@ -14,11 +14,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
 import psutil
 
 from app import logs
@@ -273,27 +274,24 @@ async def _watch(running: RunningInstallation) -> None:
 async def _until_ready(running: RunningInstallation) -> None:
     """Wait until a web process serves and its `/readyz` finds the stores and a worker."""
     deadline, answer = time.monotonic() + READY_TIMEOUT_S, "no answer"
-    async with _client_for(running.url) as public, _client_for(running.ops_url) as operators:
-        while time.monotonic() < deadline:
-            try:
-                response = await operators.get("/readyz")
-                answer = response.text
-                if response.status_code == 200 and (await public.get("/livez")).status_code == 200:
-                    running.ready = True
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(WATCH_EVERY_S)
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, HTTPException):
+            status, answer = await asyncio.to_thread(_get, running.ops_url, "/readyz")
+            if status == 200 and (await asyncio.to_thread(_get, running.url, "/livez"))[0] == 200:
+                running.ready = True
+                return
+        await asyncio.sleep(WATCH_EVERY_S)
     raise InstallationRefused(f"not ready within {READY_TIMEOUT_S:.0f} s; /readyz says: {answer[:200]}")
 
 
-@contextlib.asynccontextmanager
-async def _client_for(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for our own address; a wildcard address is reached on the loopback."""
-    reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    timeout = httpx.Timeout(READY_ASK_TIMEOUT_S)
-    async with httpx.AsyncClient(base_url=reachable, timeout=timeout, trust_env=False) as client:
-        yield client
+def _get(url: str, path: str) -> tuple[int, str]:
+    """Status and text of a page at our own address; a wildcard address is reached on the loopback."""
+    reachable = urlsplit(url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
+    client = HTTPConnection(reachable.hostname or "", reachable.port, timeout=READY_ASK_TIMEOUT_S)
+    with contextlib.closing(client):
+        client.request("GET", path)
+        response = client.getresponse()
+        return response.status, response.read().decode()
 
 
 def _print(line: str) -> None:

@@ -75,7 +75,7 @@ def test_all_commands_together_load_nothing_that_only_what_they_start_needs() ->
             "worker.main",
             MIGRATING | SELDOM | LOADING | UNUSED | {"quart", "hypercorn", "granian", "argon2"},
         ),
-        ("up", "app.runtime.supervisor", (SERVING | SELDOM) - {"httpx"} | LOADING | {"worker", "yaml"}),
+        ("up", "app.runtime.supervisor", SERVING | SELDOM | LOADING | UNUSED | {"worker", "yaml"}),
     ],
 )
 def test_each_process_loads_what_it_works_with_and_no_other_command(
