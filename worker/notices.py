@@ -38,9 +38,12 @@ async def relay_notices(ctx: WorkerContext) -> None:
     async def once() -> bool:
         nonlocal failures, looked_at
         began = time.monotonic()
-        if began - looked_at < LOOK_S and not await has_next(ctx.stores.postgres):
-            return False
-        looked_at = began
+        if not await has_next(ctx.stores.postgres):
+            if began - looked_at < LOOK_S:
+                return False
+            looked_at = began
+            if not await relay.has_lost(ctx.stores):
+                return False
         try:
             published = await relay.relay(ctx.stores, apart=failures >= TRIES_MAX)
             failures = 0

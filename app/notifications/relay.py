@@ -37,6 +37,12 @@ async def relay(stores: Stores, *, apart: bool = False) -> int:
         return await (_publish_each if apart else _publish)(stores, connection)
 
 
+async def has_lost(stores: Stores) -> bool:
+    """Whether Redis, which was lost or lost its last second, needs events again."""
+    end, known = await notice_stream.end(stores.redis), await outbox.stream_end(stores.postgres)
+    return notice_stream.order(end) < notice_stream.order(known)
+
+
 async def _publish(stores: Stores, connection: Connection, number: int | None = None) -> int:
     found = await outbox.next_events(connection, number)
     if found.notices:

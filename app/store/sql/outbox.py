@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.core.notice_types import NoticeType
-from app.store.connections import Connection
+from app.store.connections import Connection, Queries
 
 KEPT_DAYS = 3  # how long published events can be replayed
 NOTICES_MAX = 500  # published per step of the relay; the last row may exceed it, if many were changed at once
@@ -144,9 +144,9 @@ async def mark_streamed(connection: Connection, numbers: Sequence[int], entry_id
     await connection.execute(_MARK, numbers, entry_id)
 
 
-async def stream_end(connection: Connection) -> str:
+async def stream_end(queries: Queries) -> str:
     """The last entry recorded as added to the Redis stream; `0-0` if there was none."""
-    entry_id: str = await connection.fetchval("SELECT coalesce((SELECT entry_id FROM stream_end), '0-0')")
+    entry_id: str = await queries.fetchval("SELECT coalesce((SELECT entry_id FROM stream_end), '0-0')")
     return entry_id
 
 
