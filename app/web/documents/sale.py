@@ -126,7 +126,7 @@ class PayingDocument(ReservationDocument, frozen=True):
 
 
 def ticket_type_document(it: TicketType) -> TicketTypeDocument:
-    """A ticket type."""
+    """Build the document of a ticket type."""
     free = it.total - it.held - it.sold
     counts = (free, it.held, it.sold, it.total)
     return TicketTypeDocument(
@@ -140,7 +140,7 @@ def _utc(at: datetime | None) -> datetime | None:
 
 
 def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocument:
-    """An event."""
+    """Build the document of an event."""
     return EventDocument(
         event_id=event.event_id,
         room_id=event.room_id,
@@ -167,7 +167,7 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
 
 
 def reservation_document(it: Reservation) -> ReservationDocument:
-    """A reservation."""
+    """Build the document of a reservation."""
     parts = sums_of(it)
     return ReservationDocument(
         it.reservation_id,
@@ -192,7 +192,7 @@ def reservation_document(it: Reservation) -> ReservationDocument:
 
 
 def paying_document(it: Reservation, continue_url: str, client_secret: str) -> PayingDocument:
-    """A reservation whose payment is under way."""
+    """Build the document of a reservation with a pending payment."""
     fields = msgspec.structs.asdict(reservation_document(it))
     return PayingDocument(**fields, continue_url=continue_url, client_secret=client_secret)
 
