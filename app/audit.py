@@ -43,14 +43,16 @@ async def record(
     await audit.insert_change(connection, by, Change(action, *thing, _in_utc(before), _in_utc(after)))
 
 
-async def entries(stores: Stores, wanted: AuditFilter, *, limit: int, offset: int) -> tuple[list[Entry], int]:
+async def entries(
+    stores: Stores, criteria: AuditFilter, *, limit: int, offset: int
+) -> tuple[list[Entry], int]:
     """Return one page of the log, newest first, and how many rows match."""
     with stores_answer():
-        return await audit.select_entries(stores.postgres, wanted, limit=limit, offset=offset)
+        return await audit.select_entries(stores.postgres, criteria, limit=limit, offset=offset)
 
 
 def _in_utc(fields: Fields | None) -> Fields | None:
-    def value(it: Any) -> Any:
-        return in_zone(it) if isinstance(it, datetime) else it
+    def value(content: Any) -> Any:
+        return in_zone(content) if isinstance(content, datetime) else content
 
     return None if fields is None else {name: value(it) for name, it in fields.items()}

@@ -41,9 +41,9 @@ CATALOGUES = Path(__file__).parent / "locale"
 SAMPLES = (1, *range(200), 1_000_000)  # cover each plural form of each language; 1 before 0
 
 
-def choose(wanted: Iterable[str]) -> str:
+def choose(accepted: Iterable[str]) -> str:
     """Return the first of these tags (such as `pt-BR`, best first) that has a catalogue, or English."""
-    primary = (tag.partition("-")[0].lower() for tag in wanted)
+    primary = (tag.partition("-")[0].lower() for tag in accepted)
     return next((it for it in primary if it in LANGUAGES), ENGLISH)
 
 
@@ -75,8 +75,8 @@ def samples(language: str) -> Mapping[str, int]:
     """Return a number for each plural form of whole numbers, by CLDR's names, which always include
     `other`."""
     form = Locale.parse(language).plural_form
-    found = {str(form(n)): n for n in reversed(SAMPLES)}
-    return {"other": SAMPLES[-1], **found}
+    by_form = {str(form(n)): n for n in reversed(SAMPLES)}
+    return {"other": SAMPLES[-1], **by_form}
 
 
 def plural_forms(language: str) -> Callable[..., dict[str, str]]:
@@ -87,8 +87,8 @@ def plural_forms(language: str) -> Callable[..., dict[str, str]]:
     """
     translate = catalogue(language).ngettext
 
-    def forms(one: str, other: str, zero: str | None = None) -> dict[str, str]:
-        patterns = {name: translate(one, other, n) for name, n in samples(language).items()}
+    def forms(singular: str, other: str, zero: str | None = None) -> dict[str, str]:
+        patterns = {name: translate(singular, other, n) for name, n in samples(language).items()}
         return patterns | ({} if zero is None else {"zero": zero})
 
     return forms

@@ -169,19 +169,19 @@ async def gathered(
 
     Raises the error of an unavailable store if not one item could be read.
     """
-    found: dict[int, R] = {}
+    results: dict[int, R] = {}
 
-    async def one(index: int) -> None:
-        it = await read(things[index])
-        if it is not None:
-            found[index] = it
+    async def read_one(index: int) -> None:
+        result = await read(things[index])
+        if result is not None:
+            results[index] = result
 
     try:
-        await each(name, range(len(things)), one, key=lambda index: key(things[index]), at_once=at_once)
+        await each(name, range(len(things)), read_one, key=lambda index: key(things[index]), at_once=at_once)
     except AWAY:
-        if not found:
+        if not results:
             raise
-    return [found[index] for index in sorted(found)]
+    return [results[index] for index in sorted(results)]
 
 
 _logged_at: dict[tuple[str, str], float] = {}  # when a failure of each item was last logged

@@ -63,7 +63,7 @@ from app.web.pages.visitor_pages import register_pages
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Basis:
     """What exists before the stores are opened. The app does not start without it."""
 
     settings: Settings
@@ -84,7 +84,7 @@ def create_app(settings: Settings, open_stores: OpenStores = connected) -> Quart
     secret = settings.secret.get_secret_value().encode()
     if not secret:
         raise CannotRun("FAIRGATE_SECRET is not set; give all web processes the same 32 random characters")
-    given = Given(settings, secret, PlaceSigner(secret), ClaimSigner(secret), open_stores)
+    basis = Basis(settings, secret, PlaceSigner(secret), ClaimSigner(secret), open_stores)
     trusted = trusted_networks(settings.trusted_proxies)
     quart = Quart("fairgate", static_folder=None)
     quart.url_rule_class = MatchedRule
@@ -102,7 +102,7 @@ def create_app(settings: Settings, open_stores: OpenStores = connected) -> Quart
     @quart.before_serving
     async def begin() -> None:
         closing: Any = quart.shutdown_event  # an asyncio.Event, typed as its protocol
-        quart.extensions["fairgate"] = await serving.enter_async_context(_opened(given, closing))
+        quart.extensions["fairgate"] = await serving.enter_async_context(_opened(basis, closing))
 
     quart.after_serving(serving.aclose)
 
@@ -113,13 +113,13 @@ def create_app(settings: Settings, open_stores: OpenStores = connected) -> Quart
 
 
 @asynccontextmanager
-async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
+async def _opened(basis: Basis, closing: Event) -> AsyncIterator[App]:
     """Open everything that a process holds while it serves. Raises CannotRun."""
-    settings, running = given.settings, Loops()
+    settings, running = basis.settings, Loops()
     async with (
         open_queue(settings) as job_queue,
         opened_tracer("web") as tracer,
-        given.open_stores(settings, tracer=tracer) as stores,
+        basis.open_stores(settings, tracer=tracer) as stores,
         AsyncExitStack() as opened,
     ):
         await health.log_store_faults(stores)
@@ -127,7 +127,7 @@ async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
         engine = await opened.enter_async_context(
             operations.open_engine(stores, settings, running, queues.busy_marks)
         )
-        app = await _app(given, running, queues, engine, job_queue, closing)
+        app = await _app(basis, running, queues, engine, job_queue, closing)
         await app.hidden.refresh()
         await app.sites.refresh()
         tasks = _start_loops(app)
@@ -139,9 +139,9 @@ async def _opened(given: Given, closing: Event) -> AsyncIterator[App]:
 
 
 async def _app(
-    given: Given, running: Loops, queues: Queues, engine: ReservationEngine, jobs: ArqRedis, closing: Event
+    basis: Basis, running: Loops, queues: Queues, engine: ReservationEngine, jobs: ArqRedis, closing: Event
 ) -> App:
-    settings, secret, stores = given.settings, given.secret, queues.stores
+    settings, secret, stores = basis.settings, basis.secret, queues.stores
     draining = Draining(closing, settings.shutdown_grace_s)
     status_board, ended = StatusBoard(queues, stores.redis, draining), EndedSessions(stores.redis)
     gate_rooms = GateRooms(queues, status_board, ended, Crawlers(settings.dns_servers))
@@ -150,8 +150,8 @@ async def _app(
         stores=stores,
         queues=queues,
         engine=engine,
-        places=given.places,
-        claims=given.claims,
+        places=basis.places,
+        claims=basis.claims,
         traces=Traces(secret),
         handover=HandoverSigner(secret),
         devices=DeviceSigner(secret),
@@ -164,7 +164,7 @@ async def _app(
         ended_sessions=ended,
         sites=Sites(stores),
         connectors=Connectors(stores, Sealer(secret)),
-        member_logins=MemberLogins(stores, Sealer(secret, "member logins"), given.places),
+        member_logins=MemberLogins(stores, Sealer(secret, "member logins"), basis.places),
         hidden=Hidden(stores.postgres, status_board.hide),
         feeds=Feeds(queues, status_board, gate_rooms.counts, running, closing),
         alert_board=AlertBoard(queues, closing),

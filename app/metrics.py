@@ -101,10 +101,10 @@ class Outcomes(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metric for a scrape."""
-        found = CounterMetricFamily(self._name, self._documentation, labels=["outcome"])
+        family = CounterMetricFamily(self._name, self._documentation, labels=["outcome"])
         for outcome, count in self._outcomes.items():
-            found.add_metric([outcome], count)
-        yield found
+            family.add_metric([outcome], count)
+        yield family
 
 
 ANSWERS = Answers()

@@ -66,9 +66,11 @@ def message_of(span: Span) -> Any:
     if span.error:
         _add(message.attributes, {"error.type": span.error})
         message.status.code = Status.STATUS_CODE_ERROR
-    for it in span.links:
+    for link in span.links:
         message.links.add(
-            trace_id=it.trace_id.to_bytes(16, "big"), span_id=it.span_id.to_bytes(8, "big"), flags=_flags(it)
+            trace_id=link.trace_id.to_bytes(16, "big"),
+            span_id=link.span_id.to_bytes(8, "big"),
+            flags=_flags(link),
         )
     return message
 
@@ -103,23 +105,23 @@ class ReportingExporter(OTLPSpanExporter):
     def export(self, spans: Sequence[Any]) -> SpanExportResult:
         """Send the spans in `Ended`. `_client`, which retries, is not public: hence the version bound in
         pyproject.toml."""
-        taken = not self._shutdown and self._client.export(self._request(spans)).success
-        if taken != self._taken:
-            self._taken = taken
-            if taken:
+        accepted = not self._shutdown and self._client.export(self._request(spans)).success
+        if accepted != self._taken:
+            self._taken = accepted
+            if accepted:
                 log.info("the collector accepts spans again")
             else:
                 log.warning("the collector does not accept spans; they are dropped until it does")
-        return SpanExportResult.SUCCESS if taken else SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if accepted else SpanExportResult.FAILURE
 
     def _request(self, spans: Sequence[Ended]) -> bytes:
         request = ExportTraceServiceRequest()
         of_us: ResourceSpans = request.resource_spans.add(schema_url=self._of.schema_url)
         _add(of_us.resource.attributes, self._of.attributes)
-        here: ScopeSpans = of_us.scope_spans.add(schema_url=SCHEMA)
-        here.scope.name = "fairgate"
+        scope_spans: ScopeSpans = of_us.scope_spans.add(schema_url=SCHEMA)
+        scope_spans.scope.name = "fairgate"
         for number, it in enumerate(spans, start=1):
-            here.spans.append(message_of(it.span))
+            scope_spans.spans.append(message_of(it.span))
             if number % AT_ONCE == 0:
                 time.sleep(0)
         data: bytes = request.SerializeToString()

@@ -108,19 +108,19 @@ def _read(path: Path, settings_cls: type[BaseSettings]) -> dict[str, Any]:
             raw = file.read(FILE_MAX + 1)
         if len(raw) > FILE_MAX:
             raise BadConfig(f"{path} is larger than {FILE_MAX // 1024} KiB")
-        found = _parsed(path, raw.decode())
+        values = _parsed(path, raw.decode())
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path} cannot be read: {_why(error)}") from None
-    if found is None:
+    if values is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise BadConfig(f"{path} must be a list of settings such as `log_level: debug`")
-    unknown = [str(it) for it in found if it not in settings_cls.model_fields]
+    unknown = [str(it) for it in values if it not in settings_cls.model_fields]
     if unknown:
         raise BadConfig(
             f"{path} has {', '.join(unknown)}, which is not a setting; `fairgate config show` lists all"
         )
-    return found
+    return values
 
 
 def _parsed(path: Path, text: str) -> Any:

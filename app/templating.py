@@ -43,11 +43,11 @@ def environment(folder: Path, language: str, **options: Any) -> Environment:
         "lstrip_blocks": True,
         "extensions": ["jinja2.ext.i18n"],
     } | options
-    made = _Environment(
-        loader=FileSystemLoader(folder), bytecode_cache=_kept(folder, _digest(given)), **given
+    env = _Environment(
+        loader=FileSystemLoader(folder), bytecode_cache=_bytecode_cache(folder, _digest(given)), **given
     )
-    i18n.install(made, language)
-    return made
+    i18n.install(env, language)
+    return env
 
 
 class _Generator(CodeGenerator):
@@ -70,18 +70,22 @@ def _digest(options: dict[str, Any]) -> str:
 
 
 @cache
-def _kept(folder: Path, digest: str) -> BytecodeCache:
-    return _OnDisk(str(kept), f"%s.{digest}.jinja") if (kept := _writable(folder)) else _InMemory()
+def _bytecode_cache(folder: Path, digest: str) -> BytecodeCache:
+    return (
+        _OnDisk(str(writable_folder), f"%s.{digest}.jinja")
+        if (writable_folder := _writable(folder))
+        else _InMemory()
+    )
 
 
 def _writable(folder: Path) -> Path | None:
-    kept = folder / "__pycache__"
+    cache_folder = folder / "__pycache__"
     if sys.dont_write_bytecode:
         return None
     with suppress(OSError):
-        kept.mkdir(exist_ok=True)
-        if os.access(kept, os.W_OK):
-            return kept
+        cache_folder.mkdir(exist_ok=True)
+        if os.access(cache_folder, os.W_OK):
+            return cache_folder
     return None
 
 

@@ -33,7 +33,7 @@ CHATTY = (  # these log each failure, some with a traceback; ours logs when fail
 )
 
 
-def is_wanted() -> bool:
+def is_enabled() -> bool:
     """Whether the environment asks for traces."""
     off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     exporter = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
@@ -43,7 +43,7 @@ def is_wanted() -> bool:
 @asynccontextmanager
 async def opened_tracer(role: Literal["web", "worker"]) -> AsyncIterator[Tracer | None]:
     """The tracer of this process; None if no traces are wanted, or they cannot be sent."""
-    if not is_wanted():
+    if not is_enabled():
         yield None
         return
     try:
@@ -87,10 +87,12 @@ def sampling() -> Sampling:
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"
     follows, root = name.startswith("parentbased_"), name.removeprefix("parentbased_")
     if root == "traceidratio":
-        said = os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1")
+        ratio_text = os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1")
         with suppress(ValueError):
-            return Sampling(TraceIdRatioBased.get_bound_for_rate(_ratio(said)), follows)
-        log.warning("OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1: all traces are sampled", is_=said)
+            return Sampling(TraceIdRatioBased.get_bound_for_rate(_ratio(ratio_text)), follows)
+        log.warning(
+            "OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1: all traces are sampled", is_=ratio_text
+        )
         return Sampling(ALL, follows)
     if root in ("always_on", "always_off"):
         return Sampling(ALL if root == "always_on" else 0, follows)
@@ -111,14 +113,14 @@ def _resource(role: str) -> Any:
 
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-    ours = {
+    attributes = {
         "service.name": f"fairgate-{role}",
         "service.namespace": "fairgate",
         "service.version": version("fairgate"),
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
         "fairgate.role": role,
     }
-    return Resource.create().merge(Resource(ours)).merge(OTELResourceDetector().detect())
+    return Resource.create().merge(Resource(attributes)).merge(OTELResourceDetector().detect())
 
 
 async def _bounded(work: Callable[[], None], seconds: float) -> None:

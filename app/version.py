@@ -60,11 +60,11 @@ def from_description(described: str, installed: str) -> Build | None:
 
     Without a tag within reach, as in a shallow clone, the next release is taken from `installed`.
     """
-    found = DESCRIBED.fullmatch(described.strip())
-    if found is None:
+    match = DESCRIBED.fullmatch(described.strip())
+    if match is None:
         return None
-    commit, modified = found["commit"], found["modified"] is not None
-    release, commits = found["release"], int(found["commits"] or 0)
+    commit, modified = match["commit"], match["modified"] is not None
+    release, commits = match["release"], int(match["commits"] or 0)
     if release and not commits and not modified:
         return Build(release, commit, modified)
     base = _next(release) if release else re.split(r"\.dev|\+", installed)[0]

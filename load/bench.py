@@ -34,25 +34,25 @@ async def bench(run: Run, names: list[str], json: Path | None = None) -> list[Ro
     A row that breaks off is reported in its place, and the others continue.
     """
     program()
-    found: list[Row] = []
+    rows_done: list[Row] = []
     for name in names:
         run.console.print(f"{name}: {(ROWS[name].__doc__ or '').splitlines()[0]}")
         try:
-            found.append(await ROWS[name](run))
+            rows_done.append(await ROWS[name](run))
         except BROKEN_OFF as error:
             run.broke_off.append(name)
-            found.append(missing(name, f"it broke off: {error!r}"))
+            rows_done.append(missing(name, f"it broke off: {error!r}"))
         if json is not None:
-            report.write(json, run, found)
-    return found
+            report.write(json, run, rows_done)
+    return rows_done
 
 
 def chosen(text: str) -> list[str]:
     """Return the requested rows in the order of the table; all for an empty text. Raises CannotRun."""
-    asked = {name.strip() for name in text.split(",") if name.strip()}
-    if unknown := sorted(asked - ROWS.keys()):
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    if unknown := sorted(names - ROWS.keys()):
         raise CannotRun(f"there is no row {', '.join(unknown)}; there are: {', '.join(ROWS)}")
-    return [name for name in ROWS if name in asked or not asked]
+    return [name for name in ROWS if name in names or not names]
 
 
 def main(
@@ -73,11 +73,11 @@ def main(
     how = How(connections=max(connections, threads), threads=threads, seconds=size.seconds)
     run = Run(server, how, size, console)
     try:
-        found = asyncio.run(bench(run, chosen(rows), json))
+        results = asyncio.run(bench(run, chosen(rows), json))
     except CannotRun as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
-    report.show(console, run, found)
+    report.show(console, run, results)
     if not run.good:
         raise typer.Exit(1)
 

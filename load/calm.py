@@ -27,19 +27,19 @@ COMMIT = "SELECT pg_logical_emit_message(true, 'fairgate benchmark', 'x')"  # wr
 async def calm(run: Run) -> Row:
     """50 requests per second: reservations, joins, claims and the queue page, each alone."""
     how = replace(run.how, rate=RATE, connections=CONNECTIONS, threads=1)
-    found: dict[str, list[Trial]] = {}
+    trials_by_row: dict[str, list[Trial]] = {}
     commits: list[float] = []
     async with run.product() as product:
         for number in range(run.size.trials):
             for what, trial in (await _trials(run, product, how, f"calm-{number}")).items():
-                found.setdefault(what, []).append(trial)
+                trials_by_row.setdefault(what, []).append(trial)
             commits.append(await commit_ms(product, RATE * how.seconds))
-    beyond = [it.p50_ms - commit for it, commit in zip(found["reserve"], commits, strict=True)]
+    beyond = [it.p50_ms - commit for it, commit in zip(trials_by_row["reserve"], commits, strict=True)]
     figures = [
         Figure.of("reserve, p50 ms beside COMMIT", beyond, at_most=RESERVE_MS),
         Figure.of("COMMIT, p50 in ms", commits),
     ]
-    for what, trials in found.items():
+    for what, trials in trials_by_row.items():
         figures.append(Figure.of(f"{what}, p50 in ms", [it.p50_ms for it in trials]))
         figures.append(Figure.of(f"{what}, p99 in ms", [it.p99_ms for it in trials]))
     return Row(name="calm", figures=figures)

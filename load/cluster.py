@@ -49,8 +49,8 @@ async def _form(nodes: list[EmbeddedStore]) -> None:
         await clients[0].execute_command("CLUSTER MEET", "127.0.0.1", urlsplit(node.url).port)
     async with asyncio.timeout(TIMEOUT_S):
         while True:
-            told = [await client.execute_command("CLUSTER INFO") for client in clients]
-            if all(it["cluster_state"] == "ok" and it["cluster_slots_ok"] == str(SLOTS) for it in told):
+            infos = [await client.execute_command("CLUSTER INFO") for client in clients]
+            if all(it["cluster_state"] == "ok" and it["cluster_slots_ok"] == str(SLOTS) for it in infos):
                 break
             if any(node.process.poll() is not None for node in nodes):
                 raise CannotRun("a node of the cluster has ended")

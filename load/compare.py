@@ -70,9 +70,9 @@ def read(path: Path) -> Report:
 
 def pairs(before: Report, after: Report) -> Iterator[Pair]:
     """Yield every figure of either run, those of A first, by the names of row and figure."""
-    there, here = _figures(before), _figures(after)
-    for row, what in there | here:
-        yield Pair(row, what, there.get((row, what)), here.get((row, what)))
+    old, new = _figures(before), _figures(after)
+    for row, what in old | new:
+        yield Pair(row, what, old.get((row, what)), new.get((row, what)))
 
 
 def _figures(report: Report) -> dict[tuple[str, str], Figure]:

@@ -48,8 +48,8 @@ SLOW = {"admission_rate_per_minute": 120, "burst": 1}
 
 async def run(store: StoreName, folder: Path, seconds: float, *, behind: bool) -> bool:
     """Run once; return whether the run kept what this configuration promises."""
-    async with installation(store, folder, behind) as it, AsyncExitStack() as running:
-        environment = environment_of(it, folder)
+    async with installation(store, folder, behind) as site, AsyncExitStack() as running:
+        environment = environment_of(site, folder)
         await command(environment, "migrate", "up")
         port = free_port()
         for number, role in enumerate((("web", "--server", "granian", "--port", str(port)), ("worker",))):
@@ -63,11 +63,11 @@ async def run(store: StoreName, folder: Path, seconds: float, *, behind: bool) -
         await ready(client)
         crowd = FailoverCrowd(client, SALE, beside(SALE, "line"))
         await _open(client, crowd, token)
-        return await _trial(it, crowd, store, seconds, environment, behind=behind)
+        return await _trial(site, crowd, store, seconds, environment, behind=behind)
 
 
 async def _trial(
-    it: Installation,
+    site: Installation,
     crowd: FailoverCrowd,
     store: StoreName,
     seconds: float,
@@ -75,15 +75,15 @@ async def _trial(
     *,
     behind: bool,
 ) -> bool:
-    told = crowd.told
+    record = crowd.told
     fans = asyncio.create_task(crowd.run())
     await asyncio.sleep(seconds / 2)
-    lost_at = time.monotonic() - told.began
-    await it.fail_over()
-    promoted_s = time.monotonic() - told.began - lost_at
+    lost_at = time.monotonic() - record.began
+    await site.fail_over()
+    promoted_s = time.monotonic() - record.began - lost_at
     print(f"store: {store}{', replica behind' if behind else ''}")
     print(f"promoted after: {promoted_s:.1f} s")
-    stores = await _stores(it)
+    stores = await _stores(site)
     await asyncio.sleep(seconds / 2)
     crowd.over.set()
     await fans
@@ -95,23 +95,23 @@ async def _trial(
 
 async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, str], lost_at: float) -> bool:
     """Print the findings; return whether nothing is lost."""
-    told = crowd.told
-    wanted = told.promised - told.cancelled
-    absent = await _absent(stores, wanted)
-    settled = await _settled(stores, crowd, wanted)
-    still = await _absent(stores, wanted)
-    unsold = await _unsold(stores, told.confirmed - still)
+    record = crowd.told
+    expected = record.promised - record.cancelled
+    absent = await _absent(stores, expected)
+    settled = await _settled(stores, crowd, expected)
+    still = await _absent(stores, expected)
+    unsold = await _unsold(stores, record.confirmed - still)
     places = await _places(crowd)
     checked = await command(environment, "check", "--all", fails=True)
     for what in ("join", "claim", "reserve", "confirm"):
-        print(f"longest pause without a successful {what}: {told.longest_pause_s(what, lost_at):.1f} s")
-    for what, count in sorted(told.failed.items()):
+        print(f"longest pause without a successful {what}: {record.longest_pause_s(what, lost_at):.1f} s")
+    for what, count in sorted(record.failed.items()):
         print(f"failed: {what}: {count}")
-    print(f"reservations acknowledged: {len(told.promised)}, paid: {len(told.confirmed)}")
-    print(f"cancelled: {len(told.cancelled)}")
+    print(f"reservations acknowledged: {len(record.promised)}, paid: {len(record.confirmed)}")
+    print(f"cancelled: {len(record.cancelled)}")
     print(f"of these missing in PostgreSQL when fans left: {len(absent)}, at the end: {len(still)}")
     print(f"paid but not confirmed at the end: {len(unsold)}")
-    print(f"places acknowledged in the queue: {len(told.queue)}; {places}")
+    print(f"places acknowledged in the queue: {len(record.queue)}; {places}")
     print(f"verdict: {settled}")
     print(f"fairgate check: {checked.strip() or 'clean'}")
     good = places.good and settled.startswith("oversold 0, lost 0, stranded 0") and not still and not unsold
@@ -139,19 +139,19 @@ class Places:
 async def _places(crowd: FailoverCrowd) -> Places:
     """Request the place of everybody in the queue."""
     lost, moved, numbers = 0, 0, [it.number for it in crowd.told.queue]
-    for it in crowd.told.queue:
-        found = await crowd.ask("place", "GET", f"/v1/rooms/{crowd.queue_room}/places/me", it.token)
-        place = found.json()
-        lost += found.status_code != 200
-        moved += found.status_code == 200 and place["queue_number"] != it.number
+    for promise in crowd.told.queue:
+        response = await crowd.ask("place", "GET", f"/v1/rooms/{crowd.queue_room}/places/me", promise.token)
+        place = response.json()
+        lost += response.status_code != 200
+        moved += response.status_code == 200 and place["queue_number"] != promise.number
     return Places(lost, moved, len(numbers) - len(set(numbers)))
 
 
-async def _settled(stores: Stores, crowd: FailoverCrowd, wanted: set[str]) -> str:
+async def _settled(stores: Stores, crowd: FailoverCrowd, expected: set[str]) -> str:
     """Return the verdict at rest, once it is good or the time is up."""
     deadline = time.monotonic() + MENDED_S
     while True:
-        books = await read_books(stores, RoomId(crowd.sale), EventId(crowd.sale), wanted)
+        books = await read_books(stores, RoomId(crowd.sale), EventId(crowd.sale), expected)
         verdict = judge(books)
         if verdict.good or time.monotonic() > deadline:
             return str(verdict)
@@ -173,12 +173,12 @@ async def _unsold(stores: Stores, confirmed: set[str]) -> set[str]:
     return confirmed - {row["reservation_id"] for row in rows}
 
 
-async def _stores(it: Installation) -> Stores:
+async def _stores(site: Installation) -> Stores:
     deadline = time.monotonic() + READY_S
     while True:
         try:
-            redis = await connect_redis(it.settings["REDIS_URL"], 5.0)
-            return Stores(redis, await connect_postgres(it.settings["DATABASE_URL"], 5.0, 3))
+            redis = await connect_redis(site.settings["REDIS_URL"], 5.0)
+            return Stores(redis, await connect_postgres(site.settings["DATABASE_URL"], 5.0, 3))
         except Exception:
             if time.monotonic() > deadline:
                 raise
@@ -196,8 +196,8 @@ async def _open(client: httpx.AsyncClient, crowd: FailoverCrowd, token: str) -> 
         ("/v1/rooms", {"room_id": crowd.queue_room, "name": "Queue", **SLOW}),
         (f"/v1/rooms/{crowd.queue_room}/open", None),
     ):
-        found = await client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
-        found.raise_for_status()
+        response = await client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
+        response.raise_for_status()
 
 
 def main(

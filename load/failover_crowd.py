@@ -28,7 +28,7 @@ class QueuedFan:
 
 
 @dataclass
-class Told:
+class Promised:
     """The responses that all fans got."""
 
     began: float = field(default_factory=time.monotonic)
@@ -56,7 +56,7 @@ class FailoverCrowd:
     client: httpx.AsyncClient
     sale: str
     queue_room: str  # whose visitors only wait
-    told: Told = field(default_factory=Told)
+    told: Promised = field(default_factory=Promised)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -68,30 +68,32 @@ class FailoverCrowd:
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         while True:
             try:
-                found = await self.client.request(method, path, headers=headers, **options)
+                response = await self.client.request(method, path, headers=headers, **options)
             except httpx.TransportError as error:
                 self.told.failed[f"{what}: {type(error).__name__}"] += 1
             else:
-                if found.status_code < 500:
-                    if found.is_success and found.status_code != 202:
+                if response.status_code < 500:
+                    if response.is_success and response.status_code != 202:
                         self.told.done(what)
-                    return found
-                self.told.failed[f"{what}: {found.status_code} {_code(found)}"] += 1
+                    return response
+                self.told.failed[f"{what}: {response.status_code} {_code(response)}"] += 1
             await asyncio.sleep(AGAIN_S)
 
     async def _queue_grows(self) -> None:
         while not self.over.is_set():
-            asked = asyncio.create_task(self._join_queue())
-            await asyncio.wait({asked}, timeout=5)
+            joining = asyncio.create_task(self._join_queue())
+            await asyncio.wait({joining}, timeout=5)
             await asyncio.sleep(JOIN_EVERY_S)
 
     async def _join_queue(self) -> None:
-        found = await self.ask("join", "POST", f"/v1/rooms/{self.queue_room}/places")
-        if found.status_code == 201:
-            it = found.json()
-            self.told.queue.append(QueuedFan(it["visitor_id"], it["queue_number"], it["place_token"]))
+        response = await self.ask("join", "POST", f"/v1/rooms/{self.queue_room}/places")
+        if response.status_code == 201:
+            place = response.json()
+            self.told.queue.append(
+                QueuedFan(place["visitor_id"], place["queue_number"], place["place_token"])
+            )
         else:
-            self.told.failed[f"join: {found.status_code} {_code(found)}"] += 1
+            self.told.failed[f"join: {response.status_code} {_code(response)}"] += 1
 
     async def _fan(self, number: int) -> None:
         for turn in itertools.count(number):
@@ -104,11 +106,11 @@ class FailoverCrowd:
     async def _claim(self, token: str) -> str:
         path = f"/v1/rooms/{self.sale}/places/me/booking-token"
         while not self.over.is_set():
-            found = await self.ask("claim", "POST", path, token)
-            if found.status_code in (200, 201):
-                return str(found.json()["booking_token"])
-            if found.status_code != 202:
-                self.told.failed[f"claim: {found.status_code} {_code(found)}"] += 1
+            response = await self.ask("claim", "POST", path, token)
+            if response.status_code in (200, 201):
+                return str(response.json()["booking_token"])
+            if response.status_code != 202:
+                self.told.failed[f"claim: {response.status_code} {_code(response)}"] += 1
                 return ""
             await asyncio.sleep(AGAIN_S)
         return ""
@@ -116,33 +118,33 @@ class FailoverCrowd:
     async def _buy(self, place: str, booking: str, move: str, turn: int) -> None:
         body = {"items": [{"ticket_type_id": "floor", "quantity": 1 + turn % 3}]}
         path = f"/v1/events/{self.sale}/reservations"
-        found = await self.ask(
+        response = await self.ask(
             "reserve", "POST", path, booking, json=body, headers={"Idempotency-Key": f"t{turn}"}
         )
-        if found.status_code != 201:
-            self.told.failed[f"reserve: {found.status_code} {_code(found)}"] += 1
+        if response.status_code != 201:
+            self.told.failed[f"reserve: {response.status_code} {_code(response)}"] += 1
             return
-        held = found.json()["reservation_id"]
+        held = response.json()["reservation_id"]
         self.told.promised.add(held)
         if move == "cancel":
-            found = await self.ask("cancel", "POST", f"/v1/reservations/{held}/cancel", place)
-            if found.is_success:
+            response = await self.ask("cancel", "POST", f"/v1/reservations/{held}/cancel", place)
+            if response.is_success:
                 self.told.cancelled.add(held)
         elif move == "confirm":
-            found = await self._pay(held, place)
-            if found.status_code == 200:
+            response = await self._pay(held, place)
+            if response.status_code == 200:
                 self.told.confirmed.add(held)
-        if not found.is_success:
-            self.told.failed[f"{move}: {found.status_code} {_code(found)}"] += 1
+        if not response.is_success:
+            self.told.failed[f"{move}: {response.status_code} {_code(response)}"] += 1
 
     async def _pay(self, held: str, place: str) -> httpx.Response:
         body = {"payment": {"method": "card", "token": "tok_ok"}}
         path = f"/v1/reservations/{held}/confirm"
         for attempt in itertools.count():
             key = {"Idempotency-Key": f"pay-{held}-{attempt // 10}"}
-            found = await self.ask("confirm", "POST", path, place, json=body, headers=key)
-            if found.status_code not in (202, 402) or self.over.is_set():
-                return found
+            response = await self.ask("confirm", "POST", path, place, json=body, headers=key)
+            if response.status_code not in (202, 402) or self.over.is_set():
+                return response
             await asyncio.sleep(AGAIN_S)
         raise AssertionError
 
@@ -152,8 +154,8 @@ def no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-def _code(found: httpx.Response) -> str:
+def _code(response: httpx.Response) -> str:
     try:
-        return str(found.json().get("code") or "")
+        return str(response.json().get("code") or "")
     except ValueError:
         return ""

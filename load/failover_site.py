@@ -77,12 +77,12 @@ async def installation(store: StoreName, folder: Path, behind: bool) -> AsyncIte
         yield Installation(settings, lose)
 
 
-def environment_of(it: Installation, folder: Path) -> dict[str, str]:
-    ours = ("FAIRGATE_", "REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def environment_of(site: Installation, folder: Path) -> dict[str, str]:
+    prefixes = ("FAIRGATE_", "REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return (
         clean
-        | it.settings
+        | site.settings
         | {
             "FAIRGATE_SECRET": secrets.token_hex(32),
             "FAIRGATE_RATE_LIMITS": "off",

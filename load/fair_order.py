@@ -69,21 +69,21 @@ async def measure(
     redis: RedisClient, keys: RoomKeys, *, fans: int, joins_per_s: int, now_ms: int, seed: int = 1
 ) -> Order:
     """Let `fans` join an open room whose parts are open, in rounds as a worker begins them."""
-    random, pairs, used, came = Random(seed), 0, ceil(joins_per_s * ROUND_S), 0
+    random, pairs, used, joined = Random(seed), 0, ceil(joins_per_s * ROUND_S), 0
     now = await scripts.rounds(redis, keys, now_ms=now_ms)
-    while came < fans:
+    while joined < fans:
         now_ms += CONSTANTS["ROUND_MS"]
         most = ceil(SPARE * used / now.parts)
         now = await scripts.rounds(redis, keys, after=now.number, most=most, now_ms=now_ms)
-        count = min(fans - came, ceil(joins_per_s * ROUND_S))
+        count = min(fans - joined, ceil(joins_per_s * ROUND_S))
         by_part = _sent(random, count, now.parts)
         numbers = [0] * count
         for part, people in enumerate(by_part):
-            found = await _numbers(redis, keys, now, part, [f"{came + it}" for it in people])
+            found = await _numbers(redis, keys, now, part, [f"{joined + it}" for it in people])
             for person, number in zip(people, found, strict=True):
                 numbers[person] = number
         pairs += inversions(numbers)
-        came, used = came + count, max(len(it) for it in by_part) * now.parts
+        joined, used = joined + count, max(len(it) for it in by_part) * now.parts
     return Order(fans, pairs)
 
 
@@ -108,18 +108,18 @@ async def _numbers(
 ) -> list[int]:
     """Get the numbers that a part assigns. If a round is too small, the next one follows, as for a web
     process."""
-    own, found = RoomKeys(part_id(keys.room_id, part)), list[int]()
-    while len(found) < len(visitors):
+    own, numbers = RoomKeys(part_id(keys.room_id, part)), list[int]()
+    while len(numbers) < len(visitors):
         await scripts.turn_part(
             redis, own, **_of_round(now), place=part, parts=now.parts, after=now.gathered_to, limit=0
         )
-        records = [ArrivalRecord(it, "") for it in visitors[len(found) : len(found) + AT_ONCE]]
+        records = [ArrivalRecord(it, "") for it in visitors[len(numbers) : len(numbers) + AT_ONCE]]
         arrived = await scripts.arrive(redis, own, records, rate=0, burst=1, parts=now.parts)
-        found += [it.number for it in arrived.arrivals if it.word == "new"]
+        numbers += [it.number for it in arrived.arrivals if it.word == "new"]
         if any(it.word == "exhausted" for it in arrived.arrivals):
-            missing = len(visitors) - len(found)
+            missing = len(visitors) - len(numbers)
             now = await scripts.rounds(redis, keys, after=arrived.round, hurry=1, most=missing)
-    return found
+    return numbers
 
 
 def _of_round(now: Rounds) -> dict[str, int]:

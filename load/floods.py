@@ -46,19 +46,19 @@ async def floods(run: Run) -> Row:
         address = urlsplit(product.url)
         for flood, per_s in RATES.items():
             host, port = str(address.hostname), address.port or 80
-            shares, said = [], ""
+            shares, report = [], ""
             for number, token in enumerate(tokens):
                 order = Order(flood, host, port, per_s, sale.name, sale.name, token)
                 at_nobody = msgspec.structs.replace(order, host="127.0.0.1", port=nobody)
                 async with attacked(at_nobody):
                     calm, _ = await join_trial(run, product, f"{flood}-{number}-calm", by_address=True)
-                async with attacked(order) as told:
+                async with attacked(order) as attacker:
                     beside, watched = await join_trial(run, product, f"{flood}-{number}", by_address=True)
                 run.verdicts[f"floods {flood} {number + 1}"] = watched.verdict()
                 shares.append(beside.per_s / calm.per_s)
-                said = ", ".join(f"{count:,} x {word}" for word, count in sorted(told.items()))
+                report = ", ".join(f"{count:,} x {word}" for word, count in sorted(attacker.items()))
             figures.append(Figure.of(f"joins beside {flood}, of those without", shares, at_least=BESIDE))
-            answers.append(f"{flood}, {per_s} a second: {said}")
+            answers.append(f"{flood}, {per_s} a second: {report}")
     return Row(name="floods", figures=figures, note="responses to the attacker: " + "; ".join(answers))
 
 

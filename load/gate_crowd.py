@@ -34,7 +34,7 @@ class Sent(Exception):
 
 
 @dataclass
-class Seen:
+class Outcomes:
     """What all browsers of a run saw."""
 
     count: Counter[str] = field(default_factory=Counter)
@@ -59,7 +59,7 @@ class Browser:
     number: int
     shop: str
     client: httpx.AsyncClient
-    seen: Seen
+    seen: Outcomes
     ends_at_s: float
     random: Random = field(init=False)
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -70,17 +70,17 @@ class Browser:
     async def visit(self) -> None:
         """Visit from the first page to the last."""
         self.seen.count["came"] += 1
-        wanted = f"{self.shop}/page/{self.number}?from=load"
+        address = f"{self.shop}/page/{self.number}?from=load"
         try:
-            answer = await self._open(wanted)
+            answer = await self._open(address)
             if _leads_to_queue(answer):
-                await self._queue(wanted, answer.headers["location"])
+                await self._queue(address, answer.headers["location"])
             elif answer.is_success:
                 self.seen.count["let in at once"] += 1
             else:
                 self.seen.errors[f"{answer.status_code} from the shop or its gate"] += 1
                 return
-            await self._look_round()
+            await self._browse()
         except Sent as over:
             self.seen.count[str(over)] += 1
         except httpx.HTTPError as error:
@@ -116,7 +116,7 @@ class Browser:
         joined = await self._ask("POST", f"{room}/places")
         while joined.status_code in BUSY:
             self.seen.count["asked to join later"] += 1
-            await self._rest(float(joined.headers.get("retry-after", 1)))
+            await self._pause(float(joined.headers.get("retry-after", 1)))
             joined = await self._ask("POST", f"{room}/places")
         if not joined.is_success:
             self.seen.errors[f"{joined.status_code} at the join"] += 1
@@ -126,7 +126,7 @@ class Browser:
         while place["state"] not in ("called", "active"):
             if place["state"] not in ("prequeue", "waiting"):
                 raise Sent("lost their place")
-            await self._rest(float(place.get("poll_after_s") or 1))
+            await self._pause(float(place.get("poll_after_s") or 1))
             answer = await self._ask("GET", f"{room}/places/me", token)
             if answer.is_success:
                 place = answer.json()
@@ -135,13 +135,13 @@ class Browser:
                 raise Sent("lost their place")
         return token
 
-    async def _look_round(self) -> None:
+    async def _browse(self) -> None:
         """View some more pages while inside."""
         self.seen.inside += 1
         self.seen.inside_max = max(self.seen.inside_max, self.seen.inside)
         try:
             for number in range(self.random.randint(*PAGES)):
-                await self._rest(self.random.uniform(*THINK_S))
+                await self._pause(self.random.uniform(*THINK_S))
                 began_s = time.monotonic()
                 answer = await self._open(f"{self.shop}/item/{number}")
                 if _leads_to_queue(answer):
@@ -154,7 +154,7 @@ class Browser:
         finally:
             self.seen.inside -= 1
 
-    async def _rest(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         """Wait as a page does, with its jitter; the visit ends with the run."""
         seconds = min(max(seconds, POLL_MIN_S), POLL_MAX_S) * self.random.uniform(0.75, 1.25)
         left_s = self.ends_at_s - time.monotonic()
@@ -172,15 +172,15 @@ class Browser:
     async def _send(self, method: str, address: str, headers: Mapping[str, str]) -> httpx.Response:
         """Send one request with the cookies of its host, and with our own address for those who trust it."""
         number, host = self.number, urlsplit(address).netloc
-        kept = self.cookies.setdefault(host, {})
+        jar = self.cookies.setdefault(host, {})
         sent = {**headers, "X-Forwarded-For": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
-        if kept:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in kept.items())
+        if jar:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
         body = b"{}" if method == "POST" else None
         answer = await self.client.request(method, address, headers=sent, content=body)
         for line in answer.headers.get_list("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
-            kept[name.strip()] = value
+            jar[name.strip()] = value
         return answer
 
 
@@ -189,7 +189,7 @@ def _leads_to_queue(answer: httpx.Response) -> bool:
     return answer.is_redirect and "/rooms/" in answer.headers.get("location", "").partition("?")[0]
 
 
-async def come(shop: str, fans: int, seconds: int, seen: Seen) -> None:
+async def come(shop: str, fans: int, seconds: int, outcomes: Outcomes) -> None:
     """Let the browsers come one after the other, until all are through or the time is up."""
     ends_at_s = time.monotonic() + seconds
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
@@ -201,6 +201,6 @@ async def come(shop: str, fans: int, seconds: int, seen: Seen) -> None:
             for number in range(fans):
                 if time.monotonic() > ends_at_s:
                     break
-                browser = Browser(number, shop.rstrip("/"), client, seen, ends_at_s)
+                browser = Browser(number, shop.rstrip("/"), client, outcomes, ends_at_s)
                 visits.create_task(browser.visit())
                 await asyncio.sleep(min(ARRIVE_S / fans, 0.1))

@@ -23,7 +23,7 @@ from app.runtime.embedded_stores import free_port
 from app.runtime.sockets import ServerName
 from load import product
 from load.figures import percentile
-from load.gate_crowd import Seen, come
+from load.gate_crowd import Outcomes, come
 from load.target import NoTarget
 
 TELL_EVERY_S = 5.0
@@ -33,7 +33,7 @@ PAGE = b"<!doctype html><title>Shop</title><h1>Shop</h1>"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: %d\r\n\r\n%s" % (len(PAGE), PAGE)
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True):
     """The relevant options of the command line. `host`: the shop's address for visitors."""
 
     fans: int = 500
@@ -42,18 +42,18 @@ class Wanted(msgspec.Struct, frozen=True):
     server: ServerName = "granian"
 
 
-async def run(wanted: Wanted) -> bool:
+async def run(order: Order) -> bool:
     """Run once; return whether the verdict is good. Raises CannotRun."""
-    async with _named(wanted.host) if wanted.host else _a_shop_of_our_own(wanted) as shop:
-        print(f"load: {wanted.fans} browsers at {shop}", file=sys.stderr, flush=True)
-        seen = Seen()
-        telling = asyncio.create_task(_tell(seen, wanted.fans))
+    async with _named(order.host) if order.host else _own_shop(order) as shop:
+        print(f"load: {order.fans} browsers at {shop}", file=sys.stderr, flush=True)
+        outcomes = Outcomes()
+        telling = asyncio.create_task(_print_progress(outcomes, order.fans))
         try:
-            await come(shop, wanted.fans, wanted.seconds, seen)
+            await come(shop, order.fans, order.seconds, outcomes)
         finally:
             telling.cancel()
-    show(seen, wanted.fans)
-    return seen.good
+    show(outcomes, order.fans)
+    return outcomes.good
 
 
 @asynccontextmanager
@@ -64,18 +64,18 @@ async def _named(host: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _a_shop_of_our_own(wanted: Wanted) -> AsyncIterator[str]:
+async def _own_shop(order: Order) -> AsyncIterator[str]:
     """Start a product, a shop with a room for a third of the crowd, and `fairgate gate` between them."""
     gate_proxy.program()
     port, room_id = free_port(), f"load-gate-{secrets.token_hex(3)}"
     shop = f"http://127.0.0.1:{port}"
     with product.data_folder() as folder:
-        async with product.running(folder, wanted.server, FAIRGATE_TRUSTED_PROXIES=TRUSTED) as own:
+        async with product.running(folder, order.server, FAIRGATE_TRUSTED_PROXIES=TRUSTED) as own:
             room = {"room_id": room_id, "name": "Load test: gate", "target_url": f"{shop}/", "public": False}
-            pace = {"admission_rate_per_minute": max(60, 6 * wanted.fans), "session_renews": True}
+            pace = {"admission_rate_per_minute": max(60, 6 * order.fans), "session_renews": True}
             await own.post(
                 "/v1/rooms",
-                room | pace | {"session_ttl_s": 10, "active_visitors_max": max(5, wanted.fans // 3)},
+                room | pace | {"session_ttl_s": 10, "active_visitors_max": max(5, order.fans // 3)},
             )
             await own.post(f"/v1/rooms/{room_id}/open")
             async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
@@ -138,31 +138,32 @@ async def _listens(url: str) -> bool:
     return True
 
 
-async def _tell(seen: Seen, fans: int) -> None:
+async def _print_progress(outcomes: Outcomes, fans: int) -> None:
     began_s = time.monotonic()
     while True:
         await asyncio.sleep(TELL_EVERY_S)
-        queued = seen.count["queued"] - len(seen.waits_s)
+        queued = outcomes.count["queued"] - len(outcomes.waits_s)
         print(
-            f"load: {time.monotonic() - began_s:>4.0f} s: {seen.count['came']} of {fans} came, "
-            f"{queued} queue, {seen.inside} inside, {seen.count['looked at all their pages']} through, "
-            f"{sum(seen.errors.values())} errors",
+            f"load: {time.monotonic() - began_s:>4.0f} s: {outcomes.count['came']} of {fans} came, "
+            f"{queued} queue, {outcomes.inside} inside, "
+            f"{outcomes.count['looked at all their pages']} through, "
+            f"{sum(outcomes.errors.values())} errors",
             file=sys.stderr,
             flush=True,
         )
 
 
-def show(seen: Seen, fans: int) -> None:
+def show(outcomes: Outcomes, fans: int) -> None:
     """Print what they saw, and the verdict."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"gate, {fans} browsers")
-    console.print("  " + ", ".join(f"{count:,} {words}" for words, count in seen.count.items() if count))
-    console.print(f"  most inside at once: {seen.inside_max:,}")
-    console.print(f"  waited in the queue: {_of(seen.waits_s, 's')}")
-    console.print(f"  pages of the shop, inside: {_of(seen.shop_ms, 'ms')}")
-    errors = ", ".join(f"{count:,} {words}" for words, count in seen.errors.items()) or "none"
+    console.print("  " + ", ".join(f"{count:,} {words}" for words, count in outcomes.count.items() if count))
+    console.print(f"  most inside at once: {outcomes.inside_max:,}")
+    console.print(f"  waited in the queue: {_of(outcomes.waits_s, 's')}")
+    console.print(f"  pages of the shop, inside: {_of(outcomes.shop_ms, 'ms')}")
+    errors = ", ".join(f"{count:,} {words}" for words, count in outcomes.errors.items()) or "none"
     console.print(f"  errors: {errors}", markup=False)
-    console.print(f"verdict: {'good' if seen.good else 'NOT GOOD'}")
+    console.print(f"verdict: {'good' if outcomes.good else 'NOT GOOD'}")
 
 
 def _of(values: Sequence[float], unit: str) -> str:
@@ -175,7 +176,7 @@ def _of(values: Sequence[float], unit: str) -> str:
 def main() -> int:
     """Exit code 0: the verdict is good; 1: it is not, or the run could not be made."""
     try:
-        return 0 if asyncio.run(run(msgspec.json.decode(sys.argv[1], type=Wanted))) else 1
+        return 0 if asyncio.run(run(msgspec.json.decode(sys.argv[1], type=Order))) else 1
     except CannotRun as error:
         print(f"fairgate: {error}", file=sys.stderr)
         return 1

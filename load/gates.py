@@ -110,7 +110,7 @@ async def _before_a_shop(product: Product, room_id: str) -> AsyncIterator[tuple[
         shop = free_port()
         url = f"http://127.0.0.1:{shop}/"
         await stack.enter_async_context(proxy.nginx(SHOP.format(port=shop), url))
-        found: list[Proxy] = []
+        proxies: list[Proxy] = []
         for text in (DEPLOYED.read_text(), without_gate(DEPLOYED.read_text())):
             port = free_port()
             changes = {
@@ -123,8 +123,8 @@ async def _before_a_shop(product: Product, room_id: str) -> AsyncIterator[tuple[
             process = await stack.enter_async_context(
                 proxy.nginx(proxy.changed(text, changes, DEPLOYED), url)
             )
-            found.append((url, process))
-        yield found[0], found[1]
+            proxies.append((url, process))
+        yield proxies[0], proxies[1]
 
 
 def without_gate(deployed: str) -> str:
@@ -153,14 +153,14 @@ async def _passes(run: Run, product: Product, name: str) -> list[str]:
     sale = await crowd.open_sale(product, name)
     await crowd.inside(product, sale, run.size.payers, run.how)
     postgres = product.stores.postgres
-    found = await rooms.select_room(postgres, sale.room_id)
-    assert found is not None
+    row = await rooms.select_room(postgres, sale.room_id)
+    assert row is not None
     signer, now_s = BookingSigner(await signing_keys.load_keys(postgres)), int(time.time())
     cookies = []
     for visitor_id, number, expires_at in await postgres.fetch(SESSIONS, sale.room_id):
         ends_s = (to_ms(expires_at) or 0) // 1000
         sid = session_id(visitor_id, number)
-        generation = found.room.generation
+        generation = row.room.generation
         claims = PassClaims(sale.room_id, visitor_id, sid, now_s, ends_s, now_s, generation=generation)
         cookies.append(f"fairgate_pass_{sale.room_id}={signer.sign_pass(claims)}")
     return cookies

@@ -71,9 +71,9 @@ async def _reserve(product: Product, sale: Sale, count: int) -> None:
 async def _trial(run: Run, product: Product, sale: Sale, first: int) -> tuple[Trial, list[str]]:
     tokens = await prepared.inside(product, sale, run.size.buyers_per_s_max * run.size.seconds)
     requests = crowd.reservations(sale, tokens, first=first)
-    found = await measure(product, requests, run.how, 201)
+    trial = await measure(product, requests, run.how, 201)
     await settled(product, sale.room_id)
-    return found
+    return trial
 
 
 def figures_of(fresh: Sequence[Trial], later: Sequence[Trial]) -> list[Figure]:
@@ -81,19 +81,19 @@ def figures_of(fresh: Sequence[Trial], later: Sequence[Trial]) -> list[Figure]:
     pairs = list(zip(fresh, later, strict=True))
     dearer = [_cpu_us(after) / max(0.001, _cpu_us(before)) for before, after in pairs]
     slower = [before.per_s / after.per_s if after.per_s else 0.0 for before, after in pairs]
-    found = [
+    figures = [
         Figure.of("CPU, later of fresh", dearer, at_most=SLOWER),
         Figure.of("slower by", slower, at_most=SLOWER),
     ]
     for name, trials in (("fresh", fresh), ("later", later)):
-        found.append(Figure.of(f"reservations a second, {name}", [it.per_s for it in trials]))
-        found += [
+        figures.append(Figure.of(f"reservations a second, {name}", [it.per_s for it in trials]))
+        figures += [
             Figure.of(f"{role}, us, {name}", [it.cpu_us[role] for it in trials])
             for role in trials[0].cpu_us
             if role != GENERATOR
         ]
-        found.append(Figure.of(f"WAL, bytes, {name}", [it.wal_each for it in trials]))
-    return found
+        figures.append(Figure.of(f"WAL, bytes, {name}", [it.wal_each for it in trials]))
+    return figures
 
 
 def _cpu_us(trial: Trial) -> float:

@@ -57,7 +57,7 @@ def _begin(environment: Any, **_: object) -> None:
     environment.process_exit_code = 0  # the verdict decides, not a refused request
     Fan.world = world = World(plan, environment)
     gevent.spawn(_watch, world)
-    environment.events.spawning_complete.add_listener(lambda **_: gevent.spawn(_everybody_is_there, world))
+    environment.events.spawning_complete.add_listener(lambda **_: gevent.spawn(_all_have_joined, world))
     environment.events.quitting.add_listener(lambda **_: world.write())
 
 
@@ -71,7 +71,7 @@ def _watch(world: World) -> None:
             return
 
 
-def _everybody_is_there(world: World) -> None:
+def _all_have_joined(world: World) -> None:
     gevent.sleep(LATE_S)
     world.open_room()
     gevent.sleep(STORM_FIRST_S)

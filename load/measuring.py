@@ -80,11 +80,11 @@ async def measure(
 
     `url` and `cpu_s` are those of another server, if it is not the product that answers.
     """
-    spent = cpu_s or product.cpu_s
+    cpu = cpu_s or product.cpu_s
     wal_before, scripts_before = await _wal(product.stores), await _scripts(product.stores)
-    cpu_before = spent()
+    cpu_before = cpu()
     answers = await send(url or product.url, requests, how)
-    cpu_after, scripts_after = spent(), await _scripts(product.stores)
+    cpu_after, scripts_after = cpu(), await _scripts(product.stores)
     used = {role: cpu_after[role] - cpu_before.get(role, 0.0) for role in cpu_after}
     trial = Trial(
         per_s=answers.per_s(*good),

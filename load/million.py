@@ -28,10 +28,10 @@ async def million(run: Run) -> Row:
         visitors = await prepared.fill(product, crowded, count)
         bytes_each = (await _memory(product) - before) / count
         joined = await _joins(run, product, {"empty": empty, "crowded": crowded})
-        asked = await _places(run, product, crowded, visitors)
+        answered = await _places(run, product, crowded, visitors)
         ticks_ms, cpu_ms = await _ticks(run, product, crowded)
     slower = [few.per_s / many.per_s for few, many in zip(*joined, strict=True)]
-    place_slower = [few.per_s / many.per_s for few, many in zip(*asked, strict=True)]
+    place_slower = [few.per_s / many.per_s for few, many in zip(*answered, strict=True)]
     return Row(
         name="million",
         figures=[
@@ -40,12 +40,12 @@ async def million(run: Run) -> Row:
             Figure.of("places, slower by", place_slower, at_most=1.5),
             Figure.of("joins a second, empty", [it.per_s for it in joined[0]]),
             Figure.of("joins a second, crowded", [it.per_s for it in joined[1]]),
-            Figure.of("places a second, empty", [it.per_s for it in asked[0]]),
-            Figure.of("places a second, crowded", [it.per_s for it in asked[1]]),
+            Figure.of("places a second, empty", [it.per_s for it in answered[0]]),
+            Figure.of("places a second, crowded", [it.per_s for it in answered[1]]),
             Figure.of("Valkey, us a join, empty", [it.cpu_us["valkey"] for it in joined[0]]),
             Figure.of("Valkey, us a join, crowded", [it.cpu_us["valkey"] for it in joined[1]]),
-            Figure.of("Valkey, us a place, empty", [it.cpu_us["valkey"] for it in asked[0]]),
-            Figure.of("Valkey, us a place, crowded", [it.cpu_us["valkey"] for it in asked[1]]),
+            Figure.of("Valkey, us a place, empty", [it.cpu_us["valkey"] for it in answered[0]]),
+            Figure.of("Valkey, us a place, crowded", [it.cpu_us["valkey"] for it in answered[1]]),
             Figure.of("tick of 1,000, ms", ticks_ms, at_most=5),
             Figure.of("tick of 1,000, p99 ms", [percentile(ticks_ms, 99)]),
             Figure.of("tick of 1,000, Valkey's CPU, ms", [cpu_ms]),

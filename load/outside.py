@@ -41,12 +41,12 @@ async def judge_from_outside(
     verdict.oversold.extend(_oversold(await _get(client, f"/v1/events/{event_id}/availability"), found))
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def look(promise: Promise) -> str:
+    async def state_of(promise: Promise) -> str:
         async with slots:
-            return await _kept(client, promise)
+            return await _state_kept(client, promise)
 
     newest = found.promises[-ASK_AGAIN_MAX:]
-    verdict.lost.extend(line for line in await asyncio.gather(*map(look, newest)) if line)
+    verdict.lost.extend(line for line in await asyncio.gather(*map(state_of, newest)) if line)
     return verdict
 
 
@@ -61,20 +61,20 @@ def _places_lost(found: Found) -> Iterator[str]:
 
 def _out_of_turn(found: Found) -> Iterator[str]:
     """Turns that began before the shared document said so, if it was received long enough afterwards."""
-    heard = found.serving
+    serving = found.serving
     for claim in found.claims:
         until_s = claim.at_s + SHOWN_WITHIN_S
-        served = max((position for at_s, position in heard if at_s <= until_s), default=0)
-        if heard and heard[-1][0] >= until_s and served < claim.queue_number:
-            who = "a bot" if claim.bot else "a visitor"
-            yield f"{who} with number {claim.queue_number} was inside at serving position {served}"
+        served = max((position for at_s, position in serving if at_s <= until_s), default=0)
+        if serving and serving[-1][0] >= until_s and served < claim.queue_number:
+            kind = "a bot" if claim.bot else "a visitor"
+            yield f"{kind} with number {claim.queue_number} was inside at serving position {served}"
 
 
 def _above_limit(found: Found, tickets_max: int) -> Iterator[str]:
-    kept: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     for promise in found.promises:
-        kept[promise.visitor] += promise.quantity if promise.status in KEPT else 0
-    for visitor, count in kept.items():
+        counts[promise.visitor] += promise.quantity if promise.status in KEPT else 0
+    for visitor, count in counts.items():
         if tickets_max and count > tickets_max:
             yield f"visitor {visitor} was promised {count} tickets, {tickets_max} are allowed"
 
@@ -89,10 +89,13 @@ def _sold_twice(found: Found) -> Iterator[str]:
 def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
     """Compare by the API's counts, and by ours: what we bought was sold."""
     total = sold = 0
-    for it in availability["ticket_types"]:
-        total, sold = total + it["total"], sold + it["sold"]
-        if min(it["free"], it["held"], it["sold"]) < 0 or it["free"] + it["held"] + it["sold"] != it["total"]:
-            yield f"{it['ticket_type_id']}: the API counts {it}"
+    for ticket_type in availability["ticket_types"]:
+        total, sold = total + ticket_type["total"], sold + ticket_type["sold"]
+        if (
+            min(ticket_type["free"], ticket_type["held"], ticket_type["sold"]) < 0
+            or ticket_type["free"] + ticket_type["held"] + ticket_type["sold"] != ticket_type["total"]
+        ):
+            yield f"{ticket_type['ticket_type_id']}: the API counts {ticket_type}"
     bought = sum(promise.quantity for promise in found.promises if promise.status == "confirmed")
     if bought > total:
         yield f"{bought} tickets were confirmed to us, but only {total} exist"
@@ -100,7 +103,7 @@ def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
         yield f"{bought} tickets were confirmed to us, but the API counts {sold} sold"
 
 
-async def _kept(client: httpx.AsyncClient, promise: Promise) -> str:
+async def _state_kept(client: httpx.AsyncClient, promise: Promise) -> str:
     """What is wrong with a promised reservation; "" if nothing is."""
     headers = {"Authorization": f"Bearer {promise.place_token}"}
     answer = await _get(client, f"/v1/reservations/{promise.reservation_id}", headers)

@@ -66,9 +66,9 @@ async def inside(product: Product, sale: Sale, count: int) -> list[str]:
 async def called_in(product: Product, sale: Sale, count: int) -> list[list[Place]]:
     """The same without tokens: return their places, in the batches in which they joined."""
     await _allow_numbers(product, sale.room_id, count)
-    found = await rooms.select_room(product.stores.postgres, sale.room_id)
-    assert found is not None
-    generation = found.room.generation
+    row = await rooms.select_room(product.stores.postgres, sale.room_id)
+    assert row is not None
+    generation = row.room.generation
     batches: list[list[Place]] = []
     for first in range(0, count, BATCH):
         visitors = [new_visitor_id() for _ in range(min(BATCH, count - first))]

@@ -20,8 +20,8 @@ async def processes(run: Run) -> Row:
     """Joins and reservations with one web process and one worker, and with two of each, in turn."""
     joins: dict[str, list[Trial]] = {ONE: [], TWO: []}
     reserves: dict[str, list[Trial]] = {ONE: [], TWO: []}
-    async with run.product() as one, run.product(web=2, workers=2) as two:
-        products = {ONE: one, TWO: two}
+    async with run.product() as single, run.product(web=2, workers=2) as two:
+        products = {ONE: single, TWO: two}
         for number in range(run.size.trials):
             for name in list(products)[:: -1 if number % 2 else 1]:
                 joins[name].append(await _joins(run, products[name], number))

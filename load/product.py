@@ -60,14 +60,14 @@ class Product:
     @property
     def metrics_url(self) -> str:
         """The address of its web processes' metrics."""
-        found = installation.saved(self.data)
-        return f"{found.ops_url if found else ''}/metrics"
+        saved = installation.saved(self.data)
+        return f"{saved.ops_url if saved else ''}/metrics"
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """The live processes by role and store; Postgres with all its own."""
-        found = installation.saved(self.data)
+        saved = installation.saved(self.data)
         living: defaultdict[str, list[psutil.Process]] = defaultdict(list)
-        for member in found.children if found else ():
+        for member in saved.children if saved else ():
             process = member.find()
             living[member.name] += [process, *process.children(recursive=True)] if process else []
         return dict(living)
@@ -125,7 +125,7 @@ async def running(
     """Run `fairgate up` on `data` and a free port, with only these settings; stopped on the way out."""
     command = [*child_process.program(), "up", "--server", server, "--port", "0", "--data", str(data)]
     command += ["--simulate-payments", "--web", str(web), "--workers", str(workers)]
-    clean = {name: value for name, value in os.environ.items() if not _ours(name)}
+    clean = {name: value for name, value in os.environ.items() if not _is_ours(name)}
     process = _launch(command, {**clean, **environment}, data / "up.log")
     try:
         url = await asyncio.to_thread(_ready, process, data / "up.log")
@@ -137,7 +137,7 @@ async def running(
         await asyncio.to_thread(_stop, process)
 
 
-def _ours(name: str) -> bool:
+def _is_ours(name: str) -> bool:
     """Whether a variable is a setting of the user's environment, which must not affect the measurement."""
     return name.startswith("FAIRGATE_") or name in ("REDIS_URL", "QUEUE_REDIS_URL", "DATABASE_URL")
 
@@ -172,12 +172,12 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
 @asynccontextmanager
 async def _staff(url: str, data: Path) -> AsyncIterator[httpx.AsyncClient]:
     command = [*child_process.program(), "token", "--role", "admin", "--sub", "benchmark"]
-    made = await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         *command, "--data", str(data), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    token, said = await asyncio.wait_for(made.communicate(), ASK_TIMEOUT_S)
-    if made.returncode:
-        raise NotStarted(f"`fairgate token` failed: {said.decode().strip()}")
+    token, output = await asyncio.wait_for(process.communicate(), ASK_TIMEOUT_S)
+    if process.returncode:
+        raise NotStarted(f"`fairgate token` failed: {output.decode().strip()}")
     headers = {"Authorization": f"Bearer {token.decode().strip()}"}
     async with httpx.AsyncClient(
         base_url=url, headers=headers, timeout=ASK_TIMEOUT_S, trust_env=False

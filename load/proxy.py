@@ -86,10 +86,10 @@ def changed(deployed: str, changes: Mapping[str, str], file: Path) -> str:
 
 def program() -> str:
     """Return the path of nginx. Raises ProxyFailed."""
-    found = which("nginx", path=os.pathsep.join(PLACES))
-    if found is None:
+    path = which("nginx", path=os.pathsep.join(PLACES))
+    if path is None:
         raise ProxyFailed(f"nginx missing; install it with: {NGINX}")
-    return found
+    return path
 
 
 @asynccontextmanager
@@ -111,13 +111,13 @@ async def proxied(origin: str, *, connections: int = 0) -> AsyncIterator[tuple[s
 @asynccontextmanager
 async def nginx(site: str, url: str) -> AsyncIterator[psutil.Process]:
     """Run nginx with this configuration of its sites, until it answers at `url`; yields its first process."""
-    found = program()
+    path = program()
     with tempfile.TemporaryDirectory(prefix="fairgate-nginx-") as name:
         folder = Path(name)
         (folder / "site.conf").write_text(site)
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
-        command = [found, "-p", name, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+        command = [path, "-p", name, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
         process = _launch(command)
         try:
             await _answers(url, process, folder / "error.log")

@@ -107,8 +107,8 @@ async def claims(run: Run) -> Row:
             place_tokens = await crowd.called(product, sale, run.size.claimers, run.how)
             requests = crowd.claims(sale.room_id, place_tokens)
             trial, tokens = await measure(product, requests, crowd.unhurried(run.how), 201)
-            kept = await product.stores.postgres.fetch(SESSIONS, sale.room_id)
-            missing = {crowd.visitor_of(it) for it in tokens}.difference(row[0] for row in kept)
+            stored = await product.stores.postgres.fetch(SESSIONS, sale.room_id)
+            missing = {crowd.visitor_of(it) for it in tokens}.difference(row[0] for row in stored)
             run.verdicts[f"claims {number + 1}"] = Verdict(lost=sorted(missing))
             trials.append(trial)
     return row_of("claims", trials, note=f"{run.size.claimers:,} visitors per trial")
@@ -189,8 +189,8 @@ async def reserve_trial(
     requests = crowd.reservations(sale, tokens)
     trial, promised = await measure(product, requests, run.how, 201)
     verdict = await judged(product, sale, promised)
-    found = await product.stores.postgres.fetchval(ROWS_PER_BATCH, sale.event_id)
-    return trial, verdict, max(1, round(found))
+    per_batch = await product.stores.postgres.fetchval(ROWS_PER_BATCH, sale.event_id)
+    return trial, verdict, max(1, round(per_batch))
 
 
 def _claimed(run: Run) -> Tokens:

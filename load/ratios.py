@@ -59,14 +59,14 @@ async def _bare_trial(run: Run, site: Site, number: int) -> tuple[Trial, Verdict
     requests = crowd.reservations(Sale("bare"), ["0" * TOKEN_CHARS] * count, first=number * count)
     before = await site.committed()
     trial, promised = await measure(site.product, requests, run.how, 201, url=site.url, cpu_s=site.cpu_s)
-    kept = await site.committed() - before
-    lost = [f"{len(promised) - kept} of {len(promised)}"] if kept < len(promised) else []
+    committed = await site.committed() - before
+    lost = [f"{len(promised) - committed} of {len(promised)}"] if committed < len(promised) else []
     return trial, Verdict(lost=lost)
 
 
 async def _nothing_trial(run: Run, site: Site, requests: Requests) -> Trial:
-    found, _ = await measure(site.product, requests, run.how, 200, url=site.nothing_url, cpu_s=site.cpu_s)
-    return found
+    trial, _ = await measure(site.product, requests, run.how, 200, url=site.nothing_url, cpu_s=site.cpu_s)
+    return trial
 
 
 def beside_bare(reservations: Sequence[Trial], bare: Sequence[Trial]) -> list[Figure]:
@@ -111,7 +111,7 @@ def _cpu(trial: Trial) -> float:
 
 
 def _by_process(trials: Sequence[Trial]) -> str:
-    spent: Mapping[str, float] = medians([it.cpu_us for it in trials])
+    cpu_us: Mapping[str, float] = medians([it.cpu_us for it in trials])
     return ", ".join(
-        f"{name} {us:,.0f} us" for name, us in spent.items() if name not in (GENERATOR, "nothing")
+        f"{name} {us:,.0f} us" for name, us in cpu_us.items() if name not in (GENERATOR, "nothing")
     )

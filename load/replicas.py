@@ -68,12 +68,12 @@ def _third(room_id: str) -> int:
     return key_slot(f"{{{room_id}}}".encode()) * NODES // SLOTS
 
 
-async def until(there: Callable[[], Awaitable[bool]]) -> None:
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a condition; a server that does not answer counts as not meeting it yet."""
     async with asyncio.timeout(WAIT_S):
         while True:
             try:
-                if await there():
+                if await condition():
                     return
             except (RedisError, OSError, KeyError):
                 pass
@@ -111,7 +111,7 @@ async def in_a_cluster(folder: Path, room_id: str) -> AsyncIterator[ValkeyPair]:
         async with _client(replica) as redis:
             await until(lambda: _replicates(redis, its_id))
         for it in nodes:
-            await until(lambda node=it: _is_whole(node))  # type: ignore[misc]
+            await until(lambda node=it: _has_all_slots(node))  # type: ignore[misc]
         yield ValkeyPair(first, replica, nodes[1].url)
 
 
@@ -170,8 +170,8 @@ async def _follow(primary: EmbeddedStore, replica: EmbeddedStore) -> None:
 async def _knows_all(port: int) -> bool:
     async with Redis(port=port, decode_responses=True) as client:
         sentinel: Any = client
-        told = (await sentinel.sentinel_masters())[SERVICE]
-        return bool((told["num-slaves"], told["num-other-sentinels"]) == (1, 2))
+        state = (await sentinel.sentinel_masters())[SERVICE]
+        return bool((state["num-slaves"], state["num-other-sentinels"]) == (1, 2))
 
 
 async def _form(nodes: list[EmbeddedStore], third: int) -> None:
@@ -191,8 +191,8 @@ async def _form(nodes: list[EmbeddedStore], third: int) -> None:
         await clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", urlsplit(it.url).port)
 
     async def agreed() -> bool:
-        told = [await client.execute_command("CLUSTER INFO") for client in clients]
-        return all(it["cluster_known_nodes"] == str(len(nodes)) for it in told)
+        infos = [await client.execute_command("CLUSTER INFO") for client in clients]
+        return all(it["cluster_known_nodes"] == str(len(nodes)) for it in infos)
 
     await until(agreed)
     for client in clients:
@@ -206,9 +206,9 @@ async def _replicates(redis: Any, its_id: str) -> bool:
     return bool((await redis.info("replication"))["master_link_status"] == "up")
 
 
-async def _is_whole(node: EmbeddedStore) -> bool:
+async def _has_all_slots(node: EmbeddedStore) -> bool:
     """Whether this node says that the Cluster can serve, and knows its replica."""
     async with _client(node) as redis:
-        told = await redis.execute_command("CLUSTER INFO")
+        info = await redis.execute_command("CLUSTER INFO")
         nodes = str(await redis.execute_command("CLUSTER NODES"))
-    return bool(told["cluster_state"] == "ok" and "slave" in nodes)
+    return bool(info["cluster_state"] == "ok" and "slave" in nodes)

@@ -18,7 +18,7 @@ from load.product import NotStarted, Product
 LOADS = 3  # at once
 IN_QUEUE = 10  # visitors in the queue of each busy room
 SETTLES_S = 12.0  # longer than a worker keeps ticking a room that nobody uses
-ASKED = 20  # how often each list is read
+READS = 20  # how often each list is read
 CLAIM_EVERY_S, CLAIMS_MAX = 0.01, 500
 SETTINGS = RoomSettings(name="One of many", admission_rate_per_minute=600)
 CLOSED = """
@@ -47,8 +47,8 @@ async def rooms(run: Run) -> Row:
         await asyncio.sleep(SETTLES_S)
         percent = [await _worker_percent(product, size.seconds) for _ in range(size.trials)]
         calls_ms = [await _first_call_ms(product, it) for it in empty[:: max(1, len(empty) // size.ticks)]]
-        metrics_ms = [await _asked_ms(product, product.metrics_url) for _ in range(ASKED)]
-        list_ms = [await _asked_ms(product, "/v1/rooms?per_page=200") for _ in range(ASKED)]
+        metrics_ms = [await _read_ms(product, product.metrics_url) for _ in range(READS)]
+        list_ms = [await _read_ms(product, "/v1/rooms?per_page=200") for _ in range(READS)]
     return Row(
         name="rooms",
         figures=[
@@ -103,7 +103,7 @@ async def _first_call_ms(product: Product, room_id: RoomId) -> float:
         return 1000 * (time.perf_counter() - began)
 
 
-async def _asked_ms(product: Product, path: str) -> float:
+async def _read_ms(product: Product, path: str) -> float:
     began = time.perf_counter()
     await product.ask("GET", path)
     return 1000 * (time.perf_counter() - began)

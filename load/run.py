@@ -45,7 +45,7 @@ SETTLED_TIMEOUT_S = 30.0
 LINES_KEPT = 20
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True):
     """The options of the command line."""
 
     scenario: Name = "rush"
@@ -64,33 +64,33 @@ class Wanted(msgspec.Struct, frozen=True):
         return Path(self.data).expanduser().absolute() if self.data else None
 
 
-async def run(wanted: Wanted) -> bool:
+async def run(order: Order) -> bool:
     """Run once; return whether the verdict is good. Raises CannotRun."""
     if find_spec("locust") is None:
         raise NoTarget("Locust is not installed; install it with: pip install 'fairgate[load]'")
-    _print(f"{wanted.scenario}: {SCENARIOS[wanted.scenario].says}")
+    _print(f"{order.scenario}: {SCENARIOS[order.scenario].says}")
     async with (
-        reached(wanted.host, wanted.folder, os.environ.get(TOKEN, ""), wanted.server) as target,
+        reached(order.host, order.folder, os.environ.get(TOKEN, ""), order.server) as target,
         target.client() as client,
     ):
-        _print(f"{wanted.fans} visitors against {target.says}")
-        if wanted.room:
-            sale = await the_sale(client, wanted.room)
+        _print(f"{order.fans} visitors against {target.says}")
+        if order.room:
+            sale = await the_sale(client, order.room)
         else:
-            sale = await a_sale(target, client, wanted.scenario, wanted.fans)
+            sale = await a_sale(target, client, order.scenario, order.fans)
         try:
-            return await _let_them_come(wanted, target, sale, client)
+            return await _run_crowd(order, target, sale, client)
         finally:
             if sale.ours:
                 await staff(target, client, f"/v1/rooms/{sale.room_id}/close")
 
 
-async def _let_them_come(wanted: Wanted, target: Target, sale: Sale, client: httpx.AsyncClient) -> bool:
+async def _run_crowd(order: Order, target: Target, sale: Sale, client: httpx.AsyncClient) -> bool:
     with tempfile.TemporaryDirectory(prefix="fairgate-load-") as folder:
         plan = Plan(
-            scenario=wanted.scenario,
-            fans=wanted.fans,
-            seconds=wanted.seconds,
+            scenario=order.scenario,
+            fans=order.fans,
+            seconds=order.seconds,
             url=target.url,
             room_id=sale.room_id,
             event_id=sale.event_id,
@@ -98,29 +98,29 @@ async def _let_them_come(wanted: Wanted, target: Target, sale: Sale, client: htt
             tickets_max=sale.tickets_max,
             found=f"{folder}/found",
             staff_token=target.staff_token if sale.ours else "",
-            ends_alone=not wanted.web,
+            ends_alone=not order.web,
         )
         watched: Watched | None = None
         if target.stores is not None:
             async with admissions(target.stores, RoomId(sale.room_id), sale.rate) as watched:
-                found = await _locust(wanted, plan, Path(folder))
+                findings = await _locust(order, plan, Path(folder))
         else:
-            found = await _locust(wanted, plan, Path(folder))
-    verdicts = {"from outside": await judge_from_outside(client, found, sale.event_id, sale.tickets_max)}
+            findings = await _locust(order, plan, Path(folder))
+    verdicts = {"from outside": await judge_from_outside(client, findings, sale.event_id, sale.tickets_max)}
     if target.stores is not None and sale.event_id is not None and watched is not None:
-        verdicts["from both stores"] = await _from_stores(target, sale, found)
+        verdicts["from both stores"] = await _from_stores(target, sale, findings)
         verdicts["admissions"] = watched.verdict()
-    judged = Judged(wanted.scenario, wanted.fans, found, verdicts)
+    judged = Judged(order.scenario, order.fans, findings, verdicts)
     show(judged)
     return judged.good
 
 
-async def _from_stores(target: Target, sale: Sale, found: Found) -> Verdict:
+async def _from_stores(target: Target, sale: Sale, findings: Found) -> Verdict:
     """Judge as soon as everything submitted is settled; the verdict names what never is."""
     assert target.stores is not None
     assert sale.event_id is not None
     deadline = time.monotonic() + SETTLED_TIMEOUT_S
-    promised = [promise.reservation_id for promise in found.promises]
+    promised = [promise.reservation_id for promise in findings.promises]
     while True:
         books = await read_books(target.stores, RoomId(sale.room_id), EventId(sale.event_id), promised)
         verdict = judge(books)
@@ -130,13 +130,13 @@ async def _from_stores(target: Target, sale: Sale, found: Found) -> Verdict:
         await asyncio.sleep(0.5)
 
 
-async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
+async def _locust(order: Order, plan: Plan, folder: Path) -> Found:
     """Run Locust in a separate process with the plan; return what its visitors found. Ctrl-C ends it in
     order."""
     (folder / "plan").touch(0o600)  # it may contain a staff token
     (folder / "plan").write_bytes(msgspec.json.encode(plan))
     process = await asyncio.create_subprocess_exec(
-        *_command(wanted, plan),
+        *_command(order, plan),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -147,10 +147,10 @@ async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     last: deque[str] = deque(maxlen=LINES_KEPT)
-    reading = asyncio.create_task(_read(process, last, wanted))
+    reading = asyncio.create_task(_read(process, last, order))
     stopped = asyncio.create_task(stopping.wait())
     try:
-        limit_s = WEB_HOURS_MAX * 3600 if wanted.web else wanted.seconds + STOP_S
+        limit_s = WEB_HOURS_MAX * 3600 if order.web else order.seconds + STOP_S
         await asyncio.wait({reading, stopped}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if not reading.done():
             process.terminate()
@@ -163,18 +163,18 @@ async def _locust(wanted: Wanted, plan: Plan, folder: Path) -> Found:
             await process.wait()
         reading.cancel()
         stopped.cancel()
-    return _found(Path(plan.found), last)
+    return _findings(Path(plan.found), last)
 
 
-def _found(path: Path, last: Sequence[str]) -> Found:
+def _findings(path: Path, last: Sequence[str]) -> Found:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Found)
     except FileNotFoundError:
         raise NoTarget(f"Locust ended without a result: {last[-1] if last else 'no output'}") from None
 
 
-def _command(wanted: Wanted, plan: Plan) -> list[str]:
-    per_s = SCENARIOS[wanted.scenario].arrivals_per_s(wanted.fans)
+def _command(order: Order, plan: Plan) -> list[str]:
+    per_s = SCENARIOS[order.scenario].arrivals_per_s(order.fans)
     command = [
         sys.executable,
         "-P",
@@ -186,21 +186,21 @@ def _command(wanted: Wanted, plan: Plan) -> list[str]:
         plan.url,
         "--only-summary",
     ]
-    command += ["--users", str(wanted.fans), "--spawn-rate", f"{per_s:.2f}", "--loglevel", "WARNING"]
-    if wanted.web:
-        return [*command, "--web-host", "127.0.0.1", "--web-port", str(wanted.web_port)]
-    return [*command, "--headless", "--run-time", f"{wanted.seconds}s", "--stop-timeout", "1"]
+    command += ["--users", str(order.fans), "--spawn-rate", f"{per_s:.2f}", "--loglevel", "WARNING"]
+    if order.web:
+        return [*command, "--web-host", "127.0.0.1", "--web-port", str(order.web_port)]
+    return [*command, "--headless", "--run-time", f"{order.seconds}s", "--stop-timeout", "1"]
 
 
-async def _read(process: asyncio.subprocess.Process, last: deque[str], wanted: Wanted) -> None:
+async def _read(process: asyncio.subprocess.Process, last: deque[str], order: Order) -> None:
     assert process.stdout is not None
-    if wanted.web:
-        _print(f"Locust's page: http://127.0.0.1:{wanted.web_port} (Ctrl-C ends the run with the verdict)")
+    if order.web:
+        _print(f"Locust's page: http://127.0.0.1:{order.web_port} (Ctrl-C ends the run with the verdict)")
     async for raw in process.stdout:
         line = raw.decode(errors="replace").rstrip()
         if line.startswith(PROGRESS):
             told: Mapping[str, object] = msgspec.json.decode(line.removeprefix(PROGRESS))
-            progress(told, wanted.fans)
+            progress(told, order.fans)
         elif line:
             last.append(line)
     await process.wait()
@@ -213,8 +213,8 @@ def _print(line: str) -> None:
 def main() -> int:
     """Exit code 0: the verdict is good; 1: it is not, or the run could not be made."""
     try:
-        wanted = msgspec.json.decode(sys.argv[1], type=Wanted)
-        return 0 if asyncio.run(run(wanted)) else 1
+        order = msgspec.json.decode(sys.argv[1], type=Order)
+        return 0 if asyncio.run(run(order)) else 1
     except (CannotRun, Refusal) as error:
         print(f"fairgate: {error}", file=sys.stderr)
     except STORE_AWAY as error:

@@ -129,12 +129,12 @@ def needs(sale: Sale, costs: Costs) -> Needs:
 
 def table(sales: Sequence[Sale], costs: Costs) -> str:
     """The needs as Markdown: one column per sale, one line per need."""
-    found = [needs(sale, costs) for sale in sales]
+    sizes = [needs(sale, costs) for sale in sales]
     lines = ["| | " + " | ".join(f"{sale.fans:,} fans" for sale in sales) + " |"]
     lines.append("| --- |" + " ---: |" * len(sales))
     for sale_field in ("arrive_s", "called_per_s"):
         lines.append(_line(sale_field, [getattr(sale, sale_field) for sale in sales]))
-    lines += [_line(it.name, [getattr(need, it.name) for need in found]) for it in fields(Needs)]
+    lines += [_line(it.name, [getattr(need, it.name) for need in sizes]) for it in fields(Needs)]
     return "\n".join(lines)
 
 
@@ -150,17 +150,17 @@ def _number(value: float) -> str:
 
 def with_costs(changes: Sequence[str]) -> Costs:
     """Return the costs with some replaced, given as NAME=VALUE. Raises CannotRun."""
-    known = [it.name for it in fields(Costs)]
-    found: dict[str, float] = {}
+    names = [it.name for it in fields(Costs)]
+    costs: dict[str, float] = {}
     for change in changes:
         name, _, value = change.partition("=")
-        if name not in known:
-            raise CannotRun(f"there is no cost {name!r}; there are: {', '.join(known)}")
+        if name not in names:
+            raise CannotRun(f"there is no cost {name!r}; there are: {', '.join(names)}")
         try:
-            found[name] = float(value)
+            costs[name] = float(value)
         except ValueError:
             raise CannotRun(f"{name} must be a number, not {value!r}") from None
-    return replace(Costs(), **found)
+    return replace(Costs(), **costs)
 
 
 def main(

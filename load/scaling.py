@@ -31,11 +31,11 @@ async def scaling(run: Run) -> Row:
     async with AsyncExitStack() as opened:
         products = {it: await opened.enter_async_context(run.product(web=it)) for it in WEBS}
         for number in range(run.size.trials):
-            for what, ask in ASKED.items():
+            for what, call in CALLS.items():
                 for count in WEBS[:: -1 if number % 2 else 1]:
                     paced = replace(run, how=_how(run, what, count))
                     requests = PER_S[what] * count * run.size.seconds
-                    trial = await ask(paced, products[count], f"{what}-{number}", requests)
+                    trial = await call(paced, products[count], f"{what}-{number}", requests)
                     spent[what][count].append(trial)
     figures = [figure for what, trials in spent.items() for figure in figures_of(what, trials)]
     each = ", ".join(f"{per_s} {what}" for what, per_s in PER_S.items())
@@ -69,21 +69,21 @@ async def _reservations(run: Run, product: Product, name: str, count: int) -> Tr
     return trial
 
 
-ASKED: Mapping[str, Ask] = {"joins": _joins, "places": _places, "reservations": _reservations}
+CALLS: Mapping[str, Ask] = {"joins": _joins, "places": _places, "reservations": _reservations}
 
 
 def figures_of(what: str, trials: Mapping[int, Sequence[Trial]]) -> list[Figure]:
     """How much more a request costs with the most web processes than with the fewest, and its cost."""
     few, many = trials[WEBS[0]], trials[WEBS[-1]]
     against = f"{WEBS[-1]} : {WEBS[0]}"
-    found = [
+    figures = [
         Figure.of(f"{what}, web, {against}", _ratios(few, many, ("web",)), at_most=FLAT),
         Figure.of(f"{what}, all CPU, {against}", _ratios(few, many, tuple(_roles(few)))),
     ]
     for role in _roles(few):
         for count, some in trials.items():
-            found.append(Figure.of(f"{what}, {count} web: {role}, us", [it.cpu_us[role] for it in some]))
-    return found
+            figures.append(Figure.of(f"{what}, {count} web: {role}, us", [it.cpu_us[role] for it in some]))
+    return figures
 
 
 def _roles(trials: Sequence[Trial]) -> list[str]:

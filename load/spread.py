@@ -30,7 +30,7 @@ from app.store.scripts.parts import ArrivalRecord
 from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, JoinRecord
 from app.store.sql.rooms import RoomRow, Terms
-from app.waiting_room.gathering import Seen, gather, next_round
+from app.waiting_room.gathering import PartsSeen, gather, next_round
 from load import fair_order
 from load.cluster import NODES, TIMEOUT_S, cluster
 
@@ -116,7 +116,7 @@ async def measure(
 ) -> Cost:
     """Let the fans join, in batches as from web processes, with a worker's tick in between."""
     keys, join = await open_room(redis, room_id, count), in_parts if count > 1 else in_room
-    cost, seen = Cost([0.0] * NODES, [0.0] * NODES), Seen()
+    cost, seen = Cost([0.0] * NODES, [0.0] * NODES), PartsSeen()
     for first in range(0, fans, count * TICK_JOINS):
         some = min(count * TICK_JOINS, fans - first)
         visitors = [new_visitor_id(NETWORK) for _ in range(some)]

@@ -60,27 +60,27 @@ def progress(so_far: Mapping[str, Any], fans: int) -> None:
 def show(judged: Judged) -> None:
     """Print the figures and the verdict."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=True)
-    found = judged.found
+    findings = judged.found
     console.print(f"{judged.scenario}, {judged.fans} visitors")
-    console.print("  " + _words({name: found.count[name] for name in COUNTS if name in found.count}))
-    ended = {name[7:]: count for name, count in sorted(found.count.items()) if name.startswith("ended: ")}
+    console.print("  " + _words({name: findings.count[name] for name in COUNTS if name in findings.count}))
+    ended = {name[7:]: count for name, count in sorted(findings.count.items()) if name.startswith("ended: ")}
     console.print(f"  how visits ended: {_words(ended)}")
     rest = ("storms", "streams broken", "pages loaded again")
-    if more := {name: found.count[name] for name in rest if found.count.get(name)}:
+    if more := {name: findings.count[name] for name in rest if findings.count.get(name)}:
         console.print(f"  {_words(more)}")
-    console.print(f"  refused: {_words(found.refused)}")
-    if throttled := found.count.get("joins throttled"):
+    console.print(f"  refused: {_words(findings.refused)}")
+    if throttled := findings.count.get("joins throttled"):
         console.print(
             f"  {throttled:,} joins were throttled: to that host all visitors have the same address, ours;"
         )
         console.print(
             "  set FAIRGATE_TRUSTED_PROXIES there to trust theirs, or FAIRGATE_RATE_LIMITS=off to admit all"
         )
-    console.print(f"  errors: {_words(found.errors)}")
+    console.print(f"  errors: {_words(findings.errors)}")
     table = Table("call")
     for head in ("calls", "p50 ms", "p99 ms"):
         table.add_column(head, justify="right")
-    for name, it in sorted(found.latencies.items()):
+    for name, it in sorted(findings.latencies.items()):
         table.add_row(name, f"{it.count:,}", f"{it.p50_ms:,.0f}", f"{it.p99_ms:,.0f}")
     console.print(table)
     if judged.useless:

@@ -53,8 +53,8 @@ async def reached(host: str, data: Path | None, token: str, server: ServerName) 
             yield Target(host.rstrip("/"), token, None, f"{host}, judged from outside")
             return
         async with _local(data) as local:
-            said = f"{host}, also judged with the stores of {data}"
-            yield Target(host.rstrip("/"), token or local.staff_token, local.stores, said)
+            name = f"{host}, also judged with the stores of {data}"
+            yield Target(host.rstrip("/"), token or local.staff_token, local.stores, name)
     elif data is not None:
         async with _local(data) as local:
             yield local
@@ -67,13 +67,13 @@ async def reached(host: str, data: Path | None, token: str, server: ServerName) 
 
 @asynccontextmanager
 async def _local(data: Path) -> AsyncIterator[Target]:
-    here = installation.running(data)
-    if here is None:
+    running = installation.running(data)
+    if running is None:
         raise NoTarget(f"nothing runs in {data}: start `fairgate up --data {data}`, or leave out --data")
     settings = installation.resolve(Settings(data=data, store_timeout_s=JUDGE_TIMEOUT_S))
     async with connected(settings) as stores:
         token, _ = await accounts.issue_access_token(stores.postgres, "load", "admin")
-        yield Target(here.url, token, stores, f"{here.url} of {data}")
+        yield Target(running.url, token, stores, f"{running.url} of {data}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +103,18 @@ async def a_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: in
         await staff(target, client, path, {**ticket_type, "quantity": tickets_each(fans)})
     if not SCENARIOS[name].together:
         await staff(target, client, f"/v1/rooms/{event_id}/open")
-    shown = (await client.get(f"/v1/events/{event_id}")).json()
+    document = (await client.get(f"/v1/events/{event_id}")).json()
     rate = int(room["admission_rate_per_minute"])
-    return Sale(event_id, event_id, list(TICKET_TYPES), shown["max_tickets_per_visitor"], rate, ours=True)
+    return Sale(event_id, event_id, list(TICKET_TYPES), document["max_tickets_per_visitor"], rate, ours=True)
 
 
 async def the_sale(client: httpx.AsyncClient, room_id: str) -> Sale:
     """Return the sale of an existing room. Raises NoTarget."""
-    status = await _asked(client, f"/v1/rooms/{room_id}")
+    status = await _fetched(client, f"/v1/rooms/{room_id}")
     event_id, rate = status["event_id"], status["admission_rate_per_minute"]
     if event_id is None:
         return Sale(room_id, None, [], 0, rate, ours=False)
-    event = await _asked(client, f"/v1/events/{event_id}")
+    event = await _fetched(client, f"/v1/events/{event_id}")
     kinds = [it["ticket_type_id"] for it in event["ticket_types"]]
     return Sale(room_id, event_id, kinds, event["max_tickets_per_visitor"], rate, ours=False)
 
@@ -130,7 +130,7 @@ async def staff(target: Target, client: httpx.AsyncClient, path: str, body: obje
         raise NoTarget(f"POST {path} at {target.url}: {answer.status_code} {answer.text[:300]}")
 
 
-async def _asked(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
+async def _fetched(client: httpx.AsyncClient, path: str) -> dict[str, Any]:
     try:
         answer = await client.get(path)
     except httpx.HTTPError as error:

@@ -41,9 +41,9 @@ class Verdict:
 
     def __str__(self) -> str:
         names = ("oversold", "lost", "stranded", "over_admitted")
-        found: dict[str, list[str]] = {name: getattr(self, name) for name in names}
-        head = ", ".join(f"{name.replace('_', '-')} {len(lines)}" for name, lines in found.items())
-        return "\n".join([head, *(f"  {name}: {line}" for name in names for line in found[name][:20])])
+        problems: dict[str, list[str]] = {name: getattr(self, name) for name in names}
+        head = ", ".join(f"{name.replace('_', '-')} {len(lines)}" for name, lines in problems.items())
+        return "\n".join([head, *(f"  {name}: {line}" for name in names for line in problems[name][:20])])
 
 
 # the lists ------------------------------------------------------------------------------------------------
@@ -57,10 +57,10 @@ def oversold(books: Books) -> Iterator[str]:
             yield f"{kind}: rows hold or sold {owned} of {count.total}"
         if books.issued.get(kind, 0) > count.total:
             yield f"{kind}: {books.issued[kind]} tickets issued of {count.total}"
-    made_with = Counter(it.code for it in books.rows.values())
+    by_code = Counter(it.code for it in books.rows.values())
     for code, (used, most) in books.codes.items():
-        if max(used, made_with[code]) > most:
-            yield f"code {code}: used {used} times, in {made_with[code]} reservations, {most} are allowed"
+        if max(used, by_code[code]) > most:
+            yield f"code {code}: used {used} times, in {by_code[code]} reservations, {most} are allowed"
     if not books.holds.keys() - books.rows.keys():  # Postgres may still refuse what it has not seen yet
         for kind, count in books.stock.items():
             if count.free < 0:
@@ -89,24 +89,24 @@ def stranded(books: Books) -> Iterator[str]:
         if books.holds[reservation_id].sold != books.rows[reservation_id].sold:
             yield f"reservation {reservation_id} is sold in one store but held in the other"
     yield from _miscounted(books)
-    spent = _by_visitor(books.holds.values())
-    for visitor_id in sorted(books.allowance.keys() | spent.keys()):
-        if books.allowance.get(visitor_id, 0) != spent[visitor_id]:
+    by_visitor = _by_visitor(books.holds.values())
+    for visitor_id in sorted(books.allowance.keys() | by_visitor.keys()):
+        if books.allowance.get(visitor_id, 0) != by_visitor[visitor_id]:
             allowance = books.allowance.get(visitor_id, 0)
-            has = spent[visitor_id]
+            has = by_visitor[visitor_id]
             yield f"visitor {visitor_id}: allowance spent {allowance}, tickets held or bought {has}"
 
 
 def _miscounted(books: Books) -> Iterator[str]:
     """Uses of codes that nobody has."""
-    ours = Counter(it.code for it in books.holds.values() if it.code)
-    theirs = Counter(it.code for it in books.rows.values() if it.code)
-    for code in sorted(ours.keys() | books.code_uses.keys()):
-        if books.code_uses.get(code, 0) != ours[code]:
-            yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, holds sum to {ours[code]}"
+    in_redis = Counter(it.code for it in books.holds.values() if it.code)
+    in_postgres = Counter(it.code for it in books.rows.values() if it.code)
+    for code in sorted(in_redis.keys() | books.code_uses.keys()):
+        if books.code_uses.get(code, 0) != in_redis[code]:
+            yield f"code {code}: Redis counts {books.code_uses.get(code, 0)}, holds sum to {in_redis[code]}"
     for code, (used, _) in sorted(books.codes.items()):
-        if used != theirs[code]:
-            yield f"code {code}: Postgres counts {used}, rows sum to {theirs[code]}"
+        if used != in_postgres[code]:
+            yield f"code {code}: Postgres counts {used}, rows sum to {in_postgres[code]}"
 
 
 def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:

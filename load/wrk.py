@@ -108,10 +108,10 @@ class _Report(msgspec.Struct, frozen=True):
 
 def program() -> str:
     """Return the path of wrk. Raises WrkMissing."""
-    found = which("wrk")
-    if found is None:
+    path = which("wrk")
+    if path is None:
         raise WrkMissing("wrk is not installed; install it with: apt-get install wrk (or: brew install wrk)")
-    return found
+    return path
 
 
 async def send(url: str, requests: Requests, how: How) -> Answers:

@@ -29,7 +29,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(jinja2.Environment, "compile", noting)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     yield names
-    templating._kept.cache_clear()
+    templating._bytecode_cache.cache_clear()
 
 
 def rendered(folder: Path, language: str, **options: object) -> str:
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def another_process() -> None:
-    templating._kept.cache_clear()
+    templating._bytecode_cache.cache_clear()
 
 
 def test_a_template_is_compiled_once_for_all_languages_and_processes(

@@ -81,16 +81,19 @@ class BusyRooms:
 
     async def _once(self) -> bool:
         self._log_outage()
-        wanted, visits = await self._look_around()
+        rooms_wanted, visits = await self._look_around()
         for room_id, ticker in self._tickers.items():
-            ticker.version, ticker.wanted = max(ticker.version, visits.get(room_id, 0)), room_id in wanted
+            ticker.version, ticker.wanted = (
+                max(ticker.version, visits.get(room_id, 0)),
+                room_id in rooms_wanted,
+            )
             if ticker.at_rest and not ticker.wanted:
                 ticker.dismiss()
             else:
                 ticker.tick_if_due()
-        for room_id in (wanted | visits.keys()) - self._tickers.keys():
+        for room_id in (rooms_wanted | visits.keys()) - self._tickers.keys():
             ticker = self._tickers[room_id] = self._ticker(room_id)
-            ticker.version, ticker.wanted = visits.get(room_id, 0), room_id in wanted
+            ticker.version, ticker.wanted = visits.get(room_id, 0), room_id in rooms_wanted
             self._tasks[room_id] = self._ctx.loops.start("admit_room", ticker.run, of=room_id)
             self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
         return False
@@ -98,16 +101,16 @@ class BusyRooms:
     async def _look_around(self) -> tuple[set[RoomId], dict[RoomId, int]]:
         """Return the rooms that need work, and those to visit once. Also records whether Redis answers in
         time."""
-        asked_at = time.monotonic()
+        read_at = time.monotonic()
         try:
-            wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
+            rooms_wanted = {*await busy_rooms(self._ctx.stores.redis, KEYS), *self._due}
             visits = await self._next_visits()
             await self._mark()
         except BaseException:
             self._ticks.answers.failed()
             raise
-        self._ticks.answers.answered(asked_at, time.monotonic())
-        return wanted, visits
+        self._ticks.answers.answered(read_at, time.monotonic())
+        return rooms_wanted, visits
 
     async def _mark(self) -> None:
         """Renew the marks of rooms that are not at rest."""

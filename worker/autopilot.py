@@ -26,7 +26,7 @@ async def ask_prometheus(ctx: WorkerContext) -> None:
     queues = queue.open_queues(ctx.stores, ctx.settings)
 
     async def once() -> bool:
-        await prometheus.ask_all(queues, private=ctx.settings.webhooks_private)
+        await prometheus.query_all(queues, private=ctx.settings.webhooks_private)
         return False
 
     await repeat(ctx.stopping, "ask_prometheus", once, LOOK_EVERY_S)

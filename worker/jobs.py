@@ -84,10 +84,10 @@ async def step_job(ctx: WorkerContext, job_id: str) -> None:
     assert ctx.job_queue is not None
     until, after_s = time.monotonic() + STEPS_S, 0.0
     while time.monotonic() < until and not ctx.stopping.is_set() and not after_s:
-        said = await job_steps.step(ctx.stores, job_id)
-        if said == "over":
+        progress = await job_steps.step(ctx.stores, job_id)
+        if progress == "over":
             return
-        after_s = LATER_S if said == "later" else 0.0
+        after_s = LATER_S if progress == "later" else 0.0
     await job_queue.enqueue_step(ctx.job_queue, job_id, after_s=after_s)
 
 

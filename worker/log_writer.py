@@ -35,7 +35,7 @@ class LogWriter:
 
     async def write(self) -> None:
         """Write what was noted, and sign the log if that is due."""
-        written = await room_log.write(self._stores, self._room_id, self._chain)
-        now, due_ms = time.monotonic(), written.head_due_ms
-        self._writes_at = now + (0 if written.more else EVERY_S)
+        round_done = await room_log.write(self._stores, self._room_id, self._chain)
+        now, due_ms = time.monotonic(), round_done.head_due_ms
+        self._writes_at = now + (0 if round_done.more else EVERY_S)
         self._signs_at = None if due_ms is None else now + max(0.0, due_ms / 1000 - time.time())

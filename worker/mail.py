@@ -31,10 +31,10 @@ async def mail_turns(ctx: WorkerContext) -> None:
         running: dict[str, set[Call]] = {}
 
         async def look(room_id: RoomId) -> None:
-            found = await called.calls(ctx.stores.redis, room_id, CALLED_MAX)
-            new = list(found - known.get(room_id, set()))
+            calls = await called.calls(ctx.stores.redis, room_id, CALLED_MAX)
+            new = list(calls - known.get(room_id, set()))
             fresh.extend(await called.numbered(ctx.stores.redis, room_id, new))
-            running[room_id] = found
+            running[room_id] = calls
 
         rooms = await busy_rooms(ctx.stores.redis, KEYS)
         reachable = await mailboxes.reachable(ctx.stores.postgres, rooms) if rooms else []

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from app.core.script_constants import CONSTANTS
 from app.store.answer_log import SLOW_S, AnswerLog
-from app.store.scripts.admission import Known
+from app.store.scripts.admission import Knowledge
 
 UNWATCHED_S = CONSTANTS["UNWATCHED_MS"] / 1000
 
@@ -29,7 +29,7 @@ class Outlook:
         self._reported_until = 0.0  # up to when outages of the stores were reported
         self._reporting_until = 0.0
 
-    def known(self, now: float, *, away: bool) -> Known:
+    def known(self, now: float, *, away: bool) -> Knowledge:
         """Return the input of the next tick; `away` says whether Postgres is unavailable now."""
         if not self._now_ms:
             return self._known_at_first(now)
@@ -37,16 +37,16 @@ class Outlook:
         answered_at = min(now, *(it.answered_at for it in self._stores))
         sure_ms = min(self._now_ms, self._in_redis(answered_at))
         if away:
-            return Known(sure_ms, sure_ms)
+            return Knowledge(sure_ms, sure_ms)
         over = [it for log in self._stores for it in log.outages if it.until_s > self._reported_until]
         spans = [(self._in_redis(it.from_s), self._in_redis(it.until_s)) for it in over]
         if self._own_outage:
             spans.append(self._own_outage)
         if not spans:
-            return Known(sure_ms)
-        return Known(sure_ms, min(it[0] for it in spans), max(it[1] for it in spans))
+            return Knowledge(sure_ms)
+        return Knowledge(sure_ms, min(it[0] for it in spans), max(it[1] for it in spans))
 
-    def _known_at_first(self, now: float) -> Known:
+    def _known_at_first(self, now: float) -> Knowledge:
         """Report an outage that may be unreported, relative to now, since the time on Redis' clock is not
         known yet.
 
@@ -56,17 +56,19 @@ class Outlook:
         over = [it for log in self._stores for it in log.outages if it.until_s > self._reported_until]
         self._reporting_until = now
         if not over:
-            return Known(sure_ms=-1)
+            return Knowledge(sure_ms=-1)
         from_s = min(it.from_s for it in over) - SLOW_S  # a tick may take this long
-        return Known(-1, round(1000 * (from_s - now)), round(1000 * (max(it.until_s for it in over) - now)))
+        return Knowledge(
+            -1, round(1000 * (from_s - now)), round(1000 * (max(it.until_s for it in over) - now))
+        )
 
     def failed(self) -> None:
         """Record an unanswered tick."""
         self._failed = True
 
-    def heard(self, asked_at: float, now: float, now_ms: int, *, away: bool) -> None:
+    def heard(self, sent_at: float, now: float, now_ms: int, *, away: bool) -> None:
         """Record an answered tick and when it was sent; `away` as it was passed to `known`."""
-        late = self._failed or now - asked_at > SLOW_S
+        late = self._failed or now - sent_at > SLOW_S
         if not away:
             self._reported_until, self._own_outage = self._reporting_until, None
         if late and self._now_ms:

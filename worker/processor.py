@@ -101,10 +101,10 @@ class Lanes:
         """Wake the lanes named in messages; while Redis is unavailable `_look` finds them."""
         while True:
             with suppress(*REDIS_AWAY):
-                async for channel, said in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
+                async for channel, payload in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
                     if channel:
                         room_id = RoomId(channel.removeprefix(SUBMITTED_CHANNEL))
-                        if said == FREE:
+                        if payload == FREE:
                             self._free(room_id)
                         self.ring([room_id])
                     else:

@@ -44,7 +44,7 @@ async def mend(ctx: WorkerContext) -> None:
     """Bring Redis up to date with endings in Postgres that it may have missed, until the worker stops."""
 
     async def once() -> bool:
-        await emptying.forget_gone(ctx.stores)
+        await emptying.remove_gone(ctx.stores)
         return await holds.repair(ctx.stores) == EXPIRE_MAX
 
     await repeat(ctx.stopping, "mend", once, EVERY_S)

@@ -31,7 +31,7 @@ from app.store.scripts.together import server_of
 from app.store.sql import resting, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
-from app.waiting_room.gathering import Seen, gather
+from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from app.waiting_room.visitor_events import move_to_outbox
 from worker.log_writer import LogWriter
@@ -69,8 +69,8 @@ class TickBatches:
 
     async def _tick(self, _server: str, some: Sequence[Ticked]) -> list[Tick | Exception]:
         """Tick rooms of one server. Without Postgres nobody is called, because they could not claim."""
-        away, asked_at = self.postgres.away, time.monotonic()
-        rooms = [(keys, outlook.known(asked_at, away=away)) for keys, outlook in some]
+        away, sent_at = self.postgres.away, time.monotonic()
+        rooms = [(keys, outlook.known(sent_at, away=away)) for keys, outlook in some]
         ticks: list[Tick | Exception] = []
         try:
             ticks = await admission.admit_each(self._redis, rooms, limit=0 if away else CALLS_MAX)
@@ -79,7 +79,7 @@ class TickBatches:
             now = time.monotonic()
             for (_, outlook), tick in zip_longest(some, ticks):
                 if isinstance(tick, Tick):
-                    outlook.heard(asked_at, now, tick.status.now_ms, away=away)
+                    outlook.heard(sent_at, now, tick.status.now_ms, away=away)
                 else:
                     outlook.failed()
 
@@ -107,7 +107,7 @@ class RoomTicker:
         self._recorded: Moved = ()
         self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
         self._log = LogWriter(stores, room_id, chain)
-        self._parts = Seen()  # of a room divided into parts
+        self._parts = PartsSeen()  # of a room divided into parts
         self._dropped = 0  # dropped visitor events already reported
         self.version = 0  # the newest known version of the room in Postgres
         self.ticked, self.at_rest = False, False  # whether it has ticked, and was at rest then

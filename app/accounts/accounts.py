@@ -41,7 +41,7 @@ async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> Reg
     account_id = new_account_id()
     with stores_answer():
         password_hash = await passwords.hash(new.password)
-        made = await accounts.insert_account(
+        created = await accounts.insert_account(
             stores.postgres,
             account_id,
             email=email,
@@ -49,7 +49,7 @@ async def register(stores: Stores, passwords: Passwords, new: NewAccount) -> Reg
             password_hash=password_hash,
             role="user",
         )
-    return made or RegisteredAccount(account_id, email, new.name, "user", password_hash, datetime.now(UTC))
+    return created or RegisteredAccount(account_id, email, new.name, "user", password_hash, datetime.now(UTC))
 
 
 async def log_in(stores: Stores, passwords: Passwords, email: str, password: str) -> RegisteredAccount:
@@ -59,16 +59,20 @@ async def log_in(stores: Stores, passwords: Passwords, email: str, password: str
     a wrong password.
     """
     with stores_answer():
-        found = await accounts.select_by_email(stores.postgres, normalised(email))
-        good = await passwords.verify(found.password_hash if found else None, password)
-        if not good or found is None or found.deactivated_at is not None:
-            logs.get(__name__).info("a password was wrong", account_id=found.account_id if found else None)
+        registered = await accounts.select_by_email(stores.postgres, normalised(email))
+        good = await passwords.verify(registered.password_hash if registered else None, password)
+        if not good or registered is None or registered.deactivated_at is not None:
+            logs.get(__name__).info(
+                "a password was wrong", account_id=registered.account_id if registered else None
+            )
             raise CredentialInvalid("The e-mail address or password is wrong.")
-        if passwords.is_outdated(found.password_hash):
+        if passwords.is_outdated(registered.password_hash):
             renewed = await passwords.hash(password)
-            await accounts.replace_hash(stores.postgres, found.account_id, found.password_hash, renewed)
-    logs.get(__name__).info("somebody logged in", account_id=found.account_id)
-    return found
+            await accounts.replace_hash(
+                stores.postgres, registered.account_id, registered.password_hash, renewed
+            )
+    logs.get(__name__).info("somebody logged in", account_id=registered.account_id)
+    return registered
 
 
 async def is_device_of(stores: Stores, device: Device, email: str) -> bool:
@@ -80,15 +84,15 @@ async def is_device_of(stores: Stores, device: Device, email: str) -> bool:
 async def account(stores: Stores, subject: str) -> RegisteredAccount:
     """The account with this id. Raises NotFound, such as for tokens of `fairgate token`, which have none."""
     with stores_answer():
-        found = await accounts.select_account(stores.postgres, subject)
-    return _existing(found)
+        registered = await accounts.select_account(stores.postgres, subject)
+    return _existing(registered)
 
 
 async def rename(stores: Stores, subject: str, name: str) -> RegisteredAccount:
     """Rename the account. Raises NotFound."""
     with stores_answer():
-        found = await accounts.update_name(stores.postgres, subject, name)
-    return _existing(found)
+        renamed = await accounts.update_name(stores.postgres, subject, name)
+    return _existing(renamed)
 
 
 async def appoint(
@@ -104,7 +108,7 @@ async def appoint(
     with stores_answer():
         password_hash = await passwords.hash(new.password)
         async with stores.postgres.acquire() as connection, connection.transaction():
-            made = await accounts.insert_account(
+            created = await accounts.insert_account(
                 connection,
                 new_account_id(),
                 email=email,
@@ -112,11 +116,11 @@ async def appoint(
                 password_hash=password_hash,
                 role=role,
             )
-            if made is None:
+            if created is None:
                 return await _promote(connection, new, role, password_hash, by)
-            thing = Thing("account", made.account_id)
-            await audit.record(connection, by, "create", thing, after=_fields(made))
-    return made, None
+            thing = Thing("account", created.account_id)
+            await audit.record(connection, by, "create", thing, after=_fields(created))
+    return created, None
 
 
 async def with_current_role(stores: Stores, holder: Account) -> Account:
@@ -126,9 +130,11 @@ async def with_current_role(stores: Stores, holder: Account) -> Account:
     A subject without an account (`fairgate token`, API keys) keeps the role in its token. Raises
     CredentialInvalid, StoreUnavailable.
     """
-    made_ms = _issued_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
+    issued_ms = _issued_ms(holder.jti) if holder.jti.startswith(LOGGED_IN) else NEVER_OVER_MS
     with stores_answer():
-        now, ended = await accounts.select_standing(stores.postgres, holder.subject, holder.jti, made_ms)
+        now, ended = await accounts.select_role_and_validity(
+            stores.postgres, holder.subject, holder.jti, issued_ms
+        )
     if ended or (holder.jti.startswith(LOGGED_IN) and now != holder.role):
         raise CredentialInvalid("This access token was signed out, or its account has changed. Log in again.")
     if now is None or RANK[now] >= RANK[holder.role]:
@@ -136,10 +142,10 @@ async def with_current_role(stores: Stores, holder: Account) -> Account:
     return msgspec.structs.replace(holder, role=now)
 
 
-def new_token_of(found: RegisteredAccount) -> Account:
+def new_token_of(registered: RegisteredAccount) -> Account:
     """The account as a new access token will name it, with a `jti` that marks it as issued by a login."""
     jti = f"{LOGGED_IN}{now_ms()}.{secrets.token_urlsafe(12)}"
-    return Account(subject=found.account_id, role=found.role, jti=jti)
+    return Account(subject=registered.account_id, role=registered.role, jti=jti)
 
 
 async def change_password(
@@ -151,20 +157,20 @@ async def change_password(
     """
     refuse_common(new, "new_password")
     wrong = CredentialInvalid("The current password is wrong.")
-    found = await account(stores, subject)
+    registered = await account(stores, subject)
     with stores_answer():
-        if not await passwords.verify(found.password_hash, current):
+        if not await passwords.verify(registered.password_hash, current):
             raise wrong
         renewed = await passwords.hash(new)
         async with stores.postgres.acquire() as connection, connection.transaction():
             changed = await accounts.change_password(
-                connection, subject, found.password_hash, renewed, now_ms()
+                connection, subject, registered.password_hash, renewed, now_ms()
             )
             if not changed:
                 raise wrong
             await sign_ins.delete_of(connection, subject)
-            if found.role != "user":  # the audit log records only what staff do
-                by, thing = Author(subject, found.role, request_id), Thing("account", subject)
+            if registered.role != "user":  # the audit log records only what staff do
+                by, thing = Author(subject, registered.role, request_id), Thing("account", subject)
                 await audit.record(connection, by, "change password", thing, after={"password": "replaced"})
 
 
@@ -172,10 +178,10 @@ async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) ->
     """End all sign-ins, access tokens and known devices of an account. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            found = await accounts.lock_one(connection, account_id)
-            if found is None:
+            registered = await accounts.lock_one(connection, account_id)
+            if registered is None:
                 raise NotFound("There is no such account.")
-            same = found.password_hash
+            same = registered.password_hash
             await accounts.change_password(connection, account_id, same, same, now_ms())
             await sign_ins.delete_of(connection, account_id)
             thing = Thing("account", account_id)
@@ -184,8 +190,8 @@ async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) ->
 
 def _issued_ms(jti: str) -> int:
     """When the token of a login was issued; 0 for tokens from before that was recorded."""
-    made = jti.removeprefix(LOGGED_IN).partition(".")[0]
-    return int(made) if made.isascii() and made.isdigit() else 0
+    issued = jti.removeprefix(LOGGED_IN).partition(".")[0]
+    return int(issued) if issued.isascii() and issued.isdigit() else 0
 
 
 async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None:
@@ -197,11 +203,11 @@ async def log_out(stores: Stores, holder: Account, expires_at: datetime) -> None
 
 
 async def accounts_page(
-    stores: Stores, wanted: AccountFilter, *, limit: int, offset: int
+    stores: Stores, criteria: AccountFilter, *, limit: int, offset: int
 ) -> tuple[list[RegisteredAccount], int]:
     """A page of the accounts that match, staff first, and how many match in all."""
     with stores_answer():
-        return await accounts.select_page(stores.postgres, wanted, limit=limit, offset=offset)
+        return await accounts.select_page(stores.postgres, criteria, limit=limit, offset=offset)
 
 
 async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author) -> RegisteredAccount:
@@ -275,12 +281,12 @@ async def _promote(
     return after, before.role
 
 
-def _existing(found: RegisteredAccount | None) -> RegisteredAccount:
-    if found is None:
+def _existing(registered: RegisteredAccount | None) -> RegisteredAccount:
+    if registered is None:
         raise NotFound("This access token does not belong to a registered account.")
-    return found
+    return registered
 
 
-def _fields(it: RegisteredAccount) -> dict[str, str]:
+def _fields(registered: RegisteredAccount) -> dict[str, str]:
     """The fields of an account that the audit log keeps, without the password."""
-    return {"email": it.email, "name": it.name, "role": it.role}
+    return {"email": registered.email, "name": registered.name, "role": registered.role}

@@ -51,36 +51,36 @@ class NewKey(NamedTuple):
     created_at: datetime
 
 
-async def create(stores: Stores, secret: bytes, wanted: KeyTerms, *, by: Author) -> NewKey:
+async def create(stores: Stores, secret: bytes, terms: KeyTerms, *, by: Author) -> NewKey:
     """Create a key for a machine. `key_of` derives the key itself from the id.
 
     Raises ValidationFailed (`expires_at`, `network`, `events`).
     """
-    network = _network(wanted.network)
-    if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
+    network = _network(terms.network)
+    if terms.expires_at is not None and terms.expires_at <= datetime.now(UTC):
         raise ValidationFailed("expires_at", "must be in the future")
-    scopes = sorted(set(wanted.scopes), key=SCOPES.index) if wanted.scopes is not None else None
-    events = sorted(set(wanted.events)) if wanted.events is not None else None
+    scopes = sorted(set(terms.scopes), key=SCOPES.index) if terms.scopes is not None else None
+    events = sorted(set(terms.events)) if terms.events is not None else None
     key_id = f"key_{secrets.token_hex(10)}"
-    after = {**wanted._asdict(), "network": network, "scopes": scopes, "events": events}
+    after = {**terms._asdict(), "network": network, "scopes": scopes, "events": events}
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if missing := await api_keys.missing_events(connection, events or []):
                 raise ValidationFailed("events", f"there is no event {missing[0]}")
-            made = await api_keys.insert(
+            created = await api_keys.insert(
                 connection,
                 key_id,
                 _digest(key_of(secret, key_id)),
-                name=wanted.name,
-                role=wanted.role,
-                expires_at=wanted.expires_at,
+                name=terms.name,
+                role=terms.role,
+                expires_at=terms.expires_at,
                 made_by=by.subject,
                 network=network,
                 scopes=scopes,
                 events=events,
             )
             await audit.record(connection, by, "create", Thing("api_key", key_id), after=after)
-    return NewKey(key_id, made)
+    return NewKey(key_id, created)
 
 
 def key_of(secret: bytes, key_id: str) -> str:
@@ -142,10 +142,10 @@ async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[ApiKey]
 async def get(stores: Stores, key_id: str) -> ApiKey:
     """The key with this id. Raises NotFound."""
     with stores_answer():
-        found = await api_keys.select_one(stores.postgres, key_id)
-    if found is None:
+        key = await api_keys.select_one(stores.postgres, key_id)
+    if key is None:
         raise NotFound(NO_KEY)
-    return found
+    return key
 
 
 def _network(text: str) -> str:

@@ -47,10 +47,10 @@ async def of_secret(stores: Stores, secret: str, *, idle_s: int = 0, used: bool 
     `used`: whether this call counts as a use. Pass False for a stream that is merely left open.
     """
     with stores_answer():
-        found = await sign_ins.select_sign_in(stores.postgres, _hash(secret), idle_s)
-        if used and found is not None and datetime.now(UTC) - found.seen_at > SEEN_EVERY:
-            await sign_ins.touch(stores.postgres, found.sign_in_id)
-    return found
+        sign_in = await sign_ins.select_sign_in(stores.postgres, _hash(secret), idle_s)
+        if used and sign_in is not None and datetime.now(UTC) - sign_in.seen_at > SEEN_EVERY:
+            await sign_ins.touch(stores.postgres, sign_in.sign_in_id)
+    return sign_in
 
 
 async def prove(stores: Stores, sign_in_id: str) -> None:

@@ -9,7 +9,7 @@ import secrets
 
 from app.accounts import passkeys
 from app.accounts.passkeys import Ceremony
-from app.core.email import Traces, mailbox, one_mailbox
+from app.core.email import Traces, mailbox, mailbox_of
 from app.core.errors import Conflict, CredentialInvalid
 from app.core.fans import FanSigner
 from app.core.password_resets import digest
@@ -33,10 +33,10 @@ async def send_code(stores: Stores, traces: Traces, email: str, *, network: str,
     sides = (traces.recipient(to), traces.client(network))
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            asked = await fans.ask(
+            sent = await fans.request_code(
                 connection, Code(digest(secret), secrets.token_urlsafe(16), to, locale, *sides)
             )
-    return secret if asked else ""
+    return secret if sent else ""
 
 
 async def step_of(stores: Stores, secret: str) -> Step | None:
@@ -60,28 +60,28 @@ async def confirm(stores: Stores, signer: FanSigner, secret: str, digits: str) -
 async def account(stores: Stores, email: str) -> tuple[Fan | None, list[FanPasskey]]:
     """The account of this address, or None, and its passkeys."""
     with stores_answer():
-        found = await fans.select_fan(stores.postgres, one_mailbox(email))
-        return found, await fans.select_passkeys(stores.postgres, found.fan_id) if found else []
+        fan = await fans.select_fan(stores.postgres, mailbox_of(email))
+        return fan, await fans.select_passkeys(stores.postgres, fan.fan_id) if fan else []
 
 
 async def begin_new(stores: Stores, origin: str, email: str) -> tuple[Ceremony, str]:
     """Start the creation of a passkey for this address. Returns the ceremony and the id of its account."""
-    found, known = await account(stores, email)
-    fan_id = found.fan_id if found else secrets.token_urlsafe(16)
-    asked = passkeys.creation(origin, fan_id, email, email, [it.credential_id for it in known])
-    return asked, fan_id
+    fan, passkeys_known = await account(stores, email)
+    fan_id = fan.fan_id if fan else secrets.token_urlsafe(16)
+    options = passkeys.creation(origin, fan_id, email, email, [it.credential_id for it in passkeys_known])
+    return options, fan_id
 
 
-async def add(stores: Stores, origin: str, email: str, asked: tuple[str, str], sent: str) -> None:
+async def add(stores: Stores, origin: str, email: str, step: tuple[str, str], sent: str) -> None:
     """Store the passkey that a browser created, and create the account if it is the first.
 
-    `asked`: the challenge and the account's id. Raises CredentialInvalid, Conflict, StoreUnavailable.
+    `step`: the challenge and the account's id. Raises CredentialInvalid, Conflict, StoreUnavailable.
     """
-    challenge, fan_id = asked
-    made = passkeys.verified_new(origin, challenge, sent)
+    challenge, fan_id = step
+    credential = passkeys.verified_new(origin, challenge, sent)
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            if not await fans.insert(connection, (fan_id, one_mailbox(email), email), *made):
+            if not await fans.insert(connection, (fan_id, mailbox_of(email), email), *credential):
                 raise Conflict("This passkey is already registered, or there are too many.")
 
 
@@ -91,10 +91,10 @@ async def verified_fan(stores: Stores, origin: str, challenge: str, sent: str) -
     Raises CredentialInvalid, StoreUnavailable.
     """
     with stores_answer():
-        found = await fans.select_credential(stores.postgres, passkeys.credential_named(sent))
-        if found is None:
+        stored = await fans.select_credential(stores.postgres, passkeys.credential_named(sent))
+        if stored is None:
             raise CredentialInvalid(UNKNOWN)
-        fan, known = found
+        fan, known = stored
         count = passkeys.verified_use(origin, challenge, sent, known.public_key, known.sign_count)
         if not await fan_challenges.use(stores.redis, challenge):
             raise CredentialInvalid(passkeys.BAD)
@@ -120,10 +120,10 @@ async def sign_out(stores: Stores, secret: str) -> None:
 async def remove(stores: Stores, email: str, passkey_id: str) -> None:
     """Remove one of the passkeys of this address."""
     with stores_answer():
-        await fans.delete_passkey(stores.postgres, one_mailbox(email), passkey_id)
+        await fans.delete_passkey(stores.postgres, mailbox_of(email), passkey_id)
 
 
 async def delete(stores: Stores, email: str) -> None:
     """Delete the account of this address."""
     with stores_answer():
-        await fans.delete(stores.postgres, one_mailbox(email))
+        await fans.delete(stores.postgres, mailbox_of(email))

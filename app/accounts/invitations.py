@@ -90,32 +90,38 @@ async def accept(
     with stores_answer():
         password_hash = await passwords.hash(password or secrets.token_urlsafe(32))
         async with stores.postgres.acquire() as connection, connection.transaction():
-            it = await invitations.use(connection, digest(token))
-            if it is None:
+            invitation = await invitations.use(connection, digest(token))
+            if invitation is None:
                 raise CredentialInvalid(OVER)
-            made, at_once = await _account(connection, it, name, password_hash, replace=password is not None)
-            await password_resets.confirm_email(connection, made.account_id)
-            if it.event_id and it.sale_role:
-                given = await sale_grants.give(
-                    connection, made.account_id, it.event_id, it.sale_role, it.invited_by
+            registered, at_once = await _account(
+                connection, invitation, name, password_hash, replace=password is not None
+            )
+            await password_resets.confirm_email(connection, registered.account_id)
+            if invitation.event_id and invitation.sale_role:
+                granted = await sale_grants.give(
+                    connection,
+                    registered.account_id,
+                    invitation.event_id,
+                    invitation.sale_role,
+                    invitation.invited_by,
                 )
-                if not given:
+                if not granted:
                     raise Conflict(FULL)
-            by = Author(subject=made.account_id, role=made.role, request_id=request_id)
-            thing = Thing("account", made.account_id)
-            await audit.record(connection, by, "accept invitation", thing, after=_fields(it))
-    return made, at_once
+            by = Author(subject=registered.account_id, role=registered.role, request_id=request_id)
+            thing = Thing("account", registered.account_id)
+            await audit.record(connection, by, "accept invitation", thing, after=_fields(invitation))
+    return registered, at_once
 
 
 async def withdraw(stores: Stores, invitation_id: str, *, event_id: str | None = None, by: Author) -> None:
     """Withdraw an invitation; with `event_id` only one for that event. Raises NotFound."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            it = await invitations.withdraw(connection, invitation_id, event_id)
-            if it is None:
+            invitation = await invitations.withdraw(connection, invitation_id, event_id)
+            if invitation is None:
                 raise NotFound("There is no such invitation.")
-            thing = Thing("account", it.email)
-            await audit.record(connection, by, "withdraw invitation", thing, before=_fields(it))
+            thing = Thing("account", invitation.email)
+            await audit.record(connection, by, "withdraw invitation", thing, before=_fields(invitation))
 
 
 async def list_open(stores: Stores, event_id: str | None = None) -> list[Invitation]:
@@ -125,18 +131,22 @@ async def list_open(stores: Stores, event_id: str | None = None) -> list[Invitat
 
 
 async def _account(
-    connection: Connection, it: Invitation, name: str, password_hash: str, *, replace: bool
+    connection: Connection, invitation: Invitation, name: str, password_hash: str, *, replace: bool
 ) -> tuple[RegisteredAccount, bool]:
-    made = await accounts.insert_account(
-        *(connection, new_account_id()), email=it.email, name=name, password_hash=password_hash, role=it.role
+    registered = await accounts.insert_account(
+        *(connection, new_account_id()),
+        email=invitation.email,
+        name=name,
+        password_hash=password_hash,
+        role=invitation.role,
     )
-    if made is not None:
-        return made, True
-    before = await accounts.lock_by_email(connection, it.email)
+    if registered is not None:
+        return registered, True
+    before = await accounts.lock_by_email(connection, invitation.email)
     assert before is not None
     if before.deactivated_at is not None:
         raise Conflict("This account is deactivated. Ask an admin to activate it again.")
-    role = it.role if before.role == "user" else before.role  # an invitation never lowers a role
+    role = invitation.role if before.role == "user" else before.role  # an invitation never lowers a role
     password = password_hash if replace or before.role == "user" else before.password_hash
     after = msgspec.structs.replace(before, role=role, password_hash=password)
     await accounts.update_terms(connection, after)
@@ -147,6 +157,10 @@ async def _account(
     return after, before.role == "user" and not (has.codes or has.passkeys)
 
 
-def _fields(it: Invitation) -> dict[str, str]:
-    sale = {"event_id": it.event_id, "sale_role": it.sale_role} if it.event_id and it.sale_role else {}
-    return {"email": it.email, "role": it.role, **sale}
+def _fields(invitation: Invitation) -> dict[str, str]:
+    sale = (
+        {"event_id": invitation.event_id, "sale_role": invitation.sale_role}
+        if invitation.event_id and invitation.sale_role
+        else {}
+    )
+    return {"email": invitation.email, "role": invitation.role, **sale}

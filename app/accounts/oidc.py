@@ -34,61 +34,61 @@ class Rules(NamedTuple):
 
 
 async def account_of(
-    stores: Stores, passwords: Passwords, it: Identity, rules: Rules, *, request_id: str
+    stores: Stores, passwords: Passwords, identity: Identity, rules: Rules, *, request_id: str
 ) -> RegisteredAccount:
     """The account of a user of the provider, with the role of their groups.
 
     It is found by the user's identity there, the first time by their verified e-mail address, and created if
     there is none and the rules allow it. Raises RoleRequired.
     """
-    role = role_of(it.groups, rules.roles)
+    role = role_of(identity.groups, rules.roles)
     if rules.roles and role is None:
         raise RoleRequired(NO_GROUP)
-    if not it.email or not is_of_domains(it.email, rules.domains):
+    if not identity.email or not is_of_domains(identity.email, rules.domains):
         raise RoleRequired(NO_EMAIL)
     with stores_answer():
         unknown = await passwords.hash(secrets.token_urlsafe(32)) if rules.create else ""
         async with stores.postgres.acquire() as connection, connection.transaction():
-            found = await _known(connection, it)
-            if found is None and rules.create and role is not None:
-                found = await _made(connection, it, role, unknown, request_id)
-            if found is None or found.deactivated_at is not None:
+            registered = await _existing_account(connection, identity)
+            if registered is None and rules.create and role is not None:
+                registered = await _new_account(connection, identity, role, unknown, request_id)
+            if registered is None or registered.deactivated_at is not None:
                 raise RoleRequired(NOT_HERE)
-            await oidc_identities.link(connection, it.issuer, it.subject, found.account_id)
-            return await _with_role(connection, found, role, request_id)
+            await oidc_identities.link(connection, identity.issuer, identity.subject, registered.account_id)
+            return await _with_role(connection, registered, role, request_id)
 
 
-async def _known(connection: Connection, it: Identity) -> RegisteredAccount | None:
-    account_id = await oidc_identities.account_of(connection, it.issuer, it.subject)
+async def _existing_account(connection: Connection, identity: Identity) -> RegisteredAccount | None:
+    account_id = await oidc_identities.account_of(connection, identity.issuer, identity.subject)
     if account_id is not None:
         return await accounts.lock_one(connection, account_id)
-    found = await accounts.lock_by_email(connection, normalised(it.email))
+    registered = await accounts.lock_by_email(connection, normalised(identity.email))
     # An account without a staff role may have been registered by anybody using that address.
-    return None if found is not None and found.role == "user" else found
+    return None if registered is not None and registered.role == "user" else registered
 
 
-async def _made(
-    connection: Connection, it: Identity, role: Role, password_hash: str, request_id: str
+async def _new_account(
+    connection: Connection, identity: Identity, role: Role, password_hash: str, request_id: str
 ) -> RegisteredAccount | None:
-    email, name = normalised(it.email), it.name[:200] or it.email
-    made = await accounts.insert_account(
+    email, name = normalised(identity.email), identity.name[:200] or identity.email
+    registered = await accounts.insert_account(
         *(connection, new_account_id()), email=email, name=name, password_hash=password_hash, role=role
     )
-    if made is not None:
-        by, thing = Author(made.account_id, role, request_id), Thing("account", made.account_id)
-        after = {"email": email, "name": name, "role": role, "provider": it.issuer}
+    if registered is not None:
+        by, thing = Author(registered.account_id, role, request_id), Thing("account", registered.account_id)
+        after = {"email": email, "name": name, "role": role, "provider": identity.issuer}
         await audit.record(connection, by, "create", thing, after=after)
-    return made
+    return registered
 
 
 async def _with_role(
-    connection: Connection, found: RegisteredAccount, role: Role | None, request_id: str
+    connection: Connection, registered: RegisteredAccount, role: Role | None, request_id: str
 ) -> RegisteredAccount:
-    if role is None or role == found.role:
-        return found
-    after = msgspec.structs.replace(found, role=role)
+    if role is None or role == registered.role:
+        return registered
+    after = msgspec.structs.replace(registered, role=role)
     await accounts.update_terms(connection, after)
-    by, thing = Author(found.account_id, role, request_id), Thing("account", found.account_id)
-    before, now = {"role": found.role}, {"role": role}
+    by, thing = Author(registered.account_id, role, request_id), Thing("account", registered.account_id)
+    before, now = {"role": registered.role}, {"role": role}
     await audit.record(connection, by, "role by provider", thing, before=before, after=now)
     return after

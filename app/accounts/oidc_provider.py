@@ -57,40 +57,40 @@ async def begin(client: Client, redirect_uri: str) -> tuple[str, dict[str, str]]
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
     async with _http() as http:
-        there = await _metadata(http, client)
-    said = {it: secrets.token_urlsafe(32) for it in ("state", "nonce", "verifier")}
-    asked = {
+        metadata = await _metadata(http, client)
+    secrets_sent = {it: secrets.token_urlsafe(32) for it in ("state", "nonce", "verifier")}
+    params = {
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": redirect_uri,
         "scope": SCOPE if client.groups != "groups" else f"{SCOPE} groups",
-        "state": said["state"],
-        "nonce": said["nonce"],
-        "code_challenge": str(create_s256_code_challenge(said["verifier"])),
+        "state": secrets_sent["state"],
+        "nonce": secrets_sent["nonce"],
+        "code_challenge": str(create_s256_code_challenge(secrets_sent["verifier"])),
         "code_challenge_method": "S256",
     }
-    joined = "&" if "?" in there.authorization_endpoint else "?"
-    return f"{there.authorization_endpoint}{joined}{urlencode(asked)}", said
+    joined = "&" if "?" in metadata.authorization_endpoint else "?"
+    return f"{metadata.authorization_endpoint}{joined}{urlencode(params)}", secrets_sent
 
 
 async def finish(
-    client: Client, redirect_uri: str, said: Mapping[str, str], answer: Mapping[str, str]
+    client: Client, redirect_uri: str, secrets_sent: Mapping[str, str], answer: Mapping[str, str]
 ) -> Identity:
     """Complete a sign-in with the provider's redirect parameters (`answer`). Raises CredentialInvalid."""
     import httpx
 
-    if not hmac.compare_digest(answer.get("state", "").encode(), said["state"].encode()):
+    if not hmac.compare_digest(answer.get("state", "").encode(), secrets_sent["state"].encode()):
         raise CredentialInvalid(REFUSED)
     if answer.get("iss", client.issuer) != client.issuer or not answer.get("code"):  # RFC 9207
         raise CredentialInvalid(REFUSED)
     sent = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": redirect_uri}
-    sent |= {"code_verifier": said["verifier"], "client_id": client.client_id}
+    sent |= {"code_verifier": secrets_sent["verifier"], "client_id": client.client_id}
     async with _http() as http:
-        there = await _metadata(http, client)
+        metadata = await _metadata(http, client)
         auth = httpx.BasicAuth(client.client_id, client.secret) if client.secret else None
-        tokens = await _json(http, "POST", there.token_endpoint, _Tokens, data=sent, auth=auth)
-        keys = await _json(http, "GET", there.jwks_uri, dict[str, Any])
-    return _identity(client, tokens.id_token, keys, said["nonce"])
+        tokens = await _json(http, "POST", metadata.token_endpoint, _Tokens, data=sent, auth=auth)
+        keys = await _json(http, "GET", metadata.jwks_uri, dict[str, Any])
+    return _identity(client, tokens.id_token, keys, secrets_sent["nonce"])
 
 
 def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -> Identity:
@@ -115,22 +115,22 @@ def _identity(client: Client, id_token: str, keys: dict[str, Any], nonce: str) -
         if not type(error).__module__.startswith(("authlib", "joserfc")):
             raise
         raise CredentialInvalid(REFUSED) from None
-    said: dict[str, Any] = token.claims
-    groups = said.get(client.groups) or []
-    verified = said.get("email_verified") is True and isinstance(said.get("email"), str)
+    user: dict[str, Any] = token.claims
+    groups = user.get(client.groups) or []
+    verified = user.get("email_verified") is True and isinstance(user.get("email"), str)
     return Identity(
         client.issuer,
-        str(said["sub"]),
-        said["email"] if verified else "",
-        str(said.get("name") or ""),
+        str(user["sub"]),
+        user["email"] if verified else "",
+        str(user.get("name") or ""),
         tuple(str(it) for it in groups) if isinstance(groups, list) else (),
     )
 
 
 def _usable(keys: dict[str, Any]) -> Any:
     """The signing keys; providers list encryption keys as well."""
-    found = [it for it in keys.get("keys", []) if isinstance(it, dict) and it.get("use", "sig") == "sig"]
-    return {"keys": found}
+    signing = [it for it in keys.get("keys", []) if isinstance(it, dict) and it.get("use", "sig") == "sig"]
+    return {"keys": signing}
 
 
 def _http() -> httpx.AsyncClient:
@@ -141,10 +141,10 @@ def _http() -> httpx.AsyncClient:
 
 async def _metadata(http: httpx.AsyncClient, client: Client) -> _Metadata:
     address = f"{client.issuer.rstrip('/')}/.well-known/openid-configuration"
-    found: _Metadata = await _json(http, "GET", address, _Metadata)
-    if found.issuer != client.issuer:
+    metadata: _Metadata = await _json(http, "GET", address, _Metadata)
+    if metadata.issuer != client.issuer:
         raise CredentialInvalid(AWAY)
-    return found
+    return metadata
 
 
 async def _json(http: httpx.AsyncClient, method: str, address: str, of: Any, **sent: Any) -> Any:

@@ -44,24 +44,24 @@ class _Credential(msgspec.Struct, frozen=True, rename="camel"):
 async def begin_new(stores: Stores, origin: str, account: RegisteredAccount) -> Ceremony:
     """The options to create a passkey for this account."""
     with stores_answer():
-        known = await passkeys.select_of(stores.postgres, account.account_id)
-    whose = (account.account_id, account.email, account.name)
-    return creation(origin, *whose, [it.credential_id for it in known])
+        existing = await passkeys.select_of(stores.postgres, account.account_id)
+    owner = (account.account_id, account.email, account.name)
+    return creation(origin, *owner, [it.credential_id for it in existing])
 
 
 async def add(stores: Stores, origin: str, challenge: str, sent: str, name: str, *, by: Author) -> None:
     """Store the passkey that a browser created. Raises CredentialInvalid, Conflict."""
-    made = verified_new(origin, challenge, sent)
+    credential = verified_new(origin, challenge, sent)
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            if not await passkeys.insert(connection, by.subject, *made, name):
+            if not await passkeys.insert(connection, by.subject, *credential, name):
                 raise Conflict("This passkey is already registered, or there are too many.")
             thing = Thing("account", by.subject)
             await audit.record(connection, by, "add passkey", thing, after={"passkey": name})
 
 
-def creation(origin: str, user_id: str, email: str, name: str, known: Sequence[bytes]) -> Ceremony:
-    """The options to create a passkey, unless the authenticator has one of the `known` credentials."""
+def creation(origin: str, user_id: str, email: str, name: str, existing: Sequence[bytes]) -> Ceremony:
+    """The options to create a passkey, unless the authenticator has one of the `existing` credentials."""
     from webauthn import generate_registration_options, options_to_json
     from webauthn.helpers import structs
 
@@ -75,7 +75,7 @@ def creation(origin: str, user_id: str, email: str, name: str, known: Sequence[b
             resident_key=structs.ResidentKeyRequirement.REQUIRED,
             user_verification=structs.UserVerificationRequirement.REQUIRED,
         ),
-        exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=it) for it in known],
+        exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=it) for it in existing],
     )
     return Ceremony(str(options_to_json(options)), _text(options.challenge))
 
@@ -89,7 +89,7 @@ def verified_new(origin: str, challenge: str, sent: str) -> tuple[bytes, bytes, 
     from webauthn.helpers.exceptions import WebAuthnException
 
     try:
-        made = verify_registration_response(
+        registration = verify_registration_response(
             credential=_checked(sent),
             expected_challenge=_bytes(challenge),
             expected_rp_id=_host(origin),
@@ -98,7 +98,7 @@ def verified_new(origin: str, challenge: str, sent: str) -> tuple[bytes, bytes, 
         )
     except (WebAuthnException, ValueError, KeyError, TypeError):
         raise CredentialInvalid(BAD) from None
-    return made.credential_id, made.credential_public_key, made.sign_count
+    return registration.credential_id, registration.credential_public_key, registration.sign_count
 
 
 def begin_sign_in(origin: str) -> Ceremony:
@@ -115,15 +115,17 @@ def begin_sign_in(origin: str) -> Ceremony:
 async def verified_account(stores: Stores, origin: str, challenge: str, sent: str) -> RegisteredAccount:
     """The account whose passkey answered the challenge. Raises CredentialInvalid."""
     with stores_answer():
-        known = await passkeys.select_credential(stores.postgres, credential_named(sent))
-        found = await accounts.select_account(stores.postgres, known.account_id) if known else None
-    if known is None or found is None or found.deactivated_at is not None:
+        credential = await passkeys.select_credential(stores.postgres, credential_named(sent))
+        registered = (
+            await accounts.select_account(stores.postgres, credential.account_id) if credential else None
+        )
+    if credential is None or registered is None or registered.deactivated_at is not None:
         raise CredentialInvalid(UNKNOWN)
-    count = verified_use(origin, challenge, sent, known.public_key, known.sign_count)
+    count = verified_use(origin, challenge, sent, credential.public_key, credential.sign_count)
     with stores_answer():
-        if not await passkeys.use(stores.postgres, known.passkey_id, known.sign_count, count):
+        if not await passkeys.use(stores.postgres, credential.passkey_id, credential.sign_count, count):
             raise CredentialInvalid(BAD)
-    return found
+    return registered
 
 
 def verified_use(origin: str, challenge: str, sent: str, public_key: bytes, count: int) -> int:

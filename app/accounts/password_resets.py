@@ -29,11 +29,11 @@ async def request_link(
     Raises ValidationFailed, StoreUnavailable.
     """
     reset_id, to = secrets.token_urlsafe(16), mailbox(email).lower()
-    asked = ResetRequest(
+    reset_request = ResetRequest(
         digest(signer.token(reset_id)), reset_id, to, locale, traces.recipient(to), traces.client(network)
     )
     with stores_answer():
-        await password_resets.insert_request(stores.postgres, asked)
+        await password_resets.insert_request(stores.postgres, reset_request)
 
 
 async def is_valid(stores: Stores, token: str) -> bool:
@@ -56,12 +56,12 @@ async def reset(stores: Stores, passwords: Passwords, token: str, new: str, requ
         password_hash = await passwords.hash(new)
         async with stores.postgres.acquire() as connection, connection.transaction():
             account_id = await password_resets.use(connection, digest(token))
-            found = await accounts.lock_one(connection, account_id) if account_id else None
-            if found is None:
+            registered = await accounts.lock_one(connection, account_id) if account_id else None
+            if registered is None:
                 raise over
-            await password_resets.confirm_email(connection, found.account_id)
-            by = Author(subject=found.account_id, role=found.role, request_id=request_id)
-            await _replace(connection, found, password_hash, "reset password", by)
+            await password_resets.confirm_email(connection, registered.account_id)
+            by = Author(subject=registered.account_id, role=registered.role, request_id=request_id)
+            await _replace(connection, registered, password_hash, "reset password", by)
 
 
 async def set_password(
@@ -72,19 +72,21 @@ async def set_password(
     with stores_answer():
         password_hash = await passwords.hash(new)
         async with stores.postgres.acquire() as connection, connection.transaction():
-            found = await accounts.lock_by_email(connection, normalised(email))
-            if found is None:
+            registered = await accounts.lock_by_email(connection, normalised(email))
+            if registered is None:
                 raise NotFound("No account has this e-mail address.")
-            await password_resets.forget(connection, found.account_id)
-            await _replace(connection, found, password_hash, "set password", by)
-    return found
+            await password_resets.forget(connection, registered.account_id)
+            await _replace(connection, registered, password_hash, "set password", by)
+    return registered
 
 
 async def _replace(
-    connection: Connection, found: RegisteredAccount, password_hash: str, action: str, by: Author
+    connection: Connection, registered: RegisteredAccount, password_hash: str, action: str, by: Author
 ) -> None:
-    await accounts.change_password(connection, found.account_id, found.password_hash, password_hash, now_ms())
-    await sign_ins.delete_of(connection, found.account_id)
+    await accounts.change_password(
+        connection, registered.account_id, registered.password_hash, password_hash, now_ms()
+    )
+    await sign_ins.delete_of(connection, registered.account_id)
     if by.role != "user":  # the audit log records only what staff do
-        thing = Thing("account", found.account_id)
+        thing = Thing("account", registered.account_id)
         await audit.record(connection, by, action, thing, after={"password": "replaced"})

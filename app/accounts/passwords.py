@@ -31,7 +31,7 @@ def _commonest() -> frozenset[str]:
 
 def refuse_common(password: str, field: str = "password") -> None:
     """Raise ValidationFailed if it is one of the 30,000 commonest passwords, which attackers try first."""
-    if _one_spelling(password).lower() in _commonest():
+    if _normalised(password).lower() in _commonest():
         raise ValidationFailed(field, "is one of the commonest passwords; choose another")
 
 
@@ -46,7 +46,7 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """The hash to store, with parameters and salt. Raises BacklogFull."""
         async with self._slot():
-            return await asyncio.to_thread(self._hasher.hash, _one_spelling(password))
+            return await asyncio.to_thread(self._hasher.hash, _normalised(password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether the password matches. A hash of None (no such account) takes as long, and returns False.
@@ -58,7 +58,7 @@ class Passwords:
             return False
         async with self._slot():
             try:
-                return await asyncio.to_thread(self._hasher.verify, password_hash, _one_spelling(password))
+                return await asyncio.to_thread(self._hasher.verify, password_hash, _normalised(password))
             except VerifyMismatchError:
                 return False
 
@@ -84,6 +84,6 @@ class Passwords:
             self._slots.release()
 
 
-def _one_spelling(password: str) -> str:
+def _normalised(password: str) -> str:
     """Normalise to NFKC (NIST SP 800-63B): keyboards encode the same letter in different code points."""
     return unicodedata.normalize("NFKC", password)

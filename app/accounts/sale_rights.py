@@ -36,19 +36,21 @@ async def staff_account_id(stores: Stores, email: str) -> str | None:
     Others have to be invited, because anybody could have registered with the address.
     """
     with stores_answer():
-        found = await accounts.select_by_email(stores.postgres, normalised(email))
-        if found is None or found.deactivated_at is not None:
+        registered = await accounts.select_by_email(stores.postgres, normalised(email))
+        if registered is None or registered.deactivated_at is not None:
             return None
-        known = found.role != "user" or await sale_grants.of_account(stores.postgres, found.account_id)
-    return found.account_id if known else None
+        is_staff = registered.role != "user" or await sale_grants.of_account(
+            stores.postgres, registered.account_id
+        )
+    return registered.account_id if is_staff else None
 
 
 async def give(stores: Stores, account_id: str, event_id: str, role: SaleRole, *, by: Author) -> None:
     """Give an account a role in a sale, replacing the one it has there. Raises NotFound, Conflict."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            found = await accounts.lock_one(connection, account_id)
-            if found is None or found.deactivated_at is not None:
+            registered = await accounts.lock_one(connection, account_id)
+            if registered is None or registered.deactivated_at is not None:
                 raise NotFound("There is no such account.")
             before = await sale_grants.lock_role(connection, account_id, event_id)
             if not await sale_grants.give(connection, account_id, event_id, role, by.subject):

@@ -58,8 +58,8 @@ async def begin(stores: Stores, keys: FactorKeys, account_id: str) -> str:
 async def pending_secret(stores: Stores, keys: FactorKeys, account_id: str) -> str | None:
     """The secret that is being set up, or None."""
     with stores_answer():
-        kept = await second_factors.select_secret(stores.postgres, account_id, confirmed=False)
-    return keys.decrypt(kept) if kept is not None else None
+        encrypted = await second_factors.select_secret(stores.postgres, account_id, confirmed=False)
+    return keys.decrypt(encrypted) if encrypted is not None else None
 
 
 async def confirm(stores: Stores, keys: FactorKeys, code: str, *, by: Author) -> list[str]:
@@ -96,9 +96,9 @@ async def check(stores: Stores, keys: FactorKeys, account_id: str, code: str) ->
             if await second_factors.use_recovery_code(stores.postgres, account_id, keys.recovery_hash(plain)):
                 return
             raise CredentialInvalid(WRONG)
-        kept = await second_factors.select_secret(stores.postgres, account_id, confirmed=True)
-        secret = keys.decrypt(kept) if kept is not None else None
-        if kept is not None and secret is None:
+        encrypted = await second_factors.select_secret(stores.postgres, account_id, confirmed=True)
+        secret = keys.decrypt(encrypted) if encrypted is not None else None
+        if encrypted is not None and secret is None:
             raise CredentialInvalid(NO_SECRET)
         step = step_of(secret, plain, time.time()) if secret is not None else None
         if step is None or not await second_factors.use_step(stores.postgres, account_id, step):
@@ -120,7 +120,7 @@ async def remove(stores: Stores, account_id: str, *, by: Author, passkeys_too: b
 
 
 async def remember_step(
-    stores: Stores, kind: StepKind, account_id: str | None, said: Mapping[str, str]
+    stores: Stores, kind: StepKind, account_id: str | None, details: Mapping[str, str]
 ) -> str:
     """Remember a browser that is halfway through signing in. Returns the secret it must present.
 
@@ -128,8 +128,10 @@ async def remember_step(
     """
     secret = secrets.token_urlsafe(32)
     with stores_answer():
-        made = await passkeys.insert_step(stores.postgres, digest(secret), kind, account_id, said, STEP_S)
-    if not made:
+        inserted = await passkeys.insert_step(
+            stores.postgres, digest(secret), kind, account_id, details, STEP_S
+        )
+    if not inserted:
         raise Conflict("Too many people are signing in; try again in a moment.")
     return secret
 

@@ -31,5 +31,5 @@ async def redeem(stores: Stores, code: str) -> Account | None:
     if len(code) > CODE_MAX:
         return None
     with stores_answer():
-        found = await sign_in_links.take(stores.redis, code)
-    return msgspec.json.decode(found, type=Account) if found else None
+        stored = await sign_in_links.take(stores.redis, code)
+    return msgspec.json.decode(stored, type=Account) if stored else None

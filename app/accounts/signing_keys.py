@@ -34,14 +34,14 @@ class Keyring:
 
     async def key_of(self, algorithm: SigningAlgorithm) -> SigningKey:
         """The key that signs with this algorithm, created if there is none. Raises database errors."""
-        if found := self.signer.newest(algorithm):
-            return found
+        if newest := self.signer.newest(algorithm):
+            return newest
         async with self._postgres.acquire() as connection, connection.transaction():
             await signing_keys.ensure_keys(connection, algorithm)
         await self.refresh()
-        found = self.signer.newest(algorithm)
-        assert found is not None
-        return found
+        newest = self.signer.newest(algorithm)
+        assert newest is not None
+        return newest
 
     async def keep_fresh(self) -> None:
         """Refresh forever. While Postgres is unavailable, the loaded keys stay in use."""
@@ -57,7 +57,7 @@ class Keyring:
         try:
             return self.signer.read_any(token, int(time.time()))
         except UnknownKey as unknown:
-            await self._look_again(unknown)
+            await self._reload_for(unknown)
             return self.signer.read_any(token, int(time.time()))
 
     async def read_pass(self, token: str) -> PassClaims:
@@ -69,12 +69,12 @@ class Keyring:
             return self.signer.read_pass(token, int(time.time()))
         except UnknownKey as unknown:
             try:
-                await self._look_again(unknown)
+                await self._reload_for(unknown)
             except POSTGRES_AWAY:
                 raise CredentialInvalid(unknown.detail) from None
             return self.signer.read_pass(token, int(time.time()))
 
-    async def _look_again(self, unknown: UnknownKey) -> None:
+    async def _reload_for(self, unknown: UnknownKey) -> None:
         # Measured from the last extra look: the regular refresh may have come just before a rotation.
         if time.monotonic() - self._looked_again_at_s < UNKNOWN_KEY_REFRESH_S:
             raise CredentialInvalid(unknown.detail) from None
@@ -98,14 +98,14 @@ async def rotate(postgres: Postgres, *, by: Author) -> dict[str, str]:
 
     Returns the `kid` of each. Tokens signed with earlier keys stay valid until they expire.
     """
-    made = {}
+    new_keys = {}
     async with postgres.acquire() as connection, connection.transaction():
-        there = await signing_keys.signing(connection)
-        ours: list[tuple[Purpose, SigningAlgorithm]] = [(it, "EdDSA") for it in PURPOSES]
-        for purpose, algorithm in [*ours, *(it for it in there if it[1] != "EdDSA")]:
+        existing = await signing_keys.signing(connection)
+        purposes: list[tuple[Purpose, SigningAlgorithm]] = [(it, "EdDSA") for it in PURPOSES]
+        for purpose, algorithm in [*purposes, *(it for it in existing if it[1] != "EdDSA")]:
             name = purpose if algorithm == "EdDSA" else f"{purpose} {algorithm}"
-            made[name] = await _replace(connection, purpose, algorithm, by)
-    return made
+            new_keys[name] = await _replace(connection, purpose, algorithm, by)
+    return new_keys
 
 
 async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
@@ -114,10 +114,10 @@ async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
     Returns its purpose, or None if no key with this `kid` was valid.
     """
     async with postgres.acquire() as connection, connection.transaction():
-        found = await signing_keys.revoke_key(connection, kid)
-        if found is None:
+        revoked = await signing_keys.revoke_key(connection, kid)
+        if revoked is None:
             return None
-        purpose, algorithm, signed = found
+        purpose, algorithm, signed = revoked
         thing, before, after = Thing("signing_key", kid), {"revoked": False}, {"revoked": True}
         await audit.record(connection, by, "revoke", thing, before=before, after=after)
         if signed and purpose != "any":

@@ -54,24 +54,24 @@ async def _read(client: Client, relays: list[str], chain: Chain, number: int) ->
     """The signature of a round, from the first relay that has it, in random order; None if none has."""
     for relay in random.sample(relays, len(relays)):
         try:
-            return await _ask(client, relay, chain, number)
+            return await _fetch_round(client, relay, chain, number)
         except NotARound as error:
             log.warning("beacon_not_read", relay=relay, round=number, reason=str(error))
     return None
 
 
-async def _ask(client: Client, relay: str, chain: Chain, number: int) -> bytes:
+async def _fetch_round(client: Client, relay: str, chain: Chain, number: int) -> bytes:
     """The verified signature of a round, from one relay. Raises NotARound."""
     url = f"{relay.rstrip('/')}/{chain.hash}/public/{number}"
     try:
         async with asyncio.timeout(RELAY_TIMEOUT_S):
             answer = await safe_post.get(client, url, private=True)
-        found = msgspec.json.decode(answer, type=Round)
-        signature = bytes.fromhex(found.signature)
+        round_read = msgspec.json.decode(answer, type=Round)
+        signature = bytes.fromhex(round_read.signature)
     except TimeoutError:
         raise NotARound(f"no answer within {RELAY_TIMEOUT_S:.0f} s") from None
     except (AddressRefused, NotAccepted, ValueError) as error:
         raise NotARound(why(error)[:200]) from None
-    if found.round != number or not is_signed(chain, number, signature):
+    if round_read.round != number or not is_signed(chain, number, signature):
         raise NotARound("wrong round, or not signed by the chain's key")
     return signature

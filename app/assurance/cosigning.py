@@ -86,16 +86,16 @@ class Cosigning:
 
     async def _cosign(self, connection: Connection, room_id: RoomId) -> None:
         """Have the witness cosign a room's newest head. Raises NotCosigned."""
-        found = await stored.select_log(connection, room_id)
+        stored_log = await stored.select_log(connection, room_id)
         newest = await stored.select_head(connection, room_id)
-        if found is None or newest is None:
+        if stored_log is None or newest is None:
             return
         head = unchecked(newest.statement)
         origin = await proofs.origin(connection, self._host, room_id)
         old = await cosignatures.select_cosigned_size(connection, room_id, self._witness.key.name)
-        status, size, body = await self._send(connection, found, head, origin, min(old, head.size))
+        status, size, body = await self._send(connection, stored_log, head, origin, min(old, head.size))
         if status == 409 and size is not None and size != old and size <= head.size:
-            status, size, body = await self._send(connection, found, head, origin, size)
+            status, size, body = await self._send(connection, stored_log, head, origin, size)
         if status != 200:
             signed = f", and has cosigned {size} leaves" if size is not None else ""
             raise NotCosigned(f"answered {status}{signed}")
@@ -104,7 +104,7 @@ class Cosigning:
         await cosignatures.insert_cosignature(self._stores.postgres, room_id, name, head.size, line)
 
     async def _send(
-        self, connection: Connection, found: StoredLog, head: Head, origin: str, old: int
+        self, connection: Connection, stored_log: StoredLog, head: Head, origin: str, old: int
     ) -> tuple[int, int | None, bytes]:
         """Send a head. Returns the status, the size the witness has if it says so, and the body.
 
@@ -112,14 +112,14 @@ class Cosigning:
         """
         room_id = RoomId(head.room_id)
         proof = (
-            await proofs.consistency(connection, found, room_id, old, head.size)
+            await proofs.consistency(connection, stored_log, room_id, old, head.size)
             if 0 < old < head.size
             else []
         )
         if len(proof) > PROOF_MAX:
             raise NotCosigned("the proof is too long")
         note = checkpoint(await log_key(connection), origin, head)
-        text = witnessing.written(old, proof, note)
+        text = witnessing.submission_text(old, proof, note)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 status, kind, body = await safe_post.post_text(
@@ -129,9 +129,14 @@ class Cosigning:
             raise NotCosigned(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
         except (AddressRefused, NotAccepted) as error:
             raise NotCosigned(why(error)[:200]) from None
-        said = body.strip()
-        sized = status == 409 and kind.partition(";")[0] == SIZE_TYPE and said.isdigit() and len(said) < 16
-        return status, int(said) if sized else None, body
+        answer_text = body.strip()
+        sized = (
+            status == 409
+            and kind.partition(";")[0] == SIZE_TYPE
+            and answer_text.isdigit()
+            and len(answer_text) < 16
+        )
+        return status, int(answer_text) if sized else None, body
 
     def _good_line(self, origin: str, head: Head, body: bytes) -> str:
         """The valid cosignature line in the witness's response. Raises NotCosigned."""

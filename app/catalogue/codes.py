@@ -33,17 +33,17 @@ async def create(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author
     there are too many.
     """
     async with transaction(stores) as connection:
-        event, it = await _new_set(connection, event_id, new, by)
+        event, code_set = await _new_set(connection, event_id, new, by)
         if new.code:
-            if not await codes.insert_codes(connection, event_id, it, [new.code.upper()]):
+            if not await codes.insert_codes(connection, event_id, code_set, [new.code.upper()]):
                 raise AlreadyExists(f"The code {new.code.upper()} already exists.")
         else:
-            made = 0
-            while made < new.count:
-                more = rules.made_up(new.count - made, new.prefix)
-                made += len(await codes.insert_codes(connection, event_id, it, more))
-    await _load_set(stores, event, it.set_id)
-    return msgspec.structs.replace(it, made=new.count, example=new.code.upper() if new.code else "")
+            created = 0
+            while created < new.count:
+                more = rules.random_codes(new.count - created, new.prefix)
+                created += len(await codes.insert_codes(connection, event_id, code_set, more))
+    await _load_set(stores, event, code_set.set_id)
+    return msgspec.structs.replace(code_set, made=new.count, example=new.code.upper() if new.code else "")
 
 
 async def begin(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author) -> tuple[CodeSet, str]:
@@ -54,13 +54,13 @@ async def begin(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author)
     """
     job_id = str(uuid4())
     async with transaction(stores) as connection:
-        _, it = await _new_set(connection, event_id, new, by)
-        request = JobRequest(event_id=event_id, ids=[it.set_id])
+        _, code_set = await _new_set(connection, event_id, new, by)
+        request = JobRequest(event_id=event_id, ids=[code_set.set_id])
         if not await jobs.insert(connection, job_id, "make_codes", request, by.subject, by.role):
             raise Conflict(
                 "Codes of this event are being created, or too many jobs are running. Try again soon."
             )
-    return it, job_id
+    return code_set, job_id
 
 
 async def _new_set(
@@ -68,19 +68,19 @@ async def _new_set(
 ) -> tuple[Event, CodeSet]:
     """Insert a set without codes, if the event may have another one."""
     terms = {name: getattr(new, name) for name in CodeSet.__struct_fields__ if hasattr(new, name)}
-    it = CodeSet(set_id=secrets.token_hex(6), active=True, wanted=new.count, **terms)
+    code_set = CodeSet(set_id=secrets.token_hex(6), active=True, wanted=new.count, **terms)
     event = await events.lock_event(connection, event_id, selling=True)
     if event is None:
         raise EventNotFound
     types = await events.select_ticket_types(connection, event_id)
     rules.check(new, {each.ticket_type_id for each in types})
-    sets, there = await codes.count(connection, event_id)
-    if sets >= SETS_MAX or there + new.count > CODES_MAX:
+    sets, existing = await codes.count(connection, event_id)
+    if sets >= SETS_MAX or existing + new.count > CODES_MAX:
         raise Conflict(f"An event has at most {CODES_MAX:,} codes, in {SETS_MAX} sets.")
-    await codes.insert_set(connection, event_id, it, wanted=new.count, prefix=new.prefix.upper())
-    after = msgspec.structs.asdict(it) | {"count": new.count}
-    await audit.record(connection, by, "create", _thing(event_id, it.set_id), after=after)
-    return event, it
+    await codes.insert_set(connection, event_id, code_set, wanted=new.count, prefix=new.prefix.upper())
+    after = msgspec.structs.asdict(code_set) | {"count": new.count}
+    await audit.record(connection, by, "create", _thing(event_id, code_set.set_id), after=after)
+    return event, code_set
 
 
 async def switch_set(stores: Stores, event_id: EventId, set_id: str, active: bool, *, by: Author) -> CodeSet:
@@ -119,10 +119,10 @@ async def sets(stores: Stores, event_id: EventId) -> list[CodeSet]:
 async def read_set(stores: Stores, event_id: EventId, set_id: str) -> CodeSet:
     """One set. Raises CodeSetNotFound."""
     with stores_answer():
-        found = await codes.select_sets(stores.postgres, event_id, set_id)
-    if not found:
+        sets = await codes.select_sets(stores.postgres, event_id, set_id)
+    if not sets:
         raise CodeSetNotFound
-    return found[0]
+    return sets[0]
 
 
 async def codes_page(
@@ -153,11 +153,11 @@ async def has_codes(stores: Stores, event_id: EventId) -> bool:
 async def offer(stores: Stores, event_id: EventId, code: str) -> tuple[CodeSet | None, str]:
     """The set of a code, and why the code cannot be used now: a `Reason`, or "" if it can."""
     with stores_answer():
-        found = await codes.find(stores.postgres, event_id, code.strip().upper())
-    if found is None:
+        match = await codes.find(stores.postgres, event_id, code.strip().upper())
+    if match is None:
         return None, "unknown"
-    reason = rules.problem(*found, now_ms())
-    return (None if reason else found[0]), reason
+    reason = rules.problem(*match, now_ms())
+    return (None if reason else match[0]), reason
 
 
 async def _load_set(stores: Stores, event: Event, set_id: str) -> None:

@@ -66,43 +66,43 @@ async def edits(stores: Stores, room_id: RoomId, event_id: EventId, limit: int) 
         return await select_of_sale(stores.postgres, room_id, event_id, limit)
 
 
-async def whole_edit(stores: Stores, room: Room, audit_id: int) -> int:
+async def sale_edit_of(stores: Stores, room: Room, audit_id: int) -> int:
     """If this change of the room was made together with other changes of its sale, the id of the last of
     them, which undoes them all; else 0."""
     if room.event_id is None:
         return 0
-    found = await edits(stores, room.room_id, room.event_id, CHANGES_MAX)
-    of_room = next((it for it in found if it.audit_id == audit_id), None)
+    entries = await edits(stores, room.room_id, room.event_id, CHANGES_MAX)
+    of_room = next((it for it in entries if it.audit_id == audit_id), None)
     if of_room is None:
         return 0
-    step = [it for it in found if (it.request_id, it.subject) == (of_room.request_id, of_room.subject)]
+    step = [it for it in entries if (it.request_id, it.subject) == (of_room.request_id, of_room.subject)]
     return step[0].audit_id if any(it.change.kind != "room" for it in step) else 0
 
 
-async def edit(stores: Stores, event_id: EventId, wanted: SaleEdit, revision: int, *, by: Author) -> Event:
+async def edit(stores: Stores, event_id: EventId, changes: SaleEdit, revision: int, *, by: Author) -> Event:
     """Change a sale that nobody has changed since `revision`.
 
     Raises Overtaken, EventNotFound, ValidationFailed, Conflict, QueueingMethodLocked, AlreadyExists.
     """
-    sections = seating.whole_sections(wanted.sections, SEATS_OF_EVENT_MAX)
+    sections = seating.whole_sections(changes.sections, SEATS_OF_EVENT_MAX)
     async with transaction(stores) as connection:
         event, room = await _locked(connection, event_id)
-        found = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
-        if later := [it for it in found if it.audit_id > revision]:
+        entries = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
+        if later := [it for it in entries if it.audit_id > revision]:
             raise Overtaken(later)
-        changed = msgspec.structs.replace(event, **wanted.event)
+        changed = msgspec.structs.replace(event, **changes.event)
         await update_event(connection, event, changed, by)
-        await _change_room(connection, room, msgspec.to_builtins(wanted.room), by)
-        for ticket_type_id, terms in wanted.terms.items():
+        await _change_room(connection, room, msgspec.to_builtins(changes.room), by)
+        for ticket_type_id, terms in changes.terms.items():
             await _change_terms(connection, event_id, ticket_type_id, terms, by)
-        for ticket_type_id in wanted.removed:  # those with free tickets in Redis first, too
+        for ticket_type_id in changes.removed:  # those with free tickets in Redis first, too
             await _change_terms(connection, event_id, ticket_type_id, {"quantity": 0}, by)
-        for new in wanted.types:
+        for new in changes.types:
             await ticket_types.insert(connection, event_id, new, by)
         for section in sections:
             await ticket_types.insert_section(connection, event_id, section, by)
     await update_room(stores, changed)
-    await _remove(stores, event_id, wanted.removed, by)
+    await _remove(stores, event_id, changes.removed, by)
     return changed
 
 
@@ -113,41 +113,46 @@ async def undo(stores: Stores, event_id: EventId, audit_id: int, *, by: Author) 
     """
     async with transaction(stores) as connection:
         event, room = await _locked(connection, event_id)
-        found = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
-        if not found or found[0].audit_id != audit_id:
+        entries = await select_of_sale(connection, event.room_id, event_id, CHANGES_MAX)
+        if not entries or entries[0].audit_id != audit_id:
             raise Conflict(CHANGED)
-        for it in last_step(found):
-            before, after = it.change.before or {}, it.change.after or {}
-            if not _is_undoable(it):
+        for entry in last_step(entries):
+            before, after = entry.change.before or {}, entry.change.after or {}
+            if not _is_undoable(entry):
                 raise Conflict("This change cannot be undone.")
-            if it.change.kind == "room":
+            if entry.change.kind == "room":
                 await control.write_room(
-                    connection, room, control.put_back(room, before, after), "change", by
+                    connection, room, control.reverted(room, before, after), "change", by
                 )
-            elif it.change.kind == "event":
-                await update_event(connection, event, _event_before(event, it), by)
+            elif entry.change.kind == "event":
+                await update_event(connection, event, _event_before(event, entry), by)
             else:
-                ticket_type_id = TicketTypeId(it.change.id.rpartition("/")[2])
+                ticket_type_id = TicketTypeId(entry.change.id.rpartition("/")[2])
                 await _change_terms(connection, event_id, ticket_type_id, logged_terms(before), by)
     await update_room(stores, event)
     return event
 
 
-def last_step(found: list[Entry]) -> list[Entry]:
+def last_step(entries: list[Entry]) -> list[Entry]:
     """The changes made together with the newest one."""
-    return [it for it in found if it.request_id == found[0].request_id and it.subject == found[0].subject]
+    return [
+        it for it in entries if it.request_id == entries[0].request_id and it.subject == entries[0].subject
+    ]
 
 
-def undoable(found: list[Entry]) -> bool:
+def undoable(entries: list[Entry]) -> bool:
     """Whether the newest change, with everything made together with it, can be undone."""
-    return bool(found) and all(map(_is_undoable, last_step(found)))
+    return bool(entries) and all(map(_is_undoable, last_step(entries)))
 
 
-def _is_undoable(it: Entry) -> bool:
+def _is_undoable(entry: Entry) -> bool:
     """Whether only plain fields were changed, which can be written back as logged."""
     event = {*Event.__struct_fields__} - {*FATE}
-    known = {"room": RoomSettings.__struct_fields__, "event": event, "ticket_type": TERMS}
-    return it.change.action == "change" and {*(it.change.after or {})} <= {*known[it.change.kind], "why"}
+    fields_of = {"room": RoomSettings.__struct_fields__, "event": event, "ticket_type": TERMS}
+    return entry.change.action == "change" and {*(entry.change.after or {})} <= {
+        *fields_of[entry.change.kind],
+        "why",
+    }
 
 
 def logged_terms(fields: Fields) -> dict[str, Any]:
@@ -186,15 +191,19 @@ async def _remove(stores: Stores, event_id: EventId, removed: list[TicketTypeId]
     """Delete ticket types without any tickets left to be sold."""
     for ticket_type_id in removed:
         async with transaction(stores) as connection:
-            it = await events.lock_ticket_type(connection, event_id, ticket_type_id)
-            if it and not it.total and await events.delete_ticket_type(connection, event_id, ticket_type_id):
-                await ticket_types.record_delete(connection, event_id, it, by)
+            ticket_type = await events.lock_ticket_type(connection, event_id, ticket_type_id)
+            if (
+                ticket_type
+                and not ticket_type.total
+                and await events.delete_ticket_type(connection, event_id, ticket_type_id)
+            ):
+                await ticket_types.record_delete(connection, event_id, ticket_type, by)
 
 
-def _event_before(event: Event, it: Entry) -> Event:
+def _event_before(event: Event, entry: Entry) -> Event:
     """The event before a change. Raises Conflict if it has been changed since."""
-    now, before, after = msgspec.to_builtins(event), it.change.before or {}, it.change.after or {}
-    kept = msgspec.to_builtins(msgspec.convert(now | after, Event))
-    if any(now[name] != kept[name] for name in after):
+    now, before, after = msgspec.to_builtins(event), entry.change.before or {}, entry.change.after or {}
+    restored = msgspec.to_builtins(msgspec.convert(now | after, Event))
+    if any(now[name] != restored[name] for name in after):
         raise Conflict(CHANGED)
     return msgspec.convert(now | before, Event)

@@ -29,17 +29,17 @@ async def import_event(
     definition: EventDefinition,
     progress: Callable[[Section], None] = lambda _: None,
     *,
-    said: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None = None,
     by: Author,
 ) -> tuple[Event, bool]:
     """Create the event with everything it sells, or update the existing one to the definition. True if
     created.
 
-    `said` is the definition as written: what it does not mention is left unchanged. So are the settings of an
-    existing room; the seats of an existing section must equal those of the definition. `progress` is called
-    for each section. Raises Conflict, AlreadyExists, ValidationFailed.
+    `source` is the definition as written: what it does not mention is left unchanged. So are the settings of
+    an existing room; the seats of an existing section must equal those of the definition. `progress` is
+    called for each section. Raises Conflict, AlreadyExists, ValidationFailed.
     """
-    written = msgspec.to_builtins(definition) if said is None else said
+    written = msgspec.to_builtins(definition) if source is None else source
     sections = seating.whole_sections(definition.sections, SEATS_OF_EVENT_MAX)
     async with transaction(stores) as connection:
         event = event_of(definition)
@@ -49,25 +49,25 @@ async def import_event(
         elif await sale_lives.is_archived(connection, before.room_id):
             raise Conflict(ARCHIVED)
         else:
-            event = msgspec.structs.replace(before, **_written_fields(definition, written, EventPatch))
+            event = msgspec.structs.replace(before, **_fields_given(definition, written, EventPatch))
             await update_event(connection, before, event, by)
         for new, about in zip(definition.ticket_types, written.get("ticket_types", ()), strict=True):
-            it = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
-            if it is None:
+            old = await events.lock_ticket_type(connection, event.event_id, TicketTypeId(new.ticket_type_id))
+            if old is None:
                 await ticket_types.insert(connection, event.event_id, new, by)
             else:
-                terms = _written_fields(new, about, TicketTypePatch)
-                await ticket_types.update(connection, event.event_id, it, terms, by)
+                terms = _fields_given(new, about, TicketTypePatch)
+                await ticket_types.update(connection, event.event_id, old, terms, by)
         for section, about in zip(sections, written.get("sections", ()), strict=True):
-            terms = _written_fields(section, about, TicketTypePatch)
+            terms = _fields_given(section, about, TicketTypePatch)
             await ticket_types.upsert_section(connection, event.event_id, section, terms, by)
             progress(section)
     await update_room(stores, event)
     return event, before is None
 
 
-def _written_fields(
-    definition: Struct | Section, written: Mapping[str, Any], patch: type[Struct]
+def _fields_given(
+    definition: Struct | Section, source: Mapping[str, Any], patch: type[Struct]
 ) -> dict[str, Any]:
     """The changeable fields among those written in the definition."""
-    return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in written}
+    return {it: getattr(definition, it) for it in patch.__struct_fields__ if it in source}

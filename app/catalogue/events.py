@@ -102,8 +102,8 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
 async def event(stores: Stores, event_id: EventId) -> tuple[Event, list[TicketType]]:
     """The event with its ticket types. Raises EventNotFound."""
     with stores_answer():
-        found = await existing(stores, event_id, events.select_event)
-        return found, await events.select_ticket_types(stores.postgres, event_id)
+        row = await existing(stores, event_id, events.select_event)
+        return row, await events.select_ticket_types(stores.postgres, event_id)
 
 
 async def revision(stores: Stores, event_id: EventId) -> int:
@@ -121,13 +121,15 @@ async def currencies_of(stores: Stores, event_ids: list[EventId]) -> dict[EventI
 
 
 async def events_page(
-    stores: Stores, wanted: EventFilter, *, limit: int, offset: int
+    stores: Stores, criteria: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[tuple[Event, list[TicketType]]], int]:
     """One page of the events with their ticket types, and how many match in total."""
     with stores_answer():
-        found, total = await events.select_events(stores.postgres, wanted, limit=limit, offset=offset)
-        types = await events.select_types_of_events(stores.postgres, [it.event_id for it in found])
-    return [(it, types[it.event_id]) for it in found], total
+        events_found, total = await events.select_events(
+            stores.postgres, criteria, limit=limit, offset=offset
+        )
+        types = await events.select_types_of_events(stores.postgres, [it.event_id for it in events_found])
+    return [(it, types[it.event_id]) for it in events_found], total
 
 
 async def room_of_event(stores: Stores, event_id: EventId) -> RoomId:
@@ -143,11 +145,11 @@ async def existing(
     if stores.absent.has("event", event_id):
         raise EventNotFound
     begun = stores.absent.begin()
-    found = await select(stores.postgres, event_id)
-    if found is None:
+    row = await select(stores.postgres, event_id)
+    if row is None:
         stores.absent.note("event", event_id, begun)
         raise EventNotFound
-    return found
+    return row
 
 
 async def create_ticket_type(
@@ -159,10 +161,10 @@ async def create_ticket_type(
     """
     async with transaction(stores) as connection:
         event = await locked(connection, event_id)
-        made = await ticket_types.insert(connection, event_id, new, by)
+        created = await ticket_types.insert(connection, event_id, new, by)
         await rooms.touch_room(connection, event.room_id)
     await update_room(stores, event)
-    return made
+    return created
 
 
 async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: Author) -> list[TicketType]:
@@ -172,15 +174,15 @@ async def create_seats(stores: Stores, event_id: EventId, new: NewSeats, *, by: 
     Raises EventNotFound, ValidationFailed, AlreadyExists for an existing section that is not to grow, and
     Conflict for too many, or if one that grows has another price.
     """
-    sections, put = seating.sections_of(new), ticket_types.insert_section
+    sections, insert = seating.sections_of(new), ticket_types.insert_section
     if new.grow:
-        put = ticket_types.grow_section
+        insert = ticket_types.grow_section
     async with transaction(stores) as connection:
         event = await locked(connection, event_id)
-        made = [await put(connection, event_id, section, by) for section in sections]
+        created = [await insert(connection, event_id, section, by) for section in sections]
         await rooms.touch_room(connection, event.room_id)
     await update_room(stores, event)
-    return made
+    return created
 
 
 async def change_ticket_type(

@@ -105,7 +105,7 @@ async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int
     """
     async with transaction(stores) as connection:
         await locked(connection, event_id)
-        again = await fates.ask_all_again(connection, event_id)
+        again = await fates.retry_all(connection, event_id)
         if again:
             thing = Thing("event", event_id)
             await audit.record(connection, by, "retry_refunds", thing, after={"refunds": again})

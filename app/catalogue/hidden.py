@@ -26,7 +26,7 @@ class Hidden:
         self._rooms: frozenset[str] = frozenset()
         self._events: frozenset[str] = frozenset()
 
-    def what(self, params: Mapping[str, str]) -> type[Refusal] | None:
+    def refusal_for(self, params: Mapping[str, str]) -> type[Refusal] | None:
         """The refusal for a hidden thing named in a path; None if all of it may be shown."""
         if not self._events:
             return None
@@ -37,12 +37,12 @@ class Hidden:
     async def refresh(self) -> None:
         """Reread. While Postgres is unavailable, the next reading catches up."""
         try:
-            found = await events.select_unpublished(self._postgres)
+            unpublished = await events.select_unpublished(self._postgres)
         except POSTGRES_AWAY:
             return
-        seen_until_now = frozenset(room_id for _, room_id in found) - self._rooms
-        self._events = frozenset(event_id for event_id, _ in found)
-        self._rooms = frozenset(room_id for _, room_id in found)
+        seen_until_now = frozenset(room_id for _, room_id in unpublished) - self._rooms
+        self._events = frozenset(event_id for event_id, _ in unpublished)
+        self._rooms = frozenset(room_id for _, room_id in unpublished)
         for room_id in seen_until_now:
             self._on_hidden(RoomId(room_id))
 

@@ -102,11 +102,11 @@ async def rehearse(stores: Stores, room: Room, *, by: Author) -> RoomId:
     )
     async with transaction(stores) as connection:
         await locked(connection, event.event_id, selling=True)
-        found = await sale_lives.select_life(connection, event.event_id)
-        if found.rehearsal_of is not None:
+        life = await sale_lives.select_life(connection, event.event_id)
+        if life.rehearsal_of is not None:
             raise Conflict("This is already a rehearsal.")
-        if found.rehearsal is not None:
-            return found.rehearsal
+        if life.rehearsal is not None:
+            return life.rehearsal
         await _insert(connection, event, copy, settings, {"rehearsal_of": event.event_id}, by)
         await sale_lives.copy_grants(connection, event.event_id, copy.event_id)
     await update_room(stores, copy)
@@ -121,15 +121,15 @@ async def wipe(stores: Stores, room: Room, *, by: Author) -> RoomId | None:
     event = await _event(stores, room)
     async with transaction(stores) as connection:
         locked = await events.lock_event(connection, event.event_id)
-        found = await sale_lives.select_life(connection, event.event_id)
-        if locked is None or found.rehearsal_of is None:
+        life = await sale_lives.select_life(connection, event.event_id)
+        if locked is None or life.rehearsal_of is None:
             raise Conflict("This is not a rehearsal; its sales cannot be deleted.")
         await sale_lives.note_rehearsed(connection, event.event_id)
         await sale_lives.delete_people(connection, event.event_id)
         before = msgspec.structs.asdict(event)
         await audit.record(connection, by, "delete", Thing("event", event.event_id), before=before)
         await events.delete_event(connection, event.event_id)
-        real = await events.room_of(connection, found.rehearsal_of)
+        real = await events.room_of(connection, life.rehearsal_of)
     stores.absent.forget("event", event.event_id)
     with stores_answer():
         await emptying.delete_with_event(stores, event.room_id, by=by)
@@ -140,10 +140,10 @@ async def _event(stores: Stores, room: Room) -> Event:
     if room.event_id is None:
         raise EventNotFound
     with stores_answer():
-        found = await events.select_event(stores.postgres, room.event_id)
-    if found is None:
+        row = await events.select_event(stores.postgres, room.event_id)
+    if row is None:
         raise EventNotFound
-    return found
+    return row
 
 
 def _copy(event: Event, event_id: EventId, **changed: Any) -> Event:

@@ -49,11 +49,11 @@ async def block(
         keys = keys_of(event.room_id)
         free = await filling.keep_back(rooms.stores.redis, keys, seat_ids, to=BLOCKED)
         changed = await seat_blocks.block(connection, event_id, free, kept_as)
-        kept = {it.seat_id for it in await seat_blocks.select_kept(connection, event_id, free)}
-        if lost := [it for it in free if it not in kept]:  # taken, though Redis does not know it yet
+        now_blocked = {it.seat_id for it in await seat_blocks.select_kept(connection, event_id, free)}
+        if lost := [it for it in free if it not in now_blocked]:  # taken, though Redis does not know it yet
             await filling.keep_back(rooms.stores.redis, keys, lost, to=FREE)
         await _record(connection, event_id, changed, 1, by)
-        return kept
+        return now_blocked
 
     return await _changed(rooms, event_id, seat_ids, change)
 
@@ -81,10 +81,10 @@ async def set_kind(
     """
     async with transaction(stores) as connection:
         event = await locked(connection, event_id, selling=True)
-        there = await seats.set_kind(connection, event_id, seat_ids, KINDS.get(kind))
-        _check_known(seat_ids, there)
-        for ticket_type_id in sorted(set(there.values())):
-            of_type = sorted(it for it in there if there[it] == ticket_type_id)
+        types = await seats.set_kind(connection, event_id, seat_ids, KINDS.get(kind))
+        _check_known(seat_ids, types)
+        for ticket_type_id in sorted(set(types.values())):
+            of_type = sorted(it for it in types if types[it] == ticket_type_id)
             thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
             after = {"seats": of_type, "seat_kind": kind or "neither"}
             await audit.record(connection, by, "change", thing, before={}, after=after)
@@ -92,13 +92,13 @@ async def set_kind(
         await load_totals(stores, event.room_id, event_id, again=True)
 
 
-def _check_known(seat_ids: Sequence[str], there: Collection[str]) -> None:
+def _check_known(seat_ids: Sequence[str], known_seats: Collection[str]) -> None:
     for i, seat in enumerate(seat_ids):
-        if seat not in there:
+        if seat not in known_seats:
             raise ValidationFailed(f"seat_ids[{i}]", "is not a seat of this event")
 
 
-async def kept(stores: Stores, event_id: EventId) -> list[KeptSeat]:
+async def blocked_seats(stores: Stores, event_id: EventId) -> list[KeptSeat]:
     """The seats kept off sale by staff, in the order of the hall."""
     with stores_answer():
         return await seat_blocks.select_kept(stores.postgres, event_id)
@@ -113,8 +113,8 @@ async def _changed(
     async def in_step() -> Collection[str]:
         async with transaction(rooms.stores) as connection:
             event = await locked(connection, event_id, selling=True)
-            there = await seat_blocks.lock_types(connection, event_id, seat_ids)
-            _check_known(seat_ids, there)
+            types = await seat_blocks.lock_types(connection, event_id, seat_ids)
+            _check_known(seat_ids, types)
             try:
                 return await change(connection, event)
             except RoomNotReady as away:
@@ -136,8 +136,8 @@ async def _record(
     """Write an audit row for each ticket type with newly blocked or released seats."""
     for ticket_type_id, count in sorted(Counter(changed.values()).items()):
         seats = [seat for seat, of_type in changed.items() if of_type == ticket_type_id]
-        it = await events.lock_ticket_type(connection, event_id, TicketTypeId(ticket_type_id))
-        now = it.blocked if it else 0
+        ticket_type = await events.lock_ticket_type(connection, event_id, TicketTypeId(ticket_type_id))
+        now = ticket_type.blocked if ticket_type else 0
         thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
         await audit.record(
             *(connection, by, "change", thing),

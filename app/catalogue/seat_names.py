@@ -37,7 +37,7 @@ RUNNING = "Pause the sale first, so that nobody is choosing seats by their old n
 HELD = "Seats of this section are held. Try again when these holds have ended."
 
 
-class Wanted(NamedTuple):
+class NewNames(NamedTuple):
     """The new names of the rows, the front one first, and of their seats; `numbering` in place of the
     latter."""
 
@@ -54,7 +54,7 @@ class Renamed(NamedTuple):
 
 
 async def rename(
-    of: LoadedRooms, event_id: EventId, ticket_type_id: TicketTypeId, wanted: Wanted, *, by: Author
+    of: LoadedRooms, event_id: EventId, ticket_type_id: TicketTypeId, new: NewNames, *, by: Author
 ) -> Renamed:
     """Rename rows and seats of a section.
 
@@ -74,7 +74,7 @@ async def rename(
         async with transaction(of.stores) as connection:
             if not await try_lock(connection, "fairgate restore", room_id):
                 raise Restoring
-            names = await _names(connection, event_id, ticket_type_id, wanted)
+            names = await _names(connection, event_id, ticket_type_id, new)
             if not names:
                 return Renamed(0, 0)
             begun = True
@@ -89,22 +89,22 @@ async def rename(
 
 
 async def _names(
-    connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId, wanted: Wanted
+    connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId, new: NewNames
 ) -> list[NewName]:
     """The seats whose names change. Raises as `rename`."""
     await locked(connection, event_id, selling=True)
     types = await events.select_ticket_types(connection, event_id)
     _check(next((it for it in types if it.ticket_type_id == ticket_type_id), None))
     rows = (await seats.select_rows(connection, event_id, [ticket_type_id])).get(ticket_type_id, [])
-    if not len(rows) == len(wanted.rows) == len(wanted.seats):
+    if not len(rows) == len(new.rows) == len(new.seats):
         raise ValidationFailed("rows", "do not match the current number of rows in the section")
-    return seat_names.renamed(ticket_type_id, rows, *wanted)
+    return seat_names.renamed(ticket_type_id, rows, *new)
 
 
-def _check(it: TicketType | None) -> None:
-    if it is None or not it.seated:
+def _check(section: TicketType | None) -> None:
+    if section is None or not section.seated:
         raise ValidationFailed("section", "is not a section of this sale")
-    if it.held:
+    if section.held:
         raise Conflict(HELD)
 
 

@@ -35,12 +35,12 @@ async def _write(
         await locked(connection, event_id, selling=True)
         types = await events.select_ticket_types(connection, event_id)
         had: dict[str, str | None] = {it.ticket_type_id: it.plan for it in types if it.seated}
-        wanted = dict.fromkeys(had) if others else dict(had)
-        for i, it in enumerate(placed):
-            if it.ticket_type_id not in wanted:
+        plans = dict.fromkeys(had) if others else dict(had)
+        for i, section in enumerate(placed):
+            if section.ticket_type_id not in plans:
                 raise ValidationFailed(f"sections[{i}].ticket_type_id", "is not a section of this event")
-            wanted[it.ticket_type_id] = seat_plan.written(it)
-        for ticket_type_id, plan in wanted.items():
+            plans[section.ticket_type_id] = seat_plan.place_text(section)
+        for ticket_type_id, plan in plans.items():
             before, after = {"plan": _words(had[ticket_type_id])}, {"plan": _words(plan)}
             if before != after:
                 await seats.set_plan(connection, event_id, ticket_type_id, plan)
@@ -50,5 +50,5 @@ async def _write(
 
 def _words(plan: str | None) -> str:
     """Format a position for the log."""
-    it = seat_plan.read(plan)
-    return f"{it.x:g}, {it.y:g}, turned {it.turn:g}" if it else "where it fits"
+    plan_read = seat_plan.read(plan)
+    return f"{plan_read.x:g}, {plan_read.y:g}, turned {plan_read.turn:g}" if plan_read else "where it fits"

@@ -25,7 +25,7 @@ async def insert(connection: Connection, event_id: EventId, new: NewTicketType, 
     Raises AlreadyExists, Conflict if there are too many types, ValidationFailed naming the field.
     """
     rules.check_sale_window(new.sale_from, new.sale_until)
-    made = TicketType(
+    ticket_type = TicketType(
         ticket_type_id=TicketTypeId(new.ticket_type_id),
         name=new.name,
         price=new.price,
@@ -37,17 +37,17 @@ async def insert(connection: Connection, event_id: EventId, new: NewTicketType, 
         hidden=new.hidden,
         tax_rate_bp=new.tax_rate_bp,
     )
-    await _insert(connection, event_id, made, by)
-    return made
+    await _insert(connection, event_id, ticket_type, by)
+    return ticket_type
 
 
-async def _insert(connection: Connection, event_id: EventId, made: TicketType, by: Author) -> None:
+async def _insert(connection: Connection, event_id: EventId, ticket_type: TicketType, by: Author) -> None:
     if len(await events.select_ticket_types(connection, event_id)) >= TICKET_TYPES_MAX:
         raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
-    if not await events.insert_ticket_type(connection, event_id, made):
-        raise AlreadyExists(f"A ticket type {made.ticket_type_id} already exists.")
-    thing = _thing(event_id, made)
-    await audit.record(connection, by, "create", thing, after=_fields(made))
+    if not await events.insert_ticket_type(connection, event_id, ticket_type):
+        raise AlreadyExists(f"A ticket type {ticket_type.ticket_type_id} already exists.")
+    thing = _thing(event_id, ticket_type)
+    await audit.record(connection, by, "create", thing, after=_fields(ticket_type))
 
 
 async def insert_section(
@@ -86,8 +86,10 @@ async def grow_section(connection: Connection, event_id: EventId, section: Secti
     if not before.seated or before.price != section.price:
         why = "has another price, which it keeps when it grows" if before.seated else "has no seats"
         raise Conflict(f"{before.name} {why}.")
-    there = (await seats.select_rows(connection, event_id, [before.ticket_type_id]))[before.ticket_type_id]
-    added = seating.added_rows(there, section.rows)
+    rows_before = (await seats.select_rows(connection, event_id, [before.ticket_type_id]))[
+        before.ticket_type_id
+    ]
+    added = seating.added_rows(rows_before, section.rows)
     new = sum(len(list(row.numbers())) for _, row in added)
     if await seats.count_seats(connection, event_id) + new > SEATS_OF_EVENT_MAX:
         raise Conflict(f"An event has at most {SEATS_OF_EVENT_MAX} seats.")
@@ -103,15 +105,15 @@ async def upsert_section(
     connection: Connection, event_id: EventId, section: Section, terms: dict[str, Any], by: Author
 ) -> None:
     """Create the section, or update its terms. Raises Conflict if it has other seats."""
-    it = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
-    if it is None:
+    existing = await events.lock_ticket_type(connection, event_id, section.ticket_type_id)
+    if existing is None:
         await insert_section(connection, event_id, section, by)
         return
-    there = await seats.select_rows(connection, event_id, [section.ticket_type_id])
-    rows = [it.all_free() for it in there.get(section.ticket_type_id, ())]
+    rows_before = await seats.select_rows(connection, event_id, [section.ticket_type_id])
+    rows = [it.all_free() for it in rows_before.get(section.ticket_type_id, ())]
     if rows != list(section.rows):
         raise Conflict(f"{section.name} already exists with other seats; use another name.")
-    await update(connection, event_id, it, terms, by)
+    await update(connection, event_id, existing, terms, by)
 
 
 async def update(
@@ -142,17 +144,24 @@ async def update(
     return changed
 
 
-async def record_delete(connection: Connection, event_id: EventId, it: TicketType, by: Author) -> None:
+async def record_delete(
+    connection: Connection, event_id: EventId, ticket_type: TicketType, by: Author
+) -> None:
     """Write the audit row of a ticket type deleted with its event."""
-    await audit.record(connection, by, "delete", _thing(event_id, it), before=_fields(it))
+    await audit.record(connection, by, "delete", _thing(event_id, ticket_type), before=_fields(ticket_type))
 
 
-def _thing(event_id: EventId, it: TicketType) -> Thing:
-    return Thing("ticket_type", f"{event_id}/{it.ticket_type_id}")
+def _thing(event_id: EventId, ticket_type: TicketType) -> Thing:
+    return Thing("ticket_type", f"{event_id}/{ticket_type.ticket_type_id}")
 
 
-def _fields(it: TicketType) -> Fields:
+def _fields(ticket_type: TicketType) -> Fields:
     """The audit log's fields of a ticket type, by the names of the API."""
-    fields: Fields = {"name": it.name, "price": it.price, "quantity": it.total}
-    fields["tax_rate_bp"] = it.tax_rate_bp
-    return {**fields, "sale_from": it.sale_from, "sale_until": it.sale_until, "hidden": it.hidden}
+    fields: Fields = {"name": ticket_type.name, "price": ticket_type.price, "quantity": ticket_type.total}
+    fields["tax_rate_bp"] = ticket_type.tax_rate_bp
+    return {
+        **fields,
+        "sale_from": ticket_type.sale_from,
+        "sale_until": ticket_type.sale_until,
+        "hidden": ticket_type.hidden,
+    }

@@ -49,11 +49,11 @@ def create(
     async def appoint(stores: Stores, _settings: Settings) -> tuple[RegisteredAccount, Role | None]:
         return await accounts.appoint(stores, Passwords(), new, role, by=COMMAND_LINE)
 
-    made, before = on_stores(data, appoint)
+    account, before = on_stores(data, appoint)
     if before is None:
-        print(f"created an account for {made.email} with the role {made.role}")
+        print(f"created an account for {account.email} with the role {account.role}")
     else:
-        print(f"{made.email} was {before} and is now {made.role}, with the new password")
+        print(f"{account.email} was {before} and is now {account.role}, with the new password")
 
 
 @app.command()
@@ -87,6 +87,6 @@ def _check(field: str, value: str) -> None:
 
 def _password() -> str:
     if sys.stdin.isatty():
-        asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        return asked
+        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        return password
     return sys.stdin.readline().rstrip("\r\n")

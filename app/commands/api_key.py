@@ -59,8 +59,8 @@ def create(
         secret = settings.secret.get_secret_value().encode()
         if not secret:
             raise CommandFailed("FAIRGATE_SECRET is not set; set it to the value that web uses")
-        made = await api_keys.create(stores, secret, terms, by=COMMAND_LINE)
-        return made, api_keys.key_of(secret, made.key_id)
+        created = await api_keys.create(stores, secret, terms, by=COMMAND_LINE)
+        return created, api_keys.key_of(secret, created.key_id)
 
     _, key = on_stores(data, make)
     print(key)
@@ -91,16 +91,16 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY")], *, data: Data 
     print(f"revoked {key_id}")
 
 
-def _scopes(given: list[str] | None) -> list[Scope] | None:
+def _scopes(names: list[str] | None) -> list[Scope] | None:
     try:
-        return msgspec.convert(given, list[Scope]) if given else None
+        return msgspec.convert(names, list[Scope]) if names else None
     except msgspec.ValidationError:
         raise typer.BadParameter(f"--scope is one of {', '.join(SCOPES)}") from None
 
 
-def _row(it: ApiKey) -> tuple[str, str, KeyRole, str, str, str, str, str]:
-    state = "live" if it.live else "revoked" if it.revoked_at else "over"
-    limits = (" ".join(its) if its is not None else "all" for its in (it.scopes, it.events))
+def _row(key: ApiKey) -> tuple[str, str, KeyRole, str, str, str, str, str]:
+    state = "live" if key.live else "revoked" if key.revoked_at else "over"
+    limits = (" ".join(its) if its is not None else "all" for its in (key.scopes, key.events))
     scopes, events = limits
-    until = f"{it.expires_at:%Y-%m-%dT%H:%M:%SZ}" if it.expires_at else "-"
-    return it.key_id, state, it.role, it.name, scopes, events, it.network or "any", until
+    until = f"{key.expires_at:%Y-%m-%dT%H:%M:%SZ}" if key.expires_at else "-"
+    return key.key_id, state, key.role, key.name, scopes, events, key.network or "any", until

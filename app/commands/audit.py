@@ -81,21 +81,21 @@ def audit(
     It lists what staff did. For a receipt it checks the signature, and with --url or --log that the log has
     has its place. Exit code 0: no faults; 1: faults found; 2: the log cannot be read.
     """
-    kept = _receipt(Path(what))
-    if kept is not None and not url and log is None:
+    stored = _receipt(Path(what))
+    if stored is not None and not url and log is None:
         export = None
     else:
-        export = _export(kept.receipt.room_id if kept and log is None else str(log or what), url, data)
+        export = _export(stored.receipt.room_id if stored and log is None else str(log or what), url, data)
     if save is not None and export is not None:
         save.write_bytes(msgspec.json.encode(export))
-    if kept is not None:
-        receipts.tell(kept, export, as_json=as_json)
+    if stored is not None:
+        receipts.print_report(stored, export, as_json=as_json)
     elif export is not None:
         verdict = judge(export, [QUICKNET, *_chain(beacon)], _witnesses(witness or [], quorum), quorum)
-        _tell(verdict, as_json=as_json)
+        _print_verdict(verdict, as_json=as_json)
 
 
-def _tell(verdict: Verdict, *, as_json: bool) -> None:
+def _print_verdict(verdict: Verdict, *, as_json: bool) -> None:
     """Print the findings on a log. Raises CommandFailed if there are any faults."""
     print(msgspec.json.encode(verdict).decode() if as_json else report(verdict))
     if not verdict.fair:
@@ -112,17 +112,17 @@ def _chain(path: Path | None) -> list[Chain]:
 
 def _witnesses(vkeys: list[str], quorum: int) -> list[Verifier]:
     """Parse the keys of witnesses. Raises WrongUsage."""
-    found = []
+    witnesses = []
     for vkey in vkeys:
         try:
-            found.append(verifier_of(vkey))
+            witnesses.append(verifier_of(vkey))
         except ValueError as error:
             raise WrongUsage(f"--witness {vkey}: {error}") from None
-    if any(it.kind != COSIGNER for it in found):
+    if any(it.kind != COSIGNER for it in witnesses):
         raise WrongUsage("--witness: one of them is the key of a log, not of a witness")
-    if quorum > len(found):
-        raise WrongUsage(f"--quorum {quorum}: there are {len(found)} witnesses")
-    return found
+    if quorum > len(witnesses):
+        raise WrongUsage(f"--quorum {quorum}: there are {len(witnesses)} witnesses")
+    return witnesses
 
 
 def _receipt(path: Path) -> KeptReceipt | None:
@@ -146,10 +146,10 @@ def _export(what: str, url: str, data: Path | None) -> Export:
     async def read(stores: Stores, settings: Settings) -> Export | None:
         return await from_stores(stores, RoomId(what), settings.log_host)
 
-    found = on_stores(data, read)
-    if found is None:
+    export = on_stores(data, read)
+    if export is None:
         raise WrongUsage(f"there is no file {what}, and no room of this name has a log")
-    return found
+    return export
 
 
 async def from_stores(stores: Stores, room_id: RoomId, host: str = "") -> Export | None:

@@ -52,10 +52,10 @@ def backup(
     print(f"{file}: {file.stat().st_size:,} bytes, the database as of {made.made_at}, schema {revision}")
     print("store it as safely as a password: it contains keys and secrets")
     if read_settings(data).database_url:
-        asyncio.run(_tell_of_later(settings))
+        asyncio.run(_warn_of_later(settings))
 
 
-async def _tell_of_later(settings: Settings) -> None:
+async def _warn_of_later(settings: Settings) -> None:
     """Print what happens to commits after the backup, for databases run separately."""
     pool = await connect_postgres(settings.database_url, settings.store_timeout_s, 1, role="command")
     try:
@@ -99,9 +99,9 @@ def _is_set(settings: object, name: str) -> bool:
 
 
 def _fill_embedded(folder: Path, dump: Path, secrets: dict[str, str]) -> None:
-    taken = [it for it in ("postgres", "valkey", *secrets) if (folder / it).exists()]
-    if taken:
-        raise CommandFailed(f"{folder} is in use ({', '.join(taken)}): restore into an empty folder")
+    present = [it for it in ("postgres", "valkey", *secrets) if (folder / it).exists()]
+    if present:
+        raise CommandFailed(f"{folder} is in use ({', '.join(present)}): restore into an empty folder")
     embedded_stores.require()
     store = embedded_postgres.start_postgres(folder / "postgres")
     try:

@@ -33,11 +33,11 @@ class Setting(NamedTuple):
 @app.command()
 def check(data: Data = None) -> None:
     """Check all settings, and that every name is a setting; changes nothing and connects to nothing."""
-    shown = settings_shown(read_settings(data))
+    listed = settings_listed(read_settings(data))
     if wrong := unknown_variables():
         raise CommandFailed("; ".join(wrong))
-    given = [it for it in shown if it.source != "default"]
-    print(f"all {len(shown)} settings are valid; {len(given)} of them are set")
+    set_ones = [it for it in listed if it.source != "default"]
+    print(f"all {len(listed)} settings are valid; {len(set_ones)} of them are set")
 
 
 @app.command()
@@ -48,25 +48,25 @@ def show(
     data: Data = None,
 ) -> None:
     """Show each setting and its source; secrets are hidden."""
-    shown = [it for it in settings_shown(read_settings(data)) if everything or it.source != "default"]
+    listed = [it for it in settings_listed(read_settings(data)) if everything or it.source != "default"]
     if as_json:
-        print(json.dumps({it.name: {"value": it.value, "source": it.source} for it in shown}, indent=2))
+        print(json.dumps({it.name: {"value": it.value, "source": it.source} for it in listed}, indent=2))
         return
-    if not shown:
+    if not listed:
         print("every setting has its default value; use --all to show them")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("setting", "value", "from"):
         table.add_column(heading, overflow="fold")
-    for it in shown:
+    for it in listed:
         table.add_row(*it)
     Console(soft_wrap=False, highlight=False, markup=False).print(table)
 
 
-def settings_shown(settings: Settings) -> list[Setting]:
+def settings_listed(settings: Settings) -> list[Setting]:
     """All settings by name, with their sources."""
     in_file, in_secrets = OneFile(Settings), SecretFiles(Settings)()
-    found = []
+    listed = []
     for name, field in Settings.model_fields.items():
         variables = [it for it in variables_of(name, field) if it in os.environ]
         if variables:
@@ -77,22 +77,22 @@ def settings_shown(settings: Settings) -> list[Setting]:
             source = str(in_file.path)
         else:
             source = "default"
-        found.append(Setting(name, _shown(getattr(settings, name)), source))
-    return found
+        listed.append(Setting(name, _value_text(getattr(settings, name)), source))
+    return listed
 
 
 def unknown_variables() -> list[str]:
     """What is wrong with the names of our environment variables, one sentence each."""
-    known = known_variables(Settings)
-    found = []
+    names = known_variables(Settings)
+    unknown = []
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
-            found.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
-    return found
+        if name.startswith(PREFIX) and name not in names:
+            near = get_close_matches(name, names, n=1)
+            unknown.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return unknown
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return HIDDEN if value.get_secret_value() else ""
     if isinstance(value, bool):

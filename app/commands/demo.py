@@ -55,7 +55,7 @@ def demo(
 ) -> None:
     """Run `up` with a concert on sale and a crowd of simulated fans; or play a story."""
     if url or key:
-        _tell_at(told, url, key)
+        _play_story_at(told, url, key)
         return
     from app.runtime import supervisor
 
@@ -69,7 +69,7 @@ def demo(
         asyncio.run(supervisor.run(plan, _with_fans(fans, once, opens) if told is None else _telling(told)))
 
 
-def _tell_at(told: StoryName | None, url: str, key: str) -> None:
+def _play_story_at(told: StoryName | None, url: str, key: str) -> None:
     """Play a story on an installation that others use, too; it does no harm."""
     from app.demo import story
 
@@ -81,17 +81,17 @@ def _tell_at(told: StoryName | None, url: str, key: str) -> None:
     asyncio.run(story.tell(_story(told), url.rstrip("/"), staff))
 
 
-def _story(told: StoryName, store: psutil.Process | None = None) -> Tell:
+def _story(name: StoryName, store: psutil.Process | None = None) -> Tell:
     from app.demo.failures import Failures
     from app.demo.success import success
 
-    return success if told == "success" else Failures(store).tell
+    return success if name == "success" else Failures(store).tell
 
 
 @contextmanager
-def _folder(data: Path | None, told: StoryName | None) -> Iterator[Path | None]:
+def _folder(data: Path | None, story: StoryName | None) -> Iterator[Path | None]:
     """The installation's folder. A story uses a temporary one unless a folder was given."""
-    if told is None or data is not None or "FAIRGATE_DATA" in os.environ:
+    if story is None or data is not None or "FAIRGATE_DATA" in os.environ:
         yield data
         return
     os.environ.setdefault("FAIRGATE_LOG_LEVEL", "error")  # logs would disrupt the story
@@ -110,19 +110,19 @@ def _with_fans(fans: int, once: bool, opens: bool) -> supervisor.OnReady:
     return on_ready
 
 
-def _telling(told: StoryName) -> supervisor.OnReady:
+def _telling(name: StoryName) -> supervisor.OnReady:
     from app.demo import story
 
     async def on_ready(url: str, settings: Settings) -> None:
         async with connected(settings, "command") as stores:
             staff, _ends_at = await accounts.issue_access_token(stores.postgres, "story", "admin")
-        await story.tell(_story(told, _redis_of(settings)), url, staff)
+        await story.tell(_story(name, _redis_of(settings)), url, staff)
 
     return on_ready
 
 
 def _redis_of(settings: Settings) -> psutil.Process | None:
     """The process of the embedded Redis; None if Redis is run elsewhere."""
-    here = installation.running(settings.data)
-    found = [it.pid for it in here.children if it.name == "valkey"] if here else []
-    return psutil.Process(found[0]) if found else None
+    running = installation.running(settings.data)
+    pids = [it.pid for it in running.children if it.name == "valkey"] if running else []
+    return psutil.Process(pids[0]) if pids else None

@@ -32,17 +32,17 @@ def doctor(
     from app.doctor import examination
 
     settings = settings_of(data)
-    found = asyncio.run(examination.examine(settings))
-    bad = [it for it in found if it.state == "wrong"]
+    findings = asyncio.run(examination.examine(settings))
+    bad = [it for it in findings if it.state == "wrong"]
     if as_json:
-        report = Report(datetime.now(UTC).replace(microsecond=0), not bad, found)
+        report = Report(datetime.now(UTC).replace(microsecond=0), not bad, findings)
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
     else:
-        width = max(len(it.name) for it in found)
-        for it in found:
-            print(f"{SIGNS[it.state]:5}  {it.name:{width}}  {it.says}")
-            if it.do:
-                print(f"{'':5}  {'':{width}}  -> {it.do}")
+        width = max(len(it.name) for it in findings)
+        for finding in findings:
+            print(f"{SIGNS[finding.state]:5}  {finding.name:{width}}  {finding.says}")
+            if finding.do:
+                print(f"{'':5}  {'':{width}}  -> {finding.do}")
     if bad:
         things = "thing is" if len(bad) == 1 else "things are"
         raise CommandFailed(f"{len(bad)} {things} wrong: {', '.join(dict.fromkeys(it.name for it in bad))}")

@@ -39,7 +39,7 @@ def import_event(
     Anything the file does not mention stays as it is.
     """
     try:
-        definition, said = event_file.load(file)
+        definition, source = event_file.load(file)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
     except event_file.InvalidFile as error:
@@ -48,17 +48,19 @@ def import_event(
         raise
 
     total = sum(seats_in(it) for it in definition.sections)
-    written = 0
+    seats_written = 0
 
-    def tell(section: Section) -> None:
-        nonlocal written
-        written += section.total
+    def show_progress(section: Section) -> None:
+        nonlocal seats_written
+        seats_written += section.total
         if total >= MANY_SEATS:
-            print(f"seats: {written:,} of {total:,}", file=sys.stderr)
+            print(f"seats: {seats_written:,} of {total:,}", file=sys.stderr)
 
-    async def put(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
-        return await event_import.import_event(stores, definition, tell, said=said, by=COMMAND_LINE)
+    async def write(stores: Stores, _settings: Settings) -> tuple[Event, bool]:
+        return await event_import.import_event(
+            stores, definition, show_progress, source=source, by=COMMAND_LINE
+        )
 
-    event, made = on_stores(data, put)
-    done = "created" if made else "updated from the file"
+    event, created = on_stores(data, write)
+    done = "created" if created else "updated from the file"
     print(f"event {event.event_id} {done}; its room is {event.room_id}")

@@ -71,11 +71,11 @@ def read_document(path: Path, errors: Callable[[Any], Iterator[tuple[Keys, str]]
     wrong += [Fault(_line(tree, keys), field_name(keys), text) for keys, text in errors(document)]
     if wrong:
         raise InvalidFile(path, sorted(wrong)[:FAULTS_MAX])
-    found: dict[str, Any] = document
-    return found
+    content: dict[str, Any] = document
+    return content
 
 
-def written(document: dict[str, Any]) -> str:
+def yaml_text(document: dict[str, Any]) -> str:
     """The document as YAML, which `read_document` reads back unchanged."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -131,8 +131,8 @@ def _duplicate_keys(at: Node, keys: Keys, seen: frozenset[int] = frozenset()) ->
                 there.add(key.value)
                 yield from _duplicate_keys(value, (*keys, key.value), seen)
     elif isinstance(at, yaml.SequenceNode):
-        for i, one in enumerate(at.value):
-            yield from _duplicate_keys(one, (*keys, i), seen)
+        for i, node in enumerate(at.value):
+            yield from _duplicate_keys(node, (*keys, i), seen)
 
 
 def _line(tree: Node, keys: Keys) -> int:

@@ -85,7 +85,7 @@ def gate(
         raise typer.BadParameter(f"--room takes a room_id, not {room}")
     plan = Plan(
         origin=gate_conf.address_of(origin, "--origin"),
-        fairgate=gate_conf.address_of(fairgate or _running_here(settings), "--fairgate"),
+        fairgate=gate_conf.address_of(fairgate or _running_url(settings), "--fairgate"),
         room=room,
         host=host,
         port=port,
@@ -102,14 +102,14 @@ def gate(
     asyncio.run(_serve(plan, api_key))
 
 
-def _running_here(settings: Settings) -> str:
+def _running_url(settings: Settings) -> str:
     """The address of the installation in the given folder. Raises CommandFailed."""
-    found = installation.running(settings.data)
-    if found is None:
+    running = installation.running(settings.data)
+    if running is None:
         raise CommandFailed(
             f"nothing runs in {settings.data}: give the address with --fairgate, or the folder with --data"
         )
-    return found.url
+    return running.url
 
 
 async def _serve(plan: Plan, api_key: str) -> None:
@@ -124,7 +124,7 @@ async def _serve(plan: Plan, api_key: str) -> None:
 async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyncio.Event) -> None:
     from app.runtime import shop_health  # slow to import, because of httpx
 
-    async with shop_health.measuring(folder) as found:
+    async with shop_health.measuring(folder) as measured:
         print(
             f"{gate_conf.url_of(plan)} -> {plan.origin.geturl()}, gate: {plan.fairgate.geturl()}", flush=True
         )
@@ -133,7 +133,9 @@ async def _run(plan: Plan, folder: Path, nginx: Child, api_key: str, ended: asyn
             group.create_task(gate_proxy.follow_addresses(plan, nginx, ended))
             if api_key and plan.room:
                 url = f"{plan.fairgate.geturl().rstrip('/')}/v1/rooms/{plan.room}/origin"
-                group.create_task(shop_health.keep_reporting(found, folder, url, api_key, plan.port, ended))
+                group.create_task(
+                    shop_health.keep_reporting(measured, folder, url, api_key, plan.port, ended)
+                )
 
 
 async def _check_room(plan: Plan) -> None:

@@ -49,7 +49,7 @@ def load(
         raise typer.BadParameter("--host takes an address that begins with http:// or https://")
     if scenario != GATE and find_spec("locust") is None:
         raise CommandFailed("Locust is not installed; install it with: pip install 'fairgate[load]'")
-    wanted = {
+    order = {
         "scenario": scenario,
         "fans": fans,
         "seconds": seconds,
@@ -58,15 +58,15 @@ def load(
         "server": server,
         "web": web,
         "web_port": web_port,
-        "data": str(data or _running_here()),
+        "data": str(data or _running_url()),
     }
-    raise typer.Exit(_run("load.gate_run" if scenario == GATE else "load.run", wanted))
+    raise typer.Exit(_run("load.gate_run" if scenario == GATE else "load.run", order))
 
 
-def _run(module: str, wanted: Mapping[str, object]) -> int:
+def _run(module: str, order: Mapping[str, object]) -> int:
     """Run a module of `load` in its own process, because Locust's gevent patches libraries; returns the
     exit code."""
-    command = [sys.executable, "-P", "-m", module, json.dumps(wanted)]
+    command = [sys.executable, "-P", "-m", module, json.dumps(order)]
     child = subprocess.Popen(command, env=child_process.module_environment())
     while True:
         try:
@@ -75,7 +75,7 @@ def _run(module: str, wanted: Mapping[str, object]) -> int:
             continue
 
 
-def _running_here() -> str:
+def _running_url() -> str:
     """The installation in FAIRGATE_DATA, if it runs. Never the per-user folder, to prevent accidents."""
     named = os.environ.get("FAIRGATE_DATA", "")
     return named if named and installation.running(Path(named)) else ""

@@ -60,12 +60,12 @@ def phases(
     if not check:
         migrate.up(_database_url(data), chosen)
         return
-    there = asyncio.run(schema.applied(_database_url(data)))
-    found = [it for it in migrate.states(there) if it.phase in chosen]
-    for it in found:
-        says = f"to be run: {', '.join(it.pending)}" if it.pending else f"up to date, {it.there}"
-        print(f"{it.phase}: {says}")
-    if any(it.pending for it in found):
+    applied = asyncio.run(schema.applied(_database_url(data)))
+    states = [it for it in migrate.states(applied) if it.phase in chosen]
+    for it in states:
+        text = f"to be run: {', '.join(it.pending)}" if it.pending else f"up to date, {it.there}"
+        print(f"{it.phase}: {text}")
+    if any(it.pending for it in states):
         raise typer.Exit(1)
 
 

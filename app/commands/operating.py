@@ -32,16 +32,16 @@ def check(
     data: Data = None,
 ) -> None:
     """Check that free + held + sold = total in Redis and in PostgreSQL, and that the two agree."""
-    _one_or_all(event, all_events)
+    _require_one_or_all(event, all_events)
 
-    async def look(stores: Stores, _settings: Settings) -> dict[str, list[str]]:
+    async def compare_one(stores: Stores, _settings: Settings) -> dict[str, list[str]]:
         return {one: await consistency.check(stores, one) for one in await _chosen(stores, event)}
 
-    found = on_stores(data, look)
-    for name, lines in found.items():
+    differences = on_stores(data, compare_one)
+    for name, lines in differences.items():
         for line in lines or ["free + held + sold = total in both stores, and they agree"]:
             print(f"{name}: {line}")
-    if wrong := [name for name, lines in found.items() if lines]:
+    if wrong := [name for name, lines in differences.items() if lines]:
         raise CommandFailed(f"the stock does not add up for {', '.join(wrong)}")
 
 
@@ -53,19 +53,19 @@ def reconcile(
     data: Data = None,
 ) -> None:
     """Compare the stock in Redis with PostgreSQL's counters and rows, and repair what is safe."""
-    _one_or_all(event, all_events)
+    _require_one_or_all(event, all_events)
 
     async def compare(stores: Stores, _settings: Settings) -> dict[str, Report]:
         return {one: await _reconciled(stores, one, only_check) for one in await _chosen(stores, event)}
 
-    found = on_stores(data, compare)
-    for name, report in found.items():
+    reports = on_stores(data, compare)
+    for name, report in reports.items():
         for word, lines in (("repaired", report.repaired), ("drift", report.left)):
             for line in lines:
                 print(f"{name}: {word}: {line}")
         if not (report.repaired or report.left):
             print(f"{name}: no drift")
-    if wrong := [name for name, report in found.items() if report.left]:
+    if wrong := [name for name, report in reports.items() if report.left]:
         raise CommandFailed(f"the stores differ for {', '.join(wrong)}")
 
 
@@ -76,7 +76,7 @@ async def _reconciled(stores: Stores, event_id: EventId, only_check: bool) -> Re
         return Report([], [f"the room is {error.word} in Redis, so nothing was compared; try again later"])
 
 
-def _one_or_all(event: str | None, all_events: bool) -> None:
+def _require_one_or_all(event: str | None, all_events: bool) -> None:
     if (event is None) is not all_events:
         raise typer.BadParameter("name an EVENT, or give --all")
 

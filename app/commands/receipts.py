@@ -10,21 +10,21 @@ from app.core.log_audit import Export, Verdict, audit
 from app.core.receipt_audit import KeptReceipt, ReceiptVerdict, audit_receipt
 
 
-class Told(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True):
     """The JSON output; `log`: None without one."""
 
     receipt: ReceiptVerdict
     log: Verdict | None
 
 
-def tell(kept: KeptReceipt, export: Export | None, *, as_json: bool) -> None:
+def print_report(stored: KeptReceipt, export: Export | None, *, as_json: bool) -> None:
     """Print the findings on a receipt, and on the log if there is one. Raises CommandFailed."""
-    told = Told(audit_receipt(kept, export), audit(export) if export else None)
-    print(msgspec.json.encode(told).decode() if as_json else report(told))
-    if told.receipt.problems:
-        raise CommandFailed(f"the receipt is not valid: {'; '.join(told.receipt.problems)}")
-    if told.log and not told.log.fair:
-        wrong = f"{faults_in(told.log)} in the log of {told.log.room_id}"
+    report_made = Report(audit_receipt(stored, export), audit(export) if export else None)
+    print(msgspec.json.encode(report_made).decode() if as_json else report(report_made))
+    if report_made.receipt.problems:
+        raise CommandFailed(f"the receipt is not valid: {'; '.join(report_made.receipt.problems)}")
+    if report_made.log and not report_made.log.fair:
+        wrong = f"{faults_in(report_made.log)} in the log of {report_made.log.room_id}"
         raise CommandFailed(f"{wrong}: audit the log to see them")
 
 
@@ -33,25 +33,25 @@ def faults_in(log: Verdict) -> str:
     return "1 fault" if len(log.findings) == 1 else f"{len(log.findings)} faults"
 
 
-def report(told: Told) -> str:
+def report(made: Report) -> str:
     """Format the findings for people."""
-    it, said = told.receipt, told.receipt.receipt
-    number = f"number {said.queue_number}" if said.queue_number else "no number yet"
+    verdict, receipt = made.receipt, made.receipt.receipt
+    number = f"number {receipt.queue_number}" if receipt.queue_number else "no number yet"
     lines = [
-        f"{said.room_id}: a receipt of {from_ms(said.at_ms):%Y-%m-%d %H:%M:%S} UTC",
-        f"{number}, {said.state}, visitor {said.visitor_id}",
+        f"{receipt.room_id}: a receipt of {from_ms(receipt.at_ms):%Y-%m-%d %H:%M:%S} UTC",
+        f"{number}, {receipt.state}, visitor {receipt.visitor_id}",
         "",
-        *(f"wrong: {problem}" for problem in it.problems),
+        *(f"wrong: {problem}" for problem in verdict.problems),
     ]
-    if not it.problems:
+    if not verdict.problems:
         lines.append("the signature is valid")
-    if it.in_log:
-        lines.append(f"the log has this place, at leaf {it.leaf}")
-    elif told.log is None:
+    if verdict.in_log:
+        lines.append(f"the log has this place, at leaf {verdict.leaf}")
+    elif made.log is None:
         lines.append("neither the key nor the place was checked against the log: add --url or --log")
-    elif it.in_log is None and not it.problems:
+    elif verdict.in_log is None and not verdict.problems:
         lines.append("the receipt is older than the log's entry: use a newer one")
-    if told.log is not None:
-        found = "no faults found" if told.log.fair else faults_in(told.log)
-        lines.append(f"the log has {told.log.leaves} leaves, {told.log.signed} of them signed; {found}")
+    if made.log is not None:
+        faults = "no faults found" if made.log.fair else faults_in(made.log)
+        lines.append(f"the log has {made.log.leaves} leaves, {made.log.signed} of them signed; {faults}")
     return "\n".join(lines)

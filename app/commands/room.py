@@ -77,11 +77,13 @@ def create(
 
     async def make(queues: Queues) -> Room:
         definition = control.read_settings(values)
-        made = await control.create_room(queues, room_id, definition, by=COMMAND_LINE)
-        return await control.set_state(queues, made.room_id, "open", by=COMMAND_LINE) if opened else made
+        created = await control.create_room(queues, room_id, definition, by=COMMAND_LINE)
+        return (
+            await control.set_state(queues, created.room_id, "open", by=COMMAND_LINE) if opened else created
+        )
 
-    made = _on_queues(data, make)
-    print(f"{made.room_id} is {made.state}")
+    room_made = _on_queues(data, make)
+    print(f"{room_made.room_id} is {room_made.state}")
 
 
 @app.command()
@@ -131,10 +133,10 @@ def list_rooms(*, data: Data = None) -> None:
 
 
 async def _all_rooms(queues: Queues) -> list[tuple[Room, RoomStatus]]:
-    found: list[tuple[Room, RoomStatus]] = []
+    listed: list[tuple[Room, RoomStatus]] = []
     for offset in range(0, await room_lists.count(queues, False), room_lists.LISTED_MAX):
-        found += await room_lists.page(queues, False, offset=offset)
-    return found
+        listed += await room_lists.page(queues, False, offset=offset)
+    return listed
 
 
 def _row(room: Room, status: RoomStatus) -> tuple[str, ...]:
@@ -148,13 +150,17 @@ def _row(room: Room, status: RoomStatus) -> tuple[str, ...]:
 @app.command()
 def show(room: RoomArgument, *, data: Data = None) -> None:
     """Show one room and its settings as JSON."""
-    shown, status = _on_queues(data, lambda queues: queue.status(queues, RoomId(room)))
-    document: dict[str, Any] = {"room_id": shown.room_id, "event_id": shown.event_id, "state": status.state}
-    document["kind"] = "site" if shown.event_id is None else "sale"
+    room_shown, status = _on_queues(data, lambda queues: queue.status(queues, RoomId(room)))
+    document: dict[str, Any] = {
+        "room_id": room_shown.room_id,
+        "event_id": room_shown.event_id,
+        "state": status.state,
+    }
+    document["kind"] = "site" if room_shown.event_id is None else "sale"
     for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
         document[name] = getattr(status, name)
     document["available"] = status.available
-    document["settings"] = msgspec.to_builtins(shown.settings)
+    document["settings"] = msgspec.to_builtins(room_shown.settings)
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

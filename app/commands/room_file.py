@@ -41,12 +41,12 @@ def export(
 
     async def read(stores: Stores, settings: Settings) -> dict[str, Any]:
         with stores_answer():
-            found = await queue.open_queues(stores, settings).loaded_rooms.read(RoomId(room))
-        return _document(room, found.settings)
+            room_read = await queue.open_queues(stores, settings).loaded_rooms.read(RoomId(room))
+        return _document(room, room_read.settings)
 
     document = on_stores(data, read)
     in_json = as_json if file is None else file.suffix == ".json"
-    text = _json(document) if in_json else event_file.written(document)
+    text = _json(document) if in_json else event_file.yaml_text(document)
     if file is None:
         print(text, end="")
         return
@@ -87,11 +87,11 @@ def import_(
     document = _read(file, name)
     room_id = RoomId(document.pop("room_id"))
 
-    async def put(stores: Stores, settings: Settings) -> Import:
+    async def write(stores: Stores, settings: Settings) -> Import:
         queues = queue.open_queues(stores, settings)
         return await import_room(queues, room_id, document, dry_run=dry_run, by=COMMAND_LINE)
 
-    done = on_stores(data, put)
+    done = on_stores(data, write)
     for line in _changes(done):
         print(line)
     print(_outcome(room_id, done, dry_run))
@@ -117,11 +117,11 @@ def _read(file: Path, name: str | None) -> dict[str, Any]:
 
 def _changes(done: Import) -> Iterator[str]:
     for name in done.changed:
-        before = f"{_shown(done.before, name)} -> " if done.before else ""
-        yield f"  {name}: {before}{_shown(done.after, name)}"
+        before = f"{_setting_text(done.before, name)} -> " if done.before else ""
+        yield f"  {name}: {before}{_setting_text(done.after, name)}"
 
 
-def _shown(settings: RoomSettings, name: str) -> str:
+def _setting_text(settings: RoomSettings, name: str) -> str:
     text = json.dumps(msgspec.to_builtins(getattr(settings, name)), ensure_ascii=False)
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}... ({len(text)} characters)"
 

@@ -72,16 +72,16 @@ def logs(
     """Show the logs of the processes of `fairgate up`, of all roles or of one."""
     folder = settings_of(data).data
     files = {name: folder / path for name, path in log_files.FILES.items() if role in (None, name)}
-    there = {name: path for name, path in files.items() if path.is_file()}
-    if not there:
+    present = {name: path for name, path in files.items() if path.is_file()}
+    if not present:
         raise CommandFailed(
             f"there are no such logs in {folder}: only `fairgate up` and `demo` keep them, other processes "
             "log to stderr, for systemd or a container to keep"
         )
-    ends = {name: _tail(name if role is None else "", path, lines) for name, path in there.items()}
+    ends = {name: _tail(name if role is None else "", path, lines) for name, path in present.items()}
     while follow:
         time.sleep(FOLLOW_S)
-        for name, path in there.items():
+        for name, path in present.items():
             ends[name] = _more(name if role is None else "", path, ends[name])
 
 
@@ -98,8 +98,8 @@ def _become(program: str, arguments: list[str], environment: dict[str, str]) -> 
 
 def _without_password(address: str) -> str:
     url = split_store_url(address)
-    who, at, where = url.netloc.rpartition("@")
-    return urlunsplit(url._replace(netloc=f"{who.partition(':')[0]}{at}{where}" if who else where))
+    user, at, where = url.netloc.rpartition("@")
+    return urlunsplit(url._replace(netloc=f"{user.partition(':')[0]}{at}{where}" if user else where))
 
 
 def _where(url: SplitResult) -> list[str]:
@@ -138,9 +138,9 @@ def _print(reply: object, indent: str = "") -> None:
     if isinstance(reply, dict):
         reply = [part for pair in reply.items() for part in pair]
     if isinstance(reply, list | set | tuple):
-        for number, it in enumerate(reply, 1):
+        for number, item in enumerate(reply, 1):
             print(f"{indent}{number})", end=" ")
-            _print(it, indent + "   ")
+            _print(item, indent + "   ")
         return
     print("(nil)" if reply is None else reply)
 
@@ -149,7 +149,7 @@ def _tail(name: str, path: Path, lines: int) -> int:
     """Print the last lines of a file; returns the offset of its end."""
     with path.open(errors="replace") as file:
         for line in deque(file, maxlen=lines):
-            _tell(name, line)
+            _print_line(name, line)
         return file.tell()
 
 
@@ -158,9 +158,9 @@ def _more(name: str, path: Path, end: int) -> int:
     with path.open(errors="replace") as file:
         file.seek(end if path.stat().st_size >= end else 0)
         for line in file:
-            _tell(name, line)
+            _print_line(name, line)
         return file.tell()
 
 
-def _tell(name: str, line: str) -> None:
+def _print_line(name: str, line: str) -> None:
     print(f"{name:<8} {line}" if name else line, end="" if line.endswith("\n") else "\n", flush=True)

@@ -57,18 +57,18 @@ def set_site(
 @app.command()
 def remove(site: SiteArgument, *, method: Method = "", data: Data = None) -> None:
     """Remove the rule for a host and path."""
-    gone = _rule(site, method, "any")
+    removed = _rule(site, method, "any")
 
     def without(rules: list[SiteRule]) -> list[SiteRule]:
-        found = [it for it in rules if key_of(it) != key_of(gone)]
-        if len(found) == len(rules):
+        remaining = [it for it in rules if key_of(it) != key_of(removed)]
+        if len(remaining) == len(rules):
             raise CommandFailed(
-                f"there is no rule for {gone.host}{gone.path_prefix}; see: fairgate site list"
+                f"there is no rule for {removed.host}{removed.path_prefix}; see: fairgate site list"
             )
-        return found
+        return remaining
 
     _change(data, without)
-    print(f"{gone.host}{gone.path_prefix}: removed")
+    print(f"{removed.host}{removed.path_prefix}: removed")
 
 
 @app.command()
@@ -79,10 +79,10 @@ def find(
     data: Data = None,
 ) -> None:
     """Show which room a request for an address belongs to."""
-    found = Matcher(on_stores(data, _read)).room_of(
+    room = Matcher(on_stores(data, _read)).room_of(
         address if "://" in address else f"https://{address}", method
     )
-    print(found or "no rule covers it: it passes")
+    print(room or "no rule covers it: it passes")
 
 
 async def _read(stores: Stores, _settings: Settings) -> list[SiteRule]:

@@ -33,10 +33,10 @@ def list_webhooks(*, data: Data = None) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _row(it: Webhook) -> tuple[str, str, str, str, str, str]:
-    state = "disabled" if it.disabled_at else "enabled"
-    failed = f"{it.failed_at:%Y-%m-%dT%H:%M:%SZ} {it.failure}" if it.failed_at else "-"
-    return it.webhook_id, state, str(it.pending), str(it.given_up), it.url, failed
+def _row(webhook: Webhook) -> tuple[str, str, str, str, str, str]:
+    state = "disabled" if webhook.disabled_at else "enabled"
+    failed = f"{webhook.failed_at:%Y-%m-%dT%H:%M:%SZ} {webhook.failure}" if webhook.failed_at else "-"
+    return webhook.webhook_id, state, str(webhook.pending), str(webhook.given_up), webhook.url, failed
 
 
 @app.command()

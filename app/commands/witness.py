@@ -61,12 +61,12 @@ async def _serve(
 
 def _log_key(vkey: str) -> Verifier:
     try:
-        found = verifier_of(vkey)
+        verifier = verifier_of(vkey)
     except ValueError as error:
         raise WrongUsage(f"--log {vkey}: {error}") from None
-    if found.kind != LOG:
+    if verifier.kind != LOG:
         raise WrongUsage(f"--log {vkey}: it is the key of a witness, not of a log")
-    return found
+    return verifier
 
 
 def _key(path: Path) -> Ed25519PrivateKey:

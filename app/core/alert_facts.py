@@ -86,7 +86,7 @@ class Trend(NamedTuple):
     no_shows: int
 
 
-def kept(readings: Sequence[Reading], new: Reading) -> tuple[Reading, ...]:
+def with_reading(readings: Sequence[Reading], new: Reading) -> tuple[Reading, ...]:
     """Append a reading and drop the old ones. Counters that fell were lost with Redis, so the series
     starts over."""
     if readings and (new.admitted < readings[-1].admitted or new.at_ms < readings[-1].at_ms):
@@ -112,9 +112,9 @@ def trend(readings: Sequence[Reading]) -> Trend:
 
 def _since(readings: Iterable[Reading], at_ms: int) -> Reading | None:
     """The last reading before this time."""
-    found = None
-    for it in readings:
-        if it.at_ms > at_ms:
+    last = None
+    for reading in readings:
+        if reading.at_ms > at_ms:
             break
-        found = it
-    return found
+        last = reading
+    return last

@@ -19,7 +19,7 @@ TURNS_MIN, CALLS_MIN = 50, 100  # below that a share means nothing
 ABOVE_PLUS = 60  # calls a minute above the rate that are tolerated: a burst is not a fault
 
 
-class Found(NamedTuple):
+class Fault(NamedTuple):
     """A fault, described with figures. `since_ms`: when it started; 0: not known, so now."""
 
     text: str
@@ -27,7 +27,7 @@ class Found(NamedTuple):
 
 
 # Faults by subject (a worker, a store; "" where there is only one). None: not known right now.
-Result = Mapping[str, Found] | None
+Result = Mapping[str, Fault] | None
 WELL: Result = {}
 
 
@@ -54,7 +54,7 @@ class Rule(NamedTuple):
 
 
 def _only(text: str, since_ms: int = 0) -> Result:
-    return {"": Found(text, since_ms)}
+    return {"": Fault(text, since_ms)}
 
 
 def people(count: int) -> str:
@@ -62,52 +62,52 @@ def people(count: int) -> str:
     return "One person" if count == 1 else f"{number(count)} people"
 
 
-def _no_movement(it: RoomFacts, seconds: int) -> Result:
-    if not it.still_since_ms or it.full or it.now_ms - it.still_since_ms < 1000 * seconds:
+def _no_movement(room: RoomFacts, seconds: int) -> Result:
+    if not room.still_since_ms or room.full or room.now_ms - room.still_since_ms < 1000 * seconds:
         return WELL
-    waits = "waits" if it.waiting == 1 else "wait"
-    return _only(f"{people(it.waiting)} {waits} and nobody is being called.", it.still_since_ms)
+    waits = "waits" if room.waiting == 1 else "wait"
+    return _only(f"{people(room.waiting)} {waits} and nobody is being called.", room.still_since_ms)
 
 
-def _too_slow(it: RoomFacts, percent: int) -> Result:
-    if it.calls_per_minute is None:
+def _too_slow(room: RoomFacts, percent: int) -> Result:
+    if room.calls_per_minute is None:
         return None
-    is_slow = 0 < it.calls_per_minute < it.rate_least * percent / 100
-    if it.state != "open" or it.waiting <= CROWD or it.was_full or not is_slow:
+    is_slow = 0 < room.calls_per_minute < room.rate_least * percent / 100
+    if room.state != "open" or room.waiting <= CROWD or room.was_full or not is_slow:
         return WELL
-    calls, rate = number(round(it.calls_per_minute)), number(it.rate_per_minute)
+    calls, rate = number(round(room.calls_per_minute)), number(room.rate_per_minute)
     return _only(f"{calls} people a minute are called, less than the rate of {rate}, though there is room.")
 
 
-def _too_fast(it: RoomFacts, percent: int) -> Result:
-    if it.calls_per_minute is None:
+def _too_fast(room: RoomFacts, percent: int) -> Result:
+    if room.calls_per_minute is None:
         return None
-    if it.calls_per_minute <= it.rate_most * percent / 100 + ABOVE_PLUS:
+    if room.calls_per_minute <= room.rate_most * percent / 100 + ABOVE_PLUS:
         return WELL
-    calls, rate = number(round(it.calls_per_minute)), number(it.rate_per_minute)
+    calls, rate = number(round(room.calls_per_minute)), number(room.rate_per_minute)
     return _only(f"{calls} people a minute are called, more than the rate of {rate}.")
 
 
-def _no_shows(it: RoomFacts, percent: int) -> Result:
-    if it.called is None:
+def _no_shows(room: RoomFacts, percent: int) -> Result:
+    if room.called is None:
         return None
-    if it.called <= TURNS_MIN or it.no_shows * 100 <= it.called * percent:
+    if room.called <= TURNS_MIN or room.no_shows * 100 <= room.called * percent:
         return WELL
     return _only(
-        f"{number(it.no_shows)} of the last {number(it.called)} people who were called did not respond."
+        f"{number(room.no_shows)} of the last {number(room.called)} people who were called did not respond."
     )
 
 
-def _backlog(it: RoomFacts, most: int) -> Result:
-    return _only(f"{number(it.backlog)} reservations wait for a worker.") if it.backlog > most else WELL
+def _backlog(room: RoomFacts, most: int) -> Result:
+    return _only(f"{number(room.backlog)} reservations wait for a worker.") if room.backlog > most else WELL
 
 
-def _drift(it: RoomFacts, most: int) -> Result:
-    if it.drift is None:
+def _drift(room: RoomFacts, most: int) -> Result:
+    if room.drift is None:
         return None
-    if it.drift <= most:
+    if room.drift <= most:
         return WELL
-    return _only(f"Free, held and sold tickets differ from the total by {number(it.drift)}.")
+    return _only(f"Free, held and sold tickets differ from the total by {number(room.drift)}.")
 
 
 def _no_worker(facts: Facts, _: int) -> Result:
@@ -120,14 +120,14 @@ def _no_worker(facts: Facts, _: int) -> Result:
     )
 
 
-def _worker_gone(facts: Facts, _: int) -> Result:
+def _workers_missing(facts: Facts, _: int) -> Result:
     if facts.workers is None:
         return None
     left = facts.workers.alive
     if not left:  # that is the alert `no_worker`
         return WELL
     runs = "One is still running." if left == 1 else f"{number(left)} are still running."
-    return {it: Found(f"The worker {it} has stopped reporting. {runs}") for it in facts.workers.silent}
+    return {it: Fault(f"The worker {it} has stopped reporting. {runs}") for it in facts.workers.silent}
 
 
 def _one_worker_left(facts: Facts, _: int) -> Result:
@@ -140,13 +140,13 @@ def _one_worker_left(facts: Facts, _: int) -> Result:
 
 
 def _store_away(facts: Facts, _: int) -> Result:
-    return {store: Found(f"{store} is not responding: {why}") for store, why in facts.stores_away.items()}
+    return {store: Fault(f"{store} is not responding: {why}") for store, why in facts.stores_away.items()}
 
 
 def _loop_breaks(facts: Facts, _: int) -> Result:
     if facts.breaking is None:
         return None
-    return {it: Found(f"The task {it} keeps failing.") for it in facts.breaking}
+    return {it: Fault(f"The task {it} keeps failing.") for it in facts.breaking}
 
 
 def _set_aside(facts: Facts, most: int) -> Result:
@@ -167,12 +167,12 @@ def _outbox(facts: Facts, seconds: int) -> Result:
 
 
 def _deliveries(facts: Facts, most: int) -> Result:
-    known = {"webhooks": facts.webhooks_pending, "e-mails": facts.mails_pending}
-    if None in known.values():
+    pending = {"webhooks": facts.webhooks_pending, "e-mails": facts.mails_pending}
+    if None in pending.values():
         return None
     return {
-        what: Found(f"{number(count)} {what} wait to be sent.")
-        for what, count in known.items()
+        what: Fault(f"{number(count)} {what} wait to be sent.")
+        for what, count in pending.items()
         if count is not None and count > most
     }
 
@@ -189,7 +189,7 @@ def _key_old(facts: Facts, days: int) -> Result:
     if facts.key_ages_days is None:
         return None
     return {
-        purpose: Found(f"The key that signs {purpose} tokens is {number(age)} days old.")
+        purpose: Fault(f"The key that signs {purpose} tokens is {number(age)} days old.")
         for purpose, age in facts.key_ages_days.items()
         if age > days
     }
@@ -199,7 +199,7 @@ def _disk(facts: Facts, percent: int) -> Result:
     if facts.disks_free is None:
         return None
     return {
-        folder: Found(f"{free} % of the disk of {folder} is free.")
+        folder: Fault(f"{free} % of the disk of {folder} is free.")
         for folder, free in facts.disks_free.items()
         if free < percent
     }
@@ -209,7 +209,7 @@ def _memory(facts: Facts, percent: int) -> Result:
     if facts.memory_used is None:
         return None
     return {
-        server: Found(f"{server} has used {used} % of its memory limit.")
+        server: Fault(f"{server} has used {used} % of its memory limit.")
         for server, used in facts.memory_used.items()
         if used > percent
     }
@@ -245,7 +245,7 @@ RULES: tuple[Rule, ...] = (
          Threshold(0, 0, 10_000, "tickets"), 30, "tickets-do-not-add-up", _drift),
     Rule("no_worker", "page", "No worker is running", None, 0, "no-worker-runs", None, _no_worker),
     Rule("worker_gone", "ticket", "A worker stopped without signing off",
-         None, 0, "no-worker-runs", None, _worker_gone),
+         None, 0, "no-worker-runs", None, _workers_missing),
     Rule("one_worker_left", "ticket", "One worker is left of several", None, 120, "no-worker-runs",
          None, _one_worker_left),
     Rule("store_away", "page", "Redis or PostgreSQL is not responding", None, 10, "a-store-is-away",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from app.core.alert_facts import Facts, RoomFacts
-from app.core.alert_rules import BY_NAME, RULES, Found, Result, Rule, Severity
+from app.core.alert_rules import BY_NAME, RULES, Fault, Result, Rule, Severity
 from app.core.errors import ValidationFailed
 
 ENDS_AFTER_MS = 10_000
@@ -46,7 +46,7 @@ class Firing(NamedTuple):
     since_ms: int
 
 
-class Seen(NamedTuple):
+class Memory(NamedTuple):
     """The state before: since when each fault has been present, and since when the cause of an open alert
     is gone."""
 
@@ -60,7 +60,7 @@ class Verdict(NamedTuple):
     started: list[Firing]
     ended: list[Key]
     texts: dict[Key, str]  # of alerts that stay open
-    seen: Seen
+    memory: Memory
 
 
 class Limit(NamedTuple):
@@ -74,9 +74,11 @@ class Limit(NamedTuple):
 def limit_of(settings: Settings, rule: Rule, room_id: str = "") -> Limit:
     """How a rule is set: for this room, else for all rooms, else the built-in default."""
     own = settings.get((room_id, rule.name))
-    found = own or settings.get(("", rule.name)) or Setting()
+    setting = own or settings.get(("", rule.name)) or Setting()
     default = rule.threshold.default if rule.threshold else 0
-    return Limit(found.enabled, default if found.threshold is None else found.threshold, own is not None)
+    return Limit(
+        setting.enabled, default if setting.threshold is None else setting.threshold, own is not None
+    )
 
 
 def check(rule_name: str, threshold: int | None, *, of_room: bool) -> Rule:
@@ -95,23 +97,24 @@ def check(rule_name: str, threshold: int | None, *, of_room: bool) -> Rule:
     return rule
 
 
-def judge(facts: Facts, settings: Settings, seen: Seen, opened: Iterable[Key]) -> Verdict:
+def judge(facts: Facts, settings: Settings, memory: Memory, opened: Iterable[Key]) -> Verdict:
     """Decide which alerts start and which end. `opened`: the alerts that have not ended."""
-    found: dict[Key, Found] = {}
+    faults: dict[Key, Fault] = {}
     unknown: set[tuple[str, str]] = set()  # rule and room
     for rule, room_id, result in _results(facts, settings):
         if result is None:
             unknown.add((rule.name, room_id))
         else:
-            found |= {Key(rule.name, room_id, it[:SUBJECT_MAX]): what for it, what in result.items()}
+            faults |= {Key(rule.name, room_id, it[:SUBJECT_MAX]): what for it, what in result.items()}
     opened = set(opened)
     wrong = {
-        it: seen.wrong.get(it, min(what.since_ms or facts.now_ms, facts.now_ms)) for it, what in found.items()
+        it: memory.wrong.get(it, min(what.since_ms or facts.now_ms, facts.now_ms))
+        for it, what in faults.items()
     }
-    kept = {it: since for it, since in seen.wrong.items() if _is_unknown(it, facts, unknown)}
+    kept_open = {it: since for it, since in memory.wrong.items() if _is_unknown(it, facts, unknown)}
     well = {
-        it: seen.well.get(it, facts.now_ms)
-        for it in opened - found.keys()
+        it: memory.well.get(it, facts.now_ms)
+        for it in opened - faults.keys()
         if not _is_unknown(it, facts, unknown)
     }
     ended = [
@@ -119,11 +122,11 @@ def judge(facts: Facts, settings: Settings, seen: Seen, opened: Iterable[Key]) -
     ]
     started = [
         Firing(it, BY_NAME[it.rule].severity, what.text[:TEXT_MAX], wrong[it])
-        for it, what in found.items()
+        for it, what in faults.items()
         if it not in opened and facts.now_ms - wrong[it] >= 1000 * BY_NAME[it.rule].hold_s
     ]
-    texts = {it: found[it].text[:TEXT_MAX] for it in opened & found.keys()}
-    return Verdict(started, ended, texts, Seen(kept | wrong, well))
+    texts = {it: faults[it].text[:TEXT_MAX] for it in opened & faults.keys()}
+    return Verdict(started, ended, texts, Memory(kept_open | wrong, well))
 
 
 def _results(facts: Facts, settings: Settings) -> Iterator[tuple[Rule, str, Result]]:

@@ -51,5 +51,5 @@ class AttendeeFilter(NamedTuple):
 def seat_end(words: str) -> str:
     """The ending shared by the ids of the seats meant: row A seat 12, a 12, A-12 give `-a-12`. "": not a
     seat."""
-    found = _SEAT.fullmatch(typed.words(words).lower())
-    return f"-{found[1]}-{found[2]}" if found else ""
+    match = _SEAT.fullmatch(typed.words(words).lower())
+    return f"-{match[1]}-{match[2]}" if match else ""

@@ -141,24 +141,24 @@ def decide(on: Autopilot, course: Course, now: Now, shop: Health | None) -> Cour
     the newest exceeds the target. Without a new reading it stays, and after a minute descends to the floor.
     """
     if not on.floor <= now.rate <= on.ceiling:
-        return _took(on, course, now, now.rate, "the rate was not between floor and ceiling")
+        return _decided(on, course, now, now.rate, "the rate was not between floor and ceiling")
     if shop is None or shop.at_ms <= course.heard_ms:
-        return _unheard(on, course, now)
+        return _without_report(on, course, now)
     strains = (*course.strains, strain(on, shop))[-KEPT:]
-    heard = msgspec.structs.replace(course, heard_ms=shop.at_ms, strains=strains)
-    newest, median, said = strains[-1], _median(strains), _measured(on, shop)
+    updated = msgspec.structs.replace(course, heard_ms=shop.at_ms, strains=strains)
+    newest, median, measured = strains[-1], _median(strains), _measured(on, shop)
     if newest > 1:
-        return _down(on, heard, now, said)
+        return _down(on, updated, now, measured)
     if newest > CALM or median > CALM:
-        return _took(on, heard, now, now.rate, f"{said}: close to the target")
+        return _decided(on, updated, now, now.rate, f"{measured}: close to the target")
     if not is_needed(course, now):
-        return _took(on, heard, now, now.rate, f"{said}: healthy; nobody waits because of the rate")
+        return _decided(on, updated, now, now.rate, f"{measured}: healthy; nobody waits because of the rate")
     if now.rate == on.ceiling:
-        return _took(on, heard, now, now.rate, f"{said}: healthy; the rate is at the ceiling")
-    return _up(on, heard, now, said)
+        return _decided(on, updated, now, now.rate, f"{measured}: healthy; the rate is at the ceiling")
+    return _up(on, updated, now, measured)
 
 
-def _up(on: Autopilot, course: Course, now: Now, said: str) -> Course:
+def _up(on: Autopilot, course: Course, now: Now, measured: str) -> Course:
     strains, back = course.strains, now.rate < course.bore
     share = BACK_UP * 2.0**course.ups if back else FIRST_UP * 2.0 ** max(0, course.ups - PROBES)
     share = min(share, MOST_UP)
@@ -168,38 +168,40 @@ def _up(on: Autopilot, course: Course, now: Now, said: str) -> Course:
     rate = max(now.rate + 1, round(now.rate * (1 + share)))
     arrived = back and rate >= course.bore
     after = msgspec.structs.replace(course, ups=0 if arrived else course.ups + 1, cut=False)
-    return _took(on, after, now, min(rate, course.bore) if back else rate, f"{said}: healthy")
+    return _decided(on, after, now, min(rate, course.bore) if back else rate, f"{measured}: healthy")
 
 
-def _down(on: Autopilot, course: Course, now: Now, said: str) -> Course:
+def _down(on: Autopilot, course: Course, now: Now, measured: str) -> Course:
     strains = course.strains
     perhaps_noise = _median(strains) <= 1 and strains[-1] < SEVERE
     eases = course.cut and len(strains) > 1 and strains[-1] < EASES * strains[-2]
-    whole = not perhaps_noise and not eases
-    left = max(LEAST_LEFT, min(MOST_LEFT, max(strains[-1], _median(strains)) ** -0.5)) if whole else MOST_LEFT
+    full_cut = not perhaps_noise and not eases
+    left = (
+        max(LEAST_LEFT, min(MOST_LEFT, max(strains[-1], _median(strains)) ** -0.5)) if full_cut else MOST_LEFT
+    )
     bore = course.bore
     if not course.cut:
         bore = _before_last_up(course, now)
-    elif whole:
+    elif full_cut:
         bore = min(bore, now.rate)
     after = msgspec.structs.replace(course, ups=0, bore=bore, cut=True)
-    return _took(on, after, now, min(now.rate - 1, int(now.rate * left)), f"{said}: over the target")
+    return _decided(on, after, now, min(now.rate - 1, int(now.rate * left)), f"{measured}: over the target")
 
 
-def _unheard(on: Autopilot, course: Course, now: Now) -> Course:
+def _without_report(on: Autopilot, course: Course, now: Now) -> Course:
     if not course.heard_ms:  # just switched on, or Redis was lost: the minute starts now
         waits = msgspec.structs.replace(course, heard_ms=now.at_ms)
-        return _took(on, waits, now, now.rate, "no report from the shop yet")
+        return _decided(on, waits, now, now.rate, "no report from the shop yet")
     silent_ms = now.at_ms - course.heard_ms
-    said = f"no report from the shop for {silent_ms // 1000} s"
+    reason = f"no report from the shop for {silent_ms // 1000} s"
     if silent_ms < LOST_MS:
-        words = "waiting for the next report from the shop" if silent_ms < FRESH_MS else said
-        return _took(on, course, now, now.rate, words)
+        words = "waiting for the next report from the shop" if silent_ms < FRESH_MS else reason
+        return _decided(on, course, now, now.rate, words)
     after = msgspec.structs.replace(course, strains=(), ups=0, bore=max(course.bore, now.rate), cut=False)
-    return _took(on, after, now, min(now.rate - 1, int(now.rate * UNHEARD_LEFT)), said)
+    return _decided(on, after, now, min(now.rate - 1, int(now.rate * UNHEARD_LEFT)), reason)
 
 
-def _took(on: Autopilot, course: Course, now: Now, rate: int, why: str) -> Course:
+def _decided(on: Autopilot, course: Course, now: Now, rate: int, why: str) -> Course:
     rate = min(max(rate, on.floor), on.ceiling)
     direction: Direction = "up" if rate > now.rate else "down" if rate < now.rate else "hold"
     last = Decision(at_ms=now.at_ms, direction=direction, rate_from=now.rate, rate_to=rate, why=why)

@@ -40,19 +40,19 @@ class Autopilot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     prometheus: PrometheusSource | None = None  # queried in addition to the shop's own reports
 
 
-def check(it: Autopilot | None) -> None:
+def check(autopilot: Autopilot | None) -> None:
     """Check the targets. Raises ValidationFailed naming the field."""
-    if it is None:
+    if autopilot is None:
         return
-    if it.ceiling < it.floor:
+    if autopilot.ceiling < autopilot.floor:
         raise ValidationFailed("autopilot.ceiling", "must be at least the floor")
-    if it.prometheus is None:
+    if autopilot.prometheus is None:
         return
-    if not _ADDRESS.fullmatch(it.prometheus.url):
+    if not _ADDRESS.fullmatch(autopilot.prometheus.url):
         raise ValidationFailed(
             "autopilot.prometheus.url",
             "must be the address of a Prometheus server, such as https://prometheus.example:9090",
         )
     for name in ("p95_ms", "error_rate"):
-        if not getattr(it.prometheus, name).strip():
+        if not getattr(autopilot.prometheus, name).strip():
             raise ValidationFailed(f"autopilot.prometheus.{name}", "must be a query, not empty")

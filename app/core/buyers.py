@@ -51,7 +51,7 @@ class BuyerForm(Struct, frozen=True):
     keep_days: Annotated[int, Meta(ge=0, le=KEEP_DAYS_MAX)] | None = None
 
     @property
-    def asks(self) -> bool:
+    def asks_anything(self) -> bool:
         """Whether it asks for anything at all."""
         any_of = {self.email, self.name, self.phone} - {"off"}
         return bool(any_of or self.terms_url or self.marketing or self.questions)
@@ -59,8 +59,8 @@ class BuyerForm(Struct, frozen=True):
     @property
     def needed(self) -> bool:
         """Whether anything is required before paying."""
-        asked = (self.email, self.name, self.phone)
-        return "required" in asked or bool(self.terms_url) or any(it.required for it in self.questions)
+        levels = (self.email, self.name, self.phone)
+        return "required" in levels or bool(self.terms_url) or any(it.required for it in self.questions)
 
 
 class Buyer(Struct, frozen=True):
@@ -78,58 +78,60 @@ class Buyer(Struct, frozen=True):
 def answered(form: BuyerForm, answers: Mapping[str, str]) -> list[tuple[str, str]]:
     """Each answer with its question, in the order of the form; then, by id, answers to questions removed
     since."""
-    asked = {it.question_id: it.label for it in form.questions}
-    known = [(label, answers[name]) for name, label in asked.items() if name in answers]
-    return known + [(name, text) for name, text in sorted(answers.items()) if name not in asked]
+    labels = {it.question_id: it.label for it in form.questions}
+    answered_pairs = [(label, answers[name]) for name, label in labels.items() if name in answers]
+    return answered_pairs + [(name, text) for name, text in sorted(answers.items()) if name not in labels]
 
 
 def check_form(form: BuyerForm) -> None:
     """Reject a form that cannot be answered. Raises ValidationFailed."""
     seen = set[str]()
-    for number, it in enumerate(form.questions):
-        if it.question_id in seen:
+    for number, question in enumerate(form.questions):
+        if question.question_id in seen:
             raise ValidationFailed(f"questions.{number}.question_id", "appears twice")
-        seen.add(it.question_id)
-        if (it.kind == "choice") != bool(it.options):
+        seen.add(question.question_id)
+        if (question.kind == "choice") != bool(question.options):
             raise ValidationFailed(f"questions.{number}.options", "belong to a question of the kind `choice`")
 
 
-def checked(form: BuyerForm, said: Buyer) -> Buyer:
+def checked(form: BuyerForm, buyer: Buyer) -> Buyer:
     """The answers, trimmed, without those to nothing that was asked. Raises ValidationFailed naming the
     field."""
-    problems = problems_of(form, said)
+    problems = problems_of(form, buyer)
     if problems:
         field, words = next(iter(problems.items()))
         raise ValidationFailed(field, words)
-    asked = {it.question_id for it in form.questions}
-    answers = {name: text.strip() for name, text in said.answers.items() if name in asked and text.strip()}
+    question_ids = {it.question_id for it in form.questions}
+    answers = {
+        name: text.strip() for name, text in buyer.answers.items() if name in question_ids and text.strip()
+    }
     return Buyer(
-        email=mailbox(said.email, "buyer.email") if said.email.strip() and form.email != "off" else "",
-        name=said.name.strip() if form.name != "off" else "",
-        phone=said.phone.strip() if form.phone != "off" else "",
-        terms=said.terms and bool(form.terms_url),
-        marketing=said.marketing and form.marketing,
+        email=mailbox(buyer.email, "buyer.email") if buyer.email.strip() and form.email != "off" else "",
+        name=buyer.name.strip() if form.name != "off" else "",
+        phone=buyer.phone.strip() if form.phone != "off" else "",
+        terms=buyer.terms and bool(form.terms_url),
+        marketing=buyer.marketing and form.marketing,
         answers=answers,
-        locale=said.locale,
+        locale=buyer.locale,
     )
 
 
-def problems_of(form: BuyerForm, said: Buyer) -> dict[str, str]:
+def problems_of(form: BuyerForm, buyer: Buyer) -> dict[str, str]:
     """What is missing or invalid, by field (`buyer.email`, `buyer.answers.ID`), in the order of the form."""
-    found = dict[str, str]()
+    problems = dict[str, str]()
     for name in ("email", "name", "phone"):
-        if getattr(form, name) == "required" and not getattr(said, name).strip():
-            found[f"buyer.{name}"] = "is required"
-    if said.email.strip() and form.email != "off" and not _is_mailbox(said.email):
-        found["buyer.email"] = "is not a deliverable e-mail address"
-    if form.phone != "off" and (phone := said.phone.strip()) and not _is_phone(phone):
-        found["buyer.phone"] = "must be a phone number, such as +49 30 123456"
+        if getattr(form, name) == "required" and not getattr(buyer, name).strip():
+            problems[f"buyer.{name}"] = "is required"
+    if buyer.email.strip() and form.email != "off" and not _is_mailbox(buyer.email):
+        problems["buyer.email"] = "is not a deliverable e-mail address"
+    if form.phone != "off" and (phone := buyer.phone.strip()) and not _is_phone(phone):
+        problems["buyer.phone"] = "must be a phone number, such as +49 30 123456"
     for it in form.questions:
-        if words := _problem_of(it, said.answers.get(it.question_id, "").strip()):
-            found[f"buyer.answers.{it.question_id}"] = words
-    if form.terms_url and not said.terms:
-        found["buyer.terms"] = "is required"
-    return found
+        if words := _problem_of(it, buyer.answers.get(it.question_id, "").strip()):
+            problems[f"buyer.answers.{it.question_id}"] = words
+    if form.terms_url and not buyer.terms:
+        problems["buyer.terms"] = "is required"
+    return problems
 
 
 def _problem_of(question: Question, answer: str) -> str:

@@ -101,7 +101,7 @@ def check(new: NewCodes, known: Container[str]) -> None:
         raise ValidationFailed("valid_until", "must be after valid_from") from None
 
 
-def made_up(count: int, prefix: str) -> set[str]:
+def random_codes(count: int, prefix: str) -> set[str]:
     """Generate this many unguessable codes."""
     codes: set[str] = set()
     while len(codes) < count:
@@ -109,13 +109,13 @@ def made_up(count: int, prefix: str) -> set[str]:
     return codes
 
 
-def set_field(it: CodeSet) -> tuple[str, str]:
+def set_field(code_set: CodeSet) -> tuple[str, str]:
     """A set's entry in Redis, as field and value; an empty value removes it."""
-    if not it.active:
-        return f"set:{it.set_id}", ""
-    times = (str(max(0, to_ms(at))) if at else "" for at in (it.valid_from, it.valid_until))
-    numbers = (it.uses_max, it.percent, it.off_ticket, it.off_order)
-    return f"set:{it.set_id}", "|".join([*times, *map(str, numbers), ",".join(it.ticket_types)])
+    if not code_set.active:
+        return f"set:{code_set.set_id}", ""
+    times = (str(max(0, to_ms(at))) if at else "" for at in (code_set.valid_from, code_set.valid_until))
+    numbers = (code_set.uses_max, code_set.percent, code_set.off_ticket, code_set.off_order)
+    return f"set:{code_set.set_id}", "|".join([*times, *map(str, numbers), ",".join(code_set.ticket_types)])
 
 
 def code_field(code: str, set_id: str, active: bool) -> tuple[str, str]:
@@ -123,40 +123,40 @@ def code_field(code: str, set_id: str, active: bool) -> tuple[str, str]:
     return f"code:{code}", set_id if active else ""
 
 
-def problem(it: CodeSet, use: CodeUse, now_ms: int) -> str:
+def problem(code_set: CodeSet, use: CodeUse, now_ms: int) -> str:
     """Why the code cannot be used now, as a `Reason`; "" when it can."""
-    if not (it.active and use.active):
+    if not (code_set.active and use.active):
         return "unknown"
-    if it.valid_from and now_ms < to_ms(it.valid_from):
+    if code_set.valid_from and now_ms < to_ms(code_set.valid_from):
         return "from"
-    if it.valid_until and now_ms >= to_ms(it.valid_until):
+    if code_set.valid_until and now_ms >= to_ms(code_set.valid_until):
         return "until"
     return "used_up" if use.used >= use.uses_max else ""
 
 
-def is_for(it: CodeSet, ticket_type_id: str) -> bool:
+def is_for(code_set: CodeSet, ticket_type_id: str) -> bool:
     """Whether it applies to this ticket type."""
-    return not it.ticket_types or ticket_type_id in it.ticket_types
+    return not code_set.ticket_types or ticket_type_id in code_set.ticket_types
 
 
-def reduced(it: CodeSet, ticket_type_id: str, price: int) -> int:
+def reduced_price(code_set: CodeSet, ticket_type_id: str, price: int) -> int:
     """The price of a ticket with the code; half a minor unit is rounded in the buyer's favour."""
-    if not is_for(it, ticket_type_id):
+    if not is_for(code_set, ticket_type_id):
         return price
-    return max(0, price - (price * it.percent + 50) // 100 - it.off_ticket)
+    return max(0, price - (price * code_set.percent + 50) // 100 - code_set.off_ticket)
 
 
-def amount_of(it: CodeSet, counts: Mapping[str, int], prices: Mapping[str, int]) -> int:
+def amount_of(code_set: CodeSet, counts: Mapping[str, int], prices: Mapping[str, int]) -> int:
     """The total for these counts by ticket type; `prices` are the reduced ones."""
     sums = {name: count * prices[name] for name, count in counts.items() if count}
-    off = min(it.off_order, sum(amount for name, amount in sums.items() if is_for(it, name)))
+    off = min(code_set.off_order, sum(amount for name, amount in sums.items() if is_for(code_set, name)))
     return sum(sums.values()) - off
 
 
-def shown(types: Iterable[TicketType], it: CodeSet | None) -> list[TicketType]:
+def visible_types(types: Iterable[TicketType], code_set: CodeSet | None) -> list[TicketType]:
     """The ticket types a buyer may see: hidden ones only with a code that names them."""
     return [
         each
         for each in types
-        if not each.hidden or (it is not None and each.ticket_type_id in it.ticket_types)
+        if not each.hidden or (code_set is not None and each.ticket_type_id in code_set.ticket_types)
     ]

@@ -42,5 +42,5 @@ CRAWLERS = (
 
 def crawler_named(user_agent: str) -> Crawler | None:
     """The crawler this User-Agent claims to be (anybody can); None: not one that can be verified."""
-    said = user_agent.lower()
-    return next((it for it in CRAWLERS if it.name.lower() in said), None)
+    agent = user_agent.lower()
+    return next((it for it in CRAWLERS if it.name.lower() in agent), None)

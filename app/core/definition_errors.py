@@ -23,9 +23,9 @@ Keys = tuple[str | int, ...]
 
 def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
     """Yield every error with the path to it; errors across fields once each field is valid."""
-    found = list(_errors_in(document, EventDefinition, ()))
-    yield from found
-    if found:
+    errors = list(_errors_in(document, EventDefinition, ()))
+    yield from errors
+    if errors:
         return
     definition = msgspec.convert(document, EventDefinition)
     try:
@@ -34,11 +34,11 @@ def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
         [wrong] = error.members["errors"]
         yield (wrong["field"],), wrong["message"]
     names = Counter(it.ticket_type_id for it in definition.ticket_types)
-    for i, it in enumerate(definition.ticket_types):
-        if names[it.ticket_type_id] > 1:
+    for i, ticket_type in enumerate(definition.ticket_types):
+        if names[ticket_type.ticket_type_id] > 1:
             yield ("ticket_types", i, "ticket_type_id"), "appears twice"
         try:
-            rules.check_sale_window(it.sale_from, it.sale_until)
+            rules.check_sale_window(ticket_type.sale_from, ticket_type.sale_until)
         except ValidationFailed as error:
             [wrong] = error.members["errors"]
             yield ("ticket_types", i, wrong["field"]), wrong["message"]
@@ -53,9 +53,9 @@ def find_errors(document: Any) -> Iterator[tuple[Keys, str]]:
 
 def find_room_errors(document: Any) -> Iterator[tuple[Keys, str]]:
     """Yield the errors of a room in a file, in the same form."""
-    found = list(_errors_in(document, RoomDefinition, ()))
-    yield from found
-    if found:
+    errors = list(_errors_in(document, RoomDefinition, ()))
+    yield from errors
+    if errors:
         return
     for field, message in setting_errors(msgspec.convert(document, RoomDefinition)):
         yield _keys(field), message
@@ -66,16 +66,16 @@ def _settings(definition: EventDefinition) -> RoomSettings:
     return RoomSettings(**{**fields, "name": definition.name})
 
 
-def _errors_in(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
-    inner = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+def _errors_in(value: Any, kind: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
+    inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
         yield from _field_errors(value, inner, keys)
     elif get_origin(inner) is list and isinstance(value, list):
         [of] = get_args(inner)
-        found = [it for i, one in enumerate(value) for it in _errors_in(one, of, (*keys, i))]
-        yield from found or _value_errors(value, wanted, keys)
+        errors = [it for i, item in enumerate(value) for it in _errors_in(item, of, (*keys, i))]
+        yield from errors or _value_errors(value, kind, keys)
     else:
-        yield from _value_errors(value, wanted, keys)
+        yield from _value_errors(value, kind, keys)
 
 
 def _field_errors(
@@ -85,20 +85,20 @@ def _field_errors(
     for name in value:
         if name not in fields:
             yield (*keys, str(name)), "is not a known field"
-    for name, it in fields.items():
+    for name, field in fields.items():
         if name in value:
-            yield from _errors_in(value[name], it.type, (*keys, name))
-        elif it.required:
+            yield from _errors_in(value[name], field.type, (*keys, name))
+        elif field.required:
             yield (*keys, name), "is required"
 
 
-def _value_errors(value: Any, wanted: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
+def _value_errors(value: Any, kind: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
     try:
-        found = msgspec.convert(value, wanted)
+        converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         yield keys, first_invalid_field(error).message
     else:
-        if isinstance(found, datetime) and not in_range(found):
+        if isinstance(converted, datetime) and not in_range(converted):
             yield keys, OUT_OF_RANGE
 
 

@@ -58,7 +58,7 @@ def normalised(email: str) -> str:
         return typed.words(email).lower()
 
 
-def one_mailbox(email: str) -> str:
+def mailbox_of(email: str) -> str:
     """Reduce all addresses known to reach one mailbox to the same text.
 
     `ann+7@example.org` reaches the mailbox of `ann@`, and Gmail ignores dots in a name
@@ -76,8 +76,8 @@ def address(email: str) -> Address:
 
     An international domain becomes xn--, so that only a non-ASCII local part needs a server with SMTPUTF8.
     """
-    it = _checked(email)
-    return Address(username=it.local_part, domain=it.ascii_domain)
+    parsed = _checked(email)
+    return Address(username=parsed.local_part, domain=parsed.ascii_domain)
 
 
 def _checked(email: str) -> ValidatedEmail:
@@ -98,7 +98,7 @@ class Traces:
 
     def recipient(self, email: str) -> bytes:
         """Hash a mailbox, however its address is spelled."""
-        return self._hash(one_mailbox(email))
+        return self._hash(mailbox_of(email))
 
     def client(self, network: str) -> bytes:
         """Hash a request's client network."""

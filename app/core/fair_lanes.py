@@ -87,9 +87,9 @@ class Lanes:
         self._apart = {pair: self._apart.get(pair) or Apart() for pair in pairs}
         for pair, apart in self._apart.items():
             if lane in pair:
-                ours, theirs = self._shares[lane], self._shares[sum(pair) - lane]
+                share, other_share = self._shares[lane], self._shares[sum(pair) - lane]
                 way = 1 if lane == pair[0] else -1
-                if apart.moved(way / ours) > 1 / ours + 1 / theirs + 1 / (ours + theirs):
+                if apart.moved(way / share) > 1 / share + 1 / other_share + 1 / (share + other_share):
                     other = sum(pair) - lane
                     yield "share", f"lane {lane} had more than its share of calls while lane {other} waited"
                     self._apart[pair] = Apart()
@@ -98,6 +98,6 @@ class Lanes:
         self._apart = {pair: apart for pair, apart in self._apart.items() if lane not in pair}
 
 
-def lane_said(said: tuple[str, ...]) -> int:
+def lane_in(words: tuple[str, ...]) -> int:
     """The lane that a leaf names; without one the ordinary one is meant."""
-    return int(said[0]) if said else 0
+    return int(words[0]) if words else 0

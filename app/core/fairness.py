@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf
 
-from app.core.fair_lanes import Lanes, lane_said
+from app.core.fair_lanes import Lanes, lane_in
 from app.core.fair_rate import Bucket
 from app.core.findings import Action, Finding, Turn
 from app.core.room_log import Leaf, read_leaf
@@ -52,14 +52,14 @@ class Queue:
         self.leaf += 1
         try:
             leaf = read_leaf(text)
-            said = _WORDS[leaf.word]
+            check = _WORDS[leaf.word]
             if self.leaf == 0 and leaf.word != "began":
                 self._wrong("no_beginning", "the log does not start with a `began` leaf")
             if leaf.at_ms < self.at_ms:
                 self._wrong("time", f"it is dated {self.at_ms - leaf.at_ms} ms before the previous leaf")
             self.at_ms = max(self.at_ms, leaf.at_ms)
             self.counts[leaf.word] += 1
-            said(self, leaf)
+            check(self, leaf)
         except (ValueError, KeyError, IndexError):
             self._wrong("unreadable", f"it cannot be read: {text[:80]!r}")
 
@@ -191,7 +191,7 @@ class Queue:
         self._waiting[number], self._places[visitor] = visitor, number
         self._given.add(number)
         self._last = max(self._last, number)
-        self._lanes.give(number, lane_said(lane))
+        self._lanes.give(number, lane_in(lane))
 
     def _passed(self, leaf: Leaf) -> None:
         self._lanes.pass_over(int(leaf.rest[0]))
@@ -205,7 +205,7 @@ class Queue:
             self._wrong("called_without_place", f"number {number} was called but belongs to nobody waiting")
         self._waiting.pop(number, None)
         drawing = bool(self._lottery and self._entrants)
-        for kind, message in self._lanes.call(number, lane_said(leaf.rest[2:]), drawing=drawing):
+        for kind, message in self._lanes.call(number, lane_in(leaf.rest[2:]), drawing=drawing):
             self._wrong(kind, message)
         if number in self._called_before:  # the same turn again, after the restore
             self._called_before.discard(number)

@@ -39,9 +39,9 @@ class FanSigner:
         """Whether these are the digits of the code with this id."""
         return hmac.compare_digest(self.code(code_id).encode(), digits.encode())
 
-    def challenge(self, it: Challenge, now_s: int) -> str:
+    def challenge(self, new: Challenge, now_s: int) -> str:
         """Sign a challenge as a token for the browser, valid for CHALLENGE_S."""
-        text = f"{it.purpose}.{it.challenge}.{it.fan_id}.{now_s + CHALLENGE_S}"
+        text = f"{new.purpose}.{new.challenge}.{new.fan_id}.{now_s + CHALLENGE_S}"
         return f"{text}.{self._mac(text)}"
 
     def read_challenge(self, token: str, purpose: str, now_s: int) -> Challenge | None:
@@ -51,8 +51,8 @@ class FanSigner:
             self._mac(text).encode(), mac.encode()
         ):
             return None
-        said, challenge, fan_id, exp = text.split(".")
-        return Challenge(said, challenge, fan_id) if said == purpose and int(exp) > now_s else None
+        kind, challenge, fan_id, exp = text.split(".")
+        return Challenge(kind, challenge, fan_id) if kind == purpose and int(exp) > now_s else None
 
     def _mac(self, text: str) -> str:
         return to_base64url(hmac.digest(self._challenge_key, text.encode(), "sha256"))

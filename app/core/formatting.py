@@ -107,11 +107,11 @@ def staff_time(at: datetime, zone: str = UTC, style: str = "full") -> str:
 def moments_in(text: str, zone: str = UTC) -> str:
     """Rewrite each RFC 3339 time in a text, such as 2030-06-01T19:00:00Z, for staff in this zone."""
 
-    def written(found: re.Match[str]) -> str:
+    def written(match: re.Match[str]) -> str:
         try:
-            return staff_time(datetime.fromisoformat(found[0]), zone)
+            return staff_time(datetime.fromisoformat(match[0]), zone)
         except ValueError:  # looks like a time and is not one: 2030-02-31T25:00:00Z
-            return found[0]
+            return match[0]
 
     return _MOMENT.sub(written, text)
 

@@ -44,13 +44,13 @@ class Step(msgspec.Struct, frozen=True):
 
 def trace(facts: Facts) -> list[Step]:
     """The rules in order, up to and including the one that decides."""
-    found: list[Step] = []
+    steps: list[Step] = []
     for judge in (_mode, _bypass, _pass, _crawler, _origin, _ticket, _turn, _crowd):
         if step := judge(facts):
-            found.append(step)
+            steps.append(step)
             if step.outcome:
                 break
-    return found
+    return steps
 
 
 def crowd(status: RoomStatus, settings: RoomSettings) -> str:
@@ -70,8 +70,8 @@ def crowd(status: RoomStatus, settings: RoomSettings) -> str:
 def _mode(facts: Facts) -> Step | None:
     if facts.mode == "off":
         return Step("gate_mode", "The gate is off: everybody passes.", "passes")
-    says = "Everybody queues." if facts.mode == "queue_all" else "Visitors queue only when there is a crowd."
-    return Step("gate_mode", says)
+    text = "Everybody queues." if facts.mode == "queue_all" else "Visitors queue only when there is a crowd."
+    return Step("gate_mode", text)
 
 
 def _bypass(facts: Facts) -> Step | None:
@@ -79,10 +79,10 @@ def _bypass(facts: Facts) -> Step | None:
         return Step("bypass", f"Rule {facts.rule} matches.", "passes")
     if not facts.rules:
         return Step("bypass", "There are no bypass rules.")
-    says = "The bypass rule does not match." if facts.rules == 1 else f"None of {facts.rules} rules matches."
+    text = "The bypass rule does not match." if facts.rules == 1 else f"None of {facts.rules} rules matches."
     if not facts.path_is_plain:
-        says += " No rule about paths can: servers read this path in different ways."
-    return Step("bypass", says)
+        text += " No rule about paths can: servers read this path in different ways."
+    return Step("bypass", text)
 
 
 def _pass(facts: Facts) -> Step | None:

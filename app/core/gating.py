@@ -34,7 +34,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    says: BypassRule
+    criteria: BypassRule
     path: Any  # the compiled expression; None: the rule has none
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
 
@@ -71,8 +71,8 @@ class Bypass:
 
 def rule_id(rule: BypassRule) -> str:
     """An id derived from a rule's content, independent of its position in the list."""
-    said = msgspec.json.encode(rule)
-    return f"rule-{hashlib.blake2b(said, digest_size=6).hexdigest()}"
+    document = msgspec.json.encode(rule)
+    return f"rule-{hashlib.blake2b(document, digest_size=6).hexdigest()}"
 
 
 def check_gate(settings: RoomSettings) -> None:
@@ -132,21 +132,21 @@ def _compiled(expression: str) -> Any:
 
 
 def _matches(rule: _Rule, visit: Visit) -> bool:
-    says = rule.says
-    if says.method and says.method != visit.method:
+    criteria = rule.criteria
+    if criteria.method and criteria.method != visit.method:
         return False
-    if says.path_prefix and not visit.path.startswith(says.path_prefix):
+    if criteria.path_prefix and not visit.path.startswith(criteria.path_prefix):
         return False
     if rule.path is not None and not (visit.path and rule.path.fullmatch(visit.path)):
         return False
     if rule.network is not None and not _within(visit.client, rule.network):
         return False
-    if says.header and visit.headers.get(says.header.lower().encode()) != says.value.encode():
+    if criteria.header and visit.headers.get(criteria.header.lower().encode()) != criteria.value.encode():
         return False
-    if says.cookie and not _has_cookie(visit.headers.get(b"cookie", b""), says.cookie.encode()):
+    if criteria.cookie and not _has_cookie(visit.headers.get(b"cookie", b""), criteria.cookie.encode()):
         return False
     agent = visit.headers.get(b"user-agent", b"").decode("latin-1").lower()
-    return says.user_agent_contains.lower() in agent
+    return criteria.user_agent_contains.lower() in agent
 
 
 def _within(client: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

@@ -88,11 +88,11 @@ def read_guest(cells: Mapping[str, str], types: Sequence[TicketType]) -> NewGues
 
 def _type(text: str, types: Sequence[TicketType]) -> TicketTypeId:
     """The ticket type with this id, or this name in any case; optional where there is only one."""
-    wanted = typed.folded(text)
+    name = typed.folded(text)
     for it in types:
-        if wanted in (it.ticket_type_id, typed.folded(it.name)) or (not wanted and len(types) == 1):
+        if name in (it.ticket_type_id, typed.folded(it.name)) or (not name and len(types) == 1):
             return it.ticket_type_id
-    raise ValidationFailed("type", "is not a ticket type of this sale" if wanted else "is required")
+    raise ValidationFailed("type", "is not a ticket type of this sale" if name else "is required")
 
 
 def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[NewGuest]:
@@ -103,7 +103,7 @@ def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[N
     """
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=_separator(text))
     columns: tuple[str, ...] = COLUMNS
-    found, wrong = list[NewGuest](), list[str]()
+    guests, wrong = list[NewGuest](), list[str]()
     try:
         for number, row in enumerate(rows, 1):
             cells = [it.strip() for it in row]
@@ -111,15 +111,15 @@ def read_list(text: str, types: Sequence[TicketType], usual: str = "") -> list[N
                 columns = heads
             elif any(cells):
                 named = {"type": usual} | {key: it for key, it in zip(columns, cells, strict=False) if it}
-                _add(found, wrong, f"row {rows.line_num}", named, types)
+                _add(guests, wrong, f"row {rows.line_num}", named, types)
     except csv.Error as error:
         raise ValidationFailed("list", f"row {rows.line_num}: {error}") from None
     if wrong:
         more = f"; and {len(wrong) - WRONG_MAX} more" if len(wrong) > WRONG_MAX else ""
         raise ValidationFailed("list", f"{'; '.join(wrong[:WRONG_MAX])}{more}")
-    if not found:
+    if not guests:
         raise ValidationFailed("list", "contains no guests")
-    return found
+    return guests
 
 
 def list_of(guests: Sequence[NewGuest]) -> str:
@@ -142,11 +142,11 @@ def _headings(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _add(
-    found: list[NewGuest], wrong: list[str], line: str, cells: Mapping[str, str], types: Sequence[TicketType]
+    guests: list[NewGuest], wrong: list[str], line: str, cells: Mapping[str, str], types: Sequence[TicketType]
 ) -> None:
     try:
-        found.append(read_guest(cells, types))
+        guests.append(read_guest(cells, types))
     except ValidationFailed as refusal:
         wrong.append(f"{line}: {refusal.detail}")
-    if len(found) > LIST_MAX:
+    if len(guests) > LIST_MAX:
         raise ValidationFailed("list", f"has more than {LIST_MAX} guests; add the others afterwards")

@@ -106,8 +106,8 @@ def without_ticket(address: str) -> str:
         return address
     before, mark, fragment = address.partition("#")
     path, question, query = before.partition("?")
-    kept = [it for it in query.split("&") if it.partition("=")[0] != TICKET]
-    return path + (question if kept else "") + "&".join(kept) + mark + fragment
+    parts = [it for it in query.split("&") if it.partition("=")[0] != TICKET]
+    return path + (question if parts else "") + "&".join(parts) + mark + fragment
 
 
 def ticket_in(address: str) -> str:
@@ -115,8 +115,8 @@ def ticket_in(address: str) -> str:
     if TICKET not in address:
         return ""
     query = address.partition("#")[0].partition("?")[2]
-    found = [it.partition("=")[2] for it in query.split("&") if it.partition("=")[0] == TICKET]
-    return found[-1] if found else ""
+    tickets = [it.partition("=")[2] for it in query.split("&") if it.partition("=")[0] == TICKET]
+    return tickets[-1] if tickets else ""
 
 
 def with_ticket(address: str, text: str) -> str:
@@ -125,8 +125,8 @@ def with_ticket(address: str, text: str) -> str:
     return f"{before}{'&' if '?' in before else '?'}{TICKET}={text}{mark}{fragment}"
 
 
-def _signed(prefix: str, said: msgspec.Struct, key: bytes) -> str:
-    payload = to_base64url(msgspec.json.encode(said))
+def _signed(prefix: str, claims: msgspec.Struct, key: bytes) -> str:
+    payload = to_base64url(msgspec.json.encode(claims))
     return f"{prefix}.{payload}.{_mac(payload, key)}"
 
 

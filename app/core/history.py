@@ -102,7 +102,7 @@ def step_end_ms(at_ms: int, step_s: int) -> int:
     return -(-at_ms // (1000 * step_s)) * 1000 * step_s
 
 
-def shown_step_s(span_s: float) -> int:
+def step_s_for(span_s: float) -> int:
     """The length of the steps in which a sale of this duration is shown."""
     return step_of(span_s, SHOWN_MAX)
 
@@ -203,26 +203,26 @@ def _base(times: Sequence[int], i: int) -> int:
     return min(max(0, i - 1), max(0, bisect_right(times, times[i] - RATE_OVER_MS, 0, i) - 1))
 
 
-def _point(it: Sample, base: Sample) -> Point:
-    span_ms = it.at_ms - base.at_ms
+def _point(sample: Sample, base: Sample) -> Point:
+    span_ms = sample.at_ms - base.at_ms
 
     def grown(now: int, before: int) -> float:
         """The increase per second; 0 when the counter restarted."""
         return max(0, now - before) * 1000 / span_ms if span_ms else 0.0
 
     return Point(
-        at_ms=it.at_ms,
-        waiting=it.waiting,
-        inflow=round(60 * grown(it.joined, base.joined)),
-        outflow=it.outflow_per_minute,
-        rate=it.rate_per_minute,
-        inside=it.called + it.active,
-        cap=it.cap,
-        no_shows=round(60 * grown(it.no_shows, base.no_shows)),
-        requests=round(grown(it.requests, base.requests), 1),
-        backlog=it.backlog,
-        free=it.free,
-        held=it.held,
-        sold=it.sold,
-        p99_ms=it.reserve_p99_ms,
+        at_ms=sample.at_ms,
+        waiting=sample.waiting,
+        inflow=round(60 * grown(sample.joined, base.joined)),
+        outflow=sample.outflow_per_minute,
+        rate=sample.rate_per_minute,
+        inside=sample.called + sample.active,
+        cap=sample.cap,
+        no_shows=round(60 * grown(sample.no_shows, base.no_shows)),
+        requests=round(grown(sample.requests, base.requests), 1),
+        backlog=sample.backlog,
+        free=sample.free,
+        held=sample.held,
+        sold=sample.sold,
+        p99_ms=sample.reserve_p99_ms,
     )

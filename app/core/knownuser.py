@@ -115,14 +115,14 @@ def queue_id(visitor_id: VisitorId) -> str:
 
 def visitor_of(text: str) -> VisitorId | None:
     """The visitor of a queue id; None if it is not one."""
-    found = _QUEUE_ID.fullmatch(text)
-    if found is None:
+    match = _QUEUE_ID.fullmatch(text)
+    if match is None:
         return None
     try:
-        stem = to_base64url(uuid.UUID(found[1]).bytes)
+        stem = to_base64url(uuid.UUID(match[1]).bytes)
     except ValueError:
         return None
-    rest = (found[2] or "").lower()
+    rest = (match[2] or "").lower()
     if rest in _MEMBER:
         return VisitorId(stem + rest)
     network, suspect = rest[: 2 * NETWORK_BYTES], rest[2 * NETWORK_BYTES :]
@@ -158,9 +158,9 @@ def with_token(address: str, text: str) -> str:
     """The address with this token in place of any it had."""
     before, mark, fragment = address.partition("#")
     path, _, query = before.partition("?")
-    kept = [it for it in query.split("&") if it and it.partition("=")[0].lower() != TOKEN]
-    kept.append(f"{TOKEN}={quote(text, safe='~')}")
-    return f"{path}?{'&'.join(kept)}{mark}{fragment}"
+    parts = [it for it in query.split("&") if it and it.partition("=")[0].lower() != TOKEN]
+    parts.append(f"{TOKEN}={quote(text, safe='~')}")
+    return f"{path}?{'&'.join(parts)}{mark}{fragment}"
 
 
 def integration_config(connectors: list[Connector], queue_host: str) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def read_enqueue_token(
         raise CredentialInvalid("The enqueue token was not signed with this room's key.")
     try:
         header = msgspec.json.decode(from_base64url(parts[0]), type=_Header)
-        said = _payload(from_base64url(parts[1]), header.ti, secret) if parts[1] else _Payload()
+        payload = _payload(from_base64url(parts[1]), header.ti, secret) if parts[1] else _Payload()
     except (msgspec.MsgspecError, NotBase64, ValueError):
         raise CredentialInvalid("The enqueue token cannot be read.") from None
     if header.typ != "QT1" or header.c.lower() != customer_id or header.e not in ("", room_id):
@@ -208,7 +208,7 @@ def read_enqueue_token(
         raise CredentialInvalid("The enqueue token expires more than a day from now.")
     if header.ip and client and header.ip != client:
         raise CredentialInvalid("The enqueue token was issued for another address.")
-    return Enqueue(header.ti, header.exp or header.iss + ENQUEUE_TTL_MS, said.k or "")
+    return Enqueue(header.ti, header.exp or header.iss + ENQUEUE_TTL_MS, payload.k or "")
 
 
 class Sealer:
@@ -261,7 +261,7 @@ def _rules_of(settings: ConnectorSettings, action: str) -> list[UrlRule]:
     return settings.cancel if action == "Cancel" else settings.ignore
 
 
-def _integration(it: Connector, action: str, rules: list[UrlRule], queue_host: str) -> dict[str, Any]:
+def _integration(connector: Connector, action: str, rules: list[UrlRule], queue_host: str) -> dict[str, Any]:
     parts = [
         {
             "ValidatorType": "UrlValidator",
@@ -275,17 +275,17 @@ def _integration(it: Connector, action: str, rules: list[UrlRule], queue_host: s
         for rule in rules
     ]
     return {
-        "Name": f"{it.room_id} {action}",
+        "Name": f"{connector.room_id} {action}",
         "ActionType": action,
-        "EventId": it.room_id,
+        "EventId": connector.room_id,
         "InvolvedWaitingRoomIds": None,
-        "CookieDomain": it.settings.cookie_domain,
+        "CookieDomain": connector.settings.cookie_domain,
         "IsCookieHttpOnly": True,
         "IsCookieSecure": True,
         "LayoutName": "",
         "Culture": "",
-        "ExtendCookieValidity": it.settings.extend_cookie,
-        "CookieValidityMinute": it.settings.cookie_minutes,
+        "ExtendCookieValidity": connector.settings.extend_cookie,
+        "CookieValidityMinute": connector.settings.cookie_minutes,
         "QueueDomain": queue_host,
         "QueuePathPrefix": "",
         "RedirectLogic": "AllowTParameter",

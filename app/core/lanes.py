@@ -79,6 +79,6 @@ def calls_before(position: int, lane: int, shares: Sequence[int], waiting: Seque
 
     Meanwhile the other lanes get calls by their shares, until nobody waits in them.
     """
-    ours = shares[lane]
-    others = (min(waiting[it], position * shares[it] // ours) for it in range(len(shares)) if it != lane)
+    share = shares[lane]
+    others = (min(waiting[it], position * shares[it] // share) for it in range(len(shares)) if it != lane)
     return position + sum(others)

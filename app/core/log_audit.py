@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.beacon import QUICKNET, Chain
 from app.core.draw_beacon import judge_beacon
-from app.core.draw_mixing import judge_mixing, roots_said
+from app.core.draw_mixing import judge_mixing, mixed_roots
 from app.core.fairness import judge
 from app.core.findings import Action, Finding
 from app.core.merkle import Frontier, leaf_hash
@@ -53,7 +53,7 @@ def audit(
 ) -> Verdict:
     """Audit a log, trusting only these beacon chains, and `quorum` (0: all) of these witnesses."""
     heads = [it for it in _said(export) if it]
-    sizes = {it.size for it in heads} | set(roots_said(export.entries)) | set(export.cosignatures)
+    sizes = {it.size for it in heads} | set(mixed_roots(export.entries)) | set(export.cosignatures)
     roots, root = _roots(export.entries, sizes)
     wrong, signed = _heads(export, roots)
     wrong += judge_mixing(export.entries, roots)
@@ -85,8 +85,8 @@ def audit(
 def _said(export: Export) -> list[Head | None]:
     """The content of the heads; None where the signature is invalid."""
     keys = {str(it.get("kid")): it for it in export.keys}
-    found = (read_statement(it, keys, HEAD_TYPE) for it in export.heads)
-    return [msgspec.convert(it, Head) if it else None for it in found]
+    statements = (read_statement(it, keys, HEAD_TYPE) for it in export.heads)
+    return [msgspec.convert(it, Head) if it else None for it in statements]
 
 
 def _roots(leaves: list[str], sizes: set[int]) -> tuple[dict[int, bytes], bytes]:

@@ -32,14 +32,15 @@ class LaneTally(msgspec.Struct, frozen=True):
     called: int
 
 
-def by_lane(it: Tally, lanes: int) -> list[LaneTally]:
+def by_lane(tally: Tally, lanes: int) -> list[LaneTally]:
     """The counts of the lanes, the ordinary one first, which has everybody in no other."""
-    found = [
-        LaneTally(*(it.counts.get(f"{word} in {lane}", 0) for word in IN_LANES)) for lane in range(1, lanes)
+    counted = [
+        LaneTally(*(tally.counts.get(f"{word} in {lane}", 0) for word in IN_LANES))
+        for lane in range(1, lanes)
     ]
-    joined, called = (it.counts.get(word, 0) for word in IN_LANES)
-    rest = LaneTally(joined - sum(x.joined for x in found), called - sum(x.called for x in found))
-    return [rest, *found] if found else []
+    joined, called = (tally.counts.get(word, 0) for word in IN_LANES)
+    ordinary = LaneTally(joined - sum(x.joined for x in counted), called - sum(x.called for x in counted))
+    return [ordinary, *counted] if counted else []
 
 
 def counted(before: Tally, leaves: Iterable[str]) -> Tally:
@@ -56,12 +57,12 @@ def counted(before: Tally, leaves: Iterable[str]) -> Tally:
 class _Counting:
     """A tally in progress."""
 
-    def __init__(self, it: Tally) -> None:
+    def __init__(self, tally: Tally) -> None:
         self.counts, self.settings, self.state, self.ended = (
-            dict(it.counts),
-            dict(it.settings),
-            it.state,
-            it.ended,
+            dict(tally.counts),
+            dict(tally.settings),
+            tally.state,
+            tally.ended,
         )
 
     def add(self, what: str, by: int = 1) -> None:

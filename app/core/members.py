@@ -94,10 +94,10 @@ def lane_named(name: str, of: Sequence[lanes.Lane]) -> int:
     """The number of the lane with this name; "": the ordinary one. Raises ProofRefused."""
     if not name:
         return lanes.ORDINARY
-    found = lanes.named(name, of)
-    if found is None:
+    position = lanes.named(name, of)
+    if position is None:
         raise ProofRefused("The proof names a lane that this room does not have.")
-    return found
+    return position
 
 
 def check_login(login: MemberLogin) -> None:
@@ -178,20 +178,20 @@ def _from_pem(text: str) -> Any:
 def _of_jwks(algorithm: ProofAlgorithm, text: str) -> Keys:
     try:
         document = msgspec.json.decode(text, type=dict[str, Any])
-        found = document.get("keys", [document])
-        named = {str(it.get("kid", "")): it for it in found}
+        documents = document.get("keys", [document])
+        named = {str(it.get("kid", "")): it for it in documents}
     except (msgspec.DecodeError, AttributeError, TypeError, RecursionError):
         raise ValidationFailed("key", "is not a JWK or JWKS") from None
-    if not 0 < len(found) <= KEYS_MAX or len(named) < len(found):
+    if not 0 < len(documents) <= KEYS_MAX or len(named) < len(documents):
         raise ValidationFailed("key", f"must be 1 to {KEYS_MAX} keys, each with a `kid` of its own")
     return Keys(named={kid: _of_jwk(algorithm, it) for kid, it in named.items()})
 
 
-def _of_jwk(algorithm: ProofAlgorithm, it: dict[str, Any]) -> Any:
-    if "d" in it or it.get("kty") == "oct":
+def _of_jwk(algorithm: ProofAlgorithm, document: dict[str, Any]) -> Any:
+    if "d" in document or document.get("kty") == "oct":
         raise ValidationFailed("key", "contains a private key: enter public keys only")
     try:
-        return _checked(algorithm, jwt.PyJWK(it, algorithm=algorithm).key)
+        return _checked(algorithm, jwt.PyJWK(document, algorithm=algorithm).key)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         raise ValidationFailed("key", f"contains a key that does not work with {algorithm}") from None
 

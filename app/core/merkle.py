@@ -51,12 +51,12 @@ class Frontier:
     def append(self, leaf: bytes) -> list[tuple[Node, bytes]]:
         """Append the hash of a leaf; returns the nodes that it completes, the lowest first."""
         completed = []
-        level, index, found = 0, self.size, leaf
+        level, index, digest = 0, self.size, leaf
         while index & 1:
-            found = node_hash(self.peaks.pop(), found)
+            digest = node_hash(self.peaks.pop(), digest)
             level, index = level + 1, index >> 1
-            completed.append((Node(level, index), found))
-        self.peaks.append(found)
+            completed.append((Node(level, index), digest))
+        self.peaks.append(digest)
         self.size += 1
         return completed
 
@@ -73,10 +73,10 @@ def _joined(peaks: Sequence[bytes]) -> bytes:
     """The root over complete subtrees of decreasing size."""
     if not peaks:
         return EMPTY_ROOT
-    found = peaks[-1]
+    digest = peaks[-1]
     for peak in reversed(peaks[:-1]):
-        found = node_hash(peak, found)
-    return found
+        digest = node_hash(peak, digest)
+    return digest
 
 
 def nodes_of(first: int, last: int) -> list[Node]:
@@ -84,12 +84,12 @@ def nodes_of(first: int, last: int) -> list[Node]:
 
     `first` is where a subtree of the tree starts, so they get smaller from left to right.
     """
-    found = []
+    nodes = []
     while first < last:
         level = (last - first).bit_length() - 1
-        found.append(Node(level, first >> level))
+        nodes.append(Node(level, first >> level))
         first += 1 << level
-    return found
+    return nodes
 
 
 def inclusion_path(leaf: int, size: int) -> list[list[Node]]:
@@ -117,7 +117,7 @@ def consistency_path(first_size: int, second_size: int) -> list[list[Node]]:
     if not 0 < first_size <= second_size:
         raise ValueError("the first size is not between 1 and the second")
     path = []
-    first, last, whole = 0, second_size, True
+    first, last, complete = 0, second_size, True
     while first_size != last:
         middle = first + _split(last - first)
         if first_size <= middle:
@@ -125,8 +125,8 @@ def consistency_path(first_size: int, second_size: int) -> list[list[Node]]:
             last = middle
         else:
             path.append(nodes_of(first, middle))
-            first, whole = middle, False
-    if not whole:
+            first, complete = middle, False
+    if not complete:
         path.append(nodes_of(first, last))
     return path[::-1]
 
@@ -140,18 +140,18 @@ def includes(leaf_digest: bytes, leaf: int, size: int, path: Sequence[bytes], ro
     """Whether an inclusion proof holds (RFC 9162, section 2.1.3.2)."""
     if not 0 <= leaf < size:
         return False
-    at, last, found = leaf, size - 1, leaf_digest
+    at, last, digest = leaf, size - 1, leaf_digest
     for step in path:
         if last == 0:
             return False
         if at & 1 or at == last:
-            found = node_hash(step, found)
+            digest = node_hash(step, digest)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            found = node_hash(found, step)
+            digest = node_hash(digest, step)
         at, last = at >> 1, last >> 1
-    return last == 0 and found == root
+    return last == 0 and digest == root
 
 
 def is_consistent(

@@ -25,11 +25,11 @@ def in_range(at: datetime) -> bool:
     return EARLIEST <= at <= LATEST
 
 
-def check_moments(document: msgspec.Struct, whole: str = "body") -> None:
+def check_moments(document: msgspec.Struct, name: str = "body") -> None:
     """Refuse a document with a time out of range. Raises ValidationFailed naming the field."""
     if has_moments(type(document)):
         for path in _out_of_range(document, ""):
-            raise ValidationFailed(path or whole, OUT_OF_RANGE)
+            raise ValidationFailed(path or name, OUT_OF_RANGE)
 
 
 @cache
@@ -46,5 +46,5 @@ def _out_of_range(value: Any, path: str) -> Iterator[str]:
         for it in msgspec.structs.fields(value):
             yield from _out_of_range(getattr(value, it.name), f"{path}.{it.encode_name}".removeprefix("."))
     elif isinstance(value, list):
-        for i, one in enumerate(value):
-            yield from _out_of_range(one, f"{path}[{i}]")
+        for i, item in enumerate(value):
+            yield from _out_of_range(item, f"{path}[{i}]")

@@ -45,10 +45,10 @@ class Verifier(NamedTuple):
         if not line.startswith(f"{DASH}{self.name} "):
             return None
         try:
-            found = b64decode(line.rpartition(" ")[2], validate=True)
+            signature = b64decode(line.rpartition(" ")[2], validate=True)
         except ValueError:
             return None
-        return found[ID_BYTES:] if found[:ID_BYTES] == self.key_id else None
+        return signature[ID_BYTES:] if signature[:ID_BYTES] == self.key_id else None
 
     def signed(self, text: str, line: str) -> bool:
         """Whether a line is this log's valid signature of a text."""
@@ -89,14 +89,14 @@ def verifier_of(vkey: str) -> Verifier:
     name, _, rest = vkey.partition("+")
     key_id, _, text = rest.partition("+")
     key = b64decode(text, validate=True)
-    found = Verifier(name, key[0] if key else 0, key[1:])
-    if not name or any(it.isspace() for it in name) or len(found.key) != KEY_BYTES:
+    verifier = Verifier(name, key[0] if key else 0, key[1:])
+    if not name or any(it.isspace() for it in name) or len(verifier.key) != KEY_BYTES:
         raise ValueError("a vkey is NAME+ID+KEY")
-    if found.kind not in (LOG, COSIGNER):
+    if verifier.kind not in (LOG, COSIGNER):
         raise ValueError("its key is neither Ed25519 nor that of a witness (cosignature/v1)")
-    if found.key_id.hex() != key_id.lower():
+    if verifier.key_id.hex() != key_id.lower():
         raise ValueError("its ID does not match its name and key")
-    return found
+    return verifier
 
 
 def verifier(name: str, kind: int, private: Ed25519PrivateKey) -> Verifier:

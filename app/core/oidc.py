@@ -23,20 +23,20 @@ class Identity(msgspec.Struct, frozen=True):
 
 def roles_of_groups(text: str) -> dict[str, Role]:
     """Parse a mapping of groups to roles, `ticketing=operator, it=admin`. Raises ValueError."""
-    found: dict[str, Role] = {}
+    roles: dict[str, Role] = {}
     for part in filter(None, (it.strip() for it in text.split(","))):
         group, equals, word = (it.strip() for it in part.rpartition("="))
         role = next((it for it in _ROLES if it == word), None)
         if not equals or not group or role is None:
             raise ValueError("must be groups with roles, such as `ticketing=operator, it=admin`")
-        found[group] = role
-    return found
+        roles[group] = role
+    return roles
 
 
 def role_of(groups: Sequence[str], roles: Mapping[str, Role]) -> Role | None:
     """The highest role of these groups; None: no role."""
-    found = [roles[it] for it in groups if it in roles]
-    return max(found, key=_ROLES.index) if found else None
+    matching = [roles[it] for it in groups if it in roles]
+    return max(matching, key=_ROLES.index) if matching else None
 
 
 def is_of_domains(email: str, domains: Sequence[str]) -> bool:

@@ -67,12 +67,12 @@ class OrderSigner:
     def read_cookie(self, text: str) -> dict[str, Right]:
         """The rights of a browser; none if the cookie is not one of ours."""
         try:
-            said = self._payload(_COOKIE, text)
+            payload = self._payload(_COOKIE, text)
         except CredentialInvalid:
             return {}
-        return msgspec.json.decode(said, type=dict[str, Right])
+        return msgspec.json.decode(payload, type=dict[str, Right])
 
-    def asked_token(self, link_id: str) -> str:
+    def confirmation_token(self, link_id: str) -> str:
         """The token of a requested link: derived from its id, which does not reveal it."""
         mac = hmac.digest(self._asked, link_id.encode(), "sha256")
         return urlsafe_b64encode(mac).rstrip(b"=").decode()
@@ -83,8 +83,8 @@ class OrderSigner:
             raise CredentialInvalid("The link has expired.")
         return link.about
 
-    def _signed(self, prefix: str, said: bytes) -> str:
-        payload = to_base64url(said)
+    def _signed(self, prefix: str, content: bytes) -> str:
+        payload = to_base64url(content)
         return f"{prefix}.{payload}.{self._mac(prefix, payload)}"
 
     def _payload(self, prefix: str, text: str) -> bytes:

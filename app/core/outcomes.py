@@ -44,11 +44,11 @@ def read_outcome(outcome: str) -> Outcome:
     return Outcome(word, visitor_id, detail)
 
 
-def known_text(fingerprint: str, outcome: str) -> str:
+def outcome_entry(fingerprint: str, outcome: str) -> str:
     """A submission's entry in the hash of outcomes."""
     return f"{fingerprint}|{outcome}"
 
 
-def outcome_known(text: str) -> str:
+def outcome_in(text: str) -> str:
     """The outcome in an entry of the hash of outcomes."""
     return text.partition("|")[2]

@@ -34,8 +34,8 @@ def check(settings: RoomSettings) -> None:
         "captcha": settings.captcha,
         "identity": settings.identity != "none",
     }
-    if found := [name for name, there in conflicts.items() if there]:
-        raise ValidationFailed("parts", f"must be 1 in a room with {found[0]}")
+    if conflicting := [name for name, there in conflicts.items() if there]:
+        raise ValidationFailed("parts", f"must be 1 in a room with {conflicting[0]}")
 
 
 def check_change(room: Room, after: RoomSettings) -> None:

@@ -111,12 +111,12 @@ class PlaceSigner:
     def read_request_id(self, room_id: RoomId, text: str) -> tuple[VisitorId, int] | None:
         """The visitor of a request id and its creation time (s); None: it was not issued here for this
         room."""
-        said, _, mac = text.rpartition(".")
+        payload, _, mac = text.rpartition(".")
         if len(text) > REQUEST_ID_MAX or not text.isascii():
             return None
-        if not hmac.compare_digest(self._request_mac(room_id, said), mac):
+        if not hmac.compare_digest(self._request_mac(room_id, payload), mac):
             return None
-        visitor_id, _, at_s = said.rpartition(".")
+        visitor_id, _, at_s = payload.rpartition(".")
         return VisitorId(visitor_id), int(at_s)
 
     def _request_mac(self, room_id: RoomId, text: str) -> str:

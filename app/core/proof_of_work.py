@@ -62,28 +62,28 @@ class WorkSigner:
 
     def challenge(self, room_id: RoomId, network: str, cost: int, now_s: int) -> Challenge:
         """A challenge for joining this room from this network."""
-        asked = self._altcha.ChallengeOptions(
+        options = self._altcha.ChallengeOptions(
             max_number=cost,
             hmac_key=self._key,
             expires=datetime.fromtimestamp(now_s + WORK_TTL_S, UTC),
             params={"of": _of(room_id, network), "cost": str(cost)},
         )
-        made = self._altcha.create_challenge(asked)
-        return Challenge(made.algorithm, made.challenge, cost, made.salt, made.signature)
+        created = self._altcha.create_challenge(options)
+        return Challenge(created.algorithm, created.challenge, cost, created.salt, created.signature)
 
     def read(self, solution: str, room_id: RoomId, network: str) -> Solved | None:
         """Verify a solution; None if it is wrong, expired or for another room or network."""
         try:
-            said = msgspec.json.decode(base64.b64decode(solution, validate=True), type=_Solution)
+            solved = msgspec.json.decode(base64.b64decode(solution, validate=True), type=_Solution)
         except (ValueError, msgspec.DecodeError):
             return None
-        payload: Any = msgspec.structs.asdict(said)
-        if said.algorithm != ALGORITHM or not self._altcha.verify_solution(payload, self._key)[0]:
+        payload: Any = msgspec.structs.asdict(solved)
+        if solved.algorithm != ALGORITHM or not self._altcha.verify_solution(payload, self._key)[0]:
             return None
-        told = parse_qs(said.salt.partition("?")[2])
-        if told["of"] != [_of(room_id, network)]:
+        params = parse_qs(solved.salt.partition("?")[2])
+        if params["of"] != [_of(room_id, network)]:
             return None
-        return Solved(int(told["cost"][0]), said.signature[:24])
+        return Solved(int(params["cost"][0]), solved.signature[:24])
 
 
 def _of(room_id: RoomId, network: str) -> str:
@@ -92,5 +92,7 @@ def _of(room_id: RoomId, network: str) -> str:
 
 def solved(challenge: Challenge, number: int) -> str:
     """A solution in the form in which it is sent."""
-    said = _Solution(challenge.algorithm, challenge.challenge, number, challenge.salt, challenge.signature)
-    return base64.b64encode(msgspec.json.encode(said)).decode()
+    solution = _Solution(
+        challenge.algorithm, challenge.challenge, number, challenge.salt, challenge.signature
+    )
+    return base64.b64encode(msgspec.json.encode(solution)).decode()

@@ -28,7 +28,7 @@ class Pulse:
         # (time, number alive) of each change
         self._counts: deque[tuple[float, int]] = deque(maxlen=CHANGES_MAX)
 
-    def look(self, beats: Mapping[str, int], now_s: float, now_ms: int) -> Workers:
+    def observe(self, beats: Mapping[str, int], now_s: float, now_ms: int) -> Workers:
         """Update and return the state of the workers. `beats`: each one's latest, by its writer's clock
         (ms)."""
         for name, beat_ms in beats.items():

@@ -27,14 +27,14 @@ def rate_kept(steps: Sequence[Step], step_s: int) -> RateKept | None:
     """
     allowed = called = seconds = 0
     most, then = 0.0, 0
-    for (before, _), (it, samples) in pairwise(steps):
-        together = it.at_ms - before.at_ms == 1000 * step_s
-        if not together or "open" not in (it.state, before.state) or not it.waiting or not samples:
+    for (before, _), (step, samples) in pairwise(steps):
+        adjacent = step.at_ms - before.at_ms == 1000 * step_s
+        if not adjacent or "open" not in (step.state, before.state) or not step.waiting or not samples:
             continue
-        calls = it.admitted - before.admitted if it.admitted >= before.admitted else it.admitted
-        allowed, called, seconds = allowed + it.rate_per_minute * samples, called + calls, seconds + samples
+        calls = step.admitted - before.admitted if step.admitted >= before.admitted else step.admitted
+        allowed, called, seconds = allowed + step.rate_per_minute * samples, called + calls, seconds + samples
         if calls * 60 / samples > most:
-            most, then = calls * 60 / samples, max(it.rate_per_minute, before.rate_per_minute)
+            most, then = calls * 60 / samples, max(step.rate_per_minute, before.rate_per_minute)
     if not seconds:
         return None
     minutes = max(1, round(seconds / 60))

@@ -12,7 +12,7 @@ from app.core.beacon import randomness_of
 from app.core.log_audit import Export
 from app.core.room_log import RECEIPT_TYPE, Receipt, read_statement
 
-GIVEN = ("joined", "drawn")
+GIVES_NUMBER = ("joined", "drawn")
 
 
 class KeptReceipt(msgspec.Struct, frozen=True):
@@ -32,45 +32,45 @@ class ReceiptVerdict(msgspec.Struct, frozen=True):
     leaf: int | None
 
 
-def audit_receipt(kept: KeptReceipt, export: Export | None) -> ReceiptVerdict:
+def audit_receipt(stored: KeptReceipt, export: Export | None) -> ReceiptVerdict:
     """Judge a receipt: by the log's keys if there is a log, otherwise by the key inside the receipt."""
-    keys = {str(it.get("kid")): it for it in (export.keys if export else [kept.key])}
-    claims = read_statement(kept.statement, keys, RECEIPT_TYPE)
+    keys = {str(it.get("kid")): it for it in (export.keys if export else [stored.key])}
+    claims = read_statement(stored.statement, keys, RECEIPT_TYPE)
     try:
-        said = msgspec.convert(claims, Receipt)
+        receipt = msgspec.convert(claims, Receipt)
     except msgspec.ValidationError:
-        whose = "of the log" if export else "in it"
-        return ReceiptVerdict(kept.receipt, [f"it is not signed by the key {whose}"], None, None)
-    problems = [] if said == kept.receipt else ["its content is not what was signed"]
+        where = "of the log" if export else "in it"
+        return ReceiptVerdict(stored.receipt, [f"it is not signed by the key {where}"], None, None)
+    problems = [] if receipt == stored.receipt else ["its content is not what was signed"]
     if export is None:
-        return ReceiptVerdict(said, problems, None, None)
-    if export.room_id != said.room_id:
-        other = f"it is for the room {said.room_id}, but the log is that of {export.room_id}"
-        return ReceiptVerdict(said, [*problems, other], None, None)
-    leaf = said.leaf if said.leaf is not None else _found(export.entries, said.visitor)
+        return ReceiptVerdict(receipt, problems, None, None)
+    if export.room_id != receipt.room_id:
+        other = f"it is for the room {receipt.room_id}, but the log is that of {export.room_id}"
+        return ReceiptVerdict(receipt, [*problems, other], None, None)
+    leaf = receipt.leaf if receipt.leaf is not None else _leaf_of(export.entries, receipt.visitor)
     if leaf is None:
-        return ReceiptVerdict(said, problems, None, None)
-    wrong = _wrong(export.entries, leaf, said)
-    return ReceiptVerdict(said, problems + wrong, not wrong, leaf)
+        return ReceiptVerdict(receipt, problems, None, None)
+    wrong = _wrong(export.entries, leaf, receipt)
+    return ReceiptVerdict(receipt, problems + wrong, not wrong, leaf)
 
 
-def _found(entries: Sequence[str], visitor: str | None) -> int | None:
+def _leaf_of(entries: Sequence[str], visitor: str | None) -> int | None:
     """The leaf in which the log gave this visitor a place."""
     if visitor is None:
         return None
     places = (entry.split(" ")[1:4] for entry in entries)
-    return next((at for at, it in enumerate(places) if it[0] in GIVEN and it[-1] == visitor), None)
+    return next((at for at, it in enumerate(places) if it[0] in GIVES_NUMBER and it[-1] == visitor), None)
 
 
-def _wrong(entries: Sequence[str], leaf: int, said: Receipt) -> list[str]:
+def _wrong(entries: Sequence[str], leaf: int, receipt: Receipt) -> list[str]:
     """Faults of the entry that a receipt points to."""
     if leaf >= len(entries):
         return [f"it points to leaf {leaf}, but the log has only {len(entries)}"]
     _at, word, *rest = entries[leaf].split(" ")
-    number = str(said.queue_number) if said.leaf is not None else rest[0]
-    if word not in GIVEN or rest[:2] != [number, said.visitor]:
+    number = str(receipt.queue_number) if receipt.leaf is not None else rest[0]
+    if word not in GIVES_NUMBER or rest[:2] != [number, receipt.visitor]:
         return [f"leaf {leaf} does not give this visitor the number {number}"]
-    if word == "drawn" and rest[2:] != [str(rules.draw_of(_key_before(entries, leaf), said.visitor_id))]:
+    if word == "drawn" and rest[2:] != [str(rules.draw_of(_key_before(entries, leaf), receipt.visitor_id))]:
         return [f"the draw at leaf {leaf} does not follow from the seed and the visitor id"]
     return []
 

@@ -66,13 +66,13 @@ def divide(items: Sequence[Item], tickets: Sequence[CancelledTicket]) -> Split:
     seats = {it.seat_id for it in tickets if it.seat_id}
     kept, returned = list[Item](), list[Item]()
     for item in items:
-        gone = counts.pop(item.ticket_type_id, 0)
-        if gone > item.quantity:
-            raise ValueError(f"{gone} of {item.quantity} tickets {item.ticket_type_id}")
-        if gone < item.quantity:
-            kept.append(_part(item, item.quantity - gone, seats, keep=True))
-        if gone:
-            returned.append(_part(item, gone, seats, keep=False))
+        removed = counts.pop(item.ticket_type_id, 0)
+        if removed > item.quantity:
+            raise ValueError(f"{removed} of {item.quantity} tickets {item.ticket_type_id}")
+        if removed < item.quantity:
+            kept.append(_part(item, item.quantity - removed, seats, keep=True))
+        if removed:
+            returned.append(_part(item, removed, seats, keep=False))
     if counts:
         raise ValueError(f"not in this order: {sorted(counts)}")
     return Split(kept, returned)

@@ -87,38 +87,38 @@ def waits(progress: Sequence[tuple[int, int, int]], steps: Sequence[Step]) -> Wa
     follows from the pace of that time and the numbers ahead. Visitors called at once were shown nothing.
     """
     serving = list(accumulate((it[1] for it in progress), max))
-    given = list(accumulate((max(it[1:]) for it in progress), max))
+    numbers = list(accumulate((max(it[1:]) for it in progress), max))
     if not serving or not serving[-1]:
         return None
     times = [it[0] for it in progress]
     ends, real, shown, looks = [it.sample.at_ms for it in steps], [], [], []
     for number in range(1, serving[-1] + 1, -(-serving[-1] // SAMPLED_MAX)):
-        joined, called = bisect_left(given, number), bisect_left(serving, number)
+        joined, called = bisect_left(numbers, number), bisect_left(serving, number)
         joined_ms, called_ms = progress[joined][0], progress[called][0]
         wait_s = max(0, called_ms - joined_ms) // 1000
         real.append(wait_s)
         at = bisect_left(ends, joined_ms)
         if called > joined and at < len(steps):
-            range_s = _shown_s(steps[at], number - 1 - serving[joined])
+            range_s = _shown_range_s(steps[at], number - 1 - serving[joined])
             shown += [(*range_s, wait_s)] if range_s else []
         waited = range(bisect_left(ends, joined_ms), bisect_left(ends, called_ms))
-        came = []
+        held = []
         for step in waited[:: -(-len(waited) // LOOKS_MAX) or 1]:
             served = serving[max(0, bisect_right(times, ends[step]) - 1)]
-            range_s = _shown_s(steps[step], number - 1 - served)
-            came += [[(called_ms - ends[step]) / 1000 <= it for it in range_s]] if range_s else []
-        looks += [[fmean(it) for it in zip(*came, strict=True)]] if came else []
-    kept = sum(it[2] <= it[1] for it in shown)
+            range_s = _shown_range_s(steps[step], number - 1 - served)
+            held += [[(called_ms - ends[step]) / 1000 <= it for it in range_s]] if range_s else []
+        looks += [[fmean(it) for it in zip(*held, strict=True)]] if held else []
+    within = sum(it[2] <= it[1] for it in shown)
     return Waits(
         _percentiles(real),
         _percentiles([it[0] for it in shown]) if shown else None,
         _percentiles([it[1] for it in shown]) if shown else None,
-        round(100 * kept / len(shown)) if shown else None,
+        round(100 * within / len(shown)) if shown else None,
         Calibration(*(round(100 * fmean(it)) for it in zip(*looks, strict=True))) if looks else None,
     )
 
 
-def _shown_s(step: Step, ahead: int) -> tuple[int, int] | None:
+def _shown_range_s(step: Step, ahead: int) -> tuple[int, int] | None:
     """The range shown at the end of a step to somebody with `ahead` in front. None: nothing."""
     sample = step.sample
     if sample.pace is None or sample.state != "open":
@@ -135,15 +135,13 @@ def grown(steps: Sequence[Step], counter: str) -> int:
 
 def slowest(steps: Sequence[Step], step_s: int) -> list[SlowStep]:
     """The steps in which reserving took longest, the slowest first."""
-    found = []
+    slow = []
     requests = [0, *(it.sample.requests for it in steps)]
     for before, (it, _) in zip(requests, steps, strict=False):
         if it.reserve_p99_ms is not None and it.requests > before:
-            asked = it.requests - before
-            found.append(
-                SlowStep(it.at_ms - 1000 * step_s, it.at_ms, it.reserve_p99_ms, it.waiting, asked, it.backlog)
-            )
-    return sorted(found, key=lambda it: (-it.p99_ms, it.begin_ms))[:SLOWEST]
+            begin_ms, made = it.at_ms - 1000 * step_s, it.requests - before
+            slow.append(SlowStep(begin_ms, it.at_ms, it.reserve_p99_ms, it.waiting, made, it.backlog))
+    return sorted(slow, key=lambda it: (-it.p99_ms, it.begin_ms))[:SLOWEST]
 
 
 def gaps(steps: Sequence[Step], step_s: int) -> list[Gap]:
@@ -185,8 +183,8 @@ def sold_out_ms(steps: Sequence[Step]) -> int | None:
     return next((it.sample.at_ms for it in steps if it.sample.state == "sold_out"), None)
 
 
-def _is_quiet(it: Sample) -> bool:
-    return it.state in QUIET or not (it.waiting or it.called or it.active)
+def _is_quiet(sample: Sample) -> bool:
+    return sample.state in QUIET or not (sample.waiting or sample.called or sample.active)
 
 
 def _percentiles(values: Sequence[int]) -> Percentiles:

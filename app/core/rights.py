@@ -63,8 +63,10 @@ class Grants(msgspec.Struct, frozen=True):
             return of_sales and (bool(self.given) if scope is None else bool(self.events(scope)))
         if scope is None:
             return False
-        found = [it for it in self.given if event_id in (None, it.event_id) and room_id in (None, it.room_id)]
-        return any(scope in SALE_MAY[it.sale_role] for it in found)
+        matching = [
+            it for it in self.given if event_id in (None, it.event_id) and room_id in (None, it.room_id)
+        ]
+        return any(scope in SALE_MAY[it.sale_role] for it in matching)
 
     def events(self, scope: Scope) -> frozenset[str]:
         """The events in whose sales this scope is granted."""

@@ -35,7 +35,7 @@ def read_addresses(text: str) -> list[str]:
 
     The column is the one headed `email`, else the first.
     """
-    column, found, wrong = 0, dict[str, str](), list[str]()
+    column, addresses, wrong = 0, dict[str, str](), list[str]()
     rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=_separator(text))
     try:
         for number, row in enumerate(rows, 1):
@@ -43,13 +43,13 @@ def read_addresses(text: str) -> list[str]:
             if number == 1 and (named := [i for i, it in enumerate(cells) if it.lower() in HEADINGS]):
                 column = named[0]
             elif any(cells):
-                _add(found, wrong, rows.line_num, cells[column] if column < len(cells) else "")
+                _add(addresses, wrong, rows.line_num, cells[column] if column < len(cells) else "")
     except csv.Error as error:
         raise ValidationFailed("file", f"row {rows.line_num}: {error}") from None
     if wrong:
         more = f"; and {len(wrong) - WRONG_MAX} more" if len(wrong) > WRONG_MAX else ""
         raise ValidationFailed("file", f"no address in {', '.join(wrong[:WRONG_MAX])}{more}")
-    return list(found.values())
+    return list(addresses.values())
 
 
 def _separator(text: str) -> str:
@@ -57,12 +57,12 @@ def _separator(text: str) -> str:
     return max(",;\t", key=line.count)
 
 
-def _add(found: dict[str, str], wrong: list[str], line: int, cell: str) -> None:
+def _add(addresses: dict[str, str], wrong: list[str], line: int, cell: str) -> None:
     try:
         address = mailbox(cell)
     except ValidationFailed:
         wrong.append(f"row {line}")
         return
-    found.setdefault(address.lower(), address.lower())
-    if len(found) > INVITES_MAX:
+    addresses.setdefault(address.lower(), address.lower())
+    if len(addresses) > INVITES_MAX:
         raise ValidationFailed("file", f"has more than {INVITES_MAX:,} addresses")

@@ -115,14 +115,14 @@ def visitor_name(secret: bytes, visitor_id: str) -> str:
 
 def leaves_of(secret: bytes, at_ms: int, noted: Sequence[str]) -> list[str]:
     """The leaves for what a script noted at one moment; the visitor is the third word there."""
-    found = []
+    leaves = []
     for text in noted:
         word, _, rest = text.partition(" ")
         if word in OF_VISITORS:
             number, visitor_id, *more = rest.split(" ")
             rest = " ".join((number, visitor_name(secret, visitor_id), *more))
-        found.append(f"{at_ms} {word} {rest}")
-    return found
+        leaves.append(f"{at_ms} {word} {rest}")
+    return leaves
 
 
 def read_leaf(text: str) -> Leaf:
@@ -131,16 +131,16 @@ def read_leaf(text: str) -> Leaf:
     return Leaf(int(at_ms), word, tuple(rest))
 
 
-def numbers_given(leaves: Sequence[str]) -> list[int]:
+def numbers_in(leaves: Sequence[str]) -> list[int]:
     """The queue numbers given by these leaves."""
-    found = (read_leaf(leaf) for leaf in leaves if " joined " in leaf or " drawn " in leaf)
-    return [int(it.rest[0]) for it in found if it.rest[0] != "0"]
+    read = (read_leaf(leaf) for leaf in leaves if " joined " in leaf or " drawn " in leaf)
+    return [int(it.rest[0]) for it in read if it.rest[0] != "0"]
 
 
-def signed(key: SigningKey, said: Head | Receipt) -> str:
+def signed(key: SigningKey, statement: Head | Receipt) -> str:
     """Sign a head or a receipt, as a JWS."""
-    claims = {"iss": ISSUER, "aud": AUDIENCE, **msgspec.to_builtins(said)}
-    token_type = HEAD_TYPE if isinstance(said, Head) else RECEIPT_TYPE
+    claims = {"iss": ISSUER, "aud": AUDIENCE, **msgspec.to_builtins(statement)}
+    token_type = HEAD_TYPE if isinstance(statement, Head) else RECEIPT_TYPE
     return CODEC.encode(claims, key.private, key.algorithm, {"kid": key.kid, "typ": token_type})
 
 

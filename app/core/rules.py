@@ -114,7 +114,7 @@ def state_after(state: RoomState, action: RoomAction) -> RoomState:
     return after
 
 
-def taken_over(before: RoomSettings, after: RoomSettings) -> RoomSettings:
+def after_manual_change(before: RoomSettings, after: RoomSettings) -> RoomSettings:
     """The settings after a manual change: if staff set the rate, the autopilot is paused."""
     on = after.autopilot
     if on is None or before.admission_rate_per_minute == after.admission_rate_per_minute:
@@ -166,12 +166,12 @@ def wait_percentiles_s(progress: Sequence[tuple[int, int, int]]) -> dict[str, in
     position did. None: nobody has been called yet.
     """
     serving = list(accumulate((moment[1] for moment in progress), max))
-    given = list(accumulate((max(moment[1:]) for moment in progress), max))
+    numbers = list(accumulate((max(moment[1:]) for moment in progress), max))
     if not serving or serving[-1] == 0:
         return None
     step = max(1, serving[-1] // WAIT_SAMPLES)
     waits = sorted(
-        max(0, progress[bisect_left(serving, number)][0] - progress[bisect_left(given, number)][0]) // 1000
+        max(0, progress[bisect_left(serving, number)][0] - progress[bisect_left(numbers, number)][0]) // 1000
         for number in range(1, serving[-1] + 1, step)
     )
     return {f"p{share}": waits[(len(waits) - 1) * share // 100] for share in (50, 90, 99)}

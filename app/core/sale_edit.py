@@ -41,7 +41,7 @@ ROOM_FIELDS = (
     "theme",
 )
 TYPE_FIELDS = ("name", "price", "tax_rate_bp", "quantity", "sale_from", "sale_until")
-TOLD = ("name", "artist", "venue", "starts_at", "timezone")  # changes that buyers must be notified of
+NOTIFIED = ("name", "artist", "venue", "starts_at", "timezone")  # changes that buyers must be notified of
 
 
 class Sale(msgspec.Struct, frozen=True):
@@ -75,27 +75,27 @@ def differing(before: Any, after: Any, names: tuple[str, ...]) -> dict[str, Any]
     return {it: getattr(after, it) for it in names if getattr(before, it) != getattr(after, it)}
 
 
-def terms_of(it: TicketType) -> dict[str, Any]:
+def terms_of(ticket_type: TicketType) -> dict[str, Any]:
     """The terms of a ticket type, by the names of the API."""
     return {
-        "name": it.name,
-        "price": it.price,
-        "tax_rate_bp": it.tax_rate_bp,
-        "quantity": it.total,
-        "sale_from": it.sale_from,
-        "sale_until": it.sale_until,
+        "name": ticket_type.name,
+        "price": ticket_type.price,
+        "tax_rate_bp": ticket_type.tax_rate_bp,
+        "quantity": ticket_type.total,
+        "sale_from": ticket_type.sale_from,
+        "sale_until": ticket_type.sale_until,
     }
 
 
 def locked(sale: Sale) -> dict[str, str]:
     """The fields that cannot be changed now, and why."""
-    found = {"event_id": "It is in every link and on every ticket, so it never changes."}
+    reasons = {"event_id": "It is in every link and on every ticket, so it never changes."}
     if sale.reserved:
-        found["currency"] = "Tickets were reserved in it."
+        reasons["currency"] = "Tickets were reserved in it."
     if sale.room.state != "scheduled":
-        found["prequeue_at"] = "The pre-queue has started, or the sale has opened."
-        found["queueing_method"] = "People are in the queue already, by this order."
-        found["draw_entropy"] = "It was published when the pre-queue started."
+        reasons["prequeue_at"] = "The pre-queue has started, or the sale has opened."
+        reasons["queueing_method"] = "People are in the queue already, by this order."
+        reasons["draw_entropy"] = "It was published when the pre-queue started."
     if sale.room.opened_at_ms:
-        found["opens_at"] = "The sale has opened."
-    return found
+        reasons["opens_at"] = "The sale has opened."
+    return reasons

@@ -59,7 +59,7 @@ class KeyRights(msgspec.Struct, frozen=True):
         )
 
 
-def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
+def _both(first: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    if first is None or other is None:
+        return other if first is None else first
+    return first & other

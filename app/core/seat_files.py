@@ -54,7 +54,7 @@ class FileSection(Struct, frozen=True, kw_only=True):
     plan: Place | UnsetType = UNSET
 
 
-class Found(NamedTuple):
+class SeatEntry(NamedTuple):
     """A seat as read from a file; `own`: the price given there."""
 
     section: str
@@ -86,14 +86,14 @@ def read(text: str, price: int | None, scale: int) -> SeatsRead:
     """
     stripped = text.strip().removeprefix("\ufeff")
     seats, kept = list[NewSeat](), dict[KeptAs, list[str]]()
-    for it, kept_as in _json(stripped, price) if stripped.startswith("{") else _csv(stripped, price, scale):
+    for seat, kept_as in _json(stripped, price) if stripped.startswith("{") else _csv(stripped, price, scale):
         if len(seats) == SEATS_MAX:
             raise ValidationFailed(FIELD, f"has more than {SEATS_MAX:,} seats")
-        seats.append(it)
+        seats.append(seat)
         if kept_as:
-            called = it.label or str(it.number)
+            called = seat.label or str(seat.number)
             kept.setdefault(cast(KeptAs, kept_as), []).append(
-                seat_id(slug_of(it.section), it.row.lower(), called)
+                seat_id(slug_of(seat.section), seat.row.lower(), called)
             )
     if not seats:
         raise ValidationFailed(FIELD, "has no seats")
@@ -104,15 +104,15 @@ def plan(text: str) -> list[PlacedSection]:
     """The positions of the sections in a file of our format that `read` has accepted."""
     stripped = text.strip().removeprefix("\ufeff")
     document = msgspec.json.decode(stripped) if stripped.startswith("{") else {}
-    found = msgspec.convert(document, SeatFile).sections if "sections" in document else []
+    sections = msgspec.convert(document, SeatFile).sections if "sections" in document else []
     return [
         PlacedSection(ticket_type_id=slug_of(it.name), x=it.plan.x, y=it.plan.y, turn=it.plan.turn)
-        for it in found
+        for it in sections
         if it.plan
     ]
 
 
-def written(
+def seats_file(
     types: Iterable[TicketType], rows: Mapping[str, Sequence[SeatRow]], kept: Mapping[str, str]
 ) -> bytes:
     """Write an event's seats in our format; `kept`: the reason for each seat off sale, by id."""
@@ -120,7 +120,7 @@ def written(
         FileSection(
             name=it.name,
             price=it.price,
-            rows=[_written(row, it.ticket_type_id, kept) for row in its_rows],
+            rows=[_file_row(row, it.ticket_type_id, kept) for row in its_rows],
             plan=seat_plan.read(it.plan) or UNSET,
         )
         for it in types
@@ -129,7 +129,7 @@ def written(
     return msgspec.json.format(msgspec.json.encode(SeatFile(sections)), indent=1)
 
 
-def _written(row: SeatRow, type_id: str, kept: Mapping[str, str]) -> FileRow:
+def _file_row(row: SeatRow, type_id: str, kept: Mapping[str, str]) -> FileRow:
     states, off = [GAP] * len(row.states), [GAP] * len(row.states)
     for it in row.seats():
         states[it.number - row.first] = FREE if it.kind == NEITHER else it.kind
@@ -148,10 +148,10 @@ def _json(text: str, price: int | None) -> Iterator[tuple[NewSeat, str]]:
         yield from _chart(document, price)
         return
     try:
-        found = msgspec.convert(document, SeatFile)
+        file = msgspec.convert(document, SeatFile)
     except msgspec.ValidationError as error:
         raise ValidationFailed(FIELD, f"cannot be read: {error}") from None
-    for section in found.sections:
+    for section in file.sections:
         for row in section.rows:
             if row.labels and len(row.labels) != len(row.states):
                 raise ValidationFailed(FIELD, f"row {row.row} must have as many `labels` as `states`")
@@ -161,10 +161,10 @@ def _json(text: str, price: int | None) -> Iterator[tuple[NewSeat, str]]:
                 )
             for at, state in enumerate(row.states):
                 if state != GAP:
-                    it = Found(section.name, row.row, row.first + at, KINDS_READ.get(state, ""))
+                    seat = SeatEntry(section.name, row.row, row.first + at, KINDS_READ.get(state, ""))
                     label = row.labels[at] if row.labels else ""
                     kept_as = KEPT_READ.get(row.kept[at], "") if row.kept else ""
-                    yield _seat(it._replace(label=label, own=section.price, kept_as=kept_as), price)
+                    yield _seat(seat._replace(label=label, own=section.price, kept_as=kept_as), price)
 
 
 def _csv(text: str, price: int | None, scale: int) -> Iterator[tuple[NewSeat, str]]:
@@ -187,8 +187,8 @@ def _csv(text: str, price: int | None, scale: int) -> Iterator[tuple[NewSeat, st
             raise ValidationFailed(FIELD, f"row {at}: {kind} must be accessible or companion")
         if not _NUMBER.fullmatch(number):
             raise ValidationFailed(FIELD, f"row {at}: seat {number!r} of row {row} must be a number")
-        it = Found(section, row, int(number), cast(SeatKind, kind.lower()), label, own, kept_as.lower())
-        yield _seat(it, price, f"row {at}: ")
+        seat = SeatEntry(section, row, int(number), cast(SeatKind, kind.lower()), label, own, kept_as.lower())
+        yield _seat(seat, price, f"row {at}: ")
 
 
 def _chart(document: Any, price: int | None) -> Iterator[tuple[NewSeat, str]]:
@@ -203,7 +203,7 @@ def _chart(document: Any, price: int | None) -> Iterator[tuple[NewSeat, str]]:
                     name = " ".join(filter(None, (label, category))) or str(document.get("name", ""))
                     kind: SeatKind = "accessible" if seat.get("accessible") else ""
                     kind = "companion" if seat.get("companionSeat") else kind
-                    yield _seat(Found(name, str(row["label"]), number, kind, called), price)
+                    yield _seat(SeatEntry(name, str(row["label"]), number, kind, called), price)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValidationFailed(FIELD, f"is not a seats.io chart: {error!r}") from None
 
@@ -219,16 +219,18 @@ def _numbered(seats: Sequence[Any]) -> Iterator[tuple[int, str, Any]]:
         yield from zip(range(1, len(seats) + 1), labels, seats, strict=True)
 
 
-def _seat(it: Found, price: int | None, where: str = "") -> tuple[NewSeat, str]:
-    cost = price if it.own is None else it.own
+def _seat(read: SeatEntry, price: int | None, where: str = "") -> tuple[NewSeat, str]:
+    cost = price if read.own is None else read.own
     if cost is None:
         raise ValidationFailed("price", "is required: the file contains no price")
-    if not it.section:
+    if not read.section:
         raise ValidationFailed(FIELD, f"{where}a seat is in no section")
-    if not re.fullmatch(ROW, it.row):
-        raise ValidationFailed(FIELD, f"{where}row {it.row!r} must be 1 to 8 letters and digits")
-    if not re.fullmatch(LABEL, it.label):
-        raise ValidationFailed(FIELD, f"{where}seat {it.label!r} must be 1 to 6 letters and digits")
-    label = it.label.lower()
-    seat = NewSeat(section=it.section, row=it.row, number=it.number, price=cost, kind=it.kind, label=label)
-    return seat, it.kept_as
+    if not re.fullmatch(ROW, read.row):
+        raise ValidationFailed(FIELD, f"{where}row {read.row!r} must be 1 to 8 letters and digits")
+    if not re.fullmatch(LABEL, read.label):
+        raise ValidationFailed(FIELD, f"{where}seat {read.label!r} must be 1 to 6 letters and digits")
+    label = read.label.lower()
+    seat = NewSeat(
+        section=read.section, row=read.row, number=read.number, price=cost, kind=read.kind, label=label
+    )
+    return seat, read.kept_as

@@ -29,13 +29,13 @@ def labels_text(row: SeatRow) -> str:
     """A row's seat labels from left to right, as they can be typed: `1-20`, `20-1` or `1, 3, 5`."""
     runs: list[list[str]] = []
     step = 0
-    for it in (seat.label for seat in row.seats()):
-        by = _step(runs[-1][-1], it) if runs else 0
+    for name in (seat.label for seat in row.seats()):
+        by = _step(runs[-1][-1], name) if runs else 0
         if runs and by and step in (0, by):
-            runs[-1].append(it)
+            runs[-1].append(name)
             step = by
         else:
-            runs.append([it])
+            runs.append([name])
             step = 0
     return ", ".join(
         f"{it[0]}-{it[-1]}" if len(it) > 2 else ", ".join(label.upper() for label in it) for it in runs
@@ -50,7 +50,7 @@ def renamed(
     `numbering` numbers the seats of each row in that way instead; "": as typed. Raises ValidationFailed
     naming the field: `row-2`, `seats-2`.
     """
-    found, seen = list[NewName](), set[str]()
+    renames, seen = list[NewName](), set[str]()
     for n, row in enumerate(rows):
         name = names[n].strip().lower() or row.row
         if not _ROW.match(name):
@@ -58,22 +58,22 @@ def renamed(
         if name in seen:
             raise ValidationFailed(f"row-{n}", f"{name.upper()} is the name of two rows")
         seen.add(name)
-        there = list(row.seats())
-        labels = _labels(there, seats[n], numbering, f"seats-{n}")
-        for seat, label in zip(there, labels, strict=True):
+        in_row = list(row.seats())
+        labels = _labels(in_row, seats[n], numbering, f"seats-{n}")
+        for seat, label in zip(in_row, labels, strict=True):
             was, is_now = (seat_id(ticket_type_id, *it) for it in ((row.row, seat.label), (name, label)))
             if was != is_now:
-                found.append(NewName(was, is_now, name, None if label == str(seat.number) else label))
-    return found
+                renames.append(NewName(was, is_now, name, None if label == str(seat.number) else label))
+    return renames
 
 
-def _labels(there: Sequence[Seat], text: str, numbering: str, field: str) -> list[str]:
+def _labels(seats: Sequence[Seat], text: str, numbering: str, field: str) -> list[str]:
     if numbering in ("left", "right", "odd", "even", "outwards"):
         way: Numbering = numbering  # type: ignore[assignment]  # checked above
-        return [str(it) for it in numbers(len(there), way)]
-    labels = list(_typed(text, field)) or [it.label for it in there]
-    if len(labels) != len(there):
-        raise ValidationFailed(field, f"must name {len(there)} seats, not {len(labels)}")
+        return [str(it) for it in numbers(len(seats), way)]
+    labels = list(_typed(text, field)) or [it.label for it in seats]
+    if len(labels) != len(seats):
+        raise ValidationFailed(field, f"must name {len(seats)} seats, not {len(labels)}")
     if twice := next((it for n, it in enumerate(labels) if it in labels[:n]), None):
         raise ValidationFailed(field, f"{twice.upper()} is the name of two seats")
     return labels

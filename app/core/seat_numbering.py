@@ -25,10 +25,10 @@ def rows_of(new: NewSection, field: str) -> list[NamedRow]:
     if len(new.blocks) > new.rows:
         raise ValidationFailed(f"{field}.blocks", "has more rows than the section")
     names = _names(new, field)
-    made = [NamedRow(name, _labels(_blocks(new, n), new.numbering)) for n, name in enumerate(names)]
-    if any(len(it.labels) > ROW_SEATS_MAX for it in made):
+    rows = [NamedRow(name, _labels(_blocks(new, n), new.numbering)) for n, name in enumerate(names)]
+    if any(len(it.labels) > ROW_SEATS_MAX for it in rows):
         raise ValidationFailed(f"{field}.blocks", f"makes a row longer than {ROW_SEATS_MAX} seats")
-    return made
+    return rows
 
 
 def seats_in(new: NewSection) -> int:

@@ -46,6 +46,6 @@ def read(text: str | None) -> Place | None:
     return msgspec.json.decode(text, type=Place) if text else None
 
 
-def written(place: Place) -> str:
+def place_text(place: Place) -> str:
     """Format a position for the database."""
     return msgspec.json.encode({"x": place.x, "y": place.y, "turn": place.turn}).decode()

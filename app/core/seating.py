@@ -137,17 +137,17 @@ def row_with(row: str, seats: Sequence[Seat]) -> SeatRow:
     )
 
 
-def added_rows(there: Sequence[SeatRow], wanted: Sequence[SeatRow]) -> list[tuple[int, SeatRow]]:
+def added_rows(existing: Sequence[SeatRow], requested: Sequence[SeatRow]) -> list[tuple[int, SeatRow]]:
     """What to add to existing rows to get the wanted ones: each row's index, and its new seats only.
 
     New rows come after the existing ones. Raises ValidationFailed for too many or too long rows, and for a
     seat whose position is taken.
     """
-    numbers = {it.row: n for n, it in enumerate(there, 1)}
+    numbers = {it.row: n for n, it in enumerate(existing, 1)}
     added = []
-    for row in wanted:
+    for row in requested:
         number = numbers.setdefault(row.row, len(numbers) + 1)
-        had = {it.label: it.number for it in there[number - 1].seats()} if number <= len(there) else {}
+        had = {it.label: it.number for it in existing[number - 1].seats()} if number <= len(existing) else {}
         if not (new := [it for it in row.seats() if it.label not in had]):
             continue
         places = {*had.values(), *(it.number for it in new)}
@@ -169,11 +169,11 @@ def sections_of(new: NewSeats) -> list[Section]:
 
 def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -> list[Section]:
     """Build sections from their dimensions. Raises ValidationFailed naming the field."""
-    made: list[Section] = []
+    converted: list[Section] = []
     total = 0
     for i, new in enumerate(sections):
         ticket_type_id = new.ticket_type_id or _slug(new.name, f"sections[{i}].name")
-        if any(ticket_type_id == it.ticket_type_id for it in made):
+        if any(ticket_type_id == it.ticket_type_id for it in converted):
             raise ValidationFailed(f"sections[{i}].name", f"gives a second section the id {ticket_type_id}")
         total += seat_numbering.seats_in(new)
         if total > seats_max:
@@ -184,28 +184,30 @@ def whole_sections(sections: Sequence[NewSection], seats_max: int = SEATS_MAX) -
         ]
         check_sale_window(new.sale_from, new.sale_until, f"sections[{i}]")
         terms = (new.name, new.price, rows, new.sale_from, new.sale_until, new.hidden, new.tax_rate_bp)
-        made.append(Section(TicketTypeId(ticket_type_id), *terms))
-    return made
+        converted.append(Section(TicketTypeId(ticket_type_id), *terms))
+    return converted
 
 
 def _listed_sections(seats: Sequence[NewSeat]) -> list[Section]:
     """Group listed seats into sections and rows, in order of first mention."""
-    found: dict[str, tuple[NewSeat, dict[str, dict[int, int]]]] = {}
+    listed: dict[str, tuple[NewSeat, dict[str, dict[int, int]]]] = {}
     slugs: dict[str, str] = {}
-    for i, it in enumerate(seats):
-        slug = slugs.get(it.section) or slugs.setdefault(it.section, _slug(it.section, f"seats[{i}].section"))
-        first, rows = found.setdefault(slug, (it, {}))
-        if typed.folded(it.section) != typed.folded(first.section):
+    for i, seat in enumerate(seats):
+        slug = slugs.get(seat.section) or slugs.setdefault(
+            seat.section, _slug(seat.section, f"seats[{i}].section")
+        )
+        first, rows = listed.setdefault(slug, (seat, {}))
+        if typed.folded(seat.section) != typed.folded(first.section):
             raise ValidationFailed(f"seats[{i}].section", f"has the same id as {first.section}: {slug}")
-        if it.price != first.price:
+        if seat.price != first.price:
             raise ValidationFailed(f"seats[{i}].price", f"differs; {first.section} costs {first.price}")
-        numbers = rows.setdefault(it.row.lower(), {})
-        if it.number in numbers:
+        numbers = rows.setdefault(seat.row.lower(), {})
+        if seat.number in numbers:
             raise ValidationFailed(f"seats[{i}].number", "appears twice")
-        numbers[it.number] = i
+        numbers[seat.number] = i
     return [
         Section(TicketTypeId(slug), first.section, first.price, _listed_rows(seats, rows))
-        for slug, (first, rows) in found.items()
+        for slug, (first, rows) in listed.items()
     ]
 
 
@@ -213,16 +215,16 @@ def _listed_rows(seats: Sequence[NewSeat], rows: dict[str, dict[int, int]]) -> l
     first_seat = next(iter(next(iter(rows.values())).values()))
     if len(rows) > ROWS_MAX:
         raise ValidationFailed(f"seats[{first_seat}].section", f"has more than {ROWS_MAX} rows")
-    made = []
+    listed = []
     for row, numbers in rows.items():
         ordered = sorted(numbers)
         if ordered[-1] - ordered[0] >= ROW_SEATS_MAX:
             field = f"seats[{numbers[ordered[-1]]}].number"
             raise ValidationFailed(field, f"is {ROW_SEATS_MAX} or more above the first of its row")
-        made.append(row_with(row, [_listed(it, seats[numbers[it]]) for it in ordered]))
-        if len({it.label for it in made[-1].seats()}) < len(ordered):
+        listed.append(row_with(row, [_listed(it, seats[numbers[it]]) for it in ordered]))
+        if len({it.label for it in listed[-1].seats()}) < len(ordered):
             raise ValidationFailed(f"seats[{max(numbers.values())}].label", "is that of two seats")
-    return made
+    return listed
 
 
 def _listed(number: int, new: NewSeat) -> Seat:

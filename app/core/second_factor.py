@@ -25,10 +25,10 @@ class FactorKeys:
         """Encrypt the secret of an app for storage."""
         return self._fernet.encrypt(secret.encode())
 
-    def decrypt(self, kept: bytes) -> str | None:
+    def decrypt(self, encrypted: bytes) -> str | None:
         """Decrypt it; None if it was stored under another FAIRGATE_SECRET."""
         try:
-            return self._fernet.decrypt(kept).decode()
+            return self._fernet.decrypt(encrypted).decode()
         except InvalidToken:
             return None
 
@@ -53,11 +53,11 @@ def step_of(secret: str, code: str, now_s: float) -> int | None:
     import pyotp  # here: few processes need it
 
     totp, now = pyotp.TOTP(secret), int(now_s) // STEP_S
-    found = None
+    matching = None
     for step in (now - 1, now, now + 1):  # compare all, so that the time taken reveals nothing
         if hmac.compare_digest(str(totp.at(step * STEP_S)), code):
-            found = step
-    return found
+            matching = step
+    return matching
 
 
 def app_link(secret: str, email: str, issuer: str) -> str:

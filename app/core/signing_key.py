@@ -53,7 +53,7 @@ class SigningKey:
     def new(cls, purpose: Purpose = "any", algorithm: SigningAlgorithm = "EdDSA") -> SigningKey:
         """Generate a key. Its `kid` is the start of the public key's digest. RSA takes a tenth of a
         second."""
-        private = _made(algorithm)
+        private = _new_private_key(algorithm)
         digest = hashlib.sha256(_public_bytes(private)).digest()[:12]
         # A `kid` that started with a dash would be an option to a shell command.
         kid = to_base64url(digest).replace("-", "_")
@@ -87,9 +87,9 @@ class SigningKey:
         """The encoded header of a JWT of this type signed with this key."""
         return to_base64url(msgspec.json.encode({"alg": self.algorithm, "kid": self.kid, "typ": token_type}))
 
-    def signed(self, head: str, said: bytes) -> str:
+    def signed(self, head: str, payload: bytes) -> str:
         """Sign a JWT with this header and this payload (JSON), as `CODEC` would, but without decoding it."""
-        text = f"{head}.{to_base64url(said)}"
+        text = f"{head}.{to_base64url(payload)}"
         algorithm = CODEC._jws.get_algorithm_by_name(self.algorithm)
         return f"{text}.{to_base64url(algorithm.sign(text.encode(), self.private))}"
 
@@ -110,13 +110,13 @@ def newest_keys(keys: Sequence[SigningKey]) -> dict[tuple[Purpose, SigningAlgori
     EdDSA."""
     if not keys:
         raise ValueError("there must be a signing key")
-    found: dict[tuple[Purpose, SigningAlgorithm], SigningKey] = {}
+    newest: dict[tuple[Purpose, SigningAlgorithm], SigningKey] = {}
     for purpose in PURPOSES:
-        found[purpose, "EdDSA"] = keys[0]
+        newest[purpose, "EdDSA"] = keys[0]
         for key in reversed(keys):
             if key.is_for(purpose):
-                found[purpose, key.algorithm] = key
-    return found
+                newest[purpose, key.algorithm] = key
+    return newest
 
 
 class _Ed25519(OKPAlgorithm):
@@ -150,7 +150,7 @@ CODEC = _codec()  # reads and writes JWTs with our own keys
 _JWK: dict[SigningAlgorithm, Any] = {"EdDSA": OKPAlgorithm, "ES256": ECAlgorithm, "RS256": RSAAlgorithm}
 
 
-def _made(algorithm: SigningAlgorithm) -> PrivateKey:
+def _new_private_key(algorithm: SigningAlgorithm) -> PrivateKey:
     if algorithm == "RS256":
         return rsa.generate_private_key(public_exponent=65_537, key_size=RSA_BITS)
     return ec.generate_private_key(ec.SECP256R1()) if algorithm == "ES256" else Ed25519PrivateKey.generate()

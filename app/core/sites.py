@@ -50,13 +50,13 @@ class Matcher:
 
     def room_of(self, address: str, method: str) -> RoomId | None:
         """The room of a request; None: no rule covers it. Raises AddressUnclear."""
-        found = _ADDRESS.match(address.partition("?")[0])
-        if found is None or not method:
+        match = _ADDRESS.match(address.partition("?")[0])
+        if match is None or not method:
             raise AddressUnclear("The proxy must pass on the address and method of the visitor's request.")
-        path = found[3] or "/"
+        path = match[3] or "/"
         if len(path) > PATH_MAX or "#" in path:
             raise AddressUnclear
-        rules = self._rules_of(found[1].lower().rstrip("."))
+        rules = self._rules_of(match[1].lower().rstrip("."))
         method = "GET" if method == "HEAD" else method.upper()
         rooms = {_first(rules, it, method) for it in _readings(path)}
         if len(rooms) > 1:
@@ -65,28 +65,28 @@ class Matcher:
 
     def _rules_of(self, host: str) -> list[SiteRule]:
         """The rules that may apply to a host, the most specific first."""
-        found = list(self._of.get(host, ()))
+        rules = list(self._of.get(host, ()))
         above = host
         while dot := above.partition(".")[2]:
-            found += self._of.get(f"*.{dot}", ())
+            rules += self._of.get(f"*.{dot}", ())
             above = dot
-        return found + self._of.get(ANY_HOST, [])
+        return rules + self._of.get(ANY_HOST, [])
 
 
 def checked(rules: Sequence[SiteRule]) -> list[SiteRule]:
     """Validate and normalise the rules. Raises ValidationFailed naming the field."""
-    found: dict[tuple[str, str, str], SiteRule] = {}
-    for i, it in enumerate(rules):
+    unique: dict[tuple[str, str, str], SiteRule] = {}
+    for i, new in enumerate(rules):
         rule = SiteRule(
-            host=_host(it.host, f"sites[{i}].host"),
-            path_prefix=_prefix(it.path_prefix or "/", f"sites[{i}].path_prefix"),
-            method="GET" if it.method == "HEAD" else it.method,
-            room_id=it.room_id,
+            host=_host(new.host, f"sites[{i}].host"),
+            path_prefix=_prefix(new.path_prefix or "/", f"sites[{i}].path_prefix"),
+            method="GET" if new.method == "HEAD" else new.method,
+            room_id=new.room_id,
         )
-        if key_of(rule) in found:
+        if key_of(rule) in unique:
             raise ValidationFailed(f"sites[{i}]", "is the second rule for this host, path and method")
-        found[key_of(rule)] = rule
-    return sorted(found.values(), key=_order)
+        unique[key_of(rule)] = rule
+    return sorted(unique.values(), key=_order)
 
 
 def key_of(rule: SiteRule) -> tuple[str, str, str]:
@@ -112,33 +112,33 @@ def _readings(path: str) -> set[str]:
     """The paths as which servers may read this one, in lower case."""
     if _PLAIN.match(path):
         return {path.lower()}
-    found: set[str] = set()
+    readings: set[str] = set()
     once = unquote(path, errors="replace")  # decoded once, and twice: by a proxy and again by the shop
     for decoded in {_partly(path), once, unquote(once, errors="replace")}:
         for it in {decoded, re.sub(r";[^/\\]*", "", decoded)}:
             slashed = it.replace("\\", "/")
-            found |= {it, _resolved(slashed), _resolved(re.sub(r"/{2,}", "/", slashed))}
-    return {it.lower() for it in found}
+            readings |= {it, _resolved(slashed), _resolved(re.sub(r"/{2,}", "/", slashed))}
+    return {it.lower() for it in readings}
 
 
 def _partly(path: str) -> str:
     """Decode all but the separators of a path, as some servers do."""
-    kept = re.sub(r"%(?=2f|5c|3b|25)", "%25", path, flags=re.IGNORECASE)
-    return unquote(kept, errors="replace")
+    text = re.sub(r"%(?=2f|5c|3b|25)", "%25", path, flags=re.IGNORECASE)
+    return unquote(text, errors="replace")
 
 
 def _resolved(path: str) -> str:
     """Remove `.` and `..` from a path as in RFC 3986."""
-    found: list[str] = []
+    resolved: list[str] = []
     parts = path.split("/")[1:]
-    for it in parts:
-        if it == "..":
-            found[-1:] = []
-        elif it != ".":
-            found.append(it)
+    for part in parts:
+        if part == "..":
+            resolved[-1:] = []
+        elif part != ".":
+            resolved.append(part)
     if parts and parts[-1] in (".", ".."):
-        found.append("")
-    return "/" + "/".join(found)
+        resolved.append("")
+    return "/" + "/".join(resolved)
 
 
 def _host(text: str, field: str) -> str:

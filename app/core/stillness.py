@@ -32,6 +32,6 @@ def still_since_ms(status: RoomStatus, rate_per_minute: int, least_ms: int = STI
     return status.moved_ms if status.now_ms - status.moved_ms >= longest_ms else 0
 
 
-def shown_s(still_s: int) -> int:
+def shown_stall_s(still_s: int) -> int:
     """The length of a stall as shown: in steps of ten seconds for the first two minutes."""
     return still_s // STEP_S * STEP_S if still_s < STEPS_UNTIL_S else still_s

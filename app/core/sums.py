@@ -103,21 +103,21 @@ def sums(lines: Sequence[Line], discount: int, gross: int, fee_rate_bp: int = 0)
     discount = min(discount, tickets)
     fee = gross - tickets + discount
     by_rate: dict[int, int] = {}
-    for it, cost, off in zip(lines, costs, divided(discount, costs), strict=True):
-        by_rate[it.rate_bp] = by_rate.get(it.rate_bp, 0) + cost - off
+    for line, cost, off in zip(lines, costs, divided(discount, costs), strict=True):
+        by_rate[line.rate_bp] = by_rate.get(line.rate_bp, 0) + cost - off
     if fee:
         by_rate[fee_rate_bp] = by_rate.get(fee_rate_bp, 0) + fee
     taxes = tuple(TaxSum(rate, of, of - without_tax(of, rate)) for rate, of in sorted(by_rate.items()) if of)
     return Sums(tickets, discount, fee, gross, taxes)
 
 
-def sums_of(it: Reservation) -> Sums:
+def sums_of(reservation: Reservation) -> Sums:
     """The parts of a reservation, including what has been cancelled of it since."""
     return sums(
-        lines_of((*it.items, *it.cancelled_items), it.tax_rates),
-        it.discount,
-        it.amount,
-        it.tax_rates.get(FEE, 0),
+        lines_of((*reservation.items, *reservation.cancelled_items), reservation.tax_rates),
+        reservation.discount,
+        reservation.amount,
+        reservation.tax_rates.get(FEE, 0),
     )
 
 
@@ -130,19 +130,19 @@ def divided(whole: int, weights: Sequence[int]) -> list[int]:
     """Split an amount in proportion to weights, such that the parts add up to it; no part exceeds its weight
     unless the amount exceeds their sum."""
     total, before, done, parts = sum(weights), 0, 0, list[int]()
-    for it in weights:
-        before += it
+    for weight in weights:
+        before += weight
         upto = _part(whole, before, total) if total else 0
         parts.append(upto - done)
         done = upto
     return parts
 
 
-def given_back(part: int, refunded: int, amount: int) -> int:
+def part_refunded(part: int, refunded: int, amount: int) -> int:
     """How much of a part of an order (its tax, say) went back with `refunded` of its `amount`."""
     return _part(part, min(refunded, amount), amount) if amount else 0
 
 
-def _part(whole: int, of: int, by: int) -> int:
+def _part(total: int, of: int, by: int) -> int:
     """whole * of / by to the nearest, halves up."""
-    return (2 * whole * of + by) // (2 * by)
+    return (2 * total * of + by) // (2 * by)

@@ -78,11 +78,13 @@ def with_code(items: str, code: str | None, discount: int) -> str:
     return f"{items}!{code}!{discount}" if code else items
 
 
-def terms_of(it: Reservation) -> str:
+def terms_of(reservation: Reservation) -> str:
     """The original terms of a reservation, without any extension of its hold."""
-    expires_ms = it.expires_at_ms - 1000 * it.extended_s
-    items = with_code(items_text(it.items), it.code, it.discount)
-    return terms_text(HoldTerms(it.amount, it.currency, it.created_at_ms, expires_ms, items))
+    expires_ms = reservation.expires_at_ms - 1000 * reservation.extended_s
+    items = with_code(items_text(reservation.items), reservation.code, reservation.discount)
+    return terms_text(
+        HoldTerms(reservation.amount, reservation.currency, reservation.created_at_ms, expires_ms, items)
+    )
 
 
 def entry_text(state: str, visitor_id: str, terms: str) -> str:

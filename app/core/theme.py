@@ -22,9 +22,9 @@ STEPS = 20  # from a colour to white
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, other: str) -> float:
     """WCAG's contrast ratio of two colours, 1 to 21."""
-    low, high = sorted((_luminance(one), _luminance(other)))
+    low, high = sorted((_luminance(first), _luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -114,10 +114,10 @@ def _properties(values: Mapping[str, str]) -> str:
 
 
 def _readable(field: str, ink: str, ground: str, what: str) -> None:
-    found = contrast(ink, ground)
-    if found < READABLE:
+    ratio = contrast(ink, ground)
+    if ratio < READABLE:
         raise ValidationFailed(
-            field, f"has too little contrast {what}: {found:.1f} to 1, where {READABLE} to 1 is needed"
+            field, f"has too little contrast {what}: {ratio:.1f} to 1, where {READABLE} to 1 is needed"
         )
 
 

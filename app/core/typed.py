@@ -72,9 +72,9 @@ def amount(text: str, scale: int) -> int | None:
 
 def duration(text: str) -> int | None:
     """Parse a duration in seconds: 90, 90 s, 10 min, 2 hours, 1 day. None for anything else."""
-    found = _DURATION.fullmatch(_plain(text).lower())
-    unit = _UNITS.get(_SPELLINGS.get(found["unit"], found["unit"])) if found else None
-    count = whole_number(found["count"]) if found else None
+    match = _DURATION.fullmatch(_plain(text).lower())
+    unit = _UNITS.get(_SPELLINGS.get(match["unit"], match["unit"])) if match else None
+    count = whole_number(match["count"]) if match else None
     return None if unit is None or count is None else count * unit
 
 

@@ -25,7 +25,7 @@ def picked(rows: Sequence[SeatRow], row_text: str, seat_text: str) -> list[tuple
     spans = list(_parts(seat_text, SEATS))
     for first, last in spans:
         if not any(_is_in(seat, first, last) for row in chosen for seat in row.seats()):
-            raise ValidationFailed(SEATS, f"{_written(first, last)} is not in {_named(chosen)}")
+            raise ValidationFailed(SEATS, f"{_span_text(first, last)} is not in {_named(chosen)}")
     return [
         (row.row, seat.label)
         for row in chosen
@@ -57,26 +57,26 @@ def _is_in(seat: Seat, first: str, last: str) -> bool:
 def spans_text(labels: Sequence[str]) -> str:
     """Seats of one row in the form that can be typed: 1-6, 9."""
     spans: list[tuple[int, int]] = []
-    for it in sorted(int(label) for label in labels if label.isdecimal()):
-        if spans and spans[-1][1] == it - 1:
-            spans[-1] = spans[-1][0], it
+    for number in sorted(int(label) for label in labels if label.isdecimal()):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1] = spans[-1][0], number
         else:
-            spans.append((it, it))
+            spans.append((number, number))
     others = [label.upper() for label in labels if not label.isdecimal()]
-    return ", ".join([*(_written(first, last) for first, last in spans), *others])
+    return ", ".join([*(_span_text(first, last) for first, last in spans), *others])
 
 
 def _rows_of(rows: Sequence[SeatRow], text: str) -> list[SeatRow]:
     at = {it.row: n for n, it in enumerate(rows)}
-    found: dict[int, SeatRow] = {}
+    chosen: dict[int, SeatRow] = {}
     for first, last in _parts(text, ROWS):
         for name in (first, last):
             if name not in at:
                 raise ValidationFailed(ROWS, f"there is no row {name.upper()}")
-        found |= {n: rows[n] for n in range(at[first], at[last] + 1)}
-    if not found:
+        chosen |= {n: rows[n] for n in range(at[first], at[last] + 1)}
+    if not chosen:
         raise ValidationFailed(ROWS, "is missing, such as A or A-C")
-    return [found[n] for n in sorted(found)]
+    return [chosen[n] for n in sorted(chosen)]
 
 
 def _names(first: str, last: str) -> Iterator[str]:
@@ -98,10 +98,10 @@ def _names(first: str, last: str) -> Iterator[str]:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     for first, last in _parts(text, SEATS):
         if not (first.isdecimal() and last.isdecimal() and len(first + last) <= 10):
-            raise ValidationFailed(SEATS, f"{_written(first, last)} is not a number")
+            raise ValidationFailed(SEATS, f"{_span_text(first, last)} is not a number")
         begin, end = int(first), int(last)
         if not (0 < begin <= end <= NUMBER_MAX and end - begin < ROW_SEATS_MAX):
-            raise ValidationFailed(SEATS, f"{_written(first, last)} is not a range, such as 1-20")
+            raise ValidationFailed(SEATS, f"{_span_text(first, last)} is not a range, such as 1-20")
         yield begin, end
 
 
@@ -115,13 +115,13 @@ def _parts(text: str, field: str) -> Iterator[tuple[str, str]]:
         yield first, last or first
 
 
-def _written(first: object, last: object) -> str:
+def _span_text(first: object, last: object) -> str:
     return f"{first}" if first == last else f"{first}-{last}"
 
 
 def _named(rows: Sequence[SeatRow]) -> str:
-    shown = ", ".join(it.row.upper() for it in rows[:3])
-    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{' …' if len(rows) > 3 else ''}"
+    names = ", ".join(it.row.upper() for it in rows[:3])
+    return f"{'row' if len(rows) == 1 else 'rows'} {names}{' …' if len(rows) > 3 else ''}"
 
 
 def row_names(text: str) -> list[str]:

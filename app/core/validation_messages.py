@@ -47,16 +47,16 @@ def first_invalid_field(error: msgspec.ValidationError) -> InvalidField:
     return InvalidField(path, _words(text))
 
 
-def validation_failed(error: msgspec.ValidationError, whole: str = "body") -> ValidationFailed:
-    """The same as a refusal; `whole` names the document, for errors outside any field."""
+def validation_failed(error: msgspec.ValidationError, name: str = "body") -> ValidationFailed:
+    """The same as a refusal; `name` names the document, for errors outside any field."""
     field, message = first_invalid_field(error)
-    return ValidationFailed(field or whole, message)
+    return ValidationFailed(field or name, message)
 
 
 def _words(text: str) -> str:
-    for form, words in _SAID.items():
-        if found := re.fullmatch(form, text, re.DOTALL):
-            return words(found)
+    for form, words in _MESSAGES.items():
+        if match := re.fullmatch(form, text, re.DOTALL):
+            return words(match)
     return text[:1].lower() + text[1:]  # a message that a future msgspec may produce
 
 
@@ -69,11 +69,11 @@ def _sent(name: str) -> str:
 
 
 def _length(kind: str, bound: str, count: str) -> str:
-    one, more = _PARTS[kind]
-    return f"must have {_BOUNDS[bound]} {count} {one if count == '1' else more}"
+    singular, more = _PARTS[kind]
+    return f"must have {_BOUNDS[bound]} {count} {singular if count == '1' else more}"
 
 
-_SAID: dict[str, Callable[[re.Match[str]], str]] = {
+_MESSAGES: dict[str, Callable[[re.Match[str]], str]] = {
     r"Expected `(.+)`, got `(.+)`": lambda it: f"must be {_types(it[1])}, not {_sent(it[2])}",
     r"Expected `(?:int|float)` ([<>]=) (\S+)": lambda it: f"must be {_BOUNDS[it[1]]} {it[2]}",
     r"Expected `(str|array|object)` of length ([<>]=) (\d+)": lambda it: _length(it[1], it[2], it[3]),

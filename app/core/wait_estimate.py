@@ -104,22 +104,22 @@ def at_rate(pace: Pace, rate_per_minute: int) -> Pace:
     return Pace(rate_per_minute, pace.first_s * times, pace.base_s, pace.each_s * times, ranges=pace.ranges)
 
 
-def measure(seen: Measured, now: Moment) -> Measured:
+def measure(measured: Measured, now: Moment) -> Measured:
     """Update the measurements with a moment. Moments may be late or missing."""
-    last = seen.last
+    last = measured.last
     if last is None or now.admitted < last.admitted or now.now_ms < last.now_ms:  # first, or Redis was lost
-        return _begun(now, seen)
+        return _begun(now, measured)
     passed_s = (now.now_ms - last.now_ms) / 1000
-    marks = (*seen.marks, (now.now_ms, now.admitted))
+    marks = (*measured.marks, (now.now_ms, now.admitted))
     soon_ms = min(CLAIMS_SOON_MS, now.claim_window_ms // 2)
     while len(marks) > 1 and marks[1][0] <= now.now_ms - soon_ms:
         marks = marks[1:]
-    old = marks[0][1] if marks[0][0] <= now.now_ms - soon_ms else seen.judged[0]
+    old = marks[0][1] if marks[0][0] <= now.now_ms - soon_ms else measured.judged[0]
     fade, judged = math.exp(-passed_s / MEMORY_CALLS_S), (old, _missed(now))
-    calls = seen.calls * fade + judged[0] - seen.judged[0]
-    missed = seen.missed * fade + judged[1] - seen.judged[1]
-    seen = msgspec.structs.replace(
-        seen,
+    calls = measured.calls * fade + judged[0] - measured.judged[0]
+    missed = measured.missed * fade + judged[1] - measured.judged[1]
+    measured = msgspec.structs.replace(
+        measured,
         last=now,
         before=last.state,
         moved=now.admitted - last.admitted,
@@ -128,58 +128,58 @@ def measure(seen: Measured, now: Moment) -> Measured:
         calls=max(0.0, calls),
         missed=min(max(0.0, missed), calls),
     )
-    return _flowing(seen, last, now, passed_s)
+    return _flowing(measured, last, now, passed_s)
 
 
-def _begun(now: Moment, seen: Measured) -> Measured:
+def _begun(now: Moment, measured: Measured) -> Measured:
     """Start over with this moment, keeping what was learned about the accuracy of waits."""
-    kept = wait_ranges.forgotten(seen.learned) if seen.learned else None
+    learned = wait_ranges.forgotten(measured.learned) if measured.learned else None
     marks, judged = ((now.now_ms, now.admitted),), (now.admitted, _missed(now))
-    return Measured(last=now, marks=marks, judged=judged, learned=kept)
+    return Measured(last=now, marks=marks, judged=judged, learned=learned)
 
 
 def _missed(now: Moment) -> int:
     return now.no_shows + now.unclaimed
 
 
-def _flowing(seen: Measured, last: Moment, now: Moment, passed_s: float) -> Measured:
+def _flowing(measured: Measured, last: Moment, now: Moment, passed_s: float) -> Measured:
     """Measure the flow; only time in which somebody waited in an open room counts."""
     if last.state != "open" or now.state != "open" or not (last.waiting and now.waiting):
-        return seen
-    kept = math.exp(-passed_s / MEMORY_HELD_S)
+        return measured
+    held_fade = math.exp(-passed_s / MEMORY_HELD_S)
     if not (last.tokens_left and now.tokens_left):
-        return msgspec.structs.replace(seen, held=seen.held * kept)
+        return msgspec.structs.replace(measured, held=measured.held * held_fade)
     fade = math.exp(-passed_s / MEMORY_FLOW_S)
     return msgspec.structs.replace(
-        seen,
-        held=1 - (1 - seen.held) * kept,
-        flow=seen.flow * fade + now.admitted - last.admitted,
-        flow_s=seen.flow_s * fade + passed_s,
+        measured,
+        held=1 - (1 - measured.held) * held_fade,
+        flow=measured.flow * fade + now.admitted - last.admitted,
+        flow_s=measured.flow_s * fade + passed_s,
     )
 
 
-def estimate(seen: Measured, errors: float) -> Pace | None:
+def estimate(measured: Measured, errors: float) -> Pace | None:
     """The measured pace, slower by `errors` standard errors (negative: faster). None: nobody is called."""
-    now = seen.last
+    now = measured.last
     if now is None or now.rate_per_minute == 0:
         return None
-    rate_s, share = now.rate_per_minute / 60, no_show_share(seen, errors)
-    if now.stay_ms and seen.flow_s >= CAP_SEEN_S:
-        return _behind_the_cap(seen, now, errors)
-    if seen.held > HELD_BACK:
-        held_s = seen.flow * (1 - errors / math.sqrt(seen.flow + 1)) / seen.flow_s
-        flow_s = seen.held * min(held_s, rate_s) + (1 - seen.held) * rate_s / (1 - share)
+    rate_s, share = now.rate_per_minute / 60, no_show_share(measured, errors)
+    if now.stay_ms and measured.flow_s >= CAP_SEEN_S:
+        return _behind_the_cap(measured, now, errors)
+    if measured.held > HELD_BACK:
+        held_s = measured.flow * (1 - errors / math.sqrt(measured.flow + 1)) / measured.flow_s
+        flow_s = measured.held * min(held_s, rate_s) + (1 - measured.held) * rate_s / (1 - share)
         each_s = 1 / max(flow_s, rate_s / 1000)
         return Pace(now.rate_per_minute, each_s, 0.0, each_s)
-    coming_back = now.unclaimed + share * (now.admitted - seen.judged[0])
+    coming_back = now.unclaimed + share * (now.admitted - measured.judged[0])
     base_s = share * now.claim_window_ms / 1000 / (1 - share) - coming_back / rate_s
     return Pace(now.rate_per_minute, 1 / rate_s, max(0.0, base_s), (1 - share) / rate_s)
 
 
-def _behind_the_cap(seen: Measured, now: Moment, errors: float) -> Pace:
+def _behind_the_cap(measured: Measured, now: Moment, errors: float) -> Pace:
     """The pace behind a full cap: departures seen, plus one stay of full length as a prior."""
-    left = seen.flow + 1
-    flow_s = left * (1 - errors / math.sqrt(left + 1)) / (seen.flow_s + now.stay_ms / 1000)
+    left = measured.flow + 1
+    flow_s = left * (1 - errors / math.sqrt(left + 1)) / (measured.flow_s + now.stay_ms / 1000)
     each_s = 1 / max(min(flow_s, now.rate_per_minute / 60), 1e-6)
     return Pace(now.rate_per_minute, each_s, 0.0, each_s)
 
@@ -196,58 +196,58 @@ def published_pace(status: RoomStatus, rate_per_minute: int) -> Pace | None:
     return pace
 
 
-def no_show_share(seen: Measured, errors: float) -> float:
+def no_show_share(measured: Measured, errors: float) -> float:
     """The no-show share, less `errors` standard errors (Wilson's score interval)."""
-    if seen.calls < 1:
+    if measured.calls < 1:
         return 0.0
-    found, spread = seen.missed / seen.calls, errors * errors / seen.calls
-    middle = (found + spread / 2) / (1 + spread)
-    width = math.sqrt(found * (1 - found) / seen.calls + spread / seen.calls / 4) / (1 + spread)
+    share, spread = measured.missed / measured.calls, errors * errors / measured.calls
+    middle = (share + spread / 2) / (1 + spread)
+    width = math.sqrt(share * (1 - share) / measured.calls + spread / measured.calls / 4) / (1 + spread)
     return min(0.95, max(0.0, middle - errors * width))
 
 
-def learn(seen: Measured, shown: Pace | None, published: Pace | None) -> Measured:
+def learn(measured: Measured, shown: Pace | None, published: Pace | None) -> Measured:
     """Update what is known about the accuracy of shown waits. `published`: the pace visitors see, if any."""
-    now = seen.last
+    now = measured.last
     if now is None:
-        return seen
-    it = seen.learned or wait_ranges.learned_from((shown or starting_pace(1)).ranges)
+        return measured
+    learned = measured.learned or wait_ranges.learned_from((shown or starting_pace(1)).ranges)
     if now.state not in ("open", "paused"):
-        return msgspec.structs.replace(seen, learned=wait_ranges.forgotten(it))
-    it = wait_ranges.learn(it, now.now_ms, now.passed)
+        return msgspec.structs.replace(measured, learned=wait_ranges.forgotten(learned))
+    learned = wait_ranges.learn(learned, now.now_ms, now.passed)
     if published is not None and now.waiting and now.ahead and now.state == "open":
-        it = wait_ranges.look(it, now.now_ms, (now.passed, now.ahead, now.waiting), published)
-    return msgspec.structs.replace(seen, learned=it)
+        learned = wait_ranges.note_shown(learned, now.now_ms, (now.passed, now.ahead, now.waiting), published)
+    return msgspec.structs.replace(measured, learned=learned)
 
 
-def next_pace(shown: Pace | None, seen: Measured) -> Pace | None:
+def next_pace(shown: Pace | None, measured: Measured) -> Pace | None:
     """The pace to show from now on, possibly unchanged. A longer wait always sets `since_ms`."""
-    pace, now = _calculated(shown, seen), seen.last
-    if pace is None or now is None or seen.learned is None or now.state != "open":
+    pace, now = _calculated(shown, measured), measured.last
+    if pace is None or now is None or measured.learned is None or now.state != "open":
         return pace
-    wanted = wait_ranges.learned_ranges(seen.learned)
-    if shown is not None and wanted == shown.ranges:
+    ranges = wait_ranges.learned_ranges(measured.learned)
+    if shown is not None and ranges == shown.ranges:
         return pace
     if shown is None or pace.since_ms > shown.since_ms or now.waiting == 0:
-        return msgspec.structs.replace(pace, ranges=wanted)
-    longest, gained = wait_s(pace, now.waiting), seen.moved * shown.each_s
-    if seen.before == "paused" and not wait_ranges.is_nowhere_above(wanted, shown.ranges, 0.0, longest):
-        return _since(msgspec.structs.replace(pace, ranges=wanted), now, "paused")
-    return msgspec.structs.replace(pace, ranges=wait_ranges.raised_by(shown.ranges, wanted, gained, longest))
+        return msgspec.structs.replace(pace, ranges=ranges)
+    longest, gained = wait_s(pace, now.waiting), measured.moved * shown.each_s
+    if measured.before == "paused" and not wait_ranges.is_nowhere_above(ranges, shown.ranges, 0.0, longest):
+        return _since(msgspec.structs.replace(pace, ranges=ranges), now, "paused")
+    return msgspec.structs.replace(pace, ranges=wait_ranges.raised_by(shown.ranges, ranges, gained, longest))
 
 
-def _calculated(shown: Pace | None, seen: Measured) -> Pace | None:
-    now, cautious = seen.last, estimate(seen, CAUTIOUS)
+def _calculated(shown: Pace | None, measured: Measured) -> Pace | None:
+    now, cautious, was_paused = measured.last, estimate(measured, CAUTIOUS), measured.before == "paused"
     if now is None or cautious is None or now.state not in ("open", "paused"):
         return shown
     if shown is None:
         return cautious if now.state == "open" else None
     if now.state == "paused":
-        return shown if shown.why == "paused" and seen.before == "paused" else _since(shown, now, "paused")
-    likely = estimate(seen, 0.0) or cautious
+        return shown if shown.why == "paused" and was_paused else _since(shown, now, "paused")
+    likely = estimate(measured, 0.0) or cautious
     if now.waiting == 0:
         return _as_published(likely, shown)  # nobody is waiting
-    if seen.before == "paused":  # visitors who joined since the resume were shown the previous pace
+    if was_paused:  # visitors who joined since the resume were shown the previous pace
         return (
             _as_published(likely, shown)
             if is_nowhere_longer(likely, shown, now.waiting)
@@ -255,7 +255,7 @@ def _calculated(shown: Pace | None, seen: Measured) -> Pace | None:
         )
     if now.rate_per_minute < shown.rate_per_minute:
         return _since(likely, now, "rate_lowered")
-    if all(_is_much_longer(it, shown, now.waiting) for it in (likely, estimate(seen, -BOLD) or cautious)):
+    if all(_is_much_longer(it, shown, now.waiting) for it in (likely, estimate(measured, -BOLD) or cautious)):
         return _since(likely, now, "slower")
     return _shortened(shown, _as_published(cautious, shown), now.waiting)
 

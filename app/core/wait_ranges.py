@@ -82,32 +82,32 @@ def learned_from(ranges: Ranges) -> Learned:
     return Learned(Followed(tuple(it[0] for it in points)), Followed(tuple(it[1] for it in points)))
 
 
-def forgotten(it: Learned) -> Learned:
+def forgotten(learned: Learned) -> Learned:
     """The same without its looks: it is no longer known when these places are called."""
-    return msgspec.structs.replace(it, p50=Followed(it.p50.logs), p90=Followed(it.p90.logs))
+    return msgspec.structs.replace(learned, p50=Followed(learned.p50.logs), p90=Followed(learned.p90.logs))
 
 
-def learn(it: Learned, now_ms: int, passed: int) -> Learned:
+def learn(learned: Learned, now_ms: int, passed: int) -> Learned:
     """Update at a moment at which `passed` was the last number called."""
-    if not any(it.p50.looks) and not any(it.p90.looks):
-        return it
-    misses = MISSES + CREDIT * (MISSES - it.missed / it.known)
-    p50, _, _ = _followed(it.p50, HALF, now_ms, passed)
-    p90, known, missed = _followed(it.p90, min(MISSES_MAX, max(MISSES_MIN, misses)), now_ms, passed)
+    if not any(learned.p50.looks) and not any(learned.p90.looks):
+        return learned
+    misses = MISSES + CREDIT * (MISSES - learned.missed / learned.known)
+    p50, _, _ = _followed(learned.p50, HALF, now_ms, passed)
+    p90, known, missed = _followed(learned.p90, min(MISSES_MAX, max(MISSES_MIN, misses)), now_ms, passed)
     logs = tuple(max(most, even - BELOW) for even, most in zip(p50.logs, p90.logs, strict=True))
     p90 = msgspec.structs.replace(p90, logs=logs)
-    return Learned(p50, p90, it.known + known, it.missed + missed)
+    return Learned(p50, p90, learned.known + known, learned.missed + missed)
 
 
-def _followed(it: Followed, alpha: float, now_ms: int, passed: int) -> tuple[Followed, int, int]:
-    logs, looks, known, missed = list(it.logs), list(it.looks), 0, 0
-    for knot, open_looks in enumerate(it.looks):
+def _followed(followed: Followed, alpha: float, now_ms: int, passed: int) -> tuple[Followed, int, int]:
+    logs, looks, known, missed = list(followed.logs), list(followed.looks), 0, 0
+    for knot, open_looks in enumerate(followed.looks):
         if not open_looks:
             continue
-        found = _judged(open_looks, KNOTS_S[knot] * math.exp(logs[knot]), now_ms, passed, alpha)
-        step = min(STEP_MAX, max(-STEP_MAX, STEP * found.errors))
+        judged = _judged(open_looks, KNOTS_S[knot] * math.exp(logs[knot]), now_ms, passed, alpha)
+        step = min(STEP_MAX, max(-STEP_MAX, STEP * judged.errors))
         logs[knot] = min(FACTOR_MAX, max(-FACTOR_MAX, logs[knot] + step))
-        looks[knot], known, missed = found.left, known + found.known, missed + found.missed
+        looks[knot], known, missed = judged.left, known + judged.known, missed + judged.missed
         if alpha < HALF and step < 0:
             for further in range(knot + 1, len(logs)):
                 logs[further] += step * NEIGHBOUR ** (further - knot)
@@ -128,46 +128,46 @@ def _judged(looks: tuple[Look, ...], now_s: float, now_ms: int, passed: int, alp
     return Judged(errors, known, missed, tuple(left))
 
 
-def look(it: Learned, now_ms: int, queue: tuple[int, int, int], shown: Pace) -> Learned:
-    """Note what `shown` shows to places at the knots at this moment.
+def note_shown(learned: Learned, now_ms: int, queue: tuple[int, int, int], pace: Pace) -> Learned:
+    """Note what `pace` shows to places at the knots at this moment.
 
     `queue`: the number called last, how many numbers follow it, and how many of these wait.
     """
     passed, numbers, waiting = queue
-    p50, p90 = list(it.p50.looks), list(it.p90.looks)
+    p50, p90 = list(learned.p50.looks), list(learned.p90.looks)
     for knot, at_s in enumerate(KNOTS_S):
-        place = math.ceil(max(at_s / shown.first_s, (at_s - shown.base_s) / shown.each_s))
+        place = math.ceil(max(at_s / pace.first_s, (at_s - pace.base_s) / pace.each_s))
         last_ms = max((them[knot][-1].at_ms for them in (p50, p90) if them[knot]), default=-math.inf)
         if place > waiting or now_ms - last_ms < max(1.0, at_s / LOOKS_A_WAIT) * 1000:
             continue
-        wait_s = min(place * shown.first_s, shown.base_s + place * shown.each_s)
-        for them, shown_s in zip((p50, p90), range_of(wait_s, shown.ranges), strict=True):
+        wait_s = min(place * pace.first_s, pace.base_s + place * pace.each_s)
+        for them, shown_s in zip((p50, p90), range_of(wait_s, pace.ranges), strict=True):
             them[knot] = (
                 *them[knot][-LOOKS_MAX:],
                 Look(passed + -(-place * numbers // waiting), now_ms, shown_s),
             )
     return msgspec.structs.replace(
-        it, p50=Followed(it.p50.logs, tuple(p50)), p90=Followed(it.p90.logs, tuple(p90))
+        learned, p50=Followed(learned.p50.logs, tuple(p50)), p90=Followed(learned.p90.logs, tuple(p90))
     )
 
 
-def learned_ranges(it: Learned) -> Ranges:
+def learned_ranges(learned: Learned) -> Ranges:
     """The learned points: a wait never falls with the place, nor is a p90 below its p50."""
     points, even, most = [], 0.0, 0.0
-    for at_s, log_p50, log_p90 in zip(KNOTS_S, it.p50.logs, it.p90.logs, strict=True):
+    for at_s, log_p50, log_p90 in zip(KNOTS_S, learned.p50.logs, learned.p90.logs, strict=True):
         even = max(even, round(at_s * math.exp(round(log_p50, 2)), 1))
         most = max(most, even, round(at_s * math.exp(round(log_p90, 2)), 1))
         points.append((at_s, even, most))
     return with_end(points)
 
 
-def raised_by(shown: Ranges, wanted: Ranges, gained_s: float, longest_s: float) -> Ranges:
-    """`wanted`, limited such that nobody waiting sees a longer wait than under `shown`.
+def raised_by(shown: Ranges, ranges: Ranges, gained_s: float, longest_s: float) -> Ranges:
+    """`ranges`, limited such that nobody waiting sees a longer wait than under `shown`.
 
     Everybody's calculated wait has fallen by at least `gained_s` since: that much may be taken back.
     """
     points = []
-    for (at_s, *new), (_, *old) in _pairs(wanted, shown):
+    for (at_s, *new), (_, *old) in _pairs(ranges, shown):
         less, more = between(max(0.0, at_s - gained_s), shown), between(at_s + gained_s, shown)
         rises = (min(was - a, b - was) for was, a, b in zip(old, less, more, strict=True))  # the less steep
         even, most = (min(it, was + rise) for it, was, rise in zip(new, old, rises, strict=True))
@@ -175,11 +175,11 @@ def raised_by(shown: Ranges, wanted: Ranges, gained_s: float, longest_s: float) 
     raised = with_end(points)
     if is_nowhere_above(raised, shown, gained_s, longest_s):
         return raised
-    return with_end([(at_s, min(a, c), min(b, d)) for (at_s, a, b), (_, c, d) in _pairs(wanted, shown)])
+    return with_end([(at_s, min(a, c), min(b, d)) for (at_s, a, b), (_, c, d) in _pairs(ranges, shown)])
 
 
-def _pairs(one: Ranges, other: Ranges) -> Iterator[tuple[Point, Point]]:
-    return zip(one[:-1], other[:-1], strict=True)
+def _pairs(first: Ranges, other: Ranges) -> Iterator[tuple[Point, Point]]:
+    return zip(first[:-1], other[:-1], strict=True)
 
 
 def is_nowhere_above(new: Ranges, old: Ranges, gained_s: float, longest_s: float) -> bool:
@@ -188,7 +188,7 @@ def is_nowhere_above(new: Ranges, old: Ranges, gained_s: float, longest_s: float
     bends = {it[0] for it in new} | {it[0] - gained_s for it in old}
     bends = {at_s for at_s in bends if 0 < at_s < longest_s} | {longest_s}
     return all(
-        mine <= before + 1e-6
+        after <= before + 1e-6
         for at_s in bends
-        for mine, before in zip(between(at_s, new), between(at_s + gained_s, old), strict=True)
+        for after, before in zip(between(at_s, new), between(at_s + gained_s, old), strict=True)
     )

@@ -39,7 +39,7 @@ def read_signer(certificate: bytes, key: bytes, password: str, intermediates: by
     from cryptography.x509.oid import NameOID
 
     try:
-        ours = x509.load_pem_x509_certificate(certificate)
+        own = x509.load_pem_x509_certificate(certificate)
         others = x509.load_pem_x509_certificates(intermediates)
     except ValueError:
         raise ValueError("is not a PEM certificate") from None
@@ -49,26 +49,26 @@ def read_signer(certificate: bytes, key: bytes, password: str, intermediates: by
         raise ValueError("has a key that is not PEM, or the password is wrong") from None
     if not isinstance(private, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
         raise ValueError("has a key that is neither RSA nor EC")
-    if private.public_key() != ours.public_key():
+    if private.public_key() != own.public_key():
         raise ValueError("does not match its key")
-    said = [
-        next((str(it.value) for it in ours.subject.get_attributes_for_oid(name)), "")
+    subject = [
+        next((str(it.value) for it in own.subject.get_attributes_for_oid(name)), "")
         for name in (NameOID.USER_ID, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.ORGANIZATION_NAME)
     ]
-    if not said[0] or not said[1]:
+    if not subject[0] or not subject[1]:
         raise ValueError("is not for a Pass Type ID: its subject has no UID or no OU")
-    return PassSigner(ours, private, others, said[0], said[1], said[2] or "Tickets")
+    return PassSigner(own, private, others, subject[0], subject[1], subject[2] or "Tickets")
 
 
-def pass_file(signer: PassSigner, said: Mapping[str, Any], pictures: Mapping[str, bytes]) -> bytes:
+def pass_file(signer: PassSigner, content: Mapping[str, Any], pictures: Mapping[str, bytes]) -> bytes:
     """Build a pass with this content."""
-    whose = {
+    identity = {
         "formatVersion": 1,
         "passTypeIdentifier": signer.pass_type,
         "teamIdentifier": signer.team,
         "organizationName": signer.organization,
     }
-    files = {"pass.json": json.dumps({**whose, **said}, ensure_ascii=False).encode(), **pictures}
+    files = {"pass.json": json.dumps({**identity, **content}, ensure_ascii=False).encode(), **pictures}
     # The format requires SHA-1 digests; the signature over them uses SHA-256.
     digests = {name: hashlib.sha1(it, usedforsecurity=False).hexdigest() for name, it in files.items()}
     manifest = json.dumps(digests).encode()
@@ -78,9 +78,9 @@ def pass_file(signer: PassSigner, said: Mapping[str, Any], pictures: Mapping[str
 def zipped(files: Mapping[str, bytes]) -> bytes:
     """Zip files: one pass, or several in one file."""
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            made.writestr(name, content)
+            archive.writestr(name, content)
     return out.getvalue()
 
 

@@ -28,10 +28,10 @@ def retry_after_s(attempts: int, jitter01: float) -> float:
 
 def is_public(address: str) -> bool:
     """Whether an IP address is public: not private, loopback, link-local or multicast."""
-    it = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(it, ipaddress.IPv6Address):
-        if it.ipv4_mapped is not None:
-            return is_public(str(it.ipv4_mapped))
-        if it.sixtofour is not None or it.teredo is not None or it in NAT64:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        if ip.sixtofour is not None or ip.teredo is not None or ip in NAT64:
             return False  # an embedded IPv4 address, which may be ours
-    return it.is_global and not it.is_multicast and not it.is_reserved
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved

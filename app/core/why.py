@@ -10,7 +10,7 @@ _ERRNO = re.compile(r"\[(?:Errno -?\d+|WinError \d+|SSL(?:: [A-Z_]+)?)\] ?")
 _SOURCE = re.compile(r" ?\(_\w+\.c(?::\d+|pp:\d+)?\)")  # (_ssl.c:1000)
 _NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
 SAYS_SOMETHING = 4  # characters; some library errors are empty, or just a number
-_SAID = (  # what the text contains, whatever the library; the first match counts
+_PHRASES = (  # what the text contains, whatever the library; the first match counts
     (
         r"name or service not known|name resolution|nodename nor servname|getaddrinfo|no address",
         "no such host",
@@ -46,7 +46,7 @@ def why(error: BaseException) -> str:
 def plain(text: str) -> str:
     """Describe a stored error text in the same words."""
     lowered = text.lower()
-    for pattern, words in _SAID:
+    for pattern, words in _PHRASES:
         if re.search(pattern, lowered):
             return words
     return _SOURCE.sub("", _ERRNO.sub("", text)).strip()

@@ -24,18 +24,18 @@ class Witnessed(NamedTuple):
 
 
 def judge_witnesses(
-    said: tuple[str, Mapping[int, Sequence[str]]],
+    witnessed: tuple[str, Mapping[int, Sequence[str]]],
     roots: Mapping[int, bytes],
     heads: Sequence[Head],
     witnesses: Sequence[Verifier],
     quorum: int,
 ) -> Witnessed:
-    """Check cosignatures. `said`: the log's origin, and by size the cosignature lines under its heads;
+    """Check cosignatures. `witnessed`: the log's origin, and by size the cosignature lines under its heads;
     `roots`: the actual roots of the trees of those sizes.
 
     At least `quorum` of the witnesses must have cosigned the log up to its last minute.
     """
-    origin, cosignatures = said
+    origin, cosignatures = witnessed
     sizes, wrong = dict.fromkeys((it.name for it in witnesses), 0), list[Finding]()
     for size, lines in cosignatures.items():
         if (root := roots.get(size)) is None:

@@ -46,7 +46,7 @@ class Refused(Exception):
         self.size = size
 
 
-def written(old: int, proof: Sequence[bytes], note: str) -> str:
+def submission_text(old: int, proof: Sequence[bytes], note: str) -> str:
     """Format a submission as a request body."""
     return "".join((f"old {old}\n", *(f"{b64encode(it).decode()}\n" for it in proof), "\n", note))
 
@@ -66,28 +66,28 @@ def read(body: bytes) -> Submission:
         raise Refused(400, f"the request cannot be read: {error}") from None
 
 
-def judge(it: Submission, trusted: Sequence[Verifier], last: Signed | None) -> Signed:
+def judge(submission: Submission, trusted: Sequence[Verifier], last: Signed | None) -> Signed:
     """Decide on a submission.
 
     `last`: the last tree signed of this log. Returns the tree to sign. Raises Refused.
     """
-    checkpoint = it.checkpoint
+    checkpoint = submission.checkpoint
     keys = [key for key in trusted if _is_of(key, checkpoint.origin)]
     if not keys:
         raise Refused(404, f"the log {checkpoint.origin} is not known here")
     verifiers = [Verifier(checkpoint.origin, LOG, key.key) for key in keys]
-    if not any(key.signed(it.text, line) for key in verifiers for line in it.lines):
+    if not any(key.signed(submission.text, line) for key in verifiers for line in submission.lines):
         raise Refused(403, "it is not signed by a key of the log")
-    if it.old > checkpoint.size:
+    if submission.old > checkpoint.size:
         raise Refused(400, "the old size is above that of the checkpoint")
     size, root = (last.size, bytes.fromhex(last.root)) if last else (0, b"")
-    if it.old != size:
+    if submission.old != size:
         raise Refused(409, f"the last tree that was signed has {size} leaves", size)
-    if it.old == checkpoint.size and size and root != checkpoint.root:
+    if submission.old == checkpoint.size and size and root != checkpoint.root:
         raise Refused(409, f"another tree of {size} leaves was signed", size)
-    if size == 0 and it.proof:
+    if size == 0 and submission.proof:
         raise Refused(422, "no tree was signed before, so there must be no proof")
-    if size and not is_consistent(size, root, checkpoint.size, checkpoint.root, it.proof):
+    if size and not is_consistent(size, root, checkpoint.size, checkpoint.root, submission.proof):
         raise Refused(422, f"it does not extend the tree of {size} leaves that was signed")
     return Signed(checkpoint.size, checkpoint.root.hex())
 

@@ -82,15 +82,15 @@ def readings(local: datetime, zone: str) -> list[datetime]:
     Usually one; two in the hour repeated when clocks go back, none in the hour skipped when they go forward.
     """
     place = ZoneInfo(zone)
-    found: list[datetime] = []
+    moments: list[datetime] = []
     for fold in (0, 1):
         at = local.replace(tzinfo=place, fold=fold)
-        shown = at.astimezone(UTC_ZONE).astimezone(place)
-        if shown.replace(tzinfo=None, fold=0) == local and shown.utcoffset() not in [
-            it.utcoffset() for it in found
+        wall_clock = at.astimezone(UTC_ZONE).astimezone(place)
+        if wall_clock.replace(tzinfo=None, fold=0) == local and wall_clock.utcoffset() not in [
+            it.utcoffset() for it in moments
         ]:
-            found.append(at)
-    return found
+            moments.append(at)
+    return moments
 
 
 def around_skipped(local: datetime, zone: str) -> tuple[datetime, datetime]:

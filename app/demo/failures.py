@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from app.demo.story import admitted, card, closed, joined, on_sale, opened, standing, unpublished
+from app.demo.story import admitted, card, closed, joined, on_sale, opened, standing_tickets, unpublished
 from app.demo.telling import Call, Telling
 
 
@@ -30,11 +30,11 @@ class Failures:
         ann, in_ann = await admitted(telling, event_id, "Ann")
         await _wrong_requests(telling, event_id, in_ann)
         await _wrong_credentials(telling, event_id, short, ann, in_ann)
-        await _taken(telling, event_id, in_ann)
+        await _seat_taken(telling, event_id, in_ann)
         await _payments(telling, event_id, ann, in_ann)
         await _too_late(telling, short)
         await self._store_away(telling, event_id, ann, in_ann)
-        await _put_out(telling, event_id, ann, in_ann)
+        await _interrupted(telling, event_id, ann, in_ann)
         for it in (short, event_id):
             await closed(telling, it)
             await telling.call(
@@ -44,7 +44,7 @@ class Failures:
             await unpublished(telling, it)
 
     async def _store_away(self, telling: Telling, event_id: str, ann: str, in_ann: str) -> None:
-        reserve = Call("POST", f"/v1/events/{event_id}/reservations", in_ann, standing(1))
+        reserve = Call("POST", f"/v1/events/{event_id}/reservations", in_ann, standing_tickets(1))
         if self.store is None:
             telling.says("Skipped: an unavailable store (only in an installation of its own)")
             return
@@ -93,35 +93,35 @@ async def _wrong_requests(telling: Telling, event_id: str, in_ann: str) -> None:
 
     wrong = (422, "validation_failed")
     await telling.call(
-        "Ann reserves without a key", reserve(standing(1), 400, "idempotency_key_required", None)
+        "Ann reserves without a key", reserve(standing_tickets(1), 400, "idempotency_key_required", None)
     )
     await telling.call("... with a body that is not JSON", reserve(b"{two tickets", 400, "malformed_json"))
-    await telling.call("... and names a price herself", reserve(standing(1) | {"price": 1}, *wrong))
-    await telling.call("... no ticket at all", reserve(standing(0), *wrong))
+    await telling.call("... and names a price herself", reserve(standing_tickets(1) | {"price": 1}, *wrong))
+    await telling.call("... no ticket at all", reserve(standing_tickets(0), *wrong))
     unknown = {"items": [{"ticket_type_id": "royal-box", "quantity": 1}]}
     await telling.call("... a ticket type that does not exist", reserve(unknown, *wrong))
     await telling.call("... a malformed seat", reserve({"seat_ids": ["somewhere in front"]}, *wrong))
     await telling.call("... a seat that does not exist", reserve({"seat_ids": ["stalls-z-99"]}, *wrong))
-    await telling.call("... more tickets than allowed", reserve(standing(4), 422, "limit_exceeded"))
+    await telling.call("... more tickets than allowed", reserve(standing_tickets(4), 422, "limit_exceeded"))
 
 
 async def _wrong_credentials(telling: Telling, event_id: str, short: str, ann: str, in_ann: str) -> None:
     path = f"/v1/events/{event_id}/reservations"
     await telling.call(
         "Somebody reserves without a turn",
-        Call("POST", path, body=standing(1), status=401, code="credential_missing"),
+        Call("POST", path, body=standing_tickets(1), status=401, code="credential_missing"),
     )
     await telling.call(
         "... with a forged token",
-        Call("POST", path, f"{in_ann[:-4]}AAAA", standing(1), 401, "credential_invalid"),
+        Call("POST", path, f"{in_ann[:-4]}AAAA", standing_tickets(1), 401, "credential_invalid"),
     )
     await telling.call(
         "... with a place in the queue instead of a turn",
-        Call("POST", path, ann, standing(1), 401, "credential_invalid"),
+        Call("POST", path, ann, standing_tickets(1), 401, "credential_invalid"),
     )
     await telling.call(
         "... with a turn in another sale",
-        Call("POST", f"/v1/events/{short}/reservations", in_ann, standing(1), 403, "wrong_room"),
+        Call("POST", f"/v1/events/{short}/reservations", in_ann, standing_tickets(1), 403, "wrong_room"),
     )
     await telling.call(
         "A visitor tries something only staff may do",
@@ -129,7 +129,7 @@ async def _wrong_credentials(telling: Telling, event_id: str, short: str, ann: s
     )
 
 
-async def _taken(telling: Telling, event_id: str, in_ann: str) -> None:
+async def _seat_taken(telling: Telling, event_id: str, in_ann: str) -> None:
     """Tickets that somebody else took first."""
     path = f"/v1/events/{event_id}/reservations"
     _, in_ben = await admitted(telling, event_id, "Ben")
@@ -137,18 +137,19 @@ async def _taken(telling: Telling, event_id: str, in_ann: str) -> None:
     await telling.call("Ben takes a seat", Call("POST", path, in_ben, seat, 201, key="seat of Ben"))
     await telling.call(
         "He uses the same key for a different request",
-        Call("POST", path, in_ben, standing(1), 409, "idempotency_key_reused", key="seat of Ben"),
+        Call("POST", path, in_ben, standing_tickets(1), 409, "idempotency_key_reused", key="seat of Ben"),
     )
     await telling.call("Ann wants the same seat", Call("POST", path, in_ann, seat, 409, "seat_taken"))
-    await telling.call("Ben also takes two tickets", Call("POST", path, in_ben, standing(2), 201))
+    await telling.call("Ben also takes two tickets", Call("POST", path, in_ben, standing_tickets(2), 201))
     await telling.call(
-        "Ann wants three, but only two are left", Call("POST", path, in_ann, standing(3), 409, "sold_out")
+        "Ann wants three, but only two are left",
+        Call("POST", path, in_ann, standing_tickets(3), 409, "sold_out"),
     )
 
 
 async def _payments(telling: Telling, event_id: str, ann: str, in_ann: str) -> None:
     path = f"/v1/events/{event_id}/reservations"
-    held = await telling.call("Ann reserves one ticket", Call("POST", path, in_ann, standing(1), 201))
+    held = await telling.call("Ann reserves one ticket", Call("POST", path, in_ann, standing_tickets(1), 201))
     hers = f"/v1/reservations/{held['reservation_id']}"
     cara = await joined(telling, event_id, "Cara")
     await telling.call(
@@ -171,7 +172,9 @@ async def _too_late(telling: Telling, short: str) -> None:
     """Turns and holds that end after two seconds."""
     dan, in_dan = await admitted(telling, short, "Dan")
     path = f"/v1/events/{short}/reservations"
-    held = await telling.call("Dan reserves, for two seconds", Call("POST", path, in_dan, standing(1), 201))
+    held = await telling.call(
+        "Dan reserves, for two seconds", Call("POST", path, in_dan, standing_tickets(1), 201)
+    )
     eve = await joined(telling, short, "Eve")
     await telling.until(
         "Eve is called and does not claim her turn",
@@ -189,14 +192,14 @@ async def _too_late(telling: Telling, short: str) -> None:
     )
 
 
-async def _put_out(telling: Telling, event_id: str, ann: str, in_ann: str) -> None:
+async def _interrupted(telling: Telling, event_id: str, ann: str, in_ann: str) -> None:
     """Turns that end early."""
     me = f"/v1/rooms/{event_id}/places/me"
     path = f"/v1/events/{event_id}/reservations"
     await telling.call("Ann leaves", Call("DELETE", me, ann, status=204))
     await telling.call(
         "... and still tries to reserve",
-        Call("POST", path, in_ann, standing(1), 403, "session_ended"),
+        Call("POST", path, in_ann, standing_tickets(1), 403, "session_ended"),
     )
     finn = await telling.call("Finn joins", Call("POST", f"/v1/rooms/{event_id}/places", status=201))
     visitor = f"/v1/rooms/{event_id}/visitors/{finn['visitor_id']}"

@@ -156,7 +156,7 @@ async def _run_fans(settings: Settings, crowds: list[tuple[Crowd, int]], demo: D
                     supplying.cancel()
     except* httpx.HTTPError as errors:
         _print(f"the fans gave up: {errors.exceptions[0]}")
-    _print(f"the fans have left: {_summary([it for it, _ in crowds])}; the sale continues until Ctrl-C")
+    _print(f"the fans have left: {_summary([crowd for crowd, _ in crowds])}; the sale continues until Ctrl-C")
 
 
 async def _supply(settings: Settings) -> None:
@@ -173,22 +173,22 @@ async def _supply(settings: Settings) -> None:
 async def _add_tickets(stores: Stores) -> None:
     event_id = EventId(EVENT)
     _, ticket_types = await events.event(stores, event_id)
-    for it in ticket_types:
-        if it.total - it.held - it.sold < FREE_LEAST:
-            more = TicketTypePatch(quantity=it.total + MORE)
+    for ticket_type in ticket_types:
+        if ticket_type.total - ticket_type.held - ticket_type.sold < FREE_LEAST:
+            more = TicketTypePatch(quantity=ticket_type.total + MORE)
             await events.change_ticket_type(
-                stores, event_id, TicketTypeId(it.ticket_type_id), more, by=COMMAND_LINE
+                stores, event_id, TicketTypeId(ticket_type.ticket_type_id), more, by=COMMAND_LINE
             )
 
 
-async def _on_sale(stores: Stores, queues: Queues, wanted: EventDefinition) -> tuple[str, list[str], str]:
+async def _on_sale(stores: Stores, queues: Queues, definition: EventDefinition) -> tuple[str, list[str], str]:
     """Import the event if it is missing, and open its room the first time. Returns id, ticket types and
     state."""
-    event_id, room_id = EventId(wanted.event_id), RoomId(wanted.event_id)
+    event_id, room_id = EventId(definition.event_id), RoomId(definition.event_id)
     try:
         await events.event(stores, event_id)
     except EventNotFound:
-        await event_import.import_event(stores, wanted, by=COMMAND_LINE)
+        await event_import.import_event(stores, definition, by=COMMAND_LINE)
     _, ticket_types = await events.event(stores, event_id)
     _, status = await queue.status(queues, room_id)
     state = status.state

@@ -74,18 +74,18 @@ async def opened(telling: Telling, room_id: str) -> None:
     await telling.call("Staff open the sale", Call("POST", f"/v1/rooms/{room_id}/open", telling.staff))
 
 
-async def joined(telling: Telling, room_id: str, who: str = "A visitor") -> str:
+async def joined(telling: Telling, room_id: str, name: str = "A visitor") -> str:
     """Let a visitor join; returns their place token."""
-    place = await telling.call(f"{who} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
+    place = await telling.call(f"{name} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
     return str(place["place_token"])
 
 
-async def admitted(telling: Telling, room_id: str, who: str = "A visitor") -> tuple[str, str]:
+async def admitted(telling: Telling, room_id: str, name: str = "A visitor") -> tuple[str, str]:
     """Let a visitor join, be called and go in; returns their place token and their booking token."""
-    place_token = await joined(telling, room_id, who)
+    place_token = await joined(telling, room_id, name)
     path = f"/v1/rooms/{room_id}/places/me/booking-token"
     claimed = await telling.until(
-        f"{who} is called and goes in (202 until then)",
+        f"{name} is called and goes in (202 until then)",
         Call("POST", path, place_token, status=201),
     )
     return place_token, str(claimed["booking_token"])
@@ -107,6 +107,6 @@ def card(token: str) -> dict[str, Any]:
     return {"payment": {"method": "card", "token": token}}
 
 
-def standing(quantity: int) -> dict[str, Any]:
+def standing_tickets(quantity: int) -> dict[str, Any]:
     """The body that reserves tickets without seats."""
     return {"items": [{"ticket_type_id": "standing", "quantity": quantity}]}

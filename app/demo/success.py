@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.demo.story import admitted, card, closed, on_sale, opened, standing, unpublished
+from app.demo.story import admitted, card, closed, on_sale, opened, standing_tickets, unpublished
 from app.demo.telling import Call, Telling
 
 
@@ -19,11 +19,11 @@ async def success(telling: Telling, event_id: str) -> None:
     key = "tickets of Ann"
     held = await telling.call(
         "Ann reserves two tickets, which are held for her durably",
-        Call("POST", reserve, in_ann, standing(2), status=201, key=key),
+        Call("POST", reserve, in_ann, standing_tickets(2), status=201, key=key),
     )
     await telling.call(
         "The response was lost; her browser sends it again with the same key and gets the same reservation",
-        Call("POST", reserve, in_ann, standing(2), status=201, key=key),
+        Call("POST", reserve, in_ann, standing_tickets(2), status=201, key=key),
     )
     hers = f"/v1/reservations/{held['reservation_id']}"
     await telling.call("She pays", Call("POST", f"{hers}/confirm", ann, card("tok_ok")))

@@ -54,22 +54,22 @@ class Telling:
         """Print a line of the story."""
         self._print("", "", self._styled(line, bold=True))
 
-    async def call(self, says: str, call: Call) -> dict[str, Any]:
+    async def call(self, intro: str, call: Call) -> dict[str, Any]:
         """Make the call and print it. Raises StoryEnded if it should have succeeded and did not."""
-        self.says(says)
-        return self._told(call, await self._send(call))
+        self.says(intro)
+        return self._shown_document(call, await self._send(call))
 
-    async def until(self, says: str, call: Call, **fields: object) -> dict[str, Any]:
+    async def until(self, intro: str, call: Call, **fields: object) -> dict[str, Any]:
         """Repeat the call until the response has the expected status and these fields. Raises StoryEnded."""
-        self.says(says)
+        self.says(intro)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             answer = await self._send(call)
             document = _document(answer)
             if answer.status_code == call.status and fields.items() <= document.items():
-                return self._told(call, answer)
+                return self._shown_document(call, answer)
             if time.monotonic() > deadline:
-                self._told(call, answer)
+                self._shown_document(call, answer)
                 raise StoryEnded(f"{call.method} {call.path} did not answer {call.status} {fields or ''}")
             await asyncio.sleep(ASK_AGAIN_S)
 
@@ -82,7 +82,7 @@ class Telling:
         raw = call.body if isinstance(call.body, bytes | None) else msgspec.json.encode(call.body)
         return await self.client.request(call.method, call.path, headers=headers, content=raw)
 
-    def _told(self, call: Call, answer: httpx.Response) -> dict[str, Any]:
+    def _shown_document(self, call: Call, answer: httpx.Response) -> dict[str, Any]:
         """Print a call and its response, and compare it with the expected one."""
         self.calls += 1
         document = _document(answer)
@@ -112,8 +112,8 @@ class Telling:
 def _document(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of a response; {} if it has none."""
     kind = answer.headers.get("Content-Type", "")
-    found = msgspec.json.decode(answer.content) if "json" in kind and answer.content else {}
-    return found if isinstance(found, dict) else {}
+    document = msgspec.json.decode(answer.content) if "json" in kind and answer.content else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _short(body: Any) -> str:

@@ -37,7 +37,7 @@ def _set_up(node: RedisNode) -> list[Finding]:
         "durable": f"the append-only file{name} is on",
     }
     return [
-        wrong(f"redis.{setting}", fault.says, fault.do)
+        wrong(f"redis.{setting}", fault.text, fault.do)
         if (fault := faults.get(setting))
         else good(f"redis.{setting}", says)
         for setting, says in fine.items()
@@ -80,15 +80,14 @@ async def clock(redis: RedisClient, _settings: Settings) -> list[Finding]:
     return [compared("redis.clock", "Redis", int(seconds) * 1000 + int(micros) // 1000, before, now_ms())]
 
 
-def compared(name: str, whose: str, theirs: int, before: int, after: int) -> Finding:
+def compared(name: str, owner: str, their_ms: int, before: int, after: int) -> Finding:
     """Compare a clock with ours, read before and after it."""
-    apart = max(before - theirs, theirs - after, 0)
+    apart = max(before - their_ms, their_ms - after, 0)
     if apart > CLOCK_MS:
-        says = (
-            f"the clock of {whose} is {apart / 1000:.1f} s {'behind' if theirs < before else 'ahead of'} ours"
-        )
+        side = "behind" if their_ms < before else "ahead of"
+        says = f"the clock of {owner} is {apart / 1000:.1f} s {side} ours"
         return wrong(name, says, "synchronise all machines with the same time server (chrony)")
-    return good(name, f"the clock of {whose} matches ours within {max(apart, after - before) / 1000:.2f} s")
+    return good(name, f"the clock of {owner} matches ours within {max(apart, after - before) / 1000:.2f} s")
 
 
 CHECKS = (servers, written_to_disk, clock)

@@ -15,11 +15,11 @@ LATE_S = 30
 
 async def processes(stores: Stores, _settings: Settings) -> list[Finding]:
     """Web processes and workers of a single release run, and so do their loops."""
-    seen = await health.check(stores)
+    state = await health.check(stores)
     found = []
     for name, start, there in (
-        ("web", "fairgate web", seen.webs),
-        ("worker", "fairgate worker", seen.workers),
+        ("web", "fairgate web", state.webs),
+        ("worker", "fairgate worker", state.workers),
     ):
         if isinstance(there, Unreachable):
             raise StoreUnavailable(there.why)

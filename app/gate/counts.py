@@ -46,9 +46,9 @@ class GateFigures(NamedTuple):
     def requests(self) -> int:
         """The total number of requests."""
         groups = self.queued, self.refused, self.by_setting
-        given = self.no_crowd + self.by_turn + self.by_ticket + self.renewed
+        let_through = self.no_crowd + self.by_turn + self.by_ticket + self.renewed
         rules = sum(self.by_rule) + self.by_former_rules
-        return self.passed + given + rules + sum(sum(it.values()) for it in groups)
+        return self.passed + let_through + rules + sum(sum(it.values()) for it in groups)
 
 
 class GateCounts:
@@ -80,7 +80,7 @@ class GateCounts:
                 counted = True
             finally:
                 if not counted:
-                    self._put_back(unsent)
+                    self._restore(unsent)
 
     async def keep(self) -> None:
         """Update the sums every second, forever, and once more at the end."""
@@ -101,18 +101,18 @@ class GateCounts:
         """
         with stores_answer():
             await self.flush()
-            found = await gate_counts.select(self._postgres, room.room_id)
-        return _figures(found, room.settings.bypass)
+            counted = await gate_counts.select(self._postgres, room.room_id)
+        return _figures(counted, room.settings.bypass)
 
-    def _put_back(self, unsent: Mapping[RoomId, Mapping[str, int]]) -> None:
+    def _restore(self, unsent: Mapping[RoomId, Mapping[str, int]]) -> None:
         for room_id, counts in unsent.items():
             now = self._new.setdefault(room_id, {})
             for name, count in counts.items():
                 now[name] = now.get(name, 0) + count
 
 
-def _figures(found: Sequence[gate_counts.Counted], bypass: Sequence[BypassRule]) -> GateFigures:
-    counts = {it.outcome: it.requests for it in found}
+def _figures(counted: Sequence[gate_counts.Counted], bypass: Sequence[BypassRule]) -> GateFigures:
+    counts = {it.outcome: it.requests for it in counted}
 
     def details(outcome: str) -> dict[str, int]:
         named = {name.partition(" ")[::2]: count for name, count in counts.items()}
@@ -132,6 +132,6 @@ def _figures(found: Sequence[gate_counts.Counted], bypass: Sequence[BypassRule])
         by_rule=by_rule,
         by_former_rules=sum(bypassed.values()),
         by_setting=by_setting,
-        first_at=min((it.first_at for it in found), default=None),
-        last_at=max((it.last_at for it in found), default=None),
+        first_at=min((it.first_at for it in counted), default=None),
+        last_at=max((it.last_at for it in counted), default=None),
     )

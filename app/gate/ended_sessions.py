@@ -86,10 +86,10 @@ class EndedSessions:
         except REDIS_AWAY:
             self._not_before_s = time.monotonic() + AGAIN_S
 
-    def _note(self, room_id: RoomId, found: list[EarlyEnd]) -> None:
-        for it in found:
-            known = self._of.pop((room_id, it.visitor_id), None)
-            self._of[room_id, it.visitor_id] = max(known, it, key=lambda one: one.number) if known else it
+    def _note(self, room_id: RoomId, ends: list[EarlyEnd]) -> None:
+        for it in ends:
+            earlier = self._of.pop((room_id, it.visitor_id), None)
+            self._of[room_id, it.visitor_id] = max(earlier, it, key=lambda one: one.number) if earlier else it
         if len(self._of) > ENDS_MAX or time.monotonic() > self._forget_at_s:
             self._forget()
 

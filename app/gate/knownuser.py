@@ -76,11 +76,11 @@ async def set_connector(
         await connectors_of(connectors, settings.customer_id),
     )
     of_customer = {it.room_id: it.secret for it in others}
-    there = of_customer.get(room_id) or next(iter(of_customer.values()), "")
-    secret = secret or there or knownuser.new_secret()
+    existing_secret = of_customer.get(room_id) or next(iter(of_customer.values()), "")
+    secret = secret or existing_secret or knownuser.new_secret()
     with stores_answer():
         async with connectors.stores.postgres.acquire() as connection, connection.transaction():
-            version = await kept.put_connector(
+            version = await kept.save_connector(
                 connection, room_id, settings, connectors.sealer.seal(room_id, secret)
             )
             if version is None:
@@ -91,7 +91,7 @@ async def set_connector(
             was = msgspec.structs.asdict(before.settings) | {"other_key": False} if before else None
             action = "change" if before else "create"
             await audit.record(connection, by, action, _thing(room_id), before=was, after=after)
-    return Connector(room_id, settings, secret, version), secret != there
+    return Connector(room_id, settings, secret, version), secret != existing_secret
 
 
 async def remove_connector(connectors: Connectors, room_id: RoomId, *, by: Author) -> None:
@@ -116,7 +116,7 @@ async def push(
     body = msgspec.json.encode(knownuser.pushed(config, connector.secret))
     try:
         async with safe_post.open_client() as client:
-            await safe_post.put(client, url, body, private=private)
+            await safe_post.put_body(client, url, body, private=private)
     except AddressRefused as error:
         raise ValidationFailed("url", str(error)) from None
     except NotAccepted as error:

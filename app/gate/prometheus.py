@@ -20,7 +20,7 @@ from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, NotAccepted
 from app.store.keys import RoomKeys
 from app.store.redis import origin
-from app.store.redis.origin import Said
+from app.store.redis.origin import ServerReport
 from app.store.sql.steered import select_steered
 from app.waiting_room.autopilot import ROOMS_MAX
 from app.waiting_room.queue import Queues
@@ -52,31 +52,33 @@ class _Answer(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Answer)
 
 
-async def ask_all(queues: Queues, *, private: bool) -> None:
+async def query_all(queues: Queues, *, private: bool) -> None:
     """Query for every open room whose autopilot has a Prometheus, unless another process just did."""
     steered = await select_steered(queues.stores.postgres, ROOMS_MAX)
     asking = [(room_id, on.prometheus) for room_id, on in steered.items() if on.prometheus]
 
-    async def one(it: tuple[RoomId, PrometheusSource]) -> None:
-        if await origin.take_turn(queues.stores.redis, RoomKeys(it[0]), ASK_EVERY_MS):
-            await _ask(queues, *it, private=private)
+    async def query_source(source: tuple[RoomId, PrometheusSource]) -> None:
+        if await origin.take_turn(queues.stores.redis, RoomKeys(source[0]), ASK_EVERY_MS):
+            await _query_and_store(queues, *source, private=private)
 
-    await loops.each("ask_prometheus", asking, one, key=lambda it: it[0], at_once=AT_ONCE)
+    await loops.each("ask_prometheus", asking, query_source, key=lambda it: it[0], at_once=AT_ONCE)
 
 
-async def _ask(queues: Queues, room_id: RoomId, source: PrometheusSource, *, private: bool) -> None:
+async def _query_and_store(
+    queues: Queues, room_id: RoomId, source: PrometheusSource, *, private: bool
+) -> None:
     redis, keys, why = queues.stores.redis, RoomKeys(room_id), ""
     try:
-        said = await ask(source, private=private)
+        report = await query_health(source, private=private)
     except Unusable as error:
         why = str(error)[:WHY_CHARS]
     else:
-        await origin.hear_origin(redis, keys, said, server=SERVER)
+        await origin.hear_origin(redis, keys, report, server=SERVER)
     if await origin.note_trouble(redis, keys, why) and why:
         log.warning("Prometheus did not provide the shop's health", room_id=room_id, why=why)
 
 
-async def ask(source: PrometheusSource, *, private: bool) -> Said:
+async def query_health(source: PrometheusSource, *, private: bool) -> ServerReport:
     """Query the shop's health. Raises Unusable."""
     names = [it for it in MOST if getattr(source, it)]
     try:
@@ -85,7 +87,7 @@ async def ask(source: PrometheusSource, *, private: bool) -> Said:
     except TimeoutError:
         raise Unusable(f"no answer within {DEADLINE_S:.0f} s") from None
     in_flight = round(values["in_flight"]) if "in_flight" in values else None
-    return Said(p95_ms=values["p95_ms"], error_rate=values["error_rate"], in_flight=in_flight)
+    return ServerReport(p95_ms=values["p95_ms"], error_rate=values["error_rate"], in_flight=in_flight)
 
 
 async def _values(source: PrometheusSource, names: Sequence[str], *, private: bool) -> list[float]:

@@ -63,13 +63,13 @@ def open_gate(queues: Queues) -> Gate:
     return Gate(queues)
 
 
-async def enter(gate: Gate, room_id: RoomId, who: Entering) -> Place | None:
+async def enter(gate: Gate, room_id: RoomId, visitor: Entering) -> Place | None:
     """The session of a visitor who is called or inside, or with `anew` of one whom a join would call at once.
 
     None: they have to go to the queue page. Raises RoomNotFound, Restoring, StoreUnavailable.
     """
     try:
-        place, _ = await submit(gate.entries, room_id, who)
+        place, _ = await submit(gate.entries, room_id, visitor)
     except (_Crowd, RateLimited, RemovedByStaff, RoomClosed):  # RoomClosed: of a room that was unloaded
         return None
     return place
@@ -111,10 +111,10 @@ def last_end_s(began_s: int, settings: RoomSettings) -> int:
 async def began_s(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int) -> int:
     """When a session was claimed, in seconds. Raises NotFound, StoreUnavailable."""
     with stores_answer():
-        found = await sessions.began_at(gate.queues.stores.postgres, room_id, visitor_id, number)
-    if found is None:
+        began = await sessions.began_at(gate.queues.stores.postgres, room_id, visitor_id, number)
+    if began is None:
         raise NotFound("There is no such session.")
-    return to_ms(found) // 1000
+    return to_ms(began) // 1000
 
 
 async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *, by: Author) -> None:

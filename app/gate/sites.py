@@ -41,12 +41,12 @@ async def change(stores: Stores, to: Change, *, by: Author) -> list[SiteRule]:
         async with stores.postgres.acquire() as connection, connection.transaction():
             await sites.lock_rules(connection)
             before = Matcher(await sites.select_rules(connection)).rules
-            wanted = to(before)
-            after = checked(wanted)
+            rules = to(before)
+            after = checked(rules)
             missing = await sites.unknown_rooms(connection, [it.room_id for it in after])
-            for i, it in enumerate(wanted):
-                if it.room_id in missing:
-                    raise ValidationFailed(f"sites[{i}].room_id", f"there is no room {it.room_id}")
+            for i, rule in enumerate(rules):
+                if rule.room_id in missing:
+                    raise ValidationFailed(f"sites[{i}].room_id", f"there is no room {rule.room_id}")
             await sites.replace_rules(connection, after)
             was, now = (msgspec.to_builtins(it) for it in (before, after))
             thing = Thing("sites", "all")

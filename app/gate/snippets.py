@@ -206,11 +206,11 @@ def _values(site: Site) -> dict[str, str]:
 def _target(address: str) -> tuple[str, str]:
     """The scheme and host of the site's address; the placeholders if it has none to copy."""
     try:
-        found = urlsplit(address)
-        host = found.hostname or ""
+        parts = urlsplit(address)
+        host = parts.hostname or ""
     except ValueError:
         host = ""
-    return (found.scheme, host) if host and re.match(HOST, host) else ("http", NAME)
+    return (parts.scheme, host) if host and re.match(HOST, host) else ("http", NAME)
 
 
 def _of_envoy(host: str) -> str:

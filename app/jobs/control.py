@@ -104,10 +104,10 @@ async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Job], i
 async def get(stores: Stores, job_id: str) -> tuple[Job, list[Failure]]:
     """A job, and its orders that failed. Raises NotFound."""
     with stores_answer():
-        found = await jobs.select_one(stores.postgres, job_id)
-        if found is None:
+        job = await jobs.select_one(stores.postgres, job_id)
+        if job is None:
             raise NotFound(NO_JOB)
-        return found, await jobs.failures(stores.postgres, job_id, FAILURES_MAX)
+        return job, await jobs.failures(stores.postgres, job_id, FAILURES_MAX)
 
 
 async def stop(stores: Stores, job_id: str, *, by: Author) -> None:

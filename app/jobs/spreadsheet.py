@@ -28,39 +28,39 @@ def piece(rows: Iterable[Sequence[object]], columns: int, first: int) -> bytes:
 
     `first`: how many rows precede them.
     """
-    sheet_of = _written([""] * columns, rows, first + 1)
-    with zipfile.ZipFile(sheet_of) as made:
-        sheet = made.read(SHEET)
+    sheet_of = _sheet([""] * columns, rows, first + 1)
+    with zipfile.ZipFile(sheet_of) as archive:
+        sheet = archive.read(SHEET)
     return sheet[sheet.index(ROW_END) + len(ROW_END) : sheet.index(DATA_END)]
 
 
 async def workbook(names: Sequence[str], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Assemble the file from pieces, and yield it in chunks. `names`: of the columns."""
     out = _Outbox()
-    frame = zipfile.ZipFile(_written(names, (), 1))
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+    frame = zipfile.ZipFile(_sheet(names, (), 1))
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for it in frame.infolist():
             if it.filename != SHEET:
-                made.writestr(it.filename, frame.read(it))
+                archive.writestr(it.filename, frame.read(it))
         before, after = _frame_of(frame.read(SHEET))
-        with made.open(SHEET, "w") as sheet:
+        with archive.open(SHEET, "w") as sheet:
             sheet.write(before)
             async for part in pieces:
                 sheet.write(part)
-                yield out.taken()
+                yield out.take()
             sheet.write(after)
-    yield out.taken()
+    yield out.take()
 
 
-def _written(names: Sequence[str], rows: Iterable[Sequence[object]], first: int) -> BytesIO:
+def _sheet(names: Sequence[str], rows: Iterable[Sequence[object]], first: int) -> BytesIO:
     """Write a workbook with a header, and these rows from row `first` on.
 
     The header uses each format once, in a fixed order, because XlsxWriter numbers formats by their first use.
     """
     from xlsxwriter import Workbook  # loads slowly; most processes write no spreadsheets
 
-    made = BytesIO()
-    book = Workbook(made, OPTIONS)
+    out = BytesIO()
+    book = Workbook(out, OPTIONS)
     bold = book.add_format({"bold": True})
     moment = book.add_format({"num_format": OPTIONS["default_date_format"]})
     amounts = [book.add_format({"num_format": f"0.{'0' * n}" if n else "0"}) for n in range(DECIMALS)]
@@ -75,8 +75,8 @@ def _written(names: Sequence[str], rows: Iterable[Sequence[object]], first: int)
         for column, value in enumerate(row):
             _write(sheet, number, column, value, moment, amounts)
     book.close()
-    made.seek(0)
-    return made
+    out.seek(0)
+    return out
 
 
 def _write(
@@ -113,17 +113,17 @@ class _Outbox(RawIOBase):
     """A write-only file from which the written bytes are taken in chunks."""
 
     def __init__(self) -> None:
-        self.kept: list[bytes] = []
+        self.pieces: list[bytes] = []
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self.kept.append(bytes(data))
+        self.pieces.append(bytes(data))
         return len(data)
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """Take what was written since the last call."""
-        found = b"".join(self.kept)
-        self.kept.clear()
-        return found
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        return data

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from app import audit, metrics
 from app.audit import Thing
 from app.core.account import Author
-from app.core.codes import code_field, made_up, set_field
+from app.core.codes import code_field, random_codes, set_field
 from app.core.csv_rows import csv_rows, safe
 from app.core.jobs import EXPORTS, ITEMS_MAX, JobKind
 from app.core.model import EventId
@@ -47,13 +47,13 @@ TOOK_TOO_LONG = "It took too long to list these orders. Choose fewer, by event o
 SHEET_FULL = f"A spreadsheet has at most {spreadsheet.ROWS_MAX:,} rows. Choose fewer, or make a CSV file."
 PAYING = "A payment is under way. Cancel it by hand once its outcome is known."
 
-Said = Literal["more", "later", "over"]  # later: nothing can be done right now
+Progress = Literal["more", "later", "over"]  # later: nothing can be done right now
 
 
 class StepResult(NamedTuple):
     """The result of a step: how many items were done and failed, and what to do after the commit."""
 
-    said: Said
+    progress: Progress
     done: int = 0
     failed: int = 0
     follow: Callable[[], Awaitable[None]] | None = None
@@ -63,7 +63,7 @@ class TooMany(Exception):
     """More orders than a job can process; the message is shown to staff."""
 
 
-async def step(stores: Stores, job_id: str) -> Said:
+async def step(stores: Stores, job_id: str) -> Progress:
     """Run one step of a job. Returns "over" if it has ended or another worker runs it."""
     try:
         async with stores.postgres.acquire() as connection, connection.transaction():
@@ -81,7 +81,7 @@ async def step(stores: Stores, job_id: str) -> Said:
         raise
     if after.follow is not None:
         await after.follow()
-    return after.said
+    return after.progress
 
 
 async def _begin(connection: Connection, _stores: Stores, job: Job) -> StepResult:
@@ -109,15 +109,15 @@ async def _continue(connection: Connection, stores: Stores, job: Job) -> StepRes
 
 async def _export(connection: Connection, _stores: Stores, job: Job, items: list[Item]) -> StepResult:
     columns, read = columns_of(job), TABLES[job.kind][1]
-    found = await _with_answers(connection, job, await read(connection, _ids(items)))
+    exported = await _with_answers(connection, job, await read(connection, _ids(items)))
     if job.request.format == "xlsx":
         before = await jobs.rows_so_far(connection, job.job_id)
-        if before + len(found) > spreadsheet.ROWS_MAX:
+        if before + len(exported) > spreadsheet.ROWS_MAX:
             raise TooMany(SHEET_FULL)
-        content = await asyncio.to_thread(spreadsheet.piece, found, len(columns), before)
+        content = await asyncio.to_thread(spreadsheet.piece, exported, len(columns), before)
     else:
-        content = csv_rows(_safe(job, found))
-    await jobs.add_part(connection, job.job_id, job.done, gzip.compress(content, 6), len(found))
+        content = csv_rows(_safe(job, exported))
+    await jobs.add_part(connection, job.job_id, job.done, gzip.compress(content, 6), len(exported))
     await jobs.drop_items(connection, job.job_id, items)
     return StepResult("more", len(items))
 
@@ -128,9 +128,9 @@ async def _with_answers(
     """The rows, which begin with the id of their order, with the buyer's answers, one column per question."""
     if not job.request.questions:
         return rows
-    said = await buyers.answers_of(connection, sorted({str(it[0]) for it in rows}))
+    answers = await buyers.answers_of(connection, sorted({str(it[0]) for it in rows}))
     ids = [question_id for question_id, _ in job.request.questions]
-    return [(*it, *(said.get(str(it[0]), {}).get(name, "") for name in ids)) for it in rows]
+    return [(*it, *(answers.get(str(it[0]), {}).get(name, "") for name in ids)) for it in rows]
 
 
 def _safe(job: Job, rows: Sequence[Sequence[object]]) -> list[Sequence[object]]:
@@ -146,9 +146,9 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
     held_back = await approvals.held_back(connection, ids)
     ended = await hold_endings.cancel_many(connection, [it for it in ids if it not in held_back])
     by = Author(job.asked_by, job.asked_role, job.job_id)
-    for it in ended:
-        thing = Thing("reservation", it.reservation_id)
-        was, now = {"status": before[it.reservation_id]}, {"status": "cancelled"}
+    for order in ended:
+        thing = Thing("reservation", order.reservation_id)
+        was, now = {"status": before[order.reservation_id]}, {"status": "cancelled"}
         await audit.record(connection, by, "cancel", thing, before=was, after=now)
     still = await orders.statuses(connection, ids)
     busy = [it for it in items if still.get(it.reservation_id) in ("held", "paying", "confirmed")]
@@ -193,7 +193,7 @@ async def _make_codes(connection: Connection, stores: Stores, job: Job, items: l
     if left > 0:
         prefix = await codes.prefix_of(connection, event_id, set_id)
         while len(new) < min(left, job_lists.CODES_A_STEP):
-            more = made_up(min(left, job_lists.CODES_A_STEP) - len(new), prefix)
+            more = random_codes(min(left, job_lists.CODES_A_STEP) - len(new), prefix)
             new += await codes.insert_codes(connection, event_id, found[0], more)
     elif room_id:
         with suppress(RoomNotReady):  # a room that is not loaded will load them itself

@@ -106,15 +106,15 @@ class AlertBoard:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._closing.wait()
-            await self._look()
+            await self._refresh()
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         beats = await within_deadline(heartbeats.beats(self._stores.redis, WORKERS))
         if isinstance(beats, Unreachable):
             self._workers = None
             self._note(REDIS, beats.why)
         else:
-            self._workers = self._pulse.look(beats, time.monotonic(), now_ms())
+            self._workers = self._pulse.observe(beats, time.monotonic(), now_ms())
             self._note(REDIS, "")
         if time.monotonic() - self._looked_at < LOOKED_AT_S:
             await self._read()
@@ -128,18 +128,18 @@ class AlertBoard:
             if time.monotonic() - self._read_at < READ_EVERY_S:
                 return
             postgres = self._stores.postgres
-            found = await within_deadline(stored.select_open(postgres))
-            self._note(POSTGRES, found.why if isinstance(found, Unreachable) else "")
-            if not isinstance(found, Unreachable):
-                self._opened = found
+            open_alerts = await within_deadline(stored.select_open(postgres))
+            self._note(POSTGRES, open_alerts.why if isinstance(open_alerts, Unreachable) else "")
+            if not isinstance(open_alerts, Unreachable):
+                self._opened = open_alerts
                 settings = await within_deadline(stored.select_settings(postgres))
                 self._settings = self._settings if isinstance(settings, Unreachable) else settings
             self._read_at = time.monotonic()
 
     async def _store_new(self) -> None:
         """Store new alerts while there is no worker; otherwise that is its job."""
-        known = {it.key for it in self._opened}
-        new = [it for it in self._seen_here() if it.key.rule == "no_worker" and it.key not in known]
+        open_keys = {it.key for it in self._opened}
+        new = [it for it in self._local_faults() if it.key.rule == "no_worker" and it.key not in open_keys]
         if new:
             with suppress(StoreUnavailable):
                 await alerts.start(self._stores, new)
@@ -151,33 +151,33 @@ class AlertBoard:
         else:
             self._away_since.pop(store, None)
 
-    def _seen_here(self) -> list[Firing]:
+    def _local_faults(self) -> list[Firing]:
         now = time.monotonic()
         away = {store: why for store, (at, why) in self._away_since.items() if now - at >= AWAY_S}
-        found = alerts.seen_here(self._workers, away, self._settings, now_ms())
-        self._since = {it.key: self._since.get(it.key, it.since_ms) for it in found}
-        return [it._replace(since_ms=self._since[it.key]) for it in found]
+        firings = alerts.local_faults(self._workers, away, self._settings, now_ms())
+        self._since = {it.key: self._since.get(it.key, it.since_ms) for it in firings}
+        return [it._replace(since_ms=self._since[it.key]) for it in firings]
 
     def _show(self) -> None:
-        here = {it.key: it for it in self._seen_here()}
+        local = {it.key: it for it in self._local_faults()}
         over = self._workers is not None and self._workers.alive > 0  # a worker has yet to store that
-        written = [it for it in self._opened if not (over and it.rule == "no_worker")]
-        known = {it.key for it in written}
-        fresh = [_of_firing(it) for key, it in here.items() if key not in known]
-        lines = tuple(sorted((*fresh, *map(_of_alert, written)), key=lambda it: it.severity))
+        stored_alerts = [it for it in self._opened if not (over and it.rule == "no_worker")]
+        stored_keys = {it.key for it in stored_alerts}
+        fresh = [_of_firing(it) for key, it in local.items() if key not in stored_keys]
+        lines = tuple(sorted((*fresh, *map(_of_alert, stored_alerts)), key=lambda it: it.severity))
         if lines != self._lines:
             self._lines = lines
             self.turn()
 
 
-def _of_alert(it: Alert) -> AlertLine:
-    by = (it.acknowledged_name or it.acknowledged_by or "") if it.acknowledged_at else ""
-    rule, since_ms = BY_NAME.get(it.rule), to_ms(it.since)
+def _of_alert(alert: Alert) -> AlertLine:
+    by = (alert.acknowledged_name or alert.acknowledged_by or "") if alert.acknowledged_at else ""
+    rule, since_ms = BY_NAME.get(alert.rule), to_ms(alert.since)
     runbook = rule.runbook if rule else ""
-    about = it.text, it.room_id or "", it.room_name, since_ms, runbook, by
-    return AlertLine(it.alert_id, it.rule, it.severity, *about)
+    about = alert.text, alert.room_id or "", alert.room_name, since_ms, runbook, by
+    return AlertLine(alert.alert_id, alert.rule, alert.severity, *about)
 
 
-def _of_firing(it: Firing) -> AlertLine:
-    about = it.text, it.key.room_id, "", it.since_ms, BY_NAME[it.key.rule].runbook
-    return AlertLine(0, it.key.rule, it.severity, *about)
+def _of_firing(firing: Firing) -> AlertLine:
+    about = firing.text, firing.key.room_id, "", firing.since_ms, BY_NAME[firing.key.rule].runbook
+    return AlertLine(0, firing.key.rule, firing.severity, *about)

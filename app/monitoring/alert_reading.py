@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from app.core.alert_facts import Facts, Reading, RoomFacts, Workers, kept, trend
+from app.core.alert_facts import Facts, Reading, RoomFacts, Workers, trend, with_reading
 from app.core.clock import now_ms
 from app.core.model import EventId, TicketType
 from app.core.pulse import Pulse
@@ -67,33 +67,34 @@ class Reader:
         redis, postgres = self._queues.stores.redis, self._queues.stores.postgres
         at_ms = now_ms()
         away = await within_deadline(servers.write_redis(redis))
-        found = await _known("rooms", stats.rooms(self._queues, ROOMS_MAX))
+        figures = await _or_unknown("rooms", stats.rooms(self._queues, ROOMS_MAX))
         if time.monotonic() - self._slow_at >= SLOWLY_S:
             self._slow_at = time.monotonic()
-            self._slow = await self._read_slowly(found or [])
+            self._slow = await self._read_slowly(figures or [])
         return Facts(
             now_ms=at_ms,
             workers=await self._workers(redis, at_ms),
-            rooms=None if found is None else self._rooms(found),
+            rooms=None if figures is None else self._rooms(figures),
             stores_away={"Redis": away.why} if isinstance(away, Unreachable) else {},
-            breaking=await _known("loops", _breaking(redis)),
-            outbox_lag_s=await _known("outbox", outbox.lag_s(postgres)),
-            reserve_p99_ms=await _known("reserve", self._latency.read(redis)),
+            breaking=await _or_unknown("loops", _breaking(redis)),
+            outbox_lag_s=await _or_unknown("outbox", outbox.lag_s(postgres)),
+            reserve_p99_ms=await _or_unknown("reserve", self._latency.read(redis)),
             **self._slow._asdict(),
         )
 
     async def _workers(self, redis: RedisClient, at_ms: int) -> Workers | None:
-        beats = await _known("workers", heartbeats.beats(redis, WORKERS))
-        return None if beats is None else self._pulse.look(beats, time.monotonic(), at_ms)
+        beats = await _or_unknown("workers", heartbeats.beats(redis, WORKERS))
+        return None if beats is None else self._pulse.observe(beats, time.monotonic(), at_ms)
 
-    def _rooms(self, found: list[RoomFigures]) -> tuple[RoomFacts, ...]:
+    def _rooms(self, figures: list[RoomFigures]) -> tuple[RoomFacts, ...]:
         self._readings = {
-            it.room.room_id: kept(self._readings.get(it.room.room_id, ()), _reading(it)) for it in found
+            it.room.room_id: with_reading(self._readings.get(it.room.room_id, ()), _reading(it))
+            for it in figures
         }
-        return tuple(self._room(it) for it in found)
+        return tuple(self._room(it) for it in figures)
 
-    def _room(self, it: RoomFigures) -> RoomFacts:
-        room, status = it.room, it.status
+    def _room(self, figures: RoomFigures) -> RoomFacts:
+        room, status = figures.room, figures.status
         rate = room.settings.admission_rate_per_minute
         return RoomFacts(
             room_id=room.room_id,
@@ -102,27 +103,27 @@ class Reader:
             state=status.state,
             waiting=status.waiting,
             rate_per_minute=rate,
-            full=_is_full(it),
+            full=_is_full(figures),
             still_since_ms=still_since_ms(status, rate, STANDS_MS),
-            backlog=it.backlog,
+            backlog=figures.backlog,
             drift=self._drifts.get(room.event_id) if room.event_id else 0,
             **trend(self._readings[room.room_id])._asdict(),
         )
 
-    async def _read_slowly(self, found: list[RoomFigures]) -> Slow:
+    async def _read_slowly(self, figures: list[RoomFigures]) -> Slow:
         redis, postgres = self._queues.stores.redis, self._queues.stores.postgres
-        ids = [it.room.event_id for it in found if it.room.event_id]
-        types = await _known("tickets", events.select_types_of_events(postgres, ids))
-        self._note_drift(found, types or {})
-        aside = await _known("set_aside", set_aside.count(postgres))
-        ages = await _known("keys", signing_keys.ages_s(postgres))
-        nodes = await _known("memory", servers.redis_nodes(redis))
+        ids = [it.room.event_id for it in figures if it.room.event_id]
+        types = await _or_unknown("tickets", events.select_types_of_events(postgres, ids))
+        self._note_drift(figures, types or {})
+        aside = await _or_unknown("set_aside", set_aside.count(postgres))
+        ages = await _or_unknown("keys", signing_keys.ages_s(postgres))
+        nodes = await _or_unknown("memory", servers.redis_nodes(redis))
         errors, calls = await self._errors(redis)
         return Slow(
             set_aside=None if aside is None else sum(aside.values()),
-            webhooks_pending=await _known("webhooks", webhooks.pending(postgres)),
-            mails_pending=await _known("mails", mails.pending(postgres)),
-            gateway_open=await _known("gateway", counts.is_gateway_open(redis)),
+            webhooks_pending=await _or_unknown("webhooks", webhooks.pending(postgres)),
+            mails_pending=await _or_unknown("mails", mails.pending(postgres)),
+            gateway_open=await _or_unknown("gateway", counts.is_gateway_open(redis)),
             key_ages_days=None if ages is None else {it: int(age_s) // DAY_S for it, age_s in ages.items()},
             disks_free=_disks(self._data),
             memory_used=None
@@ -132,17 +133,17 @@ class Reader:
             calls=calls,
         )
 
-    def _note_drift(self, found: list[RoomFigures], types: Mapping[EventId, list[TicketType]]) -> None:
+    def _note_drift(self, figures: list[RoomFigures], types: Mapping[EventId, list[TicketType]]) -> None:
         self._drifts = {
             it.room.event_id: self._drift.of(it.room.event_id, it.stock, types[it.room.event_id])
-            for it in found
+            for it in figures
             if it.room.event_id and it.room.event_id in types
         }
         self._drift.forget_others(self._drifts)
 
     async def _errors(self, redis: RedisClient) -> tuple[float | None, int]:
         """The percentage of calls that failed in the last five minutes, and the number of calls."""
-        answered = await _known("calls", counts.answered(redis))
+        answered = await _or_unknown("calls", counts.answered(redis))
         if answered is None:
             return None, 0
         now = time.monotonic()
@@ -155,7 +156,7 @@ class Reader:
         return (100 * wrong / calls if calls else 0.0), calls
 
 
-async def _known(part: str, reading: Awaitable[T]) -> T | None:
+async def _or_unknown(part: str, reading: Awaitable[T]) -> T | None:
     """Return the result, or None if reading fails, so that the other parts stay known."""
     try:
         return await reading
@@ -171,15 +172,17 @@ async def _breaking(redis: RedisClient) -> tuple[str, ...]:
     return tuple(names.split(", ")) if names else ()
 
 
-def _reading(it: RoomFigures) -> Reading:
-    rate = it.room.settings.admission_rate_per_minute
-    return Reading(it.status.now_ms, it.counted.admitted, it.counted.no_shows, rate, _is_full(it))
+def _reading(figures: RoomFigures) -> Reading:
+    rate = figures.room.settings.admission_rate_per_minute
+    return Reading(
+        figures.status.now_ms, figures.counted.admitted, figures.counted.no_shows, rate, _is_full(figures)
+    )
 
 
-def _is_full(it: RoomFigures) -> bool:
+def _is_full(figures: RoomFigures) -> bool:
     """Like the rule `fairgate:full` of `deploy/prometheus/alerts.yaml`."""
-    inside, cap = it.status.called + it.status.active, it.room.settings.active_visitors_max
-    free = it.status.available
+    inside, cap = figures.status.called + figures.status.active, figures.room.settings.active_visitors_max
+    free = figures.status.available
     return (cap is not None and inside >= cap) or (free is not None and inside >= free)
 
 

@@ -14,7 +14,7 @@ from app.audit import Thing
 from app.core.account import Author
 from app.core.alert_facts import Facts, Workers
 from app.core.alert_rules import SEVERITIES, Severity
-from app.core.alerts import Firing, Key, Seen, Setting, Settings, check, judge
+from app.core.alerts import Firing, Key, Memory, Setting, Settings, check, judge
 from app.core.errors import Conflict, NotFound, RoomNotFound, ValidationFailed
 from app.core.model import RoomId
 from app.monitoring.alert_reading import Reader
@@ -32,7 +32,7 @@ class Watch:
     """A worker's state between evaluations of the rules."""
 
     reader: Reader
-    seen: Seen = field(default_factory=Seen)
+    memory: Memory = field(default_factory=Memory)
     described_at: float = 0.0
 
 
@@ -41,12 +41,12 @@ async def go_over_rules(stores: Stores, watch: Watch, worker_id: str) -> bool:
     POSTGRES_AWAY."""
     postgres = stores.postgres
     if not await alerts.take_watch(postgres, worker_id):
-        watch.seen = Seen()
+        watch.memory = Memory()
         return False
     facts = await watch.reader.read()
     settings, opened = await alerts.select_settings(postgres), await alerts.select_open(postgres)
-    verdict = judge(facts, settings, watch.seen, [it.key for it in opened])
-    watch.seen = verdict.seen
+    verdict = judge(facts, settings, watch.memory, [it.key for it in opened])
+    watch.memory = verdict.memory
     if verdict.ended:
         await alerts.end(postgres, verdict.ended)
     if verdict.started:
@@ -85,16 +85,16 @@ async def acknowledge(stores: Stores, alert_id: int, *, by: Author) -> Alert:
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             done = await alerts.acknowledge(connection, alert_id, by.subject)
-            found = await alerts.select_one(connection, alert_id)
-            if found is None:
+            alert = await alerts.select_one(connection, alert_id)
+            if alert is None:
                 raise NotFound(NO_ALERT)
             if done:
                 thing = Thing("alert", str(alert_id))
-                after = {"rule": found.rule, "room_id": found.room_id, "text": found.text}
+                after = {"rule": alert.rule, "room_id": alert.room_id, "text": alert.text}
                 await audit.record(connection, by, "acknowledge", thing, after=after)
-    if found.acknowledged_at is None:
+    if alert.acknowledged_at is None:
         raise Conflict("This alert has ended.")
-    return found
+    return alert
 
 
 async def settings(stores: Stores) -> Settings:
@@ -119,8 +119,8 @@ async def set_rule(stores: Stores, room_id: str, rule: str, to: Setting | None, 
             await audit.record(connection, by, "change", thing, before=_fields(before), after=_fields(to))
 
 
-def _fields(it: Setting | None) -> dict[str, object]:
-    return dict.fromkeys(Setting._fields) if it is None else it._asdict()
+def _fields(setting: Setting | None) -> dict[str, object]:
+    return dict.fromkeys(Setting._fields) if setting is None else setting._asdict()
 
 
 async def mailing(stores: Stores, account_id: str) -> Severity | None:
@@ -134,16 +134,16 @@ async def set_mailing(stores: Stores, severity: str, *, by: Author) -> None:
 
     Raises ValidationFailed, Conflict, StoreUnavailable.
     """
-    wanted = next((it for it in SEVERITIES if it == severity), None)
-    if severity and wanted is None:
+    least = next((it for it in SEVERITIES if it == severity), None)
+    if severity and least is None:
         raise ValidationFailed("severity", "must be page, ticket or empty")
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await alerts.mailing_of(connection, by.subject)
-            if not await alerts.set_mailing(connection, by.subject, wanted):
+            if not await alerts.set_mailing(connection, by.subject, least):
                 raise Conflict("This sign-in has no account, so there is no e-mail address.")
             thing, was = Thing("account", by.subject), {"alert_mail": before}
-            await audit.record(connection, by, "change", thing, before=was, after={"alert_mail": wanted})
+            await audit.record(connection, by, "change", thing, before=was, after={"alert_mail": least})
 
 
 async def recipients(stores: Stores) -> int:
@@ -152,9 +152,11 @@ async def recipients(stores: Stores) -> int:
         return await alerts.recipients(stores.postgres)
 
 
-def seen_here(workers: Workers | None, away: dict[str, str], settings: Settings, at_ms: int) -> list[Firing]:
+def local_faults(
+    workers: Workers | None, away: dict[str, str], settings: Settings, at_ms: int
+) -> list[Firing]:
     """The alerts a process can observe itself, independent of the workers' evaluation: workers and stores."""
     facts = Facts(now_ms=at_ms, workers=workers, stores_away=away)
     since = {Key("store_away", "", it): 0 for it in away}  # the caller has already waited for a moment
-    started = judge(facts, settings, Seen(since), ()).started
+    started = judge(facts, settings, Memory(since), ()).started
     return [it for it in started if it.key.rule in ("no_worker", "worker_gone", "store_away")]

@@ -98,20 +98,20 @@ async def read(redis: RedisClient) -> list[Metric]:
     """The counts of all processes, of this one up to now, and the gauges of live ones."""
     collected = await OURS.publish(redis)
     nothing = {_field(metric, it): 0.0 for metric, it in _samples(collected)}
-    found: dict[str, Metric] = {}
+    by_name: dict[str, Metric] = {}
     for field, value in (nothing | await counts.sums(redis)).items():
-        _add(found, field, value)
+        _add(by_name, field, value)
     for process, fields in (await counts.gauges(redis)).items():
         for field, value in fields.items():
-            _add(found, field, value, {"process": process})
-    for ours in collected:
-        if ours.name in found:
-            found[ours.name].documentation = ours.documentation
-    for metric in found.values():
+            _add(by_name, field, value, {"process": process})
+    for own_metric in collected:
+        if own_metric.name in by_name:
+            by_name[own_metric.name].documentation = own_metric.documentation
+    for metric in by_name.values():
         metric.samples.sort(key=_order)
-    if durations := found.get(DURATIONS):
+    if durations := by_name.get(DURATIONS):
         durations.samples = [_with_exemplar(it) for it in durations.samples]
-    return list(found.values())
+    return list(by_name.values())
 
 
 async def installation(redis: RedisClient) -> InstallationCounts:
@@ -191,29 +191,29 @@ def _is_gauge(metric: Metric) -> bool:
     return metric.type not in SUMMED or metric.name.startswith("process_")
 
 
-def _series(it: Sample) -> Series:
-    return it.name, tuple(it.labels.items())
+def _series(sample: Sample) -> Series:
+    return sample.name, tuple(sample.labels.items())
 
 
-def _field(metric: Metric, it: Sample) -> str:
-    return json.dumps([metric.name, metric.type, it.name, it.labels])
+def _field(metric: Metric, sample: Sample) -> str:
+    return json.dumps([metric.name, metric.type, sample.name, sample.labels])
 
 
-def _add(found: dict[str, Metric], field: str, value: float, more: Mapping[str, str] | None = None) -> None:
+def _add(by_name: dict[str, Metric], field: str, value: float, more: Mapping[str, str] | None = None) -> None:
     name, kind, sample, labels = json.loads(field)
-    metric = found.setdefault(name, Metric(name, "", kind))
+    metric = by_name.setdefault(name, Metric(name, "", kind))
     metric.samples.append(Sample(sample, {**labels, **(more or {})}, value))
 
 
-def _with_exemplar(it: Sample) -> Sample:
+def _with_exemplar(sample: Sample) -> Sample:
     """Add a call of this process as an exemplar to its bucket, to find its trace; other processes have
     none."""
-    if "le" not in it.labels:
-        return it
-    return it._replace(exemplar=metrics.ANSWERS.exemplar(it.labels["call"], it.labels["le"]))
+    if "le" not in sample.labels:
+        return sample
+    return sample._replace(exemplar=metrics.ANSWERS.exemplar(sample.labels["call"], sample.labels["le"]))
 
 
-def _order(it: Sample) -> tuple[list[tuple[str, str]], str, float]:
+def _order(sample: Sample) -> tuple[list[tuple[str, str]], str, float]:
     """Sort key: keeps the samples of one set of labels together, buckets by their bound."""
-    plain = sorted((name, value) for name, value in it.labels.items() if name != "le")
-    return plain, it.name, float(it.labels.get("le", 0))
+    plain = sorted((name, value) for name, value in sample.labels.items() if name != "le")
+    return plain, sample.name, float(sample.labels.get("le", 0))

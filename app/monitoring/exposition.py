@@ -75,17 +75,17 @@ class Drift:
 
 
 def _differences(stock: dict[str, int], ticket_types: list[TicketType]) -> Differences:
-    found: Differences = {}
-    for it in ticket_types:
-        name = it.ticket_type_id
+    differences: Differences = {}
+    for ticket_type in ticket_types:
+        name = ticket_type.ticket_type_id
         free, held, sold, total = (
             stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold", "total")
         )
-        found[name, "sum"] = total - free - held - sold
-        found[name, "total"] = total - it.total
-        found[name, "held"] = held - it.held
-        found[name, "sold"] = sold - it.sold
-    return found
+        differences[name, "sum"] = total - free - held - sold
+        differences[name, "total"] = total - ticket_type.total
+        differences[name, "held"] = held - ticket_type.held
+        differences[name, "sold"] = sold - ticket_type.sold
+    return differences
 
 
 class Exposition(NamedTuple):
@@ -139,11 +139,11 @@ def _under(name: str, old: Metric) -> Metric:
 
 
 async def _rooms(stores: Stores, queues: Queues, drift: Drift) -> list[Metric]:
-    found = await stats.rooms(queues, ROOMS_MAX)
-    event_ids = [it.room.event_id for it in found if it.room.event_id]
+    figures = await stats.rooms(queues, ROOMS_MAX)
+    event_ids = [it.room.event_id for it in figures if it.room.event_id]
     types = await events.select_types_of_events(stores.postgres, event_ids)
-    known = await origin.look(stores.redis, [RoomKeys(it.room.room_id) for it in found])
-    return [*_of_rooms(found), *_of_shops(found, known), _conservation(found, types, drift)]
+    shops = await origin.origins_of(stores.redis, [RoomKeys(it.room.room_id) for it in figures])
+    return [*_of_rooms(figures), *_of_shops(figures, shops), _conservation(figures, types, drift)]
 
 
 async def _processes(stores: Stores) -> list[Metric]:
@@ -163,14 +163,14 @@ async def _notices(stores: Stores) -> list[Metric]:
     pending.add_metric([], await webhooks.pending(stores.postgres))
     waiting = GaugeMetricFamily("fairgate_mail_pending", "E-mails still to be sent.")
     waiting.add_metric([], await mails.pending(stores.postgres))
-    asked = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs started by staff that have not ended.")
-    asked.add_metric([], await jobs.unfinished(stores.postgres))
+    unfinished = GaugeMetricFamily("fairgate_jobs_unfinished", "Jobs started by staff that have not ended.")
+    unfinished.add_metric([], await jobs.unfinished(stores.postgres))
     ages = GaugeMetricFamily(
         "fairgate_signing_key_age_seconds", "Age of the current signing key.", labels=["purpose"]
     )
     for purpose, age_s in (await signing_keys.ages_s(stores.postgres)).items():
         ages.add_metric([purpose], age_s)
-    return [lag, pending, waiting, asked, ages]
+    return [lag, pending, waiting, unfinished, ages]
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[RoomFigures], float | None]], ...] = (  # None: no series
@@ -204,28 +204,28 @@ _COUNTERS = (
 )
 
 
-def _of_rooms(found: list[RoomFigures]) -> Iterator[Metric]:
+def _of_rooms(figures: list[RoomFigures]) -> Iterator[Metric]:
     for name, help_text, value in _GAUGES:
         gauge = GaugeMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
-        for it in found:
+        for it in figures:
             if (measured := value(it)) is not None:
                 gauge.add_metric([it.room.room_id], measured)
         yield gauge
     for name, help_text in _COUNTERS:
         counter = CounterMetricFamily(f"fairgate_{name}", help_text, labels=["room_id"])
-        for it in found:
+        for it in figures:
             counter.add_metric([it.room.room_id], int(getattr(it.counted, name)))
         yield counter
     states = GaugeMetricFamily(
         "fairgate_room_state", "1 for the state the room is in.", labels=["room_id", "state"]
     )
-    for it in found:
+    for it in figures:
         for state in STATES:
             states.add_metric([it.room.room_id, state], it.status.state == state)
     yield states
 
 
-def _of_shops(found: list[RoomFigures], known: list[Origin | None]) -> Iterator[Metric]:
+def _of_shops(figures: list[RoomFigures], shops: list[Origin | None]) -> Iterator[Metric]:
     """The series of rooms whose shop has reported lately."""
     p95 = GaugeMetricFamily(
         "fairgate_origin_p95_seconds", "Reported p95 of a room's shop.", labels=["room_id"]
@@ -233,25 +233,25 @@ def _of_shops(found: list[RoomFigures], known: list[Origin | None]) -> Iterator[
     errors = GaugeMetricFamily(
         "fairgate_origin_error_ratio", "Share of the shop's requests that failed.", labels=["room_id"]
     )
-    for it, shop in zip(found, known, strict=True):
-        health = autopilot.health(list(shop.readings.values()), it.status.now_ms) if shop else None
+    for of_room, shop in zip(figures, shops, strict=True):
+        health = autopilot.health(list(shop.readings.values()), of_room.status.now_ms) if shop else None
         if health is not None:
-            p95.add_metric([it.room.room_id], health.p95_ms / 1000)
-            errors.add_metric([it.room.room_id], health.error_rate)
+            p95.add_metric([of_room.room.room_id], health.p95_ms / 1000)
+            errors.add_metric([of_room.room.room_id], health.error_rate)
     yield from (p95, errors)
 
 
 def _conservation(
-    found: list[RoomFigures], types: Mapping[EventId, list[TicketType]], drift: Drift
+    figures: list[RoomFigures], types: Mapping[EventId, list[TicketType]], drift: Drift
 ) -> Metric:
     gauge = GaugeMetricFamily(
         "fairgate_conservation_drift",
         "Tickets that do not add up; anything but 0 is wrong.",
         labels=["event_id"],
     )
-    for it in found:
-        if it.room.event_id:
-            tickets = drift.of(it.room.event_id, it.stock, types.get(it.room.event_id, []))
-            gauge.add_metric([it.room.event_id], tickets)
-    drift.forget_others({it.room.event_id for it in found if it.room.event_id})
+    for of_room in figures:
+        if of_room.room.event_id:
+            tickets = drift.of(of_room.room.event_id, of_room.stock, types.get(of_room.room.event_id, []))
+            gauge.add_metric([of_room.room.event_id], tickets)
+    drift.forget_others({it.room.event_id for it in figures if it.room.event_id})
     return gauge

@@ -108,9 +108,9 @@ async def _processes(redis: RedisClient, kind: str) -> list[Process]:
     return [_process(it, now) for it in await heartbeats.read(redis, kind)]
 
 
-def _process(it: Heartbeat, now: int) -> Process:
-    ago_ms = now - it.seen_ms  # far in the future: from before the clock was set back
-    return Process(it.name, max(0, ago_ms) / 1000, -heartbeats.FORGET_MS < ago_ms < SEEN_MS, it.about)
+def _process(beat: Heartbeat, now: int) -> Process:
+    ago_ms = now - beat.seen_ms  # far in the future: from before the clock was set back
+    return Process(beat.name, max(0, ago_ms) / 1000, -heartbeats.FORGET_MS < ago_ms < SEEN_MS, beat.about)
 
 
 async def _backlog(stores: Stores) -> Backlog:

@@ -20,9 +20,9 @@ from app.core.history import (
     Sample,
     p99_ms,
     points,
-    shown_step_s,
     since_creation,
     step_end_ms,
+    step_s_for,
     steps,
 )
 from app.core.model import Room, RoomId, RoomStatus
@@ -69,20 +69,20 @@ async def take_sample(queues: Queues, latency: Latency) -> None:
     redis = queues.stores.redis
     with stores_answer():
         slow_ms = await latency.read(redis)
-        known = await room_lists.busy_rooms(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
-        busy = [(RoomKeys(it[0].room_id), *it) for it in known if _is_worth_keeping(it[1])]
+        busy_now = await room_lists.busy_rooms(queues, within_ms=SAMPLED_MS, limit=SAMPLED_MAX)
+        busy = [(RoomKeys(it[0].room_id), *it) for it in busy_now if _is_worth_keeping(it[1])]
         counts = await history.read(redis, [(keys, bool(room.event_id)) for keys, room, _ in busy])
-        taken = []
-        for (keys, room, status), it in zip(busy, counts, strict=True):
-            if it is None:
+        samples = []
+        for (keys, room, status), counted in zip(busy, counts, strict=True):
+            if counted is None:
                 continue
-            ahead = it.newest_ms - at_ms > AHEAD_MS
+            ahead = counted.newest_ms - at_ms > AHEAD_MS
             if ahead:
                 await history.begin_anew(redis, keys)
-            if ahead or at_ms - it.newest_ms >= EVERY_MS:
-                taken.append((keys, _sample(room, status, it, at_ms, slow_ms)))
-        if taken:
-            await history.add(redis, taken)
+            if ahead or at_ms - counted.newest_ms >= EVERY_MS:
+                samples.append((keys, _sample(room, status, counted, at_ms, slow_ms)))
+        if samples:
+            await history.add(redis, samples)
 
 
 def _is_worth_keeping(status: RoomStatus) -> bool:
@@ -100,11 +100,11 @@ async def roll_up(stores: Stores, at_ms: int = 0) -> None:
     if not room_ids:
         return
     newest = await room_history.select_newest(stores.postgres, room_ids, FINE_S, now - KEPT_MS)
-    begins = {it: _whole_minute_ms(newest.get(it, now - KEPT_MS)) for it in room_ids}
-    found = await history.since_each(stores.redis, [(RoomKeys(it), begins[it] + 1) for it in room_ids])
+    begins = {it: _minute_begin_ms(newest.get(it, now - KEPT_MS)) for it in room_ids}
+    by_room = await history.since_each(stores.redis, [(RoomKeys(it), begins[it] + 1) for it in room_ids])
     ended = [
         StoredStep(room_id, step_s, step)
-        for room_id, samples in zip(room_ids, found, strict=True)
+        for room_id, samples in zip(room_ids, by_room, strict=True)
         for step_s in (FINE_S, COARSE_S)
         for step in steps(samples, step_s, now)
     ]
@@ -119,15 +119,15 @@ class RoomHistory(NamedTuple):
     points: list[Point]
 
 
-async def over(stores: Stores, room_id: RoomId, wanted: HistoryRange, at_ms: int = 0) -> RoomHistory:
+async def over(stores: Stores, room_id: RoomId, span: HistoryRange, at_ms: int = 0) -> RoomHistory:
     """A room's history over a range, or since its first sample. Raises StoreUnavailable."""
     now = at_ms or now_ms()
-    if wanted in ("5m", "15m"):
-        samples = await recent(stores, room_id, now - 1000 * RANGES_S[wanted])
+    if span in ("5m", "15m"):
+        samples = await recent(stores, room_id, now - 1000 * RANGES_S[span])
         return RoomHistory(EVERY_MS // 1000, points(samples))
     with stores_answer():
-        if wanted == "1h":
-            since_ms = now - 1000 * RANGES_S[wanted]
+        if span == "1h":
+            since_ms = now - 1000 * RANGES_S[span]
             fine = await room_history.select_steps(stores.postgres, room_id, FINE_S, since_ms - 1000 * FINE_S)
             drawn = points(
                 [it.sample for it in fine]
@@ -136,14 +136,14 @@ async def over(stores: Stores, room_id: RoomId, wanted: HistoryRange, at_ms: int
         first_ms = await room_history.select_first(stores.postgres, room_id)
         if first_ms is None:
             return RoomHistory(COARSE_S, [])
-        step_s = shown_step_s((now - first_ms) / 1000)
+        step_s = step_s_for((now - first_ms) / 1000)
         if step_s == FINE_S and now - first_ms > FINE_KEPT_MS:
             step_s = COARSE_S
-        found = await room_history.select_steps(stores.postgres, room_id, step_s)
-    return RoomHistory(step_s, since_creation([it.sample for it in found], step_s))
+        stored = await room_history.select_steps(stores.postgres, room_id, step_s)
+    return RoomHistory(step_s, since_creation([it.sample for it in stored], step_s))
 
 
-def _whole_minute_ms(at_ms: int) -> int:
+def _minute_begin_ms(at_ms: int) -> int:
     """The end of the previous minute: a minute is rolled up from all of its samples."""
     return step_end_ms(at_ms, COARSE_S) - 1000 * COARSE_S
 

@@ -57,8 +57,8 @@ async def _livez(_: Ops, _accept: str) -> Answer:
 
 
 async def _readyz(ops: Ops, _accept: str) -> Answer:
-    found = await readiness.check(ops.stores, ops.running, stopping=ops.stopping())
-    return 200 if found.ready else 503, "application/json", msgspec.json.encode(found)
+    result = await readiness.check(ops.stores, ops.running, stopping=ops.stopping())
+    return 200 if result.ready else 503, "application/json", msgspec.json.encode(result)
 
 
 async def _metrics(ops: Ops, accept: str) -> Answer:
@@ -84,13 +84,13 @@ async def _connected(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.Str
     try:
         if ops.connections <= CONNECTIONS_MAX:
             with suppress(OSError, TimeoutError, h11.ProtocolError):
-                await _one_request(ops, reader, writer)
+                await _answer_request(ops, reader, writer)
     finally:
         ops.connections -= 1
         writer.close()
 
 
-async def _one_request(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer_request(ops: Ops, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     connection = h11.Connection(h11.SERVER)
     async with asyncio.timeout(REQUEST_TIMEOUT_S):
         while (event := connection.next_event()) is h11.NEED_DATA:

@@ -55,7 +55,7 @@ class SalesBoard:
         self._sales: tuple[SaleFigures, ...] | None = None
 
     @property
-    def shown(self) -> tuple[SaleFigures, ...] | None:
+    def figures(self) -> tuple[SaleFigures, ...] | None:
         """The running sales, the last opened first; None while they cannot be read."""
         self._looked_at = time.monotonic()
         return self._sales
@@ -84,12 +84,12 @@ class SalesBoard:
             if time.monotonic() - self._tried_at < READ_EVERY_S / 2:
                 return
             self._tried_at = time.monotonic()
-            found: tuple[SaleFigures, ...] | Unreachable | None = None
+            result: tuple[SaleFigures, ...] | Unreachable | None = None
             with suppress(StoreUnavailable):
-                found = await within_deadline(self._figures())
-            if found is not None and not isinstance(found, Unreachable):
+                result = await within_deadline(self._figures())
+            if result is not None and not isinstance(result, Unreachable):
                 self._read_at = self._tried_at
-                self._show(found)
+                self._show(result)
             elif self._tried_at - self._read_at >= STALE_MAX_S:
                 self._show(None)
 
@@ -99,8 +99,8 @@ class SalesBoard:
             self._news()
 
     async def _figures(self) -> tuple[SaleFigures, ...]:
-        found = await room_lists.on_sale(self._queues, limit=SALES_MAX)
-        running = [(room, status) for room, status in found if status.state in RUNNING]
+        on_sale = await room_lists.on_sale(self._queues, limit=SALES_MAX)
+        running = [(room, status) for room, status in on_sale if status.state in RUNNING]
         keys = [RoomKeys(room.room_id) for room, _ in running]
         stocks = await ledger.stocks(self._queues.stores.redis, keys)
         return tuple(

@@ -43,15 +43,15 @@ async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
 
     redis = queues.stores.redis
     with stores_answer():
-        known = await room_lists.busy_rooms(queues, within_ms=LATELY_MS, limit=limit)
-        keys = {it.room_id: RoomKeys(it.room_id) for it, _ in known}
+        busy = await room_lists.busy_rooms(queues, within_ms=LATELY_MS, limit=limit)
+        keys = {it.room_id: RoomKeys(it.room_id) for it, _ in busy}
         counted = await admission.counters_of(redis, list(keys.values()))
         waiting = await backlogs.backlogs(redis, list(keys))
-        selling = [it.room_id for it, _ in known if it.event_id]
+        selling = [it.room_id for it, _ in busy if it.event_id]
         stocks = dict(zip(selling, await ledger.stocks(redis, [keys[it] for it in selling]), strict=True))
     return [
         RoomFigures(it, status, counters, waiting.get(it.room_id, 0), stocks.get(it.room_id, {}))
-        for (it, status), counters in zip(known, counted, strict=True)
+        for (it, status), counters in zip(busy, counted, strict=True)
         if counters is not None  # lost a moment ago, or failing
     ]
 
@@ -59,8 +59,8 @@ async def rooms(queues: Queues, limit: int) -> list[RoomFigures]:
 async def room(queues: Queues, room_id: RoomId) -> RoomFigures:
     """One room. Raises RoomNotFound, Restoring, StoreUnavailable."""
     with stores_answer():
-        known, status = await queue.status(queues, room_id)
-        return await queues.loaded_rooms.when_loaded(room_id, lambda: _figures(queues, known, status))
+        row, status = await queue.status(queues, room_id)
+        return await queues.loaded_rooms.when_loaded(room_id, lambda: _figures(queues, row, status))
 
 
 async def waits_s(queues: Queues, room_id: RoomId) -> dict[str, int] | None:

@@ -13,7 +13,7 @@ from app.core.model import Reservation, ReservationId, RoomId, VisitorId
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Stores
 from app.store.sql import accounts, mailboxes, reservations
-from app.store.sql.mailboxes import Asked, Mailbox, NewMailbox
+from app.store.sql.mailboxes import Mailbox, NewMailbox, PendingAddress
 
 
 async def keep(stores: Stores, new: NewMailbox) -> None:
@@ -25,10 +25,10 @@ async def keep(stores: Stores, new: NewMailbox) -> None:
     try:
         await mailboxes.keep(stores.postgres, new)
     except POSTGRES_AWAY as error:
-        _not_kept(error)
+        _log_not_stored(error)
 
 
-async def ask(stores: Stores, new: NewMailbox) -> None:
+async def request_confirmation(stores: Stores, new: NewMailbox) -> None:
     """Like `keep`, for a visitor who needs a confirmed address to join. Raises StoreUnavailable."""
     with stores_answer():
         await mailboxes.keep(stores.postgres, new)
@@ -39,15 +39,15 @@ async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> No
     try:
         if new.account_id is None or await mailboxes.of_visitor(stores.postgres, *new[:2]) is not None:
             return
-        found = await mailboxes.of_account(stores.postgres, new.account_id)
-        if found is not None:
-            email, confirmed = found
+        address = await mailboxes.of_account(stores.postgres, new.account_id)
+        if address is not None:
+            email, confirmed = address
             recipient = traces.recipient(email)
             await mailboxes.keep(
                 stores.postgres, new._replace(email=email, confirmed=confirmed, recipient=recipient)
             )
     except POSTGRES_AWAY as error:
-        _not_kept(error)
+        _log_not_stored(error)
 
 
 async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> Mailbox | None:
@@ -56,7 +56,7 @@ async def of_visitor(stores: Stores, room_id: RoomId, visitor_id: VisitorId) -> 
         return await mailboxes.of_visitor(stores.postgres, room_id, visitor_id)
 
 
-async def of_link(stores: Stores, token: str) -> Asked | None:
+async def of_link(stores: Stores, token: str) -> PendingAddress | None:
     """The address that this link confirms; None if it is no longer valid. Raises StoreUnavailable."""
     with stores_answer():
         return await mailboxes.of_token(stores.postgres, token)
@@ -100,21 +100,21 @@ async def claim(
     """
     exp, signature = link
     with stores_answer():
-        found = await mailboxes.of_reservation(stores.postgres, reservation_id)
-        if found is None or not signer.is_good(signature, reservation_id, found.email, exp):
+        address = await mailboxes.of_reservation(stores.postgres, reservation_id)
+        if address is None or not signer.is_good(signature, reservation_id, address.email, exp):
             raise CredentialInvalid("This link is not valid.")
         if exp <= time.time():
             raise CredentialInvalid("This link has expired.")
-        theirs = await accounts.select_account(stores.postgres, account.subject)
-        if theirs is None or theirs.email != normalised(found.email):
+        registered = await accounts.select_account(stores.postgres, account.subject)
+        if registered is None or registered.email != normalised(address.email):
             raise WrongAccount("Log in with the account of the e-mail address this link was sent to.")
-        if not found.guest or not await mailboxes.claim(stores.postgres, reservation_id, account.subject):
+        if not address.guest or not await mailboxes.claim(stores.postgres, reservation_id, account.subject):
             raise Conflict("The reservation belongs to another account.")
         claimed = await reservations.fetch_one(stores.postgres, reservation_id)
     assert claimed is not None
     return claimed
 
 
-def _not_kept(error: Exception) -> None:
+def _log_not_stored(error: Exception) -> None:
     metrics.STORE_FAILURES.labels("mailbox").inc()
     logs.get(__name__).warning("an e-mail address was not stored", why=repr(error))

@@ -90,80 +90,80 @@ class NoLongerNeeded(Exception):
     """The e-mail is no longer needed; the message says why."""
 
 
-def write(writer: Writer, it: Mail) -> EmailContent:
+def write(writer: Writer, mail: Mail) -> EmailContent:
     """Render the e-mail. Raises NoLongerNeeded."""
-    if it.kind == "test":
-        it = sample(it, cast(MailKind, it.subject_id.partition(" ")[0]))
-    _check_needed(writer, it)
-    language = i18n.choose([it.locale or "", it.room_locale or ""])
-    own = words_in(read_words(it.own_words), language)
-    names = msgspec.json.decode(it.type_names, type=dict[str, str])
-    tickets = tickets_of(it, names)
-    said = msgspec.json.decode(it.message, type=JobRequest) if it.message else JobRequest()
-    shown: dict[str, object] = {
-        "it": it,
-        "message_subject": said.subject,
-        "message_text": said.text,
-        "name": it.event_name or it.room_name,
-        "starts_at_ms": to_ms(it.starts_at),
-        "until_ms": to_ms(it.until),
-        "zone": it.timezone or UTC,
-        "moved_from_ms": to_ms(it.moved_from),
-        "refund_until_ms": to_ms(it.refund_until),
-        "lines": [_line(names, item, it.currency or "", language) for item in _items(it.items)],
-        "sums": sums_of_mail(it),
+    if mail.kind == "test":
+        mail = sample(mail, cast(MailKind, mail.subject_id.partition(" ")[0]))
+    _check_needed(writer, mail)
+    language = i18n.choose([mail.locale or "", mail.room_locale or ""])
+    own = words_in(read_words(mail.own_words), language)
+    names = msgspec.json.decode(mail.type_names, type=dict[str, str])
+    tickets = tickets_of(mail, names)
+    job = msgspec.json.decode(mail.message, type=JobRequest) if mail.message else JobRequest()
+    fields: dict[str, object] = {
+        "it": mail,
+        "message_subject": job.subject,
+        "message_text": job.text,
+        "name": mail.event_name or mail.room_name,
+        "starts_at_ms": to_ms(mail.starts_at),
+        "until_ms": to_ms(mail.until),
+        "zone": mail.timezone or UTC,
+        "moved_from_ms": to_ms(mail.moved_from),
+        "refund_until_ms": to_ms(mail.refund_until),
+        "lines": [_line(names, item, mail.currency or "", language) for item in _items(mail.items)],
+        "sums": sums_of_mail(mail),
         "tickets": tickets,
-        "cancelled": [_ticket(names, n, each) for n, each in enumerate(_tickets(it.cancelled), 1)],
-        "room_url": mail_links.room_url(writer, it),
-        "reservation_url": mail_links.reservation_url(writer, it),
-        "confirm_url": mail_links.url(writer, f"/confirm/{it.confirm_token}"),
-        "confirm_code": it.confirm_code or "",
-        "secret_url": mail_links.secret_url(writer, it),
+        "cancelled": [_ticket(names, n, each) for n, each in enumerate(_tickets(mail.cancelled), 1)],
+        "room_url": mail_links.room_url(writer, mail),
+        "reservation_url": mail_links.reservation_url(writer, mail),
+        "confirm_url": mail_links.url(writer, f"/confirm/{mail.confirm_token}"),
+        "confirm_code": mail.confirm_code or "",
+        "secret_url": mail_links.secret_url(writer, mail),
         "site": urlsplit(writer.base_url).netloc,
-        "alert": _alert(writer, it),
-        "claim_url": mail_links.claim_url(writer, it),
-        "intro": _own(it, own.intro).replace("\r\n", "\n").strip(),
-        "accent": it.accent,
+        "alert": _alert(writer, mail),
+        "claim_url": mail_links.claim_url(writer, mail),
+        "intro": _with_event_name(mail, own.intro).replace("\r\n", "\n").strip(),
+        "accent": mail.accent,
     }
-    return _written(it, own.subject, templates(language), shown, [ticket.code for ticket in tickets])
+    return _rendered(mail, own.subject, templates(language), fields, [ticket.code for ticket in tickets])
 
 
-def _written(
-    it: Mail, own_subject: str, words: Environment, shown: dict[str, object], codes: list[str]
+def _rendered(
+    mail: Mail, own_subject: str, words: Environment, fields: dict[str, object], codes: list[str]
 ) -> EmailContent:
-    text = words.get_template(f"{it.kind}.txt").render(shown)
+    text = words.get_template(f"{mail.kind}.txt").render(fields)
     text = _GAPS.sub("\n\n", text)  # left by omitted parts
     subject, _, rest = text.partition("\n")
-    subject = _own(it, own_subject) or subject
-    text = "\n".join([subject, *(["", str(shown["intro"])] if shown["intro"] else []), rest])
-    html = words.get_template(f"{it.kind}.html").render(shown, subject=subject)
+    subject = _with_event_name(mail, own_subject) or subject
+    text = "\n".join([subject, *(["", str(fields["intro"])] if fields["intro"] else []), rest])
+    html = words.get_template(f"{mail.kind}.html").render(fields, subject=subject)
     return EmailContent(subject, text, html, codes)
 
 
-def _own(it: Mail, words: str) -> str:
+def _with_event_name(mail: Mail, words: str) -> str:
     """A text of the sale's own, with its name filled in."""
-    return words.replace(EVENT, it.event_name or it.room_name)
+    return words.replace(EVENT, mail.event_name or mail.room_name)
 
 
-def sample(it: Mail, kind: MailKind) -> Mail:
+def sample(mail: Mail, kind: MailKind) -> Mail:
     """A sample e-mail of this kind for the same sale, about a made-up ticket."""
     line = '"ticket_type_id": "ticket"'
-    return it._replace(
+    return mail._replace(
         kind=kind,
         overdue=False,
-        until=it.starts_at,
+        until=mail.starts_at,
         reservation_id="sample",
         status={"held": "held", "cancelled": "cancelled"}.get(kind, "confirmed"),
         amount=5000,
         refunded=5000,
-        currency=it.currency or "EUR",
+        currency=mail.currency or "EUR",
         items=f'[{{{line}, "quantity": 1, "price": 5000}}]',
         tickets=f'[{{{line}, "seat_id": null, "code": "SAMPLE"}}]',
         type_names='{"ticket": "Ticket"}',
         cancelled="[]",
-        notice=it.notice or "",
+        notice=mail.notice or "",
         cancelled_at=None,
-        moved_from=it.starts_at,
+        moved_from=mail.starts_at,
         refund_until=None,
         message=None,
         alert=None,
@@ -171,41 +171,41 @@ def sample(it: Mail, kind: MailKind) -> Mail:
     )
 
 
-def _check_needed(writer: Writer, it: Mail) -> None:
+def _check_needed(writer: Writer, mail: Mail) -> None:
     """Raise NoLongerNeeded for an outdated e-mail."""
-    if it.overdue:
+    if mail.overdue:
         raise NoLongerNeeded("It would have arrived too late.")
-    if it.kind == "message" and it.message is None:
+    if mail.kind == "message" and mail.message is None:
         raise NoLongerNeeded("The job that sent it no longer exists.")
-    if it.kind == "alert" and it.alert is None:
+    if mail.kind == "alert" and mail.alert is None:
         raise NoLongerNeeded("The alert no longer exists.")
-    if it.kind in A_LINK and not mail_links.secret_url(writer, it):
+    if mail.kind in A_LINK and not mail_links.secret_url(writer, mail):
         raise NoLongerNeeded("The worker lacks FAIRGATE_SECRET or FAIRGATE_PUBLIC_URL, which its link needs.")
-    if it.kind == "confirm_address" and it.confirm_token != it.subject_id:
+    if mail.kind == "confirm_address" and mail.confirm_token != mail.subject_id:
         raise NoLongerNeeded("The visitor has left another address since.")
-    if it.kind == "refunded" and not it.refunded and it.cancelled == "[]":
+    if mail.kind == "refunded" and not mail.refunded and mail.cancelled == "[]":
         raise NoLongerNeeded("Everything was refunded before, and the buyer was notified.")
-    if it.kind == "moved" and it.until != it.starts_at:
+    if mail.kind == "moved" and mail.until != mail.starts_at:
         raise NoLongerNeeded("The event was moved again.")
-    if it.kind in ("moved", "reminder") and it.cancelled_at is not None:
+    if mail.kind in ("moved", "reminder") and mail.cancelled_at is not None:
         raise NoLongerNeeded("The event was cancelled.")
-    true_while = TRUE_WHILE.get(it.kind)
-    if true_while is not None and it.status not in true_while:
-        raise NoLongerNeeded(f"The reservation is already {it.status}.")
+    true_while = TRUE_WHILE.get(mail.kind)
+    if true_while is not None and mail.status not in true_while:
+        raise NoLongerNeeded(f"The reservation is already {mail.status}.")
 
 
-def _alert(writer: Writer, it: Mail) -> AlertView | None:
+def _alert(writer: Writer, mail: Mail) -> AlertView | None:
     """The alert that an e-mail is about; its subject_id is `ID started|ended ACCOUNT`."""
-    if not it.alert:
+    if not mail.alert:
         return None
-    return alert_mail.view(it.alert, it.room_name, writer.base_url, ended=" ended " in it.subject_id)
+    return alert_mail.view(mail.alert, mail.room_name, writer.base_url, ended=" ended " in mail.subject_id)
 
 
-def tickets_of(it: Mail, names: dict[str, str]) -> list[Ticket]:
+def tickets_of(mail: Mail, names: dict[str, str]) -> list[Ticket]:
     """The tickets in an e-mail; none for most kinds."""
-    if it.kind not in ("confirmed", "reminder", "ticket"):
+    if mail.kind not in ("confirmed", "reminder", "ticket"):
         return []
-    return [_ticket(names, n, each) for n, each in enumerate(_tickets(it.tickets), 1)]
+    return [_ticket(names, n, each) for n, each in enumerate(_tickets(mail.tickets), 1)]
 
 
 def _ticket(names: dict[str, str], number: int, each: dict[str, Any]) -> Ticket:
@@ -217,9 +217,9 @@ def _ticket(names: dict[str, str], number: int, each: dict[str, Any]) -> Ticket:
     )
 
 
-def readable_copy(writer: Writer, it: Mail, content: EmailContent) -> EmailContent:
+def readable_copy(writer: Writer, mail: Mail, content: EmailContent) -> EmailContent:
     """The e-mail as staff may read it: without links with which they could act as its reader."""
-    url = mail_links.secret_url(writer, it)
+    url = mail_links.secret_url(writer, mail)
     body, html = content.body, content.html
     if url:
         body, html = (text.replace(url, SECRET_LINK) for text in (body, html))

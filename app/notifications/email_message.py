@@ -21,19 +21,21 @@ class Attachment(NamedTuple):
     name: str
 
 
-def message(it: Mail, content: EmailContent, sender: str, files: Sequence[Attachment] = ()) -> EmailMessage:
+def message(
+    queued: Mail, content: EmailContent, sender: str, files: Sequence[Attachment] = ()
+) -> EmailMessage:
     """Build the e-mail as it is sent, with its tickets attached. Its Message-ID is the id of the e-mail, so
     that a copy can be recognised.
 
     Raises ValueError if the recipient is not an address.
     """
-    recipient = address(it.recipient)
+    recipient = address(queued.recipient)
     mail = EmailMessage(policy=(SMTP if recipient.addr_spec.isascii() else SMTPUTF8).clone(cte_type="7bit"))
     mail["From"] = sender
     mail["To"] = recipient
     mail["Subject"] = content.subject
-    mail["Date"] = format_datetime(it.created_at)
-    mail["Message-ID"] = f"<{it.mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    mail["Date"] = format_datetime(queued.created_at)
+    mail["Message-ID"] = f"<{queued.mail_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(content.body)
     mail.add_alternative(content.html, subtype="html")

@@ -54,64 +54,66 @@ def open_writer(settings: Settings) -> Writer:
     return Writer(base_url, signers)
 
 
-def secret_url(writer: Writer, it: Mail) -> str:
+def secret_url(writer: Writer, mail: Mail) -> str:
     """The link reserved for the reader, because it lets its bearer act as them. "" for most kinds."""
     if writer.signers is None or not writer.base_url:
         return ""
-    if it.kind == "fan_code":
-        return writer.signers.fans.code(it.subject_id)
-    if it.kind == "reset_password":
-        return url(writer, f"/admin/reset-password?token={writer.signers.resets.token(it.subject_id)}")
-    if it.kind == "invite":
-        return url(writer, f"/admin/invitation?token={writer.signers.invitations.token(it.subject_id)}")
-    if it.kind == "room_invite":
-        token = writer.signers.invitations.room_token(it.subject_id.partition(" ")[0])
-        return url(writer, f"/rooms/{it.room_id}/member?invite={token}")
-    if it.kind == "tickets_link":
-        return url(writer, f"/tickets/open?token={writer.signers.orders.asked_token(it.subject_id)}")
-    if it.kind == "transfer_offer":
-        return url(writer, f"/tickets/accept?token={writer.signers.orders.asked_token(it.subject_id)}")
-    if it.kind == "ticket":
-        key = writer.signers.orders.ticket_link(it.subject_id, _until_s(it))
+    if mail.kind == "fan_code":
+        return writer.signers.fans.code(mail.subject_id)
+    if mail.kind == "reset_password":
+        return url(writer, f"/admin/reset-password?token={writer.signers.resets.token(mail.subject_id)}")
+    if mail.kind == "invite":
+        return url(writer, f"/admin/invitation?token={writer.signers.invitations.token(mail.subject_id)}")
+    if mail.kind == "room_invite":
+        token = writer.signers.invitations.room_token(mail.subject_id.partition(" ")[0])
+        return url(writer, f"/rooms/{mail.room_id}/member?invite={token}")
+    if mail.kind == "tickets_link":
+        return url(writer, f"/tickets/open?token={writer.signers.orders.confirmation_token(mail.subject_id)}")
+    if mail.kind == "transfer_offer":
+        return url(
+            writer, f"/tickets/accept?token={writer.signers.orders.confirmation_token(mail.subject_id)}"
+        )
+    if mail.kind == "ticket":
+        key = writer.signers.orders.ticket_link(mail.subject_id, _until_s(mail))
         return url(writer, f"/tickets/mine?key={key}")
     return ""
 
 
-def room_url(writer: Writer, it: Mail) -> str:
+def room_url(writer: Writer, mail: Mail) -> str:
     """The link to the queue; for a turn it carries the place, which can be taken to another browser."""
-    room_id, visitor_id, *_ = [*it.subject_id.split(" "), ""]
-    if it.kind != "your_turn" or writer.signers is None or it.until is None or room_id != it.room_id:
-        return url(writer, f"/rooms/{it.room_id}")
+    room_id, visitor_id, *_ = [*mail.subject_id.split(" "), ""]
+    if mail.kind != "your_turn" or writer.signers is None or mail.until is None or room_id != mail.room_id:
+        return url(writer, f"/rooms/{mail.room_id}")
     now_s = int(time.time())
-    left_s = max(0, to_ms(it.until) // 1000 - now_s)
+    left_s = max(0, to_ms(mail.until) // 1000 - now_s)
     code = writer.signers.handover.sign_code(RoomId(room_id), VisitorId(visitor_id), now_s, left_s)
     return url(writer, f"/rooms/{room_id}/carry?place={code}")
 
 
-def reservation_url(writer: Writer, it: Mail) -> str:
+def reservation_url(writer: Writer, mail: Mail) -> str:
     """The link to the reservation, which shows it in any browser; "" in e-mails about none."""
-    if it.reservation_id is None:
+    if mail.reservation_id is None:
         return ""
-    path = f"/reservations/{it.reservation_id}"
+    path = f"/reservations/{mail.reservation_id}"
     if writer.signers is None:
         return url(writer, path)
-    key = writer.signers.orders.link(it.reservation_id, _until_s(it))
+    key = writer.signers.orders.link(mail.reservation_id, _until_s(mail))
     return url(writer, f"{path}/open?key={key}")
 
 
-def _until_s(it: Mail) -> int:
-    return max(to_ms(it.created_at), to_ms(it.starts_at)) // 1000 + AFTER_EVENT_S
+def _until_s(mail: Mail) -> int:
+    return max(to_ms(mail.created_at), to_ms(mail.starts_at)) // 1000 + AFTER_EVENT_S
 
 
-def claim_url(writer: Writer, it: Mail) -> str:
+def claim_url(writer: Writer, mail: Mail) -> str:
     """The link to add a guest's reservation to the mailbox's account; "" if there is none."""
-    if it.kind not in ("held", "confirmed") or not it.guest or it.reservation_id is None:
+    if mail.kind not in ("held", "confirmed") or not mail.guest or mail.reservation_id is None:
         return ""
     if writer.signers is None or not writer.base_url:
         return ""
-    exp = int(it.created_at.timestamp()) + CLAIM_LINK_S
-    signature = writer.signers.claims.sign(it.reservation_id, it.recipient, exp)
-    return url(writer, f"/v1/reservations/{it.reservation_id}/claim?expires={exp}&signature={signature}")
+    exp = int(mail.created_at.timestamp()) + CLAIM_LINK_S
+    signature = writer.signers.claims.sign(mail.reservation_id, mail.recipient, exp)
+    return url(writer, f"/v1/reservations/{mail.reservation_id}/claim?expires={exp}&signature={signature}")
 
 
 def url(writer: Writer, path: str) -> str:

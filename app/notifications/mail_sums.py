@@ -17,11 +17,11 @@ class Paid(Struct, frozen=True):
     tax_rates: dict[str, int]
 
 
-def sums_of_mail(it: Mail) -> Sums:
+def sums_of_mail(mail: Mail) -> Sums:
     """The parts of the amount of the order that an e-mail is about."""
-    if not it.sums:
-        return sums((), 0, it.amount or 0)
-    paid = msgspec.json.decode(it.sums, type=Paid)
+    if not mail.sums:
+        return sums((), 0, mail.amount or 0)
+    paid = msgspec.json.decode(mail.sums, type=Paid)
     return sums(
-        lines_of(paid.items, paid.tax_rates), paid.discount, it.amount or 0, paid.tax_rates.get(FEE, 0)
+        lines_of(paid.items, paid.tax_rates), paid.discount, mail.amount or 0, paid.tax_rates.get(FEE, 0)
     )

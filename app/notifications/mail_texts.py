@@ -87,9 +87,9 @@ def preview(
         own_words=msgspec.json.encode({language: text}).decode(),
         accent=room.settings.theme.accent,
     )
-    written = email_content.write(email_content.open_writer(settings), sample(about, kind))
-    html = written.html
-    for number, code in enumerate(written.codes, 1):  # a page has no MIME parts to refer to
-        shown = b64encode(email_content.picture(code)).decode()
-        html = html.replace(f"cid:ticket-{number}", f"data:image/png;base64,{shown}")
-    return written._replace(html=html)
+    content = email_content.write(email_content.open_writer(settings), sample(about, kind))
+    html = content.html
+    for number, code in enumerate(content.codes, 1):  # a page has no MIME parts to refer to
+        image = b64encode(email_content.picture(code)).decode()
+        html = html.replace(f"cid:ticket-{number}", f"data:image/png;base64,{image}")
+    return content._replace(html=html)

@@ -9,7 +9,7 @@ from app.store.sql.receipts import Receipt
 TEMPLATE = "receipt_pdf.txt"
 
 
-def receipt_file(language: str, it: Receipt, seller: str, zone: str, refunded: int) -> bytes:
+def receipt_file(language: str, receipt: Receipt, seller: str, zone: str, refunded: int) -> bytes:
     """Render the PDF; `zone` is its event's. Takes CPU time, so do not call it in an event loop."""
     from app.pdf.receipt import Row, receipt_pdf  # slow to import, and many processes print nothing
 
@@ -17,9 +17,9 @@ def receipt_file(language: str, it: Receipt, seller: str, zone: str, refunded: i
         templates(language)
         .get_template(TEMPLATE)
         .render(
-            it=it,
+            it=receipt,
             seller=[line.replace("\t", " ") for line in seller.split("\n") if line.strip()],
-            sold_at_ms=to_ms(it.sold_at),
+            sold_at_ms=to_ms(receipt.sold_at),
             zone=zone,
             refunded=refunded,
         )

@@ -40,24 +40,26 @@ def tickets_file(language: str, show: Show, tickets: Sequence[SoldTicket], order
 
     printed = []
     template = templates(language).get_template(TEMPLATE)
-    for it in tickets:
-        text = template.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=it)
+    for ticket in tickets:
+        text = template.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=ticket)
         when, name, order_word, holder_word = [line for line in text.splitlines() if line]
         about = [(order_word, order)] + ([(holder_word, holder)] if holder else [])
-        printed.append(PrintedTicket(show.name, when, show.venue, name, it.code, about))
+        printed.append(PrintedTicket(show.name, when, show.venue, name, ticket.code, about))
     return tickets_pdf(printed)
 
 
-def file_of(it: Mail) -> bytes:
+def file_of(mail: Mail) -> bytes:
     """The attachment of an e-mail with tickets, empty for others. As `tickets_file`."""
-    if it.kind not in ("confirmed", "ticket"):
+    if mail.kind not in ("confirmed", "ticket"):
         return b""
-    names = msgspec.json.decode(it.type_names, type=dict[str, str])
-    tickets = [SoldTicket(each.name, each.seat, each.code) for each in tickets_of(it, names)]
+    names = msgspec.json.decode(mail.type_names, type=dict[str, str])
+    tickets = [SoldTicket(each.name, each.seat, each.code) for each in tickets_of(mail, names)]
     if not tickets:
         return b""
-    language = i18n.choose([it.locale or "", it.room_locale or ""])
-    show = Show(it.event_name or it.room_name, it.venue or "", to_ms(it.starts_at), it.timezone or UTC)
+    language = i18n.choose([mail.locale or "", mail.room_locale or ""])
+    show = Show(
+        mail.event_name or mail.room_name, mail.venue or "", to_ms(mail.starts_at), mail.timezone or UTC
+    )
     return tickets_file(
-        language, show, tickets, it.reservation_id or "", it.holder if it.kind == "confirmed" else ""
+        language, show, tickets, mail.reservation_id or "", mail.holder if mail.kind == "confirmed" else ""
     )

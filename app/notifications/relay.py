@@ -44,18 +44,18 @@ async def has_lost(stores: Stores) -> bool:
 
 
 async def _publish(stores: Stores, connection: Connection, number: int | None = None) -> int:
-    found = await outbox.next_events(connection, number)
-    if found.notices:
-        attributes: Attributes = {**_SPAN_ATTRIBUTES, "messaging.batch.message_count": len(found.notices)}
-        sampled = [(it, ()) for it in found.traceparents]
+    events = await outbox.next_events(connection, number)
+    if events.notices:
+        attributes: Attributes = {**_SPAN_ATTRIBUTES, "messaging.batch.message_count": len(events.notices)}
+        sampled = [(it, ()) for it in events.traceparents]
         with continued(stores.tracer, sampled, "send notices", "producer", attributes):
-            entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, found.notices)
+            entry_id = await notice_stream.add_notices(stores.redis, notice_stream.KEYS, events.notices)
             for channel in CHANNELS:
-                await channel.queue(connection, found)
-            if any(it.type == "reservation.confirmed" for it in found.notices):
-                await receipts.number(connection, found.numbers)
-            await outbox.mark_streamed(connection, found.numbers, entry_id)
-    return len(found.notices)
+                await channel.queue(connection, events)
+            if any(it.type == "reservation.confirmed" for it in events.notices):
+                await receipts.number(connection, events.numbers)
+            await outbox.mark_streamed(connection, events.numbers, entry_id)
+    return len(events.notices)
 
 
 async def _publish_each(stores: Stores, connection: Connection) -> int:
@@ -83,8 +83,8 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
 
 async def _repair_stream(stores: Stores, connection: Connection) -> None:
     """Resend what a Redis that was lost, or lost its last second, had received."""
-    end, known = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
-    if notice_stream.order(end) < notice_stream.order(known):
+    end, recorded = await notice_stream.end(stores.redis), await outbox.stream_end(connection)
+    if notice_stream.order(end) < notice_stream.order(recorded):
         since_ms = max(0, notice_stream.order(end)[0] - LOST_MARGIN_MS)
         rows = await outbox.stream_again(connection, since_ms, end)
         logs.get(__name__).warning("the event stream lost its end; its events are added again", rows=rows)

@@ -45,7 +45,7 @@ class NotAccepted(Exception):
         self.status = status
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether the receiver never will, because the address is gone (410)."""
         return self.status == 410
 
@@ -79,15 +79,15 @@ def parse(url: str) -> httpx.URL:
     import httpx
 
     try:
-        found = httpx.URL(url)
-        port = found.port
+        parsed = httpx.URL(url)
+        port = parsed.port
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise AddressRefused(f"is not a valid address: {error}") from None
-    if found.scheme not in ("http", "https") or not found.host or port == 0:
+    if parsed.scheme not in ("http", "https") or not parsed.host or port == 0:
         raise AddressRefused("must be http:// or https:// and a host")
-    if found.userinfo:
+    if parsed.userinfo:
         raise AddressRefused("must not have a user or password in it")
-    return found
+    return parsed
 
 
 async def checked(url: httpx.URL, *, private: bool) -> list[str]:
@@ -99,10 +99,10 @@ async def checked(url: httpx.URL, *, private: bool) -> list[str]:
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
         async with asyncio.timeout(POST_TIMEOUT_S):
-            found = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
+            resolved = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise AddressRefused(f"its host cannot be found: {why(error)}") from None
-    addresses = list(dict.fromkeys(str(it[4][0]) for it in found))
+    addresses = list(dict.fromkeys(str(it[4][0]) for it in resolved))
     if not addresses:
         raise AddressRefused("its host has no address")
     if not private:
@@ -149,7 +149,7 @@ async def post(
     return status
 
 
-async def put(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:
+async def put_body(client: httpx.AsyncClient, url: str, body: bytes, *, private: bool) -> int:
     """Send a document that carries its own signature; returns the status if it was accepted.
 
     Raises AddressRefused, NotAccepted.

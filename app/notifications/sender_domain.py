@@ -35,17 +35,17 @@ def domain_of(sender: str) -> str:
 async def records(domain: str, selector: str, servers: Sequence[str] = ()) -> list[Record]:
     """The records of a domain; including the DKIM key of a selector, if one is given."""
     resolver = resolver_of(servers)
-    asked = [
+    lookups = [
         ("SPF", domain, "v=spf1", "Publish what your mail provider says, such as v=spf1 include:... ~all."),
         ("DMARC", f"_dmarc.{domain}", "v=DMARC1", "Begin with v=DMARC1; p=none and an address for reports."),
     ]
     if selector:
         key = f"{selector}._domainkey.{domain}"
-        asked.append(("DKIM", key, "p=", "Publish the key that your mail provider signs with."))
-    return await asyncio.gather(*(_record(resolver, *it) for it in asked))
+        lookups.append(("DKIM", key, "p=", "Publish the key that your mail provider signs with."))
+    return await asyncio.gather(*(_record(resolver, *it) for it in lookups))
 
 
-async def _record(resolver: Resolver, kind: str, name: str, says: str, advice: str) -> Record:
+async def _record(resolver: Resolver, kind: str, name: str, marker: str, advice: str) -> Record:
     from dns.exception import DNSException
     from dns.resolver import NXDOMAIN, NoAnswer
 
@@ -57,10 +57,10 @@ async def _record(resolver: Resolver, kind: str, name: str, says: str, advice: s
     except (DNSException, OSError):  # including TimeoutError
         return Record(kind, name, "unknown", "", "DNS did not answer; try again later.")
     texts = [b"".join(it.strings).decode("utf-8", "replace") for it in answer]
-    found = next((it for it in texts if says.lower() in it.lower()), "")
+    text = next((it for it in texts if marker.lower() in it.lower()), "")
     return (
-        Record(kind, name, "there", found[:TEXT_MAX], "")
-        if found
+        Record(kind, name, "there", text[:TEXT_MAX], "")
+        if text
         else Record(kind, name, "missing", "", advice)
     )
 
@@ -72,7 +72,7 @@ def resolver_of(servers: Sequence[str]) -> Resolver:
 
     if not servers:
         return Resolver()
-    found = Resolver(configure=False)
-    asked = [urlsplit(f"dns://{it}") for it in servers]
-    found.nameservers = [Do53Nameserver(it.hostname or "", it.port or PORT) for it in asked]
-    return found
+    resolver = Resolver(configure=False)
+    addresses = [urlsplit(f"dns://{it}") for it in servers]
+    resolver.nameservers = [Do53Nameserver(it.hostname or "", it.port or PORT) for it in addresses]
+    return resolver

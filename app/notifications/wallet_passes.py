@@ -29,34 +29,36 @@ def passes_file(
 ) -> Attachment:
     """Sign the passes of these tickets. Takes CPU time, so do not call it in an event loop."""
     icons = {name: (FOLDER / name).read_bytes() for name in ICONS}
-    made = [pass_file(signer, _content(language, show, it, order), icons) for it in tickets]
-    if len(made) == 1:
-        return Attachment(made[0], PASS, "ticket.pkpass")
+    passes = [pass_file(signer, _content(language, show, it, order), icons) for it in tickets]
+    if len(passes) == 1:
+        return Attachment(passes[0], PASS, "ticket.pkpass")
     return Attachment(
-        zipped({f"ticket-{n}.pkpass": it for n, it in enumerate(made, 1)}), PASSES, "tickets.pkpasses"
+        zipped({f"ticket-{n}.pkpass": it for n, it in enumerate(passes, 1)}), PASSES, "tickets.pkpasses"
     )
 
 
-def files_of(signer: PassSigner | None, it: Mail) -> list[Attachment]:
+def files_of(signer: PassSigner | None, mail: Mail) -> list[Attachment]:
     """The attachments of an e-mail with tickets; none for others. As `passes_file`."""
-    pdf = printed_tickets.file_of(it)
+    pdf = printed_tickets.file_of(mail)
     if not pdf:
         return []
     files = [Attachment(pdf, "application/pdf", "tickets.pdf")]
     if signer is None:
         return files
-    names = msgspec.json.decode(it.type_names, type=dict[str, str])
-    tickets = [SoldTicket(each.name, each.seat, each.code) for each in tickets_of(it, names)]
-    language = i18n.choose([it.locale or "", it.room_locale or ""])
-    show = Show(it.event_name or it.room_name, it.venue or "", to_ms(it.starts_at), it.timezone or UTC_NAME)
-    return [*files, passes_file(signer, language, show, tickets, it.reservation_id or "")]
+    names = msgspec.json.decode(mail.type_names, type=dict[str, str])
+    tickets = [SoldTicket(each.name, each.seat, each.code) for each in tickets_of(mail, names)]
+    language = i18n.choose([mail.locale or "", mail.room_locale or ""])
+    show = Show(
+        mail.event_name or mail.room_name, mail.venue or "", to_ms(mail.starts_at), mail.timezone or UTC_NAME
+    )
+    return [*files, passes_file(signer, language, show, tickets, mail.reservation_id or "")]
 
 
-def _content(language: str, show: Show, it: SoldTicket, order: str) -> dict[str, Any]:
+def _content(language: str, show: Show, ticket: SoldTicket, order: str) -> dict[str, Any]:
     """The content of a ticket's pass. Its serial number is the code, which changes when the ticket is
     given away."""
     text = templates(language).get_template(TEMPLATE)
-    lines = text.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=it).splitlines()
+    lines = text.render(starts_at_ms=show.starts_at_ms, zone=show.zone, ticket=ticket).splitlines()
     when, name, order_word, _ = [line for line in lines if line]
     starts = datetime.fromtimestamp(show.starts_at_ms / 1000, UTC)
     front: dict[str, Any] = {
@@ -68,7 +70,7 @@ def _content(language: str, show: Show, it: SoldTicket, order: str) -> dict[str,
     if show.venue:
         front["headerFields"] = [{"key": "venue", "value": show.venue}]
     return {
-        "serialNumber": it.code,
+        "serialNumber": ticket.code,
         "description": show.name,
         "relevantDate": starts.isoformat(timespec="seconds"),
         "foregroundColor": "rgb(25, 26, 24)",
@@ -78,9 +80,9 @@ def _content(language: str, show: Show, it: SoldTicket, order: str) -> dict[str,
         "barcodes": [
             {
                 "format": "PKBarcodeFormatQR",
-                "message": it.code,
+                "message": ticket.code,
                 "messageEncoding": "iso-8859-1",
-                "altText": it.code,
+                "altText": ticket.code,
             }
         ],
     }

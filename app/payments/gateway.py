@@ -106,25 +106,25 @@ class GuardedGateway:
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
         """Raises CircuitOpen while the circuit is open."""
-        return await self._ask(lambda: self._gateway.charge(attempt, bill))
+        return await self._guarded(lambda: self._gateway.charge(attempt, bill))
 
     async def look_up(self, payment_id: str) -> Charge | None:
         """Raises CircuitOpen while the circuit is open."""
-        return await self._ask(lambda: self._gateway.look_up(payment_id))
+        return await self._guarded(lambda: self._gateway.look_up(payment_id))
 
     async def refund(self, payment_id: str) -> None:
         """Raises CircuitOpen while the circuit is open."""
-        await self._ask(lambda: self._gateway.refund(payment_id))
+        await self._guarded(lambda: self._gateway.refund(payment_id))
 
     async def refund_part(self, refund: Refund) -> None:
         """Raises CircuitOpen while the circuit is open."""
-        await self._ask(lambda: self._gateway.refund_part(refund))
+        await self._guarded(lambda: self._gateway.refund_part(refund))
 
     async def stop(self, payment_id: str) -> None:
         """Raises CircuitOpen while the circuit is open."""
-        await self._ask(lambda: self._gateway.stop(payment_id))
+        await self._guarded(lambda: self._gateway.stop(payment_id))
 
-    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T:
         circuit = await self._circuits.get_breaker("gateway")
         try:
             async with circuit, asyncio.timeout(self._timeout_s):

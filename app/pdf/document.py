@@ -60,22 +60,22 @@ class _Pages(FPDF):
 
 
 def _add_fonts(pdf: FPDF, texts: Sequence[str], folder: Path) -> None:
-    found = faces(map(readable, texts))
-    for number, face in enumerate(found):
+    needed = faces(map(readable, texts))
+    for number, face in enumerate(needed):
         file = folder / f"{number}.ttf"
         file.write_bytes(face.content)
         pdf.add_font(face.name, face.style, file)
-    first, *others = dict.fromkeys(face.name for face in found)
+    first, *others = dict.fromkeys(face.name for face in needed)
     pdf.set_fallback_fonts(others)
     pdf.set_font(first, size=TEXT)
 
 
 def _texts(head: Sequence[tuple[str, str]], sections: Sequence[Section]) -> list[str]:
-    found = [text for pair in head for text in pair]
+    texts = [text for pair in head for text in pair]
     for section in sections:
-        found += [section.title, section.note, section.empty, *section.columns]
-        found += [cell.text for row in section.rows for cell in row]
-    return found
+        texts += [section.title, section.note, section.empty, *section.columns]
+        texts += [cell.text for row in section.rows for cell in row]
+    return texts
 
 
 def _write(pdf: FPDF, text: str, size: float, style: str = "", colour: tuple[int, int, int] = INK) -> None:

@@ -39,27 +39,27 @@ def receipt_pdf(rows: Sequence[Row]) -> bytes:
         return bytes(pdf.output())
 
 
-def _add(pdf: FPDF, it: Row) -> None:
-    if it.kind == "title":
-        _write(pdf, it.text, 20, "B")
+def _add(pdf: FPDF, row: Row) -> None:
+    if row.kind == "title":
+        _write(pdf, row.text, 20, "B")
         pdf.ln(3)
-    elif it.kind == "seller":
-        _write(pdf, it.text, 10)
-    elif it.kind == "about":
+    elif row.kind == "seller":
+        _write(pdf, row.text, 10)
+    elif row.kind == "about":
         pdf.ln(2)
-        _write(pdf, it.text, 8, colour=SOFT)
-        _write(pdf, it.value, 10)
-    elif it.kind == "event":
+        _write(pdf, row.text, 8, colour=SOFT)
+        _write(pdf, row.value, 10)
+    elif row.kind == "event":
         pdf.ln(6)
-        _write(pdf, it.text, 13, "B")
+        _write(pdf, row.text, 13, "B")
         pdf.ln(2)
     else:
-        _add_sum(pdf, it)
+        _add_sum(pdf, row)
 
 
-def _add_sum(pdf: FPDF, it: Row) -> None:
+def _add_sum(pdf: FPDF, row: Row) -> None:
     """Print a text on the left, on as many lines as it needs, and a sum on the right."""
-    bold, small = it.kind == "total", it.kind == "small"
+    bold, small = row.kind == "total", row.kind == "small"
     font = "B" if bold else "", 12 if bold else 9 if small else 10.5
     _use(pdf, *font)
     pdf.set_text_color(*(SOFT if small else INK))
@@ -68,11 +68,11 @@ def _add_sum(pdf: FPDF, it: Row) -> None:
     if pdf.will_page_break(ROW_MM):
         pdf.add_page()
     top = pdf.get_y()
-    pdf.multi_cell(pdf.epw - SUM_MM, ROW_MM, readable(it.text), align="L", new_x="RIGHT", new_y="LAST")
+    pdf.multi_cell(pdf.epw - SUM_MM, ROW_MM, readable(row.text), align="L", new_x="RIGHT", new_y="LAST")
     bottom = pdf.get_y() + ROW_MM
     pdf.set_xy(pdf.w - MARGIN - SUM_MM, max(top, bottom - ROW_MM))
     _use(pdf, *font)
-    pdf.cell(SUM_MM, ROW_MM, readable(it.value), align="R")
+    pdf.cell(SUM_MM, ROW_MM, readable(row.value), align="R")
     pdf.set_xy(MARGIN, bottom)
 
 

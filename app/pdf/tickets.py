@@ -54,39 +54,46 @@ def choose_fonts(pdf: FPDF, texts: Sequence[str], folder: Path) -> None:
         pdf.set_font(BUILT_IN)
         return
     pdf.set_text_shaping(True)
-    found = faces(map(readable, texts))
-    for number, face in enumerate(found):
+    needed = faces(map(readable, texts))
+    for number, face in enumerate(needed):
         file = folder / f"{number}.ttf"
         file.write_bytes(face.content)
         pdf.add_font(face.name, face.style, file)
-    first, *others = dict.fromkeys(face.name for face in found)
+    first, *others = dict.fromkeys(face.name for face in needed)
     pdf.set_fallback_fonts(others)
     pdf.set_font(first)
 
 
-def _texts(it: PrintedTicket) -> list[str]:
-    return [it.event, it.when, it.where, it.ticket, it.code, *(text for pair in it.about for text in pair)]
+def _texts(ticket: PrintedTicket) -> list[str]:
+    return [
+        ticket.event,
+        ticket.when,
+        ticket.where,
+        ticket.ticket,
+        ticket.code,
+        *(text for pair in ticket.about for text in pair),
+    ]
 
 
-def _add_ticket(pdf: FPDF, it: PrintedTicket) -> None:
-    _write(pdf, it.event, 20, "B")
+def _add_ticket(pdf: FPDF, ticket: PrintedTicket) -> None:
+    _write(pdf, ticket.event, 20, "B")
     pdf.ln(2)
-    _write(pdf, it.when, 11)
-    if it.where:
-        _write(pdf, it.where, 11)
+    _write(pdf, ticket.when, 11)
+    if ticket.where:
+        _write(pdf, ticket.where, 11)
     pdf.ln(3)
-    _write(pdf, it.ticket, 14, "B")
+    _write(pdf, ticket.ticket, 14, "B")
     pdf.ln(2)
-    for name, value in it.about:
+    for name, value in ticket.about:
         _write(pdf, name, 8, colour=SOFT)
         _write(pdf, value, 10)
     side = (pdf.epw - CODE_MM) / 2 + MARGIN
     top = max(pdf.get_y() + 5, pdf.h - MARGIN - CODE_MM - 10)
-    _draw_code(pdf, it.code, side, min(top, pdf.h - MARGIN - CODE_MM - 8))
+    _draw_code(pdf, ticket.code, side, min(top, pdf.h - MARGIN - CODE_MM - 8))
     pdf.set_y(pdf.h - MARGIN - 6)
     pdf.set_font(style="", size=9)
     pdf.set_text_color(*SOFT)
-    pdf.cell(0, 5, it.code, align="C")
+    pdf.cell(0, 5, ticket.code, align="C")
 
 
 def _draw_code(pdf: FPDF, code: str, left: float, top: float) -> None:

@@ -13,12 +13,12 @@ from app.core.errors import ApprovalNeeded
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.sql import refund_approvals
-from app.store.sql.refund_approvals import LimitAsk, Waiting
+from app.store.sql.refund_approvals import LimitRequest, Waiting
 
 HELD_BACK = "Its refund needs a second person: cancel it by hand, then have somebody else do the same."
 
 
-class _Asked(Exception):
+class _SecondPersonNeeded(Exception):
     def __init__(self, amount: int) -> None:
         self.amount = amount
 
@@ -32,13 +32,13 @@ async def needs_approval(
     refund that much, or if somebody else has already asked for the same. Otherwise `asking` turns it into a
     request for approval.
     """
-    if not await refund_approvals.over_limit(connection, [reservation_id], whole=amount is None):
+    if not await refund_approvals.over_limit(connection, [reservation_id], full=amount is None):
         return
-    wanted = await refund_approvals.amount_of(connection, reservation_id) if amount is None else amount
-    asked_by = await refund_approvals.use(connection, reservation_id, wanted, by.subject)
-    if asked_by is None:
-        raise _Asked(wanted)
-    thing, after = Thing("reservation", reservation_id), {"amount": wanted, "asked_by": asked_by}
+    requested = await refund_approvals.amount_of(connection, reservation_id) if amount is None else amount
+    requester = await refund_approvals.use(connection, reservation_id, requested, by.subject)
+    if requester is None:
+        raise _SecondPersonNeeded(requested)
+    thing, after = Thing("reservation", reservation_id), {"amount": requested, "asked_by": requester}
     await audit.record(connection, by, "approve refund", thing, after=after)
 
 
@@ -47,18 +47,18 @@ async def asking(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIte
     """Wrap a refund: if it needs a second person, record the request and raise ApprovalNeeded."""
     try:
         yield
-    except _Asked as asked:
+    except _SecondPersonNeeded as needed:
         with stores_answer():
             async with stores.postgres.acquire() as connection, connection.transaction():
-                await refund_approvals.ask(connection, reservation_id, asked.amount, by.subject)
+                await refund_approvals.request(connection, reservation_id, needed.amount, by.subject)
                 thing = Thing("reservation", reservation_id)
-                await audit.record(connection, by, "ask for refund", thing, after={"amount": asked.amount})
+                await audit.record(connection, by, "ask for refund", thing, after={"amount": needed.amount})
         raise ApprovalNeeded("Your request is recorded; somebody else has to do the same.") from None
 
 
 async def held_back(connection: Connection, reservation_ids: Sequence[str]) -> list[str]:
     """Return those of these orders that one person alone may not cancel and refund."""
-    return await refund_approvals.over_limit(connection, reservation_ids, whole=True)
+    return await refund_approvals.over_limit(connection, reservation_ids, full=True)
 
 
 async def waiting(stores: Stores, reservation_id: str) -> Waiting | None:
@@ -73,10 +73,10 @@ async def limit_of(stores: Stores, event_id: str) -> int | None:
         return await refund_approvals.limit_of(stores.postgres, event_id)
 
 
-async def limit_asked(stores: Stores, event_id: str) -> LimitAsk | None:
+async def requested_limit(stores: Stores, event_id: str) -> LimitRequest | None:
     """Return the new limit that waits for a second person, if there is one."""
     with stores_answer():
-        return await refund_approvals.limit_asked(stores.postgres, event_id)
+        return await refund_approvals.requested_limit(stores.postgres, event_id)
 
 
 async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Author) -> None:
@@ -90,17 +90,17 @@ async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Aut
             before = await refund_approvals.limit_of(connection, event_id)
             thing, now = Thing("event", event_id), {"refund_above": above}
             weaker = before is not None and (above is None or above > before)
-            asked_by = (
+            requester = (
                 await refund_approvals.use_limit(connection, event_id, above, by.subject) if weaker else None
             )
-            waits = weaker and asked_by is None
+            waits = weaker and requester is None
             if waits:
-                await refund_approvals.ask_limit(connection, event_id, above, by.subject)
+                await refund_approvals.request_limit(connection, event_id, above, by.subject)
                 await audit.record(connection, by, "ask for change", thing, after=now)
             else:
                 await refund_approvals.set_limit(connection, event_id, above)
                 was = {"refund_above": before}
-                after = {**now, "asked_by": asked_by} if asked_by else now
+                after = {**now, "asked_by": requester} if requester else now
                 await audit.record(connection, by, "change", thing, before=was, after=after)
     if waits:
         raise ApprovalNeeded(

@@ -55,8 +55,10 @@ async def decided(
     if len(origins) == 1 and not again and _lasts(oldest):
         return Batch(room_id, *origins.pop(), [(it, Decision("held", it.terms)) for it in messages])
     requests = [Request(it.reservation_id, it.visitor_id, it.items) for it in messages]
-    found = await stock.decide_again(stores.redis, keys_of(room_id), requests)
-    return Batch(room_id, found.epoch, found.event_id, list(zip(messages, found.decisions, strict=True)))
+    decisions = await stock.decide_again(stores.redis, keys_of(room_id), requests)
+    return Batch(
+        room_id, decisions.epoch, decisions.event_id, list(zip(messages, decisions.decisions, strict=True))
+    )
 
 
 def _lasts(oldest: Message) -> bool:
@@ -84,9 +86,9 @@ async def record(stores: Stores, batch: Batch, consumer: str = "") -> list[Messa
     written, refused = await write(stores, origin, list(holds.values()))
     outcomes = {it: held_outcome(decision.terms) for it, decision in _decisions(batch) if it in written}
     outcomes |= await _correct(stores, batch, refused)
-    there_before = holds.keys() - written - refused
-    if there_before:
-        outcomes |= await _repeat(stores, batch, there_before)
+    existing = holds.keys() - written - refused
+    if existing:
+        outcomes |= await _repeat(stores, batch, existing)
     settlements = [
         Settlement(
             message.message_id,
@@ -144,17 +146,17 @@ async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str,
     if not refused:
         return {}
     await stock.release(stores.redis, keys_of(batch.room_id), refused)
-    wanted = {
+    requests = {
         message.reservation_id: (message.visitor_id, decision.terms)
         for message, decision in batch.decided
         if message.reservation_id in refused
     }
-    named = [seat for _, terms in wanted.values() for seat in seats_of(terms)]
+    named = [seat for _, terms in requests.values() for seat in seats_of(terms)]
     taken = await mark_taken(stores, keys_of(batch.room_id), batch.event_id, named) if named else {}
     await load_totals(stores, batch.room_id, EventId(batch.event_id))
-    given = [found[0] for _, terms in wanted.values() if (found := code_in(terms))]
-    used_up = await codes.used_up(stores.postgres, batch.event_id, given)
-    return {it: _refused(*whose, taken, used_up) for it, whose in wanted.items()}
+    code_ids = [found[0] for _, terms in requests.values() if (found := code_in(terms))]
+    used_up = await codes.used_up(stores.postgres, batch.event_id, code_ids)
+    return {it: _refused(*request, taken, used_up) for it, request in requests.items()}
 
 
 def _refused(visitor_id: str, terms: str, taken: Mapping[str, str | None], used_up: set[str]) -> str:
@@ -162,16 +164,18 @@ def _refused(visitor_id: str, terms: str, taken: Mapping[str, str | None], used_
     left."""
     if (code := code_in(terms)) and code[0] in used_up:
         return refused_outcome("code_refused", visitor_id, "used_up")
-    if not (wanted := seats_of(terms)):
+    if not (requested := seats_of(terms)):
         return refused_outcome("sold_out", visitor_id)
-    return refused_outcome("seat_taken", visitor_id, "+".join([it for it in wanted if it in taken] or wanted))
+    return refused_outcome(
+        "seat_taken", visitor_id, "+".join([it for it in requested if it in taken] or requested)
+    )
 
 
-async def _repeat(stores: Stores, batch: Batch, there_before: set[str]) -> dict[str, str]:
+async def _repeat(stores: Stores, batch: Batch, existing: set[str]) -> dict[str, str]:
     """Answer submissions whose rows already exist with their outcome; release or confirm what Redis took
     again."""
-    rows = await reservations.fetch(stores.postgres, list(there_before))
-    prints = await reservations.fingerprints(stores.postgres, list(there_before))
+    rows = await reservations.fetch(stores.postgres, list(existing))
+    prints = await reservations.fingerprints(stores.postgres, list(existing))
     outcomes: dict[str, str] = {}
     for message, _ in batch.decided:
         row = rows.get(message.reservation_id)
@@ -200,7 +204,7 @@ async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Except
     )
     metrics.reserved("failed")
     try:
-        await _answer_given_up(stores, room_id, message)
+        await _answer_failed(stores, room_id, message)
     except RETRY_LATER:
         raise
     except Exception:  # whatever the cause, this submission must not block the others
@@ -208,7 +212,7 @@ async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Except
         await submissions.drop(stores.redis, keys_of(room_id), message)
 
 
-async def _answer_given_up(stores: Stores, room_id: RoomId, message: Message) -> None:
+async def _answer_failed(stores: Stores, room_id: RoomId, message: Message) -> None:
     keys, outcome = keys_of(room_id), ""
     if message.reservation_id:
         row = await reservations.fetch_one(stores.postgres, message.reservation_id)

@@ -12,28 +12,28 @@ from app.store.sql import buyers
 from app.store.sql.buyers import StoredBuyer
 
 
-async def keep(stores: Stores, traces: Traces, reservation: Reservation, said: Buyer) -> None:
+async def keep(stores: Stores, traces: Traces, reservation: Reservation, answers: Buyer) -> None:
     """Store the buyer's answers, replacing earlier ones.
 
     Raises ValidationFailed naming the field, and Conflict if the reservation has ended.
     """
-    it = checked(buyers.read_form(reservation.buyer_form), said)
-    recipient = traces.recipient(it.email) if it.email else b""
+    buyer = checked(buyers.read_form(reservation.buyer_form), answers)
+    recipient = traces.recipient(buyer.email) if buyer.email else b""
     with stores_answer():
-        kept = await buyers.keep(stores.postgres, reservation.reservation_id, it, recipient)
-    if not kept:
+        stored = await buyers.keep(stores.postgres, reservation.reservation_id, buyer, recipient)
+    if not stored:
         raise Conflict("The reservation has ended.")
 
 
-async def require(stores: Stores, traces: Traces, reservation: Reservation, said: Buyer | None) -> None:
+async def require(stores: Stores, traces: Traces, reservation: Reservation, buyer: Buyer | None) -> None:
     """Before a payment, store the answers sent with it, or check that they were given earlier.
 
     Raises ValidationFailed naming what is missing, and Conflict if the reservation has ended.
     """
     if reservation.status not in ("held", "paying"):
         return
-    if said is not None:
-        await keep(stores, traces, reservation, said)
+    if buyer is not None:
+        await keep(stores, traces, reservation, buyer)
         return
     form = buyers.read_form(reservation.buyer_form)
     if form.needed and await of_reservation(stores, reservation.reservation_id) is None:

@@ -60,10 +60,10 @@ async def undo(stores: Stores, event_id: EventId, scan_id: str, *, by: Author) -
         if await reservations.room_of(stores.postgres, event_id) is None:
             raise EventNotFound
         async with stores.postgres.acquire() as connection, connection.transaction():
-            found = await check_ins.undo(connection, event_id, scan_id)
-            if found is None:
+            undone = await check_ins.undo(connection, event_id, scan_id)
+            if undone is None:
                 raise Conflict("This scan did not check anybody in.")
-            ticket_id, new = found
+            ticket_id, new = undone
             if new:
                 thing = Thing("check_in", f"{event_id}/{ticket_id}")
                 await audit.record(connection, by, "undo", thing, before={"scan_id": scan_id})
@@ -81,9 +81,9 @@ async def news(stores: Stores, event_id: EventId, after: datetime) -> DoorNews:
     """Return the counts and the scans since `after`. Raises EventNotFound, StoreUnavailable."""
     now = datetime.now(UTC)
     after = max(after, now - timedelta(days=7)) - timedelta(seconds=OVERLAP_S)
-    found = await counts(stores, event_id)
+    door_counts = await counts(stores, event_id)
     with stores_answer():
-        return DoorNews(now, found, await check_ins.news(stores.postgres, event_id, after, NEWS_MAX))
+        return DoorNews(now, door_counts, await check_ins.news(stores.postgres, event_id, after, NEWS_MAX))
 
 
 async def offline_list(stores: Stores, event_id: EventId) -> DoorList:
@@ -92,7 +92,7 @@ async def offline_list(stores: Stores, event_id: EventId) -> DoorList:
     with stores_answer():
         if await reservations.room_of(stores.postgres, event_id) is None:
             raise EventNotFound
-        found = await check_ins.hashes(stores.postgres, event_id, LIST_MAX + 1)
+        hashes = await check_ins.hashes(stores.postgres, event_id, LIST_MAX + 1)
         ever = datetime.fromtimestamp(0, UTC)
         seen = await check_ins.news(stores.postgres, event_id, ever, LIST_MAX)
-    return DoorList(now, found[:LIST_MAX], len(found) <= LIST_MAX, seen)
+    return DoorList(now, hashes[:LIST_MAX], len(hashes) <= LIST_MAX, seen)

@@ -107,8 +107,8 @@ async def _gateway_for(engine: ReservationEngine, reservation_id: ReservationId,
             is_test, some = await payments.offered(engine.stores.postgres, reservation_id)
             if is_test:
                 return SIMULATED
-            if there := offered(names, some):
-                return gateway_for(there, method)
+            if usable := offered(names, some):
+                return gateway_for(usable, method)
             raise PaymentsNotConfigured
         if await payments.costs_money(engine.stores.postgres, reservation_id):
             raise PaymentsNotConfigured
@@ -118,19 +118,19 @@ async def _gateway_for(engine: ReservationEngine, reservation_id: ReservationId,
 async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
     bill = await engine.begun.submit("", attempt)
     if bill is None:
-        if standing := await _earlier_outcome(engine, attempt):
-            return standing
+        if earlier := await _earlier_outcome(engine, attempt):
+            return earlier
         bill = await _begin_alone(engine, attempt)
     if bill is None:
-        if standing := await _earlier_outcome(engine, attempt):
-            return standing
+        if earlier := await _earlier_outcome(engine, attempt):
+            return earlier
         if await fates.is_cancelled(engine.stores.postgres, attempt.reservation_id):
             raise Conflict(SALE_CANCELLED)
         raise Conflict("Another payment for this reservation just ended; send this one again.")
     if await _charge(engine, attempt, bill):
-        found = await _fetch(engine, attempt.reservation_id)
-        if found.status == "confirmed":
-            return Confirmation(found, replayed=False)
+        reservation = await _fetch(engine, attempt.reservation_id)
+        if reservation.status == "confirmed":
+            return Confirmation(reservation, replayed=False)
     return await _answer(engine, attempt, replayed=False)
 
 
@@ -167,22 +167,26 @@ async def _charge(engine: ReservationEngine, attempt: Attempt, bill: Bill) -> bo
 async def _earlier_outcome(engine: ReservationEngine, attempt: Attempt) -> Confirmation | None:
     """Why the payment could not begin: it is a repeat, already paid, or too late. None if it could begin
     now."""
-    made = await payments.state(engine.stores.postgres, attempt.payment_id)
-    if made is not None:
-        if made.fingerprint != attempt.fingerprint:
+    payment = await payments.state(engine.stores.postgres, attempt.payment_id)
+    if payment is not None:
+        if payment.fingerprint != attempt.fingerprint:
             raise IdempotencyKeyReused
         return await _answer(engine, attempt, replayed=True)
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
-        found = await _fetch(engine, attempt.reservation_id)
-        if found.status == "confirmed" or (found.status == "paying" and time.monotonic() > deadline):
+        reservation = await _fetch(engine, attempt.reservation_id)
+        if reservation.status == "confirmed" or (
+            reservation.status == "paying" and time.monotonic() > deadline
+        ):
             await server.be_sure(engine.stores.postgres)
-            return Confirmation(found, replayed=False)
-        if found.status == "cancelled":
+            return Confirmation(reservation, replayed=False)
+        if reservation.status == "cancelled":
             raise Conflict("This reservation was cancelled.")
-        if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+        if reservation.status == "expired" or (
+            reservation.status == "held" and reservation.expires_at_ms <= now_ms()
+        ):
             raise HoldExpired
-        if found.status == "held":
+        if reservation.status == "held":
             return None
         await _wait_for_change(engine, attempt.reservation_id)
 
@@ -191,14 +195,14 @@ async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool
     """Wait for the outcome of the attempt; after CONFIRM_WAIT_S return the reservation as it is."""
     deadline = time.monotonic() + CONFIRM_WAIT_S
     while True:
-        made = await payments.state(engine.stores.postgres, attempt.payment_id)
-        assert made is not None
-        if made.status not in ("asked", "succeeded"):
-            refusal = _refusal(made)
+        payment = await payments.state(engine.stores.postgres, attempt.payment_id)
+        assert payment is not None
+        if payment.status not in ("asked", "succeeded"):
+            refusal = _refusal(payment)
             refusal.replayed = replayed
             raise refusal
-        step = await _next_step(engine, attempt) if made.status == "asked" else NOTHING_TO_DO
-        if made.status == "succeeded" or step != NOTHING_TO_DO or time.monotonic() > deadline:
+        step = await _next_step(engine, attempt) if payment.status == "asked" else NOTHING_TO_DO
+        if payment.status == "succeeded" or step != NOTHING_TO_DO or time.monotonic() > deadline:
             await server.be_sure(engine.stores.postgres)
             return Confirmation(await _fetch(engine, attempt.reservation_id), replayed, step)
         await _wait_for_change(engine, attempt.reservation_id)
@@ -206,27 +210,27 @@ async def _answer(engine: ReservationEngine, attempt: Attempt, *, replayed: bool
 
 async def _next_step(engine: ReservationEngine, attempt: Attempt) -> NextStep:
     """Where the buyer continues with this attempt."""
-    found = await payment_steps.under_way(engine.stores.postgres, attempt.reservation_id)
-    return found[1] if found is not None and found[0] == attempt.payment_id else NOTHING_TO_DO
+    under_way = await payment_steps.under_way(engine.stores.postgres, attempt.reservation_id)
+    return under_way[1] if under_way is not None and under_way[0] == attempt.payment_id else NOTHING_TO_DO
 
 
-def _refusal(made: PaymentState) -> Refusal:
-    if made.status == "declined":
+def _refusal(payment: PaymentState) -> Refusal:
+    if payment.status == "declined":
         return PaymentDeclined()
-    if made.status == "failed":
+    if payment.status == "failed":
         return PaymentDeclined(
             "The payment service failed and charged nothing; pay again with a new Idempotency-Key."
         )
-    if made.reservation == "cancelled":
+    if payment.reservation == "cancelled":
         return Conflict("This reservation was cancelled; what was paid is refunded.")
     return HoldExpired("The payment arrived after the hold had ended; it is refunded.")
 
 
 async def _fetch(engine: ReservationEngine, reservation_id: str) -> Reservation:
-    found = await engine.read.submit("", reservation_id)
-    if found is None:
+    reservation = await engine.read.submit("", reservation_id)
+    if reservation is None:
         raise ReservationNotFound
-    return found
+    return reservation
 
 
 async def _wait_for_change(engine: ReservationEngine, reservation_id: str) -> None:
@@ -255,13 +259,13 @@ async def finish_cancel(
     engine: ReservationEngine, reservation_id: ReservationId, ended: Sequence[Ended]
 ) -> Reservation:
     """Finish a cancellation: return the stock and refund. A worker completes what is interrupted."""
-    found = await _fetch(engine, reservation_id)
-    if found.status == "paying":
+    reservation = await _fetch(engine, reservation_id)
+    if reservation.status == "paying":
         raise Conflict("A payment is in progress; wait for its outcome.")
     await holds.update_redis(engine.stores, ended)
     for payment_id in await payments.refunds_owed(engine.stores.postgres, reservation_id) if ended else ():
         await refund(engine.stores, engine.gateway, payment_id)
-    return found
+    return reservation
 
 
 async def extend(engine: ReservationEngine, reservation_id: ReservationId) -> Reservation:
@@ -272,13 +276,15 @@ async def extend(engine: ReservationEngine, reservation_id: ReservationId) -> Re
     """
     with stores_answer():
         extended = await reservations.extend(engine.stores.postgres, reservation_id)
-        found = await _fetch(engine, reservation_id)
+        reservation = await _fetch(engine, reservation_id)
         if extended:
             await holds.announce(engine.stores, [reservation_id])
-    if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+    if reservation.status == "expired" or (
+        reservation.status == "held" and reservation.expires_at_ms <= now_ms()
+    ):
         raise HoldExpired
-    if found.status != "held":
-        raise Conflict(f"Only a hold can be extended; this reservation is {found.status}.")
-    if not found.extended_s:
+    if reservation.status != "held":
+        raise Conflict(f"Only a hold can be extended; this reservation is {reservation.status}.")
+    if not reservation.extended_s:
         raise Conflict("This event does not extend holds.")
-    return found
+    return reservation

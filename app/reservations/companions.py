@@ -22,23 +22,23 @@ async def left_alone(
     rows = await seats.marked_rows(connection, event_id, cancelled)
     if not rows:
         return []
-    theirs = await seats.seats_of_buyer(connection, event_id, reservation_id)
-    kept = theirs - set(cancelled)
+    of_buyer = await seats.seats_of_buyer(connection, event_id, reservation_id)
+    kept = of_buyer - set(cancelled)
     return [
-        it.seat_id
+        seat.seat_id
         for row in rows
-        for number, it in row.items()
-        if it.kind == COMPANION and it.seat_id in kept
-        if _accompanied(row, number, theirs) and not _accompanied(row, number, kept)
+        for number, seat in row.items()
+        if seat.kind == COMPANION and seat.seat_id in kept
+        if _accompanied(row, number, of_buyer) and not _accompanied(row, number, kept)
     ]
 
 
-def _accompanied(row: Mapping[int, MarkedSeat], number: int, theirs: Collection[str]) -> bool:
+def _accompanied(row: Mapping[int, MarkedSeat], number: int, of_buyer: Collection[str]) -> bool:
     """Whether the nearest accessible seat on either side belongs to the buyer."""
     for step in (-1, 1):
         at = number + step
-        while (it := row.get(at)) and it.kind == COMPANION:
+        while (seat := row.get(at)) and seat.kind == COMPANION:
             at += step
-        if it and it.kind == ACCESSIBLE and it.seat_id in theirs:
+        if seat and seat.kind == ACCESSIBLE and seat.seat_id in of_buyer:
             return True
     return False

@@ -71,19 +71,19 @@ async def check(stores: Stores, event_id: EventId) -> list[str]:
 async def settled_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
     """Return the lasting differences, except holds that still wait in the stream for a worker to write
     them."""
-    found = await lasting_differences(stores, room_id, event_id)
-    uncommitted = {name for kind, name in found if kind == "reservation held gone"}
+    differences = await lasting_differences(stores, room_id, event_id)
+    uncommitted = {name for kind, name in differences if kind == "reservation held gone"}
     if not uncommitted:
-        return found
+        return differences
     waiting = await backlogs.waiting(stores.redis, keys_of(room_id), uncommitted)
     seats = await ledger.seats_of(stores.redis, keys_of(room_id), waiting)
-    return {it: line for it, line in found.items() if it[1] not in waiting | seats}
+    return {it: line for it, line in differences.items() if it[1] not in waiting | seats}
 
 
 async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId) -> dict[Finding, str]:
     """Return the differences found in every one of several readings, each with a line that describes it."""
     keys = keys_of(room_id)
-    found: dict[Finding, str] = {}
+    differences: dict[Finding, str] = {}
     for look in range(LOOKS):
         if look:
             await asyncio.sleep(PAUSE_S)
@@ -102,10 +102,10 @@ async def lasting_differences(stores: Stores, room_id: RoomId, event_id: EventId
         now = dict(_findings(redis, counted, live)) | dict(_seats(redis, seated, counted))
         settled = redis.quiet and redis.holds.keys() == live.keys()
         now |= dict(_codes(redis, *await _codes_of(stores, event_id), settled=settled))
-        found = {finding: line for finding, line in now.items() if not look or finding in found}
-        if not found:
+        differences = {finding: line for finding, line in now.items() if not look or finding in differences}
+        if not differences:
             break
-    return found
+    return differences
 
 
 async def _seats_of(stores: Stores, event_id: EventId) -> _Seats:
@@ -126,10 +126,10 @@ def _findings(
 ) -> Iterator[tuple[Finding, str]]:
     yield from _postgres(counted)
     yield from _stock(redis.stock, counted)
-    for it in counted:
-        if (price := redis.prices.get(it.ticket_type_id)) != it.price:
-            line = f"{it.ticket_type_id}: price is {price} in Redis, {it.price} in Postgres"
-            yield ("price", it.ticket_type_id), line
+    for balance in counted:
+        if (price := redis.prices.get(balance.ticket_type_id)) != balance.price:
+            line = f"{balance.ticket_type_id}: price is {price} in Redis, {balance.price} in Postgres"
+            yield ("price", balance.ticket_type_id), line
     differing = list(_reservations(redis.holds, live))
     yield from differing
     yield from _allowance(redis)
@@ -141,23 +141,23 @@ def _findings(
 
 def _postgres(counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
     """Compare Postgres' counters with its rows."""
-    for it in counted:
-        if it.held + it.sold > it.total:
-            yield ("oversold", it.ticket_type_id), f"Postgres: {it} is oversold"
-        if (it.held, it.sold) != (it.rows_held, it.rows_sold):
-            yield ("rows", it.ticket_type_id), f"Postgres: counters and rows of {it} differ"
+    for balance in counted:
+        if balance.held + balance.sold > balance.total:
+            yield ("oversold", balance.ticket_type_id), f"Postgres: {balance} is oversold"
+        if (balance.held, balance.sold) != (balance.rows_held, balance.rows_sold):
+            yield ("rows", balance.ticket_type_id), f"Postgres: counters and rows of {balance} differ"
 
 
 def _stock(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
     """Check that Redis' stock adds up, and compare its totals with Postgres."""
-    for it in counted:
-        name = it.ticket_type_id
+    for balance in counted:
+        name = balance.ticket_type_id
         parts = [stock.get(f"{word}:{name}", 0) for word in ("free", "held", "sold")]
         total = stock.get(f"total:{name}")
         if total != sum(parts):
             yield ("stock", name), f"Redis: {name}: free + held + sold = {parts}, total = {total}"
-        if total != it.total:
-            yield ("total", name), f"{name}: total is {total} in Redis, {it.total} in Postgres"
+        if total != balance.total:
+            yield ("total", name), f"{name}: total is {total} in Redis, {balance.total} in Postgres"
         if min(parts) < 0:
             yield ("negative", name), f"Redis: {name}: free, held, sold = {parts}"
     for word in ("free", "held", "sold", "total"):
@@ -170,10 +170,10 @@ def _reservations(holds: dict[str, ledger.Entry], live: dict[str, str]) -> Itera
     """Compare each reservation in the two stores."""
     for reservation_id in holds.keys() | live.keys():
         entry = holds.get(reservation_id)
-        ours, theirs = (entry.state if entry else "gone"), live.get(reservation_id, "gone")
-        if ours != theirs:
-            line = f"reservation {reservation_id} is {ours} in Redis, {theirs} in Postgres"
-            yield (f"reservation {ours} {theirs}", reservation_id), line
+        in_redis, in_postgres = (entry.state if entry else "gone"), live.get(reservation_id, "gone")
+        if in_redis != in_postgres:
+            line = f"reservation {reservation_id} is {in_redis} in Redis, {in_postgres} in Postgres"
+            yield (f"reservation {in_redis} {in_postgres}", reservation_id), line
 
 
 def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
@@ -184,10 +184,11 @@ def _seats(redis: _Side, seated: _Seats, counted: list[balances.Balance]) -> Ite
             yield ("claim", claim.seat_id), line
     sums = Counter(it.ticket_type_id for it in seated.live.values() if it.state != BLOCKED)
     types = {it.ticket_type_id for it in seated.live.values()}
-    for it in counted:
-        if it.ticket_type_id in types and sums[it.ticket_type_id] != it.total:
-            line = f"Postgres: {it.ticket_type_id} has {sums[it.ticket_type_id]} seats, total = {it.total}"
-            yield ("seats", it.ticket_type_id), line
+    for balance in counted:
+        name = balance.ticket_type_id
+        if name in types and sums[name] != balance.total:
+            line = f"Postgres: {name} has {sums[name]} seats, total = {balance.total}"
+            yield ("seats", name), line
     yield from _each_seat(redis, seated.live)
 
 
@@ -200,12 +201,13 @@ def _each_seat(redis: _Side, live: dict[str, seats.LiveSeat]) -> Iterator[tuple[
     due = {seat: (SOLD if entry.state == "sold" else HELD, entry.visitor_id) for seat, entry in held}
     times = Counter(seat for seat, _ in held)
     for seat in states.keys() | live.keys() | due.keys() | redis.sitters.keys():
-        ours, theirs = states.get(seat, NONE)[0], live[seat].state if seat in live else "none"
-        if ours != theirs:
-            yield (f"seat {ours} {theirs}", seat), f"seat {seat} is {ours} in Redis, {theirs} in Postgres"
-        if (ours, redis.sitters.get(seat)) != due.get(seat, (BLOCKED if ours == BLOCKED else FREE, None)):
-            line = f"Redis: seat {seat} is {ours} for {redis.sitters.get(seat)}, holds say {due.get(seat)}"
-            yield ("seat", seat), line
+        in_redis, in_postgres = states.get(seat, NONE)[0], live[seat].state if seat in live else "none"
+        if in_redis != in_postgres:
+            line = f"seat {seat} is {in_redis} in Redis, {in_postgres} in Postgres"
+            yield (f"seat {in_redis} {in_postgres}", seat), line
+        sitter, unheld = redis.sitters.get(seat), (BLOCKED if in_redis == BLOCKED else FREE, None)
+        if (in_redis, sitter) != due.get(seat, unheld):
+            yield ("seat", seat), f"Redis: seat {seat} is {in_redis} for {sitter}, holds say {due.get(seat)}"
         if times[seat] > 1:
             yield ("twice", seat), f"Redis: seat {seat} is in {times[seat]} holds"
 
@@ -227,18 +229,21 @@ def _codes(
     for it in counted:
         if it.used != it.rows or it.used > it.uses_max:
             yield ("code rows", it.code), f"Postgres: counter and rows of {it} differ"
-    ours = {field: value for field, value in redis.codes.items() if not field.startswith("used:")}
-    for field in ours.keys() | terms.keys():
-        if (theirs := terms.get(field, "")) != ours.get(field, ""):
-            yield ("code terms", field), f"{field} is {ours.get(field)} in Redis, {theirs} in Postgres"
+    in_redis = {field: value for field, value in redis.codes.items() if not field.startswith("used:")}
+    for field in in_redis.keys() | terms.keys():
+        if (in_postgres := terms.get(field, "")) != in_redis.get(field, ""):
+            yield (
+                ("code terms", field),
+                f"{field} is {in_redis.get(field)} in Redis, {in_postgres} in Postgres",
+            )
     if not redis.quiet:
         return
     due = Counter(entry.code for entry in redis.holds.values() if entry.code)
     used = {it.code: it.used for it in counted}
     for code in due.keys() | used.keys() | {it[5:] for it in redis.codes if it.startswith("used:")}:
-        says = int(redis.codes.get(f"used:{code}", 0))
-        if says != due[code] or (settled and says != used.get(code, 0)):
-            line = f"code {code} is used {says} times in Redis, by {due[code]} according to its holds"
+        uses = int(redis.codes.get(f"used:{code}", 0))
+        if uses != due[code] or (settled and uses != used.get(code, 0)):
+            line = f"code {code} is used {uses} times in Redis, by {due[code]} according to its holds"
             yield ("code", code), f"{line}, Postgres counts {used.get(code, 0)}"
 
 
@@ -269,8 +274,9 @@ def _sums(redis: _Side) -> Iterator[tuple[Finding, str]]:
 
 def _counters(stock: dict[str, int], counted: list[balances.Balance]) -> Iterator[tuple[Finding, str]]:
     """Compare the counters of the two stores; called only when nothing is in progress."""
-    for it in counted:
-        ours = (stock.get(f"held:{it.ticket_type_id}", 0), stock.get(f"sold:{it.ticket_type_id}", 0))
-        if ours != (it.held, it.sold):
-            line = f"{it.ticket_type_id}: held, sold are {ours} in Redis, {(it.held, it.sold)} in Postgres"
-            yield ("counters", it.ticket_type_id), line
+    for balance in counted:
+        name, in_postgres = balance.ticket_type_id, (balance.held, balance.sold)
+        in_redis = (stock.get(f"held:{name}", 0), stock.get(f"sold:{name}", 0))
+        if in_redis != in_postgres:
+            line = f"{name}: held, sold are {in_redis} in Redis, {in_postgres} in Postgres"
+            yield ("counters", name), line

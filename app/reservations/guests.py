@@ -55,9 +55,9 @@ async def add(
         engine, claims, event.event_id, wanted, idempotency_key=key, code=GUEST
     )
     recipient = traces.recipient(guest.email) if guest.email else b""
-    who = Buyer(email=guest.email, name=guest.name)
+    buyer = Buyer(email=guest.email, name=guest.name)
     with stores_answer():
-        await buyers.keep(engine.stores.postgres, reserved.reservation_id, who, recipient)
+        await buyers.keep(engine.stores.postgres, reserved.reservation_id, buyer, recipient)
     return await paid_elsewhere.confirm_guest(engine, reserved.reservation_id, by=by)
 
 
@@ -74,8 +74,8 @@ async def withdraw(
     Raises StoreUnavailable, and ReservationNotFound if this is not a guest of the event.
     """
     with stores_answer():
-        found = await reservations.fetch_one(engine.stores.postgres, reservation_id)
-        if found is None or found.event_id != event_id or not is_guest(found.visitor_id):
+        reservation = await reservations.fetch_one(engine.stores.postgres, reservation_id)
+        if reservation is None or reservation.event_id != event_id or not is_guest(reservation.visitor_id):
             raise ReservationNotFound("There is no such guest.")
         valid = await refund_rows.valid_tickets(engine.stores.postgres, reservation_id)
     if valid:
@@ -90,5 +90,5 @@ async def listed(
     """Return a page of the matching guests, newest first, how many match, and the counts over all guests."""
     with stores_answer():
         some = await guests.select_page(stores.postgres, event_id, text, limit, offset)
-        total = await guests.found(stores.postgres, event_id, text)
+        total = await guests.count_matching(stores.postgres, event_id, text)
         return some, total, await guests.counts(stores.postgres, event_id)

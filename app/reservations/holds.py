@@ -116,8 +116,8 @@ async def _shrink(stores: Stores, room_id: RoomId, shrunk: Sequence[Ended]) -> N
     """Release the cancelled tickets of orders that keep others."""
     if not shrunk:
         return
-    kept = [(it.reservation_id, items_text(read_items(it.items))) for it in shrunk]
-    await shrink(stores.redis, keys_of(room_id), kept)
+    remaining = [(it.reservation_id, items_text(read_items(it.items))) for it in shrunk]
+    await shrink(stores.redis, keys_of(room_id), remaining)
     for it in shrunk:
         await refunds.mark_shrunk(stores.postgres, it.reservation_id, it.items)
 

@@ -21,7 +21,7 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
-from app.core.outcomes import PENDING, outcome_known, read_outcome, terms_granted
+from app.core.outcomes import PENDING, outcome_in, read_outcome, terms_granted
 from app.core.terms import read_terms
 from app.core.wanted import Wanted
 from app.reservations import change_limits
@@ -211,17 +211,17 @@ async def get(
     ReservationNotFound, StoreUnavailable.
     """
     with stores_answer():
-        found = await engine.read.submit("", reservation_id)
-        if found is not None:
-            return found
+        reservation = await engine.read.submit("", reservation_id)
+        if reservation is not None:
+            return reservation
         if asker is None:
             raise ReservationNotFound
-        known = await submissions.outcomes(engine.stores.redis, keys_of(asker.room_id), [reservation_id])
-        outcome = outcome_known(known[reservation_id] or "")
+        outcomes = await submissions.outcomes(engine.stores.redis, keys_of(asker.room_id), [reservation_id])
+        outcome = outcome_in(outcomes[reservation_id] or "")
         if terms_granted(outcome):  # granted meanwhile; Postgres has it before Redis does
-            found = await engine.read.submit("", reservation_id)
-    if found is not None:
-        return found
+            reservation = await engine.read.submit("", reservation_id)
+    if reservation is not None:
+        return reservation
     if not outcome or terms_granted(outcome) or read_outcome(outcome).visitor_id != asker.visitor_id:
         raise ReservationNotFound
     if read_outcome(outcome).word != PENDING:
@@ -246,25 +246,25 @@ async def of_browser(
     Raises StoreUnavailable.
     """
     with stores_answer():
-        mine = await reservations.of_visits(engine.stores.postgres, visitors)
-        shown = await reservations.fetch(engine.stores.postgres, others) if others else {}
-    shown |= {it.reservation_id: it for it in mine}
-    return sorted(shown.values(), key=lambda it: -it.created_at_ms)
+        by_visits = await reservations.of_visits(engine.stores.postgres, visitors)
+        by_id = await reservations.fetch(engine.stores.postgres, others) if others else {}
+    by_id |= {it.reservation_id: it for it in by_visits}
+    return sorted(by_id.values(), key=lambda it: -it.created_at_ms)
 
 
 async def watch(engine: ReservationEngine, reservation_id: ReservationId) -> AsyncIterator[Reservation]:
     """Yield the reservation now and after each change, until it is cancelled or expired."""
-    seen: Reservation | None = None
+    last: Reservation | None = None
     with engine.changes(reservation_id) as changed:
-        while seen is None or seen.status not in ENDED:
+        while last is None or last.status not in ENDED:
             changed.clear()
             with stores_answer():
-                found = await engine.read.submit("", reservation_id)
-            if found is None:
+                reservation = await engine.read.submit("", reservation_id)
+            if reservation is None:
                 raise ReservationNotFound
-            if found != seen:
-                seen = found
-                yield found
+            if reservation != last:
+                last = reservation
+                yield reservation
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), WATCH_S)

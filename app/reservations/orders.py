@@ -28,7 +28,7 @@ from app.store.sql.hold_endings import Ended
 from app.store.sql.orders import MailLine, OrderFilter, OrderRow, OrderTimes, PaymentNote, PaymentRow
 from app.store.sql.receipts import Receipt
 
-FOUND_MAX = 1000  # reservations that one search may find
+MATCHES_MAX = 1000  # reservations that one search may find
 AUDIT_MAX = 100
 
 
@@ -45,21 +45,23 @@ class OrderStory(NamedTuple):
     receipt: Receipt | None
 
 
-async def orders(stores: Stores, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
+async def orders(stores: Stores, criteria: OrderFilter) -> AsyncIterator[list[Order]]:
     """Return the orders in chunks, oldest first, all from one snapshot.
 
     Raises EventNotFound and StoreUnavailable before the first chunk.
     """
-    await _check_exists(stores, wanted.event_id)
-    return exports.orders(stores.postgres, wanted)
+    await _check_exists(stores, criteria.event_id)
+    return exports.orders(stores.postgres, criteria)
 
 
-async def page(stores: Stores, wanted: OrderFilter, *, limit: int, offset: int) -> tuple[list[OrderRow], int]:
+async def page(
+    stores: Stores, criteria: OrderFilter, *, limit: int, offset: int
+) -> tuple[list[OrderRow], int]:
     """Return one page of the orders, newest first, and how many match. Raises EventNotFound,
     StoreUnavailable."""
-    await _check_exists(stores, wanted.event_id)
+    await _check_exists(stores, criteria.event_id)
     with stores_answer():
-        return await order_rows.select_page(stores.postgres, wanted, limit=limit, offset=offset)
+        return await order_rows.select_page(stores.postgres, criteria, limit=limit, offset=offset)
 
 
 async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
@@ -69,7 +71,7 @@ async def find(stores: Stores, places: PlaceSigner, word: str) -> list[str]:
     email, code = normalised(word), typed.ticket_code(word)
     with stores_answer():
         visitors = await _visitors(stores, places, email) if "@" in word else {}
-        return await order_rows.find(stores.postgres, word, code, email, visitors, FOUND_MAX)
+        return await order_rows.find(stores.postgres, word, code, email, visitors, MATCHES_MAX)
 
 
 async def story(stores: Stores, reservation_id: ReservationId) -> OrderStory:
@@ -118,10 +120,10 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by
             before, ended = await _cancel(engine.stores, reservation_id, by)
             if before is None:
                 raise ReservationNotFound("There is no such reservation.")
-            found = await checkout.finish_cancel(engine, reservation_id, ended)
-    if found.status == "expired":
+            reservation = await checkout.finish_cancel(engine, reservation_id, ended)
+    if reservation.status == "expired":
         raise Conflict("The hold has expired; there is nothing to cancel.")
-    return found
+    return reservation
 
 
 async def _cancel(stores: Stores, reservation_id: str, by: Author) -> tuple[str | None, list[Ended]]:

@@ -49,21 +49,23 @@ async def _confirm(
     attempt = Attempt(engine.signed(f"{method}|{reservation_id}"), reservation_id, "", method, reference)
     with stores_answer():
         await engine.see_through(_sell(engine, attempt, by))
-        found = await engine.read.submit("", reservation_id)
-    if found is None:
+        reservation = await engine.read.submit("", reservation_id)
+    if reservation is None:
         raise ReservationNotFound("There is no such reservation.")
-    if found.status == "paying":
+    if reservation.status == "paying":
         raise Conflict("A payment is in progress; wait for its outcome.")
-    if found.status == "cancelled":
+    if reservation.status == "cancelled":
         raise Conflict("This reservation was cancelled.")
-    if found.status == "expired" or (found.status == "held" and found.expires_at_ms <= now_ms()):
+    if reservation.status == "expired" or (
+        reservation.status == "held" and reservation.expires_at_ms <= now_ms()
+    ):
         raise HoldExpired
     with stores_answer():
-        if found.status == "held" and await fates.is_cancelled(engine.stores.postgres, reservation_id):
+        if reservation.status == "held" and await fates.is_cancelled(engine.stores.postgres, reservation_id):
             raise Conflict(SALE_CANCELLED)
-    if found.status == "held" and method == "free":
+    if reservation.status == "held" and method == "free":
         raise Conflict("These tickets are not free.")
-    return found
+    return reservation
 
 
 async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) -> None:

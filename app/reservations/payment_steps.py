@@ -7,7 +7,7 @@ from contextlib import suppress
 from app.core.model import ReservationId
 from app.payments.gateway import GatewayFailed
 from app.reservations.pending import ReservationEngine
-from app.reservations.settlement import look_again
+from app.reservations.settlement import check_payment
 from app.store.away import stores_answer
 from app.store.sql import payment_steps
 from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
@@ -18,8 +18,8 @@ __all__ = ["NOTHING_TO_DO", "NextStep", "next_step", "stop_payment"]
 async def next_step(engine: ReservationEngine, reservation_id: ReservationId) -> NextStep:
     """Return where the buyer continues the payment under way; NOTHING_TO_DO if nowhere."""
     with stores_answer():
-        found = await payment_steps.under_way(engine.stores.postgres, reservation_id)
-    return found[1] if found is not None else NOTHING_TO_DO
+        under_way = await payment_steps.under_way(engine.stores.postgres, reservation_id)
+    return under_way[1] if under_way is not None else NOTHING_TO_DO
 
 
 async def stop_payment(engine: ReservationEngine, reservation_id: ReservationId) -> None:
@@ -28,9 +28,9 @@ async def stop_payment(engine: ReservationEngine, reservation_id: ReservationId)
     The reservation becomes a hold again as soon as the gateway says so, or confirmed if it has charged.
     """
     with stores_answer():
-        found = await payment_steps.under_way(engine.stores.postgres, reservation_id)
-        if found is None or found[1] == NOTHING_TO_DO:
+        under_way = await payment_steps.under_way(engine.stores.postgres, reservation_id)
+        if under_way is None or under_way[1] == NOTHING_TO_DO:
             return
         with suppress(GatewayFailed):
-            await engine.gateway.stop(found[0])
-        await look_again(engine.stores, engine.gateway, found[0])
+            await engine.gateway.stop(under_way[0])
+        await check_payment(engine.stores, engine.gateway, under_way[0])

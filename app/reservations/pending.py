@@ -23,14 +23,14 @@ from typing import Any, TypeVar
 from app import loops
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import EventId, Reservation, RoomId
-from app.core.outcomes import PENDING, outcome_known, read_outcome
+from app.core.outcomes import PENDING, outcome_in, read_outcome
 from app.core.terms import NO_POLICY, Policy
 from app.loops import Loops
 from app.payments.gateway import Gateway
 from app.payments.gateways import open_gateway
 from app.reservations import holds
 from app.reservations.change_limits import limits_of
-from app.reservations.waiter import LOOK_UP_S, Answer, Waiter
+from app.reservations.waiter import CHECK_EVERY_S, Answer, Waiter
 from app.settings import Settings
 from app.store.coalescer import LATE_MAX, Coalescer, Later
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
@@ -115,8 +115,8 @@ class ReservationEngine:
         return [it.reservation_id in sold for it in attempts]
 
     async def _read(self, _key: str, reservation_ids: list[str]) -> Sequence[Reservation | None]:
-        found = await reservations.fetch(self.stores.postgres, reservation_ids)
-        return [found.get(it) for it in reservation_ids]
+        by_id = await reservations.fetch(self.stores.postgres, reservation_ids)
+        return [by_id.get(it) for it in reservation_ids]
 
     def signed(self, text: str) -> str:
         """Derive an id from this text: always the same, and not derivable without our secret."""
@@ -141,7 +141,7 @@ class ReservationEngine:
         Raises CoalescerFull.
         """
         now = time.monotonic()
-        waiter = Waiter(room_id, submission, now + self.settings.reserve_wait_s, now + LOOK_UP_S)
+        waiter = Waiter(room_id, submission, now + self.settings.reserve_wait_s, now + CHECK_EVERY_S)
         waiter.answer = self.submissions.submit((room_id, event_id), waiter)
         if submission.instance:
             self.waiting.setdefault(submission.reservation_id, []).append(waiter)
@@ -265,8 +265,8 @@ async def _sweep(engine: ReservationEngine) -> None:
                     waiter.answer.set_result(
                         StoreUnavailable("Not decided yet; send the same request again for the outcome.")
                     )
-            elif waiter.word and waiter.look_up_at <= now:
-                waiter.look_up_at = now + waiter.look_up_every_s
+            elif waiter.word and waiter.next_check_at <= now:
+                waiter.next_check_at = now + waiter.check_every_s
                 overdue.setdefault(waiter.room_id, set()).add(waiter.submission.reservation_id)
         with suppress(*STORE_AWAY):
             await loops.each(
@@ -278,12 +278,12 @@ async def _sweep(engine: ReservationEngine) -> None:
 
 
 async def _look_up(engine: ReservationEngine, room_id: RoomId, reservation_ids: list[str]) -> None:
-    found = await stream.outcomes(engine.stores.redis, holds.keys_of(room_id), reservation_ids)
-    for reservation_id, known in found.items():
+    outcomes = await stream.outcomes(engine.stores.redis, holds.keys_of(room_id), reservation_ids)
+    for reservation_id, known in outcomes.items():
         if known is None:  # the submission was lost with Redis
             engine.resolve(reservation_id, Restoring())
             continue
-        outcome = outcome_known(known)
+        outcome = outcome_in(known)
         if read_outcome(outcome).word != PENDING:
             engine.resolve(reservation_id, outcome)
         else:  # the message that wakes the workers may have been lost

@@ -26,8 +26,8 @@ async def of_link(stores: Stores, token: str) -> bytes:
         )
         if email is None:
             raise CredentialInvalid(OVER)
-        known = await personal_data.select_known(stores.postgres, email)
-    return msgspec.json.encode({"email": email, "as_of": datetime.now(UTC), **known})
+        data = await personal_data.select_all(stores.postgres, email)
+    return msgspec.json.encode({"email": email, "as_of": datetime.now(UTC), **data})
 
 
 async def forget(stores: Stores, token: str) -> None:

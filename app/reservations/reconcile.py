@@ -63,15 +63,15 @@ async def reconcile(stores: Stores, event_id: EventId, *, repair: bool) -> Repor
     if room_id is None:
         raise EventNotFound
     await _ready(stores, room_id)
-    found = await consistency.settled_differences(stores, room_id, event_id)
-    if not repair or not found:
-        return Report([], sorted(found.values()))
-    await _repair(stores, room_id, event_id, found)
+    differences = await consistency.settled_differences(stores, room_id, event_id)
+    if not repair or not differences:
+        return Report([], sorted(differences.values()))
+    await _repair(stores, room_id, event_id, differences)
     left = await consistency.settled_differences(stores, room_id, event_id)
-    for drift, outcome in ((found.keys() - left.keys(), "mended"), (left.keys(), "left")):
+    for drift, outcome in ((differences.keys() - left.keys(), "mended"), (left.keys(), "left")):
         for kind, _ in drift:
             metrics.DRIFT.labels(kind.partition(" ")[0], outcome).inc()
-    return Report(sorted(line for it, line in found.items() if it not in left), sorted(left.values()))
+    return Report(sorted(line for it, line in differences.items() if it not in left), sorted(left.values()))
 
 
 async def is_small(stores: Stores, room_id: RoomId, event_id: EventId) -> bool:
@@ -89,31 +89,37 @@ async def _ready(stores: Stores, room_id: RoomId) -> None:
     await stock.release(stores.redis, keys_of(room_id), ())
 
 
-async def _repair(stores: Stores, room_id: RoomId, event_id: EventId, found: Mapping[Finding, str]) -> None:
-    kinds = {kind for kind, _ in found}
+async def _repair(
+    stores: Stores, room_id: RoomId, event_id: EventId, differences: Mapping[Finding, str]
+) -> None:
+    kinds = {kind for kind, _ in differences}
     if kinds & TOTALS or any(kind.startswith("seat none") for kind in kinds):
         await holds.load_totals(stores, room_id, event_id)
     if "code terms" in kinds:
         await holds.load_codes(stores, room_id, event_id)
-    differing = [(name, kind) for kind, name in found if kind.startswith("reservation ")][:REPAIRS_MAX]
+    differing = [(name, kind) for kind, name in differences if kind.startswith("reservation ")][:REPAIRS_MAX]
     rows = await reservations.fetch(stores.postgres, [name for name, _ in differing])
     lost = [rows[name] for name, kind in differing if _is_lost(kind, rows.get(name))]
     await holds.update_redis(stores, [_ended(it) for it in rows.values() if it not in lost])
     await _recover(stores, room_id, event_id, differing, rows)
     if "kind" in kinds:
         await holds.load_totals(stores, room_id, event_id, again=True)
-    await _keep_back(stores, room_id, event_id, found)
-    seats = [name for kind, name in found if kind == "seat" or kind in ("seat h f", "seat s f", "seat f h")]
+    await _keep_back(stores, room_id, event_id, differences)
+    seats = [
+        name for kind, name in differences if kind == "seat" or kind in ("seat h f", "seat s f", "seat f h")
+    ]
     if lost or seats or kinds & RECOUNTED:
         await _recount(stores, room_id, lost, seats[:REPAIRS_MAX])
 
 
-async def _keep_back(stores: Stores, room_id: RoomId, event_id: EventId, found: Collection[Finding]) -> None:
+async def _keep_back(
+    stores: Stores, room_id: RoomId, event_id: EventId, findings: Collection[Finding]
+) -> None:
     """Block in Redis exactly the seats that are blocked in Postgres; only seats that nobody has are
     changed."""
     changed = False
     for kind, to in (("seat b f", FREE), ("seat f b", BLOCKED)):
-        if differing := [name for it, name in found if it == kind][:REPAIRS_MAX]:
+        if differing := [name for it, name in findings if it == kind][:REPAIRS_MAX]:
             await filling.keep_back(stores.redis, keys_of(room_id), differing, to=to)
             changed = True
     if changed:
@@ -131,11 +137,11 @@ async def _recover(
     else."""
     held = [name for name, kind in differing if kind == "reservation held gone" and name not in rows]
     sold = [name for name, kind in differing if kind == "reservation sold gone" and name not in rows]
-    written = await recovery.write_again(stores, room_id, event_id, [*held, *sold])
+    written = await recovery.rewrite_lost(stores, room_id, event_id, [*held, *sold])
     if never := [name for name in held if name not in written]:
         await stock.release(stores.redis, keys_of(room_id), never)
     unpaid = [name for name, kind in differing if kind == "reservation sold held" and name in rows]
-    await recovery.sell_again(stores, [*(it for it in sold if it in written), *unpaid])
+    await recovery.confirm_sold(stores, [*(it for it in sold if it in written), *unpaid])
 
 
 def _is_lost(kind: str, row: Reservation | None) -> bool:
@@ -155,9 +161,9 @@ async def _recount(
         await holds.update_redis(stores, [_ended(it) for it in now.values()])
 
 
-def _entry(it: Reservation) -> str:
-    return entry_text(STATES[it.status], it.visitor_id, terms_of(it))
+def _entry(reservation: Reservation) -> str:
+    return entry_text(STATES[reservation.status], reservation.visitor_id, terms_of(reservation))
 
 
-def _ended(it: Reservation) -> Ended:
-    return Ended(it.reservation_id, it.room_id, it.status)
+def _ended(reservation: Reservation) -> Ended:
+    return Ended(reservation.reservation_id, reservation.room_id, reservation.status)

@@ -31,26 +31,28 @@ METHOD = "restored"
 log = structlog.get_logger(__name__)
 
 
-async def write_again(stores: Stores, room_id: RoomId, event_id: EventId, names: Collection[str]) -> set[str]:
+async def rewrite_lost(
+    stores: Stores, room_id: RoomId, event_id: EventId, names: Collection[str]
+) -> set[str]:
     """Insert those of these reservations that were granted; return the ones written, which break no
     constraint.
 
     Nothing is written for a room that was reset or restored since Redis decided.
     """
     row = await select_room(stores.postgres, room_id)
-    known = await ledger.granted(stores.redis, keys_of(room_id), sorted(names))
-    if row is None or not known.granted or known.generation != row.room.generation:
+    recorded = await ledger.granted(stores.redis, keys_of(room_id), sorted(names))
+    if row is None or not recorded.granted or recorded.generation != row.room.generation:
         return set()
-    lost = [NewHold(it.reservation_id, it.visitor_id, it.fingerprint, it.terms) for it in known.granted]
+    lost = [NewHold(it.reservation_id, it.visitor_id, it.fingerprint, it.terms) for it in recorded.granted]
     try:
-        written, _ = await batches.write(stores, Origin(room_id, known.epoch, event_id), lost)
+        written, _ = await batches.write(stores, Origin(room_id, recorded.epoch, event_id), lost)
     except Superseded:
         return set()
     log.warning("reservations lost by PostgreSQL were written again", event_id=event_id, count=len(written))
     return written
 
 
-async def sell_again(stores: Stores, reservation_ids: Sequence[str]) -> list[Sold]:
+async def confirm_sold(stores: Stores, reservation_ids: Sequence[str]) -> list[Sold]:
     """Confirm holds that are sold in Redis; return those confirmed."""
     sold: list[Sold] = []
     for reservation_id in reservation_ids:

@@ -84,13 +84,13 @@ async def _refund(
         if before is not None and before.fingerprint != new.fingerprint:
             raise IdempotencyKeyReused
         if before is None:
-            made = await _make(connection, order, reservation_id, new, refund_id)
-            await approvals.needs_approval(connection, reservation_id, made.amount, by=by)
-            ended = await _take_out(connection, order, made)
-            await _record(connection, order, made, by)
+            new_refund = await _make(connection, order, reservation_id, new, refund_id)
+            await approvals.needs_approval(connection, reservation_id, new_refund.amount, by=by)
+            ended = await _return_to_stock(connection, order, new_refund)
+            await _record(connection, order, new_refund, by)
     await holds.update_redis(engine.stores, ended)
     await holds.announce(engine.stores, [reservation_id])
-    return await _give(engine, refund_id)
+    return await _refund_now(engine, refund_id)
 
 
 async def _make(
@@ -110,12 +110,12 @@ async def _make(
     amount = min(_paid_for(order, tickets), paid.left) if new.amount is None else new.amount
     _check_amount(amount, paid, order, tickets)
     of = paid.payment_id, reservation_id, amount, order.currency
-    made = Refund(refund_id, *of, tickets, new.to_stock, new.reason, "owed", "", 0, datetime.now(UTC))
-    await rows.insert(connection, made, new.fingerprint)
+    new_refund = Refund(refund_id, *of, tickets, new.to_stock, new.reason, "owed", "", 0, datetime.now(UTC))
+    await rows.insert(connection, new_refund, new.fingerprint)
     await rows.void(connection, new.ticket_ids)
     if not amount or not paid.gateway:  # paid without a gateway: nothing to call
         await rows.mark_done(connection, refund_id)
-    return made
+    return new_refund
 
 
 def _paid_for(order: LockedOrder, tickets: Sequence[CancelledTicket]) -> int:
@@ -137,53 +137,56 @@ async def _tickets(
     """Return the tickets with these ids, all of which must be valid tickets of the order."""
     valid = {it.ticket_id: it for it in await rows.valid_tickets(connection, reservation_id)}
     prices: dict[str, int] = {it.ticket_type_id: it.price for it in order.items}
-    found = list[CancelledTicket]()
+    cancelled = list[CancelledTicket]()
     for i, ticket_id in enumerate(ticket_ids):
-        it = valid.pop(ticket_id, None)
-        if it is None:
+        ticket = valid.pop(ticket_id, None)
+        if ticket is None:
             raise ValidationFailed(f"ticket_ids[{i}]", "is not a valid ticket of this order")
-        found.append(
+        cancelled.append(
             CancelledTicket(
-                ticket_type_id=it.ticket_type_id,
-                seat_id=it.seat_id,
-                code=it.code,
-                price=prices.get(it.ticket_type_id, 0),
+                ticket_type_id=ticket.ticket_type_id,
+                seat_id=ticket.seat_id,
+                code=ticket.code,
+                price=prices.get(ticket.ticket_type_id, 0),
             )
         )
-    return found
+    return cancelled
 
 
-async def _take_out(connection: Connection, order: LockedOrder, made: Refund) -> list[Ended]:
+async def _return_to_stock(connection: Connection, order: LockedOrder, new_refund: Refund) -> list[Ended]:
     """Return the tickets to the stock; the result is what Redis has to be updated with."""
-    if not made.tickets or not made.to_stock:
+    if not new_refund.tickets or not new_refund.to_stock:
         return []
-    kept, returned = divide(order.items, made.tickets)
+    kept, returned = divide(order.items, new_refund.tickets)
     if not kept:
-        return await hold_endings.cancel_refunded(connection, made.reservation_id)
-    await rows.shrink(connection, made.reservation_id, kept, returned)
+        return await hold_endings.cancel_refunded(connection, new_refund.reservation_id)
+    await rows.shrink(connection, new_refund.reservation_id, kept, returned)
     items = msgspec.json.encode(kept).decode()
-    return [Ended(made.reservation_id, order.room_id, "confirmed", items)]
+    return [Ended(new_refund.reservation_id, order.room_id, "confirmed", items)]
 
 
-async def _record(connection: Connection, order: LockedOrder, made: Refund, by: Author) -> None:
-    after: dict[str, object] = {"refunded": order.refunded + made.amount}
-    if made.tickets:
-        after |= {"tickets_cancelled": [it.code for it in made.tickets], "back_on_sale": made.to_stock}
-    if made.reason:
-        after["reason"] = made.reason
-    thing = Thing("reservation", made.reservation_id)
+async def _record(connection: Connection, order: LockedOrder, new_refund: Refund, by: Author) -> None:
+    after: dict[str, object] = {"refunded": order.refunded + new_refund.amount}
+    if new_refund.tickets:
+        after |= {
+            "tickets_cancelled": [it.code for it in new_refund.tickets],
+            "back_on_sale": new_refund.to_stock,
+        }
+    if new_refund.reason:
+        after["reason"] = new_refund.reason
+    thing = Thing("reservation", new_refund.reservation_id)
     await audit.record(connection, by, "refund", thing, before={"refunded": order.refunded}, after=after)
 
 
-async def _give(engine: ReservationEngine, refund_id: str) -> Refund:
+async def _refund_now(engine: ReservationEngine, refund_id: str) -> Refund:
     """Have the gateway refund it now, if it is still owed; return the refund as it is afterwards."""
-    made = await rows.select_one(engine.stores.postgres, refund_id)
-    if made is not None and made.refund.state == "owed":
-        await refund_part(engine.stores, engine.gateway, made.refund)
-        made = await rows.select_one(engine.stores.postgres, refund_id)
-    if made is None:
+    recorded = await rows.select_one(engine.stores.postgres, refund_id)
+    if recorded is not None and recorded.refund.state == "owed":
+        await refund_part(engine.stores, engine.gateway, recorded.refund)
+        recorded = await rows.select_one(engine.stores.postgres, refund_id)
+    if recorded is None:
         raise NotFound(NO_REFUND)
-    return made.refund
+    return recorded.refund
 
 
 async def retry(
@@ -204,24 +207,24 @@ async def _retry(
         if await orders.lock_status(connection, reservation_id) is None:
             raise ReservationNotFound("There is no such reservation.")
         if refund_id:
-            await _owe_again(connection, reservation_id, refund_id)
-        elif not await rows.ask_whole_again(connection, reservation_id):
+            await _make_due_again(connection, reservation_id, refund_id)
+        elif not await rows.retry_full(connection, reservation_id):
             raise Conflict("No refund of this order has failed.")
         thing = Thing("reservation", reservation_id)
         await audit.record(connection, by, "retry_refund", thing, after={"refund": refund_id or "order"})
     if refund_id:
-        await _give(engine, refund_id)
+        await _refund_now(engine, refund_id)
         return
     for payment_id in await payments.refunds_owed(engine.stores.postgres, reservation_id):
         await refund_whole(engine.stores, engine.gateway, payment_id)
 
 
-async def _owe_again(connection: Connection, reservation_id: str, refund_id: str) -> None:
-    made = await rows.select_one(connection, refund_id)
-    if made is None or made.refund.reservation_id != reservation_id:
+async def _make_due_again(connection: Connection, reservation_id: str, refund_id: str) -> None:
+    recorded = await rows.select_one(connection, refund_id)
+    if recorded is None or recorded.refund.reservation_id != reservation_id:
         raise NotFound(NO_REFUND)
-    paid = await rows.lock_paid(connection, reservation_id, made.refund.payment_id)
-    if paid is None or made.refund.amount > paid.left:
+    paid = await rows.lock_paid(connection, reservation_id, recorded.refund.payment_id)
+    if paid is None or recorded.refund.amount > paid.left:
         raise Conflict("What is left of the payment is less than this refund.")
-    if not await rows.ask_again(connection, refund_id):
+    if not await rows.retry(connection, refund_id):
         raise Conflict("This refund has not failed.")

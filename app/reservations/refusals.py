@@ -35,8 +35,8 @@ UNKNOWN_WORDS = ("unknown_type", "seated_type", "no_seats", "unknown_seat")
 
 def refusal_of(outcome: str, request: TicketRequest | None = None) -> Refusal:
     """The refusal in which a submission resulted."""
-    it = read_outcome(outcome)
-    return refusal(it.word, request, it.detail)
+    read = read_outcome(outcome)
+    return refusal(read.word, request, read.detail)
 
 
 def refusal(word: str, request: TicketRequest | None = None, detail: str = "") -> Refusal:

@@ -43,9 +43,9 @@ async def mark_taken(
     Returns them with the visitor who has them; None means that staff have blocked the seat. Raises
     RoomNotReady.
     """
-    taken = await seats.taken(stores.postgres, event_id, named)
-    if whose := {seat: visitor_id for seat, visitor_id in taken.items() if visitor_id}:
-        await filling.block_seats(stores.redis, keys, whose.items())
+    taken = await seats.select_taken(stores.postgres, event_id, named)
+    if by_visitor := {seat: visitor_id for seat, visitor_id in taken.items() if visitor_id}:
+        await filling.block_seats(stores.redis, keys, by_visitor.items())
     if blocked := [seat for seat, visitor_id in taken.items() if visitor_id is None]:
         await filling.keep_back(stores.redis, keys, blocked, to=BLOCKED)
     return taken

@@ -25,7 +25,7 @@ from app.store.connections import Stores
 from app.store.sql import hold_endings, payments, refunds
 from app.store.sql.payments import PaymentState
 
-ASKED_AT_ONCE = 20  # payments looked up at the gateway concurrently
+CHECKED_AT_ONCE = 20  # payments looked up at the gateway concurrently
 ASK_AGAIN_AFTER_S = 1.0  # until then the call that began the payment still waits
 LOST_AFTER_S = ANSWER_TIMEOUT_S + 2.0  # a payment still unknown to the gateway by then will not arrive
 
@@ -55,15 +55,17 @@ async def refund(stores: Stores, gateway: Gateway, payment_id: str) -> None:
         return
     except GatewayFailed as failed:
         refused = isinstance(failed, Refused)
-        await refunds.whole_later(stores.postgres, payment_id, str(failed), refused=refused)
+        await refunds.retry_full_later(stores.postgres, payment_id, str(failed), refused=refused)
         return
     await payments.mark_refunded(stores.postgres, payment_id)
 
 
 async def refund_part(stores: Stores, gateway: Gateway, part: Refund) -> None:
     """Refund a part of a payment, once; the gateway's answers are handled as in `refund`."""
-    made = await payments.state(stores.postgres, part.payment_id)
-    if made is not None and made.status == "succeeded":  # else it is refunded as a whole, including this part
+    payment = await payments.state(stores.postgres, part.payment_id)
+    if (
+        payment is not None and payment.status == "succeeded"
+    ):  # else it is refunded as a whole, including this part
         try:
             await gateway.refund_part(part)
         except Refused as refused:
@@ -86,7 +88,7 @@ async def settle_payments(stores: Stores, gateway: Gateway) -> int:
         await refunds.owed(stores.postgres),
         lambda part: refund_part(stores, gateway, part),
         key=lambda part: part.refund_id,
-        at_once=ASKED_AT_ONCE,
+        at_once=CHECKED_AT_ONCE,
     )
     sales = _sales(stores)
     unsettled = await payments.unsettled(stores.postgres, ASK_AGAIN_AFTER_S)
@@ -95,7 +97,7 @@ async def settle_payments(stores: Stores, gateway: Gateway) -> int:
         unsettled,
         lambda made: _settle(stores, gateway, made, sales),
         key=lambda made: made.payment_id,
-        at_once=ASKED_AT_ONCE,
+        at_once=CHECKED_AT_ONCE,
     )
     return len(unsettled)
 
@@ -120,48 +122,48 @@ async def process_message(stores: Stores, gateway: Gateway, message_id: str, pay
     with stores_answer():
         if await payments.is_processed(stores.postgres, message_id):
             return
-        made = await payments.state(stores.postgres, payment_id)
-        if made is None:
+        payment = await payments.state(stores.postgres, payment_id)
+        if payment is None:
             return  # from another installation, or long past: retrying would not help
-        await _settle(stores, gateway, made, _sales(stores))
+        await _settle(stores, gateway, payment, _sales(stores))
         await payments.mark_processed(stores.postgres, message_id)
 
 
-async def look_again(stores: Stores, gateway: Gateway, payment_id: str) -> None:
+async def check_payment(stores: Stores, gateway: Gateway, payment_id: str) -> None:
     """Ask the gateway about one payment now, and act on its answer."""
-    made = await payments.state(stores.postgres, payment_id)
-    if made is not None:
-        await _settle(stores, gateway, made, _sales(stores))
+    payment = await payments.state(stores.postgres, payment_id)
+    if payment is not None:
+        await _settle(stores, gateway, payment, _sales(stores))
 
 
 async def _settle(
-    stores: Stores, gateway: Gateway, made: PaymentState, sales: Coalescer[str, str, None]
+    stores: Stores, gateway: Gateway, payment: PaymentState, sales: Coalescer[str, str, None]
 ) -> None:
     """Act on the gateway's answer about a payment."""
-    if made.status == "refunding":
-        await refund(stores, gateway, made.payment_id)
-    if made.status != "asked":
+    if payment.status == "refunding":
+        await refund(stores, gateway, payment.payment_id)
+    if payment.status != "asked":
         return
     try:
-        charge = await gateway.look_up(made.payment_id)
+        charge = await gateway.look_up(payment.payment_id)
     except GatewayFailed:
         return
     if charge is None:
-        await _abandon(stores, gateway, made)
-    elif charge.status == "succeeded" and charge.settled_at_ms <= made.expires_at_ms:
-        await sales.submit("", made.payment_id)
+        await _abandon(stores, gateway, payment)
+    elif charge.status == "succeeded" and charge.settled_at_ms <= payment.expires_at_ms:
+        await sales.submit("", payment.payment_id)
     else:
-        await conclude(stores, gateway, made.payment_id, charge)
-        await holds.announce(stores, [made.reservation_id])
+        await conclude(stores, gateway, payment.payment_id, charge)
+        await holds.announce(stores, [payment.reservation_id])
 
 
-async def _abandon(stores: Stores, gateway: Gateway, made: PaymentState) -> None:
+async def _abandon(stores: Stores, gateway: Gateway, payment: PaymentState) -> None:
     """The gateway does not know the payment: make sure that it never charges it, then free the hold."""
-    if made.age_s < LOST_AFTER_S:
+    if payment.age_s < LOST_AFTER_S:
         return
     try:
-        await gateway.refund(made.payment_id)
+        await gateway.refund(payment.payment_id)
     except GatewayFailed:
         return
-    await payments.give_up(stores.postgres, made.payment_id, "failed")
-    await holds.announce(stores, [made.reservation_id])
+    await payments.give_up(stores.postgres, payment.payment_id, "failed")
+    await holds.announce(stores, [payment.reservation_id])

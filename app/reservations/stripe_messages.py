@@ -43,7 +43,7 @@ async def process(
             await _refund_failed(stores, payment_id, subject)
             await payments.mark_processed(stores.postgres, message_id)  # may be redelivered after a retry
         if kind in DECIDED:
-            await stripe_payments.look_at_once(stores.postgres, payment_id)
+            await stripe_payments.allow_check_now(stores.postgres, payment_id)
             await process_message(stores, gateway, message_id, payment_id)
 
 
@@ -53,4 +53,4 @@ async def _refund_failed(stores: Stores, payment_id: str, subject: dict[str, Any
     if refund_id := refund_of(subject):
         await refunds.mark_failed(stores.postgres, refund_id, why)
     else:
-        await refunds.whole_failed(stores.postgres, payment_id, why)
+        await refunds.full_refund_failed(stores.postgres, payment_id, why)

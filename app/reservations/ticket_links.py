@@ -25,11 +25,16 @@ async def request_link(
     ValidationFailed, StoreUnavailable.
     """
     link_id, to = secrets.token_urlsafe(16), mailbox(email)
-    asked = LinkRequest(
-        digest(signer.asked_token(link_id)), link_id, to, locale, traces.recipient(to), traces.client(network)
+    link_request = LinkRequest(
+        digest(signer.confirmation_token(link_id)),
+        link_id,
+        to,
+        locale,
+        traces.recipient(to),
+        traces.client(network),
     )
     with stores_answer():
-        await ticket_links.insert_request(stores.postgres, asked)
+        await ticket_links.insert_request(stores.postgres, link_request)
 
 
 async def is_valid(stores: Stores, token: str) -> bool:

@@ -26,7 +26,7 @@ async def offer(
     stores: Stores,
     signer: OrderSigner,
     traces: Traces,
-    it: Reservation,
+    reservation: Reservation,
     ticket_id: str,
     email: str,
     locale: str,
@@ -36,25 +36,27 @@ async def offer(
     Raises ValidationFailed (`email`), Conflict, StoreUnavailable.
     """
     to, transfer_id = mailbox(email), secrets.token_urlsafe(16)
-    token_hash = digest(signer.asked_token(transfer_id))
-    made = Offer(transfer_id, token_hash, it.reservation_id, ticket_id, to, "", locale, traces.recipient(to))
+    token_hash = digest(signer.confirmation_token(transfer_id))
+    new = Offer(
+        transfer_id, token_hash, reservation.reservation_id, ticket_id, to, "", locale, traces.recipient(to)
+    )
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             await transfers.drop_over(connection, ticket_id)
-            if not await transfers.offer(connection, made):
+            if not await transfers.offer(connection, new):
                 raise Conflict("This ticket cannot be offered now.")
 
 
-async def withdraw(stores: Stores, it: Reservation, ticket_id: str) -> None:
+async def withdraw(stores: Stores, reservation: Reservation, ticket_id: str) -> None:
     """Withdraw an offer, unless it was accepted. Raises StoreUnavailable."""
     with stores_answer():
-        await transfers.withdraw(stores.postgres, it.reservation_id, ticket_id)
+        await transfers.withdraw(stores.postgres, reservation.reservation_id, ticket_id)
 
 
-async def offers_of(stores: Stores, it: Reservation) -> dict[str, str]:
+async def offers_of(stores: Stores, reservation: Reservation) -> dict[str, str]:
     """Return to whom tickets of the reservation are offered, by ticket id. Raises StoreUnavailable."""
     with stores_answer():
-        return await transfers.offers_of(stores.postgres, it.reservation_id)
+        return await transfers.offers_of(stores.postgres, reservation.reservation_id)
 
 
 async def offered(stores: Stores, token: str) -> HeldTicket | None:
@@ -72,7 +74,7 @@ async def accept(stores: Stores, token: str, locale: str) -> str:
                 transfer_id = await transfers.accept(connection, digest(token))
             if transfer_id is None:
                 raise CredentialInvalid(OVER)
-            await transfers.tell(connection, transfer_id, locale)
+            await transfers.queue_ticket_mail(connection, transfer_id, locale)
             await mail_queue.queue_of_transfer(connection, transfer_id)
     return transfer_id
 

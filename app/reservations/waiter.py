@@ -10,8 +10,8 @@ from app.core.model import RoomId
 from app.store.coalescer import LATER, Later
 from app.store.scripts.stock import Submission, Submitted
 
-LOOK_UP_S = 1.0  # for an outcome that should arrive by itself
-LOOK_UP_OTHERS_S = 0.1  # for one that is sent to another process
+CHECK_EVERY_S = 1.0  # for an outcome that should arrive by itself
+CHECK_OTHERS_EVERY_S = 0.1  # for one that is sent to another process
 
 Answer = str | Refusal | Submitted  # the outcome as in `settle.lua`, why there is none, or the script's reply
 
@@ -27,8 +27,8 @@ class Waiter:
     room_id: RoomId
     submission: Submission
     deadline: float
-    look_up_at: float
-    look_up_every_s: float = LOOK_UP_S
+    next_check_at: float
+    check_every_s: float = CHECK_EVERY_S
     answer: asyncio.Future[Answer] = field(init=False)
     word: str = ""  # of the script's reply, once received
     early: str | Refusal | None = None  # an outcome that arrived before the reply
@@ -39,7 +39,7 @@ class Waiter:
         if not self.submission.instance or reply.word not in ("queued", "pending"):
             return reply
         if reply.word == "pending":  # a repeat: another process may be notified of its outcome
-            self.look_up_every_s, self.look_up_at = LOOK_UP_OTHERS_S, 0.0
+            self.check_every_s, self.next_check_at = CHECK_OTHERS_EVERY_S, 0.0
         return LATER if self.early is None else self.early
 
     def decided(self, outcome: str | Refusal) -> None:

@@ -41,13 +41,13 @@ class LoadedRooms:
 
     async def get(self, room_id: RoomId) -> Room:
         """The room, possibly in an outdated version: use only what never changes. Raises RoomNotFound."""
-        if known := self._known.get(room_id):
-            return known
+        if room := self._known.get(room_id):
+            return room
         if self.stores.absent.has("room", room_id):
             raise RoomNotFound
         return await self.read(room_id)
 
-    def known(self, room_id: RoomId) -> Room | None:
+    def last_read(self, room_id: RoomId) -> Room | None:
         """The room in the version this process read last; None if it has not read it yet."""
         return self._known.get(room_id)
 

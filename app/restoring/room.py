@@ -34,7 +34,7 @@ async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
     async with stores.postgres.acquire() as connection, connection.transaction():
         if not await try_lock(connection, "fairgate restore", room_id):
             return False
-        if await is_whole(stores, room_id):
+        if await is_loaded(stores, room_id):
             return True
         row = await rooms.select_room(stores.postgres, room_id)
         if row is None:
@@ -50,7 +50,7 @@ async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:
         return await _restore(stores, row, point)
 
 
-async def is_whole(stores: Stores, room_id: RoomId) -> bool:
+async def is_loaded(stores: Stores, room_id: RoomId) -> bool:
     """Whether Redis has the room, and it is not being restored."""
     keys = RoomKeys(room_id)
     try:

@@ -24,8 +24,8 @@ UNLOAD_MAX = 50  # rooms per round
 
 async def unload_closed(stores: Stores) -> int:
     """Unload up to UNLOAD_MAX rooms. Returns how many were. Any number of workers may do so at once."""
-    found = await resting.select_to_unload(stores.postgres, CLOSED_S, UNLOAD_MAX)
-    return sum([await unload_room(stores, it) for it in found])
+    room_rows = await resting.select_to_unload(stores.postgres, CLOSED_S, UNLOAD_MAX)
+    return sum([await unload_room(stores, it) for it in room_rows])
 
 
 async def unload_room(
@@ -56,21 +56,21 @@ async def unload_room(
     return True
 
 
-def status_of(it: Unloaded) -> RoomStatus:
+def status_of(unloaded: Unloaded) -> RoomStatus:
     """The status of an unloaded room."""
     return RoomStatus(
         now_ms=now_ms(),
-        version=it.version,
-        epoch=it.epoch,
+        version=unloaded.version,
+        epoch=unloaded.epoch,
         state="closed",
-        serving_position=it.serving_position,
-        last_number=it.numbers_reserved,
-        waiting=it.waiting,
+        serving_position=unloaded.serving_position,
+        last_number=unloaded.numbers_reserved,
+        waiting=unloaded.waiting,
         called=0,
         active=0,
         outflow_per_minute=0,
-        available=it.free,
-        opened_at_ms=to_ms(it.opened_at),
-        held=None if it.free is None else 0,
-        generation=it.generation,
+        available=unloaded.free,
+        opened_at_ms=to_ms(unloaded.opened_at),
+        held=None if unloaded.free is None else 0,
+        generation=unloaded.generation,
     )

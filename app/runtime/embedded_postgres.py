@@ -17,8 +17,8 @@ from app.runtime.embedded_stores import (
     STOP_SIGNALS,
     EmbeddedFailed,
     EmbeddedStore,
-    kept_port,
     own_secret,
+    saved_port,
 )
 
 POSTGRES_OS_USER = "embedded_postgres"  # Postgres refuses to run as root
@@ -28,7 +28,7 @@ def start_postgres(folder: Path, *, port: int | None = None) -> EmbeddedStore:
     """Start PostgreSQL with its data in `folder`, created on first use. `port` and lifetime as with
     Valkey."""
     folder.mkdir(parents=True, exist_ok=True)
-    port, password = port or kept_port(folder), own_secret(folder, "password")
+    port, password = port or saved_port(folder), own_secret(folder, "password")
     data, user = folder / "data", os_user()
     if user is not None:
         _allow_traversal(folder)

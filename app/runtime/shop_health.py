@@ -54,8 +54,8 @@ class Measuring(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, _addr: object) -> None:
         """Receive a line of nginx's log."""
-        if found := read_line(data.decode(errors="replace"), time.monotonic()):
-            self._answers.append(found)
+        if sample := read_line(data.decode(errors="replace"), time.monotonic()):
+            self._answers.append(sample)
 
     def health(self, now: float, in_flight: int | None, server: str) -> Health:
         """The health over the last WINDOW_S; a shop without requests is healthy."""
@@ -72,28 +72,28 @@ def read_line(line: str, now: float) -> Answer | None:
 
     nginx lists all attempts, separated by commas and colons: the last one counts.
     """
-    status, begun, whole = (re.split("[,:]", it)[-1].strip() for it in line.rpartition(TAG)[2].split("|"))
+    status, begun, duration = (re.split("[,:]", it)[-1].strip() for it in line.rpartition(TAG)[2].split("|"))
     if not status.isdecimal():
         return None
-    return Answer(now, float(whole if begun == "-" else begun) * 1000, int(status) >= SERVER_ERROR)
+    return Answer(now, float(duration if begun == "-" else begun) * 1000, int(status) >= SERVER_ERROR)
 
 
 @asynccontextmanager
 async def measuring(folder: Path) -> AsyncIterator[Measuring]:
     """Listen for nginx's log in this folder."""
     path, loop = folder / "health", asyncio.get_running_loop()
-    transport, found = await loop.create_datagram_endpoint(
+    transport, measured = await loop.create_datagram_endpoint(
         Measuring, local_addr=str(path), family=socket.AF_UNIX
     )
     try:
         path.chmod(0o666)  # nginx may run as another user; nobody else can enter the folder
-        yield found
+        yield measured
     finally:
         transport.close()
 
 
 async def keep_reporting(
-    found: Measuring, folder: Path, url: str, api_key: str, port: int, ended: asyncio.Event
+    measured: Measuring, folder: Path, url: str, api_key: str, port: int, ended: asyncio.Event
 ) -> None:
     """Report every second until `ended`, as this host and port. A failure is logged once."""
     log, trouble, server = logs.get(__name__), "", f"{_host_name()}:{port}"
@@ -106,7 +106,7 @@ async def keep_reporting(
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), REPORT_EVERY_S)
-            health = found.health(time.monotonic(), await _in_flight(nginx), server)
+            health = measured.health(time.monotonic(), await _in_flight(nginx), server)
             before, trouble = trouble, await _reported(fairgate, url, health)
             if trouble and trouble != before:
                 log.warning("the shop's health is not reported", why=trouble)
@@ -130,7 +130,7 @@ async def _reported(client: httpx.AsyncClient, url: str, health: Health) -> str:
 async def _in_flight(nginx: httpx.AsyncClient) -> int | None:
     """How many requests nginx is handling, except ours."""
     try:
-        found = _IN_FLIGHT.search((await nginx.get("http://nginx/")).text)
+        match = _IN_FLIGHT.search((await nginx.get("http://nginx/")).text)
     except httpx.HTTPError:
         return None
-    return max(0, int(found[1]) + int(found[2]) - 1) if found else None
+    return max(0, int(match[1]) + int(match[2]) - 1) if match else None

@@ -39,7 +39,7 @@ from app.runtime.embedded_stores import EmbeddedStore
 from app.runtime.installation import Installation, InstallationRefused, Member
 from app.runtime.sockets import OPS_HOST, ServerName, listen, url_of
 from app.settings import Settings
-from app.store.connections import ask
+from app.store.connections import check_stores
 
 WATCH_EVERY_S = 0.1
 READY_TIMEOUT_S = 60.0
@@ -178,7 +178,7 @@ async def _start_stores(running: RunningInstallation) -> None:
             else installation.payment_webhook_secret(data),
         }
     )
-    await ask(given)  # first, so that a wrong address is reported before anything is started
+    await check_stores(given)  # first, so that a wrong address is reported before anything is started
     addresses = {"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url}
     if unset := [name for name, value in addresses.items() if not value]:
         embedded_stores.require(f"set {' and '.join(unset)}")
@@ -187,8 +187,8 @@ async def _start_stores(running: RunningInstallation) -> None:
         settings = settings.model_copy(update={"redis_url": store.url})
     if not given.database_url:
         store = await _embed(running, "postgres", embedded_postgres.start_postgres)
-        kept = installation.statement_cache_size(given)
-        settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": kept})
+        cached = installation.statement_cache_size(given)
+        settings = settings.model_copy(update={"database_url": store.url, "postgres_statements": cached})
     running.settings = settings
     running.save()
 

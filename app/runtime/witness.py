@@ -51,9 +51,9 @@ class Witness:
         """Sign a checkpoint, or return why it is refused."""
         origin = ""
         try:
-            it = witnessing.read(body)
-            origin = it.checkpoint.origin
-            signed = witnessing.judge(it, self._trusted, self._signed.get(origin))
+            submission = witnessing.read(body)
+            origin = submission.checkpoint.origin
+            signed = witnessing.judge(submission, self._trusted, self._signed.get(origin))
             if len(self._signed) >= LOGS_MAX and origin not in self._signed:
                 raise Refused(503, f"this witness accepts no more than {LOGS_MAX} logs")
         except Refused as refusal:
@@ -62,14 +62,14 @@ class Witness:
                 status=refusal.status,
                 origin=origin,
                 why=str(refusal),
-                sent=_shown(body),
+                sent=_log_text(body),
             )
             if refusal.size is not None:
                 return refusal.status, SIZE_TYPE, f"{refusal.size}\n"
             return refusal.status, "text/plain", f"{refusal}\n"
         if signed != self._signed.get(origin):
             self._keep({**self._signed, origin: signed})
-        line = cosignature_line(self._name, it.text, self._key, int(time.time()))
+        line = cosignature_line(self._name, submission.text, self._key, int(time.time()))
         return 200, "text/plain; charset=utf-8", line
 
     def _keep(self, signed: dict[str, Signed]) -> None:
@@ -119,13 +119,15 @@ async def _connected(witness: Witness, reader: asyncio.StreamReader, writer: asy
     try:
         if witness.connections <= CONNECTIONS_MAX:
             with suppress(OSError, TimeoutError, h11.ProtocolError):
-                await _one_request(witness, reader, writer)
+                await _answer_request(witness, reader, writer)
     finally:
         witness.connections -= 1
         writer.close()
 
 
-async def _one_request(witness: Witness, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer_request(
+    witness: Witness, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     connection = h11.Connection(h11.SERVER)
     async with asyncio.timeout(REQUEST_TIMEOUT_S):
         request, body = await _read(connection, reader)
@@ -166,6 +168,6 @@ def _answer(witness: Witness, request: h11.Request, body: bytes) -> Answer:
     return witness.add_checkpoint(body)
 
 
-def _shown(body: bytes) -> str:
+def _log_text(body: bytes) -> str:
     """The end of a request body for the log: a refused checkpoint is evidence."""
     return body[-2_000:].decode(errors="replace")

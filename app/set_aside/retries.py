@@ -18,10 +18,10 @@ async def try_again(stores: Stores, id_: int, *, by: Author) -> None:
     """Retry an item; if it fails, it is set aside again. Raises NotFound, Conflict."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
-            it = await _removed(connection, id_, "try again", by)
-            if it.kind not in AGAIN:
+            removed = await _removed(connection, id_, "try again", by)
+            if removed.kind not in AGAIN:
                 raise Conflict("This cannot be retried.")
-            if not await AGAIN[it.kind](connection, it.subject):
+            if not await AGAIN[removed.kind](connection, removed.subject):
                 raise Conflict("Its content is no longer stored, so it cannot be retried.")
 
 
@@ -33,12 +33,12 @@ async def dismiss(stores: Stores, id_: int, *, by: Author) -> None:
 
 
 async def _removed(connection: Connection, id_: int, action: str, by: Author) -> SetAside:
-    it = await set_aside.remove(connection, id_)
-    if it is None:
+    row = await set_aside.remove(connection, id_)
+    if row is None:
         raise NotFound("It is no longer set aside.")
-    before = {"reason": it.reason.rstrip().rpartition("\n")[2]}  # a traceback ends with the error
-    await audit.record(connection, by, action, Thing(f"set aside {it.kind}", it.subject), before=before)
-    return it
+    before = {"reason": row.reason.rstrip().rpartition("\n")[2]}  # a traceback ends with the error
+    await audit.record(connection, by, action, Thing(f"set aside {row.kind}", row.subject), before=before)
+    return row
 
 
 async def _publish(connection: Connection, subject: str) -> bool:

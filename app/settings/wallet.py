@@ -45,7 +45,7 @@ class Wallet(BaseModel):
 
 def _read(certificate: str, key: str, password: SecretStr, intermediates: str) -> PassSigner:
     try:
-        ours, private, others = (Path(it).read_bytes() for it in (certificate, key, intermediates))
+        own, private, others = (Path(it).read_bytes() for it in (certificate, key, intermediates))
     except OSError as error:
         raise ValueError(f"or its key files cannot be read: {error.strerror}") from None
-    return read_signer(ours, private, password.get_secret_value(), others)
+    return read_signer(own, private, password.get_secret_value(), others)

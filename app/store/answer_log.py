@@ -25,11 +25,11 @@ class AnswerLog:
         self.outages: deque[Outage] = deque(maxlen=OUTAGES_MAX)  # past ones, the latest last
         self._failed = False
 
-    def answered(self, asked_at: float, now: float) -> None:
+    def answered(self, sent_at: float, now: float) -> None:
         """Record a request that succeeded."""
-        if self._failed or now - asked_at > SLOW_S:
-            self.outages.append(Outage(min(self.answered_at, asked_at), now))
-        self._failed, self.answered_at = False, asked_at
+        if self._failed or now - sent_at > SLOW_S:
+            self.outages.append(Outage(min(self.answered_at, sent_at), now))
+        self._failed, self.answered_at = False, sent_at
 
     def failed(self) -> None:
         """Record a request that was refused or not answered."""

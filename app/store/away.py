@@ -47,8 +47,8 @@ def redis_error(message: str) -> RedisError | None:
     if word in REDIS_ELSEWHERE:
         return RedisElsewhere(message)
     if word == "ERR":
-        said = rest.lower()
-        return RedisUnable(message) if any(it in said for it in _REDIS_ERR_AWAY) else None
+        detail = rest.lower()
+        return RedisUnable(message) if any(it in detail for it in _REDIS_ERR_AWAY) else None
     # Errors of third-party scripts or of proxies need not begin with an upper-case word.
     return None if word in REDIS_ANSWERS or not (word.isalpha() and word.isupper()) else RedisUnable(message)
 
@@ -84,7 +84,7 @@ def postgres_away(sqlstate: str) -> bool:
     return sqlstate[:2] in _SQLSTATE_CLASSES_AWAY or sqlstate in _SQLSTATES_AWAY
 
 
-def postgres_connection_spent(error: BaseException) -> bool:
+def postgres_connection_unusable(error: BaseException) -> bool:
     """Whether the connection that raised this error must not be used again: a new one may work."""
     sqlstate = getattr(error, "sqlstate", None) or ""
     if sqlstate[:2] in ("08", "57"):
@@ -93,8 +93,8 @@ def postgres_connection_spent(error: BaseException) -> bool:
 
 
 def _away_classes() -> list[type[Exception]]:
-    found: list[Any] = [getattr(asyncpg_errors, name) for name in asyncpg_errors.__all__]
-    return [it for it in found if postgres_away(getattr(it, "sqlstate", None) or "")]
+    classes: list[Any] = [getattr(asyncpg_errors, name) for name in asyncpg_errors.__all__]
+    return [it for it in classes if postgres_away(getattr(it, "sqlstate", None) or "")]
 
 
 POSTGRES_AWAY: tuple[type[Exception], ...] = (

@@ -37,7 +37,7 @@ __all__ = [
     "StoreRefused",
     "Stores",
     "WrongAddress",
-    "ask",
+    "check_stores",
     "connect_postgres",
     "connect_redis",
     "connected",
@@ -178,7 +178,7 @@ async def connect_postgres(
     return pool
 
 
-async def ask(settings: Settings) -> None:
+async def check_stores(settings: Settings) -> None:
     """Check every store that has an address. Raises StoreRefused."""
     if settings.redis_url:
         await (await connect_redis(settings.redis_url, settings.store_timeout_s)).aclose()

@@ -39,7 +39,7 @@ class PostgresWatch:
         """Check forever, at intervals."""
         self.log.answered_at = time.monotonic()
         while True:
-            asked_at = time.monotonic()
+            sent_at = time.monotonic()
             try:
                 async with asyncio.timeout(ANSWER_S):
                     writes = await server.takes_writes(self._postgres)
@@ -49,7 +49,7 @@ class PostgresWatch:
                 self.failed(refuses=True)
             else:
                 if writes:
-                    self.answered(asked_at, time.monotonic())
+                    self.answered(sent_at, time.monotonic())
                 else:
                     self.failed(refuses=True)
             await asyncio.sleep(EVERY_S)
@@ -58,11 +58,11 @@ class PostgresWatch:
         """Whether it counts as unavailable at this time of the monotonic clock."""
         return self._refuses or now - self.log.answered_at > AWAY_AFTER_S
 
-    def answered(self, asked_at: float, now: float) -> None:
+    def answered(self, sent_at: float, now: float) -> None:
         """Record that it accepts writes."""
         self.outages += self._failed
         self._failed = self._refuses = False
-        self.log.answered(asked_at, now)
+        self.log.answered(sent_at, now)
 
     def failed(self, *, refuses: bool) -> None:
         """Record that it refused, or did not answer, which is not a refusal yet."""

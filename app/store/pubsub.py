@@ -39,16 +39,16 @@ async def listen(redis: RedisClient, *channels: str) -> AsyncIterator[tuple[str,
         if patterns:
             await subscription.psubscribe(*patterns)
         awaited = len(channels)
-        asked = False  # a PING was sent, and nothing arrived since
+        pinged = False  # a PING was sent, and nothing arrived since
         while True:
             message = await subscription.get_message(timeout=PING_S)
             if message is None:
-                if asked or getattr(subscription.connection, "is_outdated", False):
+                if pinged or getattr(subscription.connection, "is_outdated", False):
                     raise RedisConnectionError("the subscription stopped responding")
                 await subscription.ping()
-                asked = True
+                pinged = True
                 continue
-            asked = False
+            pinged = False
             if message["type"] == "pong":
                 continue
             if message["type"] in ("message", "pmessage"):

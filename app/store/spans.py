@@ -54,10 +54,10 @@ class Record:
 RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
 
 
-class Asked(Protocol):
+class Described(Protocol):
     """A client that can describe its current request for a trace."""
 
-    def asked(self, what: str) -> tuple[str, Attributes]:
+    def describe(self, what: str) -> tuple[str, Attributes]:
         """The name and the attributes of the client's span."""
 
 
@@ -69,7 +69,7 @@ class span:  # used like a function: `with span("render"):`
 
     __slots__ = ("_name", "_of", "_record", "_started", "_what")
 
-    def __init__(self, name: str, of: Asked | None = None, what: str = "") -> None:
+    def __init__(self, name: str, of: Described | None = None, what: str = "") -> None:
         self._name, self._record, self._of, self._what = name, RECORD.get(), of, what
 
     def __enter__(self) -> None:
@@ -86,7 +86,7 @@ class span:  # used like a function: `with span("render"):`
 
     def _trace(self, parent: Span, took_s: float, error: str) -> None:
         if self._of is not None:
-            name, attributes = self._of.asked(self._what)
+            name, attributes = self._of.describe(self._what)
             child = parent.child(name, "client", attributes)
         elif took_s >= LEAST_S:
             child = parent.child(self._name)
@@ -180,8 +180,8 @@ def with_trace_ids(
     It looks them up per line. Binding them in advance would cost each sampled request 6 us, and most log
     nothing.
     """
-    here = sampled()
-    return event if here is None else {**here.ids, **event}
+    point = sampled()
+    return event if point is None else {**point.ids, **event}
 
 
 def shared_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -144,18 +144,18 @@ class Tracer:
 
 def read_traceparent(text: str) -> Caller | None:
     """Parse a `traceparent`; None if it is malformed."""
-    found = _TRACEPARENT.fullmatch(text)
-    if found is None or found[1] == "ff" or (found[1] == "00" and found[5]):
+    match = _TRACEPARENT.fullmatch(text)
+    if match is None or match[1] == "ff" or (match[1] == "00" and match[5]):
         return None
-    trace_id, span_id = int(found[2], 16), int(found[3], 16)
-    return Caller(trace_id, span_id, int(found[4], 16) & 1 == 1) if trace_id and span_id else None
+    trace_id, span_id = int(match[2], 16), int(match[3], 16)
+    return Caller(trace_id, span_id, int(match[4], 16) & 1 == 1) if trace_id and span_id else None
 
 
-def sql_comment(here: Point, traces: Mapping[str, str]) -> str:
+def sql_comment(point: Point, traces: Mapping[str, str]) -> str:
     """A comment for a statement, in the format of sqlcommenter. The outbox reads it (migration 0052): rows
     written continue this trace, or for a subject in `traces` that one."""
     more = "".join(f",{it}='{traceparent}'" for it, traceparent in traces.items() if _SUBJECT.fullmatch(it))
-    return f" /*traceparent='{here.traceparent}'{more}*/"
+    return f" /*traceparent='{point.traceparent}'{more}*/"
 
 
 @lru_cache(maxsize=1_000)
@@ -164,6 +164,6 @@ def sql_summary(query: str) -> tuple[str, str]:
     line."""
     text = " ".join(line.partition("--")[0] for line in query.split("\n"))
     text = " ".join(text.split())
-    found = [" ".join(filter(None, it)) for it in _OPERATION.findall(text)]
-    summary = " ".join(dict.fromkeys(found)) or text.partition(" ")[0].rstrip(";")
+    operations = [" ".join(filter(None, it)) for it in _OPERATION.findall(text)]
+    summary = " ".join(dict.fromkeys(operations)) or text.partition(" ")[0].rstrip(";")
     return summary[:SUMMARY_MAX], text[:TEXT_MAX]

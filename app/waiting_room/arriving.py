@@ -54,13 +54,13 @@ class Rooms(NamedTuple):
 class Visitor:
     """One visitor of a batch, while their join is decided.
 
-    `over`: a number up to this one is no longer valid. `asked`: the room was asked and has no place for them.
+    `over`: a number up to this one is no longer valid. `not_in_room`: the room has no place for them.
     `new`: their part has just given them a number.
     """
 
     joining: Joining
     over: int = 0
-    asked: bool = False
+    not_in_room: bool = False
     new: bool = False
     outcome: Outcome | None = None
 
@@ -72,17 +72,17 @@ async def arrive(rooms: Rooms, batch: Sequence[Joining]) -> list[Outcome]:
     to_room = [it for it in visitors if _may_have_place(it.joining)]
     to_parts = [it for it in visitors if not _may_have_place(it.joining) and not _refused(it, rooms.status)]
     for _ in range(TURNS_MAX):
-        to_parts += await _ask_room(rooms, to_room)
+        to_parts += await _look_up_in_room(rooms, to_room)
         if not to_parts:
             break
-        to_room, to_parts = await _ask_parts(rooms, to_parts)
+        to_room, to_parts = await _number_in_parts(rooms, to_parts)
     return [it.outcome or StoreUnavailable() for it in visitors]
 
 
 def _may_have_place(joining: Joining) -> bool:
     """Whether to ask the room first: accounts join without a token, and only the room can check how many
     tickets a visitor may want."""
-    number = joining.known.queue_number if joining.known else None
+    number = joining.claims.queue_number if joining.claims else None
     return bool(number) or joining.quantity > 1 or len(joining.visitor_id) != VISITOR_ID_CHARS
 
 
@@ -94,27 +94,27 @@ def _refused(visitor: Visitor, status: RoomStatus) -> bool:
     return True
 
 
-async def _ask_room(rooms: Rooms, visitors: Sequence[Visitor]) -> list[Visitor]:
+async def _look_up_in_room(rooms: Rooms, visitors: Sequence[Visitor]) -> list[Visitor]:
     """Look visitors up in the room. Returns those who have no place there."""
     if not visitors:
         return []
-    found: list[Visitor] = []
+    placeless: list[Visitor] = []
     outcomes = await rooms.ask_room([it.joining for it in visitors])
     for visitor, outcome in zip(visitors, outcomes, strict=True):
-        known = visitor.joining.known
+        claims = visitor.joining.claims
         if isinstance(outcome, Elsewhere):
-            visitor.asked = True
-            visitor.over = max(visitor.over, (known and known.queue_number) or 0)
+            visitor.not_in_room = True
+            visitor.over = max(visitor.over, (claims and claims.queue_number) or 0)
             visitor.joining = replace(visitor.joining, network="")  # the throttle has counted them
-            found.append(visitor)
+            placeless.append(visitor)
         elif isinstance(outcome, Exception) or not visitor.new:
             visitor.outcome = outcome
         else:
             visitor.outcome = replace(outcome[0], new=True), outcome[1]
-    return found
+    return placeless
 
 
-async def _ask_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[list[Visitor], list[Visitor]]:
+async def _number_in_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[list[Visitor], list[Visitor]]:
     """Let the parts number visitors.
 
     Returns those to look up in the room, and those whose part to ask again.
@@ -122,7 +122,7 @@ async def _ask_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[list[Vi
     by_part: dict[int, list[Visitor]] = defaultdict(list)
     for visitor in visitors:
         by_part[part_of(visitor.joining.visitor_id, rooms.room.settings.parts)].append(visitor)
-    replies = await asyncio.gather(*(_ask_part(rooms, part, some) for part, some in by_part.items()))
+    replies = await asyncio.gather(*(_number_in_part(rooms, part, some) for part, some in by_part.items()))
     to_room: list[Visitor] = []
     again: list[Visitor] = []
     for some, arrived in zip(by_part.values(), replies, strict=True):
@@ -136,7 +136,7 @@ async def _ask_parts(rooms: Rooms, visitors: Sequence[Visitor]) -> tuple[list[Vi
     return to_room, again
 
 
-async def _ask_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> Arrived | None:
+async def _number_in_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> Arrived | None:
     """Let one part number its visitors.
 
     None if the part is not open: a worker opens it or restores the room.
@@ -144,7 +144,8 @@ async def _ask_part(rooms: Rooms, part: int, visitors: Sequence[Visitor]) -> Arr
     access, parts, limit = rooms.access, rooms.room.settings.parts, rooms.throttle
     keys = RoomKeys(part_id(rooms.room.room_id, part))
     records = [
-        ArrivalRecord(it.joining.visitor_id, it.joining.network, it.over, int(it.asked)) for it in visitors
+        ArrivalRecord(it.joining.visitor_id, it.joining.network, it.over, int(it.not_in_room))
+        for it in visitors
     ]
     limits = {"rate": ceil(limit.rate / parts), "burst": ceil(limit.burst / parts)}
     try:
@@ -184,13 +185,13 @@ def _apply_arrival(rooms: Rooms, visitor: Visitor, arrival: Arrival, epoch: int)
         status = rooms.status if rooms.status.epoch == epoch else replace(rooms.status, epoch=epoch)
         visitor.outcome = _new_place(joining, number, status), status
         return False
-    known = PlaceClaims(
+    claims = PlaceClaims(
         room_id=rooms.room.room_id,
         visitor_id=joining.visitor_id,
         queue_number=number,
         epoch=OLDER if arrival.word == "before" else epoch,
     )
-    visitor.joining = replace(joining, known=known, network="")
+    visitor.joining = replace(joining, claims=claims, network="")
     return True
 
 

@@ -16,7 +16,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.redis import origin
-from app.store.redis.origin import Origin, Said
+from app.store.redis.origin import Origin, ServerReport
 from app.store.scripts import room as room_scripts
 from app.store.sql.steered import select_steered
 from app.waiting_room import control
@@ -36,27 +36,27 @@ class Steered(NamedTuple):
 
 
 async def report_origin(
-    queues: Queues, room_id: RoomId, said: Said, *, server: str = "", said_ms: int = 0
+    queues: Queues, room_id: RoomId, report: ServerReport, *, server: str = "", reported_ms: int = 0
 ) -> bool:
     """Store a health report of one of the shop's servers. Returns False if it is outdated.
 
-    `said_ms` is the time of the report by the server's own clock, or 0. Reports may arrive late or twice: one
-    that is older than half a minute, or than the last report of this server, is ignored.
+    `reported_ms` is the time of the report by the server's own clock, or 0. Reports may arrive late or twice:
+    one that is older than half a minute, or than the last report of this server, is ignored.
     Raises RoomNotFound, StoreUnavailable.
     """
     with stores_answer():
         await queues.loaded_rooms.get(room_id)
-        if said_ms and said_ms < now_ms() - FRESH_MS:
+        if reported_ms and reported_ms < now_ms() - FRESH_MS:
             return False
         redis, keys = queues.stores.redis, RoomKeys(room_id)
-        return await origin.hear_origin(redis, keys, said, server=server, said_ms=said_ms)
+        return await origin.hear_origin(redis, keys, report, server=server, said_ms=reported_ms)
 
 
 async def origin_of(queues: Queues, room_id: RoomId) -> Origin:
     """Read the stored health reports of a room's shop. Raises StoreUnavailable."""
     with stores_answer():
-        [found] = await origin.look(queues.stores.redis, [RoomKeys(room_id)])
-    return found or origin.UNKNOWN
+        [stored] = await origin.origins_of(queues.stores.redis, [RoomKeys(room_id)])
+    return stored or origin.UNKNOWN
 
 
 async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, Health | None]:
@@ -66,8 +66,8 @@ async def read_origin(queues: Queues, room_id: RoomId) -> tuple[Room, Origin, He
     """
     with stores_answer():
         room = await queues.loaded_rooms.read(room_id)
-    found = await origin_of(queues, room_id)
-    return room, found, autopilot.health(list(found.readings.values()), now_ms())
+    stored = await origin_of(queues, room_id)
+    return room, stored, autopilot.health(list(stored.readings.values()), now_ms())
 
 
 async def steer_rooms(queues: Queues) -> None:
@@ -76,27 +76,27 @@ async def steer_rooms(queues: Queues) -> None:
     if not room_ids:
         return
     redis, keys = queues.stores.redis, [RoomKeys(it) for it in room_ids]
-    statuses, origins = await room_scripts.statuses(redis, keys), await origin.look(redis, keys)
+    statuses, origins = await room_scripts.statuses(redis, keys), await origin.origins_of(redis, keys)
     due = [
         Steered(room_id, status, found)
         for room_id, status, found in zip(room_ids, statuses, origins, strict=True)
         if status is not None and found is not None and _is_due(status, found)
     ]
 
-    async def one(it: Steered) -> None:
+    async def steer(steered: Steered) -> None:
         with suppress(RoomNotFound):  # deleted a moment ago
-            await _steer(queues, it)
+            await _steer(queues, steered)
 
-    await loops.each("steer_rooms", due, one, key=lambda it: it.room_id)
+    await loops.each("steer_rooms", due, steer, key=lambda it: it.room_id)
 
 
-def _is_due(status: RoomStatus, found: Origin) -> bool:
+def _is_due(status: RoomStatus, stored: Origin) -> bool:
     """Whether to decide now. While nobody is called, the rate stays as it is."""
-    return status.state == "open" and autopilot.is_due(found.course, status.now_ms)
+    return status.state == "open" and autopilot.is_due(stored.course, status.now_ms)
 
 
-async def _steer(queues: Queues, it: Steered) -> None:
-    room, status = await queues.loaded_rooms.at_version(it.room_id, it.status), it.status
+async def _steer(queues: Queues, steered: Steered) -> None:
+    room, status = await queues.loaded_rooms.at_version(steered.room_id, steered.status), steered.status
     on, rate = room.settings.autopilot, room.settings.admission_rate_per_minute
     if on is None or on.paused:
         return
@@ -107,11 +107,11 @@ async def _steer(queues: Queues, it: Steered) -> None:
         called=status.outflow_per_minute,
         open_ms=status.now_ms - status.opened_at_ms,
     )
-    shop = autopilot.health(list(it.origin.readings.values()), status.now_ms)
-    course = autopilot.decide(on, it.origin.course, now, shop)
+    shop = autopilot.health(list(steered.origin.readings.values()), status.now_ms)
+    course = autopilot.decide(on, steered.origin.course, now, shop)
     keys, last = RoomKeys(room.room_id), course.last
     assert last is not None
-    if not await origin.steer(queues.stores.redis, keys, expected=it.origin.course_text, course=course):
+    if not await origin.steer(queues.stores.redis, keys, expected=steered.origin.course_text, course=course):
         return
     if last.direction != "hold" and await control.move_rate(
         queues, room.room_id, last.rate_to, version=room.version, why=last.why

@@ -34,7 +34,7 @@ class Captchas:
         self._failures = 0  # in a row
         self._ask_again_at = 0.0
 
-    async def ask(self, settings: Settings, response: str, address: str) -> Captcha:
+    async def verify(self, settings: Settings, response: str, address: str) -> Captcha:
         """Verify a response that came from `address`. A response can be verified once only.
 
         Returns "unknown" without asking while the provider is skipped after repeated failures.
@@ -58,11 +58,11 @@ class Captchas:
             return "unknown"
         except (TimeoutError, httpx.HTTPError) as error:
             return self._failed(why(error)[:200])
-        said = verdict(answer.status_code, answer.content)
-        if said == "unknown":  # log only the status: the body could contain anything
+        result = verdict(answer.status_code, answer.content)
+        if result == "unknown":  # log only the status: the body could contain anything
             return self._failed(f"answered {answer.status_code}")
         self._failures, self._ask_again_at = 0, 0.0
-        return said
+        return result
 
     async def close(self) -> None:
         """Close its connections."""

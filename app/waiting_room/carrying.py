@@ -42,14 +42,14 @@ async def carry(queues: Queues, code: CarryCode, to_id: VisitorId, *, replace: b
 
 
 async def _keep(queues: Queues, code: CarryCode, to_id: VisitorId, carried: Carried) -> None:
-    from_id, theirs = before_weighed(code.visitor_id), before_weighed(to_id)
+    from_id, to_visitor = before_weighed(code.visitor_id), before_weighed(to_id)
     if not carried.number:  # in a lottery before the draw: joining again would give the same place
-        await follow(queues.stores.postgres, code.room_id, from_id, theirs)
+        await follow(queues.stores.postgres, code.room_id, from_id, to_visitor)
         return
     ended = [EndingRecord(code.visitor_id, "left", carried.number)]
     if carried.given_up:
         ended.append(EndingRecord(to_id, "left", carried.given_up))
     async with queues.stores.postgres.acquire() as connection, connection.transaction():
         await insert_ended(connection, code.room_id, ended)
-        await follow(connection, code.room_id, from_id, theirs)
+        await follow(connection, code.room_id, from_id, to_visitor)
         await insert_carried(connection, code.room_id, code.visitor_id, to_id, carried.number)

@@ -109,7 +109,7 @@ def patched(room: Room, patch: dict[str, Any]) -> Room:
         lanes.check_change(room.settings.lanes, settings.lanes)
     parts.check_change(room, settings)
     if "autopilot" not in patch:
-        settings = rules.taken_over(room.settings, settings)
+        settings = rules.after_manual_change(room.settings, settings)
     return msgspec.structs.replace(room, settings=settings)
 
 
@@ -154,21 +154,21 @@ async def undo(queues: Queues, room_id: RoomId, audit_id: int, *, by: Author) ->
     Raises RoomNotFound, and Conflict if `audit_id` is no longer the last change or cannot be undone.
     """
     with stores_answer():
-        wanted = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
-        found, _ = await audit.entries(queues.stores, wanted, limit=1, offset=0)
-    if not found or found[0].audit_id != audit_id:
+        criteria = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
+        entries, _ = await audit.entries(queues.stores, criteria, limit=1, offset=0)
+    if not entries or entries[0].audit_id != audit_id:
         raise Conflict("The room has changed in the meantime; look at it again.")
-    change = found[0].change
+    change = entries[0].change
     if change.action in OPPOSITE:
         return await set_state(queues, room_id, OPPOSITE[change.action], by=by)
     if change.action != "change":
         raise Conflict("This change cannot be undone.")
     before, after = change.before or {}, change.after or {}
 
-    return await _change(queues, room_id, "change", lambda room: put_back(room, before, after), by)
+    return await _change(queues, room_id, "change", lambda room: reverted(room, before, after), by)
 
 
-def put_back(room: Room, before: Fields, after: Fields) -> Room:
+def reverted(room: Room, before: Fields, after: Fields) -> Room:
     """The room with a change of settings reverted. Raises Conflict if a setting was changed again since."""
     now = msgspec.to_builtins(room.settings)
     if any(now[name] != value for name, value in _settings_alone(after).items()):
@@ -250,8 +250,8 @@ async def write_room(
     await signing_keys.ensure_keys(connection, after.settings.signing_algorithm)
     await rooms.update_room(connection, after)
     if after.settings.bypass != before.settings.bypass:
-        kept = [gating.rule_id(it) for it in after.settings.bypass]
-        await gate_counts.fold_rules(connection, before.room_id, kept)
+        rule_ids = [gating.rule_id(it) for it in after.settings.bypass]
+        await gate_counts.fold_rules(connection, before.room_id, rule_ids)
     reason = {"why": why} if why else {}
     fields = {"before": audit_fields(before), "after": audit_fields(after) | reason}
     await audit.record(connection, by, action, Thing("room", before.room_id), **fields)

@@ -17,47 +17,49 @@ from app.store.redis.room_log import Noted
 from app.store.sql.room_log import StoredLog
 
 
-class Known(NamedTuple):
+class Entropy(NamedTuple):
     """The leaf that records a draw's added entropy, and that entropy (`root`); b"" means the seed alone."""
 
     leaf: str
     root: bytes
 
 
-def announced(room: Room, log: StoredLog, it: Noted, chain: Chain) -> tuple[StoredLog, list[str]]:
+def announced(room: Room, log: StoredLog, note: Noted, chain: Chain) -> tuple[StoredLog, list[str]]:
     """The log and its leaves before the opening: when the pre-queue begins or staff move the opening."""
     entropy = room.settings.draw_entropy
     if room.settings.queueing_method != "lottery" or entropy == "none" or log.revealed:
         return log, []
-    begins = not log.mixes and "state prequeue" in it.lines
+    begins = not log.mixes and "state prequeue" in note.lines
     if entropy == "entries":
-        return log._replace(mixes=log.mixes or begins), [f"{it.at_ms} mixes entries"] if begins else []
+        return log._replace(mixes=log.mixes or begins), [f"{note.at_ms} mixes entries"] if begins else []
     number = round_for(chain, to_ms(room.settings.opens_at)) if room.settings.opens_at else 0
-    if number and round_at_ms(chain, number) <= it.at_ms:
+    if number and round_at_ms(chain, number) <= note.at_ms:
         number = 0
-    moved = log.mixes and number not in (0, log.draw_round) and not _is_over(chain, log.draw_round, it.at_ms)
+    moved = (
+        log.mixes and number not in (0, log.draw_round) and not _is_over(chain, log.draw_round, note.at_ms)
+    )
     if not begins and not moved:
         return log, []
-    leaf = f"{it.at_ms} mixes beacon {chain.hash} {number}"
+    leaf = f"{note.at_ms} mixes beacon {chain.hash} {number}"
     return log._replace(mixes=True, draw_round=number), [leaf]
 
 
-def awaited(log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
+def awaited(log: StoredLog, note: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
     """The log and its leaf at the opening: the announced round if it is due soon, else a later one."""
     number = log.draw_round
-    if not number or not is_near(chain, number, it.at_ms):
-        number = round_for(chain, max(it.at_ms, now_ms))
-    return log._replace(draw_round=number), [f"{it.at_ms} awaits {number}"]
+    if not number or not is_near(chain, number, note.at_ms):
+        number = round_for(chain, max(note.at_ms, now_ms))
+    return log._replace(draw_round=number), [f"{note.at_ms} awaits {number}"]
 
 
-def known(room: Room, at_ms: int, chain: Chain) -> Known | None:
+def entropy_of(room: Room, at_ms: int, chain: Chain) -> Entropy | None:
     """The entropy, once the round is known or has been missing for too long; None while it is awaited."""
     number = room.draw_round or 0
     if room.draw_signature is not None:
         leaf = f"{at_ms} beacon {number} {room.draw_signature.hex()}"
-        return Known(leaf, randomness_of(room.draw_signature))
+        return Entropy(leaf, randomness_of(room.draw_signature))
     if at_ms > round_at_ms(chain, number) + WAITS_MS:
-        return Known(f"{at_ms} missed {number}", b"")
+        return Entropy(f"{at_ms} missed {number}", b"")
     return None
 
 

@@ -26,7 +26,7 @@ from app.store.scripts import by_hand
 from app.store.scripts import room as room_scripts
 from app.store.sql import events, rooms, rooms_gone
 from app.store.sql.locks import lock
-from app.store.sql.rooms_gone import Gone
+from app.store.sql.rooms_gone import GoneRoom
 from app.waiting_room.control import audit_fields, new_seed, refresh
 from app.waiting_room.queue import Queues
 
@@ -43,7 +43,7 @@ async def delete_room(queues: Queues, room_id: RoomId, *, force: bool, by: Autho
         try:
             now = await _status(queues, room_id)
         except RoomNotFound:
-            if await forget_gone(queues.stores, room_id):
+            if await remove_gone(queues.stores, room_id):
                 return
             raise
         if not force and (now.waiting or now.called or now.active):
@@ -74,29 +74,29 @@ async def reset_room(queues: Queues, room_id: RoomId, *, by: Author) -> Room:
                 raise RoomNotFound
             if room.event_id and await events.has_reservations(connection, room.event_id):
                 raise Conflict("Tickets were reserved in this room, and their buyers would lose them.")
-            await rooms_gone.note_gone(connection, Gone(room_id, room.generation))
+            await rooms_gone.note_gone(connection, GoneRoom(room_id, room.generation))
             generation = await rooms_gone.empty_room(connection, room_id, new_seed())
             before = {"generation": room.generation, "serving_position": room.serving_position}
             after = {"generation": generation, "serving_position": 0}
             await audit.record(connection, by, "reset", Thing("room", room_id), before=before, after=after)
-        await forget_gone(queues.stores, room_id)
+        await remove_gone(queues.stores, room_id)
         await rebuild_room(queues.stores, room_id)
         await refresh(queues.stores, room_id)  # it opens at once
     return await queues.loaded_rooms.read(room_id)
 
 
-async def forget_gone(stores: Stores, room_id: RoomId | None = None) -> int:
+async def remove_gone(stores: Stores, room_id: RoomId | None = None) -> int:
     """Remove deleted rooms from Redis: those of one name, or up to GONE_MAX of all. Returns how many."""
-    found = await rooms_gone.select_gone(stores.postgres, room_id, GONE_MAX)
-    for gone in found:
-        keys = RoomKeys(gone.room_id, now_ms() // DAY_MS)
-        await note_unloaded(stores.redis, gone.room_id)
-        await busy.unmark(stores.redis, gone.room_id)
-        if not await by_hand.forget_room(stores.redis, keys, generation=gone.generation):
-            await note_loaded(stores.redis, gone.room_id)
-        await forget_parts(stores.redis, gone.room_id, PARTS_MAX, gone.generation)
-        await rooms_gone.delete_gone(stores.postgres, gone)
-    return len(found)
+    rooms_left = await rooms_gone.select_gone(stores.postgres, room_id, GONE_MAX)
+    for room in rooms_left:
+        keys = RoomKeys(room.room_id, now_ms() // DAY_MS)
+        await note_unloaded(stores.redis, room.room_id)
+        await busy.unmark(stores.redis, room.room_id)
+        if not await by_hand.forget_room(stores.redis, keys, generation=room.generation):
+            await note_loaded(stores.redis, room.room_id)
+        await forget_parts(stores.redis, room.room_id, PARTS_MAX, room.generation)
+        await rooms_gone.delete_gone(stores.postgres, room)
+    return len(rooms_left)
 
 
 async def _status(queues: Queues, room_id: RoomId) -> RoomStatus:
@@ -112,11 +112,11 @@ async def _delete(stores: Stores, room_id: RoomId, by: Author) -> None:
         if room is not None:
             if room.event_id is not None:
                 raise Conflict(f"The event {room.event_id} sells through this room; delete the event.")
-            await rooms_gone.note_gone(connection, Gone(room_id, room.generation))
+            await rooms_gone.note_gone(connection, GoneRoom(room_id, room.generation))
             await rooms.delete_room(connection, room_id)
             before = audit_fields(room)
             await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
-    await forget_gone(stores, room_id)
+    await remove_gone(stores, room_id)
 
 
 async def _locked(connection: Connection, room_id: RoomId) -> Room | None:

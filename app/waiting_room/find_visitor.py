@@ -24,9 +24,9 @@ async def find(stores: Stores, room_id: RoomId, word: str) -> list[Visitor]:
     """
     keys = RoomKeys(room_id)
     with stores_answer():
-        found = await _ids(stores, room_id, keys, typed.words(word))
-        seen = [await visitors.state_of(stores.redis, keys, it) for it in found]
-    return [it for it in seen if it.state]
+        visitor_ids = await _ids(stores, room_id, keys, typed.words(word))
+        states = [await visitors.state_of(stores.redis, keys, it) for it in visitor_ids]
+    return [it for it in states if it.state]
 
 
 async def _ids(stores: Stores, room_id: RoomId, keys: RoomKeys, word: str) -> list[str]:

@@ -25,7 +25,7 @@ READ_MAX = 2_000  # visitors per part and tick
 GATHERED_AT_ONCE = 500  # visitors per script run, which takes a few ms
 
 
-class Seen(NamedTuple):
+class PartsSeen(NamedTuple):
     """What a worker saw of a room's parts. `used`: how much of the round the busiest part gave out."""
 
     round: int = -1  # -1: none seen yet
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     used_before: int = 0
 
 
-async def gather(redis: RedisClient, room_id: RoomId, before: Seen) -> Seen:
+async def gather(redis: RedisClient, room_id: RoomId, before: PartsSeen) -> PartsSeen:
     """Run one tick: start a round if numbers of the last one were used, and move those who have joined.
 
     If a part has lost the numbers it gave out, the whole room counts as lost: it is restored, and visitors on
@@ -43,19 +43,19 @@ async def gather(redis: RedisClient, room_id: RoomId, before: Seen) -> Seen:
     most = ceil(SPARE * before.used_before)
     now = await scripts.rounds(redis, keys, after=before.round if before.used else -1, most=most)
     if now.parts == 1:
-        return Seen()
+        return PartsSeen()
     if not now.ready:
         await _open(redis, room_id, now)
-        return Seen()
+        return PartsSeen()
     try:
         turned = await asyncio.gather(*(_turn(redis, room_id, now, it) for it in range(now.parts)))
     except PartLost:
         with suppress(NotLoaded):  # the call unloads the room; its next user restores it
             await scripts.rounds(redis, keys, lost=now.epoch)
-        return Seen()
+        return PartsSeen()
     await _move(redis, keys, now, turned)
     used, used_before = max(it.used for it in turned), max(it.used_before for it in turned)
-    return Seen(now.number, used, used_before or before.used_before)
+    return PartsSeen(now.number, used, used_before or before.used_before)
 
 
 async def _open(redis: RedisClient, room_id: RoomId, now: Rounds) -> None:

@@ -13,7 +13,7 @@ from app.core.proof_of_work import Solved
 class Joining(msgspec.Struct, frozen=True):
     """A visitor who wants to join.
 
-    `known`: the claims of their place token, if they sent one. `network`: their network as
+    `claims`: those of their place token, if they sent one. `network`: their network as
     `PlaceSigner.network` names it; "" exempts them from its limits. `quantity`: how many tickets they want at
     once; 0 if they did not say, which means one for a new place. `returns`: they accept a place in the
     returns queue of a sold-out sale. `solved`: their proof of work. `captcha`: the verdict on their captcha.
@@ -21,7 +21,7 @@ class Joining(msgspec.Struct, frozen=True):
     """
 
     visitor_id: VisitorId
-    known: PlaceClaims | None = None
+    claims: PlaceClaims | None = None
     network: str = ""
     quantity: int = 0
     returns: bool = False

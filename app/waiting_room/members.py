@@ -72,7 +72,7 @@ async def set_login(logins: MemberLogins, room_id: RoomId, login: MemberLogin, *
     row = LoginRow(login.algorithm, login.audience, logins.sealer.seal(room_id, login.key))
     with stores_answer():
         async with logins.stores.postgres.acquire() as connection, connection.transaction():
-            if not await members.put_login(connection, room_id, row):
+            if not await members.save_login(connection, room_id, row):
                 raise RoomNotFound
             changed = before is None or before.key != login.key
             after = _fields(login) | {"other_key": changed}
@@ -101,8 +101,8 @@ def verify_proof(logins: MemberLogins, room_id: RoomId, login: MemberLogin | Non
     """Verify a proof. Returns the member it names, for `enter`. Raises ProofRefused."""
     if login is None:
         raise ProofRefused("This room does not accept proofs.")
-    said = read_proof(login, proof, room_id, time.time())
-    return Member(logins.signer.member_key(room_id, f"login {said.subject}"), said.lane)
+    claims = read_proof(login, proof, room_id, time.time())
+    return Member(logins.signer.member_key(room_id, f"login {claims.subject}"), claims.lane)
 
 
 async def enter(queues: Queues, room_id: RoomId, member: Member, known: VisitorId | None) -> VisitorId:

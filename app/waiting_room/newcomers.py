@@ -26,25 +26,27 @@ NOBODY = VisitorId("")
 COST_MAX = 2**40  # of a proof of work; more than any room demands
 
 
-def returning_record(room: Room, known: PlaceClaims, *, slower: int) -> WeighRecord | None:
+def returning_record(room: Room, claims: PlaceClaims, *, slower: int) -> WeighRecord | None:
     """The check for the holder of a place token, in case their place has ended; None if there is none.
 
     Where newcomers must show an identity, so must they: the place may belong to another browser by now.
     """
-    if room.settings.identity == "none" or known.epoch != room.epoch:
+    if room.settings.identity == "none" or claims.epoch != room.epoch:
         return None
-    return WeighRecord(known.visitor_id, "", COST_MAX, slower=slower)
+    return WeighRecord(claims.visitor_id, "", COST_MAX, slower=slower)
 
 
 async def weigh(
-    rooms: RoomAccess, room: Room, came: Iterable[WeighRecord]
+    rooms: RoomAccess, room: Room, newcomers: Iterable[WeighRecord]
 ) -> dict[VisitorId, VisitorId | Refusal]:
     """Check newcomers.
 
     Returns the visitor id each may join with, or the refusal. Raises what `when_loaded` does.
     """
     records = [
-        it for it in dict.fromkeys(came) if not is_member(it.visitor_id) and not is_suspect(it.visitor_id)
+        it
+        for it in dict.fromkeys(newcomers)
+        if not is_member(it.visitor_id) and not is_suspect(it.visitor_id)
     ]
     keys = RoomKeys(room.room_id)
 
@@ -61,19 +63,20 @@ async def weigh(
     )
     each, identity = room.settings.newcomers_per_address or 0, room.settings.identity
     return {
-        it.visitor_id: _judged(it, said, each, identity) for it, said in zip(records, weighed, strict=True)
+        it.visitor_id: _judged(it, verdict, each, identity)
+        for it, verdict in zip(records, weighed, strict=True)
     }
 
 
 async def _with_identity(rooms: RoomAccess, room: Room, records: Sequence[WeighRecord]) -> list[WeighRecord]:
-    known = await shown(rooms.stores, room, [it.visitor_id for it in records])
+    identified_ids = await identified(rooms.stores, room, [it.visitor_id for it in records])
     return [
-        it if it.visitor_id in known or it.visitor_id == NOBODY else it._replace(identity="missing")
+        it if it.visitor_id in identified_ids or it.visitor_id == NOBODY else it._replace(identity="missing")
         for it in records
     ]
 
 
-def _judged(it: WeighRecord, weighed: Weighed, each: int, identity: Identity) -> VisitorId | Refusal:
+def _judged(record: WeighRecord, weighed: Weighed, each: int, identity: Identity) -> VisitorId | Refusal:
     if weighed.word == "over":
         retry_s = math.ceil(int(weighed.said) / 1000)
         return RateLimited(retry_s, policy=POLICY, quota=each, window_s=NEWCOMERS_WINDOW_S)
@@ -83,7 +86,7 @@ def _judged(it: WeighRecord, weighed: Weighed, each: int, identity: Identity) ->
         return CaptchaNeeded()
     if weighed.word == "identity":
         return IdentityNeeded(needed=identity)
-    return VisitorId(f"{it.visitor_id}{weighed.said}")
+    return VisitorId(f"{record.visitor_id}{weighed.said}")
 
 
 async def work_needed(rooms: RoomAccess, room_id: RoomId, network: str) -> int:
@@ -92,19 +95,23 @@ async def work_needed(rooms: RoomAccess, room_id: RoomId, network: str) -> int:
     if not room.settings.proof_of_work:
         return 0
     asking = WeighRecord(NOBODY, network)
-    found = (await weigh(rooms, room, [asking]))[NOBODY]
-    return int(found.members["cost"]) if isinstance(found, ProofOfWorkNeeded) else 0
+    outcome = (await weigh(rooms, room, [asking]))[NOBODY]
+    return int(outcome.members["cost"]) if isinstance(outcome, ProofOfWorkNeeded) else 0
 
 
-async def shown(stores: Stores, room: Room, visitors: Sequence[VisitorId]) -> set[VisitorId]:
+async def identified(stores: Stores, room: Room, visitors: Sequence[VisitorId]) -> set[VisitorId]:
     """Those of `visitors` who have shown the identity that this room requires. Raises database errors."""
     its = room.settings
-    return await identities.select_shown(
+    return await identities.select_identified(
         stores.postgres, room.room_id, its.identity, its.accounts_before, visitors
     )
 
 
 async def former_members(stores: Stores, room_id: RoomId, visitors: Sequence[VisitorId]) -> set[VisitorId]:
     """Those with a member's id that is no longer valid: they moved to another browser, or were removed."""
-    came = {it for it in visitors if is_member(it)}
-    return came - await members.present(stores.postgres, room_id, list(came)) if came else came
+    of_members = {it for it in visitors if is_member(it)}
+    return (
+        of_members - await members.present(stores.postgres, room_id, list(of_members))
+        if of_members
+        else of_members
+    )

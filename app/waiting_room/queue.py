@@ -112,7 +112,7 @@ async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: i
     StoreUnavailable.
     """
     with stores_answer():
-        (record,) = await _ask_records(queues, room_id, [claims])
+        (record,) = await _records_of(queues, room_id, [claims])
         room_script = RoomScript(room_scripts.place, queues.place_throttle, WANT_REFUSALS)
         (outcome,) = await decide(queues, room_id, [record._replace(quantity=quantity)], room_script)
     if isinstance(outcome, Exception):
@@ -190,13 +190,13 @@ async def _join_batch(queues: Queues, room_id: RoomId, batch: list[Joining]) -> 
         room = await queues.loaded_rooms.get(room_id)
         # Without Postgres members of a lane join unchecked, and may get a second place in another browser.
         by_proof = room.settings.members_only or (room.settings.lanes and not queues.postgres.away)
-        kept_out = await former_members(queues.stores, room_id, [it.visitor_id for it in batch if by_proof])
-        came: list[Joining | Refusal] = [MembersOnly() if it.visitor_id in kept_out else it for it in batch]
+        former = await former_members(queues.stores, room_id, [it.visitor_id for it in batch if by_proof])
+        judged: list[Joining | Refusal] = [MembersOnly() if it.visitor_id in former else it for it in batch]
         if are_weighed(room.settings):
-            came = await _weighed(queues, room, came)
-        joining = [it for it in came if isinstance(it, Joining)]
-        found = iter(await _join_room(queues, room, joining) if joining else ())
-        return [next(found) if isinstance(it, Joining) else it for it in came]
+            judged = await _weighed(queues, room, judged)
+        joining = [it for it in judged if isinstance(it, Joining)]
+        outcomes = iter(await _join_room(queues, room, joining) if joining else ())
+        return [next(outcomes) if isinstance(it, Joining) else it for it in judged]
 
 
 async def _join_room(queues: Queues, room: Room, batch: list[Joining]) -> Sequence[Outcome]:
@@ -207,23 +207,24 @@ async def _join_room(queues: Queues, room: Room, batch: list[Joining]) -> Sequen
     return await arrive(Rooms(queues, room, status, queues.join_throttle, ask_room), batch)
 
 
-async def _weighed(queues: Queues, room: Room, came: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
+async def _weighed(queues: Queues, room: Room, batch: Sequence[Joining | Refusal]) -> list[Joining | Refusal]:
     """Each visitor as they may join: a suspect gets another id, which marks them as one."""
-    joining = [it for it in came if isinstance(it, Joining)]
+    joining = [it for it in batch if isinstance(it, Joining)]
     judged = await weigh(queues, room, [new for it in joining if (new := _newcomer(queues, room, it))])
 
-    def as_judged(it: Joining) -> Joining | Refusal:
-        found = judged.get(it.visitor_id, it.visitor_id)
-        return found if isinstance(found, Refusal) else msgspec.structs.replace(it, visitor_id=found)
+    def as_judged(visitor: Joining) -> Joining | Refusal:
+        result = judged.get(visitor.visitor_id, visitor.visitor_id)
+        return result if isinstance(result, Refusal) else msgspec.structs.replace(visitor, visitor_id=result)
 
-    return [as_judged(it) if isinstance(it, Joining) else it for it in came]
+    return [as_judged(it) if isinstance(it, Joining) else it for it in batch]
 
 
-def _newcomer(queues: Queues, room: Room, it: Joining) -> WeighRecord | None:
-    if it.known is not None and it.known.epoch >= 0:
-        return returning_record(room, it.known, slower=int(it.slower))
-    captcha = it.captcha if queues.captcha and room.settings.captcha else "solved"
-    return WeighRecord(it.visitor_id, it.network, *(it.solved or (0, "")), int(it.slower), captcha)
+def _newcomer(queues: Queues, room: Room, joining: Joining) -> WeighRecord | None:
+    if joining.claims is not None and joining.claims.epoch >= 0:
+        return returning_record(room, joining.claims, slower=int(joining.slower))
+    captcha = joining.captcha if queues.captcha and room.settings.captcha else "solved"
+    work = joining.solved or (0, "")
+    return WeighRecord(joining.visitor_id, joining.network, *work, int(joining.slower), captcha)
 
 
 async def _join_records(queues: Queues, room: Room, batch: Sequence[Joining]) -> Sequence[Outcome]:
@@ -232,7 +233,7 @@ async def _join_records(queues: Queues, room: Room, batch: Sequence[Joining]) ->
             it.visitor_id,
             it.network,
             draw_for(room, it.visitor_id),
-            *_token_fields(it.known),
+            *_token_fields(it.claims),
             it.quantity,
             int(it.returns),
         )
@@ -245,7 +246,7 @@ async def _join_records(queues: Queues, room: Room, batch: Sequence[Joining]) ->
 
 async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     with stores_answer():
-        records = await _ask_records(queues, room_id, batch)
+        records = await _records_of(queues, room_id, batch)
         room_script = RoomScript(room_scripts.place, queues.place_throttle, ASK_REFUSALS)
         return await decide(queues, room_id, records, room_script)
 
@@ -253,7 +254,7 @@ async def _place_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]
 async def _claim_batch(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> Sequence[Outcome]:
     """Commit sessions before answering, even those that already ran, in case an earlier commit failed."""
     with stores_answer():
-        records = await _ask_records(queues, room_id, batch)
+        records = await _records_of(queues, room_id, batch)
         away_ms = queues.postgres.silent_ms if queues.postgres.away else 0
         script = partial(room_scripts.claim, away_ms=away_ms)
         room_script = RoomScript(script, queues.place_throttle, CLAIM_REFUSALS)
@@ -271,16 +272,16 @@ async def _status_batch(
     with stores_answer():
         keys = RoomKeys(room_id)
 
-        async def look() -> RoomStatus:
+        async def read_status() -> RoomStatus:
             now = await room_scripts.status(queues.stores.redis, keys)
             await mark_busy(queues, room_id, now)
             return now
 
-        now = await queues.loaded_rooms.when_loaded(room_id, look, lambda it: it)
+        now = await queues.loaded_rooms.when_loaded(room_id, read_status, lambda it: it)
         return [(await queues.loaded_rooms.at_version(room_id, now), now)] * len(batch)
 
 
-async def _ask_records(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
+async def _records_of(queues: Queues, room_id: RoomId, batch: list[PlaceClaims]) -> list[AskRecord]:
     room = await queues.loaded_rooms.get(room_id)
     return [AskRecord(it.visitor_id, draw_for(room, it.visitor_id), *_token_fields(it)) for it in batch]
 
@@ -292,8 +293,8 @@ def draw_for(room: Room, visitor_id: VisitorId) -> int | str:
     return rules.draw_of(rules.draw_key(room.seed, room.draw_root), visitor_id)
 
 
-def _token_fields(known: PlaceClaims | None) -> tuple[int, int, int]:
+def _token_fields(claims: PlaceClaims | None) -> tuple[int, int, int]:
     """Queue number, epoch and quantity of a token, as the scripts take them."""
-    if known is None or known.epoch < 0:  # accounts need no token
+    if claims is None or claims.epoch < 0:  # accounts need no token
         return room_scripts.NO_TOKEN, 0, 0
-    return known.queue_number or room_scripts.NUMBERLESS, known.epoch, known.quantity
+    return claims.queue_number or room_scripts.NUMBERLESS, claims.epoch, claims.quantity

@@ -37,10 +37,10 @@ async def import_room(
         try:
             room = await queues.loaded_rooms.read(room_id)
         except RoomNotFound:
-            made = control.read_settings(settings)
+            parsed = control.read_settings(settings)
             if not dry_run:
-                await control.create_room(queues, room_id, made, by=by)
-            return Import(None, made)
+                await control.create_room(queues, room_id, parsed, by=by)
+            return Import(None, parsed)
     after = control.patched(room, settings)
     if not dry_run:
         after = await control.configure(queues, room_id, settings, by=by)

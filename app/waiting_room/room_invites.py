@@ -41,18 +41,18 @@ async def invite(
 
     Raises RoomNotFound, and Conflict if the room has too many invitations.
     """
-    new = [_made(places, links, room_id, email) for email in to]
+    new = [_new_invite(places, links, room_id, email) for email in to]
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             if await rooms.lock_room(connection, room_id) is None:
                 raise RoomNotFound
-            made = await kept.put(connection, room_id, new)
+            new_ids = await kept.invite(connection, room_id, new)
             if await kept.count(connection, room_id) > INVITES_MAX:
                 raise Conflict(f"A room has at most {INVITES_MAX:,} invitations.")
-            await kept.queue_mails(connection, room_id, made)
-            if made:
-                await audit.record(connection, by, "invite", _thing(room_id), after={"invited": len(made)})
-    return len(made)
+            await kept.queue_mails(connection, room_id, new_ids)
+            if new_ids:
+                await audit.record(connection, by, "invite", _thing(room_id), after={"invited": len(new_ids)})
+    return len(new_ids)
 
 
 async def send_again(stores: Stores, room_id: RoomId, invite_id: str, *, by: Author) -> None:
@@ -71,13 +71,13 @@ async def withdraw(queues: Queues, room_id: RoomId, invite_id: str, *, by: Autho
     """
     with stores_answer():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
-            found = await kept.withdraw(connection, room_id, invite_id)
-            if found is None:
+            withdrawn = await kept.withdraw(connection, room_id, invite_id)
+            if withdrawn is None:
                 raise NotFound("There is no such invitation.")
-            before = {"invite_id": invite_id, "used": found[1] is not None}
+            before = {"invite_id": invite_id, "used": withdrawn[1] is not None}
             await audit.record(connection, by, "withdraw invitation", _thing(room_id), before=before)
-    if found[1] is not None:
-        await control.remove(queues, room_id, found[1], by=by)
+    if withdrawn[1] is not None:
+        await control.remove(queues, room_id, withdrawn[1], by=by)
 
 
 async def listed(
@@ -85,8 +85,8 @@ async def listed(
 ) -> tuple[list[RoomInvite], int]:
     """A page of a room's invitations that match `text`, newest first, and how many match in all."""
     with stores_answer():
-        found = await kept.select_page(stores.postgres, room_id, text, limit, offset)
-        return found, await kept.count(stores.postgres, room_id, text)
+        invites = await kept.select_page(stores.postgres, room_id, text, limit, offset)
+        return invites, await kept.count(stores.postgres, room_id, text)
 
 
 async def is_good(stores: Stores, room_id: RoomId, token: str) -> bool:
@@ -118,7 +118,7 @@ async def _key(stores: Stores, room_id: RoomId, token: str) -> bytes | None:
         return await kept.key_of_link(stores.postgres, room_id, digest(token))
 
 
-def _made(places: PlaceSigner, links: InvitationSigner, room_id: RoomId, email: str) -> NewInvite:
+def _new_invite(places: PlaceSigner, links: InvitationSigner, room_id: RoomId, email: str) -> NewInvite:
     invite_id = secrets.token_urlsafe(ID_BYTES)
     key = places.member_key(room_id, f"invite {invite_id}")
     return NewInvite(invite_id, digest(links.room_token(invite_id)), key, email)

@@ -35,7 +35,7 @@ async def page(
     `archived` likewise; `only` these room_ids. Rooms that are being restored or fail to load are left out.
     """
     with stores_answer():
-        known = await rooms.select_rooms(
+        listed = await rooms.select_rooms(
             queues.stores.postgres,
             public_only=public_only,
             of_event=of_event,
@@ -44,7 +44,7 @@ async def page(
             limit=limit,
             offset=offset,
         )
-    return await _statuses(queues, [it.room_id for it in known], {it.room_id: it for it in known})
+    return await _statuses(queues, [it.room_id for it in listed], {it.room_id: it for it in listed})
 
 
 async def count(
@@ -69,8 +69,8 @@ async def busy_rooms(queues: Queues, *, within_ms: int, limit: int) -> list[tupl
     Rooms that are being restored or fail to load are left out. Raises StoreUnavailable.
     """
     with stores_answer():
-        found = await busy.busy_rooms(queues.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
-    return await _statuses(queues, sorted(found), {})
+        room_ids = await busy.busy_rooms(queues.stores.redis, busy.KEYS, within_ms=within_ms, limit=limit)
+    return await _statuses(queues, sorted(room_ids), {})
 
 
 async def on_sale(queues: Queues, *, limit: int) -> list[tuple[Room, RoomStatus]]:
@@ -79,8 +79,8 @@ async def on_sale(queues: Queues, *, limit: int) -> list[tuple[Room, RoomStatus]
     Rooms that are being restored or fail to load are left out. Raises StoreUnavailable.
     """
     with stores_answer():
-        known = await rooms.select_on_sale(queues.stores.postgres, limit)
-    return await _statuses(queues, [it.room_id for it in known], {it.room_id: it for it in known})
+        listed = await rooms.select_on_sale(queues.stores.postgres, limit)
+    return await _statuses(queues, [it.room_id for it in listed], {it.room_id: it for it in listed})
 
 
 async def _statuses(
@@ -88,10 +88,10 @@ async def _statuses(
 ) -> list[tuple[Room, RoomStatus]]:
     """Read all in a few round trips; rooms that are not loaded or outdated in `known`, one by one."""
     with stores_answer():
-        found = await room_scripts.statuses(queues.stores.redis, [RoomKeys(it) for it in room_ids])
-    by_id = dict(zip(room_ids, found, strict=True))
+        statuses = await room_scripts.statuses(queues.stores.redis, [RoomKeys(it) for it in room_ids])
+    by_id = dict(zip(room_ids, statuses, strict=True))
 
-    async def look(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
+    async def read(room_id: RoomId) -> tuple[Room, RoomStatus] | None:
         now, room = by_id[room_id], known.get(room_id)
         if now is not None and room is not None and room.version >= now.version and room.epoch >= now.epoch:
             return room, now
@@ -102,4 +102,4 @@ async def _statuses(
         except RoomNotFound:  # deleted a moment ago
             return None
 
-    return await gathered("rooms", room_ids, look, at_once=LOOKS_AT_ONCE)
+    return await gathered("rooms", room_ids, read, at_once=LOOKS_AT_ONCE)

@@ -31,7 +31,7 @@ from app.store.sql import room_log as stored
 from app.store.sql.locks import try_lock
 from app.store.sql.room_log import LeafBatch, StoredHead, StoredLog
 from app.waiting_room import draw_entropy
-from app.waiting_room.draw_entropy import Known
+from app.waiting_room.draw_entropy import Entropy
 from app.waiting_room.log_tally import keep_tally
 
 PAGE = 100  # entries, each of up to a batch of visitors
@@ -41,20 +41,20 @@ MIXED = "mixed"  # ends a leaf to which the root of the preceding leaves is appe
 KEPT_LEVELS = 8  # only every eighth level of the tree's nodes is stored
 
 
-class Written(NamedTuple):
+class RoundResult(NamedTuple):
     """The result of a round: whether more may be left, and when a head is due (ms; None: all is signed)."""
 
     more: bool
     head_due_ms: int | None
 
 
-async def write(stores: Stores, room_id: RoomId, chain: Chain = QUICKNET) -> Written:
+async def write(stores: Stores, room_id: RoomId, chain: Chain = QUICKNET) -> RoundResult:
     """Write what was noted, and sign a head if one is due. `chain`: of the beacon that draws use."""
     for _ in range(PAGES_MAX):
         count, due = await _write_page(stores, room_id, chain)
         if count < PAGE:
-            return Written(False, due)
-    return Written(True, due)
+            return RoundResult(False, due)
+    return RoundResult(True, due)
 
 
 async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[int, int | None]:
@@ -67,13 +67,13 @@ async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[in
         if row is None:
             return 0, None
         log = await stored.select_log(connection, room_id) or _new_log()
-        found, known = await _noted(stores, keys, row.room, log, chain)
+        notes, entropy = await _noted(stores, keys, row.room, log, chain)
         now_ms = time.time_ns() // 1_000_000
-        after, leaves = _leaves(row.room, log, found, chain, now_ms)
-        leaves += [known.leaf] if known else []
+        after, leaves = _leaves(row.room, log, notes, chain, now_ms)
+        leaves += [entropy.leaf] if entropy else []
         if leaves:
             after, root = await _append(connection, room_id, after, leaves)
-            await _keep_draw(connection, row.room, known.root if known else root, after.draw_round)
+            await _keep_draw(connection, row.room, entropy.root if entropy else root, after.draw_round)
             await keep_tally(connection, room_id, after.size)
         # The round that a draw awaits must be signed before it exists.
         fixed = after.draw_round > 0 and after.revealed and not log.revealed
@@ -83,22 +83,22 @@ async def _write_page(stores: Stores, room_id: RoomId, chain: Chain) -> tuple[in
         if after != log:
             await stored.write_log(connection, room_id, after)
     await admission.take_log(
-        stores.redis, keys, after=stream.next_id(after.entry_id), upto=after.noted if found else 0
+        stores.redis, keys, after=stream.next_id(after.entry_id), upto=after.noted if notes else 0
     )
-    return len(found), due
+    return len(notes), due
 
 
 async def _noted(
     stores: Stores, keys: RoomKeys, room: Room, log: StoredLog, chain: Chain
-) -> tuple[list[Noted], Known | None]:
+) -> tuple[list[Noted], Entropy | None]:
     """The next page of notes, and the entropy that a draw awaits, if it is known, to be logged after them."""
     awaits = log.revealed and log.draw_round > 0 and room.draw_root is None
-    asked_ms = (await room_scripts.status(stores.redis, keys)).now_ms if awaits else 0
-    found = await stream.after(stores.redis, keys, log.entry_id, PAGE)
-    if not awaits or len(found) == PAGE:
-        return found, None
-    at_ms = max([asked_ms, *(it.at_ms for it in found)])  # no later note is older than this
-    return found, draw_entropy.known(room, at_ms, chain)
+    now_ms = (await room_scripts.status(stores.redis, keys)).now_ms if awaits else 0
+    notes = await stream.after(stores.redis, keys, log.entry_id, PAGE)
+    if not awaits or len(notes) == PAGE:
+        return notes, None
+    at_ms = max([now_ms, *(it.at_ms for it in notes)])  # no later note is older than this
+    return notes, draw_entropy.entropy_of(room, at_ms, chain)
 
 
 async def _keep_draw(connection: Connection, room: Room, root: bytes | None, draw_round: int) -> None:
@@ -114,38 +114,40 @@ def _new_log() -> StoredLog:
 
 
 def _leaves(
-    room: Room, log: StoredLog, found: list[Noted], chain: Chain, now_ms: int
+    room: Room, log: StoredLog, notes: list[Noted], chain: Chain, now_ms: int
 ) -> tuple[StoredLog, list[str]]:
     """Turn notes into leaves. Returns the state of the log after them, and the leaves."""
     leaves: list[str] = []
-    for it in found:
-        restored = it.lines[0].startswith("restored ")
+    for note in notes:
+        restored = note.lines[0].startswith("restored ")
         if log.generation != room.generation and (restored or not log.generation):
-            leaves.append(_began(room, it.at_ms))
+            leaves.append(_began(room, note.at_ms))
             log = log._replace(generation=room.generation, revealed=False, mixes=False, draw_round=0)
-        elif it.before > log.noted and not restored:
-            leaves.append(f"{it.at_ms} lost {it.before - log.noted}")
-        leaves += format_.leaves_of(log.secret, it.at_ms, it.lines)
+        elif note.before > log.noted and not restored:
+            leaves.append(f"{note.at_ms} lost {note.before - log.noted}")
+        leaves += format_.leaves_of(log.secret, note.at_ms, note.lines)
         lottery = room.settings.queueing_method == "lottery"
-        log, said = draw_entropy.announced(room, log, it, chain)
-        leaves += said
-        if lottery and not log.revealed and "state open" in it.lines and room.opened_at_ms:
-            leaves.append(f"{it.at_ms} revealed {room.seed.hex()}")
-            log, said = _opened(room, log, it, chain, now_ms)
-            leaves += said
-        log = log._replace(entry_id=it.entry_id, noted=it.before + len(it.lines))
+        log, new_leaves = draw_entropy.announced(room, log, note, chain)
+        leaves += new_leaves
+        if lottery and not log.revealed and "state open" in note.lines and room.opened_at_ms:
+            leaves.append(f"{note.at_ms} revealed {room.seed.hex()}")
+            log, new_leaves = _opened(room, log, note, chain, now_ms)
+            leaves += new_leaves
+        log = log._replace(entry_id=note.entry_id, noted=note.before + len(note.lines))
     return log, leaves
 
 
-def _opened(room: Room, log: StoredLog, it: Noted, chain: Chain, now_ms: int) -> tuple[StoredLog, list[str]]:
+def _opened(
+    room: Room, log: StoredLog, note: Noted, chain: Chain, now_ms: int
+) -> tuple[StoredLog, list[str]]:
     """The log and its leaves at the opening of a lottery that adds entropy to the seed."""
     log = log._replace(revealed=True)
     if room.draw_root is not None:
         return log, []
     if room.settings.draw_entropy == "entries":
-        return log, [f"{it.at_ms} {MIXED}"]
+        return log, [f"{note.at_ms} {MIXED}"]
     if room.settings.draw_entropy == "beacon" and log.mixes:
-        return draw_entropy.awaited(log, it, chain, now_ms)
+        return draw_entropy.awaited(log, note, chain, now_ms)
     return log, []
 
 
@@ -181,7 +183,7 @@ async def _append(
 
 
 def _batch(first: int, leaves: list[str]) -> LeafBatch:
-    numbers = format_.numbers_given(leaves)
+    numbers = format_.numbers_in(leaves)
     return LeafBatch(first, leaves, min(numbers, default=None), max(numbers, default=None))
 
 
@@ -194,9 +196,9 @@ async def _sign(connection: Connection, room_id: RoomId, log: StoredLog, now_ms:
 
 async def log_key(connection: Connection) -> SigningKey:
     """The key that signs logs. An installation older than the logs gets its first one here."""
-    if found := await signing_keys.select_newest(connection, "log"):
-        return found
+    if key := await signing_keys.select_newest(connection, "log"):
+        return key
     await signing_keys.insert_first_key(connection, SigningKey.new("log"))
-    found = await signing_keys.select_newest(connection, "log")
-    assert found is not None
-    return found
+    key = await signing_keys.select_newest(connection, "log")
+    assert key is not None
+    return key

@@ -71,10 +71,10 @@ async def receipt(queries: Queries, room: Room, place: Place, now_ms: int) -> Re
 
 
 async def _leaf_of(queries: Queries, room_id: RoomId, number: int, name: str) -> int | None:
-    given = {f"{word} {number} {name}" for word in ("joined", "drawn")}
-    for first, leaves in await stored.select_given(queries, room_id, number):
+    entries = {f"{word} {number} {name}" for word in ("joined", "drawn")}
+    for first, leaves in await stored.select_batches_with(queries, room_id, number):
         for at, leaf in enumerate(leaves):
-            if " ".join(leaf.split(" ")[1:4]) in given:
+            if " ".join(leaf.split(" ")[1:4]) in entries:
                 return first + at
     return None
 
@@ -103,7 +103,7 @@ def _stored_range(node: Node) -> tuple[int, int, int]:
 
 
 def _hash(node: Node, known: dict[Node, bytes]) -> bytes:
-    if found := known.get(node):
-        return found
+    if digest := known.get(node):
+        return digest
     below = Node(node.level - 1, 2 * node.at), Node(node.level - 1, 2 * node.at + 1)
     return node_hash(_hash(below[0], known), _hash(below[1], known))

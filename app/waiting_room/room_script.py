@@ -113,7 +113,7 @@ async def _run_script(
 ) -> Answers:
     """Run the script once. Newcomers cannot join an unloaded room, so they do not load it."""
 
-    async def ask() -> Answers:
+    async def run() -> Answers:
         answers = await room_script.run(rooms.stores, room_id, records)
         rooms.loaded_rooms.forget_if_replaced(room_id, answers.status)
         await mark_busy(rooms, room_id, answers.status)
@@ -123,7 +123,7 @@ async def _run_script(
         return Answers(now, [Refused("closed", 0)] * len(records))
 
     strangers = all(isinstance(it, JoinRecord) and it.known_number == room_scripts.NO_TOKEN for it in records)
-    return await rooms.loaded_rooms.when_loaded(room_id, ask, unloaded if strangers else None)
+    return await rooms.loaded_rooms.when_loaded(room_id, run, unloaded if strangers else None)
 
 
 async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, str]]) -> list[Record]:
@@ -148,8 +148,10 @@ async def _supply(rooms: RoomAccess, room_id: RoomId, again: list[tuple[Record, 
             number = drawn.get(VisitorId(record.visitor_id), room_scripts.NOT_DRAWN)
             record = record._replace(known_number=number)
         if word == "unchecked":
-            theirs = (record.visitor_id, record.known_number) in carried
-            record = record._replace(known_epoch=room_scripts.CARRIED if theirs else room_scripts.CHECKED)
+            was_carried = (record.visitor_id, record.known_number) in carried
+            record = record._replace(
+                known_epoch=room_scripts.CARRIED if was_carried else room_scripts.CHECKED
+            )
         if word == "no_draw":
             record = record._replace(draw=rules.draw_of(key, record.visitor_id))
         prepared.append(record)

@@ -36,20 +36,20 @@ async def _move_page(stores: Stores, room_id: RoomId, dropped: int) -> int:
         if not await try_lock(connection, "fairgate visitor events", room_id):
             return 0
         before = await outbox.select_end(connection, room_id) or End(BEGINNING, 0)
-        found = await stream.after(stores.redis, keys, before.entry_id, PAGE)
-        if found:
-            await outbox.insert_events(connection, room_id, [_subject(it) for it in found])
+        events_read = await stream.after(stores.redis, keys, before.entry_id, PAGE)
+        if events_read:
+            await outbox.insert_events(connection, room_id, [_subject(it) for it in events_read])
         more = dropped - before.dropped  # negative if Redis was lost and counts from 0 again
         if more > 0:
             await outbox.insert_dropped(connection, room_id, more)
             metrics.VISITOR_EVENTS_DROPPED.inc(more)
-        end = End(found[-1].entry_id if found else before.entry_id, dropped)
+        end = End(events_read[-1].entry_id if events_read else before.entry_id, dropped)
         if end != before:
             await outbox.note_end(connection, room_id, end)
     if end.entry_id != BEGINNING:
         await stream.forget(stores.redis, keys, end.entry_id)
-    return len(found)
+    return len(events_read)
 
 
-def _subject(it: VisitorEvent) -> str:
-    return f"{it.word} {it.visitor_id} {it.number} {it.at_ms}"
+def _subject(event: VisitorEvent) -> str:
+    return f"{event.word} {event.visitor_id} {event.number} {event.at_ms}"

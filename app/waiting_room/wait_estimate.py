@@ -12,26 +12,26 @@ from app.store.scripts.admission import Tick
 MEASURE_EVERY_MS = 1_000
 
 
-async def follow(redis: RedisClient, keys: RoomKeys, seen: Measured, tick: Tick) -> Measured:
+async def follow(redis: RedisClient, keys: RoomKeys, measured: Measured, tick: Tick) -> Measured:
     """Take another tick into account, and publish the pace if it changed. Returns what is known now.
 
     Any number of workers may do so at once: all measure the same room, and a pace is only written if the
     stored one is still the one that was read.
     """
-    seen, pace = judge(seen, tick)
+    measured, pace = judge(measured, tick)
     if pace is not None:
         await admission.show_pace(redis, keys, tick.status.pace, pace)
-    return seen
+    return measured
 
 
-def judge(seen: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
+def judge(measured: Measured, tick: Tick) -> tuple[Measured, Pace | None]:
     """What is known after another tick, and the pace to publish; None if it did not change."""
-    now, last = tick.moment, seen.last
+    now, last = tick.moment, measured.last
     if last is not None and now.now_ms - last.now_ms < MEASURE_EVERY_MS:
         if (now.state, now.rate_per_minute) == (last.state, last.rate_per_minute):
-            return seen, None
+            return measured, None
     stored = tick.status.pace
     published = published_pace(tick.status, now.rate_per_minute)
-    seen = learn(measure(seen, now), stored, published)
-    pace = next_pace(stored, seen)
-    return seen, None if pace == stored else pace
+    measured = learn(measure(measured, now), stored, published)
+    pace = next_pace(stored, measured)
+    return measured, None if pace == stored else pace

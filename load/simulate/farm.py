@@ -137,11 +137,11 @@ class Contest:
             visitor.shows = not (without and random.random() < without)
             self._coming[step].append(visitor)
         for address in range(farm.addresses):
-            for one in range(farm.tries):
-                late = one * STEPS_OF_PREQUEUE // farm.tries
-                step = late if farm.method == "lottery" else one // TRIES_PER_S
+            for attempt in range(farm.tries):
+                late = attempt * STEPS_OF_PREQUEUE // farm.tries
+                step = late if farm.method == "lottery" else attempt // TRIES_PER_S
                 bot = self._visitor(address, bot=True)
-                bot.shows = one * farm.addresses + address < self._bots_with()
+                bot.shows = attempt * farm.addresses + address < self._bots_with()
                 self._coming[step].append(bot)
         for came in self._coming.values():
             random.shuffle(came)
@@ -214,8 +214,8 @@ class Contest:
     async def _weighed(self, batch: Sequence[Visitor], step: int) -> Any:
         """Return those who may join now, with their lanes; the others compute first, or return later."""
         records = [_record(it) for it in batch]
-        found = await weigh(self._room.redis, self._room.keys, records, now_ms=self._room.now_ms)
-        for visitor, weighed in zip(batch, found, strict=True):
+        verdicts = await weigh(self._room.redis, self._room.keys, records, now_ms=self._room.now_ms)
+        for visitor, weighed in zip(batch, verdicts, strict=True):
             if weighed.word == "work":
                 self._compute(visitor, weighed, step)
             elif weighed.word not in ("over", "identity"):  # these give up, because returning would not help
@@ -260,11 +260,16 @@ class Contest:
         )
 
 
-def _record(it: Visitor) -> WeighRecord:
+def _record(visitor: Visitor) -> WeighRecord:
     """A visitor who cannot show who they are joins the lane of suspects, if there is one."""
-    identity: Shown = "shown" if it.shows else "missing"
+    identity: Shown = "shown" if visitor.shows else "missing"
     return WeighRecord(
-        it.visitor_id, it.address, it.cost, it.solution, slower=int(not it.shows), identity=identity
+        visitor.visitor_id,
+        visitor.address,
+        visitor.cost,
+        visitor.solution,
+        slower=int(not visitor.shows),
+        identity=identity,
     )
 
 

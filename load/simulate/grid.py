@@ -72,11 +72,13 @@ def scenario(
 
     The number of fans is such that it lasts as long with no-shows as without: ten claim windows.
     """
-    it = TROUBLES[trouble]
+    trouble_made = TROUBLES[trouble]
     return Scenario(
         fans=round(rate * lasts_s / 60 / (1 - no_show)),
-        rates=((0, rate), *((round(at * lasts_s), round(times * rate)) for at, times in it.rates)),
-        pauses=tuple((round(since * lasts_s), round(until * lasts_s)) for since, until in it.pauses),
+        rates=((0, rate), *((round(at * lasts_s), round(times * rate)) for at, times in trouble_made.rates)),
+        pauses=tuple(
+            (round(since * lasts_s), round(until * lasts_s)) for since, until in trouble_made.pauses
+        ),
         no_show=no_show,
         claim_window_s=lasts_s // 10,
         arrivals=arrivals,
@@ -108,8 +110,8 @@ def summary(played: Sequence[Played]) -> dict[str, dict[str, float | None]]:
     """How well the waits came true, by share of no-shows, by trouble, by arrivals, and overall."""
     groups: dict[str, list[Seen]] = {}
     for it in played:
-        made = it.figures.scenario
-        names = (f"{made.no_show:.0%} no-shows", it.trouble, f"{made.arrivals} arrivals", "all")
+        scenario = it.figures.scenario
+        names = (f"{scenario.no_show:.0%} no-shows", it.trouble, f"{scenario.arrivals} arrivals", "all")
         for name in names:
             groups.setdefault(name, []).extend(it.seen)
     order = (
@@ -121,12 +123,12 @@ def summary(played: Sequence[Played]) -> dict[str, dict[str, float | None]]:
     return {name: msgspec.structs.asdict(calibration(groups[name])) for name in order if name in groups}
 
 
-def show(console: Console, found: dict[str, dict[str, float | None]]) -> None:
+def show(console: Console, rows: dict[str, dict[str, float | None]]) -> None:
     """Print the summary as a table."""
     table = Table(
         "sales with", "fans", "p90 held", "at joining", "within", "below p50", "width", "rises", "unexplained"
     )
-    for name, it in found.items():
+    for name, it in rows.items():
         shares = [
             share(it[key])
             for key in ("p90_held", "p90_held_at_joining", "inside", "below_p50", "range_width")

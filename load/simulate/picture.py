@@ -72,14 +72,14 @@ def draw(outcome: Outcome) -> str:
 
 
 def _tiles(outcome: Outcome) -> Iterable[str]:
-    it = outcome.figures
+    figures = outcome.figures
     tiles = [
-        ("half waited at most", duration(it.wait_s["p50"])),
-        ("nine in ten at most", duration(it.wait_s["p90"])),
-        ("p90 held", share(it.shown.p90_held)),
-        ("no-shows", share(it.no_show_share)),
-        ("utilisation", share(it.utilisation)),
-        ("fairness (tau)", f"{it.kendall_tau:.3f}"),
+        ("half waited at most", duration(figures.wait_s["p50"])),
+        ("nine in ten at most", duration(figures.wait_s["p90"])),
+        ("p90 held", share(figures.shown.p90_held)),
+        ("no-shows", share(figures.no_show_share)),
+        ("utilisation", share(figures.utilisation)),
+        ("fairness (tau)", f"{figures.kendall_tau:.3f}"),
     ]
     for at, (name, value) in enumerate(tiles):
         x = 24 + at * (WIDTH - 48) / len(tiles)

@@ -60,7 +60,7 @@ class Run:
             await self._staff(self._steps.pop(0))
         while visitors := list(self._coming()):
             await self._join(visitors)
-            self._tell()
+            self._report()
         calls = 0
         async for tick in self.room.tick():
             calls += tick.calls
@@ -71,9 +71,9 @@ class Run:
         await self._claim_and_leave()
         self.record.ticked(self._at_ms, status, self.room.rate_per_minute, self.scenario.tick_ms)
         await self.looks.look(self.room, self._moment())
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._progress(self._at_ms, len(self.record.arrived_ms), len(self.record.order))
 
     async def _staff(self, step: Step) -> None:

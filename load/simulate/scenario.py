@@ -91,10 +91,10 @@ def read_rates(text: str) -> tuple[tuple[int, int], ...]:
     """Parse `600` or `600@0,1200@300`: people per minute, each from a second after the opening on."""
     rates = []
     for part in text.split(","):
-        found = _RATE.match(part.strip())
-        if found is None or int(found[1]) > RATE_MAX:
+        match = _RATE.match(part.strip())
+        if match is None or int(match[1]) > RATE_MAX:
             raise ScenarioWrong(f"--rate: cannot read {part!r}; write 600, or 600@0,1200@300")
-        rates.append((int(found[2] or 0), int(found[1])))
+        rates.append((int(match[2] or 0), int(match[1])))
     if rates[0][0] != 0 or any(before[0] >= after[0] for before, after in pairwise(rates)):
         raise ScenarioWrong("--rate: the first must begin at 0, and each later one after the one before")
     return tuple(rates)
@@ -104,10 +104,10 @@ def read_pauses(text: str) -> tuple[tuple[int, int], ...]:
     """Parse `120-180,300-330`: from and to in seconds after the opening; empty: none."""
     pauses = []
     for part in filter(None, text.split(",")):
-        found = _PAUSE.match(part.strip())
-        if found is None or not 0 < int(found[1]) < int(found[2]):
+        match = _PAUSE.match(part.strip())
+        if match is None or not 0 < int(match[1]) < int(match[2]):
             raise ScenarioWrong(f"--pause: cannot read {part!r}; write 120-180, in seconds after the opening")
-        pauses.append((int(found[1]), int(found[2])))
+        pauses.append((int(match[1]), int(match[2])))
     if any(before[1] >= after[0] for before, after in pairwise(pauses)):
         raise ScenarioWrong("--pause: each must begin after the one before has ended")
     return tuple(pauses)
@@ -118,10 +118,10 @@ def read_lanes(text: str) -> tuple[tuple[int, float], ...]:
     fans."""
     lanes = []
     for part in filter(None, text.split(",")):
-        found = _LANE.match(part.strip())
-        if found is None:
+        match = _LANE.match(part.strip())
+        if match is None:
             raise ScenarioWrong(f"--lanes: cannot read {part!r}; write 30:0.1, shares of calls and of fans")
-        lanes.append((int(found[1]), float(found[2])))
+        lanes.append((int(match[1]), float(match[2])))
     of_calls, of_fans = sum(it[0] for it in lanes), sum(it[1] for it in lanes)
     if len(lanes) > LANES_MAX or of_calls >= ALL or of_fans > 1:
         raise ScenarioWrong(

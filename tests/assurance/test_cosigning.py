@@ -12,7 +12,7 @@ from app.commands.audit import from_stores
 from app.core.log_audit import Export, audit
 from app.core.notes import Verifier, parts_of
 from app.core.room_log import Head, checkpoint, origin_of, unchecked, vkey_of
-from app.core.witnessing import written
+from app.core.witnessing import submission_text
 from app.notifications.safe_post import open_client
 from app.settings import Settings
 from app.store.connections import Stores
@@ -116,10 +116,10 @@ async def forked(stores: Stores, honest: Export, witness: RunningWitness) -> Non
     async with stores.postgres.acquire() as connection:
         key = await log_key(connection)
     other = Head(head.room_id, head.size, "ab" * 32, head.at_ms)
-    answer = await witness.add(written(head.size, [], checkpoint(key, honest.origin, other)))
+    answer = await witness.add(submission_text(head.size, [], checkpoint(key, honest.origin, other)))
     assert (answer.status_code, answer.text) == (409, f"{head.size}\n")
     assert answer.headers["content-type"] == "text/x.tlog.size"
-    same = await witness.add(written(head.size, [], checkpoint(key, honest.origin, head)))
+    same = await witness.add(submission_text(head.size, [], checkpoint(key, honest.origin, head)))
     text, _ = parts_of(checkpoint(key, honest.origin, head))
     assert same.status_code == 200
     assert witness.key.cosigned_at(text, same.text.rstrip("\n")) is not None

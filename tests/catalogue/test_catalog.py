@@ -54,7 +54,7 @@ async def imported(stores: Stores, tmp_path: Path, text: str) -> None:
     """As `fairgate event import` does it."""
     (tmp_path / "gala.yaml").write_text(text)
     found, said = event_file.load(tmp_path / "gala.yaml")
-    await event_import.import_event(stores, found, said=said, by=STAFF)
+    await event_import.import_event(stores, found, source=said, by=STAFF)
 
 
 async def test_an_import_leaves_alone_what_the_file_does_not_mention(stores: Stores, tmp_path: Path) -> None:

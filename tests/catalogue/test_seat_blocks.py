@@ -67,7 +67,7 @@ async def test_seats_are_blocked_in_both_stores_and_sold_to_nobody(stores: Store
         with pytest.raises(SeatTaken):
             await ask_seats(engine, ann, A1)
         assert await check(stores, GALA) == []
-        kept = await seat_blocks.kept(stores, GALA)
+        kept = await seat_blocks.blocked_seats(stores, GALA)
         assert [(it.seat_id, it.kept_as) for it in kept] == [(A1, "house"), (A2, "blocked")]
         with pytest.raises(ValidationFailed):
             await block(stores, "stalls-a-99")
@@ -191,7 +191,7 @@ async def test_staff_and_fans_at_once_never_have_the_same_seat(stores: Stores, s
         for n in range(4):
             await asyncio.gather(fan(3 * n), fan(3 * n + 1), fan(3 * n + 2), staff(), staff(), more(n))
         assert await check(stores, GALA) == []
-        blocked = {it.seat_id for it in await seat_blocks.kept(stores, GALA)}
+        blocked = {it.seat_id for it in await seat_blocks.blocked_seats(stores, GALA)}
         sold = await stores.postgres.fetch("SELECT seat_id FROM seat_holds WHERE reservation_id IS NOT NULL")
         assert blocked.isdisjoint(it["seat_id"] for it in sold)
         assert await total(stores) == (len(ids) + 4 - len(blocked), len(blocked))

@@ -76,7 +76,7 @@ class Site:
 
     def claims(self, **changes: Any) -> PassClaims:
         now_s, visitor_id = int(time.time()), new_visitor_id()
-        room = self.app.queues.loaded_rooms.known(self.room_id)
+        room = self.app.queues.loaded_rooms.last_read(self.room_id)
         claims = PassClaims(
             self.room_id, visitor_id, session_id(visitor_id, 1), now_s - 10, now_s + 600, now_s,
             generation=room.generation if room else None,

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.core.alert_facts import Facts, Reading, RoomFacts, Workers, kept, trend
+from app.core.alert_facts import Facts, Reading, RoomFacts, Workers, trend, with_reading
 from app.core.alert_rules import BY_NAME, RULES, SEVERITIES
-from app.core.alerts import ENDS_AFTER_MS, Firing, Key, Seen, Setting, check, judge
+from app.core.alerts import ENDS_AFTER_MS, Firing, Key, Memory, Setting, check, judge
 from app.core.errors import ValidationFailed
 from app.core.pulse import BEAT_S, FRESH_MS, LATELY_S, LOOK_S, SILENT_S, Pulse
 
@@ -155,23 +155,27 @@ def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() 
 
 
 def test_where_all_is_well_nothing_starts_and_what_is_not_known_starts_and_ends_nothing() -> None:
-    assert judge(WELL, {}, Seen(), ()).started == []
+    assert judge(WELL, {}, Memory(), ()).started == []
     opened = [Key("no_worker"), Key("payments"), Key("no_movement", "gala"), Key("deliveries", "", "e-mails")]
-    verdict = judge(UNKNOWN, {}, Seen(), opened)
+    verdict = judge(UNKNOWN, {}, Memory(), opened)
     assert (verdict.started, verdict.ended) == ([], [])
-    later = judge(msgspec.structs.replace(UNKNOWN, now_ms=NOW + 10 * ENDS_AFTER_MS), {}, verdict.seen, opened)
+    later = judge(
+        msgspec.structs.replace(UNKNOWN, now_ms=NOW + 10 * ENDS_AFTER_MS), {}, verdict.memory, opened
+    )
     assert later.ended == []
 
 
 def test_an_alert_starts_after_its_time_and_ends_once_it_was_well_for_a_while() -> None:
     key, slow = Key("backlog", "gala"), msgspec.structs.replace(ROOM, backlog=900)
 
-    def at(after_s: int, room: RoomFacts, seen: Seen, *opened: Key) -> tuple[list[Firing], list[Key], Seen]:
+    def at(
+        after_s: int, room: RoomFacts, seen: Memory, *opened: Key
+    ) -> tuple[list[Firing], list[Key], Memory]:
         facts = msgspec.structs.replace(WELL, now_ms=NOW + 1000 * after_s, rooms=(room,))
         verdict = judge(facts, {}, seen, opened)
-        return verdict.started, verdict.ended, verdict.seen
+        return verdict.started, verdict.ended, verdict.memory
 
-    started, _, seen = at(0, slow, Seen())
+    started, _, seen = at(0, slow, Memory())
     assert started == []
     started, _, seen = at(29, slow, seen)
     assert started == []
@@ -185,12 +189,12 @@ def test_an_alert_starts_after_its_time_and_ends_once_it_was_well_for_a_while() 
     assert ended == []
     _, ended, seen = at(44, ROOM, seen, key)
     assert ended == [key]
-    assert at(0, slow, Seen())[2].wrong[key] == NOW
+    assert at(0, slow, Memory())[2].wrong[key] == NOW
 
 
 def test_a_standstill_began_before_it_was_noticed() -> None:
     room = msgspec.structs.replace(ROOM, still_since_ms=NOW - 75_000)
-    [found] = judge(msgspec.structs.replace(WELL, rooms=(room,)), {}, Seen(), ()).started
+    [found] = judge(msgspec.structs.replace(WELL, rooms=(room,)), {}, Memory(), ()).started
     assert (found.key, found.since_ms) == (Key("no_movement", "gala"), NOW - 75_000)
 
 
@@ -201,16 +205,18 @@ def test_thresholds_hold_for_all_or_for_one_room() -> None:
     )
 
     def rooms(settings: dict[tuple[str, str], Setting]) -> list[str]:
-        return [it.key.room_id for it in judge(both, settings, Seen(), ()).started]
+        return [it.key.room_id for it in judge(both, settings, Memory(), ()).started]
 
     assert rooms({}) == ["gala", "hall"]
     assert rooms({("", "no_movement"): Setting(threshold=90)}) == []
     assert rooms({("gala", "no_movement"): Setting(threshold=90)}) == ["hall"]
     assert rooms({("", "no_movement"): Setting(threshold=90), ("gala", "no_movement"): Setting()}) == ["gala"]
     assert rooms({("", "no_movement"): Setting(enabled=False)}) == []
-    verdict = judge(both, {("", "no_movement"): Setting(enabled=False)}, Seen(), [Key("no_movement", "gala")])
+    verdict = judge(
+        both, {("", "no_movement"): Setting(enabled=False)}, Memory(), [Key("no_movement", "gala")]
+    )
     assert verdict.ended == [Key("no_movement", "gala")]  # ends immediately
-    assert judge(both, {}, Seen(), [Key("of another release")]).ended == [Key("of another release")]
+    assert judge(both, {}, Memory(), [Key("of another release")]).ended == [Key("of another release")]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +238,9 @@ def test_trends_reach_as_far_back_as_the_readings() -> None:
     readings: tuple[Reading, ...] = ()
     for second in range(0, 700, 2):
         rate = 100 if second < 600 else 50
-        readings = kept(readings, Reading(NOW + 1000 * second, second, second // 4, rate, second == 400))
+        readings = with_reading(
+            readings, Reading(NOW + 1000 * second, second, second // 4, rate, second == 400)
+        )
         if second == 118:
             assert trend(readings).calls_per_minute is None
     found = trend(readings)
@@ -241,7 +249,7 @@ def test_trends_reach_as_far_back_as_the_readings() -> None:
     assert found.called == pytest.approx(600, abs=4)
     assert found.no_shows == pytest.approx(150, abs=2)
     assert len(readings) < 340
-    lost = kept(readings, Reading(NOW + 701_000, 0, 0, 50, False))
+    lost = with_reading(readings, Reading(NOW + 701_000, 0, 0, 50, False))
     assert len(lost) == 1  # Redis was lost, so its counters restart
 
 
@@ -253,12 +261,14 @@ def test_a_dead_worker_is_seen_on_every_page_within_five_seconds() -> None:
 
 def test_the_pulse_goes_by_changes_and_not_by_other_machines_clocks() -> None:
     pulse, skew_ms = Pulse(), -FRESH_MS + 1_000  # the worker's clock is nine seconds behind
-    assert pulse.look({"w-1": NOW + skew_ms, "w-2": NOW}, 0.0, NOW).alive == 2
+    assert pulse.observe({"w-1": NOW + skew_ms, "w-2": NOW}, 0.0, NOW).alive == 2
     for second in range(1, 10):
-        found = pulse.look({"w-1": NOW + skew_ms + 1000 * second, "w-2": NOW}, float(second), NOW)
+        found = pulse.observe({"w-1": NOW + skew_ms + 1000 * second, "w-2": NOW}, float(second), NOW)
         assert found.silent == (() if second < SILENT_S else ("w-2",))
     assert (found.alive, found.most_lately) == (1, 2)
-    assert pulse.look({"w-1": NOW + 1}, 10.0, NOW) == Workers(alive=1, most_lately=2)
-    assert pulse.look({}, 11.0, NOW).alive == 0
-    assert pulse.look({}, LATELY_S + 20.0, NOW).most_lately == 0
-    assert Pulse().look({"old": NOW - 2 * FRESH_MS}, 0.0, NOW).silent == ("old",)  # long dead when first seen
+    assert pulse.observe({"w-1": NOW + 1}, 10.0, NOW) == Workers(alive=1, most_lately=2)
+    assert pulse.observe({}, 11.0, NOW).alive == 0
+    assert pulse.observe({}, LATELY_S + 20.0, NOW).most_lately == 0
+    assert Pulse().observe({"old": NOW - 2 * FRESH_MS}, 0.0, NOW).silent == (
+        "old",
+    )  # long dead when first seen

@@ -33,6 +33,6 @@ def test_what_makes_sense_passes() -> None:
 
 
 def test_made_up_codes_differ_and_can_be_read_out() -> None:
-    made = codes.made_up(2_000, "vip")
+    made = codes.random_codes(2_000, "vip")
     assert len(made) == 2_000
     assert {letter for it in made for letter in it.removeprefix("VIP")} <= set(codes.LETTERS)

@@ -17,7 +17,7 @@ from app.core.notes import (
     verifier,
     verifier_of,
 )
-from app.core.witnessing import Refused, Signed, judge, read, written
+from app.core.witnessing import Refused, Signed, judge, read, submission_text
 
 # A head of Go's checksum database as it is served, and its published key.
 GO = (
@@ -90,11 +90,11 @@ TEN = Signed(10, root(10).hex())
 
 
 def test_a_witness_signs_what_goes_on_from_what_it_signed() -> None:
-    assert status(written(0, [], note(10))) == (200, None)
-    assert status(written(10, path(10, 20), note(20)), TEN) == (200, None)
-    assert status(written(10, [], note(10)), TEN) == (200, None)
+    assert status(submission_text(0, [], note(10))) == (200, None)
+    assert status(submission_text(10, path(10, 20), note(20)), TEN) == (200, None)
+    assert status(submission_text(10, [], note(10)), TEN) == (200, None)
     other = note(3, origin="tickets.example/rooms/club/2233")
-    assert status(written(0, [], other)) == (200, None)  # another room of the same installation
+    assert status(submission_text(0, [], other)) == (200, None)  # another room of the same installation
 
 
 FORK = root(20, [*LEAVES[:9], leaf_hash(b"another"), *LEAVES[10:]])
@@ -105,17 +105,17 @@ FORK = root(20, [*LEAVES[:9], leaf_hash(b"another"), *LEAVES[10:]])
     [
         ("", (400, None)),
         (note(20), (400, None)),
-        (written(21, [], note(20)), (400, None)),
-        (written(10, [b"x" * 32] * 64, note(20)), (400, None)),
-        (written(10, [], note(20).replace("20\n", "020\n")), (400, None)),
-        (written(10, path(10, 20), note(20, origin="other.example/rooms/hall/0011")), (404, None)),
-        (written(10, path(10, 20), note(20, key=OTHER)), (403, None)),
-        (written(0, [], note(20)), (409, 10)),
-        (written(9, path(9, 20), note(20)), (409, 10)),
-        (written(5, [], note(5)), (409, 10)),
-        (written(10, [], note(10, digest=b"f" * 32)), (409, 10)),  # a fork
-        (written(10, path(10, 20), note(20, digest=FORK)), (422, None)),  # a fork
-        (written(10, path(10, 20)[:-1], note(20)), (422, None)),
+        (submission_text(21, [], note(20)), (400, None)),
+        (submission_text(10, [b"x" * 32] * 64, note(20)), (400, None)),
+        (submission_text(10, [], note(20).replace("20\n", "020\n")), (400, None)),
+        (submission_text(10, path(10, 20), note(20, origin="other.example/rooms/hall/0011")), (404, None)),
+        (submission_text(10, path(10, 20), note(20, key=OTHER)), (403, None)),
+        (submission_text(0, [], note(20)), (409, 10)),
+        (submission_text(9, path(9, 20), note(20)), (409, 10)),
+        (submission_text(5, [], note(5)), (409, 10)),
+        (submission_text(10, [], note(10, digest=b"f" * 32)), (409, 10)),  # a fork
+        (submission_text(10, path(10, 20), note(20, digest=FORK)), (422, None)),  # a fork
+        (submission_text(10, path(10, 20)[:-1], note(20)), (422, None)),
     ],
 )
 def test_a_witness_refuses_the_rest(body: str, answered: tuple[int, int | None]) -> None:

@@ -47,7 +47,7 @@ def test_what_is_written_reads_back() -> None:
     sold = TicketType(
         ticket_type_id=TicketTypeId("stalls"), name="Stalls", price=700, total=4, held=1, sold=1, seated=True
     )
-    text = seat_files.written([sold], {"stalls": rows}, {}).decode()
+    text = seat_files.seats_file([sold], {"stalls": rows}, {}).decode()
     [section] = sections_of(seat_files.read(text, None, 2).new)
     assert (section.name, section.price) == ("Stalls", 700)
     assert section.rows == [SeatRow("a", 3, "f-ff"), SeatRow("b", 1, "f")]
@@ -65,7 +65,9 @@ def test_labels_are_read_and_written() -> None:
     sold = TicketType(
         ticket_type_id=TicketTypeId("gold"), name="Gold", price=500, total=3, held=0, sold=0, seated=True
     )
-    assert json.loads(seat_files.written([sold], {"gold": section.rows}, {}))["sections"][0]["rows"] == [row]
+    assert json.loads(seat_files.seats_file([sold], {"gold": section.rows}, {}))["sections"][0]["rows"] == [
+        row
+    ]
 
 
 def test_accessible_and_companion_seats_are_read_from_all_of_them_and_written() -> None:
@@ -80,7 +82,7 @@ def test_accessible_and_companion_seats_are_read_from_all_of_them_and_written() 
     sold = TicketType(
         ticket_type_id=TicketTypeId("gold"), name="Gold", price=500, total=2, held=0, sold=0, seated=True
     )
-    again = seat_files.written([sold], {"gold": section.rows}, {})
+    again = seat_files.seats_file([sold], {"gold": section.rows}, {})
     assert json.loads(again)["sections"][0]["rows"] == [{"row": "a", "first": 1, "states": "ac"}]
 
 
@@ -127,7 +129,7 @@ def test_seats_that_are_kept_off_sale_are_read_and_written() -> None:
         ticket_type_id=TicketTypeId("gold"), name="Gold", price=500, total=4, held=0, sold=0, seated=True
     )
     off_sale = {seat: kept_as for kept_as, ids in kept.items() for seat in ids}
-    ours = seat_files.written([gold], {"gold": section.rows}, off_sale).decode()
+    ours = seat_files.seats_file([gold], {"gold": section.rows}, off_sale).decode()
     rows = json.loads(ours)["sections"][0]["rows"]
     assert [it.get("kept") for it in rows] == ["b-h", "h"]
     assert seat_files.read(ours, None, 2).kept == kept

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from app.core.model import Pace, RoomStatus
-from app.core.stillness import shown_s, still_since_ms
+from app.core.stillness import shown_stall_s, still_since_ms
 
 NOW = 1_800_000_000_000
 MOVED = NOW - 41_000
@@ -63,4 +63,4 @@ def test_what_stands_still(why: str, changed: dict[str, Any], rate: int, stands:
 
 
 def test_the_figure_moves_in_steps_that_can_be_read() -> None:
-    assert [shown_s(it) for it in (40, 49, 50, 119, 120, 127)] == [40, 40, 50, 110, 120, 127]
+    assert [shown_stall_s(it) for it in (40, 49, 50, 119, 120, 127)] == [40, 40, 50, 110, 120, 127]

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.sums import Fee, Line, divided, fee_of, given_back, sums, with_tax, without_tax
+from app.core.sums import Fee, Line, divided, fee_of, part_refunded, sums, with_tax, without_tax
 
 MONEY = st.integers(0, 1_000_000_000)
 RATE = st.integers(0, 10_000)
@@ -48,7 +48,7 @@ def test_what_is_divided_stays_whole_and_below_each_part(weights: list[int], dat
 def test_refunds_of_parts_give_back_all_tax_and_never_more(amount: int, data: st.DataObject) -> None:
     tax = data.draw(st.integers(0, amount))
     cuts = sorted(data.draw(st.lists(st.integers(0, amount), max_size=6)))
-    steps = [given_back(tax, upto, amount) for upto in (0, *cuts, amount)]
+    steps = [part_refunded(tax, upto, amount) for upto in (0, *cuts, amount)]
     each = [after - before for before, after in itertools.pairwise(steps)]
     refunds = [b - a for a, b in zip((0, *cuts), (*cuts, amount), strict=True)]
     assert sum(each) == tax

@@ -76,7 +76,7 @@ def test_nine_in_ten_hold_however_much_chance_there_is(spread: float) -> None:
         times = math.exp(chance.gauss(0, spread)) if second % 10 == 0 else times
         passed += 10 * times
         it = wait_ranges.learn(it, 1_000 * second, int(passed))
-        it = wait_ranges.look(it, 1_000 * second, (int(passed), 3_000, 3_000), pace)
+        it = wait_ranges.note_shown(it, 1_000 * second, (int(passed), 3_000, 3_000), pace)
         pace = msgspec.structs.replace(pace, ranges=learned_ranges(it))
     assert 0.05 <= (it.missed - 4) / (it.known - 40) <= 0.15
     assert max(len(looks) for looks in (*it.p50.looks, *it.p90.looks)) <= LOOKS_MAX + 1

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app.core.clock import from_ms
-from app.core.history import COARSE_S, FINE_S, Sample, shown_step_s, since_creation, steps
+from app.core.history import COARSE_S, FINE_S, Sample, since_creation, step_s_for, steps
 from app.monitoring import history
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
@@ -60,7 +60,7 @@ def test_the_first_step_counts_from_nothing_and_long_sales_are_shown_in_wider_st
     drawn = since_creation([moment(60, joined=600), moment(120, joined=660)], COARSE_S)
     assert [it.inflow for it in drawn] == [600, 60]
     assert since_creation([], COARSE_S) == []
-    widths = [shown_step_s(hours * 3600) for hours in (0, 2, 12, 13, 24 * 365, 24 * 36500)]
+    widths = [step_s_for(hours * 3600) for hours in (0, 2, 12, 13, 24 * 365, 24 * 36500)]
     assert widths == [10, 10, 60, 120, 86_400, 604_800]
 
 

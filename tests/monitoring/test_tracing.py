@@ -103,7 +103,7 @@ async def test_without_the_extra_there_is_a_message_and_no_trace(
     assert "install fairgate[otel]" in logged.entries[0]["event"]
     for name, value in (("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")):
         otel.setenv(name, value)
-        assert not tracing.is_wanted()
+        assert not tracing.is_enabled()
         otel.delenv(name)
 
 

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from app.core.autopilot_settings import Autopilot, PrometheusSource
 from app.gate import prometheus
-from app.gate.prometheus import Unusable, ask, ask_all, read_value
+from app.gate.prometheus import Unusable, query_all, query_health, read_value
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.redis.origin import Said
+from app.store.redis.origin import ServerReport
 from app.waiting_room import control
 from app.waiting_room.autopilot import read_origin
 from app.waiting_room.queue import Queues, open_queues
@@ -99,9 +99,9 @@ def test_anything_else_is_not(answer: Any, why: str) -> None:
 # --- how it is asked --------------------------------------------------------------------------------------
 async def test_each_query_is_asked_by_name() -> None:
     async with answering(scalar("0.5")) as (receiver, source):
-        assert await ask(source, private=True) == Said(p95_ms=0.5, error_rate=0.5)
+        assert await query_health(source, private=True) == ServerReport(p95_ms=0.5, error_rate=0.5)
         more = PrometheusSource(url=source.url + "/", **QUERIES, in_flight="busy")
-        assert await ask(more, private=True) == Said(p95_ms=0.5, error_rate=0.5, in_flight=0)
+        assert await query_health(more, private=True) == ServerReport(p95_ms=0.5, error_rate=0.5, in_flight=0)
     asked = sorted(parse_qs(it.body.decode())["query"][0] for it in receiver.got)
     assert asked == ["1000 * p95", "1000 * p95", "busy", "errors", "errors"]
 
@@ -109,19 +109,19 @@ async def test_each_query_is_asked_by_name() -> None:
 async def test_it_is_not_asked_where_webhooks_may_not_go() -> None:
     async with answering(scalar("0.5")) as (receiver, source):
         with pytest.raises(Unusable, match="is not public; FAIRGATE_WEBHOOKS_PRIVATE=on allows it"):
-            await ask(source, private=False)
+            await query_health(source, private=False)
     assert receiver.got == []
 
 
 async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     async with answering(b"x" * 100_000) as (_, source):
         with pytest.raises(Unusable, match="is not a Prometheus server's"):
-            await ask(source, private=True)
+            await query_health(source, private=True)
     with pytest.raises(Unusable, match="connection was refused"):
-        await ask(source, private=True)
+        await query_health(source, private=True)
     async with receiving(answer=400) as receiver:
         with pytest.raises(Unusable, match="answered 400"):
-            await ask(PrometheusSource(url=receiver.url, **QUERIES), private=True)
+            await query_health(PrometheusSource(url=receiver.url, **QUERIES), private=True)
     monkeypatch.setattr(prometheus, "DEADLINE_S", 0.05)
     let_go = asyncio.Event()
 
@@ -133,7 +133,7 @@ async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None
     async with silent:
         url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
         with pytest.raises(Unusable, match="no answer within"):
-            await ask(PrometheusSource(url=url, **QUERIES), private=True)
+            await query_health(PrometheusSource(url=url, **QUERIES), private=True)
         let_go.set()
 
 
@@ -146,7 +146,7 @@ async def a_room_with(queues: Queues, source: PrometheusSource) -> None:
 async def test_of_many_workers_one_asks_and_what_it_says_is_a_report(queues: Queues) -> None:
     async with answering(scalar("0.25")) as (receiver, source):
         await a_room_with(queues, source)
-        await asyncio.gather(*(ask_all(queues, private=True) for _ in range(5)))
+        await asyncio.gather(*(query_all(queues, private=True) for _ in range(5)))
     assert len(receiver.got) == 2
     _, known, health = await read_origin(queues, ROOM)
     assert list(known.readings) == ["prometheus"]
@@ -160,12 +160,12 @@ async def test_its_trouble_is_told_once_and_ends(queues: Queues) -> None:
         await a_room_with(queues, source)
         with capture_logs() as logged:
             for _ in range(3):
-                await ask_all(queues, private=True)
+                await query_all(queues, private=True)
                 await client.delete(KEYS.origin_asked)
         assert len([it for it in logged if it["log_level"] == "warning"]) == 1
         _, known, health = await read_origin(queues, ROOM)
         assert health is None
         assert "the query returns no series, but must return one" in known.trouble
         receiver.body = json.dumps(scalar("0.5")).encode()
-        await ask_all(queues, private=True)
+        await query_all(queues, private=True)
         assert (await read_origin(queues, ROOM))[1].trouble == ""

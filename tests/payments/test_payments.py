@@ -17,7 +17,7 @@ from app.payments.gateway import (
 )
 from app.payments.gateways.simulated import SimulatedGateway
 from app.reservations.checkout import confirm
-from app.reservations.settlement import ASKED_AT_ONCE, settle_payments
+from app.reservations.settlement import CHECKED_AT_ONCE, settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments import Attempt, Bill
 from tests.support.paying import card, charged, held, now
@@ -106,8 +106,8 @@ class _SilentForMost(SimulatedGateway):
 
 async def test_payments_the_gateway_is_silent_about_do_not_delay_those_that_are_paid(stores: Stores) -> None:
     async with a_shop(stores, {"floor": 100}) as engine:
-        reserved = [await held(engine, "floor:1") for _ in range(ASKED_AT_ONCE)]
-        tokens = ["tok_error"] * (ASKED_AT_ONCE - 1) + ["tok_slow"]
+        reserved = [await held(engine, "floor:1") for _ in range(CHECKED_AT_ONCE)]
+        tokens = ["tok_error"] * (CHECKED_AT_ONCE - 1) + ["tok_slow"]
         answers = await asyncio.gather(
             *(confirm(engine, it, card(token), "pay") for it, token in zip(reserved, tokens, strict=True))
         )

@@ -101,7 +101,7 @@ async def _found(
 async def test_an_outcome_that_comes_before_the_reply_is_kept_until_it() -> None:
     submission = Submission("r", "v", 0, "print", "this process", "floor:1")
     for word, repeated in (("queued", False), ("pending", True)):
-        waiter = Waiter(HALL, submission, deadline=1.0, look_up_at=1.0)
+        waiter = Waiter(HALL, submission, deadline=1.0, next_check_at=1.0)
         waiter.answer = asyncio.get_running_loop().create_future()
         waiter.decided("held|terms")
         assert not waiter.answer.done()  # this may still be the outcome of an earlier request

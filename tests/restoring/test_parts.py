@@ -6,7 +6,7 @@ from app.restoring.unloading import unload_room
 from app.store.scripts.admission import admit
 from app.store.sql import rooms
 from app.waiting_room import control, emptying
-from app.waiting_room.gathering import Seen, gather
+from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, join, status
 from app.waiting_room.queue_numbers import reserve_numbers
@@ -28,7 +28,7 @@ async def test_a_reset_room_begins_again_in_all_parts(queues: Queues) -> None:
     (ann,) = await joined(queues, 1)
     await emptying.reset_room(queues, ROOM, by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
     again, _ = await join(queues, ROOM, Joining(ann.visitor_id))
     assert again.new
 
@@ -47,7 +47,7 @@ async def test_an_unloaded_room_leaves_no_parts_and_its_visitors_return(
     assert await unload_room(queues.stores, ROOM, closed_s=0, loaded_s=0)
     assert [it async for it in redis.scan_iter(f"{{{ROOM}~*")] == []
     await control.set_state(queues, ROOM, "open", by=STAFF)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
     for it in places:
-        again, _ = await join(queues, ROOM, Joining(it.visitor_id, known=claims(it)))
+        again, _ = await join(queues, ROOM, Joining(it.visitor_id, claims=claims(it)))
         assert (again.queue_number, again.new) == (it.queue_number, False)

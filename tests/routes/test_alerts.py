@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.alert_rules import RULES
-from app.core.alerts import Key, Seen
+from app.core.alerts import Key, Memory
 from app.monitoring.alert_board import AlertLine
 from app.monitoring.alert_reading import Reader
 from app.monitoring.alerts import Watch, go_over_rules
@@ -124,7 +124,7 @@ async def go_well(stores: Stores, watch: Watch) -> None:
     """Replace the key, and let it have been in order for long enough."""
     await age_key(stores, 1)
     watch.reader._slow_at = 0.0
-    watch.seen = Seen(well={Key("key_old", "", "booking"): 0})
+    watch.memory = Memory(well={Key("key_old", "", "booking"): 0})
     assert await go_over_rules(stores, watch, "w-1")
 
 

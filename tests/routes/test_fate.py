@@ -156,7 +156,7 @@ async def test_a_moved_sale_tells_its_buyers_and_refunds_until_a_moment(
     assert "You can cancel until" in page
     await stores.postgres.execute("UPDATE events SET refund_until = now() - interval '1 minute'")
     page = (await web.get(f"/reservations/{order}", headers=cookies)).text
-    assert "This sale does not refund any longer." in page
+    assert "Refunds for this sale have ended." in page
     assert code(await web.post(f"/v1/reservations/{order}/cancel", headers=place))[0] == 409
     await stores.postgres.execute("UPDATE events SET refund_until = now() + interval '1 minute'")
     assert (await web.post(f"/v1/reservations/{order}/cancel", headers=place)).json()["status"] == "cancelled"

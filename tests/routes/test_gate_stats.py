@@ -29,7 +29,7 @@ async def stats(web: Web) -> dict[str, Any]:
 async def change(web: Web, **settings: Any) -> None:
     path = "/v1/rooms/hall"
     assert (await web.send("PATCH", path, json=settings, headers=web.as_("operator"))).status_code == 200
-    await web.app.gate_rooms._look(HALL)
+    await web.app.gate_rooms._refresh(HALL)
 
 
 async def test_each_request_is_counted_once_by_what_came_of_it(web: Web, settings: Settings) -> None:

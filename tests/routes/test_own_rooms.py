@@ -164,8 +164,8 @@ async def test_what_was_interrupted_is_finished(web: Web) -> None:
     assert (await web.send("DELETE", "/v1/rooms/one?force=true", headers=operator)).status_code == 204
     await half_deleted("two")
     await web.post("/v1/rooms", {"room_id": "two", "name": "Two"}, headers=operator)
-    assert await emptying.forget_gone(web.app.stores) == 1
-    assert await emptying.forget_gone(web.app.stores) == 0
+    assert await emptying.remove_gone(web.app.stores) == 1
+    assert await emptying.remove_gone(web.app.stores) == 0
     assert not await redis.keys("{one}:*")
     assert (await web.get("/v1/rooms/two")).json()["state"] == "scheduled"
     assert await redis.sismember("fairgate:rooms", "two")
@@ -270,7 +270,7 @@ async def test_an_account_that_left_before_the_reset_passes_afterwards(web: Web)
         assert (await web.get(GATE, headers=let_in)).status_code == 204
         await web.send("DELETE", "/v1/rooms/hall/places/me", headers=bea)
         await web.post("/v1/rooms/hall/reset", headers=web.as_(OPERATOR))
-        await web.app.gate_rooms._look(RoomId("hall"))  # as each gate does within a second
+        await web.app.gate_rooms._refresh(RoomId("hall"))  # as each gate does within a second
 
 
 async def test_visitors_are_let_in_by_hand_once_for_a_key(web: Web) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 
 from app.core.autopilot import Reading
 from app.store.redis import origin
-from app.store.redis.origin import Said
+from app.store.redis.origin import ServerReport
 from tests.support.builders import KEYS, NOW, Client
 
-GOOD = Said(p95_ms=120.5, error_rate=0.0, in_flight=7)
-BAD = Said(p95_ms=2_000, error_rate=0.25)
+GOOD = ServerReport(p95_ms=120.5, error_rate=0.0, in_flight=7)
+BAD = ServerReport(p95_ms=2_000, error_rate=0.25)
 
 
 async def readings(redis: Client) -> dict[str, Reading]:
-    [found] = await origin.look(redis, [KEYS])
+    [found] = await origin.origins_of(redis, [KEYS])
     assert found is not None
     return found.readings
 
@@ -31,7 +31,7 @@ async def test_each_server_is_known_by_what_it_said_last(redis: Client) -> None:
 
 
 async def test_twice_is_once_and_late_is_never(redis: Client) -> None:
-    async def hear(said: Said, said_ms: int, now_ms: int) -> bool:
+    async def hear(said: ServerReport, said_ms: int, now_ms: int) -> bool:
         return await origin.hear_origin(redis, KEYS, said, server="a", said_ms=said_ms, now_ms=now_ms)
 
     assert await hear(GOOD, NOW, NOW + 100)
@@ -59,4 +59,4 @@ async def test_of_too_many_servers_the_one_that_has_been_silent_longest_goes(red
 
 
 async def test_of_a_room_that_nobody_reports_nothing_is_known(redis: Client) -> None:
-    assert await origin.look(redis, [KEYS]) == [origin.UNKNOWN]
+    assert await origin.origins_of(redis, [KEYS]) == [origin.UNKNOWN]

@@ -77,7 +77,7 @@ async def test_the_price_is_what_the_page_says(redis: Redis, percent: int) -> No
         )
         await load_codes(redis, KEYS, [codes.set_field(it)])
         prices = {
-            name: codes.reduced(it, name, price) for name, price in (("floor", 5000), ("balcony", 3000))
+            name: codes.reduced_price(it, name, price) for name, price in (("floor", 5000), ("balcony", 3000))
         }
         amount = codes.amount_of(it, {"floor": 1, "balcony": 2}, prices)
         name = f"r{number}"

@@ -13,7 +13,7 @@ from app.core.model import RoomId
 from app.store.connections import Stores
 from app.store.sql import fans as rows
 from app.store.sql import personal_data
-from app.store.sql.identities import Shown
+from app.store.sql.identities import ShownIdentity
 from app.waiting_room import identities
 from tests.routes.conftest import Web, code
 from tests.security.test_carry import Browser
@@ -80,7 +80,7 @@ async def test_nothing_tells_who_has_an_account_and_nobody_floods_a_mailbox(web:
         last = await Browser(web, httpx.Cookies()).send("POST", "/passkey/email", data={"email": spelling})
     assert last.headers["location"] == "/passkey?said=unsent"
     sent = "SELECT count(*) FROM mails WHERE kind = 'fan_code' AND lower(recipient) LIKE 'ann%'"
-    assert await stores.postgres.fetchval(sent) == rows.ASKED_A_DAY
+    assert await stores.postgres.fetchval(sent) == rows.CODES_A_DAY
 
 
 async def test_a_challenge_is_ours_for_one_purpose_and_for_a_while() -> None:
@@ -124,7 +124,7 @@ async def test_a_room_asks_for_an_account_and_for_one_of_before(web: Web) -> Non
         browser = Browser(web, httpx.Cookies())
         await browser.send("GET", "/rooms/gala")
         claims = web.app.places.read(browser.cookies["fairgate_place_gala"])
-        await identities.enter(web.app.queues, room, Shown(key, kind, made_at), claims.visitor_id)
+        await identities.enter(web.app.queues, room, ShownIdentity(key, kind, made_at), claims.visitor_id)
         answer = await browser.send("POST", PLACES, json={})
         return answer.status_code, answer.json().get("queue_number", 0)
 
@@ -146,7 +146,7 @@ async def test_an_account_is_deleted_by_its_owner_and_with_all_that_is_known(
 ) -> None:
     for email in (ANN, "bob@example.org"):
         await an_account(stores, email)
-    known = await personal_data.select_known(stores.postgres, ANN)
+    known = await personal_data.select_all(stores.postgres, ANN)
     [mine] = json.loads(bytes(known["fan_account"]))
     assert (mine["email"], mine["passkeys"]) == (ANN, 1)
     browser = await signed_in(web)

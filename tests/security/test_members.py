@@ -137,7 +137,7 @@ async def test_staff_set_who_may_join_in_the_console(web: Web) -> None:
 async def test_a_process_that_does_not_know_yet_lets_nobody_in(web: Web) -> None:
     await web.event()
     await web.join("gala")  # so that the process knows the room
-    known = web.app.queues.loaded_rooms.known(RoomId("gala"))
+    known = web.app.queues.loaded_rooms.last_read(RoomId("gala"))
     await web.app.stores.redis.hset("{gala}:conf", "members_until_ms", "9000000000000000")
     assert known is not None
     assert not known.settings.members_only

@@ -16,7 +16,7 @@ from app.core.definitions import NewAccount
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.sql.mails import select
-from app.store.sql.password_resets import ASKED_A_DAY, ASKING_AN_HOUR
+from app.store.sql.password_resets import ASKING_AN_HOUR, LINKS_A_DAY
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.routes.mailing import settled, text_of
 from tests.security.test_origins import everything
@@ -139,14 +139,14 @@ async def test_the_answer_does_not_tell_who_has_an_account(web: Web, stores: Sto
 async def test_neither_a_mailbox_nor_a_network_gets_more_than_its_share(web: Web, stores: Stores) -> None:
     await appointed(web)
     count = "SELECT count(*) FROM mails WHERE kind = 'reset_password'"
-    for n in range(ASKED_A_DAY + 2):
+    for n in range(LINKS_A_DAY + 2):
         assert (await ask(web, BOSS["email"])).status_code == 204, n
-    assert await stores.postgres.fetchval(count) == ASKED_A_DAY
-    for n in range(ASKING_AN_HOUR - ASKED_A_DAY):
+    assert await stores.postgres.fetchval(count) == LINKS_A_DAY
+    for n in range(ASKING_AN_HOUR - LINKS_A_DAY):
         await ask(web, f"{n}@example.org")
     await web.post("/v1/users", {"email": STRANGER, "name": "S", "password": "correct horse"})
     await ask(web, STRANGER)
-    assert await stores.postgres.fetchval(count) == ASKED_A_DAY, "no more mail from there for an hour"
+    assert await stores.postgres.fetchval(count) == LINKS_A_DAY, "no more mail from there for an hour"
 
 
 async def test_the_pages(web: Web, stores: Stores, server: MailServer, worker: WorkerContext) -> None:

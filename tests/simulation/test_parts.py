@@ -24,7 +24,7 @@ from app.store.scripts import parts as scripts
 from app.store.scripts.admission import admit
 from app.store.scripts.room import NotLoaded
 from app.waiting_room import control
-from app.waiting_room.gathering import Seen, gather
+from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import reserve_numbers
@@ -78,7 +78,7 @@ class World:
             return
         with_token = visitor_id in self.tokens and self.random.random() < 0.5
         known = token(visitor_id, *self.tokens[visitor_id]) if with_token else None
-        found, now = await join(self.queues, ROOM, Joining(visitor_id, known=known))
+        found, now = await join(self.queues, ROOM, Joining(visitor_id, claims=known))
         before = self.tokens.get(visitor_id)
         if before and visitor_id not in self.left:
             assert found.token_number == before[0], "a place is kept"
@@ -101,7 +101,7 @@ class World:
     async def works(self) -> None:
         """Two workers tick; each may die anywhere."""
         await self.supplied()
-        workers = [asyncio.create_task(gather(self.queues.stores.redis, ROOM, Seen())) for _ in range(2)]
+        workers = [asyncio.create_task(gather(self.queues.stores.redis, ROOM, PartsSeen())) for _ in range(2)]
         for worker in workers:
             for _ in range(self.random.randint(0, 400)):
                 await asyncio.sleep(0)
@@ -133,7 +133,7 @@ class World:
         """A node of the cluster comes back empty."""
         keys = RoomKeys(part_id(ROOM, self.random.randrange(PARTS)))
         await self.redis.delete(keys.part, keys.arrivals)
-        await gather(self.queues.stores.redis, ROOM, Seen())
+        await gather(self.queues.stores.redis, ROOM, PartsSeen())
         await self.restored()
 
     async def loses_a_second(self) -> None:
@@ -145,7 +145,7 @@ class World:
         """All waiting visitors return before anybody is called, as `restore_window_s` allows."""
         await status(self.queues, ROOM)
         for _ in range(2):
-            await gather(self.queues.stores.redis, ROOM, Seen())
+            await gather(self.queues.stores.redis, ROOM, PartsSeen())
         for visitor_id in sorted(self.tokens.keys() - self.left):
             found, now = await place(self.queues, ROOM, token(visitor_id, *self.tokens[visitor_id]))
             assert (found.state in ("waiting", "called"), found.token_number) == (
@@ -160,7 +160,7 @@ class World:
             found, now = await join(self.queues, ROOM, Joining(visitor_id))
             self.told(found, now.epoch)
         await self.supplied()
-        await gather(self.queues.stores.redis, ROOM, Seen())
+        await gather(self.queues.stores.redis, ROOM, PartsSeen())
         waits = {VisitorId(it): int(number) for it, number in await _scored(self.redis)}
         turns = {VisitorId(it): int(number) for it, number in (await self.redis.hgetall(KEYS.turns)).items()}
         assert not waits.keys() & turns.keys()
@@ -180,7 +180,7 @@ async def world(stores: Stores, redis: Client, request: pytest.FixtureRequest) -
     await a_stored_room(stores, claim_window_s=86_400, restore_window_s=0, **settings)
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await reserve_numbers(stores, ROOM)
-    await gather(stores.redis, ROOM, Seen())
+    await gather(stores.redis, ROOM, PartsSeen())
     return World(queues, redis, Random(request.param))
 
 

@@ -114,7 +114,7 @@ def test_every_sqlstate_of_the_server_is_one_or_the_other() -> None:
 
 def test_a_connection_is_given_up_where_another_may_do_better() -> None:
     spent = {
-        it for it in _sqlstates() if away.postgres_connection_spent(asyncpg.PostgresError.new({"C": it}))
+        it for it in _sqlstates() if away.postgres_connection_unusable(asyncpg.PostgresError.new({"C": it}))
     }
     assert {"25006", "25P03", "25P04", "57P01", "57P02", "57P03", "57P05", "08006"} <= spent
     assert not spent & {"57014", "40001", "40P01", "55P03", "53100", "23505", "25P02"}

@@ -113,7 +113,7 @@ async def test_each_request_of_a_batch_finds_its_work() -> None:
 class Statement:
     """The query."""
 
-    def asked(self, what: str) -> tuple[str, dict[str, str | int | bool]]:
+    def describe(self, what: str) -> tuple[str, dict[str, str | int | bool]]:
         return what, {}
 
 

@@ -11,7 +11,7 @@ import msgspec
 from app.core.account import Author
 from app.core.claims import PlaceClaims
 from app.core.model import EventId, Room, RoomId, RoomSettings, RoomState, VisitorId
-from app.restoring.room import is_whole, rebuild_room
+from app.restoring.room import is_loaded, rebuild_room
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.conf import conf_fields, restored_fields
@@ -119,7 +119,7 @@ async def a_stored_room(
 
 async def whole(stores: Stores, room_id: RoomId = ROOM) -> None:
     """Wait until the room is completely loaded: it answers earlier, but refuses claims and calls nobody."""
-    await wait_until(partial(is_whole, stores, room_id), "the restore to end")
+    await wait_until(partial(is_loaded, stores, room_id), "the restore to end")
 
 
 async def stock(redis: Client, free: int, held: int = 0, sold: int = 0) -> None:

@@ -16,7 +16,7 @@ from app.core.errors import RoomNotFound
 from app.core.model import Room, RoomId
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.redis.origin import Said
+from app.store.redis.origin import ServerReport
 from app.store.scripts import admission
 from app.store.sql.audit import AuditFilter, Entry
 from app.waiting_room import control
@@ -28,7 +28,7 @@ from tests.support.waiting import wait_until
 
 ON = Autopilot(floor=10, ceiling=2_000)
 RATE = 60
-CALM, OVER = Said(p95_ms=100, error_rate=0), Said(p95_ms=3_000, error_rate=0)
+CALM, OVER = ServerReport(p95_ms=100, error_rate=0), ServerReport(p95_ms=3_000, error_rate=0)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def an_open_room(queues: Queues, crowd: int = RATE + 30, **settings: Any) 
     await admission.admit(queues.stores.redis, KEYS, limit=0)  # this counts the calls
 
 
-async def said(queues: Queues, report: Said) -> Room:
+async def said(queues: Queues, report: ServerReport) -> Room:
     """The room after this report and the decision that follows."""
     before = (await read_origin(queues, ROOM))[1].course
     heard_ms = before.heard_ms

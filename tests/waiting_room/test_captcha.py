@@ -62,17 +62,17 @@ async def test_a_provider_that_fails_is_left_alone_and_then_tried_by_one(
     captchas, settings = opened(Captchas(clock=clock)), to(provider.url)
     provider.answer = 502
     for _ in range(FAILURES_MAX):
-        assert await captchas.ask(settings, "r", "") == "unknown"
-    assert await captchas.ask(settings, "r", "") == "unknown"
+        assert await captchas.verify(settings, "r", "") == "unknown"
+    assert await captchas.verify(settings, "r", "") == "unknown"
     assert len(provider.got) == FAILURES_MAX
     for time_round in (1, 2):  # still failing, then recovered
         clock.now += LEFT_ALONE_S
         if time_round == 2:
             provider.answer = 200
-        said = await asyncio.gather(*[captchas.ask(settings, "r", "") for _ in range(5)])
+        said = await asyncio.gather(*[captchas.verify(settings, "r", "") for _ in range(5)])
         assert sorted(said) == ["unknown"] * 5 if time_round == 1 else ["solved", *["unknown"] * 4]
         assert len(provider.got) == FAILURES_MAX + time_round
-    assert await captchas.ask(settings, "r", "") == "solved"
+    assert await captchas.verify(settings, "r", "") == "solved"
 
 
 async def test_an_answer_ends_the_row_of_failures(
@@ -81,7 +81,7 @@ async def test_an_answer_ends_the_row_of_failures(
     captchas, settings = opened(Captchas(clock=clock)), to(provider.url)
     for answer in ([502] * (FAILURES_MAX - 1) + [200]) * 2:
         provider.answer = answer
-        assert await captchas.ask(settings, "r", "") == ("solved" if answer == 200 else "unknown")
+        assert await captchas.verify(settings, "r", "") == ("solved" if answer == 200 else "unknown")
     assert len(provider.got) == 2 * FAILURES_MAX
 
 
@@ -90,6 +90,8 @@ async def test_a_provider_that_says_nothing_has_a_deadline(opened: Callable[[Cap
         captchas = opened(Captchas(timeout_s=2))
         settings = to(f"http://127.0.0.1:{server.getsockname()[1]}/")
         # More requests than connections: those that only waited for a connection do not count.
-        said = await asyncio.gather(*[captchas.ask(settings, "r", "") for _ in range(CONNECTIONS_MAX + 20)])
+        said = await asyncio.gather(
+            *[captchas.verify(settings, "r", "") for _ in range(CONNECTIONS_MAX + 20)]
+        )
         assert set(said) == {"unknown"}
         assert FAILURES_MAX <= captchas._failures < CONNECTIONS_MAX + 20

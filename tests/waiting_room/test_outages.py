@@ -201,7 +201,7 @@ async def test_a_web_process_that_alone_knows_of_an_outage_stops_the_windows_wit
 
 async def test_outages_are_counted_once_and_not_for_calls_made_later(redis: Client) -> None:
     await called(redis, {"ann": 8})
-    known = admission.Known(sure_ms=at(7), away_from_ms=at(3), away_until_ms=at(7))
+    known = admission.Knowledge(sure_ms=at(7), away_from_ms=at(3), away_until_ms=at(7))
     for _ in range(3):
         await admission.admit(redis, KEYS, limit=10, outlook=known, now_ms=at(7))
     assert only(await ask(redis, "ann", now_ms=at(7))).claim_by_ms == at(12)
@@ -209,7 +209,7 @@ async def test_outages_are_counted_once_and_not_for_calls_made_later(redis: Clie
 
 async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
     """A tick while Postgres does not respond."""
-    known = admission.Known(at_ms - silent_ms, at_ms - silent_ms)
+    known = admission.Knowledge(at_ms - silent_ms, at_ms - silent_ms)
     tick_ = await admission.admit(redis, KEYS, limit=0, outlook=known, now_ms=at_ms)
     assert tick_.calls == 0
 
@@ -255,7 +255,7 @@ async def test_a_call_is_over_once_postgres_has_answered_after_its_deadline(redi
     await crowd(redis, 1)
     for sure_ms, called in ((NOW + 4_500, 1), (NOW + 5_001, 0)):
         found = await admission.admit(
-            redis, KEYS, limit=10, outlook=admission.Known(sure_ms), now_ms=NOW + 5_500
+            redis, KEYS, limit=10, outlook=admission.Knowledge(sure_ms), now_ms=NOW + 5_500
         )
         assert found.status.called == called
 

@@ -20,7 +20,7 @@ from app.store.scripts import parts as scripts
 from app.store.scripts.admission import admit
 from app.store.scripts.room import NotLoaded
 from app.waiting_room import control
-from app.waiting_room.gathering import Seen, gather
+from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status
 from app.waiting_room.queue_numbers import reserve_numbers
@@ -44,7 +44,7 @@ async def an_open_room(queues: Queues, **settings: Any) -> None:
     await a_stored_room(queues.stores, **(defaults | settings))
     await control.set_state(queues, ROOM, "open", by=STAFF)
     await reserve_numbers(queues.stores, ROOM)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
 
 
 async def joined(queues: Queues, count: int) -> list[Place]:
@@ -57,7 +57,7 @@ async def all_gathered(queues: Queues) -> None:
     await reserve_numbers(queues.stores, ROOM)
     now = await scripts.rounds(queues.stores.redis, KEYS)
     await scripts.rounds(queues.stores.redis, KEYS, after=now.number, hurry=1)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
 
 
 async def waiting(redis: Client) -> list[tuple[str, float]]:
@@ -104,11 +104,11 @@ async def test_one_visitor_has_one_place_on_the_way_and_in_the_room(queues: Queu
     assert len({found.queue_number for found, _ in answers}) == 1
     assert sum(found.new for found, _ in answers) == 1
     first = answers[0][0]
-    again, _ = await join(queues, ROOM, Joining(ann, known=claims(first)))
+    again, _ = await join(queues, ROOM, Joining(ann, claims=claims(first)))
     assert (again.new, again.queue_number) == (False, first.queue_number)
     await all_gathered(queues)
     for known in (None, claims(first)):
-        again, now = await join(queues, ROOM, Joining(ann, known=known))
+        again, now = await join(queues, ROOM, Joining(ann, claims=known))
         assert (again.new, again.queue_number, now.waiting) == (False, first.queue_number, 1)
 
 
@@ -151,7 +151,7 @@ async def test_who_left_joins_again_at_the_end(queues: Queues, redis: Client) ->
     await all_gathered(queues)
     await leave(queues, ROOM, claims(ann))
     for known in (claims(ann), None):
-        again, _ = await join(queues, ROOM, Joining(ann.visitor_id, known=known))
+        again, _ = await join(queues, ROOM, Joining(ann.visitor_id, claims=known))
         assert again.queue_number is not None
         assert again.queue_number > max(ann.queue_number or 0, bob.queue_number or 0)
         await all_gathered(queues)
@@ -183,7 +183,7 @@ async def test_a_pre_queue_in_parts_becomes_the_queue(queues: Queues, redis: Cli
     await control.configure(queues, ROOM, {"prequeue_at": "2020-01-01T00:00:00Z"}, by=STAFF)
     await admit(redis, KEYS, limit=0)
     await reserve_numbers(queues.stores, ROOM)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
     (ann,) = await joined(queues, 1)
     assert (ann.state, ann.queue_number) == ("prequeue", None)
     assert (await place(queues, ROOM, claims(ann)))[0].state == "prequeue"
@@ -209,11 +209,11 @@ async def test_a_part_that_was_lost_restores_the_room_and_nobody_is(queues: Queu
     await all_gathered(queues)
     late = await joined(queues, 40)  # in flight when a part is lost
     await redis.delete(RoomKeys(part_id(ROOM, 0)).part, RoomKeys(part_id(ROOM, 0)).arrivals)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
     with pytest.raises(NotLoaded):
         await scripts.rounds(redis, KEYS)
     assert await rebuild_room(queues.stores, ROOM)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
     for it in (*places, *late):
         found, now = await place(queues, ROOM, claims(it))
         assert (found.state, found.queue_number, now.epoch) == ("waiting", it.queue_number, 2)
@@ -231,9 +231,9 @@ async def test_after_redis_was_lost_tokens_bring_everybody_back(queues: Queues, 
     late = await joined(queues, 30)
     await redis.flushall()
     await status(queues, ROOM)
-    await gather(queues.stores.redis, ROOM, Seen())
+    await gather(queues.stores.redis, ROOM, PartsSeen())
     for it in (*places, *late):
-        again, _ = await join(queues, ROOM, Joining(it.visitor_id, known=claims(it)))
+        again, _ = await join(queues, ROOM, Joining(it.visitor_id, claims=claims(it)))
         assert (again.queue_number, again.new) == (it.queue_number, False)
     assert len(await waiting(redis)) == 60
 
@@ -254,7 +254,7 @@ async def test_workers_at_once_move_each_visitor_once(queues: Queues, redis: Cli
     places = await joined(queues, 200)
     now = await scripts.rounds(redis, KEYS)
     await scripts.rounds(redis, KEYS, after=now.number, hurry=1)
-    await asyncio.gather(*(gather(queues.stores.redis, ROOM, Seen()) for _ in range(5)))
+    await asyncio.gather(*(gather(queues.stores.redis, ROOM, PartsSeen()) for _ in range(5)))
     assert len(await waiting(redis)) == 200
     assert (await redis.hget(KEYS.meter, "joined")) == "200"
     assert len(places) == 200

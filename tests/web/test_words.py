@@ -23,7 +23,7 @@ from app.core.why import why
 from app.store.sql.audit import Change, Entry
 from app.web.api.registry import CALLS
 from app.web.console.audit import differences
-from app.web.console.words import field_name, told, value
+from app.web.console.words import field_name, message_of, value
 
 MACHINE = re.compile(r"_|\[Errno|[{}\[\]]|None|True|False|\bError\b|[a-z][A-Z]")
 STRUCTS = (RoomSettings, EventDefinition, NewTicketType, Theme, *(it.body for it in CALLS if it.body))
@@ -70,7 +70,7 @@ def test_a_price_in_the_audit_log_is_money(currency: str, shown: str) -> None:
     ],
 )
 def test_a_refusal_names_the_field_as_the_form_does(field: str, message: str, says: str) -> None:
-    assert told(ValidationFailed(field, message)) == says
+    assert message_of(ValidationFailed(field, message)) == says
 
 
 ERRORS = [

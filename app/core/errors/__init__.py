@@ -159,11 +159,11 @@ __all__ = [
 
 def all_refusals() -> list[type[Refusal]]:
     """Every concrete refusal, for the contract document and for tests that cover all of them."""
-    found: list[type[Refusal]] = []
+    refusals: list[type[Refusal]] = []
     todo = list(Refusal.__subclasses__())
     while todo:
         cls = todo.pop(0)
         todo.extend(cls.__subclasses__())
         if "code" in cls.__dict__ and cls is not Over:
-            found.append(cls)
-    return found
+            refusals.append(cls)
+    return refusals

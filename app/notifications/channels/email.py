@@ -73,91 +73,91 @@ async def send_due(stores: Stores, mailer: Mailer) -> bool | None:
     due = await mails.claim(stores.postgres, AT_ONCE)
     if not due:
         return None
-    written = []
-    for it in due:
+    ready = []
+    for mail in due:
         try:
-            content = email_content.write(mailer.writer, it)
-            readable = email_content.readable_copy(mailer.writer, it, content)
-            await mails.write(stores.postgres, it, readable, kept=not mailer.url)
+            content = email_content.write(mailer.writer, mail)
+            readable = email_content.readable_copy(mailer.writer, mail, content)
+            await mails.write(stores.postgres, mail, readable, is_kept=not mailer.url)
         except NoLongerNeeded as error:
-            await mails.settle(stores.postgres, it, "dropped", str(error))
+            await mails.settle(stores.postgres, mail, "dropped", str(error))
             metrics.MAILS.labels("dropped").inc()
         except STORE_AWAY:
             raise
         except Exception as error:  # whatever the cause, it affects only this e-mail
-            await _failed_unexpectedly(stores, it, error)
+            await _failed_unexpectedly(stores, mail, error)
         else:
-            written.append((it, content))
+            ready.append((mail, content))
     if not mailer.url:
-        metrics.MAILS.labels("kept").inc(len(written))
+        metrics.MAILS.labels("kept").inc(len(ready))
         return True
-    return not written or await _send(stores, mailer, written)
+    return not ready or await _send(stores, mailer, ready)
 
 
-async def _send(stores: Stores, mailer: Mailer, written: Sequence[tuple[Mail, EmailContent]]) -> bool:
+async def _send(stores: Stores, mailer: Mailer, ready: Sequence[tuple[Mail, EmailContent]]) -> bool:
     """Send all over one connection; returns whether any was accepted, or given up for good. What remains
     when the connection breaks is retried."""
-    left, taken = list(written), False
+    left, accepted = list(ready), False
     try:
         async with connected(mailer.url) as client:
             while left:
-                it, content = left[0]
+                mail, content = left[0]
                 try:
-                    taken = await _send_one(stores, mailer, client, it, content) or taken
+                    accepted = await _send_one(stores, mailer, client, mail, content) or accepted
                 except LINE_BROKEN:
                     raise
                 except Exception as error:  # whatever the cause, it affects only this e-mail
-                    await _failed_unexpectedly(stores, it, error)
+                    await _failed_unexpectedly(stores, mail, error)
                     await client.rset()
                 left.pop(0)
     except (SMTPException, OSError) as error:  # of the server or of Postgres; a TimeoutError is an OSError
-        for it, _ in left:
-            await _failed(stores, it, error, refused=False)
-    return taken
+        for mail, _ in left:
+            await _failed(stores, mail, error, refused=False)
+    return accepted
 
 
-async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, content: EmailContent) -> bool:
+async def _send_one(stores: Stores, mailer: Mailer, client: SMTP, mail: Mail, content: EmailContent) -> bool:
     """Send one e-mail and record the result; False if it was refused. Raises errors that end the
     connection."""
     try:
-        files = await asyncio.to_thread(wallet_passes.files_of, mailer.wallet, it)
-        message = email_message.message(it, content, mailer.sender, files)
+        files = await asyncio.to_thread(wallet_passes.files_of, mailer.wallet, mail)
+        message = email_message.message(mail, content, mailer.sender, files)
     except ValueError as error:
-        await _ended(stores, it, f"not an address: {error}")
+        await _ended(stores, mail, f"not an address: {error}")
         return True
     try:
-        about: Attributes = {"server.address": client.hostname or "", "fairgate.mail.kind": it.kind}
-        with below(stores.tracer, it.traceparent, "send mail", {"network.protocol.name": "smtp", **about}):
-            handed_over = await _hand_over(stores, mailer, client, it, message)
+        about: Attributes = {"server.address": client.hostname or "", "fairgate.mail.kind": mail.kind}
+        with below(stores.tracer, mail.traceparent, "send mail", {"network.protocol.name": "smtp", **about}):
+            handed_over = await _hand_over(stores, mailer, client, mail, message)
         if not handed_over:
             return True
     except SMTPRecipientRefused as error:
         await client.rset()
-        return await _refused(stores, it, error)
+        return await _refused(stores, mail, error)
     except SMTPDataError as error:
-        return await _refused(stores, it, error)
+        return await _refused(stores, mail, error)
     except DeliveryUnclear as error:
-        await mails.settle(stores.postgres, it, "unclear", mails.BROKE_OFF)
+        await mails.settle(stores.postgres, mail, "unclear", mails.BROKE_OFF)
         metrics.MAILS.labels("unclear").inc()
         logs.get(__name__).warning(
-            "an e-mail may or may not have arrived", mail_id=it.mail_id, why=str(error)
+            "an e-mail may or may not have arrived", mail_id=mail.mail_id, why=str(error)
         )
         return False
-    await mails.settle(stores.postgres, it, "sent")
+    await mails.settle(stores.postgres, mail, "sent")
     metrics.MAILS.labels("sent").inc()
     return True
 
 
-async def _hand_over(stores: Stores, mailer: Mailer, client: SMTP, it: Mail, message: EmailMessage) -> bool:
+async def _hand_over(stores: Stores, mailer: Mailer, client: SMTP, mail: Mail, message: EmailMessage) -> bool:
     """Hand it to the server. False: another worker has it by now. Raises DeliveryUnclear and aiosmtplib's
     errors."""
-    recipient = address(it.recipient).addr_spec
+    recipient = address(mail.recipient).addr_spec
     ascii_only = recipient.isascii()
     async with asyncio.timeout(MAIL_TIMEOUT_S):
         options, encoding = ([], "ascii") if ascii_only else (["SMTPUTF8"], "utf-8")
         await client.mail(parseaddr(mailer.sender)[1], options=options, encoding=encoding)
         await client.rcpt(recipient, encoding=encoding)
-        if not await mails.hand_over(stores.postgres, it):
+        if not await mails.hand_over(stores.postgres, mail):
             await client.rset()
             return False
     try:
@@ -203,39 +203,39 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def _refused(stores: Stores, it: Mail, error: SMTPResponseException) -> bool:
+async def _refused(stores: Stores, mail: Mail, error: SMTPResponseException) -> bool:
     """Record a refusal, permanent or temporary. Returns whether the e-mail was given up."""
     if 500 <= error.code < 600:
-        await _ended(stores, it, f"{error.code} {error.message}")
+        await _ended(stores, mail, f"{error.code} {error.message}")
         return True
-    await _failed(stores, it, error, refused=True)
+    await _failed(stores, mail, error, refused=True)
     return False
 
 
-async def _ended(stores: Stores, it: Mail, why: str) -> None:
-    await mails.settle(stores.postgres, it, "given_up", _without(it.recipient, why))
+async def _ended(stores: Stores, mail: Mail, why: str) -> None:
+    await mails.settle(stores.postgres, mail, "given_up", _without(mail.recipient, why))
     metrics.MAILS.labels("given_up").inc()
-    logs.get(__name__).warning("an e-mail was given up", mail_id=it.mail_id, kind=it.kind)
+    logs.get(__name__).warning("an e-mail was given up", mail_id=mail.mail_id, kind=mail.kind)
 
 
-async def _failed(stores: Stores, it: Mail, error: Exception, *, refused: bool) -> None:
-    again_s = retry_after_s(it.attempts, random.random())
-    why = _without(it.recipient, in_words(error))
-    given_up = await mails.failed(stores.postgres, it, again_s, why, refused=refused)
+async def _failed(stores: Stores, mail: Mail, error: Exception, *, refused: bool) -> None:
+    again_s = retry_after_s(mail.attempts, random.random())
+    why = _without(mail.recipient, in_words(error))
+    given_up = await mails.failed(stores.postgres, mail, again_s, why, refused=refused)
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:
-        logs.get(__name__).warning("an e-mail was given up", mail_id=it.mail_id, kind=it.kind)
+        logs.get(__name__).warning("an e-mail was given up", mail_id=mail.mail_id, kind=mail.kind)
 
 
-async def _failed_unexpectedly(stores: Stores, it: Mail, error: Exception) -> None:
+async def _failed_unexpectedly(stores: Stores, mail: Mail, error: Exception) -> None:
     """An unexpected error: retry a few times, then set it aside for staff."""
-    logs.get(__name__).error("an e-mail could not be written or sent", mail_id=it.mail_id, exc_info=error)
-    if it.attempts < failures.TRIES_MAX:
-        await _failed(stores, it, error, refused=False)
+    logs.get(__name__).error("an e-mail could not be written or sent", mail_id=mail.mail_id, exc_info=error)
+    if mail.attempts < failures.TRIES_MAX:
+        await _failed(stores, mail, error, refused=False)
         return
-    why = _without(it.recipient, f"{type(error).__name__}: {error}")
-    if await mails.give_up(stores.postgres, it, why):
-        await failures.keep(stores, "mail", it.mail_id, why, content=it.kind, room_id=it.room_id)
+    why = _without(mail.recipient, f"{type(error).__name__}: {error}")
+    if await mails.give_up(stores.postgres, mail, why):
+        await failures.keep(stores, "mail", mail.mail_id, why, content=mail.kind, room_id=mail.room_id)
         metrics.MAILS.labels("given_up").inc()
 
 
@@ -263,10 +263,10 @@ async def page(
 async def get(stores: Stores, mail_id: str) -> MailRow:
     """The e-mail. Raises NotFound."""
     with stores_answer():
-        found = await mails.select_one(stores.postgres, mail_id)
-    if found is None:
+        row = await mails.select_one(stores.postgres, mail_id)
+    if row is None:
         raise NotFound(NO_MAIL)
-    return found
+    return row
 
 
 async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:

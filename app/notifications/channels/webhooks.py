@@ -65,9 +65,9 @@ async def create(
     target = Target(f"wh_{secrets.token_hex(10)}", url, new_secret())
     after = {"url": url, "types": types, "description": description}
     async with _transaction(stores) as connection:
-        made = await webhooks.insert(connection, target, types, description)
+        created_at = await webhooks.insert(connection, target, types, description)
         await audit.record(connection, by, "create", _thing(target.webhook_id), after=after)
-    return NewWebhook(target, made)
+    return NewWebhook(target, created_at)
 
 
 async def page(stores: Stores, *, limit: int, offset: int) -> tuple[list[Webhook], int]:
@@ -103,7 +103,7 @@ async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by:
     return count
 
 
-async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
+async def replay_event(stores: Stores, webhook_id: str, number: int, ordinal: int, *, by: Author) -> bool:
     """Deliver one event again, whatever its state; False if it is no longer stored.
 
     A disabled webhook is enabled, as otherwise nothing would be sent. Raises NotFound.
@@ -120,10 +120,10 @@ async def replay_one(stores: Stores, webhook_id: str, number: int, ordinal: int,
 async def get(stores: Stores, webhook_id: str) -> Webhook:
     """The webhook. Raises NotFound."""
     with stores_answer():
-        found = await webhooks.select_one(stores.postgres, webhook_id)
-    if found is None:
+        row = await webhooks.select_one(stores.postgres, webhook_id)
+    if row is None:
         raise NotFound(NO_WEBHOOK)
-    return found
+    return row
 
 
 async def queued(stores: Stores, webhook_id: str, limit: int) -> list[Queued]:
@@ -158,39 +158,42 @@ async def deliver(stores: Stores, client: Client, target: Target, *, private: bo
     due = await webhooks.claim(stores.postgres, target.webhook_id, AT_ONCE)
     if not due:
         return None
-    taken = []
+    claimed = []
 
-    async def one(it: Delivery) -> None:
+    async def deliver_and_count(delivery: Delivery) -> None:
         try:
-            taken.append(await _deliver(stores, client, target, it, private))
+            claimed.append(await _deliver(stores, client, target, delivery, private))
         except STORE_AWAY:
             raise
         except Exception as error:  # whatever the cause, it affects only this delivery
-            await _failed_unexpectedly(stores, target, it, error)
+            await _failed_unexpectedly(stores, target, delivery, error)
 
-    await each("deliver", due, one, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
-    return any(taken)
+    await each("deliver", due, deliver_and_count, key=lambda it: it.notice.notice_id, at_once=AT_ONCE)
+    return any(claimed)
 
 
-async def _deliver(stores: Stores, client: Client, target: Target, it: Delivery, private: bool) -> bool:
+async def _deliver(stores: Stores, client: Client, target: Target, delivery: Delivery, private: bool) -> bool:
     """Make one delivery and record the result."""
     began = time.monotonic()
-    body = f'{{"type":"{it.notice.type}","timestamp":"{it.notice.at}","data":{it.notice.data}}}'
-    message = it.notice.notice_id, body
+    notice = delivery.notice
+    body = f'{{"type":"{notice.type}","timestamp":"{notice.at}","data":{notice.data}}}'
+    message = notice.notice_id, body
     try:
-        with below(stores.tracer, it.traceparent, "POST", _span_attributes(target, it)) as span:
+        with below(stores.tracer, delivery.traceparent, "POST", _span_attributes(target, delivery)) as span:
             status = await safe_post.post(
                 client, target.url, target.secret, *message, private=private, span=span
             )
     except (AddressRefused, NotAccepted) as error:
-        await _failed(stores, target, it, error, _since_ms(began))
+        await _failed(stores, target, delivery, error, _since_ms(began))
         return False
-    await webhooks.delivered(stores.postgres, target.webhook_id, it, Answer(_since_ms(began), status, ""))
+    await webhooks.delivered(
+        stores.postgres, target.webhook_id, delivery, Answer(_since_ms(began), status, "")
+    )
     metrics.DELIVERIES.labels("delivered").inc()
     return True
 
 
-def _span_attributes(target: Target, it: Delivery) -> Attributes:
+def _span_attributes(target: Target, delivery: Delivery) -> Attributes:
     """A delivery's attributes in traces. The path of an address is often a secret."""
     url = safe_post.parse(target.url)
     attributes: Attributes = {
@@ -200,33 +203,37 @@ def _span_attributes(target: Target, it: Delivery) -> Attributes:
         "server.address": url.host,
         "server.port": url.port or (443 if url.scheme == "https" else 80),
         "fairgate.webhook_id": target.webhook_id,
-        "fairgate.notice.type": it.notice.type,
+        "fairgate.notice.type": delivery.notice.type,
     }
-    return attributes | ({"http.request.resend_count": it.attempts - 1} if it.attempts > 1 else {})
+    return attributes | (
+        {"http.request.resend_count": delivery.attempts - 1} if delivery.attempts > 1 else {}
+    )
 
 
-async def _failed_unexpectedly(stores: Stores, target: Target, it: Delivery, error: Exception) -> None:
+async def _failed_unexpectedly(stores: Stores, target: Target, delivery: Delivery, error: Exception) -> None:
     """An unexpected error: retry a few times, then set it aside for staff."""
-    logs.get(__name__).error("a delivery failed unexpectedly", notice_id=it.notice.notice_id, exc_info=error)
-    last, why = it.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
-    again_s = retry_after_s(it.attempts, random.random())
+    logs.get(__name__).error(
+        "a delivery failed unexpectedly", notice_id=delivery.notice.notice_id, exc_info=error
+    )
+    last, why = delivery.attempts >= failures.TRIES_MAX, f"{type(error).__name__}: {error}"[:WHY_MAX]
+    again_s = retry_after_s(delivery.attempts, random.random())
     answer = Answer(0, None, why)
-    await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer, give_up=last)
+    await webhooks.failed(stores.postgres, target.webhook_id, delivery, again_s, answer, give_up=last)
     metrics.DELIVERIES.labels("given_up" if last else "failed").inc()
     if last:
-        which = f"{target.webhook_id}/{it.number}/{it.ordinal}"
-        await failures.keep(stores, "webhook", which, error, content=it.notice.data, room_id=None)
+        which = f"{target.webhook_id}/{delivery.number}/{delivery.ordinal}"
+        await failures.keep(stores, "webhook", which, error, content=delivery.notice.data, room_id=None)
 
 
 async def _failed(
-    stores: Stores, target: Target, it: Delivery, error: AddressRefused | NotAccepted, took_ms: int
+    stores: Stores, target: Target, delivery: Delivery, error: AddressRefused | NotAccepted, took_ms: int
 ) -> None:
-    again_s = retry_after_s(it.attempts, random.random())
+    again_s = retry_after_s(delivery.attempts, random.random())
     status = error.status if isinstance(error, NotAccepted) else None
     answer = Answer(took_ms, status, str(error)[:WHY_MAX])
-    given_up, disabled = await webhooks.failed(stores.postgres, target.webhook_id, it, again_s, answer)
+    given_up, disabled = await webhooks.failed(stores.postgres, target.webhook_id, delivery, again_s, answer)
     metrics.DELIVERIES.labels("given_up" if given_up else "failed").inc()
-    if disabled or (isinstance(error, NotAccepted) and error.gone):
+    if disabled or (isinstance(error, NotAccepted) and error.is_gone):
         await webhooks.disable(stores.postgres, target.webhook_id)
         logs.get(__name__).warning("a webhook was disabled", webhook_id=target.webhook_id, why=str(error))
 

@@ -62,8 +62,8 @@ def check(setting: str) -> None:
     """Raise WrongUsage for a name that is not in the table; `setting` as in FAIRGATE_PAYMENTS."""
     for name in setting.split(",") if setting else ():
         if name not in GATEWAYS:
-            known = ", ".join(sorted(GATEWAYS))
-            raise WrongUsage(f"the setting FAIRGATE_PAYMENTS is wrong: no gateway {name!r}; known: {known}")
+            names = ", ".join(sorted(GATEWAYS))
+            raise WrongUsage(f"the setting FAIRGATE_PAYMENTS is wrong: no gateway {name!r}; known: {names}")
 
 
 def gateway_for(names: Sequence[str], method: str) -> str:

@@ -65,7 +65,7 @@ class StripeGateway:
         if attempt.method == CHECKOUT:
             return await self._check_out(attempt, amount, bill.currency)
         try:
-            intent = await _ask(
+            intent = await _call(
                 self._api.payment_intents.create_async(
                     _intent_of(attempt, amount, bill.currency), _key("charge", attempt.payment_id)
                 )
@@ -77,14 +77,14 @@ class StripeGateway:
         if not await stripe_payments.open_payment(self._postgres, attempt.payment_id, opened):
             return await self.look_up(attempt.payment_id) or Charge("declined")
         with suppress(Refused):  # a declined card; the intent reports that when it is looked up
-            await _ask(
+            await _call(
                 self._api.payment_intents.confirm_async(intent.id, {}, _key("confirm", attempt.payment_id))
             )
-        return await self._look_at(attempt.payment_id, opened)
+        return await self._charge_of(attempt.payment_id, opened)
 
     async def _check_out(self, attempt: Attempt, amount: int, currency: str) -> Charge:
         page = f"{self._public_url}/reservations/{attempt.reservation_id}"
-        session = await _ask(
+        session = await _call(
             self._api.checkout.sessions.create_async(
                 {
                     "mode": "payment",
@@ -122,16 +122,16 @@ class StripeGateway:
             return Charge("declined")
         if opened.looked_at_s_ago < LOOKED_AT_EVERY_S:
             return Charge("pending")
-        return await self._look_at(payment_id, opened)
+        return await self._charge_of(payment_id, opened)
 
-    async def _look_at(self, payment_id: str, opened: Opened) -> Charge:
+    async def _charge_of(self, payment_id: str, opened: Opened) -> Charge:
         """Query Stripe about an opened payment."""
         intent = await self._intent(opened)
         if _is_pending(intent, opened) and opened.age_s > _patience_s(intent):
             await self._end(opened)
             intent = await self._intent(opened)
         if _is_pending(intent, opened):
-            await stripe_payments.looked_at(self._postgres, payment_id)
+            await stripe_payments.note_checked(self._postgres, payment_id)
             secret = "" if opened.session_id else intent.client_secret
             return Charge("pending", client_secret=secret or "")
         if intent.status != "succeeded" or intent.latest_charge.refunded:
@@ -145,13 +145,13 @@ class StripeGateway:
         """The PaymentIntent with its charge. None: the buyer is still on the page of an open session."""
         intent_id = opened.intent_id
         if opened.session_id:
-            session = await _ask(self._api.checkout.sessions.retrieve_async(opened.session_id))
+            session = await _call(self._api.checkout.sessions.retrieve_async(opened.session_id))
             if session.status == "expired":
                 return Canceled
             if session.payment_status == "unpaid" and session.status == "open":
                 return None
             intent_id = str(session.payment_intent)
-        return await _ask(self._api.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]}))
+        return await _call(self._api.payment_intents.retrieve_async(intent_id, {"expand": ["latest_charge"]}))
 
     async def refund(self, payment_id: str) -> None:
         """Refund the charge, or end the payment so that it never charges. Repeating it changes nothing.
@@ -163,14 +163,14 @@ class StripeGateway:
             return
         if opened.closed and opened.looked_at_s_ago < LOOKED_AT_EVERY_S:
             raise NotDecided("looked at a moment ago")
-        await stripe_payments.looked_at(self._postgres, payment_id)
+        await stripe_payments.note_checked(self._postgres, payment_id)
         await self._end(opened)
         intent = await self._intent(opened)
         if _is_pending(intent, opened):
             raise NotDecided("the bank has not decided yet")
         if intent.status == "succeeded" and not intent.latest_charge.refunded:
             left = intent.latest_charge.amount - intent.latest_charge.amount_refunded
-            await _ask(
+            await _call(
                 self._api.refunds.create_async(
                     {"payment_intent": intent.id, "amount": left},
                     _key(f"refund-{left}-{opened.refund_tries}", payment_id),
@@ -185,32 +185,32 @@ class StripeGateway:
         intent = await self._intent(opened) if opened and (opened.intent_id or opened.session_id) else None
         if intent is None or intent.status != "succeeded" or amount is None:
             raise Refused("Stripe has no charge from which this amount could be refunded")
-        made = await _ask(self._api.refunds.list_async({"payment_intent": intent.id, "limit": 100}))
-        if any(_is_of(it, refund) for it in made.data):
+        existing = await _call(self._api.refunds.list_async({"payment_intent": intent.id, "limit": 100}))
+        if any(_is_of(it, refund) for it in existing.data):
             return
-        asked: Any = {
+        params: Any = {
             "payment_intent": intent.id,
             "amount": amount,
             "metadata": {"payment_id": refund.payment_id, "refund_id": refund.refund_id},
         }
         # While an earlier request may be in flight, another key would create another refund.
         tries = refund.tries if refund.tries >= SURE_AFTER_TRIES else 0
-        await _ask(self._api.refunds.create_async(asked, _key(f"part-{tries}", refund.refund_id)))
+        await _call(self._api.refunds.create_async(params, _key(f"part-{tries}", refund.refund_id)))
 
     async def stop(self, payment_id: str) -> None:
         """End the session or the intent, unless it has charged."""
         opened = await stripe_payments.opened(self._postgres, payment_id)
         if opened is not None and (opened.intent_id or opened.session_id):
             await self._end(opened)
-            await stripe_payments.look_at_once(self._postgres, payment_id)
+            await stripe_payments.allow_check_now(self._postgres, payment_id)
 
     async def _end(self, opened: Opened) -> None:
         """Make sure that a payment that has not charged never will; one that has is left alone."""
         with suppress(Refused):
             if opened.session_id:
-                await _ask(self._api.checkout.sessions.expire_async(opened.session_id))
+                await _call(self._api.checkout.sessions.expire_async(opened.session_id))
             else:
-                await _ask(self._api.payment_intents.cancel_async(opened.intent_id))
+                await _call(self._api.payment_intents.cancel_async(opened.intent_id))
 
 
 class Canceled:
@@ -226,10 +226,10 @@ def _is_pending(intent: Any, opened: Opened) -> bool:
     return intent.status not in ("succeeded", "canceled")
 
 
-def _is_of(made: Any, refund: Refund) -> bool:
+def _is_of(existing: Any, refund: Refund) -> bool:
     """Whether a Stripe refund is this one, and has not failed since."""
-    named = getattr(made.metadata, "refund_id", "")  # Stripe's objects are not dicts
-    return made.status not in ("failed", "canceled") and named == refund.refund_id
+    named = getattr(existing.metadata, "refund_id", "")  # Stripe's objects are not dicts
+    return existing.status not in ("failed", "canceled") and named == refund.refund_id
 
 
 def _patience_s(intent: Any) -> float:
@@ -259,7 +259,7 @@ def _key(step: str, payment_id: str) -> Any:
     return {"idempotency_key": f"{step}-{payment_id}"}
 
 
-async def _ask(call: Awaitable[T]) -> T:
+async def _call(call: Awaitable[T]) -> T:
     """Make one API call. Raises Refused, and GatewayFailed if the outcome is unknown."""
     from stripe import CardError, InvalidRequestError, StripeError
 

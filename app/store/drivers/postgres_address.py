@@ -20,7 +20,7 @@ _READ = frozenset(
     "user password dbname passfile service krbsrvname gsslib sslmode sslcert sslkey sslpassword sslrootcert"
     " sslcrl sslnegotiation ssl_min_protocol_version ssl_max_protocol_version".split()
 )
-_SAID_TO_SERVER = frozenset(("application_name", "options", "client_encoding"))
+_SENT_TO_SERVER = frozenset(("application_name", "options", "client_encoding"))
 _OURS = frozenset(("host", "port", "connect_timeout", "target_session_attrs", "fallback_application_name"))
 # Accepted with these values, which request what we do anyway.
 _MEANT_ANYWAY = {
@@ -51,15 +51,15 @@ def read_postgres_address(url: str) -> PostgresAddress:
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("it must begin with postgresql://")
     query = parts.query.replace("+", "%2B")  # libpq does not decode a plus
-    given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    _refuse_unknown(given)
+    params = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    _refuse_unknown(params)
     login, _, netloc = parts.netloc.rpartition("@")
-    hosts = tuple(_hosts(given.get("host") or netloc, given.get("port", "")))
-    timeout_s = float(given.get("connect_timeout") or 0)
-    read = {name: value for name, value in given.items() if name in _READ}
+    hosts = tuple(_hosts(params.get("host") or netloc, params.get("port", "")))
+    timeout_s = float(params.get("connect_timeout") or 0)
+    read = {name: value for name, value in params.items() if name in _READ}
     options: dict[str, Any] = {
-        "target_session_attrs": _session(given.get("target_session_attrs"), len(hosts)),
-        "server_settings": _server_settings(given),
+        "target_session_attrs": _session(params.get("target_session_attrs"), len(hosts)),
+        "server_settings": _server_settings(params),
     }
     if read.get("sslrootcert") == "system":
         options["ssl"] = _as_the_system_trusts(read)
@@ -67,19 +67,19 @@ def read_postgres_address(url: str) -> PostgresAddress:
     options["dsn"] = f"postgresql://{f'{login}@' if login else ''}{parts.path}" + (
         f"?{urlencode(read, quote_via=quote)}" if read else ""
     )
-    database = given.get("dbname") or unquote(parts.path.strip("/"))
+    database = params.get("dbname") or unquote(parts.path.strip("/"))
     where = ",".join(host if host.startswith("/") else f"{host}:{port}" for host, port in hosts)
     return PostgresAddress(f"{where or 'its default place'}/{database}", hosts, options, timeout_s or None)
 
 
-def _refuse_unknown(given: dict[str, str]) -> None:
-    for name, value in given.items():
+def _refuse_unknown(params: dict[str, str]) -> None:
+    for name, value in params.items():
         if name in _MEANT_ANYWAY:
             if value not in _MEANT_ANYWAY[name]:
                 raise ValueError(f"{name}={value} is not supported; remove it")
-        elif name not in _READ | _SAID_TO_SERVER | _OURS:
+        elif name not in _READ | _SENT_TO_SERVER | _OURS:
             raise ValueError(f"the parameter {name} is not supported; remove it")
-    if given.get("client_encoding", "UTF8").upper().replace("-", "") not in ("UTF8", "AUTO"):
+    if params.get("client_encoding", "UTF8").upper().replace("-", "") not in ("UTF8", "AUTO"):
         raise ValueError("client_encoding can only be UTF8")
 
 
@@ -93,26 +93,26 @@ def _hosts(hosts: str, ports: str) -> list[tuple[str, int]]:
         if unquote(host).startswith("/"):  # the directory of a Unix socket
             found.append((unquote(host), numbers[i % len(numbers)] if numbers else DEFAULT_PORT))
             continue
-        it = urlsplit(f"//{host}")
-        if not it.hostname:
+        parts = urlsplit(f"//{host}")
+        if not parts.hostname:
             raise ValueError(f"{host!r} is not a host")
-        found.append((it.hostname, it.port or (numbers[i % len(numbers)] if numbers else DEFAULT_PORT)))
+        found.append((parts.hostname, parts.port or (numbers[i % len(numbers)] if numbers else DEFAULT_PORT)))
     return found
 
 
-def _session(wanted: str | None, hosts: int) -> str:
+def _session(session: str | None, hosts: int) -> str:
     """Which of several servers to use: one that accepts writes."""
-    if wanted is None:
+    if session is None:
         return "read-write" if hosts > 1 else "any"
-    if wanted not in _SESSIONS:
+    if session not in _SESSIONS:
         raise ValueError(f"target_session_attrs must be one of {', '.join(_SESSIONS)}: Fairgate writes")
-    return wanted
+    return session
 
 
-def _server_settings(given: dict[str, str]) -> dict[str, str]:
-    said = {name: given[name] for name in ("application_name", "options") if given.get(name)}
-    said.setdefault("application_name", given.get("fallback_application_name") or "fairgate")
-    return said
+def _server_settings(params: dict[str, str]) -> dict[str, str]:
+    settings = {name: params[name] for name in ("application_name", "options") if params.get(name)}
+    settings.setdefault("application_name", params.get("fallback_application_name") or "fairgate")
+    return settings
 
 
 def _check_files(read: dict[str, str]) -> None:

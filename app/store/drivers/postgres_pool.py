@@ -15,7 +15,7 @@ from typing import Any, Literal
 import asyncpg
 from asyncpg.pool import PoolAcquireContext
 
-from app.store.away import POSTGRES_AWAY, postgres_connection_spent
+from app.store.away import POSTGRES_AWAY, postgres_connection_unusable
 from app.store.drivers.postgres_address import PostgresAddress
 from app.store.spans import RECORD, span
 from app.store.traces import Attributes, sql_comment, sql_summary
@@ -91,12 +91,12 @@ class PlainConnection(asyncpg.Connection):
         with span("postgres", self, query):
             return await super().fetchval(_traced(query), *args, **options)
 
-    def asked(self, what: str) -> tuple[str, Attributes]:
+    def describe(self, what: str) -> tuple[str, Attributes]:
         """A statement for traces: a summary, and its text, which contains no values."""
         connection: Any = self
         host, port = connection._addr if isinstance(connection._addr, tuple) else (connection._addr, 0)
         summary, text = sql_summary(what)
-        told: Attributes = {
+        attributes: Attributes = {
             "db.system.name": "postgresql",
             "db.namespace": connection._params.database,
             "db.operation.name": summary.partition(" ")[0],
@@ -105,7 +105,7 @@ class PlainConnection(asyncpg.Connection):
             "server.address": host,
             "fairgate.autocommit": not self.is_in_transaction(),
         }
-        return summary, told | ({"server.port": port} if port else {})
+        return summary, attributes | ({"server.port": port} if port else {})
 
 
 def _traced(query: str) -> str:
@@ -150,7 +150,7 @@ class _Lease(PoolAcquireContext):
         assert isinstance(error, BaseException)
         connection: Any = self.connection
         lost = _is_closed(connection)
-        if not lost and postgres_connection_spent(error):
+        if not lost and postgres_connection_unusable(error):
             connection.terminate()
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 await self.pool.expire_connections()  # the others lead to the same server
@@ -189,8 +189,8 @@ def _is_closed(connection: Any) -> bool:
 
 
 async def _connect(**options: Any) -> asyncpg.Connection:
-    made: asyncpg.Connection = await asyncpg.connect(**options)
-    return made
+    connection: asyncpg.Connection = await asyncpg.connect(**options)
+    return connection
 
 
 class Connector:

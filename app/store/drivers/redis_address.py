@@ -44,25 +44,27 @@ class RedisAddress:
         spoken = fast_connection_class(self.connection_class)
         options |= self.options
         try:
-            made = self._behind_sentinel(spoken, options) if self.sentinels else RedisPool(spoken, **options)
-            _try_options(made)
+            opened = (
+                self._behind_sentinel(spoken, options) if self.sentinels else RedisPool(spoken, **options)
+            )
+            _try_options(opened)
         except (TypeError, RedisError) as error:
             raise ValueError(_option_refused(error)) from None
-        return made
+        return opened
 
     def _behind_sentinel(self, spoken: type[Any], options: dict[str, Any]) -> SentinelRedisPool:
         bounds = {it: options[it] for it in options if it.startswith(("socket_", "ssl_"))}
         bounds |= {**self.sentinel_login, "ssl": issubclass(spoken, SSLConnection)}
         pool: Any = SentinelRedisPool  # untyped in redis-py
-        known = Sentinels(self.sentinels, bounds)
-        for it in known.known:
-            asked = it.connection_pool
-            it.connection_pool = RedisPool(
-                fast_connection_class(asked.connection_class), **asked.connection_kwargs
+        sentinels = Sentinels(self.sentinels, bounds)
+        for sentinel in sentinels.known:
+            configured = sentinel.connection_pool
+            sentinel.connection_pool = RedisPool(
+                fast_connection_class(configured.connection_class), **configured.connection_kwargs
             )
-            _try_options(it.connection_pool)
-        made: SentinelRedisPool = pool(self.service, known, connection_class=spoken, **options)
-        return made
+            _try_options(sentinel.connection_pool)
+        sentinel_pool: SentinelRedisPool = pool(self.service, sentinels, connection_class=spoken, **options)
+        return sentinel_pool
 
 
 def _try_options(pool: Any) -> None:
@@ -75,10 +77,10 @@ def read_redis_address(url: str) -> RedisAddress:
     scheme = split_store_url(url).scheme
     if scheme not in _SCHEMES:
         raise ValueError(f"it must begin with one of {', '.join(f'{it}://' for it in _SCHEMES)}")
-    return _behind_sentinel(url) if scheme in _BEHIND_SENTINEL else _of_one_server(url)
+    return _behind_sentinel(url) if scheme in _BEHIND_SENTINEL else _single_server(url)
 
 
-def _of_one_server(url: str) -> RedisAddress:
+def _single_server(url: str) -> RedisAddress:
     options: dict[str, Any] = dict(parse_url(url))
     path = split_store_url(url).path.strip("/")
     if "path" not in options and path and not path.isdigit():
@@ -130,7 +132,7 @@ def _check_host_names(connection_class: type[Any], options: dict[str, Any]) -> N
 
 
 def _option_refused(error: Exception) -> str:
-    said = str(error)
-    if "unexpected keyword argument" in said:
-        return f"it does not take the option {said.rpartition(' ')[2]}"
-    return said
+    message = str(error)
+    if "unexpected keyword argument" in message:
+        return f"it does not take the option {message.rpartition(' ')[2]}"
+    return message

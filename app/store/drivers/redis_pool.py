@@ -103,7 +103,7 @@ class _Commands:
         self.sent = "PIPELINE", len(of_all), *(tuple(of_all[0])[:2] if of_all else ())
         return packed
 
-    def asked(self, _what: str) -> tuple[str, Attributes]:
+    def describe(self, _what: str) -> tuple[str, Attributes]:
         """The command for a trace: scripts by name, others without arguments, which may be personal data."""
         connection: Any = self
         command, argument, first, digest = (*self.sent, "", "", "", "")[:4]
@@ -112,26 +112,28 @@ class _Commands:
             first, digest = command, argument
         script = SCRIPT_NAMES.get(digest, "") if str(first).upper() == "EVALSHA" else ""
         server = getattr(connection, "host", "") or getattr(connection, "path", "")
-        told = _told(operation, script, str(server), int(getattr(connection, "port", PORT)), connection.db)
+        attributes = _attributes(
+            operation, script, str(server), int(getattr(connection, "port", PORT)), connection.db
+        )
         return f"{operation} {script}".rstrip(), (
-            {**told, "db.operation.batch.size": size} if operation == "PIPELINE" else told
+            {**attributes, "db.operation.batch.size": size} if operation == "PIPELINE" else attributes
         )
 
 
 @lru_cache(maxsize=256)
-def _told(operation: str, script: str, server: str, port: int, database: int) -> Attributes:
-    told: Attributes = {
+def _attributes(operation: str, script: str, server: str, port: int, database: int) -> Attributes:
+    attributes: Attributes = {
         "db.system.name": "redis",
         "db.operation.name": operation,
         "server.address": server,
     }
     if port != PORT:
-        told["server.port"] = port
+        attributes["server.port"] = port
     if database:
-        told["db.namespace"] = str(database)
+        attributes["db.namespace"] = str(database)
     if script:
-        told["db.stored_procedure.name"] = script
-    return told
+        attributes["db.stored_procedure.name"] = script
+    return attributes
 
 
 class _FastConnection(_Commands, AbstractConnection):

@@ -30,14 +30,14 @@ async def backlogs(redis: RedisClient, room_ids: Sequence[RoomId]) -> dict[RoomI
 
     Rooms that Redis cannot answer for are left out.
     """
-    found: dict[RoomId, int] = {}
+    lengths: dict[RoomId, int] = {}
     for first in range(0, len(room_ids), ROOMS_AT_ONCE):
         some = room_ids[first : first + ROOMS_AT_ONCE]
         replies = iter(await run_together(redis, [it for one in some for it in questions(RoomKeys(one))]))
         for room_id, length, counted in zip(some, replies, replies, strict=True):
             if isinstance(length, int) and isinstance(counted, list):
-                found[room_id] = answered(length, counted)
-    return {it: length for it, length in found.items() if length}
+                lengths[room_id] = answered(length, counted)
+    return {it: length for it, length in lengths.items() if length}
 
 
 async def backlog(redis: RedisClient, keys: RoomKeys) -> int:
@@ -53,14 +53,14 @@ async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collectio
 async def unsettled(redis: RedisClient, keys: RoomKeys) -> list[str]:
     """The reservations with unsettled submissions."""
     client: Any = redis
-    found: list[str] = []
+    unsettled_ids: list[str] = []
     for stream in (keys.batches, keys.submissions):  # in this order: a batch may be split meanwhile
         after = "-"
         while entries := await client.xrange(stream, min=after, count=ENTRIES_AT_ONCE):
             for _, fields in entries:
-                found += _ids(fields.get("b", fields.get("s", "")).split("\n"))
+                unsettled_ids += _ids(fields.get("b", fields.get("s", "")).split("\n"))
             after = f"({entries[-1][0]}"
-    return found
+    return unsettled_ids
 
 
 def _ids(lines: Iterable[str]) -> list[str]:

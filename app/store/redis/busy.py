@@ -48,8 +48,8 @@ async def busy_rooms(
     now_ms: int = REDIS_TIME,
 ) -> list[RoomId]:
     """The rooms that were busy recently, latest first."""
-    found = await call(redis, "busy_rooms", keys, within_ms=within_ms, limit=limit, now_ms=now_ms)
-    return [RoomId(it) for it in found]
+    room_ids = await call(redis, "busy_rooms", keys, within_ms=within_ms, limit=limit, now_ms=now_ms)
+    return [RoomId(it) for it in room_ids]
 
 
 async def unmark(redis: RedisClient, room_id: RoomId) -> None:

@@ -9,7 +9,7 @@ from app.store.connections import RedisClient
 from app.store.keys import TOTALS, WEBS, WORKERS, CountKeys
 from app.store.pipelining import done_together
 from app.store.scripts.loader import call
-from app.store.scripts.room import told
+from app.store.scripts.room import status_word
 
 KEYS = CountKeys()
 PROCESSES_MAX = 1_000
@@ -32,7 +32,7 @@ async def add_counts(
     limits = {"processes_max": processes_max, "ttl_ms": ttl_ms}
     records: list[str | float] = [it for pair in amounts.items() for it in pair]
     reply = await call(redis, "add_counts", keys, records, process=process, turn=turn, **limits)
-    told("add_counts", reply)
+    status_word("add_counts", reply)
 
 
 async def sums(redis: RedisClient) -> dict[str, float]:
@@ -70,5 +70,5 @@ async def gauges(redis: RedisClient) -> dict[str, dict[str, float]]:
     """The gauges of the live processes, by name."""
     client: Any = redis
     names = [*await client.zrange(WEBS, 0, PROCESSES_MAX), *await client.zrange(WORKERS, 0, PROCESSES_MAX)]
-    found = {name: await client.hgetall(GAUGES + name) for name in names}
-    return {name: {field: float(it) for field, it in fields.items()} for name, fields in found.items()}
+    by_name = {name: await client.hgetall(GAUGES + name) for name in names}
+    return {name: {field: float(it) for field, it in fields.items()} for name, fields in by_name.items()}

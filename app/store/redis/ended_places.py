@@ -9,13 +9,13 @@ from app.store.keys import RoomKeys
 from app.store.scripts.restoring import EndingRecord
 
 
-async def kept_until(redis: RedisClient, keys: RoomKeys) -> int:
+async def stored_until(redis: RedisClient, keys: RoomKeys) -> int:
     """Up to when (ms) endings of the room are in Postgres."""
     client: Any = redis
     return int(await client.hget(keys.meter, "kept_ms") or 0)
 
 
-async def note_kept(redis: RedisClient, keys: RoomKeys, until_ms: int) -> None:
+async def note_stored(redis: RedisClient, keys: RoomKeys, until_ms: int) -> None:
     """Record that endings up to then are in Postgres. Workers may race: storing one twice is harmless."""
     client: Any = redis
     await client.hset(keys.meter, "kept_ms", until_ms)
@@ -35,12 +35,12 @@ async def ended_since(
     if not page:
         return [], 0
     visitors = [visitor_id for visitor_id, _ in page]
-    found = [
+    records = [
         EndingRecord(visitor_id, *_parts(text))
         for visitor_id, text in zip(visitors, await client.hmget(keys.endings, visitors), strict=True)
         if text is not None
     ]
-    return [it for it in found if it.number > 0], int(page[-1][1])
+    return [it for it in records if it.number > 0], int(page[-1][1])
 
 
 def _parts(text: str) -> tuple[str, int]:

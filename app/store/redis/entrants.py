@@ -23,8 +23,8 @@ async def pages(redis: RedisClient, keys: RoomKeys, size: int) -> AsyncIterator[
     client: Any = redis
     cursor = 0
     while True:
-        cursor, found = await client.zscan(keys.prequeue, cursor, count=size)
-        if found:
-            yield [VisitorId(visitor_id) for visitor_id, _ in found]
+        cursor, entrants = await client.zscan(keys.prequeue, cursor, count=size)
+        if entrants:
+            yield [VisitorId(visitor_id) for visitor_id, _ in entrants]
         if int(cursor) == 0:
             return

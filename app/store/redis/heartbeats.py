@@ -49,31 +49,33 @@ async def leave(redis: RedisClient, name: str, kind: str = WEBS) -> None:
 async def alive(redis: RedisClient, kind: str, now_ms: int, within_ms: int) -> int:
     """How many were seen recently. Those far in the future were seen before the clock was set back."""
     client: Any = redis
-    found: int = await client.zcount(kind, now_ms - within_ms, now_ms + FORGET_MS)
-    return found
+    count: int = await client.zcount(kind, now_ms - within_ms, now_ms + FORGET_MS)
+    return count
 
 
 async def beats(redis: RedisClient, kind: str) -> dict[str, int]:
     """The last heartbeat of each process of a kind (ms, by its own clock)."""
     client: Any = redis
-    found = await client.zrange(kind, 0, PROCESSES_MAX - 1, desc=True, withscores=True)
-    return {name: int(seen_ms) for name, seen_ms in found}
+    scores = await client.zrange(kind, 0, PROCESSES_MAX - 1, desc=True, withscores=True)
+    return {name: int(seen_ms) for name, seen_ms in scores}
 
 
 async def breaking(redis: RedisClient, kind: str, since_ms: int) -> str:
     """Loops that keep failing, if they do so on every live process; "" if one process is healthy."""
     client: Any = redis
-    found = ""
+    tasks = ""
     last_ms = since_ms + 2 * FORGET_MS
     for name in await client.zrangebyscore(kind, since_ms, last_ms, start=0, num=PROCESSES_MAX):
-        found = await client.hget(PROCESS + name, "breaking") or ""
-        if not found:
+        tasks = await client.hget(PROCESS + name, "breaking") or ""
+        if not tasks:
             return ""
-    return found
+    return tasks
 
 
 async def read(redis: RedisClient, kind: str) -> list[Heartbeat]:
     """The processes of a kind (`keys.WEBS`, `keys.WORKERS`), by name."""
     client: Any = redis
-    found = await client.zrange(kind, 0, PROCESSES_MAX - 1, withscores=True)
-    return sorted([Heartbeat(name, int(seen), await client.hgetall(PROCESS + name)) for name, seen in found])
+    scores = await client.zrange(kind, 0, PROCESSES_MAX - 1, withscores=True)
+    return sorted(
+        [Heartbeat(name, int(seen_ms), await client.hgetall(PROCESS + name)) for name, seen_ms in scores]
+    )

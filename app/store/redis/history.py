@@ -39,14 +39,14 @@ async def read(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> li
 
 
 def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
-    asked: list[Command] = [
+    commands: list[Command] = [
         ("XREVRANGE", keys.samples, "+", "-", "COUNT", 1),
         ("HMGET", keys.meter, "joined", "no_shows", "admitted", "left"),
     ]
     if not sells:
-        return asked
+        return commands
     of_batches = ("HMGET", keys.batched, "taken", "settled")
-    return [*asked, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions), of_batches]
+    return [*commands, ("HGET", keys.stock, "sold"), ("XINFO STREAM", keys.submissions), of_batches]
 
 
 def _sample_counts(
@@ -59,16 +59,16 @@ def _sample_counts(
     joined, no_shows, admitted, leavers = (int(it or 0) for it in counted)
     newest_ms = int(newest[0][0].partition("-")[0]) if newest else 0
     taken, settled = (int(it or 0) for it in batched)
-    asked = int(stream["entries-added"]) + taken, int(stream["length"]) + taken - settled
-    return SampleCounts(newest_ms, joined, no_shows, admitted, leavers, *asked, int(sold or 0))
+    requests = int(stream["entries-added"]) + taken, int(stream["length"]) + taken - settled
+    return SampleCounts(newest_ms, joined, no_shows, admitted, leavers, *requests, int(sold or 0))
 
 
-async def add(redis: RedisClient, taken: Sequence[tuple[RoomKeys, Sample]]) -> None:
+async def add(redis: RedisClient, samples: Sequence[tuple[RoomKeys, Sample]]) -> None:
     """Store a sample of each room; for the same moment the first one wins, as ids only grow."""
     commands: list[Command] = []
-    for keys, it in taken:
-        kept = ("MAXLEN", KEPT_MAX, f"{it.at_ms}-0", "s", _encoder.encode(it))
-        commands += [("XADD", keys.samples, *kept), ("PEXPIRE", keys.samples, KEPT_MS)]
+    for keys, sample in samples:
+        entry = ("MAXLEN", KEPT_MAX, f"{sample.at_ms}-0", "s", _encoder.encode(sample))
+        commands += [("XADD", keys.samples, *entry), ("PEXPIRE", keys.samples, KEPT_MS)]
     await run_together(redis, commands)
 
 
@@ -89,9 +89,9 @@ async def since_each(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, int]]) 
 async def since(redis: RedisClient, keys: RoomKeys, at_ms: int) -> list[Sample]:
     """The samples from this time on, oldest first."""
     client: Any = redis
-    found = await client.xrange(keys.samples, min=at_ms, count=KEPT_MAX)
-    return _decoded(found)
+    entries = await client.xrange(keys.samples, min=at_ms, count=KEPT_MAX)
+    return _decoded(entries)
 
 
-def _decoded(found: Sequence[Any]) -> list[Sample]:
-    return [_decoder.decode(fields["s"]) for _, fields in found]
+def _decoded(entries: Sequence[Any]) -> list[Sample]:
+    return [_decoder.decode(fields["s"]) for _, fields in entries]

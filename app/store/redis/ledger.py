@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from app.core.outcomes import outcome_known, terms_granted
+from app.core.outcomes import outcome_in, terms_granted
 from app.core.terms import code_in, items_of, read_entry
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import RoomKeys
@@ -55,7 +55,7 @@ async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[
     for name, entry, told in zip(
         reservation_ids, entries, (a or b for a, b in zip(today, before, strict=True)), strict=True
     ):
-        terms = terms_granted(outcome_known(told)) if told else None
+        terms = terms_granted(outcome_in(told)) if told else None
         if entry and terms:
             found.append(Granted(name, read_entry(entry).visitor_id, told.partition("|")[0], terms))
     return KnownHere(generation or "", int(epoch or 0), found)
@@ -81,10 +81,10 @@ async def stocks(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[dict[str
     pipeline = client.pipeline(transaction=False) if isinstance(redis, Redis) else client.pipeline()
     for keys in rooms:
         pipeline.hgetall(keys.stock)
-    found = await pipeline.execute(raise_on_error=False)
-    if away := next((it for it in found if isinstance(it, REDIS_AWAY)), None):
+    stocks_read = await pipeline.execute(raise_on_error=False)
+    if away := next((it for it in stocks_read if isinstance(it, REDIS_AWAY)), None):
         raise away
-    return [{} if isinstance(it, Exception) else _counters(it) for it in found]
+    return [{} if isinstance(it, Exception) else _counters(it) for it in stocks_read]
 
 
 def _counters(fields: Mapping[str, str]) -> dict[str, int]:
@@ -141,10 +141,10 @@ async def sitters(redis: RedisClient, keys: RoomKeys) -> dict[str, str]:
 
 async def _scan(redis: RedisClient, key: str) -> dict[str, str]:
     client: Any = redis
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     async for name, value in client.hscan_iter(key, count=CHUNK):
-        found[name] = value
-    return found
+        fields[name] = value
+    return fields
 
 
 def _entry(text: str) -> Entry:

@@ -13,14 +13,14 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.pipelining import run_together
 from app.store.scripts.loader import call
-from app.store.scripts.room import known
+from app.store.scripts.room import checked_word
 
 SERVERS_MAX = 20  # per shop
 TTL_MS = 3_600_000
 SERVER, COURSE, TROUBLE = "server:", "course", "trouble"
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class ServerReport(msgspec.Struct, frozen=True, kw_only=True):
     """A report by one server of the shop."""
 
     p95_ms: float
@@ -29,7 +29,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
-_said = msgspec.json.Decoder(Said)
+_report_decoder = msgspec.json.Decoder(ServerReport)
 _course = msgspec.json.Decoder(Course)
 
 
@@ -48,7 +48,7 @@ UNKNOWN = Origin({}, Course(), "", "")
 async def hear_origin(
     redis: RedisClient,
     keys: RoomKeys,
-    said: Said,
+    report: ServerReport,
     *,
     server: str,
     said_ms: int = 0,
@@ -64,11 +64,11 @@ async def hear_origin(
         keys,
         server=server,
         said_ms=said_ms,
-        reading=_encoder.encode(said).decode(),
+        reading=_encoder.encode(report).decode(),
         now_ms=now_ms,
         **limits,
     )
-    return known(reply[0], {"counted", "older"}) == "counted"
+    return checked_word(reply[0], {"counted", "older"}) == "counted"
 
 
 async def steer(
@@ -77,10 +77,10 @@ async def steer(
     """Store a decision. False: another worker has stored one since `expected` was read."""
     text = _encoder.encode(course).decode()
     reply = await call(redis, "steer", keys, expected=expected, course=text, ttl_ms=ttl_ms)
-    return known(reply[0], {"written", "overtaken"}) == "written"
+    return checked_word(reply[0], {"written", "overtaken"}) == "written"
 
 
-async def look(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Origin | None]:
+async def origins_of(redis: RedisClient, rooms: Sequence[RoomKeys]) -> list[Origin | None]:
     """What is known about the shops of these rooms; None for one that Redis cannot answer for."""
     replies = await run_together(redis, [("HGETALL", it.origin) for it in rooms])
     return [None if isinstance(it, Exception) else _origin(_pairs(it)) for it in replies]
@@ -126,7 +126,7 @@ def _origin(fields: dict[str, str]) -> Origin:
 
 def _reading(value: str) -> Reading:
     _, came_ms, text = value.split(" ", 2)
-    said = _said.decode(text)
+    report = _report_decoder.decode(text)
     return Reading(
-        at_ms=int(came_ms), p95_ms=said.p95_ms, error_rate=said.error_rate, in_flight=said.in_flight
+        at_ms=int(came_ms), p95_ms=report.p95_ms, error_rate=report.error_rate, in_flight=report.in_flight
     )

@@ -31,5 +31,5 @@ async def behind(redis: RedisClient, keys: RoomKeys, sizes: Mapping[str, int]) -
     if not sizes:
         return []
     client: Any = redis
-    there = await client.hmget(keys.seats, [f"size:{it}" for it in sizes])
-    return [it for it, size in zip(sizes, there, strict=True) if size != str(sizes[it])]
+    stored = await client.hmget(keys.seats, [f"size:{it}" for it in sizes])
+    return [it for it, size in zip(sizes, stored, strict=True) if size != str(sizes[it])]

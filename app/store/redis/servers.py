@@ -38,11 +38,11 @@ class RedisFault(NamedTuple):
     """A setting that puts data at risk, and how to fix it."""
 
     setting: str  # maxmemory_policy, durable
-    says: str
+    text: str
     do: str
 
     def __str__(self) -> str:
-        return f"{self.says}; {self.do}"
+        return f"{self.text}; {self.do}"
 
 
 async def write_redis(redis: RedisClient) -> None:
@@ -62,26 +62,26 @@ async def redis_faults(redis: RedisClient) -> list[str]:
 def faults_of(node: RedisNode) -> list[RedisFault]:
     """The configuration faults of one server."""
     where = f"Redis {node.name}" if node.name else "Redis"
-    found = []
+    faults = []
     if node.eviction != KEEPS_KEYS:
         policy = f"maxmemory-policy {node.eviction}"
-        says = f"{where} may evict places and holds when its memory is full ({policy})"
-        found.append(RedisFault("maxmemory_policy", says, f"set maxmemory-policy to {KEEPS_KEYS}"))
+        text = f"{where} may evict places and holds when its memory is full ({policy})"
+        faults.append(RedisFault("maxmemory_policy", text, f"set maxmemory-policy to {KEEPS_KEYS}"))
     if not node.durable:
-        says = f"{where} loses everything since its last snapshot when it restarts (no append-only file)"
-        found.append(RedisFault("durable", says, "set appendonly to yes and appendfsync to everysec"))
+        text = f"{where} loses everything since its last snapshot when it restarts (no append-only file)"
+        faults.append(RedisFault("durable", text, "set appendonly to yes and appendfsync to everysec"))
     elif node.writes_fail:
-        says = f"{where} cannot write its append-only file"
-        found.append(RedisFault("durable", says, "check its disk and its log"))
-    return found
+        text = f"{where} cannot write its append-only file"
+        faults.append(RedisFault("durable", text, "check its disk and its log"))
+    return faults
 
 
 async def redis_nodes(redis: RedisClient) -> list[RedisNode]:
     """Every server of the installation's Redis."""
     client: Any = redis
     if isinstance(redis, RedisCluster):
-        found = await client.info(target_nodes=RedisCluster.ALL_NODES)
-        return [_node(name, info) for name, info in sorted(found.items())]
+        answers = await client.info(target_nodes=RedisCluster.ALL_NODES)
+        return [_node(name, info) for name, info in sorted(answers.items())]
     return [_node("", await client.info())]
 
 

@@ -18,8 +18,8 @@ async def keep(redis: RedisClient, code: str, account: bytes, *, ttl_s: int) -> 
 async def take(redis: RedisClient, code: str) -> bytes | None:
     """Return the account that this code signs in, and delete it; None if it is unknown or used."""
     client: Any = redis
-    found: bytes | None = await client.getdel(_key(code))
-    return found
+    token: bytes | None = await client.getdel(_key(code))
+    return token
 
 
 def _key(code: str) -> str:

@@ -92,17 +92,17 @@ async def read_own(redis: RedisClient, keys: RoomKeys, consumer: str) -> list[Me
 
 
 async def _read(redis: RedisClient, keys: RoomKeys, consumer: str, after: str) -> list[Message]:
-    asked: dict[Any, Any] = dict.fromkeys(_streams(keys), after)
+    streams: dict[Any, Any] = dict.fromkeys(_streams(keys), after)
     try:
-        reply = await redis.xreadgroup(GROUP, consumer, asked, count=READ_MAX)
+        reply = await redis.xreadgroup(GROUP, consumer, streams, count=READ_MAX)
     except ResponseError as error:
         if not str(error).startswith("NOGROUP"):
             raise
         await open_groups(redis, keys)  # the room is new, or Redis was lost
-        reply = await redis.xreadgroup(GROUP, consumer, asked, count=READ_MAX)
+        reply = await redis.xreadgroup(GROUP, consumer, streams, count=READ_MAX)
     for stream, entries in reply or ():
-        if gone := [entry_id for entry_id, fields in entries if not fields]:
-            await redis.xack(stream, GROUP, *gone)
+        if deleted := [entry_id for entry_id, fields in entries if not fields]:
+            await redis.xack(stream, GROUP, *deleted)
     return _messages(keys, reply)
 
 
@@ -120,14 +120,14 @@ async def settle_and_read(
 
 
 def _messages(keys: RoomKeys, reply: Any) -> list[Message]:
-    found: list[Message] = []
+    messages: list[Message] = []
     for stream, entries in reply or ():
         for entry_id, fields in entries:
             if fields and stream == keys.batches:
-                found += _batch(entry_id, fields)
+                messages += _batch(entry_id, fields)
             elif fields:
-                found.append(_message(entry_id, fields))
-    return found
+                messages.append(_message(entry_id, fields))
+    return messages
 
 
 def _message(entry_id: str, fields: dict[str, str]) -> Message:
@@ -135,30 +135,30 @@ def _message(entry_id: str, fields: dict[str, str]) -> Message:
     if len(parts) < FIELDS or not parts[0]:
         return Message(entry_id, "", "", "", "", repr(fields))
     reservation_id, visitor_id, fingerprint, instance, items = parts[:FIELDS]
-    asked = entry_id, reservation_id, visitor_id, fingerprint, instance, items, fields.get("t", "")
+    columns = entry_id, reservation_id, visitor_id, fingerprint, instance, items, fields.get("t", "")
     granted = _GRANTED.fullmatch(fields.get("d", ""))
     if granted is None:
-        return Message(*asked)  # the worker decides it
+        return Message(*columns)  # the worker decides it
     epoch, event_id, terms = granted.groups()
-    return Message(*asked, int(epoch), event_id, terms, int(fields.get("a") or _ms(entry_id)))
+    return Message(*columns, int(epoch), event_id, terms, int(fields.get("a") or _ms(entry_id)))
 
 
 def _batch(entry_id: str, fields: dict[str, str]) -> list[Message]:
-    found, of = list[Message](), WHOLE + entry_id
+    messages, of = list[Message](), WHOLE + entry_id
     origin = _FROM.fullmatch(fields.get("o", ""))
     epoch, event_id, since_ms = int(origin[1]) if origin else 0, origin[2] if origin else "", _ms(entry_id)
     decided: dict[str, str] = {}  # by the text of the terms, which many share
     for line in fields.get("b", "").split("\n"):
         parts = line.split("|", FIELDS + 1)
         if len(parts) < FIELDS + 2 or not parts[0]:
-            found.append(Message(of, "", "", "", "", line))
+            messages.append(Message(of, "", "", "", "", line))
             continue
-        reservation_id, visitor_id, fingerprint, instance, items, traceparent, said = parts
-        if (terms := decided.get(said)) is None:
-            terms = decided[said] = said if origin and _TAKEN.fullmatch(said) else ""
-        asked = of, reservation_id, visitor_id, fingerprint, instance, items, traceparent
-        found.append(Message(*asked, epoch, event_id, terms, since_ms) if terms else Message(*asked))
-    return found
+        reservation_id, visitor_id, fingerprint, instance, items, traceparent, decision = parts
+        if (terms := decided.get(decision)) is None:
+            terms = decided[decision] = decision if origin and _TAKEN.fullmatch(decision) else ""
+        columns = of, reservation_id, visitor_id, fingerprint, instance, items, traceparent
+        messages.append(Message(*columns, epoch, event_id, terms, since_ms) if terms else Message(*columns))
+    return messages
 
 
 def _ms(entry_id: str) -> int:
@@ -167,8 +167,8 @@ def _ms(entry_id: str) -> int:
 
 def batches_of(messages: Iterable[Message]) -> list[str]:
     """The ids of the batches that contain these submissions."""
-    found = dict.fromkeys(it.message_id for it in messages)
-    return [it.removeprefix(WHOLE) for it in found if it.startswith(WHOLE)]
+    message_ids = dict.fromkeys(it.message_id for it in messages)
+    return [it.removeprefix(WHOLE) for it in message_ids if it.startswith(WHOLE)]
 
 
 async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:
@@ -176,7 +176,7 @@ async def deliveries(redis: RedisClient, keys: RoomKeys, consumer: str) -> int:
     client: Any = redis
     most = 0
     for stream in _streams(keys):
-        with suppress(_NoGroup), _told():
+        with suppress(_NoGroup), _raising_no_group():
             pending = await client.xpending_range(
                 stream, GROUP, min="-", max="+", count=READ_MAX, consumername=consumer
             )
@@ -189,7 +189,7 @@ class _NoGroup(Exception):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _raising_no_group() -> Iterator[None]:
     try:
         yield
     except RedisUnable:
@@ -224,7 +224,7 @@ async def take_over(redis: RedisClient, keys: RoomKeys, consumer: str, idle_ms: 
     """Take over what other consumers read and left for `idle_ms`; how many. `read_own` returns them."""
     taken = 0
     for stream in _streams(keys):
-        with suppress(_NoGroup), _told():
+        with suppress(_NoGroup), _raising_no_group():
             taken += len(
                 await redis.xautoclaim(stream, GROUP, consumer, idle_ms, count=READ_MAX, justid=True)
             )
@@ -234,7 +234,7 @@ async def take_over(redis: RedisClient, keys: RoomKeys, consumer: str, idle_ms: 
 async def leave_group(redis: RedisClient, keys: RoomKeys, consumer: str) -> None:
     """Delete a consumer. It must have nothing left to settle: that would be lost with it."""
     for stream in _streams(keys):
-        with suppress(_NoGroup), _told():
+        with suppress(_NoGroup), _raising_no_group():
             await redis.xgroup_delconsumer(stream, GROUP, consumer)
 
 
@@ -247,7 +247,7 @@ async def forget_dead(redis: RedisClient, keys: RoomKeys) -> None:
             raise
         except ResponseError:  # no stream, no group
             continue
-        for it in consumers:
-            if it["pending"] == 0 and it["idle"] > DEAD_MS:
-                with suppress(_NoGroup), _told():
-                    await redis.xgroup_delconsumer(stream, GROUP, it["name"])
+        for consumer in consumers:
+            if consumer["pending"] == 0 and consumer["idle"] > DEAD_MS:
+                with suppress(_NoGroup), _raising_no_group():
+                    await redis.xgroup_delconsumer(stream, GROUP, consumer["name"])

@@ -13,5 +13,5 @@ from app.store.keys import RoomKeys
 async def by_reason(redis: RedisClient, room_id: RoomId) -> dict[str, int]:
     """Read the counts that `weigh.lua` keeps."""
     client: Any = redis
-    found = await client.hmget(RoomKeys(room_id).meter, [f"suspects_{letter}" for letter in REASONS])
-    return {reason: int(count or 0) for reason, count in zip(REASONS.values(), found, strict=True)}
+    counts = await client.hmget(RoomKeys(room_id).meter, [f"suspects_{letter}" for letter in REASONS])
+    return {reason: int(count or 0) for reason, count in zip(REASONS.values(), counts, strict=True)}

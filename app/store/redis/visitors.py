@@ -13,7 +13,7 @@ from app.store.keys import RoomKeys
 
 SCAN_COUNT = 1000
 SCANS_MAX = 50  # of called and active visitors; whoever is searched for is rarely further back
-FOUND_MAX = 20
+MATCHES_MAX = 20
 
 
 class Visitor(NamedTuple):
@@ -30,15 +30,15 @@ async def numbered(redis: RedisClient, keys: RoomKeys, queue_number: int) -> lis
     client: Any = redis
     for lane in range(LANES_MAX + 1 if await client.hexists(keys.conf, "lanes") else 1):
         score = lane * LANE_BAND + queue_number
-        waiting = await client.zrangebyscore(keys.waiting, score, score, start=0, num=FOUND_MAX)
+        waiting = await client.zrangebyscore(keys.waiting, score, score, start=0, num=MATCHES_MAX)
         if waiting:
             return [str(it) for it in waiting]
     cursor = 0
     for _ in range(SCANS_MAX):
         cursor, turns = await client.hscan(keys.turns, cursor, count=SCAN_COUNT)
-        found = [name for name, number in turns.items() if number == str(queue_number)]
-        if found or not cursor:
-            return found
+        names = [name for name, number in turns.items() if number == str(queue_number)]
+        if names or not cursor:
+            return names
     return []
 
 
@@ -46,7 +46,7 @@ async def of_email(postgres: asyncpg.Pool, room_id: RoomId, email: str) -> list[
     """The visitors who left this address in the room, or joined with its account."""
     rows = await postgres.fetch(
         "SELECT visitor_id FROM mailboxes WHERE room_id = $1 AND lower(email) = $2 LIMIT $3",
-        *(room_id, email, FOUND_MAX),
+        *(room_id, email, MATCHES_MAX),
     )
     return [row["visitor_id"] for row in rows]
 

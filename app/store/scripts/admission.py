@@ -14,7 +14,7 @@ from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import NotLoaded, loaded, pace_text, room_status, told
+from app.store.scripts.room import NotLoaded, loaded, pace_text, room_status, status_word
 from app.store.scripts.together import call_each
 
 
@@ -39,7 +39,7 @@ class Tick(NamedTuple):
     parts: int  # of the room that joins are spread over; 0: the room has none
 
 
-class Known(NamedTuple):
+class Knowledge(NamedTuple):
     """A worker's knowledge of both stores at a tick, in Redis time (ms)."""
 
     # until when they are known to have answered; 0: until now, -1: the worker has just started
@@ -48,7 +48,7 @@ class Known(NamedTuple):
     away_until_ms: int = 0  # and its end
 
 
-ALL_WELL = Known()
+ALL_WELL = Knowledge()
 
 
 class TickReply(NamedTuple):
@@ -116,7 +116,7 @@ async def admit(
     keys: RoomKeys,
     *,
     limit: int,
-    outlook: Known = ALL_WELL,
+    outlook: Knowledge = ALL_WELL,
     now_ms: int = REDIS_TIME,
 ) -> Tick:
     """Run one admission tick of at most `limit` calls.
@@ -130,7 +130,7 @@ async def admit(
 
 
 async def admit_each(
-    redis: RedisClient, rooms: Sequence[tuple[RoomKeys, Known]], *, limit: int, now_ms: int = REDIS_TIME
+    redis: RedisClient, rooms: Sequence[tuple[RoomKeys, Knowledge]], *, limit: int, now_ms: int = REDIS_TIME
 ) -> list[Tick | Exception]:
     """Tick each of these rooms; a room that fails yields NotLoaded or its error instead."""
     known = dict(rooms)
@@ -148,42 +148,42 @@ def _tick(reply: list[Any]) -> Tick | NotLoaded:
     return _ticked(room_status(reply), TickReply(*reply[HEAD:]))
 
 
-def _ticked(status: RoomStatus, it: TickReply) -> Tick:
+def _ticked(status: RoomStatus, reply: TickReply) -> Tick:
     return Tick(
         status,
-        it.restoring == 1,
-        it.more == 1,
-        it.undrawn == 1,
-        it.numbers_left,
-        it.tell == 1,
-        it.calls,
-        _moment(status, it),
-        None if it.due_in_ms < 0 else it.due_in_ms,
-        it.backlog,
-        None if it.call_in_ms < 0 else it.call_in_ms,
-        it.unkept > 0,
-        it.visitor_events,
-        it.dropped,
-        it.noted,
-        it.parts,
+        reply.restoring == 1,
+        reply.more == 1,
+        reply.undrawn == 1,
+        reply.numbers_left,
+        reply.tell == 1,
+        reply.calls,
+        _moment(status, reply),
+        None if reply.due_in_ms < 0 else reply.due_in_ms,
+        reply.backlog,
+        None if reply.call_in_ms < 0 else reply.call_in_ms,
+        reply.unkept > 0,
+        reply.visitor_events,
+        reply.dropped,
+        reply.noted,
+        reply.parts,
     )
 
 
-def _moment(status: RoomStatus, it: TickReply) -> Moment:
-    by_calls = bool(status.lanes or it.parts)  # here numbers do not count calls
+def _moment(status: RoomStatus, reply: TickReply) -> Moment:
+    by_calls = bool(status.lanes or reply.parts)  # here numbers do not count calls
     return Moment(
         now_ms=status.now_ms,
         state=status.state,
-        rate_per_minute=it.rate,
-        claim_window_ms=it.claim_window_ms,
+        rate_per_minute=reply.rate,
+        claim_window_ms=reply.claim_window_ms,
         waiting=status.waiting,
         called=status.called,
-        admitted=it.admitted,
-        no_shows=it.no_shows,
-        unclaimed=it.unclaimed,
-        tokens_left=it.tokens_left == 1,
-        stay_ms=it.stay_ms,
-        passed=it.admitted if by_calls else status.serving_position,
+        admitted=reply.admitted,
+        no_shows=reply.no_shows,
+        unclaimed=reply.unclaimed,
+        tokens_left=reply.tokens_left == 1,
+        stay_ms=reply.stay_ms,
+        passed=reply.admitted if by_calls else status.serving_position,
         ahead=status.waiting if by_calls else status.last_number - status.serving_position,
     )
 
@@ -192,7 +192,7 @@ async def show_pace(redis: RedisClient, keys: RoomKeys, expected: Pace | None, p
     """Use this pace to estimate waits. Returns False if another worker changed it since `expected` was
     read."""
     reply = await call(redis, "show_pace", keys, expected=pace_text(expected), pace=pace_text(pace))
-    return told("show_pace", reply) == "written"
+    return status_word("show_pace", reply) == "written"
 
 
 async def undrawn(redis: RedisClient, keys: RoomKeys, *, limit: int, now_ms: int = REDIS_TIME) -> Undrawn:
@@ -236,7 +236,7 @@ async def draw(
             now_ms=now_ms,
         )
     )
-    return told("draw", reply) == "drawn"
+    return status_word("draw", reply) == "drawn"
 
 
 async def configure(
@@ -257,7 +257,7 @@ async def configure(
 
 async def take_log(redis: RedisClient, keys: RoomKeys, *, after: str, upto: int) -> None:
     """Delete entries that have been written to the public log, up to the entry `upto`."""
-    told("take_log", await call(redis, "take_log", keys, after=after, upto=upto))
+    status_word("take_log", await call(redis, "take_log", keys, after=after, upto=upto))
 
 
 async def numbers(redis: RedisClient, keys: RoomKeys) -> Numbers:
@@ -283,7 +283,7 @@ async def raise_numbers(
     reply = loaded(
         await call(redis, "raise_numbers", keys, epoch=epoch, draw_last=draw_last, numbers=numbers)
     )
-    return told("raise_numbers", reply) == "raised"
+    return status_word("raise_numbers", reply) == "raised"
 
 
 replies.check("admit", ("head", *TickReply._fields))

@@ -11,7 +11,7 @@ from app.store.connections import RedisClient
 from app.store.keys import DAY_MS, STATUS_CHANNEL, RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import known, loaded, room_status, told
+from app.store.scripts.room import checked_word, loaded, room_status, status_word
 
 KNOWN_MAX = 1_000  # ids of manual calls remembered per room; then all are forgotten
 Limit = Literal["", "nobody", "cap", "tickets", "skipped"]
@@ -53,14 +53,14 @@ async def advance(
     if reply[0] in _NOT_ADVANCED:
         raise NotAdvanced(*reply)
     called, limit = reply[HEAD:]
-    return Advanced(room_status(reply), called, cast(Limit, known(limit, _LIMITS)))
+    return Advanced(room_status(reply), called, cast(Limit, checked_word(limit, _LIMITS)))
 
 
 async def forget_room(redis: RedisClient, keys: RoomKeys, *, generation: str) -> bool:
     """Remove a deleted room from Redis; False if a new one of its name exists."""
     channel = STATUS_CHANNEL + keys.room_id
     reply = await call(redis, "forget_room", keys, generation=generation, channel=channel)
-    return told("forget_room", reply) == "forgotten"
+    return status_word("forget_room", reply) == "forgotten"
 
 
 replies.check("advance", ("head", *Advanced._fields[1:]))

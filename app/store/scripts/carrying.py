@@ -11,7 +11,7 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import NO_DRAW, loaded, told
+from app.store.scripts.room import NO_DRAW, loaded, status_word
 
 
 class Carried(NamedTuple):
@@ -48,7 +48,7 @@ async def carry(
         now_ms=now_ms,
     )
     _, number, given_up = loaded(answer)
-    return Carried(told("carry", answer), number, given_up)
+    return Carried(status_word("carry", answer), number, given_up)
 
 
 replies.check("carry", Carried._fields)

@@ -108,8 +108,10 @@ def _flag(on: bool) -> str:
     return "1" if on else ""
 
 
-def _window(it: TicketType) -> str:
+def _window(ticket_type: TicketType) -> str:
     """Its sale window as FROM:UNTIL in ms, either may be empty; "" for no limit."""
-    if it.sale_from is None and it.sale_until is None:
+    if ticket_type.sale_from is None and ticket_type.sale_until is None:
         return ""
-    return ":".join(str(max(0, to_ms(at))) if at else "" for at in (it.sale_from, it.sale_until))
+    return ":".join(
+        str(max(0, to_ms(at))) if at else "" for at in (ticket_type.sale_from, ticket_type.sale_until)
+    )

@@ -15,7 +15,7 @@ from app.core.script_constants import HEAD
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call
-from app.store.scripts.room import RECORD, WIDTH, Answers, JoinRecord, answers, loaded, told
+from app.store.scripts.room import RECORD, WIDTH, Answers, JoinRecord, answers, loaded, status_word
 
 # Where an answer says that the session is new, and the value there if it is new without a turn.
 NEW, JOINED = RECORD.index("new"), 2
@@ -62,11 +62,11 @@ async def enter(
         burst=burst,
         now_ms=now_ms,
     )
-    found = answers(reply, records)
-    for i, it in enumerate(found.places):
-        if isinstance(it, Place) and reply[HEAD + WIDTH * i + NEW] == JOINED:
-            found.places[i] = msgspec.structs.replace(it, joined=True)
-    return found
+    answered = answers(reply, records)
+    for i, place in enumerate(answered.places):
+        if isinstance(place, Place) and reply[HEAD + WIDTH * i + NEW] == JOINED:
+            answered.places[i] = msgspec.structs.replace(place, joined=True)
+    return answered
 
 
 async def renew(
@@ -91,14 +91,14 @@ async def end_session(
         ended_channel=channel,
         now_ms=now_ms,
     )
-    return told("end_session", _restored(answer)) == "done"
+    return status_word("end_session", _restored(answer)) == "done"
 
 
 async def early_ends(redis: RedisClient, room_id: RoomId) -> list[EarlyEnd]:
     """The sessions of a room that ended early and whose passes have not expired."""
     client: Any = redis
-    found = await client.zrange(RoomKeys(room_id).early_ends, 0, -1, withscores=True)
-    return [_early_end(member, int(until_ms)) for member, until_ms in found]
+    scores = await client.zrange(RoomKeys(room_id).early_ends, 0, -1, withscores=True)
+    return [_early_end(member, int(until_ms)) for member, until_ms in scores]
 
 
 def read_early_ends(message: str) -> list[EarlyEnd]:
@@ -137,7 +137,7 @@ async def redeem(
             now_ms=now_ms,
         )
     )
-    return int(reply[1]) if told("redeem", reply) == "active" else 0
+    return int(reply[1]) if status_word("redeem", reply) == "active" else 0
 
 
 def _restored(reply: list[Any]) -> list[Any]:

@@ -101,28 +101,30 @@ def header_of(source: str) -> dict[str, str]:
     for line in source.splitlines():
         if not line.startswith("--"):
             break
-        if found := _LINE.match(line):
-            name, said = found[1], found[2]
+        if match := _LINE.match(line):
+            name, value = match[1], match[2]
             joint = " | " if name in ("REPLY", "EACH") else ", "
-            header[name] = f"{header[name]}{joint}{said}" if name in header else said
+            header[name] = f"{header[name]}{joint}{value}" if name in header else value
     return header
 
 
 @cache
 def _includes(folder: Path) -> tuple[dict[str, Include], dict[str, str]]:
     """The includes of a folder, by the names they define."""
-    found: dict[str, Include] = {}
+    includes: dict[str, Include] = {}
     givers: dict[str, str] = {}
     for path in sorted((folder / "include").glob("*.lua")):
         text = path.read_text()
         header = header_of(text)
-        it = Include(path.stem, _plain(header.get("NEEDS", "")), _plain(header.get("GIVES", "")), text)
-        found[it.name] = it
-        for name in it.gives:
+        include = Include(path.stem, _plain(header.get("NEEDS", "")), _plain(header.get("GIVES", "")), text)
+        includes[include.name] = include
+        for name in include.gives:
             if name in givers:
-                raise HeaderError(f"include/{it.name}.lua and include/{givers[name]}.lua both give {name}")
-            givers[name] = it.name
-    return found, givers
+                raise HeaderError(
+                    f"include/{include.name}.lua and include/{givers[name]}.lua both give {name}"
+                )
+            givers[name] = include.name
+    return includes, givers
 
 
 def _in_order(script: str, uses: Sequence[str], own: Iterable[str]) -> list[Include]:
@@ -152,8 +154,8 @@ def _in_order(script: str, uses: Sequence[str], own: Iterable[str]) -> list[Incl
 
 
 def _constants(needs: Iterable[str]) -> list[str]:
-    wanted = sorted({name for name in needs if name in CONSTANTS})
-    return [f"local {name}={CONSTANTS[name]}" for name in wanted]
+    needed = sorted({name for name in needs if name in CONSTANTS})
+    return [f"local {name}={CONSTANTS[name]}" for name in needed]
 
 
 def _preamble(header: Mapping[str, str]) -> list[str]:
@@ -212,11 +214,11 @@ def script(name: str) -> Script:
     )
 
 
-def located(it: Script, error: ResponseError) -> ResponseError:
+def located(script_called: Script, error: ResponseError) -> ResponseError:
     """Rewrite the positions in a script's error to the original files; other errors are returned
     unchanged."""
     error.args = tuple(
-        _AT.sub(lambda found: it.place_of(int(found[1])), part) if isinstance(part, str) else part
+        _AT.sub(lambda found: script_called.place_of(int(found[1])), part) if isinstance(part, str) else part
         for part in error.args
     )
     return error
@@ -234,18 +236,18 @@ async def call(
 
     Returns the raw reply. Sends EVALSHA; a server that does not know the script gets its text, once.
     """
-    it = script(name)
-    if scalars.keys() != set(it.scalars):
-        raise TypeError(f"{name}.lua takes {it.scalars}, got {tuple(scalars)}")
-    arguments = [getattr(keys, key) for key in it.keys]
-    arguments += [scalars[scalar] for scalar in it.scalars]
+    loaded_script = script(name)
+    if scalars.keys() != set(loaded_script.scalars):
+        raise TypeError(f"{name}.lua takes {loaded_script.scalars}, got {tuple(scalars)}")
+    arguments = [getattr(keys, key) for key in loaded_script.keys]
+    arguments += [scalars[scalar] for scalar in loaded_script.scalars]
     arguments += records
     client: Any = redis  # redis-py types EVALSHA for its sync and async clients at once
     try:
         try:
-            return await client.evalsha(it.sha, len(it.keys), *arguments)
+            return await client.evalsha(loaded_script.sha, len(loaded_script.keys), *arguments)
         except NoScriptError:
-            return await client.eval(it.text, len(it.keys), *arguments)
+            return await client.eval(loaded_script.text, len(loaded_script.keys), *arguments)
     except ResponseError as error:
-        located(it, error)
+        located(loaded_script, error)
         raise

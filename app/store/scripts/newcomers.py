@@ -14,7 +14,7 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import known, loaded
+from app.store.scripts.room import checked_word, loaded
 
 _WORDS = replies.words("weigh", part="EACH")
 
@@ -45,7 +45,9 @@ async def weigh(
 ) -> list[Weighed]:
     """How each of these may join, in order."""
     reply = loaded(await call(redis, "weigh", keys, chain.from_iterable(records), now_ms=now_ms))
-    return [Weighed(known(word, _WORDS), said) for word, said in zip(reply[1::2], reply[2::2], strict=True)]
+    return [
+        Weighed(checked_word(word, _WORDS), said) for word, said in zip(reply[1::2], reply[2::2], strict=True)
+    ]
 
 
 replies.check("weigh", Weighed._fields, part="EACH")

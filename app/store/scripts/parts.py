@@ -14,7 +14,7 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import NotLoaded, known, loaded, told
+from app.store.scripts.room import NotLoaded, checked_word, loaded, status_word
 
 Word = Literal["new", "known", "before", "forgotten", "limited", "exhausted"]
 _WORDS = frozenset(get_args(Word))
@@ -90,8 +90,8 @@ async def rounds(
     `most`: its numbers per part; in a `hurry`, at least twice as many as before. `lost`: the epoch in which a
     part lost its data, so that the room has to be restored.
     """
-    given = {"opened": opened, "lost": lost, "after": after, "hurry": hurry, "most": most}
-    return Rounds(*loaded(await call(redis, "rounds", keys, now_ms=now_ms, **given)))
+    scalars = {"opened": opened, "lost": lost, "after": after, "hurry": hurry, "most": most}
+    return Rounds(*loaded(await call(redis, "rounds", keys, now_ms=now_ms, **scalars)))
 
 
 async def gather(
@@ -107,14 +107,14 @@ async def gather(
     """Move these from the parts into the queue; False if another worker did. Raises NotLoaded."""
     flat: Iterator[str | int] = chain.from_iterable(records)
     reply = await call(redis, "gather", keys, flat, epoch=epoch, expected=expected, to=to, now_ms=now_ms)
-    return told("gather", loaded(reply)) == "gathered"
+    return status_word("gather", loaded(reply)) == "gathered"
 
 
 async def open_part(
     redis: RedisClient, keys: RoomKeys, *, generation: str, epoch: int, first: int = 0
 ) -> None:
     """Open a part for an epoch, unless it is open. `first`, 1: nobody had joined before."""
-    told(
+    status_word(
         "open_part",
         await call(redis, "open_part", keys, generation=generation, epoch=epoch, first=first),
     )
@@ -140,8 +140,8 @@ async def turn_part(
     )
     if reply[0] == "lost":
         raise PartLost
-    complete, used, used_before, *found = reply
-    return Turned(complete, used, used_before, [(it, int(number)) for it, number in _pairs(found)])
+    complete, used, used_before, *pairs = reply
+    return Turned(complete, used, used_before, [(it, int(number)) for it, number in _pairs(pairs)])
 
 
 async def arrive(
@@ -159,14 +159,14 @@ async def arrive(
     reply = await call(redis, "arrive", keys, flat, rate=rate, burst=burst, parts=parts, now_ms=now_ms)
     if reply[0] == "unknown":
         raise NotLoaded
-    epoch, number, *found = reply
-    said = [Arrival(cast(Word, known(word, _WORDS)), it) for word, it in _pairs(found)]
-    return Arrived(epoch, number, said)
+    epoch, number, *pairs = reply
+    arrivals = [Arrival(cast(Word, checked_word(word, _WORDS)), it) for word, it in _pairs(pairs)]
+    return Arrived(epoch, number, arrivals)
 
 
 async def forget_part(redis: RedisClient, keys: RoomKeys, *, generation: str) -> None:
     """Delete a part of a deleted room from Redis."""
-    told("forget_part", await call(redis, "forget_part", keys, generation=generation))
+    status_word("forget_part", await call(redis, "forget_part", keys, generation=generation))
 
 
 def _pairs(flat: Sequence[str | int]) -> list[tuple[str, int]]:

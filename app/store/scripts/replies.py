@@ -36,10 +36,10 @@ def answers(name: str, part: str = "REPLY") -> Answers:
     header = loader.header_of((loader.SCRIPTS / f"{name}.lua").read_text())
     words, values = set(), dict[str, tuple[str, ...]]()
     for piece in filter(None, (it.strip() for it in header.get(part, "").split("|"))):
-        found = _ALTERNATIVE.fullmatch(piece)
-        if not found:
+        match = _ALTERNATIVE.fullmatch(piece)
+        if not match:
             raise HeaderError(f"{name}.lua: cannot read {piece!r} in {part}")
-        word, behind = found[1], (found[2] or "").split()
+        word, behind = match[1], (match[2] or "").split()
         words |= {word} - {""}
         if behind:
             values[word] = (*values.get(word, ()), *_expanded(behind))
@@ -69,8 +69,8 @@ def parameters(function: Callable[..., object]) -> tuple[str, ...]:
 
 def check(name: str, values: Iterable[str], *, word: str = "", part: str = "REPLY") -> None:
     """Raise HeaderError unless the script returns exactly these values, in order."""
-    says, takes = answers(name, part).values.get(word, ()), _expanded(values)
-    if says != takes:
+    types, takes = answers(name, part).values.get(word, ()), _expanded(values)
+    if types != takes:
         raise HeaderError(
-            f"{name}.lua answers {says} ({' '.join((part, word)).strip()}), its type takes {takes}"
+            f"{name}.lua answers {types} ({' '.join((part, word)).strip()}), its type takes {takes}"
         )

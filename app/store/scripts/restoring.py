@@ -10,7 +10,7 @@ from app.core.clock import REDIS_TIME
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts.loader import call
-from app.store.scripts.room import loaded, told
+from app.store.scripts.room import loaded, status_word
 
 
 class SessionRecord(NamedTuple):
@@ -78,12 +78,12 @@ async def load_endings(
 ) -> None:
     """Load how the places of returning visitors ended."""
     reply = loaded(await call(redis, "load_endings", keys, chain.from_iterable(records), now_ms=now_ms))
-    told("load_endings", reply)
+    status_word("load_endings", reply)
 
 
 async def load_removed(redis: RedisClient, keys: RoomKeys, records: Iterable[str]) -> None:
     """Load removed visitors."""
-    told("load_removed", await call(redis, "load_removed", keys, records))
+    status_word("load_removed", await call(redis, "load_removed", keys, records))
 
 
 async def finish_restore(
@@ -107,8 +107,8 @@ async def unload(
     it."""
     times = {"closed_ms": closed_ms, "loaded_ms": loaded_ms, "now_ms": now_ms}
     reply = loaded(await call(redis, "unload", keys, epoch=epoch, **times))
-    return told("unload", reply) == "unloaded"
+    return status_word("unload", reply) == "unloaded"
 
 
 def _goes_on(name: str, reply: list[str]) -> bool:
-    return told(name, reply) != "superseded"
+    return status_word(name, reply) != "superseded"

@@ -72,16 +72,16 @@ class Answers(NamedTuple):
     places: list[Place | Refused]
 
 
-def known(word: str, words: Collection[str]) -> str:
+def checked_word(word: str, words: Collection[str]) -> str:
     """The word, if it is one of these; any other is a bug in the script."""
     if word not in words:
         raise ValueError(f"a script answered {word!r}")
     return word
 
 
-def told(name: str, reply: Sequence[Any]) -> str:
+def status_word(name: str, reply: Sequence[Any]) -> str:
     """The word of this script's reply."""
-    return known(reply[0], replies.answers(name).words)
+    return checked_word(reply[0], replies.answers(name).words)
 
 
 def loaded(reply: list[Any]) -> list[Any]:
@@ -132,7 +132,7 @@ def _head(
         opened_at_ms=opened_at_ms,
         held=None if held < 0 else held,
         pace=read_pace(pace) if pace else None,
-        blocked=cast(Blocked, known(blocked, _BLOCKED)),
+        blocked=cast(Blocked, checked_word(blocked, _BLOCKED)),
         generation=generation,
         moved_ms=moved_ms,
     )
@@ -160,14 +160,14 @@ def read_pace(text: str) -> Pace:
 
 
 def _why(word: str) -> Slower:
-    return cast(Slower, known(word, get_args(Slower)))
+    return cast(Slower, checked_word(word, get_args(Slower)))
 
 
 def _answer(
     visitor_id: Any, word: Any, number: int, ahead: int, deadline_ms: int, new: int, quantity: int
 ) -> Place | Refused:
     if word not in _STATES:
-        return Refused(known(word, _REFUSALS), number)
+        return Refused(checked_word(word, _REFUSALS), number)
     return Place(
         visitor_id=visitor_id,
         state=word,
@@ -262,10 +262,10 @@ async def leave(
     now_ms: int = REDIS_TIME,
 ) -> str:
     """Leave the queue or end the session; returns how the place ended, now or before (`absent`: unknown)."""
-    known = {"known_number": known_number, "known_epoch": known_epoch, "now_ms": now_ms}
+    claimed = {"known_number": known_number, "known_epoch": known_epoch, "now_ms": now_ms}
     channel = ENDED_CHANNEL + keys.room_id
-    reply = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, **known)
-    return told("leave", loaded(reply))
+    reply = await call(redis, "leave", keys, visitor_id=visitor_id, ended_channel=channel, **claimed)
+    return status_word("leave", loaded(reply))
 
 
 async def remove(
@@ -274,7 +274,7 @@ async def remove(
     """Remove visitors from the room for good."""
     channel = ENDED_CHANNEL + keys.room_id
     answer = await call(redis, "remove", keys, visitor_id=visitor_id, ended_channel=channel, now_ms=now_ms)
-    told("remove", loaded(answer))
+    status_word("remove", loaded(answer))
 
 
 async def status(redis: RedisClient, keys: RoomKeys, *, now_ms: int = REDIS_TIME) -> RoomStatus:

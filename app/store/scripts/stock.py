@@ -7,12 +7,12 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from app.core.clock import REDIS_TIME
-from app.core.outcomes import known_text
+from app.core.outcomes import outcome_entry
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ENDED_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
 from app.store.scripts import replies
 from app.store.scripts.loader import call
-from app.store.scripts.room import known
+from app.store.scripts.room import checked_word
 
 GROUP = "processors"  # the consumer group of every room's streams
 WHOLE = "b"  # prefix of ids of entries in `batches`
@@ -143,9 +143,9 @@ async def submit(
         **limits._asdict(),
     )
     if len(reply) == 1:
-        reply = [known(reply[0], ROOM_WORDS), ""] * len(submissions)
+        reply = [checked_word(reply[0], ROOM_WORDS), ""] * len(submissions)
     return [
-        Submitted(known(word, SUBMIT_WORDS), detail)
+        Submitted(checked_word(word, SUBMIT_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 
@@ -163,7 +163,7 @@ async def count_changes(
         redis, "count_changes", keys, chain.from_iterable(changes), now_ms=now_ms, **limits._asdict()
     )
     return [
-        Submitted(known(word, CHANGE_WORDS), detail)
+        Submitted(checked_word(word, CHANGE_WORDS), detail)
         for word, detail in zip(reply[::2], reply[1::2], strict=True)
     ]
 
@@ -174,7 +174,7 @@ async def decide_again(
     """Decide submissions that have no valid decision. Raises RoomNotReady without deciding any."""
     reply = ready(await call(redis, "decide_again", keys, chain.from_iterable(requests), now_ms=now_ms))
     decisions = [
-        Decision(known(word, DECISION_WORDS), terms)
+        Decision(checked_word(word, DECISION_WORDS), terms)
         for word, terms in zip(reply[2::2], reply[3::2], strict=True)
     ]
     return Decisions(int(reply[0]), reply[1], decisions)
@@ -190,15 +190,15 @@ async def settle(redis: RedisClient, keys: RoomKeys, settlements: Iterable[Settl
 def settle_records(settlements: Iterable[Settlement]) -> list[str | int]:
     """The records for `settle`: first what each submission has of its own, then what many share."""
     records: list[str | int] = []
-    told: dict[str, list[str]] = {}
+    by_instance: dict[str, list[str]] = {}
     sizes: dict[str, int] = {}
     for message_id, reservation_id, fingerprint, instance, outcome in settlements:
         sizes[message_id] = sizes.get(message_id, 0) + 1
         if outcome:
-            records += ("outcome", reservation_id, known_text(fingerprint, outcome))
+            records += ("outcome", reservation_id, outcome_entry(fingerprint, outcome))
             if instance:
-                told.setdefault(instance, []).append(f"{reservation_id}|{outcome}")
-    for instance, lines in told.items():
+                by_instance.setdefault(instance, []).append(f"{reservation_id}|{outcome}")
+    for instance, lines in by_instance.items():
         records += ("instance", instance, "\n".join(lines))
     for message_id, size in sizes.items():
         entry_id = message_id.removeprefix(WHOLE)

@@ -32,12 +32,12 @@ async def call_and(
     The command is run even if the script fails, which raises; its own ResponseError is returned as its reply.
     The keys of both must be in the same slot.
     """
-    it = script(name)
-    reply, after = await run_together(redis, [[*_evalsha(it, keys, scalars), *records], command])
+    loaded_script = script(name)
+    reply, after = await run_together(redis, [[*_evalsha(loaded_script, keys, scalars), *records], command])
     if isinstance(reply, NoScriptError):
         reply = await call(redis, name, keys, records, **scalars)
     if isinstance(reply, ResponseError):
-        raise located(it, reply)
+        raise located(loaded_script, reply)
     return reply, after
 
 
@@ -54,22 +54,28 @@ async def call_each(
     Its scalars are those `common` to all, and each room's `own`. Returns a raw reply each, in order, or the
     ResponseError where Redis cannot answer. Raises errors that mean the server is unavailable.
     """
-    it = script(name)
-    found: list[Any] = []
+    loaded_script = script(name)
+    replies_in_order: list[Any] = []
     for first in range(0, len(rooms), ROOMS_AT_ONCE):
         some = rooms[first : first + ROOMS_AT_ONCE]
-        replies = await run_together(redis, [_evalsha(it, keys, {**common, **own(keys)}) for keys in some])
+        replies = await run_together(
+            redis, [_evalsha(loaded_script, keys, {**common, **own(keys)}) for keys in some]
+        )
         for keys, reply in zip(some, replies, strict=True):
             unknown = isinstance(reply, NoScriptError)
             if isinstance(reply, ResponseError):
-                located(it, reply)
-            found.append(await call(redis, name, keys, **common, **own(keys)) if unknown else reply)
-    return found
+                located(loaded_script, reply)
+            replies_in_order.append(
+                await call(redis, name, keys, **common, **own(keys)) if unknown else reply
+            )
+    return replies_in_order
 
 
-def _evalsha(it: Script, keys: RoomKeys, scalars: Mapping[str, str | int | float]) -> list[str | int | float]:
-    names = [getattr(keys, key) for key in it.keys]
-    return ["EVALSHA", it.sha, len(names), *names, *(scalars[scalar] for scalar in it.scalars)]
+def _evalsha(
+    script: Script, keys: RoomKeys, scalars: Mapping[str, str | int | float]
+) -> list[str | int | float]:
+    names = [getattr(keys, key) for key in script.keys]
+    return ["EVALSHA", script.sha, len(names), *names, *(scalars[scalar] for scalar in script.scalars)]
 
 
 def server_of(redis: RedisClient, key: str) -> str:

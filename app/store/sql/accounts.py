@@ -35,8 +35,8 @@ async def select_account(queries: Queries, account_id: str) -> RegisteredAccount
     return _account(row)
 
 
-async def select_standing(
-    queries: Queries, account_id: str, jti: str, made_ms: int
+async def select_role_and_validity(
+    queries: Queries, account_id: str, jti: str, issued_ms: int
 ) -> tuple[Role | None, bool]:
     """An account's current role, or None if there is no such account; and whether the token is invalid:
     signed out, issued before the password was changed, or of a deactivated account."""
@@ -45,17 +45,17 @@ async def select_standing(
         "EXISTS (SELECT FROM ended_tokens WHERE jti = $2) "
         "OR EXISTS (SELECT FROM accounts WHERE account_id = $1 "
         "           AND (tokens_since_ms > $3 OR deactivated_at IS NOT NULL))",
-        *(account_id, jti, made_ms),
+        *(account_id, jti, issued_ms),
     )
     assert row is not None
     return row[0], row[1]
 
 
-async def knows_device(queries: Queries, account_id: str, email: str, made_ms: int) -> bool:
+async def knows_device(queries: Queries, account_id: str, email: str, issued_ms: int) -> bool:
     """Whether the account has this e-mail, and still the password it had then."""
     known: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM accounts WHERE account_id = $1 AND email = $2 AND tokens_since_ms <= $3)",
-        *(account_id, email, made_ms),
+        *(account_id, email, issued_ms),
     )
     return known
 
@@ -127,7 +127,7 @@ async def change_password(connection: Connection, account_id: str, old: str, new
 
 
 async def select_page(
-    postgres: asyncpg.Pool, wanted: AccountFilter, *, limit: int, offset: int
+    postgres: asyncpg.Pool, criteria: AccountFilter, *, limit: int, offset: int
 ) -> tuple[list[RegisteredAccount], int]:
     """One page of the accounts, staff first, then the newest; and how many match."""
     where = """
@@ -139,11 +139,11 @@ async def select_page(
     rows = await postgres.fetch(
         f"SELECT {_COLUMNS} {where} ORDER BY array_position('{{admin,operator,user}}', role), "
         "created_at DESC, account_id LIMIT $3 OFFSET $4",
-        *(*wanted, limit, offset),
+        *(*criteria, limit, offset),
         timeout=60,
     )
-    found = [RegisteredAccount(**dict(row.items())) for row in rows]
-    return found, await postgres.fetchval(f"SELECT count(*) {where}", *wanted, timeout=60)
+    accounts = [RegisteredAccount(**dict(row.items())) for row in rows]
+    return accounts, await postgres.fetchval(f"SELECT count(*) {where}", *criteria, timeout=60)
 
 
 async def set_active(connection: Connection, account_id: str, *, active: bool, since_ms: int) -> None:

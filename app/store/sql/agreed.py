@@ -13,5 +13,5 @@ BATCHES = "batches"  # workers read the stream of `RoomKeys.batches`
 
 async def is_agreed(postgres: asyncpg.Pool, what: str) -> bool:
     """Whether every process understands this. Once true, it stays true."""
-    found: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM agreed WHERE what = $1)", what)
-    return found
+    agreed: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM agreed WHERE what = $1)", what)
+    return agreed

@@ -83,8 +83,8 @@ async def read(postgres: asyncpg.Pool, digest: bytes) -> list[KeyRow]:
 async def missing_events(queries: Queries, events: Sequence[str]) -> list[str]:
     """Those of these that are not events, in order."""
     rows = await queries.fetch("SELECT event_id FROM events WHERE event_id = ANY($1)", events)
-    there = {row["event_id"] for row in rows}
-    return [it for it in events if it not in there]
+    existing = {row["event_id"] for row in rows}
+    return [it for it in events if it not in existing]
 
 
 async def insert(
@@ -101,12 +101,12 @@ async def insert(
     events: Sequence[str] | None,
 ) -> datetime:
     """Insert a key; returns when it was created."""
-    made: datetime = await connection.fetchval(
+    created_at: datetime = await connection.fetchval(
         "INSERT INTO api_keys (key_id, digest, name, role, expires_at, made_by, network, scopes, events) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING created_at",
         *(key_id, digest, name, role, expires_at, made_by, network, scopes, events),
     )
-    return made
+    return created_at
 
 
 async def revoke(connection: Connection, key_id: str) -> str | None:

@@ -37,15 +37,15 @@ ORDER BY reservations.created_at DESC, ticket_id DESC LIMIT $8
 """
 
 
-async def page(queries: Queries, wanted: AttendeeFilter, limit: int) -> list[Attendee]:
+async def page(queries: Queries, criteria: AttendeeFilter, limit: int) -> list[Attendee]:
     """The next page of attendees, most recent purchases first."""
-    words = wanted.words.lower() if wanted.words else None
-    at, ticket_id = wanted.after or (None, None)
+    words = criteria.words.lower() if criteria.words else None
+    at, ticket_id = criteria.after or (None, None)
     rows = await queries.fetch(
         _PAGE,
-        *(wanted.event_id, words, ticket_code(words or ""), seat_end(words or "")),
-        *(None if wanted.presence is None else wanted.presence == "in", at, ticket_id, limit),
-        *(PREFIX, wanted.guests),
+        *(criteria.event_id, words, ticket_code(words or ""), seat_end(words or "")),
+        *(None if criteria.presence is None else criteria.presence == "in", at, ticket_id, limit),
+        *(PREFIX, criteria.guests),
         timeout=LONG_S,
     )
     return [_attendee(row) for row in rows]

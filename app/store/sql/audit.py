@@ -58,7 +58,7 @@ async def insert_change(connection: Connection, by: Author, change: Change) -> N
 
 
 async def select_entries(
-    postgres: asyncpg.Pool, wanted: AuditFilter, *, limit: int, offset: int
+    postgres: asyncpg.Pool, criteria: AuditFilter, *, limit: int, offset: int
 ) -> tuple[list[Entry], int]:
     """One page of the log, newest first, and how many rows match in total."""
     rows = await postgres.fetch(
@@ -74,12 +74,12 @@ async def select_entries(
           AND ($6::text IS NULL OR subject <> $6)
         ORDER BY audit_id DESC LIMIT $7 OFFSET $8
         """,
-        *wanted,
+        *criteria,
         limit,
         offset,
     )
     if not rows and offset:
-        _, total = await select_entries(postgres, wanted, limit=1, offset=0)
+        _, total = await select_entries(postgres, criteria, limit=1, offset=0)
         return [], total
     return [entry(row) for row in rows], rows[0]["matching"] if rows else 0
 

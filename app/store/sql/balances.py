@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from app.core.model import EventId, Item, RoomId, TicketType
-from app.core.outcomes import held_outcome, known_text
+from app.core.outcomes import held_outcome, outcome_entry
 from app.core.rules import sold_until
 from app.core.seating import SeatRow
 from app.core.sums import NO_FEE, Fee
@@ -177,7 +177,7 @@ def _loaded(row: asyncpg.Record) -> LoadedHold:
     return LoadedHold(
         row["reservation_id"],
         entry_text(state, row["visitor_id"], terms) if state else "",
-        known_text(row["fingerprint"], held_outcome(terms)) if row["recent"] else "",
+        outcome_entry(row["fingerprint"], held_outcome(terms)) if row["recent"] else "",
     )
 
 

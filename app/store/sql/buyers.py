@@ -42,11 +42,11 @@ RETURNING true
 """
 
 
-async def keep(queries: Queries, reservation_id: str, it: Buyer, recipient_hash: bytes) -> bool:
+async def keep(queries: Queries, reservation_id: str, buyer: Buyer, recipient_hash: bytes) -> bool:
     """Store the buyer of a reservation, replacing an earlier one; False if it has ended."""
-    answers = msgspec.json.encode(it.answers).decode()
-    said = (it.email, it.name, it.phone, answers, it.marketing, it.terms, it.locale)
-    return bool(await queries.fetchval(_KEEP, reservation_id, *said, recipient_hash or None))
+    answers = msgspec.json.encode(buyer.answers).decode()
+    columns = (buyer.email, buyer.name, buyer.phone, answers, buyer.marketing, buyer.terms, buyer.locale)
+    return bool(await queries.fetchval(_KEEP, reservation_id, *columns, recipient_hash or None))
 
 
 async def of_reservation(queries: Queries, reservation_id: str) -> StoredBuyer | None:

@@ -109,16 +109,16 @@ async def record(
 
 def _result(row: asyncpg.Record) -> Result:
     verdict, scan_id, before_id = row["verdict"], row["scan_id"], row["before_id"]
-    ours = verdict in ("checked_in", "already")
+    accepted = verdict in ("checked_in", "already")
     displaced = verdict == "checked_in" and before_id not in (None, scan_id)
     return Result(
         scan_id=scan_id,
         verdict=verdict,
-        ticket_type=row["ticket_type"] if ours else "",
-        seat=seat_words(row["seat_id"]) if ours and row["seat_id"] else "",
-        name=row["name"] if ours else "",
+        ticket_type=row["ticket_type"] if accepted else "",
+        seat=seat_words(row["seat_id"]) if accepted and row["seat_id"] else "",
+        name=row["name"] if accepted else "",
         sale=row["sale"] if verdict == "other_sale" else "",
-        first=Checked(at=row["scanned_at"], by=row["by"], device=row["device"]) if ours else None,
+        first=Checked(at=row["scanned_at"], by=row["by"], device=row["device"]) if accepted else None,
         also=Checked(at=row["before_at"], by=row["before_by"], device=row["before_device"])
         if displaced
         else None,

@@ -29,7 +29,7 @@ class CodeBalance(NamedTuple):
 
 
 async def insert_set(
-    connection: Connection, event_id: EventId, it: CodeSet, *, wanted: int, prefix: str
+    connection: Connection, event_id: EventId, code_set: CodeSet, *, wanted: int, prefix: str
 ) -> None:
     """Insert a set, without its codes."""
     await connection.execute(
@@ -37,13 +37,14 @@ async def insert_set(
         "ticket_types, valid_from, valid_until, wanted, prefix) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         event_id,
-        *(it.set_id, it.name, it.uses_max, it.percent, it.off_ticket, it.off_order),
-        *(it.ticket_types, it.valid_from, it.valid_until, wanted, prefix),
+        *(code_set.set_id, code_set.name, code_set.uses_max),
+        *(code_set.percent, code_set.off_ticket, code_set.off_order),
+        *(code_set.ticket_types, code_set.valid_from, code_set.valid_until, wanted, prefix),
     )
 
 
 async def insert_codes(
-    connection: Connection, event_id: EventId, it: CodeSet, codes: Collection[str]
+    connection: Connection, event_id: EventId, code_set: CodeSet, codes: Collection[str]
 ) -> list[str]:
     """Insert codes of a set; returns those that are new to the event."""
     ordered, new = sorted(codes), list[str]()
@@ -51,7 +52,7 @@ async def insert_codes(
         rows = await connection.fetch(
             "INSERT INTO codes (event_id, set_id, uses_max, code) SELECT $1, $2, $3, unnest($4::text[]) "
             "ON CONFLICT DO NOTHING RETURNING code",
-            *(event_id, it.set_id, it.uses_max, ordered[first : first + INSERT_CHUNK]),
+            *(event_id, code_set.set_id, code_set.uses_max, ordered[first : first + INSERT_CHUNK]),
             timeout=LONG_S,
         )
         new += [row["code"] for row in rows]
@@ -60,10 +61,10 @@ async def insert_codes(
 
 async def prefix_of(queries: Queries, event_id: EventId, set_id: str) -> str:
     """The prefix of a set's codes."""
-    found: str | None = await queries.fetchval(
+    prefix: str | None = await queries.fetchval(
         "SELECT prefix FROM code_sets WHERE event_id = $1 AND set_id = $2", event_id, set_id
     )
-    return found or ""
+    return prefix or ""
 
 
 async def count(queries: Queries, event_id: EventId) -> tuple[int, int]:
@@ -79,10 +80,10 @@ async def count(queries: Queries, event_id: EventId) -> tuple[int, int]:
 
 async def exists(queries: Queries, event_id: EventId) -> bool:
     """Whether an event has any active set."""
-    found: bool = await queries.fetchval(
+    exists_already: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM code_sets WHERE event_id = $1 AND active)", event_id
     )
-    return found
+    return exists_already
 
 
 async def select_sets(queries: Queries, event_id: EventId, set_id: str | None = None) -> list[CodeSet]:
@@ -104,9 +105,9 @@ async def select_sets(queries: Queries, event_id: EventId, set_id: str | None = 
     return [_set(row, row["made"], row["used"], row["example"] or "") for row in rows]
 
 
-def _set(row: Any, made: int = 0, used: int = 0, example: str = "") -> CodeSet:
+def _set(row: Any, created: int = 0, used: int = 0, example: str = "") -> CodeSet:
     terms = {name: row[name] for name in CodeSet.__struct_fields__ if name not in ("made", "used", "example")}
-    return CodeSet(**terms, made=made, used=used, example=example)
+    return CodeSet(**terms, made=created, used=used, example=example)
 
 
 async def find(queries: Queries, event_id: EventId, code: str) -> tuple[CodeSet, CodeUse] | None:
@@ -136,10 +137,10 @@ async def select_codes(
     queries: Queries, event_id: EventId, set_id: str, *, text: str = "", limit: int, offset: int
 ) -> tuple[list[CodeUse], int]:
     """A page of a set's codes in order, filtered by a part of the code; and how many match."""
-    found = "FROM codes WHERE event_id = $1 AND set_id = $2 AND strpos(code, $3) > 0"
-    total: int = await queries.fetchval(f"SELECT count(*) {found}", event_id, set_id, text)
+    matching = "FROM codes WHERE event_id = $1 AND set_id = $2 AND strpos(code, $3) > 0"
+    total: int = await queries.fetchval(f"SELECT count(*) {matching}", event_id, set_id, text)
     rows = await queries.fetch(
-        f"SELECT code, uses_max, used, active {found} ORDER BY code LIMIT $4 OFFSET $5",
+        f"SELECT code, uses_max, used, active {matching} ORDER BY code LIMIT $4 OFFSET $5",
         *(event_id, set_id, text, limit, offset),
     )
     return [CodeUse(**dict(row.items())) for row in rows], total

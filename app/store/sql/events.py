@@ -70,7 +70,7 @@ async def lock_event(connection: Connection, event_id: EventId, *, selling: bool
 
 
 async def select_events(
-    postgres: asyncpg.Pool, wanted: EventFilter, *, limit: int, offset: int
+    postgres: asyncpg.Pool, criteria: EventFilter, *, limit: int, offset: int
 ) -> tuple[list[Event], int]:
     """One page of the events, soonest first and past ones last, and how many there are in total."""
     rows = await postgres.fetch(
@@ -84,16 +84,16 @@ async def select_events(
         ORDER BY {_OVER}, CASE WHEN {_OVER} THEN -extract(epoch FROM events.starts_at)
                                 ELSE extract(epoch FROM events.starts_at) END, event_id LIMIT $6 OFFSET $7
         """,
-        wanted.published_only,
-        wanted.text,
-        wanted.starts_from,
-        wanted.starts_to,
-        wanted.events,
+        criteria.published_only,
+        criteria.text,
+        criteria.starts_from,
+        criteria.starts_to,
+        criteria.events,
         limit,
         offset,
     )
     if not rows and offset:
-        _, total = await select_events(postgres, wanted, limit=1, offset=0)
+        _, total = await select_events(postgres, criteria, limit=1, offset=0)
         return [], total
     events = [_event({k: v for k, v in row.items() if k != "matching"}) for row in rows]
     return events, rows[0]["matching"] if rows else 0
@@ -117,10 +117,10 @@ async def select_types_of_events(
         "ORDER BY created_at, ticket_type_id",
         event_ids,
     )
-    found: dict[EventId, list[TicketType]] = {event_id: [] for event_id in event_ids}
+    types: dict[EventId, list[TicketType]] = {event_id: [] for event_id in event_ids}
     for row in rows:
-        found[row["event_id"]].append(_ticket_type(row))
-    return found
+        types[row["event_id"]].append(_ticket_type(row))
+    return types
 
 
 async def insert_event(connection: Connection, event: Event) -> bool:
@@ -153,10 +153,10 @@ async def update_event(connection: Connection, event: Event) -> None:
 
 async def has_reservations(queries: Queries, event_id: EventId) -> bool:
     """Whether there ever was a reservation."""
-    found: bool = await queries.fetchval(
+    has_any: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM reservations WHERE event_id = $1)", event_id
     )
-    return found
+    return has_any
 
 
 async def delete_event(connection: Connection, event_id: EventId) -> None:
@@ -164,7 +164,7 @@ async def delete_event(connection: Connection, event_id: EventId) -> None:
     await connection.execute("DELETE FROM events WHERE event_id = $1", event_id)
 
 
-async def insert_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> bool:
+async def insert_ticket_type(connection: Connection, event_id: EventId, ticket_type: TicketType) -> bool:
     """Insert a ticket type; False if the event has one with this id."""
     row = await connection.fetchrow(
         "INSERT INTO ticket_types (event_id, ticket_type_id, name, price, total, seated, sale_from, "
@@ -172,26 +172,26 @@ async def insert_ticket_type(connection: Connection, event_id: EventId, it: Tick
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp()) "
         "ON CONFLICT DO NOTHING RETURNING ticket_type_id",
         event_id,
-        it.ticket_type_id,
-        it.name,
-        it.price,
-        it.total,
-        it.seated,
-        it.sale_from,
-        it.sale_until,
-        it.hidden,
-        it.tax_rate_bp,
+        ticket_type.ticket_type_id,
+        ticket_type.name,
+        ticket_type.price,
+        ticket_type.total,
+        ticket_type.seated,
+        ticket_type.sale_from,
+        ticket_type.sale_until,
+        ticket_type.hidden,
+        ticket_type.tax_rate_bp,
     )
     return row is not None
 
 
-async def delete_ticket_type(connection: Connection, event_id: EventId, it: TicketTypeId) -> bool:
+async def delete_ticket_type(connection: Connection, event_id: EventId, ticket_type_id: TicketTypeId) -> bool:
     """Delete a ticket type; False if its event ever had a reservation."""
     row = await connection.fetchrow(
         "DELETE FROM ticket_types WHERE event_id = $1 AND ticket_type_id = $2 AND NOT seated "
         "AND NOT EXISTS (SELECT FROM reservations WHERE event_id = $1) RETURNING ticket_type_id",
         event_id,
-        it,
+        ticket_type_id,
     )
     return row is not None
 
@@ -208,21 +208,21 @@ async def lock_ticket_type(
     return _ticket_type(row) if row else None
 
 
-async def update_ticket_type(connection: Connection, event_id: EventId, it: TicketType) -> None:
+async def update_ticket_type(connection: Connection, event_id: EventId, ticket_type: TicketType) -> None:
     """Write the changeable fields of a ticket type: name, price, total, sale window, visibility and tax."""
     await connection.execute(
         "UPDATE ticket_types SET name = $3, price = $4, total = $5, sale_from = $6, sale_until = $7, "
         "hidden = $8, tax_rate_bp = $9 "
         "WHERE event_id = $1 AND ticket_type_id = $2",
         event_id,
-        it.ticket_type_id,
-        it.name,
-        it.price,
-        it.total,
-        it.sale_from,
-        it.sale_until,
-        it.hidden,
-        it.tax_rate_bp,
+        ticket_type.ticket_type_id,
+        ticket_type.name,
+        ticket_type.price,
+        ticket_type.total,
+        ticket_type.sale_from,
+        ticket_type.sale_until,
+        ticket_type.hidden,
+        ticket_type.tax_rate_bp,
     )
 
 

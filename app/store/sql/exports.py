@@ -150,14 +150,14 @@ ORDER BY reservations.created_at, reservation_id, it.ticket_type_id, it.ticket_i
 """
 
 
-async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[list[Order]]:
+async def orders(postgres: asyncpg.Pool, criteria: OrderFilter) -> AsyncIterator[list[Order]]:
     """The orders, oldest first, in one snapshot."""
     async with (
         postgres.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{STALLED_S}s'")
-        cursor = await connection.cursor(_SELECT.format(where=WHERE), *wanted, timeout=LONG_S)
+        cursor = await connection.cursor(_SELECT.format(where=WHERE), *criteria, timeout=LONG_S)
         while rows := await cursor.fetch(CHUNK, timeout=LONG_S):
             yield [_order(row) for row in rows]
 
@@ -165,24 +165,28 @@ async def orders(postgres: asyncpg.Pool, wanted: OrderFilter) -> AsyncIterator[l
 def _order(row: asyncpg.Record) -> Order:
     parts, currency = sums_of_row(row), row["currency"]
     *columns, answers, form = list(row)[:-MADE_OF]
-    made_of = (major(part, currency) for part in (parts.net, parts.tax, parts.fee))
-    it = Order(*(*columns, _answers(form, answers), *made_of, is_guest(row["visitor_id"])))
-    return it._replace(
-        items=" ".join(_in_units(line, it.currency) for line in (it.items or "").split()),
-        amount=major(row["amount"], it.currency),
-        event_starts_at=in_zone(it.event_starts_at, ZoneInfo(it.event_timezone)),
-        event_name=plain(it.event_name),
-        email=plain(it.email),
-        name=plain(it.name),
-        phone=plain(it.phone),
-        answers=plain(it.answers),
+    parts_of_total = (major(part, currency) for part in (parts.net, parts.tax, parts.fee))
+    order = Order(*(*columns, _answers(form, answers), *parts_of_total, is_guest(row["visitor_id"])))
+    return order._replace(
+        items=" ".join(_in_units(line, order.currency) for line in (order.items or "").split()),
+        amount=major(row["amount"], order.currency),
+        event_starts_at=in_zone(order.event_starts_at, ZoneInfo(order.event_timezone)),
+        event_name=plain(order.event_name),
+        email=plain(order.email),
+        name=plain(order.name),
+        phone=plain(order.phone),
+        answers=plain(order.answers),
     )
 
 
 def _answers(form: str, answers: str) -> str:
     """Format answers for one cell: `Question: answer; Question: answer`."""
-    said = read_answers(answers)
-    return "; ".join(f"{label}: {text}" for label, text in answered(read_form(form), said)) if said else ""
+    given_answers = read_answers(answers)
+    return (
+        "; ".join(f"{label}: {text}" for label, text in answered(read_form(form), given_answers))
+        if given_answers
+        else ""
+    )
 
 
 def _in_units(line: str, currency: str) -> str:

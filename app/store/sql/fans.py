@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.store.connections import Connection, Queries
 
-ASKED_A_DAY, ASKED_AT_MOST = 3, 10  # codes to one mailbox: from one network, and from all
+CODES_A_DAY, CODES_AT_MOST = 3, 10  # codes to one mailbox: from one network, and from all
 ASKING_AN_HOUR = 100  # codes requested from one network address, which many people may share
 CODE_S = 30 * 60
 SIGNED_IN_S = 15 * 60
@@ -63,7 +63,7 @@ WITH sent AS (
 ), counted AS (
     INSERT INTO mail_traces (kind, recipient, client)
     SELECT 'fan_code', $5, $6 FROM sent
-    WHERE (to_them < {ASKED_A_DAY} OR to_them_from_there = 0 AND to_them < {ASKED_AT_MOST})
+    WHERE (to_them < {CODES_A_DAY} OR to_them_from_there = 0 AND to_them < {CODES_AT_MOST})
       AND from_there < {ASKING_AN_HOUR}
     RETURNING kind
 ), made AS (
@@ -76,16 +76,16 @@ SELECT 'fan_code', $2, $3, false, expires_at, $4 FROM made
 """
 
 
-async def ask(connection: Connection, it: Code) -> bool:
+async def request_code(connection: Connection, code: Code) -> bool:
     """Queue a code to be e-mailed; False if too many were requested. It makes no difference whether an
     account exists.
 
     Serialized per recipient and per client, so that concurrent requests are counted.
     """
-    for side in sorted((it.recipient, it.client)):
+    for side in sorted((code.recipient, code.client)):
         lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
         await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
-    return str(await connection.execute(_ASK, *it)) == "INSERT 0 1"
+    return str(await connection.execute(_ASK, *code)) == "INSERT 0 1"
 
 
 async def insert_step(queries: Queries, step_hash: bytes, email: str) -> None:
@@ -108,12 +108,12 @@ async def select_step(queries: Queries, step_hash: bytes) -> Step | None:
 
 async def try_code(queries: Queries, step_hash: bytes) -> str | None:
     """Count a try and return the id of the code it is for; None if no more tries are allowed."""
-    found: str | None = await queries.fetchval(
+    outcome: str | None = await queries.fetchval(
         "UPDATE fan_steps SET tries = tries + 1 WHERE step_hash = $1 AND NOT confirmed AND tries < $2 "
         "AND expires_at > now() RETURNING code_id",
         *(step_hash, TRIES_MAX),
     )
-    return found
+    return outcome
 
 
 async def confirm_step(queries: Queries, step_hash: bytes) -> None:

@@ -134,7 +134,7 @@ async def refused(postgres: asyncpg.Pool, event_id: EventId, limit: int) -> tupl
     return [RefusedRefund(*row) for row in rows], total
 
 
-async def ask_all_again(connection: Connection, event_id: EventId) -> int:
+async def retry_all(connection: Connection, event_id: EventId) -> int:
     """Make refused refunds of whole orders due again; returns how many."""
     done = await connection.execute(
         """
@@ -164,9 +164,9 @@ async def own_cancelling(queries: Queries, reservation_id: str) -> tuple[datetim
 
 async def is_cancelled(queries: Queries, reservation_id: str) -> bool:
     """Whether the sale of a reservation is cancelled."""
-    found: bool = await queries.fetchval(
+    cancelled: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM reservations JOIN events USING (event_id) "
         "WHERE reservation_id = $1 AND cancelled_at IS NOT NULL)",
         reservation_id,
     )
-    return found
+    return cancelled

@@ -12,7 +12,7 @@ _OF_GUESTS = f"""
 reservations.event_id = $1 AND visitor_id BETWEEN '{PREFIX}' AND '{PREFIX}{_AFTER}'
 AND starts_with(visitor_id, '{PREFIX}') AND reservations.confirmed_at IS NOT NULL
 """
-_FOUND = (
+_MATCHES = (
     "($2 = '' OR strpos(lower(concat_ws(' ', buyers.name, buyers.email, reservation_id)), lower($2)) > 0)"
 )
 _LISTED = f"""
@@ -33,7 +33,7 @@ LEFT JOIN LATERAL (
     SELECT state FROM mails
     WHERE mails.reservation_id = reservations.reservation_id AND mails.kind = 'confirmed'
     ORDER BY mails.created_at DESC LIMIT 1) AS mail ON true
-WHERE {_OF_GUESTS} AND {_FOUND}
+WHERE {_OF_GUESTS} AND {_MATCHES}
 ORDER BY reservations.created_at DESC, reservation_id LIMIT $3 OFFSET $4
 """
 
@@ -44,11 +44,11 @@ async def select_page(queries: Queries, event_id: str, text: str, limit: int, of
     return [Guest(*row) for row in rows]
 
 
-async def found(queries: Queries, event_id: str, text: str) -> int:
+async def count_matching(queries: Queries, event_id: str, text: str) -> int:
     """How many guests match this text in name, e-mail or order."""
     count: int = await queries.fetchval(
         f"SELECT count(*) FROM reservations LEFT JOIN buyers USING (reservation_id) "
-        f"WHERE {_OF_GUESTS} AND {_FOUND}",
+        f"WHERE {_OF_GUESTS} AND {_MATCHES}",
         *(event_id, text),
         timeout=LONG_S,
     )

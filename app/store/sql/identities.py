@@ -11,7 +11,7 @@ from app.core.model import RoomId, VisitorId
 from app.store.connections import Queries
 
 
-class Shown(NamedTuple):
+class ShownIdentity(NamedTuple):
     """A visitor's identity: the key of their mailbox, how it was confirmed, and when their account was
     created (None: without an account)."""
 
@@ -20,9 +20,11 @@ class Shown(NamedTuple):
     made_at: datetime | None = None
 
 
-async def enter(queries: Queries, room_id: RoomId, shown: Shown, visitor_id: VisitorId) -> VisitorId | None:
+async def enter(
+    queries: Queries, room_id: RoomId, identity: ShownIdentity, visitor_id: VisitorId
+) -> VisitorId | None:
     """The visitor with this mailbox: the given one, if there was none. None: there is no such room."""
-    found = await queries.fetchval(
+    bound = await queries.fetchval(
         "INSERT INTO identities (room_id, identity_key, kind, made_at, visitor_id) "
         "SELECT room_id, $2, $3, $4, $5 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
         "ON CONFLICT (room_id, identity_key) DO UPDATE SET "
@@ -31,18 +33,20 @@ async def enter(queries: Queries, room_id: RoomId, shown: Shown, visitor_id: Vis
         "made_at = CASE WHEN identities.visitor_id = excluded.visitor_id "
         "THEN least(identities.made_at, excluded.made_at) ELSE identities.made_at END "
         "RETURNING visitor_id",
-        *(room_id, *shown, visitor_id),
+        *(room_id, *identity, visitor_id),
     )
-    return VisitorId(found) if found else None
+    return VisitorId(bound) if bound else None
 
 
-async def move(queries: Queries, room_id: RoomId, shown: Shown, from_id: VisitorId, to_id: VisitorId) -> bool:
+async def move(
+    queries: Queries, room_id: RoomId, identity: ShownIdentity, from_id: VisitorId, to_id: VisitorId
+) -> bool:
     """Assign a mailbox to another visitor; False if it was reassigned meanwhile."""
     row = await queries.fetchrow(
         "UPDATE identities SET visitor_id = $6, since = now(), kind = greatest(kind, $3), "
         "made_at = least(made_at, $4) "
         "WHERE room_id = $1 AND identity_key = $2 AND visitor_id = $5 RETURNING 1",
-        *(room_id, *shown, from_id, to_id),
+        *(room_id, *identity, from_id, to_id),
     )
     return row is not None
 
@@ -55,7 +59,7 @@ async def follow(queries: Queries, room_id: RoomId, from_id: VisitorId, to_id: V
     )
 
 
-async def select_shown(
+async def select_identified(
     queries: Queries, room_id: RoomId, kind: str, before: datetime | None, visitors: Sequence[VisitorId]
 ) -> set[VisitorId]:
     """The visitors among these with such an identity; `before`: with an account created before then."""

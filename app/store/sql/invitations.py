@@ -30,10 +30,12 @@ class Invitation(NamedTuple):
 _COLUMNS = "invitation_id, email, name, role, event_id, sale_role, invited_by, created_at, expires_at"
 
 
-async def insert(connection: Connection, token_hash: bytes, it: Invitation) -> bool:
+async def insert(connection: Connection, token_hash: bytes, invitation: Invitation) -> bool:
     """Invite somebody, replacing an earlier invitation to the same; False: too many are open."""
     await connection.execute(
-        "DELETE FROM invitations WHERE email = $1 AND event_id IS NOT DISTINCT FROM $2", it.email, it.event_id
+        "DELETE FROM invitations WHERE email = $1 AND event_id IS NOT DISTINCT FROM $2",
+        invitation.email,
+        invitation.event_id,
     )
     done = await connection.execute(
         "INSERT INTO invitations (token_hash, invitation_id, email, name, role, event_id, "
@@ -41,7 +43,8 @@ async def insert(connection: Connection, token_hash: bytes, it: Invitation) -> b
         "                         expires_at) "
         "SELECT $1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9) "
         "WHERE (SELECT count(*) FROM invitations WHERE expires_at > now()) < $10",
-        *(token_hash, it.invitation_id, it.email, it.name, it.role, it.event_id, it.sale_role, it.invited_by),
+        *(token_hash, invitation.invitation_id, invitation.email, invitation.name, invitation.role),
+        *(invitation.event_id, invitation.sale_role, invitation.invited_by),
         *(INVITED_S, OPEN_MAX),
     )
     return done == "INSERT 0 1"

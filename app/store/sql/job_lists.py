@@ -10,52 +10,55 @@ CODES_A_STEP = 2_000
 LIST_S = 20.0  # time limit for listing the orders of a job; a step must end before its job is cut off
 
 
-async def list_orders(connection: Connection, it: Job) -> int:
+async def list_orders(connection: Connection, job: Job) -> int:
     """Store the job's orders, oldest first, as of now; returns how many."""
-    asked = it.request
+    criteria = job.request
     return await _list(
         connection,
         f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
         f"FROM reservations {WHERE}",
-        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
+        *(criteria.event_id, criteria.status, criteria.made_from, criteria.made_to),
+        *(criteria.ids, criteria.events, job.job_id),
     )
 
 
-async def list_cancellable(connection: Connection, it: Job) -> int:
+async def list_cancellable(connection: Connection, job: Job) -> int:
     """The same for orders that can be cancelled."""
-    asked = it.request
+    criteria = job.request
     return await _list(
         connection,
         f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
         f"FROM reservations {WHERE} AND reservations.status IN ('held', 'paying', 'confirmed')",
-        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
+        *(criteria.event_id, criteria.status, criteria.made_from, criteria.made_to),
+        *(criteria.ids, criteria.events, job.job_id),
     )
 
 
-async def list_sold(connection: Connection, it: Job) -> int:
+async def list_sold(connection: Connection, job: Job) -> int:
     """The same for orders that were or are paid for."""
-    asked = it.request
+    criteria = job.request
     return await _list(
         connection,
         f"SELECT $7, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
         f"FROM reservations {WHERE} AND (confirmed_at IS NOT NULL "
         "OR EXISTS (SELECT FROM payments WHERE payments.reservation_id = reservations.reservation_id))",
-        *(asked.event_id, asked.status, asked.made_from, asked.made_to, asked.ids, asked.events, it.job_id),
+        *(criteria.event_id, criteria.status, criteria.made_from, criteria.made_to),
+        *(criteria.ids, criteria.events, job.job_id),
     )
 
 
-async def list_audit(connection: Connection, it: Job) -> int:
+async def list_audit(connection: Connection, job: Job) -> int:
     """Store the entries of the audit log, oldest first; returns how many."""
     return await _list(
         connection,
         "SELECT $1, row_number() OVER (ORDER BY audit_id), audit_id::text FROM audit "
         "WHERE ($2::timestamptz IS NULL OR changed_at >= $2) "
         "AND ($3::timestamptz IS NULL OR changed_at <= $3)",
-        *(it.job_id, it.request.made_from, it.request.made_to),
+        *(job.job_id, job.request.made_from, job.request.made_to),
     )
 
 
-async def list_buyers(connection: Connection, it: Job) -> int:
+async def list_buyers(connection: Connection, job: Job) -> int:
     """Store the newest order of each buyer of the event with an address; returns how many."""
     return await _list(
         connection,
@@ -72,29 +75,29 @@ async def list_buyers(connection: Connection, it: Job) -> int:
             ORDER BY reservations.visitor_id, lower(coalesce(buyers.email, mailboxes.email)),
                      reservations.created_at DESC) AS newest
         """,
-        *(it.job_id, it.request.event_id),
+        *(job.job_id, job.request.event_id),
     )
 
 
-async def list_holders(connection: Connection, it: Job) -> int:
+async def list_holders(connection: Connection, job: Job) -> int:
     """Store all orders of the event that have tickets; returns how many."""
     return await _list(
         connection,
         "SELECT $1, row_number() OVER (ORDER BY created_at, reservation_id), reservation_id "
         "FROM reservations WHERE event_id = $2 AND status = 'confirmed'",
-        *(it.job_id, it.request.event_id),
+        *(job.job_id, job.request.event_id),
     )
 
 
-async def list_codes(connection: Connection, it: Job) -> int:
+async def list_codes(connection: Connection, job: Job) -> int:
     """Store a step per batch of a set's codes, and a final one; returns how many codes."""
-    of = it.request.event_id, (it.request.ids or [""])[0]
+    of = job.request.event_id, (job.request.ids or [""])[0]
     await _list(
         connection,
         f"SELECT $1, number, set_id FROM code_sets, "
         f"generate_series(1, (wanted + {CODES_A_STEP - 1}) / {CODES_A_STEP} + 1) AS number "
         "WHERE event_id = $2 AND set_id = $3",
-        *(it.job_id, *of),
+        *(job.job_id, *of),
     )
     wanted: int | None = await connection.fetchval(
         "SELECT wanted FROM code_sets WHERE event_id = $1 AND set_id = $2", *of

@@ -43,7 +43,7 @@ async def select_connectors(queries: Queries, customer_id: str) -> list[Connecto
     return [_row(row) for row in rows]
 
 
-async def put_connector(
+async def save_connector(
     connection: Connection, room_id: RoomId, settings: ConnectorSettings, sealed: bytes
 ) -> int | None:
     """Store the connector settings of a room; returns their new version, or None if there is no such room."""

@@ -11,7 +11,7 @@ import asyncpg
 from app.core.model import RoomId, VisitorId
 from app.store.connections import Connection
 
-ASKED_A_DAY = 3  # confirmations to one address, over all rooms
+SENT_A_DAY = 3  # confirmations to one address, over all rooms
 ASKING_AN_HOUR = 20  # confirmations requested from one network address, which many people may share
 # In rooms that require a confirmed address: the limit of requests from one network address. The first one
 # from an address is sent even if others have exhausted a mailbox's daily limit, which would keep its owner
@@ -51,7 +51,7 @@ class Mailbox(NamedTuple):
     asked: bool
 
 
-class Asked(NamedTuple):
+class PendingAddress(NamedTuple):
     """An address that a link confirms; `to_join`: its room requires a confirmed address."""
 
     email: str
@@ -86,7 +86,7 @@ WITH sent AS (
     INSERT INTO mails (kind, subject_id, room_id, visitor_id, recipient, guest)
     SELECT 'confirm_address', confirm_token, room_id, visitor_id, email, guest FROM mailboxes, sent, room
     WHERE room_id = $1 AND visitor_id = $2 AND confirmed_at IS NULL
-      AND (to_them < {ASKED_A_DAY} OR to_join AND to_them_from_there = 0 AND to_them < {JOINING_A_DAY})
+      AND (to_them < {SENT_A_DAY} OR to_join AND to_them_from_there = 0 AND to_them < {JOINING_A_DAY})
       AND from_there < CASE WHEN to_join THEN {JOINING_AN_HOUR} ELSE {ASKING_AN_HOUR} END
     ON CONFLICT (kind, subject_id) DO NOTHING
     RETURNING kind
@@ -101,12 +101,12 @@ async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
     Does nothing if the room was deleted.
     """
     token, code = secrets.token_urlsafe(16), f"{secrets.randbelow(10**6):06}"
-    whose = (new.room_id, new.visitor_id)
+    visitor = (new.room_id, new.visitor_id)
     async with postgres.acquire() as connection, connection.transaction():
-        await connection.execute(_CHANGED, *whose, token, code, new.email)
+        await connection.execute(_CHANGED, *visitor, token, code, new.email)
         await connection.execute(
             _KEEP,
-            *(*whose, new.email, new.locale, new.guest, new.account_id, new.confirmed),
+            *(*visitor, new.email, new.locale, new.guest, new.account_id, new.confirmed),
             *(new.recipient, token, code),
         )
         await connection.execute(
@@ -114,13 +114,13 @@ async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
             "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed' "
             "AND NOT EXISTS (SELECT FROM buyers WHERE buyers.reservation_id = mails.reservation_id "
             "AND buyers.email <> '')",
-            *(*whose, new.email),
+            *(*visitor, new.email),
         )
         if not new.confirmed:
-            await _ask(connection, new)
+            await _request_confirmation(connection, new)
 
 
-async def _ask(connection: Connection, new: NewMailbox) -> None:
+async def _request_confirmation(connection: Connection, new: NewMailbox) -> None:
     """Request the confirmation. Serialized per recipient and per client, so that concurrent requests are
     counted."""
     for side in sorted((new.recipient, new.client)):
@@ -147,14 +147,14 @@ async def of_visitor(postgres: asyncpg.Pool, room_id: str, visitor_id: str) -> M
     return Mailbox(*row) if row else None
 
 
-async def of_token(postgres: asyncpg.Pool, token: str) -> Asked | None:
+async def of_token(postgres: asyncpg.Pool, token: str) -> PendingAddress | None:
     """The address that a link confirms; None if the link is no longer valid."""
     row = await postgres.fetchrow(
         "SELECT email, confirmed_at IS NOT NULL, coalesce(settings ->> 'identity' = 'email', false) "
         "FROM mailboxes JOIN rooms USING (room_id) WHERE confirm_token = $1",
         token,
     )
-    return Asked(*row) if row else None
+    return PendingAddress(*row) if row else None
 
 
 async def token_of_code(postgres: asyncpg.Pool, room_id: str, visitor_id: str, code: str) -> str | None:
@@ -176,26 +176,26 @@ async def confirm(postgres: asyncpg.Pool, token: str) -> tuple[RoomId, VisitorId
     """Confirm the address and release the e-mails waiting for it; returns its owner. None: no address is
     waiting for this link."""
     async with postgres.acquire() as connection, connection.transaction():
-        it = await connection.fetchrow(
+        row = await connection.fetchrow(
             "UPDATE mailboxes SET confirmed_at = coalesce(confirmed_at, now()) WHERE confirm_token = $1 "
             "RETURNING room_id, visitor_id, email, account_id",
             token,
         )
-        if it is None:
+        if row is None:
             return None
         # a separate statement, to see what was written while the mailbox was locked
         await connection.execute(
             "UPDATE mails SET state = 'waiting', due_at = now(), created_at = now() "
             "WHERE room_id = $1 AND visitor_id = $2 AND state = 'unconfirmed' "
             "AND lower(recipient) = lower($3)",
-            *(it["room_id"], it["visitor_id"], it["email"]),
+            *(row["room_id"], row["visitor_id"], row["email"]),
         )
         await connection.execute(
             "UPDATE accounts SET email_confirmed_at = now() "
             "WHERE account_id = $1 AND email = lower($2) AND email_confirmed_at IS NULL",
-            *(it["account_id"], it["email"]),
+            *(row["account_id"], row["email"]),
         )
-    return RoomId(it["room_id"]), VisitorId(it["visitor_id"])
+    return RoomId(row["room_id"]), VisitorId(row["visitor_id"])
 
 
 async def delete(connection: Connection, room_id: str, visitor_id: str) -> None:

@@ -152,19 +152,19 @@ async def claim(postgres: asyncpg.Pool, limit: int) -> list[Mail]:
     return [Mail(*row) for row in await postgres.fetch(_CLAIM, limit)]
 
 
-async def hand_over(postgres: asyncpg.Pool, it: Mail) -> bool:
+async def hand_over(postgres: asyncpg.Pool, mail: Mail) -> bool:
     """Mark that the server may have it from now on, so it is not sent again. False: another worker has it
     by now."""
     done = await postgres.execute(
         "UPDATE mails SET state = 'handing_over', due_at = now() + make_interval(secs => $3) "
         "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
-        *(it.mail_id, it.attempts, LEASE_S),
+        *(mail.mail_id, mail.attempts, LEASE_S),
     )
     return done == "UPDATE 1"
 
 
-async def write(postgres: asyncpg.Pool, it: Mail, content: Sequence[Any], *, kept: bool) -> None:
-    """Store the written e-mail. `kept`: it is not sent, but staff can read it."""
+async def write(postgres: asyncpg.Pool, mail: Mail, content: Sequence[Any], *, is_kept: bool) -> None:
+    """Store the written e-mail. `is_kept`: it is not sent, but staff can read it."""
     await postgres.execute(
         """
         UPDATE mails SET subject = $3, body = $4, html = $5, codes = $6,
@@ -172,20 +172,22 @@ async def write(postgres: asyncpg.Pool, it: Mail, content: Sequence[Any], *, kep
                          settled_at = CASE WHEN $7 THEN now() END
         WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'
         """,
-        *(it.mail_id, it.attempts, *content, kept),
+        *(mail.mail_id, mail.attempts, *content, is_kept),
     )
 
 
-async def settle(postgres: asyncpg.Pool, it: Mail, state: MailState, why: str = "") -> None:
+async def settle(postgres: asyncpg.Pool, mail: Mail, state: MailState, why: str = "") -> None:
     """Record the outcome."""
     await postgres.execute(
         "UPDATE mails SET state = $3, why = $4, settled_at = now() "
         "WHERE mail_id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')",
-        *(it.mail_id, it.attempts, state, why),
+        *(mail.mail_id, mail.attempts, state, why),
     )
 
 
-async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: str, *, refused: bool) -> bool:
+async def failed(
+    postgres: asyncpg.Pool, mail: Mail, retry_after_s: float, why: str, *, refused: bool
+) -> bool:
     """Record a failed attempt: retry later, or give up after a day; returns whether it was given up.
 
     `refused`: by the server itself. Otherwise an e-mail that was being handed over is left alone.
@@ -201,17 +203,17 @@ async def failed(postgres: asyncpg.Pool, it: Mail, retry_after_s: float, why: st
         WHERE mail_id = $1 AND attempts = $2 AND (state = 'waiting' OR state = 'handing_over' AND $5)
         RETURNING state
         """,
-        *(it.mail_id, it.attempts, retry_after_s, why, refused),
+        *(mail.mail_id, mail.attempts, retry_after_s, why, refused),
     )
     return bool(state == "given_up")
 
 
-async def give_up(postgres: asyncpg.Pool, it: Mail, why: str) -> bool:
+async def give_up(postgres: asyncpg.Pool, mail: Mail, why: str) -> bool:
     """Stop retrying; False if the server may have it, or another worker has."""
     done = await postgres.execute(
         "UPDATE mails SET state = 'given_up', why = $3, settled_at = now() "
         "WHERE mail_id = $1 AND attempts = $2 AND state = 'waiting'",
-        *(it.mail_id, it.attempts, why),
+        *(mail.mail_id, mail.attempts, why),
     )
     return done == "UPDATE 1"
 

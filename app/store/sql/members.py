@@ -25,7 +25,7 @@ async def select_login(queries: Queries, room_id: RoomId) -> LoginRow | None:
     return LoginRow(row["algorithm"], row["audience"], bytes(row["sealed"])) if row else None
 
 
-async def put_login(connection: Connection, room_id: RoomId, login: LoginRow) -> bool:
+async def save_login(connection: Connection, room_id: RoomId, login: LoginRow) -> bool:
     """Store the login settings of a room; False: there is no such room."""
     row = await connection.fetchrow(
         "INSERT INTO member_logins (room_id, algorithm, audience, sealed) "
@@ -45,24 +45,24 @@ async def delete_login(connection: Connection, room_id: RoomId) -> bool:
 
 async def enter(queries: Queries, room_id: RoomId, key: bytes, visitor_id: VisitorId) -> VisitorId | None:
     """The visitor_id of a member: the given one on their first join. None: there is no such room."""
-    found = await queries.fetchval(
+    visitor_bound = await queries.fetchval(
         "INSERT INTO members (room_id, member_key, visitor_id) "
         "SELECT room_id, $2, $3 FROM rooms WHERE room_id = $1 FOR KEY SHARE "
         "ON CONFLICT (room_id, member_key) DO UPDATE SET since = members.since RETURNING visitor_id",
         *(room_id, key, visitor_id),
     )
-    return VisitorId(found) if found else None
+    return VisitorId(visitor_bound) if visitor_bound else None
 
 
 async def may_move(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorId]) -> bool:
     """Whether these may all become another visitor: staff removed none, and none has tickets."""
-    kept: bool = await queries.fetchval(
+    movable: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM removed_visitors WHERE room_id = $1 AND visitor_id = ANY($2)) "
         "OR EXISTS (SELECT FROM reservations JOIN events USING (event_id) "
         "WHERE room_id = $1 AND visitor_id = ANY($2) AND status IN ('held', 'paying', 'confirmed'))",
         *(room_id, visitors),
     )
-    return not kept
+    return not movable
 
 
 async def move(queries: Queries, room_id: RoomId, key: bytes, from_id: VisitorId, to_id: VisitorId) -> bool:
@@ -85,5 +85,5 @@ async def present(queries: Queries, room_id: RoomId, visitors: Sequence[VisitorI
 
 async def count(queries: Queries, room_id: RoomId) -> int:
     """How many members have joined."""
-    found: int = await queries.fetchval("SELECT count(*) FROM members WHERE room_id = $1", room_id)
-    return found
+    members: int = await queries.fetchval("SELECT count(*) FROM members WHERE room_id = $1", room_id)
+    return members

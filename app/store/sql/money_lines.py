@@ -13,7 +13,7 @@ import msgspec
 
 from app.core.clock import in_zone
 from app.core.currencies import major
-from app.core.sums import FEE, Sums, given_back, lines_of, sums
+from app.core.sums import FEE, Sums, lines_of, part_refunded, sums
 from app.core.terms import read_items
 from app.store.connections import Connection
 from app.store.sql.orders import LONG_S
@@ -83,7 +83,7 @@ def _money(row: asyncpg.Record, refunded: dict[str, int]) -> MoneyLine:
     after = refunded[payment] = before - min(amount, 0)
     parts = sums_of_row(row)
     tax, fee = (
-        it if amount > 0 else given_back(it, before, parts.gross) - given_back(it, after, parts.gross)
+        it if amount > 0 else part_refunded(it, before, parts.gross) - part_refunded(it, after, parts.gross)
         for it in (parts.tax, parts.fee)
     )
     return MoneyLine(

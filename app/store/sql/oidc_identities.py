@@ -7,10 +7,10 @@ from app.store.connections import Connection
 
 async def account_of(connection: Connection, issuer: str, subject: str) -> str | None:
     """The account linked to a person at a provider, if any."""
-    found: str | None = await connection.fetchval(
+    account_id: str | None = await connection.fetchval(
         "SELECT account_id FROM oidc_identities WHERE issuer = $1 AND subject = $2", issuer, subject
     )
-    return found
+    return account_id
 
 
 async def link(connection: Connection, issuer: str, subject: str, account_id: str) -> None:

@@ -166,7 +166,7 @@ async def find(
 
 
 async def select_page(
-    postgres: asyncpg.Pool, wanted: OrderFilter, *, limit: int, offset: int
+    postgres: asyncpg.Pool, criteria: OrderFilter, *, limit: int, offset: int
 ) -> tuple[list[OrderRow], int]:
     """One page of the orders, newest first, and how many match. Reads all orders of the event."""
     rows = await postgres.fetch(
@@ -182,19 +182,19 @@ async def select_page(
         LEFT JOIN buyers ON buyers.reservation_id = it.reservation_id
         ORDER BY it.created_at DESC, it.reservation_id
         """,
-        *(*wanted, limit, offset),
+        *(*criteria, limit, offset),
         timeout=LONG_S,
     )
     total: int = await postgres.fetchval(
-        f"SELECT count(*) FROM reservations {WHERE}", *wanted, timeout=LONG_S
+        f"SELECT count(*) FROM reservations {WHERE}", *criteria, timeout=LONG_S
     )
     return [OrderRow(*row) for row in rows], total
 
 
 async def lock_status(connection: Connection, reservation_id: str) -> str | None:
     """Lock a reservation until the transaction ends and return its state; None if there is none."""
-    asked = "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE"
-    status: str | None = await connection.fetchval(asked, reservation_id)
+    statement = "SELECT status FROM reservations WHERE reservation_id = $1 FOR UPDATE"
+    status: str | None = await connection.fetchval(statement, reservation_id)
     return status
 
 

@@ -89,14 +89,14 @@ async def relay_lock(postgres: asyncpg.Pool) -> AsyncIterator[Connection | None]
     Its COMMIT does not wait for the disk: a lost one is repeated.
     """
     async with postgres.acquire() as connection, connection.transaction():
-        mine = await connection.fetchval(_LOCK)
-        yield connection if mine else None
+        acquired = await connection.fetchval(_LOCK)
+        yield connection if acquired else None
 
 
 async def has_next(postgres: asyncpg.Pool) -> bool:
     """Whether there is anything to publish."""
-    found: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)")
-    return found
+    exists: bool = await postgres.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE streamed_at IS NULL)")
+    return exists
 
 
 async def next_events(connection: Connection, number: int | None = None) -> Waiting:

@@ -90,7 +90,12 @@ async def delete_of(connection: Connection, account_id: str) -> None:
 
 
 async def insert_step(
-    queries: Queries, step_hash: bytes, kind: str, account_id: str | None, said: Mapping[str, str], ttl_s: int
+    queries: Queries,
+    step_hash: bytes,
+    kind: str,
+    account_id: str | None,
+    details: Mapping[str, str],
+    ttl_s: int,
 ) -> bool:
     """Store a browser's step for this many seconds; False: there are too many."""
     await queries.execute("DELETE FROM sign_in_steps WHERE expires_at <= now()")
@@ -98,7 +103,7 @@ async def insert_step(
         "INSERT INTO sign_in_steps (step_hash, kind, account_id, said, expires_at) "
         "SELECT $1, $2, $3, $4::text::jsonb, now() + make_interval(secs => $5) "
         "WHERE (SELECT count(*) FROM sign_in_steps) < $6",
-        *(step_hash, kind, account_id, json.dumps(said), ttl_s, STEPS_MAX),
+        *(step_hash, kind, account_id, json.dumps(details), ttl_s, STEPS_MAX),
     )
     return bool(done == "INSERT 0 1")
 

@@ -9,7 +9,7 @@ import asyncpg
 from app.core.password_resets import RESET_S
 from app.store.connections import Connection, Queries
 
-ASKED_A_DAY = 3  # links to one address
+LINKS_A_DAY = 3  # links to one address
 ASKING_AN_HOUR = 20  # links requested from one network address, which many people may share
 
 
@@ -33,7 +33,7 @@ WITH sent AS (
     WHERE kind = 'reset_password' AND at > now() - interval '1 day' AND (recipient = $5 OR client = $6)
 ), counted AS (
     INSERT INTO mail_traces (kind, recipient, client)
-    SELECT 'reset_password', $5, $6 FROM sent WHERE to_them < {ASKED_A_DAY} AND from_there < {ASKING_AN_HOUR}
+    SELECT 'reset_password', $5, $6 FROM sent WHERE to_them < {LINKS_A_DAY} AND from_there < {ASKING_AN_HOUR}
     RETURNING kind
 ), made AS (
     INSERT INTO password_resets (token_hash, account_id, expires_at)
@@ -46,16 +46,16 @@ SELECT 'reset_password', $2, $3, false, expires_at, $4 FROM made
 """
 
 
-async def insert_request(postgres: asyncpg.Pool, asked: ResetRequest) -> None:
+async def insert_request(postgres: asyncpg.Pool, reset: ResetRequest) -> None:
     """Create a link and queue its e-mail, if an account has this address.
 
     Serialized per recipient and per client, so that concurrent requests are counted.
     """
     async with postgres.acquire() as connection, connection.transaction():
-        for side in sorted((asked.recipient, asked.client)):
+        for side in sorted((reset.recipient, reset.client)):
             lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
             await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
-        await connection.execute(_ASK, *asked)
+        await connection.execute(_ASK, *reset)
 
 
 async def is_valid(queries: Queries, token_hash: bytes) -> bool:

@@ -197,9 +197,9 @@ async def _begin_each(
     postgres: asyncpg.Pool, attempts: Sequence[Attempt], skip_locked: bool
 ) -> dict[str, Bill]:
     bills: dict[str, Bill] = {}
-    for it in attempts:
+    for attempt in attempts:
         try:
-            bills |= await begin(postgres, [it], skip_locked=skip_locked)
+            bills |= await begin(postgres, [attempt], skip_locked=skip_locked)
         except POSTGRES_AWAY:
             if not bills:
                 raise

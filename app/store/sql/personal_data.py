@@ -68,16 +68,16 @@ async def email_of(queries: Queries, token_hash: bytes) -> str | None:
     return email
 
 
-async def select_known(queries: Queries, email: str) -> dict[str, Any]:
+async def select_all(queries: Queries, email: str) -> dict[str, Any]:
     """All personal data stored with an address, by kind."""
-    found = {}
+    by_kind = {}
     for part, statement in _KNOWN.items():
         rows = await queries.fetchval(
             f"SELECT coalesce(json_agg(row_to_json(it)), '[]')::text FROM ({statement} LIMIT $2) AS it",
             *(email, LISTED_MAX),
         )
-        found[part] = msgspec.Raw(rows.encode())
-    return found
+        by_kind[part] = msgspec.Raw(rows.encode())
+    return by_kind
 
 
 async def forget(connection: Connection, email: str) -> None:

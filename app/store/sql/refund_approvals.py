@@ -18,15 +18,15 @@ class Waiting(NamedTuple):
     name: str | None
 
 
-async def over_limit(queries: Queries, reservation_ids: Sequence[str], *, whole: bool) -> list[str]:
+async def over_limit(queries: Queries, reservation_ids: Sequence[str], *, full: bool) -> list[str]:
     """The orders among these for which the amount exceeds what one person may refund: everything paid
-    (`whole`), or the sum of the partial refunds so far, because many small refunds make a large one."""
+    (`full`), or the sum of the partial refunds so far, because many small refunds make a large one."""
     rows = await queries.fetch(
         "SELECT reservation_id FROM reservations JOIN refund_limits USING (event_id) "
         "WHERE reservation_id = ANY($1) AND confirmed_at IS NOT NULL AND above < CASE WHEN $2 THEN amount "
         "ELSE (SELECT coalesce(sum(refunds.amount), 0) FROM refunds "
         "      WHERE refunds.reservation_id = reservations.reservation_id) END",
-        *(list(reservation_ids), whole),
+        *(list(reservation_ids), full),
     )
     return [row[0] for row in rows]
 
@@ -51,7 +51,7 @@ async def use(connection: Connection, reservation_id: str, amount: int, by: str)
     return asked_by
 
 
-async def ask(connection: Connection, reservation_id: str, amount: int, by: str) -> None:
+async def request(connection: Connection, reservation_id: str, amount: int, by: str) -> None:
     """Record a request for this refund, replacing an earlier one."""
     await connection.execute(
         "INSERT INTO refund_approvals (reservation_id, amount, asked_by) VALUES ($1, $2, $3) "
@@ -78,7 +78,7 @@ async def limit_of(queries: Queries, event_id: str) -> int | None:
     return above
 
 
-class LimitAsk(NamedTuple):
+class LimitRequest(NamedTuple):
     """A requested higher limit, None for no limit; `name`: of the requester's account, if there is one."""
 
     above: int | None
@@ -87,14 +87,14 @@ class LimitAsk(NamedTuple):
     name: str | None
 
 
-async def limit_asked(queries: Queries, event_id: str) -> LimitAsk | None:
+async def requested_limit(queries: Queries, event_id: str) -> LimitRequest | None:
     """The higher limit that awaits a second person, if any."""
     row = await queries.fetchrow(
         "SELECT above, asked_by, asked_at, name FROM refund_limit_asks "
         "LEFT JOIN accounts ON account_id = asked_by WHERE event_id = $1",
         event_id,
     )
-    return LimitAsk(*row) if row else None
+    return LimitRequest(*row) if row else None
 
 
 async def use_limit(connection: Connection, event_id: str, above: int | None, by: str) -> str | None:
@@ -108,7 +108,7 @@ async def use_limit(connection: Connection, event_id: str, above: int | None, by
     return asked_by
 
 
-async def ask_limit(connection: Connection, event_id: str, above: int | None, by: str) -> None:
+async def request_limit(connection: Connection, event_id: str, above: int | None, by: str) -> None:
     """Record a request for this limit, replacing an earlier one."""
     await connection.execute(
         "INSERT INTO refund_limit_asks (event_id, above, asked_by) VALUES ($1, $2, $3) "

@@ -61,19 +61,19 @@ class ValidTicket(NamedTuple):
     code: str
 
 
-class Made(NamedTuple):
+class RecordedRefund(NamedTuple):
     """An existing refund, and the fingerprint of its request."""
 
     refund: Refund
     fingerprint: str
 
 
-async def select_one(queries: Queries, refund_id: str) -> Made | None:
+async def select_one(queries: Queries, refund_id: str) -> RecordedRefund | None:
     """The refund, or None."""
     row = await queries.fetchrow(
         f"SELECT {_COLUMNS}, fingerprint FROM refunds WHERE refund_id = $1", refund_id
     )
-    return Made(_refund(row), row["fingerprint"]) if row else None
+    return RecordedRefund(_refund(row), row["fingerprint"]) if row else None
 
 
 async def of_order(queries: Queries, reservation_id: str) -> list[Refund]:
@@ -117,7 +117,7 @@ async def valid_tickets(queries: Queries, reservation_id: str) -> list[ValidTick
     return [ValidTicket(*row) for row in rows]
 
 
-async def insert(connection: Connection, it: Refund, fingerprint: str) -> None:
+async def insert(connection: Connection, new: Refund, fingerprint: str) -> None:
     """Record the refund, and add it to the refunded amounts of its payment and its order."""
     await connection.execute(
         """
@@ -133,8 +133,8 @@ async def insert(connection: Connection, it: Refund, fingerprint: str) -> None:
         UPDATE reservations SET refunded = reservations.refunded + made.amount FROM made
         WHERE reservations.reservation_id = made.reservation_id
         """,
-        *(it.refund_id, it.payment_id, it.reservation_id, fingerprint, it.amount, it.currency),
-        *(msgspec.json.encode(it.tickets).decode(), it.to_stock, it.reason, it.state),
+        *(new.refund_id, new.payment_id, new.reservation_id, fingerprint, new.amount, new.currency),
+        *(msgspec.json.encode(new.tickets).decode(), new.to_stock, new.reason, new.state),
     )
 
 
@@ -240,7 +240,7 @@ async def mark_failed(postgres: asyncpg.Pool, refund_id: str, why: str) -> None:
     )
 
 
-async def ask_again(connection: Connection, refund_id: str) -> bool:
+async def retry(connection: Connection, refund_id: str) -> bool:
     """Make a failed refund due again; False if it has not failed.
 
     The caller has locked its payment and checked that enough of it is left.
@@ -262,7 +262,7 @@ async def ask_again(connection: Connection, refund_id: str) -> bool:
     return bool(done)
 
 
-async def whole_later(postgres: asyncpg.Pool, payment_id: str, why: str, *, refused: bool) -> None:
+async def retry_full_later(postgres: asyncpg.Pool, payment_id: str, why: str, *, refused: bool) -> None:
     """Record a failed full refund: retry after an interval or, if refused, when staff ask for it."""
     await postgres.execute(
         f"""
@@ -275,7 +275,7 @@ async def whole_later(postgres: asyncpg.Pool, payment_id: str, why: str, *, refu
     )
 
 
-async def whole_failed(postgres: asyncpg.Pool, payment_id: str, why: str) -> None:
+async def full_refund_failed(postgres: asyncpg.Pool, payment_id: str, why: str) -> None:
     """Record that a refund of a whole payment was returned: it is owed again, once staff retry it."""
     await postgres.execute(
         "UPDATE payments SET status = 'refunding', refund_why = $2, refund_tries = refund_tries + 1, "
@@ -284,7 +284,7 @@ async def whole_failed(postgres: asyncpg.Pool, payment_id: str, why: str) -> Non
     )
 
 
-async def ask_whole_again(connection: Connection, reservation_id: str) -> bool:
+async def retry_full(connection: Connection, reservation_id: str) -> bool:
     """Make a refused refund due now; False if there is none."""
     done = await connection.execute(
         "UPDATE payments SET refund_due_at = now(), refund_why = '' "

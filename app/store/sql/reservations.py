@@ -118,7 +118,7 @@ def _seat_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
 
 def _code_columns(numbers: dict[str, int]) -> list[Sequence[object]]:
     """The codes of the distinct terms, as columns; empty for a batch without codes."""
-    codes = [(number, *found) for text, number in numbers.items() if (found := code_in(text))]
+    codes = [(number, *code) for text, number in numbers.items() if (code := code_in(text))]
     return [*zip(*codes, strict=True)]
 
 
@@ -198,16 +198,16 @@ async def of_visitors(
 ) -> tuple[list[Reservation], int]:
     """A page of one person's reservations, a different visitor for each event, including those taken over
     by their account; newest first, and how many."""
-    theirs = """
+    statement = """
         JOIN (SELECT reservation_id FROM reservations
               JOIN unnest($1::text[], $2::text[]) AS mine (event_id, visitor_id) USING (event_id, visitor_id)
               UNION SELECT reservation_id FROM reservations WHERE claimed_by = $3
              ) AS theirs USING (reservation_id)
     """
     arguments = list(visitors), list(visitors.values()), account_id
-    total: int = await postgres.fetchval(f"SELECT count(*) FROM reservations {theirs}", *arguments)
+    total: int = await postgres.fetchval(f"SELECT count(*) FROM reservations {statement}", *arguments)
     rows = await postgres.fetch(
-        f"{_SELECT} {theirs} ORDER BY reservations.created_at DESC, reservation_id LIMIT $4 OFFSET $5",
+        f"{_SELECT} {statement} ORDER BY reservations.created_at DESC, reservation_id LIMIT $4 OFFSET $5",
         *arguments,
         limit,
         offset,
@@ -233,12 +233,12 @@ async def event_of(postgres: asyncpg.Pool, reservation_id: str) -> EventId | Non
 
 async def has_more(queries: Queries, event_id: str, count: int) -> bool:
     """Whether the event has more than `count` live reservations; reads no more than necessary."""
-    found: bool = await queries.fetchval(
+    exists: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM reservations "
         "WHERE event_id = $1 AND status IN ('held', 'paying', 'confirmed') OFFSET $2)",
         *(event_id, count),
     )
-    return found
+    return exists
 
 
 async def room_of(postgres: Queries, event_id: str) -> RoomId | None:

@@ -92,11 +92,14 @@ async def select_steps(queries: Queries, room_id: RoomId, step_s: int, since_ms:
     return [_step(row) for row in rows]
 
 
-def _row(it: StoredStep) -> dict[str, Any]:
-    sample = it.step.sample
+def _row(step: StoredStep) -> dict[str, Any]:
+    sample = step.step.sample
     fields = {name: getattr(sample, name) for name in (*_MOST, *_AT_END) if name not in _PACE}
     pace = dict(zip(_PACE, sample.pace or (None, None, None), strict=True))
-    at, own = from_ms(sample.at_ms), {"room_id": it.room_id, "step_s": it.step_s, "samples": it.step.samples}
+    at, own = (
+        from_ms(sample.at_ms),
+        {"room_id": step.room_id, "step_s": step.step_s, "samples": step.step.samples},
+    )
     return {**own, "at": at, "generation": sample.generation, **fields, **pace}
 
 

@@ -59,7 +59,7 @@ ORDER BY invited_at DESC, email LIMIT $3 OFFSET $4
 """
 
 
-async def put(connection: Connection, room_id: RoomId, new: Sequence[NewInvite]) -> list[str]:
+async def invite(connection: Connection, room_id: RoomId, new: Sequence[NewInvite]) -> list[str]:
     """Invite these addresses; returns the ids of those not invited before."""
     columns = list(zip(*new, strict=True)) or [()] * len(NewInvite._fields)
     rows = await connection.fetch(_PUT, room_id, *map(list, columns))
@@ -68,11 +68,11 @@ async def put(connection: Connection, room_id: RoomId, new: Sequence[NewInvite])
 
 async def count(queries: Queries, room_id: RoomId, text: str = "") -> int:
     """The number of invitations to addresses containing this text."""
-    found: int = await queries.fetchval(
+    invitations: int = await queries.fetchval(
         "SELECT count(*) FROM room_invites WHERE room_id = $1 AND ($2 = '' OR strpos(email, lower($2)) > 0)",
         *(room_id, text),
     )
-    return found
+    return invitations
 
 
 async def queue_mails(connection: Connection, room_id: RoomId, invites: Sequence[str]) -> int:
@@ -90,11 +90,11 @@ async def select_page(
 
 async def key_of_link(queries: Queries, room_id: RoomId, token_hash: bytes) -> bytes | None:
     """The member key of an invitation's link; None: it is not, or no longer, valid."""
-    found: bytes | None = await queries.fetchval(
+    key: bytes | None = await queries.fetchval(
         "SELECT member_key FROM room_invites WHERE token_hash = $1 AND room_id = $2 AND withdrawn_at IS NULL",
         *(token_hash, room_id),
     )
-    return found
+    return key
 
 
 async def withdraw(

@@ -138,12 +138,12 @@ async def select_leaves(queries: Queries, room_id: RoomId, first: int, last: int
     )
     if not rows:
         return []
-    found = [leaf for row in rows for leaf in row["leaves"].split("\n")]
+    leaves = [leaf for row in rows for leaf in row["leaves"].split("\n")]
     begin = rows[0]["first"]
-    return found[first - begin : last - begin]
+    return leaves[first - begin : last - begin]
 
 
-async def select_given(queries: Queries, room_id: RoomId, number: int) -> list[tuple[int, list[str]]]:
+async def select_batches_with(queries: Queries, room_id: RoomId, number: int) -> list[tuple[int, list[str]]]:
     """Batches of leaves that may give this number, each with the index of its first leaf."""
     rows = await queries.fetch(
         "SELECT first, leaves FROM room_log_leaves WHERE room_id = $1 AND numbers_to >= $2 "

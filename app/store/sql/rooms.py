@@ -113,8 +113,8 @@ def _where(public_only: bool, of_event: bool | None, archived: bool | None) -> s
     """The WHERE clause; $1: only these rooms, null for any."""
     kind = {None: "true", True: _OF_EVENT, False: f"NOT {_OF_EVENT}"}[of_event]
     public = f"{_PUBLIC} AND NOT {_ARCHIVED}" if public_only else "true"
-    kept = {None: "true", True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}[archived]
-    return f"WHERE {kind} AND {public} AND {kept} AND ($1::text[] IS NULL OR r.room_id = ANY($1))"
+    condition = {None: "true", True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}[archived]
+    return f"WHERE {kind} AND {public} AND {condition} AND ($1::text[] IS NULL OR r.room_id = ANY($1))"
 
 
 async def select_rooms(

@@ -27,21 +27,21 @@ OF_VISITORS = (
 EMPTYING_S = 60.0  # per table: a large site's room may have had millions of sessions
 
 
-class Gone(NamedTuple):
+class GoneRoom(NamedTuple):
     """A room that Redis may still have; a new one of that name has another generation."""
 
     room_id: RoomId
     generation: str
 
 
-async def note_gone(connection: Connection, gone: Gone) -> None:
+async def note_gone(connection: Connection, room: GoneRoom) -> None:
     """Record that it must be removed from Redis."""
     await connection.execute(
-        "INSERT INTO rooms_gone (room_id, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING", *gone
+        "INSERT INTO rooms_gone (room_id, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING", *room
     )
 
 
-async def select_gone(queries: Queries, room_id: RoomId | None, limit: int) -> list[Gone]:
+async def select_gone(queries: Queries, room_id: RoomId | None, limit: int) -> list[GoneRoom]:
     """Some of the rooms to be removed from Redis, or those of one name."""
     rows = await queries.fetch(
         "SELECT room_id, generation FROM rooms_gone WHERE $1::text IS NULL OR room_id = $1 "
@@ -49,12 +49,12 @@ async def select_gone(queries: Queries, room_id: RoomId | None, limit: int) -> l
         room_id,
         limit,
     )
-    return [Gone(RoomId(row["room_id"]), row["generation"]) for row in rows]
+    return [GoneRoom(RoomId(row["room_id"]), row["generation"]) for row in rows]
 
 
-async def delete_gone(queries: Queries, gone: Gone) -> None:
+async def delete_gone(queries: Queries, room: GoneRoom) -> None:
     """Record that Redis holds nothing of it any longer."""
-    await queries.execute("DELETE FROM rooms_gone WHERE room_id = $1 AND generation = $2", *gone)
+    await queries.execute("DELETE FROM rooms_gone WHERE room_id = $1 AND generation = $2", *room)
 
 
 async def empty_room(connection: Connection, room_id: RoomId, seed: bytes) -> str:

@@ -47,11 +47,11 @@ async def of_event(queries: Queries, event_id: str) -> list[Granted]:
 
 async def lock_role(connection: Connection, account_id: str, event_id: str) -> SaleRole | None:
     """A person's role in a sale, locked until the transaction ends."""
-    found: SaleRole | None = await connection.fetchval(
+    role: SaleRole | None = await connection.fetchval(
         "SELECT sale_role FROM sale_grants WHERE account_id = $1 AND event_id = $2 FOR UPDATE",
         *(account_id, event_id),
     )
-    return found
+    return role
 
 
 async def give(connection: Connection, account_id: str, event_id: str, role: SaleRole, by: str) -> bool:

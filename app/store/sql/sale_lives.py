@@ -55,18 +55,18 @@ async def select_life(queries: Queries, event_id: EventId) -> Life:
 
 async def is_archived(queries: Queries, room_id: RoomId) -> bool:
     """Whether the sale of this room is archived."""
-    found: bool = await queries.fetchval(
+    archived: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM events WHERE room_id = $1 AND archived_at IS NOT NULL)", room_id
     )
-    return found
+    return archived
 
 
 async def is_rehearsal(queries: Queries, room_id: RoomId) -> bool:
     """Whether the sale of this room is a rehearsal."""
-    found: bool = await queries.fetchval(
+    rehearsal: bool = await queries.fetchval(
         "SELECT EXISTS (SELECT FROM events WHERE room_id = $1 AND rehearsal_of IS NOT NULL)", room_id
     )
-    return found
+    return rehearsal
 
 
 async def set_archived(connection: Connection, event_id: EventId, archived: bool) -> None:
@@ -166,11 +166,11 @@ async def _delete(
     connection: Connection, keys: list[ForeignKey], table: str, where: str, event_id: EventId
 ) -> None:
     """Delete rows after those that refer to them."""
-    for it in keys:
-        if it.refers_to == table:
-            column = _KEYS.get(table, it.column)
-            inner = f"{it.column} IN (SELECT {column} FROM {table} WHERE {where})"
-            await _delete(connection, keys, it.name, inner, event_id)
+    for key in keys:
+        if key.refers_to == table:
+            column = _KEYS.get(table, key.column)
+            inner = f"{key.column} IN (SELECT {column} FROM {table} WHERE {where})"
+            await _delete(connection, keys, key.name, inner, event_id)
     await connection.execute(f"DELETE FROM {table} WHERE {where}", event_id, timeout=LONG_S)
 
 

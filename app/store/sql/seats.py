@@ -124,7 +124,9 @@ async def set_kind(
     return {row["seat_id"]: row["ticket_type_id"] for row in rows}
 
 
-async def taken(postgres: asyncpg.Pool, event_id: str, seat_ids: Sequence[str]) -> dict[str, str | None]:
+async def select_taken(
+    postgres: asyncpg.Pool, event_id: str, seat_ids: Sequence[str]
+) -> dict[str, str | None]:
     """The taken seats among these, and by whom; None: kept off sale by staff."""
     rows = await postgres.fetch(
         "SELECT seat_id, visitor_id FROM seat_holds LEFT JOIN reservations USING (reservation_id) "

@@ -41,11 +41,11 @@ async def begin(queries: Queries, account_id: str, secret: bytes) -> bool:
 
 async def select_secret(queries: Queries, account_id: str, *, confirmed: bool) -> bytes | None:
     """The encrypted secret, of codes in use or being set up."""
-    found: bytes | None = await queries.fetchval(
+    secret: bytes | None = await queries.fetchval(
         "SELECT secret FROM second_factors WHERE account_id = $1 AND (confirmed_at IS NOT NULL) = $2",
         *(account_id, confirmed),
     )
-    return found
+    return secret
 
 
 async def confirm(connection: Connection, account_id: str, step: int) -> bool:

@@ -97,13 +97,13 @@ async def renew_sessions(
 
 async def began_at(queries: Queries, room_id: RoomId, visitor_id: VisitorId, number: int) -> datetime | None:
     """When a session was claimed; None if there never was one."""
-    found: datetime | None = await queries.fetchval(
+    began: datetime | None = await queries.fetchval(
         "SELECT began_at FROM sessions WHERE room_id = $1 AND visitor_id = $2 AND queue_number = $3",
         room_id,
         visitor_id,
         number,
     )
-    return found
+    return began
 
 
 async def insert_removed(queries: Queries, room_id: RoomId, visitor_id: VisitorId) -> bool:

@@ -80,10 +80,10 @@ async def ensure_keys(connection: Connection, algorithm: SigningAlgorithm) -> No
     """Create the missing signing keys for rooms with this algorithm. Call in a transaction."""
     if algorithm == "EdDSA":
         return  # created when the first process starts
-    there = await connection.fetch(
+    existing = await connection.fetch(
         "SELECT DISTINCT purpose FROM signing_keys WHERE retired_at IS NULL AND algorithm = $1", algorithm
     )
-    for purpose in set(OF_ROOMS) - {row["purpose"] for row in there}:
+    for purpose in set(OF_ROOMS) - {row["purpose"] for row in existing}:
         await insert_first_key(connection, await asyncio.to_thread(SigningKey.new, purpose, algorithm))
 
 

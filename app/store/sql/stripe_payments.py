@@ -26,7 +26,7 @@ class Opened:
 
 async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> bool:
     """Record a payment's intent or session; False, changing nothing, if it was opened or closed before."""
-    made = await postgres.fetchval(
+    created = await postgres.fetchval(
         "INSERT INTO stripe_payments (payment_id, intent_id, session_id, amount, currency) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
         payment_id,
@@ -35,7 +35,7 @@ async def open_payment(postgres: Postgres, payment_id: str, opened: Opened) -> b
         opened.amount,
         opened.currency,
     )
-    return bool(made)
+    return bool(created)
 
 
 _OPENED = """
@@ -69,22 +69,22 @@ async def close(postgres: Postgres, payment_id: str) -> Opened | None:
     return was if was is not None and (was.intent_id or was.session_id) else None
 
 
-async def looked_at(postgres: Postgres, payment_id: str) -> None:
+async def note_checked(postgres: Postgres, payment_id: str) -> None:
     """Record that Stripe was just asked about the payment."""
     await postgres.execute("UPDATE stripe_payments SET looked_at = now() WHERE payment_id = $1", payment_id)
 
 
-async def look_at_once(postgres: Postgres, payment_id: str) -> None:
+async def allow_check_now(postgres: Postgres, payment_id: str) -> None:
     """Let the next check ask Stripe, however recent the last one was."""
     await postgres.execute("UPDATE stripe_payments SET looked_at = 'epoch' WHERE payment_id = $1", payment_id)
 
 
 async def payment_of_intent(postgres: Postgres, intent_id: str) -> str | None:
     """Our payment that this intent belongs to, if any."""
-    found: str | None = await postgres.fetchval(
+    payment_id: str | None = await postgres.fetchval(
         "SELECT payment_id FROM stripe_payments WHERE intent_id = $1 AND intent_id <> ''", intent_id
     )
-    return found
+    return payment_id
 
 
 # Stripe reports the total of all refunds so far, including ours; messages may arrive out of order.

@@ -10,7 +10,7 @@ from app.core.order_rights import LINK_S
 from app.store.connections import Connection, Queries
 from app.store.sql import transfers
 
-ASKED_A_DAY = 3  # links to one address
+LINKS_A_DAY = 3  # links to one address
 ASKING_AN_HOUR = 20  # links requested from one network address, which many people may share
 
 
@@ -34,7 +34,7 @@ WITH sent AS (
     WHERE kind = 'tickets_link' AND at > now() - interval '1 day' AND (recipient = $5 OR client = $6)
 ), counted AS (
     INSERT INTO mail_traces (kind, recipient, client)
-    SELECT 'tickets_link', $5, $6 FROM sent WHERE to_them < {ASKED_A_DAY} AND from_there < {ASKING_AN_HOUR}
+    SELECT 'tickets_link', $5, $6 FROM sent WHERE to_them < {LINKS_A_DAY} AND from_there < {ASKING_AN_HOUR}
     RETURNING kind
 ), made AS (
     INSERT INTO ticket_links (token_hash, email, expires_at)
@@ -51,29 +51,29 @@ INSERT INTO mails (kind, subject_id, recipient, guest, until, locale)
 SELECT 'tickets_link', $2, $3, false, expires_at, $4 FROM made
 """
 _TRACES = "SELECT count(*) FROM mail_traces WHERE kind = 'tickets_link' AND recipient = $1"
-_GIVEN = """
+_OFFERED = """
 SELECT transfer_id FROM transfers JOIN tickets USING (ticket_id)
 WHERE lower(transfers.email) = lower($1) AND state = 'accepted' AND holder_email = transfers.email
 ORDER BY settled_at DESC LIMIT 20
 """
 
 
-async def insert_request(postgres: asyncpg.Pool, asked: LinkRequest) -> None:
+async def insert_request(postgres: asyncpg.Pool, link: LinkRequest) -> None:
     """Create a link and queue its e-mail, if anything is stored with this address: a purchase, a ticket given
     to it, a place in a queue, an account. With the link, its reader can also erase that data.
 
     Serialized per recipient and per client, so that concurrent requests are counted.
     """
     async with postgres.acquire() as connection, connection.transaction():
-        for side in sorted((asked.recipient, asked.client)):
+        for side in sorted((link.recipient, link.client)):
             lock = int.from_bytes(side[:8].ljust(8, b"\0"), "big", signed=True)
             await connection.execute("SELECT pg_advisory_xact_lock($1)", lock)
-        before = await connection.fetchval(_TRACES, asked.recipient)
-        await connection.execute(_ASK, *asked)
-        if await connection.fetchval(_TRACES, asked.recipient) > before:
+        before = await connection.fetchval(_TRACES, link.recipient)
+        await connection.execute(_ASK, *link)
+        if await connection.fetchval(_TRACES, link.recipient) > before:
             # Tickets given to this address were never in a reservation of its own.
-            for it in await connection.fetch(_GIVEN, asked.email):
-                await transfers.tell(connection, it["transfer_id"], asked.locale)
+            for row in await connection.fetch(_OFFERED, link.email):
+                await transfers.queue_ticket_mail(connection, row["transfer_id"], link.locale)
 
 
 async def is_valid(queries: Queries, token_hash: bytes) -> bool:

@@ -75,13 +75,13 @@ JOIN events USING (event_id) JOIN ticket_types USING (event_id, ticket_type_id)
 """
 
 
-async def offer(connection: Connection, it: Offer) -> bool:
+async def offer(connection: Connection, new: Offer) -> bool:
     """Offer a ticket by e-mail. False: it is not of this reservation, was used, is already offered or
     given away, or the address was written to too often."""
     await connection.execute(
-        "SELECT FROM reservations WHERE reservation_id = $1 FOR UPDATE", it.reservation_id
+        "SELECT FROM reservations WHERE reservation_id = $1 FOR UPDATE", new.reservation_id
     )
-    return bool(await connection.fetchval(_OFFER, *it))
+    return bool(await connection.fetchval(_OFFER, *new))
 
 
 async def withdraw(postgres: asyncpg.Pool, reservation_id: str, ticket_id: str) -> None:
@@ -161,7 +161,7 @@ async def accept(connection: Connection, token_hash: bytes) -> str | None:
     return transfer_id
 
 
-async def tell(connection: Connection, transfer_id: str, locale: str) -> None:
+async def queue_ticket_mail(connection: Connection, transfer_id: str, locale: str) -> None:
     """Queue the e-mail with the ticket to its new holder, again if it was sent before."""
     await connection.execute(
         """

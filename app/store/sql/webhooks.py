@@ -137,14 +137,14 @@ UPDATE webhooks SET given_up = 0 FROM first WHERE webhooks.webhook_id = first.we
 
 async def insert(connection: Connection, target: Target, types: Sequence[str], description: str) -> datetime:
     """Insert a webhook; returns when it was created."""
-    made: datetime = await connection.fetchval(
+    created_at: datetime = await connection.fetchval(
         "INSERT INTO webhooks (webhook_id, url, secret, types, description) VALUES ($1, $2, $3, $4, $5) "
         "RETURNING created_at",
         *target,
         types,
         description,
     )
-    return made
+    return created_at
 
 
 async def delete(connection: Connection, webhook_id: str) -> dict[str, Any] | None:
@@ -188,12 +188,12 @@ async def claim(postgres: asyncpg.Pool, webhook_id: str, limit: int) -> list[Del
     ]
 
 
-async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery, answer: Answer) -> None:
+async def delivered(postgres: asyncpg.Pool, webhook_id: str, delivery: Delivery, answer: Answer) -> None:
     """Record that the delivery was accepted."""
-    notice = it.notice
+    notice = delivery.notice
     await postgres.execute(
         _DELIVERED,
-        *(webhook_id, it.number, it.ordinal, notice.notice_id, notice.type, it.attempts),
+        *(webhook_id, delivery.number, delivery.ordinal, notice.notice_id, notice.type, delivery.attempts),
         *answer,
     )
 
@@ -201,7 +201,7 @@ async def delivered(postgres: asyncpg.Pool, webhook_id: str, it: Delivery, answe
 async def failed(
     postgres: asyncpg.Pool,
     webhook_id: str,
-    it: Delivery,
+    delivery: Delivery,
     retry_after_s: float,
     answer: Answer,
     *,
@@ -213,8 +213,8 @@ async def failed(
     """
     row = await postgres.fetchrow(
         _FAILED,
-        *(webhook_id, it.number, it.ordinal, retry_after_s, answer.why),
-        *(it.notice.notice_id, it.notice.type, it.attempts, answer.took_ms, answer.status),
+        *(webhook_id, delivery.number, delivery.ordinal, retry_after_s, answer.why),
+        *(delivery.notice.notice_id, delivery.notice.type, delivery.attempts, answer.took_ms, answer.status),
         give_up,
     )
     return (row["given_up"], row["disabled"]) if row else (False, False)

@@ -27,7 +27,7 @@ from app.core.formats import Email, Name
 from app.core.model import Role, Struct
 from app.core.second_factor import FactorKeys
 from app.core.tokens import expiry
-from app.web.api.devices import device_cookie, known_device
+from app.web.api.devices import device_cookie, device_of
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
 from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import bearer
@@ -86,9 +86,11 @@ class AccessTokenDocument(msgspec.Struct, frozen=True):
     token_type: str = "Bearer"
 
 
-def account_document(it: RegisteredAccount) -> AccountDocument:
+def account_document(registered: RegisteredAccount) -> AccountDocument:
     """An account as its holder sees it."""
-    return AccountDocument(it.account_id, it.email, it.name, it.role, it.created_at)
+    return AccountDocument(
+        registered.account_id, registered.email, registered.name, registered.role, registered.created_at
+    )
 
 
 @endpoint(
@@ -105,8 +107,8 @@ async def register(request: Request, body: NewAccount) -> Response:
     If the e-mail already has an account, the response is the same and nothing changes.
     """
     await request.app.throttles.registration(request.client)
-    made = await accounts.register(request.app.stores, request.app.passwords, body)
-    return json_response(201, account_document(made), [(b"location", b"/v1/users/me"), NO_STORE])
+    registered = await accounts.register(request.app.stores, request.app.passwords, body)
+    return json_response(201, account_document(registered), [(b"location", b"/v1/users/me"), NO_STORE])
 
 
 @endpoint(
@@ -131,29 +133,29 @@ async def log_in(request: Request, body: LoginBody) -> Response:
 async def logged_in(request: Request, login: LoginBody) -> LoggedIn:
     """Issue an access token for e-mail and password. Raises CredentialInvalid, SecondFactorRequired,
     RateLimited, BacklogFull."""
-    app, found = request.app, await known_account(request, login)
-    await _check_second_factor(request, found, login.code)
-    token, exp = app.keyring.signer.sign_access(accounts.new_token_of(found), int(time.time()))
-    return LoggedIn(token, exp, device_cookie(request, found.account_id))
+    app, registered = request.app, await account_for_login(request, login)
+    await _check_second_factor(request, registered, login.code)
+    token, exp = app.keyring.signer.sign_access(accounts.new_token_of(registered), int(time.time()))
+    return LoggedIn(token, exp, device_cookie(request, registered.account_id))
 
 
-async def known_account(request: Request, login: LoginBody) -> RegisteredAccount:
+async def account_for_login(request: Request, login: LoginBody) -> RegisteredAccount:
     """The account with this e-mail and password. Raises CredentialInvalid, RateLimited, BacklogFull."""
     app, email = request.app, normalised(login.email)
-    await app.throttles.login(request.client, email, await known_device(request, email))
+    await app.throttles.login(request.client, email, await device_of(request, email))
     return await accounts.log_in(app.stores, app.passwords, login.email, login.password)
 
 
-async def _check_second_factor(request: Request, found: RegisteredAccount, code: str) -> None:
+async def _check_second_factor(request: Request, registered: RegisteredAccount, code: str) -> None:
     app = request.app
-    has = await second_factor.factors_of(app.stores, found.account_id)
+    has = await second_factor.factors_of(app.stores, registered.account_id)
     if has.codes:
         if not code:
             raise SecondFactorRequired("Send a code of the app, or a recovery code, as `code`.")
-        await app.throttles.second_factor(found.account_id)
+        await app.throttles.second_factor(registered.account_id)
         keys = FactorKeys(app.settings.secret.get_secret_value().encode())
-        await second_factor.check(app.stores, keys, found.account_id, code)
-    elif second_factor.is_needed(app.settings.second_factor, found.role):
+        await second_factor.check(app.stores, keys, registered.account_id, code)
+    elif second_factor.is_needed(app.settings.second_factor, registered.role):
         raise SecondFactorRequired("Set up codes of an app in the console first.")
 
 
@@ -175,8 +177,8 @@ async def log_out(request: Request, account: Account) -> Response:
 )
 async def read_account(request: Request, account: Account) -> Response:
     """Get my account."""
-    found = await accounts.account(request.app.stores, account.subject)
-    return json_response(200, account_document(found), [NO_STORE])
+    registered = await accounts.account(request.app.stores, account.subject)
+    return json_response(200, account_document(registered), [NO_STORE])
 
 
 @endpoint(
@@ -230,7 +232,7 @@ async def new_password(request: Request, subject: str, body: PasswordChange) -> 
 )
 async def list_my_reservations(request: Request, account: Account, query: PageQuery) -> Response:
     """List my reservations made while logged in, newest first."""
-    found, total = await accounts.reservations_page(
+    listed, total = await accounts.reservations_page(
         request.app.stores, request.app.places, account.subject, limit=query.per_page, offset=query.offset
     )
-    return page_response(request, query, [reservation_document(it) for it in found], total)
+    return page_response(request, query, [reservation_document(it) for it in listed], total)

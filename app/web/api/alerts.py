@@ -58,10 +58,10 @@ class AlertDocument(msgspec.Struct, frozen=True):
 )
 async def list_alerts(request: Request, account: Account, query: AlertsQuery) -> Response:
     """List alerts, newest first."""
-    found, total = await alerts.page(
+    listed, total = await alerts.page(
         request.app.stores, query.state, query.room_id, limit=query.per_page, offset=query.offset
     )
-    return page_response(request, query, [_document(it) for it in found], total)
+    return page_response(request, query, [_document(it) for it in listed], total)
 
 
 @endpoint(
@@ -79,19 +79,19 @@ async def acknowledge_alert(request: Request, account: Account) -> Response:
     return json_response(200, _document(await alerts.acknowledge(request.app.stores, alert_id, by=by)))
 
 
-def _document(it: Alert) -> AlertDocument:
-    rule = BY_NAME.get(it.rule)
+def _document(alert: Alert) -> AlertDocument:
+    rule = BY_NAME.get(alert.rule)
     return AlertDocument(
-        alert_id=str(it.alert_id),
-        rule=it.rule,
-        severity=it.severity,
-        room_id=it.room_id,
-        subject=it.subject,
-        text=it.text,
-        since=it.since,
-        started_at=it.started_at,
-        ended_at=it.ended_at,
-        acknowledged_by=it.acknowledged_by,
-        acknowledged_at=it.acknowledged_at,
+        alert_id=str(alert.alert_id),
+        rule=alert.rule,
+        severity=alert.severity,
+        room_id=alert.room_id,
+        subject=alert.subject,
+        text=alert.text,
+        since=alert.since,
+        started_at=alert.started_at,
+        ended_at=alert.ended_at,
+        acknowledged_by=alert.acknowledged_by,
+        acknowledged_at=alert.acknowledged_at,
         runbook=rule.runbook if rule else "",
     )

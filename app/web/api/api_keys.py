@@ -94,16 +94,16 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
 
     async def create() -> Response:
         by = author(request, account)
-        made = await api_keys.create(request.app.stores, secret, body.terms(), by=by)
-        document = MadeKey(made.key_id, body.name, body.role, made.created_at, body.expires_at, "")
+        created = await api_keys.create(request.app.stores, secret, body.terms(), by=by)
+        document = MadeKey(created.key_id, body.name, body.role, created.created_at, body.expires_at, "")
         return json_response(201, document)
 
     # The stored response does not contain the key, which is added each time.
-    kept = await once(request, account, body, create)
-    assert isinstance(kept.body, bytes)
-    document = msgspec.json.decode(kept.body, type=MadeKey)
-    shown = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
-    return json_response(kept.status, shown, [*kept.headers, NO_STORE])
+    replayable = await once(request, account, body, create)
+    assert isinstance(replayable.body, bytes)
+    document = msgspec.json.decode(replayable.body, type=MadeKey)
+    with_secret = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))
+    return json_response(replayable.status, with_secret, [*replayable.headers, NO_STORE])
 
 
 @endpoint(
@@ -118,8 +118,8 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
 )
 async def list_keys(request: Request, account: Account, query: PageQuery) -> Response:
     """List API keys, newest first, including expired and revoked ones, without the keys themselves."""
-    found, total = await api_keys.page(request.app.stores, limit=query.per_page, offset=query.offset)
-    return page_response(request, query, [_document(it) for it in found], total)
+    listed, total = await api_keys.page(request.app.stores, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [_document(it) for it in listed], total)
 
 
 @endpoint(
@@ -137,18 +137,18 @@ async def revoke_key(request: Request, account: Account) -> Response:
     return empty()
 
 
-def _document(it: ApiKey) -> KeyDocument:
+def _document(key: ApiKey) -> KeyDocument:
     return KeyDocument(
-        key_id=it.key_id,
-        name=it.name,
-        role=it.role,
-        made_by=it.made_by,
-        created_at=it.created_at,
-        expires_at=it.expires_at,
-        last_used_at=it.last_used_at,
-        revoked_at=it.revoked_at,
-        live=it.live,
-        network=it.network,
-        scopes=it.scopes,
-        events=it.events,
+        key_id=key.key_id,
+        name=key.name,
+        role=key.role,
+        made_by=key.made_by,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        last_used_at=key.last_used_at,
+        revoked_at=key.revoked_at,
+        live=key.live,
+        network=key.network,
+        scopes=key.scopes,
+        events=key.events,
     )

@@ -59,22 +59,24 @@ class AuditEntry(msgspec.Struct, frozen=True):
 )
 async def list_audit(request: Request, account: Account, query: AuditQuery) -> Response:
     """List changes by staff, newest first."""
-    wanted = AuditFilter(query.kind, query.id, query.who, query.changed_from, query.changed_to)
-    found, total = await audit.entries(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
-    return page_response(request, query, [_document(it) for it in found], total)
+    criteria = AuditFilter(query.kind, query.id, query.who, query.changed_from, query.changed_to)
+    entries, total = await audit.entries(
+        request.app.stores, criteria, limit=query.per_page, offset=query.offset
+    )
+    return page_response(request, query, [_document(it) for it in entries], total)
 
 
-def _document(it: Entry) -> AuditEntry:
+def _document(entry: Entry) -> AuditEntry:
     return AuditEntry(
-        audit_id=str(it.audit_id),
-        changed_at=it.changed_at,
-        who=it.subject,
-        role=it.role,
-        name=it.name,
-        action=it.change.action,
-        kind=it.change.kind,
-        id=it.change.id,
-        before=it.change.before,
-        after=it.change.after,
-        request_id=it.request_id,
+        audit_id=str(entry.audit_id),
+        changed_at=entry.changed_at,
+        who=entry.subject,
+        role=entry.role,
+        name=entry.name,
+        action=entry.change.action,
+        kind=entry.change.kind,
+        id=entry.change.id,
+        before=entry.change.before,
+        after=entry.change.after,
+        request_id=entry.request_id,
     )

@@ -23,7 +23,7 @@ from app.i18n import choose
 from app.reservations import buyers, operations
 from app.store.sql.buyers import StoredBuyer
 from app.web.api.mailbox import mail_locale
-from app.web.api.reservations import TAG, asked_reservation
+from app.web.api.reservations import TAG, requested_reservation
 from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import OWNER, Asker, network_of
 from app.web.http.routes import Request, Response, endpoint, json_response
@@ -54,11 +54,11 @@ class BuyerDocument(msgspec.Struct, frozen=True):
 )
 async def read_buyer(request: Request, asker: Asker) -> Response:
     """Get a reservation's buyer, as its owner or as staff."""
-    found = await asked_reservation(request, asker, staff_may=True)
-    if found is None:
+    reservation = await requested_reservation(request, asker, staff_may=True)
+    if reservation is None:
         raise ReservationNotFound
-    said = await buyers.of_reservation(request.app.stores, found.reservation_id)
-    return json_response(200, _document(found.reservation_id, said), [NO_STORE])
+    buyer = await buyers.of_reservation(request.app.stores, reservation.reservation_id)
+    return json_response(200, _document(reservation.reservation_id, buyer), [NO_STORE])
 
 
 @endpoint(
@@ -77,15 +77,17 @@ async def set_buyer(request: Request, asker: Asker, body: Buyer) -> Response:
 
     The event's `buyer-form` lists what is asked for. Anything else is not stored.
     """
-    found = await asked_reservation(request, asker, staff_may=False)
-    if found is None:
+    reservation = await requested_reservation(request, asker, staff_may=False)
+    if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    if not asker.bought(request, found):
+    if not asker.bought(request, reservation):
         raise ReservationNotFound
-    await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
-    await buyers.keep(request.app.stores, request.app.traces, found, await with_locale(request, found, body))
-    said = await buyers.of_reservation(request.app.stores, found.reservation_id)
-    return json_response(200, _document(found.reservation_id, said), [NO_STORE])
+    await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))
+    await buyers.keep(
+        request.app.stores, request.app.traces, reservation, await with_locale(request, reservation, body)
+    )
+    buyer = await buyers.of_reservation(request.app.stores, reservation.reservation_id)
+    return json_response(200, _document(reservation.reservation_id, buyer), [NO_STORE])
 
 
 @endpoint(
@@ -118,15 +120,22 @@ async def set_buyer_form(request: Request, account: Account, body: BuyerForm) ->
     return json_response(200, body)
 
 
-async def with_locale(request: Request, reservation: Reservation, said: Buyer) -> Buyer:
+async def with_locale(request: Request, reservation: Reservation, buyer: Buyer) -> Buyer:
     """Add the language of the buyer's page to the answers, if they chose none."""
-    locale = choose([said.locale]) if said.locale else await mail_locale(request, reservation.room_id)
-    return msgspec.structs.replace(said, locale=locale)
+    locale = choose([buyer.locale]) if buyer.locale else await mail_locale(request, reservation.room_id)
+    return msgspec.structs.replace(buyer, locale=locale)
 
 
-def _document(reservation_id: ReservationId, said: StoredBuyer | None) -> BuyerDocument:
-    it = said or StoredBuyer("", "", "", {}, False, None, "")
-    accepted = in_zone(it.terms_at) if it.terms_at else None
+def _document(reservation_id: ReservationId, stored: StoredBuyer | None) -> BuyerDocument:
+    buyer = stored or StoredBuyer("", "", "", {}, False, None, "")
+    accepted = in_zone(buyer.terms_at) if buyer.terms_at else None
     return BuyerDocument(
-        reservation_id, it.email, it.name, it.phone, it.marketing, accepted, it.answers, it.locale
+        reservation_id,
+        buyer.email,
+        buyer.name,
+        buyer.phone,
+        buyer.marketing,
+        accepted,
+        buyer.answers,
+        buyer.locale,
     )

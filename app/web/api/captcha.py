@@ -19,19 +19,19 @@ CaptchaResponse = Annotated[str, Meta(min_length=1, max_length=RESPONSE_MAX, pat
 
 
 async def captcha_of(
-    request: Request, response: str | None, known: PlaceClaims | None, solved: Solved | None
+    request: Request, response: str | None, claims: PlaceClaims | None, solved: Solved | None
 ) -> Captcha:
     """Whether they solved it. The provider is only asked if that decides something: a response can be used
     once, so if a required proof of work is missing it is kept for the next join."""
     app = request.app
-    if response is None or (known is not None and known.epoch >= 0):
+    if response is None or (claims is not None and claims.epoch >= 0):
         return "missing"
     with stores_answer():
         room = await app.queues.loaded_rooms.get(RoomId(request.params["room_id"]))
     settings = room.settings
     if not (app.queues.captcha and settings.captcha) or (settings.proof_of_work and solved is None):
         return "missing"
-    return await app.captchas.ask(app.settings, response, request.client)
+    return await app.captchas.verify(app.settings, response, request.client)
 
 
 def with_widget(request: Request) -> CaptchaNeeded:

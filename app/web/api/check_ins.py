@@ -52,9 +52,9 @@ async def check_in(request: Request, account: Account, body: Scans) -> Response:
     offline sends all its scans until they are answered.
     """
     event_id = EventId(request.params["event_id"])
-    found = await check_ins.record(request.app.stores, event_id, body, by=author(request, account))
+    results = await check_ins.record(request.app.stores, event_id, body, by=author(request, account))
     counts = await check_ins.counts(request.app.stores, event_id)
-    return json_response(200, CheckInResults(found, counts), [PRIVATE])
+    return json_response(200, CheckInResults(results, counts), [PRIVATE])
 
 
 @endpoint(

@@ -24,7 +24,7 @@ from app.core.model import Reservation, ReservationId, Struct
 from app.reservations import buyers, operations, paid_elsewhere
 from app.reservations.operations import Payment
 from app.web.api.buyers import with_locale
-from app.web.api.reservations import REPLAYED, TAG, asked_reservation
+from app.web.api.reservations import REPLAYED, TAG, requested_reservation
 from app.web.documents.sale import (
     PayingDocument,
     ReservationDocument,
@@ -90,18 +90,18 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
-    found = await _decided(request, asker)
-    said = await with_locale(request, found, body.buyer) if body.buyer else None
-    if said or found.buyer_form != "{}":  # usually nothing is required
-        await buyers.require(request.app.stores, request.app.traces, found, said)
-    if not found.amount:
-        confirmed = await paid_elsewhere.confirm_free(request.app.engine, found.reservation_id)
-        headers = [NO_STORE, REPLAYED] if found.status == "confirmed" else [NO_STORE]
+    reservation = await _decided(request, asker)
+    buyer = await with_locale(request, reservation, body.buyer) if body.buyer else None
+    if buyer or reservation.buyer_form != "{}":  # usually nothing is required
+        await buyers.require(request.app.stores, request.app.traces, reservation, buyer)
+    if not reservation.amount:
+        confirmed = await paid_elsewhere.confirm_free(request.app.engine, reservation.reservation_id)
+        headers = [NO_STORE, REPLAYED] if reservation.status == "confirmed" else [NO_STORE]
         return json_response(200, reservation_document(confirmed), headers)
     if body.payment is None:
         raise ValidationFailed("payment", "is needed: these tickets are not free")
     payment = Payment(body.payment.method, body.payment.token)
-    done = await operations.confirm(request.app.engine, found.reservation_id, payment, key)
+    done = await operations.confirm(request.app.engine, reservation.reservation_id, payment, key)
     headers = [NO_STORE, REPLAYED] if done.replayed else [NO_STORE]
     if done.reservation.status == "paying":
         return json_response(202, paying_document(done.reservation, *done.step), headers)
@@ -144,13 +144,13 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
 )
 async def cancel(request: Request, asker: Asker) -> Response:
     """Cancel a reservation: release its tickets and refund the payment. 200, also when repeated."""
-    found = await _decided(request, asker)
-    if not asker.bought(request, found):  # a link in an e-mail does not prove enough
+    reservation = await _decided(request, asker)
+    if not asker.bought(request, reservation):  # a link in an e-mail does not prove enough
         raise ReservationNotFound
-    if any(ticket["transferred"] for ticket in found.tickets):
+    if any(ticket["transferred"] for ticket in reservation.tickets):
         raise Conflict("A ticket was given to somebody else; ask the organiser.")
-    ended = await operations.cancel(request.app.engine, found.reservation_id)
-    if ended.status != found.status:
+    ended = await operations.cancel(request.app.engine, reservation.reservation_id)
+    if ended.status != reservation.status:
         metrics.reserved(ended.status)
     return json_response(200, reservation_document(ended), [NO_STORE])
 
@@ -166,15 +166,15 @@ async def cancel(request: Request, asker: Asker) -> Response:
 )
 async def extend(request: Request, asker: Asker) -> Response:
     """Extend a hold, once, if the event offers it. 200, also when repeated."""
-    found = await _decided(request, asker)
-    extended = await operations.extend(request.app.engine, found.reservation_id)
+    reservation = await _decided(request, asker)
+    extended = await operations.extend(request.app.engine, reservation.reservation_id)
     return json_response(200, reservation_document(extended), [NO_STORE])
 
 
 async def _decided(request: Request, asker: Asker) -> Reservation:
     """The requester's reservation, for a change. Raises RateLimited, and as `asked_reservation`."""
-    found = await asked_reservation(request, asker, staff_may=False)
-    if found is None:
+    reservation = await requested_reservation(request, asker, staff_may=False)
+    if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
-    return found
+    await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))
+    return reservation

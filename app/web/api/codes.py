@@ -45,9 +45,9 @@ async def make(app: App, event_id: EventId, new: NewCodes, by: Author) -> tuple[
     """Create codes at once, or with a job if there are many; returns the set, and the job."""
     if new.count <= AT_ONCE_MAX:
         return await codes.create(app.stores, event_id, new, by=by), None
-    it, job_id = await codes.begin(app.stores, event_id, new, by=by)
+    code_set, job_id = await codes.begin(app.stores, event_id, new, by=by)
     await jobs.continue_job(app.job_queue, job_id)
-    return it, job_id
+    return code_set, job_id
 
 
 @endpoint(
@@ -86,9 +86,9 @@ async def create_codes(request: Request, account: Account, body: NewCodes) -> Re
 
     async def create() -> Response:
         event_id = EventId(request.params["event_id"])
-        it, job_id = await make(request.app, event_id, body, author(request, account))
-        location = (b"location", f"{request.path}/{it.set_id}".encode())
-        return json_response(202 if job_id else 201, it, [location])
+        code_set, job_id = await make(request.app, event_id, body, author(request, account))
+        location = (b"location", f"{request.path}/{code_set.set_id}".encode())
+        return json_response(202 if job_id else 201, code_set, [location])
 
     return await once(request, account, body, create)
 
@@ -137,10 +137,8 @@ async def list_code_uses(request: Request, account: Account, query: CodesQuery) 
     """List the codes of a set, each with its number of held or paid orders."""
     stores, of = request.app.stores, _of(request)
     await codes.read_set(stores, *of)
-    found, total = await codes.codes_page(
-        stores, *of, text=query.q, limit=query.per_page, offset=query.offset
-    )
-    return page_response(request, query, found, total)
+    uses, total = await codes.codes_page(stores, *of, text=query.q, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, uses, total)
 
 
 @endpoint(

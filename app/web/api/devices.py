@@ -21,7 +21,7 @@ def device_cookie(request: Request, account_id: str) -> tuple[bytes, bytes]:
     return cookie(request, name, token, DEVICE_S, same_site="Strict")
 
 
-async def known_device(request: Request, email: str) -> str:
+async def device_of(request: Request, email: str) -> str:
     """The id of this device, if the e-mail's account has signed in on it with its current password; ""
     otherwise. Raises StoreUnavailable."""
     for token in islice(cookies(request, DEVICE_COOKIE).values(), ACCOUNTS_MAX):

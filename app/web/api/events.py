@@ -56,13 +56,15 @@ class EventsQuery(PageQuery, frozen=True, rename={"starts_from": "from", "starts
 async def list_events(request: Request, query: EventsQuery) -> Response:
     """List published events, soonest first. Staff see all events, keys limited to some events only those."""
     text, staff = typed.folded(query.q or "") or None, await staff_asking(request)
-    wanted = EventFilter(
+    criteria = EventFilter(
         text, query.starts_from, query.starts_to, staff is None, events_of(staff, "events:read")
     )
-    found, total = await events.events_page(
-        request.app.stores, wanted, limit=query.per_page, offset=query.offset
+    listed, total = await events.events_page(
+        request.app.stores, criteria, limit=query.per_page, offset=query.offset
     )
-    documents = [event_document(it, types if staff else codes.shown(types, None)) for it, types in found]
+    documents = [
+        event_document(it, types if staff else codes.visible_types(types, None)) for it, types in listed
+    ]
     return page_response(request, query, documents, total)
 
 
@@ -76,14 +78,14 @@ async def list_events(request: Request, query: EventsQuery) -> Response:
 )
 async def read_event(request: Request) -> Response:
     """Get an event; unpublished events and hidden ticket types are visible to staff only."""
-    found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
-    for_all = found.published and not any(it.hidden for it in ticket_types)
+    event, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
+    for_all = event.published and not any(it.hidden for it in ticket_types)
     staff = not for_all and await is_staff_call(request)
-    if not found.published and not staff:
+    if not event.published and not staff:
         raise EventNotFound
     headers = [shared("read_event", published=not staff)]
-    types = ticket_types if staff else codes.shown(ticket_types, None)
-    return json_response(200, event_document(found, types), headers)
+    types = ticket_types if staff else codes.visible_types(ticket_types, None)
+    return json_response(200, event_document(event, types), headers)
 
 
 @endpoint(
@@ -99,10 +101,10 @@ async def availability(request: Request) -> Response:
     event_id = EventId(request.params["event_id"])
 
     async def read() -> tuple[bool, bytes]:
-        found, ticket_types = await events.event(request.app.stores, event_id)
-        types = [ticket_type_document(it) for it in codes.shown(ticket_types, None)]
+        event, ticket_types = await events.event(request.app.stores, event_id)
+        types = [ticket_type_document(it) for it in codes.visible_types(ticket_types, None)]
         now = datetime.now(UTC).replace(microsecond=0)
-        return found.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
+        return event.published, msgspec.json.encode(AvailabilityDocument(event_id, types, now))
 
     published, body = await request.app.caches.availability.get(event_id, read)
     if not published and not await is_staff_call(request):

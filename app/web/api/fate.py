@@ -137,9 +137,9 @@ async def move_event(request: Request, account: Account, body: MoveBody) -> Resp
 
     async def move() -> Response:
         event, _ = await events.event(request.app.stores, event_id)
-        wanted = body.starts_at, body.refund_until, notice
-        if event.moved_from is None or (event.starts_at, event.refund_until, event.notice) != wanted:
-            await fate.move(request.app.stores, event_id, *wanted, by=author(request, account))
+        changes = body.starts_at, body.refund_until, notice
+        if event.moved_from is None or (event.starts_at, event.refund_until, event.notice) != changes:
+            await fate.move(request.app.stores, event_id, *changes, by=author(request, account))
             await _start(request, account, "tell_moved", event_id)
         return await _answer(request)
 

@@ -77,23 +77,23 @@ async def gate_stats(request: Request, account: Account) -> Response:
     return json_response(200, _document(room, figures), [(b"cache-control", b"no-store")])
 
 
-def _document(room: Room, it: GateFigures) -> GateStats:
-    rules = zip(room.settings.bypass, it.by_rule, strict=True)
+def _document(room: Room, figures: GateFigures) -> GateStats:
+    rules = zip(room.settings.bypass, figures.by_rule, strict=True)
     return GateStats(
         room_id=room.room_id,
-        requests=it.requests,
-        passed=it.passed,
-        given=PassesGiven(it.no_crowd, it.by_turn, it.by_ticket, it.renewed),
-        queued=sum(it.queued.values()),
-        queued_by_reason=it.queued,
+        requests=figures.requests,
+        passed=figures.passed,
+        given=PassesGiven(figures.no_crowd, figures.by_turn, figures.by_ticket, figures.renewed),
+        queued=sum(figures.queued.values()),
+        queued_by_reason=figures.queued,
         bypassed=Bypassed(
             rules=[RuleFigures(rule, requests) for rule, requests in rules],
-            former_rules=it.by_former_rules,
-            gate_mode=it.by_setting.get("gate_mode", 0),
-            gate_fail=it.by_setting.get("gate_fail", 0),
-            crawlers=it.by_setting.get("crawler", 0),
+            former_rules=figures.by_former_rules,
+            gate_mode=figures.by_setting.get("gate_mode", 0),
+            gate_fail=figures.by_setting.get("gate_fail", 0),
+            crawlers=figures.by_setting.get("crawler", 0),
         ),
-        refused=it.refused,
-        first_seen_at=in_zone(it.first_at) if it.first_at else None,
-        last_seen_at=in_zone(it.last_at) if it.last_at else None,
+        refused=figures.refused,
+        first_seen_at=in_zone(figures.first_at) if figures.first_at else None,
+        last_seen_at=in_zone(figures.last_at) if figures.last_at else None,
     )

@@ -77,10 +77,10 @@ async def list_guests(request: Request, account: Account, query: GuestsQuery) ->
     Tickets are `given`, still `valid`, and `checked_in`. `mail` is the state of the e-mail with them.
     """
     event, _ = await events.event(request.app.stores, EventId(request.params["event_id"]))
-    found, total, _ = await guests.listed(
+    listed, total, _ = await guests.listed(
         request.app.stores, event.event_id, query.q, query.per_page, query.offset
     )
-    return page_response(request, query, found, total)
+    return page_response(request, query, listed, total)
 
 
 @endpoint(
@@ -114,10 +114,10 @@ async def add_guest(request: Request, account: Account, body: GuestBody) -> Resp
         to = mailbox(body.email) if body.email else ""
         guest = NewGuest(body.name, to, TicketTypeId(body.ticket_type_id), body.quantity)
         key = f"{account.subject} {idempotency_key(request) or secrets.token_urlsafe(9)}"
-        made = await guests.add(
+        reservation = await guests.add(
             *(app.engine, app.traces, event, types, guest, key), by=author(request, account)
         )
-        (it, *_), _, _ = await guests.listed(stores, event.event_id, made.reservation_id, 1, 0)
+        (it, *_), _, _ = await guests.listed(stores, event.event_id, reservation.reservation_id, 1, 0)
         location = (b"location", f"{request.path}/{it.reservation_id}".encode())
         return json_response(201, it, [location, NO_STORE])
 

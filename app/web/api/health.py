@@ -59,12 +59,12 @@ async def readyz(request: Request) -> Response:
     """
     app, stopping = request.app, request.app.draining.asked.is_set()
     if is_operator(request):
-        found = await readiness.check(app.stores, app.loops, stopping=stopping)
-        return _readiness(found.ready, Ready(**msgspec.structs.asdict(found)))
+        readiness_now = await readiness.check(app.stores, app.loops, stopping=stopping)
+        return _readiness(readiness_now.ready, Ready(**msgspec.structs.asdict(readiness_now)))
     if stopping:
         return _readiness(False, Ready("unavailable"))
-    found = await app.caches.readiness.get(ALL, lambda: readiness.check(app.stores, app.loops))
-    return _readiness(found.ready, Ready("ok" if found.ready else "unavailable"))
+    readiness_now = await app.caches.readiness.get(ALL, lambda: readiness.check(app.stores, app.loops))
+    return _readiness(readiness_now.ready, Ready("ok" if readiness_now.ready else "unavailable"))
 
 
 def _readiness(ready: bool, document: Ready) -> Response:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.core.email import mailbox, one_mailbox
+from app.core.email import mailbox, mailbox_of
 from app.core.errors import Conflict, CredentialInvalid, MemberElsewhere, RateLimited, WrongRoom
 from app.core.formats import LOCALE, Email
 from app.core.model import Room, RoomId, Struct, VisitorId
 from app.core.place_tokens import new_visitor_id
 from app.notifications import addresses
-from app.store.sql.identities import Shown
+from app.store.sql.identities import ShownIdentity
 from app.waiting_room import identities
 from app.web.api.mailbox import mail_locale, new_mailbox
 from app.web.api.rooms import IN_ROOM, TAG, who_joins
@@ -59,18 +59,18 @@ async def show_identity(request: Request, body: IdentityBody) -> Response:
     room = (await request.app.status_board.current(room_id)).room
     if room.settings.identity != "email":
         raise Conflict("Newcomers of this room need no e-mail address.")
-    known = await who_joins(request) if may_identify(request) else None
-    visitor_id = known.visitor_id if known else new_visitor_id(network_of(request, room_id))
+    claims = await who_joins(request) if may_identify(request) else None
+    visitor_id = claims.visitor_id if claims else new_visitor_id(network_of(request, room_id))
     await ask_to_join(request, room, visitor_id, email, body.locale or "")
     found = await addresses.of_visitor(request.app.stores, room_id, visitor_id)
-    token = (sent_token(request) if known else None) or newcomer_token(request, room_id, visitor_id)
+    token = (sent_token(request) if claims else None) or newcomer_token(request, room_id, visitor_id)
     document = IdentityDocument(
         email=email,
         asked=found is not None and found.asked,
         confirmed=found is not None and found.confirmed,
         place_token=token,
     )
-    headers = [NO_STORE] if known else [newcomer_cookie(request, room_id, visitor_id), NO_STORE]
+    headers = [NO_STORE] if claims else [newcomer_cookie(request, room_id, visitor_id), NO_STORE]
     return json_response(202, document, headers)
 
 
@@ -79,7 +79,9 @@ async def ask_to_join(request: Request, room: Room, visitor_id: VisitorId, email
     StoreUnavailable."""
     await request.app.throttles.identity(request.client)
     locale = await mail_locale(request, room.room_id, locale)
-    await addresses.ask(request.app.stores, new_mailbox(request, visitor_id, email, locale, guest=True))
+    await addresses.request_confirmation(
+        request.app.stores, new_mailbox(request, visitor_id, email, locale, guest=True)
+    )
     await come_by_email(request, room, visitor_id, moves=False)
 
 
@@ -91,12 +93,12 @@ async def come_by_email(request: Request, room: Room, visitor_id: VisitorId, *, 
     """
     if room.settings.identity != "email":
         return True
-    found = await addresses.of_visitor(request.app.stores, room.room_id, visitor_id)
-    if found is None or not found.confirmed:
+    mailbox = await addresses.of_visitor(request.app.stores, room.room_id, visitor_id)
+    if mailbox is None or not mailbox.confirmed:
         return True
     try:
-        shown = Shown(key_of(request, room.room_id, found.email), "email")
-        await identities.enter(request.app.queues, room, shown, visitor_id, moves=moves)
+        identity = ShownIdentity(key_of(request, room.room_id, mailbox.email), "email")
+        await identities.enter(request.app.queues, room, identity, visitor_id, moves=moves)
     except MemberElsewhere:
         return False
     return True
@@ -104,4 +106,4 @@ async def come_by_email(request: Request, room: Room, visitor_id: VisitorId, *, 
 
 def key_of(request: Request, room_id: RoomId, email: str) -> bytes:
     """The key under which a mailbox is stored in a room, however its address is spelled."""
-    return request.app.places.member_key(room_id, f"mailbox {one_mailbox(email)}")
+    return request.app.places.member_key(room_id, f"mailbox {mailbox_of(email)}")

@@ -18,10 +18,10 @@ from app.web.http.credentials import (
 from app.web.http.routes import Request
 
 
-async def mail_locale(request: Request, room_id: RoomId, asked: str = "") -> str:
+async def mail_locale(request: Request, room_id: RoomId, requested: str = "") -> str:
     """The requested language, else that of the visitor's page: the room's, or the browser's."""
     room = await request.app.queues.loaded_rooms.get(room_id)
-    return i18n.choose([asked, room.settings.locale, *_accepted(request)])
+    return i18n.choose([requested, room.settings.locale, *_accepted(request)])
 
 
 def browser_locale(request: Request) -> str:

@@ -58,10 +58,10 @@ class MemberLoginSecrets(MemberLoginDocument, frozen=True):
 )
 async def set_member_login(request: Request, account: Account, body: MemberLoginChange) -> Response:
     """Set how proofs of the organiser's login are verified; `members_only` is a setting of the room."""
-    login, made = await save_login(request, author(request, account), body)
+    login, new_key = await save_login(request, author(request, account), body)
     shown = _document(login)
     document = MemberLoginSecrets(
-        algorithm=shown.algorithm, audience=shown.audience, key=shown.key, secret=made or None
+        algorithm=shown.algorithm, audience=shown.audience, key=shown.key, secret=new_key or None
     )
     return json_response(200, document, [NO_STORE])
 
@@ -78,10 +78,10 @@ async def set_member_login(request: Request, account: Account, body: MemberLogin
 async def read_member_login(request: Request, account: Account) -> Response:
     """Get how proofs are verified, without secrets."""
     await request.app.queues.loaded_rooms.read(_room_of(request))
-    found = await members.login_of(request.app.member_logins, _room_of(request))
-    if found is None:
+    login = await members.login_of(request.app.member_logins, _room_of(request))
+    if login is None:
         raise NotFound(members.NO_LOGIN)
-    return json_response(200, _document(found))
+    return json_response(200, _document(login))
 
 
 @endpoint(
@@ -105,15 +105,15 @@ async def save_login(request: Request, by: Author, change: MemberLoginChange) ->
     (`key`)."""
     logins, room_id = request.app.member_logins, _room_of(request)
     await request.app.queues.loaded_rooms.read(room_id)
-    key, made = change.key, ""
+    key, new_key = change.key, ""
     if not key.strip():
-        found = await members.login_of(logins, room_id)
-        key = found.key if found and found.algorithm == change.algorithm else ""
+        before = await members.login_of(logins, room_id)
+        key = before.key if before and before.algorithm == change.algorithm else ""
         if not key and change.algorithm == "HS256":
-            key = made = members.new_secret()
+            key = new_key = members.new_secret()
     login = MemberLogin(algorithm=change.algorithm, key=key, audience=change.audience)
     await members.set_login(logins, room_id, login, by=by)
-    return login, made
+    return login, new_key
 
 
 async def proven(request: Request, proof: str) -> Member:
@@ -123,25 +123,27 @@ async def proven(request: Request, proof: str) -> Member:
     return members.verify_proof(app.member_logins, room_id, login, proof)
 
 
-async def enter_as_member(request: Request, proof: str, known: VisitorId | None) -> VisitorId:
+async def enter_as_member(request: Request, proof: str, visitor_id: VisitorId | None) -> VisitorId:
     """The visitor of the proof's member, in the requesting browser or client.
 
     Raises ProofRefused, MemberElsewhere, RoomNotFound, Restoring, StoreUnavailable.
     """
-    return await members.enter(request.app.queues, _room_of(request), await proven(request, proof), known)
+    return await members.enter(
+        request.app.queues, _room_of(request), await proven(request, proof), visitor_id
+    )
 
 
 async def member_of(
-    request: Request, proof: str, invite: str | None, known: PlaceClaims | None
+    request: Request, proof: str, invite: str | None, claims: PlaceClaims | None
 ) -> PlaceClaims:
     """The same, or the visitor of an invitation, as the claims of their place token."""
-    before = known.visitor_id if known else None
+    before = claims.visitor_id if claims else None
     if invite is not None:
         visitor_id = await room_invites.accept(request.app.queues, _room_of(request), invite, before)
     else:
         visitor_id = await enter_as_member(request, proof, before)
-    if known and known.visitor_id == visitor_id:
-        return known
+    if claims and claims.visitor_id == visitor_id:
+        return claims
     return PlaceClaims(
         room_id=_room_of(request), visitor_id=visitor_id, queue_number=None, epoch=WITHOUT_TOKEN
     )

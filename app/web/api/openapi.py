@@ -123,86 +123,86 @@ def contract(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     return document
 
 
-def _translate_patterns(found: Any) -> None:
+def _translate_patterns(node: Any) -> None:
     """Convert patterns to JSON Schema: in ECMA-262 the end is `$`, and `\\Z` would be the letter.
 
     A look-ahead for a length becomes a length, because many implementations do not support look-aheads.
     """
-    if isinstance(found, dict):
-        if isinstance(pattern := found.get("pattern"), str):
+    if isinstance(node, dict):
+        if isinstance(pattern := node.get("pattern"), str):
             if length := _LENGTH.match(pattern):
                 pattern = "^" + pattern[length.end() :]
-                found["minLength"], found["maxLength"] = int(length[1]), int(length[2])
-            found["pattern"] = _END.sub("$", pattern)
-        if found.get("default") == "" and found.get("minLength", 0) > 0:
-            del found["default"]  # it means "not given", which cannot be sent
-        for value in found.values():
+                node["minLength"], node["maxLength"] = int(length[1]), int(length[2])
+            node["pattern"] = _END.sub("$", pattern)
+        if node.get("default") == "" and node.get("minLength", 0) > 0:
+            del node["default"]  # it means "not given", which cannot be sent
+        for value in node.values():
             _translate_patterns(value)
-    elif isinstance(found, list):
-        for value in found:
+    elif isinstance(node, list):
+        for value in node:
             _translate_patterns(value)
 
 
 def _types(endpoints: Sequence[Endpoint]) -> list[Any]:
     """Every type of a body, without duplicates."""
-    found: dict[str, Any] = {repr(Problem): Problem}
-    for it in endpoints:
-        bodies = [it.body, *it.answers.values()]
+    types: dict[str, Any] = {repr(Problem): Problem}
+    for declared in endpoints:
+        bodies = [declared.body, *declared.answers.values()]
         for body in bodies:
             if isinstance(body, Events):
-                found.setdefault(repr(body.document), body.document)
+                types.setdefault(repr(body.document), body.document)
             elif body is not NoBody and body is not None and not isinstance(body, bytes):
-                found.setdefault(repr(body), body)
-    return list(found.values())
+                types.setdefault(repr(body), body)
+    return list(types.values())
 
 
-def _operation(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": it.name,
-        "summary": it.summary,
-        "tags": [it.tag],
-        "parameters": _parameters(it),
-        "responses": _responses(it, refs),
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag],
+        "parameters": _parameters(endpoint),
+        "responses": _responses(endpoint, refs),
     }
-    if it.details:
-        operation["description"] = it.details
-    if it.auth is not None:
-        operation["security"] = [{scheme: []} for scheme in it.auth.schemes]
-        if needs := _needs(it):
-            operation["description"] = f"{needs} {it.details}".strip()
-    if it.body is not NoBody:
+    if endpoint.details:
+        operation["description"] = endpoint.details
+    if endpoint.auth is not None:
+        operation["security"] = [{scheme: []} for scheme in endpoint.auth.schemes]
+        if needs := _needs(endpoint):
+            operation["description"] = f"{needs} {endpoint.details}".strip()
+    if endpoint.body is not NoBody:
         operation["requestBody"] = {
-            "required": it.body_needed,
-            "content": {"application/json": {"schema": refs[repr(it.body)]}},
+            "required": endpoint.body_needed,
+            "content": {"application/json": {"schema": refs[repr(endpoint.body)]}},
         }
     return operation
 
 
-def _needs(it: Endpoint) -> str:
+def _needs(endpoint: Endpoint) -> str:
     """The role a call needs, and the scope for API keys."""
-    if it.scope is None:
+    if endpoint.scope is None:
         return ""
-    if it.auth is not None and it.auth.name in ("operator", "admin"):
-        return f"Needs the role `{it.auth.name}`; an API key also needs the scope `{it.scope}`."
-    return f"An API key of staff needs the scope `{it.scope}`."
+    if endpoint.auth is not None and endpoint.auth.name in ("operator", "admin"):
+        return f"Needs the role `{endpoint.auth.name}`; an API key also needs the scope `{endpoint.scope}`."
+    return f"An API key of staff needs the scope `{endpoint.scope}`."
 
 
-def _parameters(it: Endpoint) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
+def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in param_names(it.path)
+        for name in param_names(endpoint.path)
     ]
-    if it.query is not NoQuery:
-        (_, components) = msgspec.json.schema_components([it.query])
-        document = components[it.query.__name__]
+    if endpoint.query is not NoQuery:
+        (_, components) = msgspec.json.schema_components([endpoint.query])
+        document = components[endpoint.query.__name__]
         needed = {name: {"required": True} for name in document.get("required", ())}
-        found += [
+        parameters += [
             {"name": name, "in": "query", **needed.get(name, {}), "schema": schema}
             for name, schema in document["properties"].items()
         ]
-    for name in it.headers:
-        required = name == "Idempotency-Key" and IdempotencyKeyRequired in it.errors
-        found.append(
+    for name in endpoint.headers:
+        required = name == "Idempotency-Key" and IdempotencyKeyRequired in endpoint.errors
+        parameters.append(
             {
                 "name": name,
                 "in": "header",
@@ -211,22 +211,22 @@ def _parameters(it: Endpoint) -> list[dict[str, Any]]:
                 "schema": {"type": "string", "maxLength": 128} if "Key" in name else {"type": "string"},
             }
         )
-    return found
+    return parameters
 
 
-def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for status, body in it.answers.items():
-        found[str(status)] = {"description": ANSWERS[status]}
+def _responses(endpoint: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status, body in endpoint.answers.items():
+        responses[str(status)] = {"description": ANSWERS[status]}
         if isinstance(body, bytes):
-            found[str(status)]["content"] = {body.decode(): {"schema": {"type": "string"}}}
+            responses[str(status)]["content"] = {body.decode(): {"schema": {"type": "string"}}}
         elif isinstance(body, Events):
-            found[str(status)]["content"] = {STREAM.decode(): {"schema": _event(body, refs)}}
+            responses[str(status)]["content"] = {STREAM.decode(): {"schema": _event(body, refs)}}
         elif body is not None:
-            found[str(status)]["content"] = {"application/json": {"schema": refs[repr(body)]}}
-    for status, refusals in refusals_of(it).items():
+            responses[str(status)]["content"] = {"application/json": {"schema": refs[repr(body)]}}
+    for status, refusals in refusals_of(endpoint).items():
         text = " ".join(f"`{refusal.code}`: {refusal.title()}" for refusal in refusals)
-        answer = found.setdefault(str(status), {"description": text, "content": {}})
+        answer = responses.setdefault(str(status), {"description": text, "content": {}})
         schema: dict[str, Any] = {
             "allOf": [refs[repr(Problem)]],
             "properties": {"code": {"enum": sorted({refusal.code for refusal in refusals})}},
@@ -234,7 +234,7 @@ def _responses(it: Endpoint, refs: dict[str, Any]) -> dict[str, Any]:
         answer["content"][PROBLEM.decode()] = {"schema": schema}
         if any(issubclass(refusal, Retryable) for refusal in refusals):
             answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-    return dict(sorted(found.items()))
+    return dict(sorted(responses.items()))
 
 
 def _event(body: Events, refs: dict[str, Any]) -> dict[str, Any]:
@@ -252,20 +252,20 @@ def _event(body: Events, refs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def refusals_of(it: Endpoint) -> dict[int, list[type[Refusal]]]:
+def refusals_of(endpoint: Endpoint) -> dict[int, list[type[Refusal]]]:
     """Every refusal the call can return, by status."""
     every: list[type[Refusal]] = [
-        *it.errors,
-        *(it.auth.errors if it.auth else ()),
-        *(PARAMS[name][1] for name in param_names(it.path)),  # an invalid id is reported as not found
-        *(RateLimited for name in param_names(it.path) if name in NAMED),  # to clients that guess names
+        *endpoint.errors,
+        *(endpoint.auth.errors if endpoint.auth else ()),
+        *(PARAMS[name][1] for name in param_names(endpoint.path)),  # an invalid id is reported as not found
+        *(RateLimited for name in param_names(endpoint.path) if name in NAMED),  # to clients that guess names
         ValidationFailed,
         InternalError,
     ]
-    if it.method in ("POST", "PUT", "PATCH", "DELETE"):
+    if endpoint.method in ("POST", "PUT", "PATCH", "DELETE"):
         every += [MalformedJson, UnsupportedMediaType, BodyTooLarge, ForeignOrigin]
-    found: dict[int, list[type[Refusal]]] = {}
+    by_status: dict[int, list[type[Refusal]]] = {}
     for refusal in every:
-        if refusal not in found.setdefault(refusal.status, []):
-            found[refusal.status].append(refusal)
-    return found
+        if refusal not in by_status.setdefault(refusal.status, []):
+            by_status[refusal.status].append(refusal)
+    return by_status

@@ -90,7 +90,7 @@ class OrderDocument(msgspec.Struct, frozen=True):
 async def list_orders(request: Request, account: Account, query: OrderListQuery) -> Response:
     """List or search orders of all events, newest first. A key sees those of its events."""
     ids = await orders.find(request.app.stores, request.app.places, query.q) if query.q else None
-    wanted = OrderFilter(
+    criteria = OrderFilter(
         EventId(query.event_id) if query.event_id else None,
         query.status,
         query.made_from,
@@ -98,8 +98,8 @@ async def list_orders(request: Request, account: Account, query: OrderListQuery)
         ids,
         events_of(account, "reservations:read"),
     )
-    found, total = await orders.page(request.app.stores, wanted, limit=query.per_page, offset=query.offset)
-    return page_response(request, query, [OrderDocument(*it) for it in found], total)
+    listed, total = await orders.page(request.app.stores, criteria, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [OrderDocument(*it) for it in listed], total)
 
 
 @endpoint(
@@ -182,8 +182,8 @@ async def refund_order(request: Request, account: Account, body: RefundBody) -> 
         raise IdempotencyKeyRequired
     reservation_id = ReservationId(request.params["reservation_id"])
     new = NewRefund(body.amount, body.ticket_ids, body.to_stock, body.reason.strip())
-    made = await refunds.refund(request.app.engine, reservation_id, new, key, by=author(request, account))
-    return json_response(201, refund_document(made), [PRIVATE])
+    created = await refunds.refund(request.app.engine, reservation_id, new, key, by=author(request, account))
+    return json_response(201, refund_document(created), [PRIVATE])
 
 
 @endpoint(
@@ -198,15 +198,22 @@ async def refund_order(request: Request, account: Account, body: RefundBody) -> 
 async def read_refunds(request: Request, account: Account) -> Response:
     """Get the partial refunds of an order."""
     reservation_id = ReservationId(request.params["reservation_id"])
-    found = await orders.refunds_of(request.app.stores, reservation_id)
-    return json_response(200, RefundsDocument([refund_document(it) for it in found]), [PRIVATE])
+    refunds_made = await orders.refunds_of(request.app.stores, reservation_id)
+    return json_response(200, RefundsDocument([refund_document(it) for it in refunds_made]), [PRIVATE])
 
 
-def refund_document(it: Refund) -> RefundDocument:
+def refund_document(refund: Refund) -> RefundDocument:
     """Render a refund."""
-    codes = [ticket.code for ticket in it.tickets]
+    codes = [ticket.code for ticket in refund.tickets]
     return RefundDocument(
-        it.refund_id, it.amount, it.currency, codes, it.to_stock, it.reason, it.state, it.why
+        refund.refund_id,
+        refund.amount,
+        refund.currency,
+        codes,
+        refund.to_stock,
+        refund.reason,
+        refund.state,
+        refund.why,
     )
 
 
@@ -223,11 +230,11 @@ def refund_document(it: Refund) -> RefundDocument:
 async def orders_csv(request: Request, account: Account, query: OrdersQuery) -> Response:
     """Download the orders of an event as CSV, oldest first, in one snapshot."""
     event_id = EventId(request.params["event_id"])
-    wanted = OrderFilter(event_id, query.status)
-    return csv_response(await orders.orders(request.app.stores, wanted), f"{event_id}-orders", request)
+    criteria = OrderFilter(event_id, query.status)
+    return csv_response(await orders.orders(request.app.stores, criteria), f"{event_id}-orders", request)
 
 
-def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Request) -> Response:
+def csv_response(rows: AsyncIterator[Sequence[Order]], name: str, request: Request) -> Response:
     """The orders as a file.
 
     No cell can be a formula to a spreadsheet: they are our own ids, numbers, times and words, and names and
@@ -238,7 +245,7 @@ def csv_response(found: AsyncIterator[Sequence[Order]], name: str, request: Requ
         (b"content-disposition", f'attachment; filename="{name}.csv"'.encode()),
         NO_STORE,
     ]
-    return Response(200, _lines(found, request.app.exporting), headers, CSV)
+    return Response(200, _lines(rows, request.app.exporting), headers, CSV)
 
 
 async def _lines(chunks: AsyncIterator[Sequence[Order]], slots: asyncio.Semaphore) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from app.core.clock import from_ms, now_ms, to_ms
 from app.core.errors import RoomNotFound, StoreUnavailable, ValidationFailed
 from app.core.formats import SERVER, At
 from app.core.model import Room, RoomId, Struct
-from app.store.redis.origin import Origin, Said
+from app.store.redis.origin import Origin, ServerReport
 from app.waiting_room import autopilot
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import OPERATOR
@@ -95,13 +95,13 @@ async def report_origin(request: Request, account: Account, body: OriginReport) 
     The room's autopilot follows it. Reports of a server with the same `at` count once; a report that arrives
     out of order changes nothing (`counted` is false).
     """
-    said_ms = to_ms(body.at)
-    if said_ms > now_ms() + AHEAD_MS:
+    reported_ms = to_ms(body.at)
+    if reported_ms > now_ms() + AHEAD_MS:
         raise ValidationFailed("at", "must not be in the future")
     room_id = RoomId(request.params["room_id"])
-    said = Said(p95_ms=body.p95_ms, error_rate=body.error_rate, in_flight=body.in_flight)
+    report = ServerReport(p95_ms=body.p95_ms, error_rate=body.error_rate, in_flight=body.in_flight)
     counted = await autopilot.report_origin(
-        request.app.queues, room_id, said, server=body.server, said_ms=said_ms
+        request.app.queues, room_id, report, server=body.server, reported_ms=reported_ms
     )
     document = msgspec.structs.asdict(
         origin_document(*await autopilot.read_origin(request.app.queues, room_id))
@@ -138,11 +138,13 @@ def origin_document(room: Room, origin: Origin, health: Health | None) -> Origin
     )
 
 
-def _measured(it: Health | Reading) -> tuple[float, float, int | None, datetime | None]:
-    return it.p95_ms, it.error_rate, it.in_flight, from_ms(it.at_ms)
+def _measured(measured: Health | Reading) -> tuple[float, float, int | None, datetime | None]:
+    return measured.p95_ms, measured.error_rate, measured.in_flight, from_ms(measured.at_ms)
 
 
-def _decision(it: Decision | None) -> DecisionDocument | None:
-    if it is None:
+def _decision(decision: Decision | None) -> DecisionDocument | None:
+    if decision is None:
         return None
-    return DecisionDocument(from_ms(it.at_ms), it.direction, it.rate_from, it.rate_to, it.why)
+    return DecisionDocument(
+        from_ms(decision.at_ms), decision.direction, decision.rate_from, decision.rate_to, decision.why
+    )

@@ -62,10 +62,10 @@ async def read_email(request: Request, claims: PlaceClaims) -> Response:
     """Get my e-mail address in this room, and whether it is confirmed."""
     room_id = RoomId(request.params["room_id"])
     await request.app.status_board.current(room_id)
-    found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
-    if found is None:
+    mailbox = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
+    if mailbox is None:
         raise NotFound("You left no e-mail address in this room.")
-    return json_response(200, MailboxDocument(found.email, found.confirmed, found.asked), [NO_STORE])
+    return json_response(200, MailboxDocument(mailbox.email, mailbox.confirmed, mailbox.asked), [NO_STORE])
 
 
 @endpoint(

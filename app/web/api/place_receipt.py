@@ -49,7 +49,7 @@ async def receipt_file(app: App, room_id: RoomId, place: Place, now: RoomStatus)
     assert key is not None
     with stores_answer():
         room = await app.queues.loaded_rooms.at_version(room_id, now)
-        said = await receipt(app.stores.postgres, room, place, now.now_ms)
+        content = await receipt(app.stores.postgres, room, place, now.now_ms)
     name = f'attachment; filename="fairgate-receipt-{room_id}.json"'.encode()
-    document = ReceiptDocument(said, signed(key, said), key.jwk())
+    document = ReceiptDocument(content, signed(key, content), key.jwk())
     return json_response(200, document, [NO_STORE, (b"content-disposition", name)])

@@ -48,8 +48,8 @@ def with_challenge(
     request: Request, room_id: RoomId, network: str, refusal: ProofOfWorkNeeded
 ) -> ProofOfWorkNeeded:
     """The refusal, with the challenge to solve."""
-    made = _challenge(request, room_id, network, int(refusal.members["cost"]))
-    return ProofOfWorkNeeded(challenge=made)
+    challenge = _challenge(request, room_id, network, int(refusal.members["cost"]))
+    return ProofOfWorkNeeded(challenge=challenge)
 
 
 def _challenge(request: Request, room_id: RoomId, network: str, cost: int) -> Challenge:

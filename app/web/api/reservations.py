@@ -107,7 +107,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     prefer = request.headers.get(b"prefer")
     wait = prefer is None or b"respond-async" not in prefer
     try:
-        taken = await operations.reserve(
+        reserved = await operations.reserve(
             request.app.engine,
             claims,
             EventId(request.params["event_id"]),
@@ -121,20 +121,20 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
     except Refusal as refusal:
         metrics.reserved(refusal.code)
         raise
-    return _taken(taken)
+    return _reserved_response(reserved)
 
 
-def _taken(taken: Reserved) -> Response:
-    headers = [(b"location", f"/v1/reservations/{taken.reservation_id}".encode()), NO_STORE]
-    if taken.replayed:
+def _reserved_response(reserved: Reserved) -> Response:
+    headers = [(b"location", f"/v1/reservations/{reserved.reservation_id}".encode()), NO_STORE]
+    if reserved.replayed:
         headers.append(REPLAYED)
-    if taken.terms is None:
+    if reserved.terms is None:
         metrics.reserved("accepted")
         headers.append((b"preference-applied", b"respond-async"))
-        return json_response(202, Accepted(taken.reservation_id), headers)
-    if not taken.replayed:
+        return json_response(202, Accepted(reserved.reservation_id), headers)
+    if not reserved.replayed:
         metrics.reserved("held")
-    return Response(201, reserved_document(taken, taken.terms), headers)
+    return Response(201, reserved_document(reserved, reserved.terms), headers)
 
 
 @endpoint(
@@ -152,11 +152,11 @@ def _taken(taken: Reserved) -> Response:
 )
 async def read_reservation(request: Request, asker: Asker) -> Response:
     """Get a reservation, as its owner or as staff. 202 while it is not decided yet."""
-    found = await asked_reservation(request, asker, staff_may=True)
-    if found is None:
+    reservation = await requested_reservation(request, asker, staff_may=True)
+    if reservation is None:
         accepted = Accepted(request.params["reservation_id"])
         return json_response(202, accepted, [(b"retry-after", b"1"), NO_STORE])
-    return json_response(200, reservation_document(found), [NO_STORE])
+    return json_response(200, reservation_document(reservation), [NO_STORE])
 
 
 @endpoint(
@@ -189,14 +189,14 @@ async def reservation_stream(request: Request, asker: Asker) -> Response:
     the last one gets 204, which stops an EventSource from reconnecting.
     """
     deadline = time.monotonic() + request.app.settings.reserve_wait_s
-    while (found := await asked_reservation(request, asker, staff_may=True)) is None:
+    while (reservation := await requested_reservation(request, asker, staff_may=True)) is None:
         if time.monotonic() > deadline:
             raise StoreUnavailable("The reservation is not decided yet; ask again.")
         await asyncio.sleep(UNDECIDED_EVERY_S)
     seen = request.header(b"last-event-id")
-    if found.status in ENDED and seen == event_id_of(_document(found)):
+    if reservation.status in ENDED and seen == event_id_of(_document(reservation)):
         return empty()
-    stream = server_sent("reservation", _documents(request, found.reservation_id), request.app.draining)
+    stream = server_sent("reservation", _documents(request, reservation.reservation_id), request.app.draining)
     return Response(200, stream, [PRIVATE, (b"x-accel-buffering", b"no")], STREAM)
 
 
@@ -207,22 +207,26 @@ async def _documents(request: Request, reservation_id: ReservationId) -> AsyncIt
             yield _document(it)
 
 
-def _document(it: Reservation) -> bytes:
-    return msgspec.json.encode(reservation_document(it))
+def _document(reservation: Reservation) -> bytes:
+    return msgspec.json.encode(reservation_document(reservation))
 
 
-async def asked_reservation(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
+async def requested_reservation(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
     """The requester's reservation, None while it is undecided. Raises ReservationNotFound for anybody
     else's."""
     engine, reservation_id = request.app.engine, ReservationId(request.params["reservation_id"])
     for claims in asker.visitors:
         try:
-            found = await operations.get(engine, reservation_id, claims)
+            reservation = await operations.get(engine, reservation_id, claims)
         except ReservationNotFound:
             continue
         break
     else:
-        found = await operations.get(engine, reservation_id)
-    if found is not None and not asker.owns(request, found) and not (staff_may and asker.is_staff()):
+        reservation = await operations.get(engine, reservation_id)
+    if (
+        reservation is not None
+        and not asker.owns(request, reservation)
+        and not (staff_may and asker.is_staff())
+    ):
         raise ReservationNotFound
-    return found
+    return reservation

@@ -70,25 +70,25 @@ async def room_history(request: Request, account: Account, query: HistoryQuery) 
     """Get a room's history: by second for 15 minutes, by 10 s for an hour, or since it began."""
     with stores_answer():
         room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
-    found = await history.over(request.app.stores, room.room_id, query.range)
-    shown = [_point(it) for it in found.points]
-    return json_response(200, RoomHistory(room.room_id, query.range, found.step_s, shown), [NO_STORE])
+    steps = await history.over(request.app.stores, room.room_id, query.range)
+    points = [_point(it) for it in steps.points]
+    return json_response(200, RoomHistory(room.room_id, query.range, steps.step_s, points), [NO_STORE])
 
 
-def _point(it: Point) -> HistoryPoint:
+def _point(point: Point) -> HistoryPoint:
     return HistoryPoint(
-        at=from_ms(it.at_ms),
-        waiting=it.waiting,
-        inside=it.inside,
-        cap=it.cap,
-        rate=it.rate,
-        admitted_per_minute=it.outflow,
-        joined_per_minute=it.inflow,
-        no_shows_per_minute=it.no_shows,
-        requests_per_second=it.requests,
-        backlog=it.backlog,
-        reserve_p99_ms=it.p99_ms,
-        free=it.free,
-        held=it.held,
-        sold=it.sold,
+        at=from_ms(point.at_ms),
+        waiting=point.waiting,
+        inside=point.inside,
+        cap=point.cap,
+        rate=point.rate,
+        admitted_per_minute=point.outflow,
+        joined_per_minute=point.inflow,
+        no_shows_per_minute=point.no_shows,
+        requests_per_second=point.requests,
+        backlog=point.backlog,
+        reserve_p99_ms=point.p99_ms,
+        free=point.free,
+        held=point.held,
+        sold=point.sold,
     )

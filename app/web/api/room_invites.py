@@ -72,8 +72,8 @@ async def list_invites(request: Request, account: Account, query: PageQuery) -> 
     """List the invitations to a room, newest first, with their state."""
     room_id, stores = RoomId(request.params["room_id"]), request.app.stores
     await request.app.queues.loaded_rooms.read(room_id)
-    found, total = await room_invites.listed(stores, room_id, "", query.per_page, query.offset)
-    return page_response(request, query, found, total)
+    listed, total = await room_invites.listed(stores, room_id, "", query.per_page, query.offset)
+    return page_response(request, query, listed, total)
 
 
 @endpoint(

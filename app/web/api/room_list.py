@@ -67,8 +67,8 @@ async def list_rooms(request: Request, query: RoomsQuery) -> Response:
     queues, staff = request.app.queues, await _staff(request) if query.every else None
     only = _only(staff)
     public = staff is None
-    found = await room_lists.page(queues, public, only=only, limit=query.per_page, offset=query.offset)
-    documents = [status_document(*it) if public else _listed(*it) for it in found]
+    listed = await room_lists.page(queues, public, only=only, limit=query.per_page, offset=query.offset)
+    documents = [status_document(*it) if public else _listed(*it) for it in listed]
     return page_response(request, query, documents, await room_lists.count(queues, public, only=only))
 
 

@@ -127,11 +127,11 @@ async def log_head(request: Request) -> Response:
     with stores_answer():
         await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         head = await stored.select_head(postgres, room_id)
-        [shown] = await _heads(request, room_id, [head]) if head else [None]
+        [document] = await _heads(request, room_id, [head]) if head else [None]
         keys = await signing_keys.select_all(postgres, "log")
         origin = await proofs.origin(postgres, request.app.settings.log_host, room_id)
     vkey = vkey_of(keys[0], origin) if keys else None
-    newest = NewestHead(room_id, shown, [it.jwk() for it in keys], origin, vkey)
+    newest = NewestHead(room_id, document, [it.jwk() for it in keys], origin, vkey)
     return json_response(200, newest, [shared("log_head")])
 
 
@@ -172,8 +172,8 @@ async def log_heads(request: Request, query: HeadsQuery) -> Response:
     with stores_answer():
         await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         heads = await stored.select_heads(request.app.stores.postgres, room_id, query.after, query.limit)
-        shown = await _heads(request, room_id, heads)
-    return json_response(200, Heads(room_id, shown), [shared("log_heads")])
+        documents = await _heads(request, room_id, heads)
+    return json_response(200, Heads(room_id, documents), [shared("log_heads")])
 
 
 @endpoint(
@@ -190,8 +190,8 @@ async def log_entries(request: Request, query: EntriesQuery) -> Response:
     with stores_answer():
         log = await proofs.existing_log(request.app.queues.loaded_rooms, room_id)
         last = min(log.size, start + query.limit)
-        found = await stored.select_leaves(request.app.stores.postgres, room_id, start, last)
-    return json_response(200, Entries(room_id, start, log.size, found), [shared("log_entries")])
+        leaves = await stored.select_leaves(request.app.stores.postgres, room_id, start, last)
+    return json_response(200, Entries(room_id, start, log.size, leaves), [shared("log_entries")])
 
 
 @endpoint(
@@ -236,5 +236,5 @@ async def log_consistency(request: Request, query: ConsistencyQuery) -> Response
 async def _heads(request: Request, room_id: RoomId, heads: list[StoredHead]) -> list[HeadDocument]:
     """Heads with the cosignatures under them."""
     sizes = [it.size for it in heads]
-    found = await cosignatures.select_cosignatures(request.app.stores.postgres, room_id, sizes)
-    return [HeadDocument(it.size, from_ms(it.at_ms), it.statement, found.get(it.size, [])) for it in heads]
+    cosigned = await cosignatures.select_cosignatures(request.app.stores.postgres, room_id, sizes)
+    return [HeadDocument(it.size, from_ms(it.at_ms), it.statement, cosigned.get(it.size, [])) for it in heads]

@@ -24,8 +24,8 @@ AWAY = (Restoring, StoreUnavailable)
 async def read_settings(request: Request, account: Account) -> Response:
     """Get all settings of a room, in the form that PUT and PATCH accept."""
     with stores_answer():
-        found = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
-    return json_response(200, settings_document(found.settings))
+        room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
+    return json_response(200, settings_document(room.settings))
 
 
 @endpoint(

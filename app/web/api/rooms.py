@@ -155,21 +155,21 @@ async def join(request: Request, body: JoinBody) -> Response:
     """
     app, room_id = request.app, RoomId(request.params["room_id"])
     email = mailbox(body.email) if body.email is not None else None
-    known = await who_joins(request) if may_identify(request) else None
-    if known is None and request.headers.get(COOKIE_NEEDED) == b"required":
+    claims = await who_joins(request) if may_identify(request) else None
+    if claims is None and request.headers.get(COOKIE_NEEDED) == b"required":
         raise CredentialMissing("The browser sent no cookie back: load the queue page first.")
     if body.proof is not None or body.invite is not None:
-        known = await member_of(request, body.proof or "", body.invite, known)
+        claims = await member_of(request, body.proof or "", body.invite, claims)
     network = network_of(request, room_id)
     solved = app.places.work.read(body.proof_of_work, room_id, network) if body.proof_of_work else None
     joining = Joining(
-        visitor_id=known.visitor_id if known else new_visitor_id(network),
-        known=known,
+        visitor_id=claims.visitor_id if claims else new_visitor_id(network),
+        claims=claims,
         network=network,
         quantity=body.quantity or 0,
         returns=body.returns,
         solved=solved,
-        captcha=await captcha_of(request, body.captcha_response, known, solved),
+        captcha=await captcha_of(request, body.captcha_response, claims, solved),
         slower=body.slower_lane,
     )
     try:
@@ -178,7 +178,7 @@ async def join(request: Request, body: JoinBody) -> Response:
         raise with_challenge(request, room_id, network, refusal) from None
     except CaptchaNeeded:
         raise with_widget(request) from None
-    if email is not None or (known and place.new and bearer(request)):
+    if email is not None or (claims and place.new and bearer(request)):
         await keep_mailbox(request, email, body.locale or "", room_id, place)
     return await _place_response(request, place, now, 201 if place.new else 200)
 
@@ -208,9 +208,9 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
     Then `queue_position` is `queue_number` - `serving_position`, at most the number waiting; in a room in
     parts an estimate. Whether you left since the token was issued is not looked up. Redis is not needed.
     """
-    found, now = await place_of(request.app, RoomId(request.params["room_id"]), claims)
+    current, now = await place_of(request.app, RoomId(request.params["room_id"]), claims)
     token = sent_token(request)
-    return await _place_response(request, found, now, 200, (claims, token) if token else None)
+    return await _place_response(request, current, now, 200, (claims, token) if token else None)
 
 
 @endpoint(
@@ -226,8 +226,8 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
 async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
     """Set how many tickets I want at once: I am not called while fewer are free, and keep my place."""
     room_id = RoomId(request.params["room_id"])
-    found, now = await queue.want(request.app.queues, room_id, claims, body.quantity)
-    return await _place_response(request, found, now, 200)
+    place, now = await queue.want(request.app.queues, room_id, claims, body.quantity)
+    return await _place_response(request, place, now, 200)
 
 
 @endpoint(
@@ -242,23 +242,23 @@ async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Resp
 async def claim(request: Request, claims: PlaceClaims) -> Response:
     """Claim my booking token: 201 starts the session, 200 repeats the same one, 202 still waiting."""
     app, room_id = request.app, RoomId(request.params["room_id"])
-    found, now = await queue.claim(app.queues, room_id, claims)
-    if found.state != "active":
-        return await _place_response(request, found, now, 202)
-    token, exp = booking_token(app, room_id, found, now)
+    place, now = await queue.claim(app.queues, room_id, claims)
+    if place.state != "active":
+        return await _place_response(request, place, now, 202)
+    token, exp = booking_token(app, room_id, place, now)
     document = BookingTokenDocument(token, expires_at=from_ms(exp * 1000))
     return json_response(
-        201 if found.new else 200, document, [booking_cookie(request, room_id, token, exp), NO_STORE]
+        201 if place.new else 200, document, [booking_cookie(request, room_id, token, exp), NO_STORE]
     )
 
 
-def booking_token(app: App, room_id: RoomId, found: Place, now: RoomStatus) -> tuple[str, int]:
+def booking_token(app: App, room_id: RoomId, place: Place, now: RoomStatus) -> tuple[str, int]:
     """An active visitor's session as a booking token, and its expiry (s); the same each time."""
-    exp = found.session_expires_at_ms // 1000
+    exp = place.session_expires_at_ms // 1000
     claims = BookingClaims(
         room_id=room_id,
-        visitor_id=found.visitor_id,
-        jti=app.places.jti(room_id, found.visitor_id, exp),
+        visitor_id=place.visitor_id,
+        jti=app.places.jti(room_id, place.visitor_id, exp),
         iat=min(now.now_ms // 1000, exp - 1),
         exp=exp,
         generation=now.generation,
@@ -284,7 +284,7 @@ async def leave(request: Request, claims: PlaceClaims) -> Response:
 
 async def _place_response(
     request: Request,
-    found: Place,
+    place: Place,
     now: RoomStatus,
     status: int,
     sent: tuple[PlaceClaims, str] | None = None,
@@ -293,7 +293,7 @@ async def _place_response(
     room = app.queues.loaded_rooms.peek(room_id, now) or await app.queues.loaded_rooms.at_version(
         room_id, now
     )
-    token = place_token(app.places, found, now, room_id, sent)
+    token = place_token(app.places, place, now, room_id, sent)
     rate = room.settings.admission_rate_per_minute
-    document = place_document(room_id, found, now, rate, token)
+    document = place_document(room_id, place, now, rate, token)
     return json_response(status, document, [place_cookie(request, room_id, token), NO_STORE])

@@ -43,13 +43,13 @@ async def cached_seat_map(request: Request, event_id: EventId) -> CachedSeatMap:
     """The seat map, at most a second old. Raises EventNotFound, Restoring, StoreUnavailable."""
 
     async def read() -> CachedSeatMap:
-        found, ticket_types = await events.event(request.app.stores, event_id)
-        rows = await seat_map.live_rows(request.app.queues.loaded_rooms, found.room_id)
-        document = seat_map_document(found, codes.shown(ticket_types, None), rows)
+        event, ticket_types = await events.event(request.app.stores, event_id)
+        rows = await seat_map.live_rows(request.app.queues.loaded_rooms, event.room_id)
+        document = seat_map_document(event, codes.visible_types(ticket_types, None), rows)
         plain = msgspec.json.encode(document)
         digest = hashlib.blake2b(msgspec.json.encode((document.currency, document.sections)), digest_size=12)
         gzipped = gzip.compress(plain, 5, mtime=0)
-        return CachedSeatMap(found.published, document, plain, gzipped, f'W/"{digest.hexdigest()}"')
+        return CachedSeatMap(event.published, document, plain, gzipped, f'W/"{digest.hexdigest()}"')
 
     return await request.app.caches.seat_maps.get(event_id, read)
 
@@ -125,9 +125,9 @@ async def create_seats(request: Request, account: Account, body: NewSeats) -> Re
 
     async def create() -> Response:
         event_id = EventId(request.params["event_id"])
-        made = await events.create_seats(request.app.stores, event_id, body, by=author(request, account))
+        created = await events.create_seats(request.app.stores, event_id, body, by=author(request, account))
         document = SeatsMadeDocument(
-            event_id, [ticket_type_document(it) for it in made], sum(it.total for it in made)
+            event_id, [ticket_type_document(it) for it in created], sum(it.total for it in created)
         )
         return json_response(201, document, [(b"location", request.path.encode())])
 

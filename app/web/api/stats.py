@@ -123,11 +123,11 @@ class InstallationStats(msgspec.Struct, frozen=True):
 async def room_stats(request: Request, account: Account) -> Response:
     """Get counters and percentiles of a room since its opening."""
     queues, room_id = request.app.queues, RoomId(request.params["room_id"])
-    found = await stats.room(queues, room_id)
+    figures = await stats.room(queues, room_id)
     waits = await stats.waits_s(queues, room_id)
-    event_id = found.room.event_id
+    event_id = figures.room.event_id
     document = RoomStats(
-        **_line(found),
+        **_line(figures),
         wait_s=Waits(**waits) if waits else None,
         reservations=await _reservations(request, event_id) if event_id else None,
     )
@@ -159,20 +159,20 @@ async def installation_stats(request: Request, account: Account) -> Response:
     return json_response(200, document, [NO_STORE])
 
 
-def _line(it: RoomFigures) -> dict[str, Any]:
+def _line(figures: RoomFigures) -> dict[str, Any]:
     """The fields of `RoomQueueFigures`."""
     return {
-        "room_id": it.room.room_id,
-        "event_id": it.room.event_id,
-        "state": it.status.state,
-        "opened_at": from_ms(it.status.opened_at_ms),
-        "admission_rate_per_minute": it.room.settings.admission_rate_per_minute,
-        "waiting": it.status.waiting,
-        "called": it.status.called,
-        "active": it.status.active,
-        "outflow_per_minute": it.status.outflow_per_minute,
-        "stream_backlog": it.backlog,
-        **it.counted._asdict(),
+        "room_id": figures.room.room_id,
+        "event_id": figures.room.event_id,
+        "state": figures.status.state,
+        "opened_at": from_ms(figures.status.opened_at_ms),
+        "admission_rate_per_minute": figures.room.settings.admission_rate_per_minute,
+        "waiting": figures.status.waiting,
+        "called": figures.status.called,
+        "active": figures.status.active,
+        "outflow_per_minute": figures.status.outflow_per_minute,
+        "stream_backlog": figures.backlog,
+        **figures.counted._asdict(),
     }
 
 
@@ -192,10 +192,12 @@ async def _reservations(request: Request, event_id: EventId | None) -> Reservati
 
 
 def _requests(counted: InstallationCounts) -> RequestFigures:
-    taken = ("held", "accepted", "confirmed", "cancelled", "expired")
+    counted_apart = ("held", "accepted", "confirmed", "cancelled", "expired")
     return RequestFigures(
         since=from_ms(counted.since_ms),
         answered=counted.requests,
         refused=counted.refusals,
-        reservations_refused={code: it for code, it in counted.reservations.items() if code not in taken},
+        reservations_refused={
+            code: it for code, it in counted.reservations.items() if code not in counted_apart
+        },
     )

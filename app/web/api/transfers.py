@@ -28,7 +28,7 @@ from app.reservations import operations, transfers
 from app.reservations.ticket_links import TOKEN_MAX
 from app.reservations.transfers import OVER
 from app.web.api.mailbox import browser_locale, mail_locale
-from app.web.api.reservations import TAG, asked_reservation
+from app.web.api.reservations import TAG, requested_reservation
 from app.web.http.cache_control import NO_STORE
 from app.web.http.credentials import OWNER, Asker, network_of
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
@@ -106,15 +106,15 @@ async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) ->
     200 if it is already offered to this address. A ticket that was used, is offered to somebody else or was
     accepted is a conflict. An offer is valid for seven days, and no longer than until the event begins.
     """
-    it = await _bought(request, asker)
+    reservation = await _bought(request, asker)
     app, to = request.app, mailbox(body.email)
-    if body.ticket_id not in _tickets(it):
+    if body.ticket_id not in _tickets(reservation):
         raise ValidationFailed("ticket_id", "is not a valid ticket of this reservation")
     document = TransferDocument(body.ticket_id, to)
-    if (await transfers.offers_of(app.stores, it)).get(body.ticket_id) == to:
+    if (await transfers.offers_of(app.stores, reservation)).get(body.ticket_id) == to:
         return json_response(200, document, [NO_STORE])
-    locale = choose([body.locale]) if body.locale else await mail_locale(request, it.room_id)
-    await transfers.offer(app.stores, app.orders, app.traces, it, body.ticket_id, to, locale)
+    locale = choose([body.locale]) if body.locale else await mail_locale(request, reservation.room_id)
+    await transfers.offer(app.stores, app.orders, app.traces, reservation, body.ticket_id, to, locale)
     return json_response(201, document, [NO_STORE])
 
 
@@ -128,12 +128,12 @@ async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) ->
 )
 async def withdraw_transfer(request: Request, asker: Asker) -> Response:
     """Withdraw the offer of a ticket. 204, also when repeated; an accepted one is a conflict."""
-    it, ticket_id = await _bought(request, asker), request.params["ticket_id"]
-    found = _tickets(it)
-    if ticket_id not in found:
+    reservation, ticket_id = await _bought(request, asker), request.params["ticket_id"]
+    tickets = _tickets(reservation)
+    if ticket_id not in tickets:
         raise NotFound("This reservation has no such ticket.")
-    await transfers.withdraw(request.app.stores, it, ticket_id)
-    after = await operations.get(request.app.engine, it.reservation_id)
+    await transfers.withdraw(request.app.stores, reservation, ticket_id)
+    after = await operations.get(request.app.engine, reservation.reservation_id)
     if after is not None and _tickets(after).get(ticket_id):
         raise Conflict("The ticket was accepted and now belongs to somebody else.")
     return empty()
@@ -156,36 +156,38 @@ async def accept_ticket(request: Request, body: AcceptBody) -> Response:
     await app.throttles.reset(request.client)
     locale = choose([body.locale]) if body.locale else browser_locale(request)
     transfer_id = await transfers.accept(app.stores, body.token, locale)
-    found = await transfers.held(app.stores, transfer_id)
-    if found is None:
+    held = await transfers.held(app.stores, transfer_id)
+    if held is None:
         raise CredentialInvalid(OVER)
     key = app.orders.ticket_link(transfer_id, int(time.time()) + RIGHTS_S)
     page = f"{app.settings.public_url or request.origin()}/tickets/mine?key={key}"
     document = AcceptedTicket(
-        event_id=found.event_id,
-        event_name=found.event_name,
-        venue=found.venue,
-        starts_at=in_zone(found.starts_at),
-        ticket_type=found.ticket_type,
-        seat_id=found.seat_id,
-        code=found.code,
+        event_id=held.event_id,
+        event_name=held.event_name,
+        venue=held.venue,
+        starts_at=in_zone(held.starts_at),
+        ticket_type=held.ticket_type,
+        seat_id=held.seat_id,
+        code=held.code,
         page=page,
     )
     return json_response(200, document, [NO_STORE])
 
 
-def _tickets(it: Reservation) -> dict[str, bool]:
+def _tickets(reservation: Reservation) -> dict[str, bool]:
     """The valid tickets of a reservation, and whether each belongs to somebody else by now."""
-    return {str(ticket["ticket_id"]): bool(ticket["transferred"]) for ticket in it.tickets}
+    return {str(ticket["ticket_id"]): bool(ticket["transferred"]) for ticket in reservation.tickets}
 
 
 async def _bought(request: Request, asker: Asker) -> Reservation:
     """The requester's reservation. A link in an e-mail does not prove enough. Raises as the errors above."""
-    found = await asked_reservation(request, asker, staff_may=False)
-    if found is None:
+    reservation = await requested_reservation(request, asker, staff_may=False)
+    if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    if not asker.bought(request, found):
+    if not asker.bought(request, reservation):
         raise ReservationNotFound
     if request.method != "GET":
-        await operations.count_change(request.app.engine, found, network_of(request, found.room_id))
-    return found
+        await operations.count_change(
+            request.app.engine, reservation, network_of(request, reservation.room_id)
+        )
+    return reservation

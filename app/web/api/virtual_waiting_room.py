@@ -145,8 +145,8 @@ async def queue_num(request: Request, query: OfRequest) -> Response:
 )
 async def serving_num(request: Request, query: OfEvent) -> Response:
     """Get the serving counter, AWS's name for the serving position."""
-    shown = await request.app.status_board.current(_room(request, query))
-    return json_response(200, ServingCounter(shown.status.serving_position), [NO_STORE])
+    rendered = await request.app.status_board.current(_room(request, query))
+    return json_response(200, ServingCounter(rendered.status.serving_position), [NO_STORE])
 
 
 @endpoint(
@@ -241,18 +241,18 @@ async def reset_initial_state(request: Request, account: Account, body: OfEvent)
     return json_response(200, Done("Reset completed"))
 
 
-def _room(request: Request, asked: OfEvent | OfRequest | Increment) -> RoomId:
+def _room(request: Request, query: OfEvent | OfRequest | Increment) -> RoomId:
     """The path's room, which must be the one the client means. Raises RequestIdInvalid."""
     room_id = RoomId(request.params["room_id"])
-    if asked.event_id != room_id:
+    if query.event_id != room_id:
         raise RequestIdInvalid(f"The event id of this address is {room_id}.", error="Invalid event ID")
     return room_id
 
 
-def _claims(request: Request, asked: OfRequest) -> tuple[PlaceClaims, int]:
+def _claims(request: Request, query: OfRequest) -> tuple[PlaceClaims, int]:
     """The visitor of a request id, and when they joined. Raises RequestIdInvalid."""
     room_id = RoomId(request.params["room_id"])
-    found = request.app.places.read_request_id(room_id, asked.request_id)
+    found = request.app.places.read_request_id(room_id, query.request_id)
     if found is None:
         raise RequestIdInvalid("Join for a request id of this room.", error="Invalid request ID")
     visitor_id, at_s = found
@@ -262,20 +262,20 @@ def _claims(request: Request, asked: OfRequest) -> tuple[PlaceClaims, int]:
     return claims, at_s
 
 
-async def _tokens(request: Request, asked: OfRequest, place: Place) -> TokenSet:
+async def _tokens(request: Request, query: OfRequest, place: Place) -> TokenSet:
     with stores_answer():
         key = await request.app.keyring.key_of("RS256")
-    room = request.app.queues.loaded_rooms.known(RoomId(asked.event_id))
+    room = request.app.queues.loaded_rooms.last_read(RoomId(query.event_id))
     exp, now_s = place.session_expires_at_ms // 1000, int(time.time())
     began_s = min(now_s, exp - (room.settings.session_ttl_s if room else 0))
     claims = {
-        "aud": asked.event_id,
-        "sub": asked.request_id,
+        "aud": query.event_id,
+        "sub": query.request_id,
         "queue_position": place.queue_number,
         "iat": began_s,
         "nbf": began_s,
         "exp": exp,
-        "iss": f"{request.origin()}{BASE.format(room_id=asked.event_id)}",
+        "iss": f"{request.origin()}{BASE.format(room_id=query.event_id)}",
     }
     access, refresh, id_token = [
         request.app.keyring.signer.sign_foreign({**claims, "token_use": it}, key)

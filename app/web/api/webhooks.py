@@ -77,10 +77,10 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
     async def create() -> Response:
         app = request.app
         by, types = author(request, account), list(dict.fromkeys(body.types))
-        made = await webhooks.create(app.stores, app.settings, body.url, types, body.description, by=by)
-        it = made.target
+        created = await webhooks.create(app.stores, app.settings, body.url, types, body.description, by=by)
+        it = created.target
         document = MadeWebhook(
-            it.webhook_id, it.url, list(types), body.description, made.created_at, it.secret
+            it.webhook_id, it.url, list(types), body.description, created.created_at, it.secret
         )
         return json_response(201, document, [NO_STORE])
 
@@ -99,8 +99,8 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
 )
 async def list_webhooks(request: Request, account: Account, query: PageQuery) -> Response:
     """List webhooks and the state of their deliveries, without secrets."""
-    found, total = await webhooks.page(request.app.stores, limit=query.per_page, offset=query.offset)
-    return page_response(request, query, [_document(it) for it in found], total)
+    listed, total = await webhooks.page(request.app.stores, limit=query.per_page, offset=query.offset)
+    return page_response(request, query, [_document(it) for it in listed], total)
 
 
 @endpoint(
@@ -119,16 +119,16 @@ async def delete_webhook(request: Request, account: Account) -> Response:
     return empty()
 
 
-def _document(it: Webhook) -> WebhookDocument:
+def _document(webhook: Webhook) -> WebhookDocument:
     return WebhookDocument(
-        webhook_id=it.webhook_id,
-        url=it.url,
-        types=it.types,
-        description=it.description,
-        created_at=it.created_at,
-        disabled_at=it.disabled_at,
-        pending=it.pending,
-        given_up=it.given_up,
-        last_failure=it.failure or None,
-        last_failure_at=it.failed_at,
+        webhook_id=webhook.webhook_id,
+        url=webhook.url,
+        types=webhook.types,
+        description=webhook.description,
+        created_at=webhook.created_at,
+        disabled_at=webhook.disabled_at,
+        pending=webhook.pending,
+        given_up=webhook.given_up,
+        last_failure=webhook.failure or None,
+        last_failure_at=webhook.failed_at,
     )

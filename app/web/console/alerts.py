@@ -30,7 +30,7 @@ from app.store.sql.sign_ins import SignIn
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Alarms, Running, Staff, alarms_of, running_of, signed_in
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
 from app.web.pages.form_fields import redirect_to
@@ -136,10 +136,10 @@ async def alarms_stream(request: Request, staff: Staff) -> Response:
         async for lines in request.app.alert_board.watch():
             if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
                 asked_at = time.monotonic()
-                found = await signed_in(request, used=False)
-                if found is None or not await _is_same(request, found, staff.account):
+                sign_in = await signed_in(request, used=False)
+                if sign_in is None or not await _is_same(request, sign_in, staff.account):
                     return  # the page reconnects with the rights its viewer has now
-            yield _document(lines, request.app.alert_board.sales.shown, staff)
+            yield _document(lines, request.app.alert_board.sales.figures, staff)
 
     stream: Any = server_sent("status", documents(), request.app.draining)
     response = Response(stream, content_type="text/event-stream")
@@ -153,7 +153,7 @@ async def acknowledge(request: Request, staff: Staff, form: dict[str, str]) -> R
     """Acknowledge an alert and return to the page the button was on."""
     await alerts.acknowledge(request.app.stores, int(request.params["alert_id"]), by=staff.by)
     await request.app.alert_board.outdated()
-    return redirect_to(_came_from(request))
+    return redirect_to(_return_address(request))
 
 
 @console_form("/admin/alerts/rule", section="Alerts", role="admin")
@@ -188,7 +188,7 @@ def _setting(form: dict[str, str]) -> Setting | None:
     return Setting("enabled" in form, threshold)
 
 
-def _came_from(request: Request) -> str:
+def _return_address(request: Request) -> str:
     """The console page whose button was pressed."""
     at = urlsplit(request.header(b"referer") or "")
     if not at.path.startswith("/admin") or at.path.startswith(HERE):
@@ -196,9 +196,9 @@ def _came_from(request: Request) -> str:
     return f"{at.path}?{at.query}" if at.query else at.path
 
 
-async def _is_same(request: Request, found: SignIn, account: Account) -> bool:
+async def _is_same(request: Request, sign_in: SignIn, account: Account) -> bool:
     """Whether the viewer still has the same role and the same rights in single sales."""
-    if found.role != account.role:
+    if sign_in.role != account.role:
         return False
     now = Account(subject=account.subject, role=account.role)
     return account.grants is None or account.grants == await sale_rights.grants_of(request.app.stores, now)
@@ -248,7 +248,7 @@ async def _page(
         room_name,
         await alerts.mailing(stores, staff.account.subject) or "",
         await alerts.recipients(stores),
-        told(refusal) if refusal and "rule" not in (form or {}) else "",
+        message_of(refusal) if refusal and "rule" not in (form or {}) else "",
     )
     return respond("console/alerts.html", document, refusal.status if refusal else 200)
 
@@ -264,11 +264,15 @@ def _line(
 ) -> RuleLine:
     limit = limit_of(settings, rule, room_id)
     before, _, after = rule.says.partition("{n}")
-    mine = form.get("rule") == rule.name
-    value = form.get("threshold", "") if mine else str(limit.threshold)
-    others = limit_of({key: it for key, it in settings.items() if key != (room_id, rule.name)}, rule, room_id)
-    default = _in_words(rule, others)
-    return RuleLine(rule, before, after, limit, value, default, told(refusal) if mine and refusal else "")
+    is_edited = form.get("rule") == rule.name
+    value = form.get("threshold", "") if is_edited else str(limit.threshold)
+    inherited = limit_of(
+        {key: it for key, it in settings.items() if key != (room_id, rule.name)}, rule, room_id
+    )
+    default = _in_words(rule, inherited)
+    return RuleLine(
+        rule, before, after, limit, value, default, message_of(refusal) if is_edited and refusal else ""
+    )
 
 
 def _in_words(rule: Rule, limit: Limit) -> str:

@@ -58,30 +58,32 @@ async def attendee_list(request: Request, staff: Staff) -> Response:
     room = await request.app.queues.loaded_rooms.get(RoomId(request.params["room_id"]))
     if room.event_id is None:
         raise NotFound("This room has no tickets.")
-    fields, here = filters_of(request), request.path
+    fields, path = filters_of(request), request.path
     event, _ = await events.event(request.app.stores, room.event_id)
     counts = await check_ins.counts(request.app.stores, room.event_id)
     presence, after = one_of(fields, "presence", PRESENCES), _after(fields.get("after", ""))
     only = WHO.get(one_of(fields, "who", tuple(WHO)) or "")
-    wanted = AttendeeFilter(room.event_id, fields.get("q"), presence, only, after)
+    criteria = AttendeeFilter(room.event_id, fields.get("q"), presence, only, after)
     with stores_answer():
-        found = await attendees.page(request.app.stores.postgres, wanted, PER_PAGE + 1)
+        listed = await attendees.page(request.app.stores.postgres, criteria, PER_PAGE + 1)
         form = await buyers.form_of(request.app.stores.postgres, room.event_id) or BuyerForm()
-    lines = [_line(it, form) for it in found[:PER_PAGE]]
-    kept: dict[str, str] = {name: it for name, it in fields.items() if name in ("q", "presence", "who")}
-    first = f"{here}?{urlencode(kept)}" if after else ""
-    more = f"{here}?{urlencode(kept | {'after': _key(lines[-1].it)})}" if len(found) > PER_PAGE else ""
+    lines = [_line(it, form) for it in listed[:PER_PAGE]]
+    filters: dict[str, str] = {name: it for name, it in fields.items() if name in ("q", "presence", "who")}
+    first = f"{path}?{urlencode(filters)}" if after else ""
+    more = f"{path}?{urlencode(filters | {'after': _key(lines[-1].it)})}" if len(listed) > PER_PAGE else ""
     sale = head_of(staff, room, event, "Attendees")
     about = room, event, counts, fields, lines, first, more
     return respond("console/attendees.html", AttendeesPage(staff, sale, *about))
 
 
-def _line(it: Attendee, form: BuyerForm) -> AttendeeLine:
-    return AttendeeLine(it, seat_words(it.seat_id) if it.seat_id else "", answered(form, it.answers))
+def _line(attendee: Attendee, form: BuyerForm) -> AttendeeLine:
+    return AttendeeLine(
+        attendee, seat_words(attendee.seat_id) if attendee.seat_id else "", answered(form, attendee.answers)
+    )
 
 
-def _key(it: Attendee) -> str:
-    return f"{it.bought_at.isoformat()}_{it.ticket_id}"
+def _key(attendee: Attendee) -> str:
+    return f"{attendee.bought_at.isoformat()}_{attendee.ticket_id}"
 
 
 def _after(text: str) -> tuple[datetime, str] | None:

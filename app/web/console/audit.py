@@ -60,16 +60,16 @@ async def audit_log(request: Request, staff: Staff) -> Response:
     """List the changes that match the filters."""
     fields = filters_of(request)
     number = page_number(fields)
-    wanted = AuditFilter(
+    criteria = AuditFilter(
         *(fields.get("kind"), fields.get("id"), fields.get("who")),
         moment(fields, "from", staff.zone),
         moment(fields, "to", staff.zone),
     )
-    found, total = await audit.entries(
-        request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    entries, total = await audit.entries(
+        request.app.stores, criteria, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
-    currencies = await _currencies(request, found)
-    changes = [Change(it, differences(it, currencies.get(it.audit_id, "")), _href(it)) for it in found]
+    currencies = await _currencies(request, entries)
+    changes = [Change(it, differences(it, currencies.get(it.audit_id, "")), _href(it)) for it in entries]
     more, address = number * PER_PAGE < total, to_page(request, fields)
     return respond(
         "console/audit.html", AuditPage(staff, fields, KINDS, changes, total, number, more, address)
@@ -88,21 +88,21 @@ def differences(entry: Entry, currency: str = "") -> list[Difference]:
 
 def _words(fields: dict[str, Any], name: str, currency: str) -> str | None:
     """Format a value; None if there is none."""
-    it = fields.get(name)
-    return None if it in (None, [], {}) else value(name, it, currency)
+    words = fields.get(name)
+    return None if words in (None, [], {}) else value(name, words, currency)
 
 
-async def _currencies(request: Request, found: Sequence[Entry]) -> dict[int, str]:
+async def _currencies(request: Request, entries: Sequence[Entry]) -> dict[int, str]:
     """The currency of each entry's prices, by entry number; entries of deleted events are left out."""
     events = {
-        it.audit_id: EventId(it.change.id.partition("/")[0]) for it in found if it.change.kind == PRICED
+        it.audit_id: EventId(it.change.id.partition("/")[0]) for it in entries if it.change.kind == PRICED
     }
     of_event = await currencies_of(request.app.stores, list(set(events.values())))
     return {number: of_event.get(event_id, "") for number, event_id in events.items()}
 
 
 def _href(entry: Entry) -> str:
-    it = entry.change
+    change = entry.change
     pages = {"room": "/admin/rooms/", "webhook": "/admin/webhooks/", "mail": "/admin/mail/"}
     pages |= {"reservation": "/admin/orders/", "job": "/admin/jobs/"}
-    return pages[it.kind] + it.id if it.kind in pages and it.action != "delete" else ""
+    return pages[change.kind] + change.id if change.kind in pages and change.action != "delete" else ""

@@ -19,17 +19,17 @@ def read(values: dict[str, str], wrong: dict[str, str]) -> dict[str, Any] | None
     """Read the setting; None if it is off. Errors go into `wrong`, by field."""
     if ON not in values:
         return None
-    found: dict[str, Any] = {name: _number(values, name, wrong) for name in NUMBERS}
-    found["error_rate"] = _share(values, wrong)
-    found["settle_s"] = typed.duration(values.get(f"{ON}-settle_s", ""))
-    if found["settle_s"] is None:
+    numbers: dict[str, Any] = {name: _number(values, name, wrong) for name in NUMBERS}
+    numbers["error_rate"] = _share(values, wrong)
+    numbers["settle_s"] = typed.duration(values.get(f"{ON}-settle_s", ""))
+    if numbers["settle_s"] is None:
         wrong[f"{ON}-settle_s"] = "enter a time such as 5 s"
-    found["paused"] = f"{ON}-paused" in values
-    asked = {name: values.get(f"{ON}-prometheus-{name}", "") for name in QUERIES}
-    return found | {"prometheus": asked if any(asked.values()) else None}
+    numbers["paused"] = f"{ON}-paused" in values
+    queries = {name: values.get(f"{ON}-prometheus-{name}", "") for name in QUERIES}
+    return numbers | {"prometheus": queries if any(queries.values()) else None}
 
 
-def shown(setting: Autopilot | None) -> dict[str, str]:
+def values_of(setting: Autopilot | None) -> dict[str, str]:
     """The form fields of a setting."""
     if setting is None:
         return dict(BEGIN)
@@ -39,8 +39,8 @@ def shown(setting: Autopilot | None) -> dict[str, str]:
     if setting.paused:
         values[f"{ON}-paused"] = "on"
     if setting.prometheus:
-        asked = msgspec.structs.asdict(setting.prometheus)
-        values |= {f"{ON}-prometheus-{name}": it for name, it in asked.items()}
+        queries = msgspec.structs.asdict(setting.prometheus)
+        values |= {f"{ON}-prometheus-{name}": it for name, it in queries.items()}
     return values
 
 

@@ -26,13 +26,13 @@ from app.store.redis.visitors import Visitor
 from app.waiting_room import control, find_visitor
 from app.web.console.cockpit_document import Cockpit, last_in_queue
 from app.web.console.frame import console_form, console_page, within
-from app.web.console.gate_form import said
+from app.web.console.gate_form import rule_words
 from app.web.console.once import new_form
 from app.web.console.pilot import pilot_values
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
 from app.web.console.standing import still_opens
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
 from app.web.pages.form_fields import redirect_to
@@ -89,14 +89,14 @@ class RoomPage(msgspec.Struct, frozen=True):
 @console_page("/admin/rooms/<room_id>", section="Sales")
 async def room(request: Request, staff: Staff) -> Response:
     """Show one room."""
-    return await room_response(request, staff, _asked(request))
+    return await room_response(request, staff, _fields(request))
 
 
 @console_page("/admin/rooms/<room_id>/effect", section="Sales")
 async def room_effect(request: Request, staff: Staff) -> Response:
     """Return what other settings would do, as JSON."""
-    found, status, _ = await request.app.feeds.now(_room_id(request))
-    body = msgspec.json.encode(_effect(found, status, _asked(request)))
+    room, status, _ = await request.app.feeds.now(_room_id(request))
+    body = msgspec.json.encode(_effect(room, status, _fields(request)))
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -107,11 +107,11 @@ async def room_events(request: Request, staff: Staff) -> Response:
     await request.app.status_board.current(room_id)  # an unknown room is a 404, not a stream
 
     async def documents() -> AsyncIterator[bytes]:
-        asked_at = time.monotonic()
+        checked_at = time.monotonic()
         async for document in request.app.feeds.watch(room_id):
             yield document
-            if time.monotonic() - asked_at > SIGNED_IN_EVERY_S:
-                asked_at = time.monotonic()
+            if time.monotonic() - checked_at > SIGNED_IN_EVERY_S:
+                checked_at = time.monotonic()
                 if not await still_opens(request, EVENTS):
                     return
 
@@ -125,14 +125,14 @@ async def room_events(request: Request, staff: Staff) -> Response:
 @console_form("/admin/rooms/<room_id>/state", section="Sales")
 async def step(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Open, pause, resume or close."""
-    asked = next((it for it in STEPS if it == form.get("step")), None)
-    if asked is None:
+    chosen = next((it for it in STEPS if it == form.get("step")), None)
+    if chosen is None:
         return await room_response(request, staff, {}, "There is no such step.", ValidationFailed.status)
     room_id = _room_id(request)
     try:
-        await control.set_state(request.app.queues, room_id, asked, by=staff.by)
+        await control.set_state(request.app.queues, room_id, chosen, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, {}, told(refusal), refusal.status)
+        return await room_response(request, staff, {}, message_of(refusal), refusal.status)
     return _changed(request, room_id)
 
 
@@ -146,7 +146,7 @@ async def settings(request: Request, staff: Staff, form: dict[str, str]) -> Resp
     try:
         await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except ValidationFailed as refusal:
-        return await room_response(request, staff, form, told(refusal), refusal.status)
+        return await room_response(request, staff, form, message_of(refusal), refusal.status)
     return _changed(request, room_id)
 
 
@@ -157,14 +157,14 @@ async def undo(request: Request, staff: Staff, form: dict[str, str]) -> Response
     audit_id = typed.whole_number(number) or 0
     room = await request.app.queues.loaded_rooms.read(room_id)
     try:
-        if last := await editing.whole_edit(request.app.stores, room, audit_id):
+        if last := await editing.sale_edit_of(request.app.stores, room, audit_id):
             if not staff.may("admin") or room.event_id is None:
                 raise Conflict(WHOLE)
             await editing.undo(request.app.stores, room.event_id, last, by=staff.by)
         else:
             await control.undo(request.app.queues, room_id, audit_id, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, {}, told(refusal), refusal.status)
+        return await room_response(request, staff, {}, message_of(refusal), refusal.status)
     return _changed(request, room_id)
 
 
@@ -178,34 +178,34 @@ async def remove_visitor(request: Request, staff: Staff, form: dict[str, str]) -
 
 
 async def room_response(
-    request: Request, staff: Staff, asked: dict[str, str], problem: str = "", status: int = 200
+    request: Request, staff: Staff, fields: dict[str, str], problem: str = "", status: int = 200
 ) -> Response:
     """Render the page, with what was looked up or what went wrong."""
-    found, live, document = await request.app.feeds.now(_room_id(request))
-    word, shown = asked.get("find", "").strip(), _range(asked)
+    room, live, document = await request.app.feeds.now(_room_id(request))
+    word, shown = fields.get("find", "").strip(), _range(fields)
     values = {
-        "admission_rate_per_minute": str(found.settings.admission_rate_per_minute),
-        "active_visitors_max": str(found.settings.active_visitors_max or ""),
-        "message": found.settings.message,
+        "admission_rate_per_minute": str(room.settings.admission_rate_per_minute),
+        "active_visitors_max": str(room.settings.active_visitors_max or ""),
+        "message": room.settings.message,
     }
     page = RoomPage(
-        staff=within(staff, "Sites") if found.event_id is None else staff,
-        sale=await sale_head(request, staff, found, "Cockpit", live.state),
-        room=found,
+        staff=within(staff, "Sites") if room.event_id is None else staff,
+        sale=await sale_head(request, staff, room, "Cockpit", live.state),
+        room=room,
         status=live,
         live=document,
         shown=values,
-        values=values | {name: asked[name] for name in values if name in asked},
-        effect=_effect(found, live, asked) if any(name in asked for name in NUMBERS) else None,
+        values=values | {name: fields[name] for name in values if name in fields},
+        effect=_effect(room, live, fields) if any(name in fields for name in NUMBERS) else None,
         find=word,
-        found=await find_visitor.find(request.app.stores, found.room_id, word) if word else None,
-        rules=[said(it) for it in found.settings.bypass] if found.event_id is None else [],
-        pilot=pilot_values(found.settings.autopilot, asked),
+        found=await find_visitor.find(request.app.stores, room.room_id, word) if word else None,
+        rules=[rule_words(it) for it in room.settings.bypass] if room.event_id is None else [],
+        pilot=pilot_values(room.settings.autopilot, fields),
         form=new_form(),
         ranges=RANGES,
         range=shown,
-        table=await _table(request, found, shown),
-        done=_done(asked),
+        table=await _table(request, room, shown),
+        done=_done(fields),
         problem=problem,
     )
     return respond("console/room.html", page, status)
@@ -216,38 +216,38 @@ async def room_history(request: Request, staff: Staff) -> Response:
     """Return the room's stored history as JSON, for the graphs."""
     room_id = _room_id(request)
     await request.app.status_board.current(room_id)  # an unknown room is a 404
-    found = await history.over(request.app.stores, room_id, _range(_asked(request)))
-    body = msgspec.json.encode({"step_s": found.step_s, "points": found.points})
+    steps = await history.over(request.app.stores, room_id, _range(_fields(request)))
+    body = msgspec.json.encode({"step_s": steps.step_s, "points": steps.points})
     return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _range(asked: dict[str, str]) -> HistoryRange:
-    return next((it for it in RANGES if it == asked.get("range")), "15m")
+def _range(fields: dict[str, str]) -> HistoryRange:
+    return next((it for it in RANGES if it == fields.get("range")), "15m")
 
 
-async def _table(request: Request, room: Room, shown: HistoryRange) -> list[Point]:
+async def _table(request: Request, room: Room, span: HistoryRange) -> list[Point]:
     """A selection of the points, evenly spaced."""
-    points = (await history.over(request.app.stores, room.room_id, shown)).points
+    points = (await history.over(request.app.stores, room.room_id, span)).points
     return points[:: -max(1, -(-len(points) // TABLE_MAX))]
 
 
-def _done(asked: dict[str, str]) -> str:
+def _done(fields: dict[str, str]) -> str:
     """The result of a form of this page, as encoded in the address."""
-    number = typed.whole_number(asked.get("advanced", ""))
+    number = typed.whole_number(fields.get("advanced", ""))
     if number is None:
-        return "The room was reset: it is empty, and numbers start at 1." if "reset" in asked else ""
+        return "The room was reset: it is empty, and numbers start at 1." if "reset" in fields else ""
     called = f"{number:,} {'visitor was' if number == 1 else 'visitors were'} called"
-    why = LIMITS.get(asked.get("limit", ""), "")
+    why = LIMITS.get(fields.get("limit", ""), "")
     return f"{called}: {why}." if why else f"{called}."
 
 
-def _effect(room: Room, status: RoomStatus, asked: dict[str, str]) -> Effect:
+def _effect(room: Room, status: RoomStatus, fields: dict[str, str]) -> Effect:
     now = last_in_queue(room, status, room.settings)
     try:
-        changed = control.read_settings(msgspec.to_builtins(room.settings) | _numbers(asked))
+        changed = control.read_settings(msgspec.to_builtins(room.settings) | _numbers(fields))
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]
-        return Effect(now, "", wrong["field"], told(refusal))
+        return Effect(now, "", wrong["field"], message_of(refusal))
     assert isinstance(changed, RoomSettings)
     return Effect(now, last_in_queue(room, status, changed))
 
@@ -262,7 +262,7 @@ def _room_id(request: Request) -> RoomId:
     return RoomId(request.params["room_id"])
 
 
-def _asked(request: Request) -> dict[str, str]:
+def _fields(request: Request) -> dict[str, str]:
     """The valid fields of the query."""
     try:
         return dict(

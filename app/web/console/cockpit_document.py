@@ -130,8 +130,8 @@ def cockpit(
 
 
 def _suspects(by_reason: Mapping[str, int]) -> SuspectsLine:
-    said = (f"{SUSPECTED[it]}: {formatting.number(n)}" for it, n in by_reason.items() if n)
-    return SuspectsLine(sum(by_reason.values()), ", ".join(said))
+    texts = (f"{SUSPECTED[it]}: {formatting.number(n)}" for it, n in by_reason.items() if n)
+    return SuspectsLine(sum(by_reason.values()), ", ".join(texts))
 
 
 def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
@@ -153,12 +153,12 @@ def last_in_queue(room: Room, status: RoomStatus, changed: RoomSettings) -> str:
         return f"nobody is called: {reason}"
     if same and (still_ms := still_since_ms(status, changed.admission_rate_per_minute)):
         return f"nobody called for {_minutes((status.now_ms - still_ms) // 1000)}"
-    found = last_in_queue_s(status, room.settings, changed)
-    if found is None:
+    range_s = last_in_queue_s(status, room.settings, changed)
+    if range_s is None:
         return "unknown until somebody leaves: the cap is reached"
-    low, high = map(_minutes, found)
-    told = f"about {low}" if low == high else f"{low} to {high}"
-    return f"{told} once resumed" if status.state == "paused" else told
+    low, high = map(_minutes, range_s)
+    text = f"about {low}" if low == high else f"{low} to {high}"
+    return f"{text} once resumed" if status.state == "paused" else text
 
 
 def change_lines(entries: Sequence[Entry]) -> list[ChangeLine]:
@@ -184,11 +184,11 @@ def _minutes(seconds: int) -> str:
     return f"{formatting.number(round(seconds / 3600))} h"
 
 
-def _what(it: Entry) -> str:
-    if it.change.action in DONE:
-        return DONE[it.change.action]
-    before, after = it.change.before or {}, it.change.after or {}
-    if it.change.action == "advance":
+def _what(entry: Entry) -> str:
+    if entry.change.action in DONE:
+        return DONE[entry.change.action]
+    before, after = entry.change.before or {}, entry.change.after or {}
+    if entry.change.action == "advance":
         return f"let {formatting.number(after.get('called', 0))} in by hand"
     what = ", ".join(_changed(name, before.get(name), it) for name, it in after.items() if name != "why")
     return f"{what}: {after['why']}" if "why" in after else what
@@ -211,8 +211,8 @@ def _of_autopilot(before: Any, after: Any) -> str:
     return "changed"
 
 
-def _value(name: str, it: Any) -> str:
+def _value(name: str, content: Any) -> str:
     if name == "bypass":
-        return str(len(it or ()))
-    said = value(name, it, longest=LONG)
-    return f"“{said}”" if it and name in ("message", "name") else said
+        return str(len(content or ()))
+    text = value(name, content, longest=LONG)
+    return f"“{text}”" if content and name in ("message", "name") else text

@@ -122,23 +122,23 @@ class Feeds:
 
     async def _read(self, room_id: RoomId, watched: Watched) -> None:
         """Refresh a watched room."""
-        shown = await self._status_board.current(room_id)
+        rendered = await self._status_board.current(room_id)
         await self._queues.busy_marks.note(room_id)  # busy rooms are sampled
-        watched.room, watched.status = shown.room, shown.status
+        watched.room, watched.status = rendered.room, rendered.status
         newest_ms = watched.tail[-1].at_ms if watched.tail else now_ms() - KEPT_MS
-        found = await history.recent(self._queues.stores, room_id, newest_ms + 1)
-        watched.tail = [*watched.tail, *found]
-        watched.points.extend(points(watched.tail)[len(watched.tail) - len(found) :])
+        samples = await history.recent(self._queues.stores, room_id, newest_ms + 1)
+        watched.tail = [*watched.tail, *samples]
+        watched.points.extend(points(watched.tail)[len(watched.tail) - len(samples) :])
         watched.tail = [it for it in watched.tail if it.at_ms >= watched.tail[-1].at_ms - 2 * RATE_OVER_MS]
         watched.workers = await stats.workers(self._queues.stores.redis)
-        if shown.room.event_id is None:
-            watched.gate = gate_line(await self._gate_counts.figures(shown.room))
+        if rendered.room.event_id is None:
+            watched.gate = gate_line(await self._gate_counts.figures(rendered.room))
         watched.origin = await autopilot.origin_of(self._queues, room_id)
-        if shown.room.settings.suspects_lane:
+        if rendered.room.settings.suspects_lane:
             watched.suspects = await suspects.by_reason(self._queues.stores.redis, room_id)
         now = time.monotonic()
-        if watched.version != shown.room.version or now - watched.changes_at > CHANGES_EVERY_S:
-            watched.changes, watched.version = await self._changes(room_id), shown.room.version
+        if watched.version != rendered.room.version or now - watched.changes_at > CHANGES_EVERY_S:
+            watched.changes, watched.version = await self._changes(room_id), rendered.room.version
             watched.changes_at = now
 
     async def _changes(self, room_id: RoomId) -> list[ChangeLine]:
@@ -146,10 +146,10 @@ class Feeds:
         crowd out all others."""
         own = AuditFilter("room", room_id, not_who=AUTOPILOT.subject)
         moves = AuditFilter("room", room_id, who=AUTOPILOT.subject)
-        found: list[Entry] = []
-        for wanted, limit in ((own, CHANGES_MAX), (moves, MOVES_MAX)):
-            found += (await audit.entries(self._queues.stores, wanted, limit=limit, offset=0))[0]
-        return change_lines(sorted(found, key=lambda it: -it.audit_id))
+        entries: list[Entry] = []
+        for criteria, limit in ((own, CHANGES_MAX), (moves, MOVES_MAX)):
+            entries += (await audit.entries(self._queues.stores, criteria, limit=limit, offset=0))[0]
+        return change_lines(sorted(entries, key=lambda it: -it.audit_id))
 
 
 def _document(watched: Watched, new: list[Point]) -> Cockpit:

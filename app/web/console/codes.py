@@ -27,7 +27,7 @@ from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -72,12 +72,12 @@ async def code_sets(request: Request, staff: Staff) -> Response:
         return await _page(request, staff)
     room, event, types = await sale_of(request)
     of, number = (request.app.stores, event.event_id, fields["set"]), page_number(fields)
-    found, text = await codes.read_set(*of), fields.get("q", "")
+    code_set, text = await codes.read_set(*of), fields.get("q", "")
     first = (number - 1) * PER_PAGE
     some, total = await codes.codes_page(*of, text=text, limit=PER_PAGE, offset=first)
     head = await sale_head(request, staff, room, "Codes")
     document = CodesPage(
-        *(staff, head, event, types, (), new_form(), {}, "", found, some, total, number),
+        *(staff, head, event, types, (), new_form(), {}, "", code_set, some, total, number),
         *(number * PER_PAGE < total, to_page(request, fields), text),
     )
     return respond("console/codes.html", document)
@@ -103,14 +103,16 @@ async def make_codes(request: Request, staff: Staff, form: dict[str, str]) -> Re
     _, event, _ = await sale_of(request)
     try:
         new = msgspec.convert(_sent(form, event), NewCodes)
-        made, _ = await only_once(
+        code_set, _ = await only_once(
             request, staff, form, lambda: make(request.app, event.event_id, new, staff.by)
         )
     except msgspec.ValidationError as error:
-        return await _page(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
+        return await _page(
+            request, staff, form, message_of(validation_failed(error)), ValidationFailed.status
+        )
     except (ValidationFailed, AlreadyExists, Conflict) as refusal:
-        return await _page(request, staff, form, told(refusal), refusal.status)
-    return redirect_to(f"/admin/rooms/{request.params['room_id']}/codes?set={made.set_id}")
+        return await _page(request, staff, form, message_of(refusal), refusal.status)
+    return redirect_to(f"/admin/rooms/{request.params['room_id']}/codes?set={code_set.set_id}")
 
 
 @console_form("/admin/rooms/<room_id>/codes/switch", section="Sales", role="admin")
@@ -158,10 +160,10 @@ def _sent(form: dict[str, str], event: Event) -> dict[str, Any]:
 def _time(text: str, name: str, zone: str, which: int) -> str | None:
     if not text:
         return None
-    found = local_times.read(text, zone, "")
-    if isinstance(found, str):
-        raise ValidationFailed(name, found)
-    at: datetime = found if isinstance(found, datetime) else found[which].at
+    moment = local_times.read(text, zone, "")
+    if isinstance(moment, str):
+        raise ValidationFailed(name, moment)
+    at: datetime = moment if isinstance(moment, datetime) else moment[which].at
     return at.isoformat()
 
 
@@ -169,9 +171,9 @@ async def _page(
     request: Request, staff: Staff, filled: dict[str, str] | None = None, problem: str = "", status: int = 200
 ) -> Response:
     room, event, types = await sale_of(request)
-    found = await codes.sets(request.app.stores, event.event_id)
+    sets = await codes.sets(request.app.stores, event.event_id)
     head = await sale_head(request, staff, room, "Codes")
-    document = CodesPage(staff, head, event, types, found, new_form(), filled or {}, problem)
+    document = CodesPage(staff, head, event, types, sets, new_form(), filled or {}, problem)
     return respond("console/codes.html", document, status)
 
 

@@ -80,8 +80,8 @@ async def connect(request: Request, staff: Staff) -> Response:
 def _form(fields: dict[str, str], request: Request) -> ConnectForm:
     """The two addresses: as typed, else those of the deployment files, with the port on which we serve
     HTTP."""
-    ours = urlsplit(_public_url(request))
-    usual = f"127.0.0.1:{ours.port or 80}" if ours.scheme == "http" else snippets.FAIRGATE
+    own_url = urlsplit(_public_url(request))
+    usual = f"127.0.0.1:{own_url.port or 80}" if own_url.scheme == "http" else snippets.FAIRGATE
     values = {
         "fairgate": fields.get("fairgate", usual),
         "origin": fields.get("origin", snippets.ORIGIN),
@@ -92,5 +92,5 @@ def _form(fields: dict[str, str], request: Request) -> ConnectForm:
 
 def _public_url(request: Request) -> str:
     """Fairgate's own address; the usual one if the `Host` header is not a plain host."""
-    found = request.origin()
-    return found if re.match(HOST, found.partition("://")[2]) else snippets.PUBLIC
+    origin = request.origin()
+    return origin if re.match(HOST, origin.partition("://")[2]) else snippets.PUBLIC

@@ -68,18 +68,20 @@ def scope_of(method: Method, path: str, role: Role, scope: Scope | None, of_sale
     return "rooms:read" if method == "GET" else "rooms:write"
 
 
-def declare(it: ConsoleRoute) -> None:
+def declare(route: ConsoleRoute) -> None:
     """Add a page or form."""
-    assert not it.section or it.section in NAVIGATION, f"{it.path}: there is no section {it.section}"
-    CONSOLE.append(it)
+    assert not route.section or route.section in NAVIGATION, (
+        f"{route.path}: there is no section {route.section}"
+    )
+    CONSOLE.append(route)
 
 
 def entries(request: Request, section: str, role: Role, grants: Grants | None = None) -> list[Entry]:
     """The navigation entries that this person may open."""
-    found = [it for it in CONSOLE if it.method == "GET"]
-    declared = {it.path for it in found if STAFF[role] >= STAFF[it.role]}
+    pages = [it for it in CONSOLE if it.method == "GET"]
+    declared = {it.path for it in pages if STAFF[role] >= STAFF[it.role]}
     if grants:
-        declared |= {it.path for it in found if grants.may(it.scope, {}, of_sales=it.of_sales)}
+        declared |= {it.path for it in pages if grants.may(it.scope, {}, of_sales=it.of_sales)}
     if not request.app.settings.demo:
         declared.discard(NAVIGATION["Demo"])
     return [Entry(label, href, label == section) for label, href in NAVIGATION.items() if href in declared]

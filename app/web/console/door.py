@@ -113,22 +113,22 @@ async def door_now(request: Request, staff: Staff) -> Response:
     """Return the counts, and what other devices have done since `after`."""
     pairs = parse_qsl(request.query.decode("latin-1"), max_num_fields=FIELDS_MAX)
     after = from_ms(typed.whole_number(dict(pairs).get("after", ""))) or datetime.now(UTC)
-    found = await check_ins.news(request.app.stores, await _event_id(request), after)
-    return _json({"now_ms": to_ms(found.now), "counts": found.counts, "seen": _seen(found.seen)})
+    news = await check_ins.news(request.app.stores, await _event_id(request), after)
+    return _json({"now_ms": to_ms(news.now), "counts": news.counts, "seen": _checked_rows(news.seen)})
 
 
 @console_page("/admin/rooms/<room_id>/door/list", section="Sales", scope="check_ins:read", within_s=60)
 async def door_list(request: Request, staff: Staff) -> Response:
     """Return what the script needs to work offline."""
-    found = await check_ins.offline_list(request.app.stores, await _event_id(request))
-    names = sorted({kind for _, kind in found.hashes})
+    tickets = await check_ins.offline_list(request.app.stores, await _event_id(request))
+    names = sorted({kind for _, kind in tickets.hashes})
     number = {it: f"{n % 256:02x}" for n, it in enumerate(names)}
     document = {
-        "now_ms": to_ms(found.now),
-        "whole": found.whole,
-        "hashes": "".join(it for it, _ in found.hashes),
-        "kinds": "".join(number[kind] for _, kind in found.hashes),
-        "seen": _seen(found.seen),
+        "now_ms": to_ms(tickets.now),
+        "whole": tickets.whole,
+        "hashes": "".join(it for it, _ in tickets.hashes),
+        "kinds": "".join(number[kind] for _, kind in tickets.hashes),
+        "seen": _checked_rows(tickets.seen),
     }
     return _json(document)
 
@@ -159,10 +159,11 @@ async def _page(
     return response
 
 
-def _detail(it: Result, zone: str) -> str:
-    if it.verdict == "already" and it.first:
-        return f"at {zoned_time(to_ms(it.first.at), zone, 'short')} by {it.first.by} ({it.first.device})"
-    return it.sale or " · ".join(part for part in (it.ticket_type, it.seat, it.name) if part)
+def _detail(result: Result, zone: str) -> str:
+    if result.verdict == "already" and result.first:
+        first = result.first
+        return f"at {zoned_time(to_ms(first.at), zone, 'short')} by {first.by} ({first.device})"
+    return result.sale or " · ".join(part for part in (result.ticket_type, result.seat, result.name) if part)
 
 
 async def _event_id(request: Request) -> EventId:
@@ -172,20 +173,20 @@ async def _event_id(request: Request) -> EventId:
     return room.event_id
 
 
-def _in_ms(it: Result) -> dict[str, Any]:
+def _in_ms(result: Result) -> dict[str, Any]:
     """A result as the script reads it, with times in milliseconds."""
-    found: dict[str, Any] = msgspec.to_builtins(it)
+    fields: dict[str, Any] = msgspec.to_builtins(result)
     for name in ("first", "also"):
-        checked = getattr(it, name)
-        found[name] = checked and {"at_ms": to_ms(checked.at), "by": checked.by, "device": checked.device}
-    return found
+        checked = getattr(result, name)
+        fields[name] = checked and {"at_ms": to_ms(checked.at), "by": checked.by, "device": checked.device}
+    return fields
 
 
-def _seen(found: list[Seen]) -> list[list[object]]:
+def _checked_rows(checked: list[Seen]) -> list[list[object]]:
     """Rows of hash, time, who checked in, and device; the time is 0 if the check-in was undone."""
     return [
         [it.hash, to_ms(it.first.at), it.first.by, it.first.device] if it.first else [it.hash, 0, "", ""]
-        for it in found
+        for it in checked
     ]
 
 

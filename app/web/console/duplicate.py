@@ -35,7 +35,7 @@ class DuplicatePage(msgspec.Struct, frozen=True):
 @console_page("/admin/rooms/<room_id>/duplicate", section="Sales", role="admin")
 async def duplicate_page(request: Request, staff: Staff) -> Response:
     """Show the form."""
-    room, event = await _look(request)
+    room, event = await _room_and_event(request)
     return await _page(request, staff, room, event, SaleForm({"name": event.name}))
 
 
@@ -44,7 +44,7 @@ async def duplicate_sale(request: Request, staff: Staff, form: dict[str, str]) -
     """Create the copy. Rights in a single sale do not include creating others."""
     if staff.account.role != "admin":
         raise RoleRequired("Only an account with the role admin can create sales.")
-    room, event = await _look(request)
+    room, event = await _room_and_event(request)
     read = SaleForm({name: it.strip() for name, it in form.items()})
     name, typed_id = read.values.get("name", ""), read.values.get("event_id", "")
     if not name or len(name) > NAME_MAX or not name.isprintable():
@@ -56,17 +56,17 @@ async def duplicate_sale(request: Request, staff: Staff, form: dict[str, str]) -
     if read.wrong or starts_at is None:
         return await _page(request, staff, room, event, read, ValidationFailed.status)
     try:
-        made = await sale_lives.duplicate(
+        copy = await sale_lives.duplicate(
             request.app.stores, room, EventId(event_id), name, starts_at, by=staff.by
         )
     except AlreadyExists as refusal:
         read.wrong["event_id"] = refusal.detail
         return await _page(request, staff, room, event, read, refusal.status)
     await request.app.hidden.refresh()
-    return redirect_to(f"/admin/rooms/{made}/overview")
+    return redirect_to(f"/admin/rooms/{copy}/overview")
 
 
-async def _look(request: Request) -> tuple[Room, Event]:
+async def _room_and_event(request: Request) -> tuple[Room, Event]:
     room = await request.app.queues.loaded_rooms.read(RoomId(request.params["room_id"]))
     if room.event_id is None:
         raise EventNotFound

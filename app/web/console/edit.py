@@ -79,125 +79,135 @@ class Looked(msgspec.Struct, frozen=True):
 @console_page("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
 async def edit_page(request: Request, staff: Staff) -> Response:
     """Show the form."""
-    it = await _look(request, staff)
-    form = SaleForm(edit_form.as_it_is(it.sale))
-    return await _page(request, staff, it, form, saved=b"saved=1" in request.query.split(b"&"))
+    looked = await _load(request, staff)
+    form = SaleForm(edit_form.form_of(looked.sale))
+    return await _page(request, staff, looked, form, saved=b"saved=1" in request.query.split(b"&"))
 
 
 @console_form("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
 async def edit_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Save the change, ask for confirmation, or show what is wrong."""
-    it = await _look(request, staff)
+    looked = await _load(request, staff)
     revision = typed.whole_number(form.get("revision", "")) or 0
-    if revision < it.sale.revision:
-        return await _overtaken(request, staff, it, form, revision)
-    read, wanted = edit_form.read(form, it.sale)
-    if wanted is None:
-        return await _page(request, staff, it, read, status=ValidationFailed.status)
+    if revision < looked.sale.revision:
+        return await _overtaken(request, staff, looked, form, revision)
+    read, changes = edit_form.read(form, looked.sale)
+    if changes is None:
+        return await _page(request, staff, looked, read, status=ValidationFailed.status)
     if form.get("do") == "back":
-        return await _page(request, staff, it, read)
-    if wanted.is_empty:
-        return await _page(request, staff, it, read, problem="Nothing is different, so nothing was changed.")
-    if form.get("do") != "save" and it.head.stage != "draft":
-        return await _confirm(request, staff, it, read, wanted)
-    return await _save(request, staff, it, read, wanted, form)
+        return await _page(request, staff, looked, read)
+    if changes.is_empty:
+        return await _page(
+            request, staff, looked, read, problem="Nothing is different, so nothing was changed."
+        )
+    if form.get("do") != "save" and looked.head.stage != "draft":
+        return await _confirm(request, staff, looked, read, changes)
+    return await _save(request, staff, looked, read, changes, form)
 
 
 @console_form("/admin/rooms/<room_id>/edit/undo", section="Sales", role="admin")
 async def undo_edit(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Undo the last change to the sale."""
-    it = await _look(request, staff)
+    looked = await _load(request, staff)
     audit_id = typed.whole_number(form.get("audit_id", "")) or 0
     try:
-        await editing.undo(request.app.stores, it.sale.event.event_id, audit_id, by=staff.by)
+        await editing.undo(request.app.stores, looked.sale.event.event_id, audit_id, by=staff.by)
     except (Conflict, ValidationFailed) as refusal:
-        now = SaleForm(edit_form.as_it_is(it.sale))
-        return await _page(request, staff, it, now, problem=refusal.detail, status=refusal.status)
-    return _done(request, it)
+        now = SaleForm(edit_form.form_of(looked.sale))
+        return await _page(request, staff, looked, now, problem=refusal.detail, status=refusal.status)
+    return _done(request, looked)
 
 
 async def _save(
-    request: Request, staff: Staff, it: Looked, read: SaleForm, wanted: SaleEdit, form: dict[str, str]
+    request: Request, staff: Staff, looked: Looked, read: SaleForm, changes: SaleEdit, form: dict[str, str]
 ) -> Response:
-    stores, event_id = request.app.stores, it.sale.event.event_id
+    stores, event_id = request.app.stores, looked.sale.event.event_id
     message = JobRequest(event_id=event_id, subject=form.get("subject", "").strip(), text=_text(form))
-    tells = "tell" in form and edit_effects.told(wanted)
-    if tells and not (message.subject and message.text):
-        return await _confirm(request, staff, it, read, wanted, "The message needs a subject and a text.")
+    notifies = "tell" in form and edit_effects.notifies(changes)
+    if notifies and not (message.subject and message.text):
+        return await _confirm(
+            request, staff, looked, read, changes, "The message needs a subject and a text."
+        )
     try:
-        await editing.edit(stores, event_id, wanted, it.sale.revision, by=staff.by)
+        await editing.edit(stores, event_id, changes, looked.sale.revision, by=staff.by)
     except Overtaken:
-        return await _overtaken(request, staff, await _look(request, staff), form, it.sale.revision)
+        return await _overtaken(request, staff, await _load(request, staff), form, looked.sale.revision)
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]
         read.wrong[wrong["field"].rpartition(".")[2]] = wrong["message"]
-        return await _page(request, staff, it, read, status=refusal.status)
+        return await _page(request, staff, looked, read, status=refusal.status)
     except (AlreadyExists, Conflict) as refusal:
-        return await _page(request, staff, it, read, problem=refusal.detail, status=refusal.status)
-    if tells:
+        return await _page(request, staff, looked, read, problem=refusal.detail, status=refusal.status)
+    if notifies:
         job_id = await jobs.start(stores, request.app.job_queue, "message_buyers", message, by=staff.by)
         return redirect_to(f"/admin/jobs/{job_id}")
-    return _done(request, it)
+    return _done(request, looked)
 
 
-def _done(request: Request, it: Looked) -> Response:
-    request.app.status_board.outdated(it.sale.room.room_id)
-    return redirect_to(f"/admin/rooms/{it.sale.room.room_id}/edit?saved=1")
+def _done(request: Request, looked: Looked) -> Response:
+    request.app.status_board.outdated(looked.sale.room.room_id)
+    return redirect_to(f"/admin/rooms/{looked.sale.room.room_id}/edit?saved=1")
 
 
 async def _confirm(
-    request: Request, staff: Staff, it: Looked, read: SaleForm, wanted: SaleEdit, problem: str = ""
+    request: Request, staff: Staff, looked: Looked, read: SaleForm, changes: SaleEdit, problem: str = ""
 ) -> Response:
     with stores_answer():
-        buyers = await select_buyers(request.app.stores.postgres, it.sale.event.event_id)
-    found = edit_effects.lines(wanted, Now(it.sale, it.status, buyers))
-    tells = edit_effects.told(wanted) and buyers.reached > 0
-    return await _page(request, staff, it, read, problem=problem, changes=found, buyers=buyers, tells=tells)
+        buyers = await select_buyers(request.app.stores.postgres, looked.sale.event.event_id)
+    lines = edit_effects.lines(changes, Now(looked.sale, looked.status, buyers))
+    notifies = edit_effects.notifies(changes) and buyers.reached > 0
+    return await _page(
+        request, staff, looked, read, problem=problem, changes=lines, buyers=buyers, notifies=notifies
+    )
 
 
 async def _overtaken(
-    request: Request, staff: Staff, it: Looked, form: dict[str, str], revision: int
+    request: Request, staff: Staff, looked: Looked, form: dict[str, str], revision: int
 ) -> Response:
     """Show the form again, with other people's changes in the fields this editor left alone."""
-    later = [line for line in await _entries(request, it, editing.CHANGES_MAX) if line.audit_id > revision]
-    values = edit_form.merged(form, it.sale, later)
-    theirs = _changes(later[:SHOWN_MAX], it.sale)
-    return await _page(request, staff, it, SaleForm(values), overtaken=theirs, status=Conflict.status)
+    later = [
+        line for line in await _entries(request, looked, editing.CHANGES_MAX) if line.audit_id > revision
+    ]
+    values = edit_form.merged(form, looked.sale, later)
+    their_changes = _changes(later[:SHOWN_MAX], looked.sale)
+    return await _page(
+        request, staff, looked, SaleForm(values), overtaken=their_changes, status=Conflict.status
+    )
 
 
 async def _page(
     request: Request,
     staff: Staff,
-    it: Looked,
+    looked: Looked,
     form: SaleForm,
     *,
     changes: list[Line] | None = None,
     buyers: Buyers = Buyers(),  # noqa: B008  # a tuple of numbers
-    tells: bool = False,
+    notifies: bool = False,
     overtaken: list[Change] | None = None,
     saved: bool = False,
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    log = await _entries(request, it, editing.CHANGES_MAX)
-    subject, text = edit_effects.letter(changes or [], it.sale.event)
+    log = await _entries(request, looked, editing.CHANGES_MAX)
+    subject, text = edit_effects.letter(changes or [], looked.sale.event)
     document = EditPage(
         staff=staff,
-        sale=it.head,
+        sale=looked.head,
         form=form,
         zones=sorted(zones()),
-        gateways=sale_money.to_choose_from(request.app.settings.gateways, it.sale.event.payments),
-        locked=locked(it.sale),
-        types=it.sale.types,
-        removable=not it.sale.reserved,
-        log=_changes(log[:SHOWN_MAX], it.sale),
+        gateways=sale_money.to_choose_from(request.app.settings.gateways, looked.sale.event.payments),
+        locked=locked(looked.sale),
+        types=looked.sale.types,
+        removable=not looked.sale.reserved,
+        log=_changes(log[:SHOWN_MAX], looked.sale),
         undo=log[0].audit_id if editing.undoable(log) else 0,
         overtaken=overtaken or [],
         changes=changes or [],
         buyers=buyers,
         subject=form.values.get("subject", subject)[:SUBJECT_MAX],
         text=form.values.get("text", text)[:TEXT_MAX],
-        tells=tells,
+        tells=notifies,
         adds=any(it.startswith(("type-", "section-")) and form.values[it] for it in form.values),
         windows=any(_is_window(it) for it in (*form.wrong, *(n for n, it in form.values.items() if it))),
         saved=saved,
@@ -210,23 +220,24 @@ def _is_window(name: str) -> bool:
     return name.startswith("have-") and name.endswith(edit_form.WINDOW)
 
 
-async def _look(request: Request, staff: Staff) -> Looked:
+async def _load(request: Request, staff: Staff) -> Looked:
     room_id = RoomId(request.params["room_id"])
     _, status = await queue.status(request.app.queues, room_id)
     room: Room = await request.app.queues.loaded_rooms.read(room_id)
-    found = await editing.sale(request.app.stores, room)
-    life = await sale_lives.life(request.app.stores, found.event.event_id)
-    return Looked(found, status, head_of(staff, found.room, found.event, "Edit", status.state, life))
+    sale = await editing.sale(request.app.stores, room)
+    life = await sale_lives.life(request.app.stores, sale.event.event_id)
+    return Looked(sale, status, head_of(staff, sale.room, sale.event, "Edit", status.state, life))
 
 
-async def _entries(request: Request, it: Looked, limit: int) -> list[Entry]:
-    event = it.sale.event
+async def _entries(request: Request, looked: Looked, limit: int) -> list[Entry]:
+    event = looked.sale.event
     return await editing.edits(request.app.stores, event.room_id, event.event_id, limit)
 
 
-def _changes(found: list[Entry], sale: Sale) -> list[Change]:
+def _changes(entries: list[Entry], sale: Sale) -> list[Change]:
     return [
-        Change(it, it.name or it.subject, sale_words.entry_words(it, sale.event, sale.types)) for it in found
+        Change(it, it.name or it.subject, sale_words.entry_words(it, sale.event, sale.types))
+        for it in entries
     ]
 
 

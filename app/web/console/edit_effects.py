@@ -10,7 +10,7 @@ import msgspec
 
 from app.core.formatting import number
 from app.core.model import Event, RoomStatus, TicketType, TicketTypeId
-from app.core.sale_edit import EVENT_FIELDS, ROOM_FIELDS, TOLD, Sale, SaleEdit, terms_of
+from app.core.sale_edit import EVENT_FIELDS, NOTIFIED, ROOM_FIELDS, Sale, SaleEdit, terms_of
 from app.core.seat_numbering import seats_in
 from app.store.sql.sale_figures import Buyers
 from app.web.console import sale_words
@@ -42,75 +42,75 @@ class Now(msgspec.Struct, frozen=True):
 def lines(edit: SaleEdit, now: Now) -> list[Line]:
     """All changes, in the order of the form."""
     event, settings = now.sale.event, now.sale.room.settings
-    wanted: Event = msgspec.structs.replace(event, **edit.event)
-    found = [
-        _line(it, getattr(event, it), edit.event[it], wanted, event, now)
+    changed: Event = msgspec.structs.replace(event, **edit.event)
+    effects = [
+        _line(it, getattr(event, it), edit.event[it], changed, event, now)
         for it in EVENT_FIELDS
         if it in edit.event
     ]
-    found += [
+    effects += [
         line for it in now.sale.types for line in _of_type(it, edit.terms.get(it.ticket_type_id, {}), now)
     ]
-    found += [
+    effects += [
         Line(_name(now, it), "on sale", "removed", "Nothing of it was ever reserved.") for it in edit.removed
     ]
-    found += [
-        Line(it.name, "not there", f"{number(it.quantity)} at {_price(it.price, wanted)}", _new(now))
+    effects += [
+        Line(it.name, "not there", f"{number(it.quantity)} at {_price(it.price, changed)}", _new(now))
         for it in edit.types
     ]
-    found += [
+    effects += [
         Line(
             it.name,
             "not there",
-            f"{number(seats_in(it))} seats at {_price(it.price, wanted)}",
+            f"{number(seats_in(it))} seats at {_price(it.price, changed)}",
             _new(now),
         )
         for it in edit.sections
     ]
     for it in ROOM_FIELDS:
         if it == "theme" and it in edit.room:
-            before, after = sale_words.look(settings.theme, edit.room[it])
-            found.append(Line("Look", before, after, "Fans see it with their next page."))
+            before, after = sale_words.look_words(settings.theme, edit.room[it])
+            effects.append(Line("Look", before, after, "Fans see it with their next page."))
         elif it in edit.room:
-            found.append(_line(it, getattr(settings, it), edit.room[it], wanted, event, now))
-    return found
+            effects.append(_line(it, getattr(settings, it), edit.room[it], changed, event, now))
+    return effects
 
 
-def told(edit: SaleEdit) -> bool:
+def notifies(edit: SaleEdit) -> bool:
     """Whether something changes that buyers should hear about."""
-    return any(it in edit.event for it in TOLD)
+    return any(it in edit.event for it in NOTIFIED)
 
 
 def letter(changed: list[Line], event: Event) -> tuple[str, str]:
     """Subject and text of a message to the buyers, as a draft for staff."""
-    said = "\n".join(
-        f"- {it.what}: {it.after} (before: {it.before})" for it in changed if it.what in _TOLD_NAMES
+    text = "\n".join(
+        f"- {it.what}: {it.after} (before: {it.before})" for it in changed if it.what in _NOTIFIED_NAMES
     )
     return (
         f"A change: {event.name}",
-        f"Dear guests,\n\nplease note what has changed:\n\n{said}\n\nYour tickets stay valid.",
+        f"Dear guests,\n\nplease note what has changed:\n\n{text}\n\nYour tickets stay valid.",
     )
 
 
-_TOLD_NAMES = [sale_words.NAMES[it] for it in TOLD]
+_NOTIFIED_NAMES = [sale_words.NAMES[it] for it in NOTIFIED]
 
 
-def _line(name: str, before: Any, after: Any, wanted: Event, event: Event, now: Now) -> Line:
-    said = sale_words.value(name, before, event), sale_words.value(name, after, wanted)
-    return Line(sale_words.NAMES[name], *said, _effect(name, before, after, now))
+def _line(name: str, before: Any, after: Any, changed: Event, event: Event, now: Now) -> Line:
+    texts = sale_words.value(name, before, event), sale_words.value(name, after, changed)
+    return Line(sale_words.NAMES[name], *texts, _effect(name, before, after, now))
 
 
 def _effect(name: str, before: Any, after: Any, now: Now) -> str:
-    if name in TOLD:
-        return _told(now)
+    if name in NOTIFIED:
+        return _who_is_notified(now)
     if name in ("prequeue_at", "opens_at", "closes_at"):
         past = f" {AT_ONCE}" if after is not None and after <= datetime.now(UTC) else ""
         return f"The countdown on every open queue page follows within seconds.{past}"
-    found = _EFFECTS.get(name)
-    return found(before, after, now) if found else ""
+    effect = _EFFECTS.get(name)
+    return effect(before, after, now) if effect else ""
 
 
-def _told(now: Now) -> str:
+def _who_is_notified(now: Now) -> str:
     orders = now.buyers.orders
     if not orders:
         return f"{SHOWN}. Nobody has bought a ticket yet, so nobody has to be told."
@@ -155,15 +155,15 @@ _EFFECTS: dict[str, Callable[[Any, Any, Now], str]] = {
 }
 
 
-def _of_type(it: TicketType, terms: dict[str, Any], now: Now) -> list[Line]:
-    event, before = now.sale.event, terms_of(it)
+def _of_type(ticket_type: TicketType, terms: dict[str, Any], now: Now) -> list[Line]:
+    event, before = now.sale.event, terms_of(ticket_type)
     effects = dict.fromkeys(("sale_from", "sale_until"), WINDOW) | {"tax_rate_bp": TAX}
-    effects |= {"name": f"{SHOWN}, and on the tickets of before.", "price": _price_effect(it)}
+    effects |= {"name": f"{SHOWN}, and on the tickets of before.", "price": _price_effect(ticket_type)}
     if "quantity" in terms:
-        effects["quantity"] = _quantity_effect(it, terms["quantity"], now)
+        effects["quantity"] = _quantity_effect(ticket_type, terms["quantity"], now)
     return [
         Line(
-            f"{it.name}: {sale_words.NAMES[name].lower()}",
+            f"{ticket_type.name}: {sale_words.NAMES[name].lower()}",
             sale_words.value(name, before[name], event),
             sale_words.value(name, value, event),
             effects[name],
@@ -172,22 +172,24 @@ def _of_type(it: TicketType, terms: dict[str, Any], now: Now) -> list[Line]:
     ]
 
 
-def _price_effect(it: TicketType) -> str:
-    kept = f"{number(it.held)} held and {number(it.sold)} sold keep the price they were taken at. "
+def _price_effect(ticket_type: TicketType) -> str:
+    held, sold = number(ticket_type.held), number(ticket_type.sold)
+    unchanged = f"{held} held and {sold} sold keep the price they were taken at. "
     return (
         "For reservations from now on. "
-        + (kept if it.held or it.sold else "")
+        + (unchanged if ticket_type.held or ticket_type.sold else "")
         + "Whoever has the booking page open is shown the new price before anything is reserved."
     )
 
 
-def _quantity_effect(it: TicketType, wanted: int, now: Now) -> str:
-    free = wanted - it.held - it.sold
-    if wanted < it.total:
-        return f"{number(it.total - wanted)} fewer: {number(free)} stay free. What is held or sold is kept."
+def _quantity_effect(ticket_type: TicketType, quantity: int, now: Now) -> str:
+    free = quantity - ticket_type.held - ticket_type.sold
+    if quantity < ticket_type.total:
+        fewer = number(ticket_type.total - quantity)
+        return f"{fewer} fewer: {number(free)} stay free. What is held or sold is kept."
     waiting = now.status.waiting
     first = f", first to the {number(waiting)} who wait" if waiting else ""
-    return f"{number(wanted - it.total)} more go on sale at once{first}."
+    return f"{number(quantity - ticket_type.total)} more go on sale at once{first}."
 
 
 def _new(now: Now) -> str:

@@ -27,7 +27,7 @@ from app.core.sale_edit import (
 from app.store.sql.audit import Entry
 from app.web.console import sale_form, sale_money
 from app.web.console.sale_form import LOOK, TIMES, SaleForm
-from app.web.console.sale_money import PAYS, written_price, written_rate
+from app.web.console.sale_money import PAYS, price_text, rate_text
 
 RATE, RATE_WAS = "admission_rate_per_minute", "rate_was"
 IN_LINE = re.compile(r"have-[0-9]+-id")
@@ -37,25 +37,29 @@ TYPED = (*TYPE_FIELDS, *(f"{it}-offset" for it in WINDOW))
 TOTAL = {"quantity": "total"}
 
 
-def as_it_is(sale: Sale) -> dict[str, str]:
+def form_of(sale: Sale) -> dict[str, str]:
     """The form fields of the sale."""
     event, settings = sale.event, sale.room.settings
     values = sale_form.settings_of(sale.room, event) | {"event_id": event.event_id, "name": event.name}
     values |= _local("starts_at", event.starts_at, event.timezone)
     for name in TIMES:
         values |= _local(name, getattr(settings, name), event.timezone)
-    for i, it in enumerate(sale.types):
-        terms = {"id": it.ticket_type_id, "name": it.name, "quantity": str(it.total)}
-        terms |= {"price": written_price(it, event), "tax_rate_bp": written_rate(it.tax_rate_bp)}
+    for i, ticket_type in enumerate(sale.types):
+        terms = {
+            "id": ticket_type.ticket_type_id,
+            "name": ticket_type.name,
+            "quantity": str(ticket_type.total),
+        }
+        terms |= {"price": price_text(ticket_type, event), "tax_rate_bp": rate_text(ticket_type.tax_rate_bp)}
         values |= {f"have-{i}-{name}": text for name, text in terms.items()}
         for name in WINDOW:
-            values |= _local(f"have-{i}-{name}", getattr(it, name), event.timezone)
+            values |= _local(f"have-{i}-{name}", getattr(ticket_type, name), event.timezone)
     return values | {"revision": str(sale.revision), RATE_WAS: values[RATE]}
 
 
 def read(values: Mapping[str, str], sale: Sale) -> tuple[SaleForm, SaleEdit | None]:
     """Parse the submitted form into the changes to make; None if something is wrong."""
-    present = as_it_is(sale)
+    present = form_of(sale)
     form = SaleForm(_by_id({name: it.strip() for name, it in values.items()}, present))
     for name in locked(sale):
         form.values.pop(f"{name}-offset", None)
@@ -63,12 +67,12 @@ def read(values: Mapping[str, str], sale: Sale) -> tuple[SaleForm, SaleEdit | No
     if form.values.get(RATE) == form.values.get(RATE_WAS):
         form.values[RATE] = present[RATE]  # the autopilot may have changed it since
     removed = _removed(form, sale)
-    kept = [it for it in sale.types if it.ticket_type_id not in removed]
+    remaining = [it for it in sale.types if it.ticket_type_id not in removed]
     ids = {it.ticket_type_id: it.ticket_type_id for it in sale.types}
     document = sale_form.document_of(form, {typed.folded(text): it for text, it in ids.items()})
     having = [_having(form, sale, it) for it in sale.types]
     document["ticket_types"] = [*having, *document["ticket_types"]]
-    if not kept and len(document["ticket_types"]) == len(having) and not document["sections"]:
+    if not remaining and len(document["ticket_types"]) == len(having) and not document["sections"]:
         form.wrong["type-0-name"] = "at least one kind of ticket has to be left"
     sale_form.define(form, document, len(having))
     if form.definition is None:
@@ -79,52 +83,52 @@ def read(values: Mapping[str, str], sale: Sale) -> tuple[SaleForm, SaleEdit | No
 def _by_id(values: dict[str, str], present: Mapping[str, str]) -> dict[str, str]:
     """Rename the fields of existing ticket types to their current rows; new ones keep theirs."""
     sent = {it: name.removesuffix("-id") for name, it in values.items() if IN_LINE.fullmatch(name)}
-    found = {name: it for name, it in values.items() if not name.startswith("have-")}
+    fields = {name: it for name, it in values.items() if not name.startswith("have-")}
     for name, it in present.items():
         if not IN_LINE.fullmatch(name):
             continue
         line, was = name.removesuffix("-id"), sent.get(it, "")
-        found |= {
+        fields |= {
             f"{line}-{field}": present[f"{line}-{field}"]
             for field in ("id", *TYPED)
             if f"{line}-{field}" in present
         }
-        found |= {
+        fields |= {
             f"{line}-{field}": values[f"{was}-{field}"]
             for field in (*TYPED, "gone")
             if was and f"{was}-{field}" in values
         }
-    return found
+    return fields
 
 
 def merged(values: Mapping[str, str], sale: Sale, later: Sequence[Entry]) -> dict[str, str]:
     """Merge a form into a sale that was changed meanwhile: fields the editor left alone get their current
     value, fields that both changed keep what this editor typed."""
-    present, base = as_it_is(sale), as_it_is(_before(sale, later))
-    typed_in, found = _by_id(dict(values), present), dict(present)
+    present, base = form_of(sale), form_of(_before(sale, later))
+    typed_in, current = _by_id(dict(values), present), dict(present)
     names = (typed_in.keys() | base.keys()) - {"revision", RATE_WAS}
     for name in names:
         if typed_in.get(name) == base.get(name) or (
             name not in typed_in and name not in BOXES and not name.startswith(PAYS)
         ):
             continue
-        found.pop(name, None)
+        current.pop(name, None)
         if name in typed_in:
-            found[name] = typed_in[name]
-    return found
+            current[name] = typed_in[name]
+    return current
 
 
 def _before(sale: Sale, later: Sequence[Entry]) -> Sale:
     """The sale before these changes (newest first)."""
     event, settings = msgspec.to_builtins(sale.event), msgspec.to_builtins(sale.room.settings)
     types = {it.ticket_type_id: it for it in sale.types}
-    for it in later:
-        before = it.change.before or {}
-        if it.change.kind == "event":
+    for entry in later:
+        before = entry.change.before or {}
+        if entry.change.kind == "event":
             event |= before
-        elif it.change.kind == "room":
+        elif entry.change.kind == "room":
             settings |= {name: value for name, value in before.items() if name in settings}
-        elif (old := types.get(TicketTypeId(it.change.id.rpartition("/")[2]))) is not None:
+        elif (old := types.get(TicketTypeId(entry.change.id.rpartition("/")[2]))) is not None:
             terms = {
                 TOTAL.get(name, name): value
                 for name, value in logged_terms(before).items()
@@ -137,54 +141,54 @@ def _before(sale: Sale, later: Sequence[Entry]) -> Sale:
     )
 
 
-def _edit(wanted: EventDefinition, sale: Sale, removed: list[TicketTypeId]) -> SaleEdit:
-    event = differing(sale.event, wanted, EVENT_FIELDS)
-    room = differing(sale.room.settings, _with_pictures(wanted, sale.room.settings), ROOM_FIELDS)
+def _edit(definition: EventDefinition, sale: Sale, removed: list[TicketTypeId]) -> SaleEdit:
+    event = differing(sale.event, definition, EVENT_FIELDS)
+    room = differing(sale.room.settings, _with_pictures(definition, sale.room.settings), ROOM_FIELDS)
     if "name" in event and sale.room.settings.name == sale.event.name:
         room["name"] = event["name"]
     terms = {}
-    for it, new in zip(sale.types, wanted.ticket_types, strict=False):
-        now, then = terms_of(it), {name: getattr(new, name) for name in TYPE_FIELDS}
+    for ticket_type, new in zip(sale.types, definition.ticket_types, strict=False):
+        now, then = terms_of(ticket_type), {name: getattr(new, name) for name in TYPE_FIELDS}
         changed = {name: then[name] for name in then if then[name] != now[name]}
-        if changed and it.ticket_type_id not in removed:
-            terms[it.ticket_type_id] = changed
-    added = list(wanted.ticket_types[len(sale.types) :])
-    return SaleEdit(event, room, terms, added, list(wanted.sections), removed)
+        if changed and ticket_type.ticket_type_id not in removed:
+            terms[ticket_type.ticket_type_id] = changed
+    added = list(definition.ticket_types[len(sale.types) :])
+    return SaleEdit(event, room, terms, added, list(definition.sections), removed)
 
 
-def _with_pictures(wanted: EventDefinition, now: RoomSettings) -> RoomSettings:
+def _with_pictures(definition: EventDefinition, now: RoomSettings) -> RoomSettings:
     """The settings from the form, with the current pictures, which are edited elsewhere."""
-    look: dict[str, Any] = {name: getattr(wanted.room.theme, name) for name in LOOK}
+    look: dict[str, Any] = {name: getattr(definition.room.theme, name) for name in LOOK}
     theme: Theme = msgspec.structs.replace(now.theme, **look)
-    fields = {name: getattr(wanted.room, name) for name in ROOM_FIELDS if name != "theme"}
+    fields = {name: getattr(definition.room, name) for name in ROOM_FIELDS if name != "theme"}
     return msgspec.structs.replace(now, theme=theme, **fields)
 
 
-def _having(form: SaleForm, sale: Sale, it: TicketType) -> dict[str, Any]:
+def _having(form: SaleForm, sale: Sale, ticket_type: TicketType) -> dict[str, Any]:
     """The wanted state of an existing ticket type, renumbered to its row in the form."""
-    i = sale.types.index(it)
+    i = sale.types.index(ticket_type)
     name, price = form.values.get(f"have-{i}-name", ""), form.values.get(f"have-{i}-price", "")
     if f"have-{i}-gone" in form.values:
-        name, price = it.name, written_price(it, sale.event)
-    quantity: int | None = it.total
-    if not it.seated:
+        name, price = ticket_type.name, price_text(ticket_type, sale.event)
+    quantity: int | None = ticket_type.total
+    if not ticket_type.seated:
         quantity = typed.whole_number(form.values.get(f"have-{i}-quantity", ""))
         if quantity is None:
             form.wrong[f"have-{i}-quantity"] = "enter a whole number"
-        elif quantity < it.held + it.sold:
+        elif quantity < ticket_type.held + ticket_type.sold:
             form.wrong[f"have-{i}-quantity"] = (
-                f"{it.held + it.sold} are held or sold, so it cannot be less than that"
+                f"{ticket_type.held + ticket_type.sold} are held or sold, so it cannot be less than that"
             )
     zone = form.values.get("zone", "")
     zone = zone if zone in zones.zones() else zones.UTC
     rate_bp = sale_money.rate(form.values, form.wrong, f"have-{i}-tax_rate_bp")
     cost = sale_money.price(form.values, form.wrong, f"have-{i}-price", price, rate_bp)
     return {
-        "ticket_type_id": it.ticket_type_id,
+        "ticket_type_id": ticket_type.ticket_type_id,
         "name": name,
         "price": cost,
         "tax_rate_bp": rate_bp,
-        "quantity": it.total if quantity is None else quantity,
+        "quantity": ticket_type.total if quantity is None else quantity,
         **{field: sale_form.moment(form, f"have-{i}-{field}", zone) for field in WINDOW},
     }
 

@@ -28,7 +28,7 @@ from app.web.console.once import new_form, only_once
 from app.web.console.query import filters_of
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -121,7 +121,7 @@ async def set_entry(request: Request, staff: Staff, form: dict[str, str]) -> Res
         patch: dict[str, Any] = {"members_only": only, "members_until": until}
         await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
-        return await _page(request, staff, form, told(refusal), status=refusal.status)
+        return await _page(request, staff, form, message_of(refusal), status=refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}/entry?saved=1")
 
@@ -133,7 +133,7 @@ async def set_lanes(request: Request, staff: Staff, form: dict[str, str]) -> Res
     try:
         await control.configure(request.app.queues, room_id, {"lanes": _lanes(form)}, by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
-        return await _page(request, staff, form, told(refusal), status=refusal.status)
+        return await _page(request, staff, form, message_of(refusal), status=refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}/entry?saved=1")
 
@@ -146,7 +146,7 @@ async def set_newcomers(request: Request, staff: Staff, form: dict[str, str]) ->
         patch = _newcomers(request, form, await _zone(request))
         await control.configure(request.app.queues, room_id, patch, by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
-        return await _page(request, staff, form, told(refusal), status=refusal.status)
+        return await _page(request, staff, form, message_of(refusal), status=refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}/entry?saved=1")
 
@@ -159,9 +159,11 @@ async def set_login(request: Request, staff: Staff, form: dict[str, str]) -> Res
         change = msgspec.convert(sent, MemberLoginChange)
         _, secret = await only_once(request, staff, form, lambda: save_login(request, staff.by, change))
     except msgspec.ValidationError as error:
-        return await _page(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
+        return await _page(
+            request, staff, form, message_of(validation_failed(error)), ValidationFailed.status
+        )
     except (ValidationFailed, Conflict) as refusal:
-        return await _page(request, staff, form, told(refusal), status=refusal.status)
+        return await _page(request, staff, form, message_of(refusal), status=refusal.status)
     if not secret:
         return redirect_to(f"/admin/rooms/{request.params['room_id']}/entry?saved=1")
     return await _page(request, staff, secret=secret)
@@ -181,15 +183,15 @@ def _rows(form: dict[str, str]) -> list[int]:
 
 
 def _lanes(form: dict[str, str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    lanes: list[dict[str, Any]] = []
     for at in _rows(form):
         name, share = form[f"name_{at}"].strip(), form.get(f"share_{at}", "").strip()
         if not name and not share:
             continue
         if not share.isascii() or not share.isdigit() or len(share) > len(str(ALL)):
-            raise ValidationFailed(f"lanes[{len(found)}].share", "must be a whole number of percent")
-        found.append({"name": name, "share": int(share)})
-    return found
+            raise ValidationFailed(f"lanes[{len(lanes)}].share", "must be a whole number of percent")
+        lanes.append({"name": name, "share": int(share)})
+    return lanes
 
 
 def _newcomers(request: Request, form: dict[str, str], zone: str) -> dict[str, Any]:
@@ -211,10 +213,10 @@ def _newcomers(request: Request, form: dict[str, str], zone: str) -> dict[str, A
 def _time(text: str, zone: str, field: str = "members_until") -> str | None:
     if not text:
         return None
-    found = local_times.read(text, zone, "")
-    if isinstance(found, str):
-        raise ValidationFailed(field, found)
-    at = found if isinstance(found, datetime) else found[-1].at
+    moment = local_times.read(text, zone, "")
+    if isinstance(moment, str):
+        raise ValidationFailed(field, moment)
+    at = moment if isinstance(moment, datetime) else moment[-1].at
     return at.isoformat()
 
 

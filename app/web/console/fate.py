@@ -68,8 +68,8 @@ async def move_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
     try:
         await fate.move(request.app.stores, event.event_id, starts_at, refund_until, notice, by=staff.by)
     except ValidationFailed as refusal:
-        [it] = refusal.members["errors"]
-        return await _page(request, staff, form, {it["field"]: it["message"]}, doubled)
+        [problem] = refusal.members["errors"]
+        return await _page(request, staff, form, {problem["field"]: problem["message"]}, doubled)
     return await _start(request, staff, "tell_moved", event.event_id)
 
 
@@ -81,8 +81,8 @@ async def cancel_sale(request: Request, staff: Staff, form: dict[str, str]) -> R
     try:
         await fate.cancel(request.app.queues, stores, event.event_id, _notice(form), by=by)
     except ValidationFailed as refusal:
-        [it] = refusal.members["errors"]
-        return await _page(request, staff, form, {"cancel_notice": it["message"]}, {})
+        [problem] = refusal.members["errors"]
+        return await _page(request, staff, form, {"cancel_notice": problem["message"]}, {})
     request.app.status_board.outdated(event.room_id)
     return await _start(request, staff, "cancel_orders", event.event_id)
 
@@ -125,14 +125,14 @@ def _time(
     text = form.get(name, "").strip()
     if not text:
         return None
-    found = local_times.read(text, zone, form.get(f"{name}-offset", ""))
-    if isinstance(found, str):
-        wrong[name] = found
+    moment = local_times.read(text, zone, form.get(f"{name}-offset", ""))
+    if isinstance(moment, str):
+        wrong[name] = moment
         return None
-    if isinstance(found, datetime):
-        return found
-    doubled[name] = found
-    chosen = next((it.at for it in found if it.chosen), None)
+    if isinstance(moment, datetime):
+        return moment
+    doubled[name] = moment
+    chosen = next((it.at for it in moment if it.chosen), None)
     if chosen is None:
         wrong[name] = local_times.ASK
     return chosen

@@ -36,8 +36,8 @@ from app.core.scopes import Scope
 from app.web.console.console_routes import CONSOLE, NAVIGATION, ConsoleRoute, declare, scope_of
 from app.web.console.proofs import unproved
 from app.web.console.staff import Staff, signed_in
-from app.web.console.standing import SET_UP, lacks_factor_now, standing
-from app.web.console.words import told
+from app.web.console.standing import SET_UP, lacks_factor_now, staff_for_route
+from app.web.console.words import message_of
 from app.web.http.deadlines import PAGE_TIMEOUT_S
 from app.web.http.origins import names_its_page
 from app.web.http.routes import BODY_MAX, Request
@@ -88,11 +88,11 @@ def console_page(
 
     def declared(view: P) -> P:
         async def answer(request: Request) -> Response:
-            found = await signed_in(request)
-            if found is None:
+            sign_in = await signed_in(request)
+            if sign_in is None:
                 return sign_in_form(_address(request), status=200 if request.path == "/admin" else 401)
-            staff, allowed = await standing(request, found, it)
-            if not it.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
+            staff, allowed = await staff_for_route(request, sign_in, route)
+            if not route.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
                 return redirect_to(SET_UP)
             if not allowed:
                 return _refused(staff, RoleRequired(f"This page needs the role {role}."), "/admin")
@@ -103,11 +103,11 @@ def console_page(
             except Refusal as refusal:
                 return _refused(staff, refusal, NAVIGATION.get(section, "/admin"))
 
-        it = ConsoleRoute(
+        route = ConsoleRoute(
             *("GET", path, section, role, view.__name__, answer, within_s),
             *(scope_of("GET", path, role, scope, of_sales), of_sales),
         )
-        declare(it)
+        declare(route)
         return view
 
     return declared
@@ -129,14 +129,14 @@ def console_form(
         async def answer(request: Request) -> Response:
             if not names_its_page(request):
                 return foreign_form(request)
-            found, fields = await signed_in(request), await read_form(body_max)
+            sign_in, fields = await signed_in(request), await read_form(body_max)
             back = request.path.rpartition("/")[0]
-            if found is None:
+            if sign_in is None:
                 return sign_in_form(back, SIGNED_OUT, 401)
-            staff, allowed = await standing(request, found, it)
+            staff, allowed = await staff_for_route(request, sign_in, route)
             try:
-                await _check_may(request, staff, it, allowed)
-                if (asking := await unproved(request, staff, found, it.path, fields, back)) is not None:
+                await _check_may(request, staff, route, allowed)
+                if (asking := await unproved(request, staff, sign_in, route.path, fields, back)) is not None:
                     return asking
                 return await form(request, staff, fields)
             except Retryable:
@@ -144,22 +144,22 @@ def console_form(
             except Refusal as refusal:
                 return _refused(staff, refusal, back)
 
-        it = ConsoleRoute(
+        route = ConsoleRoute(
             *("POST", path, section, role, form.__name__, answer, within_s),
             *(scope_of("POST", path, role, scope, of_sales), of_sales),
         )
-        declare(it)
+        declare(route)
         return form
 
     return declared
 
 
-async def _check_may(request: Request, staff: Staff, it: ConsoleRoute, allowed: bool) -> None:
+async def _check_may(request: Request, staff: Staff, route: ConsoleRoute, allowed: bool) -> None:
     """Raise RoleRequired unless the page is open to them."""
-    if not it.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
+    if not route.path.startswith(SET_UP) and await lacks_factor_now(request, staff):
         raise RoleRequired("Set up a second factor first: this installation asks for one.")
     if not allowed:
-        raise RoleRequired(f"Only an account with the role {it.role} can do this.")
+        raise RoleRequired(f"Only an account with the role {route.role} can do this.")
 
 
 def within(staff: Staff, section: str) -> Staff:
@@ -181,15 +181,15 @@ def _address(request: Request) -> str:
 
 
 def _refused(staff: Staff, refusal: Refusal, back: str) -> Response:
-    document = RefusedPage(staff, refusal.title(), told(refusal), back)
+    document = RefusedPage(staff, refusal.title(), message_of(refusal), back)
     return respond("console/refused.html", document, refusal.status)
 
 
 def register_console(app: Quart) -> None:
     """Add the console's pages and forms."""
-    for it in CONSOLE:
-        name = f"console_{it.method.lower()}_{it.name}"
-        if it.method == "GET":
-            add_page(app, it.path, name, it.answer, it.within_s)
+    for route in CONSOLE:
+        name = f"console_{route.method.lower()}_{route.name}"
+        if route.method == "GET":
+            add_page(app, route.path, name, route.answer, route.within_s)
         else:
-            app.add_url_rule(it.path, name, page(it.answer), methods=[it.method])
+            app.add_url_rule(route.path, name, page(route.answer), methods=[route.method])

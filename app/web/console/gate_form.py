@@ -46,9 +46,9 @@ class GateForm:
 
     def refused(self, refusal: ValidationFailed) -> None:
         """Add the errors of a refused change to their fields."""
-        for it in refusal.members["errors"]:
-            name = it["field"].replace("[", "-").replace("]", "").replace(".", "-")
-            self.wrong["allowed_return_hosts" if name.startswith("allowed_return_hosts") else name] = it[
+        for problem in refusal.members["errors"]:
+            name = problem["field"].replace("[", "-").replace("]", "").replace(".", "-")
+            self.wrong["allowed_return_hosts" if name.startswith("allowed_return_hosts") else name] = problem[
                 "message"
             ]
 
@@ -67,7 +67,7 @@ def read(sent: Mapping[str, str]) -> GateForm:
     return form
 
 
-def shown(settings: RoomSettings) -> GateForm:
+def form_of(settings: RoomSettings) -> GateForm:
     """Fill in the form from the current settings."""
     values = {name: str(getattr(settings, name)) for name in TEXTS}
     for name in (*NUMBERS, *TIMES):
@@ -75,7 +75,7 @@ def shown(settings: RoomSettings) -> GateForm:
         text = typed.duration_text(value) if name in TIMES and value is not None else value
         values[name] = "" if value is None else str(text)
     values |= {name: "on" for name in BOXES if getattr(settings, name)}
-    values |= autopilot_form.shown(settings.autopilot)
+    values |= autopilot_form.values_of(settings.autopilot)
     values["allowed_return_hosts"] = "\n".join(settings.allowed_return_hosts)
     for i, rule in enumerate(settings.bypass):
         values |= {f"bypass-{i}-{name}": getattr(rule, name) for name in RULE}
@@ -97,7 +97,7 @@ def fingerprint(settings: RoomSettings) -> str:
     return hashlib.blake2b(msgspec.json.encode(settings), digest_size=12).hexdigest()
 
 
-def said(rule: BypassRule) -> str:
+def rule_words(rule: BypassRule) -> str:
     """Describe a rule: path begins with /healthz, method GET."""
     labels = {
         "path_prefix": "path begins with",
@@ -116,15 +116,15 @@ def said(rule: BypassRule) -> str:
 
 def _rules(values: dict[str, str]) -> list[dict[str, str]]:
     """The rules that are not blank, moved up, so that row i is rule i."""
-    found = []
+    rules = []
     for i in range(RULES_MAX):
         row = {name: values.pop(f"bypass-{i}-{name}", "") for name in RULE}
         if any(row.values()):
             row["method"] = row["method"].upper()
-            found.append(row)
-    for i, row in enumerate(found):
+            rules.append(row)
+    for i, row in enumerate(rules):
         values.update({f"bypass-{i}-{name}": it for name, it in row.items()})
-    return [{name: it for name, it in row.items() if it} for row in found]
+    return [{name: it for name, it in row.items() if it} for row in rules]
 
 
 def _number(form: GateForm, name: str) -> int | None:

@@ -12,7 +12,7 @@ from app.core.model import Room, RoomId, RoomStatus
 from app.core.validation_messages import validation_failed
 from app.waiting_room import queue
 from app.web.console.frame import console_form, console_page
-from app.web.console.gate_form import said
+from app.web.console.gate_form import rule_words
 from app.web.console.staff import Staff
 from app.web.gate.preview import Described, Preview, preview
 from app.web.http.routes import Request
@@ -65,15 +65,15 @@ async def show_preview(request: Request, staff: Staff, form: dict[str, str]) -> 
     """Show what the gate does with the request. This is a POST because cookies do not belong in addresses."""
     room, status = await queue.status(request.app.queues, _room_id(request))
     try:
-        found = await preview(request, room.room_id, _described(form))
+        outcome = await preview(request, room.room_id, _described(form))
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]
         name = wrong["field"].partition("[")[0].partition(".")[0]
         typed = PreviewForm(form, {name: wrong["message"]})
         page = PreviewPage(staff, room, status, typed)
         return respond("console/preview.html", page, refusal.status, secret=True)
-    rule = said(found.bypass_rule) if found.bypass_rule else ""
-    page = PreviewPage(staff, room, status, PreviewForm(form), found, rule)
+    rule = rule_words(outcome.bypass_rule) if outcome.bypass_rule else ""
+    page = PreviewPage(staff, room, status, PreviewForm(form), outcome, rule)
     return respond("console/preview.html", page, secret=True)
 
 

@@ -35,7 +35,9 @@ class GatePage(msgspec.Struct, frozen=True):
 async def gate_settings(request: Request, staff: Staff) -> Response:
     """Show the settings."""
     room, status = await queue.status(request.app.queues, _room_id(request))
-    return _page(staff, (room, status), gate_form.shown(room.settings), saved="saved" in filters_of(request))
+    return _page(
+        staff, (room, status), gate_form.form_of(room.settings), saved="saved" in filters_of(request)
+    )
 
 
 @console_form("/admin/rooms/<room_id>/gate", section="Sites")
@@ -57,16 +59,16 @@ async def save_gate(request: Request, staff: Staff, form: dict[str, str]) -> Res
 
 def _page(
     staff: Staff,
-    shown: tuple[Room, RoomStatus],
+    current: tuple[Room, RoomStatus],
     form: GateForm,
     http_status: int = 200,
     *,
     saved: bool = False,
     overtaken: bool = False,
 ) -> Response:
-    settings = shown[0].settings
+    settings = current[0].settings
     steered = gate_form.is_steered(settings)
-    page = GatePage(staff, *shown, form, gate_form.fingerprint(settings), steered, saved, overtaken)
+    page = GatePage(staff, *current, form, gate_form.fingerprint(settings), steered, saved, overtaken)
     return respond("console/gate.html", page, http_status)
 
 

@@ -19,7 +19,7 @@ from app.web.console.once import new_form
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -66,9 +66,9 @@ class GuestsPage(msgspec.Struct, frozen=True):
         """Whether there is another page."""
         return self.number * PER_PAGE < self.total
 
-    def mail(self, it: Guest) -> tuple[str, str]:
+    def mail(self, guest: Guest) -> tuple[str, str]:
         """The state of a guest's e-mail, as a chip."""
-        return MAILS.get(it.mail, ("not sent", "warn"))
+        return MAILS.get(guest.mail, ("not sent", "warn"))
 
 
 @console_page("/admin/rooms/<room_id>/guests", section="Sales", scope="reservations:read")
@@ -84,7 +84,7 @@ async def add_guest(request: Request, staff: Staff, form: dict[str, str]) -> Res
     try:
         guest = read_guest({name: form.get(name, "") for name in FIELDS}, types)
     except ValidationFailed as refusal:
-        return await _page(request, staff, form, told(refusal), status=refusal.status)
+        return await _page(request, staff, form, message_of(refusal), status=refusal.status)
     return await _add(request, staff, form, [guest])
 
 
@@ -101,7 +101,7 @@ async def read_guests(request: Request, staff: Staff, form: dict[str, str]) -> R
     try:
         new = read_list(form.get("list", "")[:TEXT_MAX], types, form.get("usual", ""))
     except ValidationFailed as refusal:
-        return await _page(request, staff, form, told(refusal), status=refusal.status)
+        return await _page(request, staff, form, message_of(refusal), status=refusal.status)
     return await _add(request, staff, form, new)
 
 
@@ -121,22 +121,22 @@ async def _add(request: Request, staff: Staff, form: dict[str, str], new: Sequen
     await queue.status(app.queues, room_id)  # loads the room if Redis does not have it
     key, some = form.get("form", "")[:64] or new_form(), asyncio.Semaphore(AT_ONCE)
 
-    async def one(number: int, guest: NewGuest) -> NotAdded | None:
+    async def add_guest(number: int, guest: NewGuest) -> NotAdded | None:
         async with some:
             of = app.engine, app.traces, event, types, guest
             try:
                 await guests.add(*of, f"{key} {number}", by=staff.by)
             except Refusal as refusal:
-                return NotAdded(guest, told(refusal))
+                return NotAdded(guest, message_of(refusal))
         return None
 
-    answers = await asyncio.gather(*(one(*it) for it in enumerate(new)))
+    answers = await asyncio.gather(*(add_guest(*it) for it in enumerate(new)))
     left = [it for it in answers if it is not None]
     added = len(new) - len(left)
     if not left:
         return redirect_to(f"/admin/rooms/{room_id}/guests?added={added}")
-    kept = {"list": list_of([it.guest for it in left])} if "list" in form else form
-    return await _page(request, staff, kept, left=left, added=str(added), status=409)
+    remaining = {"list": list_of([it.guest for it in left])} if "list" in form else form
+    return await _page(request, staff, remaining, left=left, added=str(added), status=409)
 
 
 async def _page(
@@ -153,11 +153,11 @@ async def _page(
     fields = filters_of(request)
     number, text = page_number(fields), fields.get("q", "").strip()
     first = (number - 1) * PER_PAGE
-    found, total, counts = await guests.listed(request.app.stores, event.event_id, text, PER_PAGE, first)
+    listed, total, counts = await guests.listed(request.app.stores, event.event_id, text, PER_PAGE, first)
     head = await sale_head(request, staff, room, "Guests")
-    kept = {name: it for name, it in fields.items() if name != "added"}
+    params = {name: it for name, it in fields.items() if name != "added"}
     document = GuestsPage(
-        *(staff, head, event, types, found, total, counts, number, to_page(request, kept), text),
+        *(staff, head, event, types, listed, total, counts, number, to_page(request, params), text),
         *(added or fields.get("added", ""), new_form(), filled, problem, left),
     )
     return respond("console/guests.html", document, status)

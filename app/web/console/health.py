@@ -21,7 +21,7 @@ from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
 
-TOLD = {  # by kind of job: its description, and what to do
+EXPLAINED = {  # by kind of job: its description, and what to do
     "notice": (
         "An event that was not passed on to other systems",
         "It is missing from webhooks, e-mails and the event stream. Fix the cause, then try again.",
@@ -33,7 +33,7 @@ TOLD = {  # by kind of job: its description, and what to do
         "The visitor was told and can try again. Please report the reason: this is a bug.",
     ),
 }
-TOLD_OF_OTHERS = (
+EXPLAINED_OTHERS = (
     "Something that could not be processed",
     "Please report the reason: this is a bug.",
 )
@@ -80,8 +80,8 @@ class HealthPage(msgspec.Struct, frozen=True):
 @console_page("/admin/health", section="Health")
 async def health_page(request: Request, staff: Staff) -> Response:
     """Show the health page."""
-    found = await health.check(request.app.stores)
-    groups, aside = groups_of(found, staff.zone), _aside(found.aside)
+    state = await health.check(request.app.stores)
+    groups, aside = groups_of(state, staff.zone), _aside(state.aside)
     well = not aside and all(not it.away and all(part.kind == "good" for part in it.parts) for it in groups)
     return respond("console/health.html", HealthPage(staff, groups, aside, well))
 
@@ -100,100 +100,100 @@ async def dismiss_set_aside(request: Request, staff: Staff, form: dict[str, str]
     return redirect_to("/admin/health")
 
 
-def _aside(found: list[SetAside] | Unreachable) -> list[SetAsideView]:
-    if isinstance(found, Unreachable):
+def _aside(rows: list[SetAside] | Unreachable) -> list[SetAsideView]:
+    if isinstance(rows, Unreachable):
         return []
     return [
         SetAsideView(
             it,
             it.reason.rstrip().rpartition("\n")[2],
-            *TOLD.get(it.kind, TOLD_OF_OTHERS),
+            *EXPLAINED.get(it.kind, EXPLAINED_OTHERS),
             _href(it),
             it.kind in AGAIN,
         )
-        for it in found
+        for it in rows
     ]
 
 
-def _href(it: SetAside) -> str:
-    if it.kind == "mail":
-        return f"/admin/mail/{it.subject}"
-    return f"/admin/webhooks/{it.subject.partition('/')[0]}" if it.kind == "webhook" else ""
+def _href(row: SetAside) -> str:
+    if row.kind == "mail":
+        return f"/admin/mail/{row.subject}"
+    return f"/admin/webhooks/{row.subject.partition('/')[0]}" if row.kind == "webhook" else ""
 
 
-def groups_of(found: Health, zone: str) -> list[Group]:
+def groups_of(state: Health, zone: str) -> list[Group]:
     """The parts as the page shows them, with times in this zone."""
     return [
-        _processes("Web processes", found.webs, zone),
-        _processes("Workers", found.workers, zone),
-        _backlog(found.backlog),
-        _redis(found.redis),
-        _postgres(found.postgres),
+        _processes("Web processes", state.webs, zone),
+        _processes("Workers", state.workers, zone),
+        _backlog(state.backlog),
+        _redis(state.redis),
+        _postgres(state.postgres),
     ]
 
 
-def _processes(title: str, found: list[health.Process] | Unreachable, zone: str) -> Group:
-    if isinstance(found, Unreachable):
-        return Group(title, [], f"Not reachable: {found.why}.")
-    if not found:
+def _processes(title: str, processes: list[health.Process] | Unreachable, zone: str) -> Group:
+    if isinstance(processes, Unreachable):
+        return Group(title, [], f"Not reachable: {processes.why}.")
+    if not processes:
         return Group(title, [], "None seen in the last minute.")
-    return Group(title, [_process(it, zone) for it in found])
+    return Group(title, [_process(it, zone) for it in processes])
 
 
-def _process(it: health.Process, zone: str) -> Part:
-    facts = [("Last seen", f"{max(0.0, it.seen_ago_s):.0f} s ago")]
-    if it.about:
-        started = datetime.fromtimestamp(int(it.about["started_ms"]) / 1000, UTC)
+def _process(process: health.Process, zone: str) -> Part:
+    facts = [("Last seen", f"{max(0.0, process.seen_ago_s):.0f} s ago")]
+    if process.about:
+        started = datetime.fromtimestamp(int(process.about["started_ms"]) / 1000, UTC)
         facts += [
-            ("Version", it.about["version"]),
+            ("Version", process.about["version"]),
             ("Started", formatting.staff_time(started, zone)),
-            ("Memory", size(int(it.about["memory"]))),
-            ("CPU", f"{it.about['cpu_percent']}% of a core"),
-            ("Requests answered", f"{int(it.about['answered']):,}"),
+            ("Memory", size(int(process.about["memory"]))),
+            ("CPU", f"{process.about['cpu_percent']}% of a core"),
+            ("Requests answered", f"{int(process.about['answered']):,}"),
         ]
-    if not it.alive:
-        return Part(it.name, "bad", "not responding", facts)
-    if troubles := it.about.get("troubles"):
+    if not process.alive:
+        return Part(process.name, "bad", "not responding", facts)
+    if troubles := process.about.get("troubles"):
         facts += [("Keeps failing", trouble) for trouble in troubles.split("\n")]
-        return Part(it.name, "bad", "in trouble", facts)
-    return Part(it.name, "good", "running", facts)
+        return Part(process.name, "bad", "in trouble", facts)
+    return Part(process.name, "good", "running", facts)
 
 
-def _backlog(found: health.Backlog | Unreachable) -> Group:
+def _backlog(backlog: health.Backlog | Unreachable) -> Group:
     title = "Waiting for the workers"
-    if isinstance(found, Unreachable):
-        return Group(title, [], f"Not reachable: {found.why}.")
-    late = found.notices_lag_s > 30
+    if isinstance(backlog, Unreachable):
+        return Group(title, [], f"Not reachable: {backlog.why}.")
+    late = backlog.notices_lag_s > 30
     facts = [
-        ("Reservations to process", f"{found.submissions:,}"),
-        ("Oldest event not sent", f"{max(0.0, found.notices_lag_s):.1f} s"),
-        ("Webhook deliveries", f"{found.deliveries:,}"),
-        ("E-mails", f"{found.mails:,}"),
+        ("Reservations to process", f"{backlog.submissions:,}"),
+        ("Oldest event not sent", f"{max(0.0, backlog.notices_lag_s):.1f} s"),
+        ("Webhook deliveries", f"{backlog.deliveries:,}"),
+        ("E-mails", f"{backlog.mails:,}"),
     ]
     return Group(
         title, [Part("Backlog", "warn" if late else "good", "behind" if late else "up to date", facts)]
     )
 
 
-def _redis(found: list[RedisNode] | Unreachable) -> Group:
-    if isinstance(found, Unreachable):
-        return Group("Redis", [], f"Not reachable: {found.why}.")
-    return Group("Redis", [_node(it) for it in found])
+def _redis(nodes: list[RedisNode] | Unreachable) -> Group:
+    if isinstance(nodes, Unreachable):
+        return Group("Redis", [], f"Not reachable: {nodes.why}.")
+    return Group("Redis", [_node(it) for it in nodes])
 
 
-def _node(it: RedisNode) -> Part:
-    full, faults = it.memory_max and it.memory > 0.9 * it.memory_max, faults_of(it)
+def _node(node: RedisNode) -> Part:
+    full, faults = node.memory_max and node.memory > 0.9 * node.memory_max, faults_of(node)
     facts = [
-        ("Role", f"{it.role}, {it.replicas} replicas"),
-        ("Memory", size(it.memory) + (f" of {size(it.memory_max)}" if it.memory_max else ", no limit")),
-        ("Clients", f"{it.clients:,}"),
-        ("Commands", f"{it.ops_per_s:,} per second"),
-        ("Append-only file", "on" if it.durable else "off"),
-        ("When memory is full", "refuses writes" if it.eviction == KEEPS_KEYS else it.eviction),
-        ("Up for", _span(it.uptime_s)),
+        ("Role", f"{node.role}, {node.replicas} replicas"),
+        ("Memory", size(node.memory) + (f" of {size(node.memory_max)}" if node.memory_max else ", no limit")),
+        ("Clients", f"{node.clients:,}"),
+        ("Commands", f"{node.ops_per_s:,} per second"),
+        ("Append-only file", "on" if node.durable else "off"),
+        ("When memory is full", "refuses writes" if node.eviction == KEEPS_KEYS else node.eviction),
+        ("Up for", _span(node.uptime_s)),
         *(("Fix", str(fault)) for fault in faults),
     ]
-    name = f"{it.server} · {it.name}" if it.name else it.server
+    name = f"{node.server} · {node.name}" if node.name else node.server
     if faults:
         return Part(name, "bad", "may lose data", facts)
     if full:
@@ -201,23 +201,23 @@ def _node(it: RedisNode) -> Part:
     return Part(name, "good", "responding", facts)
 
 
-def _postgres(found: PostgresState | Unreachable) -> Group:
-    if isinstance(found, Unreachable):
-        return Group("PostgreSQL", [], f"Not reachable: {found.why}.")
+def _postgres(state: PostgresState | Unreachable) -> Group:
+    if isinstance(state, Unreachable):
+        return Group("PostgreSQL", [], f"Not reachable: {state.why}.")
     facts = [
-        ("Role", "replica" if found.replica else "primary"),
-        ("Size", size(found.size)),
-        ("Connections", f"{found.connections:,} of {found.connections_max:,}, {found.active:,} active"),
-        ("Oldest open transaction", f"{max(0.0, found.oldest_s):.1f} s"),
-        ("Durable writes", "yes" if found.durable else "no"),
-        ("Up for", _span(int(found.uptime_s))),
+        ("Role", "replica" if state.replica else "primary"),
+        ("Size", size(state.size)),
+        ("Connections", f"{state.connections:,} of {state.connections_max:,}, {state.active:,} active"),
+        ("Oldest open transaction", f"{max(0.0, state.oldest_s):.1f} s"),
+        ("Durable writes", "yes" if state.durable else "no"),
+        ("Up for", _span(int(state.uptime_s))),
     ]
     kind, word = "good", "responding"
-    if found.replica or not found.durable:
-        kind, word = "bad", "read-only replica" if found.replica else "not durable"
-    elif found.connections > 0.9 * found.connections_max:
+    if state.replica or not state.durable:
+        kind, word = "bad", "read-only replica" if state.replica else "not durable"
+    elif state.connections > 0.9 * state.connections_max:
         kind, word = "warn", "few connections left"
-    return Group("PostgreSQL", [Part(f"PostgreSQL {found.version}", kind, word, facts)])
+    return Group("PostgreSQL", [Part(f"PostgreSQL {state.version}", kind, word, facts)])
 
 
 def size(amount: int) -> str:

@@ -60,29 +60,29 @@ async def accept_invitation(request: Request) -> Response:
     try:
         name = msgspec.convert({"name": name}, Chosen).name
         password = None if with_passkey else _password(form)
-        made, at_once = await invitations.accept(
+        account, at_once = await invitations.accept(
             *(request.app.stores, request.app.passwords, token),
             name=name,
             password=password,
             request_id=request.request_id,
         )
     except (msgspec.ValidationError, ValidationFailed, Conflict) as error:
-        told = LENGTH if isinstance(error, msgspec.ValidationError) else error.detail
-        return await _page(request, token, name=name, problem=told if name else "Your name is missing.")
+        message = LENGTH if isinstance(error, msgspec.ValidationError) else error.detail
+        return await _page(request, token, name=name, problem=message if name else "Your name is missing.")
     except CredentialInvalid as refusal:
         return respond("console/invitation.html", InvitationPage(), refusal.status)
     if not at_once:
         return redirect_to("/admin")
-    return await _signed_in(request, made, form, WITH_A_PASSKEY if with_passkey else "/admin")
+    return await _signed_in(request, account, form, WITH_A_PASSKEY if with_passkey else "/admin")
 
 
 def _password(form: dict[str, str]) -> str:
     return msgspec.convert({"token": "", "new_password": form.get("new_password", "")}, Reset).new_password
 
 
-async def _signed_in(request: Request, made: RegisteredAccount, form: dict[str, str], to: str) -> Response:
+async def _signed_in(request: Request, account: RegisteredAccount, form: dict[str, str], to: str) -> Response:
     secret = await console_sessions.begin(
-        *(request.app.stores, Account(subject=made.account_id, role=made.role)),
+        *(request.app.stores, Account(subject=account.account_id, role=account.role)),
         address=request.client,
         agent=request.header(b"user-agent") or "",
         zone=form.get("zone", ""),
@@ -91,10 +91,10 @@ async def _signed_in(request: Request, made: RegisteredAccount, form: dict[str, 
 
 
 async def _page(request: Request, token: str, name: str = "", problem: str = "") -> Response:
-    found = await invitations.of_token(request.app.stores, token)
-    if found is None:
+    invitation = await invitations.of_token(request.app.stores, token)
+    if invitation is None:
         return respond("console/invitation.html", InvitationPage(), CredentialInvalid.status)
-    document = InvitationPage(token, found.email, name or found.name, problem)
+    document = InvitationPage(token, invitation.email, name or invitation.name, problem)
     return respond("console/invitation.html", document, ValidationFailed.status if problem else 200)
 
 

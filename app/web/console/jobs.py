@@ -25,10 +25,10 @@ from app.jobs import control as jobs
 from app.store.sql.jobs import Failure, Job
 from app.web.api.orders import CSV
 from app.web.console.frame import console_form, console_page
-from app.web.console.orders import wanted_orders
+from app.web.console.orders import order_filter
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.cache_control import NO_STORE
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
@@ -108,9 +108,9 @@ async def job_list(request: Request, staff: Staff) -> Response:
     """List the jobs."""
     fields = filters_of(request)
     number = page_number(fields)
-    found, total = await jobs.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-    shown, more = [_job_view(staff, it) for it in found], number * PER_PAGE < total
-    return respond("console/jobs.html", JobsPage(staff, shown, total, number, more, to_page(request, fields)))
+    listed, total = await jobs.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    views, more = [_job_view(staff, it) for it in listed], number * PER_PAGE < total
+    return respond("console/jobs.html", JobsPage(staff, views, total, number, more, to_page(request, fields)))
 
 
 @console_page("/admin/jobs/<job_id>", section="Jobs")
@@ -123,13 +123,13 @@ async def job(request: Request, staff: Staff) -> Response:
 async def job_file(request: Request, staff: Staff) -> Response:
     """Download the job's file."""
     job_id, stores = request.params["job_id"], request.app.stores
-    it, _ = await jobs.get(stores, job_id)
-    if it.kind == "make_codes" and it.event_id and it.request.ids:
-        event, _ = await events.event(stores, EventId(it.event_id))
-        return redirect_to(f"/admin/rooms/{event.room_id}/codes.csv?set={it.request.ids[0]}")
-    found, pieces = await jobs.open_file(stores, job_id)
-    about, form = found.kind.removeprefix("export_"), found.request.format
-    name = f"{found.event_id}-{about}" if found.event_id else about
+    job, _ = await jobs.get(stores, job_id)
+    if job.kind == "make_codes" and job.event_id and job.request.ids:
+        event, _ = await events.event(stores, EventId(job.event_id))
+        return redirect_to(f"/admin/rooms/{event.room_id}/codes.csv?set={job.request.ids[0]}")
+    file, pieces = await jobs.open_file(stores, job_id)
+    about, form = file.kind.removeprefix("export_"), file.request.format
+    name = f"{file.event_id}-{about}" if file.event_id else about
     headers = [(b"content-disposition", f'attachment; filename="{name}.{form}"'.encode()), NO_STORE]
     return quart_response(Answer(200, pieces, headers, XLSX if form == "xlsx" else CSV))
 
@@ -138,12 +138,12 @@ async def job_file(request: Request, staff: Staff) -> Response:
 async def stop_job(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Stop the job."""
     job_id = request.params["job_id"]
-    found, _ = await jobs.get(request.app.stores, job_id)
-    _needed(staff, found.kind)
+    job, _ = await jobs.get(request.app.stores, job_id)
+    _needed(staff, job.kind)
     try:
         await jobs.stop(request.app.stores, job_id, by=staff.by)
     except Conflict as refusal:
-        return await _job(request, staff, told(refusal), refusal.status)
+        return await _job(request, staff, message_of(refusal), refusal.status)
     return redirect_to(f"/admin/jobs/{job_id}")
 
 
@@ -155,13 +155,13 @@ async def make_file(request: Request, staff: Staff, form: dict[str, str]) -> Res
     if chosen is None:
         raise ValidationFailed("file", f"must be one of {', '.join(FILES)}")
     kind, file_format = FILES[chosen]
-    return await _ask(request, staff, kind, form, file_format)
+    return await _start(request, staff, kind, form, file_format)
 
 
 @console_form("/admin/orders/cancel", section="Orders", role="admin")
 async def cancel_orders(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Start a job that cancels and refunds these orders."""
-    return await _ask(request, staff, "cancel_orders", form)
+    return await _start(request, staff, "cancel_orders", form)
 
 
 @console_page("/admin/orders/message", section="Orders", role="admin")
@@ -181,15 +181,15 @@ async def message_buyers(request: Request, staff: Staff, form: dict[str, str]) -
             request.app.stores, request.app.job_queue, "message_buyers", request_of, by=staff.by
         )
     except Conflict as refusal:
-        return await _message(request, staff, form, told(refusal), refusal.status)
+        return await _message(request, staff, form, message_of(refusal), refusal.status)
     return redirect_to(f"/admin/jobs/{job_id}")
 
 
-async def _ask(
+async def _start(
     request: Request, staff: Staff, kind: JobKind, form: dict[str, str], file_format: FileFormat = "csv"
 ) -> Response:
     fields = {name: value for name, value in form.items() if value}
-    request_of = JobRequest(*await wanted_orders(request, fields, staff.zone), format=file_format)
+    request_of = JobRequest(*await order_filter(request, fields, staff.zone), format=file_format)
     job_id = await jobs.start(request.app.stores, request.app.job_queue, kind, request_of, by=staff.by)
     return redirect_to(f"/admin/jobs/{job_id}")
 
@@ -223,19 +223,19 @@ def _text(form: dict[str, str]) -> str:
 
 
 async def _job(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
-    found, failures = await jobs.get(request.app.stores, request.params["job_id"])
-    return respond("console/job.html", JobPage(staff, _job_view(staff, found), failures, problem), status)
+    job, failures = await jobs.get(request.app.stores, request.params["job_id"])
+    return respond("console/job.html", JobPage(staff, _job_view(staff, job), failures, problem), status)
 
 
-def _job_view(staff: Staff, it: Job) -> JobView:
-    has_file = it.kind in (*EXPORTS, "make_codes") and it.state == "done"
+def _job_view(staff: Staff, job: Job) -> JobView:
+    has_file = job.kind in (*EXPORTS, "make_codes") and job.state == "done"
     return JobView(
-        it,
-        WORDS[it.kind] + (f" as {it.request.format.upper()}" if it.kind in EXPORTS else ""),
-        CHIPS[it.state],
-        it.state in UNFINISHED,
-        it.state in UNFINISHED and staff.may(ROLES[it.kind]),
-        f"/admin/jobs/{it.job_id}/file" if has_file else "",
+        job,
+        WORDS[job.kind] + (f" as {job.request.format.upper()}" if job.kind in EXPORTS else ""),
+        CHIPS[job.state],
+        job.state in UNFINISHED,
+        job.state in UNFINISHED and staff.may(ROLES[job.kind]),
+        f"/admin/jobs/{job.job_id}/file" if has_file else "",
     )
 
 

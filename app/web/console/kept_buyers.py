@@ -29,7 +29,7 @@ def as_in_all(days: int) -> str:
     return f"after {_days(days)}" if days else NEVER
 
 
-def kept_words(event: Event, form: BuyerForm, days_of_all: int) -> str:
+def retention_words(event: Event, form: BuyerForm, days_of_all: int) -> str:
     """When the personal data of a sale's buyers is deleted, in words; "": never."""
     days = days_of_all if form.keep_days is None else form.keep_days
     if not days:

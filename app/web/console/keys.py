@@ -18,7 +18,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -66,17 +66,19 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
             sent["events"] = events
         new = msgspec.convert(sent, NewKey)
     except msgspec.ValidationError as error:
-        return await _list(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
+        return await _list(
+            request, staff, form, message_of(validation_failed(error)), ValidationFailed.status
+        )
     secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
 
     async def make() -> api_keys.NewKey:
         return await api_keys.create(stores, secret, new.terms(), by=staff.by)
 
     try:
-        made = await only_once(request, staff, form, make)
+        created = await only_once(request, staff, form, make)
     except (Conflict, ValidationFailed) as refusal:
-        return await _list(request, staff, form, told(refusal), refusal.status)
-    return await _list(request, staff, key=api_keys.key_of(secret, made.key_id), made=new.name)
+        return await _list(request, staff, form, message_of(refusal), refusal.status)
+    return await _list(request, staff, key=api_keys.key_of(secret, created.key_id), created=new.name)
 
 
 @console_form("/admin/keys/<key_id>/revoke", section="Keys", role="admin")
@@ -93,13 +95,13 @@ async def _list(
     problem: str = "",
     status: int = 200,
     key: str = "",
-    made: str = "",
+    created: str = "",
 ) -> Response:
     fields = filters_of(request)
     number = page_number(fields)
-    found, total = await api_keys.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    listed, total = await api_keys.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     document = KeysPage(
-        *(staff, found, total, number, number * PER_PAGE < total, to_page(request, fields)),
-        *(new_form(), filled or {}, LIVES, problem, key, made),
+        *(staff, listed, total, number, number * PER_PAGE < total, to_page(request, fields)),
+        *(new_form(), filled or {}, LIVES, problem, key, created),
     )
     return respond("console/keys.html", document, status)

@@ -18,7 +18,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
 from app.web.console.query import filters_of
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.gate.addresses import queue_host
 from app.web.gate.knownuser import KnownUserChange, PushTo
 from app.web.http.routes import Request
@@ -102,7 +102,7 @@ async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -
     rooms = grants.rooms("rooms:write") if grants is not None else None
     await knownuser.check_customer(request.app.connectors, settings.customer_id, rooms)
     try:
-        made, is_new = await only_once(
+        connector, is_new = await only_once(
             request,
             staff,
             form,
@@ -111,10 +111,10 @@ async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -
             ),
         )
     except Conflict as refusal:
-        return await _page(request, staff, ConnectorForm(form, {"": told(refusal)}), refusal.status)
+        return await _page(request, staff, ConnectorForm(form, {"": message_of(refusal)}), refusal.status)
     if not is_new:
         return redirect_to(f"/admin/rooms/{room_id}/knownuser?saved=1")
-    return await _page(request, staff, secret=made.secret, api_key=config_key(made.secret))
+    return await _page(request, staff, secret=connector.secret, api_key=config_key(connector.secret))
 
 
 @console_form("/admin/rooms/<room_id>/knownuser/remove", section="Sites")
@@ -131,17 +131,19 @@ async def push_config(request: Request, staff: Staff, form: dict[str, str]) -> R
     """Push the configuration to an address of the shop."""
     room_id, app = _room_id(request), request.app
     await app.queues.loaded_rooms.read(room_id)
-    found = await knownuser.connector_of(app.connectors, room_id)
-    if found is None:
+    connector = await knownuser.connector_of(app.connectors, room_id)
+    if connector is None:
         raise NotFound(knownuser.NO_CONNECTOR)
     try:
         to = msgspec.convert({"url": form.get("url", "").strip()}, PushTo)
         private = app.settings.webhooks_private
-        version = await knownuser.push(app.connectors, found, to.url, queue_host(request), private=private)
+        version = await knownuser.push(
+            app.connectors, connector, to.url, queue_host(request), private=private
+        )
     except (msgspec.ValidationError, ValidationFailed) as error:
         refusal = error if isinstance(error, ValidationFailed) else validation_failed(error)
         [wrong] = refusal.members["errors"]
-        values = _shown(found.settings).values | {"url": form.get("url", "")}
+        values = _form_of(connector.settings).values | {"url": form.get("url", "")}
         return await _page(
             request, staff, ConnectorForm(values, {"url": wrong["message"]}), status=refusal.status
         )
@@ -158,13 +160,13 @@ def _read(form: dict[str, str]) -> KnownUserChange:
     sent["cookie_minutes"] = minutes if (number := typed.whole_number(minutes)) is None else number
     sent |= {name: name in values for name in BOXES}
     for kind in LISTS:
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         for i in range(ROWS_MAX):
             row = {name: form.pop(f"{kind}-{i}-{name}", "").strip() for name in ROW}
             if row["value"]:
-                form |= {f"{kind}-{len(found)}-{name}": it for name, it in row.items()}
-                found.append(_rule(row))
-        sent[kind] = found
+                form |= {f"{kind}-{len(rows)}-{name}": it for name, it in row.items()}
+                rows.append(_rule(row))
+        sent[kind] = rows
     try:
         return msgspec.convert(sent, KnownUserChange)
     except msgspec.ValidationError as error:
@@ -179,7 +181,7 @@ def _rule(row: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _shown(settings: ConnectorSettings) -> ConnectorForm:
+def _form_of(settings: ConnectorSettings) -> ConnectorForm:
     values = {
         name: str(getattr(settings, name)) for name in ("customer_id", "cookie_domain", "cookie_minutes")
     }
@@ -189,8 +191,8 @@ def _shown(settings: ConnectorSettings) -> ConnectorForm:
         for i, rule in enumerate(rules):
             at = f"{kind}-{i}-"
             operator, case = f"{NOT * rule.negative}{rule.operator}", "" if rule.ignore_case else "exact"
-            shown = zip(ROW, (rule.part, operator, rule.value, case), strict=True)
-            values |= {f"{at}{name}": it for name, it in shown}
+            pairs = zip(ROW, (rule.part, operator, rule.value, case), strict=True)
+            values |= {f"{at}{name}": it for name, it in pairs}
     return ConnectorForm(values)
 
 
@@ -205,16 +207,16 @@ async def _page(
 ) -> Response:
     room_id = _room_id(request)
     room, live = await queue.status(request.app.queues, room_id)
-    found, fields = await knownuser.connector_of(request.app.connectors, room_id), filters_of(request)
+    connector, fields = await knownuser.connector_of(request.app.connectors, room_id), filters_of(request)
     beginning = ConnectorForm({"cookie_minutes": "20", "extend_cookie": "on"})
     page = ConnectorPage(
         staff=staff,
         room=room,
         status=live,
-        form=form or (_shown(found.settings) if found else beginning),
+        form=form or (_form_of(connector.settings) if connector else beginning),
         form_id=new_form(),
         host=queue_host(request),
-        version=found.version if found else 0,
+        version=connector.version if connector else 0,
         saved="saved" in fields,
         pushed=fields.get("pushed", ""),
         secret=secret,

@@ -29,14 +29,14 @@ def read(text: str, zone: str, offset: str) -> datetime | list[LocalTime] | str:
         local = datetime.fromisoformat(text)
         if local.tzinfo is not None:
             return EXAMPLE
-        found = readings(local, zone)
-        if not found:
+        moments = readings(local, zone)
+        if not moments:
             return _skipped(local, zone)
     except (ValueError, OverflowError):
         return EXAMPLE
-    if len(found) == 1:
-        return found[0]
-    return [LocalTime(it, offset_name(it), offset_name(it) == offset) for it in found]
+    if len(moments) == 1:
+        return moments[0]
+    return [LocalTime(it, offset_name(it), offset_name(it) == offset) for it in moments]
 
 
 def _skipped(local: datetime, zone: str) -> str:

@@ -16,7 +16,7 @@ from app.store.sql.mails import MailRow
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -51,13 +51,13 @@ class MailPage(msgspec.Struct, frozen=True):
 async def mail_list(request: Request, staff: Staff) -> Response:
     """List the e-mails."""
     fields = filters_of(request)
-    number, wanted = page_number(fields), (one_of(fields, "state", STATES), fields.get("q"))
-    found, total = await mails.page(
-        request.app.stores, *wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    number, criteria = page_number(fields), (one_of(fields, "state", STATES), fields.get("q"))
+    listed, total = await mails.page(
+        request.app.stores, *criteria, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
-    kept = not request.app.settings.smtp_url.get_secret_value()
+    no_server = not request.app.settings.smtp_url.get_secret_value()
     more, address, states = number * PER_PAGE < total, to_page(request, fields), STATES
-    document = MailsPage(staff, found, fields, states, total, number, more, address, kept)
+    document = MailsPage(staff, listed, fields, states, total, number, more, address, no_server)
     return respond("console/mails.html", document)
 
 
@@ -74,18 +74,18 @@ async def send_again(request: Request, staff: Staff, form: dict[str, str]) -> Re
     try:
         await mails.send_again(request.app.stores, mail_id, by=staff.by)
     except Conflict as refusal:
-        return await _mail(request, staff, told(refusal), refusal.status)
+        return await _mail(request, staff, message_of(refusal), refusal.status)
     return redirect_to(f"/admin/mail/{mail_id}")
 
 
 async def _mail(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
-    found = await mails.get(request.app.stores, request.params["mail_id"])
-    return respond("console/mail.html", MailPage(staff, found, _with_pictures(found), problem), status)
+    row = await mails.get(request.app.stores, request.params["mail_id"])
+    return respond("console/mail.html", MailPage(staff, row, _with_pictures(row), problem), status)
 
 
-def _with_pictures(it: MailRow) -> str:
-    html = it.html
-    for number, code in reversed(list(enumerate(it.codes, 1))):
+def _with_pictures(row: MailRow) -> str:
+    html = row.html
+    for number, code in reversed(list(enumerate(row.codes, 1))):
         data = b64encode(email_content.picture(code)).decode()
         html = html.replace(f'"cid:ticket-{number}"', f'"data:image/png;base64,{data}"')
     return html

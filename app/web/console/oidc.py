@@ -17,7 +17,7 @@ from app.web.http.routes import Request
 from app.web.pages.entry import add_page
 from app.web.pages.form_fields import redirect_to
 
-THERE, BACK = "/admin/sign-in/oidc", "/admin/sign-in/oidc/back"
+START, BACK = "/admin/sign-in/oidc", "/admin/sign-in/oidc/back"
 FIELDS_MAX = 20
 
 
@@ -28,10 +28,10 @@ async def to_provider(request: Request) -> Response:
     await request.app.throttles.reset(request.client)
     to = where_to(_query(request))
     try:
-        address, said = await oidc_provider.begin(client, f"{request.origin()}{BACK}")
+        address, details = await oidc_provider.begin(client, f"{request.origin()}{BACK}")
     except CredentialInvalid as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
-    return await begin_step(request, redirect_to(address), "oidc", None, {**said, "to": to})
+    return await begin_step(request, redirect_to(address), "oidc", None, {**details, "to": to})
 
 
 async def from_provider(request: Request) -> Response:
@@ -43,10 +43,10 @@ async def from_provider(request: Request) -> Response:
         return sign_in_form("/admin", "That took too long: try again.", CredentialInvalid.status)
     rules = Rules(settings.oidc_domains, roles_of_groups(settings.oidc_roles), settings.oidc_create)
     try:
-        it = await oidc_provider.finish(client, f"{request.origin()}{BACK}", step.said, _query(request))
+        identity = await oidc_provider.finish(client, f"{request.origin()}{BACK}", step.said, _query(request))
         stores, passwords = request.app.stores, request.app.passwords
-        found = await oidc.account_of(stores, passwords, it, rules, request_id=request.request_id)
-        return await sign_in_as(request, found, step.said["to"], "")
+        account = await oidc.account_of(stores, passwords, identity, rules, request_id=request.request_id)
+        return await sign_in_as(request, account, step.said["to"], "")
     except (CredentialInvalid, RoleRequired) as refusal:
         return sign_in_form(step.said["to"], refusal.detail, refusal.status)
 
@@ -69,5 +69,5 @@ def _query(request: Request) -> dict[str, str]:
 
 def register_oidc(app: Quart) -> None:
     """Add the redirect to the provider, and its callback."""
-    add_page(app, THERE, "console_to_provider", to_provider)
+    add_page(app, START, "console_to_provider", to_provider)
     add_page(app, BACK, "console_from_provider", from_provider)

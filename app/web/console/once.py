@@ -35,6 +35,6 @@ async def only_once(
         async with request.app.creating, idempotency.one_at_a_time(postgres, scope, form) as connection:
             if await idempotency.select_reply(connection, scope, form) is not None:
                 raise Conflict("This form was already sent. The item exists; its secret was shown once.")
-            made = await make()
+            created = await make()
             await idempotency.insert_reply(connection, scope, form, Reply("", 200, b""))
-    return made
+    return created

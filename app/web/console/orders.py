@@ -33,7 +33,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, moment, one_of, page_number, to_page
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.quart_adapter import quart_response
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -124,10 +124,10 @@ class OrderPage(msgspec.Struct, frozen=True):
 async def order_list(request: Request, staff: Staff) -> Response:
     """List the orders that match the filters."""
     fields = filters_of(request)
-    wanted, number = await wanted_orders(request, fields, staff.zone), page_number(fields)
-    wanted = wanted._replace(events=staff.events("reservations:read"))
-    found, total = await orders.page(
-        request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    criteria, number = await order_filter(request, fields, staff.zone), page_number(fields)
+    criteria = criteria._replace(events=staff.events("reservations:read"))
+    matching, total = await orders.page(
+        request.app.stores, criteria, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
     everything = EventFilter(None, None, None, published_only=False, events=staff.events("reservations:read"))
     listed, _ = await catalog.events_page(request.app.stores, everything, limit=EVENTS_MAX, offset=0)
@@ -135,8 +135,8 @@ async def order_list(request: Request, staff: Staff) -> Response:
     filters = {name: it for name, it in fields.items() if name != "page"}
     csv = f"/admin/orders.csv?{urlencode(filters)}".rstrip("?") if total <= STREAMED_MAX else ""
     address, more = to_page(request, fields), number * PER_PAGE < total
-    shown = fields, filters, events, found, total, number, more, address, csv, FILES
-    document = OrdersPage(staff, await _head(request, staff, wanted.event_id), *shown, CHIPS)
+    parts = fields, filters, events, matching, total, number, more, address, csv, FILES
+    document = OrdersPage(staff, await _head(request, staff, criteria.event_id), *parts, CHIPS)
     return respond("console/orders.html", document)
 
 
@@ -144,10 +144,10 @@ async def order_list(request: Request, staff: Staff) -> Response:
 async def order_file(request: Request, staff: Staff) -> Response:
     """Stream all matching orders as a file."""
     fields = filters_of(request)
-    wanted = await wanted_orders(request, fields, staff.zone)
-    wanted = wanted._replace(events=staff.events("reservations:read"))
-    name = f"{wanted.event_id}-orders" if wanted.event_id else "orders"
-    return quart_response(csv_response(await orders.orders(request.app.stores, wanted), name, request))
+    criteria = await order_filter(request, fields, staff.zone)
+    criteria = criteria._replace(events=staff.events("reservations:read"))
+    name = f"{criteria.event_id}-orders" if criteria.event_id else "orders"
+    return quart_response(csv_response(await orders.orders(request.app.stores, criteria), name, request))
 
 
 @console_page("/admin/orders/<reservation_id>", section="Orders", scope="reservations:read")
@@ -165,12 +165,12 @@ async def cancel_order(request: Request, staff: Staff, form: dict[str, str]) -> 
     try:
         ended = await orders.cancel(request.app.engine, reservation_id, by=staff.by)
     except Conflict as refusal:
-        return await order_page(request, staff, told(refusal), refusal.status)
+        return await order_page(request, staff, message_of(refusal), refusal.status)
     metrics.reserved(ended.status)
     return redirect_to(f"/admin/orders/{reservation_id}")
 
 
-async def wanted_orders(request: Request, fields: dict[str, str], zone: str) -> OrderFilter:
+async def order_filter(request: Request, fields: dict[str, str], zone: str) -> OrderFilter:
     """Parse these fields as filters, with times in the given zone. Raises ValidationFailed."""
     event_id = fields.get("event")
     if event_id is not None and not re.fullmatch(SLUG, event_id):
@@ -188,8 +188,8 @@ async def wanted_orders(request: Request, fields: dict[str, str], zone: str) -> 
 
 async def _head(request: Request, staff: Staff, event_id: EventId | None) -> SaleHead | None:
     """The head of the sale whose orders are listed, if it exists."""
-    theirs = staff.events("reservations:read")
-    if event_id is None or (theirs is not None and event_id not in theirs):
+    visible = staff.events("reservations:read")
+    if event_id is None or (visible is not None and event_id not in visible):
         return None
     try:
         event, _ = await catalog.event(request.app.stores, event_id)
@@ -204,24 +204,24 @@ async def order_page(request: Request, staff: Staff, problem: str = "", status: 
     story = await orders.story(request.app.stores, ReservationId(request.params["reservation_id"]))
     event, types = await catalog.event(request.app.stores, story.reservation.event_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in types}
-    it = story.reservation
-    said = await buyers.of_reservation(request.app.stores, it.reservation_id)
+    reservation = story.reservation
+    buyer = await buyers.of_reservation(request.app.stores, reservation.reservation_id)
     document = OrderPage(
         staff,
         story,
         event,
-        said,
-        answers=answered(read_form(it.buyer_form), said.answers) if said else [],
-        lines=[_line(names, item) for item in it.items],
-        returned=[_line(names, item) for item in it.cancelled_items],
-        tickets=[_ticket(names, ticket) for ticket in it.tickets],
-        sums=sums_of(it),
+        buyer,
+        answers=answered(read_form(reservation.buyer_form), buyer.answers) if buyer else [],
+        lines=[_line(names, item) for item in reservation.items],
+        returned=[_line(names, item) for item in reservation.cancelled_items],
+        tickets=[_ticket(names, ticket) for ticket in reservation.tickets],
+        sums=sums_of(reservation),
         history=_history(story),
         chips=CHIPS,
         left=_left(story),
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
-        waiting=await approvals.waiting(request.app.stores, it.reservation_id),
+        waiting=await approvals.waiting(request.app.stores, reservation.reservation_id),
     )
     return respond("console/order.html", document, status)
 
@@ -243,16 +243,16 @@ def _left(story: OrderStory) -> int | None:
 
 
 def _refund_steps(story: OrderStory) -> Iterator[Step]:
-    for made in story.refunds:
-        codes = f"; cancelled {', '.join(it.code for it in made.tickets)}" if made.tickets else ""
-        why = {"failed": f": refused ({made.why})", "owed": ": on its way"}.get(made.state, "")
-        sum_of = f"Refund of {money(made.amount, made.currency)}{why}{codes}"
-        yield Step(made.created_at, f"{sum_of}. {made.reason}" if made.reason else sum_of)
+    for refund in story.refunds:
+        codes = f"; cancelled {', '.join(it.code for it in refund.tickets)}" if refund.tickets else ""
+        why = {"failed": f": refused ({refund.why})", "owed": ": on its way"}.get(refund.state, "")
+        sum_of = f"Refund of {money(refund.amount, refund.currency)}{why}{codes}"
+        yield Step(refund.created_at, f"{sum_of}. {refund.reason}" if refund.reason else sum_of)
 
 
 def _history(story: OrderStory) -> list[Step]:
     """The recorded history of an order, newest first."""
-    it, times = story.reservation, story.times
+    reservation, times = story.reservation, story.times
     steps = [Step(times.created_at, "Held")]
     for payment in story.payments:
         name = f"Payment {payment.payment_id} by {payment.method}"
@@ -268,13 +268,13 @@ def _history(story: OrderStory) -> list[Step]:
     if times.confirmed_at is not None:
         steps.append(Step(times.confirmed_at, "Confirmed: paid, tickets issued"))
     if times.ended_at is not None:
-        steps.append(Step(times.ended_at, "Hold expired" if it.status == "expired" else "Cancelled"))
+        steps.append(Step(times.ended_at, "Hold expired" if reservation.status == "expired" else "Cancelled"))
     steps += _refund_steps(story)
     for mail in story.mails:
         href = f"/admin/mail/{mail.mail_id}"
         state = mail.state.replace("_", " ")
         steps.append(Step(mail.settled_at or mail.created_at, f"Mail “{mail.kind}”: {state}", href=href))
     for change in story.changes:
-        who = change.name or change.subject
-        steps.append(Step(change.changed_at, f"Staff: {change.change.action}", who))
+        author = change.name or change.subject
+        steps.append(Step(change.changed_at, f"Staff: {change.change.action}", author))
     return sorted(steps, key=lambda step: step.at, reverse=True)

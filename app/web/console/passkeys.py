@@ -22,8 +22,10 @@ async def ask_for_passkey(request: Request) -> Response:
     if not names_its_page(request):
         return foreign_form(request)
     await request.app.throttles.reset(request.client)
-    asked = passkeys.begin_sign_in(request.origin())
-    return await begin_step(request, _json(asked.options), "passkey", None, {"challenge": asked.challenge})
+    ceremony = passkeys.begin_sign_in(request.origin())
+    return await begin_step(
+        request, _json(ceremony.options), "passkey", None, {"challenge": ceremony.challenge}
+    )
 
 
 async def use_passkey(request: Request) -> Response:
@@ -36,10 +38,10 @@ async def use_passkey(request: Request) -> Response:
     if step is None or not await end_step(request):
         return sign_in_form(to, TOO_LATE, CredentialInvalid.status)
     try:
-        found = await passkeys.verified_account(
+        account = await passkeys.verified_account(
             request.app.stores, request.origin(), step.said["challenge"], form.get("credential", "")
         )
-        return await sign_in_as(request, found, to, form.get("zone", ""))
+        return await sign_in_as(request, account, to, form.get("zone", ""))
     except (CredentialInvalid, RoleRequired) as refusal:
         return sign_in_form(to, refusal.detail, refusal.status)
 
@@ -47,10 +49,10 @@ async def use_passkey(request: Request) -> Response:
 @console_form("/admin/sign-ins/passkeys/new", of_sales=True)
 async def begin_passkey(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Return the browser's options for creating a passkey, as JSON."""
-    found = await accounts.account(request.app.stores, staff.account.subject)
-    asked = await passkeys.begin_new(request.app.stores, request.origin(), found)
-    said = {"challenge": asked.challenge}
-    return await begin_step(request, _json(asked.options), "new_passkey", found.account_id, said)
+    account = await accounts.account(request.app.stores, staff.account.subject)
+    ceremony = await passkeys.begin_new(request.app.stores, request.origin(), account)
+    details = {"challenge": ceremony.challenge}
+    return await begin_step(request, _json(ceremony.options), "new_passkey", account.account_id, details)
 
 
 @console_form("/admin/sign-ins/passkeys/add", of_sales=True)

@@ -39,18 +39,18 @@ def pilot_line(on: Autopilot | None, origin: Origin) -> PilotLine:
     )
 
 
-def pilot_values(on: Autopilot | None, asked: dict[str, str]) -> dict[str, str]:
+def pilot_values(on: Autopilot | None, fields: dict[str, str]) -> dict[str, str]:
     """The form's fields: as typed, or as currently set."""
     values = {name: "" for name in NUMBERS}
     for name in NUMBERS if on else ("p95_ms", "settle_s"):
         value = getattr(on or REQUIRED, name)
         values[name] = "" if value is None else str(value)
     values["error_percent"] = f"{100 * (on or REQUIRED).error_rate:g}"
-    values["asked"] = "yes" if "ceiling" in asked else ""  # then the form is open
-    return values | {name: asked[name] for name in values if name in asked}
+    values["asked"] = "yes" if "ceiling" in fields else ""  # then the form is open
+    return values | {name: fields[name] for name in values if name in fields}
 
 
-def wanted_autopilot(on: Autopilot | None, form: dict[str, str]) -> dict[str, Any] | None:
+def autopilot_from(on: Autopilot | None, form: dict[str, str]) -> dict[str, Any] | None:
     """The setting that the form asks for, as JSON values. Raises ValidationFailed."""
     do, now = form.get("do", ""), msgspec.to_builtins(on) if on else None
     if do == "off":
@@ -59,10 +59,10 @@ def wanted_autopilot(on: Autopilot | None, form: dict[str, str]) -> dict[str, An
         return {**now, "paused": do == "pause"}
     if do != "save":
         raise ValidationFailed("do", "must be save, pause, resume or off")
-    kept = {name: now[name] for name in ("paused", "prometheus")} if now else {}
+    unchanged = {name: now[name] for name in ("paused", "prometheus")} if now else {}
     numbers = {name: _number(name, form.get(name, "")) for name in NUMBERS}
     share = _percent(form.get("error_percent", ""))
-    return {**kept, **{name: it for name, it in numbers.items() if it is not None}, "error_rate": share}
+    return {**unchanged, **{name: it for name, it in numbers.items() if it is not None}, "error_rate": share}
 
 
 def _number(name: str, text: str) -> int | None:
@@ -89,5 +89,6 @@ def _target(on: Autopilot) -> str:
     return f"{' · '.join(parts)}; {number(on.floor)} to {number(on.ceiling)} a minute"
 
 
-def _did(it: Decision) -> str:
-    return f"{PAST[it.direction]} {number(it.rate_from)} → {number(it.rate_to)}: {it.why}"
+def _did(decision: Decision) -> str:
+    rates = f"{number(decision.rate_from)} → {number(decision.rate_to)}"
+    return f"{PAST[decision.direction]} {rates}: {decision.why}"

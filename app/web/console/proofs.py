@@ -13,7 +13,7 @@ from quart import Response
 from app.accounts import accounts, console_sessions, second_factor
 from app.core.errors import BookingTokenExpired, CredentialInvalid, RoleRequired
 from app.store.sql.sign_ins import SignIn
-from app.web.api.accounts import LoginBody, known_account
+from app.web.api.accounts import LoginBody, account_for_login
 from app.web.console.signing_in import factor_keys
 from app.web.console.staff import Staff, account_of
 from app.web.http.routes import Request
@@ -66,27 +66,27 @@ class ProofPage(msgspec.Struct, frozen=True):
 
 
 async def unproved(
-    request: Request, staff: Staff, found: SignIn, path: str, fields: dict[str, str], back: str
+    request: Request, staff: Staff, sign_in: SignIn, path: str, fields: dict[str, str], back: str
 ) -> Response | None:
     """Return the page that asks for a proof, or None if no proof is needed or a valid one was given.
 
     Raises RateLimited.
     """
-    minutes, given = request.app.settings.staff_proof_minutes, fields.pop(FIELD, None)
+    minutes, proof = request.app.settings.staff_proof_minutes, fields.pop(FIELD, None)
     if path not in NEEDS_PROOF or not minutes or request.app.settings.demo:
         return None
-    if found.proof_age_s < 60 * minutes:
+    if sign_in.proof_age_s < 60 * minutes:
         return None
     page = await proof_page(request, staff, request.path, fields, back)
-    if given is None:
+    if proof is None:
         return respond("console/proof.html", page, RoleRequired.status)
     try:
-        await _check(request, staff, page.kind, given.strip()[:TEXT_MAX])
+        await _check(request, staff, page.kind, proof.strip()[:TEXT_MAX])
     except (CredentialInvalid, BookingTokenExpired, RoleRequired) as refusal:
         return respond(
             "console/proof.html", msgspec.structs.replace(page, problem=refusal.detail), refusal.status
         )
-    await console_sessions.prove(request.app.stores, found.sign_in_id)
+    await console_sessions.prove(request.app.stores, sign_in.sign_in_id)
     return None
 
 
@@ -106,14 +106,14 @@ async def _kind(request: Request, staff: Staff) -> str:
     return "code" if has.codes else "password"
 
 
-async def _check(request: Request, staff: Staff, kind: str, given: str) -> None:
+async def _check(request: Request, staff: Staff, kind: str, proof: str) -> None:
     """Check the proof. Raises CredentialInvalid and the like."""
-    app, whose = request.app, staff.account.subject
+    app, account_id = request.app, staff.account.subject
     if kind == "code":
-        await app.throttles.second_factor(whose)
-        await second_factor.check(app.stores, factor_keys(request), whose, given)
+        await app.throttles.second_factor(account_id)
+        await second_factor.check(app.stores, factor_keys(request), account_id, proof)
     elif kind == "password":
-        found = await accounts.account(app.stores, whose)
-        await known_account(request, LoginBody(found.email, given))
-    elif (await account_of(request, given))[0].subject != whose:
+        account = await accounts.account(app.stores, account_id)
+        await account_for_login(request, LoginBody(account.email, proof))
+    elif (await account_of(request, proof))[0].subject != account_id:
         raise CredentialInvalid("This is the access token of somebody else.")

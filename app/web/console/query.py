@@ -30,11 +30,11 @@ def filters_of(request: Request) -> dict[str, str]:
         pairs = parse_qsl(request.query.decode("ascii"), errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:
         raise ValidationFailed("query", "cannot be read as UTF-8 name=value pairs") from None
-    found = {name: typed.words(value) for name, value in pairs}
-    for name, value in found.items():
+    filters = {name: typed.words(value) for name, value in pairs}
+    for name, value in filters.items():
         if len(value) > LENGTH_MAX or not value.isprintable():
             raise ValidationFailed(name, f"must be at most {LENGTH_MAX} characters that can be printed")
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in filters.items() if value}
 
 
 def page_number(fields: Mapping[str, str]) -> int:
@@ -54,13 +54,13 @@ def moment(fields: Mapping[str, str], name: str, zone: str) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise ValidationFailed(name, "must be a time such as 2026-11-21T18:00") from None
-    found = found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found
-    if not in_range(found):
+    at = at.replace(tzinfo=ZoneInfo(zone)) if at.tzinfo is None else at
+    if not in_range(at):
         raise ValidationFailed(name, OUT_OF_RANGE)
-    return found
+    return at
 
 
 def one_of(fields: Mapping[str, str], name: str, words: tuple[T, ...]) -> T | None:

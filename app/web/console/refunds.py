@@ -27,9 +27,9 @@ WORDS = {"amount": "The amount", "reason": "The reason"}
 async def refund_part(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Refund part of the order, and cancel the ticked tickets."""
     reservation_id = ReservationId(request.params["reservation_id"])
-    found = await orders.story(request.app.stores, reservation_id)
+    story = await orders.story(request.app.stores, reservation_id)
     try:
-        new = _asked(form, found.reservation.currency)
+        new = _new_refund(form, story.reservation.currency)
         key = form.get("idempotency_key", "")[:KEY_MAX]
         await refunds.refund(request.app.engine, reservation_id, new, key, by=staff.by)
     except ValidationFailed as refusal:
@@ -41,7 +41,7 @@ async def refund_part(request: Request, staff: Staff, form: dict[str, str]) -> R
     return redirect_to(f"/admin/orders/{reservation_id}")
 
 
-def _asked(form: dict[str, str], currency: str) -> NewRefund:
+def _new_refund(form: dict[str, str], currency: str) -> NewRefund:
     """Parse the form. Raises ValidationFailed."""
     tickets = [name.removeprefix(TICKET) for name in form if name.startswith(TICKET)]
     text, reason = form.get("amount", "").strip(), typed.words(form.get("reason", ""))

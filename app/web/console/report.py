@@ -46,16 +46,16 @@ async def sale_report(request: Request, staff: Staff) -> Response:
 )
 async def sale_report_pdf(request: Request, staff: Staff) -> Response:
     """Download the report as a PDF."""
-    room, it = await _report(request)
+    room, report = await _report(request)
     async with request.app.exporting:
-        made = await asyncio.to_thread(_printed, it)
-    return _file(made, "application/pdf", f"{room.room_id}-report.pdf")
+        pdf = await asyncio.to_thread(_printed, report)
+    return _file(pdf, "application/pdf", f"{room.room_id}-report.pdf")
 
 
-def _printed(it: ReportDocument) -> bytes:
+def _printed(report: ReportDocument) -> bytes:
     from app.pdf.document import report_pdf  # slow to import, and many processes never print
 
-    return report_pdf(it.title, it.times, it.head, it.sections)
+    return report_pdf(report.title, report.times, report.head, report.sections)
 
 
 @console_page(
@@ -64,8 +64,8 @@ def _printed(it: ReportDocument) -> bytes:
 async def sale_report_csv(request: Request, staff: Staff) -> Response:
     """Download the report as CSV, one figure per row: money in major units, times in UTC, waits in
     seconds."""
-    room, it = await _report(request)
-    rows = [[plain(cell) if isinstance(cell, str) else cell for cell in row] for row in flat(it.sections)]
+    room, report = await _report(request)
+    rows = [[plain(cell) if isinstance(cell, str) else cell for cell in row] for row in flat(report.sections)]
     return _file(csv_rows([COLUMNS, *rows]), "text/csv; charset=utf-8", f"{room.room_id}-report.csv")
 
 

@@ -69,14 +69,14 @@ def seconds(value: int | None) -> Cell:
     return Cell(f"{minutes // 60}:{minutes % 60:02}:{rest:02} h", value)
 
 
-def share(part: int, whole: int) -> Cell:
+def share(part: int, total: int) -> Cell:
     """A percentage with one decimal."""
-    if not whole:
+    if not total:
         return NOTHING
-    percent = round(100 * part / whole, 1)
+    percent = round(100 * part / total, 1)
     return Cell(f"{percent:.1f}%", str(percent))
 
 
-def percentile(found: Percentiles | None, name: str) -> Cell:
+def percentile(percentiles: Percentiles | None, name: str) -> Cell:
     """A percentile of these waits; empty without waits."""
-    return seconds(None if found is None else getattr(found, name))
+    return seconds(None if percentiles is None else getattr(percentiles, name))

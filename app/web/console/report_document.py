@@ -40,116 +40,125 @@ class ReportDocument(msgspec.Struct, frozen=True):
     sections: list[Section]
 
 
-def report_document(it: SaleReport) -> ReportDocument:
+def report_document(report: SaleReport) -> ReportDocument:
     """Build the report, in words and tables."""
-    zone = it.rows.event.timezone if it.rows.event else UTC
+    zone = report.rows.event.timezone if report.rows.event else UTC
     words = Words(zone)
-    sections = [_steps(it), _waits(it), *_came_true(it), *_lanes(it), _drop_offs(it)]
-    if it.rows.orders is not None:
-        sections += [_orders(it), _revenue(it), _tickets(it)]
-    sections += [_peaks(it, words), _slow(it, words), _gaps(it, words), _changes(it.changes, words)]
-    so_far = "" if it.over else "So far: the sale is not over. "
+    sections = [_steps(report), _waits(report), *_accuracy(report), *_lanes(report), _drop_offs(report)]
+    if report.rows.orders is not None:
+        sections += [_orders(report), _revenue(report), _tickets(report)]
+    sections += [
+        _peaks(report, words),
+        _slow(report, words),
+        _gaps(report, words),
+        _changes(report.changes, words),
+    ]
+    so_far = "" if report.over else "So far: the sale is not over. "
     return ReportDocument(
-        title=it.rows.event.name if it.rows.event else it.room.settings.name,
-        times=f"{so_far}Figures of {words.at(it.at_ms).text}. Times are in {zone}.",
-        over=it.over,
-        head=_head(it, words),
+        title=report.rows.event.name if report.rows.event else report.room.settings.name,
+        times=f"{so_far}Figures of {words.at(report.at_ms).text}. Times are in {zone}.",
+        over=report.over,
+        head=_head(report, words),
         sections=sections,
     )
 
 
-def _head(it: SaleReport, words: Words) -> list[tuple[str, str]]:
-    rows = it.rows
-    found = [("Joined", formatting.number(it.joined))]
+def _head(report: SaleReport, words: Words) -> list[tuple[str, str]]:
+    rows = report.rows
+    pairs = [("Joined", formatting.number(report.joined))]
     if rows.orders is not None:
         sold, total = (
             sum(x.quantity for x in rows.sold),
             sum({x.ticket_type_id: x.total for x in rows.sold}.values()),
         )
-        found.append(("Tickets sold", f"{formatting.number(sold)} of {formatting.number(total)}"))
-        found += [
-            (f"Revenue {currency}", formatting.money(amount, currency)) for currency, amount in _sold(it)
+        pairs.append(("Tickets sold", f"{formatting.number(sold)} of {formatting.number(total)}"))
+        pairs += [
+            (f"Revenue {currency}", formatting.money(amount, currency)) for currency, amount in _sold(report)
         ]
-        found.append(("Bought, of those who joined", share(rows.orders.buyers, it.joined).text))
-    if it.waits is not None:
-        found.append(("Nine in ten waited at most", seconds(it.waits.real.p90).text))
-    if it.sold_out_ms is not None:
-        found.append(("Sold out", words.at(it.sold_out_ms).text))
-    return found
+        pairs.append(("Bought, of those who joined", share(rows.orders.buyers, report.joined).text))
+    if report.waits is not None:
+        pairs.append(("Nine in ten waited at most", seconds(report.waits.real.p90).text))
+    if report.sold_out_ms is not None:
+        pairs.append(("Sold out", words.at(report.sold_out_ms).text))
+    return pairs
 
 
-def _steps(it: SaleReport) -> Section:
+def _steps(report: SaleReport) -> Section:
     """How many visitors reached each step."""
-    orders = it.rows.orders
-    counted = [("Joined", it.joined), ("Called", it.called), ("Claimed their turn", it.turns.claimed)]
+    orders = report.rows.orders
+    counted = [
+        ("Joined", report.joined),
+        ("Called", report.called),
+        ("Claimed their turn", report.turns.claimed),
+    ]
     if orders is not None:
         counted += [("Held tickets", orders.holders), ("Paid", orders.buyers)]
     rows, before = [], None
     for name, count in counted:
         went_on = NOTHING if before is None else share(count, before)
-        rows.append([text(name), number(count), share(count, it.joined), went_on])
+        rows.append([text(name), number(count), share(count, report.joined), went_on])
         before = count
     return Section("Step by step", ["Step", "Visitors", "Of those who joined", "Of the step before"], rows)
 
 
-def _waits(it: SaleReport) -> Section:
+def _waits(report: SaleReport) -> Section:
     columns = ["Percentile", "Waited", "Shown: even odds", "Shown: nine in ten"]
-    if it.waits is None:
+    if report.waits is None:
         return Section("Waits", columns, [], empty="Nobody has been called.")
-    real, even, most = it.waits.real, it.waits.shown_even, it.waits.shown_most
+    real, even, most = report.waits.real, report.waits.shown_even, report.waits.shown_most
     rows = [
         [text(name), seconds(getattr(real, name)), percentile(even, name), percentile(most, name)]
         for name in Percentiles.__struct_fields__
     ]
     note = (
         "Nobody was shown a wait."
-        if it.waits.kept_percent is None
+        if report.waits.kept_percent is None
         else (
-            f"{it.waits.kept_percent}% of those who were shown a wait when they joined waited no longer "
+            f"{report.waits.kept_percent}% of those who were shown a wait when they joined waited no longer "
             "than its upper end; it is meant for nine in ten."
         )
     )
     return Section("Waits", columns, rows, note)
 
 
-def _came_true(it: SaleReport) -> list[Section]:
+def _accuracy(report: SaleReport) -> list[Section]:
     """How accurate the shown waits were; empty if none were shown."""
-    found = it.waits and it.waits.calibration
-    if not found:
+    calibration = report.waits and report.waits.calibration
+    if not calibration:
         return []
     rows = [
-        [text("Even odds"), share(50, 100), share(found.even_percent, 100)],
-        [text("Nine in ten"), share(90, 100), share(found.most_percent, 100)],
+        [text("Even odds"), share(50, 100), share(calibration.even_percent, 100)],
+        [text("Nine in ten"), share(90, 100), share(calibration.most_percent, 100)],
     ]
     note = "At any moment of the wait: of each visitor the share of the moments, over all visitors."
     return [Section("How shown waits came true", ["Shown", "Meant for", "Was enough for"], rows, note)]
 
 
-def _lanes(it: SaleReport) -> list[Section]:
+def _lanes(report: SaleReport) -> list[Section]:
     """Joins and calls by lane; empty for a room without lanes."""
-    settings = it.room.settings.lanes
-    called = sum(lane.called for lane in it.lanes)
+    settings = report.room.settings.lanes
+    called = sum(lane.called for lane in report.lanes)
     names = ["Everybody else", *(lane.name for lane in settings)]
     rows = [
         [text(name), share(part, 100), number(x.joined), number(x.called), share(x.called, called)]
-        for name, part, x in zip(names, shares(settings), it.lanes, strict=False)
+        for name, part, x in zip(names, shares(settings), report.lanes, strict=False)
     ]
     columns = ["Lane", "Share", "Joined", "Called", "Of all calls"]
     note = "By the public log. A share holds while anybody waits in every lane."
     return [Section("Lanes", columns, rows, note)] if rows else []
 
 
-def _drop_offs(it: SaleReport) -> Section:
-    orders = it.rows.orders
+def _drop_offs(report: SaleReport) -> Section:
+    orders = report.rows.orders
     counted = [
-        ("Left by themselves", it.left),
-        ("Called, did not respond (no-shows)", it.no_shows),
-        ("Session expired", it.turns.expired),
+        ("Left by themselves", report.left),
+        ("Called, did not respond (no-shows)", report.no_shows),
+        ("Session expired", report.turns.expired),
     ]
     if orders is not None:
         counted += [("Holds expired", orders.expired), ("Holds cancelled before payment", orders.cancelled)]
-    if not it.over:
-        counted.append(("Inside now", it.turns.inside))
+    if not report.over:
+        counted.append(("Inside now", report.turns.inside))
     return Section(
         "Where visitors dropped off",
         ["What happened", "How often"],
@@ -157,8 +166,8 @@ def _drop_offs(it: SaleReport) -> Section:
     )
 
 
-def _orders(it: SaleReport) -> Section:
-    orders = it.rows.orders
+def _orders(report: SaleReport) -> Section:
+    orders = report.rows.orders
     assert orders is not None
     rows = [
         [text("Made"), number(orders.made)],
@@ -173,12 +182,14 @@ def _orders(it: SaleReport) -> Section:
     return Section("Reservations", ["Reservations", "Figure"], rows)
 
 
-def _revenue(it: SaleReport) -> Section:
-    currencies = dict.fromkeys([*(x.currency for x in it.rows.sold), *(x.currency for x in it.rows.paid)])
-    sold = dict(_sold(it))
+def _revenue(report: SaleReport) -> Section:
+    currencies = dict.fromkeys(
+        [*(x.currency for x in report.rows.sold), *(x.currency for x in report.rows.paid)]
+    )
+    sold = dict(_sold(report))
     rows = []
     for currency in currencies:
-        paid = [x for x in it.rows.paid if x.currency == currency]
+        paid = [x for x in report.rows.paid if x.currency == currency]
         refunds = sum(x.refunded for x in paid)
         failed = sum(x.payments for x in paid if x.status in ("declined", "failed"))
         rows.append(
@@ -198,7 +209,7 @@ def _revenue(it: SaleReport) -> Section:
     )
 
 
-def _tickets(it: SaleReport) -> Section:
+def _tickets(report: SaleReport) -> Section:
     rows = [
         [
             text(x.name),
@@ -207,25 +218,25 @@ def _tickets(it: SaleReport) -> Section:
             share(x.quantity, x.total),
             money(x.amount, x.currency),
         ]
-        for x in it.rows.sold
+        for x in report.rows.sold
     ]
     return Section(
         "Tickets", ["Ticket type", "Sold", "Of", "Share", "Revenue"], rows, empty="There are no tickets."
     )
 
 
-def _peaks(it: SaleReport, words: Words) -> Section:
+def _peaks(report: SaleReport, words: Words) -> Section:
     named = [
-        ("Longest queue", it.most_waiting),
-        (f"Most joined within {seconds(it.step_s).text}", it.most_joined),
+        ("Longest queue", report.most_waiting),
+        (f"Most joined within {seconds(report.step_s).text}", report.most_joined),
     ]
     rows = [[text(name), number(peak.value), words.at(peak.at_ms)] for name, peak in named if peak]
-    if it.sold_out_ms is not None:
-        rows.append([text("Sold out"), NOTHING, words.at(it.sold_out_ms)])
+    if report.sold_out_ms is not None:
+        rows.append([text("Sold out"), NOTHING, words.at(report.sold_out_ms)])
     return Section("Peaks", ["What", "Visitors", "When"], rows, empty="Nobody has joined.")
 
 
-def _slow(it: SaleReport, words: Words) -> Section:
+def _slow(report: SaleReport, words: Words) -> Section:
     rows = [
         [
             words.between(x.begin_ms, x.end_ms),
@@ -234,18 +245,18 @@ def _slow(it: SaleReport, words: Words) -> Section:
             number(x.backlog),
             number(x.waiting),
         ]
-        for x in it.slowest
+        for x in report.slowest
     ]
     columns = ["Slowest times", "Reserving, 99th percentile", "Requests", "Backlog", "Waiting"]
     note = "The percentile is that of all rooms together." if rows else ""
     return Section("Where it was slow", columns, rows, note, empty="Nobody has reserved.")
 
 
-def _gaps(it: SaleReport, words: Words) -> Section:
-    rows = [[words.between(x.begin_ms, x.end_ms), seconds(x.seconds)] for x in it.gaps[:GAPS_MAX]]
+def _gaps(report: SaleReport, words: Words) -> Section:
+    rows = [[words.between(x.begin_ms, x.end_ms), seconds(x.seconds)] for x in report.gaps[:GAPS_MAX]]
     note = "No worker ran, or a store was unavailable." if rows else ""
-    if len(it.gaps) > GAPS_MAX:
-        note += f" These are the longest of {formatting.number(len(it.gaps))}."
+    if len(report.gaps) > GAPS_MAX:
+        note += f" These are the longest of {formatting.number(len(report.gaps))}."
     return Section("Times without figures", ["When", "For"], rows, note, empty="None.")
 
 
@@ -265,8 +276,8 @@ def _changes(entries: list[Entry], words: Words) -> Section:
     )
 
 
-def _what(it: Entry, what: str) -> str:
-    change = it.change
+def _what(entry: Entry, what: str) -> str:
+    change = entry.change
     words = what or change.action
     return (
         words
@@ -275,8 +286,8 @@ def _what(it: Entry, what: str) -> str:
     )
 
 
-def _sold(it: SaleReport) -> Iterable[tuple[str, int]]:
+def _sold(report: SaleReport) -> Iterable[tuple[str, int]]:
     amounts: dict[str, int] = {}
-    for x in it.rows.sold:
+    for x in report.rows.sold:
         amounts[x.currency] = amounts.get(x.currency, 0) + x.amount
     return amounts.items()

@@ -16,7 +16,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -69,10 +69,10 @@ async def add_invites(request: Request, staff: Staff, form: dict[str, str]) -> R
     await app.queues.loaded_rooms.read(room_id)
     try:
         links, to = links_of(app), read_addresses(form.get("file", "")[:FILE_MAX])
-        made = await room_invites.invite(app.stores, app.places, links, room_id, to, by=staff.by)
+        new_ids = await room_invites.invite(app.stores, app.places, links, room_id, to, by=staff.by)
     except (ValidationFailed, Conflict) as refusal:
-        return await _page(request, staff, form.get("file", ""), told(refusal), refusal.status)
-    return redirect_to(f"/admin/rooms/{room_id}/invites?invited={made}")
+        return await _page(request, staff, form.get("file", ""), message_of(refusal), refusal.status)
+    return redirect_to(f"/admin/rooms/{room_id}/invites?invited={new_ids}")
 
 
 @console_form("/admin/rooms/<room_id>/invites/send", section="Sales")
@@ -101,11 +101,11 @@ async def _page(
     number, text = page_number(fields), fields.get("q", "").strip()
     room, now = await queue.status(request.app.queues, room_id)
     first = (number - 1) * PER_PAGE
-    found, total = await room_invites.listed(request.app.stores, room_id, text, PER_PAGE, first)
+    listed, total = await room_invites.listed(request.app.stores, room_id, text, PER_PAGE, first)
     head = await sale_head(request, staff, room, "Entry", now.state)
-    kept = {name: it for name, it in fields.items() if name != "invited"}
+    params = {name: it for name, it in fields.items() if name != "invited"}
     document = InvitesPage(
-        *(staff, head, room, now, found, total, number, to_page(request, kept), text),
+        *(staff, head, room, now, listed, total, number, to_page(request, params), text),
         *(fields.get("invited", ""), filled, problem),
     )
     return respond("console/room_invites.html", document, status)

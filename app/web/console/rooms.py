@@ -35,7 +35,7 @@ async def rooms(request: Request, staff: Staff) -> Response:
     number, archived = page_number(fields), "archive" in fields
     grants = staff.account.grants
     only = None if grants is None else sorted(it.room_id for it in grants.given)
-    found = await room_lists.page(
+    listed = await room_lists.page(
         queues,
         False,
         of_event=True,
@@ -48,5 +48,5 @@ async def rooms(request: Request, staff: Staff) -> Response:
     stored = await room_lists.count(queues, False, of_event=True, archived=True, only=only)
     more, address = number * PER_PAGE < total, to_page(request, fields)
     door = frozenset(it.room_id for it in grants.given if it.sale_role == "door") if grants else frozenset()
-    document = RoomsPage(staff, found, total, number, more, address, archived, stored, door)
+    document = RoomsPage(staff, listed, total, number, more, address, archived, stored, door)
     return respond("console/rooms.html", document)

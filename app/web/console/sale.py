@@ -66,7 +66,7 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
     if form.get("do") != "make":
         return _page(request, staff, read)
     try:
-        made = await events.create_sale(request.app.stores, read.definition, by=staff.by)
+        event = await events.create_sale(request.app.stores, read.definition, by=staff.by)
         await request.app.hidden.refresh()
     except AlreadyExists as refusal:
         read.wrong["event_id"] = refusal.detail
@@ -74,19 +74,19 @@ async def make_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
         [wrong] = refusal.members["errors"]
         read.wrong[wrong["field"]] = wrong["message"]
     else:
-        return redirect_to(f"/admin/rooms/{made.room_id}/overview")
+        return redirect_to(f"/admin/rooms/{event.room_id}/overview")
     return _page(request, staff, read, status=AlreadyExists.status)
 
 
 def _page(request: Request, staff: Staff, form: SaleForm, *, status: int = 200) -> Response:
-    zone, made = form.values.get("zone") or "UTC", form.definition
+    zone, definition = form.values.get("zone") or "UTC", form.definition
     page = NewSalePage(
         staff=staff,
         form=form,
         zones=sorted(zones()),
-        plan=sale_plan.plan(made, zone, datetime.now(UTC)) if made else [],
-        doubts=sale_plan.warnings(made) if made else [],
-        preview=_preview(made) if made else "",
+        plan=sale_plan.plan(definition, zone, datetime.now(UTC)) if definition else [],
+        doubts=sale_plan.warnings(definition) if definition else [],
+        preview=_preview(definition) if definition else "",
         gateways=sale_money.to_choose_from(request.app.settings.gateways),
     )
     return respond("console/new_sale.html", page, status)

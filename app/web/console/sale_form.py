@@ -66,24 +66,24 @@ class SaleForm:
 
 def read(values: dict[str, str]) -> SaleForm:
     """Parse the submitted form."""
-    found = SaleForm({name: it.strip() for name, it in values.items()})
-    document = document_of(found, {})
+    form = SaleForm({name: it.strip() for name, it in values.items()})
+    document = document_of(form, {})
     if not document["ticket_types"] and not document["sections"]:
-        found.wrong["type-0-name"] = "add at least one ticket type or one section of seats"
-    define(found, document)
-    return found
+        form.wrong["type-0-name"] = "add at least one ticket type or one section of seats"
+    define(form, document)
+    return form
 
 
-def define(form: SaleForm, document: dict[str, Any], there: int = 0) -> None:
+def define(form: SaleForm, document: dict[str, Any], existing: int = 0) -> None:
     """Set the form's definition from `document`, or the errors in it.
 
-    `there`: how many of the first ticket types already exist; their fields are called `have-...`.
+    `existing`: how many of the first ticket types already exist; their fields are called `have-...`.
     """
     for keys, text in find_errors(document):
-        form.wrong.setdefault(_field(keys, there), text)
+        form.wrong.setdefault(_field(keys, existing), text)
     taken = {it["ticket_type_id"] for it in document["ticket_types"]}
-    for i, it in enumerate(document["sections"]):
-        if it["ticket_type_id"] in taken:
+    for i, section in enumerate(document["sections"]):
+        if section["ticket_type_id"] in taken:
             form.wrong.setdefault(f"section-{i}-name", "is already the name of a ticket type above")
     if not form.wrong:
         form.definition = msgspec.convert(document, EventDefinition)
@@ -92,18 +92,18 @@ def define(form: SaleForm, document: dict[str, Any], there: int = 0) -> None:
 def settings_of(room: Room, event: Event | None) -> dict[str, str]:
     """The fields of a sale, except ids, times and tickets."""
     settings, cap = room.settings, room.settings.active_visitors_max
-    values = BEGIN | {name: _written(name, getattr(settings, name)) for name in ROOM_NUMBERS}
+    values = BEGIN | {name: _as_text(name, getattr(settings, name)) for name in ROOM_NUMBERS}
     values |= {"active_visitors_max": "" if cap is None else str(cap)}
     values |= {name: getattr(settings, name) for name in ("queueing_method", "draw_entropy", "message")}
     values |= {"name": settings.name} | {name: getattr(settings.theme, name) for name in LOOK}
     if event is not None:
-        values |= {name: _written(name, getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
-        values |= sale_money.written(event)
+        values |= {name: _as_text(name, getattr(event, name)) for name in (*WORDS, *EVENT_NUMBERS)}
+        values |= sale_money.money_values(event)
         values |= {"zone": event.timezone} | ({"sell_after_start": "on"} if event.sell_after_start else {})
     return values
 
 
-def _written(name: str, value: Any) -> str:
+def _as_text(name: str, value: Any) -> str:
     if name == "hold_extend_s" and not value:
         return ""
     return typed.duration_text(value) if name in DURATIONS else str(value)
@@ -154,14 +154,14 @@ def _id(ids: dict[str, str], line: Mapping[str, str]) -> str:
 
 def _lines(form: SaleForm, kind: str, names: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """The rows that are not blank, moved up, so that row i is item i."""
-    found = []
+    lines = []
     for i in range(LINES_MAX):
         line = {name: form.values.pop(f"{kind}-{i}-{name}", "") for name in names}
         if any(line.values()):
-            found.append(line)
-    for i, line in enumerate(found):
+            lines.append(line)
+    for i, line in enumerate(lines):
         form.values.update({f"{kind}-{i}-{name}": it for name, it in line.items()})
-    return list(enumerate(found))
+    return list(enumerate(lines))
 
 
 def _terms(form: SaleForm, kind: str, i: int, line: dict[str, str]) -> dict[str, Any]:
@@ -179,26 +179,26 @@ def _section(form: SaleForm, i: int, line: dict[str, str]) -> dict[str, Any]:
     """Read a section: its seats per row (`20`, `18, 20` or `6+8+6`) and its naming."""
     name = f"section-{i}-"
     measures = ("seats_per_row", "row_names", "numbering")
-    found = _terms(form, "section", i, {it: text for it, text in line.items() if it not in measures})
-    found["numbering"] = line["numbering"] or "left"
+    section = _terms(form, "section", i, {it: text for it, text in line.items() if it not in measures})
+    section["numbering"] = line["numbering"] or "left"
     blocks = typed_seats.blocks(line["seats_per_row"])
     if blocks is None:
         form.wrong[f"{name}seats_per_row"] = "enter a number, or such as 18, 20, 22 or 6+8+6"
-        found["seats_per_row"] = None
+        section["seats_per_row"] = None
     elif len(blocks) == len(blocks[0]) == 1:
-        found["seats_per_row"] = blocks[0][0]
+        section["seats_per_row"] = blocks[0][0]
     else:
-        found["blocks"] = blocks
+        section["blocks"] = blocks
     rows = line["row_names"].replace(" ", "").lower()
     if rows in ("1,2,3", "1,2,3,…", "1"):
-        found["naming"] = "numbers"
+        section["naming"] = "numbers"
     elif rows not in ("", "a", "a,b,c", "a,b,c,…"):
         try:
-            found["row_names"] = typed_seats.row_names(rows)
+            section["row_names"] = typed_seats.row_names(rows)
         except ValidationFailed as refusal:
             [wrong] = refusal.members["errors"]
             form.wrong[f"{name}row_names"] = wrong["message"]
-    return found
+    return section
 
 
 def _number(form: SaleForm, name: str) -> int | None:
@@ -229,23 +229,23 @@ def moment(form: SaleForm, name: str, zone: str) -> datetime | None:
         if name == "starts_at":
             form.wrong[name] = "is required"
         return None
-    found = local_times.read(text, zone, form.values.get(f"{name}-offset", ""))
-    if isinstance(found, str):
-        form.wrong[name] = found
-    elif isinstance(found, datetime):
-        return found
+    at = local_times.read(text, zone, form.values.get(f"{name}-offset", ""))
+    if isinstance(at, str):
+        form.wrong[name] = at
+    elif isinstance(at, datetime):
+        return at
     else:
-        form.doubled[name] = found
-        if not any(it.chosen for it in found):
+        form.doubled[name] = at
+        if not any(it.chosen for it in at):
             form.wrong[name] = local_times.ASK
     return next((it.at for it in form.doubled.get(name, ()) if it.chosen), None)
 
 
-def _field(keys: Keys, there: int = 0) -> str:
+def _field(keys: Keys, existing: int = 0) -> str:
     """Map a key path of the definition to its form field."""
     if keys[0] in ("ticket_types", "sections") and len(keys) >= 3:
         kind, name, i = "type" if keys[0] == "ticket_types" else "section", keys[2], int(keys[1])
         if kind == "type":
-            kind, i = ("have", i) if i < there else ("type", i - there)
+            kind, i = ("have", i) if i < existing else ("type", i - existing)
         return f"{kind}-{i}-{'name' if name == 'ticket_type_id' else SECTION_AS.get(str(name), name)}"
     return str(keys[-1]).rpartition(".")[2]

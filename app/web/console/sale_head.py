@@ -80,9 +80,9 @@ class SaleHead(msgspec.Struct, frozen=True):
 
 
 async def sale_head(
-    request: Request, staff: Staff, room: Room, here: str, state: RoomState | None = None
+    request: Request, staff: Staff, room: Room, tab: str, state: RoomState | None = None
 ) -> SaleHead | None:
-    """Build the head of the page called `here`; None for a site's room.
+    """Build the head of the page called `tab`; None for a site's room.
 
     `state`: the room's current state, if the page has read it.
     """
@@ -90,11 +90,11 @@ async def sale_head(
         return None
     event, _ = await events.event(request.app.stores, room.event_id)
     life = await sale_lives.life(request.app.stores, room.event_id)
-    return head_of(staff, room, event, here, state, life)
+    return head_of(staff, room, event, tab, state, life)
 
 
 def head_of(
-    staff: Staff, room: Room, event: Event, here: str, state: RoomState | None = None, life: Life = NEW
+    staff: Staff, room: Room, event: Event, tab: str, state: RoomState | None = None, life: Life = NEW
 ) -> SaleHead:
     """Build the head for a page that has already read the event and its life."""
     state = state or rules.due_state(room.state, room.settings, now_ms())
@@ -108,24 +108,28 @@ def head_of(
         stage=stage,
         test=room.settings.test,
         rehearses=life.rehearsal_of or "",
-        tabs=_tabs(staff, room, event, stage, here),
+        tabs=_tabs(staff, room, event, stage, tab),
         may_copy=staff.account.role == "admin" and not rehearsal,
     )
 
 
-def _tabs(staff: Staff, room: Room, event: Event, stage: Stage, here: str) -> list[TabGroup]:
+def _tabs(staff: Staff, room: Room, event: Event, stage: Stage, current: str) -> list[TabGroup]:
     params = {"room_id": room.room_id, "event_id": event.event_id}
     pages = {it.path for it in CONSOLE if it.method == "GET"}
 
-    def shown(it: Tab) -> bool:
-        path = it.path.partition("?")[0]
-        mine = stage in it.stages and opens(staff, path, params)
-        return path in pages and (mine or it.name == here)
+    def is_shown(tab: Tab) -> bool:
+        path = tab.path.partition("?")[0]
+        may = stage in tab.stages and opens(staff, path, params)
+        return path in pages and (may or tab.name == current)
 
     groups = [
         TabGroup(
             name,
-            [Entry(it.name, _address(it.path, room, event), it.name == here) for it in tabs if shown(it)],
+            [
+                Entry(it.name, _address(it.path, room, event), it.name == current)
+                for it in tabs
+                if is_shown(it)
+            ],
         )
         for name, tabs in TABS.items()
     ]

@@ -19,11 +19,11 @@ from app.core.validation_messages import validation_failed
 from app.notifications import mail_texts
 from app.web.console.codes import sale_of
 from app.web.console.frame import console_form, console_page
-from app.web.console.kept_buyers import as_in_all, days_of, kept_words
+from app.web.console.kept_buyers import as_in_all, days_of, retention_words
 from app.web.console.query import filters_of
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -95,20 +95,20 @@ async def save_mail_text(request: Request, staff: Staff, form: dict[str, str]) -
         sent = {"subject": form.get("subject", "").strip(), "intro": form.get("intro", "").strip()}
         text = msgspec.convert({**sent, "intro": sent["intro"].replace("\r\n", "\n")}, MailText)
     except msgspec.ValidationError as error:
-        said = told(validation_failed(error))
-        return await _mails(request, staff, kind, language, problem=said, status=422)
+        message = message_of(validation_failed(error))
+        return await _mails(request, staff, kind, language, problem=message, status=422)
     if form.get("do") == "look":
         return await _mails(request, staff, kind, language, text)
-    stores, here = request.app.stores, f"/admin/rooms/{room.room_id}/mails?kind={kind}&language={language}"
+    stores, path = request.app.stores, f"/admin/rooms/{room.room_id}/mails?kind={kind}&language={language}"
     await mail_texts.keep(stores, room.room_id, kind, language, text, by=staff.by)
     if form.get("do") != "test":
-        return redirect_to(f"{here}&done=saved")
+        return redirect_to(f"{path}&done=saved")
     try:
         shown_in = language or i18n.choose([room.settings.locale])
         await mail_texts.send_test(stores, room.room_id, kind, shown_in, by=staff.by)
     except Conflict as refusal:
         return await _mails(request, staff, kind, language, problem=refusal.detail, status=refusal.status)
-    return redirect_to(f"{here}&done=sent")
+    return redirect_to(f"{path}&done=sent")
 
 
 async def _mails(
@@ -128,8 +128,8 @@ async def _mails(
     text = words.get(tag, MailText()) if text is None else text
     shown_in = tag or i18n.choose([room.settings.locale])
     instead = words.get(OTHERS, MailText()) if tag else MailText()
-    shown = instead if text == MailText() else text
-    written = mail_texts.preview(settings, room, event, chosen, shown_in, shown)
+    text_shown = instead if text == MailText() else text
+    content = mail_texts.preview(settings, room, event, chosen, shown_in, text_shown)
     sender = settings.mail_from
     document = MailsPage(
         staff,
@@ -141,8 +141,8 @@ async def _mails(
         i18n.OWN_NAMES[shown_in],
         instead,
         text,
-        written.subject,
-        written.html,
+        content.subject,
+        content.html,
         sender,
         parseaddr(sender)[1].rpartition("@")[2],
         bool(settings.smtp_url.get_secret_value()),
@@ -160,8 +160,8 @@ def _language(text: str) -> str:
     return text if text in i18n.LANGUAGES else OTHERS
 
 
-async def _head(request: Request, staff: Staff, room: Room, here: str) -> SaleHead | None:
-    return await sale_head(request, staff, room, here)
+async def _head(request: Request, staff: Staff, room: Room, tab: str) -> SaleHead | None:
+    return await sale_head(request, staff, room, tab)
 
 
 @console_page("/admin/rooms/<room_id>/buyers", section="Sales")
@@ -177,11 +177,11 @@ async def save_buyer_form(request: Request, staff: Staff, form: dict[str, str]) 
     """Save what buyers are asked for from now on."""
     room, event, _ = await sale_of(request)
     try:
-        wanted = _read(form)
-        await buyer_form.set_form(request.app.stores, event.event_id, wanted, by=staff.by)
+        edited = _read(form)
+        await buyer_form.set_form(request.app.stores, event.event_id, edited, by=staff.by)
     except ValidationFailed as refusal:
         before = await buyer_form.form_of(request.app.stores, event.event_id)
-        return await _buyers(request, staff, before, problem=told(refusal), status=refusal.status)
+        return await _buyers(request, staff, before, problem=message_of(refusal), status=refusal.status)
     return redirect_to(f"/admin/rooms/{room.room_id}/buyers?done=saved")
 
 
@@ -192,8 +192,8 @@ async def _buyers(
     in_all = request.app.settings.buyers_keep_days
     spare = max(0, min(SPARE, QUESTIONS_MAX - len(form.questions)))
     head = await _head(request, staff, room, "Buyers")
-    kept = kept_words(event, form, in_all), as_in_all(in_all)
-    document = BuyersPage(staff, head, form, [*form.questions, *[None] * spare], *kept, notice, problem)
+    retention = retention_words(event, form, in_all), as_in_all(in_all)
+    document = BuyersPage(staff, head, form, [*form.questions, *[None] * spare], *retention, notice, problem)
     return respond("console/sale_buyers.html", document, status)
 
 

@@ -31,15 +31,15 @@ def of_event(values: Mapping[str, str], wrong: dict[str, str]) -> dict[str, Any]
 
 def to_choose_from(names: Sequence[str], chosen: Sequence[str] = ()) -> list[str]:
     """The gateways to offer in the form, of those configured; empty if there is no choice."""
-    found = list(dict.fromkeys((*names, *chosen)))
-    return found if len(names) > 1 or chosen else []
+    choices = list(dict.fromkeys((*names, *chosen)))
+    return choices if len(names) > 1 or chosen else []
 
 
-def written(event: Event) -> dict[str, str]:
+def money_values(event: Event) -> dict[str, str]:
     """The money fields of an event as the form shows them."""
-    fee = written_amount(event.fee_per_ticket, event.currency) if event.fee_per_ticket else ""
+    fee = amount_text(event.fee_per_ticket, event.currency) if event.fee_per_ticket else ""
     values = {"fee_per_ticket": fee, "seller": event.seller}
-    values |= {name: written_rate(getattr(event, name)) for name in RATES}
+    values |= {name: rate_text(getattr(event, name)) for name in RATES}
     values |= {f"{PAYS}{it}": "on" for it in event.payments}
     return values | ({} if event.prices_include_tax else {BEFORE_TAX: "on"})
 
@@ -50,13 +50,17 @@ def price(values: Mapping[str, str], wrong: dict[str, str], name: str, text: str
     return with_tax(amount, rate_bp) if BEFORE_TAX in values else amount
 
 
-def written_price(it: TicketType, event: Event) -> str:
+def price_text(ticket_type: TicketType, event: Event) -> str:
     """A ticket's price as the form shows it: 45.00."""
-    amount = it.price if event.prices_include_tax else without_tax(it.price, it.tax_rate_bp)
-    return written_amount(amount, event.currency)
+    amount = (
+        ticket_type.price
+        if event.prices_include_tax
+        else without_tax(ticket_type.price, ticket_type.tax_rate_bp)
+    )
+    return amount_text(amount, event.currency)
 
 
-def written_amount(amount: int, currency: str) -> str:
+def amount_text(amount: int, currency: str) -> str:
     """An amount as the form shows it: 45.00."""
     return str(currencies.major(amount, currency))
 
@@ -64,14 +68,14 @@ def written_amount(amount: int, currency: str) -> str:
 def rate(values: Mapping[str, str], wrong: dict[str, str], name: str) -> int:
     """Parse a rate typed as 19 or 5.5 into hundredths of a percent; blank is 0."""
     text = values.get(name, "").removesuffix("%").strip()
-    found = typed.amount(text, DECIMALS) if text else 0
-    if found is None or found > WHOLE_BP:
+    number = typed.amount(text, DECIMALS) if text else 0
+    if number is None or number > WHOLE_BP:
         wrong[name] = "enter a percentage such as 19 or 5.5"
         return 0
-    return found
+    return number
 
 
-def written_rate(rate_bp: int) -> str:
+def rate_text(rate_bp: int) -> str:
     """A rate as the form shows it; blank if 0."""
     return f"{rate_bp / 100:g}" if rate_bp else ""
 
@@ -79,9 +83,9 @@ def written_rate(rate_bp: int) -> str:
 def minor(values: Mapping[str, str], wrong: dict[str, str], name: str, text: str) -> int:
     """Parse an amount typed as 45 or 45.00 into minor units of the form's currency."""
     decimals = currencies.scale(values.get("currency", ""))
-    found = typed.amount(text, decimals)
-    if found is None:
+    number = typed.amount(text, decimals)
+    if number is None:
         example = f"45 or 45.{'0' * decimals}" if decimals else "45"
         wrong[name] = f"enter an amount such as {example}"
         return 0
-    return found
+    return number

@@ -17,13 +17,13 @@ from app.core.model import EventId, Room, RoomId
 from app.core.rights import SALE_ROLES, SAYS, SaleRole
 from app.reservations import approvals
 from app.store.sql.invitations import Invitation
-from app.store.sql.refund_approvals import LimitAsk
+from app.store.sql.refund_approvals import LimitRequest
 from app.store.sql.sale_grants import Granted
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import one_of
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.users import send_invitation, wanted
+from app.web.console.users import invited_to, send_invitation
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -43,7 +43,7 @@ class PeoplePage(msgspec.Struct, frozen=True):
     says: Mapping[SaleRole, str]
     currency: str
     above: str  # refunds above this amount need a second person; "": none do
-    asked: LimitAsk | None  # a request for a higher limit that waits for a second person
+    asked: LimitRequest | None  # a request for a higher limit that waits for a second person
     problem: str = ""
     link: str = ""
     filled: dict[str, str] = {}
@@ -63,7 +63,7 @@ async def give_right(request: Request, staff: Staff, form: dict[str, str]) -> Re
         role = one_of(form, "sale_role", SALE_ROLES)
         if role is None:
             raise ValidationFailed("sale_role", "must be chosen")
-        email, name = wanted(form)
+        email, name = invited_to(form)
         link = ""
         if account_id := await sale_rights.staff_account_id(stores, email):
             _check_other(staff, account_id)
@@ -169,7 +169,7 @@ async def _page(
     above = "" if limit is None else str(major(limit, event.currency))
     document = PeoplePage(
         *(staff, head, room.room_id, people, invited, SAYS, event.currency, above),
-        await approvals.limit_asked(request.app.stores, event_id),
+        await approvals.requested_limit(request.app.stores, event_id),
         *(problem, link, filled or {}),
     )
     return respond("console/sale_people.html", document, status)

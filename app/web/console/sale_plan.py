@@ -22,10 +22,10 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
         moment = formatting.zoned_time(to_ms(time), zone)
         return f"{moment}: in the past, so at once" if time <= now else moment
 
-    shown = "The queue page is online and in the list of sales. Nobody can join yet."
+    announced = "The queue page is online and in the list of sales. Nobody can join yet."
     if not definition.published:
-        shown = "Only staff can see the sale until it is published."
-    steps.append(("At once", shown))
+        announced = "Only staff can see the sale until it is published."
+    steps.append(("At once", announced))
     if room.prequeue_at:
         order = (
             "When the sale opens, the order is drawn at random: it does not matter who came first."
@@ -48,18 +48,18 @@ def plan(definition: EventDefinition, zone: str, now: datetime) -> list[Step]:
 
 def warnings(definition: EventDefinition) -> list[str]:
     """Settings that are valid but probably a mistake."""
-    found, room, tickets = [], definition.room, _tickets(definition)
+    warned, room, tickets = [], definition.room, _tickets(definition)
     if room.admission_rate_per_minute == 0:
-        found.append("The rate is 0: nobody is admitted until you raise it.")
+        warned.append("The rate is 0: nobody is admitted until you raise it.")
     if room.opens_at and room.opens_at >= definition.starts_at:
-        found.append("The sale opens after the event has started.")
+        warned.append("The sale opens after the event has started.")
     if room.queueing_method == "lottery" and not room.prequeue_at:
-        found.append(
+        warned.append(
             "A lottery without a pre-queue has nobody to draw: people who join later queue in order."
         )
     if not tickets:
-        found.append("No tickets are on sale: nobody is called.")
-    return found
+        warned.append("No tickets are on sale: nobody is called.")
+    return warned
 
 
 def _speed(definition: EventDefinition) -> str:
@@ -88,11 +88,11 @@ def _on_sale(definition: EventDefinition) -> list[str]:
     """List the ticket types with full prices, so that a misplaced decimal point stands out."""
     sold = [(it.name, it.quantity, it.price) for it in definition.ticket_types]
     sold += [(it.name, seats_in(it), it.price) for it in definition.sections]
-    found = [
+    windows = [
         f"{name}: {formatting.number(count)} at {formatting.money(price, definition.currency)}"
         for name, count, price in sold[:TYPES_SHOWN]
     ]
-    return ["; ".join(found) + ("; …" if len(sold) > TYPES_SHOWN else ".")] if found else []
+    return ["; ".join(windows) + ("; …" if len(sold) > TYPES_SHOWN else ".")] if windows else []
 
 
 def _sold_out(definition: EventDefinition) -> str:

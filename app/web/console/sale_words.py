@@ -66,32 +66,32 @@ STEPS = {
 }
 
 
-def value(name: str, it: Any, event: Event) -> str:
+def value(name: str, content: Any, event: Event) -> str:
     """Format a field's value, with times in the event's zone and money in its currency."""
-    if it is None:
+    if content is None:
         return "no limit" if name == "active_visitors_max" else "not set"
-    if isinstance(it, bool):
-        return "yes" if it else "no"
+    if isinstance(content, bool):
+        return "yes" if content else "no"
     if name in ("price", "fee_per_ticket"):
-        return formatting.money(it, event.currency)
-    if name == "hold_extend_s" and not it:
+        return formatting.money(content, event.currency)
+    if name == "hold_extend_s" and not content:
         return "none"
     if name.endswith("_bp"):
-        return formatting.percent(it)
+        return formatting.percent(content)
     if name.endswith("_s"):
-        return typed.duration_text(it)
-    if isinstance(it, int):
-        return formatting.number(it)
+        return typed.duration_text(content)
+    if isinstance(content, int):
+        return formatting.number(content)
     if name.endswith(("_at", "_from", "_until")):
-        at = datetime.fromisoformat(it) if isinstance(it, str) else it
+        at = datetime.fromisoformat(content) if isinstance(content, str) else content
         return formatting.zoned_time(to_ms(at), event.timezone)
     if name == "payments":
-        return ", ".join(one.replace("_", " ") for one in it) or "all ways that are set up"
+        return ", ".join(one.replace("_", " ") for one in content) or "all ways that are set up"
     if name == "queueing_method":
-        return ORDERS[it]
+        return ORDERS[content]
     if name == "draw_entropy":
-        return ENTROPIES[it]
-    return short(str(it))
+        return ENTROPIES[content]
+    return short(str(content))
 
 
 def short(text: str) -> str:
@@ -99,32 +99,34 @@ def short(text: str) -> str:
     return "empty" if not text else text if len(text) <= SHORT else text[: SHORT - 1] + "…"
 
 
-def look(before: Theme, after: Theme) -> tuple[str, str]:
+def look_words(before: Theme, after: Theme) -> tuple[str, str]:
     """Describe two themes by what differs between them."""
     names = [it for it in LOOK if getattr(before, it) != getattr(after, it)]
 
-    def said(it: Theme) -> str:
+    def described(it: Theme) -> str:
         return ", ".join(f"{LOOK[name]} {short(getattr(it, name))}" for name in names)
 
-    return said(before), said(after)
+    return described(before), described(after)
 
 
-def entry_words(it: Entry, event: Event, types: Sequence[TicketType]) -> str:
+def entry_words(entry: Entry, event: Event, types: Sequence[TicketType]) -> str:
     """Describe a change of the log in one line: “Standing: Price €45.00 → €50.00”."""
     subject = ""
-    if it.change.kind == "ticket_type":
-        type_id = it.change.id.rpartition("/")[2]
+    if entry.change.kind == "ticket_type":
+        type_id = entry.change.id.rpartition("/")[2]
         subject = next((kind.name for kind in types if kind.ticket_type_id == type_id), type_id)
-    if it.change.action != "change":
-        step = STEPS.get(it.change.action, it.change.action)
-        return f"{subject} {step}" if subject else f"{'sale' if it.change.kind == 'event' else 'room'} {step}"
-    before, after = it.change.before or {}, it.change.after or {}
-    said = ", ".join(
+    if entry.change.action != "change":
+        step = STEPS.get(entry.change.action, entry.change.action)
+        return (
+            f"{subject} {step}" if subject else f"{'sale' if entry.change.kind == 'event' else 'room'} {step}"
+        )
+    before, after = entry.change.before or {}, entry.change.after or {}
+    changes = ", ".join(
         f"{NAMES.get(name, name.replace('_', ' '))} {_change(name, before.get(name), after[name], event)}"
         for name in after
         if name != "why"
     )
-    return f"{subject}: {said}" if subject else said
+    return f"{subject}: {changes}" if subject else changes
 
 
 def _change(name: str, before: Any, after: Any, event: Event) -> str:

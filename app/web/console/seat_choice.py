@@ -16,7 +16,7 @@ from app.web.console.query import filters_of
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.seats import change_seats, taken_words
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.documents.seats import seat_map_document
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
@@ -64,8 +64,8 @@ async def change_chosen(request: Request, staff: Staff, form: dict[str, str]) ->
     except (ValidationFailed, Conflict, Restoring) as refusal:
         return await _page(request, staff, form, refusal)
     if taken := taken_words(changed.taken):
-        told_taken = Conflict(f"Held or sold, so left alone: {taken}. Changed: {len(changed.done)}.")
-        return await _page(request, staff, {"how": form.get("how", "")}, told_taken)
+        refused = Conflict(f"Held or sold, so left alone: {taken}. Changed: {len(changed.done)}.")
+        return await _page(request, staff, {"how": form.get("how", "")}, refused)
     return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats/map?changed={len(changed.done)}")
 
 
@@ -92,6 +92,6 @@ async def _page(
         form.get("seat_ids", ""),
         form.get("how", "blocked"),
         notice,
-        told(refusal) if refusal else "",
+        message_of(refusal) if refusal else "",
     )
     return respond("console/seat_choice.html", document, refusal.status if refusal else 200)

@@ -6,7 +6,7 @@ import msgspec
 from quart import Response
 
 from app.catalogue import events, seat_names
-from app.catalogue.seat_names import Wanted
+from app.catalogue.seat_names import NewNames
 from app.core.errors import Conflict, Refusal, Restoring, ValidationFailed
 from app.core.model import TicketType
 from app.core.seat_names import labels_text
@@ -15,7 +15,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.query import filters_of
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -82,12 +82,12 @@ async def rename_seats(request: Request, staff: Staff, form: dict[str, str]) -> 
     rows, seats = ([form.get(f"{name}-{n}", "") for n in range(count)] for name in ("row", "seats"))
     of = request.app.queues.loaded_rooms, event.event_id, section.ticket_type_id
     try:
-        wanted = Wanted(rows, seats, form.get("numbering", ""))
-        done = await seat_names.rename(*of, wanted, by=staff.by)
+        names = NewNames(rows, seats, form.get("numbering", ""))
+        done = await seat_names.rename(*of, names, by=staff.by)
     except (ValidationFailed, Conflict, Restoring) as refusal:
         return await _page(request, staff, form, refusal)
-    here = f"/admin/rooms/{request.params['room_id']}/seats/names?section={section.ticket_type_id}"
-    return redirect_to(f"{here}&seats={done.seats}&sold={done.sold}")
+    path = f"/admin/rooms/{request.params['room_id']}/seats/names?section={section.ticket_type_id}"
+    return redirect_to(f"{path}&seats={done.seats}&sold={done.sold}")
 
 
 async def _page(
@@ -107,7 +107,7 @@ async def _page(
     document = NamesPage(
         *(staff, head_of(staff, room, event, "Seats"), sections, section, lines),
         *(len(its_rows) > ROWS_SHOWN_MAX, NUMBERINGS, form.get("numbering", "")),
-        *(_count(form, "seats"), _count(form, "sold"), told(refusal) if refusal else ""),
+        *(_count(form, "seats"), _count(form, "sold"), message_of(refusal) if refusal else ""),
     )
     return respond("console/seat_names.html", document, refusal.status if refusal else 200)
 

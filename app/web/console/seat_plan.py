@@ -16,7 +16,7 @@ from app.web.console.codes import sale_of
 from app.web.console.frame import console_form, console_page
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.documents.seats import seat_map_document
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
@@ -70,10 +70,13 @@ async def save_plan(request: Request, staff: Staff, form: dict[str, str]) -> Res
     return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats/plan")
 
 
-def _placed(it: TicketType, form: dict[str, str]) -> PlacedSection | None:
+def _placed(ticket_type: TicketType, form: dict[str, str]) -> PlacedSection | None:
     """Parse the position of a section; None if blank. Raises ValidationFailed."""
-    texts = {name: form.get(f"{name}-{it.ticket_type_id}", "").strip().replace(",", ".") for name in FIELDS}
-    if not it.seated or not (texts["x"] or texts["y"]):
+    texts = {
+        name: form.get(f"{name}-{ticket_type.ticket_type_id}", "").strip().replace(",", ".")
+        for name in FIELDS
+    }
+    if not ticket_type.seated or not (texts["x"] or texts["y"]):
         return None
     numbers = {}
     for name, most in FIELDS.items():
@@ -82,8 +85,10 @@ def _placed(it: TicketType, form: dict[str, str]) -> PlacedSection | None:
         except ValueError:
             numbers[name] = math.nan
         if not abs(numbers[name]) <= most:
-            raise ValidationFailed(f"{name}-{it.ticket_type_id}", f"must be a number up to {most}: {it.name}")
-    return PlacedSection(ticket_type_id=it.ticket_type_id, **numbers)
+            raise ValidationFailed(
+                f"{name}-{ticket_type.ticket_type_id}", f"must be a number up to {most}: {ticket_type.name}"
+            )
+    return PlacedSection(ticket_type_id=ticket_type.ticket_type_id, **numbers)
 
 
 async def _page(
@@ -91,13 +96,13 @@ async def _page(
 ) -> Response:
     room, event, types = await sale_of(request)
     lines = [SectionLine(it, _fields(it, filled)) for it in types if it.seated]
-    problem, status = (told(refusal), refusal.status) if refusal else ("", 200)
+    problem, status = (message_of(refusal), refusal.status) if refusal else ("", 200)
     head = head_of(staff, room, event, "Seats")
     return respond("console/seat_plan.html", PlanPage(staff, head, event, lines, problem), status)
 
 
-def _fields(it: TicketType, filled: dict[str, str] | None) -> dict[str, str]:
+def _fields(ticket_type: TicketType, filled: dict[str, str] | None) -> dict[str, str]:
     if filled is not None:
-        return {name: filled.get(f"{name}-{it.ticket_type_id}", "") for name in FIELDS}
-    place = seat_plan.read(it.plan)
+        return {name: filled.get(f"{name}-{ticket_type.ticket_type_id}", "") for name in FIELDS}
+    place = seat_plan.read(ticket_type.plan)
     return {name: f"{getattr(place, name):g}" if place else "" for name in FIELDS}

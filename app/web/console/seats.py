@@ -19,7 +19,7 @@ from app.web.console.codes import sale_of
 from app.web.console.frame import console_form, console_page
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.deadlines import CALL_TIMEOUT_S
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -62,8 +62,8 @@ async def seats_file(request: Request, staff: Staff) -> Response:
     """Download all seats as a file that can be imported here or elsewhere."""
     _, event, types = await sale_of(request)
     stores, event_id = request.app.stores, event.event_id
-    off_sale = {it.seat_id: it.kept_as for it in await seat_blocks.kept(stores, event_id)}
-    body = seat_files.written(types, await events.seat_rows(stores, event_id, types), off_sale)
+    off_sale = {it.seat_id: it.kept_as for it in await seat_blocks.blocked_seats(stores, event_id)}
+    body = seat_files.seats_file(types, await events.seat_rows(stores, event_id, types), off_sale)
     name = f'attachment; filename="{event.event_id}-seats.json"'
     headers = {"Cache-Control": "no-store", "Content-Disposition": name}
     return Response(body, content_type="application/json", headers=headers)
@@ -79,16 +79,16 @@ async def seats_file(request: Request, staff: Staff) -> Response:
 async def read_seats(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Create the sections of a file, or extend existing ones to match it."""
     _, event, _ = await sale_of(request)
-    scale, asked = currencies.scale(event.currency), form.get("price", "").strip()
+    scale, price_text = currencies.scale(event.currency), form.get("price", "").strip()
     try:
-        price = typed.amount(asked, scale) if asked else None
-        if asked and price is None:
+        price = typed.amount(price_text, scale) if price_text else None
+        if price_text and price is None:
             raise ValidationFailed("price", f"must be an amount in {event.currency}, as 10 or 7.50")
-        found = seat_files.read(form.get("file", ""), price, scale)
-        new = msgspec.structs.replace(found.new, grow="grow" in form)
+        read = seat_files.read(form.get("file", ""), price, scale)
+        new = msgspec.structs.replace(read.new, grow="grow" in form)
         await events.create_seats(request.app.stores, event.event_id, new, by=staff.by)
         await seat_plans.place(request.app.stores, event.event_id, seat_files.plan(form["file"]), by=staff.by)
-        taken = await _keep(request, staff, event.event_id, found.kept)
+        taken = await _keep(request, staff, event.event_id, read.kept)
     except (ValidationFailed, AlreadyExists, Conflict, Restoring) as refusal:
         return await _page(request, staff, form, refusal, "read")
     if taken:
@@ -120,16 +120,16 @@ async def keep_seats(request: Request, staff: Staff, form: dict[str, str]) -> Re
     try:
         section = _section(types, form)
         rows = await events.seat_rows(request.app.stores, event_id, [section])
-        found = typed_seats.picked(rows[section.ticket_type_id], form.get("rows", ""), form.get("seats", ""))
-        ids = [seat_id(section.ticket_type_id, *it) for it in found]
+        picked = typed_seats.picked(rows[section.ticket_type_id], form.get("rows", ""), form.get("seats", ""))
+        ids = [seat_id(section.ticket_type_id, *it) for it in picked]
         if len(ids) > SEATS_BLOCKED_MAX:
             raise ValidationFailed("rows", f"have more than {SEATS_BLOCKED_MAX:,} seats")
         changed = await change_seats(request, staff, event_id, ids, form.get("how", "blocked"))
     except (ValidationFailed, Conflict, Restoring) as refusal:
         return await _page(request, staff, form, refusal, "block")
     if taken := taken_words(changed.taken):
-        told_taken = Conflict(f"Held or sold, so left alone: {taken}. Changed: {len(changed.done)}.")
-        return await _page(request, staff, form, told_taken, "block")
+        refused = Conflict(f"Held or sold, so left alone: {taken}. Changed: {len(changed.done)}.")
+        return await _page(request, staff, form, refused, "block")
     return redirect_to(f"/admin/rooms/{request.params['room_id']}/seats#kept")
 
 
@@ -185,24 +185,24 @@ async def _page(
     stores = request.app.stores
     rows: dict[str, list[SeatRow]] = await events.seat_rows(stores, event.event_id, types)
     sections = [(it, len(rows.get(it.ticket_type_id, ()))) for it in types if it.seated]
-    kept = _kept_rows(types, await seat_blocks.kept(stores, event.event_id))
+    blocked = _kept_rows(types, await seat_blocks.blocked_seats(stores, event.event_id))
     head = head_of(staff, room, event, "Seats")
-    problem, status = (told(refusal), refusal.status) if refusal else ("", 200)
+    problem, status = (message_of(refusal), refusal.status) if refusal else ("", 200)
     return respond(
         "console/seats.html",
-        SeatsPage(staff, head, event, sections, kept, filled or {}, problem, at),
+        SeatsPage(staff, head, event, sections, blocked, filled or {}, problem, at),
         status,
     )
 
 
-def _kept_rows(types: Sequence[TicketType], kept: Sequence[KeptSeat]) -> list[KeptRow]:
+def _kept_rows(types: Sequence[TicketType], blocked: Sequence[KeptSeat]) -> list[KeptRow]:
     named: dict[str, TicketType] = {it.ticket_type_id: it for it in types}
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for it in kept:
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for it in blocked:
         _, row, label = it.seat_id.rsplit("-", 2)
-        found.setdefault((it.ticket_type_id, row, it.kept_as), []).append(label)
+        grouped.setdefault((it.ticket_type_id, row, it.kept_as), []).append(label)
     return [
         KeptRow(named[type_id], row.upper(), typed_seats.spans_text(labels), kept_as)
-        for (type_id, row, kept_as), labels in found.items()
+        for (type_id, row, kept_as), labels in grouped.items()
         if type_id in named
     ]

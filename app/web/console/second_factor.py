@@ -46,15 +46,17 @@ async def give_code(request: Request) -> Response:
         return respond("console/sign_in_code.html", CodePage(refusal.detail), refusal.status)
     if not await end_step(request):
         return sign_in_form("/admin", TOO_LATE, CredentialInvalid.status)
-    found = await accounts.account(app.stores, step.account_id)
-    return await sign_in_as(request, found, step.said.get("to", "/admin"), step.said.get("zone", ""))
+    account = await accounts.account(app.stores, step.account_id)
+    return await sign_in_as(request, account, step.said.get("to", "/admin"), step.said.get("zone", ""))
 
 
 @console_form("/admin/sign-ins/second-factor", of_sales=True)
 async def begin_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Begin to set up app codes."""
-    found = await accounts.account(request.app.stores, staff.account.subject)  # None: a token without account
-    await second_factor.begin(request.app.stores, factor_keys(request), found.account_id)
+    account = await accounts.account(
+        request.app.stores, staff.account.subject
+    )  # None: a token without account
+    await second_factor.begin(request.app.stores, factor_keys(request), account.account_id)
     return await _set_up(request, staff)
 
 
@@ -75,24 +77,24 @@ async def confirm_second_factor(request: Request, staff: Staff, form: dict[str, 
 @console_form("/admin/sign-ins/second-factor/remove", of_sales=True)
 async def remove_second_factor(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Remove the app codes. This needs one of them, or a recovery code."""
-    app, whose = request.app, staff.account.subject
-    await app.throttles.second_factor(whose)
+    app, account_id = request.app, staff.account.subject
+    await app.throttles.second_factor(account_id)
     try:
-        await second_factor.check(app.stores, factor_keys(request), whose, form.get("code", ""))
+        await second_factor.check(app.stores, factor_keys(request), account_id, form.get("code", ""))
     except CredentialInvalid as refusal:
         raise Conflict(refusal.detail) from None
-    await second_factor.remove(app.stores, whose, by=staff.by)
+    await second_factor.remove(app.stores, account_id, by=staff.by)
     return redirect_to("/admin/sign-ins#second-factor")
 
 
 async def _set_up(request: Request, staff: Staff, problem: str = "", status: int = 200) -> Response:
     stores, keys = request.app.stores, factor_keys(request)
-    found = await accounts.account(stores, staff.account.subject)
-    secret = await second_factor.pending_secret(stores, keys, found.account_id)
+    account = await accounts.account(stores, staff.account.subject)
+    secret = await second_factor.pending_secret(stores, keys, account.account_id)
     if secret is None:
         raise Conflict("No setup is in progress: start again.")
     site = request.origin().partition("//")[2]
-    code = segno.make(app_link(secret, found.email, f"Fairgate {site}"), micro=False)
+    code = segno.make(app_link(secret, account.email, f"Fairgate {site}"), micro=False)
     picture = code.svg_inline(scale=5, border=4, dark="#000", light="#fff", omitsize=False)
     document = SetUpPage(staff, secret, picture, problem=problem)
     return respond("console/second_factor.html", document, status)

@@ -17,7 +17,7 @@ from app.core.zones import zones
 from app.store.sql.passkeys import Passkey
 from app.store.sql.second_factors import Factors
 from app.store.sql.sign_ins import SignIn
-from app.web.api.accounts import LoginBody, PasswordChange, known_account, new_password
+from app.web.api.accounts import LoginBody, PasswordChange, account_for_login, new_password
 from app.web.console.frame import console_form, console_page, sign_in_form
 from app.web.console.proofs import proof_page
 from app.web.console.signing_in import CodePage, begin_step, check_staff, sign_in_as, where_to
@@ -72,37 +72,37 @@ async def _by_password(request: Request, form: dict[str, str], to: str) -> Respo
 
     Raises CredentialInvalid, RoleRequired, RateLimited.
     """
-    found = await _known(request, form)
-    await check_staff(request, found)
-    has, needed = await factors_of(request.app.stores, found.account_id), request.app.settings.second_factor
+    account = await _checked_account(request, form)
+    await check_staff(request, account)
+    has, needed = await factors_of(request.app.stores, account.account_id), request.app.settings.second_factor
     if has.codes:
-        said = {"to": to, "zone": form.get("zone", "")}
+        details = {"to": to, "zone": form.get("zone", "")}
         asking = respond("console/sign_in_code.html", CodePage())
-        return await begin_step(request, asking, "code", found.account_id, said)
-    if has.passkeys and is_needed(needed, found.role):
+        return await begin_step(request, asking, "code", account.account_id, details)
+    if has.passkeys and is_needed(needed, account.role):
         raise CredentialInvalid("Sign in with your passkey: the password alone does not suffice here.")
-    return await sign_in_as(request, found, to, form.get("zone", ""))
+    return await sign_in_as(request, account, to, form.get("zone", ""))
 
 
 async def sign_out(request: Request) -> Response:
     """Sign out."""
     if not names_its_page(request):
         return foreign_form(request)
-    found = await signed_in(request)
-    if found is not None:
-        await sign_ins.end(request.app.stores, found.subject, found.sign_in_id)
+    sign_in = await signed_in(request)
+    if sign_in is not None:
+        await sign_ins.end(request.app.stores, sign_in.subject, sign_in.sign_in_id)
     return with_cookie(redirect_to("/admin"), request, "")
 
 
 @console_page("/admin/sign-ins", of_sales=True)
 async def sign_in_list(request: Request, staff: Staff) -> Response:
     """List the sign-ins of the viewer."""
-    found = await sign_ins.of_account(request.app.stores, staff.account.subject)
-    stores, whose = request.app.stores, staff.account.subject
-    keys, has = await passkeys.of_account(stores, whose), await factors_of(stores, whose)
-    has_account = staff.name != whose
+    listed = await sign_ins.of_account(request.app.stores, staff.account.subject)
+    stores, account_id = request.app.stores, staff.account.subject
+    keys, has = await passkeys.of_account(stores, account_id), await factors_of(stores, account_id)
+    has_account = staff.name != account_id
     document = SignInsPage(
-        staff, found, sorted(zones()), keys, has, has_account, lacks_factor(request, staff, has)
+        staff, listed, sorted(zones()), keys, has, has_account, lacks_factor(request, staff, has)
     )
     return respond("console/sign_ins.html", document)
 
@@ -156,14 +156,14 @@ async def change_password(request: Request, staff: Staff, form: dict[str, str]) 
     return with_cookie(redirect_to("/admin"), request, "")
 
 
-async def _known(request: Request, form: dict[str, str]) -> RegisteredAccount:
+async def _checked_account(request: Request, form: dict[str, str]) -> RegisteredAccount:
     """The account with the e-mail and password of the form. Raises CredentialInvalid, RateLimited."""
     sent = {name: form.get(name, "") for name in ("email", "password")}
     try:
         login = msgspec.convert(sent, LoginBody)
     except msgspec.ValidationError:
         raise CredentialInvalid("The e-mail address or password is wrong.") from None
-    return await known_account(request, login)
+    return await account_for_login(request, login)
 
 
 def register_sign_in(app: Quart) -> None:

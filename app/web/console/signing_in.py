@@ -44,10 +44,10 @@ def where_to(form: dict[str, str]) -> str:
 
 
 async def begin_step(
-    request: Request, response: Response, kind: StepKind, account_id: str | None, said: dict[str, str]
+    request: Request, response: Response, kind: StepKind, account_id: str | None, details: dict[str, str]
 ) -> Response:
     """Set the cookie of a browser that is between two steps. Raises Conflict."""
-    secret = await second_factor.remember_step(request.app.stores, kind, account_id, said)
+    secret = await second_factor.remember_step(request.app.stores, kind, account_id, details)
     return _with_step(request, response, secret)
 
 
@@ -63,24 +63,26 @@ async def end_step(request: Request) -> bool:
     return await second_factor.end_step(request.app.stores, secret) if secret else False
 
 
-async def check_staff(request: Request, found: RegisteredAccount) -> Account:
+async def check_staff(request: Request, registered: RegisteredAccount) -> Account:
     """The account to sign in. Raises RoleRequired if it has no access to the console."""
-    account = Account(subject=found.account_id, role=found.role)
-    if STAFF[found.role] < STAFF["operator"] and not await sale_rights.grants_of(request.app.stores, account):
+    account = Account(subject=registered.account_id, role=registered.role)
+    if STAFF[registered.role] < STAFF["operator"] and not await sale_rights.grants_of(
+        request.app.stores, account
+    ):
         raise RoleRequired(NO_STAFF)
     return account
 
 
-async def sign_in_as(request: Request, found: RegisteredAccount, to: str, zone: str) -> Response:
+async def sign_in_as(request: Request, registered: RegisteredAccount, to: str, zone: str) -> Response:
     """Sign the browser in and continue. Raises RoleRequired."""
-    account = await check_staff(request, found)
+    account = await check_staff(request, registered)
     stores = request.app.stores
     if (before := await signed_in(request)) is not None:  # replaces the browser's session
         await console_sessions.end(stores, before.subject, before.sign_in_id)
     agent = request.header(b"user-agent") or ""
     secret = await console_sessions.begin(stores, account, address=request.client, agent=agent, zone=zone)
     response = with_cookie(redirect_to(to), request, secret)
-    add_cookie(response, device_cookie(request, found.account_id))
+    add_cookie(response, device_cookie(request, registered.account_id))
     return _with_step(request, response, "")
 
 

@@ -14,7 +14,7 @@ from app.waiting_room.advance import COUNT_MAX, advance
 from app.web.console.cockpit import room_response
 from app.web.console.frame import console_form
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 
@@ -32,7 +32,7 @@ async def let_in(request: Request, staff: Staff, form: dict[str, str]) -> Respon
     try:
         done = await advance(request.app.queues, room_id, count, advance_id=advance_id, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, form, told(refusal), refusal.status)
+        return await room_response(request, staff, form, message_of(refusal), refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}?advanced={done.called}&limit={done.limit}")
 
@@ -44,7 +44,7 @@ async def start_anew(request: Request, staff: Staff, form: dict[str, str]) -> Re
     try:
         await emptying.reset_room(request.app.queues, room_id, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, {}, told(refusal), refusal.status)
+        return await room_response(request, staff, {}, message_of(refusal), refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/rooms/{room_id}?reset=1")
 
@@ -56,7 +56,7 @@ async def drop_room(request: Request, staff: Staff, form: dict[str, str]) -> Res
     try:
         await emptying.delete_room(request.app.queues, room_id, force="force" in form, by=staff.by)
     except Conflict as refusal:
-        return await room_response(request, staff, {}, told(refusal), refusal.status)
+        return await room_response(request, staff, {}, message_of(refusal), refusal.status)
     request.app.status_board.outdated(room_id)
     return redirect_to(f"/admin/sites?deleted={room_id}")
 

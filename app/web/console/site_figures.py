@@ -36,25 +36,25 @@ class OriginLine(msgspec.Struct, frozen=True):
     trouble: str  # why Prometheus could not be queried
 
 
-def gate_line(found: GateFigures) -> GateLine:
+def gate_line(figures: GateFigures) -> GateLine:
     """Convert the counts for the cockpit."""
-    by_other = found.by_former_rules + sum(found.by_setting.values())
+    by_other = figures.by_former_rules + sum(figures.by_setting.values())
     return GateLine(
-        requests=found.requests,
-        passed=found.passed + found.renewed,
-        let_in=found.no_crowd + found.by_turn + found.by_ticket,
-        queued=sum(found.queued.values()),
-        bypassed=sum(found.by_rule) + by_other,
-        refused=sum(found.refused.values()),
-        by_rule=found.by_rule,
+        requests=figures.requests,
+        passed=figures.passed + figures.renewed,
+        let_in=figures.no_crowd + figures.by_turn + figures.by_ticket,
+        queued=sum(figures.queued.values()),
+        bypassed=sum(figures.by_rule) + by_other,
+        refused=sum(figures.refused.values()),
+        by_rule=figures.by_rule,
         by_other=by_other,
-        last_ms=to_ms(found.last_at) if found.last_at else 0,
+        last_ms=to_ms(figures.last_at) if figures.last_at else 0,
     )
 
 
-def origin_line(room: Room, found: Origin, health: Health | None) -> OriginLine | None:
+def origin_line(room: Room, origin: Origin, health: Health | None) -> OriginLine | None:
     """Describe the health; None if nothing is known and no autopilot depends on it."""
-    setting, last = room.settings.autopilot, found.course.last
+    setting, last = room.settings.autopilot, origin.course.last
     if setting is None and health is None:
         return None
     if setting is None:
@@ -66,10 +66,10 @@ def origin_line(room: Room, found: Origin, health: Health | None) -> OriginLine 
         why = _sentence(last.why) if last else "Waiting for the first report."
         pilot = f"Between {floor} and {ceiling} a minute. {why}"
     if health is None:
-        return OriginLine("unknown", "unknown", "unknown", pilot, found.trouble)
+        return OriginLine("unknown", "unknown", "unknown", pilot, origin.trouble)
     in_flight = "unknown" if health.in_flight is None else formatting.number(health.in_flight)
     p95 = f"{formatting.number(round(health.p95_ms))} ms"
-    return OriginLine(p95, f"{health.error_rate * 100:.2g} %", in_flight, pilot, found.trouble)
+    return OriginLine(p95, f"{health.error_rate * 100:.2g} %", in_flight, pilot, origin.trouble)
 
 
 def _sentence(text: str) -> str:

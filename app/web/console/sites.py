@@ -66,13 +66,13 @@ async def sites(request: Request, staff: Staff) -> Response:
     """List the sites."""
     fields, queues = filters_of(request), request.app.queues
     number = page_number(fields)
-    found = await room_lists.page(
+    listed = await room_lists.page(
         queues, False, of_event=False, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
     total = await room_lists.count(queues, False, of_event=False)
     deleted = fields.get("deleted", "") if re.fullmatch(SLUG, fields.get("deleted", "")) else ""
     more, address = number * PER_PAGE < total, to_page(request, fields)
-    return respond("console/sites.html", SitesPage(staff, found, total, number, more, address, deleted))
+    return respond("console/sites.html", SitesPage(staff, listed, total, number, more, address, deleted))
 
 
 @console_page("/admin/sites/new", section="Sites")
@@ -99,7 +99,7 @@ async def make_site(request: Request, staff: Staff, form: dict[str, str]) -> Res
     if not wrong:
         document = FIRST | numbers | {"name": name, "target_url": values["target_url"]}
         try:
-            await _made(request, room_id, document, staff)
+            await _create(request, room_id, document, staff)
         except AlreadyExists:
             wrong["room_id"] = "is taken; choose another"
         except ValidationFailed as refusal:
@@ -110,7 +110,7 @@ async def make_site(request: Request, staff: Staff, form: dict[str, str]) -> Res
     return respond("console/new_site.html", page, ValidationFailed.status)
 
 
-async def _made(request: Request, room_id: str, document: dict[str, Any], staff: Staff) -> None:
+async def _create(request: Request, room_id: str, document: dict[str, Any], staff: Staff) -> None:
     """Create the room and open it. Raises AlreadyExists, ValidationFailed."""
     try:
         msgspec.convert({"room_id": room_id, **document}, NewRoom)

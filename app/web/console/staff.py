@@ -109,44 +109,44 @@ async def signed_in(request: Request, *, used: bool = True) -> SignIn | None:
     if not secret:
         return None
     idle_s = 60 * request.app.settings.staff_idle_minutes
-    found = await console_sessions.of_secret(request.app.stores, secret, idle_s=idle_s, used=used)
-    if found is None or (STAFF[found.role] < STAFF["operator"] and not found.in_sales):
+    sign_in = await console_sessions.of_secret(request.app.stores, secret, idle_s=idle_s, used=used)
+    if sign_in is None or (STAFF[sign_in.role] < STAFF["operator"] and not sign_in.in_sales):
         return None
-    await request.app.throttles.account(Account(subject=found.subject, role=found.role))
-    return found
+    await request.app.throttles.account(Account(subject=sign_in.subject, role=sign_in.role))
+    return sign_in
 
 
 async def account_of(request: Request, token: str) -> tuple[Account, int]:
     """The staff account of an access token, and its remaining seconds. Raises CredentialInvalid and the
     like."""
-    found = await request.app.keyring.read(token)
-    if not isinstance(found, Account):
+    claims = await request.app.keyring.read(token)
+    if not isinstance(claims, Account):
         raise CredentialInvalid("This is a booking token; an access token is needed here.")
-    found = await accounts.with_current_role(request.app.stores, found)
-    if STAFF[found.role] < STAFF["operator"] and not await sale_rights.grants_of(request.app.stores, found):
+    claims = await accounts.with_current_role(request.app.stores, claims)
+    if STAFF[claims.role] < STAFF["operator"] and not await sale_rights.grants_of(request.app.stores, claims):
         raise RoleRequired("The role operator or admin is needed here, or rights in a sale.")
-    return found, max(1, expiry(token) - int(time.time()))
+    return claims, max(1, expiry(token) - int(time.time()))
 
 
 async def staff_of(
-    request: Request, found: SignIn, entries: list[Entry], grants: Grants | None = None
+    request: Request, sign_in: SignIn, entries: list[Entry], grants: Grants | None = None
 ) -> Staff:
     """What pages know about the viewer, with the current alarms; `grants` if single sales give them
     access."""
-    account = Account(subject=found.subject, role=found.role, grants=grants)
-    name = found.name or found.subject
-    by, zone = author(request, account), known_zone(found.zone)
-    alarms = alarms_of(await request.app.alert_board.current(), found.role)
+    account = Account(subject=sign_in.subject, role=sign_in.role, grants=grants)
+    name = sign_in.name or sign_in.subject
+    by, zone = author(request, account), known_zone(sign_in.zone)
+    alarms = alarms_of(await request.app.alert_board.current(), sign_in.role)
     running = running_of(await request.app.alert_board.sales.current(), account)
-    about = entries, found.sign_in_id, found.expires_at, alarms, running, zone, found.own_zone
-    return Staff(account, name, by, *about, _before(found))
+    about = entries, sign_in.sign_in_id, sign_in.expires_at, alarms, running, zone, sign_in.own_zone
+    return Staff(account, name, by, *about, _before(sign_in))
 
 
-def _before(found: SignIn) -> LastSignIn | None:
+def _before(sign_in: SignIn) -> LastSignIn | None:
     """The sign-in before this one, shown while this one is new."""
-    if found.before_at is None or datetime.now(UTC_ZONE) - found.created_at > JUST_NOW:
+    if sign_in.before_at is None or datetime.now(UTC_ZONE) - sign_in.created_at > JUST_NOW:
         return None
-    return LastSignIn(found.before_at, found.before_from or "an unknown address")
+    return LastSignIn(sign_in.before_at, sign_in.before_from or "an unknown address")
 
 
 def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
@@ -163,10 +163,10 @@ def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> Runni
     """The running sales whose figures somebody may see."""
     grants = account.grants
     if STAFF[account.role] < STAFF["operator"]:
-        theirs = grants.rooms("stats:read") if grants is not None else frozenset()
-        if not theirs:
+        visible = grants.rooms("stats:read") if grants is not None else frozenset()
+        if not visible:
             return None
-        sales = None if sales is None else tuple(it for it in sales if it.room_id in theirs)
+        sales = None if sales is None else tuple(it for it in sales if it.room_id in visible)
     if sales is None:
         return Running(unknown=True)
     return Running(sales[:RUNNING_MAX], max(0, len(sales) - RUNNING_MAX))

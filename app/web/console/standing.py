@@ -24,32 +24,38 @@ from app.web.http.routes import Request
 SET_UP = "/admin/sign-ins"  # page for setting up a second factor
 
 
-async def standing(request: Request, found: SignIn, it: ConsoleRoute) -> tuple[Staff, bool]:
+async def staff_for_route(request: Request, sign_in: SignIn, route: ConsoleRoute) -> tuple[Staff, bool]:
     """Return what a page knows about the viewer, and whether they may open it.
 
     Their role decides, or else their rights in the sale that the page is about.
     """
-    if STAFF[found.role] >= STAFF[it.role]:
-        return await staff_of(request, found, entries(request, it.section, found.role)), True
-    grants = await sale_rights.grants_of(request.app.stores, Account(subject=found.subject, role=found.role))
-    staff = await staff_of(request, found, entries(request, it.section, found.role, grants), grants or None)
+    if STAFF[sign_in.role] >= STAFF[route.role]:
+        return await staff_of(request, sign_in, entries(request, route.section, sign_in.role)), True
+    grants = await sale_rights.grants_of(
+        request.app.stores, Account(subject=sign_in.subject, role=sign_in.role)
+    )
+    staff = await staff_of(
+        request, sign_in, entries(request, route.section, sign_in.role, grants), grants or None
+    )
     try:
         params = await params_of_sale(request)
     except ReservationNotFound:  # the page itself reports it to those who may open it
         return staff, bool(grants)
-    if not grants.may(it.scope, params, of_sales=it.of_sales):
+    if not grants.may(route.scope, params, of_sales=route.of_sales):
         return msgspec.structs.replace(staff, looks_only=False), False
-    return _in_sale(staff, grants, it, params), True
+    return _in_sale(staff, grants, route, params), True
 
 
-def _in_sale(staff: Staff, grants: Grants, it: ConsoleRoute, params: Mapping[str, str]) -> Staff:
+def _in_sale(staff: Staff, grants: Grants, route: ConsoleRoute, params: Mapping[str, str]) -> Staff:
     """Set their role on this page, by their rights in its sale."""
     if params.keys().isdisjoint(("event_id", "room_id")):
         return staff
-    money = it.scope is not None and it.scope.startswith("reservations:")
+    money = route.scope is not None and route.scope.startswith("reservations:")
     full = grants.may("reservations:write" if money else "events:write", params)
     door = (
-        it.scope is not None and it.scope.startswith("check_ins:") and grants.may("check_ins:write", params)
+        route.scope is not None
+        and route.scope.startswith("check_ins:")
+        and grants.may("check_ins:write", params)
     )
     changes = full or money or door or grants.may("rooms:write", params)
     return msgspec.structs.replace(staff, here="admin" if full else "operator", looks_only=not changes)
@@ -57,12 +63,12 @@ def _in_sale(staff: Staff, grants: Grants, it: ConsoleRoute, params: Mapping[str
 
 def opens(staff: Staff, path: str, params: Mapping[str, str]) -> bool:
     """Whether they may open the page declared at this path, about the sale in `params`."""
-    it = next((it for it in CONSOLE if it.method == "GET" and it.path == path), None)
-    if it is None:
+    route = next((it for it in CONSOLE if it.method == "GET" and it.path == path), None)
+    if route is None:
         return False
     grants = staff.account.grants
-    by_grant = grants is not None and grants.may(it.scope, params, of_sales=it.of_sales)
-    return STAFF[staff.account.role] >= STAFF[it.role] or by_grant
+    by_grant = grants is not None and grants.may(route.scope, params, of_sales=route.of_sales)
+    return STAFF[staff.account.role] >= STAFF[route.role] or by_grant
 
 
 async def still_opens(request: Request, path: str) -> bool:
@@ -70,9 +76,9 @@ async def still_opens(request: Request, path: str) -> bool:
 
     For streams, which ask repeatedly: this does not count as use of the sign-in.
     """
-    found = await signed_in(request, used=False)
-    it = next(it for it in CONSOLE if it.method == "GET" and it.path == path)
-    return found is not None and (await standing(request, found, it))[1]
+    sign_in = await signed_in(request, used=False)
+    route = next(it for it in CONSOLE if it.method == "GET" and it.path == path)
+    return sign_in is not None and (await staff_for_route(request, sign_in, route))[1]
 
 
 def lacks_factor(request: Request, staff: Staff, has: Factors) -> bool:

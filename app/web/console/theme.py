@@ -16,7 +16,7 @@ from app.waiting_room import control, queue
 from app.web.console.frame import console_form, console_page, within
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.bodies import read_query
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
@@ -65,15 +65,15 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
     """Show a preview, or save."""
     room = await _room(request)
     try:
-        wanted = _read(form)
-        theme.check(wanted)
+        edited = _read(form)
+        theme.check(edited)
     except ValidationFailed as refusal:
-        shown = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be corrected
-        return await _page(request, staff, room, shown, problem=told(refusal), status=refusal.status)
+        typed = Theme(**{name: form.get(name, "") for name in FIELDS})  # as typed, to be corrected
+        return await _page(request, staff, room, typed, problem=message_of(refusal), status=refusal.status)
     if form.get("do") != "save":
-        return await _page(request, staff, room, wanted)
+        return await _page(request, staff, room, edited)
     await control.configure(
-        request.app.queues, room.room_id, {"theme": msgspec.to_builtins(wanted)}, by=staff.by
+        request.app.queues, room.room_id, {"theme": msgspec.to_builtins(edited)}, by=staff.by
     )
     request.app.status_board.outdated(room.room_id)
     return redirect_to(f"/admin/rooms/{room.room_id}/theme?{SAVED.decode()}")
@@ -82,16 +82,16 @@ async def save_theme(request: Request, staff: Staff, form: dict[str, str]) -> Re
 @console_page("/admin/rooms/<room_id>/theme/preview.css", section="Sales")
 async def preview_css(request: Request, staff: Staff) -> Response:
     """Serve the style sheet of the preview."""
-    asked = read_query(request, Colours)
-    wanted = _read({"accent": asked.accent, "paper": asked.paper})
-    response = Response(theme.preview_stylesheet(wanted), content_type="text/css; charset=utf-8")
+    colours = read_query(request, Colours)
+    chosen = _read({"accent": colours.accent, "paper": colours.paper})
+    response = Response(theme.preview_stylesheet(chosen), content_type="text/css; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
 async def _room(request: Request) -> Room:
-    found, _ = await queue.status(request.app.queues, RoomId(request.params["room_id"]))
-    return found
+    room, _ = await queue.status(request.app.queues, RoomId(request.params["room_id"]))
+    return room
 
 
 def _read(form: dict[str, str]) -> Theme:
@@ -106,22 +106,22 @@ def _read(form: dict[str, str]) -> Theme:
 
 
 async def _page(
-    request: Request, staff: Staff, room: Room, shown: Theme, problem: str = "", status: int = 200
+    request: Request, staff: Staff, room: Room, current: Theme, problem: str = "", status: int = 200
 ) -> Response:
-    query = urlencode({"accent": shown.accent, "paper": shown.paper})
+    query = urlencode({"accent": current.accent, "paper": current.paper})
     preview = f"/admin/rooms/{room.room_id}/theme/preview.css?{query}"
     staff = within(staff, "Sites") if room.event_id is None else staff
     head = await sale_head(request, staff, room, "Look")
-    saved = shown == room.settings.theme
+    saved = current == room.settings.theme
     document = ThemePage(
         staff=staff,
         sale=head,
         room=room,
-        theme=shown,
+        theme=current,
         preview=preview,
         saved=saved,
         just_saved=saved and request.query == SAVED,
-        contrasts=theme.contrasts(Theme(accent=_colour(shown.accent), paper=_colour(shown.paper))),
+        contrasts=theme.contrasts(Theme(accent=_colour(current.accent), paper=_colour(current.paper))),
         problem=problem,
     )
     return respond("console/theme.html", document, status)

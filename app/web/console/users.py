@@ -19,7 +19,7 @@ from app.store.sql.invitations import Invitation
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, one_of, page_number, to_page
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -28,7 +28,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 STAFF_ROLES = tuple(it for it in ROLES if it != "user")
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class NewColleague(msgspec.Struct, frozen=True):
     """The person to invite, as typed."""
 
     email: Email
@@ -74,15 +74,15 @@ async def change_role(request: Request, staff: Staff, form: dict[str, str]) -> R
         raise ValidationFailed("role", "must be chosen")
     account_id = request.params["account_id"]
     if role == "admin" and form.get("sure") != "yes":
-        found = await accounts.account(request.app.stores, account_id)
-        if found.role != "admin":
-            return respond("console/role.html", RolePage(staff, found))
+        account = await accounts.account(request.app.stores, account_id)
+        if account.role != "admin":
+            return respond("console/role.html", RolePage(staff, account))
     try:
         if account_id == staff.account.subject and role != "admin":
             raise Conflict("This is your own account: ask another admin to change your role.")
         changed = await accounts.change_role(request.app.stores, account_id, role, by=staff.by)
     except Conflict as refusal:
-        return await _list(request, staff, {}, told(refusal), refusal.status)
+        return await _list(request, staff, {}, message_of(refusal), refusal.status)
     return redirect_to(f"/admin/users?q={changed.account_id}")
 
 
@@ -122,7 +122,7 @@ async def invite_user(request: Request, staff: Staff, form: dict[str, str]) -> R
     try:
         if role is None:
             raise ValidationFailed("role", "must be chosen")
-        new = Invited(*wanted(form), role)
+        new = Invited(*invited_to(form), role)
         link = await send_invitation(request, staff, new)
     except Refusal as refusal:
         return await _list(request, staff, {}, refusal.detail, refusal.status, filled=form)
@@ -136,14 +136,14 @@ async def withdraw_invitation(request: Request, staff: Staff, form: dict[str, st
     return redirect_to("/admin/users#invited")
 
 
-def wanted(form: dict[str, str]) -> tuple[str, str]:
+def invited_to(form: dict[str, str]) -> tuple[str, str]:
     """The e-mail address and name of the person to invite. Raises ValidationFailed."""
-    for name, says in (("email", "is no e-mail address"), ("name", "must have 1 to 200 characters")):
+    for name, problem in (("email", "is no e-mail address"), ("name", "must have 1 to 200 characters")):
         sent = {"email": "a@example.org", "name": "n", name: form.get(name, "").strip()}
         try:
-            msgspec.convert(sent, Wanted)
+            msgspec.convert(sent, NewColleague)
         except msgspec.ValidationError:
-            raise ValidationFailed(name, says) from None
+            raise ValidationFailed(name, problem) from None
     return form["email"].strip(), form["name"].strip()
 
 
@@ -171,15 +171,15 @@ async def _list(
     filled: dict[str, str] | None = None,
 ) -> Response:
     number = page_number(fields)
-    wanted = AccountFilter(fields.get("q"), one_of(fields, "role", ROLES))
-    found, total = await accounts.accounts_page(
-        request.app.stores, wanted, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
+    criteria = AccountFilter(fields.get("q"), one_of(fields, "role", ROLES))
+    listed, total = await accounts.accounts_page(
+        request.app.stores, criteria, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
     more = number * PER_PAGE < total
     address = to_page(request, fields) if request.method == "GET" else "/admin/users?page="
     invited = await invitations.list_open(request.app.stores)
     document = UsersPage(
-        *(staff, fields, found, ROLES, total, number, more, address, invited, STAFF_ROLES),
+        *(staff, fields, listed, ROLES, total, number, more, address, invited, STAFF_ROLES),
         *(problem, link, filled or {}),
     )
     return respond("console/users.html", document, status)

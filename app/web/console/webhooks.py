@@ -19,7 +19,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
-from app.web.console.words import told
+from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.render import respond
@@ -68,7 +68,9 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
     try:
         new = msgspec.convert(sent, NewWebhook)
     except msgspec.ValidationError as error:
-        return await _list(request, staff, form, told(validation_failed(error)), ValidationFailed.status)
+        return await _list(
+            request, staff, form, message_of(validation_failed(error)), ValidationFailed.status
+        )
     app = request.app
 
     async def make() -> webhooks.NewWebhook:
@@ -77,10 +79,10 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
         )
 
     try:
-        made = await only_once(request, staff, form, make)
+        created = await only_once(request, staff, form, make)
     except (Conflict, ValidationFailed) as refusal:
-        return await _list(request, staff, form, told(refusal), refusal.status)
-    return await _list(request, staff, made=made)
+        return await _list(request, staff, form, message_of(refusal), refusal.status)
+    return await _list(request, staff, created=created)
 
 
 @console_page("/admin/webhooks/<webhook_id>", section="Webhooks", role="admin")
@@ -102,7 +104,7 @@ async def replay_webhook(request: Request, staff: Staff, form: dict[str, str]) -
     webhook_id, stores = request.params["webhook_id"], request.app.stores
     if "number" in form:
         number, ordinal = _number(form, "number"), _number(form, "ordinal")
-        if not await webhooks.replay_one(stores, webhook_id, number, ordinal, by=staff.by):
+        if not await webhooks.replay_event(stores, webhook_id, number, ordinal, by=staff.by):
             return await _webhook(request, staff, "This notice is not kept any more (three days).", 409)
     else:
         await webhooks.replay(stores, webhook_id, None, by=staff.by)
@@ -115,18 +117,18 @@ async def _list(
     filled: dict[str, str] | None = None,
     problem: str = "",
     status: int = 200,
-    made: webhooks.NewWebhook | None = None,
+    created: webhooks.NewWebhook | None = None,
 ) -> Response:
-    found, _ = await webhooks.page(request.app.stores, limit=LISTED_MAX, offset=0)
+    listed, _ = await webhooks.page(request.app.stores, limit=LISTED_MAX, offset=0)
     document = WebhooksPage(
         staff,
-        found,
+        listed,
         get_args(NoticeType),
         new_form(),
         filled or {},
         problem,
-        made.target.secret if made else "",
-        made.target.webhook_id if made else "",
+        created.target.secret if created else "",
+        created.target.webhook_id if created else "",
     )
     return respond("console/webhooks.html", document, status)
 
@@ -134,13 +136,13 @@ async def _list(
 async def _webhook(request: Request, staff: Staff, notice: str = "", status: int = 200) -> Response:
     webhook_id, stores, fields = request.params["webhook_id"], request.app.stores, filters_of(request)
     number = page_number(fields)
-    found = await webhooks.get(stores, webhook_id)
+    webhook = await webhooks.get(stores, webhook_id)
     queued = await webhooks.queued(stores, webhook_id, QUEUED_MAX)
     attempts, total = await webhooks.attempts(
         stores, webhook_id, limit=PER_PAGE, offset=(number - 1) * PER_PAGE
     )
     address = to_page(request, fields) if request.method == "GET" else f"/admin/webhooks/{webhook_id}?page="
-    document = WebhookPage(staff, found, queued, attempts, total, number, address, notice)
+    document = WebhookPage(staff, webhook, queued, attempts, total, number, address, notice)
     return respond("console/webhook.html", document, status)
 
 

@@ -87,9 +87,9 @@ _UNITS = {"s": "seconds", "ms": "ms", "url": "address", "max": "limit", "per_min
 def field_name(path: str) -> str:
     """`hold_ttl_s` -> time to pay; for a path (`theme.accent`, `bypass[2].path`) its last part, numbered."""
     name = path.rpartition(".")[2].partition("[")[0]
-    said = NAMES.get(name) or _from_name(name)
+    name_known = NAMES.get(name) or _from_name(name)
     numbers = _INDEX.findall(path)
-    return f"{said} {int(numbers[-1]) + 1}" if numbers else said
+    return f"{name_known} {int(numbers[-1]) + 1}" if numbers else name_known
 
 
 def _from_name(name: str) -> str:
@@ -100,21 +100,21 @@ def _from_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def value(name: str, it: Any, currency: str = "", longest: int = LONG) -> str:
+def value(name: str, content: Any, currency: str = "", longest: int = LONG) -> str:
     """Format a value of this field. Moments are left to `moments_in`, which uses the reader's clock."""
-    if it is None:
+    if content is None:
         return "none"
-    if isinstance(it, bool):
-        return "on" if it else "off"
-    if isinstance(it, int | float):
-        return _number(name, it, currency)
-    if isinstance(it, Mapping):
-        return _members(it, currency, longest)
-    if isinstance(it, list | tuple):
-        shown = [value(name, one, currency, longest) for one in it[:MEMBERS_MAX]]
-        more = f" and {len(it) - MEMBERS_MAX} more" if len(it) > MEMBERS_MAX else ""
-        return f"{', '.join(shown)}{more}" or "none"
-    text = str(it)
+    if isinstance(content, bool):
+        return "on" if content else "off"
+    if isinstance(content, int | float):
+        return _number(name, content, currency)
+    if isinstance(content, Mapping):
+        return _members(content, currency, longest)
+    if isinstance(content, list | tuple):
+        texts = [value(name, member, currency, longest) for member in content[:MEMBERS_MAX]]
+        more = f" and {len(content) - MEMBERS_MAX} more" if len(content) > MEMBERS_MAX else ""
+        return f"{', '.join(texts)}{more}" or "none"
+    text = str(content)
     if text.startswith("data:"):
         return "a picture"
     if text in WORDS and name in IN_CROWD:
@@ -124,25 +124,29 @@ def value(name: str, it: Any, currency: str = "", longest: int = LONG) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def _number(name: str, it: float, currency: str) -> str:
-    if name in MONEY and isinstance(it, int):
-        return formatting.money(it, currency) if currency else f"{formatting.number(it)} (smallest unit)"
+def _number(name: str, number: float, currency: str) -> str:
+    if name in MONEY and isinstance(number, int):
+        return (
+            formatting.money(number, currency) if currency else f"{formatting.number(number)} (smallest unit)"
+        )
     if name.endswith("_bp"):
-        return formatting.percent(int(it))
+        return formatting.percent(int(number))
     if name == "error_rate":
-        return f"{100 * it:g}%"
-    text = formatting.number(it) if isinstance(it, int) else f"{it:g}"
+        return f"{100 * number:g}%"
+    text = formatting.number(number) if isinstance(number, int) else f"{number:g}"
     return f"{text} s" if name.endswith("_s") else f"{text} ms" if name.endswith("_ms") else text
 
 
-def _members(it: Mapping[str, Any], currency: str, longest: int) -> str:
+def _members(members: Mapping[str, Any], currency: str, longest: int) -> str:
     """List what is set in an object: `accent #0b5d4a; logo a picture`."""
-    told = {name: one for name, one in it.items() if one not in (None, "", [], {})}
-    shown = [f"{field_name(name)} {value(name, one, currency, longest)}" for name, one in told.items()]
-    return "; ".join(shown[:MEMBERS_MAX]) or "nothing set"
+    present = {name: member for name, member in members.items() if member not in (None, "", [], {})}
+    texts = [
+        f"{field_name(name)} {value(name, member, currency, longest)}" for name, member in present.items()
+    ]
+    return "; ".join(texts[:MEMBERS_MAX]) or "nothing set"
 
 
-def told(refusal: Refusal) -> str:
+def message_of(refusal: Refusal) -> str:
     """The text of a refusal, without the key path meant for programs: *Time to pay must be at least 5*."""
     if not isinstance(refusal, ValidationFailed):
         return refusal.detail

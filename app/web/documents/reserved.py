@@ -18,19 +18,19 @@ _encode = msgspec.json.Encoder().encode
 _ID, _VISITOR, _CREATED_MS, _EXPIRES_MS = "@reservation", "@visitor", 1, 2
 
 
-def reserved_document(it: Reserved, terms: HoldTerms) -> bytes:
+def reserved_document(reserved: Reserved, terms: HoldTerms) -> bytes:
     """Encode the same JSON as `reservation_document`."""
     if "@" in terms.items:  # seats, which differ per order
-        assert it.reservation is not None
-        return _encode(reservation_document(it.reservation))
-    rates = (*it.policy.tax_rates.items(),)
+        assert reserved.reservation is not None
+        return _encode(reservation_document(reserved.reservation))
+    rates = (*reserved.policy.tax_rates.items(),)
     first, second, third, fourth, last = _frame(
-        it.event_id, terms.amount, terms.currency, terms.items, it.policy.extend_s, rates
+        reserved.event_id, terms.amount, terms.currency, terms.items, reserved.policy.extend_s, rates
     )
     created, expires = _moment(terms.created_at_ms), _moment(terms.expires_at_ms)
     return b"".join(
         (
-            *(first, it.reservation_id.encode(), second, it.visitor_id.encode()),
+            *(first, reserved.reservation_id.encode(), second, reserved.visitor_id.encode()),
             *(third, created, fourth, expires, last),
         )
     )

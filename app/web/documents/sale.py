@@ -125,13 +125,14 @@ class PayingDocument(ReservationDocument, frozen=True):
     client_secret: str
 
 
-def ticket_type_document(it: TicketType) -> TicketTypeDocument:
+def ticket_type_document(ticket_type: TicketType) -> TicketTypeDocument:
     """Build the document of a ticket type."""
-    free = it.total - it.held - it.sold
-    counts = (free, it.held, it.sold, it.total)
+    free = ticket_type.total - ticket_type.held - ticket_type.sold
+    counts = (free, ticket_type.held, ticket_type.sold, ticket_type.total)
     return TicketTypeDocument(
-        *(it.ticket_type_id, it.name, it.price, *counts, _utc(it.sale_from), _utc(it.sale_until), it.hidden),
-        it.tax_rate_bp,
+        *(ticket_type.ticket_type_id, ticket_type.name, ticket_type.price, *counts),
+        *(_utc(ticket_type.sale_from), _utc(ticket_type.sale_until)),
+        *(ticket_type.hidden, ticket_type.tax_rate_bp),
     )
 
 
@@ -166,34 +167,34 @@ def event_document(event: Event, ticket_types: list[TicketType]) -> EventDocumen
     )
 
 
-def reservation_document(it: Reservation) -> ReservationDocument:
+def reservation_document(reservation: Reservation) -> ReservationDocument:
     """Build the document of a reservation."""
-    parts = sums_of(it)
+    parts = sums_of(reservation)
     return ReservationDocument(
-        it.reservation_id,
-        it.event_id,
-        it.visitor_id,
-        it.status,
-        [_item(item) for item in it.items],
-        [seat for item in it.items for seat in item.seat_ids or ()],
-        it.amount,
-        it.currency,
-        from_ms(it.created_at_ms),
-        from_ms(it.expires_at_ms),
-        from_ms(it.confirmed_at_ms),
-        [TicketDocument(**ticket) for ticket in it.tickets],
-        it.extendable,
-        it.code,
-        it.discount,
+        reservation.reservation_id,
+        reservation.event_id,
+        reservation.visitor_id,
+        reservation.status,
+        [_item(item) for item in reservation.items],
+        [seat for item in reservation.items for seat in item.seat_ids or ()],
+        reservation.amount,
+        reservation.currency,
+        from_ms(reservation.created_at_ms),
+        from_ms(reservation.expires_at_ms),
+        from_ms(reservation.confirmed_at_ms),
+        [TicketDocument(**ticket) for ticket in reservation.tickets],
+        reservation.extendable,
+        reservation.code,
+        reservation.discount,
         parts.fee,
         parts.tax,
-        it.refunded,
+        reservation.refunded,
     )
 
 
-def paying_document(it: Reservation, continue_url: str, client_secret: str) -> PayingDocument:
+def paying_document(reservation: Reservation, continue_url: str, client_secret: str) -> PayingDocument:
     """Build the document of a reservation with a pending payment."""
-    fields = msgspec.structs.asdict(reservation_document(it))
+    fields = msgspec.structs.asdict(reservation_document(reservation))
     return PayingDocument(**fields, continue_url=continue_url, client_secret=client_secret)
 
 

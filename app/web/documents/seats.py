@@ -103,27 +103,27 @@ def seat_map_document(
     return SeatMapDocument(event.event_id, event.currency, SeatStates(), sections, now)
 
 
-def _section(event: Event, it: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
+def _section(event: Event, section: TicketType, rows: Sequence[SeatRow]) -> SeatSectionDocument:
     free, held, sold = (sum(row.states.count(state) for row in rows) for state in (FREE, HELD, SOLD))
     return SeatSectionDocument(
-        ticket_type_id=it.ticket_type_id,
-        name=it.name,
-        price=it.price,
-        seat_id=f"{it.ticket_type_id}-{{row}}-{{number}}",
+        ticket_type_id=section.ticket_type_id,
+        name=section.name,
+        price=section.price,
+        seat_id=f"{section.ticket_type_id}-{{row}}-{{number}}",
         free=free,
         held=held,
         sold=sold,
-        total=it.total,
-        sale_from=_utc(it.sale_from),
-        sale_until=_utc(sold_until(event, it.sale_until)),
+        total=section.total,
+        sale_from=_utc(section.sale_from),
+        sale_until=_utc(sold_until(event, section.sale_until)),
         rows=[_row(row) for row in rows],
-        plan=seat_plan.read(it.plan),
+        plan=seat_plan.read(section.plan),
     )
 
 
-def _row(it: SeatRow) -> SeatRowDocument:
-    labels = it.labels.split(",") if it.labels else []
-    return SeatRowDocument(it.row, it.first, it.states, it.kinds, labels)
+def _row(row: SeatRow) -> SeatRowDocument:
+    labels = row.labels.split(",") if row.labels else []
+    return SeatRowDocument(row.row, row.first, row.states, row.kinds, labels)
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -223,14 +223,14 @@ def place_document(
         ahead = place_in_room(status, place.visitor_id, place.ahead)
         wait = wait_range_s(ahead, pace, rate_per_minute) if pace else None
     # While nobody is called, any estimate would be wrong.
-    shown = wait if status.state == "open" and not still_since_ms(status, rate_per_minute) else None
+    wait_shown = wait if status.state == "open" and not still_since_ms(status, rate_per_minute) else None
     return PlaceDocument(
         room_id,
         place.visitor_id,
         place.state,
         place.queue_number,
         position,
-        WaitRange(*shown) if shown else None,
+        WaitRange(*wait_shown) if wait_shown else None,
         slower_document(status.pace),
         _poll_after_s(place, status, wait),
         from_ms(place.claim_by_ms),

@@ -17,7 +17,7 @@ _ROOMS = "/v1/rooms/"
 _SAFE = "/~!$&'()*+,;=:@%"
 
 
-def asked_address(request: Request, return_to: str) -> str:
+def requested_address(request: Request, return_to: str) -> str:
     """The address the visitor requested, as the proxy states it, unvalidated; "" if it states none.
 
     nginx sends it in `X-Original-URL`, Traefik and Caddy in `X-Forwarded-Proto/-Host/-Uri`; Envoy appends the
@@ -39,7 +39,7 @@ def asked_address(request: Request, return_to: str) -> str:
     return return_to
 
 
-def asked_method(request: Request) -> str:
+def requested_method(request: Request) -> str:
     """The method the visitor used; "" if two headers disagree."""
     if request.path.count("/") >= _gate_parts(request):
         return request.method
@@ -73,19 +73,19 @@ def allowed(address: str, settings: RoomSettings) -> str:
     """The address if it is on a host of the room, else "", which prevents open redirects."""
     if not is_safe(address):
         return ""
-    asked = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
+    host = host_of(address) if address.lower().startswith(("http://", "https://")) else ""
     hosts = {host_of(f"//{it}") for it in settings.allowed_return_hosts} | {host_of(settings.target_url)}
-    return address if asked in hosts and asked else ""
+    return address if host in hosts and host else ""
 
 
 def host_of(address: str) -> str:
     """Host and port of a web address, without the scheme's default port; "" for any other address."""
     try:
-        it = urlsplit(address)
-        if it.scheme not in ("", "http", "https") or not it.hostname or it.username is not None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("", "http", "https") or not parts.hostname or parts.username is not None:
             return ""
-        own = {"": (80, 443), "http": (80,), "https": (443,)}[it.scheme]
-        return it.hostname if it.port is None or it.port in own else f"{it.hostname}:{it.port}"
+        own = {"": (80, 443), "http": (80,), "https": (443,)}[parts.scheme]
+        return parts.hostname if parts.port is None or parts.port in own else f"{parts.hostname}:{parts.port}"
     except ValueError:
         return ""
 

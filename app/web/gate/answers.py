@@ -24,47 +24,47 @@ QUEUE_HEADER = b"x-fairgate-queue"
 BYPASS_HEADER = b"x-fairgate-bypass"
 
 
-def with_pass(request: Request, asked: GateRequest, claims: PassClaims) -> Response:
+def with_pass(request: Request, gated: GateRequest, claims: PassClaims) -> Response:
     """Issue a pass for a valid hand-over ticket, and redirect pages to the same address without the
     ticket."""
-    cookie = pass_cookie(request, claims, asked.secure)
-    return redirect(asked.back(), asked, cookie) if asked.tidied else Response(204, b"", [cookie])
+    cookie = pass_cookie(request, claims, gated.secure)
+    return redirect(gated.back(), gated, cookie) if gated.tidied else Response(204, b"", [cookie])
 
 
-def let_through(claims: PassClaims, request: Request, asked: GateRequest) -> Response:
+def let_through(claims: PassClaims, request: Request, gated: GateRequest) -> Response:
     """Let the visitor through with a new pass; pages with a ticket in the address are redirected to remove
     it."""
-    if asked.ticket and asked.tidied and asked.back():
-        return with_pass(request, asked, claims)
-    return Response(204, b"", [pass_cookie(request, claims, asked.secure)])
+    if gated.ticket and gated.tidied and gated.back():
+        return with_pass(request, gated, claims)
+    return Response(204, b"", [pass_cookie(request, claims, gated.secure)])
 
 
-def bypass(request: Request, asked: GateRequest, why: str) -> Response:
+def bypass(request: Request, gated: GateRequest, why: str) -> Response:
     """Let the visitor through without a turn, stating why."""
-    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
-    request.app.gate_rooms.count(asked.room_id, "bypassed", rules.counted_as(why))
+    rules = request.app.gate_rooms.bypass(gated.room_id, gated.settings)
+    request.app.gate_rooms.count(gated.room_id, "bypassed", rules.counted_as(why))
     return Response(204, b"", [(BYPASS_HEADER, why.encode())])
 
 
-def redirect(address: str, asked: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
+def redirect(address: str, gated: GateRequest, *headers: tuple[bytes, bytes]) -> Response:
     """Redirect the browser, with a status that the proxy forwards."""
     sent = [(b"location", address.encode()), NO_STORE, *headers]
-    return Response(asked.deny, b"", sent, b"text/plain; charset=utf-8")
+    return Response(gated.deny, b"", sent, b"text/plain; charset=utf-8")
 
 
-def to_queue_page(request: Request, asked: GateRequest, shown: Presented, outcome: str) -> Response:
+def to_queue_page(request: Request, gated: GateRequest, presented: Presented, outcome: str) -> Response:
     """Redirect pages to the queue page, which leads back here; anything else gets its address."""
-    request.app.gate_rooms.count(asked.room_id, outcome, shown.why)
-    address = f"{request.origin()}/rooms/{asked.room_id}"
-    if return_to := asked.back():
+    request.app.gate_rooms.count(gated.room_id, outcome, presented.why)
+    address = f"{request.origin()}/rooms/{gated.room_id}"
+    if return_to := gated.back():
         address += f"?return_to={quote(return_to, safe='')}"
     queue = QUEUE_HEADER, address.encode()
-    if asked.is_page and asked.deny == REDIRECT:
-        return redirect(address, asked, queue)
-    refusal = shown.refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
+    if gated.is_page and gated.deny == REDIRECT:
+        return redirect(address, gated, queue)
+    refusal = presented.refusal or CredentialMissing("Wait in the queue first: its page is at `queue_url`.")
     refusal.members["queue_url"] = address
     response = refuse(refusal)
-    if not asked.is_page:
+    if not gated.is_page:
         return msgspec.structs.replace(response, headers=[*response.headers, queue])
     headers = [*response.headers, queue, (b"location", address.encode())]
     return msgspec.structs.replace(response, status=UNAUTHORISED, headers=headers)

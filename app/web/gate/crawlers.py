@@ -30,7 +30,7 @@ WAIT_S = 2.0  # for both queries
 NAMES_MAX = 3  # host names checked per address
 
 
-class _Kept(NamedTuple):
+class _Remembered(NamedTuple):
     until_s: float
     proved: bool
 
@@ -41,7 +41,7 @@ class Crawlers:
     def __init__(self, servers: Sequence[str] = ()) -> None:
         self._servers = servers
         self._resolver: Resolver | None = None
-        self._kept: dict[tuple[str, str], _Kept] = {}  # by crawler and address
+        self._kept: dict[tuple[str, str], _Remembered] = {}  # by crawler and address
         self._asking = SingleFlight[tuple[str, str], bool]()
         self._asked: set[tuple[str, str]] = set()
 
@@ -52,18 +52,18 @@ class Crawlers:
         if crawler is None or not address:
             return ""
         key = crawler.name, address
-        kept = self._kept.get(key)
-        if kept is None or time.monotonic() >= kept.until_s:
+        remembered = self._kept.get(key)
+        if remembered is None or time.monotonic() >= remembered.until_s:
             if key not in self._asked and len(self._asked) >= ASKED_MAX:
                 metrics.CRAWLERS.labels("not_asked").inc()
                 return ""
             self._asked.add(key)
-            proved = await self._asking.get(key, lambda: self._ask(crawler, address))
+            proved = await self._asking.get(key, lambda: self._look_up(crawler, address))
         else:
-            proved = kept.proved
+            proved = remembered.proved
         return crawler.name if proved else ""
 
-    async def _ask(self, crawler: Crawler, address: str) -> bool:
+    async def _look_up(self, crawler: Crawler, address: str) -> bool:
         """Query DNS and cache the result."""
         from dns.exception import DNSException  # 4 MB that only gates with crawlers need
 
@@ -81,7 +81,7 @@ class Crawlers:
         if len(self._kept) >= KEPT_MAX:
             self._kept = dict(list(self._kept.items())[KEPT_MAX // 16 :])
         self._kept.pop((crawler.name, address), None)
-        self._kept[crawler.name, address] = _Kept(time.monotonic() + keep_s, proved)
+        self._kept[crawler.name, address] = _Remembered(time.monotonic() + keep_s, proved)
         return proved
 
     async def _is_of(self, crawler: Crawler, address: str) -> bool:
@@ -96,8 +96,8 @@ class Crawlers:
             for name in names[:NAMES_MAX]:
                 if not crawler.has(name):
                     continue
-                found = await resolver.resolve(name, kind, search=False, lifetime=WAIT_S)
-                if any(ipaddress.ip_address(it.address) == ipaddress.ip_address(address) for it in found):
+                addresses = await resolver.resolve(name, kind, search=False, lifetime=WAIT_S)
+                if any(ipaddress.ip_address(it.address) == ipaddress.ip_address(address) for it in addresses):
                     return True
         except (NXDOMAIN, NoAnswer):
             pass  # a result, too: there is no such name

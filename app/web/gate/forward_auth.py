@@ -40,7 +40,7 @@ from app.web.gate.gate_request import (
     is_foreign,
     may_carry_ticket,
 )
-from app.web.gate.passes import Presented, generation_of, shown_by
+from app.web.gate.passes import Presented, generation_of, presented_by
 from app.web.http.credentials import network_of
 from app.web.http.routes import App, Request, Response, empty, endpoint
 
@@ -79,99 +79,99 @@ async def gate(request: Request, query: GateQuery) -> Response:
     """
     room_id = RoomId(request.params["room_id"])
     settings = await request.app.gate_rooms.settings(room_id) or UNKNOWN
-    shown = None
+    presented = None
     if not (settings.bypass or settings.gate_mode == "off" or may_carry_ticket(request)):  # nearly always
-        shown = await shown_by(request, room_id, settings)
-        if shown.inside and not (settings.session_renews and shown.is_past_half(int(time.time()))):
+        presented = await presented_by(request, room_id, settings)
+        if presented.inside and not (settings.session_renews and presented.is_past_half(int(time.time()))):
             request.app.gate_rooms.count(room_id, "passed")
             return empty()
-    asked = gate_request(request, query, room_id, settings)
-    if why := bypass_reason(request, asked):
-        return bypass(request, asked, why)
-    shown = shown or await shown_by(request, room_id, settings)
-    if shown.inside and (answer := await _inside(request, asked, shown)):
+    gated = gate_request(request, query, room_id, settings)
+    if why := bypass_reason(request, gated):
+        return bypass(request, gated, why)
+    presented = presented or await presented_by(request, room_id, settings)
+    if presented.inside and (answer := await _inside(request, gated, presented)):
         return answer
     if settings.verified_crawlers and (name := await request.app.gate_rooms.crawlers.proved(request)):
-        return bypass(request, asked, f"crawler={name}")
-    if is_foreign(request, asked):
+        return bypass(request, gated, f"crawler={name}")
+    if is_foreign(request, gated):
         request.app.gate_rooms.count(room_id, "refused", ForeignOrigin.code)
         raise ForeignOrigin("A page of another site sent this; it cannot start a session.")
-    if asked.ticket and (claims := await _redeemed(request, asked)):
+    if gated.ticket and (claims := await _redeemed(request, gated)):
         request.app.gate_rooms.count(room_id, "handed_over")
-        return with_pass(request, asked, claims)
-    if shown.final:
-        return to_queue_page(request, asked, shown, "refused")
-    return await _newcomer(request, asked, shown)
+        return with_pass(request, gated, claims)
+    if presented.final:
+        return to_queue_page(request, gated, presented, "refused")
+    return await _newcomer(request, gated, presented)
 
 
-async def _newcomer(request: Request, asked: GateRequest, shown: Presented) -> Response:
+async def _newcomer(request: Request, gated: GateRequest, presented: Presented) -> Response:
     """Let them in at once if there is no queue, else send them to the queue page."""
-    fails_open = asked.settings.gate_fail == "open"
+    fails_open = gated.settings.gate_fail == "open"
     try:
-        place = await _entered(request, asked, shown)
+        place = await _entered(request, gated, presented)
     except AWAY:
         if fails_open:
-            return bypass(request, asked, "gate_fail=open")
+            return bypass(request, gated, "gate_fail=open")
         place = None
     if place is None and fails_open and request.app.queues.postgres.away:
-        return bypass(request, asked, "gate_fail=open")  # nobody is called meanwhile, queue or not
+        return bypass(request, gated, "gate_fail=open")  # nobody is called meanwhile, queue or not
     if place is None:
-        return to_queue_page(request, asked, shown, "queued")
+        return to_queue_page(request, gated, presented, "queued")
     outcome = "entered" if place.joined else "claimed" if place.new else "renewed"
-    request.app.gate_rooms.count(asked.room_id, outcome)
-    return let_through(await _claims_of(request, asked, place), request, asked)
+    request.app.gate_rooms.count(gated.room_id, outcome)
+    return let_through(await _claims_of(request, gated, place), request, gated)
 
 
-async def _inside(request: Request, asked: GateRequest, shown: Presented) -> Response | None:
+async def _inside(request: Request, gated: GateRequest, presented: Presented) -> Response | None:
     """Let a visitor inside through, with a new pass if the session renews; None: the session is over."""
-    claims = shown.claims
-    if asked.settings.session_renews and shown.is_past_half(asked.now_s):
-        claims = await _renewed(request, asked, shown)
+    claims = presented.claims
+    if gated.settings.session_renews and presented.is_past_half(gated.now_s):
+        claims = await _renewed(request, gated, presented)
         if claims is None:
             return None
-        request.app.gate_rooms.count(asked.room_id, "renewed")
-        return let_through(claims, request, asked)
-    request.app.gate_rooms.count(asked.room_id, "passed")
-    if asked.ticket and asked.tidied and (back := asked.back()):
-        return redirect(back, asked)  # they reloaded the address they came back to, or went back to it
+        request.app.gate_rooms.count(gated.room_id, "renewed")
+        return let_through(claims, request, gated)
+    request.app.gate_rooms.count(gated.room_id, "passed")
+    if gated.ticket and gated.tidied and (back := gated.back()):
+        return redirect(back, gated)  # they reloaded the address they came back to, or went back to it
     return empty()
 
 
-async def _renewed(request: Request, asked: GateRequest, shown: Presented) -> PassClaims | None:
+async def _renewed(request: Request, gated: GateRequest, presented: Presented) -> PassClaims | None:
     """The pass of a renewed session; None if it is over. Without Redis the signature suffices."""
-    claims, app = shown.claims, request.app
+    claims, app = presented.claims, request.app
     try:
         if claims is None:  # a booking token: only the room knows about its session
-            place = await _entered(request, asked, shown)
-            return await _claims_of(request, asked, place) if place else None
+            place = await _entered(request, gated, presented)
+            return await _claims_of(request, gated, place) if place else None
         number = _number(claims)
-        who = app.gate, asked.room_id, claims.visitor_id, number, claims.began, asked.settings
-        ends_ms = await _answered(app, lambda: gatekeeping.renew(*who))
+        session = app.gate, gated.room_id, claims.visitor_id, number, claims.began, gated.settings
+        ends_ms = await _answered(app, lambda: gatekeeping.renew(*session))
         if not ends_ms:
             return None
         exp = ends_ms // 1000
     except AWAY:
         if claims is None:
             return None
-        exp = asked.now_s + asked.settings.session_ttl_s
-        if last_s := gatekeeping.last_end_s(claims.began, asked.settings):
+        exp = gated.now_s + gated.settings.session_ttl_s
+        if last_s := gatekeeping.last_end_s(claims.began, gated.settings):
             exp = min(exp, last_s)
         exp = max(exp, claims.exp)
-    return msgspec.structs.replace(claims, iat=asked.now_s, exp=exp)
+    return msgspec.structs.replace(claims, iat=gated.now_s, exp=exp)
 
 
-async def _entered(request: Request, asked: GateRequest, shown: Presented) -> Place | None:
+async def _entered(request: Request, gated: GateRequest, presented: Presented) -> Place | None:
     """Their session, possibly a new one; None: they have to queue. Raises StoreUnavailable and the like."""
     app = request.app
-    anew = asked.settings.gate_mode == "auto"
-    if not anew and shown.visitor_id is None:
+    anew = gated.settings.gate_mode == "auto"
+    if not anew and presented.visitor_id is None:
         return None
-    network = network_of(request, asked.room_id)
-    who = Entering(shown.visitor_id or new_visitor_id(network), network, anew)
-    return await _answered(app, lambda: gatekeeping.enter(app.gate, asked.room_id, who))
+    network = network_of(request, gated.room_id)
+    entering = Entering(presented.visitor_id or new_visitor_id(network), network, anew)
+    return await _answered(app, lambda: gatekeeping.enter(app.gate, gated.room_id, entering))
 
 
-async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
+async def _answered(app: App, call: Callable[[], Awaitable[T]]) -> T:
     """Ask the stores. For a moment after a failure this raises at once, so that nobody else waits for them.
 
     A room that is being restored says nothing about other rooms.
@@ -179,17 +179,17 @@ async def _answered(app: App, ask: Callable[[], Awaitable[T]]) -> T:
     if app.gate_rooms.store_is_away():
         raise StoreUnavailable
     try:
-        return await ask()
+        return await call()
     except StoreUnavailable:
         app.gate_rooms.note_store_away()
         raise
 
 
-async def _redeemed(request: Request, asked: GateRequest) -> PassClaims | None:
+async def _redeemed(request: Request, gated: GateRequest) -> PassClaims | None:
     """Exchange a hand-over ticket for a pass; None if it is invalid here, or no longer valid."""
     try:
-        ticket: Ticket = request.app.handover.read(asked.ticket, asked.now_s)
-        if (ticket.room_id, ticket.host) != (asked.room_id, host_of(asked.back())):
+        ticket: Ticket = request.app.handover.read(gated.ticket, gated.now_s)
+        if (ticket.room_id, ticket.host) != (gated.room_id, host_of(gated.back())):
             return None
         ends_ms = await _answered(request.app, lambda: gatekeeping.redeem(request.app.gate, ticket))
     except (CredentialInvalid, *AWAY):
@@ -197,30 +197,30 @@ async def _redeemed(request: Request, asked: GateRequest) -> PassClaims | None:
     if not ends_ms:
         return None
     sid = session_id(ticket.visitor_id, ticket.queue_number)
-    return await _new_pass(request, asked, sid, ends_ms, ticket.began)
+    return await _new_pass(request, gated, sid, ends_ms, ticket.began)
 
 
-async def _claims_of(request: Request, asked: GateRequest, place: Place) -> PassClaims:
+async def _claims_of(request: Request, gated: GateRequest, place: Place) -> PassClaims:
     """The pass of a session that the gate found or started."""
-    number, began = place.queue_number or 0, asked.now_s
-    if not place.new and asked.settings.session_max_s:
+    number, began = place.queue_number or 0, gated.now_s
+    if not place.new and gated.settings.session_max_s:
         try:
-            began = await gatekeeping.began_s(request.app.gate, asked.room_id, place.visitor_id, number)
+            began = await gatekeeping.began_s(request.app.gate, gated.room_id, place.visitor_id, number)
         except (StoreUnavailable, NotFound):
-            began = place.session_expires_at_ms // 1000 - asked.settings.session_ttl_s
+            began = place.session_expires_at_ms // 1000 - gated.settings.session_ttl_s
     sid = session_id(place.visitor_id, number)
-    return await _new_pass(request, asked, sid, place.session_expires_at_ms, began)
+    return await _new_pass(request, gated, sid, place.session_expires_at_ms, began)
 
 
-async def _new_pass(request: Request, asked: GateRequest, sid: str, ends_ms: int, began: int) -> PassClaims:
-    found = session_of(sid)
-    assert found is not None
-    net = request.app.handover.net(request.client) if asked.settings.pass_ip_bound else ""
-    ends = asked.now_s, ends_ms // 1000, began
-    generation = await generation_of(request, asked.room_id)
-    return PassClaims(asked.room_id, found[0], sid, *ends, net, generation)
+async def _new_pass(request: Request, gated: GateRequest, sid: str, ends_ms: int, began: int) -> PassClaims:
+    session = session_of(sid)
+    assert session is not None
+    net = request.app.handover.net(request.client) if gated.settings.pass_ip_bound else ""
+    ends = gated.now_s, ends_ms // 1000, began
+    generation = await generation_of(request, gated.room_id)
+    return PassClaims(gated.room_id, session[0], sid, *ends, net, generation)
 
 
 def _number(claims: PassClaims) -> int:
-    found = session_of(claims.sid)
-    return found[1] if found else 0
+    session = session_of(claims.sid)
+    return session[1] if session else 0

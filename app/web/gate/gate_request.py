@@ -10,7 +10,7 @@ from msgspec import Meta
 from app.core.gating import Visit, plain_path
 from app.core.handover import TICKET, ticket_in, without_ticket
 from app.core.model import RoomId, RoomSettings, Struct
-from app.web.gate.addresses import ADDRESS_MAX, allowed, asked_address, asked_method, host_of, is_safe
+from app.web.gate.addresses import ADDRESS_MAX, allowed, host_of, is_safe, requested_address, requested_method
 from app.web.http.origins import NOT_FOREIGN, SAFE
 from app.web.http.routes import Request
 
@@ -58,9 +58,9 @@ def may_carry_ticket(request: Request) -> bool:
 
 def gate_request(request: Request, query: GateQuery, room_id: RoomId, settings: RoomSettings) -> GateRequest:
     """Reconstruct the visitor's request from the proxy's."""
-    address = asked_address(request, query.return_to)
+    address = requested_address(request, query.return_to)
     address = address if is_safe(address) else ""
-    method = asked_method(request)
+    method = requested_method(request)
     # A middleware that calls us with `fetch` cannot set the visitor's own `Sec-Fetch-Mode`.
     mode = request.header(b"x-original-fetch-mode") or request.header(b"sec-fetch-mode") or "navigate"
     is_page = method in ("GET", "HEAD") and mode == "navigate" and _goes_to_the_queue(request, settings)
@@ -84,29 +84,29 @@ def _goes_to_the_queue(request: Request, settings: RoomSettings) -> bool:
     return "text/html" in accept or (settings.json_response_enabled and accept == "application/json")
 
 
-def is_foreign(request: Request, asked: GateRequest) -> bool:
+def is_foreign(request: Request, gated: GateRequest) -> bool:
     """Whether a page of another site sent this, such as a form.
 
     It comes without the visitor's pass, which a new one would replace. Browsers store no such cookie for mere
     subresources of a foreign page, and anybody who follows a link is a visitor.
     """
     site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
-    if asked.method in SAFE or site in NOT_FOREIGN:
+    if gated.method in SAFE or site in NOT_FOREIGN:
         return False
     if origin is None:
         return site is not None
-    is_shops = host_of(origin) and host_of(origin) == host_of(asked.address)
-    return not is_shops and not allowed(origin, asked.settings)
+    is_shops = host_of(origin) and host_of(origin) == host_of(gated.address)
+    return not is_shops and not allowed(origin, gated.settings)
 
 
-def bypass_reason(request: Request, asked: GateRequest) -> str:
+def bypass_reason(request: Request, gated: GateRequest) -> str:
     """Why everybody passes here; "" if not everybody does."""
-    if asked.settings.gate_mode == "off":
+    if gated.settings.gate_mode == "off":
         return "gate_mode=off"
-    rules = request.app.gate_rooms.bypass(asked.room_id, asked.settings)
+    rules = request.app.gate_rooms.bypass(gated.room_id, gated.settings)
     if not rules:
         return ""
-    path = plain_path(asked.address) if asked.address else ""
-    visit = Visit(path, asked.method, request.client, request.headers)
+    path = plain_path(gated.address) if gated.address else ""
+    visit = Visit(path, gated.method, request.client, request.headers)
     number = rules.first(visit)
     return f"rule={number}" if number else ""

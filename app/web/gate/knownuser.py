@@ -80,12 +80,12 @@ async def set_knownuser(request: Request, account: Account, body: KnownUserChang
     await request.app.queues.loaded_rooms.read(_room_of(request))
     rooms = account.grants.rooms("rooms:write") if account.grants is not None else None
     await knownuser.check_customer(request.app.connectors, settings.customer_id, rooms)
-    made, is_new = await knownuser.set_connector(
+    connector, is_new = await knownuser.set_connector(
         request.app.connectors, _room_of(request), settings, body.secret_key, by=by
     )
-    secrets = (made.secret, config_key(made.secret)) if is_new else (None, None)
+    secrets = (connector.secret, config_key(connector.secret)) if is_new else (None, None)
     document = KnownUserSecrets(
-        **_fields(made), version=made.version, secret_key=secrets[0], api_key=secrets[1]
+        **_fields(connector), version=connector.version, secret_key=secrets[0], api_key=secrets[1]
     )
     return json_response(200, document, [NO_STORE])
 
@@ -101,8 +101,8 @@ async def set_knownuser(request: Request, account: Account, body: KnownUserChang
 )
 async def read_knownuser(request: Request, account: Account) -> Response:
     """Get a room's KnownUser v3 settings, without secrets."""
-    found = await _known(request)
-    return json_response(200, KnownUserDocument(**_fields(found), version=found.version))
+    connector = await _connector(request)
+    return json_response(200, KnownUserDocument(**_fields(connector), version=connector.version))
 
 
 @endpoint(
@@ -133,9 +133,9 @@ async def delete_knownuser(request: Request, account: Account) -> Response:
 )
 async def push_knownuser(request: Request, account: Account, body: PushTo) -> Response:
     """Send the customer's configuration to an address of the shop, signed with the room's key."""
-    found, app = await _known(request), request.app
+    connector, app = await _connector(request), request.app
     private = app.settings.webhooks_private
-    version = await knownuser.push(app.connectors, found, body.url, queue_host(request), private=private)
+    version = await knownuser.push(app.connectors, connector, body.url, queue_host(request), private=private)
     return json_response(200, Pushed(version))
 
 
@@ -161,11 +161,11 @@ async def integration_config_of(request: Request) -> Response:
 )
 async def secure_integration_config(request: Request) -> Response:
     """Read the configuration of a KnownUser connector with the `api_key` that was shown with its key."""
-    shown = request.header(b"api-key")
-    if shown is None:
+    key = request.header(b"api-key")
+    if key is None:
         raise CredentialMissing("Send the header api-key.")
     connectors = await _customers(request)
-    good = [it for it in connectors if hmac.compare_digest(config_key(it.secret).encode(), shown.encode())]
+    good = [it for it in connectors if hmac.compare_digest(config_key(it.secret).encode(), key.encode())]
     if connectors and not good:
         raise CredentialInvalid("This is not the api_key of the customer.")
     return await _config(request, good)
@@ -181,18 +181,18 @@ async def _config(request: Request, connectors: list[Connector]) -> Response:
     return json_response(200, integration_config(connectors, queue_host(request)))
 
 
-async def _known(request: Request) -> Connector:
+async def _connector(request: Request) -> Connector:
     """The room's connector settings. Raises RoomNotFound, NotFound."""
     room_id = _room_of(request)
     await request.app.queues.loaded_rooms.read(room_id)
-    found = await knownuser.connector_of(request.app.connectors, room_id)
-    if found is None:
+    connector = await knownuser.connector_of(request.app.connectors, room_id)
+    if connector is None:
         raise NotFound(knownuser.NO_CONNECTOR)
-    return found
+    return connector
 
 
-def _fields(found: Connector) -> dict[str, Any]:
-    return {name: getattr(found.settings, name) for name in ConnectorSettings.__struct_fields__}
+def _fields(connector: Connector) -> dict[str, Any]:
+    return {name: getattr(connector.settings, name) for name in ConnectorSettings.__struct_fields__}
 
 
 def _room_of(request: Request) -> RoomId:

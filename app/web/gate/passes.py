@@ -61,23 +61,23 @@ def pass_cookie(request: Request, claims: PassClaims, secure: bool) -> tuple[byt
 
 def signing_algorithm(app: App, room_id: RoomId) -> SigningAlgorithm:
     """The signing algorithm of a room, as far as this process knows it."""
-    room = app.queues.loaded_rooms.known(room_id)
+    room = app.queues.loaded_rooms.last_read(room_id)
     return room.settings.signing_algorithm if room else "EdDSA"
 
 
-async def shown_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Presented:
+async def presented_by(request: Request, room_id: RoomId, settings: RoomSettings) -> Presented:
     """Read the credentials of the request: a pass first, else a booking token from header or cookie."""
     if not request.app.ended_sessions.is_loaded(room_id):
         await request.app.ended_sessions.load(room_id)
-    shown = Presented()
+    presented = Presented()
     if token := cookie_of(request, PASS_COOKIE + room_id):
-        shown = await _by_pass(request, room_id, settings, token)
-    if shown.inside is None and (token := _bearer(request)):
-        shown = await _by_bearer(request, room_id, token, shown)
-    if shown.inside is not None or shown.final:
-        return shown
+        presented = await _by_pass(request, room_id, settings, token)
+    if presented.inside is None and (token := _bearer(request)):
+        presented = await _by_bearer(request, room_id, token, presented)
+    if presented.inside is not None or presented.final:
+        return presented
     booking = cookie_of(request, BOOKING_COOKIE + room_id)
-    return await _by_booking(request, room_id, booking, shown) if booking else shown
+    return await _by_booking(request, room_id, booking, presented) if booking else presented
 
 
 async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, token: str) -> Presented:
@@ -93,9 +93,9 @@ async def _by_pass(request: Request, room_id: RoomId, settings: RoomSettings, to
         )  # nor does it identify them
     if not await _is_of_room(request, claims):
         return Presented(CredentialInvalid("This pass is for a deleted room of that name."))
-    found = session_of(claims.sid)
+    session = session_of(claims.sid)
     ended = request.app.ended_sessions.of(room_id, claims.visitor_id)
-    if found is None or (ended is not None and found[1] <= ended.number):
+    if session is None or (ended is not None and session[1] <= ended.number):
         return Presented(BookingTokenExpired(OVER), visitor_id=claims.visitor_id)
     if claims.exp <= time.time():
         return Presented(BookingTokenExpired("The pass has expired."), visitor_id=claims.visitor_id)
@@ -114,8 +114,8 @@ async def _by_bearer(request: Request, room_id: RoomId, token: str, before: Pres
         return Presented(
             CredentialInvalid("This is a place token; a booking token is needed here."), final=True
         )
-    shown = await _by_booking(request, room_id, token, before)
-    return msgspec.structs.replace(shown, final=isinstance(shown.refusal, WrongRoom))
+    presented = await _by_booking(request, room_id, token, before)
+    return msgspec.structs.replace(presented, final=isinstance(presented.refusal, WrongRoom))
 
 
 async def _by_booking(request: Request, room_id: RoomId, token: str, before: Presented) -> Presented:
@@ -151,7 +151,7 @@ async def _is_of_room(request: Request, claims: PassClaims | BookingClaims) -> b
     generation counts.
     """
     rooms = request.app.queues.loaded_rooms
-    room = rooms.known(claims.room_id)
+    room = rooms.last_read(claims.room_id)
     if room is None or claims.generation in (None, room.generation):
         return True
     try:

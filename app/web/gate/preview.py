@@ -18,7 +18,7 @@ from app.core.model import BypassRule, Room, RoomId, RoomStatus
 from app.waiting_room import find_visitor
 from app.web.gate.addresses import ADDRESS_MAX, host_of, is_safe
 from app.web.gate.gate_request import GateQuery, GateRequest, gate_request, is_foreign
-from app.web.gate.passes import shown_by
+from app.web.gate.passes import presented_by
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import OPERATOR
 
@@ -78,18 +78,18 @@ async def preview_gate(request: Request, account: Account, body: Described) -> R
 
 async def preview(request: Request, room_id: RoomId, described: Described) -> Preview:
     """The gate's decision. Raises RoomNotFound, ValidationFailed, Restoring, StoreUnavailable."""
-    shown = await request.app.status_board.read(room_id)
+    rendered = await request.app.status_board.read(room_id)
     asking = _asking(request, room_id, described)
-    asked = gate_request(asking, GateQuery(), room_id, shown.room.settings)
-    facts = await _facts(asking, asked, shown.room, shown.status)
+    gated = gate_request(asking, GateQuery(), room_id, rendered.room.settings)
+    facts = await _facts(asking, gated, rendered.room, rendered.status)
     steps = gate_preview.trace(facts)
     last = steps[-1]
     assert last.outcome is not None
     return Preview(
         outcome=last.outcome,
-        status=_status(last.outcome, asked),
+        status=_status(last.outcome, gated),
         decided_by=last.rule,
-        bypass_rule=asked.settings.bypass[facts.rule - 1] if facts.rule else None,
+        bypass_rule=gated.settings.bypass[facts.rule - 1] if facts.rule else None,
         bypass_number=facts.rule or None,
         steps=[PreviewStep(it.rule, it.says) for it in steps],
     )
@@ -105,8 +105,8 @@ def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
         except ValueError:
             raise ValidationFailed("client", "must be an IP address") from None
     sent = {name.lower(): value for name, value in described.headers.items()}
-    said = {name.encode(): value.encode() for name, value in sent.items() if not name.startswith(OURS)}
-    said.setdefault(b"accept", AS_BROWSER.encode())
+    headers = {name.encode(): value.encode() for name, value in sent.items() if not name.startswith(OURS)}
+    headers.setdefault(b"accept", AS_BROWSER.encode())
     original = {b"x-original-url": described.url.encode(), b"x-original-method": described.method.encode()}
     return msgspec.structs.replace(
         request,
@@ -114,53 +114,53 @@ def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
         path=f"/v1/rooms/{room_id}/gate",
         params={"room_id": room_id},
         query=b"",
-        headers=said | original,
+        headers=headers | original,
         client=described.client,
     )
 
 
-async def _facts(asking: Request, asked: GateRequest, room: Room, status: RoomStatus) -> Facts:
-    path = plain_path(asked.address) if asked.address else ""
-    rule = Bypass(room.settings.bypass).first(Visit(path, asked.method, asking.client, asking.headers))
-    shown = await shown_by(asking, asked.room_id, asked.settings)
+async def _facts(asking: Request, gated: GateRequest, room: Room, status: RoomStatus) -> Facts:
+    path = plain_path(gated.address) if gated.address else ""
+    rule = Bypass(room.settings.bypass).first(Visit(path, gated.method, asking.client, asking.headers))
+    presented = await presented_by(asking, gated.room_id, gated.settings)
     turn = ""
-    if shown.visitor_id and not shown.inside:
-        found = await find_visitor.find(asking.app.stores, asked.room_id, shown.visitor_id)
-        turn = found[0].state if found else ""
+    if presented.visitor_id and not presented.inside:
+        visitors = await find_visitor.find(asking.app.stores, gated.room_id, presented.visitor_id)
+        turn = visitors[0].state if visitors else ""
     return Facts(
         mode=room.settings.gate_mode,
         rules=len(room.settings.bypass),
         rule=rule,
         path_is_plain=bool(path),
-        inside=shown.inside is not None,
-        crawler=await _crawler(asking, asked) if not (rule or shown.inside) else "",
-        shown=shown.refusal.detail if shown.refusal else "",
-        final=shown.final,
-        foreign=is_foreign(asking, asked),
-        ticket=_ticket(asking, asked) if asked.ticket else "",
+        inside=presented.inside is not None,
+        crawler=await _crawler(asking, gated) if not (rule or presented.inside) else "",
+        shown=presented.refusal.detail if presented.refusal else "",
+        final=presented.final,
+        foreign=is_foreign(asking, gated),
+        ticket=_ticket(asking, gated) if gated.ticket else "",
         turn=turn,
         crowd=gate_preview.crowd(status, room.settings),
     )
 
 
-async def _crawler(asking: Request, asked: GateRequest) -> str:
+async def _crawler(asking: Request, gated: GateRequest) -> str:
     """The crawler that DNS confirms; "" if none."""
-    return await asking.app.gate_rooms.crawlers.proved(asking) if asked.settings.verified_crawlers else ""
+    return await asking.app.gate_rooms.crawlers.proved(asking) if gated.settings.verified_crawlers else ""
 
 
-def _ticket(asking: Request, asked: GateRequest) -> Literal["good", "bad"]:
+def _ticket(asking: Request, gated: GateRequest) -> Literal["good", "bad"]:
     """Whether a ticket is for this room and host. Earlier use is not checked."""
     try:
-        ticket = asking.app.handover.read(asked.ticket, asked.now_s)
+        ticket = asking.app.handover.read(gated.ticket, gated.now_s)
     except CredentialInvalid:
         return "bad"
-    fits = (ticket.room_id, ticket.host) == (asked.room_id, host_of(asked.back()))
+    fits = (ticket.room_id, ticket.host) == (gated.room_id, host_of(gated.back()))
     return "good" if fits else "bad"
 
 
-def _status(outcome: Outcome, asked: GateRequest) -> int:
+def _status(outcome: Outcome, gated: GateRequest) -> int:
     if outcome == "refused":
         return 403
     if outcome == "queues":
-        return 302 if asked.is_page else 401
-    return 302 if asked.ticket and asked.tidied and asked.back() else 204
+        return 302 if gated.is_page else 401
+    return 302 if gated.ticket and gated.tidied and gated.back() else 204

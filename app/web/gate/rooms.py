@@ -42,27 +42,27 @@ class GateRooms:
 
     async def settings(self, room_id: RoomId) -> RoomSettings | None:
         """The room's settings; None if no store responds and the room is not cached. Raises RoomNotFound."""
-        room = self._queues.loaded_rooms.known(room_id)
+        room = self._queues.loaded_rooms.last_read(room_id)
         if room is None:
-            room = await self._first_look(room_id)
+            room = await self._first_read(room_id)
         elif time.monotonic() - self._looked_at.get(room_id, 0.0) > FRESH_S:
             self._looked_at[room_id] = time.monotonic()
-            task = asyncio.create_task(self._look(room_id))
+            task = asyncio.create_task(self._refresh(room_id))
             self._looks.add(task)
             task.add_done_callback(self._looks.discard)
         return room.settings if room else None
 
     def bypass(self, room_id: RoomId, settings: RoomSettings) -> Bypass:
         """The room's rules, compiled once per version."""
-        kept = self._bypass.get(room_id)
-        if kept is None or kept[0] is not settings:
-            kept = self._bypass[room_id] = settings, Bypass(settings.bypass)
-        return kept[1]
+        cached = self._bypass.get(room_id)
+        if cached is None or cached[0] is not settings:
+            cached = self._bypass[room_id] = settings, Bypass(settings.bypass)
+        return cached[1]
 
     def count(self, room_id: RoomId, outcome: str, detail: str = "") -> None:
         """Count a request by its outcome, unless no store confirms the room, whose name may be made up."""
         metrics.GATE.count(outcome)
-        if self._queues.loaded_rooms.known(room_id) is not None:
+        if self._queues.loaded_rooms.last_read(room_id) is not None:
             self.counts.count(room_id, outcome, detail)
 
     def store_is_away(self) -> bool:
@@ -73,7 +73,7 @@ class GateRooms:
         """Note that a store failed, so that nobody else waits for it for a moment."""
         self._not_before_s = time.monotonic() + AGAIN_S
 
-    async def _first_look(self, room_id: RoomId) -> Room | None:
+    async def _first_read(self, room_id: RoomId) -> Room | None:
         try:
             room = (await self._status_board.current(room_id)).room
         except StoreUnavailable:
@@ -87,9 +87,9 @@ class GateRooms:
         with stores_answer():
             return await self._queues.loaded_rooms.get(room_id)
 
-    async def _look(self, room_id: RoomId) -> None:
+    async def _refresh(self, room_id: RoomId) -> None:
         """Refresh a room. A deleted one is dropped when it is next requested."""
-        before = self._queues.loaded_rooms.known(room_id)
+        before = self._queues.loaded_rooms.last_read(room_id)
         try:
             now = (await self._status_board.current(room_id)).room
             if before is not None and before.generation != now.generation:

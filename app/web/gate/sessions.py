@@ -57,7 +57,7 @@ async def renew_session(request: Request, account: Account) -> Response:
 
 
 def _session(request: Request) -> tuple[RoomId, VisitorId, int]:
-    found = session_of(request.params["sid"])
-    if found is None:
+    session = session_of(request.params["sid"])
+    if session is None:
         raise NotFound("There is no such session.")
-    return RoomId(request.params["room_id"]), *found
+    return RoomId(request.params["room_id"]), *session

@@ -14,7 +14,7 @@ from app.core.errors import AddressUnclear, StoreUnavailable
 from app.core.model import RoomId, Struct
 from app.core.sites import RULES_MAX, SiteRule
 from app.gate import sites
-from app.web.gate.addresses import asked_address, asked_method
+from app.web.gate.addresses import requested_address, requested_method
 from app.web.gate.answers import BYPASS_HEADER
 from app.web.gate.forward_auth import DECLARED, gate
 from app.web.gate.gate_request import GateQuery
@@ -45,14 +45,14 @@ async def site_gate(request: Request, query: GateQuery) -> Response:
     if room_id is None:
         metrics.GATE.count("no_site")
         return NO_SITE
-    found = msgspec.structs.replace(request, params={"room_id": room_id})
-    if unseen := request.app.hidden.what(found.params):
-        await for_staff_alone(found, unseen)
-    return await gate(found, query)
+    for_room = msgspec.structs.replace(request, params={"room_id": room_id})
+    if unseen := request.app.hidden.refusal_for(for_room.params):
+        await for_staff_alone(for_room, unseen)
+    return await gate(for_room, query)
 
 
 def _room_of(request: Request, query: GateQuery) -> RoomId | None:
-    matcher, method = request.app.sites.matcher(), asked_method(request)
+    matcher, method = request.app.sites.matcher(), requested_method(request)
     rooms = {matcher.room_of(it, method) for it in _addresses(request, query)}
     if len(rooms) > 1:
         raise AddressUnclear("X-Original-URL and X-Forwarded-Host tell of different hosts.")
@@ -64,7 +64,7 @@ def _addresses(request: Request, query: GateQuery) -> Iterator[str]:
 
     A proxy forwards visitors' headers that it does not write itself.
     """
-    address = asked_address(request, query.return_to)
+    address = requested_address(request, query.return_to)
     yield address
     forwarded = first_of(request.header(b"x-forwarded-host") or "")
     if forwarded and address and address == request.header(b"x-original-url"):

@@ -80,22 +80,24 @@ def _read(query: bytes, kind: type[Q]) -> Q:
         )
     except ValueError:
         raise ValidationFailed("query", "cannot be read as UTF-8 name=value pairs") from None
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, value in pairs:
-        if name in found:
+        if name in values:
             raise ValidationFailed(name, "appears twice")
         if "\0" in value:
             raise ValidationFailed(name, "must not contain NUL")
-        found[name] = value
+        values[name] = value
     try:
-        document = msgspec.convert(found, kind, strict=False)
+        document = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise validation_failed(error, "query") from None
     if has_moments(kind):
-        for it in msgspec.structs.fields(kind):
+        for field in msgspec.structs.fields(kind):
             # msgspec reads a number as seconds since 1970; the contract does not allow that.
-            if isinstance(getattr(document, it.name), datetime) and not _DATED.match(found[it.encode_name]):
-                raise ValidationFailed(it.encode_name, f"must be {DATETIME}")
+            if isinstance(getattr(document, field.name), datetime) and not _DATED.match(
+                values[field.encode_name]
+            ):
+                raise ValidationFailed(field.encode_name, f"must be {DATETIME}")
         check_moments(document, "query")
     return document
 
@@ -140,13 +142,13 @@ def expected_amount(request: Request) -> int | None:
     return int(value)
 
 
-def _refuse_nul(found: Any, path: str) -> None:
-    if isinstance(found, str) and "\0" in found:
+def _refuse_nul(content: Any, path: str) -> None:
+    if isinstance(content, str) and "\0" in content:
         raise ValidationFailed(path or "body", "must not contain NUL")
-    if isinstance(found, dict):
-        for name, value in found.items():
+    if isinstance(content, dict):
+        for name, value in content.items():
             _refuse_nul(name, f"{path}.{name}".strip(".\0"))
             _refuse_nul(value, f"{path}.{name}".lstrip("."))
-    elif isinstance(found, list):
-        for i, value in enumerate(found):
+    elif isinstance(content, list):
+        for i, value in enumerate(content):
             _refuse_nul(value, f"{path}[{i}]")

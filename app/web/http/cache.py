@@ -34,11 +34,11 @@ class TimedCache(Generic[T]):
 
     async def _read(self, key: str, read: Callable[[], Awaitable[T]]) -> T:
         try:
-            found = await read()
+            value = await read()
         except Exception:
             self._found.pop(key, None)
             raise
         if len(self._found) >= KEYS_MAX:
             self._found.clear()
-        self._found[key] = (time.monotonic(), found)
-        return found
+        self._found[key] = (time.monotonic(), value)
+        return value

@@ -21,8 +21,8 @@ class Network(NamedTuple):
 
 def trusted_networks(parts: Sequence[str]) -> tuple[Network, ...]:
     """The networks of a CIDR list."""
-    found = [ip_network(part, strict=False) for part in parts]
-    return tuple(Network(it.version, int(it.network_address), int(it.broadcast_address)) for it in found)
+    networks = [ip_network(part, strict=False) for part in parts]
+    return tuple(Network(it.version, int(it.network_address), int(it.broadcast_address)) for it in networks)
 
 
 def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Network, ...]) -> str:
@@ -45,8 +45,8 @@ def client_address(peer: str, forwarded_for: Iterable[str], trusted: tuple[Netwo
 
 def forwarded_scheme(scheme: str, peer: str, forwarded_proto: str, trusted: tuple[Network, ...]) -> str:
     """The scheme the visitor used, from a trusted proxy's X-Forwarded-Proto."""
-    told = first_of(forwarded_proto).lower()
-    return told if told in ("http", "https") and trusted and is_trusted_proxy(peer, trusted) else scheme
+    proto = first_of(forwarded_proto).lower()
+    return proto if proto in ("http", "https") and trusted and is_trusted_proxy(peer, trusted) else scheme
 
 
 def first_of(header: str) -> str:
@@ -75,8 +75,8 @@ def _throttle_key(address: str) -> str:
 @lru_cache(maxsize=4096)
 def is_trusted_proxy(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether the peer is one of our proxies; cached, since there are few."""
-    found = _address(peer)
-    return found is not None and _within(found, networks)
+    address = _address(peer)
+    return address is not None and _within(address, networks)
 
 
 def _within(address: str, networks: tuple[Network, ...]) -> bool:

@@ -30,10 +30,10 @@ def cookies(request: Request, prefix: str) -> dict[str, str]:
     bound: dict[str, str] = {}
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
-        found = bound if name.startswith(HOST_PREFIX) else plain
+        by_name = bound if name.startswith(HOST_PREFIX) else plain
         name = name.removeprefix(HOST_PREFIX)
         if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = value.strip('"')
+            by_name[name.removeprefix(prefix)] = value.strip('"')
     return plain | bound if bound else plain
 
 
@@ -75,7 +75,7 @@ def newcomer_cookie(request: Request, room_id: RoomId, visitor_id: VisitorId) ->
 
 def newcomer_token(request: Request, room_id: RoomId, visitor_id: VisitorId) -> str:
     """The place token of who will join."""
-    room = request.app.queues.loaded_rooms.known(room_id)
+    room = request.app.queues.loaded_rooms.last_read(room_id)
     claims = PlaceClaims(
         room_id=room_id,
         visitor_id=visitor_id,
@@ -89,7 +89,7 @@ def newcomer_token(request: Request, room_id: RoomId, visitor_id: VisitorId) -> 
 def left_cookies(request: Request, room_id: RoomId, visitor_id: VisitorId) -> list[tuple[bytes, bytes]]:
     """Set-Cookie for a browser whose visitor left a room with `exact_within`: by its place token they
     would still be in the queue. Empty if it has no such cookie, or if all places are looked up."""
-    room = request.app.queues.loaded_rooms.known(room_id)
+    room = request.app.queues.loaded_rooms.last_read(room_id)
     looked_up = room is None or room.settings.exact_within is None
     if looked_up or not cookies(request, PLACE_COOKIE + room_id).get(""):
         return []

@@ -20,20 +20,20 @@ def added(headers: Headers, origins: Sequence[str], origin: bytes | None) -> Hea
     because nginx before 1.23 only obeys the last one.
     """
     vary = [value for name, value in headers if name.lower() == b"vary"]
-    found: Headers = [it for it in headers if it[0].lower() != b"vary"]
-    found.append((b"vary", b", ".join([*vary, b"Origin"])))
+    kept_headers: Headers = [it for it in headers if it[0].lower() != b"vary"]
+    kept_headers.append((b"vary", b", ".join([*vary, b"Origin"])))
     if origin is None:
-        return found
+        return kept_headers
     if origin.decode("latin-1") in origins:
         # Named origins may send cookies; `*` in the list lets anyone read, without them.
-        found.append((b"access-control-allow-credentials", b"true"))
+        kept_headers.append((b"access-control-allow-credentials", b"true"))
     elif "*" in origins:
         origin = b"*"
     else:
-        return found
-    found.append((b"access-control-allow-origin", origin))
-    found.append((b"access-control-expose-headers", EXPOSED))
-    return found
+        return kept_headers
+    kept_headers.append((b"access-control-allow-origin", origin))
+    kept_headers.append((b"access-control-expose-headers", EXPOSED))
+    return kept_headers
 
 
 def preflight(methods: str) -> Headers:

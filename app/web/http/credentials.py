@@ -57,10 +57,10 @@ class Asker(msgspec.Struct, frozen=True):
         """Whether they may cancel it and give tickets away, which takes more than a link in an e-mail."""
         if self.orders.get(reservation.reservation_id) == OWNS:
             return True
-        for it in self.visitors:
-            if (it.room_id, it.visitor_id) != (reservation.room_id, reservation.visitor_id):
+        for visitor in self.visitors:
+            if (visitor.room_id, visitor.visitor_id) != (reservation.room_id, reservation.visitor_id):
                 continue
-            if isinstance(it, BookingClaims) or _is_of_room(request, it):
+            if isinstance(visitor, BookingClaims) or _is_of_room(request, visitor):
                 return True
         if self.account is None:
             return False
@@ -100,7 +100,7 @@ async def _current_place(request: Request, room_id: RoomId, token: str) -> Place
     """Read a place token of this room. Raises CredentialInvalid, WrongRoom, RoomNotFound,
     StoreUnavailable."""
     claims, rooms = _named_place(request, room_id, token), request.app.queues.loaded_rooms
-    room = rooms.known(room_id)
+    room = rooms.last_read(room_id)
     if room is not None and room.generation == claims.generation:
         return claims
     if not await rooms.is_generation(room_id, claims.generation):
@@ -109,7 +109,7 @@ async def _current_place(request: Request, room_id: RoomId, token: str) -> Place
 
 
 def _is_of_room(request: Request, claims: PlaceClaims) -> bool:
-    room = request.app.queues.loaded_rooms.known(claims.room_id)
+    room = request.app.queues.loaded_rooms.last_read(claims.room_id)
     return room is None or room.generation == claims.generation
 
 
@@ -228,8 +228,8 @@ async def read_claims(request: Request, token: str) -> BookingClaims | Account:
     """The claims of a token other than a place token: of a JWT, or an API key, which only staff have."""
     if token.startswith(api_keys.PREFIX):
         return await api_keys.read(request.app.stores, token, request.client)
-    found = await request.app.keyring.read(token)
-    return await _present(request, found) if isinstance(found, Account) else found
+    claims = await request.app.keyring.read(token)
+    return await _present(request, claims) if isinstance(claims, Account) else claims
 
 
 async def _present(request: Request, holder: Account) -> Account:
@@ -246,10 +246,10 @@ async def _present(request: Request, holder: Account) -> Account:
         return holder
 
 
-async def read_account(request: Request, token: str, wanted: str) -> Account:
+async def read_account(request: Request, token: str, role: str) -> Account:
     account = await read_claims(request, token)
     if not isinstance(account, Account):
-        raise CredentialInvalid(f"This is a booking token; {wanted} is needed here.")
+        raise CredentialInvalid(f"This is a booking token; {role} is needed here.")
     return account
 
 
@@ -261,11 +261,11 @@ async def asker(request: Request) -> Asker:
     visitors: list[PlaceClaims | BookingClaims] = []
     account = None
     if token is not None and not token.startswith(PLACE_PREFIX):
-        found = await read_claims(request, token)
-        if isinstance(found, Account):
-            account = found
+        claims = await read_claims(request, token)
+        if isinstance(claims, Account):
+            account = claims
         else:
-            visitors.append(found)
+            visitors.append(claims)
     elif token is not None:
         beside = token
     if beside is not None:

@@ -37,25 +37,25 @@ class Waits:
         now = task.get_loop().time()
         self._ends[task] = ends = now + timeout_s
         if ends < self._looks_at:
-            self._look_at(ends, task.get_loop())
+            self._check_at(ends, task.get_loop())
         return now
 
     def end(self, task: asyncio.Task[Any]) -> bool:
         """End the wait; returns whether it was cancelled because its time was up."""
         return self._ends.pop(task) == inf and task.uncancel() == 0
 
-    def _look_at(self, at: float, loop: asyncio.AbstractEventLoop) -> None:
+    def _check_at(self, at: float, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._looks_at, self._timer = at, loop.call_at(at, self._look, loop) if at < inf else None
+        self._looks_at, self._timer = at, loop.call_at(at, self._check, loop) if at < inf else None
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         for task, ends in self._ends.items():
             if ends <= now:
                 self._ends[task] = inf  # reported by `end`
                 task.cancel()
-        self._look_at(min(self._ends.values(), default=inf), loop)
+        self._check_at(min(self._ends.values(), default=inf), loop)
 
 
 class BodyPace:
@@ -69,7 +69,7 @@ class BodyPace:
     def __init__(self, limit: asyncio.Timeout, timeout_s: float, started: float) -> None:
         self._limit, self._timeout_s, self._started = limit, timeout_s, started
 
-    def came(self, size: int) -> None:
+    def received(self, size: int) -> None:
         """Record how much of the body has arrived."""
         in_all = self._started + self._timeout_s + size / BODY_RATE_MIN
         self._limit.reschedule(min(asyncio.get_running_loop().time() + self._timeout_s, in_all))

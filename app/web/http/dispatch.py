@@ -130,7 +130,7 @@ async def answer(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     seconds = time.perf_counter() - started
     traced = record.span.ids["trace_id"] if record and record.span else None
     metrics.answered(endpoint.name, response.status, seconds, traced)
-    if endpoint.hot and (response.status >= 500 or seconds >= lines.SLOW_S or lines.is_one_of_many()):
+    if endpoint.hot and (response.status >= 500 or seconds >= lines.SLOW_S or lines.is_sampled()):
         record = record or Record()
         record.call, record.ids = endpoint.name, request.params
         lines.write(request.request_id, request.method, record, response.status, seconds)
@@ -158,10 +158,10 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     arguments: list[Any] = [request]
     if endpoint.auth is not None:
         signed = (body,) if endpoint.auth.signs_body else ()
-        who = await endpoint.auth.read(request, *signed)
+        caller = await endpoint.auth.read(request, *signed)
         if endpoint.auth.takes_keys:
-            await check_rights(endpoint, request, who)
-        arguments.append(who)
+            await check_rights(endpoint, request, caller)
+        arguments.append(caller)
     if endpoint.below and request.path.count("/") > endpoint.path.count("/"):
         arguments.append(endpoint.query())
     elif endpoint.query is not NoQuery:
@@ -173,11 +173,11 @@ async def _run(endpoint: Endpoint, request: Request, body: bytes) -> Response:
     elif body:
         parse_body(endpoint, request, body)
     # Last, so that hidden things are refused exactly like nonexistent ones: credential and body come first.
-    if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.what(request.params)):
+    if endpoint.auth not in STAFF_ONLY and (unseen := request.app.hidden.refusal_for(request.params)):
         await for_staff_alone(request, unseen)
     response = await endpoint.run(*arguments)
     if request.app.throttles.misses.guessed:
-        request.app.throttles.misses.found(request.params)
+        request.app.throttles.misses.note_found(request.params)
     return response
 
 

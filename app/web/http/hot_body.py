@@ -36,8 +36,8 @@ async def read_body(receive: Receive, body_max: int, request: Request, waits: Wa
             too_late = waits.end(task)
         body: bytes = message.get("body", b"")
         # Granian always reports that there may be more, and checking costs 15 us.
-        whole = not message.get("more_body") or announced == b"%d" % len(body)
-        if message["type"] == "http.request" and whole:  # all at once, as a rule
+        complete = not message.get("more_body") or announced == b"%d" % len(body)
+        if message["type"] == "http.request" and complete:  # all at once, as a rule
             if len(body) > body_max:
                 raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")
             return body
@@ -65,7 +65,7 @@ async def _rest_of_body(
             chunks.append(chunk)
         if not message.get("more_body") or size > DRAIN_MAX:
             break
-        pace.came(size)
+        pace.received(size)
         message = await receive()
     if size > body_max:
         raise BodyTooLarge(f"At most {body_max // 1024} KiB are accepted here.")

@@ -22,7 +22,7 @@ from app.web.http.deadlines import Waits
 from app.web.http.dispatch import answer, refuse, request_id_of, request_of
 from app.web.http.hot_body import BROKEN_OFF, has_body, read_body
 from app.web.http.in_flight import InFlight
-from app.web.http.known_paths import KnownPaths, is_metrics, is_told_more
+from app.web.http.known_paths import KnownPaths, is_metrics, may_know_path
 from app.web.http.newcomer_pages import Answered, NewcomerPages
 from app.web.http.request_spans import begin_span, serve_traced
 from app.web.http.routes import BODILESS, METHODS, App, Endpoint, Events, Request, Response, param_names
@@ -53,24 +53,24 @@ class HotLane:
         self._below: dict[tuple[str, ...], tuple[Endpoint, str]] = {}
         self._sites: dict[tuple[str, ...], Endpoint] = {}  # the same for paths without a parameter
         self._streams: set[str] = set()
-        for it in endpoints:
-            if any(isinstance(answers, Events) for answers in it.answers.values()):
-                self._streams.add(it.name)
-            if it.hot:
-                parts, names = it.path.split("/"), param_names(it.path)
+        for endpoint in endpoints:
+            if any(isinstance(answers, Events) for answers in endpoint.answers.values()):
+                self._streams.add(endpoint.name)
+            if endpoint.hot:
+                parts, names = endpoint.path.split("/"), param_names(endpoint.path)
                 if not names:
-                    assert it.below, it.path
-                    assert len(parts) == PARAM_AT, it.path
-                    self._sites[tuple(parts)] = it
+                    assert endpoint.below, endpoint.path
+                    assert len(parts) == PARAM_AT, endpoint.path
+                    self._sites[tuple(parts)] = endpoint
                     continue
                 [name] = names
-                assert parts[PARAM_AT] == f"{{{name}}}", it.path
+                assert parts[PARAM_AT] == f"{{{name}}}", endpoint.path
                 parts[PARAM_AT] = "*"
-                if it.below:
-                    self._below[tuple(parts)] = it, name
-                self._calls[it.method, "/".join(parts)] = it, name
-                if it.method == "GET":
-                    self._calls["HEAD", "/".join(parts)] = it, name
+                if endpoint.below:
+                    self._below[tuple(parts)] = endpoint, name
+                self._calls[endpoint.method, "/".join(parts)] = endpoint, name
+                if endpoint.method == "GET":
+                    self._calls["HEAD", "/".join(parts)] = endpoint, name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, unless its address has too many in flight."""
@@ -107,16 +107,16 @@ class HotLane:
             return self._file_or_pass_on(parts[2:], scope, receive, send)
         if len(parts) > PARAM_AT:
             param, parts[PARAM_AT] = parts[PARAM_AT], "*"
-            found = self._calls.get((scope["method"], "/".join(parts)))
-            if found is not None:
-                endpoint, name = found
+            call = self._calls.get((scope["method"], "/".join(parts)))
+            if call is not None:
+                endpoint, name = call
                 return self._serve(endpoint, {name: param}, scope, receive, send)
-            if len(parts) > PARAM_AT + 1 and (found := self._below.get(tuple(parts[: PARAM_AT + 2]))):
-                endpoint, name = found
+            if len(parts) > PARAM_AT + 1 and (call := self._below.get(tuple(parts[: PARAM_AT + 2]))):
+                endpoint, name = call
                 return self._serve_bodiless(endpoint, {name: param}, scope, receive, send)
         if (without := self._sites.get(tuple(parts[:PARAM_AT]))) is not None:
             return self._serve_bodiless(without, {}, scope, receive, send)
-        if newcomer_pages.is_asked_for(scope, parts):
+        if newcomer_pages.is_queue_page(scope, parts):
             return self._queue_page(parts[2], scope, receive, send)
         if is_metrics(scope) or not self._paths.has(scope["path"].split("/")):
             return self._nowhere_or_pass_on(scope, receive, send)
@@ -133,7 +133,7 @@ class HotLane:
 
     async def _nowhere_or_pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = request_of(self._quart.extensions["fairgate"], scope, {})
-        if is_told_more(request):
+        if may_know_path(request):
             await self._pass_on(scope, receive, send)
         else:
             await _send(request, refuse(NotFound()), receive, send)
@@ -195,7 +195,7 @@ class HotLane:
         scope["fairgate.request_id"] = request_id
         app: App = self._quart.extensions["fairgate"]
         origins, secure = app.settings.cors_origins, request_of(app, scope, {}).is_secure()
-        started, asked_at, record = False, time.perf_counter(), scope.get("fairgate.record") or Record()
+        started, began, record = False, time.perf_counter(), scope.get("fairgate.record") or Record()
         answered = Answered(self._newcomer_pages, page, record) if page else None
 
         async def marked(message: MutableMapping[str, Any]) -> None:
@@ -203,7 +203,7 @@ class HotLane:
             if answered:
                 answered.note(message)
             if message["type"] == "http.response.start":
-                started, seconds = True, time.perf_counter() - asked_at
+                started, seconds = True, time.perf_counter() - began
                 if request_log.is_logged(record, message["status"], seconds):
                     request_log.write(request_id, scope["method"], record, message["status"], seconds)
                 sent = [*message["headers"], (b"x-request-id", request_id.encode()), *app.draining.headers]

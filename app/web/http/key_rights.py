@@ -15,12 +15,12 @@ from app.web.http.routes import Endpoint, Request
 NOT_IN_THIS_SALE = "Your rights are in single sales, and do not reach this."
 
 
-async def check_rights(endpoint: Endpoint, request: Request, who: object) -> None:
+async def check_rights(endpoint: Endpoint, request: Request, caller: object) -> None:
     """Refuse what an API key, or an account that only has rights in single sales, may not do; others pass.
 
     Raises RoleRequired, ScopeRequired, EventNotAllowed, ReservationNotFound, StoreUnavailable.
     """
-    account = who.account if isinstance(who, Asker) else who
+    account = caller.account if isinstance(caller, Asker) else caller
     if not isinstance(account, Account):
         return
     if account.grants is not None:

@@ -42,7 +42,7 @@ def is_metrics(scope: Mapping[str, Any]) -> bool:
     return scope["path"] == METRICS and scope["method"] in SAFE and not scope["query_string"]
 
 
-def is_told_more(request: Request) -> bool:
+def may_know_path(request: Request) -> bool:
     """Whether to send more than "not found": the metrics to operators, a page to browsers."""
     if request.path == METRICS:
         return is_operator(request)

@@ -62,7 +62,7 @@ class Misses:
         if not self._over:
             self._found.clear()
 
-    def found(self, params: Mapping[str, str]) -> None:
+    def note_found(self, params: Mapping[str, str]) -> None:
         """Record that these exist."""
         if len(self._found) >= FOUND_MAX:
             self._found.clear()

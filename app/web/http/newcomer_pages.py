@@ -23,7 +23,7 @@ from app.web.http.routes import Request, Response
 ROOMS = "rooms"
 QUEUE_PAGE = "page_room"  # its name in Quart
 KEPT_MAX = 256  # a room's page in each language, compressed and not
-MADE_BY_THE_LANE = (b"content-type", b"content-length", b"set-cookie")
+SET_BY_LANE = (b"content-type", b"content-length", b"set-cookie")
 
 Key = tuple[str, bytes | None, bool]
 
@@ -45,26 +45,26 @@ class NewcomerPages:
     def find(self, request: Request) -> Response | None:
         """The page with a cookie for this newcomer; None: Quart must render it."""
         room_id = RoomId(request.params["room_id"])
-        shown = request.app.status_board.fresh(room_id)
-        kept = self._kept.get(_key(request))
-        if shown is None or kept is None or kept.document is not shown.document:
+        rendered = request.app.status_board.fresh(room_id)
+        cached = self._kept.get(_key(request))
+        if rendered is None or cached is None or cached.document is not rendered.document:
             return None
         if (
             may_identify(request)
             or asks_for_json(request)
-            or request.app.hidden.what(request.params) is not None
+            or request.app.hidden.refusal_for(request.params) is not None
         ):
             return None
-        if request_log.is_one_of_many():
+        if request_log.is_sampled():
             record = Record()
             record.call, record.ids = QUEUE_PAGE, request.params
-            request_log.write(request.request_id, request.method, record, kept.response.status, 0.0)
+            request_log.write(request.request_id, request.method, record, cached.response.status, 0.0)
         if is_part_of_foreign_page(request):
-            return kept.response
+            return cached.response
         visitor_id = new_visitor_id(network_of(request, room_id))
-        made = kept.response
+        response = cached.response
         cookie = newcomer_cookie(request, room_id, visitor_id)
-        return Response(made.status, made.body, [*made.headers, cookie], made.content_type)
+        return Response(response.status, response.body, [*response.headers, cookie], response.content_type)
 
     def keep(self, request: Request, document: object, response: Response) -> None:
         """Cache the response to this request: it shows this document, and is the same for newcomers."""
@@ -93,7 +93,7 @@ class Answered:
         self._chunks.append(message.get("body", b""))
         if not message.get("more_body"):
             headers = dict(self._headers)
-            others = [it for it in self._headers if it[0] not in MADE_BY_THE_LANE]
+            others = [it for it in self._headers if it[0] not in SET_BY_LANE]
             response = Response(200, b"".join(self._chunks), others, headers[b"content-type"])
             self._pages.keep(self._request, document, response)
 
@@ -103,7 +103,7 @@ def asks_for_json(request: Request) -> bool:
     return request.method == "GET" and (request.header(b"accept") or "").strip() == "application/json"
 
 
-def is_asked_for(scope: MutableMapping[str, Any], parts: list[str]) -> bool:
+def is_queue_page(scope: MutableMapping[str, Any], parts: list[str]) -> bool:
     """Whether this is a queue page, at its plain address."""
     return len(parts) == 3 and parts[1] == ROOMS and scope["method"] == "GET" and not scope["query_string"]
 

@@ -54,20 +54,20 @@ def allowed(by_method: dict[str, Endpoint]) -> str:
 def quart_response(response: Response) -> QuartResponse:
     """Convert our response to Quart's."""
     assert not callable(response.body)  # only the hot lane serves streams
-    found = QuartResponse(response.body, response.status)
-    found.headers.clear()
+    converted = QuartResponse(response.body, response.status)
+    converted.headers.clear()
     for name, value in response.headers:
-        found.headers.add(name.decode(), value.decode("latin-1"))
+        converted.headers.add(name.decode(), value.decode("latin-1"))
     if response.status not in BODILESS:
-        found.headers["Content-Type"] = response.content_type.decode()
+        converted.headers["Content-Type"] = response.content_type.decode()
         if isinstance(response.body, bytes):
-            found.headers["Content-Length"] = str(len(response.body))
+            converted.headers["Content-Length"] = str(len(response.body))
     if request.method == "HEAD":
-        found.set_data(b"")
+        converted.set_data(b"")
         if isinstance(response.body, bytes) and response.status not in BODILESS:
-            found.headers["Content-Length"] = str(len(response.body))
-    found.timeout = None
-    return found
+            converted.headers["Content-Length"] = str(len(response.body))
+    converted.timeout = None
+    return converted
 
 
 def _view(quart: Quart, by_method: dict[str, Endpoint]) -> View:
@@ -78,12 +78,12 @@ def _view(quart: Quart, by_method: dict[str, Endpoint]) -> View:
         method = "GET" if request.method == "HEAD" and "GET" in by_method else request.method
         if method == "OPTIONS":
             return quart_response(_options(app, allow))
-        it = by_method.get(method)
-        if it is None:
+        endpoint = by_method.get(method)
+        if endpoint is None:
             return quart_response(refuse(MethodNotAllowed(allow)))
         scope: Any = request.scope
-        body = await read_body(it.body_max)
-        return quart_response(await answer(it, request_of(app, scope, params), body))
+        body = await read_body(endpoint.body_max)
+        return quart_response(await answer(endpoint, request_of(app, scope, params), body))
 
     return view
 
@@ -111,7 +111,7 @@ async def read_body(body_max: int) -> bytes:
                 if size > body_max:
                     break
                 chunks.append(chunk)
-                pace.came(size)
+                pace.received(size)
     if size > body_max:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):

@@ -18,12 +18,12 @@ ONE_IN = 1_000
 WATCHED = frozenset(("livez", "readyz", "prometheus"))  # polled every few seconds by machines
 IDS = frozenset(("room_id", "event_id", "ticket_type_id", "reservation_id"))
 
-_asked = itertools.count(1)
+_requests = itertools.count(1)
 
 
-def is_one_of_many() -> bool:
+def is_sampled() -> bool:
     """Whether this request of a crowd is logged as a sample."""
-    return next(_asked) % ONE_IN == 0
+    return next(_requests) % ONE_IN == 0
 
 
 def is_logged(record: Record, status: int, seconds: float) -> bool:
@@ -32,12 +32,12 @@ def is_logged(record: Record, status: int, seconds: float) -> bool:
         return True
     if record.call in WATCHED:
         return False
-    return not record.of_a_crowd or is_one_of_many()
+    return not record.of_a_crowd or is_sampled()
 
 
 def write(request_id: str, method: str, record: Record, status: int, seconds: float) -> None:
     """Write the request's log line."""
-    said: dict[str, object] = {
+    entry: dict[str, object] = {
         "request_id": request_id,
         "method": method,
         "call": record.call,
@@ -46,12 +46,12 @@ def write(request_id: str, method: str, record: Record, status: int, seconds: fl
         **ids_of(record.ids),
     }
     if seconds >= SLOW_S:
-        said["spent_ms"] = {name: round(spent * 1000, 1) for name, spent in record.spent_s.items()}
+        entry["spent_ms"] = {name: round(spent * 1000, 1) for name, spent in record.spent_s.items()}
     logger = logs.get(__name__)
     if record.error is not None:
-        logger.error("a request failed", exc_info=record.error, **said)
+        logger.error("a request failed", exc_info=record.error, **entry)
     else:
-        logger.info("a request was answered", **said)
+        logger.info("a request was answered", **entry)
 
 
 def ids_of(params: Mapping[str, str]) -> dict[str, str]:

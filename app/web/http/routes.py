@@ -238,7 +238,7 @@ def endpoint(
     make them (`key_rights`)."""
 
     def declare(run: F) -> F:
-        it = Endpoint(
+        declared = Endpoint(
             method=method,
             path=path,
             run=run,
@@ -250,9 +250,11 @@ def endpoint(
             body_needed=body_needed or _has_required(body),
             **terms,
         )
-        assert it.summary, f"{method} {path} needs a docstring"
-        assert it.scope or it.auth is None or it.auth.name not in STAFF_AUTH, f"{path} needs a scope"
-        ENDPOINTS.append(it)
+        assert declared.summary, f"{method} {path} needs a docstring"
+        assert declared.scope or declared.auth is None or declared.auth.name not in STAFF_AUTH, (
+            f"{path} needs a scope"
+        )
+        ENDPOINTS.append(declared)
         return run
 
     return declare

@@ -71,8 +71,8 @@ def author(request: Request, account: Account) -> Author:
 
 async def is_staff_call(request: Request) -> bool:
     """Whether a public call is made by staff, or by a key of theirs that covers its path."""
-    found = await staff_asking(request)
-    return found is not None and (found.key is None or found.key.is_for(request.params))
+    account = await staff_asking(request)
+    return account is not None and (account.key is None or account.key.is_for(request.params))
 
 
 async def staff_asking(request: Request) -> Account | None:
@@ -81,12 +81,12 @@ async def staff_asking(request: Request) -> Account | None:
         token = bearer(request)
         if token is None or token.startswith(PLACE_PREFIX):
             return None
-        found = await read_claims(request, token)
+        claims = await read_claims(request, token)
     except (CredentialInvalid, BookingTokenExpired):
         return None
-    if not isinstance(found, Account) or STAFF[found.role] < STAFF["operator"]:
+    if not isinstance(claims, Account) or STAFF[claims.role] < STAFF["operator"]:
         return None
-    return found if found.key is None or found.key.may("events:read") else None
+    return claims if claims.key is None or claims.key.may("events:read") else None
 
 
 _OF_STAFF = (*TOKEN_ERRORS, *KEY_ERRORS, RoleRequired, RateLimited)

@@ -78,8 +78,8 @@ class StatusBoard:
 
     def fresh(self, room_id: RoomId) -> RenderedStatus | None:
         """The current document, if it is fresh enough to be sent again."""
-        shown = self._shown.get(room_id)
-        return shown if shown is not None and shown.fresh_until > time.monotonic() else None
+        rendered = self._shown.get(room_id)
+        return rendered if rendered is not None and rendered.fresh_until > time.monotonic() else None
 
     def last(self, room_id: RoomId) -> RenderedStatus | None:
         """The last document, however old."""
@@ -87,8 +87,8 @@ class StatusBoard:
 
     def peek(self, room_id: RoomId) -> bytes | None:
         """The document, if it is still fresh."""
-        shown = self._shown.get(room_id)
-        return shown.body if shown is not None and shown.fresh_until > time.monotonic() else None
+        rendered = self._shown.get(room_id)
+        return rendered.body if rendered is not None and rendered.fresh_until > time.monotonic() else None
 
     async def body(self, room_id: RoomId) -> bytes:
         """The document. Raises RoomNotFound, StoreUnavailable."""
@@ -96,8 +96,8 @@ class StatusBoard:
 
     async def current(self, room_id: RoomId) -> RenderedStatus:
         """The document, reread if it is not fresh; without Redis up to 30 s old and marked stale."""
-        if (shown := self.fresh(room_id)) is not None:
-            return shown
+        if (rendered := self.fresh(room_id)) is not None:
+            return rendered
         try:
             return await self.read(room_id)
         except StoreUnavailable:
@@ -122,13 +122,13 @@ class StatusBoard:
 
     def closed_at_ms(self, room_id: RoomId) -> int:
         """When the room closed, as far as this process knows; 0: not closed."""
-        shown = self._shown.get(room_id)
-        return shown.room.closed_at_ms if shown is not None and shown.status.state == "closed" else 0
+        rendered = self._shown.get(room_id)
+        return rendered.room.closed_at_ms if rendered is not None and rendered.status.state == "closed" else 0
 
     async def watch(self, room_id: RoomId) -> Audience:
         """The room's streams: the current document, each change, a comment while idle."""
-        shown = await self.current(room_id)
-        return partial(self._watching, room_id, shown)
+        rendered = await self.current(room_id)
+        return partial(self._watching, room_id, rendered)
 
     async def keep(self) -> None:
         """Follow the displayed rooms until the process closes; then end their streams."""
@@ -159,32 +159,32 @@ class StatusBoard:
             raise
         document = status_document(room, status)
         now = time.monotonic()
-        shown = RenderedStatus(room, status, document, _encoder.encode(document), now, now + FRESH_S)
+        rendered = RenderedStatus(room, status, document, _encoder.encode(document), now, now + FRESH_S)
         if room_id not in self._shown and len(self._shown) >= SHOWN_MAX:
             del self._shown[next(iter(self._shown))]  # the oldest; the next request reads it again
-        self._shown[room_id] = shown
-        return shown
+        self._shown[room_id] = rendered
+        return rendered
 
     def _stale(self, room_id: RoomId) -> RenderedStatus:
-        shown, now = self._shown.get(room_id), time.monotonic()
-        if shown is None or now - shown.read_at > STALE_MAX_S:
+        rendered, now = self._shown.get(room_id), time.monotonic()
+        if rendered is None or now - rendered.read_at > STALE_MAX_S:
             raise StoreUnavailable("The queue cannot be read right now; nobody loses their place.", 2)
-        if not shown.document.stale:
-            shown.document = msgspec.structs.replace(shown.document, stale=True)
-            shown.body = _encoder.encode(shown.document)
-        shown.fresh_until = now + FRESH_S  # retry Redis once a second, not at every request
-        return shown
+        if not rendered.document.stale:
+            rendered.document = msgspec.structs.replace(rendered.document, stale=True)
+            rendered.body = _encoder.encode(rendered.document)
+        rendered.fresh_until = now + FRESH_S  # retry Redis once a second, not at every request
+        return rendered
 
     @contextmanager
-    def _watching(self, room_id: RoomId, shown: RenderedStatus, stream: Stream) -> Iterator[None]:
+    def _watching(self, room_id: RoomId, rendered: RenderedStatus, stream: Stream) -> Iterator[None]:
         viewers = self._viewers.setdefault(room_id, Viewers())
         viewers.streams.add(stream)
         metrics.VIEWERS.inc()
         try:
-            shown = self._shown.get(room_id, shown)  # others may have received a change meanwhile
-            stream.send(part(retry() + event("status", shown.body)))
+            rendered = self._shown.get(room_id, rendered)  # others may have received a change meanwhile
+            stream.send(part(retry() + event("status", rendered.body)))
             if viewers.sent is None:
-                viewers.sent, viewers.sent_at = shown.document, time.monotonic()
+                viewers.sent, viewers.sent_at = rendered.document, time.monotonic()
             if self._draining.closing.is_set():
                 stream.send(last(goodbye()))
             yield
@@ -196,23 +196,23 @@ class StatusBoard:
 
     async def _turn(self, room_id: RoomId) -> None:
         """Send the room's streams a change, at most once a second, or a comment, or the end."""
-        viewers, shown, now = self._viewers.get(room_id), self._shown.get(room_id), time.monotonic()
+        viewers, rendered, now = self._viewers.get(room_id), self._shown.get(room_id), time.monotonic()
         if viewers is None:  # the last viewer has just left
             return
-        if shown is None or self._due(room_id, shown, viewers, now):
+        if rendered is None or self._due(room_id, rendered, viewers, now):
             self._changed.discard(room_id)
-            shown = await self._followed(room_id) or shown
-        if shown is not None and _is_news(viewers.sent, shown.document):
-            viewers.sent, viewers.sent_at = shown.document, now
-            await _send(viewers, part(event("status", shown.body)))
+            rendered = await self._followed(room_id) or rendered
+        if rendered is not None and _is_news(viewers.sent, rendered.document):
+            viewers.sent, viewers.sent_at = rendered.document, now
+            await _send(viewers, part(event("status", rendered.body)))
         elif now - viewers.sent_at >= COMMENT_EVERY_S:
             viewers.sent_at = now
             await _send(viewers, part(COMMENT), needed=False)
 
-    def _due(self, room_id: RoomId, shown: RenderedStatus, viewers: Viewers, now: float) -> bool:
+    def _due(self, room_id: RoomId, rendered: RenderedStatus, viewers: Viewers, now: float) -> bool:
         """Whether to read the room: it is time, or it changed and its streams got nothing just now."""
-        changed = room_id in self._changed and now >= shown.fresh_until
-        return (changed and now - viewers.sent_at >= FRESH_S) or now - shown.read_at >= VIEWED_EVERY_S
+        changed = room_id in self._changed and now >= rendered.fresh_until
+        return (changed and now - viewers.sent_at >= FRESH_S) or now - rendered.read_at >= VIEWED_EVERY_S
 
     async def _followed(self, room_id: RoomId) -> RenderedStatus | None:
         """The current document; None if it is not available at once, as restoring a room may take seconds."""
@@ -237,9 +237,9 @@ class StatusBoard:
             with suppress(*REDIS_AWAY):
                 async for channel, _ in listen(self._redis, STATUS_CHANNEL + "*"):
                     room_id = RoomId(channel.removeprefix(STATUS_CHANNEL))
-                    shown = self._shown.get(room_id)
-                    if shown is not None and not shown.document.stale:
-                        shown.fresh_until = min(shown.fresh_until, shown.read_at + TICK_S)
+                    rendered = self._shown.get(room_id)
+                    if rendered is not None and not rendered.document.stale:
+                        rendered.fresh_until = min(rendered.fresh_until, rendered.read_at + TICK_S)
                         self._changed.add(room_id)
             await asyncio.sleep(TICK_S)
 

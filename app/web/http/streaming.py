@@ -118,11 +118,11 @@ async def send_stream(
             broke_off(error, request_id)
 
     task = asyncio.create_task(sending())
-    gone = asyncio.create_task(_disconnected(receive))
+    disconnected = asyncio.create_task(_disconnected(receive))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        gone.cancel()
+        disconnected.cancel()
         task.cancel()
         with suppress(asyncio.CancelledError, OSError):  # the reader left while we were sending
             await task

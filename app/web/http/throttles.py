@@ -61,14 +61,14 @@ class Throttles:
             return
         address = throttle_key(client)
         await self._count(LOGINS_PER_ADDRESS, "login-address", address)
-        whose = hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
+        subject = hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
         is_late = False
         try:
-            await self._count(LOGINS_PER_ACCOUNT_AND_ADDRESS, "login-from", f"{whose}:{address}")
+            await self._count(LOGINS_PER_ACCOUNT_AND_ADDRESS, "login-from", f"{subject}:{address}")
         except RateLimited:
             is_late = True
         try:
-            await self._count(LOGINS_PER_ACCOUNT, "login", whose)
+            await self._count(LOGINS_PER_ACCOUNT, "login", subject)
         except RateLimited:
             if is_late:
                 raise
@@ -97,14 +97,14 @@ class Throttles:
         """Count an attempt to identify oneself, for the address. Raises RateLimited."""
         await self._count(IDENTITIES_PER_ADDRESS, "identity", throttle_key(client))
 
-    async def _count(self, limit: RateLimitItem, policy: str, whose: str) -> None:
+    async def _count(self, limit: RateLimitItem, policy: str, subject: str) -> None:
         if not self._on:
             return
         try:
-            await _hit(self._limiter, limit, policy, whose)
+            await _hit(self._limiter, limit, policy, subject)
         except REDIS_AWAY:
             metrics.STORE_FAILURES.labels("throttle").inc()
-            await _hit(self._alone, limit, policy, whose)
+            await _hit(self._alone, limit, policy, subject)
 
 
 class _OneClient(RedisStorage):
@@ -124,10 +124,10 @@ def _shared(redis: Redis) -> Storage:
 
 
 async def _hit(
-    limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, policy: str, whose: str
+    limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, policy: str, subject: str
 ) -> None:
-    if await limiter.hit(limit, policy, whose):
+    if await limiter.hit(limit, policy, subject):
         return
-    stats = await limiter.get_window_stats(limit, policy, whose)
+    stats = await limiter.get_window_stats(limit, policy, subject)
     retry_after_s = min(WINDOW_S, max(1, round(stats.reset_time - time.time())))
     raise RateLimited(retry_after_s, policy=policy, quota=limit.amount, window_s=WINDOW_S)

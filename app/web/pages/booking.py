@@ -13,7 +13,7 @@ from quart import Response
 from app.catalogue import events
 from app.core.buyers import Buyer
 from app.core.clock import now_ms
-from app.core.codes import shown
+from app.core.codes import visible_types
 from app.core.errors import RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
 from app.core.seating import natural_order, seat_name
@@ -65,37 +65,37 @@ async def event_page(
     seats_taken: Sequence[str] = (),
 ) -> Response:
     """Render the booking page, with the problem and the choice, if there was one."""
-    found, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
-    visitor = visitor_of(request, found.room_id)
-    mine = []
+    event, ticket_types = await events.event(request.app.stores, EventId(request.params["event_id"]))
+    visitor = visitor_of(request, event.room_id)
+    own = []
     if visitor is not None:
-        mine = await operations.of_visitor(request.app.engine, found.event_id, visitor.visitor_id)
+        own = await operations.of_visitor(request.app.engine, event.event_id, visitor.visitor_id)
     names: dict[str, str] = {it.ticket_type_id: it.name for it in ticket_types}
-    taken = await codes_of(request, found.event_id, chosen.code if chosen else "")
-    ticket_types = shown(ticket_types, taken.good)
-    now, bands, most = now_ms(), bands_of(ticket_types), found.max_tickets_per_visitor
+    codes = await codes_of(request, event.event_id, chosen.code if chosen else "")
+    ticket_types = visible_types(ticket_types, codes.good)
+    now, bands, most = now_ms(), bands_of(ticket_types), event.max_tickets_per_visitor
     opened, accessible = _opened(request, chosen), b"accessible=" in request.query
     seats = await seats_part(
-        request, found.event_id, ticket_types, mine, most, opened, accessible, seats_taken
+        request, event.event_id, ticket_types, own, most, opened, accessible, seats_taken
     )
     document = EventPage(
-        event=event_head(found, ticket_types),
+        event=event_head(event, ticket_types),
         now_ms=now,
-        session_expires_at_ms=await _session_expires_at_ms(request, found),
+        session_expires_at_ms=await _session_expires_at_ms(request, event),
         ticket_types=[
-            type_view(found, it, now, bands.get(it.ticket_type_id, 0), taken.good) for it in ticket_types
+            type_view(event, it, now, bands.get(it.ticket_type_id, 0), codes.good) for it in ticket_types
         ],
         seats=seats,
-        reservations=[reservation_view(it, names) for it in mine],
+        reservations=[reservation_view(it, names) for it in own],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
         seats_taken=[seat_name(it) for it in seats_taken],
         chosen=chosen.counts if chosen else {},
         chosen_seats=chosen.seat_ids if chosen else (),
-        takes_codes=taken.any,
-        code=taken.view,
+        takes_codes=codes.any,
+        code=codes.view,
     )
-    return respond("event.html", document, status, look=await look_for(request, found.room_id))
+    return respond("event.html", document, status, look=await look_for(request, event.room_id))
 
 
 def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
@@ -103,17 +103,17 @@ def _opened(request: Request, chosen: Choice | None) -> tuple[str, str]:
     if chosen is not None and chosen.seat_ids:
         section, row, _ = chosen.seat_ids[0].rsplit("-", 2)
         return section, row
-    asked = dict(parse_qsl(request.query.decode("latin-1")))
-    return asked.get("section", ""), asked.get("row", "")
+    params = dict(parse_qsl(request.query.decode("latin-1")))
+    return params.get("section", ""), params.get("row", "")
 
 
-async def _session_expires_at_ms(request: Request, found: Event) -> int:
+async def _session_expires_at_ms(request: Request, event: Event) -> int:
     """When this visitor's session ends; 0 outside a session. The room is asked, as sessions can end early."""
-    claims = await session_of(request, found.room_id)
+    claims = await session_of(request, event.room_id)
     if claims is None:
         return 0
     try:
-        answer = await place_of(request, found.room_id)
+        answer = await place_of(request, event.room_id)
     except RateLimited:
         answer = None  # the token is valid; whether the session is too will show on reserving
     ended = answer is not None and answer[0].state != "active"
@@ -122,9 +122,9 @@ async def _session_expires_at_ms(request: Request, found: Event) -> int:
 
 async def reservation(request: Request) -> Response:
     """Show the page of a reservation."""
-    it = await owned(request)
-    failed = it.status == "held" and request.query == PAYMENT_ASKED
-    return await reservation_page(request, it, "payment_failed" if failed else "")
+    own = await owned(request)
+    failed = own.status == "held" and request.query == PAYMENT_ASKED
+    return await reservation_page(request, own, "payment_failed" if failed else "")
 
 
 async def owned(request: Request, *, bought: bool = False) -> Reservation:
@@ -132,59 +132,58 @@ async def owned(request: Request, *, bought: bool = False) -> Reservation:
 
     With `bought`, it must be the buyer's: able to cancel it and give its tickets away.
     """
-    found = await operations.get(request.app.engine, ReservationId(request.params["reservation_id"]))
+    reservation = await operations.get(request.app.engine, ReservationId(request.params["reservation_id"]))
     try:
-        who = await asker(request)
+        buyer = await asker(request)
     except NOT_A_CREDENTIAL:
         raise ReservationNotFound from None
-    if found is None or not (who.bought if bought else who.owns)(request, found):
+    if reservation is None or not (buyer.bought if bought else buyer.owns)(request, reservation):
         raise ReservationNotFound
-    return found
+    return reservation
 
 
-async def _has_bought(request: Request, it: Reservation) -> bool:
+async def _has_bought(request: Request, reservation: Reservation) -> bool:
     """Check that this browser may do what cannot be undone."""
     try:
-        return (await asker(request)).bought(request, it)
+        return (await asker(request)).bought(request, reservation)
     except NOT_A_CREDENTIAL:
         return False
 
 
 async def reservation_page(
     request: Request,
-    it: Reservation,
+    reservation: Reservation,
     problem: str = "",
     chosen: str = "tok_ok",
     status: int = 200,
-    said: Buyer | None = None,
+    buyer: Buyer | None = None,
 ) -> Response:
     """Render the page of a reservation, with the problem and the choice, if there was one."""
-    found, ticket_types = await events.event(request.app.stores, it.event_id)
+    event, ticket_types = await events.event(request.app.stores, reservation.event_id)
     names: dict[str, str] = {each.ticket_type_id: each.name for each in ticket_types}
-    look = await look_for(request, it.room_id)
+    look = await look_for(request, reservation.room_id)
     test = look.test or request.app.settings.simulates_payments
-    ways = ways_to_pay(offered(request.app.settings.gateways, found.payments))
+    ways = ways_to_pay(offered(request.app.settings.gateways, event.payments))
     method, token = ways[0] if ways else ("", "")
+    way = "choice" if len(ways) > 1 else method
     step = NOTHING_TO_DO
-    if (
-        it.status == "paying" and request.query != PAYMENT_ASKED
-    ):  # visitors returning from a payment wait here
-        step = await payment_steps.next_step(request.app.engine, it.reservation_id)
-    offers = await transfers.offers_of(request.app.stores, it) if it.tickets else {}
+    if reservation.status == "paying" and request.query != PAYMENT_ASKED:  # whoever has just paid waits here
+        step = await payment_steps.next_step(request.app.engine, reservation.reservation_id)
+    offers = await transfers.offers_of(request.app.stores, reservation) if reservation.tickets else {}
     document = ReservationPage(
-        event=event_head(found),
-        reservation=reservation_view(it, names),
+        event=event_head(event),
+        reservation=reservation_view(reservation, names),
         now_ms=now_ms(),
-        refresh_s=_refresh_s(it, step),
-        tickets=[ticket_view(names, ticket, offers) for ticket in sorted(it.tickets, key=in_order)],
+        refresh_s=_refresh_s(reservation, step),
+        tickets=[ticket_view(names, ticket, offers) for ticket in sorted(reservation.tickets, key=in_order)],
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
         chosen=chosen if test else token,
-        paid="free" if not it.amount else "simulated" if test else "choice" if len(ways) > 1 else method,
+        paid="free" if not reservation.amount else "simulated" if test else way,
         ways=ways,
         continue_url=step.continue_url,
-        buyer=await buyer_part(request, it, said) if it.status == "held" else None,
-        bought=await _has_bought(request, it),
+        buyer=await buyer_part(request, reservation, buyer) if reservation.status == "held" else None,
+        bought=await _has_bought(request, reservation),
         wallet=bool(request.app.settings.wallet_certificate),
     )
     return respond("reservation.html", document, status, look=look)
@@ -197,10 +196,10 @@ def in_order(ticket: Mapping[str, Any]) -> tuple[str, tuple[str, int, str, int, 
     return ticket["ticket_type_id"], natural_order(seat) if seat else nowhere, ticket["ticket_id"]
 
 
-def _refresh_s(it: Reservation, step: NextStep) -> int:
+def _refresh_s(reservation: Reservation, step: NextStep) -> int:
     """When a page without JavaScript reloads: at the end of the hold, or to see the bank's response."""
-    if it.status == "paying":
+    if reservation.status == "paying":
         return PAYING_REFRESH_S if step == NOTHING_TO_DO else BUYER_REFRESH_S
-    if it.status == "held":
-        return max(HELD_REFRESH_MIN_S, (it.expires_at_ms - now_ms()) // 1000 + HELD_REFRESH_MIN_S)
+    if reservation.status == "held":
+        return max(HELD_REFRESH_MIN_S, (reservation.expires_at_ms - now_ms()) // 1000 + HELD_REFRESH_MIN_S)
     return 0

@@ -19,32 +19,32 @@ ANSWER = "answer."  # + question_id: the name of a field
 YES = "yes"
 
 
-async def buyer_part(request: Request, it: Reservation, said: Buyer | None) -> BuyerPart | None:
+async def buyer_part(request: Request, reservation: Reservation, buyer: Buyer | None) -> BuyerPart | None:
     """The form with its answers: those just sent, earlier ones, or the address left in the queue."""
-    form = read_form(it.buyer_form)
-    if not form.asks:
+    form = read_form(reservation.buyer_form)
+    if not form.asks_anything:
         return None
-    wrong = problems_of(form, said) if said is not None else {}
+    wrong = problems_of(form, buyer) if buyer is not None else {}
     words = {field: "missing" if text == "is required" else "wrong" for field, text in wrong.items()}
-    return BuyerPart(form, said or await _said_before(request, it), words)
+    return BuyerPart(form, buyer or await _answered_before(request, reservation), words)
 
 
-async def _said_before(request: Request, it: Reservation) -> Buyer:
-    known = await buyers.of_reservation(request.app.stores, it.reservation_id)
-    if known is None:
-        left = await addresses.of_visitor(request.app.stores, it.room_id, it.visitor_id)
+async def _answered_before(request: Request, reservation: Reservation) -> Buyer:
+    stored = await buyers.of_reservation(request.app.stores, reservation.reservation_id)
+    if stored is None:
+        left = await addresses.of_visitor(request.app.stores, reservation.room_id, reservation.visitor_id)
         return Buyer(email=left.email if left else "")
     return Buyer(
-        email=known.email,
-        name=known.name,
-        phone=known.phone,
-        terms=known.terms_at is not None,
-        marketing=known.marketing,
-        answers=known.answers,
+        email=stored.email,
+        name=stored.name,
+        phone=stored.phone,
+        terms=stored.terms_at is not None,
+        marketing=stored.marketing,
+        answers=stored.answers,
     )
 
 
-def said_in(fields: Mapping[str, str], locale: str) -> Buyer:
+def buyer_in(fields: Mapping[str, str], locale: str) -> Buyer:
     """Parse the buyer's answers. Raises ValidationFailed for input that our form cannot send."""
     answers = {name.removeprefix(ANSWER): value for name, value in fields.items() if name.startswith(ANSWER)}
     sent = {name: fields.get(name, "") for name in ("email", "name", "phone")}

@@ -15,8 +15,8 @@ POLICY = "Content-Security-Policy"
 def script_for(request: Request, standing: Standing) -> str:
     """The address of the provider's script; "" if nothing has to be solved."""
     provider = PROVIDERS.get(request.app.settings.captcha)
-    asked = standing.room.settings.captcha and standing.place is None and not standing.member
-    return provider.script if provider and asked else ""
+    is_needed = standing.room.settings.captcha and standing.place is None and not standing.member
+    return provider.script if provider and is_needed else ""
 
 
 def let_in(request: Request, response: Response) -> None:

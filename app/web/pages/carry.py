@@ -51,14 +51,14 @@ class CarryPage(msgspec.Struct, frozen=True):
 
 async def carry(request: Request) -> Response:
     """Show the link and the form. Gives unknown browsers an identity that can receive a place."""
-    mine = visitor_of(request, RoomId(request.params["room_id"]))
-    response = await _offered(request, mine.visitor_id if mine else None) or await _page(request)
-    if mine is None:
+    claims = visitor_of(request, RoomId(request.params["room_id"]))
+    response = await _offered(request, claims.visitor_id if claims else None) or await _page(request)
+    if claims is None:
         set_newcomer(response, request)
     return response
 
 
-async def _offered(request: Request, mine: VisitorId | None) -> Response | None:
+async def _offered(request: Request, visitor_id: VisitorId | None) -> Response | None:
     """Show the button for a place that an e-mail offers; browsers that already have it see their own page."""
     text = dict(parse_qsl(request.query.decode("latin-1"))).get(CODE_FIELD, "")
     if not text:
@@ -67,7 +67,7 @@ async def _offered(request: Request, mine: VisitorId | None) -> Response | None:
         code = request.app.handover.read_code(text, int(time.time()))
     except CredentialInvalid:
         return await _page(request, "used")
-    if code.visitor_id == mine:
+    if code.visitor_id == visitor_id:
         return redirect_to(f"/rooms/{request.params['room_id']}")
     return await _page(request, code=text)
 
@@ -75,8 +75,8 @@ async def _offered(request: Request, mine: VisitorId | None) -> Response | None:
 async def take_over(request: Request) -> Response:
     """Move the place of the submitted code to this browser; a whole link works as well."""
     room_id = RoomId(request.params["room_id"])
-    mine = visitor_of(request, room_id)
-    if mine is None:
+    own_claims = visitor_of(request, room_id)
+    if own_claims is None:
         return ask_for_cookie(request)
     form = await read_form()
     text = form.get(CODE_FIELD, "").strip().rpartition("#")[2]
@@ -84,18 +84,18 @@ async def take_over(request: Request) -> Response:
         code = request.app.handover.read_code(text, int(time.time()))
     except CredentialInvalid:
         return await _page(request, "used")
-    to_id = carried_to(code.visitor_id, mine.visitor_id)
+    to_id = carried_to(code.visitor_id, own_claims.visitor_id)
     word = await _carried(request, code, to_id, replace=REPLACE_FIELD in form)
     if word == "has_place":
         return await _page(request, word, text)
     if word in ("inside", "member"):
         return await _page(request, word)
     claims = PlaceClaims(room_id, to_id, queue_number=None, epoch=WITHOUT_TOKEN)
-    found = await place_of(request, room_id, claims) if word in ("carried", "used") else None
-    if found is None or found[0].state not in (*CAN_BE_CARRIED, "active"):
+    place = await place_of(request, room_id, claims) if word in ("carried", "used") else None
+    if place is None or place[0].state not in (*CAN_BE_CARRIED, "active"):
         return await _page(request, "used")
     back = redirect_to(f"/rooms/{room_id}")  # also on a repeat, when they have the place already
-    set_place(back, request, *found)
+    set_place(back, request, *place)
     return back
 
 
@@ -113,9 +113,9 @@ async def _page(request: Request, problem: str = "", code: str = "") -> Response
     room_id = RoomId(request.params["room_id"])
     settings = (await request.app.status_board.current(room_id)).room.settings
     document = CarryPage(room_id, settings.name, problem=problem, code=code)
-    mine = "" if problem or code else await _own_code(request, room_id)
-    if mine:
-        link = f"{request.origin()}/rooms/{room_id}/carry#{mine}"
+    own_code = "" if problem or code else await _own_code(request, room_id)
+    if own_code:
+        link = f"{request.origin()}/rooms/{room_id}/carry#{own_code}"
         picture = segno.make(link, error="m", micro=False).svg_inline(omitsize=True, border=2)
         document = msgspec.structs.replace(document, link=link, qr=Markup(picture))
     status = 422 if problem else 200
@@ -125,9 +125,9 @@ async def _page(request: Request, problem: str = "", code: str = "") -> Response
 async def _own_code(request: Request, room_id: RoomId) -> str:
     """Create a code for the place of this browser, if it has one that can be moved."""
     try:
-        found = await place_of(request, room_id)
+        place = await place_of(request, room_id)
     except RateLimited:
-        found = None
-    if found is None or found[0].state not in CAN_BE_CARRIED or is_member(found[0].visitor_id):
+        place = None
+    if place is None or place[0].state not in CAN_BE_CARRIED or is_member(place[0].visitor_id):
         return ""  # members cannot move places: they show their proof on the other device instead
-    return request.app.handover.sign_code(room_id, found[0].visitor_id, int(time.time()))
+    return request.app.handover.sign_code(room_id, place[0].visitor_id, int(time.time()))

@@ -54,7 +54,7 @@ async def begin(request: Request) -> Response:
     room = await _room(request)
     address = _visitors_address(request, _address_in(await read_body(BODY_MAX)))
     network = _network(request, room.room_id, address)
-    return await _told(request, room, new_visitor_id(network), network)
+    return await _answer(request, room, new_visitor_id(network), network)
 
 
 async def go_on(request: Request) -> Response:
@@ -64,27 +64,27 @@ async def go_on(request: Request) -> Response:
     if visitor_id is None:
         return await begin_anew(request, room)
     address = _visitors_address(request, _parameters(request).get("ip", ""))
-    return await _told(request, room, visitor_id, _network(request, room.room_id, address))
+    return await _answer(request, room, visitor_id, _network(request, room.room_id, address))
 
 
 async def begin_anew(request: Request, room: Room) -> Response:
     """Treat an unknown token, or that of another room, as none."""
     network = _network(request, room.room_id, _visitors_address(request, _parameters(request).get("ip", "")))
-    return await _told(request, room, new_visitor_id(network), network)
+    return await _answer(request, room, new_visitor_id(network), network)
 
 
 async def wait(request: Request) -> Response:
     """Redirect to the queue page, as the visitor of this token; a browser with a place here keeps it."""
     room = await _room(request)
-    asked = _parameters(request)
-    token = asked.get(ID, "")
-    return_to = allowed(without_parameters(asked.get("url", "")), room.settings)
+    params = _parameters(request)
+    token = params.get(ID, "")
+    return_to = allowed(without_parameters(params.get("url", "")), room.settings)
     response = Response(status=302)
     response.headers["Location"] = f"/rooms/{room.room_id}{return_query(_marked(return_to, token))}"
     response.headers["Cache-Control"] = "no-store"
     visitor_id = visitor_of(request, room.room_id, token)
-    known = visitors.visitor_of(request, room.room_id)
-    if visitor_id and known is None and not is_part_of_foreign_page(request):
+    claims = visitors.visitor_of(request, room.room_id)
+    if visitor_id and claims is None and not is_part_of_foreign_page(request):
         add_cookie(response, newcomer_cookie(request, room.room_id, visitor_id))
     return response
 
@@ -93,8 +93,8 @@ def visitor_of(request: Request, room_id: RoomId, token: str) -> VisitorId | Non
     """The visitor of a token; None if we did not issue it."""
     if not token.startswith(PREFIX):
         return None
-    found = request.app.places.read_request_id(room_id, token.removeprefix(PREFIX))
-    return found[0] if found else None
+    visitor_id = request.app.places.read_request_id(room_id, token.removeprefix(PREFIX))
+    return visitor_id[0] if visitor_id else None
 
 
 def came_from_the_sdk(return_to: str) -> bool:
@@ -120,8 +120,8 @@ def without_parameters(address: str) -> str:
     """Remove the SDK's parameters from the address, leaving the rest exactly as it was."""
     before, mark, fragment = address.partition("#")
     path, question, query = before.partition("?")
-    kept = [it for it in query.split("&") if it.partition("=")[0].lower() not in PARAMETERS]
-    return path + (question if any(kept) else "") + "&".join(kept) + mark + fragment
+    parts = [it for it in query.split("&") if it.partition("=")[0].lower() not in PARAMETERS]
+    return path + (question if any(parts) else "") + "&".join(parts) + mark + fragment
 
 
 def _marked(return_to: str, token: str) -> str:
@@ -133,12 +133,12 @@ def _marked(return_to: str, token: str) -> str:
     return f"{address}{'&' if '?' in address else '?'}{ID}={quote(token, safe='')}{mark}{fragment}"
 
 
-async def _told(request: Request, room: Room, visitor_id: VisitorId, network: str) -> Response:
+async def _answer(request: Request, room: Room, visitor_id: VisitorId, network: str) -> Response:
     promoted = room.settings.gate_mode == "off"
     if not promoted:
-        who = Entering(visitor_id, network, anew=room.settings.gate_mode == "auto")
+        entering = Entering(visitor_id, network, anew=room.settings.gate_mode == "auto")
         try:
-            promoted = await sessions.enter(request.app.gate, room.room_id, who) is not None
+            promoted = await sessions.enter(request.app.gate, room.room_id, entering) is not None
         except (StoreUnavailable, Restoring):
             if room.settings.gate_fail != "open":
                 raise
@@ -150,7 +150,7 @@ async def _told(request: Request, room: Room, visitor_id: VisitorId, network: st
 
 async def _room(request: Request) -> Room:
     room_id = RoomId(request.params["room_id"])
-    if request.app.hidden.what({"room_id": room_id}):
+    if request.app.hidden.refusal_for({"room_id": room_id}):
         raise NotFound
     return (await request.app.status_board.current(room_id)).room
 
@@ -165,19 +165,19 @@ def _network(request: Request, room_id: RoomId, address: str) -> str:
     return app.places.network(room_id, throttle_key(address)) if app.settings.rate_limits else ""
 
 
-def _visitors_address(request: Request, said: str) -> str:
+def _visitors_address(request: Request, address: str) -> str:
     """The visitor's address. What the shop says counts only if the shop is one of our trusted proxies."""
     trusted = request.app.trusted
-    return said if said and trusted and is_trusted_proxy(request.client, trusted) else request.client
+    return address if address and trusted and is_trusted_proxy(request.client, trusted) else request.client
 
 
 def _address_in(body: bytes) -> str:
     try:
-        said: Any = msgspec.json.decode(body or b"{}")
+        document: Any = msgspec.json.decode(body or b"{}")
     except msgspec.DecodeError as error:
         raise MalformedJson(f"{error}") from None
-    found = said.get("ip", "") if isinstance(said, dict) else ""
-    return found if isinstance(found, str) else ""
+    address = document.get("ip", "") if isinstance(document, dict) else ""
+    return address if isinstance(address, str) else ""
 
 
 def _parameters(request: Request) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from app.core import currencies
 from app.core.clock import to_ms
-from app.core.codes import CodeSet, is_for, reduced
+from app.core.codes import CodeSet, is_for, reduced_price
 from app.core.identity import Identity
 from app.core.model import Event, Item, Reservation, TicketType
 from app.core.rules import sold_until
@@ -151,7 +151,7 @@ def type_view(
 ) -> TypeView:
     """Build the view of a ticket type: what is left, whether it is on sale, and its price with a code."""
     was = ticket_type.price
-    price = reduced(code, ticket_type.ticket_type_id, was) if code else was
+    price = reduced_price(code, ticket_type.ticket_type_id, was) if code else was
     until = sold_until(event, ticket_type.sale_until)
     from_ms, until_ms = to_ms(ticket_type.sale_from), to_ms(until)
     free = ticket_type.total - ticket_type.held - ticket_type.sold

@@ -87,7 +87,7 @@ def page(handler: Handler, within_s: float = deadlines.PAGE_TIMEOUT_S) -> Callab
 async def _may_be_seen(request: Request) -> None:
     """Treat what is hidden as missing, also for forms, which do not check their room's existence
     themselves."""
-    if (unseen := request.app.hidden.what(request.params)) and not await is_staff_call(request):
+    if (unseen := request.app.hidden.refusal_for(request.params)) and not await is_staff_call(request):
         raise unseen
     if request.method == "POST" and "room_id" in request.params:
         await request.app.status_board.current(RoomId(request.params["room_id"]))

@@ -16,7 +16,7 @@ from app.web.pages.documents import CodeView
 _CODE = re.compile(CODE)
 
 
-class Taken(NamedTuple):
+class CodesTaken(NamedTuple):
     """The code as checked. `any`: whether the event has codes at all; `good`: the valid code's set."""
 
     any: bool = False
@@ -24,21 +24,21 @@ class Taken(NamedTuple):
     view: CodeView | None = None
 
 
-async def codes_of(request: Request, event_id: EventId, code: str = "") -> Taken:
+async def codes_of(request: Request, event_id: EventId, code: str = "") -> CodesTaken:
     """Check the code from the form or, without one, from the address. Raises RateLimited.
 
     Every look-up is counted, so that codes cannot be guessed one after another.
     """
     if not await codes.has_codes(request.app.stores, event_id):
-        return Taken()
-    asked = dict(parse_qsl(request.query.decode("latin-1")))
-    name = (code or asked.get("code", "")).strip().upper()
+        return CodesTaken()
+    params = dict(parse_qsl(request.query.decode("latin-1")))
+    name = (code or params.get("code", "")).strip().upper()
     if not name:
-        return Taken(any=True)
+        return CodesTaken(any=True)
     if not _CODE.match(name):
-        return Taken(True, None, CodeView(name[:32], "unknown"))
+        return CodesTaken(True, None, CodeView(name[:32], "unknown"))
     await request.app.throttles.code(request.client)
     good, refused = await codes.offer(request.app.stores, event_id, name)
     if good is None:
-        return Taken(True, None, CodeView(name, refused))
-    return Taken(True, good, CodeView(name, "", good.percent, good.off_ticket, good.off_order))
+        return CodesTaken(True, None, CodeView(name, refused))
+    return CodesTaken(True, good, CodeView(name, "", good.percent, good.off_ticket, good.off_order))

@@ -74,15 +74,15 @@ class FairnessPage:
 async def fairness_page(request: Request) -> Response:
     """Show how fair the queue of a room is. Raises RoomNotFound, StoreUnavailable."""
     room_id = RoomId(request.params["room_id"])
-    shown = await request.app.status_board.current(room_id)
-    room = shown.room
+    rendered = await request.app.status_board.current(room_id)
+    room = rendered.room
     heads: EventHeads = current_app.extensions[EVENT_HEADS]
     event = await heads.of_room(request.app.stores, room)
 
     async def read() -> Fairness:
         return await fairness(request.app.stores, room)
 
-    found = await request.app.caches.fairness.get(room_id, read)
+    figures = await request.app.caches.fairness.get(room_id, read)
     chain, relay = request.app.settings.chain, next(iter(request.app.settings.beacon_relays), "")
     document = FairnessPage(
         room_id=room_id,
@@ -90,48 +90,48 @@ async def fairness_page(request: Request) -> Response:
         event=event,
         zone=event.zone if event else "",
         origin=request.origin(),
-        lottery=shown.document.draw,
-        log=_log(found.log) if found.log else None,
-        rate=found.rate,
-        waits=found.waits,
+        lottery=rendered.document.draw,
+        log=_log(figures.log) if figures.log else None,
+        rate=figures.rate,
+        waits=figures.waits,
         chain=f"{chain.hash} {chain.genesis_time} {chain.period}",
         beacon_url=f"{relay.rstrip('/')}/{chain.hash}",
-        suspects=next((it for it in shown.document.lanes or () if it.suspects), None),
+        suspects=next((it for it in rendered.document.lanes or () if it.suspects), None),
     )
-    asked = dict(parse_qsl(request.query.decode("latin-1"))).get("language", "")
-    language = asked if asked in i18n.LANGUAGES else ""
+    requested = dict(parse_qsl(request.query.decode("latin-1"))).get("language", "")
+    language = requested if requested in i18n.LANGUAGES else ""
     look = look_of(room_id, room.settings)
     response = respond("fairness.html", document, look=look, shared=True, language=language)
     if not language:
         response.vary.add("Cookie")  # which may hold the language
-    public = request.app.hidden.what(request.params) is None
+    public = request.app.hidden.refusal_for(request.params) is None
     response.headers["Cache-Control"] = shared("fairness", published=public)[1].decode()
     return response
 
 
-def _log(it: LogFigures) -> LogPart:
-    counts = it.tally.counts
+def _log(figures: LogFigures) -> LogPart:
+    counts = figures.tally.counts
     joined, removed = counts.get("joined", 0), counts.get("removed", 0)
     return LogPart(
-        size=it.size,
-        counted=it.counted,
-        signed=it.head.size if it.head else 0,
-        root=it.head.root if it.head else "",
-        signed_at_ms=it.head.at_ms if it.head else 0,
+        size=figures.size,
+        counted=figures.counted,
+        signed=figures.head.size if figures.head else 0,
+        root=figures.head.root if figures.head else "",
+        signed_at_ms=figures.head.at_ms if figures.head else 0,
         flow=tuple((name, counts.get(name, 0)) for name in FLOW if counts.get(name) or "passed" not in name),
         staff=tuple((name, counts[name]) for name in STAFF if counts.get(name)),
         restored=max(0, counts.get("restored", 0) - 1),  # the first one is the room's beginning
         lost=counts.get("lost", 0),
         joined=joined,
         removed_bp=round(10_000 * min(removed, joined) / joined) if joined else 0,
-        cosigned=tuple(it.cosigned.items()),
+        cosigned=tuple(figures.cosigned.items()),
     )
 
 
 async def place_receipt_file(request: Request) -> Response:
     """Download the receipt of this browser's place. Raises PlaceNotFound, RateLimited, StoreUnavailable."""
     room_id = RoomId(request.params["room_id"])
-    found = await place_of(request, room_id)
-    if found is None:
+    place = await place_of(request, room_id)
+    if place is None:
         raise PlaceNotFound
-    return quart_response(await receipt_file(request.app, room_id, *found))
+    return quart_response(await receipt_file(request.app, room_id, *place))

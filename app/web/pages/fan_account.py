@@ -65,9 +65,9 @@ async def account_page(request: Request) -> Response:
         return respond("passkey.html", AccountPage("ask", query.room, query.said))
     if not step.confirmed:
         return respond("passkey.html", AccountPage("code", query.room, query.said, step.email))
-    found, known = await fans.account(request.app.stores, step.email)
-    made = [(it.passkey_id, to_ms(it.created_at)) for it in known]
-    document = AccountPage("account", query.room, query.said, step.email, found is not None, made)
+    fan, passkeys_known = await fans.account(request.app.stores, step.email)
+    created = [(it.passkey_id, to_ms(it.created_at)) for it in passkeys_known]
+    document = AccountPage("account", query.room, query.said, step.email, fan is not None, created)
     return respond("passkey.html", document)
 
 
@@ -97,18 +97,18 @@ async def ask_new_fan_passkey(request: Request) -> Response:
     step = await _step(request)
     if not names_its_page(request) or step is None or not step.confirmed:
         return foreign_form(request)
-    asked, fan_id = await fans.begin_new(request.app.stores, request.origin(), step.email)
-    return _asked(request, asked, Challenge("new", asked.challenge, fan_id))
+    ceremony, fan_id = await fans.begin_new(request.app.stores, request.origin(), step.email)
+    return _ceremony_response(request, ceremony, Challenge("new", ceremony.challenge, fan_id))
 
 
 async def add_fan_passkey(request: Request) -> Response:
     """Store the new passkey."""
-    step, asked = await _step(request), challenge_of(request, "new")
-    if step is None or not step.confirmed or asked is None:
+    step, challenge = await _step(request), challenge_of(request, "new")
+    if step is None or not step.confirmed or challenge is None:
         return _back(request, "failed")
     sent = (await read_form()).get("credential", "")
     try:
-        await fans.add(request.app.stores, request.origin(), step.email, asked[1:], sent)
+        await fans.add(request.app.stores, request.origin(), step.email, challenge[1:], sent)
     except (CredentialInvalid, Conflict):
         return _back(request, "failed")
     return _back(request)
@@ -118,17 +118,17 @@ async def ask_fan_passkey(request: Request) -> Response:
     """Return the browser's options for using any passkey it has for us, as JSON."""
     if not names_its_page(request):
         return foreign_form(request)
-    asked = passkeys.begin_sign_in(request.origin())
-    return _asked(request, asked, Challenge("sign_in", asked.challenge, ""))
+    ceremony = passkeys.begin_sign_in(request.origin())
+    return _ceremony_response(request, ceremony, Challenge("sign_in", ceremony.challenge, ""))
 
 
 async def use_fan_passkey(request: Request) -> Response:
     """Sign in with a passkey."""
     try:
-        found = await shown_fan(request)
+        fan = await verified_fan(request)
     except CredentialInvalid:
         return _back(request, "failed")
-    return _with_step(request, _back(request), await fans.sign_in(request.app.stores, found), CODE_S)
+    return _with_step(request, _back(request), await fans.sign_in(request.app.stores, fan), CODE_S)
 
 
 async def remove_fan_passkey(request: Request) -> Response:
@@ -155,14 +155,14 @@ async def leave_fan_account(request: Request) -> Response:
     return _with_step(request, _back(request), "", 0)
 
 
-async def shown_fan(request: Request) -> Fan:
+async def verified_fan(request: Request) -> Fan:
     """The fan whose passkey answers this browser's challenge. Raises CredentialInvalid."""
     await request.app.throttles.identity(request.client)
-    asked = challenge_of(request, "sign_in")
-    if asked is None:
+    challenge = challenge_of(request, "sign_in")
+    if challenge is None:
         raise CredentialInvalid("That took too long: try again.")
     sent = (await read_form()).get("credential", "")
-    return await fans.verified_fan(request.app.stores, request.origin(), asked.challenge, sent)
+    return await fans.verified_fan(request.app.stores, request.origin(), challenge.challenge, sent)
 
 
 def challenge_of(request: Request, purpose: str) -> Challenge | None:
@@ -180,20 +180,22 @@ def _secret(request: Request) -> str:
 
 
 def _query(request: Request) -> AccountQuery:
-    found = read_query(request, AccountQuery)
-    room = found.room if re.fullmatch(SLUG, found.room) else ""
-    return AccountQuery(room, found.said if found.said in WORDS else "")
+    query = read_query(request, AccountQuery)
+    room = query.room if re.fullmatch(SLUG, query.room) else ""
+    return AccountQuery(room, query.said if query.said in WORDS else "")
 
 
-def _back(request: Request, said: str = "") -> Response:
+def _back(request: Request, word: str = "") -> Response:
     room = _query(request).room
-    query = "&".join(f"{name}={value}" for name, value in (("room", room), ("said", said)) if value)
+    query = "&".join(f"{name}={value}" for name, value in (("room", room), ("said", word)) if value)
     return redirect_to(f"{PAGE}?{query}" if query else PAGE)
 
 
-def _asked(request: Request, asked: Ceremony, it: Challenge) -> Response:
-    response = Response(asked.options, content_type="application/json", headers={"Cache-Control": "no-store"})
-    token = request.app.fans.challenge(it, int(time.time()))
+def _ceremony_response(request: Request, ceremony: Ceremony, challenge: Challenge) -> Response:
+    response = Response(
+        ceremony.options, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+    token = request.app.fans.challenge(challenge, int(time.time()))
     add_cookie(response, cookie(request, CHALLENGE_COOKIE, token, CHALLENGE_S))
     return response
 

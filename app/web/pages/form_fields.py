@@ -26,12 +26,12 @@ async def read_fields(body_max: int = BODY_MAX) -> list[tuple[str, str]]:
     """The fields of the submitted form, in order."""
     text = (await read_body(body_max)).decode("utf-8", "replace")
     try:
-        found = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         raise ValidationFailed("form", f"has more than {FIELDS_MAX} fields") from None
-    if any("\0" in part for field in found for part in field):
+    if any("\0" in part for field in pairs for part in field):
         raise ValidationFailed("form", "has a character that no text has")  # PostgreSQL rejects it
-    return found
+    return pairs
 
 
 def count_of(text: str) -> int:

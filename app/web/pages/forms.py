@@ -36,8 +36,8 @@ from app.web.pages.queue_document import goal_of, return_query
 from app.web.pages.visitors import (
     COOKIES_QUERY,
     add_cookie,
-    asked_cookies,
-    asked_return,
+    requested_cookies,
+    requested_return,
     set_newcomer,
     set_place,
     visitor_of,
@@ -50,11 +50,11 @@ ASKED = (ProofOfWorkNeeded, CaptchaNeeded, IdentityNeeded)  # required of newcom
 async def join(request: Request) -> Response:
     """Join, or find the existing place."""
     room_id = RoomId(request.params["room_id"])
-    back, known = _to_room(request), visitor_of(request, room_id)
-    if known is None:
+    back, claims = _to_room(request), visitor_of(request, room_id)
+    if claims is None:
         return ask_for_cookie(request)
     returns = (await read_form()).get("returns") == "1"
-    joining = Joining(known.visitor_id, known, network_of(request, room_id), returns=returns, slower=True)
+    joining = Joining(claims.visitor_id, claims, network_of(request, room_id), returns=returns, slower=True)
     try:
         place, status = await queue.join(request.app.queues, room_id, joining)
     except (RoomNotOpen, RoomClosed, RoomSoldOut, RemovedByStaff, *ASKED):
@@ -68,8 +68,8 @@ async def join(request: Request) -> Response:
 def ask_for_cookie(request: Request) -> Response:
     """Set a cookie and have the form sent again with it. Without cookies, every request would be a new
     visitor."""
-    query = {"return_to": asked_return(request)} if asked_return(request) else {}
-    if asked_cookies(request) == "asked":
+    query = {"return_to": requested_return(request)} if requested_return(request) else {}
+    if requested_cookies(request) == "asked":
         return redirect_to(
             f"/rooms/{request.params['room_id']}?{urlencode(query | {COOKIES_QUERY: 'needed'})}"
         )
@@ -108,7 +108,9 @@ async def enter(request: Request) -> Response:
         return back
     if place.state != "active":
         return back
-    goal = goal_of(await request.app.queues.loaded_rooms.at_version(room_id, status), asked_return(request))
+    goal = goal_of(
+        await request.app.queues.loaded_rooms.at_version(room_id, status), requested_return(request)
+    )
     response = redirect_to(goal) if goal.startswith("/") else back
     token, exp = booking_token(request.app, room_id, place, status)
     add_cookie(response, booking_cookie(request, room_id, token, exp))
@@ -128,4 +130,4 @@ async def leave(request: Request) -> Response:
 
 
 def _to_room(request: Request) -> Response:
-    return redirect_to(f"/rooms/{request.params['room_id']}{return_query(asked_return(request))}")
+    return redirect_to(f"/rooms/{request.params['room_id']}{return_query(requested_return(request))}")

@@ -15,7 +15,7 @@ from app.web.gate.addresses import allowed, host_of
 from app.web.http.routes import Request
 from app.web.pages import crowdhandler, knownuser
 from app.web.pages.queue_document import goal_of, return_query
-from app.web.pages.visitors import asked_return, place_of
+from app.web.pages.visitors import place_of, requested_return
 
 
 async def go(request: Request) -> Response:
@@ -25,11 +25,11 @@ async def go(request: Request) -> Response:
     """
     room_id = RoomId(request.params["room_id"])
     room = await request.app.queues.loaded_rooms.get(room_id)
-    return_to = allowed(asked_return(request), room.settings)
-    found = await place_of(request, room_id)
-    if found is None or found[0].state != "active":
+    return_to = allowed(requested_return(request), room.settings)
+    current = await place_of(request, room_id)
+    if current is None or current[0].state != "active":
         return _moved(f"/rooms/{room_id}{return_query(return_to)}")
-    place, now = found
+    place, now = current
     room = await request.app.queues.loaded_rooms.at_version(room_id, now)
     return await way_on(request, room, place, return_to)
 

@@ -9,13 +9,13 @@ from quart import Response
 from app.core.clock import to_ms
 from app.core.errors import CredentialInvalid, MemberElsewhere, StoreUnavailable
 from app.core.model import RoomId
-from app.store.sql.identities import Shown
+from app.store.sql.identities import ShownIdentity
 from app.waiting_room import identities
 from app.web.api.identity import key_of
 from app.web.http.cookies import cookies
 from app.web.http.routes import Request
 from app.web.pages.documents import IdentityView
-from app.web.pages.fan_account import shown_fan
+from app.web.pages.fan_account import verified_fan
 from app.web.pages.form_fields import redirect_to
 from app.web.pages.forms import ask_for_cookie
 from app.web.pages.mail import MAILBOX_COOKIE, remember_mailbox
@@ -37,35 +37,35 @@ async def identity_of(request: Request, standing: Standing) -> IdentityView | No
         return None
     room_id = standing.room.room_id
     claims, hint = visitor_of(request, room_id), cookies(request, MAILBOX_COOKIE + room_id).get("")
-    shown = False
+    is_shown = False
     if claims is not None and hint:
         try:
-            shown = await identities.has_shown(request.app.queues, standing.room, claims.visitor_id)
+            is_shown = await identities.is_identified(request.app.queues, standing.room, claims.visitor_id)
         except StoreUnavailable:
             return None
     word = dict(parse_qsl(request.query.decode("latin-1"))).get("passkey", "")
     before_ms = to_ms(its.accounts_before)
-    return IdentityView(its.identity, shown, bool(its.suspects_lane), before_ms, word)
+    return IdentityView(its.identity, is_shown, bool(its.suspects_lane), before_ms, word)
 
 
 async def come_by_passkey(request: Request) -> Response:
     """Let this browser join with its passkey; a place the account has elsewhere moves here."""
     room_id = RoomId(request.params["room_id"])
-    known, path = visitor_of(request, room_id), f"/rooms/{room_id}"
+    claims, path = visitor_of(request, room_id), f"/rooms/{room_id}"
     room = (await request.app.status_board.current(room_id)).room
-    if known is None:
+    if claims is None:
         return ask_for_cookie(request)
     if room.settings.identity != "passkey":
         return redirect_to(path)
     try:
-        fan = await shown_fan(request)
-        shown = Shown(key_of(request, room_id, fan.email), "passkey", fan.created_at)
-        await identities.enter(request.app.queues, room, shown, known.visitor_id)
+        fan = await verified_fan(request)
+        identity = ShownIdentity(key_of(request, room_id, fan.email), "passkey", fan.created_at)
+        await identities.enter(request.app.queues, room, identity, claims.visitor_id)
     except CredentialInvalid:
         return redirect_to(f"{path}?passkey=failed")
     except MemberElsewhere:
         return redirect_to(f"{path}?passkey=elsewhere")
-    enough = await identities.has_shown(request.app.queues, room, known.visitor_id)
+    enough = await identities.is_identified(request.app.queues, room, claims.visitor_id)
     response = redirect_to(path if enough else f"{path}?passkey=late")
     remember_mailbox(response, request, room_id)
     return response

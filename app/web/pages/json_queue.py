@@ -34,22 +34,22 @@ from app.web.http.routes import Request, json_response
 from app.web.pages.forms import ASKED
 from app.web.pages.handover import way_on
 from app.web.pages.queue_document import goal_of
-from app.web.pages.visitors import add_cookie, asked_return, set_place, visitor_of
+from app.web.pages.visitors import add_cookie, requested_return, set_place, visitor_of
 
 
 async def queue_in_json(request: Request) -> Response:
     """Return the state of the app's visitor; on their turn, redirect to where they wanted to go."""
     room_id = RoomId(request.params["room_id"])
-    shown = await request.app.status_board.current(room_id)
-    if shown.document.stale is True:
+    rendered = await request.app.status_board.current(room_id)
+    if rendered.document.stale is True:
         raise StoreUnavailable("The queue cannot be read right now.", 5)
-    found = None if is_part_of_foreign_page(request) else await _place(request, shown.room)
-    place, status = found or (None, shown.status)
+    current = None if is_part_of_foreign_page(request) else await _place(request, rendered.room)
+    place, status = current or (None, rendered.status)
     room = await request.app.queues.loaded_rooms.at_version(room_id, status)
     if place is not None and place.state == "active":
         response = await _inside(request, room, place, status)
     else:
-        response = _told(room, status, place)
+        response = _answer(room, status, place)
     if place is not None:
         set_place(response, request, place, status)
     return response
@@ -61,15 +61,15 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
     None: nobody can join now.
     """
     room_id, queues = room.room_id, request.app.queues
-    known, network = visitor_of(request, room_id), network_of(request, room_id)
-    visitor_id = known.visitor_id if known else new_visitor_id(network)
+    claims, network = visitor_of(request, room_id), network_of(request, room_id)
+    visitor_id = claims.visitor_id if claims else new_visitor_id(network)
     if not goal_of(room).startswith("/"):  # same as at the shop's gate
-        who = Entering(visitor_id, network, anew=room.settings.gate_mode != "queue_all")
-        place = await sessions.enter(request.app.gate, room_id, who)
+        entering = Entering(visitor_id, network, anew=room.settings.gate_mode != "queue_all")
+        place = await sessions.enter(request.app.gate, room_id, entering)
         if place is not None:
             return place, (await queue.status(queues, room_id))[1]
     try:
-        place, status = await queue.join(queues, room_id, Joining(visitor_id, known, network, slower=True))
+        place, status = await queue.join(queues, room_id, Joining(visitor_id, claims, network, slower=True))
     except (RoomNotOpen, RoomClosed, RoomSoldOut, MembersOnly, *ASKED):
         return None
     if place.state == "called":
@@ -79,16 +79,16 @@ async def _place(request: Request, room: Room) -> tuple[Place, RoomStatus] | Non
 
 async def _inside(request: Request, room: Room, place: Place, status: RoomStatus) -> Response:
     """Redirect to the shop with a hand-over ticket, or return the booking token of a sale of ours."""
-    return_to = allowed(asked_return(request), room.settings)
+    return_to = allowed(requested_return(request), room.settings)
     if not goal_of(room, return_to).startswith("/"):
         return await way_on(request, room, place, return_to)
-    response = _told(room, status, place)
+    response = _answer(room, status, place)
     token, exp = booking_token(request.app, room.room_id, place, status)
     add_cookie(response, booking_cookie(request, room.room_id, token, exp))
     return response
 
 
-def _told(room: Room, status: RoomStatus, place: Place | None) -> Response:
+def _answer(room: Room, status: RoomStatus, place: Place | None) -> Response:
     rate = room.settings.admission_rate_per_minute
     document = place_document(room.room_id, place, status, rate, "") if place else None
     return quart_response(json_response(200, json_queue(room, status, place, document), [NO_STORE]))

@@ -45,41 +45,41 @@ _log = structlog.get_logger()
 async def enter(request: Request) -> Response:
     """Send the visitor into the queue or, if there is none or it is their turn, straight back with a
     token."""
-    asked = _query(request)
-    connector, room = await _connector(request, asked.get("c", ""), asked.get("e", ""))
-    return_to = allowed(asked.get("t", ""), room.settings)
+    params = _query(request)
+    connector, room = await _connector(request, params.get("c", ""), params.get("e", ""))
+    return_to = allowed(params.get("t", ""), room.settings)
     queue_path = f"/rooms/{room.room_id}{return_query(return_to)}"
     if is_part_of_foreign_page(request):
         return _moved(queue_path)
     if room.settings.gate_mode == "off":
         return _back(request, connector, room, return_to, "disabled")
-    known = visitors.visitor_of(request, room.room_id)
-    visitor_id = known.visitor_id if known else None
-    named = await _named(request, connector, asked.get("enqueuetoken", ""), visitor_id)
+    claims = visitors.visitor_of(request, room.room_id)
+    visitor_id = claims.visitor_id if claims else None
+    named = await _named(request, connector, params.get("enqueuetoken", ""), visitor_id)
     anew = room.settings.gate_mode == "auto"
     network = network_of(request, room.room_id)
-    who = Entering(named or visitor_id or new_visitor_id(network), network, anew)
+    entering = Entering(named or visitor_id or new_visitor_id(network), network, anew)
     place: Place | None = None
-    if anew or known:
+    if anew or claims:
         try:
-            place = await sessions.enter(request.app.gate, room.room_id, who)
+            place = await sessions.enter(request.app.gate, room.room_id, entering)
         except (StoreUnavailable, Restoring):
             if room.settings.gate_fail == "open":
                 return _back(request, connector, room, return_to, "safetynet")
     response = _to_shop(request, connector, room, return_to, place) if place else _moved(queue_path)
-    if (place or named) and who.visitor_id != visitor_id:
-        add_cookie(response, newcomer_cookie(request, room.room_id, who.visitor_id))
+    if (place or named) and entering.visitor_id != visitor_id:
+        add_cookie(response, newcomer_cookie(request, room.room_id, entering.visitor_id))
     return response
 
 
 async def refused(request: Request) -> Response:
     """Explain that the shop refused a token, and link back into the queue."""
-    asked, why = _query(request), request.path.removeprefix("/error/").rstrip("/")
+    params, why = _query(request), request.path.removeprefix("/error/").rstrip("/")
     if why not in ERRORS:
         raise NotFound
-    _, room = await _connector(request, asked.get("c", ""), asked.get("e", ""))
+    _, room = await _connector(request, params.get("c", ""), params.get("e", ""))
     _log.warning("knownuser_token_refused", room_id=room.room_id, why=why)
-    return_to = allowed(asked.get("t", ""), room.settings)
+    return_to = allowed(params.get("t", ""), room.settings)
     back = f"/rooms/{room.room_id}{return_query(return_to)}"
     return respond("error.html", ErrorPage(403, "turn_not_taken", back, request.request_id), 403)
 
@@ -139,7 +139,7 @@ async def _connector(request: Request, customer_id: str, room_id: str) -> tuple[
     connector = await connector_of(request, RoomId(room_id.lower())) if len(room_id) <= 40 else None
     if connector is None or connector.settings.customer_id != customer_id.lower():
         raise NotFound
-    if unseen := request.app.hidden.what({"room_id": connector.room_id}):
+    if unseen := request.app.hidden.refusal_for({"room_id": connector.room_id}):
         raise unseen
     return connector, (await request.app.status_board.current(connector.room_id)).room
 
@@ -154,7 +154,7 @@ async def _named(
     """
     if not text:
         return None
-    said = read_enqueue_token(
+    enqueue = read_enqueue_token(
         text,
         connector.secret,
         customer_id=connector.settings.customer_id,
@@ -162,10 +162,10 @@ async def _named(
         now_ms=now_ms(),
         client=request.client,
     )
-    key = f"knownuser {said.unique_key}"
-    named = request.app.places.account_visitor(connector.room_id, key) if said.unique_key else None
+    key = f"knownuser {enqueue.unique_key}"
+    named = request.app.places.account_visitor(connector.room_id, key) if enqueue.unique_key else None
     try:
-        await knownuser.use_enqueue_token(request.app.connectors, connector.room_id, said)
+        await knownuser.use_enqueue_token(request.app.connectors, connector.room_id, enqueue)
     except CredentialInvalid:
         if visitor_id is None or named not in (None, visitor_id):
             raise
@@ -202,10 +202,10 @@ def _goal(request: Request, room: Room, return_to: str) -> str:
 
 def _query(request: Request) -> dict[str, str]:
     try:
-        found = parse_qs(request.query.decode("latin-1"), max_num_fields=QUERY_MAX)
+        params = parse_qs(request.query.decode("latin-1"), max_num_fields=QUERY_MAX)
     except ValueError:
         return {}
-    return {name: values[0] for name, values in found.items()}
+    return {name: values[0] for name, values in params.items()}
 
 
 def _moved(address: str) -> Response:

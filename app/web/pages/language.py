@@ -17,7 +17,7 @@ KEPT_S = 365 * 86_400
 async def choose_language(request: Request) -> Response:
     """Store the language and show the page again. An unknown language resets the choice to the browser's."""
     language = (await read_form()).get("language", "")
-    response = redirect_to(_came_from(request))
+    response = redirect_to(_return_path(request))
     known = language in i18n.LANGUAGES
     response.set_cookie(
         LANGUAGE_COOKIE,
@@ -31,7 +31,7 @@ async def choose_language(request: Request) -> Response:
     return response
 
 
-def _came_from(request: Request) -> str:
+def _return_path(request: Request) -> str:
     """The page the form was on; it is ours, because forms of other sites are refused."""
     at = urlsplit(request.header(b"referer") or "")
     if not at.path.startswith("/") or at.path.startswith(("//", "/\\")):

@@ -107,12 +107,12 @@ async def mailbox_of(request: Request, room_id: RoomId) -> MailboxView | None:
     if claims is None or not cookies(request, MAILBOX_COOKIE + room_id).get(""):
         return None
     try:
-        found = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
+        mailbox = await addresses.of_visitor(request.app.stores, room_id, claims.visitor_id)
     except StoreUnavailable:
         return None
     word = dict(parse_qsl(request.query.decode("latin-1"))).get("code")
     wrong, elsewhere = word == "wrong", word == "elsewhere"
-    return MailboxView(*found, wrong_code=wrong, elsewhere=elsewhere) if found else None
+    return MailboxView(*mailbox, wrong_code=wrong, elsewhere=elsewhere) if mailbox else None
 
 
 async def confirm_by_code(request: Request) -> Response:
@@ -131,17 +131,17 @@ async def confirm_by_code(request: Request) -> Response:
         await addresses.confirm_by_code(request.app.stores, room_id, claims.visitor_id, code)
     except (ValidationFailed, PlaceNotFound):
         return redirect_to(f"{back}?code=wrong")
-    came = await come_by_email(request, room, claims.visitor_id, moves=True)
-    return redirect_to(back if came else f"{back}?code=elsewhere")
+    outcome = await come_by_email(request, room, claims.visitor_id, moves=True)
+    return redirect_to(back if outcome else f"{back}?code=elsewhere")
 
 
 async def confirm_page(request: Request) -> Response:
     """Show the button that confirms an address. A GET must not confirm, because mail scanners follow
     links."""
-    found = await addresses.of_link(request.app.stores, request.params["confirm_token"])
-    if found is None:
+    address = await addresses.of_link(request.app.stores, request.params["confirm_token"])
+    if address is None:
         return respond("confirm_email.html", ConfirmPage(), 404)
-    document = ConfirmPage(request.params["confirm_token"], *found)
+    document = ConfirmPage(request.params["confirm_token"], *address)
     return respond("confirm_email.html", document)
 
 
@@ -150,10 +150,10 @@ async def confirm(request: Request) -> Response:
 
     A place of the address stays where it is: only the code moves it, since anybody can trigger our e-mail.
     """
-    whose = await addresses.confirm(request.app.stores, request.params["confirm_token"])
-    if whose is not None:
-        room = await request.app.queues.loaded_rooms.get(whose[0])
-        await come_by_email(request, room, whose[1], moves=False)
+    visitor = await addresses.confirm(request.app.stores, request.params["confirm_token"])
+    if visitor is not None:
+        room = await request.app.queues.loaded_rooms.get(visitor[0])
+        await come_by_email(request, room, visitor[1], moves=False)
     return redirect_to(f"/confirm/{request.params['confirm_token']}")
 
 

@@ -67,22 +67,22 @@ async def member(request: Request) -> Response:
 async def come_as_member(request: Request) -> Response:
     """Give this browser the member's identity."""
     room_id = RoomId(request.params["room_id"])
-    known = visitor_of(request, room_id)
-    if known is None:
+    claims = visitor_of(request, room_id)
+    if claims is None:
         return ask_for_cookie(request)
     form = await read_form()
     invite, proof = form.get("invite", ""), form.get("proof", "")[:PROOF_MAX]
     try:
         if invite:
-            visitor_id = await room_invites.accept(request.app.queues, room_id, invite, known.visitor_id)
+            visitor_id = await room_invites.accept(request.app.queues, room_id, invite, claims.visitor_id)
         else:
-            visitor_id = await enter_as_member(request, proof, known.visitor_id)
+            visitor_id = await enter_as_member(request, proof, claims.visitor_id)
     except ProofRefused as refusal:
         return await _page(request, "gone" if invite else "refused", status=refusal.status)
     except MemberElsewhere as refusal:
         return await _page(request, "taken" if invite else "elsewhere", status=refusal.status)
     response = redirect_to(f"/rooms/{room_id}")
-    if visitor_id != known.visitor_id:
+    if visitor_id != claims.visitor_id:
         add_cookie(response, newcomer_cookie(request, room_id, visitor_id))
     return response
 

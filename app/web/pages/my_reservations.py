@@ -26,13 +26,16 @@ GOING = ("held", "paying", "confirmed")
 async def mine(request: Request) -> Response:
     """Show all reservations of this browser."""
     try:
-        who = await asker(request)
+        buyer = await asker(request)
     except NOT_A_CREDENTIAL:
-        who = Asker((), None)
-    visitors = {it.room_id: it.visitor_id for it in who.visitors}
-    found = await operations.of_browser(request.app.engine, visitors, list(who.orders))
-    sales = {it.event_id: await _sale(request, it) for it in {each.event_id: each for each in found}.values()}
-    views = [(it, sales[it.event_id].view(it)) for it in found]
+        buyer = Asker((), None)
+    visitors = {it.room_id: it.visitor_id for it in buyer.visitors}
+    reservations = await operations.of_browser(request.app.engine, visitors, list(buyer.orders))
+    sales = {
+        it.event_id: await _sale(request, it)
+        for it in {each.event_id: each for each in reservations}.values()
+    }
+    views = [(it, sales[it.event_id].view(it)) for it in reservations]
     document = MinePage(
         now_ms=now_ms(),
         going=[view for it, view in views if it.status in GOING],
@@ -47,10 +50,12 @@ async def tickets_of(request: Request, standing: Standing) -> int:
     if place is None or place.state != "done" or event is None:
         return 0
     try:
-        found = await operations.of_visitor(request.app.engine, EventId(event.event_id), place.visitor_id)
+        reservations = await operations.of_visitor(
+            request.app.engine, EventId(event.event_id), place.visitor_id
+        )
     except StoreUnavailable:
         return 0
-    return sum(item.quantity for it in found if it.status == "confirmed" for item in it.items)
+    return sum(item.quantity for it in reservations if it.status == "confirmed" for item in it.items)
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,13 @@ class Sale:
     event: Event
     names: dict[str, str]
 
-    def view(self, it: Reservation) -> MineView:
+    def view(self, reservation: Reservation) -> MineView:
         """The view of one of its reservations."""
-        return MineView(event_head(self.event), reservation_view(it, self.names))
+        return MineView(event_head(self.event), reservation_view(reservation, self.names))
 
 
-async def _sale(request: Request, it: Reservation) -> Sale:
-    event, ticket_types = await events.event(request.app.stores, it.event_id)
+async def _sale(request: Request, reservation: Reservation) -> Sale:
+    event, ticket_types = await events.event(request.app.stores, reservation.event_id)
     return Sale(event, {each.ticket_type_id: each.name for each in ticket_types})
 
 

@@ -14,7 +14,7 @@ from app.core import rules
 from app.core.clock import to_ms
 from app.core.members import serving_of
 from app.core.model import Pace, Place, Room, RoomStatus
-from app.core.stillness import shown_s
+from app.core.stillness import shown_stall_s
 from app.web.documents.draw import Draw
 from app.web.documents.waiting_room import PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, IdentityView, MailboxView
@@ -70,7 +70,7 @@ def slower_of(pace: Pace | None, now_ms: int) -> str:
 
 def still_s_of(still_ms: int, now_ms: int, notice: str) -> int:
     """For how long nobody has been called, rounded; 0 if the queue moves, or a notice says why not."""
-    return 0 if notice or not still_ms else shown_s((now_ms - still_ms) // 1000)
+    return 0 if notice or not still_ms else shown_stall_s((now_ms - still_ms) // 1000)
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,8 @@ def _notice_of(status: RoomStatus, place: Place | None, panel: str) -> str:
 
 
 def _with_work(page: RoomPage, standing: Standing) -> RoomPage:
-    its, asked = standing.room.settings, not standing.member
-    return replace(page, work=its.proof_of_work and asked, suspects_lane=its.suspects_lane)
+    its, needed = standing.room.settings, not standing.member
+    return replace(page, work=its.proof_of_work and needed, suspects_lane=its.suspects_lane)
 
 
 def _with_lane(page: RoomPage, document: StatusDocument, lane: int) -> RoomPage:

@@ -17,7 +17,7 @@ from app.store.sql.receipts import Receipt
 from app.web.http.routes import Request
 from app.web.pages.booking import owned
 from app.web.pages.documents import EventHead, event_head
-from app.web.pages.render import asked_language, respond
+from app.web.pages.render import requested_language, respond
 from app.web.pages.theme import look_for
 
 LOOK_AGAIN_S = 2
@@ -38,43 +38,43 @@ class ReceiptPage:
 
 async def receipt(request: Request) -> Response:
     """Show the receipt. Raises ReservationNotFound, also for unpaid orders."""
-    it = await owned(request)
-    found = await orders.receipt_of(request.app.stores, it)
-    event, _ = await events.event(request.app.stores, it.event_id)
+    reservation = await owned(request)
+    stored = await orders.receipt_of(request.app.stores, reservation)
+    event, _ = await events.event(request.app.stores, reservation.event_id)
     document = ReceiptPage(
         event=event_head(event),
-        reservation_id=it.reservation_id,
-        receipt=found,
-        seller=_seller(found, event),
-        sold_at_ms=to_ms(found.sold_at) if found else 0,
-        refunded=_refunded(it),
-        refresh_s=0 if found else LOOK_AGAIN_S,
+        reservation_id=reservation.reservation_id,
+        receipt=stored,
+        seller=_seller(stored, event),
+        sold_at_ms=to_ms(stored.sold_at) if stored else 0,
+        refunded=_refunded(reservation),
+        refresh_s=0 if stored else LOOK_AGAIN_S,
     )
-    return respond("receipt.html", document, look=await look_for(request, it.room_id))
+    return respond("receipt.html", document, look=await look_for(request, reservation.room_id))
 
 
 async def receipt_pdf(request: Request) -> Response:
     """Download the receipt. Raises ReservationNotFound, also while it has no number."""
-    it = await owned(request)
-    found = await orders.receipt_of(request.app.stores, it)
-    if found is None:
+    reservation = await owned(request)
+    stored = await orders.receipt_of(request.app.stores, reservation)
+    if stored is None:
         raise ReservationNotFound
-    event, _ = await events.event(request.app.stores, it.event_id)
-    language = asked_language((await look_for(request, it.room_id)).locale)
-    about = _seller(found, event), event.timezone, _refunded(it)
+    event, _ = await events.event(request.app.stores, reservation.event_id)
+    language = requested_language((await look_for(request, reservation.room_id)).locale)
+    about = _seller(stored, event), event.timezone, _refunded(reservation)
     async with request.app.exporting:  # uses much CPU, so concurrency is limited
-        made = await asyncio.to_thread(receipt_file, language, found, *about)
-    response = Response(made, content_type="application/pdf")
-    name = f"{it.event_id}-receipt-{found.receipt_no}.pdf"
+        pdf = await asyncio.to_thread(receipt_file, language, stored, *about)
+    response = Response(pdf, content_type="application/pdf")
+    name = f"{reservation.event_id}-receipt-{stored.receipt_no}.pdf"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
-def _seller(it: Receipt | None, event: Event) -> str:
+def _seller(receipt: Receipt | None, event: Event) -> str:
     """The seller at the time of the order; if none was set then, the current one."""
-    return (it.seller if it else "") or event.seller
+    return (receipt.seller if receipt else "") or event.seller
 
 
-def _refunded(it: Reservation) -> int:
-    return it.amount if it.status == "cancelled" else it.refunded
+def _refunded(reservation: Reservation) -> int:
+    return reservation.amount if reservation.status == "cancelled" else reservation.refunded

@@ -93,7 +93,7 @@ def html(template: str, page: Any, language: str = i18n.ENGLISH, look: Look = PL
 
 
 @lru_cache(maxsize=SHARED_MAX)
-def _made(template: str, page: Any, language: str, look: Look) -> tuple[bytes, bytes]:
+def _rendered(template: str, page: Any, language: str, look: Look) -> tuple[bytes, bytes]:
     plain = html(template, page, language, look).encode()
     return plain, _gzipped(plain)
 
@@ -115,10 +115,10 @@ def respond(
     English. A page with a `secret` is not compressed. A page that is equal for a crowd (`shared`) is rendered
     once for as long as its document, which must be hashable, does not change.
     """
-    language = language or (i18n.ENGLISH if template.startswith(CONSOLE) else asked_language(look.locale))
+    language = language or (i18n.ENGLISH if template.startswith(CONSOLE) else requested_language(look.locale))
     kind = "text/html; charset=utf-8"
     if shared:
-        plain, gzipped = _made(template, page, language, look)
+        plain, gzipped = _rendered(template, page, language, look)
         response = compressed(plain, kind, gzipped)
     else:
         body = html(template, page, language, look).encode()
@@ -132,7 +132,7 @@ def respond(
     return response
 
 
-def asked_language(locale: str = "") -> str:
+def requested_language(locale: str = "") -> str:
     """The language for this request: the reader's choice, the room's, or the browser's."""
     accepted = (tag for tag, quality in request.accept_languages if quality > 0)
     return i18n.choose([request.cookies.get(LANGUAGE_COOKIE, ""), locale, *accepted])

@@ -41,7 +41,7 @@ from app.web.api.mailbox import mail_locale
 from app.web.http.credentials import network_of
 from app.web.http.routes import Request
 from app.web.pages.booking import PAYMENT_ASKED, Choice, event_page, owned, reservation_page
-from app.web.pages.buyer_form import said_in
+from app.web.pages.buyer_form import buyer_in
 from app.web.pages.form_fields import count_of, read_fields, read_form, redirect_to
 from app.web.pages.visitors import (
     session_of,
@@ -74,11 +74,11 @@ async def reserve(request: Request) -> Response:
         [value for name, value in fields if name == SEAT and _SEAT.match(value)],
         form.get("code", ""),
     )
-    found, ticket_types = await events.event(request.app.stores, event_id)
-    wanted = _wanted(chosen, [it.ticket_type_id for it in ticket_types if it.seated])
-    if isinstance(wanted, str):
-        return await event_page(request, wanted, chosen, 422)
-    claims = await session_of(request, found.room_id)
+    event, ticket_types = await events.event(request.app.stores, event_id)
+    tickets = _tickets_of(chosen, [it.ticket_type_id for it in ticket_types if it.seated])
+    if isinstance(tickets, str):
+        return await event_page(request, tickets, chosen, 422)
+    claims = await session_of(request, event.room_id)
     if claims is None:
         return await event_page(request, "session_ended", chosen, CredentialMissing.status)
     try:
@@ -86,9 +86,9 @@ async def reserve(request: Request) -> Response:
             request.app.engine,
             claims,
             event_id,
-            wanted,
+            tickets,
             idempotency_key=_key(form),
-            expected=await _shown_amount(request, event_id, form, chosen),
+            expected=await _amount_on_page(request, event_id, form, chosen),
             network=network_of(request, claims.room_id),
             code=_code(chosen.code),
         )
@@ -102,16 +102,16 @@ async def reserve(request: Request) -> Response:
     return redirect_to(f"/reservations/{reserved.reservation_id}")
 
 
-async def _shown_amount(
+async def _amount_on_page(
     request: Request, event_id: EventId, form: Mapping[str, str], chosen: Choice
 ) -> int | None:
     """The total shown to the visitor for this choice; None if the form does not say."""
     counts = Counter(type_of(it) for it in chosen.seat_ids)
     counts.update({name: count for name, count in chosen.counts.items() if name not in counts})
-    wanted = [(count, form.get(PRICE + name, "")) for name, count in counts.items() if count]
-    if any(count_of(price) < 0 or not price for _, price in wanted):
+    amounts = [(count, form.get(PRICE + name, "")) for name, count in counts.items() if count]
+    if any(count_of(price) < 0 or not price for _, price in amounts):
         return None
-    fee, lines = _shown_fee(form), [(count, count_of(price)) for count, price in wanted]
+    fee, lines = _fee_on_page(form), [(count, count_of(price)) for count, price in amounts]
     if not chosen.code:
         cost = sum(count * price for count, price in lines)
         return cost + fee_of(fee, lines, cost)
@@ -123,7 +123,7 @@ async def _shown_amount(
     return cost + fee_of(fee, lines, cost)
 
 
-def _shown_fee(form: Mapping[str, str]) -> Fee:
+def _fee_on_page(form: Mapping[str, str]) -> Fee:
     """The booking fee shown on the page, as PER_TICKET|RATE_BP."""
     each, _, rate_bp = form.get(FEE, "").partition("|")
     return Fee(max(0, count_of(each)), max(0, count_of(rate_bp)))
@@ -135,7 +135,7 @@ def _code(text: str) -> str | None:
     return (name if _CODE.match(name) else "NONE") if name else None
 
 
-def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
+def _tickets_of(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
     """Counted tickets and chosen seats, or the best seats of one section; else the problem."""
     items = [
         Item(ticket_type_id=TicketTypeId(name), quantity=count)
@@ -161,60 +161,64 @@ def _wanted(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
 async def pay(request: Request) -> Response:
     """Pay for a hold."""
     form = await read_form()
-    it = await counted(request)
+    reservation = await counted(request)
     method, _, token = form.get("way", "").partition(" ")
     method, token = method or form.get("method", "card"), token or form.get("token", "")
-    payment, goes_on, said = Payment(method, token), False, None
+    payment, goes_on, buyer = Payment(method, token), False, None
     try:
-        if it.status == "held" and read_buyer_form(it.buyer_form).asks:
-            said = said_in(form, await mail_locale(request, it.room_id))
-            await buyers.require(request.app.stores, request.app.traces, it, said)
-        if it.amount:
-            answer = await operations.confirm(request.app.engine, it.reservation_id, payment, _key(form))
+        if reservation.status == "held" and read_buyer_form(reservation.buyer_form).asks_anything:
+            buyer = buyer_in(form, await mail_locale(request, reservation.room_id))
+            await buyers.require(request.app.stores, request.app.traces, reservation, buyer)
+        if reservation.amount:
+            answer = await operations.confirm(
+                request.app.engine, reservation.reservation_id, payment, _key(form)
+            )
             became = answer.reservation
             goes_on = bool(answer.step.continue_url)  # the page links there
         else:
-            became = await paid_elsewhere.confirm_free(request.app.engine, it.reservation_id)
+            became = await paid_elsewhere.confirm_free(request.app.engine, reservation.reservation_id)
         query = f"?{PAYMENT_ASKED.decode()}" if became.status == "paying" and not goes_on else ""
     except PaymentDeclined as refusal:
-        return await reservation_page(request, it, refusal.code, token, refusal.status)
+        return await reservation_page(request, reservation, refusal.code, token, refusal.status)
     except ValidationFailed as refusal:
-        return await reservation_page(request, it, "refused", token, status=refusal.status, said=said)
+        return await reservation_page(
+            request, reservation, "refused", token, status=refusal.status, buyer=buyer
+        )
     except (HoldExpired, Conflict):
         query = ""  # the page shows the current state
-    return redirect_to(f"/reservations/{it.reservation_id}{query}")
+    return redirect_to(f"/reservations/{reservation.reservation_id}{query}")
 
 
 async def stop(request: Request) -> Response:
     """End the pending payment, so that the buyer can choose another way to pay."""
-    it = await counted(request)
-    await payment_steps.stop_payment(request.app.engine, it.reservation_id)
-    return redirect_to(f"/reservations/{it.reservation_id}")
+    reservation = await counted(request)
+    await payment_steps.stop_payment(request.app.engine, reservation.reservation_id)
+    return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
 async def cancel(request: Request) -> Response:
     """Cancel the reservation."""
-    it = await counted(request, bought=True)
-    if any(ticket["transferred"] for ticket in it.tickets):  # a ticket belongs to somebody else now
-        return await reservation_page(request, it, "refused", status=Conflict.status)
+    reservation = await counted(request, bought=True)
+    if any(ticket["transferred"] for ticket in reservation.tickets):  # a ticket belongs to somebody else now
+        return await reservation_page(request, reservation, "refused", status=Conflict.status)
     with suppress(Conflict):
-        await operations.cancel(request.app.engine, it.reservation_id)
-    return redirect_to(f"/reservations/{it.reservation_id}")
+        await operations.cancel(request.app.engine, reservation.reservation_id)
+    return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
 async def extend(request: Request) -> Response:
     """Extend the hold."""
-    it = await counted(request)
+    reservation = await counted(request)
     with suppress(Conflict, HoldExpired):  # the page shows the current state
-        await operations.extend(request.app.engine, it.reservation_id)
-    return redirect_to(f"/reservations/{it.reservation_id}")
+        await operations.extend(request.app.engine, reservation.reservation_id)
+    return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
 async def counted(request: Request, *, bought: bool = False) -> Reservation:
     """Find the visitor's reservation for a change. Raises RateLimited."""
-    it = await owned(request, bought=bought)
-    await operations.count_change(request.app.engine, it, network_of(request, it.room_id))
-    return it
+    reservation = await owned(request, bought=bought)
+    await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))
+    return reservation
 
 
 def _counts(form: dict[str, str]) -> dict[str, int]:

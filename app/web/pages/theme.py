@@ -78,8 +78,8 @@ class Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def look_css(request: Request) -> Response:
     """Serve the style sheet of these colours, for the console's preview, whose frame sends no cookie."""
-    asked = read_query(request, Colours)
-    sheet = theme.stylesheet(Theme(accent=asked.accent, paper=asked.paper))
+    colours = read_query(request, Colours)
+    sheet = theme.stylesheet(Theme(accent=colours.accent, paper=colours.paper))
     response = Response(sheet, content_type="text/css; charset=utf-8")
     response.headers["Cache-Control"] = FOR_A_MINUTE
     return response

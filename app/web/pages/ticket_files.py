@@ -18,7 +18,7 @@ from app.notifications.wallet_passes import passes_file
 from app.reservations import buyers
 from app.web.http.routes import Request
 from app.web.pages.booking import in_order, owned
-from app.web.pages.render import asked_language
+from app.web.pages.render import requested_language
 from app.web.pages.theme import look_for
 
 
@@ -33,19 +33,19 @@ class Sold(NamedTuple):
 
 async def tickets_pdf(request: Request) -> Response:
     """Download the tickets as a PDF, one per page, without those given away."""
-    it = await _sold(request)
-    buyer = await buyers.of_reservation(request.app.stores, it.order.reservation_id)
+    sold = await _sold(request)
+    buyer = await buyers.of_reservation(request.app.stores, sold.order.reservation_id)
     holder = buyer.name if buyer else ""
-    order = it.order.reservation_id
+    order = sold.order.reservation_id
     async with request.app.exporting:  # uses much CPU, so concurrency is limited
-        made = await asyncio.to_thread(tickets_file, it.language, it.show, it.tickets, order, holder)
-    return file_response(made, "application/pdf", f"{it.order.event_id}-tickets.pdf")
+        pdf = await asyncio.to_thread(tickets_file, sold.language, sold.show, sold.tickets, order, holder)
+    return file_response(pdf, "application/pdf", f"{sold.order.event_id}-tickets.pdf")
 
 
 async def tickets_wallet(request: Request) -> Response:
     """Download the tickets as passes for a wallet app, if the installation has a certificate."""
-    it = await _sold(request)
-    return await wallet_response(request, it.language, it.show, it.tickets, it.order.reservation_id)
+    sold = await _sold(request)
+    return await wallet_response(request, sold.language, sold.show, sold.tickets, sold.order.reservation_id)
 
 
 async def wallet_response(
@@ -56,8 +56,8 @@ async def wallet_response(
     if signer is None:
         raise ReservationNotFound
     async with request.app.exporting:
-        made = await asyncio.to_thread(passes_file, signer, language, show, tickets, order)
-    return file_response(made.content, made.media_type, made.name)
+        file = await asyncio.to_thread(passes_file, signer, language, show, tickets, order)
+    return file_response(file.content, file.media_type, file.name)
 
 
 def file_response(content: bytes, media_type: str, name: str) -> Response:
@@ -70,13 +70,13 @@ def file_response(content: bytes, media_type: str, name: str) -> Response:
 
 async def _sold(request: Request) -> Sold:
     """Find the tickets in the address, if this browser may see them. Raises ReservationNotFound."""
-    it = await owned(request)
-    mine = [ticket for ticket in sorted(it.tickets, key=in_order) if ticket["code"]]
-    if not mine:
+    reservation = await owned(request)
+    own = [ticket for ticket in sorted(reservation.tickets, key=in_order) if ticket["code"]]
+    if not own:
         raise ReservationNotFound
-    event, types = await events.event(request.app.stores, it.event_id)
+    event, types = await events.event(request.app.stores, reservation.event_id)
     names: dict[str, str] = {each.ticket_type_id: each.name for each in types}
-    language = asked_language((await look_for(request, it.room_id)).locale)
+    language = requested_language((await look_for(request, reservation.room_id)).locale)
     show = Show(event.name, event.venue, to_ms(event.starts_at), event.timezone)
     tickets = [
         SoldTicket(
@@ -84,6 +84,6 @@ async def _sold(request: Request) -> Sold:
             seat_name(each["seat_id"]) if each["seat_id"] else None,
             each["code"],
         )
-        for each in mine
+        for each in own
     ]
-    return Sold(it, language, show, tickets)
+    return Sold(reservation, language, show, tickets)

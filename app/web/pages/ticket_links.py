@@ -83,11 +83,11 @@ async def use_tickets(request: Request) -> Response:
     token = (await read_form()).get("token", "")
     await request.app.throttles.reset(request.client)
     try:
-        found = await ticket_links.use(request.app.stores, token)
+        link = await ticket_links.use(request.app.stores, token)
     except CredentialInvalid as refusal:
         return respond("tickets.html", TicketsPage("gone"), refusal.status)
     response = redirect_to("/reservations")
-    add_cookie(response, orders_cookie(request, reversed(found), OWNS))
+    add_cookie(response, orders_cookie(request, reversed(link), OWNS))
     return response
 
 

@@ -21,7 +21,7 @@ from app.web.http.bodies import read_query
 from app.web.http.routes import Request
 from app.web.pages.booking import reservation_page
 from app.web.pages.form_fields import read_form, redirect_to
-from app.web.pages.render import asked_language, respond
+from app.web.pages.render import requested_language, respond
 from app.web.pages.reservation_forms import counted
 from app.web.pages.theme import look_for
 from app.web.pages.ticket_files import file_response, wallet_response
@@ -44,31 +44,31 @@ class HolderPage(msgspec.Struct, frozen=True):
 
 async def transfer(request: Request) -> Response:
     """Offer a ticket to an address."""
-    it, form = await counted(request, bought=True), await read_form()
-    app, locale = request.app, await mail_locale(request, it.room_id)
+    reservation, form = await counted(request, bought=True), await read_form()
+    app, locale = request.app, await mail_locale(request, reservation.room_id)
     try:
         ticket_id, email = form.get("ticket_id", "")[:64], form.get("email", "").strip()[:254]
-        await transfers.offer(app.stores, app.orders, app.traces, it, ticket_id, email, locale)
+        await transfers.offer(app.stores, app.orders, app.traces, reservation, ticket_id, email, locale)
     except (ValidationFailed, Conflict) as refusal:
-        return await reservation_page(request, it, "refused", status=refusal.status)
-    return redirect_to(f"/reservations/{it.reservation_id}")
+        return await reservation_page(request, reservation, "refused", status=refusal.status)
+    return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
 async def withdraw(request: Request) -> Response:
     """Withdraw an offer."""
-    it, form = await counted(request, bought=True), await read_form()
-    await transfers.withdraw(request.app.stores, it, form.get("ticket_id", "")[:64])
-    return redirect_to(f"/reservations/{it.reservation_id}")
+    reservation, form = await counted(request, bought=True), await read_form()
+    await transfers.withdraw(request.app.stores, reservation, form.get("ticket_id", "")[:64])
+    return redirect_to(f"/reservations/{reservation.reservation_id}")
 
 
 async def accept_page(request: Request) -> Response:
     """Show the button that accepts a ticket. A GET must not accept, because mail scanners follow links."""
     token = read_query(request, TokenQuery).token
-    found = await transfers.offered(request.app.stores, token)
-    if found is None:
+    offer = await transfers.offered(request.app.stores, token)
+    if offer is None:
         return respond("holder.html", HolderPage(), CredentialInvalid.status)
-    look = await look_for(request, RoomId(found.room_id))
-    return respond("holder.html", _page(found, token=token), look=look, secret=True)
+    look = await look_for(request, RoomId(offer.room_id))
+    return respond("holder.html", _page(offer, token=token), look=look, secret=True)
 
 
 async def accept(request: Request) -> Response:
@@ -86,42 +86,40 @@ async def accept(request: Request) -> Response:
 async def my_ticket(request: Request) -> Response:
     """Show the ticket to its new holder, by the link e-mailed to them."""
     key = read_query(request, KeyQuery).key
-    found = await _held(request, key)
-    if found is None:
+    held = await _held(request, key)
+    if held is None:
         return respond("holder.html", HolderPage(), CredentialInvalid.status)
-    look = await look_for(request, RoomId(found.room_id))
-    page = msgspec.structs.replace(
-        _page(found, key=key), wallet=bool(request.app.settings.wallet_certificate)
-    )
+    look = await look_for(request, RoomId(held.room_id))
+    page = msgspec.structs.replace(_page(held, key=key), wallet=bool(request.app.settings.wallet_certificate))
     return respond("holder.html", page, look=look, secret=True)
 
 
 async def my_ticket_pdf(request: Request) -> Response:
     """Download it as a PDF."""
-    found = await _held(request, read_query(request, KeyQuery).key)
-    if found is None:
+    held = await _held(request, read_query(request, KeyQuery).key)
+    if held is None:
         raise ReservationNotFound
-    language = asked_language((await look_for(request, RoomId(found.room_id))).locale)
-    show, tickets = _printed(found)
-    holder = found.name or ""
+    language = requested_language((await look_for(request, RoomId(held.room_id))).locale)
+    show, tickets = _printed(held)
+    holder = held.name or ""
     async with request.app.exporting:
-        made = await asyncio.to_thread(tickets_file, language, show, tickets, found.reservation_id, holder)
-    return file_response(made, "application/pdf", f"{found.event_id}-ticket.pdf")
+        pdf = await asyncio.to_thread(tickets_file, language, show, tickets, held.reservation_id, holder)
+    return file_response(pdf, "application/pdf", f"{held.event_id}-ticket.pdf")
 
 
 async def my_ticket_wallet(request: Request) -> Response:
     """Download it as a pass for a wallet app."""
-    found = await _held(request, read_query(request, KeyQuery).key)
-    if found is None:
+    held = await _held(request, read_query(request, KeyQuery).key)
+    if held is None:
         raise ReservationNotFound
-    language = asked_language((await look_for(request, RoomId(found.room_id))).locale)
-    return await wallet_response(request, language, *_printed(found), found.reservation_id)
+    language = requested_language((await look_for(request, RoomId(held.room_id))).locale)
+    return await wallet_response(request, language, *_printed(held), held.reservation_id)
 
 
-def _printed(found: HeldTicket) -> tuple[Show, list[SoldTicket]]:
-    show = Show(found.event_name, found.venue, to_ms(found.starts_at), found.timezone)
-    seat = seat_name(found.seat_id) if found.seat_id else None
-    return show, [SoldTicket(found.ticket_type, seat, found.code)]
+def _printed(held: HeldTicket) -> tuple[Show, list[SoldTicket]]:
+    show = Show(held.event_name, held.venue, to_ms(held.starts_at), held.timezone)
+    seat = seat_name(held.seat_id) if held.seat_id else None
+    return show, [SoldTicket(held.ticket_type, seat, held.code)]
 
 
 async def _held(request: Request, key: str) -> HeldTicket | None:
@@ -132,8 +130,8 @@ async def _held(request: Request, key: str) -> HeldTicket | None:
     return await transfers.held(request.app.stores, transfer_id)
 
 
-def _page(it: HeldTicket, token: str = "", key: str = "") -> HolderPage:
-    seat = seat_name(it.seat_id) if it.seat_id else None
-    code = it.code if key else ""
-    ticket = TicketView("", it.ticket_type, seat, code, qr_picture(code))
-    return HolderPage(it.event_name, it.venue, to_ms(it.starts_at), it.timezone, ticket, token, key)
+def _page(held: HeldTicket, token: str = "", key: str = "") -> HolderPage:
+    seat = seat_name(held.seat_id) if held.seat_id else None
+    code = held.code if key else ""
+    ticket = TicketView("", held.ticket_type, seat, code, qr_picture(code))
+    return HolderPage(held.event_name, held.venue, to_ms(held.starts_at), held.timezone, ticket, token, key)

@@ -58,10 +58,10 @@ async def sales(request: Request) -> Response:
         return await knownuser.enter(request)
     event_heads: EventHeads = current_app.extensions[EVENT_HEADS]
     lines = []
-    for found, status in await room_lists.page(request.app.queues, public_only=True):
-        head = await event_heads.of_room(request.app.stores, found)
-        name = head.name if head else found.settings.name
-        lines.append(SaleView(found.room_id, name, status.state, to_ms(found.settings.opens_at), head))
+    for listed, status in await room_lists.page(request.app.queues, public_only=True):
+        head = await event_heads.of_room(request.app.stores, listed)
+        name = head.name if head else listed.settings.name
+        lines.append(SaleView(listed.room_id, name, status.state, to_ms(listed.settings.opens_at), head))
     lines.sort(key=lambda it: it.event is not None and it.event.is_over(now_ms()))
     return respond("sales.html", SalesPage(lines))
 

@@ -112,26 +112,26 @@ def remember_progress_start(response: Response, request: Request, standing: Stan
     )
 
 
-def asked_return(request: Request) -> str:
+def requested_return(request: Request) -> str:
     """Where the gate stopped this visitor, from the page's address; not checked yet."""
-    return _asked(request, "return_to")
+    return _param(request, "return_to")
 
 
-def asked_cookies(request: Request) -> str:
+def requested_cookies(request: Request) -> str:
     """Result of the cookie test: `asked`, `needed`, or nothing."""
-    return _asked(request, COOKIES_QUERY)
+    return _param(request, COOKIES_QUERY)
 
 
-def _asked(request: Request, name: str) -> str:
+def _param(request: Request, name: str) -> str:
     return dict(parse_qsl(request.query.decode("latin-1"))).get(name, "")
 
 
 async def standing_of(request: Request, room_id: RoomId) -> Standing:
     """Read everything a queue page is made from. Raises RoomNotFound, RateLimited, StoreUnavailable."""
-    shown = await request.app.status_board.current(room_id)
+    rendered = await request.app.status_board.current(room_id)
     claims = visitor_of(request, room_id)
-    found = await place_of(request, room_id, claims) if claims else None
-    place, status = found or (None, shown.status)
+    current = await place_of(request, room_id, claims) if claims else None
+    place, status = current or (None, rendered.status)
     room = await request.app.queues.loaded_rooms.at_version(room_id, status)
     rate = room.settings.admission_rate_per_minute
     return Standing(
@@ -139,12 +139,12 @@ async def standing_of(request: Request, room_id: RoomId) -> Standing:
         status=status,
         place=place,
         event=None,
-        status_document=shown.document,
+        status_document=rendered.document,
         place_document=place_document(room_id, place, status, rate, "") if place else None,
         began=progress_start_of(request, room, place) if place else 0,
-        return_to=allowed(asked_return(request), room.settings),
-        cookies_needed=claims is None and asked_cookies(request) == "needed",
+        return_to=allowed(requested_return(request), room.settings),
+        cookies_needed=claims is None and requested_cookies(request) == "needed",
         known=claims is not None,
         member=claims is not None and is_member(claims.visitor_id),
-        lane=lane_in(shown.status, claims.visitor_id) if claims else 0,
+        lane=lane_in(rendered.status, claims.visitor_id) if claims else 0,
     )
