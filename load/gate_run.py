@@ -1,6 +1,6 @@
 """Runs a crowd against a shop behind the gate, which is started here unless one is named.
 
-`fairgate load --scenario gate` starts this as `python -m load.gate_run WANTED`, with the JSON of `Wanted`.
+`fairgate load --scenario gate` starts this as `python -m load.gate_run ORDER`, with the JSON of `Order`.
 """
 
 from __future__ import annotations

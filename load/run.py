@@ -1,6 +1,6 @@
 """A load run: finds or starts its target, runs Locust's visitors against it, and judges what they found.
 
-`fairgate load` starts this as `python -m load.run WANTED`, where WANTED is the JSON of `Wanted`. Locust is
+`fairgate load` starts this as `python -m load.run ORDER`, where ORDER is the JSON of `Order`. Locust is
 yet another process: gevent patches the standard library, and nothing may be patched here.
 """
 

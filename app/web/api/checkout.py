@@ -172,7 +172,7 @@ async def extend(request: Request, asker: Asker) -> Response:
 
 
 async def _decided(request: Request, asker: Asker) -> Reservation:
-    """The requester's reservation, for a change. Raises RateLimited, and as `asked_reservation`."""
+    """The requester's reservation, for a change. Raises RateLimited, and as `requested_reservation`."""
     reservation = await requested_reservation(request, asker, staff_may=False)
     if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
