@@ -28,6 +28,7 @@ from app.runtime import (
     cpu_policy,
     embedded_postgres,
     embedded_stores,
+    gc_tuning,
     installation,
     log_files,
     reloading,
@@ -121,6 +122,7 @@ async def run(plan: Plan, on_ready: OnReady = until_stopped) -> None:
     """Run everything until SIGINT or SIGTERM, SIGHUP at a terminal, or the end of `on_ready`. Raises the
     error that prevented the start."""
     cpu_policy.use_batch_policy()
+    gc_tuning.freeze_startup_objects()
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -30,6 +30,7 @@ STREAMS = 3
 REQUEST_MAX = 1_000_000
 BEGUN = b"+"  # the byte that carries the file descriptors
 LOADED_LATE = (
+    "httpx",
     "app.store.away",
     "app.runtime.supervisor",
     "app.notifications.channels.webhooks",
