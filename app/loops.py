@@ -150,8 +150,11 @@ async def each(
             except Exception as error:  # whatever the cause, it affects only this item
                 failed(name, key(it), error)
 
+    at_once = min(at_once, len(things)) if isinstance(things, Sized) else at_once
+    if not at_once:
+        return
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(min(at_once, len(things)) if isinstance(things, Sized) else at_once):
+        for _ in range(at_once):
             tasks.create_task(some())
     if away:
         raise away[0]

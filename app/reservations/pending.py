@@ -69,6 +69,7 @@ class ReservationEngine:
     read: Coalescer[str, str, Reservation | None] = field(init=False)
     as_one: bool = False  # whether all workers can read batches
     waiting: dict[str, list[Waiter]] = field(default_factory=dict)  # by reservation id
+    awaited: asyncio.Event = field(default_factory=asyncio.Event)  # set while somebody may be waiting
     watching: dict[str, set[asyncio.Event]] = field(default_factory=dict)  # by reservation id
     policies: dict[EventId, tuple[float, asyncio.Task[Policy]]] = field(default_factory=dict)
     unfinished: set[asyncio.Task[Any]] = field(default_factory=set)  # see `see_through`
@@ -145,6 +146,7 @@ class ReservationEngine:
         waiter.answer = self.submissions.submit((room_id, event_id), waiter)
         if submission.instance:
             self.waiting.setdefault(submission.reservation_id, []).append(waiter)
+            self.awaited.set()
         return waiter
 
     def forget(self, waiter: Waiter) -> None:
@@ -255,6 +257,9 @@ async def _listen(engine: ReservationEngine) -> None:
 async def _sweep(engine: ReservationEngine) -> None:
     """Answer requests whose time is up, and look up outcomes that did not arrive."""
     while True:
+        if not engine.waiting:
+            engine.awaited.clear()
+            await engine.awaited.wait()
         await asyncio.sleep(SWEEP_S)
         overdue: dict[RoomId, set[str]] = {}
         now = time.monotonic()
