@@ -52,9 +52,11 @@ async def a_visitor(web: Web) -> str:
 
 
 async def everything(stores: Stores) -> dict[str, str]:
-    """Digests of everything that the stores hold about rooms, sales and people."""
+    """Digests of everything that the stores hold about rooms, sales and people; not workers' leases."""
     found: dict[str, str] = {}
     async for key in stores.redis.scan_iter(match="{[^f]*"):  # not `{fairgate}`, which holds process counters
+        if str(key).endswith(":lease"):
+            continue
         found[str(key)] = repr(await stores.redis.dump(key))
     tables = await stores.postgres.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'gate_counts'"
