@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,9 +55,30 @@ def empty(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def installed(home: Path, wheel: Path, *extras: str) -> Path:
+def installed(home: Path, wheel: Path) -> Path:
     """A new environment: pip installs the wheel, the rest is linked from ours, which saves minutes."""
     venv.create(home, with_pip=False, symlinks=True)
+    link_needed(home)
+    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python")]
+    subprocess.run([*pip, "install", *options, str(wheel)], check=True, timeout=120)
+    return home
+
+
+def with_extra(home: Path, extra: str, to: Path) -> Path:
+    """A copy of the environment with an extra: pip would install the same wheel once more."""
+    shutil.copytree(home, to, symlinks=True, dirs_exist_ok=True, copy_function=os.link)
+    program = to / "bin" / "fairgate"
+    text = program.read_text().replace(str(home), str(to))
+    program.unlink()  # not to change what it is a link to
+    program.write_text(text)
+    program.chmod(0o755)
+    link_needed(to, extra)
+    return to
+
+
+def link_needed(home: Path, *extras: str) -> None:
+    """Link into an environment what pip would install beside Fairgate."""
     (site,) = home.glob("lib/python*/site-packages")
     names: set[str] = set()
     add_needed("fairgate", extras, names)
@@ -65,11 +87,8 @@ def installed(home: Path, wheel: Path, *extras: str) -> Path:
         for top in {
             file.parts[0] for file in there.files or () if file.parts[0] not in ("..", "__pycache__")
         }:
-            (site / top).symlink_to(str(there.locate_file(top)))
-    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    pip = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python")]
-    subprocess.run([*pip, "install", *options, str(wheel)], check=True, timeout=120)
-    return home
+            if not (site / top).is_symlink():
+                (site / top).symlink_to(str(there.locate_file(top)))
 
 
 def add_needed(name: str, extras: tuple[str, ...], found: set[str]) -> None:
@@ -114,10 +133,10 @@ async def test_it_knows_its_version_and_commit(home: Path, empty: Path) -> None:
 
 
 async def test_the_whole_product_starts_in_an_empty_folder(
-    wheel: Path, empty: Path, tmp_path_factory: pytest.TempPathFactory, data: Path
+    home: Path, empty: Path, tmp_path_factory: pytest.TempPathFactory, data: Path
 ) -> None:
-    home = installed(tmp_path_factory.mktemp("env"), wheel, "embedded")
-    program = str(home / "bin" / "fairgate")
+    own = with_extra(home, "embedded", tmp_path_factory.mktemp("env"))
+    program = str(own / "bin" / "fairgate")
     (empty / "app").mkdir()  # not ours
     (empty / "app" / "__init__.py").write_text("raise SystemExit('somebody else is imported')")
     running = await up(data, "--fans", "1", command="demo", program=program, cwd=str(empty))
