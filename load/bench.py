@@ -34,17 +34,17 @@ async def bench(run: Run, names: list[str], json: Path | None = None) -> list[Ro
     A row that breaks off is reported in its place, and the others continue.
     """
     program()
-    rows_done: list[Row] = []
+    results: list[Row] = []
     for name in names:
         run.console.print(f"{name}: {(ROWS[name].__doc__ or '').splitlines()[0]}")
         try:
-            rows_done.append(await ROWS[name](run))
+            results.append(await ROWS[name](run))
         except BROKEN_OFF as error:
             run.broke_off.append(name)
-            rows_done.append(missing(name, f"it broke off: {error!r}"))
+            results.append(missing(name, f"it broke off: {error!r}"))
         if json is not None:
-            report.write(json, run, rows_done)
-    return rows_done
+            report.write(json, run, results)
+    return results
 
 
 def chosen(text: str) -> list[str]:

@@ -66,9 +66,9 @@ async def account(stores: Stores, email: str) -> tuple[Fan | None, list[FanPassk
 
 async def begin_new(stores: Stores, origin: str, email: str) -> tuple[Ceremony, str]:
     """Start the creation of a passkey for this address. Returns the ceremony and the id of its account."""
-    fan, passkeys_known = await account(stores, email)
+    fan, existing = await account(stores, email)
     fan_id = fan.fan_id if fan else secrets.token_urlsafe(16)
-    options = passkeys.creation(origin, fan_id, email, email, [it.credential_id for it in passkeys_known])
+    options = passkeys.creation(origin, fan_id, email, email, [it.credential_id for it in existing])
     return options, fan_id
 
 

@@ -36,8 +36,8 @@ def check(data: Data = None) -> None:
     listed = settings_listed(read_settings(data))
     if wrong := unknown_variables():
         raise CommandFailed("; ".join(wrong))
-    set_ones = [it for it in listed if it.source != "default"]
-    print(f"all {len(listed)} settings are valid; {len(set_ones)} of them are set")
+    changed = [it for it in listed if it.source != "default"]
+    print(f"all {len(listed)} settings are valid; {len(changed)} of them are set")
 
 
 @app.command()

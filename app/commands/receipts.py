@@ -19,12 +19,12 @@ class Report(msgspec.Struct, frozen=True):
 
 def print_report(stored: KeptReceipt, export: Export | None, *, as_json: bool) -> None:
     """Print the findings on a receipt, and on the log if there is one. Raises CommandFailed."""
-    report_made = Report(audit_receipt(stored, export), audit(export) if export else None)
-    print(msgspec.json.encode(report_made).decode() if as_json else report(report_made))
-    if report_made.receipt.problems:
-        raise CommandFailed(f"the receipt is not valid: {'; '.join(report_made.receipt.problems)}")
-    if report_made.log and not report_made.log.fair:
-        wrong = f"{faults_in(report_made.log)} in the log of {report_made.log.room_id}"
+    audited = Report(audit_receipt(stored, export), audit(export) if export else None)
+    print(msgspec.json.encode(audited).decode() if as_json else report(audited))
+    if audited.receipt.problems:
+        raise CommandFailed(f"the receipt is not valid: {'; '.join(audited.receipt.problems)}")
+    if audited.log and not audited.log.fair:
+        wrong = f"{faults_in(audited.log)} in the log of {audited.log.room_id}"
         raise CommandFailed(f"{wrong}: audit the log to see them")
 
 
@@ -33,9 +33,9 @@ def faults_in(log: Verdict) -> str:
     return "1 fault" if len(log.findings) == 1 else f"{len(log.findings)} faults"
 
 
-def report(made: Report) -> str:
+def report(audited: Report) -> str:
     """Format the findings for people."""
-    verdict, receipt = made.receipt, made.receipt.receipt
+    verdict, receipt = audited.receipt, audited.receipt.receipt
     number = f"number {receipt.queue_number}" if receipt.queue_number else "no number yet"
     lines = [
         f"{receipt.room_id}: a receipt of {from_ms(receipt.at_ms):%Y-%m-%d %H:%M:%S} UTC",
@@ -47,11 +47,13 @@ def report(made: Report) -> str:
         lines.append("the signature is valid")
     if verdict.in_log:
         lines.append(f"the log has this place, at leaf {verdict.leaf}")
-    elif made.log is None:
+    elif audited.log is None:
         lines.append("neither the key nor the place was checked against the log: add --url or --log")
     elif verdict.in_log is None and not verdict.problems:
         lines.append("the receipt is older than the log's entry: use a newer one")
-    if made.log is not None:
-        faults = "no faults found" if made.log.fair else faults_in(made.log)
-        lines.append(f"the log has {made.log.leaves} leaves, {made.log.signed} of them signed; {faults}")
+    if audited.log is not None:
+        faults = "no faults found" if audited.log.fair else faults_in(audited.log)
+        lines.append(
+            f"the log has {audited.log.leaves} leaves, {audited.log.signed} of them signed; {faults}"
+        )
     return "\n".join(lines)

@@ -82,8 +82,8 @@ def create(
             await control.set_state(queues, created.room_id, "open", by=COMMAND_LINE) if opened else created
         )
 
-    room_made = _on_queues(data, make)
-    print(f"{room_made.room_id} is {room_made.state}")
+    new_room = _on_queues(data, make)
+    print(f"{new_room.room_id} is {new_room.state}")
 
 
 @app.command()
@@ -150,17 +150,17 @@ def _row(room: Room, status: RoomStatus) -> tuple[str, ...]:
 @app.command()
 def show(room: RoomArgument, *, data: Data = None) -> None:
     """Show one room and its settings as JSON."""
-    room_shown, status = _on_queues(data, lambda queues: queue.status(queues, RoomId(room)))
+    current, status = _on_queues(data, lambda queues: queue.status(queues, RoomId(room)))
     document: dict[str, Any] = {
-        "room_id": room_shown.room_id,
-        "event_id": room_shown.event_id,
+        "room_id": current.room_id,
+        "event_id": current.event_id,
         "state": status.state,
     }
-    document["kind"] = "site" if room_shown.event_id is None else "sale"
+    document["kind"] = "site" if current.event_id is None else "sale"
     for name in ("serving_position", "last_number", "waiting", "called", "active", "outflow_per_minute"):
         document[name] = getattr(status, name)
     document["available"] = status.available
-    document["settings"] = msgspec.to_builtins(room_shown.settings)
+    document["settings"] = msgspec.to_builtins(current.settings)
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

@@ -41,8 +41,8 @@ def export(
 
     async def read(stores: Stores, settings: Settings) -> dict[str, Any]:
         with stores_answer():
-            room_read = await queue.open_queues(stores, settings).loaded_rooms.read(RoomId(room))
-        return _document(room, room_read.settings)
+            current = await queue.open_queues(stores, settings).loaded_rooms.read(RoomId(room))
+        return _document(room, current.settings)
 
     document = on_stores(data, read)
     in_json = as_json if file is None else file.suffix == ".json"

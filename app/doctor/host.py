@@ -90,11 +90,11 @@ async def open_files(_settings: Settings) -> list[Finding]:
 
 async def waiting_connections(_settings: Settings) -> list[Finding]:
     """How many connections may wait to be accepted, if the kernel reports it."""
-    most = _somaxconn()
-    if most is None:
+    limit = _somaxconn()
+    if limit is None:
         return []
-    says = f"{most:,} connections may wait to be accepted"
-    if most >= BACKLOG_MIN:
+    says = f"{limit:,} connections may wait to be accepted"
+    if limit >= BACKLOG_MIN:
         return [good("waiting_connections", says)]
     return [
         wrong("waiting_connections", says, "sysctl -w net.core.somaxconn=4096: otherwise a rush is refused")

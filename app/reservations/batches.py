@@ -156,7 +156,7 @@ async def _correct(stores: Stores, batch: Batch, refused: set[str]) -> dict[str,
     await load_totals(stores, batch.room_id, EventId(batch.event_id))
     code_ids = [found[0] for _, terms in requests.values() if (found := code_in(terms))]
     used_up = await codes.used_up(stores.postgres, batch.event_id, code_ids)
-    return {it: _refused(*request, taken, used_up) for it, request in requests.items()}
+    return {it: _refused(*submitted, taken, used_up) for it, submitted in requests.items()}
 
 
 def _refused(visitor_id: str, terms: str, taken: Mapping[str, str | None], used_up: set[str]) -> str:

@@ -119,15 +119,15 @@ def states(applied_revisions: set[str]) -> list[State]:
     """
     by_phase = {phase: revisions(phase) for phase in PHASES}
     newer = applied_revisions.difference(*by_phase.values())
-    states_found = []
+    listed = []
     for phase in PHASES:
         (at,) = applied_revisions.intersection(by_phase[phase]) or (None,)
         if at is None and newer and phase == "before":
-            states_found.append(State(phase, max(newer), []))
+            listed.append(State(phase, max(newer), []))
             continue
         done = by_phase[phase].index(at) if at else len(by_phase[phase])
-        states_found.append(State(phase, at, by_phase[phase][:done][::-1]))
-    return states_found
+        listed.append(State(phase, at, by_phase[phase][:done][::-1]))
+    return listed
 
 
 async def revision_of(database_url: str) -> str | None:

@@ -72,13 +72,11 @@ def scenario(
 
     The number of fans is such that it lasts as long with no-shows as without: ten claim windows.
     """
-    trouble_made = TROUBLES[trouble]
+    chosen = TROUBLES[trouble]
     return Scenario(
         fans=round(rate * lasts_s / 60 / (1 - no_show)),
-        rates=((0, rate), *((round(at * lasts_s), round(times * rate)) for at, times in trouble_made.rates)),
-        pauses=tuple(
-            (round(since * lasts_s), round(until * lasts_s)) for since, until in trouble_made.pauses
-        ),
+        rates=((0, rate), *((round(at * lasts_s), round(times * rate)) for at, times in chosen.rates)),
+        pauses=tuple((round(since * lasts_s), round(until * lasts_s)) for since, until in chosen.pauses),
         no_show=no_show,
         claim_window_s=lasts_s // 10,
         arrivals=arrivals,

@@ -87,9 +87,9 @@ _UNITS = {"s": "seconds", "ms": "ms", "url": "address", "max": "limit", "per_min
 def field_name(path: str) -> str:
     """`hold_ttl_s` -> time to pay; for a path (`theme.accent`, `bypass[2].path`) its last part, numbered."""
     name = path.rpartition(".")[2].partition("[")[0]
-    name_known = NAMES.get(name) or _from_name(name)
+    label = NAMES.get(name) or _from_name(name)
     numbers = _INDEX.findall(path)
-    return f"{name_known} {int(numbers[-1]) + 1}" if numbers else name_known
+    return f"{label} {int(numbers[-1]) + 1}" if numbers else label
 
 
 def _from_name(name: str) -> str:

@@ -65,8 +65,8 @@ async def account_page(request: Request) -> Response:
         return respond("passkey.html", AccountPage("ask", query.room, query.said))
     if not step.confirmed:
         return respond("passkey.html", AccountPage("code", query.room, query.said, step.email))
-    fan, passkeys_known = await fans.account(request.app.stores, step.email)
-    created = [(it.passkey_id, to_ms(it.created_at)) for it in passkeys_known]
+    fan, passkeys_of_fan = await fans.account(request.app.stores, step.email)
+    created = [(it.passkey_id, to_ms(it.created_at)) for it in passkeys_of_fan]
     document = AccountPage("account", query.room, query.said, step.email, fan is not None, created)
     return respond("passkey.html", document)
 
