@@ -25,7 +25,6 @@ import pytest
 from playwright.async_api import (
     Browser,
     BrowserContext,
-    ConsoleMessage,
     Page,
     ViewportSize,
     async_playwright,
@@ -37,6 +36,7 @@ from app.core.model import RoomId
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
 from app.store.keys import RoomKeys
+from tests.browser.complaints import listen
 from tests.browser.starting import AWAY, wait_until_ready
 from tests.support.beacon import a_chain, relay_in_a_thread
 from tests.support.prepared import prepare
@@ -257,17 +257,9 @@ async def visitor(chromium: Browser) -> AsyncIterator[OpenContext]:
     complaints: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def listen(page: Page) -> None:
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", hear)
-
-    def hear(message: ConsoleMessage) -> None:
-        if "Content Security Policy" in message.text or "Refused to" in message.text:
-            complaints.append(message.text)
-
     async def open_context(**options: Any) -> BrowserContext:
         context = await chromium.new_context(viewport=options.pop("viewport", PHONE), **options)
-        context.on("page", listen)
+        listen(context, complaints)
         contexts.append(context)
         return context
 

@@ -25,6 +25,7 @@ async def watch_shifts(page: Page) -> None:
 
 async def shifts(page: Page) -> list[str]:
     """What moved in the current document; empty if within the limit."""
-    found: dict[str, object] = await page.evaluate("window.shifts")
-    moved: list[str] = await page.evaluate("window.shifts.worst")
-    return moved if float(str(found["sum"])) >= SHIFT_MAX else []
+    moved: list[str] = await page.evaluate(
+        f"() => (window.shifts.sum >= {SHIFT_MAX} ? window.shifts.worst : [])"
+    )
+    return moved

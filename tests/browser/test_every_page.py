@@ -8,17 +8,20 @@ those in the docs are renewed.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
 from tests.browser.axe import COLOURS, violations
 from tests.browser.booking_pages import BOOKING
 from tests.browser.clocks import unnamed_times
-from tests.browser.conftest import Product
+from tests.browser.conftest import OpenContext, Product
 from tests.browser.every_page import EVERY_PAGE, FANS, Walk
+from tests.browser.identity_pages import account
+from tests.browser.kept_page import KeptPage, kept_page
 from tests.browser.machine_text import machine_texts
 from tests.browser.shifts import shifts, watch_shifts
 from tests.browser.targets import small_targets
@@ -34,17 +37,35 @@ IN_DOCS = {"overview": DESKTOP, "seat_choice": DESKTOP}
 NARROW = 320  # also 1280 at four times the size, as WCAG 1.4.10 requires
 WINDOWS: tuple[Window, ...] = (
     (NARROW, 640, "dark"),
-    (PHONE, 740, "light"),
     (768, 1024, "dark"),
+    (PHONE, 740, "light"),
     (DESKTOP, 900, "light"),
 )
+OWN_BROWSER: tuple[Walk, ...] = (account,)  # installs an authenticator
+
+
+@pytest.fixture(scope="module")
+async def kept(chromium: Browser) -> AsyncIterator[KeptPage]:
+    async with kept_page(chromium) as found:
+        yield found
+
+
+@pytest.fixture
+async def page(walk: Walk, kept: KeptPage, visitor: OpenContext, product: Product) -> AsyncIterator[Page]:
+    """A visitor's page, with scripts; most walks share one that forgets them."""
+    if walk in OWN_BROWSER:
+        own = await (await visitor()).new_page()
+        await watch_shifts(own)
+        yield own
+    else:
+        yield await kept.renewed(product.url)
+        await kept.leave(product.url)
 
 
 @pytest.mark.parametrize("walk", EVERY_PAGE, ids=lambda walk: walk.__name__)
 async def test_axe_finds_nothing_and_it_fits(
     page: Page, product: Product, walk: Walk, pytestconfig: pytest.Config
 ) -> None:
-    await watch_shifts(page)
     await walk(page, product)
     assert await shifts(page) == []
     assert await violations(page) == []
@@ -52,8 +73,11 @@ async def test_axe_finds_nothing_and_it_fits(
     assert await machine_texts(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await violations(page, COLOURS) == []
+    before = "dark"
     for width, height, scheme in WINDOWS:
-        await page.emulate_media(color_scheme=scheme)
+        if scheme != before:
+            await page.emulate_media(color_scheme=scheme)
+            before = scheme
         await page.set_viewport_size({"width": width, "height": height})
         if pytestconfig.getoption("--pictures"):
             await page.screenshot(path=PICTURES / f"{walk.__name__}-{width}-{scheme}.png", full_page=True)
