@@ -43,7 +43,7 @@ NOT_LOOPS = {
     "app/web/http/streaming.py Stream.send": "one message, to one reader",
     "app/web/http/streaming.py send_stream": "one response, awaited",
     "app/web/http/sse.py server_sent": "one response, awaited",
-    "app/waiting_room/arriving.py _ask_parts": "a query to each part, awaited",
+    "app/waiting_room/arriving.py _number_in_parts": "a query to each part, awaited",
     "app/waiting_room/gathering.py gather": "a check of each part, awaited",
     "app/waiting_room/gathering.py _move": "not a task: the script `gather`",
     "worker/room_ticker.py RoomTicker._follow_up": "not a task: one tick of `gathering`",
