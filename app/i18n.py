@@ -18,8 +18,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
 
-from app.core import formatting, zones
+from app.core import zones
 from app.core.clock import from_ms
+from app.core.text import formatting
 
 ENGLISH = "en"  # the language of the templates; it has no catalogue
 OWN_NAMES = {  # from CLDR; looking them up would read twelve locales at each start

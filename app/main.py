@@ -17,14 +17,14 @@ from quart import Quart
 from app import loops
 from app.accounts import signing_keys
 from app.catalogue.hidden import Hidden
-from app.core.devices import DeviceSigner
-from app.core.email import ClaimSigner, Traces
+from app.core.accounts.fans import FanSigner
 from app.core.errors import CannotRun
-from app.core.fans import FanSigner
-from app.core.handover import HandoverSigner
-from app.core.knownuser import Sealer
-from app.core.order_rights import OrderSigner
-from app.core.place_tokens import PlaceSigner
+from app.core.gate.knownuser import Sealer
+from app.core.notifications.email import ClaimSigner, Traces
+from app.core.tokens.devices import DeviceSigner
+from app.core.tokens.handover import HandoverSigner
+from app.core.tokens.order_rights import OrderSigner
+from app.core.tokens.place_tokens import PlaceSigner
 from app.gate import sessions
 from app.gate.ended_sessions import EndedSessions
 from app.gate.knownuser import Connectors
@@ -44,8 +44,8 @@ from app.waiting_room.queue import Queues
 from app.web.api import openapi
 from app.web.api.registry import CALLS
 from app.web.api.security_txt import register_security_txt
-from app.web.console.cockpit_feed import Feeds
 from app.web.console.registry import register_console_pages
+from app.web.console.room.cockpit_feed import Feeds
 from app.web.gate.crawlers import Crawlers
 from app.web.gate.rooms import GateRooms
 from app.web.http.client_ip import trusted_networks

@@ -13,8 +13,8 @@ from random import Random
 
 import msgspec
 
-from app.core.parts import SPARE, part_id
 from app.core.script_constants import CONSTANTS
+from app.core.waiting_room.parts import SPARE, part_id
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from app.core.claims import PassClaims, session_id
 from app.core.clock import to_ms
 from app.core.model import RoomId
-from app.core.tokens import BookingSigner
+from app.core.tokens.claims import PassClaims, session_id
+from app.core.tokens.tokens import BookingSigner
 from app.runtime.embedded_stores import free_port
-from app.store.sql import rooms, signing_keys
+from app.store.sql.accounts import signing_keys
+from app.store.sql.waiting_room import rooms
 from load import crowd, proxy
 from load.figures import Figure, Row, Trial, missing, row_of
 from load.measuring import Run, measure

@@ -11,14 +11,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from app.core.claims import BookingClaims, PlaceClaims
 from app.core.model import Place, RoomId, VisitorId
-from app.core.place_tokens import new_visitor_id
-from app.core.tokens import BookingSigner
+from app.core.tokens.claims import BookingClaims, PlaceClaims
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.tokens.tokens import BookingSigner
 from app.store.keys import RoomKeys
 from app.store.scripts import admission, room
 from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord, Refused
-from app.store.sql import rooms, sessions, signing_keys
+from app.store.sql.accounts import signing_keys
+from app.store.sql.waiting_room import rooms, sessions
 from load.crowd import Sale
 from load.product import NotStarted, Product
 

@@ -19,7 +19,7 @@ import httpx
 import psutil
 
 from app.core.errors import CannotRun
-from app.core.place_tokens import PlaceSigner
+from app.core.tokens.place_tokens import PlaceSigner
 from app.runtime import child_process, installation
 from app.runtime.sockets import ServerName
 from app.settings import Settings

@@ -18,8 +18,8 @@ import typer
 
 from app.core.clock import now_ms
 from app.core.model import Room, RoomId, RoomSettings, VisitorId
-from app.core.parts import PARTS_MAX, part_id, part_of
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.waiting_room.parts import PARTS_MAX, part_id, part_of
 from app.runtime.embedded_stores import EmbeddedStore
 from app.store.connections import RedisClient, connect_redis
 from app.store.keys import RoomKeys
@@ -29,7 +29,7 @@ from app.store.scripts import room as room_scripts
 from app.store.scripts.parts import ArrivalRecord
 from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, JoinRecord
-from app.store.sql.rooms import RoomRow, Terms
+from app.store.sql.waiting_room.rooms import RoomRow, Terms
 from app.waiting_room.gathering import PartsSeen, gather, next_round
 from load import fair_order
 from load.cluster import NODES, TIMEOUT_S, cluster

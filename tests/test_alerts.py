@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.core.alert_rules import RULES as RULES_INSIDE
+from app.core.monitoring.alert_rules import RULES as RULES_INSIDE
 
 pytestmark = pytest.mark.slow
 

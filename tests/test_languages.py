@@ -15,7 +15,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from app import i18n
-from app.core import errors, formatting
+from app.core import errors
+from app.core.text import formatting
 from app.web.pages.render import templates
 
 pytestmark = pytest.mark.slow

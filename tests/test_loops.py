@@ -30,7 +30,7 @@ NOT_LOOPS = {
     "app/monitoring/health.py check": "awaited",
     "app/notifications/sender_domain.py records": "three queries, awaited",
     "app/reservations/orders.py story": "awaited",
-    "app/web/console/guests.py _add": "the orders of one list, awaited",
+    "app/web/console/sale/guests.py _add": "the orders of one list, awaited",
     "app/monitoring/heartbeat.py keep_beating": "one heartbeat, awaited",
     "app/store/drivers/postgres_pool.py _Lease._let_go": "returns one connection",
     "app/store/spans.py shared_task": "its uses are in this list",

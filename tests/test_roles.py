@@ -11,7 +11,7 @@ from app.core.account import COMMAND_LINE
 from app.core.errors import Conflict, NotFound
 from app.core.model import Role
 from app.store.connections import Stores
-from app.store.sql.accounts import AccountFilter
+from app.store.sql.accounts.accounts import AccountFilter
 from tests.routes.conftest import Web, code, settings, web
 
 __all__ = ["settings", "web"]

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from app import cli
-from app.core.beacon import QUICKNET
-from app.core.notes import COSIGNER, Verifier
+from app.core.assurance.beacon import QUICKNET
+from app.core.assurance.notes import COSIGNER, Verifier
 from app.settings import Settings
 
 GO_KEY = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8"  # of a log

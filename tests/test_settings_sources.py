@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from app import cli, logs
-from app.core.notes import COSIGNER, Verifier
+from app.core.assurance.notes import COSIGNER, Verifier
 from app.runtime import reloading
 from app.settings import Settings
 from app.settings_sources import CONFIG, BadConfig, variables_of

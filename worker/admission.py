@@ -16,7 +16,7 @@ import structlog
 from app import loops
 from app.core.clock import now_ms
 from app.core.model import RoomId
-from app.core.pulse import BEAT_S
+from app.core.monitoring.pulse import BEAT_S
 from app.monitoring import counts
 from app.monitoring.heartbeat import ThisProcess
 from app.restoring.loaded_rooms import LOADS_MAX
@@ -25,7 +25,7 @@ from app.store.postgres_watch import PostgresWatch
 from app.store.redis import heartbeats
 from app.store.redis.busy import KEYS, MARK_EVERY_S, busy_rooms, mark_busy
 from app.store.redis.loaded import loaded_rooms
-from app.store.sql import resting
+from app.store.sql.waiting_room import resting
 from worker.context import WorkerContext
 from worker.room_ticker import DUE_WITHIN_S, TICK_S, RoomTicker, TickBatches
 from worker.timing import repeat

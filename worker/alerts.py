@@ -8,7 +8,7 @@ from app.monitoring import alerts
 from app.monitoring.alert_reading import Reader
 from app.monitoring.alerts import Watch
 from app.store.connections import STORE_AWAY
-from app.store.sql import alerts as stored
+from app.store.sql.monitoring import alerts as stored
 from app.waiting_room import queue
 from worker.context import WorkerContext
 from worker.timing import repeat

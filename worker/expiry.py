@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from app.reservations import holds
-from app.store.sql.hold_endings import EXPIRE_MAX
+from app.store.sql.reservations.hold_endings import EXPIRE_MAX
 from worker.context import WorkerContext
 from worker.timing import repeat
 

@@ -23,7 +23,7 @@ from arq.worker import Function
 from app import loops, metrics
 from app.jobs import steps as job_steps
 from app.store.redis import job_queue
-from app.store.sql import jobs as stored_jobs
+from app.store.sql.jobs import jobs as stored_jobs
 from worker import mail, notices, repair, samples
 from worker.context import WorkerContext
 

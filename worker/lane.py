@@ -30,7 +30,7 @@ from app.store.scripts import leases
 from app.store.scripts.leases import Bid
 from app.store.scripts.stock import GROUP, WHOLE, RoomNotReady, take_apart
 from app.store.spans import continued
-from app.store.sql.reservations import Superseded
+from app.store.sql.reservations.reservations import Superseded
 from app.store.traces import Attributes
 from worker.context import WorkerContext
 from worker.timing import Backoff, pause

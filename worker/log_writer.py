@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from app.core.beacon import Chain
+from app.core.assurance.beacon import Chain
 from app.core.model import RoomId
 from app.store.connections import Stores
 from app.store.scripts.admission import Tick

@@ -12,8 +12,8 @@ from app.core.model import RoomId
 from app.store.redis import called
 from app.store.redis.busy import KEYS, busy_rooms
 from app.store.redis.called import Call
-from app.store.sql import mail_queue, mailboxes
-from app.store.sql.mail_queue import Called
+from app.store.sql.notifications import mail_queue, mailboxes
+from app.store.sql.notifications.mail_queue import Called
 from worker.context import WorkerContext
 from worker.timing import in_time, repeat
 

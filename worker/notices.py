@@ -12,10 +12,10 @@ from app.notifications import relay, safe_post
 from app.notifications.channels import webhooks
 from app.set_aside.failures import TRIES_MAX
 from app.store.connections import STORE_AWAY
-from app.store.sql import delivery_log
-from app.store.sql import webhooks as stored
-from app.store.sql.outbox import forget, has_next
-from app.store.sql.webhooks import Target
+from app.store.sql.notifications import delivery_log
+from app.store.sql.notifications import webhooks as stored
+from app.store.sql.notifications.outbox import forget, has_next
+from app.store.sql.notifications.webhooks import Target
 from worker.context import WorkerContext
 from worker.timing import in_time, pause, repeat
 

@@ -20,9 +20,10 @@ from app.restoring.unloading import unload_closed
 from app.store.redis import submissions
 from app.store.redis.busy import KEYS, WITHIN_MS, busy_rooms
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import balances, retention
-from app.store.sql.hold_endings import EXPIRE_MAX
+from app.store.sql import retention
 from app.store.sql.locks import try_lock
+from app.store.sql.reservations import balances
+from app.store.sql.reservations.hold_endings import EXPIRE_MAX
 from app.waiting_room import emptying
 from worker.context import WorkerContext
 from worker.timing import in_time, repeat

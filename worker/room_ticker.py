@@ -13,11 +13,11 @@ from itertools import zip_longest
 
 import structlog
 
-from app.core import rules
-from app.core.beacon import Chain
+from app.core.assurance.beacon import Chain
 from app.core.errors import RoomNotFound
 from app.core.model import Pace, RoomId
-from app.core.wait_estimate import Measured
+from app.core.waiting_room import rules
+from app.core.waiting_room.wait_estimate import Measured
 from app.restoring.room import rebuild_room
 from app.store.answer_log import AnswerLog
 from app.store.coalescer import Coalescer
@@ -28,7 +28,7 @@ from app.store.scripts import admission
 from app.store.scripts.admission import Tick
 from app.store.scripts.room import NotLoaded
 from app.store.scripts.together import server_of
-from app.store.sql import resting, rooms
+from app.store.sql.waiting_room import resting, rooms
 from app.waiting_room import control, wait_estimate
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.gathering import PartsSeen, gather

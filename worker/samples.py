@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from app.core.errors import Restoring, StoreUnavailable
-from app.core.history import EVERY_MS
+from app.core.waiting_room.history import EVERY_MS
 from app.monitoring import history
 from app.monitoring.history import Latency
 from app.waiting_room import queue

@@ -13,17 +13,18 @@ from app.accounts import signing_keys
 from app.accounts.passwords import Passwords, refuse_common
 from app.audit import Thing
 from app.core.account import Account, Author, RegisteredAccount
+from app.core.catalogue.definitions import NewAccount
 from app.core.clock import from_ms, now_ms
-from app.core.definitions import NewAccount
-from app.core.devices import Device
-from app.core.email import mailbox, normalised
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.core.model import Reservation, Role
-from app.core.place_tokens import PlaceSigner
+from app.core.notifications.email import mailbox, normalised
+from app.core.tokens.devices import Device
+from app.core.tokens.place_tokens import PlaceSigner
 from app.store.away import stores_answer
 from app.store.connections import Connection, Postgres, Stores
-from app.store.sql import accounts, balances, reservations, sign_ins
-from app.store.sql.accounts import AccountFilter
+from app.store.sql.accounts import accounts, sign_ins
+from app.store.sql.accounts.accounts import AccountFilter
+from app.store.sql.reservations import balances, reservations
 
 RANK: dict[Role, int] = {"user": 0, "operator": 1, "admin": 2}
 NEVER_OVER_MS = 2**62  # for tokens issued without a login: a new password does not end them

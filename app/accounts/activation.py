@@ -9,7 +9,7 @@ from app.core.clock import now_ms
 from app.core.errors import Conflict, NotFound
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import accounts, api_keys, password_resets, sign_ins
+from app.store.sql.accounts import accounts, api_keys, password_resets, sign_ins
 
 
 async def _revoke_keys(connection: Connection, account_id: str, by: Author) -> None:

@@ -19,13 +19,13 @@ from typing import NamedTuple
 from app import audit
 from app.audit import Thing
 from app.core.account import Account, Author
+from app.core.accounts.scopes import SCOPES, KeyRights, Scope
 from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
 from app.core.model import KeyRole, Role
-from app.core.scopes import SCOPES, KeyRights, Scope
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import api_keys
-from app.store.sql.api_keys import ApiKey, KeyRow
+from app.store.sql.accounts import api_keys
+from app.store.sql.accounts.api_keys import ApiKey, KeyRow
 
 PREFIX = "fgk_"
 LENGTH_MAX = 200

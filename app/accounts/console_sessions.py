@@ -10,8 +10,8 @@ from app.core.account import Account
 from app.core.zones import check_zone, of_browser
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import sign_ins
-from app.store.sql.sign_ins import SignIn
+from app.store.sql.accounts import sign_ins
+from app.store.sql.accounts.sign_ins import SignIn
 
 SIGN_IN_S = 12 * 3600  # as long as an access token lives
 LISTED_MAX = 100

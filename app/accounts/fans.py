@@ -9,15 +9,15 @@ import secrets
 
 from app.accounts import passkeys
 from app.accounts.passkeys import Ceremony
-from app.core.email import Traces, mailbox, mailbox_of
+from app.core.accounts.fans import FanSigner
+from app.core.accounts.password_resets import digest
 from app.core.errors import Conflict, CredentialInvalid
-from app.core.fans import FanSigner
-from app.core.password_resets import digest
+from app.core.notifications.email import Traces, mailbox, mailbox_of
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.redis import fan_challenges
-from app.store.sql import fans
-from app.store.sql.fans import Code, Fan, FanPasskey, Step
+from app.store.sql.accounts import fans
+from app.store.sql.accounts.fans import Code, Fan, FanPasskey, Step
 
 SECRET_MAX = 100
 UNKNOWN = "This passkey is not known here."

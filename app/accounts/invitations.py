@@ -18,17 +18,24 @@ from app.accounts.passwords import Passwords, refuse_common
 from app.accounts.sale_rights import FULL
 from app.audit import Thing
 from app.core.account import Author, RegisteredAccount
+from app.core.accounts.invitations import InvitationSigner
+from app.core.accounts.password_resets import digest
+from app.core.accounts.rights import SaleRole
 from app.core.clock import now_ms
-from app.core.email import mailbox
 from app.core.errors import Conflict, CredentialInvalid, NotFound
-from app.core.invitations import InvitationSigner
 from app.core.model import Role
-from app.core.password_resets import digest
-from app.core.rights import SaleRole
+from app.core.notifications.email import mailbox
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import accounts, invitations, password_resets, sale_grants, second_factors, sign_ins
-from app.store.sql.invitations import Invitation
+from app.store.sql.accounts import (
+    accounts,
+    invitations,
+    password_resets,
+    sale_grants,
+    second_factors,
+    sign_ins,
+)
+from app.store.sql.accounts.invitations import Invitation
 
 LISTED_MAX = 100
 TOKEN_MAX = 100

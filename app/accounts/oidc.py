@@ -12,13 +12,13 @@ from app.accounts.accounts import new_account_id
 from app.accounts.passwords import Passwords
 from app.audit import Thing
 from app.core.account import Author, RegisteredAccount
-from app.core.email import normalised
+from app.core.accounts.oidc import Identity, is_of_domains, role_of
 from app.core.errors import RoleRequired
 from app.core.model import Role
-from app.core.oidc import Identity, is_of_domains, role_of
+from app.core.notifications.email import normalised
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import accounts, oidc_identities
+from app.store.sql.accounts import accounts, oidc_identities
 
 NOT_HERE = "You have no account here. Ask an admin to invite you."
 NO_GROUP = "None of your groups at the provider has a role here."

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from app.core.accounts.oidc import Identity
 from app.core.errors import CredentialInvalid
-from app.core.oidc import Identity
 
 if TYPE_CHECKING:
     import httpx

@@ -19,8 +19,8 @@ from app.core.account import Author, RegisteredAccount
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import accounts, passkeys
-from app.store.sql.passkeys import Passkey
+from app.store.sql.accounts import accounts, passkeys
+from app.store.sql.accounts.passkeys import Passkey
 
 CREDENTIAL_MAX = 20_000  # characters of a browser's response
 NAME_MAX = 60

@@ -8,14 +8,14 @@ from app import audit
 from app.accounts.passwords import Passwords, refuse_common
 from app.audit import Thing
 from app.core.account import Author, RegisteredAccount
+from app.core.accounts.password_resets import ResetSigner, digest
 from app.core.clock import now_ms
-from app.core.email import Traces, mailbox, normalised
 from app.core.errors import CredentialInvalid, NotFound
-from app.core.password_resets import ResetSigner, digest
+from app.core.notifications.email import Traces, mailbox, normalised
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import accounts, password_resets, sign_ins
-from app.store.sql.password_resets import ResetRequest
+from app.store.sql.accounts import accounts, password_resets, sign_ins
+from app.store.sql.accounts.password_resets import ResetRequest
 
 TOKEN_MAX = 100
 

@@ -1,17 +1,17 @@
-"""Grants and revokes roles in single sales. What each role allows is in `core/rights.py`."""
+"""Grants and revokes roles in single sales. What each role allows is in `core/accounts/rights.py`."""
 
 from __future__ import annotations
 
 from app import audit
 from app.audit import Thing
 from app.core.account import Account, Author
-from app.core.email import normalised
+from app.core.accounts.rights import Grants, SaleRole
 from app.core.errors import Conflict, NotFound
-from app.core.rights import Grants, SaleRole
+from app.core.notifications.email import normalised
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import accounts, sale_grants
-from app.store.sql.sale_grants import Granted
+from app.store.sql.accounts import accounts, sale_grants
+from app.store.sql.accounts.sale_grants import Granted
 
 FULL = "This sale already has the maximum number of people."
 

@@ -1,4 +1,4 @@
-"""Sets up, checks and removes an account's second factor. `core/second_factor.py` computes the codes."""
+"""Sets up, checks and removes a second factor. `core/accounts/second_factor.py` computes the codes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Literal
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
+from app.core.accounts.password_resets import digest
+from app.core.accounts.second_factor import FactorKeys, new_recovery_codes, new_secret, plain_code, step_of
 from app.core.errors import Conflict, CredentialInvalid
 from app.core.model import Role
-from app.core.password_resets import digest
-from app.core.second_factor import FactorKeys, new_recovery_codes, new_secret, plain_code, step_of
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import passkeys, second_factors, sign_ins
-from app.store.sql.passkeys import Step
-from app.store.sql.second_factors import Factors
+from app.store.sql.accounts import passkeys, second_factors, sign_ins
+from app.store.sql.accounts.passkeys import Step
+from app.store.sql.accounts.second_factors import Factors
 
 Needed = Literal["nobody", "admins", "staff"]
 StepKind = Literal["code", "passkey", "new_passkey", "oidc"]

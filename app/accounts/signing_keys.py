@@ -8,13 +8,13 @@ import time
 from app import audit
 from app.audit import Thing
 from app.core.account import Account, Author
-from app.core.claims import BookingClaims, PassClaims
 from app.core.errors import CredentialInvalid
 from app.core.model import SigningAlgorithm
-from app.core.signing_key import PURPOSES, Purpose, SigningKey
-from app.core.tokens import BookingSigner, UnknownKey
+from app.core.tokens.claims import BookingClaims, PassClaims
+from app.core.tokens.signing_key import PURPOSES, Purpose, SigningKey
+from app.core.tokens.tokens import BookingSigner, UnknownKey
 from app.store.connections import POSTGRES_AWAY, Connection, Postgres
-from app.store.sql import signing_keys
+from app.store.sql.accounts import signing_keys
 
 REFRESH_S = 2.0  # within this time every process uses a new key, and none accepts a revoked one
 UNKNOWN_KEY_REFRESH_S = 1.0  # forged key ids cost at most one query in this time

@@ -12,14 +12,14 @@ import random
 import msgspec
 import structlog
 
-from app.core.beacon import Chain, is_signed, round_at_ms
+from app.core.assurance.beacon import Chain, is_signed, round_at_ms
 from app.core.clock import now_ms
-from app.core.why import why
+from app.core.text.why import why
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, Client, NotAccepted, open_client
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql import draws
+from app.store.sql.waiting_room import draws
 
 log = structlog.get_logger(__name__)
 

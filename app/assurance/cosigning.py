@@ -13,21 +13,21 @@ from typing import NamedTuple
 
 import structlog
 
-from app.core import witnessing
+from app.core.assurance import witnessing
+from app.core.assurance.notes import Checkpoint, Verifier, verifier_of
+from app.core.assurance.room_log import Head, checkpoint, unchecked
+from app.core.assurance.witnessing import PROOF_MAX, SIZE_TYPE
 from app.core.clock import now_ms
 from app.core.model import RoomId
-from app.core.notes import Checkpoint, Verifier, verifier_of
-from app.core.room_log import Head, checkpoint, unchecked
-from app.core.why import why
-from app.core.witnessing import PROOF_MAX, SIZE_TYPE
+from app.core.text.why import why
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, Client, NotAccepted
 from app.settings import Settings
 from app.store.connections import Connection, Stores
-from app.store.sql import cosignatures
-from app.store.sql import room_log as stored
+from app.store.sql.assurance import cosignatures
+from app.store.sql.assurance import room_log as stored
+from app.store.sql.assurance.room_log import StoredLog
 from app.store.sql.locks import try_lock
-from app.store.sql.room_log import StoredLog
 from app.waiting_room import room_log_proofs as proofs
 from app.waiting_room.room_log import log_key
 

@@ -8,12 +8,12 @@ from app import audit
 from app.audit import Thing
 from app.catalogue.events import existing, transaction
 from app.core.account import Author
-from app.core.buyers import BuyerForm, check_form
 from app.core.errors import EventNotFound
 from app.core.model import EventId
+from app.core.reservations.buyers import BuyerForm, check_form
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import buyers
+from app.store.sql.reservations import buyers
 
 
 async def form_of(stores: Stores, event_id: EventId) -> BuyerForm:

@@ -12,10 +12,10 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.catalogue.events import transaction
-from app.core import codes as rules
 from app.core.account import Author
+from app.core.catalogue import codes as rules
+from app.core.catalogue.codes import CODES_MAX, SETS_MAX, CodeSet, CodeUse, NewCodes
 from app.core.clock import now_ms
-from app.core.codes import CODES_MAX, SETS_MAX, CodeSet, CodeUse, NewCodes
 from app.core.errors import AlreadyExists, CodeSetNotFound, Conflict, EventNotFound
 from app.core.jobs import JobRequest
 from app.core.model import Event, EventId
@@ -23,7 +23,8 @@ from app.reservations import holds
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import codes, events, jobs
+from app.store.sql.catalogue import codes, events
+from app.store.sql.jobs import jobs
 
 
 async def create(stores: Stores, event_id: EventId, new: NewCodes, *, by: Author) -> CodeSet:

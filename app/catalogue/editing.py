@@ -13,18 +13,20 @@ import msgspec
 
 from app.catalogue import ticket_types
 from app.catalogue.events import locked, transaction, update_event, update_room
-from app.core import rules, seating
 from app.core.account import Author
+from app.core.catalogue import seating
+from app.core.catalogue.definitions import SEATS_OF_EVENT_MAX
+from app.core.catalogue.sale_edit import Sale, SaleEdit
+from app.core.catalogue.sale_life import FATE
 from app.core.clock import now_ms
-from app.core.definitions import SEATS_OF_EVENT_MAX
 from app.core.errors import Conflict, EventNotFound, RoomNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings, TicketTypeId
-from app.core.sale_edit import Sale, SaleEdit
-from app.core.sale_life import FATE
+from app.core.waiting_room import rules
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import events, rooms
 from app.store.sql.audit import Entry, Fields, select_of_sale
+from app.store.sql.catalogue import events
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control
 
 TERMS = ("name", "price", "tax_rate_bp", "quantity", "sale_from", "sale_until")

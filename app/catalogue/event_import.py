@@ -9,19 +9,19 @@ import msgspec
 
 from app.catalogue import ticket_types
 from app.catalogue.events import ARCHIVED, event_of, insert_event, transaction, update_event, update_room
-from app.core import seating
 from app.core.account import Author
-from app.core.definitions import (
+from app.core.catalogue import seating
+from app.core.catalogue.definitions import (
     SEATS_OF_EVENT_MAX,
     EventDefinition,
     EventPatch,
     TicketTypePatch,
 )
+from app.core.catalogue.seating import Section
 from app.core.errors import Conflict
 from app.core.model import Event, Struct, TicketTypeId
-from app.core.seating import Section
 from app.store.connections import Stores
-from app.store.sql import events, sale_lives
+from app.store.sql.catalogue import events, sale_lives
 
 
 async def import_event(

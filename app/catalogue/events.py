@@ -12,9 +12,10 @@ from msgspec import UNSET
 from app import audit
 from app.audit import Thing
 from app.catalogue import ticket_types
-from app.core import seating, zones
+from app.core import zones
 from app.core.account import Author
-from app.core.definitions import (
+from app.core.catalogue import seating
+from app.core.catalogue.definitions import (
     SEATS_OF_EVENT_MAX,
     EventDefinition,
     EventPatch,
@@ -23,15 +24,16 @@ from app.core.definitions import (
     NewTicketType,
     TicketTypePatch,
 )
+from app.core.catalogue.seating import SeatRow
 from app.core.errors import AlreadyExists, Conflict, EventNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, RoomId, RoomSettings, Struct, TicketType, TicketTypeId
-from app.core.seating import SeatRow
 from app.reservations import holds
 from app.store.away import stores_answer
 from app.store.connections import Connection, Queries, Stores
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import events, rooms, sale_lives, seats
-from app.store.sql.events import EventFilter
+from app.store.sql.catalogue import events, sale_lives, seats
+from app.store.sql.catalogue.events import EventFilter
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, emptying
 
 T = TypeVar("T")

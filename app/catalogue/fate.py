@@ -18,8 +18,9 @@ from app.core.errors import Conflict, ValidationFailed
 from app.core.model import EventId
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import fates, rooms
-from app.store.sql.fates import Affected, RefundSums, RefusedRefund
+from app.store.sql.catalogue import fates
+from app.store.sql.catalogue.fates import Affected, RefundSums, RefusedRefund
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control
 from app.waiting_room.queue import Queues
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from app.core.errors import EventNotFound, Refusal, RoomNotFound
 from app.core.model import RoomId
 from app.store.connections import POSTGRES_AWAY, Postgres
-from app.store.sql import events
+from app.store.sql.catalogue import events
 
 REFRESH_S = 1.0
 

@@ -17,13 +17,14 @@ from app import audit
 from app.audit import Thing
 from app.catalogue.events import locked, transaction, update_event, update_room
 from app.core.account import Author
+from app.core.catalogue.sale_life import FATE
 from app.core.errors import AlreadyExists, Conflict, EventNotFound
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings
-from app.core.sale_life import FATE
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import events, rooms, sale_lives
-from app.store.sql.sale_lives import Life
+from app.store.sql.catalogue import events, sale_lives
+from app.store.sql.catalogue.sale_lives import Life
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, emptying
 
 ID_BYTES = 6

@@ -16,9 +16,9 @@ from app import audit
 from app.audit import Thing
 from app.catalogue.events import locked, room_of_event, transaction
 from app.core.account import Author
+from app.core.catalogue.seating import BLOCKED, FREE, KINDS
 from app.core.errors import Restoring, ValidationFailed
 from app.core.model import Event, EventId, TicketTypeId
-from app.core.seating import BLOCKED, FREE, KINDS
 from app.reservations.holds import keys_of, load_totals
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.away import stores_answer
@@ -26,8 +26,8 @@ from app.store.connections import Connection, Stores
 from app.store.scripts import filling
 from app.store.scripts.room import NotLoaded
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import events, seat_blocks, seats
-from app.store.sql.seat_blocks import KeptSeat
+from app.store.sql.catalogue import events, seat_blocks, seats
+from app.store.sql.catalogue.seat_blocks import KeptSeat
 
 
 class SeatsChanged(NamedTuple):

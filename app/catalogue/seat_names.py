@@ -16,11 +16,11 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.catalogue.events import locked, room_of_event, transaction
-from app.core import seat_names
 from app.core.account import Author
+from app.core.catalogue import seat_names
+from app.core.catalogue.seat_names import NewName
 from app.core.errors import Conflict, Restoring, ValidationFailed
 from app.core.model import EventId, RoomId, TicketType, TicketTypeId
-from app.core.seat_names import NewName
 from app.restoring.loaded_rooms import LoadedRooms
 from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
@@ -28,8 +28,8 @@ from app.store.connections import Connection
 from app.store.keys import RoomKeys
 from app.store.redis.loaded import note_outdated
 from app.store.scripts import room as room_scripts
-from app.store.sql import events, seats
-from app.store.sql import seat_names as stored
+from app.store.sql.catalogue import events, seats
+from app.store.sql.catalogue import seat_names as stored
 from app.store.sql.locks import try_lock
 
 QUIET = ("scheduled", "paused", "closed")  # states in which nobody chooses seats

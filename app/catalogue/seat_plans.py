@@ -5,13 +5,13 @@ from __future__ import annotations
 from app import audit
 from app.audit import Thing
 from app.catalogue.events import locked, transaction
-from app.core import seat_plan
 from app.core.account import Author
+from app.core.catalogue import seat_plan
+from app.core.catalogue.seat_plan import PlacedSection
 from app.core.errors import ValidationFailed
 from app.core.model import EventId
-from app.core.seat_plan import PlacedSection
 from app.store.connections import Stores
-from app.store.sql import events, seats
+from app.store.sql.catalogue import events, seats
 
 
 async def save(stores: Stores, event_id: EventId, placed: list[PlacedSection], *, by: Author) -> None:

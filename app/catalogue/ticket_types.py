@@ -8,15 +8,16 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import rules, seating
 from app.core.account import Author
-from app.core.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
+from app.core.catalogue import seating
+from app.core.catalogue.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
+from app.core.catalogue.seating import Section
 from app.core.errors import AlreadyExists, Conflict
 from app.core.model import EventId, TicketType, TicketTypeId
-from app.core.seating import Section
+from app.core.waiting_room import rules
 from app.store.connections import Connection
-from app.store.sql import events, seats
 from app.store.sql.audit import Fields
+from app.store.sql.catalogue import events, seats
 
 
 async def insert(connection: Connection, event_id: EventId, new: NewTicketType, by: Author) -> TicketType:

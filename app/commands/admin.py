@@ -12,10 +12,10 @@ from app.accounts import accounts, password_resets
 from app.accounts.passwords import Passwords, refuse_common
 from app.commands.settled import Data, on_stores
 from app.core.account import COMMAND_LINE, RegisteredAccount
-from app.core.definitions import NewAccount
-from app.core.email import mailbox
+from app.core.catalogue.definitions import NewAccount
 from app.core.errors import ValidationFailed
 from app.core.model import Role
+from app.core.notifications.email import mailbox
 from app.settings import Settings
 from app.store.connections import Stores
 

@@ -12,11 +12,11 @@ from app.accounts import api_keys
 from app.accounts.api_keys import KeyTerms, NewKey
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
+from app.core.accounts.scopes import SCOPES, Scope
 from app.core.model import KeyRole
-from app.core.scopes import SCOPES, Scope
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql.api_keys import ApiKey
+from app.store.sql.accounts.api_keys import ApiKey
 
 LISTED_MAX = 1_000
 NAME_MAX = 200

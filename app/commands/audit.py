@@ -11,18 +11,19 @@ import typer
 
 from app.commands import receipts
 from app.commands.settled import CommandFailed, Data, on_stores
-from app.core.beacon import QUICKNET, Chain, chain_of
+from app.core.assurance.beacon import QUICKNET, Chain, chain_of
+from app.core.assurance.log_audit import Export, Verdict
+from app.core.assurance.log_audit import audit as judge
+from app.core.assurance.notes import COSIGNER, Verifier, verifier_of
+from app.core.assurance.receipt_audit import KeptReceipt
+from app.core.assurance.room_log import origin_of
 from app.core.errors import WrongUsage
-from app.core.log_audit import Export, Verdict
-from app.core.log_audit import audit as judge
 from app.core.model import RoomId
-from app.core.notes import COSIGNER, Verifier, verifier_of
-from app.core.receipt_audit import KeptReceipt
-from app.core.room_log import origin_of
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql import cosignatures, signing_keys
-from app.store.sql import room_log as stored
+from app.store.sql.accounts import signing_keys
+from app.store.sql.assurance import cosignatures
+from app.store.sql.assurance import room_log as stored
 
 if TYPE_CHECKING:
     import httpx

@@ -12,9 +12,9 @@ from app.catalogue import event_import
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
+from app.core.catalogue.seat_numbering import seats_in
+from app.core.catalogue.seating import Section
 from app.core.model import Event
-from app.core.seat_numbering import seats_in
-from app.core.seating import Section
 from app.settings import Settings
 from app.store.connections import Stores
 

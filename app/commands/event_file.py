@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from app.core.definition_errors import Keys, field_name, find_errors
-from app.core.definitions import EventDefinition
+from app.core.catalogue.definition_errors import Keys, field_name, find_errors
+from app.core.catalogue.definitions import EventDefinition
 from app.core.errors import CannotRun
 
 FAULTS_MAX = 50  # nobody reads more

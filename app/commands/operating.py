@@ -11,14 +11,14 @@ from app.accounts import accounts, signing_keys
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.model import EventId, Role
-from app.core.signing_key import Purpose
+from app.core.tokens.signing_key import Purpose
 from app.reservations import consistency
 from app.reservations.reconcile import Report
 from app.reservations.reconcile import reconcile as run_reconcile
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import balances
+from app.store.sql.reservations import balances
 
 keys = typer.Typer(
     help="The signing keys of booking tokens, access tokens and passes.", rich_markup_mode=None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from app.commands.settled import CommandFailed
+from app.core.assurance.log_audit import Export, Verdict, audit
+from app.core.assurance.receipt_audit import KeptReceipt, ReceiptVerdict, audit_receipt
 from app.core.clock import from_ms
-from app.core.log_audit import Export, Verdict, audit
-from app.core.receipt_audit import KeptReceipt, ReceiptVerdict, audit_receipt
 
 
 class Report(msgspec.Struct, frozen=True):

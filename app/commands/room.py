@@ -19,7 +19,7 @@ from app.commands.settled import Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.formats import PATTERN_MEANS, SLUG
 from app.core.model import Room, RoomId, RoomSettings, RoomStatus
-from app.core.rules import RoomAction
+from app.core.waiting_room.rules import RoomAction
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control, emptying, queue, room_lists

@@ -13,7 +13,7 @@ import typer
 from app.commands import event_file
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
-from app.core.definition_errors import find_room_errors
+from app.core.catalogue.definition_errors import find_room_errors
 from app.core.model import RoomId, RoomSettings
 from app.settings import Settings
 from app.store.away import stores_answer

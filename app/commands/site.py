@@ -10,7 +10,7 @@ import typer
 from app.commands.settled import CommandFailed, Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.core.errors import ValidationFailed
-from app.core.sites import Matcher, SiteRule, checked, key_of
+from app.core.gate.sites import Matcher, SiteRule, checked, key_of
 from app.gate import sites
 from app.settings import Settings
 from app.store.connections import Stores

@@ -11,8 +11,8 @@ from app.commands.settled import Data, on_stores
 from app.core.account import COMMAND_LINE
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql import webhooks as stored
-from app.store.sql.webhooks import Webhook
+from app.store.sql.notifications import webhooks as stored
+from app.store.sql.notifications.webhooks import Webhook
 
 LISTED_MAX = 1_000
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app import logs
 from app.commands.settled import read_settings
+from app.core.assurance.notes import COSIGNER, LOG, Verifier, verifier, verifier_of
 from app.core.errors import CannotRun, WrongUsage
-from app.core.notes import COSIGNER, LOG, Verifier, verifier, verifier_of
 
 KEY, STATE, LOCK = "witness.key", "witness.json", "witness.lock"
 HOST, PORT = "127.0.0.1", 8085

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from app.core.accounts.rights import Grants
+from app.core.accounts.scopes import KeyRights
 from app.core.model import Role, Struct
-from app.core.rights import Grants
-from app.core.scopes import KeyRights
 
 
 class Account(Struct, frozen=True):

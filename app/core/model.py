@@ -56,7 +56,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Theme(Struct, frozen=True):
-    """The look of a room's pages; empty fields use the default look. `core/theme.py` checks more of it."""
+    """The look of a room's pages; empty: the default look. `core/catalogue/theme.py` checks more of it."""
 
     accent: Annotated[str, Meta(pattern=COLOUR)] = ""  # buttons and links; lightened for dark screens
     paper: Annotated[str, Meta(pattern=COLOUR)] = ""  # the background, on light screens
@@ -70,7 +70,7 @@ class Theme(Struct, frozen=True):
 
 
 class BypassRule(Struct, frozen=True):
-    """A rule on who passes the gate without a turn: whoever matches all its fields (`core/gating.py`)."""
+    """A rule on who passes the gate without a turn: who matches all its fields (`core/gate/gating.py`)."""
 
     path_prefix: Annotated[str, Meta(max_length=200, pattern=PATH)] = ""
     path_regex: Annotated[str, Meta(max_length=200, pattern=NAME)] = ""  # RE2 syntax, matches the whole path
@@ -113,7 +113,7 @@ class RoomSettings(Struct, frozen=True):
     gate_fail: GateFail = "closed"
     pass_ip_bound: bool = False  # passes are valid only in the network they were issued for
     signing_algorithm: SigningAlgorithm = "EdDSA"
-    verified_crawlers: bool = False  # search engine crawlers verified by DNS pass (`core/crawlers.py`)
+    verified_crawlers: bool = False  # search engine crawlers verified by DNS pass (`core/gate/crawlers.py`)
     json_response_enabled: bool = False  # apps that accept only JSON are sent to the queue, too
     bypass: Annotated[list[BypassRule], Meta(max_length=50)] = []  # who passes the gate without a turn
     target_url: Annotated[str, Meta(max_length=2000, pattern=URL)] = ""
@@ -129,7 +129,7 @@ class RoomSettings(Struct, frozen=True):
     identity: Identity = "none"  # the identity that newcomers must show (`core/identity.py`)
     accounts_before: At | None = None  # with passkeys: only of accounts created before this
     suspects_lane: Annotated[str, Meta(max_length=40, pattern=NAME)] = ""  # where they join; "": refused
-    exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None  # see `core/far_places.py`
+    exact_within: Annotated[int, Meta(ge=1_000, le=100_000_000)] | None = None  # `waiting_room/far_places`
     parts: Annotated[int, Meta(ge=1, le=16)] = 1  # number of parts that joins are spread over (`parts.py`)
     visitor_events: bool = False  # sends other systems a `visitor.*` event for each step of each visitor
 
@@ -210,7 +210,7 @@ class Place(Struct, frozen=True):
     joined: bool = False  # the gate admitted them without a turn, because there was no crowd
     token_number: int | None = None  # for the place token; in a fifo pre-queue known before it may be shown
     quantity: int = 0  # tickets wanted at once; 0, equivalent to 1: never set
-    about: bool = False  # not looked up (`core/far_places.py`): `ahead` is an upper bound
+    about: bool = False  # not looked up (`core/waiting_room/far_places.py`): `ahead` is an upper bound
 
 
 class Event(Struct, frozen=True):

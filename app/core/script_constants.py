@@ -6,10 +6,10 @@ Constants of a single script are defined there.
 from __future__ import annotations
 
 from app.core.lanes import LANE_BAND
-from app.core.newcomers import NEWCOMERS_WINDOW_S
-from app.core.proof_of_work import WORK_TIMES_MAX, WORK_TTL_S
+from app.core.tokens.proof_of_work import WORK_TIMES_MAX, WORK_TTL_S
 from app.core.visitor_ids import MEMBER_ID_CHARS, NETWORK_CHARS, SUSPECT_ID_CHARS, VISITOR_ID_CHARS
-from app.core.wait_estimate import CLAIMS_SOON_MS
+from app.core.waiting_room.newcomers import NEWCOMERS_WINDOW_S
+from app.core.waiting_room.wait_estimate import CLAIMS_SOON_MS
 
 HOUR_MS = 3_600_000
 HEAD = 17  # number of values in the head of `include/room_now.lua`

@@ -18,7 +18,7 @@ import msgspec
 from app.accounts import sign_in_links
 from app.catalogue import event_import, events
 from app.core.account import COMMAND_LINE, Account
-from app.core.definitions import (
+from app.core.catalogue.definitions import (
     EventDefinition,
     NewRoomOfEvent,
     NewSection,

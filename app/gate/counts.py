@@ -13,11 +13,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
-from app.core.gating import rule_id
+from app.core.gate.gating import rule_id
 from app.core.model import BypassRule, Room, RoomId
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Postgres
-from app.store.sql import gate_counts
+from app.store.sql.gate import gate_counts
 
 EVERY_S = 1.0
 FINAL_FLUSH_S = 0.5  # a stopping process does not wait long for Postgres

@@ -10,11 +10,11 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import knownuser
 from app.core.account import Author
 from app.core.clock import from_ms
 from app.core.errors import CredentialInvalid, NotFound, RoleRequired, RoomNotFound, ValidationFailed
-from app.core.knownuser import Connector, ConnectorSettings, Enqueue, Sealer
+from app.core.gate import knownuser
+from app.core.gate.knownuser import Connector, ConnectorSettings, Enqueue, Sealer
 from app.core.model import RoomId, VisitorId
 from app.gate.sessions import Gate, sessions_known
 from app.notifications import safe_post
@@ -23,9 +23,9 @@ from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import gate as gate_scripts
-from app.store.sql import knownuser as kept
-from app.store.sql import sessions
-from app.store.sql.knownuser import ConnectorRow
+from app.store.sql.gate import knownuser as kept
+from app.store.sql.gate.knownuser import ConnectorRow
+from app.store.sql.waiting_room import sessions
 
 NO_CONNECTOR = "This room has no KnownUser connector."
 

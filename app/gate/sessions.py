@@ -10,7 +10,6 @@ from typing import NamedTuple
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
-from app.core.claims import session_id
 from app.core.clock import to_ms
 from app.core.errors import (
     Conflict,
@@ -21,9 +20,10 @@ from app.core.errors import (
     RoomClosed,
     SessionDone,
 )
-from app.core.handover import Ticket
 from app.core.model import Place, RoomId, RoomSettings, VisitorId
-from app.core.newcomers import are_weighed
+from app.core.tokens.claims import session_id
+from app.core.tokens.handover import Ticket
+from app.core.waiting_room.newcomers import are_weighed
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import POSTGRES_AWAY
@@ -31,7 +31,7 @@ from app.store.keys import RoomKeys
 from app.store.scripts import gate as gate_scripts
 from app.store.scripts.gate import BeingRestored, RenewRecord
 from app.store.scripts.room import NO_DRAW, NO_TOKEN, JoinRecord
-from app.store.sql import sessions
+from app.store.sql.waiting_room import sessions
 from app.waiting_room.queue import Queues, submit
 from app.waiting_room.refusals import JOIN_REFUSALS
 from app.waiting_room.room_script import Answer, Outcome, RoomScript, decide

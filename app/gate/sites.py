@@ -16,12 +16,12 @@ from app import audit
 from app.audit import Thing
 from app.core.account import Author
 from app.core.errors import StoreUnavailable, ValidationFailed
-from app.core.sites import Matcher, SiteRule, checked
+from app.core.gate.sites import Matcher, SiteRule, checked
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, REDIS_AWAY, Stores
 from app.store.keys import SITES_CHANNEL
 from app.store.pubsub import listen, publish
-from app.store.sql import sites
+from app.store.sql.gate import sites
 
 REFRESH_S = 2.0
 AGAIN_S = 1.0  # after Redis was unavailable

@@ -16,18 +16,19 @@ from arq.connections import ArqRedis
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
-from app.core.buyers import BuyerForm
-from app.core.csv_rows import csv_rows, safe
 from app.core.errors import Conflict, EventNotFound, NotFound, ValidationFailed
 from app.core.jobs import ASKED, EXPORTS, SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
 from app.core.model import EventId
+from app.core.reservations.buyers import BuyerForm
+from app.core.text.csv_rows import csv_rows, safe
 from app.jobs import spreadsheet
 from app.jobs.steps import columns_of
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.redis import job_queue
-from app.store.sql import buyers, jobs, reservations
-from app.store.sql.jobs import Failure, Job
+from app.store.sql.jobs import jobs
+from app.store.sql.jobs.jobs import Failure, Job
+from app.store.sql.reservations import buyers, reservations
 
 FAILURES_MAX = 100  # shown
 

@@ -16,28 +16,20 @@ from typing import Literal, NamedTuple
 from app import audit, metrics
 from app.audit import Thing
 from app.core.account import Author
-from app.core.codes import code_field, random_codes, set_field
-from app.core.csv_rows import csv_rows, safe
+from app.core.catalogue.codes import code_field, random_codes, set_field
 from app.core.jobs import EXPORTS, ITEMS_MAX, JobKind
 from app.core.model import EventId
+from app.core.text.csv_rows import csv_rows, safe
 from app.jobs import spreadsheet
 from app.reservations import approvals, holds
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.scripts import filling
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import (
-    buyers,
-    codes,
-    exports,
-    hold_endings,
-    job_lists,
-    jobs,
-    mail_queue,
-    money_lines,
-    orders,
-    reservations,
-)
-from app.store.sql.jobs import Item, Job
+from app.store.sql.catalogue import codes
+from app.store.sql.jobs import job_lists, jobs
+from app.store.sql.jobs.jobs import Item, Job
+from app.store.sql.notifications import mail_queue
+from app.store.sql.reservations import buyers, exports, hold_endings, money_lines, orders, reservations
 
 EXPORTED, CANCELLED, WRITTEN_TO = 2_000, 100, 200  # orders per step
 TRIES_MAX = 400  # of cancelling an order that is being paid, 2 s apart: longer than a bank may take

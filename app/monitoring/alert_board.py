@@ -13,19 +13,19 @@ from contextlib import suppress
 
 import msgspec
 
-from app.core.alert_facts import Workers
-from app.core.alert_rules import BY_NAME, Severity
-from app.core.alerts import Firing, Key, Settings
 from app.core.clock import now_ms, to_ms
 from app.core.errors import StoreUnavailable
-from app.core.pulse import LOOK_S, Pulse
+from app.core.monitoring.alert_facts import Workers
+from app.core.monitoring.alert_rules import BY_NAME, Severity
+from app.core.monitoring.alerts import Firing, Key, Settings
+from app.core.monitoring.pulse import LOOK_S, Pulse
 from app.monitoring import alerts
 from app.monitoring.health import Unreachable, within_deadline
 from app.monitoring.sales_board import SalesBoard
 from app.store.keys import WORKERS
 from app.store.redis import heartbeats
-from app.store.sql import alerts as stored
-from app.store.sql.alerts import Alert
+from app.store.sql.monitoring import alerts as stored
+from app.store.sql.monitoring.alerts import Alert
 from app.waiting_room.queue import Queues
 
 READ_EVERY_S = 1.0  # Postgres, while the console is in use

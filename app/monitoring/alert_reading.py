@@ -1,4 +1,4 @@
-"""Reads the facts for the alert rules (`core/alert_facts.py`). Whatever cannot be read is unknown: None."""
+"""Reads the facts for the alert rules (`core/monitoring/alert_facts.py`). What cannot be read is None."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from app.core.alert_facts import Facts, Reading, RoomFacts, Workers, trend, with_reading
 from app.core.clock import now_ms
 from app.core.model import EventId, TicketType
-from app.core.pulse import Pulse
-from app.core.stillness import still_since_ms
+from app.core.monitoring.alert_facts import Facts, Reading, RoomFacts, Workers, trend, with_reading
+from app.core.monitoring.pulse import Pulse
+from app.core.waiting_room.stillness import still_since_ms
 from app.loops import AWAY, failed
 from app.monitoring import counts, stats
 from app.monitoring.exposition import Drift
@@ -24,7 +24,10 @@ from app.settings import Settings
 from app.store.connections import RedisClient
 from app.store.keys import WORKERS
 from app.store.redis import heartbeats, servers
-from app.store.sql import events, mails, outbox, set_aside, signing_keys, webhooks
+from app.store.sql import set_aside
+from app.store.sql.accounts import signing_keys
+from app.store.sql.catalogue import events
+from app.store.sql.notifications import mails, outbox, webhooks
 from app.waiting_room.queue import Queues
 
 ROOMS_MAX = 200  # the most recently busy ones

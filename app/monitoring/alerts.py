@@ -1,7 +1,7 @@
 """Alerts: started and ended by a worker, acknowledged by staff, who also configure the rules.
 
-The rules are in `core/alert_rules.py`. A trigger writes the outbox when an alert starts or ends, so webhooks
-and e-mails follow as for any other event.
+The rules are in `core/monitoring/alert_rules.py`. A trigger writes the outbox when an alert starts or ends,
+so webhooks and e-mails follow as for any other event.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
-from app.core.alert_facts import Facts, Workers
-from app.core.alert_rules import SEVERITIES, Severity
-from app.core.alerts import Firing, Key, Memory, Setting, Settings, check, judge
 from app.core.errors import Conflict, NotFound, RoomNotFound, ValidationFailed
 from app.core.model import RoomId
+from app.core.monitoring.alert_facts import Facts, Workers
+from app.core.monitoring.alert_rules import SEVERITIES, Severity
+from app.core.monitoring.alerts import Firing, Key, Memory, Setting, Settings, check, judge
 from app.monitoring.alert_reading import Reader
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import alerts, rooms
-from app.store.sql.alerts import Alert, AlertState
+from app.store.sql.monitoring import alerts
+from app.store.sql.monitoring.alerts import Alert, AlertState
+from app.store.sql.waiting_room import rooms
 
 DESCRIBED_EVERY_S = 10.0
 NO_ALERT = "There is no such alert. Alerts are kept for 90 days."

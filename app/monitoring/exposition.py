@@ -15,10 +15,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.samples import Sample
 
-from app.core import autopilot
 from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
 from app.core.model import EventId, TicketType
+from app.core.waiting_room import autopilot
 from app.loops import failed
 from app.monitoring import counts, stats
 from app.monitoring.health import SEEN_MS
@@ -28,7 +28,10 @@ from app.store.connections import Stores
 from app.store.keys import WEBS, WORKERS, RoomKeys
 from app.store.redis import heartbeats, origin
 from app.store.redis.origin import Origin
-from app.store.sql import events, jobs, mails, outbox, signing_keys, webhooks
+from app.store.sql.accounts import signing_keys
+from app.store.sql.catalogue import events
+from app.store.sql.jobs import jobs
+from app.store.sql.notifications import mails, outbox, webhooks
 from app.waiting_room.queue import Queues
 
 ROOMS_MAX = 100

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
-from app.core import report as arithmetic
+from app.core.assurance.log_tally import Tally
+from app.core.assurance.room_log import Head, unchecked
 from app.core.clock import now_ms
-from app.core.log_tally import Tally
 from app.core.model import Room
-from app.core.rate_kept import RateKept, rate_kept
-from app.core.report import Waits
-from app.core.room_log import Head, unchecked
+from app.core.monitoring import report as arithmetic
+from app.core.monitoring.report import Waits
+from app.core.waiting_room.rate_kept import RateKept, rate_kept
 from app.monitoring.report import steps_of, unstored_samples
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import cosignatures, rooms
-from app.store.sql import room_log as stored
+from app.store.sql.assurance import cosignatures
+from app.store.sql.assurance import room_log as stored
+from app.store.sql.waiting_room import rooms
 from app.waiting_room.log_tally import tally_of
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from app.core.clock import now_ms
-from app.core.why import why
+from app.core.text.why import why
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
@@ -18,8 +18,9 @@ from app.store.redis import backlogs, heartbeats, servers
 from app.store.redis.heartbeats import Heartbeat
 from app.store.redis.loaded import loaded_rooms
 from app.store.redis.servers import RedisNode
-from app.store.sql import mails, outbox, server, webhooks
-from app.store.sql.server import PostgresState
+from app.store.sql.monitoring import server
+from app.store.sql.monitoring.server import PostgresState
+from app.store.sql.notifications import mails, outbox, webhooks
 from app.store.sql.set_aside import SetAside
 
 log = structlog.get_logger(__name__)

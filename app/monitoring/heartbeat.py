@@ -13,7 +13,7 @@ import psutil
 
 from app import metrics
 from app.core.clock import now_ms
-from app.core.pulse import BEAT_S
+from app.core.monitoring.pulse import BEAT_S
 from app.loops import Loops
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.redis import heartbeats

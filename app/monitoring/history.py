@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 
 from app import metrics
 from app.core.clock import now_ms
-from app.core.history import (
+from app.core.model import Room, RoomId, RoomStatus
+from app.core.ranges import ranges_text
+from app.core.waiting_room.history import (
     COARSE_S,
     EVERY_MS,
     FINE_S,
@@ -25,17 +27,15 @@ from app.core.history import (
     step_s_for,
     steps,
 )
-from app.core.model import Room, RoomId, RoomStatus
-from app.core.ranges import ranges_text
-from app.core.wait_estimate import published_pace
+from app.core.waiting_room.wait_estimate import published_pace
 from app.monitoring import counts
 from app.store.away import stores_answer
 from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import busy, history
 from app.store.redis.history import SampleCounts
-from app.store.sql import room_history
-from app.store.sql.room_history import StoredStep
+from app.store.sql.monitoring import room_history
+from app.store.sql.monitoring.room_history import StoredStep
 from app.waiting_room import room_lists
 from app.waiting_room.queue import Queues
 

@@ -8,14 +8,14 @@ from collections.abc import Awaitable
 import msgspec
 
 from app.core.clock import now_ms
-from app.core.why import why
+from app.core.text.why import why
 from app.loops import Loops
 from app.monitoring import stats
 from app.monitoring.stats import WORKER_SEEN_MS
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WORKERS
 from app.store.redis import heartbeats, servers
-from app.store.sql import server
+from app.store.sql.monitoring import server
 
 READY_TIMEOUT_S = 1.0
 

@@ -6,21 +6,24 @@ from contextlib import suppress
 
 import msgspec
 
-from app.core import history as core_history
-from app.core import report
+from app.core.assurance.log_tally import LaneTally, by_lane
 from app.core.clock import now_ms
 from app.core.errors import StoreUnavailable
-from app.core.history import COARSE_S, Sample, Step
-from app.core.log_tally import LaneTally, by_lane
 from app.core.model import Event, EventId, Room
-from app.core.report import Gap, Peak, SlowStep, Waits
+from app.core.monitoring import report
+from app.core.monitoring.report import Gap, Peak, SlowStep, Waits
+from app.core.waiting_room import history as core_history
+from app.core.waiting_room.history import COARSE_S, Sample, Step
 from app.monitoring import history
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import events, room_history, room_log, rooms
-from app.store.sql import report as report_rows
+from app.store.sql.assurance import room_log
 from app.store.sql.audit import Entry
-from app.store.sql.report import Orders, Paid, Sold, Turns
+from app.store.sql.catalogue import events
+from app.store.sql.monitoring import report as report_rows
+from app.store.sql.monitoring import room_history
+from app.store.sql.monitoring.report import Orders, Paid, Sold, Turns
+from app.store.sql.waiting_room import rooms
 from app.waiting_room.log_tally import tally_of
 
 STEPS_MAX = 10_080  # a week of minutes; steps of a longer sale are wider

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.core import rules
 from app.core.clock import now_ms
 from app.core.model import EventId, Room, RoomId, RoomStatus
+from app.core.waiting_room import rules
 from app.monitoring import counts
 from app.monitoring.counts import InstallationCounts
 from app.store.away import stores_answer
@@ -16,9 +16,9 @@ from app.store.redis import backlogs, heartbeats, ledger
 from app.store.redis.busy import LATELY_MS
 from app.store.scripts import admission
 from app.store.scripts.admission import Counters
-from app.store.sql import orders
-from app.store.sql.orders import ReservationCounts
-from app.store.sql.rooms import select_progress
+from app.store.sql.reservations import orders
+from app.store.sql.reservations.orders import ReservationCounts
+from app.store.sql.waiting_room.rooms import select_progress
 from app.waiting_room import queue, room_lists
 from app.waiting_room.queue import Queues
 

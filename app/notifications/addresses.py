@@ -7,13 +7,15 @@ import time
 
 from app import logs, metrics
 from app.core.account import Account
-from app.core.email import ClaimSigner, Traces, normalised
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed, WrongAccount
 from app.core.model import Reservation, ReservationId, RoomId, VisitorId
+from app.core.notifications.email import ClaimSigner, Traces, normalised
 from app.store.away import stores_answer
 from app.store.connections import POSTGRES_AWAY, Stores
-from app.store.sql import accounts, mailboxes, reservations
-from app.store.sql.mailboxes import Mailbox, NewMailbox, PendingAddress
+from app.store.sql.accounts import accounts
+from app.store.sql.notifications import mailboxes
+from app.store.sql.notifications.mailboxes import Mailbox, NewMailbox, PendingAddress
+from app.store.sql.reservations import reservations
 
 
 async def keep(stores: Stores, new: NewMailbox) -> None:

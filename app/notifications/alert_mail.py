@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.core.alert_rules import BY_NAME, Severity
 from app.core.clock import to_ms
+from app.core.monitoring.alert_rules import BY_NAME, Severity
 
 TITLE_MAX = 120
 

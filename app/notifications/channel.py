@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.settings import Settings
 from app.store.connections import Connection, Stores
-from app.store.sql.outbox import Waiting
+from app.store.sql.notifications.outbox import Waiting
 
 # Sends a few that are due. None: there were none; False: none was accepted, so the caller pauses for a while.
 Send = Callable[[Stores], Awaitable[bool | None]]

@@ -19,19 +19,19 @@ import segno
 from jinja2 import Environment, select_autoescape
 
 from app import i18n, templating
-from app.core import formatting
+from app.core.catalogue.seating import SeatName, seat_name
 from app.core.clock import to_ms
-from app.core.email import MailKind
 from app.core.jobs import JobRequest
-from app.core.mail_texts import EVENT, read_words, words_in
 from app.core.model import Item
-from app.core.seating import SeatName, seat_name
+from app.core.notifications.email import MailKind
+from app.core.notifications.mail_texts import EVENT, read_words, words_in
+from app.core.text import formatting
 from app.core.zones import UTC
 from app.notifications import alert_mail, mail_links
 from app.notifications.alert_mail import AlertView
 from app.notifications.mail_links import Writer, open_writer
 from app.notifications.mail_sums import sums_of_mail
-from app.store.sql.mails import Mail
+from app.store.sql.notifications.mails import Mail
 
 __all__ = ["EmailContent", "NoLongerNeeded", "Writer", "open_writer", "readable_copy", "write"]
 

@@ -8,9 +8,9 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 
-from app.core.email import address
+from app.core.notifications.email import address
 from app.notifications.email_content import EmailContent, picture
-from app.store.sql.mails import Mail
+from app.store.sql.notifications.mails import Mail
 
 
 class Attachment(NamedTuple):

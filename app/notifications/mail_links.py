@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+from app.core.accounts.fans import FanSigner
+from app.core.accounts.invitations import InvitationSigner
+from app.core.accounts.password_resets import ResetSigner
 from app.core.clock import to_ms
-from app.core.email import CLAIM_LINK_S, ClaimSigner
-from app.core.fans import FanSigner
-from app.core.handover import HandoverSigner
-from app.core.invitations import InvitationSigner
 from app.core.model import RoomId, VisitorId
-from app.core.order_rights import OrderSigner
-from app.core.password_resets import ResetSigner
+from app.core.notifications.email import CLAIM_LINK_S, ClaimSigner
+from app.core.tokens.handover import HandoverSigner
+from app.core.tokens.order_rights import OrderSigner
 from app.settings import Settings
-from app.store.sql.mails import Mail
+from app.store.sql.notifications.mails import Mail
 
 AFTER_EVENT_S = 30 * 86_400  # how long a link to a reservation still works, at least
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from app.core.model import Item, Struct
-from app.core.sums import FEE, Sums, lines_of, sums
-from app.store.sql.mails import Mail
+from app.core.payments.sums import FEE, Sums, lines_of, sums
+from app.store.sql.notifications.mails import Mail
 
 
 class Paid(Struct, frozen=True):

@@ -12,17 +12,17 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
-from app.core.email import MailKind
 from app.core.errors import Conflict
-from app.core.mail_texts import MailText
 from app.core.model import Event, Room
+from app.core.notifications.email import MailKind
+from app.core.notifications.mail_texts import MailText
 from app.notifications import email_content
 from app.notifications.email_content import EmailContent, sample
 from app.settings import Settings
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import mail_texts
-from app.store.sql.mails import Mail
+from app.store.sql.notifications import mail_texts
+from app.store.sql.notifications.mails import Mail
 
 
 async def of_kind(stores: Stores, room_id: str, kind: MailKind) -> dict[str, MailText]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.clock import to_ms
 from app.notifications.email_content import templates
-from app.store.sql.receipts import Receipt
+from app.store.sql.assurance.receipts import Receipt
 
 TEMPLATE = "receipt_pdf.txt"
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from app import i18n
+from app.core.catalogue.seating import SeatName
 from app.core.clock import to_ms
-from app.core.seating import SeatName
 from app.core.zones import UTC
 from app.notifications.email_content import templates, tickets_of
-from app.store.sql.mails import Mail
+from app.store.sql.notifications.mails import Mail
 
 TEMPLATE = "ticket_pdf.txt"
 

@@ -12,7 +12,8 @@ from app.set_aside import failures
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.redis import notice_stream
 from app.store.spans import continued
-from app.store.sql import outbox, receipts
+from app.store.sql.assurance import receipts
+from app.store.sql.notifications import outbox
 from app.store.traces import Attributes
 
 LOST_MARGIN_MS = 60_000  # tolerated difference between the clocks of the two stores

@@ -12,13 +12,13 @@ import msgspec
 
 from app import i18n
 from app.core.clock import to_ms
-from app.core.wallet import PASS, PASSES, PassSigner, pass_file, zipped
+from app.core.reservations.wallet import PASS, PASSES, PassSigner, pass_file, zipped
 from app.core.zones import UTC as UTC_NAME
 from app.notifications import printed_tickets
 from app.notifications.email_content import templates, tickets_of
 from app.notifications.email_message import Attachment
 from app.notifications.printed_tickets import TEMPLATE, Show, SoldTicket
-from app.store.sql.mails import Mail
+from app.store.sql.notifications.mails import Mail
 
 ICONS = ("icon.png", "icon@2x.png")  # required by the format
 FOLDER = Path(__file__).parent / "wallet_icons"

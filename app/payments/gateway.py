@@ -12,8 +12,8 @@ from purgatory.domain.model import CLOSED, HALF_OPENED, OPENED, OpenedState
 
 from app import metrics
 from app.core.errors import PaymentsNotConfigured, WrongUsage
-from app.core.refunds import Refund
-from app.store.sql.payments import Attempt, Bill
+from app.core.payments.refunds import Refund
+from app.store.sql.payments.payments import Attempt, Bill
 
 ANSWER_TIMEOUT_S = 3.0  # per call
 FAILURES_MAX = 20  # in a row, which open the circuit

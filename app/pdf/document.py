@@ -10,7 +10,7 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, TextEmphasis
 from fpdf.fonts import FontFace
 
-from app.core.sections import Section
+from app.core.monitoring.sections import Section
 from app.pdf.fonts import faces, readable
 
 TEXT, TITLE, HEADING, SMALL = 9.5, 20, 12.5, 8

@@ -12,8 +12,8 @@ from app.core.account import Author
 from app.core.errors import ApprovalNeeded
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import refund_approvals
-from app.store.sql.refund_approvals import LimitRequest, Waiting
+from app.store.sql.payments import refund_approvals
+from app.store.sql.payments.refund_approvals import LimitRequest, Waiting
 
 HELD_BACK = "Its refund needs a second person: cancel it by hand, then have somebody else do the same."
 

@@ -14,8 +14,8 @@ import structlog
 from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, Reservation, RoomId
-from app.core.outcomes import held_outcome, refused_outcome
-from app.core.terms import code_in, read_terms, seats_of, terms_of
+from app.core.reservations.outcomes import held_outcome, refused_outcome
+from app.core.reservations.terms import code_in, read_terms, seats_of, terms_of
 from app.reservations.holds import RETRY_LATER, keys_of, load_totals, update_redis
 from app.reservations.seat_map import mark_taken
 from app.set_aside import failures
@@ -24,9 +24,10 @@ from app.store.redis import submissions
 from app.store.redis.submissions import Message
 from app.store.scripts import stock
 from app.store.scripts.stock import Decision, Request, Settlement
-from app.store.sql import codes, reservations
-from app.store.sql.hold_endings import Ended
-from app.store.sql.reservations import NewHold, Origin
+from app.store.sql.catalogue import codes
+from app.store.sql.reservations import reservations
+from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.reservations import NewHold, Origin
 
 log = structlog.get_logger(__name__)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from app.core.buyers import Buyer, checked
-from app.core.email import Traces
 from app.core.errors import Conflict
 from app.core.model import Reservation, ReservationId
+from app.core.notifications.email import Traces
+from app.core.reservations.buyers import Buyer, checked
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import buyers
-from app.store.sql.buyers import StoredBuyer
+from app.store.sql.reservations import buyers
+from app.store.sql.reservations.buyers import StoredBuyer
 
 
 async def keep(stores: Stores, traces: Traces, reservation: Reservation, answers: Buyer) -> None:

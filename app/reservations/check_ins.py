@@ -13,13 +13,13 @@ from typing import NamedTuple
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
-from app.core.check_ins import LIST_MAX, NEWS_MAX, DoorCounts, Result, Scans, code_in, totals
 from app.core.errors import Conflict, EventNotFound
 from app.core.model import EventId
+from app.core.reservations.check_ins import LIST_MAX, NEWS_MAX, DoorCounts, Result, Scans, code_in, totals
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import check_ins, reservations
-from app.store.sql.check_ins import OVERLAP_S, Seen
+from app.store.sql.reservations import check_ins, reservations
+from app.store.sql.reservations.check_ins import OVERLAP_S, Seen
 
 
 class DoorNews(NamedTuple):

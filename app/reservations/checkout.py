@@ -40,10 +40,13 @@ from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import conclude, refund
 from app.settings import SIMULATED
 from app.store.away import stores_answer
-from app.store.sql import fates, hold_endings, payment_steps, payments, reservations, server
-from app.store.sql.hold_endings import Ended
-from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
-from app.store.sql.payments import Attempt, Bill, PaymentState
+from app.store.sql.catalogue import fates
+from app.store.sql.monitoring import server
+from app.store.sql.payments import payment_steps, payments
+from app.store.sql.payments.payment_steps import NOTHING_TO_DO, NextStep
+from app.store.sql.payments.payments import Attempt, Bill, PaymentState
+from app.store.sql.reservations import hold_endings, reservations
+from app.store.sql.reservations.hold_endings import Ended
 
 CONFIRM_WAIT_S = 3.0  # how long a confirm call waits for the outcome before it answers 202
 POLL_S = 0.25

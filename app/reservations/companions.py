@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from app.core.seating import ACCESSIBLE, COMPANION
+from app.core.catalogue.seating import ACCESSIBLE, COMPANION
 from app.store.connections import Connection
-from app.store.sql import seats
-from app.store.sql.seats import MarkedSeat
+from app.store.sql.catalogue import seats
+from app.store.sql.catalogue.seats import MarkedSeat
 
 
 async def left_alone(

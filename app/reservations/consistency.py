@@ -12,15 +12,17 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from app.core.catalogue.seating import BLOCKED, FREE, HELD, SOLD, SeatRow, seat_id
 from app.core.errors import EventNotFound
 from app.core.model import EventId, RoomId
-from app.core.seating import BLOCKED, FREE, HELD, SOLD, SeatRow, seat_id
 from app.reservations.holds import keys_of
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
 from app.store.redis import backlogs, ledger, seat_rows
-from app.store.sql import balances, codes, reservations, resting, seats
-from app.store.sql.codes import CodeBalance
+from app.store.sql.catalogue import codes, seats
+from app.store.sql.catalogue.codes import CodeBalance
+from app.store.sql.reservations import balances, reservations
+from app.store.sql.waiting_room import resting
 
 LOOKS = 12
 PAUSE_S = 0.5  # all readings together take longer than `repair` needs after a crash

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.account import Author
-from app.core.buyers import Buyer
-from app.core.claims import BookingClaims
-from app.core.email import Traces
 from app.core.errors import Conflict, ReservationNotFound
-from app.core.guests import Guest, GuestCounts, NewGuest, guest_visitor, is_guest
 from app.core.model import Event, EventId, Item, Reservation, ReservationId, TicketType
-from app.core.wanted import BestAvailable, Wanted
+from app.core.notifications.email import Traces
+from app.core.reservations.buyers import Buyer
+from app.core.reservations.guests import Guest, GuestCounts, NewGuest, guest_visitor, is_guest
+from app.core.reservations.wanted import BestAvailable, Wanted
+from app.core.tokens.claims import BookingClaims
 from app.reservations import operations, paid_elsewhere, refunds
 from app.reservations.checkout import SALE_CANCELLED
 from app.reservations.pending import ReservationEngine
@@ -23,8 +23,8 @@ from app.reservations.refunds import NewRefund
 from app.reservations.request import GUEST
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import buyers, guests, reservations
-from app.store.sql import refunds as refund_rows
+from app.store.sql.payments import refunds as refund_rows
+from app.store.sql.reservations import buyers, guests, reservations
 
 NO_SESSION = 0  # tells `submit.lua` that it is a guest: no booking token ends so early
 

@@ -16,7 +16,7 @@ import structlog
 from app import metrics
 from app.core.clock import now_ms
 from app.core.model import EventId, RoomId
-from app.core.terms import items_text, read_items
+from app.core.reservations.terms import items_text, read_items
 from app.restoring.stock import load_seats
 from app.store.connections import REDIS_AWAY, STORE_AWAY, Stores
 from app.store.keys import DAY_MS, RoomKeys
@@ -24,9 +24,12 @@ from app.store.redis import seat_rows, submissions
 from app.store.scripts import filling, stock
 from app.store.scripts.shrinking import shrink
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import balances, codes, hold_endings, locks, payments, refunds, seats
-from app.store.sql.hold_endings import CONFIRMED, ENDED, Ended
-from app.store.sql.payments import Sold
+from app.store.sql import locks
+from app.store.sql.catalogue import codes, seats
+from app.store.sql.payments import payments, refunds
+from app.store.sql.payments.payments import Sold
+from app.store.sql.reservations import balances, hold_endings
+from app.store.sql.reservations.hold_endings import CONFIRMED, ENDED, Ended
 
 log = structlog.get_logger(__name__)
 

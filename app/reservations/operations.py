@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 
-from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import (
     BacklogFull,
     EventNotFound,
@@ -21,9 +20,10 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
-from app.core.outcomes import PENDING, outcome_in, read_outcome, terms_granted
-from app.core.terms import read_terms
-from app.core.wanted import Wanted
+from app.core.reservations.outcomes import PENDING, outcome_in, read_outcome, terms_granted
+from app.core.reservations.terms import read_terms
+from app.core.reservations.wanted import Wanted
+from app.core.tokens.claims import BookingClaims, PlaceClaims
 from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend
 from app.reservations.consistency import check
@@ -38,7 +38,7 @@ from app.store.connections import REDIS_AWAY, STORE_AWAY
 from app.store.redis import submissions
 from app.store.scripts.stock import ANY_AMOUNT, Change, Submission, Submitted
 from app.store.spans import sampled, span
-from app.store.sql import reservations
+from app.store.sql.reservations import reservations
 
 __all__ = [
     "ENDED",

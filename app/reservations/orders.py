@@ -8,25 +8,34 @@ from typing import NamedTuple
 
 from app import audit
 from app.audit import Thing
-from app.core import typed
 from app.core.account import Author
-from app.core.email import normalised
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound
 from app.core.model import EventId, Reservation, ReservationId, VisitorId
-from app.core.place_tokens import PlaceSigner
-from app.core.refunds import Refund
+from app.core.notifications.email import normalised
+from app.core.payments.refunds import Refund
+from app.core.text import typed
+from app.core.tokens.place_tokens import PlaceSigner
 from app.reservations import approvals, checkout
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import accounts, balances, exports, hold_endings, receipts, reservations
-from app.store.sql import orders as order_rows
-from app.store.sql import refunds as refund_rows
+from app.store.sql.accounts import accounts
+from app.store.sql.assurance import receipts
+from app.store.sql.assurance.receipts import Receipt
 from app.store.sql.audit import AuditFilter, Entry
-from app.store.sql.exports import Order
-from app.store.sql.hold_endings import Ended
-from app.store.sql.orders import MailLine, OrderFilter, OrderRow, OrderTimes, PaymentNote, PaymentRow
-from app.store.sql.receipts import Receipt
+from app.store.sql.payments import refunds as refund_rows
+from app.store.sql.reservations import balances, exports, hold_endings, reservations
+from app.store.sql.reservations import orders as order_rows
+from app.store.sql.reservations.exports import Order
+from app.store.sql.reservations.hold_endings import Ended
+from app.store.sql.reservations.orders import (
+    MailLine,
+    OrderFilter,
+    OrderRow,
+    OrderTimes,
+    PaymentNote,
+    PaymentRow,
+)
 
 MATCHES_MAX = 1000  # reservations that one search may find
 AUDIT_MAX = 100

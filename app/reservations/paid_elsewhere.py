@@ -13,8 +13,10 @@ from app.reservations import holds
 from app.reservations.checkout import SALE_CANCELLED
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
-from app.store.sql import fates, orders, payments
-from app.store.sql.payments import Attempt, Sold
+from app.store.sql.catalogue import fates
+from app.store.sql.payments import payments
+from app.store.sql.payments.payments import Attempt, Sold
+from app.store.sql.reservations import orders
 
 
 async def confirm_paid(

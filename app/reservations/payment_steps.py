@@ -9,8 +9,8 @@ from app.payments.gateway import GatewayFailed
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import check_payment
 from app.store.away import stores_answer
-from app.store.sql import payment_steps
-from app.store.sql.payment_steps import NOTHING_TO_DO, NextStep
+from app.store.sql.payments import payment_steps
+from app.store.sql.payments.payment_steps import NOTHING_TO_DO, NextStep
 
 __all__ = ["NOTHING_TO_DO", "NextStep", "next_step", "stop_payment"]
 

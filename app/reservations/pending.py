@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 from app import loops
 from app.core.errors import Refusal, Restoring, StoreUnavailable
 from app.core.model import EventId, Reservation, RoomId
-from app.core.outcomes import PENDING, outcome_in, read_outcome
-from app.core.terms import NO_POLICY, Policy
+from app.core.reservations.outcomes import PENDING, outcome_in, read_outcome
+from app.core.reservations.terms import NO_POLICY, Policy
 from app.loops import Loops
 from app.payments.gateway import Gateway
 from app.payments.gateways import open_gateway
@@ -41,8 +41,10 @@ from app.store.redis.busy import BusyMarks
 from app.store.scripts import stock
 from app.store.scripts.stock import Change, Limits, Submission, Submitted
 from app.store.spans import shared_task
-from app.store.sql import agreed, payments, reservations
-from app.store.sql.payments import Attempt, Bill
+from app.store.sql import agreed
+from app.store.sql.payments import payments
+from app.store.sql.payments.payments import Attempt, Bill
+from app.store.sql.reservations import reservations
 
 SWEEP_S = 0.1
 POLICY_FRESH_S = 1.0

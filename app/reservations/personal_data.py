@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from app.core.accounts.password_resets import digest
 from app.core.errors import CredentialInvalid
-from app.core.password_resets import digest
 from app.reservations.ticket_links import TOKEN_MAX
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import personal_data, ticket_links
+from app.store.sql.reservations import personal_data, ticket_links
 
 OVER = "This link was already used, or has expired. Ask for a new one."
 

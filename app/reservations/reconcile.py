@@ -27,18 +27,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from app import metrics
+from app.core.catalogue.seating import BLOCKED, FREE
 from app.core.errors import EventNotFound
 from app.core.model import EventId, Reservation, RoomId
-from app.core.seating import BLOCKED, FREE
-from app.core.terms import entry_text, terms_of
+from app.core.reservations.terms import entry_text, terms_of
 from app.reservations import consistency, holds, recovery
 from app.reservations.consistency import Finding
 from app.reservations.holds import keys_of
 from app.store.connections import Stores
 from app.store.redis import ledger
 from app.store.scripts import filling, stock
-from app.store.sql import reservations
-from app.store.sql.hold_endings import Ended
+from app.store.sql.reservations import reservations
+from app.store.sql.reservations.hold_endings import Ended
 
 HOLDS_MAX = 20_000  # recounted in one step: blocks Redis for 0.15 s, once, and only if drift lasted
 REPAIRS_MAX = 1_000  # of reservations, and of seats, per round

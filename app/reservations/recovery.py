@@ -21,10 +21,11 @@ from app.reservations import batches
 from app.reservations.holds import keys_of
 from app.store.connections import Stores
 from app.store.redis import ledger
-from app.store.sql import payments, restored_sales
-from app.store.sql.payments import Sold
-from app.store.sql.reservations import NewHold, Origin, Superseded
-from app.store.sql.rooms import select_room
+from app.store.sql.payments import payments
+from app.store.sql.payments.payments import Sold
+from app.store.sql.reservations import restored_sales
+from app.store.sql.reservations.reservations import NewHold, Origin, Superseded
+from app.store.sql.waiting_room.rooms import select_room
 
 METHOD = "restored"
 

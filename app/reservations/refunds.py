@@ -18,21 +18,22 @@ import msgspec
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
+from app.core.catalogue.seating import seat_words
 from app.core.errors import Conflict, IdempotencyKeyReused, NotFound, ReservationNotFound, ValidationFailed
-from app.core.formatting import money
 from app.core.model import ReservationId
-from app.core.refunds import PARTS_MAX, CancelledTicket, Refund, divide, share
-from app.core.seating import seat_words
+from app.core.payments.refunds import PARTS_MAX, CancelledTicket, Refund, divide, share
+from app.core.text.formatting import money
 from app.reservations import approvals, companions, holds
 from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import refund as refund_whole
 from app.reservations.settlement import refund_part
 from app.store.away import stores_answer
 from app.store.connections import Connection
-from app.store.sql import hold_endings, orders, payments
-from app.store.sql import refunds as rows
-from app.store.sql.hold_endings import Ended
-from app.store.sql.refunds import LockedOrder, Paid
+from app.store.sql.payments import payments
+from app.store.sql.payments import refunds as rows
+from app.store.sql.payments.refunds import LockedOrder, Paid
+from app.store.sql.reservations import hold_endings, orders
+from app.store.sql.reservations.hold_endings import Ended
 
 NO_REFUND = "There is no such refund of this order."
 

@@ -14,7 +14,7 @@ from app.core.errors import (
     SessionEnded,
     SoldOut,
 )
-from app.core.outcomes import read_outcome
+from app.core.reservations.outcomes import read_outcome
 from app.reservations.request import TicketRequest, code_refused, not_on_sale
 
 FAILED = "This request could not be processed, and nothing was taken. It has been logged; send a new one."

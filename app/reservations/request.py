@@ -13,10 +13,10 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
+from app.core.catalogue.seating import natural_order, type_of
 from app.core.clock import from_ms
 from app.core.errors import CodeRefused, NotOnSale, ValidationFailed
-from app.core.seating import natural_order, type_of
-from app.core.wanted import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.wanted import BestAvailable, NamedSeats, Together, Wanted
 
 BEST = "*"
 GUEST = "*"  # in place of a code: free, and exempt from visitors' limits; no real code looks like this

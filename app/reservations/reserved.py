@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
-from app.core.terms import NO_POLICY, HoldTerms, Policy, code_in, items_of
+from app.core.reservations.terms import NO_POLICY, HoldTerms, Policy, code_in, items_of
 
 
 class Reserved(NamedTuple):

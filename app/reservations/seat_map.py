@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.core.catalogue.seating import BLOCKED, SeatRow
 from app.core.errors import Restoring
 from app.core.model import RoomId
-from app.core.seating import BLOCKED, SeatRow
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.away import stores_answer
 from app.store.connections import Stores
@@ -14,7 +14,7 @@ from app.store.keys import RoomKeys
 from app.store.redis import seat_rows
 from app.store.redis.loaded import is_restoring
 from app.store.scripts import filling, room
-from app.store.sql import seats
+from app.store.sql.catalogue import seats
 
 
 async def live_rows(rooms: LoadedRooms, room_id: RoomId) -> dict[str, list[SeatRow]]:

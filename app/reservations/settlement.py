@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.refunds import Refund
+from app.core.payments.refunds import Refund
 from app.loops import each
 from app.payments.gateway import (
     ANSWER_TIMEOUT_S,
@@ -22,8 +22,9 @@ from app.reservations import holds
 from app.store.away import stores_answer
 from app.store.coalescer import Coalescer
 from app.store.connections import Stores
-from app.store.sql import hold_endings, payments, refunds
-from app.store.sql.payments import PaymentState
+from app.store.sql.payments import payments, refunds
+from app.store.sql.payments.payments import PaymentState
+from app.store.sql.reservations import hold_endings
 
 CHECKED_AT_ONCE = 20  # payments looked up at the gateway concurrently
 ASK_AGAIN_AFTER_S = 1.0  # until then the call that began the payment still waits

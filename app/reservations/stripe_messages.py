@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.stripe_messages import (
+from app.core.payments.stripe_messages import (
     DECIDED,
     REFUND_FAILED,
     REFUNDED,
@@ -19,7 +19,7 @@ from app.payments.gateway import Gateway
 from app.reservations.settlement import process_message
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import payments, refunds, stripe_payments
+from app.store.sql.payments import payments, refunds, stripe_payments
 
 
 async def process(

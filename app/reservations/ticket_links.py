@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 
-from app.core.email import Traces, mailbox
+from app.core.accounts.password_resets import digest
 from app.core.errors import CredentialInvalid
-from app.core.order_rights import ORDERS_MAX, OrderSigner
-from app.core.password_resets import digest
+from app.core.notifications.email import Traces, mailbox
+from app.core.tokens.order_rights import ORDERS_MAX, OrderSigner
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import buyers, ticket_links
-from app.store.sql.ticket_links import LinkRequest
+from app.store.sql.reservations import buyers, ticket_links
+from app.store.sql.reservations.ticket_links import LinkRequest
 
 TOKEN_MAX = 100
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import secrets
 
-from app.core.email import Traces, mailbox
+from app.core.accounts.password_resets import digest
 from app.core.errors import Conflict, CredentialInvalid
 from app.core.model import Reservation
-from app.core.order_rights import OrderSigner
-from app.core.password_resets import digest
+from app.core.notifications.email import Traces, mailbox
+from app.core.tokens.order_rights import OrderSigner
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import mail_queue, transfers
-from app.store.sql.transfers import HeldTicket, Offer
+from app.store.sql.notifications import mail_queue
+from app.store.sql.reservations import transfers
+from app.store.sql.reservations.transfers import HeldTicket, Offer
 
 TOKEN_MAX = 100
 OVER = "This offer is no longer valid."

@@ -17,7 +17,7 @@ from app.store.keys import RoomKeys
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
 from app.store.single_flight import SingleFlight
-from app.store.sql import resting, rooms
+from app.store.sql.waiting_room import resting, rooms
 
 T = TypeVar("T")
 

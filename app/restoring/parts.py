@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.model import RoomId
-from app.core.parts import part_id
+from app.core.waiting_room.parts import part_id
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts

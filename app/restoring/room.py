@@ -8,9 +8,9 @@ which anything that an earlier one still does is refused.
 
 from __future__ import annotations
 
-from app.core import rules
 from app.core.errors import RoomNotFound
 from app.core.model import RoomId
+from app.core.waiting_room import rules
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
@@ -21,9 +21,9 @@ from app.store.redis.loaded import is_restoring, note_loaded
 from app.store.scripts import restoring, room
 from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql import rooms, sessions
 from app.store.sql.locks import try_lock
-from app.store.sql.rooms import RoomRow
+from app.store.sql.waiting_room import rooms, sessions
+from app.store.sql.waiting_room.rooms import RoomRow
 
 
 async def rebuild_room(stores: Stores, room_id: RoomId) -> bool:

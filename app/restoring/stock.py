@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from app.core.catalogue.seating import SeatRow
 from app.core.clock import now_ms
 from app.core.model import EventId, RoomId
-from app.core.seating import SeatRow
 from app.store.connections import RedisClient, Stores
 from app.store.keys import DAY_MS, RoomKeys
 from app.store.scripts import filling
-from app.store.sql import balances
+from app.store.sql.reservations import balances
 
 
 async def rebuild_stock(stores: Stores, room_id: RoomId, event_id: EventId, epoch: int) -> int:

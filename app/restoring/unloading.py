@@ -14,8 +14,8 @@ from app.store.redis.loaded import note_unloaded
 from app.store.scripts import admission, restoring, room
 from app.store.scripts import parts as parts_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.sql import resting
-from app.store.sql.resting import Unloaded
+from app.store.sql.waiting_room import resting
+from app.store.sql.waiting_room.resting import Unloaded
 
 CLOSED_S = 3_600.0  # as long as Redis keeps how places ended
 LOADED_S = 900.0  # a room that was needed stays for a while

@@ -18,7 +18,7 @@ import psutil
 from pydantic import SecretStr
 
 from app.core.errors import CannotRun
-from app.core.webhook_policy import new_secret
+from app.core.notifications.webhook_policy import new_secret
 from app.runtime.embedded_stores import STOP_SIGNALS, own_secret
 from app.settings import Settings
 

@@ -20,10 +20,10 @@ import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.core import witnessing
+from app.core.assurance import witnessing
+from app.core.assurance.notes import NOTE_MAX, Verifier, cosignature_line
+from app.core.assurance.witnessing import SIZE_TYPE, Refused, Signed
 from app.core.errors import CannotRun
-from app.core.notes import NOTE_MAX, Verifier, cosignature_line
-from app.core.witnessing import SIZE_TYPE, Refused, Signed
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,8 @@ from app.core.account import Author
 from app.core.errors import Conflict, NotFound
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
-from app.store.sql import delivery_log, mails, outbox, set_aside, webhooks
+from app.store.sql import set_aside
+from app.store.sql.notifications import delivery_log, mails, outbox, webhooks
 from app.store.sql.set_aside import SetAside
 
 

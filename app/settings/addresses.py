@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from app.core.setting_values import address_of, long_enough
+from app.core.text.setting_values import address_of, long_enough
 
 
 def _store_url(name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
-from app.core.setting_values import address_of
+from app.core.text.setting_values import address_of
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from app.core.setting_values import Switch
+from app.core.text.setting_values import Switch
 
 
 class Limits(BaseModel):

@@ -6,8 +6,8 @@ from email.utils import parseaddr
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
-from app.core.email import address
-from app.core.setting_values import address_of
+from app.core.notifications.email import address
+from app.core.text.setting_values import address_of
 
 
 class Mail(BaseModel):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from app.core.setting_values import Switch, long_enough
+from app.core.text.setting_values import Switch, long_enough
 
 
 class Operating(BaseModel):

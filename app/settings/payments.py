@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
-from app.core.setting_values import Switch, check_webhook_secret
+from app.core.text.setting_values import Switch, check_webhook_secret
 
 SIMULATED = "simulated"  # the gateway that takes no money
 

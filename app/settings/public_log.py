@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import BaseModel, field_validator
 from pydantic_settings import NoDecode
 
-from app.core.beacon import QUICKNET, Chain, chain_of
-from app.core.notes import COSIGNER, verifier_of
-from app.core.setting_values import address_of
+from app.core.assurance.beacon import QUICKNET, Chain, chain_of
+from app.core.assurance.notes import COSIGNER, verifier_of
+from app.core.text.setting_values import address_of
 
 RELAYS = (
     "https://api.drand.sh",

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from app.core.oidc import roles_of_groups
-from app.core.setting_values import Switch, address_of
+from app.core.accounts.oidc import roles_of_groups
+from app.core.text.setting_values import Switch, address_of
 
 
 class StaffSignIn(BaseModel):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
-from app.core.wallet import PassSigner, read_signer
+from app.core.reservations.wallet import PassSigner, read_signer
 
 
 class Wallet(BaseModel):

@@ -15,7 +15,7 @@ const rows = () => form.querySelectorAll("[data-type]");
 const isCounted = (row) => !seats || !("seated" in row.dataset) || "unmapped" in row.dataset; // opened by a code, so not on the map
 const countOf = (row) => Math.max(0, Math.trunc(Number(row.querySelector("input").value)) || 0);
 
-// The price of a ticket with the visitor's code; same as `reduced` in `app/core/codes.py`.
+// The price of a ticket with the visitor's code; same as `reduced` in `app/core/catalogue/codes.py`.
 function reduced(row, price) {
   if (!row || !("coded" in row.dataset)) return price;
   const off = Math.floor((price * Number(form.dataset.percent) + 50) / 100) + Number(form.dataset.offTicket);
@@ -32,7 +32,7 @@ function reduction() {
   return Math.min(sum, Number(form.dataset.offOrder ?? 0));
 }
 
-// The booking fee for the current choice; same as `fee_of` in `app/core/sums.py`.
+// The booking fee for the current choice; same as `fee_of` in `app/core/payments/sums.py`.
 function fee(sum) {
   if (!("feePerTicket" in form.dataset) || !sum) return 0;
   const typeOf = (id) => id.split("-").slice(0, -2).join("-");

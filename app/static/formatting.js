@@ -1,4 +1,4 @@
-// Formats numbers, waits, times and money, like `app/core/formatting.py` on the server.
+// Formats numbers, waits, times and money, like `app/core/text/formatting.py` on the server.
 const locale = document.documentElement.lang || "en";
 const MINUTE_S = 60, HOUR_S = 3600, DAY_S = 86400;
 const HOURS_FROM_S = 90 * MINUTE_S; // longer waits are shown in hours, since nobody thinks in 137 minutes

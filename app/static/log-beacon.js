@@ -1,5 +1,5 @@
-// Checks draws with the public randomness beacon from a log, like `app/core/draw_beacon.py`, which also checks the signature.
-const LEAD_MS = 10000, NEAR_MS = 60000; // same as in `app/core/beacon.py`
+// Checks draws with the public randomness beacon from a log, like `app/core/assurance/draw_beacon.py`, which also checks the signature.
+const LEAD_MS = 10000, NEAR_MS = 60000; // same as in `app/core/assurance/beacon.py`
 
 const number = (text) => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : 0);
 

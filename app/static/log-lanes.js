@@ -1,4 +1,4 @@
-// Checks the lanes of a queue from its public log: who waits in which lane, and whether shares are kept. Same as `app/core/fair_lanes.py`;
+// Checks the lanes of a queue from its public log: who waits in which lane, and whether shares are kept. Same as `app/core/assurance/fair_lanes.py`;
 // a test compares both.
 
 // The lowest of many numbers.

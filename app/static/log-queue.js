@@ -1,4 +1,4 @@
-// Replays a queue from its public log, entry by entry, and finds faults. Same as `app/core/fairness.py`; a test compares both.
+// Replays a queue from its public log, entry by entry, and finds faults. Same as `app/core/assurance/fairness.py`; a test compares both.
 import { BeaconDraw } from "./log-beacon.js";
 import { Lanes } from "./log-lanes.js";
 

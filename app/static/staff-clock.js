@@ -1,4 +1,4 @@
-// The console's clock, in the zone named at the top of each page. `staff_time` in app/core/formatting.py uses the same formats.
+// The console's clock, in the zone named at the top of each page. `staff_time` in app/core/text/formatting.py uses the same formats.
 const timeZone = document.querySelector("[data-clock]")?.dataset.clock || "UTC", MINUTE_MS = 60000;
 export const zone = timeZone.replaceAll("_", " ");
 const MOMENT = /\b[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g;

@@ -9,7 +9,7 @@ import asyncpg
 
 from app.store.answer_log import AnswerLog
 from app.store.connections import POSTGRES_AWAY
-from app.store.sql import server
+from app.store.sql.monitoring import server
 
 EVERY_S = 0.5
 ANSWER_S = 2.0

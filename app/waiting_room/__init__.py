@@ -6,5 +6,6 @@ records how places ended, `members` and `room_invites` decide who may join a roo
 adjusts rates to what shops report, and `find_visitor` and `room_lists` serve staff.
 
 This package must not handle stock, holds or payments, nor import `reservations`. Admission rules belong in
-the script that admits (`app/store/lua/admit.lua` and its includes), their arithmetic in `core/rules.py`.
+the script that admits (`app/store/lua/admit.lua` and its includes), their arithmetic in
+`core/waiting_room/rules.py`.
 """

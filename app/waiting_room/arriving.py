@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from app.core.claims import PlaceClaims
 from app.core.errors import Restoring, StoreUnavailable
 from app.core.model import Place, Room, RoomStatus
-from app.core.parts import part_id, part_of
+from app.core.tokens.claims import PlaceClaims
 from app.core.visitor_ids import VISITOR_ID_CHARS
+from app.core.waiting_room.parts import part_id, part_of
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts
 from app.store.scripts.parts import Arrival, ArrivalRecord, Arrived, PartLost

@@ -1,4 +1,4 @@
-"""Runs the autopilot: stores what shops report and adjusts rates, as `core/autopilot.py` decides."""
+"""Runs the autopilot: stores what shops report, adjusts rates as `core/waiting_room/autopilot.py` decides."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 import structlog
 
 from app import loops, metrics
-from app.core import autopilot
-from app.core.autopilot import FRESH_MS, Health, Now
 from app.core.clock import now_ms
 from app.core.errors import RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
+from app.core.waiting_room import autopilot
+from app.core.waiting_room.autopilot import FRESH_MS, Health, Now
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.redis import origin
 from app.store.redis.origin import Origin, ServerReport
 from app.store.scripts import room as room_scripts
-from app.store.sql.steered import select_steered
+from app.store.sql.waiting_room.steered import select_steered
 from app.waiting_room import control
 from app.waiting_room.queue import Queues
 

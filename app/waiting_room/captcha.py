@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.core.captcha import PROVIDERS, Captcha, verdict
-from app.core.why import why
+from app.core.text.why import why
+from app.core.waiting_room.captcha import PROVIDERS, Captcha, verdict
 from app.settings import Settings
 
 if TYPE_CHECKING:

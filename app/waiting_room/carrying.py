@@ -4,17 +4,17 @@ token is still valid."""
 from __future__ import annotations
 
 from app.core.errors import Restoring
-from app.core.handover import CarryCode
 from app.core.model import VisitorId
-from app.core.newcomers import before_weighed
+from app.core.tokens.handover import CarryCode
+from app.core.waiting_room.newcomers import before_weighed
 from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.scripts import carrying
 from app.store.scripts.carrying import Carried
 from app.store.scripts.restoring import EndingRecord
-from app.store.sql.carried_places import insert_carried
-from app.store.sql.ended_places import insert_ended
-from app.store.sql.identities import follow
+from app.store.sql.waiting_room.carried_places import insert_carried
+from app.store.sql.waiting_room.ended_places import insert_ended
+from app.store.sql.waiting_room.identities import follow
 from app.waiting_room.queue import Queues, draw_for
 
 

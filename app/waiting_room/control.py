@@ -14,14 +14,16 @@ import msgspec
 
 from app import audit
 from app.audit import Thing
-from app.core import gating, lanes, parts, rules
+from app.core import lanes
 from app.core.account import AUTOPILOT, Author
+from app.core.catalogue.room_settings import check_settings
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, Conflict, QueueingMethodLocked, RoomNotFound
+from app.core.gate import gating
 from app.core.model import EventId, Room, RoomId, RoomSettings, VisitorId
-from app.core.room_settings import check_settings
-from app.core.rules import RoomAction
-from app.core.validation_messages import validation_failed
+from app.core.text.validation_messages import validation_failed
+from app.core.waiting_room import parts, rules
+from app.core.waiting_room.rules import RoomAction
 from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
 from app.store.connections import Connection, Stores
@@ -32,8 +34,11 @@ from app.store.redis.conf import conf_fields
 from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import NotLoaded
-from app.store.sql import gate_counts, rooms, sale_lives, sessions, signing_keys
+from app.store.sql.accounts import signing_keys
 from app.store.sql.audit import AuditFilter, Fields
+from app.store.sql.catalogue import sale_lives
+from app.store.sql.gate import gate_counts
+from app.store.sql.waiting_room import rooms, sessions
 from app.waiting_room.queue import Queues
 
 OPPOSITE: dict[str, RoomAction] = {"pause": "resume", "resume": "pause"}

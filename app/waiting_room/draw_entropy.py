@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.core.beacon import WAITS_MS, Chain, is_near, randomness_of, round_at_ms, round_for
+from app.core.assurance.beacon import WAITS_MS, Chain, is_near, randomness_of, round_at_ms, round_for
 from app.core.clock import to_ms
 from app.core.model import Room
 from app.store.redis.room_log import Noted
-from app.store.sql.room_log import StoredLog
+from app.store.sql.assurance.room_log import StoredLog
 
 
 class Entropy(NamedTuple):

@@ -14,7 +14,7 @@ from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import Conflict, RoomNotFound
 from app.core.model import Room, RoomId, RoomStatus
-from app.core.parts import PARTS_MAX
+from app.core.waiting_room.parts import PARTS_MAX
 from app.restoring.parts import forget_parts
 from app.restoring.room import rebuild_room
 from app.store.away import stores_answer
@@ -24,9 +24,10 @@ from app.store.redis import busy
 from app.store.redis.loaded import note_loaded, note_unloaded
 from app.store.scripts import by_hand
 from app.store.scripts import room as room_scripts
-from app.store.sql import events, rooms, rooms_gone
+from app.store.sql.catalogue import events
 from app.store.sql.locks import lock
-from app.store.sql.rooms_gone import GoneRoom
+from app.store.sql.waiting_room import rooms, rooms_gone
+from app.store.sql.waiting_room.rooms_gone import GoneRoom
 from app.waiting_room.control import audit_fields, new_seed, refresh
 from app.waiting_room.queue import Queues
 

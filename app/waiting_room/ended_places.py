@@ -14,7 +14,7 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import ended_places
 from app.store.scripts import restoring
-from app.store.sql.ended_places import insert_ended, select_ended
+from app.store.sql.waiting_room.ended_places import insert_ended, select_ended
 
 PAGE = 1_000
 PAGES_MAX = 100  # per round; the next one goes on

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from app.core import typed
-from app.core.email import normalised
 from app.core.model import RoomId
+from app.core.notifications.email import normalised
+from app.core.text import typed
 from app.store.away import stores_answer
 from app.store.connections import Stores
 from app.store.keys import RoomKeys

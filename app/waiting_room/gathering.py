@@ -14,7 +14,7 @@ from math import ceil
 from typing import NamedTuple
 
 from app.core.model import RoomId
-from app.core.parts import SPARE, part_id
+from app.core.waiting_room.parts import SPARE, part_id
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import parts as scripts

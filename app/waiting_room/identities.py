@@ -11,12 +11,12 @@ from __future__ import annotations
 import time
 
 from app.core.errors import MemberElsewhere, RoomNotFound
-from app.core.handover import CARRY_TTL_S, CarryCode, new_ticket_id
 from app.core.model import Room, VisitorId
-from app.core.newcomers import before_weighed, carried_to, spellings
+from app.core.tokens.handover import CARRY_TTL_S, CarryCode, new_ticket_id
+from app.core.waiting_room.newcomers import before_weighed, carried_to, spellings
 from app.store.away import stores_answer
-from app.store.sql import identities, members
-from app.store.sql.identities import ShownIdentity
+from app.store.sql.waiting_room import identities, members
+from app.store.sql.waiting_room.identities import ShownIdentity
 from app.waiting_room.carrying import carry
 from app.waiting_room.newcomers import identified
 from app.waiting_room.queue import Queues

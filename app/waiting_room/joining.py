@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from app.core.captcha import Captcha
-from app.core.claims import PlaceClaims
 from app.core.model import VisitorId
-from app.core.proof_of_work import Solved
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.proof_of_work import Solved
+from app.core.waiting_room.captcha import Captcha
 
 
 class Joining(msgspec.Struct, frozen=True):

@@ -5,11 +5,11 @@ An older release that does not count may have written leaves; they are counted t
 
 from __future__ import annotations
 
-from app.core.log_tally import Tally, counted
+from app.core.assurance.log_tally import Tally, counted
 from app.core.model import RoomId
 from app.store.connections import Connection, Queries
-from app.store.sql import room_log as stored
-from app.store.sql.room_log_tallies import select_tally, write_tally
+from app.store.sql.assurance import room_log as stored
+from app.store.sql.assurance.room_log_tallies import select_tally, write_tally
 
 LEAVES_MAX = 20_000  # counted at once
 

@@ -19,10 +19,12 @@ from app import audit
 from app.audit import Thing
 from app.core.account import Author
 from app.core.errors import MemberElsewhere, NotFound, ProofRefused, RoomNotFound
-from app.core.handover import CARRY_TTL_S, CarryCode, new_ticket_id
-from app.core.knownuser import Sealer
+from app.core.gate.knownuser import Sealer
 from app.core.lanes import ORDINARY
-from app.core.members import (
+from app.core.model import RoomId, VisitorId
+from app.core.tokens.handover import CARRY_TTL_S, CarryCode, new_ticket_id
+from app.core.tokens.place_tokens import PlaceSigner, new_member_id
+from app.core.waiting_room.members import (
     MemberLogin,
     ProofAlgorithm,
     check_login,
@@ -31,12 +33,10 @@ from app.core.members import (
     lane_of,
     read_proof,
 )
-from app.core.model import RoomId, VisitorId
-from app.core.place_tokens import PlaceSigner, new_member_id
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import members
-from app.store.sql.members import LoginRow
+from app.store.sql.waiting_room import members
+from app.store.sql.waiting_room.members import LoginRow
 from app.waiting_room.carrying import carry
 from app.waiting_room.queue import Queues
 

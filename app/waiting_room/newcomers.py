@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from app.core.claims import PlaceClaims
 from app.core.errors import CaptchaNeeded, IdentityNeeded, ProofOfWorkNeeded, RateLimited, Refusal
 from app.core.identity import Identity
-from app.core.members import is_member
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
-from app.core.newcomers import NEWCOMERS_WINDOW_S, is_suspect
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.members import is_member
+from app.core.waiting_room.newcomers import NEWCOMERS_WINDOW_S, is_suspect
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import newcomers as scripts
 from app.store.scripts.newcomers import Weighed, WeighRecord
-from app.store.sql import identities, members
+from app.store.sql.waiting_room import identities, members
 from app.waiting_room.room_script import RoomAccess
 
 POLICY = "newcomers"

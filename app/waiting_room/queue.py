@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import msgspec
 
-from app.core import rules
-from app.core.claims import PlaceClaims
 from app.core.errors import MembersOnly, Refusal, Restoring, StoreUnavailable
 from app.core.model import Room, RoomId, RoomStatus, VisitorId
-from app.core.newcomers import are_weighed
-from app.core.parts import part_id, part_of
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room import rules
+from app.core.waiting_room.newcomers import are_weighed
+from app.core.waiting_room.parts import part_id, part_of
 from app.restoring.loaded_rooms import LoadedRooms
 from app.settings import Settings
 from app.store.away import stores_answer
@@ -31,8 +31,8 @@ from app.store.scripts import room as room_scripts
 from app.store.scripts.newcomers import WeighRecord
 from app.store.scripts.restoring import EndingRecord
 from app.store.scripts.room import AskRecord, JoinRecord
-from app.store.sql import sessions
-from app.store.sql.ended_places import insert_ended
+from app.store.sql.waiting_room import sessions
+from app.store.sql.waiting_room.ended_places import insert_ended
 from app.waiting_room.arriving import Rooms, arrive
 from app.waiting_room.joining import Joining
 from app.waiting_room.newcomers import former_members, returning_record, weigh

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 
-from app.core import rules
 from app.core.clock import from_ms
 from app.core.model import Room, RoomId
+from app.core.waiting_room import rules
 from app.store.connections import Connection, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import entrants
 from app.store.scripts import admission
-from app.store.sql import draws, queue_numbers, rooms
 from app.store.sql.locks import try_lock
+from app.store.sql.waiting_room import draws, queue_numbers, rooms
 
 # How long after the opening a draw waits for the log. The log itself records that the beacon was unavailable
-# at most `NEAR_MS` and `WAITS_MS` (`core/beacon.py`) after the opening.
+# at most `NEAR_MS` and `WAITS_MS` (`core/assurance/beacon.py`) after the opening.
 MIXED_WITHIN_MS = {"entries": 60_000, "beacon": 240_000}
 DRAW_BATCH = 2_000  # visitors: one script run of a few ms, one INSERT
 

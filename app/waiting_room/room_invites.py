@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from app import audit
 from app.audit import Thing
 from app.core.account import Author
+from app.core.accounts.invitations import InvitationSigner
+from app.core.accounts.password_resets import digest
 from app.core.errors import Conflict, MemberElsewhere, NotFound, ProofRefused, RoomNotFound
-from app.core.invitations import InvitationSigner
 from app.core.model import RoomId, VisitorId
-from app.core.password_resets import digest
-from app.core.place_tokens import PlaceSigner, new_member_id
-from app.core.room_invites import INVITES_MAX, RoomInvite
+from app.core.tokens.place_tokens import PlaceSigner, new_member_id
+from app.core.waiting_room.room_invites import INVITES_MAX, RoomInvite
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql import members, rooms
-from app.store.sql import room_invites as kept
-from app.store.sql.room_invites import NewInvite
+from app.store.sql.waiting_room import members, rooms
+from app.store.sql.waiting_room import room_invites as kept
+from app.store.sql.waiting_room.room_invites import NewInvite
 from app.waiting_room import control
 from app.waiting_room.queue import Queues
 

@@ -11,7 +11,7 @@ from app.store.away import stores_answer
 from app.store.keys import RoomKeys
 from app.store.redis import busy
 from app.store.scripts import room as room_scripts
-from app.store.sql import rooms
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import queue
 from app.waiting_room.queue import Queues
 

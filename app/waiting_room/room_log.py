@@ -13,23 +13,24 @@ import secrets
 import time
 from typing import NamedTuple
 
-from app.core import room_log as format_
-from app.core import rules
-from app.core.beacon import QUICKNET, Chain
-from app.core.merkle import Frontier, Node, leaf_hash
+from app.core.assurance import room_log as format_
+from app.core.assurance.beacon import QUICKNET, Chain
+from app.core.assurance.merkle import Frontier, Node, leaf_hash
+from app.core.assurance.room_log import HEAD_EVERY_MS, Head
 from app.core.model import Room, RoomId
-from app.core.room_log import HEAD_EVERY_MS, Head
-from app.core.signing_key import SigningKey
+from app.core.tokens.signing_key import SigningKey
+from app.core.waiting_room import rules
 from app.store.connections import Connection, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import room_log as stream
 from app.store.redis.room_log import BEGINNING, Noted
 from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
-from app.store.sql import draws, rooms, signing_keys
-from app.store.sql import room_log as stored
+from app.store.sql.accounts import signing_keys
+from app.store.sql.assurance import room_log as stored
+from app.store.sql.assurance.room_log import LeafBatch, StoredHead, StoredLog
 from app.store.sql.locks import try_lock
-from app.store.sql.room_log import LeafBatch, StoredHead, StoredLog
+from app.store.sql.waiting_room import draws, rooms
 from app.waiting_room import draw_entropy
 from app.waiting_room.draw_entropy import Entropy
 from app.waiting_room.log_tally import keep_tally

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.core.assurance.merkle import Node, consistency_path, inclusion_path, leaf_hash, node_hash, proof
+from app.core.assurance.room_log import Receipt, origin_of, visitor_name
 from app.core.errors import LogNotBegun, RoomNotFound, ValidationFailed
-from app.core.merkle import Node, consistency_path, inclusion_path, leaf_hash, node_hash, proof
 from app.core.model import Place, Room, RoomId
-from app.core.room_log import Receipt, origin_of, visitor_name
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.connections import Queries
-from app.store.sql import room_log as stored
-from app.store.sql.room_log import StoredLog
+from app.store.sql.assurance import room_log as stored
+from app.store.sql.assurance.room_log import StoredLog
 from app.waiting_room.room_log import KEPT_LEVELS
 
 TILE = 1 << KEPT_LEVELS  # leaves, or nodes, below one stored node

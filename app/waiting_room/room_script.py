@@ -8,17 +8,18 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from app.core import errors, rules
+from app.core import errors
 from app.core.errors import Refusal, StoreUnavailable
 from app.core.model import Place, RoomId, RoomStatus, VisitorId
+from app.core.waiting_room import rules
 from app.restoring.loaded_rooms import LoadedRooms
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.busy import BusyMarks
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import Answers, AskRecord, JoinRecord, Refused
-from app.store.sql import queue_numbers
-from app.store.sql.carried_places import select_carried
+from app.store.sql.waiting_room import queue_numbers
+from app.store.sql.waiting_room.carried_places import select_carried
 from app.waiting_room.ended_places import load_endings
 from app.waiting_room.queue_numbers import reserve_numbers
 

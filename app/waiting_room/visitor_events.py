@@ -14,9 +14,9 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import visitor_events as stream
 from app.store.redis.visitor_events import BEGINNING, VisitorEvent
-from app.store.sql import visitor_events as outbox
 from app.store.sql.locks import try_lock
-from app.store.sql.visitor_events import End
+from app.store.sql.waiting_room import visitor_events as outbox
+from app.store.sql.waiting_room.visitor_events import End
 
 PAGE = 500  # one row of the outbox
 PAGES_MAX = 20  # per round; the next one goes on

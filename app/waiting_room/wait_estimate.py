@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.model import Pace
-from app.core.wait_estimate import Measured, learn, measure, next_pace, published_pace
+from app.core.waiting_room.wait_estimate import Measured, learn, measure, next_pace, published_pace
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import admission

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.clock import REDIS_TIME
 from app.core.model import EventId, RoomId, VisitorId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.scripts import loader

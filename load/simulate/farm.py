@@ -15,17 +15,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.core import newcomers
 from app.core.base64url import to_base64url
 from app.core.identity import Shown
 from app.core.model import RoomSettings, VisitorId
-from app.core.rules import draw_of
+from app.core.waiting_room import newcomers
+from app.core.waiting_room.rules import draw_of
 from app.settings import Settings
 from app.store.connections import RedisClient
 from app.store.scripts import room as room_scripts
 from app.store.scripts.newcomers import Weighed, WeighRecord, weigh
 from app.store.scripts.room import NO_TOKEN, JoinRecord, Refused
-from app.store.sql.rooms import RoomRow
+from app.store.sql.waiting_room.rooms import RoomRow
 from load.simulate.crowd import PREQUEUE_S, RUSH_MEAN_S
 from load.simulate.room import BATCH, NOT_THROTTLED, OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import msgspec
 
-from app.core import autopilot
-from app.core.autopilot import STEP_MS, Course, Now
 from app.core.autopilot_settings import Autopilot
+from app.core.waiting_room import autopilot
+from app.core.waiting_room.autopilot import STEP_MS, Course, Now
 from app.store.connections import RedisClient
 from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import msgspec
 
-from app.core.members import place_in_room
 from app.core.model import Place, RoomStatus
-from app.core.wait_estimate import wait_range_s
+from app.core.waiting_room.members import place_in_room
+from app.core.waiting_room.wait_estimate import wait_range_s
 from load.simulate.crowd import fan_id
 from load.simulate.room import SimulatedRoom
 from load.simulate.scenario import Scenario

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.lanes import Lane
 from app.core.model import Place, Room, RoomId, RoomSettings, RoomStatus, VisitorId
-from app.core.rules import draw_of
+from app.core.waiting_room.rules import draw_of
 from app.runtime import embedded_stores
 from app.store.connections import RedisClient, connect_redis
 from app.store.keys import ENDED_CHANNEL, RoomKeys
@@ -23,7 +23,7 @@ from app.store.scripts import room as room_scripts
 from app.store.scripts.admission import Tick
 from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, Answers, AskRecord, JoinRecord
-from app.store.sql.rooms import RoomRow, Terms
+from app.store.sql.waiting_room.rooms import RoomRow, Terms
 from load.simulate.scenario import Scenario, Step
 
 OPENING_MS = 2_000_000_000_000  # far from any real clock

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from app.core.model import Place
-from app.core.wait_estimate import Measured
+from app.core.waiting_room.wait_estimate import Measured
 from app.store.connections import RedisClient
 from app.waiting_room import wait_estimate
 from load.simulate.crowd import Habits, arrivals_ms, fan_id, fan_of

@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 
-from app.core.autopilot import Reading
+from app.core.waiting_room.autopilot import Reading
 
 WINDOW_S = 5  # seconds covered by a report
 BACKLOG_MAX_S = 5.0  # requests that would wait longer fail

@@ -14,7 +14,7 @@ from random import Random
 from typing import NamedTuple, TypeVar
 
 from app.core.model import Blocked, Pace, RoomState, RoomStatus
-from app.core.wait_estimate import (
+from app.core.waiting_room.wait_estimate import (
     Measured,
     Moment,
     learn,

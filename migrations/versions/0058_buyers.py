@@ -13,7 +13,7 @@ branch_labels = None
 depends_on = None
 
 UP = (
-    # What the hold page asks: `core/buyers.py`. An empty form is the default one.
+    # What the hold page asks: `core/reservations/buyers.py`. An empty form is the default one.
     "ALTER TABLE events ADD COLUMN buyer_form jsonb NOT NULL DEFAULT '{}'",
     # One row per reservation; personal data, only here and in `mails`. The reservation outlives it.
     """

@@ -46,7 +46,7 @@ CREATE TABLE invitations (
 """,
     "CREATE INDEX invitations_of_email ON invitations (email)",
     "CREATE INDEX invitations_of_event ON invitations (event_id)",
-    # What an account may do in one sale: `core/rights.py`.
+    # What an account may do in one sale: `core/accounts/rights.py`.
     """
 CREATE TABLE sale_grants (
     account_id       text NOT NULL REFERENCES accounts ON DELETE CASCADE,

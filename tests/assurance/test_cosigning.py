@@ -9,15 +9,15 @@ from structlog.testing import capture_logs
 
 from app.assurance.cosigning import Cosigning, witnesses
 from app.commands.audit import from_stores
-from app.core.log_audit import Export, audit
-from app.core.notes import Verifier, parts_of
-from app.core.room_log import Head, checkpoint, origin_of, unchecked, vkey_of
-from app.core.witnessing import submission_text
+from app.core.assurance.log_audit import Export, audit
+from app.core.assurance.notes import Verifier, parts_of
+from app.core.assurance.room_log import Head, checkpoint, origin_of, unchecked, vkey_of
+from app.core.assurance.witnessing import submission_text
 from app.notifications.safe_post import open_client
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.room_log import BEGINNING
-from app.store.sql import cosignatures
+from app.store.sql.assurance import cosignatures
 from app.waiting_room.room_log import log_key, write
 from tests.support.builders import ROOM, a_room, a_stored_room
 from tests.support.queue_steps import join

@@ -18,7 +18,7 @@ from tests.browser.test_every_page import PICTURES
 
 pytestmark = pytest.mark.browser
 
-SOON_MS = 60_000  # four seconds in theory: `tests/core/test_alerts.py` adds them up
+SOON_MS = 60_000  # four seconds in theory: `tests/core/monitoring/test_alerts.py` adds them up
 DESK = {"width": 1280, "height": 800}
 
 

@@ -16,8 +16,8 @@ from playwright.async_api import Browser, Page, Route, expect
 from app.web.http.assets import load_assets
 from tests.browser.conftest import Product
 from tests.browser.steps import heading, joined
-from tests.core import test_draw_beacon as drawn
-from tests.core.test_fairness import (
+from tests.core.assurance import test_draw_beacon as drawn
+from tests.core.assurance.test_fairness import (
     BY_INSIDERS,
     FIFO,
     LANES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from app.core import rules
+from app.core.waiting_room import rules
 from tests.browser.conftest import OpenContext, Product
 from tests.browser.steps import heading, joined, number_of
 from tests.browser.test_queue_page import hide

@@ -12,13 +12,13 @@ import pytest
 from playwright.async_api import Browser, Page, Route
 
 from app import i18n
-from app.core import formatting
 from app.core.clock import from_ms
 from app.core.currencies import SCALES
 from app.core.lanes import calls_before
 from app.core.model import Blocked, Pace
 from app.core.ranges import read_ranges
-from app.core.wait_estimate import wait_range_s
+from app.core.text import formatting
+from app.core.waiting_room.wait_estimate import wait_range_s
 from app.i18n import LANGUAGES
 from app.web.documents.waiting_room import pace_document, slower_document
 from app.web.http.assets import load_assets

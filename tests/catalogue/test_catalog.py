@@ -8,7 +8,7 @@ import pytest
 
 from app.catalogue import event_import, events
 from app.commands import event_file
-from app.core.definitions import EventDefinition, EventPatch
+from app.core.catalogue.definitions import EventDefinition, EventPatch
 from app.core.errors import Conflict
 from app.core.model import EventId
 from app.store.connections import Stores

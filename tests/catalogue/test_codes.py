@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from app.catalogue import codes
-from app.core.codes import NewCodes
+from app.core.catalogue.codes import NewCodes
 from app.core.errors import AlreadyExists, CodeRefused, ValidationFailed
 from app.reservations import consistency, holds, reconcile
 from app.reservations.operations import Payment, Reserved, cancel, check, confirm, reserve
 from app.reservations.pending import ReservationEngine
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
-from app.store.sql import codes as sql
-from app.store.sql.reservations import NewHold, Origin, Refused, insert_holds
+from app.store.sql.catalogue import codes as sql
+from app.store.sql.reservations.reservations import NewHold, Origin, Refused, insert_holds
 from tests.support.builders import STAFF
 from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, wanted
 

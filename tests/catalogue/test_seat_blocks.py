@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from app.catalogue import events, seat_blocks, ticket_types
-from app.core.definitions import NewSeat, NewSeats, NewSection
+from app.core.catalogue.definitions import NewSeat, NewSeats, NewSection
+from app.core.catalogue.seating import sections_of, whole_sections
 from app.core.errors import CompanionAlone, Conflict, Refusal, SeatTaken, ValidationFailed
-from app.core.seating import sections_of, whole_sections
 from app.reservations import consistency, reconcile
 from app.reservations.holds import load_totals
 from app.reservations.operations import cancel, check

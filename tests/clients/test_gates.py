@@ -14,11 +14,11 @@ import httpx
 import msgspec
 import pytest
 
-from app.core.claims import PassClaims, session_id
 from app.core.model import RoomId, SigningAlgorithm
-from app.core.place_tokens import new_visitor_id
-from app.core.signing_key import SigningKey
-from app.core.tokens import BookingSigner
+from app.core.tokens.claims import PassClaims, session_id
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.tokens.signing_key import SigningKey
+from app.core.tokens.tokens import BookingSigner
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.web.http.routes import App

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest_asyncio
 
-from app.core import knownuser
-from app.core.knownuser import Connector, ConnectorSettings, with_token
+from app.core.gate import knownuser
+from app.core.gate.knownuser import Connector, ConnectorSettings, with_token
 from app.core.model import RoomId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import HTML, Product, program
 from tests.support.tampering import tampered

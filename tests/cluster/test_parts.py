@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.core.parts import PARTS_MAX, part_id
+from app.core.waiting_room.parts import PARTS_MAX, part_id
 from app.store.keys import RoomKeys
 from tests.support.builders import ROOM, Client
 from tests.waiting_room.test_parts import *

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from app import cli
-from app.core.log_audit import Verdict
-from tests.core.test_fairness import FIFO, changed, export
-from tests.core.test_receipt_audit import kept
+from app.core.assurance.log_audit import Verdict
+from tests.core.assurance.test_fairness import FIFO, changed, export
+from tests.core.assurance.test_receipt_audit import kept
 
 
 def test_a_fair_log_is_0_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

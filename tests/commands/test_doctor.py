@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from app import cli
-from app.core.signing_key import SigningKey
+from app.core.tokens.signing_key import SigningKey
 from app.doctor import examination
 from app.doctor.finding import Finding
 from app.doctor.redis import compared
@@ -21,7 +21,7 @@ from app.runtime import migrate
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores
-from app.store.sql import signing_keys
+from app.store.sql.accounts import signing_keys
 from tests.conftest import Servers
 
 SECRET = "do-not-tell-anybody"  # part of every secret

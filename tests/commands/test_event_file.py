@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from app.commands import event_file
-from app.core.definitions import EventDefinition
+from app.core.catalogue.definitions import EventDefinition
 
 GOOD = """\
 event_id: gala

@@ -6,10 +6,10 @@ from typing import Any
 
 from schemathesis.schemas import BaseSchema as OpenApiSchema
 
-from app.core.claims import session_id
+from app.core.accounts.password_resets import digest
 from app.core.model import RoomId, VisitorId
-from app.core.password_resets import digest
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.claims import session_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
 from tests.contract.world import (

@@ -29,8 +29,8 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.transport.requests import ManagedCookiesSession
 
 from app.commands.audit import over_http
+from app.core.assurance.log_audit import audit
 from app.core.errors import WrongRoom, WrongUsage
-from app.core.log_audit import audit
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, NoBody, NoQuery, param_names
 from tests.contract.world import NOT_SEEN, Known, World

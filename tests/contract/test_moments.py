@@ -11,9 +11,9 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from app.core.catalogue.definition_errors import find_errors
+from app.core.catalogue.definitions import EventDefinition
 from app.core.clock import from_ms, to_ms
-from app.core.definition_errors import find_errors
-from app.core.definitions import EventDefinition
 from app.core.moments import has_moments
 from app.store.connections import Stores
 from app.web.api.registry import CALLS

@@ -6,7 +6,7 @@ import hashlib
 
 import jwt
 
-from app.core.log_audit import Export
+from app.core.assurance.log_audit import Export
 
 SEEN_BY_BOTH = {
     "overtaken",

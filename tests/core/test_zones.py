@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.core.clock import to_ms
-from app.core.formatting import moments_in, staff_time, zoned_time
+from app.core.text.formatting import moments_in, staff_time, zoned_time
 from app.core.zones import RENAMED, around_skipped, is_doubled, of_browser, offset_name, readings, zones
-from app.web.console import local_times
+from app.web.console.sale import local_times
 
 # Zone, a skipped time and the nearest valid times; a repeated time and its two offsets. Two zones have no
 # daylight saving.

@@ -17,7 +17,7 @@ def test_a_line_asks_the_origin_less_than_every_other_minute_and_less_far_away(r
 
 
 def test_a_server_that_wants_to_be_asked_each_two_seconds_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.core.rules.ASK_MAX_S", 2)
+    monkeypatch.setattr("app.core.waiting_room.rules.ASK_MAX_S", 2)
     found = measure(fans=600, rate_per_minute=600)
     assert found.per_minute > 10
     assert not found.good

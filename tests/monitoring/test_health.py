@@ -18,7 +18,7 @@ from app.store.connections import Stores, connect_postgres, connect_redis
 from app.store.keys import WEBS, WORKERS
 from app.store.redis import heartbeats
 from app.store.sql import retention
-from app.web.console.health import groups_of
+from app.web.console.system.health import groups_of
 from tests.conftest import Servers
 from tests.support.waiting import wait_until
 from tests.support.wire import wired

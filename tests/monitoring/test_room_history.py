@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 
 from app.core.clock import from_ms
-from app.core.history import COARSE_S, FINE_S, Sample, since_creation, step_s_for, steps
+from app.core.waiting_room.history import COARSE_S, FINE_S, Sample, since_creation, step_s_for, steps
 from app.monitoring import history
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import busy
 from app.store.redis import history as kept
-from app.store.sql import retention, room_history, rooms, rooms_gone
+from app.store.sql import retention
+from app.store.sql.monitoring import room_history
+from app.store.sql.waiting_room import rooms, rooms_gone
 from tests.monitoring.test_samples import START
 from tests.support.builders import ROOM, SEED
 from tests.support.builders import a_row as a_room

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from app.core.history import Sample, last_in_queue_s, p99_ms, points
 from app.core.model import Pace, RoomSettings, RoomStatus
-from app.core.wait_estimate import starting_pace, wait_range_s
+from app.core.waiting_room.history import Sample, last_in_queue_s, p99_ms, points
+from app.core.waiting_room.wait_estimate import starting_pace, wait_range_s
 
 START = Sample(0, "open", 100, 5, 7, 30, 60, 20, 112, 0, 0, 0, 50, 3, 2, None)
 BOUNDS_S = (0.1, 0.5, 1.0)

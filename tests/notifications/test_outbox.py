@@ -16,7 +16,9 @@ from app.reservations import holds
 from app.reservations.checkout import Payment, cancel, confirm
 from app.store.connections import Stores
 from app.store.redis.notice_stream import KEYS, add_notices
-from app.store.sql import outbox, reservations, rooms
+from app.store.sql.notifications import outbox
+from app.store.sql.reservations import reservations
+from app.store.sql.waiting_room import rooms
 from tests.store.test_reservations import ORIGIN, new_hold
 from tests.support.sales import GALA, HALL, a_sale, a_session, a_shop, ask
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.core.webhook_policy import is_public, new_secret, retry_after_s
+from app.core.notifications.webhook_policy import is_public, new_secret, retry_after_s
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, NotAccepted
 from tests.support.receiver import Receiver, receiving

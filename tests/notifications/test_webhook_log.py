@@ -8,8 +8,8 @@ from app.core.account import COMMAND_LINE
 from app.core.errors import NotFound
 from app.notifications.channels import webhooks
 from app.store.connections import Stores
-from app.store.sql import delivery_log
-from app.store.sql import webhooks as stored
+from app.store.sql.notifications import delivery_log
+from app.store.sql.notifications import webhooks as stored
 from tests.notifications.test_outbox import hold
 from tests.support.receiver import receiving
 from tests.support.sales import a_sale

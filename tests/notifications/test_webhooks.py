@@ -13,9 +13,9 @@ from app.core.errors import NotFound, ValidationFailed
 from app.notifications.channels import webhooks
 from app.notifications.relay import relay
 from app.store.connections import Stores
-from app.store.sql import webhooks as stored
-from app.store.sql.delivery_log import Answer
-from app.store.sql.webhooks import GIVEN_UP_MAX
+from app.store.sql.notifications import webhooks as stored
+from app.store.sql.notifications.delivery_log import Answer
+from app.store.sql.notifications.webhooks import GIVEN_UP_MAX
 from tests.notifications.test_outbox import hold
 from tests.support.receiver import receiving
 from tests.support.sales import SETTINGS, a_sale

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from app.core.model import RoomId
-from app.core.signing_key import PURPOSES
+from app.core.tokens.signing_key import PURPOSES
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from tests.platform.outside import Run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.model import RoomId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import queue

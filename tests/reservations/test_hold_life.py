@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core.claims import BookingClaims
 from app.core.errors import Refusal
 from app.core.model import ReservationId
+from app.core.tokens.claims import BookingClaims
 from app.reservations import batches, holds
 from app.reservations.checkout import Payment, cancel, confirm
 from app.reservations.operations import check
@@ -21,7 +21,7 @@ from app.reservations.pending import ReservationEngine
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.redis import submissions
-from app.store.sql import hold_endings
+from app.store.sql.reservations import hold_endings
 from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, ask, rows, stock
 
 TOTAL, MOST, VISITORS = 6, 4, 3

@@ -10,7 +10,7 @@ from app.reservations import holds
 from app.reservations.operations import check
 from app.store.connections import Stores
 from app.store.scripts import filling
-from app.store.sql import hold_endings
+from app.store.sql.reservations import hold_endings
 from tests.support.sales import (
     GALA,
     HALL,

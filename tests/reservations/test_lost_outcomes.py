@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from app.core.claims import BookingClaims
 from app.core.errors import (
     BacklogFull,
     Restoring,
     StoreUnavailable,
 )
 from app.core.model import Reservation, ReservationId
+from app.core.tokens.claims import BookingClaims
 from app.reservations.operations import get
 from app.reservations.pending import ReservationEngine
 from app.reservations.waiter import Waiter

@@ -21,8 +21,9 @@ from app.reservations import checkout, consistency, holds, reconcile, settlement
 from app.reservations.checkout import Payment, cancel, confirm, extend
 from app.reservations.operations import check
 from app.store.connections import Stores
-from app.store.sql import hold_endings, payments
-from app.store.sql.payments import Attempt
+from app.store.sql.payments import payments
+from app.store.sql.payments.payments import Attempt
+from app.store.sql.reservations import hold_endings
 from tests.reservations.test_hold_life import MOST, TOTAL, VISITORS, Sale, Step
 from tests.support.sales import GALA, LIVE, a_sale, a_session, an_engine, rows, stock
 

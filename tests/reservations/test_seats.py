@@ -9,13 +9,13 @@ import pytest
 
 from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTaken, SoldOut, ValidationFailed
 from app.core.model import TicketTypeId
-from app.core.wanted import BestAvailable, NamedSeats, Wanted
+from app.core.reservations.wanted import BestAvailable, NamedSeats, Wanted
 from app.reservations import consistency, holds
 from app.reservations.operations import Payment, Reserved, cancel, check, confirm, get, reserve
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.scripts import stock as stock_scripts
-from app.store.sql.reservations import NewHold, Origin, Refused, insert_holds
+from app.store.sql.reservations.reservations import NewHold, Origin, Refused, insert_holds
 from tests.restoring.test_rebuild_stock import open_again, wiped
 from tests.support.sales import GALA, HALL, LIVE, a_session, ask, counters, rows, stock, wanted
 from tests.support.seating import a_hall, a_section, ask_best, ask_seats, seats_in, states

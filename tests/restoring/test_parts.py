@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.restoring.unloading import unload_room
 from app.store.scripts.admission import admit
-from app.store.sql import rooms
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, emptying
 from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.joining import Joining

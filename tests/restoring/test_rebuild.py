@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from app.core import errors
-from app.core.claims import PlaceClaims
 from app.core.model import Place, RoomStatus
-from app.core.rules import draw_of
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.rules import draw_of
 from app.restoring.room import rebuild_room
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import ROOMS
 from app.store.scripts.admission import admit
-from app.store.sql.rooms import record_progress
+from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status

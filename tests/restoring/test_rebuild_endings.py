@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from app.core.claims import PlaceClaims
 from app.core.errors import Refusal
-from app.core.handover import CarryCode
 from app.core.model import Place
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.handover import CarryCode
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
-from app.store.sql.rooms import record_progress
+from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, queue
 from app.waiting_room.carrying import carry
 from app.waiting_room.ended_places import keep_endings

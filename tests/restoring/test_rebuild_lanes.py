@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.lanes import Lane
 from app.core.model import LaneStatus, Place
-from app.core.place_tokens import new_member_id
+from app.core.tokens.place_tokens import new_member_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.waiting_room import control

@@ -11,7 +11,7 @@ from app.store.connections import Stores
 from app.store.keys import ROOMS
 from app.store.redis.submissions import Message
 from app.store.scripts.stock import RoomNotReady
-from app.store.sql.reservations import Superseded
+from app.store.sql.reservations.reservations import Superseded
 from tests.support.sales import CONF, GALA, HALL, LIVE, RUN_ID, a_session, a_shop, ask, counters, stock
 from tests.support.waiting import wait_until
 

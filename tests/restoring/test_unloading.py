@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.core.claims import PlaceClaims
 from app.core.errors import Refusal, RoomClosed
 from app.core.model import VisitorId
+from app.core.tokens.claims import PlaceClaims
 from app.gate.sessions import Entering, enter, open_gate
 from app.reservations import consistency, holds
 from app.restoring.unloading import unload_closed, unload_room
@@ -19,7 +19,7 @@ from app.store.connections import Stores
 from app.store.keys import ROOMS
 from app.store.redis import busy
 from app.store.scripts import admission
-from app.store.sql.rooms import record_progress
+from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, room_lists, room_log
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status, want

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from app.accounts import accounts
 from app.accounts.passwords import Passwords
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.settings import Settings
 from app.web.http.throttles import LOGINS_PER_ADDRESS
 from tests.routes.conftest import Web, bearer, code, field_of, served

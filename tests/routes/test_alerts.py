@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from app.core.alert_rules import RULES
-from app.core.alerts import Key, Memory
+from app.core.monitoring.alert_rules import RULES
+from app.core.monitoring.alerts import Key, Memory
 from app.monitoring.alert_board import AlertLine
 from app.monitoring.alert_reading import Reader
 from app.monitoring.alerts import Watch, go_over_rules
@@ -22,7 +22,7 @@ from app.notifications.channels import email
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.console.frame import CONSOLE
-from app.web.console.runbook import rendered
+from app.web.console.system.runbook import rendered
 from tests.routes.conftest import Web, code, field_of
 from tests.routes.mailing import ANN, registered
 from tests.support.mail_server import MailServer, mail_server

@@ -6,7 +6,7 @@ import time
 
 import jwt
 
-from app.core.claims import BookingClaims
+from app.core.tokens.claims import BookingClaims
 from tests.routes.conftest import Web, bearer, code
 from tests.support.waiting import wait_until
 

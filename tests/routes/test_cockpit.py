@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.core.history import EVERY_MS
 from app.core.model import RoomId
+from app.core.waiting_room.history import EVERY_MS
 from app.monitoring import history
 from app.monitoring.history import Latency
 from app.store.keys import RoomKeys
-from app.web.console import cockpit
+from app.web.console.room import cockpit
 from tests.routes.conftest import Web, working
 from tests.support.waiting import PATIENCE_S
 

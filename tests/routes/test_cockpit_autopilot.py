@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.core import autopilot as rule
 from app.core.model import RoomId
+from app.core.waiting_room import autopilot as rule
 from app.waiting_room.autopilot import steer_rooms
 from tests.routes.conftest import Web
 

@@ -6,7 +6,7 @@ from app.core.model import RoomId
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
-from app.store.sql import job_lists
+from app.store.sql.jobs import job_lists
 from app.web.http.cookies import BOOKING_COOKIE
 from tests.routes.conftest import Web, code, field_of
 from tests.routes.test_console_pages import actions, nonce, sent, shown

@@ -8,7 +8,7 @@ import pytest
 
 from app.accounts import accounts
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.web.console.frame import CONSOLE, NAVIGATION, ConsoleRoute
 from app.web.console.registry import MODULES
 from app.web.pages.entry import _PARAMS

@@ -14,7 +14,7 @@ import pytest
 
 from app.settings import Settings
 from app.store.connections import Stores
-from app.web.console.health import size
+from app.web.console.system.health import size
 from tests.routes.conftest import Web, bearer, served
 from tests.routes.test_orders import a_purchase
 from tests.routes.test_trouble import Wires, wires

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.core.crawlers import CRAWLERS, crawler_named
+from app.core.gate.crawlers import CRAWLERS, crawler_named
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.gate import crawlers

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from app.core.account import Account
-from app.core.check_ins import Scan, code_hash
-from app.store.sql import check_ins
+from app.core.reservations.check_ins import Scan, code_hash
+from app.store.sql.reservations import check_ins
 from tests.routes.conftest import Web, code, field_of
 from tests.routes.test_console_pages import sent, shown
 from tests.routes.test_orders import a_purchase

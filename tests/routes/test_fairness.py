@@ -9,10 +9,11 @@ import pytest
 
 from app import i18n
 from app.core.clock import from_ms, now_ms
-from app.core.history import Step
 from app.core.model import RoomId
-from app.store.sql import room_history, rooms
-from app.store.sql.room_history import StoredStep
+from app.core.waiting_room.history import Step
+from app.store.sql.monitoring import room_history
+from app.store.sql.monitoring.room_history import StoredStep
+from app.store.sql.waiting_room import rooms
 from app.waiting_room.room_log import write
 from tests.monitoring.test_samples import START
 from tests.routes.conftest import Web, bearer

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from app.core.model import RoomId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.store.keys import RoomKeys
 from app.waiting_room import queue
 from app.waiting_room.joining import Joining

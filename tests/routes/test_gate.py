@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from urllib.parse import parse_qs, urlsplit
 
-from app.core.handover import TICKET_TTL_S, Ticket, with_ticket
-from app.core.signing_key import SigningKey
-from app.core.tokens import BookingSigner
+from app.core.tokens.handover import TICKET_TTL_S, Ticket, with_ticket
+from app.core.tokens.signing_key import SigningKey
+from app.core.tokens.tokens import BookingSigner
 from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 from tests.routes.conftest import Web, bearer, code, field_of
 from tests.support.tampering import tampered

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.core.handover import with_ticket, without_ticket
 from app.core.model import RoomSettings
+from app.core.tokens.handover import with_ticket, without_ticket
 from app.web.gate.addresses import allowed
 from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
 from tests.routes.conftest import Web

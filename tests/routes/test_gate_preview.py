@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from app.core.handover import Ticket, with_ticket
 from app.core.model import RoomId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.handover import Ticket, with_ticket
+from app.core.tokens.place_tokens import new_visitor_id
 from app.store.connections import Stores
 from tests.routes.at_gate import GATE, HTML, SHOP, passed
 from tests.routes.conftest import Web, code, field_of

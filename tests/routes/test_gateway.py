@@ -13,8 +13,8 @@ from app.core.model import RoomId
 from app.reservations import holds
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql.payments import Attempt, begin
-from app.store.sql.reservations import NewHold, Origin, insert_holds
+from app.store.sql.payments.payments import Attempt, begin
+from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
 from tests.routes.conftest import Web, code, field_of, gateway_headers, served
 
 PATH = "/v1/payments/webhook"

@@ -19,8 +19,8 @@ from app.reservations import consistency
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.job_queue import enqueue_step, open_queue
-from app.store.sql import jobs as stored
-from app.web.console import orders
+from app.store.sql.jobs import jobs as stored
+from app.web.console.orders import orders
 from tests.routes.conftest import Web
 from tests.routes.test_console_pages import actions, sent, shown
 from tests.routes.test_orders import a_purchase
@@ -293,7 +293,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
 def test_every_kind_has_its_steps_its_words_and_its_role() -> None:
     from typing import get_args
 
-    from app.web.console.jobs import ROLES, WORDS
+    from app.web.console.system.jobs import ROLES, WORDS
 
     kinds = set(get_args(JobKind))
     assert set(steps.STEPS) == set(steps.LISTS) == set(WORDS) == set(ROLES) == kinds

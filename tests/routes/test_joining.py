@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.errors import CannotRun
-from app.core.place_tokens import PlaceSigner
+from app.core.tokens.place_tokens import PlaceSigner
 from app.main import create_app
 from app.settings import Settings
 from tests.routes.conftest import Web, bearer, code, field_of, served

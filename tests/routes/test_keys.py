@@ -9,13 +9,13 @@ import jwt
 
 from app.accounts import accounts, signing_keys
 from app.core.account import COMMAND_LINE, Account
-from app.core.claims import BookingClaims, PassClaims
 from app.core.model import RoomId, VisitorId
-from app.core.signing_key import SigningKey
-from app.core.tokens import KEY_OVERLAP_S, BookingSigner
+from app.core.tokens.claims import BookingClaims, PassClaims
+from app.core.tokens.signing_key import SigningKey
+from app.core.tokens.tokens import KEY_OVERLAP_S, BookingSigner
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql import signing_keys as keyring
+from app.store.sql.accounts import signing_keys as keyring
 from tests.routes.conftest import Web, bearer, code, served
 from tests.support.waiting import wait_until
 

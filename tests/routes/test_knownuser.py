@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from app.core.claims import PlaceClaims
-from app.core.knownuser import queue_id
+from app.core.gate.knownuser import queue_id
 from app.core.model import RoomId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import knownuser
 from tests.routes.conftest import Web, code, field_of
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.store.connections import Stores
-from app.store.sql.mail_queue import queue_of_reminders
+from app.store.sql.notifications.mail_queue import queue_of_reminders
 from tests.routes.conftest import Web
 from tests.routes.mailing import (
     ANN,

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from app import i18n
-from app.core.email import MailKind
+from app.core.notifications.email import MailKind
 from app.notifications import email_content
 from app.settings import Settings
-from app.store.sql.mails import Mail
+from app.store.sql.notifications.mails import Mail
 from tests.routes.conftest import Web
 from tests.routes.mailing import BASE, arrived, inside, server, settings, text_of
 from tests.support.mail_server import MailServer

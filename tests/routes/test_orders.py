@@ -11,8 +11,8 @@ import pytest
 
 from app.core.model import EventId
 from app.store.connections import Stores
-from app.store.sql.exports import CHUNK, orders
-from app.store.sql.orders import OrderFilter
+from app.store.sql.reservations.exports import CHUNK, orders
+from app.store.sql.reservations.orders import OrderFilter
 from tests.routes.conftest import Web, bearer, code, field_of
 from worker.context import WorkerContext
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.core import autopilot as rule
+from app.core.waiting_room import autopilot as rule
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, field_of, ops, working

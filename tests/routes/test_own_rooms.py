@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from app.core.model import Role, RoomId, RoomSettings, VisitorId
 from app.settings import Settings
 from app.store.keys import RoomKeys
-from app.store.sql.rooms_gone import OF_VISITORS
+from app.store.sql.waiting_room.rooms_gone import OF_VISITORS
 from app.waiting_room import emptying
 from tests.conftest import Servers
 from tests.routes.at_gate import GATE, asked, handed_over, passed

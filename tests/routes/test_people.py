@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from app.accounts import accounts, sign_in_links
 from app.core.account import COMMAND_LINE, Account
-from app.core.definitions import NewAccount
+from app.core.accounts.password_resets import digest
+from app.core.catalogue.definitions import NewAccount
 from app.core.model import Role
-from app.core.password_resets import digest
 from app.settings import Settings
 from tests.routes.conftest import Web, served
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.password_resets import digest
+from app.core.accounts.password_resets import digest
 from app.store.sql import retention
 from tests.routes.conftest import Web
 from tests.routes.mailing import arrived

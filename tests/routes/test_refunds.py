@@ -13,8 +13,8 @@ from app.notifications.email_content import open_writer, write
 from app.reservations.consistency import check
 from app.reservations.holds import repair
 from app.store.connections import Stores
-from app.store.sql import mails as mail_rows
-from app.store.sql import refunds as rows
+from app.store.sql.notifications import mails as mail_rows
+from app.store.sql.payments import refunds as rows
 from tests.routes.conftest import Web, code, field_of
 from tests.routes.test_orders import a_purchase
 from worker.context import WorkerContext

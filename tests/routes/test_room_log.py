@@ -9,11 +9,18 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.core.merkle import Frontier, consistency_path, includes, inclusion_path, is_consistent, leaf_hash
+from app.core.assurance.merkle import (
+    Frontier,
+    consistency_path,
+    includes,
+    inclusion_path,
+    is_consistent,
+    leaf_hash,
+)
+from app.core.assurance.notes import checkpoint_of, cosignature_line, parts_of, verifier_of
 from app.core.model import RoomId
-from app.core.notes import checkpoint_of, cosignature_line, parts_of, verifier_of
 from app.store.keys import RoomKeys
-from app.store.sql.cosignatures import insert_cosignature
+from app.store.sql.assurance.cosignatures import insert_cosignature
 from app.waiting_room.room_log import write
 from tests.routes.conftest import Web, bearer
 

@@ -9,12 +9,12 @@ import pytest
 
 from app.accounts import accounts, sale_rights
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
-from app.core.rights import SALE_ROLES, Grant, Grants, SaleRole
+from app.core.accounts.rights import SALE_ROLES, Grant, Grants, SaleRole
+from app.core.catalogue.definitions import NewAccount
 from app.web.api.registry import CALLS
-from app.web.console import cockpit
 from app.web.console.frame import CONSOLE, ConsoleRoute
 from app.web.console.registry import MODULES
+from app.web.console.room import cockpit
 from app.web.http.routes import Endpoint
 from tests.routes.conftest import Web, code
 from tests.routes.test_people import OURS, WORD, accepted, appoint, cookie_of, sign_in

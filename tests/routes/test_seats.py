@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from app.core.definitions import SEATS_MAX
+from app.core.catalogue.definitions import SEATS_MAX
 from app.web.http.cookies import BOOKING_COOKIE
 from tests.routes.conftest import Web, code, field_of
 from worker.context import WorkerContext

@@ -8,7 +8,7 @@ import time
 import httpx
 import pyotp
 
-from app.core.second_factor import STEP_S
+from app.core.accounts.second_factor import STEP_S
 from app.settings import Settings
 from tests.routes.conftest import Web, code, served
 from tests.routes.test_people import OURS, WORD, accepted, appoint, cookie_of, invited, sign_in

@@ -14,7 +14,7 @@ from app.notifications.relay import relay
 from app.set_aside import failures
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql import mails, outbox
+from app.store.sql.notifications import mails, outbox
 from app.store.sql.set_aside import SetAside
 from tests.notifications.test_outbox import hold, streamed
 from tests.routes.conftest import Web

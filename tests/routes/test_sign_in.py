@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 
 from app.accounts import accounts
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.settings import Settings
 from app.web.console.staff import COOKIE
 from tests.routes.conftest import Web, bearer, served

@@ -9,7 +9,7 @@ import jwt
 
 from app.accounts import signing_keys
 from app.core.account import COMMAND_LINE
-from app.core.signing_key import PURPOSES
+from app.core.tokens.signing_key import PURPOSES
 from tests.routes.conftest import Web, bearer, field_of
 from tests.support.waiting import wait_until
 

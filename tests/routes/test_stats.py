@@ -7,7 +7,7 @@ from typing import Any
 from app.core.model import RoomId
 from app.monitoring import counts
 from app.settings import Settings
-from app.store.sql.rooms import record_progress
+from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room.queue import status
 from tests.routes.conftest import Web, code, served
 from tests.support.waiting import wait_until

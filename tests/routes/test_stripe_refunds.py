@@ -8,7 +8,7 @@ import pytest
 
 from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
-from app.store.sql import refunds
+from app.store.sql.payments import refunds
 from tests.routes.conftest import Web
 from tests.routes.test_paying import held, pay
 from tests.routes.test_stripe import (

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.core.email import MailKind
+from app.core.notifications.email import MailKind
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web

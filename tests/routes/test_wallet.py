@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.wallet import PASS, PASSES
+from app.core.reservations.wallet import PASS, PASSES
 from app.settings import Settings
 from tests.routes.conftest import Web
 from tests.routes.mailing import arrived

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store.redis.notice_stream import KEYS, NOTHING, add_notices, end, order
-from app.store.sql.outbox import Notice
+from app.store.sql.notifications.outbox import Notice
 from tests.support.builders import Client
 
 

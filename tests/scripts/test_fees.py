@@ -1,4 +1,4 @@
-"""The scripts compute the same booking fee as `core/sums.py`, and it is part of no line of a hold."""
+"""The scripts compute the same booking fee as `core/payments/sums.py`; it is part of no line of a hold."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.core import codes
+from app.core.catalogue import codes
 from app.core.model import TicketType
-from app.core.sums import Fee, fee_of
-from app.core.terms import code_in, items_of, read_terms
+from app.core.payments.sums import Fee, fee_of
+from app.core.reservations.terms import code_in, items_of, read_terms
 from app.store.scripts.filling import load_codes, load_stock
 from app.store.scripts.stock import Request, submit
 from tests.scripts.test_load_codes import a_set

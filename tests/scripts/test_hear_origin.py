@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.autopilot import Reading
+from app.core.waiting_room.autopilot import Reading
 from app.store.redis import origin
 from app.store.redis.origin import ServerReport
 from tests.support.builders import KEYS, NOW, Client

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from redis.asyncio import Redis
 
-from app.core.seating import BLOCKED, FREE
+from app.core.catalogue.seating import BLOCKED, FREE
 from app.store.scripts.filling import keep_back
 from app.store.scripts.stock import Request, RoomNotReady, confirm, release
 from tests.support.sales import KEYS, decided, stock

@@ -8,7 +8,7 @@ import pytest
 
 from app.core.lanes import LANE_BAND, Lane
 from app.core.model import LaneStatus, RoomState, VisitorId
-from app.core.place_tokens import new_member_id
+from app.core.tokens.place_tokens import new_member_id
 from app.store.scripts import by_hand, carrying, room
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
 from tests.support.queue_steps import ask, join, only, stand, tick

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.core import codes
+from app.core.catalogue import codes
+from app.core.catalogue.codes import CodeSet
+from app.core.catalogue.seating import SeatRow
 from app.core.clock import from_ms
-from app.core.codes import CodeSet
-from app.core.seating import SeatRow
 from app.store.scripts.filling import LoadedHold, load_codes, load_holds, load_seats, load_stock, recount
 from app.store.scripts.stock import Decision, Request, RoomNotReady, release, submit
 from tests.support.sales import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
+from app.core.catalogue.seating import Section, row_of
 from app.core.model import TicketTypeId
-from app.core.seating import Section, row_of
 from app.store.redis.seat_rows import behind, live_rows
 from app.store.scripts.filling import load_seats
 from app.store.scripts.stock import Request, RoomNotReady

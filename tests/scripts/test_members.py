@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.core.clock import from_ms
-from app.core.place_tokens import new_member_id
+from app.core.tokens.place_tokens import new_member_id
 from tests.scripts.test_enter import let_in
 from tests.scripts.test_join import words
 from tests.support import queue_steps

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.core.claims import PlaceClaims
 from app.core.model import RoomState, VisitorId
+from app.core.tokens.claims import PlaceClaims
 from app.store.redis.conf import restored_fields
 from app.store.scripts.restoring import EndingRecord, RestorePoint, finish_restore, load_endings, restore
 from app.store.scripts.room import CHECKED, Refused, leave, status

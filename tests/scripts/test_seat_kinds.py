@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
+from app.core.catalogue.seating import SeatRow, Section
 from app.core.model import TicketTypeId
-from app.core.seating import SeatRow, Section
 from app.store.scripts.filling import load_seats
 from app.store.scripts.stock import Request, Submitted, release, submit
 from tests.support.sales import KEYS, NOW, decided, let_in, submission

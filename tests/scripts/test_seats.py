@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from redis.asyncio import Redis
 
-from app.core.seating import FREE
+from app.core.catalogue.seating import FREE
 from app.store.scripts.filling import LoadedHold, load_holds
 from app.store.scripts.stock import Decision, Request, Submitted, confirm, release, submit
 from tests.support.sales import KEYS, NOW, decided, let_in, stock, submission

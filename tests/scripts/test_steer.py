@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.autopilot import Course
+from app.core.waiting_room.autopilot import Course
 from app.store.redis import origin
 from tests.support.builders import KEYS, Client
 

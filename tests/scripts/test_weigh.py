@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.core.captcha import Captcha
 from app.core.lanes import Lane
 from app.core.model import VisitorId
-from app.core.newcomers import NEWCOMERS_WINDOW_S
-from app.core.place_tokens import new_visitor_id
-from app.core.proof_of_work import WORK, WORK_TIMES_MAX
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.tokens.proof_of_work import WORK, WORK_TIMES_MAX
+from app.core.waiting_room.captcha import Captcha
+from app.core.waiting_room.newcomers import NEWCOMERS_WINDOW_S
 from app.store.scripts.newcomers import WeighRecord, weigh
 from tests.support.builders import KEYS, NOW, Client, a_room, set_up
 from tests.support.queue_steps import join, only

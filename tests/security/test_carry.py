@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from app.core.handover import CARRY_TTL_S
 from app.core.model import RoomId, VisitorId
+from app.core.tokens.handover import CARRY_TTL_S
 from tests.routes.conftest import Web, code
 from tests.support.waiting import wait_until
 

@@ -6,7 +6,7 @@ import re
 
 from app.accounts import accounts, api_keys
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS

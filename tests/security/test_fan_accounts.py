@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from app.accounts import fans, passkeys
-from app.core.fans import Challenge, FanSigner
+from app.core.accounts.fans import Challenge, FanSigner
 from app.core.model import RoomId
 from app.store.connections import Stores
-from app.store.sql import fans as rows
-from app.store.sql import personal_data
-from app.store.sql.identities import ShownIdentity
+from app.store.sql.accounts import fans as rows
+from app.store.sql.reservations import personal_data
+from app.store.sql.waiting_room.identities import ShownIdentity
 from app.waiting_room import identities
 from tests.routes.conftest import Web, code
 from tests.security.test_carry import Browser

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from app.accounts import accounts
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.core.errors import RateLimited
 from app.settings import Settings
 from app.store.connections import Stores

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.core.scopes import SCOPES, KeyRights
+from app.core.accounts.scopes import SCOPES, KeyRights
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import jwt
 
-from app.core.members import is_member
 from app.core.model import RoomId, VisitorId
+from app.core.waiting_room.members import is_member
 from tests.routes.conftest import Web, bearer, code
 from tests.routes.test_console_pages import actions, nonce, sent, shown
 from tests.security.test_carry import Browser

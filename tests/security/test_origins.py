@@ -9,8 +9,8 @@ from itertools import chain
 import httpx
 import pytest
 
-from app.core.claims import BookingClaims
 from app.core.model import RoomId, VisitorId
+from app.core.tokens.claims import BookingClaims
 from app.settings import Settings
 from app.store.connections import Stores
 from app.web.api.registry import CALLS

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 
 from app.accounts import accounts
 from app.core.account import COMMAND_LINE
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql.mails import select
-from app.store.sql.password_resets import ASKING_AN_HOUR, LINKS_A_DAY
+from app.store.sql.accounts.password_resets import ASKING_AN_HOUR, LINKS_A_DAY
+from app.store.sql.notifications.mails import select
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.routes.mailing import settled, text_of
 from tests.security.test_origins import everything

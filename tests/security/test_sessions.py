@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.accounts import accounts
 from app.core.account import COMMAND_LINE, RegisteredAccount
-from app.core.definitions import NewAccount
+from app.core.catalogue.definitions import NewAccount
 from app.core.model import Role
 from app.settings import Settings
 from app.store.connections import Stores

@@ -10,8 +10,8 @@ import pytest
 from altcha import v1 as altcha
 
 from app.core.model import VisitorId
-from app.core.newcomers import is_suspect
-from app.core.proof_of_work import Challenge, solved
+from app.core.tokens.proof_of_work import Challenge, solved
+from app.core.waiting_room.newcomers import is_suspect
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code, served

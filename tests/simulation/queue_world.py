@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from app.core import errors
-from app.core.claims import PlaceClaims
 from app.core.clock import from_ms, to_ms
 from app.core.errors import Refusal
 from app.core.model import Place, RoomSettings, RoomStatus, VisitorId
-from app.core.rules import RoomAction, draw_of
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.rules import RoomAction, draw_of
 from app.settings import Settings
 from app.store.scripts import admission
 from app.store.scripts import room as room_scripts
 from app.store.scripts.room import AskRecord
-from app.store.sql import rooms
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, queue, queue_numbers
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.joining import Joining

@@ -20,9 +20,10 @@ from app.store.redis import submissions
 from app.store.redis.submissions import Message
 from app.store.scripts import stock
 from app.store.scripts.stock import RoomNotReady, Submission
-from app.store.sql import hold_endings, payments
-from app.store.sql.payments import Attempt
-from app.store.sql.reservations import Superseded
+from app.store.sql.payments import payments
+from app.store.sql.payments.payments import Attempt
+from app.store.sql.reservations import hold_endings
+from app.store.sql.reservations.reservations import Superseded
 from load.books import Books, read_books
 from load.verdict import lost, oversold, stranded
 from tests.simulation import looks

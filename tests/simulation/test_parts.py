@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from app.core.fairness import judge
+from app.core.assurance.fairness import judge
 from app.core.model import Place, VisitorId
-from app.core.parts import part_id
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.waiting_room.parts import part_id
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys

@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from app.core.rules import draw_of
+from app.core.waiting_room.rules import draw_of
 from app.reservations import holds
 from load.books import read_books
 from load.verdict import judge

@@ -6,8 +6,8 @@ import asyncio
 
 from app.core.clock import now_ms
 from app.store.connections import Stores
-from app.store.sql.payments import Attempt, Bill, begin
-from app.store.sql.reservations import NewHold, Origin, insert_holds
+from app.store.sql.payments.payments import Attempt, Bill, begin
+from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
 from tests.store.test_reservations import WAITING
 from tests.support.sales import GALA, HALL, a_sale, rows
 from tests.support.waiting import wait_until

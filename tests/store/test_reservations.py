@@ -6,9 +6,16 @@ import asyncio
 
 import pytest
 
-from app.core.terms import items_of
+from app.core.reservations.terms import items_of
 from app.store.connections import Stores
-from app.store.sql.reservations import NewHold, Origin, Refused, Superseded, fetch_one, insert_holds
+from app.store.sql.reservations.reservations import (
+    NewHold,
+    Origin,
+    Refused,
+    Superseded,
+    fetch_one,
+    insert_holds,
+)
 from tests.support.sales import GALA, HALL, a_sale, counters, rows
 from tests.support.waiting import wait_until
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store.connections import Stores
-from app.store.sql.rooms_gone import OF_VISITORS
+from app.store.sql.waiting_room.rooms_gone import OF_VISITORS
 
 OF_STAFF = {
     "events",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store.connections import Stores
-from app.store.sql.sale_lives import COPIED
+from app.store.sql.catalogue.sale_lives import COPIED
 
 NOT_COPIED = {"events", "reservations", "jobs"}  # the event itself, and what belongs to its buyers
 NOT_COPIED |= {"tax_rates"}  # a trigger fills this table when its source is copied

@@ -10,8 +10,8 @@ import pytest
 from app.store.coalescer import Coalescer
 from app.store.connections import Stores
 from app.store.spans import RECORD, Record, batch, below, span
-from app.store.sql import reservations
-from app.store.sql.reservations import NewHold, Origin
+from app.store.sql.reservations import reservations
+from app.store.sql.reservations.reservations import NewHold, Origin
 from app.store.traces import (
     ALL,
     Caller,

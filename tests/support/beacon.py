@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 
-from app.core.beacon import DOMAIN, Chain, Metadata, hash_of, randomness_of, round_at_ms
+from app.core.assurance.beacon import DOMAIN, Chain, Metadata, hash_of, randomness_of, round_at_ms
 
 SECRET = Scalar(2_718_281_828_459_045)
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from app.core.account import Author
-from app.core.claims import PlaceClaims
 from app.core.model import EventId, Room, RoomId, RoomSettings, RoomState, VisitorId
+from app.core.tokens.claims import PlaceClaims
 from app.restoring.room import is_loaded, rebuild_room
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
@@ -19,8 +19,8 @@ from app.store.scripts import admission, restoring
 from app.store.scripts import room as room_scripts
 from app.store.scripts.restoring import RestorePoint
 from app.store.scripts.room import NO_TOKEN, AskRecord, JoinRecord
-from app.store.sql import rooms
-from app.store.sql.rooms import RoomRow, Terms
+from app.store.sql.waiting_room import rooms
+from app.store.sql.waiting_room.rooms import RoomRow, Terms
 from tests.support.waiting import wait_until
 
 Client = Any  # redis-py types its commands for sync and async clients at once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.parts import part_id
+from app.core.waiting_room.parts import part_id
 from app.store.keys import RoomKeys
 from app.store.scripts import parts
 from app.store.scripts.parts import ArrivalRecord, Arrived, Rounds, Turned

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import SecretStr
 from redis.asyncio.cluster import RedisCluster
 
-from app.core.claims import BookingClaims
 from app.core.model import EventId, Item, RoomId, TicketType, TicketTypeId, VisitorId
+from app.core.tokens.claims import BookingClaims
 from app.reservations.operations import Reserved, reserve
 from app.reservations.pending import ReservationEngine, open_engine
 from app.settings import Settings

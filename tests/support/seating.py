@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from app.core.claims import BookingClaims
-from app.core.definitions import NewSection
+from app.core.catalogue.definitions import NewSection
+from app.core.catalogue.seating import Section, seat_id, whole_sections
 from app.core.model import TicketType, TicketTypeId
-from app.core.seating import Section, seat_id, whole_sections
-from app.core.wanted import BestAvailable, NamedSeats
+from app.core.reservations.wanted import BestAvailable, NamedSeats
+from app.core.tokens.claims import BookingClaims
 from app.reservations.holds import load_totals
 from app.reservations.operations import Reserved, reserve
 from app.reservations.pending import ReservationEngine
@@ -19,7 +19,7 @@ from app.store.connections import RedisClient, Stores
 from app.store.keys import RoomKeys
 from app.store.redis import seat_rows
 from app.store.scripts import filling
-from app.store.sql import seats
+from app.store.sql.catalogue import seats
 from tests.support.sales import GALA, HALL, KEYS, TOTALS, a_sale, an_engine, on_sale, working
 
 ROWS, ROW_SEATS, PRICE = 3, 5, 7000

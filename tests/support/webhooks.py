@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 import httpx
 
 from app.core.account import COMMAND_LINE
-from app.core.notice_types import NoticeType
+from app.core.notifications.notice_types import NoticeType
 from app.notifications import safe_post
 from app.notifications.channels import webhooks
 from app.notifications.relay import relay
 from app.store.connections import Stores
-from app.store.sql.webhooks import Target, Webhook
+from app.store.sql.notifications.webhooks import Target, Webhook
 from tests.support.receiver import Receiver
 from tests.support.sales import SETTINGS
 

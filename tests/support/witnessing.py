@@ -12,7 +12,7 @@ from typing import IO
 
 import httpx
 
-from app.core.notes import Verifier, verifier_of
+from app.core.assurance.notes import Verifier, verifier_of
 from tests.support import warm
 
 

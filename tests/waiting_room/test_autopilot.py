@@ -9,11 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from app import audit, metrics
-from app.core import autopilot as rule
 from app.core.account import AUTOPILOT
 from app.core.autopilot_settings import Autopilot
 from app.core.errors import RoomNotFound
 from app.core.model import Room, RoomId
+from app.core.waiting_room import autopilot as rule
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.origin import ServerReport

@@ -10,14 +10,14 @@ import pytest
 
 from app.assurance.beacon_rounds import read_awaited
 from app.commands.audit import from_stores
-from app.core import beacon
-from app.core.beacon import randomness_of, round_at_ms, round_for
-from app.core.log_audit import audit
-from app.core.rules import draw_key, draw_of
+from app.core.assurance import beacon
+from app.core.assurance.beacon import randomness_of, round_at_ms, round_for
+from app.core.assurance.log_audit import audit
+from app.core.waiting_room.rules import draw_key, draw_of
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
-from app.store.sql import rooms
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, draw_entropy, room_log
 from app.waiting_room.queue import Queues, open_queues, place
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers

@@ -8,10 +8,10 @@ import pytest
 
 from app.commands.audit import from_stores
 from app.core import errors
-from app.core.claims import PlaceClaims
-from app.core.log_audit import audit
+from app.core.assurance.log_audit import audit
 from app.core.model import Place
-from app.core.rules import draw_key, draw_of
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.rules import draw_key, draw_of
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit

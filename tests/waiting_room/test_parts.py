@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.core.claims import PlaceClaims
 from app.core.errors import RoomClosed, RoomNotOpen, ValidationFailed
 from app.core.model import Place, VisitorId
-from app.core.parts import part_id, part_of
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.waiting_room.parts import part_id, part_of
 from app.restoring.room import rebuild_room
 from app.settings import Settings
 from app.store.connections import Stores

@@ -10,13 +10,13 @@ import pytest
 
 from app.core import errors
 from app.core.model import EventId, RoomId, RoomSettings
-from app.core.rules import RoomAction
+from app.core.waiting_room.rules import RoomAction
 from app.monitoring import stats
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import admit
-from app.store.sql import rooms
-from app.store.sql.rooms import record_progress
+from app.store.sql.waiting_room import rooms
+from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, emptying
 from app.waiting_room.control import configure, create_room, push, set_state
 from app.waiting_room.joining import Joining

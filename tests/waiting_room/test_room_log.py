@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 
 from app.commands.audit import from_stores
-from app.core import room_log as format_
+from app.core.assurance import room_log as format_
+from app.core.assurance.log_audit import audit
+from app.core.assurance.merkle import Frontier, leaf_hash
+from app.core.assurance.room_log import HEAD_TYPE, read_statement
 from app.core.lanes import Lane
-from app.core.log_audit import audit
-from app.core.merkle import Frontier, leaf_hash
 from app.core.model import RoomId, VisitorId
-from app.core.place_tokens import new_member_id
-from app.core.room_log import HEAD_TYPE, read_statement
+from app.core.tokens.place_tokens import new_member_id
 from app.restoring.room import rebuild_room
 from app.store.connections import Stores
 from app.store.scripts import room
 from app.store.scripts.carrying import carry
-from app.store.sql import room_log as stored
-from app.store.sql import signing_keys
+from app.store.sql.accounts import signing_keys
+from app.store.sql.assurance import room_log as stored
 from app.waiting_room.room_log import write
 from tests.support.builders import (
     KEYS,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.core import errors
-from app.core.claims import PlaceClaims
 from app.core.model import Place, RoomId, RoomSettings, RoomState
-from app.core.rules import draw_of
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.rules import draw_of
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.scripts.admission import Tick, admit

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.core.model import EventId, ReservationId, RoomId, VisitorId
-from app.core.terms import NO_POLICY, Policy, read_terms
+from app.core.reservations.terms import NO_POLICY, Policy, read_terms
 from app.reservations.reserved import Reserved
 from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import reservation_document

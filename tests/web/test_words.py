@@ -16,13 +16,13 @@ import httpx
 import msgspec
 import pytest
 
-from app.core.definitions import EventDefinition, NewTicketType
+from app.core.catalogue.definitions import EventDefinition, NewTicketType
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings, Theme
-from app.core.why import why
+from app.core.text.why import why
 from app.store.sql.audit import Change, Entry
 from app.web.api.registry import CALLS
-from app.web.console.audit import differences
+from app.web.console.system.audit import differences
 from app.web.console.words import field_name, message_of, value
 
 MACHINE = re.compile(r"_|\[Errno|[{}\[\]]|None|True|False|\bError\b|[a-z][A-Z]")

@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import WORKERS
 from app.store.scripts import admission
-from app.store.sql import rooms
+from app.store.sql.waiting_room import rooms
 from app.waiting_room import control
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join, open_queues, place, status

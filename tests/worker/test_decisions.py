@@ -10,7 +10,7 @@ from app.reservations.operations import check
 from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.redis.backlogs import backlog
-from app.store.sql import reservations
+from app.store.sql.reservations import reservations
 from tests.support.builders import Client
 from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, ask, rows, stock, working
 from tests.support.waiting import wait_until

@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from app.store.redis.job_queue import redis_settings
 from app.store.scripts.stock import GROUP
-from app.store.sql import rooms
+from app.store.sql.waiting_room import rooms
 from tests.conftest import Servers
 from tests.support.builders import SEED, a_row
 from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask

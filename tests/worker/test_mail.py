@@ -22,10 +22,10 @@ from app.settings import Settings
 from app.store.connections import Stores, connect_postgres
 from app.store.keys import RoomKeys
 from app.store.redis import busy
-from app.store.sql import mailboxes
-from app.store.sql import mails as stored
-from app.store.sql.mailboxes import NewMailbox
-from app.store.sql.reservations import NewHold, Origin, insert_holds
+from app.store.sql.notifications import mailboxes
+from app.store.sql.notifications import mails as stored
+from app.store.sql.notifications.mailboxes import NewMailbox
+from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
 from tests.platform.outside import FAIRGATE, environment
 from tests.support.mail_server import MailServer, mail_server

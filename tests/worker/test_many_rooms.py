@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from redis.asyncio.cluster import RedisCluster
 
-from app.core.claims import BookingClaims
 from app.core.model import EventId, Item, RoomId, RoomSettings, TicketTypeId
+from app.core.tokens.claims import BookingClaims
 from app.reservations.operations import reserve
 from app.reservations.pending import ReservationEngine
 from app.restoring.room import rebuild_room

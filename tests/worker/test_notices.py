@@ -16,10 +16,12 @@ from app.core.clock import now_ms
 from app.notifications.channels import webhooks
 from app.store.connections import Stores
 from app.store.redis.notice_stream import KEYS
-from app.store.sql import hold_endings, outbox, payments, reservations
-from app.store.sql import webhooks as stored
-from app.store.sql.payments import Attempt
-from app.store.sql.reservations import NewHold, Origin
+from app.store.sql.notifications import outbox
+from app.store.sql.notifications import webhooks as stored
+from app.store.sql.payments import payments
+from app.store.sql.payments.payments import Attempt
+from app.store.sql.reservations import hold_endings, reservations
+from app.store.sql.reservations.reservations import NewHold, Origin
 from tests.conftest import Servers
 from tests.notifications.test_outbox import hold
 from tests.platform.outside import FAIRGATE, environment

@@ -11,8 +11,8 @@ from app.notifications.channels import CHANNELS
 from app.notifications.relay import relay
 from app.settings import Settings
 from app.store.connections import Connection, Stores
-from app.store.sql import reservations
-from app.store.sql.outbox import Waiting
+from app.store.sql.notifications.outbox import Waiting
+from app.store.sql.reservations import reservations
 from tests.store.test_reservations import ORIGIN, new_hold
 from tests.support.sales import a_sale
 from tests.support.waiting import wait_until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from app.core.model import Place
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.waiting_room import control
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join

@@ -17,7 +17,7 @@ from app.store.connections import Stores, connect_postgres
 from app.store.redis import submissions
 from app.store.redis.backlogs import backlog
 from app.store.scripts.stock import GROUP, submit
-from app.store.sql.reservations import NewHold, Origin, insert_holds
+from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
 from tests.support.sales import (
     GALA,

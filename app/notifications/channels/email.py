@@ -22,11 +22,11 @@ from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused,
 from app import audit, logs, metrics
 from app.audit import Thing
 from app.core.account import Author
-from app.core.email import MailState, address
 from app.core.errors import Conflict, NotFound
-from app.core.wallet import PassSigner
-from app.core.webhook_policy import retry_after_s
-from app.core.why import why as in_words
+from app.core.notifications.email import MailState, address
+from app.core.notifications.webhook_policy import retry_after_s
+from app.core.reservations.wallet import PassSigner
+from app.core.text.why import why as in_words
 from app.notifications import email_content, email_message, wallet_passes
 from app.notifications.channel import Channel, Send
 from app.notifications.email_content import EmailContent, NoLongerNeeded, Writer
@@ -35,9 +35,9 @@ from app.settings import Settings
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.spans import below
-from app.store.sql import mail_queue, mails
-from app.store.sql.mails import Mail, MailRow
-from app.store.sql.outbox import Waiting
+from app.store.sql.notifications import mail_queue, mails
+from app.store.sql.notifications.mails import Mail, MailRow
+from app.store.sql.notifications.outbox import Waiting
 from app.store.traces import Attributes
 
 LANES = 4  # connections to the server at once

@@ -17,8 +17,8 @@ from app import audit, logs, metrics
 from app.audit import Thing
 from app.core.account import Author
 from app.core.errors import NotFound, ValidationFailed
-from app.core.notice_types import NoticeType
-from app.core.webhook_policy import new_secret, retry_after_s
+from app.core.notifications.notice_types import NoticeType
+from app.core.notifications.webhook_policy import new_secret, retry_after_s
 from app.loops import each
 from app.notifications import safe_post
 from app.notifications.channel import Channel
@@ -28,11 +28,11 @@ from app.settings import Settings
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY, Connection, Stores
 from app.store.spans import below
-from app.store.sql import delivery_log as log_of_attempts
-from app.store.sql import outbox, webhooks
-from app.store.sql.delivery_log import Answer, Attempt, Queued
-from app.store.sql.outbox import Waiting
-from app.store.sql.webhooks import Delivery, Target, Webhook
+from app.store.sql.notifications import delivery_log as log_of_attempts
+from app.store.sql.notifications import outbox, webhooks
+from app.store.sql.notifications.delivery_log import Answer, Attempt, Queued
+from app.store.sql.notifications.outbox import Waiting
+from app.store.sql.notifications.webhooks import Delivery, Target, Webhook
 from app.store.traces import Attributes
 
 AT_ONCE = 16  # concurrent requests to one webhook, per worker

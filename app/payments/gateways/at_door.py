@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.core.errors import ValidationFailed
-from app.core.refunds import Refund
+from app.core.payments.refunds import Refund
 from app.payments.gateway import Charge
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.sql.payments import Attempt, Bill
+from app.store.sql.payments.payments import Attempt, Bill
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from app.core.clock import now_ms
 from app.core.errors import ValidationFailed
-from app.core.refunds import Refund
+from app.core.payments.refunds import Refund
 from app.payments.gateway import Charge, GatewayFailed, Refused
 from app.settings import Settings
 from app.store.connections import Postgres, Stores
-from app.store.sql import simulated_charges
-from app.store.sql.payments import Attempt, Bill
+from app.store.sql.payments import simulated_charges
+from app.store.sql.payments.payments import Attempt, Bill
 
 SLOW_MS = 5_000  # tok_slow
 LATE_MS = 1_000  # tok_late: this long after the hold has expired

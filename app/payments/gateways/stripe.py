@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from app.core.errors import ValidationFailed, WrongUsage
-from app.core.refunds import Refund
-from app.core.stripe_amounts import stripe_amount
+from app.core.payments.refunds import Refund
+from app.core.payments.stripe_amounts import stripe_amount
 from app.payments.gateway import PAY_AT_BANK_S, Charge, GatewayFailed, NotDecided, Refused
 from app.settings import Settings
 from app.store.connections import Postgres, Stores
-from app.store.sql import stripe_payments
-from app.store.sql.payments import Attempt, Bill
-from app.store.sql.refunds import SURE_AFTER_TRIES
-from app.store.sql.stripe_payments import Opened
+from app.store.sql.payments import stripe_payments
+from app.store.sql.payments.payments import Attempt, Bill
+from app.store.sql.payments.refunds import SURE_AFTER_TRIES
+from app.store.sql.payments.stripe_payments import Opened
 
 if TYPE_CHECKING:
     from stripe import StripeClient

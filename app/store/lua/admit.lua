@@ -73,8 +73,8 @@ local reply = head({})
 reply[HEAD + 1], reply[HEAD + 2] = config.restoring, (more or calls == limit) and 1 or 0
 reply[HEAD + 3], reply[HEAD + 4] = undrawn and 1 or 0, progress.numbers_reserved - progress.last_number
 reply[HEAD + 5], reply[HEAD + 6] = tell and 1 or 0, calls
--- For the estimate of waits (`app/core/wait_estimate.py`): visitors called more than 30 s, or half a window,
--- ago who have not claimed.
+-- For the estimate of waits (`app/core/waiting_room/wait_estimate.py`): visitors called more than 30 s, or
+-- half a window, ago who have not claimed.
 reply[HEAD + 7], reply[HEAD + 8] = config.rate, config.claim_window_ms
 reply[HEAD + 9], reply[HEAD + 10] = progress.admitted, progress.no_shows
 local soon_ms = math.max(config.claim_window_ms - CLAIMS_SOON_MS, config.claim_window_ms / 2)

@@ -9,8 +9,8 @@
 -- REPLY unknown | weighed
 -- EACH (word said)
 -- EACH anybody|suspect|over|work|captcha|identity
--- For suspect `said` is the suffix of their id (`app/core/newcomers.py`), for `over` the ms to wait, for
--- `work` the cost of the required proof. `captcha`: solved, missing, or unknown.
+-- For suspect `said` is the suffix of their id (`app/core/waiting_room/newcomers.py`), for `over` the ms to
+-- wait, for `work` the cost of the required proof. `captcha`: solved, missing, or unknown.
 -- `identity`: shown or missing.
 if not read_room() then return { 'unknown' } end
 local each, lane, work = config.newcomers or 0, config.suspects or 0, config.work or 0

@@ -8,7 +8,7 @@ from typing import Any
 from app.core.model import RoomId
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
-from app.store.sql.mail_queue import Called
+from app.store.sql.notifications.mail_queue import Called
 
 Call = tuple[str, float]  # visitor_id, claim deadline (ms)
 

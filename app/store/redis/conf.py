@@ -8,9 +8,9 @@ from app.core.clock import to_ms
 from app.core.identity import Identity
 from app.core.lanes import shares_text
 from app.core.model import RoomSettings
-from app.core.newcomers import suspects_lane
-from app.core.proof_of_work import WORK
-from app.store.sql.rooms import RoomRow
+from app.core.tokens.proof_of_work import WORK
+from app.core.waiting_room.newcomers import suspects_lane
+from app.store.sql.waiting_room.rooms import RoomRow
 
 FOR_EVER_MS = 9_000_000_000_000_000  # exact as a Lua number, too
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from app.core.fans import CHALLENGE_S
+from app.core.accounts.fans import CHALLENGE_S
 from app.store.connections import RedisClient
 from app.store.keys import FAN_CHALLENGE
 

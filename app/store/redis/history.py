@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.history import KEPT_MAX, KEPT_MS, Sample
+from app.core.waiting_room.history import KEPT_MAX, KEPT_MS, Sample
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.pipelining import Command, run_together

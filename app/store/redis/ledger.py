@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from app.core.outcomes import outcome_in, terms_granted
-from app.core.terms import code_in, items_of, read_entry
+from app.core.reservations.outcomes import outcome_in, terms_granted
+from app.core.reservations.terms import code_in, items_of, read_entry
 from app.store.connections import REDIS_AWAY, RedisClient
 from app.store.keys import RoomKeys
 

@@ -16,7 +16,7 @@ from app.store.away import RedisUnable
 from app.store.connections import RedisClient
 from app.store.keys import NoticeKeys
 from app.store.scripts.loader import call
-from app.store.sql.outbox import Notice
+from app.store.sql.notifications.outbox import Notice
 
 KEYS = NoticeKeys()
 EVENTS_MAX = 100_000  # entries, roughly; about 30 MB

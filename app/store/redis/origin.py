@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.autopilot import Course, Reading
 from app.core.clock import REDIS_TIME
+from app.core.waiting_room.autopilot import Course, Reading
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.pipelining import run_together

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.core.seating import SeatRow
+from app.core.catalogue.seating import SeatRow
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 

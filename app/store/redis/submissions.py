@@ -48,7 +48,7 @@ class Message(NamedTuple):
     traceparent: str = ""  # of the request, if it is sampled
     epoch: int = 0  # of the room at the decision
     event_id: str = ""
-    terms: str = ""  # the granted terms, as in `core/terms.py`
+    terms: str = ""  # the granted terms, as in `core/reservations/terms.py`
     since_ms: int = 0  # when it was submitted
 
 

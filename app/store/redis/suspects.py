@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.model import RoomId
-from app.core.newcomers import REASONS
+from app.core.waiting_room.newcomers import REASONS
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 

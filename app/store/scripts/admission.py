@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from app.core.clock import REDIS_TIME
 from app.core.model import Pace, RoomStatus, VisitorId
 from app.core.script_constants import HEAD
-from app.core.wait_estimate import Moment
+from app.core.waiting_room.wait_estimate import Moment
 from app.store.connections import RedisClient
 from app.store.keys import STATUS_CHANNEL, RoomKeys
 from app.store.scripts import replies

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.core.clock import REDIS_TIME
-from app.core.handover import CARRY_TTL_S
 from app.core.model import VisitorId
+from app.core.tokens.handover import CARRY_TTL_S
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import replies

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
 
+from app.core.catalogue.seating import SeatRow
 from app.core.clock import to_ms
 from app.core.model import TicketType
-from app.core.seating import SeatRow
-from app.core.sums import NO_FEE, Fee
+from app.core.payments.sums import NO_FEE, Fee
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts.loader import call
@@ -43,8 +43,8 @@ async def load_stock(
 
 
 async def load_codes(redis: RedisClient, keys: RoomKeys, fields: Iterable[tuple[str, str]]) -> int:
-    """Set the effect of codes (`core/codes.py` writes the fields), or remove them; returns the number of
-    fields.
+    """Set the effect of codes (`core/catalogue/codes.py` writes the fields), or remove them; returns the
+    number of fields.
 
     Raises RoomNotReady if the room is not loaded; loading it loads the codes as well.
     """

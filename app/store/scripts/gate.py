@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from app.core.clock import REDIS_TIME
-from app.core.handover import TICKET_TTL_S
 from app.core.model import Place, RoomId, VisitorId
 from app.core.script_constants import HEAD
+from app.core.tokens.handover import TICKET_TTL_S
 from app.store.connections import RedisClient
 from app.store.keys import ENDED_CHANNEL, RoomKeys
 from app.store.scripts.loader import call

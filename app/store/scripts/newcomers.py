@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from app.core.captcha import Captcha
 from app.core.clock import REDIS_TIME
 from app.core.identity import Shown
 from app.core.model import VisitorId
+from app.core.waiting_room.captcha import Captcha
 from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from app.store.scripts import replies

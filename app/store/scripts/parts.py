@@ -1,4 +1,4 @@
-"""The scripts of rooms in parts, as typed functions; `core/parts.py` explains parts.
+"""The scripts of rooms in parts, as typed functions; `core/waiting_room/parts.py` explains parts.
 
 Keys of a part are the `RoomKeys` of its `part_id`; `rounds` and `gather` run on the room itself.
 """

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from app.core.clock import REDIS_TIME
-from app.core.outcomes import outcome_entry
+from app.core.reservations.outcomes import outcome_entry
 from app.store.connections import RedisClient
 from app.store.keys import CHANGE_CHANNEL, ENDED_CHANNEL, OUTCOME_CHANNEL, SUBMITTED_CHANNEL, RoomKeys
 from app.store.scripts import replies

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from app.store.connections import Connection
-from app.store.sql.server import be_sure
+from app.store.sql.monitoring.server import be_sure
 
 KEPT_H = 24
 

@@ -11,9 +11,9 @@ from msgspec import Meta
 
 from app.accounts import accounts, second_factor
 from app.core.account import Account, RegisteredAccount
+from app.core.accounts.second_factor import FactorKeys
+from app.core.catalogue.definitions import NewAccount, Password
 from app.core.clock import from_ms
-from app.core.definitions import NewAccount, Password
-from app.core.email import normalised
 from app.core.errors import (
     BacklogFull,
     Conflict,
@@ -25,8 +25,8 @@ from app.core.errors import (
 )
 from app.core.formats import Email, Name
 from app.core.model import Role, Struct
-from app.core.second_factor import FactorKeys
-from app.core.tokens import expiry
+from app.core.notifications.email import normalised
+from app.core.tokens.tokens import expiry
 from app.web.api.devices import device_cookie, device_of
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
 from app.web.http.cache_control import NO_STORE

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.alert_rules import BY_NAME, Severity
 from app.core.errors import Conflict, NotFound, StoreUnavailable
 from app.core.formats import NAME
+from app.core.monitoring.alert_rules import BY_NAME, Severity
 from app.monitoring import alerts
-from app.store.sql.alerts import Alert, AlertState
+from app.store.sql.monitoring.alerts import Alert, AlertState
 from app.web.documents.sale import Page
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, endpoint, json_response

@@ -11,11 +11,11 @@ from msgspec import Meta
 from app.accounts import api_keys
 from app.accounts.api_keys import KeyTerms
 from app.core.account import Account
+from app.core.accounts.scopes import SCOPES, Scope
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
 from app.core.formats import At, Name, Slug
 from app.core.model import KeyRole, Struct
-from app.core.scopes import SCOPES, Scope
-from app.store.sql.api_keys import ApiKey
+from app.store.sql.accounts.api_keys import ApiKey
 from app.web.documents.sale import Page
 from app.web.http.cache_control import NO_STORE
 from app.web.http.idempotency import once

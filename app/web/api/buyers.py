@@ -8,7 +8,6 @@ import msgspec
 
 from app.catalogue import buyer_form
 from app.core.account import Account
-from app.core.buyers import Buyer, BuyerForm
 from app.core.clock import in_zone
 from app.core.errors import (
     BacklogFull,
@@ -19,9 +18,10 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import EventId, Reservation, ReservationId
+from app.core.reservations.buyers import Buyer, BuyerForm
 from app.i18n import choose
 from app.reservations import buyers, operations
-from app.store.sql.buyers import StoredBuyer
+from app.store.sql.reservations.buyers import StoredBuyer
 from app.web.api.mailbox import mail_locale
 from app.web.api.reservations import TAG, requested_reservation
 from app.web.http.cache_control import NO_STORE

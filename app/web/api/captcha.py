@@ -6,12 +6,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.core.captcha import RESPONSE_MAX, Captcha, Widget
-from app.core.claims import PlaceClaims
 from app.core.errors import CaptchaNeeded
 from app.core.formats import VISIBLE
 from app.core.model import RoomId
-from app.core.proof_of_work import Solved
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.proof_of_work import Solved
+from app.core.waiting_room.captcha import RESPONSE_MAX, Captcha, Widget
 from app.store.away import stores_answer
 from app.web.http.routes import Request
 

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.check_ins import DoorCounts, Result, Scans
 from app.core.errors import Conflict, EventNotFound, StoreUnavailable
 from app.core.formats import OPAQUE
 from app.core.model import EventId
+from app.core.reservations.check_ins import DoorCounts, Result, Scans
 from app.reservations import check_ins
 from app.web.http.cache_control import PRIVATE
 from app.web.http.routes import Request, Response, endpoint, json_response

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app import metrics
 from app.core.account import Account
-from app.core.buyers import Buyer
 from app.core.errors import (
     BacklogFull,
     BadHeader,
@@ -21,6 +20,7 @@ from app.core.errors import (
 )
 from app.core.formats import Name
 from app.core.model import Reservation, ReservationId, Struct
+from app.core.reservations.buyers import Buyer
 from app.reservations import buyers, operations, paid_elsewhere
 from app.reservations.operations import Payment
 from app.web.api.buyers import with_locale

@@ -8,8 +8,7 @@ from msgspec import Meta
 
 from app.catalogue import codes, events
 from app.core.account import Account, Author
-from app.core.codes import AT_ONCE_MAX, CodeSet, CodesPatch, CodeUse, NewCodes
-from app.core.csv_rows import csv_rows
+from app.core.catalogue.codes import AT_ONCE_MAX, CodeSet, CodesPatch, CodeUse, NewCodes
 from app.core.errors import (
     AlreadyExists,
     BadHeader,
@@ -21,6 +20,7 @@ from app.core.errors import (
 )
 from app.core.formats import NAME
 from app.core.model import EventId
+from app.core.text.csv_rows import csv_rows
 from app.jobs import control as jobs
 from app.web.api.orders import CSV
 from app.web.documents.sale import Page

@@ -6,7 +6,7 @@ from itertools import islice
 
 from app.accounts import accounts
 from app.core.clock import now_ms
-from app.core.devices import DEVICE_S
+from app.core.tokens.devices import DEVICE_S
 from app.web.http.cookies import cookie, cookies
 from app.web.http.routes import Request
 

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from app.catalogue import events
-from app.core import codes, typed
 from app.core.account import Account
-from app.core.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
+from app.core.catalogue import codes
+from app.core.catalogue.definitions import EventPatch, NewEvent, NewTicketType, TicketTypePatch
 from app.core.errors import (
     AlreadyExists,
     BadHeader,
@@ -23,7 +23,8 @@ from app.core.errors import (
 )
 from app.core.formats import NAME, At
 from app.core.model import EventId, TicketTypeId
-from app.store.sql.events import EventFilter
+from app.core.text import typed
+from app.store.sql.catalogue.events import EventFilter
 from app.web.documents.sale import (
     AvailabilityDocument,
     EventDocument,

@@ -9,7 +9,6 @@ from msgspec import Meta
 
 from app.catalogue import events
 from app.core.account import Account
-from app.core.email import mailbox
 from app.core.errors import (
     BacklogFull,
     BadHeader,
@@ -24,8 +23,9 @@ from app.core.errors import (
     ValidationFailed,
 )
 from app.core.formats import NAME, Email, Name, Slug
-from app.core.guests import TICKETS_MAX, Guest, NewGuest
 from app.core.model import EventId, ReservationId, Struct, TicketTypeId
+from app.core.notifications.email import mailbox
+from app.core.reservations.guests import TICKETS_MAX, Guest, NewGuest
 from app.reservations import guests
 from app.waiting_room import queue
 from app.web.documents.sale import Page

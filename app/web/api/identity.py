@@ -6,13 +6,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.core.email import mailbox, mailbox_of
 from app.core.errors import Conflict, CredentialInvalid, MemberElsewhere, RateLimited, WrongRoom
 from app.core.formats import LOCALE, Email
 from app.core.model import Room, RoomId, Struct, VisitorId
-from app.core.place_tokens import new_visitor_id
+from app.core.notifications.email import mailbox, mailbox_of
+from app.core.tokens.place_tokens import new_visitor_id
 from app.notifications import addresses
-from app.store.sql.identities import ShownIdentity
+from app.store.sql.waiting_room.identities import ShownIdentity
 from app.waiting_room import identities
 from app.web.api.mailbox import mail_locale, new_mailbox
 from app.web.api.rooms import IN_ROOM, TAG, who_joins

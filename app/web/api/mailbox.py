@@ -9,7 +9,7 @@ from app import i18n
 from app.core.account import Account
 from app.core.model import Place, RoomId, VisitorId
 from app.notifications import addresses
-from app.store.sql.mailboxes import NewMailbox
+from app.store.sql.notifications.mailboxes import NewMailbox
 from app.web.http.client_ip import throttle_key
 from app.web.http.credentials import (
     PLACE_PREFIX,

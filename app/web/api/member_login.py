@@ -7,11 +7,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.core.account import Account, Author
-from app.core.claims import PlaceClaims
 from app.core.errors import NotFound, RoomNotFound, StoreUnavailable
 from app.core.formats import NAME
-from app.core.members import KEY_MAX, MemberLogin, ProofAlgorithm
 from app.core.model import RoomId, Struct, VisitorId
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.members import KEY_MAX, MemberLogin, ProofAlgorithm
 from app.waiting_room import members, room_invites
 from app.waiting_room.members import Member
 from app.web.http.cache_control import NO_STORE

@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.csv_rows import csv_rows
 from app.core.errors import (
     ApprovalNeeded,
     BadHeader,
@@ -24,11 +23,12 @@ from app.core.errors import (
 )
 from app.core.formats import NAME, OPAQUE, At, Slug
 from app.core.model import EventId, ReservationId, ReservationStatus, Struct
-from app.core.refunds import Refund, RefundState
+from app.core.payments.refunds import Refund, RefundState
+from app.core.text.csv_rows import csv_rows
 from app.reservations import orders, refunds
 from app.reservations.refunds import NewRefund
-from app.store.sql.exports import Order
-from app.store.sql.orders import OrderFilter
+from app.store.sql.reservations.exports import Order
+from app.store.sql.reservations.orders import OrderFilter
 from app.web.documents.sale import Page, ReservationDocument, reservation_document
 from app.web.http.bodies import idempotency_key
 from app.web.http.cache_control import NO_STORE, PRIVATE

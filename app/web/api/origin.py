@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.autopilot import Decision, Direction, Health, Reading
 from app.core.autopilot_settings import Autopilot
 from app.core.clock import from_ms, now_ms, to_ms
 from app.core.errors import RoomNotFound, StoreUnavailable, ValidationFailed
 from app.core.formats import SERVER, At
 from app.core.model import Room, RoomId, Struct
+from app.core.waiting_room.autopilot import Decision, Direction, Health, Reading
 from app.store.redis.origin import Origin, ServerReport
 from app.waiting_room import autopilot
 from app.web.http.routes import Request, Response, endpoint, json_response

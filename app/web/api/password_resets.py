@@ -8,11 +8,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.accounts import password_resets
-from app.core.definitions import Password
+from app.core.accounts.password_resets import ResetSigner
+from app.core.catalogue.definitions import Password
 from app.core.errors import BacklogFull, Conflict, CredentialInvalid, RateLimited, StoreUnavailable
 from app.core.formats import Email
 from app.core.model import Struct
-from app.core.password_resets import ResetSigner
 from app.web.api.mailbox import browser_locale
 from app.web.http.client_ip import throttle_key
 from app.web.http.routes import Request, Response, empty, endpoint

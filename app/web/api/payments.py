@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from app.core.errors import StoreUnavailable, ValidationFailed
 from app.core.formats import OPAQUE
-from app.core.validation_messages import first_invalid_field
+from app.core.text.validation_messages import first_invalid_field
 from app.reservations import settlement, stripe_messages
 from app.web.http.gateway_signature import GATEWAY
 from app.web.http.routes import Request, Response, empty, endpoint

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.core.claims import PlaceClaims
 from app.core.errors import MemberElsewhere, NotFound
 from app.core.formats import SIX_DIGITS
 from app.core.model import RoomId, Struct
+from app.core.tokens.claims import PlaceClaims
 from app.notifications import addresses
 from app.web.api.identity import come_by_email
 from app.web.api.rooms import IN_ROOM, TAG

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from app.core.claims import PlaceClaims
+from app.core.assurance.room_log import Receipt, signed
 from app.core.errors import PlaceNotFound, RateLimited, Restoring, RoomNotFound, StoreUnavailable
 from app.core.model import Place, RoomId, RoomStatus
-from app.core.room_log import Receipt, signed
+from app.core.tokens.claims import PlaceClaims
 from app.store.away import stores_answer
 from app.waiting_room import queue
 from app.waiting_room.room_log_proofs import receipt

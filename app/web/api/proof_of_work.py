@@ -10,7 +10,7 @@ from msgspec import Meta
 from app.core.errors import NotFound, ProofOfWorkNeeded, Restoring, RoomNotFound, StoreUnavailable
 from app.core.formats import BASE64
 from app.core.model import RoomId
-from app.core.proof_of_work import SOLUTION_MAX, Challenge
+from app.core.tokens.proof_of_work import SOLUTION_MAX, Challenge
 from app.store.away import stores_answer
 from app.waiting_room import newcomers
 from app.web.http.cache_control import NO_STORE

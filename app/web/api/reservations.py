@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from app import metrics
-from app.core.claims import BookingClaims
 from app.core.errors import (
     BacklogFull,
     BadHeader,
@@ -34,6 +33,7 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import EventId, Reservation, ReservationId
+from app.core.tokens.claims import BookingClaims
 from app.reservations import operations
 from app.reservations.operations import ENDED
 from app.reservations.reserved import Reserved

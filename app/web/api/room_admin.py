@@ -21,7 +21,7 @@ from app.core.errors import (
 )
 from app.core.formats import Slug
 from app.core.model import RoomId, RoomSettings, Struct, VisitorId
-from app.core.rules import RoomAction
+from app.core.waiting_room.rules import RoomAction
 from app.waiting_room import control, emptying
 from app.waiting_room.advance import COUNT_MAX, advance
 from app.web.documents.waiting_room import RoomDocument, room_document

@@ -9,8 +9,8 @@ import msgspec
 from app.core.account import Account
 from app.core.clock import from_ms
 from app.core.errors import RoomNotFound, StoreUnavailable
-from app.core.history import Point
 from app.core.model import RoomId
+from app.core.waiting_room.history import Point
 from app.monitoring import history
 from app.monitoring.history import HistoryRange
 from app.store.away import stores_answer

@@ -7,12 +7,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.email import mailbox
+from app.core.accounts.invitations import InvitationSigner
 from app.core.errors import Conflict, NotFound, Restoring, RoomNotFound, StoreUnavailable
 from app.core.formats import Email
-from app.core.invitations import InvitationSigner
 from app.core.model import RoomId, Struct
-from app.core.room_invites import RoomInvite
+from app.core.notifications.email import mailbox
+from app.core.waiting_room.room_invites import RoomInvite
 from app.waiting_room import room_invites
 from app.web.documents.sale import Page
 from app.web.http.paging import PageQuery, page_response

@@ -8,15 +8,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from app.core.assurance.merkle import leaf_hash
+from app.core.assurance.room_log import checkpoint, unchecked, vkey_of
 from app.core.clock import from_ms
 from app.core.errors import LogNotBegun, NotFound, RoomNotFound, StoreUnavailable
-from app.core.merkle import leaf_hash
 from app.core.model import RoomId
-from app.core.room_log import checkpoint, unchecked, vkey_of
 from app.store.away import stores_answer
-from app.store.sql import cosignatures, signing_keys
-from app.store.sql import room_log as stored
-from app.store.sql.room_log import StoredHead
+from app.store.sql.accounts import signing_keys
+from app.store.sql.assurance import cosignatures
+from app.store.sql.assurance import room_log as stored
+from app.store.sql.assurance.room_log import StoredHead
 from app.waiting_room import room_log_proofs as proofs
 from app.web.http.cache_control import shared
 from app.web.http.routes import Request, Response, endpoint, json_response

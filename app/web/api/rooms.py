@@ -6,9 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import from_ms
-from app.core.email import mailbox
 from app.core.errors import (
     CaptchaNeeded,
     CredentialInvalid,
@@ -37,9 +35,11 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.formats import LOCALE, PROOF, Email, Quantity
-from app.core.members import Proof
 from app.core.model import Place, RoomId, RoomStatus, Struct
-from app.core.place_tokens import new_visitor_id
+from app.core.notifications.email import mailbox
+from app.core.tokens.claims import BookingClaims, PlaceClaims
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.waiting_room.members import Proof
 from app.waiting_room import queue
 from app.waiting_room.joining import Joining
 from app.web.api.captcha import CaptchaResponse, captcha_of, with_widget

@@ -8,9 +8,10 @@ import hashlib
 import msgspec
 
 from app.catalogue import events, seat_blocks, seat_plans
-from app.core import codes
 from app.core.account import Account
-from app.core.definitions import BlockSeats, KindOfSeats, NamedSeatIds, NewSeats
+from app.core.catalogue import codes
+from app.core.catalogue.definitions import BlockSeats, KindOfSeats, NamedSeatIds, NewSeats
+from app.core.catalogue.seat_plan import SeatPlan
 from app.core.errors import (
     AlreadyExists,
     BadHeader,
@@ -21,7 +22,6 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import EventId
-from app.core.seat_plan import SeatPlan
 from app.reservations import seat_map
 from app.web.documents.sale import ticket_type_document
 from app.web.documents.seats import (

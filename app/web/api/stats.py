@@ -18,7 +18,7 @@ from app.core.model import EventId, RoomId, RoomState
 from app.monitoring import stats
 from app.monitoring.counts import InstallationCounts
 from app.monitoring.stats import RoomFigures
-from app.store.sql.orders import ReservationCounts
+from app.store.sql.reservations.orders import ReservationCounts
 from app.web.http.cache_control import NO_STORE
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import OPERATOR

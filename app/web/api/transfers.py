@@ -9,7 +9,6 @@ from typing import Annotated
 from msgspec import Meta
 
 from app.core.clock import in_zone
-from app.core.email import mailbox
 from app.core.errors import (
     BacklogFull,
     Conflict,
@@ -22,7 +21,8 @@ from app.core.errors import (
 )
 from app.core.formats import LOCALE, OPAQUE, Email
 from app.core.model import Reservation, Struct
-from app.core.order_rights import RIGHTS_S
+from app.core.notifications.email import mailbox
+from app.core.tokens.order_rights import RIGHTS_S
 from app.i18n import choose
 from app.reservations import operations, transfers
 from app.reservations.ticket_links import TOKEN_MAX

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.claims import PlaceClaims
 from app.core.errors import (
     CaptchaNeeded,
     Conflict,
@@ -36,7 +35,8 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import Place, RoomId, Struct
-from app.core.place_tokens import REQUEST_ID_MAX, new_visitor_id
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.place_tokens import REQUEST_ID_MAX, new_visitor_id
 from app.store.away import stores_answer
 from app.waiting_room import emptying, queue
 from app.waiting_room.advance import COUNT_MAX, advance

@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Meta
 
 from app.core.account import Account
-from app.core.definitions import Words
+from app.core.catalogue.definitions import Words
 from app.core.errors import BadHeader, IdempotencyKeyReused, NotFound, StoreUnavailable
 from app.core.formats import URL
 from app.core.model import Struct
-from app.core.notice_types import NoticeType
+from app.core.notifications.notice_types import NoticeType
 from app.notifications.channels import webhooks
-from app.store.sql.webhooks import Webhook
+from app.store.sql.notifications.webhooks import Webhook
 from app.web.documents.sale import Page
 from app.web.http.cache_control import NO_STORE
 from app.web.http.idempotency import once

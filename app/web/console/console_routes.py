@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 from quart import Response
 
+from app.core.accounts.rights import Grants
+from app.core.accounts.scopes import Scope
 from app.core.model import Role
-from app.core.rights import Grants
-from app.core.scopes import Scope
 from app.web.console.staff import Entry
 from app.web.http.credentials import STAFF
 from app.web.http.deadlines import PAGE_TIMEOUT_S

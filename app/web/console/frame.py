@@ -30,9 +30,9 @@ from urllib.parse import urlsplit
 import msgspec
 from quart import Quart, Response, current_app
 
+from app.core.accounts.scopes import Scope
 from app.core.errors import Refusal, Retryable, RoleRequired
 from app.core.model import Role
-from app.core.scopes import Scope
 from app.web.console.console_routes import CONSOLE, NAVIGATION, ConsoleRoute, declare, scope_of
 from app.web.console.proofs import unproved
 from app.web.console.staff import Staff, signed_in

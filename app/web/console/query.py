@@ -11,9 +11,9 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from app.core import typed
 from app.core.errors import ValidationFailed
 from app.core.moments import OUT_OF_RANGE, in_range
+from app.core.text import typed
 from app.web.http.routes import Request
 
 PER_PAGE = 50

@@ -4,60 +4,61 @@ from __future__ import annotations
 
 from quart import Quart
 
-from app.web.console import (
-    alerts,
-    attendees,
-    audit,
+from app.web.console.access import passkeys, second_factor, sign_in
+from app.web.console.access.invitation import register_invitation
+from app.web.console.access.oidc import register_oidc
+from app.web.console.access.passkeys import register_passkeys
+from app.web.console.access.password_reset import register_reset
+from app.web.console.access.second_factor import register_second_factor
+from app.web.console.access.sign_in import register_sign_in
+from app.web.console.frame import register_console
+from app.web.console.orders import orders, refunds
+from app.web.console.room import (
     autopilot,
     cockpit,
-    codes,
     connect,
-    demo,
+    gate_preview,
+    gate_settings,
+    knownuser,
+    rooms,
+    site_actions,
+    sites,
+)
+from app.web.console.sale import (
+    attendees,
+    codes,
     door,
     duplicate,
     edit,
     entry,
     fate,
-    gate_preview,
-    gate_settings,
     guests,
-    health,
-    jobs,
-    keys,
-    knownuser,
-    mail,
-    orders,
     overview,
-    passkeys,
-    refunds,
     report,
     room_invites,
-    rooms,
-    runbook,
-    sale,
-    sale_mails,
-    sale_people,
     seat_choice,
     seat_names,
     seat_plan,
     seats,
-    second_factor,
-    sender,
-    sign_in,
-    site_actions,
-    sites,
     theme,
+)
+from app.web.console.sale import mails as sale_mails
+from app.web.console.sale import new as sale
+from app.web.console.sale import people as sale_people
+from app.web.console.system import (
+    alerts,
+    audit,
+    demo,
+    health,
+    jobs,
+    keys,
+    mail,
+    runbook,
+    sender,
     users,
     webhooks,
 )
-from app.web.console.demo import register_sign_in_link
-from app.web.console.frame import register_console
-from app.web.console.invitation import register_invitation
-from app.web.console.oidc import register_oidc
-from app.web.console.passkeys import register_passkeys
-from app.web.console.password_reset import register_reset
-from app.web.console.second_factor import register_second_factor
-from app.web.console.sign_in import register_sign_in
+from app.web.console.system.demo import register_sign_in_link
 
 MODULES = (
     *(

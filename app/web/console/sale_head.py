@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from app.catalogue import events, sale_lives
-from app.core import rules
+from app.core.catalogue.sale_life import STAGES, Stage, stage_of
 from app.core.clock import now_ms
 from app.core.model import Event, EventId, Role, Room, RoomId, RoomState
-from app.core.sale_life import STAGES, Stage, stage_of
-from app.store.sql.sale_lives import Life
+from app.core.waiting_room import rules
+from app.store.sql.catalogue.sale_lives import Life
 from app.web.console.frame import CONSOLE
 from app.web.console.staff import Entry, Staff
 from app.web.console.standing import opens

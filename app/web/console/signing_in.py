@@ -10,9 +10,9 @@ from quart import Response
 from app.accounts import console_sessions, sale_rights, second_factor
 from app.accounts.second_factor import StepKind
 from app.core.account import Account, RegisteredAccount
+from app.core.accounts.second_factor import FactorKeys
 from app.core.errors import RoleRequired
-from app.core.second_factor import FactorKeys
-from app.store.sql.passkeys import Step
+from app.store.sql.accounts.passkeys import Step
 from app.web.api.devices import device_cookie
 from app.web.console.staff import signed_in, with_cookie
 from app.web.http.cookies import cookie_name, cookies

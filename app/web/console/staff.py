@@ -14,15 +14,15 @@ from quart import Response
 from app.accounts import accounts, console_sessions, sale_rights
 from app.accounts.console_sessions import SIGN_IN_S
 from app.core.account import Account, Author
+from app.core.accounts.rights import Grants
+from app.core.accounts.scopes import Scope
 from app.core.errors import CredentialInvalid, RoleRequired
 from app.core.model import Role
-from app.core.rights import Grants
-from app.core.scopes import Scope
-from app.core.tokens import expiry
+from app.core.tokens.tokens import expiry
 from app.core.zones import UTC, known_zone
 from app.monitoring.alert_board import AlertLine
 from app.monitoring.sales_board import SaleFigures
-from app.store.sql.sign_ins import SignIn
+from app.store.sql.accounts.sign_ins import SignIn
 from app.web.http.cookies import cookie_name, cookies
 from app.web.http.credentials import STAFF
 from app.web.http.routes import Request

@@ -11,10 +11,10 @@ import msgspec
 
 from app.accounts import sale_rights, second_factor
 from app.core.account import Account
+from app.core.accounts.rights import Grants
 from app.core.errors import ReservationNotFound
-from app.core.rights import Grants
-from app.store.sql.second_factors import Factors
-from app.store.sql.sign_ins import SignIn
+from app.store.sql.accounts.second_factors import Factors
+from app.store.sql.accounts.sign_ins import SignIn
 from app.web.console.console_routes import CONSOLE, ConsoleRoute, entries
 from app.web.console.staff import Staff, signed_in, staff_of
 from app.web.http.credentials import STAFF

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.core import formatting
 from app.core.errors import Refusal, ValidationFailed
+from app.core.text import formatting
 
 NAMES = {  # by field name in the API; other fields use their own name, with spaces
     "admission_rate_per_minute": "rate",

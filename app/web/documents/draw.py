@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from app.core import rules
-from app.core.beacon import randomness_of
+from app.core.assurance.beacon import randomness_of
 from app.core.model import DrawEntropy, Room
+from app.core.waiting_room import rules
 
 
 class DrawBeacon(msgspec.Struct, frozen=True):

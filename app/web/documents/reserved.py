@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.clock import from_ms
 from app.core.model import EventId, ReservationId, RoomId, VisitorId
-from app.core.terms import HoldTerms, Policy
+from app.core.reservations.terms import HoldTerms, Policy
 from app.reservations.reserved import Reserved
 from app.web.documents.sale import reservation_document
 

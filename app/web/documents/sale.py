@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.clock import from_ms, in_zone
 from app.core.model import Event, Item, Reservation, ReservationStatus, TicketType
-from app.core.sums import sums_of
+from app.core.payments.sums import sums_of
 
 T = TypeVar("T")
 

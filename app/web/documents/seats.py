@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from app.core import seat_plan
+from app.core.catalogue import seat_plan
+from app.core.catalogue.seat_plan import Place
+from app.core.catalogue.seating import FREE, HELD, SOLD, SeatRow
 from app.core.clock import in_zone
 from app.core.model import Event, TicketType
-from app.core.rules import sold_until
-from app.core.seat_plan import Place
-from app.core.seating import FREE, HELD, SOLD, SeatRow
+from app.core.waiting_room.rules import sold_until
 from app.web.documents.sale import TicketTypeDocument
 
 

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.core import rules
-from app.core.claims import PlaceClaims
 from app.core.clock import from_ms, in_zone
-from app.core.members import lane_in, place_in_room, serving_of
 from app.core.model import Blocked, Pace, Place, PlaceState, Room, RoomId, RoomSettings, RoomState, RoomStatus
-from app.core.place_tokens import PlaceSigner
-from app.core.stillness import still_since_ms
-from app.core.wait_estimate import published_pace, wait_range_s
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.place_tokens import PlaceSigner
+from app.core.waiting_room import rules
+from app.core.waiting_room.members import lane_in, place_in_room, serving_of
+from app.core.waiting_room.stillness import still_since_ms
+from app.core.waiting_room.wait_estimate import published_pace, wait_range_s
 from app.web.documents.draw import Draw, draw_document
 from app.web.documents.lanes import LaneDocument, lane_documents
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from app.core.claims import PassClaims
 from app.core.errors import (
     CredentialMissing,
 )
+from app.core.tokens.claims import PassClaims
 from app.web.gate.gate_request import (
     REDIRECT,
     UNAUTHORISED,

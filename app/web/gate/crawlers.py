@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from app import metrics
-from app.core.crawlers import Crawler, crawler_named
+from app.core.gate.crawlers import Crawler, crawler_named
 from app.notifications.sender_domain import resolver_of
 from app.store.single_flight import SingleFlight
 from app.web.http.routes import Request

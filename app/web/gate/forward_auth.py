@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.core.claims import PassClaims, session_id, session_of
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -25,9 +24,10 @@ from app.core.errors import (
     StoreUnavailable,
     WrongRoom,
 )
-from app.core.handover import Ticket
 from app.core.model import Place, RoomId, RoomSettings
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.claims import PassClaims, session_id, session_of
+from app.core.tokens.handover import Ticket
+from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions as gatekeeping
 from app.gate.sessions import Entering
 from app.web.gate.addresses import ADDRESS_HEADERS, host_of

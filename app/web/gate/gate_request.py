@@ -7,9 +7,9 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta
 
-from app.core.gating import Visit, plain_path
-from app.core.handover import TICKET, ticket_in, without_ticket
+from app.core.gate.gating import Visit, plain_path
 from app.core.model import RoomId, RoomSettings, Struct
+from app.core.tokens.handover import TICKET, ticket_in, without_ticket
 from app.web.gate.addresses import ADDRESS_MAX, allowed, host_of, is_safe, requested_address, requested_method
 from app.web.http.origins import NOT_FOREIGN, SAFE
 from app.web.http.routes import Request

@@ -11,7 +11,7 @@ from msgspec import Meta
 from app.core.account import Account
 from app.core.errors import CredentialInvalid, CredentialMissing, NotFound, RoomNotFound, StoreUnavailable
 from app.core.formats import SHARED_SECRET, URL
-from app.core.knownuser import Connector, ConnectorSettings, config_key, integration_config
+from app.core.gate.knownuser import Connector, ConnectorSettings, config_key, integration_config
 from app.core.model import RoomId, Struct
 from app.gate import knownuser
 from app.web.gate.addresses import queue_host

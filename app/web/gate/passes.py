@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import msgspec
 
-from app.core.claims import BookingClaims, PassClaims, session_of
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -17,6 +16,7 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import RoomId, RoomSettings, SigningAlgorithm, VisitorId
+from app.core.tokens.claims import BookingClaims, PassClaims, session_of
 from app.store.away import stores_answer
 from app.store.connections import STORE_AWAY
 from app.web.http.cookies import BOOKING_COOKIE, cookie_of

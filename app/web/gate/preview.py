@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from app.core import gate_preview
 from app.core.account import Account
 from app.core.errors import CredentialInvalid, Restoring, RoomNotFound, StoreUnavailable, ValidationFailed
 from app.core.formats import METHOD, NAME, TOKEN
-from app.core.gate_preview import Facts, Outcome, Rule
-from app.core.gating import Bypass, Visit, plain_path
+from app.core.gate import gate_preview
+from app.core.gate.gate_preview import Facts, Outcome, Rule
+from app.core.gate.gating import Bypass, Visit, plain_path
 from app.core.model import BypassRule, Room, RoomId, RoomStatus
 from app.waiting_room import find_visitor
 from app.web.gate.addresses import ADDRESS_MAX, host_of, is_safe

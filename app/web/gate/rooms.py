@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from app import metrics
 from app.core.errors import RoomNotFound, StoreUnavailable
-from app.core.gating import Bypass
+from app.core.gate.gating import Bypass
 from app.core.model import Room, RoomId, RoomSettings
 from app.gate.counts import GateCounts
 from app.gate.ended_sessions import EndedSessions

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from app.core.account import Account
-from app.core.claims import session_of
 from app.core.clock import from_ms
 from app.core.errors import NotFound, Restoring, RoomNotFound, SessionDone, StoreUnavailable
 from app.core.model import RoomId, VisitorId
+from app.core.tokens.claims import session_of
 from app.gate import sessions
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import OPERATOR, author

@@ -11,8 +11,8 @@ from msgspec import Meta
 from app import metrics
 from app.core.account import Account
 from app.core.errors import AddressUnclear, StoreUnavailable
+from app.core.gate.sites import RULES_MAX, SiteRule
 from app.core.model import RoomId, Struct
-from app.core.sites import RULES_MAX, SiteRule
 from app.gate import sites
 from app.web.gate.addresses import requested_address, requested_method
 from app.web.gate.answers import BYPASS_HEADER

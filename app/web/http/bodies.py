@@ -12,7 +12,7 @@ import msgspec
 
 from app.core.errors import BadHeader, MalformedJson, UnsupportedMediaType, ValidationFailed
 from app.core.moments import check_moments, has_moments
-from app.core.validation_messages import DATETIME, validation_failed
+from app.core.text.validation_messages import DATETIME, validation_failed
 from app.web.http.routes import Endpoint, NoQuery, Request
 
 Q = TypeVar("Q", bound=msgspec.Struct)

@@ -9,11 +9,11 @@ from app.web.http.cache import TimedCache
 
 if TYPE_CHECKING:
     from app.core.account import Account
-    from app.core.knownuser import Connector
-    from app.core.members import MemberLogin
+    from app.core.gate.knownuser import Connector
+    from app.core.waiting_room.members import MemberLogin
     from app.monitoring.fairness import Fairness
     from app.monitoring.readiness import Readiness
-    from app.store.sql.orders import ReservationCounts
+    from app.store.sql.reservations.orders import ReservationCounts
     from app.web.documents.seats import CachedSeatMap
 
 

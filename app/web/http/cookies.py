@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from app.core.claims import PlaceClaims
 from app.core.model import RoomId, VisitorId
+from app.core.tokens.claims import PlaceClaims
 from app.web.http.routes import Request
 
 PLACE_COOKIE = "fairgate_place_"  # + room_id

@@ -14,7 +14,6 @@ import msgspec
 from app.accounts import accounts, api_keys
 from app.catalogue import events
 from app.core.account import Account
-from app.core.claims import BookingClaims, PlaceClaims
 from app.core.clock import now_ms
 from app.core.errors import (
     BookingTokenExpired,
@@ -26,7 +25,8 @@ from app.core.errors import (
     WrongRoom,
 )
 from app.core.model import EventId, Reservation, RoomId
-from app.core.order_rights import OWNS, Right
+from app.core.tokens.claims import BookingClaims, PlaceClaims
+from app.core.tokens.order_rights import OWNS, Right
 from app.web.http.client_ip import throttle_key
 from app.web.http.cookies import BOOKING_COOKIE, PLACE_COOKIE, WITHOUT_TOKEN, cookies
 from app.web.http.order_cookie import order_rights

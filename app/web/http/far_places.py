@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from app.core.claims import PlaceClaims
 from app.core.errors import StoreUnavailable
-from app.core.far_places import far_place, status_without_redis
 from app.core.model import RoomId, RoomStatus
+from app.core.tokens.claims import PlaceClaims
+from app.core.waiting_room.far_places import far_place, status_without_redis
 from app.waiting_room import queue
 from app.waiting_room.room_script import Answer
 from app.web.http.routes import App

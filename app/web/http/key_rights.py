@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from app.core.account import Account
 from app.core.errors import EventNotAllowed, ReservationNotFound, RoleRequired, ScopeRequired
 from app.store.away import stores_answer
-from app.store.sql import reservations
+from app.store.sql.reservations import reservations
 from app.web.http.credentials import Asker
 from app.web.http.routes import Endpoint, Request
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.model import RoomId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.store.spans import Record
 from app.web.http import request_log
 from app.web.http.cookies import newcomer_cookie

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.core.order_rights import RIGHTS_S, Right
+from app.core.tokens.order_rights import RIGHTS_S, Right
 from app.web.http.cookies import cookie, cookies
 from app.web.http.routes import Request
 

@@ -15,14 +15,14 @@ from arq.connections import ArqRedis
 from app.accounts.passwords import Passwords
 from app.accounts.signing_keys import Keyring
 from app.catalogue.hidden import Hidden
-from app.core.devices import DeviceSigner
-from app.core.email import ClaimSigner, Traces
+from app.core.accounts.fans import FanSigner
+from app.core.accounts.scopes import Scope
 from app.core.errors import Refusal
-from app.core.fans import FanSigner
-from app.core.handover import HandoverSigner
-from app.core.order_rights import OrderSigner
-from app.core.place_tokens import PlaceSigner
-from app.core.scopes import Scope
+from app.core.notifications.email import ClaimSigner, Traces
+from app.core.tokens.devices import DeviceSigner
+from app.core.tokens.handover import HandoverSigner
+from app.core.tokens.order_rights import OrderSigner
+from app.core.tokens.place_tokens import PlaceSigner
 from app.gate.ended_sessions import EndedSessions
 from app.gate.knownuser import Connectors
 from app.gate.sessions import Gate
@@ -42,7 +42,7 @@ from app.web.http.streaming import Audience
 
 if TYPE_CHECKING:
     from app.monitoring.alert_board import AlertBoard
-    from app.web.console.cockpit_feed import Feeds
+    from app.web.console.room.cockpit_feed import Feeds
     from app.web.gate.rooms import GateRooms
     from app.web.http.open_streams import OpenStreams
     from app.web.http.status_board import StatusBoard

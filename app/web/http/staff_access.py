@@ -6,6 +6,7 @@ import msgspec
 
 from app.accounts import accounts, sale_rights
 from app.core.account import Account, Author
+from app.core.accounts.scopes import Scope
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -14,7 +15,6 @@ from app.core.errors import (
     RoleRequired,
 )
 from app.core.model import Role
-from app.core.scopes import Scope
 from app.web.http.credentials import (
     KEY_ERRORS,
     PLACE_PREFIX,

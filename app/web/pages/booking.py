@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl
 from quart import Response
 
 from app.catalogue import events
-from app.core.buyers import Buyer
+from app.core.catalogue.codes import visible_types
+from app.core.catalogue.seating import natural_order, seat_name
 from app.core.clock import now_ms
-from app.core.codes import visible_types
 from app.core.errors import RateLimited, ReservationNotFound
 from app.core.model import Event, EventId, Reservation, ReservationId
-from app.core.seating import natural_order, seat_name
+from app.core.reservations.buyers import Buyer
 from app.payments.gateways import offered, ways_to_pay
 from app.reservations import operations, payment_steps, transfers
 from app.reservations.payment_steps import NOTHING_TO_DO, NextStep

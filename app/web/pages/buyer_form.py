@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from app.core.buyers import Buyer, problems_of
 from app.core.errors import ValidationFailed
 from app.core.model import Reservation
+from app.core.reservations.buyers import Buyer, problems_of
 from app.notifications import addresses
 from app.reservations import buyers
-from app.store.sql.buyers import read_form
+from app.store.sql.reservations.buyers import read_form
 from app.web.http.routes import Request
 from app.web.pages.ticket_views import BuyerPart
 

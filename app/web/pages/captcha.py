@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Response
 
-from app.core.captcha import PROVIDERS, extended
+from app.core.waiting_room.captcha import PROVIDERS, extended
 from app.web.http.routes import Request
 from app.web.pages.queue_document import Standing
 from app.web.pages.render import CONTENT_SECURITY_POLICY, FRAMED

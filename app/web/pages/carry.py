@@ -18,12 +18,12 @@ import segno
 from markupsafe import Markup
 from quart import Response
 
-from app.core.claims import PlaceClaims
 from app.core.errors import CredentialInvalid, RateLimited
-from app.core.handover import CarryCode
-from app.core.members import is_member
 from app.core.model import RoomId, VisitorId
-from app.core.newcomers import carried_to
+from app.core.tokens.claims import PlaceClaims
+from app.core.tokens.handover import CarryCode
+from app.core.waiting_room.members import is_member
+from app.core.waiting_room.newcomers import carried_to
 from app.waiting_room import carrying
 from app.web.http.cookies import WITHOUT_TOKEN
 from app.web.http.routes import Request

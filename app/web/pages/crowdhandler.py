@@ -17,7 +17,7 @@ from quart import Response
 from app.core.clock import from_ms, now_ms
 from app.core.errors import MalformedJson, NotFound, Restoring, StoreUnavailable
 from app.core.model import Place, Room, RoomId, VisitorId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.web.gate.addresses import allowed

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from app.core import currencies
+from app.core.catalogue.codes import CodeSet, is_for, reduced_price
+from app.core.catalogue.seating import SeatName, seat_name
 from app.core.clock import to_ms
-from app.core.codes import CodeSet, is_for, reduced_price
 from app.core.identity import Identity
 from app.core.model import Event, Item, Reservation, TicketType
-from app.core.rules import sold_until
-from app.core.seating import SeatName, seat_name
-from app.core.sums import NO_FEE, Fee, Sums, sums_of
+from app.core.payments.sums import NO_FEE, Fee, Sums, sums_of
+from app.core.waiting_room.rules import sold_until
 from app.payments.gateways import OnOurPages
 from app.web.pages.prices import PriceLine, price_lines
 from app.web.pages.seats import SeatsPart
@@ -174,7 +174,7 @@ def type_view(
 
 @dataclass(frozen=True)
 class CodeView:
-    """A visitor's code with its discount, or why it is refused (`app/core/codes.py`, `Reason`)."""
+    """A visitor's code with its discount, or why it is refused (`app/core/catalogue/codes.py`, `Reason`)."""
 
     code: str
     refused: str = ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from app.catalogue import codes
-from app.core.codes import CodeSet
+from app.core.catalogue.codes import CodeSet
 from app.core.formats import CODE
 from app.core.model import EventId
 from app.web.http.routes import Request

@@ -15,8 +15,8 @@ from quart import Response, current_app
 from app import i18n
 from app.core.errors import PlaceNotFound
 from app.core.model import RoomId
-from app.core.rate_kept import RateKept
-from app.core.report import Waits
+from app.core.monitoring.report import Waits
+from app.core.waiting_room.rate_kept import RateKept
 from app.monitoring.fairness import Fairness, LogFigures, fairness
 from app.web.api.place_receipt import receipt_file
 from app.web.documents.draw import Draw

@@ -13,12 +13,12 @@ from quart import Response
 
 from app.accounts import fans, passkeys
 from app.accounts.passkeys import Ceremony
-from app.core import typed
+from app.core.accounts.fans import CHALLENGE_S, Challenge
 from app.core.clock import to_ms
 from app.core.errors import Conflict, CredentialInvalid, ValidationFailed
-from app.core.fans import CHALLENGE_S, Challenge
 from app.core.formats import SLUG
-from app.store.sql.fans import CODE_S, Fan, Step
+from app.core.text import typed
+from app.store.sql.accounts.fans import CODE_S, Fan, Step
 from app.web.api.mailbox import browser_locale
 from app.web.http.bodies import read_query
 from app.web.http.client_ip import throttle_key

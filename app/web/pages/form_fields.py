@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl
 
 from quart import Response
 
-from app.core import typed
 from app.core.errors import (
     ValidationFailed,
 )
+from app.core.text import typed
 from app.web.http.quart_adapter import read_body
 from app.web.http.routes import BODY_MAX
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from quart import Response
 
 from app.core.errors import NotFound
-from app.core.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
 from app.core.model import Place, Room, RoomId
+from app.core.tokens.handover import TICKET_TTL_S, Ticket, new_ticket_id, with_ticket
 from app.gate import sessions
 from app.web.gate.addresses import allowed, host_of
 from app.web.http.routes import Request

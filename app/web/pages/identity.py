@@ -9,7 +9,7 @@ from quart import Response
 from app.core.clock import to_ms
 from app.core.errors import CredentialInvalid, MemberElsewhere, StoreUnavailable
 from app.core.model import RoomId
-from app.store.sql.identities import ShownIdentity
+from app.store.sql.waiting_room.identities import ShownIdentity
 from app.waiting_room import identities
 from app.web.api.identity import key_of
 from app.web.http.cookies import cookies

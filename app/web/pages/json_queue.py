@@ -16,7 +16,7 @@ from app.core.errors import (
     StoreUnavailable,
 )
 from app.core.model import Place, Room, RoomId, RoomStatus
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import sessions
 from app.gate.sessions import Entering
 from app.waiting_room import queue

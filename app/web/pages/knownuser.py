@@ -13,7 +13,7 @@ from quart import Response
 
 from app.core.clock import now_ms
 from app.core.errors import CredentialInvalid, NotFound, Restoring, StoreUnavailable
-from app.core.knownuser import (
+from app.core.gate.knownuser import (
     ERRORS,
     Connector,
     RedirectType,
@@ -23,7 +23,7 @@ from app.core.knownuser import (
     with_token,
 )
 from app.core.model import Place, Room, RoomId, VisitorId
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.place_tokens import new_visitor_id
 from app.gate import knownuser, sessions
 from app.gate.sessions import Entering
 from app.web.gate.addresses import allowed

@@ -7,9 +7,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from quart import Response
 
-from app.core import typed
 from app.core.account import Account
-from app.core.email import mailbox
 from app.core.errors import (
     Conflict,
     CredentialInvalid,
@@ -20,6 +18,8 @@ from app.core.errors import (
     WrongAccount,
 )
 from app.core.model import ReservationId, RoomId
+from app.core.notifications.email import mailbox
+from app.core.text import typed
 from app.notifications import addresses
 from app.waiting_room import queue
 from app.web.api.accounts import LoginBody, logged_in

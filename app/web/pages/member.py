@@ -9,11 +9,11 @@ from __future__ import annotations
 import msgspec
 from quart import Response, current_app
 
-from app.core import rules
 from app.core.clock import now_ms, to_ms
 from app.core.errors import MemberElsewhere, ProofRefused
-from app.core.members import PROOF_MAX
 from app.core.model import RoomId
+from app.core.waiting_room import rules
+from app.core.waiting_room.members import PROOF_MAX
 from app.waiting_room import room_invites
 from app.web.api.member_login import enter_as_member, proven
 from app.web.http.bodies import read_query

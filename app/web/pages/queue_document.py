@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from app.core import rules
 from app.core.clock import to_ms
-from app.core.members import serving_of
 from app.core.model import Pace, Place, Room, RoomStatus
-from app.core.stillness import shown_stall_s
+from app.core.waiting_room import rules
+from app.core.waiting_room.members import serving_of
+from app.core.waiting_room.stillness import shown_stall_s
 from app.web.documents.draw import Draw
 from app.web.documents.waiting_room import PlaceDocument, StatusDocument
 from app.web.pages.documents import EventHead, IdentityView, MailboxView

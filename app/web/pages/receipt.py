@@ -13,7 +13,7 @@ from app.core.errors import ReservationNotFound
 from app.core.model import Event, Reservation
 from app.notifications.printed_receipt import receipt_file
 from app.reservations import orders
-from app.store.sql.receipts import Receipt
+from app.store.sql.assurance.receipts import Receipt
 from app.web.http.routes import Request
 from app.web.pages.booking import owned
 from app.web.pages.documents import EventHead, event_head

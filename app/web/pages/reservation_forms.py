@@ -11,7 +11,8 @@ from contextlib import suppress
 from quart import Response
 
 from app.catalogue import codes, events
-from app.core.codes import amount_of
+from app.core.catalogue.codes import amount_of
+from app.core.catalogue.seating import type_of
 from app.core.errors import (
     CodeRefused,
     CompanionAlone,
@@ -31,12 +32,11 @@ from app.core.errors import (
 )
 from app.core.formats import CODE, SEAT_ID
 from app.core.model import EventId, Item, Reservation, TicketTypeId
-from app.core.seating import type_of
-from app.core.sums import Fee, fee_of
-from app.core.wanted import BestAvailable, NamedSeats, Together, Wanted
+from app.core.payments.sums import Fee, fee_of
+from app.core.reservations.wanted import BestAvailable, NamedSeats, Together, Wanted
 from app.reservations import buyers, operations, paid_elsewhere, payment_steps
 from app.reservations.operations import Payment
-from app.store.sql.buyers import read_form as read_buyer_form
+from app.store.sql.reservations.buyers import read_form as read_buyer_form
 from app.web.api.mailbox import mail_locale
 from app.web.http.credentials import network_of
 from app.web.http.routes import Request

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.catalogue.seating import FREE, NEITHER, SeatRow
+from app.core.catalogue.seating import seat_id as id_of_seat
 from app.core.errors import Restoring
 from app.core.model import EventId, Reservation, TicketType
-from app.core.seating import FREE, NEITHER, SeatRow
-from app.core.seating import seat_id as id_of_seat
 from app.web.api.seats import cached_seat_map
 from app.web.documents.seats import SeatRowDocument, SeatSectionDocument
 from app.web.http.routes import Request

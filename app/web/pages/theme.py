@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from quart import Response
 
-from app.core import theme
+from app.core.catalogue import theme
 from app.core.errors import NotFound, RoomNotFound, StoreUnavailable
 from app.core.formats import COLOUR
 from app.core.model import RoomId, RoomSettings, Theme

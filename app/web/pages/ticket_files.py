@@ -9,10 +9,10 @@ from typing import NamedTuple
 from quart import Response
 
 from app.catalogue import events
+from app.core.catalogue.seating import seat_name
 from app.core.clock import to_ms
 from app.core.errors import ReservationNotFound
 from app.core.model import Reservation
-from app.core.seating import seat_name
 from app.notifications.printed_tickets import Show, SoldTicket, tickets_file
 from app.notifications.wallet_passes import passes_file
 from app.reservations import buyers

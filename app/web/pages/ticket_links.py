@@ -13,7 +13,7 @@ import msgspec
 from quart import Response
 
 from app.core.errors import CredentialInvalid, ValidationFailed
-from app.core.order_rights import OWNS, SEES
+from app.core.tokens.order_rights import OWNS, SEES
 from app.reservations import ticket_links
 from app.web.api.mailbox import browser_locale
 from app.web.http.bodies import read_query

@@ -9,8 +9,8 @@ from typing import Any
 import segno
 from markupsafe import Markup
 
-from app.core.buyers import Buyer, BuyerForm
-from app.core.seating import SeatName, seat_name
+from app.core.catalogue.seating import SeatName, seat_name
+from app.core.reservations.buyers import Buyer, BuyerForm
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ import time
 import msgspec
 from quart import Response
 
+from app.core.catalogue.seating import seat_name
 from app.core.clock import to_ms
 from app.core.errors import Conflict, CredentialInvalid, ReservationNotFound, ValidationFailed
 from app.core.model import RoomId
-from app.core.order_rights import RIGHTS_S
-from app.core.seating import seat_name
+from app.core.tokens.order_rights import RIGHTS_S
 from app.notifications.printed_tickets import Show, SoldTicket, tickets_file
 from app.reservations import transfers
-from app.store.sql.transfers import HeldTicket
+from app.store.sql.reservations.transfers import HeldTicket
 from app.web.api.mailbox import browser_locale, mail_locale
 from app.web.http.bodies import read_query
 from app.web.http.routes import Request

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 
 from quart import Response
 
-from app.core.claims import BookingClaims, PlaceClaims
 from app.core.errors import (
     BookingTokenExpired,
     CredentialInvalid,
@@ -19,9 +18,10 @@ from app.core.errors import (
     PlaceNotFound,
     WrongRoom,
 )
-from app.core.members import is_member, lane_in
 from app.core.model import Place, Room, RoomId, RoomStatus
-from app.core.place_tokens import new_visitor_id
+from app.core.tokens.claims import BookingClaims, PlaceClaims
+from app.core.tokens.place_tokens import new_visitor_id
+from app.core.waiting_room.members import is_member, lane_in
 from app.web.documents.waiting_room import place_document, place_token
 from app.web.gate.addresses import allowed
 from app.web.http import far_places

@@ -1,5 +1,5 @@
 -- Who may not join, in a room that is for members until `members_until_ms`: visitors without a member's id
--- (`app/core/place_tokens.py`). Such ids are only created after a proof.
+-- (`app/core/tokens/place_tokens.py`). Such ids are only created after a proof.
 -- NEEDS config, MEMBER_ID_CHARS, now_ms
 -- GIVES is_kept_out
 local function is_kept_out(visitor_id)

@@ -1,6 +1,6 @@
 -- The network of each visitor, and how many of a network are called and have not claimed, in field :NETWORK.
--- Ids of anonymous visitors, and so of suspects, contain it (`app/core/place_tokens.py`); for others it is in
--- `networks`, from their join until they claim or are gone.
+-- Ids of anonymous visitors, and so of suspects, contain it (`app/core/tokens/place_tokens.py`); for others
+-- it is in `networks`, from their join until they claim or are gone.
 -- NEEDS BATCH, NETWORK_CHARS, networks, VISITOR_ID_CHARS
 -- GIVES network_of, note_network, forget_network, count_unclaimed, networks_of, write_unclaimed
 local some_networks = redis.call('EXISTS', networks) == 1

@@ -1,5 +1,5 @@
--- Applies scheduled times; `app.core.rules.due_state` does the same for Postgres. A restored room opens only
--- after its visitors have had time to come back, or the draw would miss them.
+-- Applies scheduled times; `app.core.waiting_room.rules.due_state` does the same for Postgres. A restored
+-- room opens only after its visitors have had time to come back, or the draw would miss them.
 -- NEEDS config, enter_state, now_ms, restored
 -- GIVES act_on_schedule, next_due_in_ms
 local function act_on_schedule()

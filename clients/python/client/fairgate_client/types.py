@@ -197,7 +197,7 @@ class BuyerForm(TypedDict):
 
 class BypassRule(TypedDict):
     """A rule on who passes the gate without a turn: whoever matches all its fields
-    (`core/gating.py`)."""
+    (`core/gate/gating.py`)."""
 
     path_prefix: NotRequired[str]
     path_regex: NotRequired[str]
@@ -2064,7 +2064,7 @@ class StripeSubject(TypedDict):
 
 
 class Theme(TypedDict):
-    """The look of a room's pages; empty fields use the default look. `core/theme.py` checks more of
+    """The look of a room's pages; empty fields use the default look. `core/catalogue/theme.py` checks more of
     it."""
 
     accent: NotRequired[str]

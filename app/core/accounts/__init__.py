@@ -1,0 +1,1 @@
+"""What accounts may do, and how people prove who they are. No I/O."""

@@ -1,0 +1,1 @@
+"""Which alerts start and end, and what a report says. No I/O."""

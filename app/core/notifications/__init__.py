@@ -1,0 +1,1 @@
+"""The types, addresses and texts of what is sent to people and systems. No I/O."""

@@ -1,0 +1,1 @@
+"""Rules of reservations and tickets: outcomes, terms, buyers, check-in. No I/O."""

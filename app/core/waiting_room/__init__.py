@@ -1,0 +1,1 @@
+"""Rules of the waiting room: positions, waits, rates, and who may join. No I/O."""

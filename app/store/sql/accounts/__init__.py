@@ -1,0 +1,1 @@
+"""SQL of accounts, keys and sign-ins."""

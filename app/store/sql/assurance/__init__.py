@@ -1,0 +1,1 @@
+"""SQL of public logs, their receipts and cosignatures."""

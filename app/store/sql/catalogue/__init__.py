@@ -1,0 +1,1 @@
+"""SQL of what is on sale: events, seats, codes, and the life of a sale."""

@@ -1,0 +1,1 @@
+"""SQL of jobs and their items."""

@@ -1,0 +1,1 @@
+"""SQL of alerts, histories and figures."""

@@ -1,0 +1,1 @@
+"""SQL of the outbox, e-mails and webhooks."""

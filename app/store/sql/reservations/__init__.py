@@ -1,0 +1,1 @@
+"""SQL of reservations, orders and tickets."""

@@ -1,0 +1,1 @@
+"""Signing in to the console, and everything that proves who is there."""

@@ -1,0 +1,1 @@
+"""The pages of orders and their refunds."""

@@ -1,0 +1,1 @@
+"""The cockpit of a room, and the pages of sites: rooms in front of a shop."""

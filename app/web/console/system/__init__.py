@@ -1,0 +1,1 @@
+"""The pages of the installation: health, alerts, audit log, accounts, keys, e-mails, jobs."""
