@@ -202,12 +202,16 @@ async function judgeReceipt(text, { entries, imported, queue }) {
   return { as: mine.draw === Number(draw) ? "drawn" : "draw", given, leaf: where };
 }
 
+let newest = null; // the file chosen last: an earlier one's result may be late
+
 async function checkReceipt(file) {
   const answer = part("receipt-says");
+  newest = file;
   answer.textContent = "";
   const verdict = await runAndShow();
   if (!verdict || verdict.unsigned) return;
   const { as, given = 0, leaf = 0 } = await judgeReceipt(await file.text(), verdict).catch(() => ({ as: "bad" }));
+  if (file !== newest) return;
   answer.textContent = answer.dataset[as].replace("{n}", number(Number(given))).replace("{m}", number(leaf));
 }
 

@@ -100,10 +100,15 @@ async def test_a_draw_waits_for_the_beacon_and_a_fan_checks_it(page: Page, produ
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
     await expect(page.get_by_text("The draw waits for a public random number")).to_be_visible()
     await expect(heading(page)).to_have_text("You are in the queue", timeout=60_000)
+
+    async def draw_of_the_room() -> Any:
+        draw = (await product.status(room_id))["draw"]
+        return draw["beacon"]["randomness"] and draw  # a web process learns of it within a second
+
+    draw = await wait_until(draw_of_the_room, "the randomness of the draw")
     await page.get_by_text("Check my draw").click()
     await page.get_by_role("button", name="Check it on this device").click()
     await expect(page.locator("[data-verdict]")).to_contain_text("The seed matches the fingerprint")
-    draw = (await product.status(room_id))["draw"]
     await expect(page.locator('[data-fill="randomness"]')).to_have_text(draw["beacon"]["randomness"])
     verdict = await page.locator("[data-verdict]").inner_text()
     await signed_up_to(product, room_id, " drawn 1 ")
