@@ -17,16 +17,7 @@ from app.web.http.assets import load_assets
 from tests.browser.conftest import Product
 from tests.browser.steps import heading, joined
 from tests.core.assurance import test_draw_beacon as drawn
-from tests.core.assurance.test_fairness import (
-    BY_INSIDERS,
-    FIFO,
-    LANES,
-    LOTTERY,
-    MIXED,
-    PARTS,
-    RESTORED,
-    export,
-)
+from tests.core.assurance import test_fairness as fair
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -51,8 +42,8 @@ async def empty(chromium: Browser) -> AsyncIterator[Page]:
     await page.close()
 
 
-FAIR = (FIFO, LOTTERY, LANES, RESTORED, MIXED, PARTS, drawn.BEACON, drawn.MOVED)
-LOGS = [*(("", it) for it in FAIR), *BY_INSIDERS, *drawn.BY_INSIDERS]
+FAIR = (fair.FIFO, fair.LOTTERY, fair.LANES, fair.RESTORED, fair.MIXED, fair.PARTS, drawn.BEACON, drawn.MOVED)
+LOGS = [*(("", it) for it in FAIR), *fair.BY_INSIDERS, *drawn.BY_INSIDERS]
 
 OF_THE_PAGE = (
     "seed",
@@ -64,7 +55,7 @@ OF_THE_PAGE = (
 
 
 async def test_the_browser_judges_a_queue_as_the_audit_does(empty: Page) -> None:
-    exports = [export(lines) for _, lines in LOGS]
+    exports = [fair.export(lines) for _, lines in LOGS]
     chain = {"hash": drawn.CHAIN.hash, "genesis": drawn.CHAIN.genesis_time, "period": drawn.CHAIN.period}
     found = await empty.evaluate(
         """async ([logs, chain]) => {
@@ -79,9 +70,8 @@ async def test_the_browser_judges_a_queue_as_the_audit_does(empty: Page) -> None
         [[it.entries for it in exports], chain],
     )
     for it, (kind, _), kinds in zip(exports, LOGS, found, strict=True):
-        ours = [
-            f"{said.leaf} {said.kind}" for said in drawn.audit(it).findings if said.kind not in OF_THE_PAGE
-        ]
+        findings = drawn.audit(it).findings
+        ours = [f"{said.leaf} {said.kind}" for said in findings if said.kind not in OF_THE_PAGE]
         assert sorted(kinds) == sorted(ours), kind
 
 
@@ -101,15 +91,14 @@ async def test_a_draw_waits_for_the_beacon_and_a_fan_checks_it(page: Page, produ
     await expect(page.get_by_text("The draw waits for a public random number")).to_be_visible()
     await expect(heading(page)).to_have_text("You are in the queue", timeout=60_000)
 
-    async def draw_of_the_room() -> Any:
-        draw = (await product.status(room_id))["draw"]
-        return draw["beacon"]["randomness"] and draw  # a web process learns of it within a second
+    async def drawn_with() -> Any:  # a web process learns of it within a second
+        return (beacon := (await product.status(room_id))["draw"]["beacon"])["signature"] and beacon
 
-    draw = await wait_until(draw_of_the_room, "the randomness of the draw")
+    beacon = await wait_until(drawn_with, "the round of the draw")
     await page.get_by_text("Check my draw").click()
     await page.get_by_role("button", name="Check it on this device").click()
     await expect(page.locator("[data-verdict]")).to_contain_text("The seed matches the fingerprint")
-    await expect(page.locator('[data-fill="randomness"]')).to_have_text(draw["beacon"]["randomness"])
+    await expect(page.locator('[data-fill="randomness"]')).to_have_text(beacon["randomness"])
     verdict = await page.locator("[data-verdict]").inner_text()
     await signed_up_to(product, room_id, " drawn 1 ")
     async with httpx.AsyncClient(verify=False, base_url=product.url, timeout=20) as client:
@@ -119,7 +108,7 @@ async def test_a_draw_waits_for_the_beacon_and_a_fan_checks_it(page: Page, produ
     await page.goto(f"{product.url}/rooms/{room_id}/fairness")
     await check(page)
     await expect(page.locator("[data-says]")).to_contain_text(GOOD)
-    await expect(page.get_by_text(draw["beacon"]["signature"])).to_be_visible()
+    await expect(page.get_by_text(beacon["signature"])).to_be_visible()
     alter = altering(of_another_round)
     await page.route("**/log/entries?*", alter)
     await check(page)
