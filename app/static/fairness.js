@@ -188,7 +188,9 @@ const isOf = (entry, words, visitor) => {
 // The result for a receipt: the name of a text, and its values.
 async function judgeReceipt(text, { entries, imported, queue }) {
   const { statement } = JSON.parse(text), it = saidBy(statement);
-  if (!it || it.room_id !== room || (imported && !(await isSigned(statement, imported, "place-receipt+jwt")))) return { as: "bad" };
+  if (!it || it.room_id !== room) return { as: "bad" };
+  if (!imported) return { as: "unsure" };
+  if (!(await isSigned(statement, imported, "place-receipt+jwt"))) return { as: "bad" };
   if (!it.visitor) return { as: "early" };
   const where = it.leaf ?? entries.findIndex((entry) => isOf(entry, ["joined", "drawn"], it.visitor));
   if (where < 0 || where >= entries.length) return { as: it.leaf === null ? "early" : "missing" };
