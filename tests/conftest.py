@@ -69,6 +69,9 @@ def logging_as_it_was() -> Iterator[None]:
             vars(logger).pop("bind", None)
 
 
+NO_TTL = -1  # a key that ended since it was listed has -2
+
+
 @dataclass(frozen=True)
 class Servers:
     """The addresses of the session's stores; `template` is a migrated database to clone, `database_url` one
@@ -115,7 +118,9 @@ async def redis(servers: Servers) -> AsyncIterator[RedisClient]:
         leaked = [
             key
             async for key in client.scan_iter(count=1000)
-            if key.startswith("{") and key.partition("}:")[2] not in PERMANENT and await client.ttl(key) < 0
+            if key.startswith("{")
+            and key.partition("}:")[2] not in PERMANENT
+            and await client.ttl(key) == NO_TTL
         ]
         await client.flushall()
     assert not leaked, f"keys without TTL that are not on the permanent list: {leaked}"
