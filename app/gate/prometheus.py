@@ -91,16 +91,14 @@ async def query_health(source: PrometheusSource, *, private: bool) -> ServerRepo
 
 
 async def _values(source: PrometheusSource, names: Sequence[str], *, private: bool) -> list[float]:
-    """Run all queries at once; the first failure ends the others."""
-    failed: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_value(source, it, private=private)) for it in names]
-    except* Unusable as several:
-        failed = several.exceptions[0]
-    if failed is not None:  # raised above, Python before 3.11.4 would wrap it in another group
-        raise failed
-    return [it.result() for it in tasks]
+    """Run all queries at once. If several fail, always report the same one: the first in this order."""
+    queries = [_value(source, it, private=private) for it in names]
+    values: list[float] = []
+    for value in await asyncio.gather(*queries, return_exceptions=True):
+        if isinstance(value, BaseException):
+            raise value
+        values.append(value)
+    return values
 
 
 async def _value(source: PrometheusSource, name: str, *, private: bool) -> float:
