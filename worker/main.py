@@ -16,7 +16,6 @@ from datetime import UTC
 from signal import Signals
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 import uvloop
 from arq.constants import in_progress_key_prefix, job_key_prefix
@@ -27,7 +26,7 @@ from app import logs
 from app.core.errors import CannotRun
 from app.runtime import cpu_policy, installation, reloading
 from app.settings import Settings
-from app.store.redis.job_queue import QUEUE, QUEUE_AWAY, open_queue, redis_settings
+from app.store.redis.job_queue import QUEUE, QUEUE_AWAY, decode, encode, open_queue, redis_settings
 from app.store.spans import with_trace_ids
 from worker import jobs, lifespan
 from worker.timing import Backoff
@@ -54,8 +53,8 @@ def worker_settings(settings: Settings, ops_listener: socket.socket | None = Non
         "redis_pool": queue,
         "redis_settings": redis_settings(settings),  # for `arq --check`
         "queue_name": QUEUE,
-        "job_serializer": msgspec.json.encode,
-        "job_deserializer": msgspec.json.decode,
+        "job_serializer": encode,
+        "job_deserializer": decode,
         "job_timeout": jobs.TIMEOUT_S,
         "max_jobs": AT_ONCE,
         "max_tries": jobs.TRIES,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from arq.constants import job_key_prefix, retry_key_prefix
 from arq.cron import next_cron
 from arq.worker import Worker
 
@@ -18,7 +20,7 @@ from app.reservations import consistency
 from app.reservations.operations import Payment, confirm, get
 from app.settings import Settings
 from app.store.connections import Stores
-from app.store.redis.job_queue import redis_settings
+from app.store.redis.job_queue import QUEUE, STEP_JOB, redis_settings
 from app.store.scripts.stock import GROUP
 from app.store.sql.waiting_room import rooms
 from tests.conftest import Servers
@@ -27,7 +29,7 @@ from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import repair
 from worker.context import WorkerContext
-from worker.jobs import PERIODIC, TIMEOUT_S, Periodic, Schedule, counted, cron_jobs
+from worker.jobs import PERIODIC, TIMEOUT_S, TRIES, Periodic, Schedule, counted, cron_jobs
 from worker.main import worker_settings
 from worker.payments import settle_payments
 from worker.timing import Backoff, repeat
@@ -225,11 +227,35 @@ async def test_a_job_that_takes_too_long_or_lacks_a_store_is_counted_as_such() -
     assert runs("away", "store_away") == 1
 
 
+async def test_a_job_that_fails_before_it_starts_is_reported_once(
+    stores: Stores, servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = an_arq_worker(stores, Settings(redis_url=servers.redis_url))
+    worker.cron_jobs = []
+    queue = worker.pool
+    for job in ("expired", "unreadable", "repeated"):
+        await queue.enqueue_job(STEP_JOB, "x", _job_id=job)
+    await queue.delete(job_key_prefix + "expired")
+    await queue.set(job_key_prefix + "unreadable", b"{")
+    await queue.set(retry_key_prefix + "repeated", TRIES)
+    with caplog.at_level(logging.WARNING):
+        await worker.main()
+    assert await queue.zcard(QUEUE) == 0
+    assert {record.msg for record in caplog.records} == {
+        "job %s expired",
+        "deserializing job %s failed",
+        "%6.2fs ! %s max retries %d exceeded",
+    }
+    await queue.aclose()
+
+
 def test_nothing_in_the_queue_is_pickled() -> None:
     made = worker_settings(Settings(redis_url="redis://127.0.0.1:1"))
     assert json.loads(made["job_serializer"]({"f": "purge"})) == {"f": "purge"}
     assert made["redis_pool"].job_serializer is made["job_serializer"]
     assert made["redis_pool"].job_deserializer is made["job_deserializer"]
+    with pytest.raises(TypeError, match="plain JSON, not Event"):
+        made["job_serializer"]({"f": asyncio.Event()})
 
 
 @pytest.mark.parametrize(

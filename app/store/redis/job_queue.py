@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings
@@ -18,12 +19,24 @@ STEP_JOB = "step_job"
 QUEUE_AWAY: tuple[type[Exception], ...] = (*REDIS_AWAY, WatchError)  # or in mid-transaction
 
 
+def _failure(value: object) -> str:
+    """What msgspec cannot encode. Only an exception is allowed: arq makes one the result of a job that fails
+    before it starts."""
+    if isinstance(value, BaseException):
+        return repr(value)
+    raise TypeError(f"a job takes and returns plain JSON, not {type(value).__name__}")
+
+
+encode = msgspec.json.Encoder(enc_hook=_failure).encode
+decode: Any = msgspec.json.Decoder().decode
+
+
 def open_queue(settings: Settings) -> ArqRedis:
     """The queue; does not connect yet. Raises StoreRefused."""
     queue = ArqRedis(queue_pool(settings))
     queue.auto_close_connection_pool = True
     queue.default_queue_name = QUEUE
-    queue.job_serializer, queue.job_deserializer = msgspec.json.encode, msgspec.json.decode
+    queue.job_serializer, queue.job_deserializer = encode, decode
     return queue
 
 
