@@ -115,8 +115,17 @@ async function judgeRest(entries, said, queue, roots) {
   return found;
 }
 
+// What the result fills takes its place at once, so that nothing moves when it arrives.
+function makeRoom() {
+  for (const line of checks.querySelectorAll("[data-check-of]")) {
+    delete line.dataset.is;
+    line.querySelector("[data-where]").textContent = "";
+    line.hidden = { draw: !("draws" in root.dataset), kept: !keptHead() }[line.dataset.checkOf] ?? false;
+  }
+  checks.hidden = part("save").hidden = false;
+}
+
 async function check() {
-  checks.hidden = true;
   const before = keptHead();
   let { keys, origin, cosignatures, heads } = await readHeads();
   if (before && !heads.some((head) => saidBy(head)?.size >= before.size)) { // a cache may be behind: retry once
@@ -148,7 +157,6 @@ function show({ unsigned, wrong, unsure, kept, queue, entries }) {
     line.querySelector("[data-where]").textContent = its.slice(0, SHOWN_MAX)
       .map(({ leaf, kind }) => `${checks.dataset.entry.replace("{n}", number(leaf))} (${kind})`).join(", ");
   }
-  checks.hidden = false;
 }
 
 // For verification with another program.
@@ -156,7 +164,6 @@ function offer({ room_id, keys, origin, cosignatures, heads, entries }) {
   const link = part("save").firstElementChild;
   if (link.href) URL.revokeObjectURL(link.href);
   link.href = URL.createObjectURL(new Blob([JSON.stringify({ room_id, keys, heads, entries, origin, cosignatures })], { type: "application/json" }));
-  part("save").hidden = false;
 }
 
 function run() {
@@ -168,6 +175,7 @@ async function runAndShow() {
   if (!crypto.subtle) return void (says.textContent = says.dataset.insecure);
   const button = part("run");
   button.disabled = true;
+  makeRoom();
   try {
     const verdict = await run();
     show(verdict);
