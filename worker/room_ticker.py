@@ -35,7 +35,7 @@ from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from app.waiting_room.visitor_events import move_to_outbox
 from worker.log_writer import LogWriter
-from worker.outlook import Outlook
+from worker.outage_reports import Outlook
 from worker.timing import repeat
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from app.store.postgres_watch import ANSWER_S, EVERY_S, PostgresWatch
 from app.store.scripts import admission, room
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, restored
 from tests.support.queue_steps import ask, claim, crowd, join, only, tick, words
-from worker.outlook import Outlook
+from worker.outage_reports import Outlook
 from worker.room_ticker import SLOW_TICK_S, TICK_S
 
 WINDOW_S, SESSION_S = 12, 8
