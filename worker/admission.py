@@ -32,9 +32,9 @@ from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
 
-ASK_EVERY_S = 1.0  # interval for queries to Postgres
+QUERY_EVERY_S = 1.0  # interval for queries to Postgres
 DUE_EVERY_S = 15.0
-FIRST_LOOK_S = 3_600.0  # a starting worker checks changes of the last hour
+FIRST_QUERY_S = 3_600.0  # a starting worker checks changes of the last hour
 LATE_S = 30.0  # allowance for changes committed late
 VISITS_MAX = 20  # rooms visited once, started with each round of `BusyRooms`
 ROUND_EVERY_S = 60.0
@@ -56,7 +56,7 @@ class BusyRooms:
         self._due: set[RoomId] = set()
         self._visits: dict[RoomId, int] = {}  # rooms to visit once, and the version expected there
         self._round: list[RoomId] = []  # the rest of the current round
-        self._asked_at, self._due_asked_at = -FIRST_LOOK_S, -DUE_EVERY_S
+        self._queried_at, self._due_queried_at = -FIRST_QUERY_S, -DUE_EVERY_S
         self._round_at = 0.0
         self._marked_at = 0.0
         self._postgres = PostgresWatch(ctx.stores.postgres)
@@ -66,22 +66,22 @@ class BusyRooms:
 
     async def run(self) -> None:
         """Keep a ticker for every room that needs work, until the worker stops."""
-        ask = partial(repeat, self._ctx.stopping, "ask_postgres", self._ask, ASK_EVERY_S)
-        asking = [
+        query = partial(repeat, self._ctx.stopping, "ask_postgres", self._query_postgres, QUERY_EVERY_S)
+        queries = [
             self._ctx.loops.start("postgres_watch", self._postgres.keep),
-            self._ctx.loops.start("ask_postgres", ask),
+            self._ctx.loops.start("ask_postgres", query),
         ]
         try:
-            await repeat(self._ctx.stopping, "admit_rooms", self._once, TICK_S)
+            await repeat(self._ctx.stopping, "admit_rooms", self._tick_rooms, TICK_S)
             for ticker in self._tickers.values():
                 ticker.dismiss()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         finally:
-            await loops.end([*self._tasks.values(), *asking])  # queries delayed by a store
+            await loops.end([*self._tasks.values(), *queries])  # queries delayed by a store
 
-    async def _once(self) -> bool:
+    async def _tick_rooms(self) -> bool:
         self._log_outage()
-        rooms_wanted, visits = await self._look_around()
+        rooms_wanted, visits = await self._find_rooms()
         for room_id, ticker in self._tickers.items():
             ticker.version, ticker.wanted = (
                 max(ticker.version, visits.get(room_id, 0)),
@@ -95,10 +95,10 @@ class BusyRooms:
             ticker = self._tickers[room_id] = self._ticker(room_id)
             ticker.version, ticker.wanted = visits.get(room_id, 0), room_id in rooms_wanted
             self._tasks[room_id] = self._ctx.loops.start("admit_room", ticker.run, of=room_id)
-            self._tasks[room_id].add_done_callback(partial(self._gone, room_id))
+            self._tasks[room_id].add_done_callback(partial(self._ticker_ended, room_id))
         return False
 
-    async def _look_around(self) -> tuple[set[RoomId], dict[RoomId, int]]:
+    async def _find_rooms(self) -> tuple[set[RoomId], dict[RoomId, int]]:
         """Return the rooms that need work, and those to visit once. Also records whether Redis answers in
         time."""
         read_at = time.monotonic()
@@ -125,7 +125,7 @@ class BusyRooms:
     def _ticker(self, room_id: RoomId) -> RoomTicker:
         return RoomTicker(self._ctx.stores, room_id, self._ticks, self._restores, self._ctx.settings.chain)
 
-    def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
+    def _ticker_ended(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         del self._tickers[room_id], self._tasks[room_id]
 
     def _log_outage(self) -> None:
@@ -133,13 +133,13 @@ class BusyRooms:
             log.warning("Postgres is unavailable: nobody is called until it is back")
         self._outage_logged = self._postgres.away
 
-    async def _ask(self) -> bool:
+    async def _query_postgres(self) -> bool:
         """Query for changes by staff, including those committed late, and less often for scheduled times."""
         postgres, now = self._ctx.stores.postgres, time.monotonic()
-        changed = await resting.select_changed(postgres, now - self._asked_at + LATE_S)
-        if now - self._due_asked_at >= DUE_EVERY_S:
-            self._due, self._due_asked_at = await resting.select_due(postgres, DUE_WITHIN_S), now
-        self._asked_at = now
+        changed = await resting.select_changed(postgres, now - self._queried_at + LATE_S)
+        if now - self._due_queried_at >= DUE_EVERY_S:
+            self._due, self._due_queried_at = await resting.select_due(postgres, DUE_WITHIN_S), now
+        self._queried_at = now
         self._visits |= {it: version for it, version in changed.items() if self._changed.get(it) != version}
         self._changed = changed
         return False
@@ -166,12 +166,12 @@ async def report(ctx: WorkerContext) -> None:
     redis = ctx.stores.redis
     this_process = ThisProcess()
 
-    async def once() -> bool:
+    async def beat() -> bool:
         await heartbeats.beat(redis, ctx.worker_id, this_process.about(ctx.loops), now_ms(), WORKERS)
         await counts.publish(ctx.stores.redis, ctx.worker_id)
         return False
 
-    await repeat(ctx.stopping, "report", once, BEAT_S)
+    await repeat(ctx.stopping, "report", beat, BEAT_S)
     await counts.publish(ctx.stores.redis, ctx.worker_id)
     await heartbeats.leave(redis, ctx.worker_id, WORKERS)
 

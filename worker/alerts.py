@@ -21,11 +21,11 @@ async def watch_alerts(ctx: WorkerContext) -> None:
     queues = queue.open_queues(ctx.stores, ctx.settings)
     watch = Watch(Reader(queues, ctx.settings))
 
-    async def once() -> bool:
+    async def evaluate() -> bool:
         await alerts.go_over_rules(ctx.stores, watch, ctx.worker_id)
         return False
 
-    await repeat(ctx.stopping, "watch_alerts", once, EVERY_S)
+    await repeat(ctx.stopping, "watch_alerts", evaluate, EVERY_S)
     with suppress(*STORE_AWAY):
         await stored.leave_watch(ctx.stores.postgres, ctx.worker_id)
 

@@ -40,7 +40,7 @@ async def _lane(ctx: WorkerContext, channel: Channel, send: Send, number: int) -
     rest_s = REST_S
     await pause(ctx.stopping, number * SEND_S)
 
-    async def once() -> bool:
+    async def send_batch() -> bool:
         nonlocal rest_s
         taken = await send(ctx.stores)
         if taken is False:
@@ -50,7 +50,7 @@ async def _lane(ctx: WorkerContext, channel: Channel, send: Send, number: int) -
             rest_s = REST_S
         return taken is True
 
-    await repeat(ctx.stopping, f"send_{channel.name}", once, channel.lanes * SEND_S)
+    await repeat(ctx.stopping, f"send_{channel.name}", send_batch, channel.lanes * SEND_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (send_queued,)

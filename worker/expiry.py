@@ -15,10 +15,10 @@ EVERY_S = 0.5
 async def expire_holds(ctx: WorkerContext) -> None:
     """End expired holds until the worker stops. Any number of workers may do so at once."""
 
-    async def once() -> bool:
+    async def expire() -> bool:
         return await holds.expire_due(ctx.stores) == EXPIRE_MAX  # then more are due already
 
-    await repeat(ctx.stopping, "expire_holds", once, EVERY_S)
+    await repeat(ctx.stopping, "expire_holds", expire, EVERY_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (expire_holds,)

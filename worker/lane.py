@@ -50,17 +50,17 @@ class Lane:
     """Processes batch after batch; submissions that arrive meanwhile enlarge the next one.
 
     It keeps reading until it learns that another worker has the room's lease: a request never waits for that.
-    With `asks`, because another worker had it a moment ago, the lane asks for the lease first. `bid` returns
+    With `lease_first`, because another worker had it a moment ago, the lane first asks for it. `bid` returns
     its bid.
     """
 
     def __init__(
-        self, ctx: WorkerContext, room_id: RoomId, bid: Callable[[Lane], Bid], *, asks: bool = False
+        self, ctx: WorkerContext, room_id: RoomId, bid: Callable[[Lane], Bid], *, lease_first: bool = False
     ) -> None:
         self._ctx = ctx
         self._room_id = room_id
         self._bid = bid
-        self._asks = asks
+        self._lease_first = lease_first
         self._keys = holds.keys_of(room_id)
         self._span_attributes: Attributes = {
             "messaging.system": "redis",
@@ -70,7 +70,7 @@ class Lane:
             "messaging.consumer.group.name": GROUP,
             "fairgate.room_id": room_id,
         }
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
         self._behind = True  # there may be submissions we have read but not settled
         self._next: list[Message] = []  # read while settling the previous batch
         self._interrupted = False  # by a store, so the batch is not the cause
@@ -79,26 +79,26 @@ class Lane:
         self.leads = False  # whether this worker has the lease
         self.elsewhere_until = 0.0  # another worker has it until then
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the lane: there is something in the stream, or the worker is stopping."""
-        self._rung.set()
+        self._woken.set()
 
     async def run(self) -> None:
         """Work until the stream stays empty, or the worker stops; then finish the current batch."""
         backoff = Backoff()
         while self._next or not (self._ctx.stopping.is_set() or self._may_leave()):
-            self._rung.clear()
+            self._woken.clear()
             try:
-                if not await self.step() and await self._is_over():
+                if not await self.step() and await self._is_finished():
                     return
                 backoff.reset()
             except TROUBLE as error:
                 if backoff.first:
                     log.warning("reservations wait", room_id=self._room_id, why=repr(error))
-                await self._again(backoff, interrupted=True)
+                await self._retry(backoff, interrupted=True)
             except Exception as error:  # whatever the error, this batch causes it, or it will recur
                 loops.failed("drain_room", self._room_id, error)
-                await self._again(backoff, interrupted=False)
+                await self._retry(backoff, interrupted=False)
         with suppress(*TROUBLE):
             if not self._behind:  # else the batch stays pending, and another worker takes it over
                 await submissions.leave_group(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
@@ -120,9 +120,9 @@ class Lane:
         """Process a batch: interrupted or taken over ones first, then new ones. Returns False if there is
         none."""
         redis, consumer = self._ctx.stores.redis, self._ctx.worker_id
-        if self._asks:
+        if self._lease_first:
             await self._take_over()
-            self._asks = False
+            self._lease_first = False
             if not self.leads:
                 self._behind = False  # the lane before this one left nothing
                 return False
@@ -133,10 +133,10 @@ class Lane:
         if messages:
             structlog.contextvars.bind_contextvars(batch=messages[0].message_id)
             if own and not self._interrupted and await self._is_bad():
-                await self._apart(messages)
+                await self._take_apart(messages)
             else:
                 for part in _parts(messages):
-                    await self._work(part, last=part[-1] is messages[-1])
+                    await self._process(part, last=part[-1] is messages[-1])
             self._worked_at = time.monotonic()
         await self._take_over()
         return bool(messages)
@@ -146,7 +146,7 @@ class Lane:
         self._behind = self._interrupted = False
         return await submissions.read_new(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
 
-    async def _work(self, messages: Sequence[Message], *, last: bool = False) -> None:
+    async def _process(self, messages: Sequence[Message], *, last: bool = False) -> None:
         sampled = [(it.traceparent, (it.reservation_id,)) for it in messages if it.traceparent]
         attributes = {**self._span_attributes, "messaging.batch.message_count": len(messages)}
         with continued(self._ctx.stores.tracer, sampled, "process submissions", "consumer", attributes):
@@ -184,7 +184,7 @@ class Lane:
         tried = await submissions.deliveries(self._ctx.stores.redis, self._keys, self._ctx.worker_id)
         return tried > TRIES
 
-    async def _apart(self, messages: Sequence[Message]) -> None:
+    async def _take_apart(self, messages: Sequence[Message]) -> None:
         """Take batches apart, to be read again; if there are none, process each submission alone."""
         if batch_ids := batches_of(messages):
             await take_apart(self._ctx.stores.redis, self._keys, batch_ids)
@@ -198,7 +198,7 @@ class Lane:
             try:
                 if await submissions.begin_alone(redis, self._keys, message) > TRIES:
                     raise WorkersDied("every worker that processed it died")
-                await self._work([message])
+                await self._process([message])
             except TROUBLE:
                 await submissions.end_alone(redis, self._keys, message)
                 raise
@@ -208,7 +208,7 @@ class Lane:
                 await batches.give_up(self._ctx.stores, self._room_id, message, error)
             await submissions.end_alone(redis, self._keys, message)
 
-    async def _again(self, backoff: Backoff, *, interrupted: bool) -> None:
+    async def _retry(self, backoff: Backoff, *, interrupted: bool) -> None:
         self._behind, self._interrupted = True, interrupted
         await pause(self._ctx.stopping, backoff.next())
 
@@ -223,7 +223,7 @@ class Lane:
         if self.leads and await submissions.take_over(redis, self._keys, consumer, IDLE_MS):
             self._behind, self._interrupted = True, False
 
-    async def _is_over(self) -> bool:
+    async def _is_finished(self) -> bool:
         """Whether nothing is left to do. If something may still arrive, wait for it for a moment."""
         redis = self._ctx.stores.redis
         if self._may_leave():
@@ -231,9 +231,9 @@ class Lane:
         if not self._behind and time.monotonic() - self._worked_at >= LINGER_S:
             if not await backlog(redis, self._keys):
                 await submissions.leave_group(redis, self._keys, self._ctx.worker_id)
-                return not self._rung.is_set()
+                return not self._woken.is_set()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), 0 if self._behind else TAKE_OVER_S)
+            await asyncio.wait_for(self._woken.wait(), 0 if self._behind else TAKE_OVER_S)
         return False
 
 

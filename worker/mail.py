@@ -26,11 +26,11 @@ async def mail_turns(ctx: WorkerContext) -> None:
     """E-mail called visitors that it is their turn. Checks busy rooms where anybody left an address."""
     known: dict[str, set[Call]] = {}
 
-    async def once() -> bool:
+    async def mail_called() -> bool:
         fresh: list[Called] = []
         running: dict[str, set[Call]] = {}
 
-        async def look(room_id: RoomId) -> None:
+        async def find_called(room_id: RoomId) -> None:
             calls = await called.calls(ctx.stores.redis, room_id, CALLED_MAX)
             new = list(calls - known.get(room_id, set()))
             fresh.extend(await called.numbered(ctx.stores.redis, room_id, new))
@@ -38,14 +38,14 @@ async def mail_turns(ctx: WorkerContext) -> None:
 
         rooms = await busy_rooms(ctx.stores.redis, KEYS)
         reachable = await mailboxes.reachable(ctx.stores.postgres, rooms) if rooms else []
-        await loops.each("mail_turns", map(RoomId, reachable), look)
+        await loops.each("mail_turns", map(RoomId, reachable), find_called)
         if fresh:
             await mail_queue.queue_of_turns(ctx.stores.postgres, fresh)
         known.clear()
         known.update(running)
         return False
 
-    await repeat(ctx.stopping, "mail_turns", once, TURNS_S)
+    await repeat(ctx.stopping, "mail_turns", mail_called, TURNS_S)
 
 
 async def mail_reminders(ctx: WorkerContext) -> None:

@@ -20,7 +20,7 @@ from worker.context import WorkerContext
 from worker.timing import in_time, pause, repeat
 
 RELAY_S = 0.25
-LOOK_S = 1.0  # interval at which to check whether Redis has lost the stream's end, even without new events
+CHECK_S = 1.0  # interval at which to check whether Redis has lost the stream's end, even without new events
 # Pause in multiples of a step's duration: in a rush steps are slow, so events lag and reservations go first.
 RESTS = 5
 DISCOVER_S = 1.0  # a new webhook gets its deliveries within this time
@@ -33,15 +33,15 @@ async def relay_notices(ctx: WorkerContext) -> None:
     """Relay events until the worker stops. Any number of workers may try; one at a time does."""
 
     failures = 0  # consecutive failures of a step without a known cause
-    looked_at = 0.0
+    checked_at = 0.0
 
-    async def once() -> bool:
-        nonlocal failures, looked_at
+    async def relay_step() -> bool:
+        nonlocal failures, checked_at
         began = time.monotonic()
         if not await has_next(ctx.stores.postgres):
-            if began - looked_at < LOOK_S:
+            if began - checked_at < CHECK_S:
                 return False
-            looked_at = began
+            checked_at = began
             if not await relay.has_lost(ctx.stores):
                 return False
         try:
@@ -59,7 +59,7 @@ async def relay_notices(ctx: WorkerContext) -> None:
             await pause(ctx.stopping, RESTS * (time.monotonic() - began))
         return False
 
-    await repeat(ctx.stopping, "relay_notices", once, RELAY_S)
+    await repeat(ctx.stopping, "relay_notices", relay_step, RELAY_S)
 
 
 async def forget_notices(ctx: WorkerContext) -> None:
@@ -74,7 +74,7 @@ async def deliver_notices(ctx: WorkerContext) -> None:
     """Run one lane per webhook, so that a slow one delays no other, until the worker stops."""
     lanes: dict[Target, asyncio.Task[None]] = {}
 
-    async def once() -> bool:
+    async def update_lanes() -> bool:
         found = set(await stored.targets(ctx.stores.postgres))
         for target in lanes.keys() - found:
             lanes.pop(target).cancel()
@@ -84,7 +84,7 @@ async def deliver_notices(ctx: WorkerContext) -> None:
         return False
 
     try:
-        await repeat(ctx.stopping, "deliver_notices", once, DISCOVER_S)
+        await repeat(ctx.stopping, "deliver_notices", update_lanes, DISCOVER_S)
     finally:
         await loops.end(lanes.values())  # interrupted deliveries are repeated
 
@@ -94,7 +94,7 @@ async def _lane(ctx: WorkerContext, target: Target) -> None:
     rest_s = REST_S
     async with safe_post.open_client() as client:
 
-        async def once() -> bool:
+        async def deliver_batch() -> bool:
             nonlocal rest_s
             taken = await webhooks.deliver(ctx.stores, client, target, private=ctx.settings.webhooks_private)
             if taken is False:
@@ -104,7 +104,7 @@ async def _lane(ctx: WorkerContext, target: Target) -> None:
                 rest_s = REST_S
             return taken is True
 
-        await repeat(ctx.stopping, f"deliver {target.webhook_id}", once, DELIVER_S)
+        await repeat(ctx.stopping, f"deliver {target.webhook_id}", deliver_batch, DELIVER_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (

@@ -17,11 +17,11 @@ async def settle_payments(ctx: WorkerContext) -> None:
     once."""
     async with open_gateway(ctx.settings, ctx.stores) as gateway:
 
-        async def once() -> bool:
+        async def settle_due() -> bool:
             await settle(ctx.stores, gateway)
             return False
 
-        await repeat(ctx.stopping, "settle_payments", once, EVERY_S)
+        await repeat(ctx.stopping, "settle_payments", settle_due, EVERY_S)
 
 
 LOOPS: tuple[Callable[[WorkerContext], Awaitable[None]], ...] = (settle_payments,)

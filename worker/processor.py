@@ -31,10 +31,10 @@ from worker.context import WorkerContext
 from worker.lane import LEASE_MS, Lane
 from worker.timing import repeat
 
-LOOK_S = 0.5  # interval for checking the streams of busy rooms, in case a message was lost
+CHECK_S = 0.5  # interval for checking the streams of busy rooms, in case a message was lost
 ROUND_S = 30.0  # interval for checking the streams of all loaded rooms; also once at the start
-HEAR_AGAIN_S = 0.25
-ASKS_S = 10.0  # for this long after another's lease ended, ask for the lease before reading the stream
+LISTEN_AGAIN_S = 0.25
+LEASE_FIRST_S = 10.0  # for this long after another's lease ended, ask for the lease before reading the stream
 
 
 class Lanes:
@@ -49,28 +49,28 @@ class Lanes:
 
     async def run(self) -> None:
         """Run until the worker stops; then each lane finishes its current batch."""
-        hearing = self._ctx.loops.start("hear_submissions", self._hear)
+        listening = self._ctx.loops.start("hear_submissions", self._listen)
         try:
-            await repeat(self._ctx.stopping, "drain", self._look, LOOK_S)
-            self.ring(list(self._lanes))  # they stop at once
+            await repeat(self._ctx.stopping, "drain", self._check_streams, CHECK_S)
+            self.wake(list(self._lanes))  # they stop at once
             await asyncio.gather(*self._tasks.values())
         finally:
-            await loops.end([hearing, *self._tasks.values()])
+            await loops.end([listening, *self._tasks.values()])
 
-    def ring(self, room_ids: Iterable[RoomId]) -> None:
+    def wake(self, room_ids: Iterable[RoomId]) -> None:
         """Wake the lanes of these rooms: there may be something in their streams."""
         now = time.monotonic()
         for room_id in room_ids:
             if (until := self._elsewhere.get(room_id, 0.0)) > now:
                 continue
             if room_id not in self._tasks:
-                lane = self._lanes[room_id] = Lane(self._ctx, room_id, self._bid, asks=until > 0)
+                lane = self._lanes[room_id] = Lane(self._ctx, room_id, self._bid, lease_first=until > 0)
                 task = self._ctx.loops.start("drain_room", lane.run, of=room_id)
                 self._tasks[room_id] = task
-                task.add_done_callback(partial(self._gone, room_id))
-            self._lanes[room_id].ring()
+                task.add_done_callback(partial(self._lane_ended, room_id))
+            self._lanes[room_id].wake()
 
-    def _gone(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
+    def _lane_ended(self, room_id: RoomId, _task: asyncio.Task[None]) -> None:
         lane = self._lanes.pop(room_id)
         del self._tasks[room_id]
         self._elsewhere.pop(room_id, None)
@@ -97,8 +97,8 @@ class Lanes:
         if lane := self._lanes.get(room_id):
             lane.elsewhere_until = 0.0
 
-    async def _hear(self) -> None:
-        """Wake the lanes named in messages; while Redis is unavailable `_look` finds them."""
+    async def _listen(self) -> None:
+        """Wake the lanes named in messages; while Redis is unavailable `_check_streams` finds them."""
         while True:
             with suppress(*REDIS_AWAY):
                 async for channel, payload in listen(self._ctx.stores.redis, SUBMITTED_CHANNEL + "*"):
@@ -106,20 +106,20 @@ class Lanes:
                         room_id = RoomId(channel.removeprefix(SUBMITTED_CHANNEL))
                         if payload == FREE:
                             self._free(room_id)
-                        self.ring([room_id])
+                        self.wake([room_id])
                     else:
                         self._round_at = 0.0  # earlier messages were missed
-            await asyncio.sleep(HEAR_AGAIN_S)
+            await asyncio.sleep(LISTEN_AGAIN_S)
 
-    async def _look(self) -> bool:
+    async def _check_streams(self) -> bool:
         redis, now = self._ctx.stores.redis, time.monotonic()
-        self._elsewhere = {it: until for it, until in self._elsewhere.items() if until + ASKS_S > now}
+        self._elsewhere = {it: until for it, until in self._elsewhere.items() if until + LEASE_FIRST_S > now}
         if now >= self._round_at:
             rooms = await loaded_rooms(redis)
             self._round_at = time.monotonic() + ROUND_S
         else:
             rooms = await busy.busy_rooms(redis, busy.KEYS)
-        self.ring(await backlogs.backlogs(redis, [it for it in rooms if it not in self._tasks]))
+        self.wake(await backlogs.backlogs(redis, [it for it in rooms if it not in self._tasks]))
         return False
 
 

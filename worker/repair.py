@@ -44,11 +44,11 @@ PURGE_STEPS_MAX = 1_000  # per round
 async def mend(ctx: WorkerContext) -> None:
     """Bring Redis up to date with endings in Postgres that it may have missed, until the worker stops."""
 
-    async def once() -> bool:
+    async def repair() -> bool:
         await emptying.remove_gone(ctx.stores)
         return await holds.repair(ctx.stores) == EXPIRE_MAX
 
-    await repeat(ctx.stopping, "mend", once, EVERY_S)
+    await repeat(ctx.stopping, "mend", repair, EVERY_S)
 
 
 async def align_totals(ctx: WorkerContext) -> None:
@@ -81,12 +81,12 @@ async def reconcile_rooms(ctx: WorkerContext) -> None:
     Bounded: an event with more holds than `reconcile.HOLDS_MAX` is left to `fairgate reconcile`.
     """
 
-    async def one(sale: Sale) -> None:
+    async def reconcile_room(sale: Sale) -> None:
         if not ctx.stopping.is_set() and await reconcile.is_small(ctx.stores, *sale):
             await _reconcile(ctx, *sale)
 
     sales = await _sales(ctx, RECONCILE_WITHIN_S)
-    await loops.each("reconcile_rooms", in_time(sales), one, at_once=1)
+    await loops.each("reconcile_rooms", in_time(sales), reconcile_room, at_once=1)
 
 
 async def unload_rooms(ctx: WorkerContext) -> None:

@@ -35,7 +35,7 @@ from app.waiting_room.gathering import PartsSeen, gather
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
 from app.waiting_room.visitor_events import move_to_outbox
 from worker.log_writer import LogWriter
-from worker.outage_reports import Outlook
+from worker.outage_reports import OutageReports
 from worker.timing import repeat
 
 log = structlog.get_logger(__name__)
@@ -47,10 +47,10 @@ FOLLOW_UPS_AT_ONCE = 20  # each holds a connection
 CALLS_MAX = 2_000  # per tick; one script run stays below 10 ms
 DUE_WITHIN_S = 60.0  # a room is ticked from this long before a scheduled time
 RECORD_EVERY_S = 1.0
-HAND_ON_EVERY_S = 0.5
+MOVE_EVENTS_EVERY_S = 0.5
 
 Moved = tuple[int | str | None, ...]
-Ticked = tuple[RoomKeys, Outlook]
+Ticked = tuple[RoomKeys, OutageReports]
 
 
 class TickBatches:
@@ -63,25 +63,25 @@ class TickBatches:
         self._together: Coalescer[str, Ticked, Tick] = Coalescer(self._tick, batch_max=TOGETHER)
         self.follow_ups = asyncio.Semaphore(FOLLOW_UPS_AT_ONCE)
 
-    def tick(self, keys: RoomKeys, outlook: Outlook) -> asyncio.Future[Tick]:
+    def tick(self, keys: RoomKeys, outages: OutageReports) -> asyncio.Future[Tick]:
         """Return the next tick of a room. Raises NotLoaded, and errors of this room alone."""
-        return self._together.submit(server_of(self._redis, keys.conf), (keys, outlook))
+        return self._together.submit(server_of(self._redis, keys.conf), (keys, outages))
 
     async def _tick(self, _server: str, some: Sequence[Ticked]) -> list[Tick | Exception]:
         """Tick rooms of one server. Without Postgres nobody is called, because they could not claim."""
         away, sent_at = self.postgres.away, time.monotonic()
-        rooms = [(keys, outlook.known(sent_at, away=away)) for keys, outlook in some]
+        rooms = [(keys, outages.next_report(sent_at, away=away)) for keys, outages in some]
         ticks: list[Tick | Exception] = []
         try:
             ticks = await admission.admit_each(self._redis, rooms, limit=0 if away else CALLS_MAX)
             return ticks
         finally:
             now = time.monotonic()
-            for (_, outlook), tick in zip_longest(some, ticks):
+            for (_, outages), tick in zip_longest(some, ticks):
                 if isinstance(tick, Tick):
-                    outlook.heard(sent_at, now, tick.status.now_ms, away=away)
+                    outages.answered(sent_at, now, tick.status.now_ms, away=away)
                 else:
-                    outlook.failed()
+                    outages.failed()
 
 
 class RoomTicker:
@@ -95,17 +95,17 @@ class RoomTicker:
         self._keys = RoomKeys(room_id)
         self._ticks = ticks
         self._postgres = ticks.postgres
-        self._outlook = Outlook((ticks.postgres.log, ticks.answers))
+        self._outages = OutageReports((ticks.postgres.log, ticks.answers))
         self._restores = restores
         self._dismissed = asyncio.Event()
-        self._came: asyncio.Future[Tick | None] | None = None  # a tick that needs a follow-up
+        self._pending: asyncio.Future[Tick | None] | None = None  # a tick that needs a follow-up
         self._waiting = False  # for the next tick to be due
         self._due_at = 0.0
         self._seen: Moved = ()
         self._measured = Measured()
         self._pace: Pace | None = None  # to be published
         self._recorded: Moved = ()
-        self._records_at, self._keeps_at, self._hands_on_at = 0.0, 0.0, 0.0
+        self._record_at, self._keep_endings_at, self._move_events_at = 0.0, 0.0, 0.0
         self._log = LogWriter(stores, room_id, chain)
         self._parts = PartsSeen()  # of a room divided into parts
         self._dropped = 0  # dropped visitor events already reported
@@ -117,15 +117,15 @@ class RoomTicker:
         """Run follow-ups until the room rests, the worker stops or the room is deleted."""
         self._due_at = 0.0
         try:
-            await repeat(self._dismissed, f"admit {self._room_id}", self._once, 0)
+            await repeat(self._dismissed, f"admit {self._room_id}", self._await_and_follow_up, 0)
         except RoomNotFound:
             log.info("the room was deleted", room_id=self._room_id)
 
     def dismiss(self) -> None:
         """Stop the ticker."""
         self._dismissed.set()
-        if self._came is not None and not self._came.done():
-            self._came.set_result(None)
+        if self._pending is not None and not self._pending.done():
+            self._pending.set_result(None)
 
     def tick_if_due(self) -> None:
         """Tick if it is time to; called repeatedly."""
@@ -134,36 +134,36 @@ class RoomTicker:
 
     def _tick(self) -> None:
         self._waiting = False
-        self._ticks.tick(self._keys, self._outlook).add_done_callback(self._took)
+        self._ticks.tick(self._keys, self._outages).add_done_callback(self._handle_tick)
 
-    def _took(self, reply: asyncio.Future[Tick]) -> None:
+    def _handle_tick(self, reply: asyncio.Future[Tick]) -> None:
         error = None if reply.cancelled() else reply.exception()
-        if self._came is None or self._came.done() or reply.cancelled():  # the task has failed or should end
-            return
+        if self._pending is None or self._pending.done() or reply.cancelled():
+            return  # the task has failed or should end
         if error is not None:
-            self._came.set_exception(error)
-        elif self._follows(tick := reply.result()):
-            self._came.set_result(tick)
+            self._pending.set_exception(error)
+        elif self._needs_follow_up(tick := reply.result()):
+            self._pending.set_result(tick)
         else:
-            self._over(tick)
+            self._schedule_next(tick)
             self._waiting = True
 
-    async def _once(self) -> bool:
+    async def _await_and_follow_up(self) -> bool:
         """Wait for a tick that needs a follow-up, and run it."""
-        self._came = asyncio.get_running_loop().create_future()
+        self._pending = asyncio.get_running_loop().create_future()
         if self._due_at:
             self._waiting = True
         else:
             self._tick()
         try:
-            tick = await self._came
+            tick = await self._pending
         except NotLoaded:
             return await self._restore_if_needed()
         if tick is not None and not self._postgres.away:
-            await self._go_on(tick)
+            await self._restore_and_follow_up(tick)
         return True  # to wait for the next
 
-    def _follows(self, tick: Tick) -> bool:
+    def _needs_follow_up(self, tick: Tick) -> bool:
         """Whether this tick needs a follow-up."""
         if self._postgres.away:
             return False
@@ -181,12 +181,12 @@ class RoomTicker:
             or tick.parts > 0
         )
 
-    async def _go_on(self, tick: Tick) -> None:
+    async def _restore_and_follow_up(self, tick: Tick) -> None:
         if tick.restoring:  # its worker may have died; if not, this does nothing
             await self._restore()
         async with self._ticks.follow_ups:
             drawn = await self._follow_up(tick)
-        self._over(tick, more=tick.more or drawn > 0)
+        self._schedule_next(tick, more=tick.more or drawn > 0)
 
     async def _follow_up(self, tick: Tick) -> int:
         """Run the follow-up; returns how many places were drawn."""
@@ -200,14 +200,14 @@ class RoomTicker:
             await self._record(tick)
         if self._has_events(tick):
             await move_to_outbox(self._stores, self._room_id, tick.dropped)
-            self._dropped, self._hands_on_at = tick.dropped, time.monotonic() + HAND_ON_EVERY_S
+            self._dropped, self._move_events_at = tick.dropped, time.monotonic() + MOVE_EVENTS_EVERY_S
         if self._log.is_due(tick):
             await self._log.write()
         if tick.parts:
             self._parts = await gather(self._stores.redis, self._room_id, self._parts)
         return await draw_batch(self._stores, self._room_id) if tick.undrawn else 0
 
-    def _over(self, tick: Tick, *, more: bool = False) -> None:
+    def _schedule_next(self, tick: Tick, *, more: bool = False) -> None:
         """Note the state after a tick, and schedule the next one."""
         written = self._log.is_done(tick) and not tick.visitor_events
         recorded = written and self._is_recorded(tick) and not tick.unkept
@@ -241,24 +241,24 @@ class RoomTicker:
     def _has_events(self, tick: Tick) -> bool:
         """Whether there are visitor events to pass on now."""
         due = tick.visitor_events or tick.dropped != self._dropped
-        return bool(due) and time.monotonic() >= self._hands_on_at
+        return bool(due) and time.monotonic() >= self._move_events_at
 
     def _is_to_be_recorded(self, tick: Tick) -> bool:
         now = time.monotonic()
-        keep = tick.unkept and now >= self._keeps_at
-        return keep or (now >= self._records_at and not self._is_recorded(tick))
+        keep = tick.unkept and now >= self._keep_endings_at
+        return keep or (now >= self._record_at and not self._is_recorded(tick))
 
     async def _record(self, tick: Tick) -> None:
         """Record, at most every second, the progress of the queue and how places ended."""
         now, outages = time.monotonic(), self._postgres.outages
-        if tick.unkept and now >= self._keeps_at:
+        if tick.unkept and now >= self._keep_endings_at:
             await keep_endings(self._stores, self._room_id, tick.status.now_ms)
-            self._keeps_at = now + RECORD_EVERY_S
-        if now >= self._records_at and not self._is_recorded(tick):
+            self._keep_endings_at = now + RECORD_EVERY_S
+        if now >= self._record_at and not self._is_recorded(tick):
             reserved = tick.status.last_number + tick.numbers_left
             await rooms.record_progress(self._stores.postgres, self._room_id, tick.status, reserved)
             self._recorded = *_progress(tick), outages
-            self._records_at = now + RECORD_EVERY_S
+            self._record_at = now + RECORD_EVERY_S
 
 
 def rests(tick: Tick) -> bool:

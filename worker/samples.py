@@ -17,12 +17,12 @@ async def sample_rooms(ctx: WorkerContext) -> None:
     """Sample busy rooms every second. While a store is unavailable, the graph has a gap."""
     queues, latency = queue.open_queues(ctx.stores, ctx.settings), Latency()
 
-    async def once() -> bool:
+    async def sample() -> bool:
         with suppress(StoreUnavailable, Restoring):
             await history.take_sample(queues, latency)
         return False
 
-    await repeat(ctx.stopping, "sample_rooms", once, EVERY_MS / 1000)
+    await repeat(ctx.stopping, "sample_rooms", sample, EVERY_MS / 1000)
 
 
 async def roll_up(ctx: WorkerContext) -> None:

@@ -61,9 +61,9 @@ class Backoff:
 
 
 async def repeat(
-    stopping: asyncio.Event, name: str, once: Callable[[], Awaitable[bool]], every_s: float
+    stopping: asyncio.Event, name: str, work: Callable[[], Awaitable[bool]], every_s: float
 ) -> None:
-    """Call `once` repeatedly until the worker stops, without a pause while it returns True: there is more to
+    """Call `work` repeatedly until the worker stops, without a pause while it returns True: there is more to
     do.
 
     While a store is unavailable it is retried at least every second, and that is logged once.
@@ -71,7 +71,7 @@ async def repeat(
     backoff = Backoff()
     while not stopping.is_set():
         try:
-            more = await once()
+            more = await work()
             backoff.reset()
         except STORE_AWAY as error:
             metrics.STORE_FAILURES.labels("worker").inc()

@@ -32,11 +32,11 @@ async def cosign_heads(ctx: WorkerContext) -> None:
 async def _cosign(ctx: WorkerContext, client: Client, at: int) -> None:
     cosigning = Cosigning(ctx.stores, ctx.settings, client, witnesses(ctx.settings)[at])
 
-    async def once() -> bool:
+    async def cosign() -> bool:
         await cosigning.round()
         return False
 
-    await repeat(ctx.stopping, f"cosign {at}", once, EVERY_S)
+    await repeat(ctx.stopping, f"cosign {at}", cosign, EVERY_S)
 
 
 LOOPS = (cosign_heads,)

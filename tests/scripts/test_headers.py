@@ -91,9 +91,9 @@ def test_a_typed_function_takes_what_the_script_takes(name: str) -> None:
         assert len(named - set(loader.script(name).scalars)) >= 1, "the records"
     point = {*restoring.RestorePoint._fields} if "point" in named else set()
     limits = {*stock.Limits._fields} if "limits" in named else set()
-    known = {*admission.Knowledge._fields} if "outlook" in named else set()
+    outages = {*admission.OutageReport._fields} if "outages" in named else set()
     bid = {*leases.Bid._fields} if "bid" in named else set()
-    assert set(loader.script(name).scalars) - OWN <= named | point | limits | known | bid
+    assert set(loader.script(name).scalars) - OWN <= named | point | limits | outages | bid
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,7 +14,7 @@ from app.store.postgres_watch import ANSWER_S, EVERY_S, PostgresWatch
 from app.store.scripts import admission, room
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, restored
 from tests.support.queue_steps import ask, claim, crowd, join, only, tick, words
-from worker.outage_reports import Outlook
+from worker.outage_reports import OutageReports
 from worker.room_ticker import SLOW_TICK_S, TICK_S
 
 WINDOW_S, SESSION_S = 12, 8
@@ -39,7 +39,7 @@ class Worker:
         self.store, self.refuses, (self.from_s, self.until_s) = store, refuses, away
         self.watch, self.answers = PostgresWatch(stores.postgres), AnswerLog()
         self.watch.log.answered_at = self.answers.answered_at = 0.0
-        self.outlook = Outlook((self.watch.log, self.answers))
+        self.outages = OutageReports((self.watch.log, self.answers))
         self.round_at, self.ask_at, self.tick_at, self.tick_s = TICK_S, EVERY_S, 0.0, TICK_S
         self.stuck = False  # whether a tick is in flight when Redis hangs
         self.polls: list[str] = []  # visitors who keep asking for their place
@@ -69,7 +69,7 @@ class Worker:
         if self._is_away("redis", now) and self.refuses:
             self.answers.failed()
             if self.tick_at <= now:
-                self.outlook.failed()
+                self.outages.failed()
             return now
         if self._is_away("redis", now) and not self.stuck:
             done = self.until_s
@@ -80,12 +80,12 @@ class Worker:
 
     async def _tick(self, now: float) -> float:
         away = self.watch.is_away(now)
-        known = self.outlook.known(now, away=away)
+        report = self.outages.next_report(now, away=away)
         done = self.until_s if self._is_away("redis", now) else now
         assert words(await ask(self.redis, *self.polls, now_ms=at(done))) == ["called"] * len(self.polls)
         limit = 0 if away else 100
-        found = await admission.admit(self.redis, KEYS, limit=limit, outlook=known, now_ms=at(done))
-        self.outlook.heard(now, done, found.status.now_ms, away=away)
+        found = await admission.admit(self.redis, KEYS, limit=limit, outages=report, now_ms=at(done))
+        self.outages.answered(now, done, found.status.now_ms, away=away)
         self.stuck = self.stuck and done == now
         return done
 
@@ -130,7 +130,7 @@ async def test_a_ticker_that_begins_after_a_short_outage_tells_of_it(stores: Sto
         await worker.run(FROM_S)
         worker.tick_at = until_s + 0.2
         await worker.run(until_s)
-        worker.outlook = Outlook((worker.watch.log, worker.answers))
+        worker.outages = OutageReports((worker.watch.log, worker.answers))
         await worker.run(until_s + NOTICED_S)
         now_ms = at(until_s + NOTICED_S)
         assert words(await ask(redis, "before", now_ms=now_ms)) == ["no_show"], length_s
@@ -201,16 +201,16 @@ async def test_a_web_process_that_alone_knows_of_an_outage_stops_the_windows_wit
 
 async def test_outages_are_counted_once_and_not_for_calls_made_later(redis: Client) -> None:
     await called(redis, {"ann": 8})
-    known = admission.Knowledge(sure_ms=at(7), away_from_ms=at(3), away_until_ms=at(7))
+    report = admission.OutageReport(sure_ms=at(7), away_from_ms=at(3), away_until_ms=at(7))
     for _ in range(3):
-        await admission.admit(redis, KEYS, limit=10, outlook=known, now_ms=at(7))
+        await admission.admit(redis, KEYS, limit=10, outages=report, now_ms=at(7))
     assert only(await ask(redis, "ann", now_ms=at(7))).claim_by_ms == at(12)
 
 
 async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
     """A tick while Postgres does not respond."""
-    known = admission.Knowledge(at_ms - silent_ms, at_ms - silent_ms)
-    tick_ = await admission.admit(redis, KEYS, limit=0, outlook=known, now_ms=at_ms)
+    report = admission.OutageReport(at_ms - silent_ms, at_ms - silent_ms)
+    tick_ = await admission.admit(redis, KEYS, limit=0, outages=report, now_ms=at_ms)
     assert tick_.calls == 0
 
 
@@ -255,7 +255,7 @@ async def test_a_call_is_over_once_postgres_has_answered_after_its_deadline(redi
     await crowd(redis, 1)
     for sure_ms, called in ((NOW + 4_500, 1), (NOW + 5_001, 0)):
         found = await admission.admit(
-            redis, KEYS, limit=10, outlook=admission.Knowledge(sure_ms), now_ms=NOW + 5_500
+            redis, KEYS, limit=10, outages=admission.OutageReport(sure_ms), now_ms=NOW + 5_500
         )
         assert found.status.called == called
 

@@ -34,7 +34,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_of_two_workers_one_has_the_room_and_the_other_takes_it_when_that_one_leaves(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "LOOK_S", 60.0)
+    monkeypatch.setattr(processor, "CHECK_S", 60.0)
     monkeypatch.setattr(lane, "LINGER_S", 60.0)
     await a_sale(stores, {"floor": 100}, max_tickets=100)
     ann = await a_session(stores)
@@ -80,7 +80,7 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
     await a_sale(stores)
     await leases.lease(stores.redis, LIVE, "other", Bid(1), lease_ms=LONG_MS)
     ctx = WorkerContext(SETTINGS, stores, "worker1", asyncio.Event())
-    leaving = lane.Lane(ctx, HALL, lambda _: Bid(1), asks=asks)
+    leaving = lane.Lane(ctx, HALL, lambda _: Bid(1), lease_first=asks)
     channel = SUBMITTED_CHANNEL + HALL
     async with an_engine(stores) as engine:
         asked = asyncio.create_task(ask(engine, await a_session(stores)))

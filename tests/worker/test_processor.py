@@ -252,7 +252,7 @@ async def test_a_request_into_an_empty_stream_is_worked_on_by_the_message_that_t
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Looking for requests without a message is only for when a message was lost."""
-    monkeypatch.setattr(processor, "LOOK_S", 60.0)
+    monkeypatch.setattr(processor, "CHECK_S", 60.0)
     monkeypatch.setattr(lane, "TAKE_OVER_S", 60.0)
     await a_sale(stores)
     async with an_engine(stores) as engine, working(stores):

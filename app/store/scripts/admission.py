@@ -39,7 +39,7 @@ class Tick(NamedTuple):
     parts: int  # of the room that joins are spread over; 0: the room has none
 
 
-class Knowledge(NamedTuple):
+class OutageReport(NamedTuple):
     """A worker's knowledge of both stores at a tick, in Redis time (ms)."""
 
     # until when they are known to have answered; 0: until now, -1: the worker has just started
@@ -48,7 +48,7 @@ class Knowledge(NamedTuple):
     away_until_ms: int = 0  # and its end
 
 
-ALL_WELL = Knowledge()
+NO_OUTAGE = OutageReport()
 
 
 class TickReply(NamedTuple):
@@ -116,27 +116,31 @@ async def admit(
     keys: RoomKeys,
     *,
     limit: int,
-    outlook: Knowledge = ALL_WELL,
+    outages: OutageReport = NO_OUTAGE,
     now_ms: int = REDIS_TIME,
 ) -> Tick:
     """Run one admission tick of at most `limit` calls.
 
     A limit of 0 (Postgres is unavailable): nobody is called, nothing ends, claim windows stand still.
     """
-    (tick,) = await admit_each(redis, [(keys, outlook)], limit=limit, now_ms=now_ms)
+    (tick,) = await admit_each(redis, [(keys, outages)], limit=limit, now_ms=now_ms)
     if isinstance(tick, Exception):
         raise tick
     return tick
 
 
 async def admit_each(
-    redis: RedisClient, rooms: Sequence[tuple[RoomKeys, Knowledge]], *, limit: int, now_ms: int = REDIS_TIME
+    redis: RedisClient,
+    rooms: Sequence[tuple[RoomKeys, OutageReport]],
+    *,
+    limit: int,
+    now_ms: int = REDIS_TIME,
 ) -> list[Tick | Exception]:
     """Tick each of these rooms; a room that fails yields NotLoaded or its error instead."""
-    known = dict(rooms)
+    reports = dict(rooms)
 
     def own(keys: RoomKeys) -> dict[str, str | int]:
-        return {"channel": STATUS_CHANNEL + keys.room_id, **known[keys]._asdict()}
+        return {"channel": STATUS_CHANNEL + keys.room_id, **reports[keys]._asdict()}
 
     replies = await call_each(redis, "admit", [keys for keys, _ in rooms], own, limit=limit, now_ms=now_ms)
     return [it if isinstance(it, Exception) else _tick(it) for it in replies]
