@@ -9,9 +9,9 @@ import msgspec
 
 from load.simulate.crowd import lane_of_fan
 from load.simulate.fairness import kendall_tau, ranks
-from load.simulate.looks import Look, Seen
 from load.simulate.record import NOT_CALLED, Record
 from load.simulate.scenario import Scenario
+from load.simulate.shown_waits import Look, Seen
 
 SHARES = (10, 50, 90, 99, 100)
 

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from load.simulate.figures import Figures, calibration
-from load.simulate.looks import Seen
 from load.simulate.room import own_valkey
 from load.simulate.run import play
 from load.simulate.scenario import Arrivals, Scenario
+from load.simulate.shown_waits import Seen
 from load.simulate.table import share
 
 NO_SHOWS = (0.0, 0.15, 0.3, 0.45, 0.6)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
-from load.simulate.looks import Seen
+from load.simulate.shown_waits import Seen
 from load.simulate.table import duration, in_words, share
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from app.store.connections import RedisClient
 from app.waiting_room import wait_estimate
 from load.simulate.crowd import Habits, arrivals_ms, fan_id, fan_of
 from load.simulate.figures import Figures, figures
-from load.simulate.looks import Looks, Seen
 from load.simulate.record import Moment, Record
 from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step, check
+from load.simulate.shown_waits import Looks, Seen
 from load.simulate.table import duration
 
 Progress = Callable[[int, int, int], None]  # ms after the opening, how many arrived, how many were called
