@@ -22,7 +22,7 @@ from load.catalogue import ROWS
 from load.figures import Row, missing
 from load.measuring import Run
 from load.sizes import QUICK, WHOLE
-from load.wrk import How, program
+from load.wrk import WrkOptions, program
 
 BROKEN_OFF: tuple[type[Exception], ...] = (CannotRun, *STORE_AWAY)
 
@@ -70,8 +70,8 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else report.WIDTH, highlight=False)
     size = QUICK if quick else WHOLE
     size = dataclasses.replace(size, seconds=seconds or size.seconds)
-    how = How(connections=max(connections, threads), threads=threads, seconds=size.seconds)
-    run = Run(server, how, size, console)
+    options = WrkOptions(connections=max(connections, threads), threads=threads, seconds=size.seconds)
+    run = Run(server, options, size, console)
     try:
         results = asyncio.run(bench(run, chosen(rows), json))
     except CannotRun as error:

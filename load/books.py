@@ -48,7 +48,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnedTickets:
     """Tickets that somebody holds or has bought, according to one store."""
 
     visitor_id: str
@@ -63,12 +63,12 @@ class Books:
 
     # Redis
     stock: Mapping[str, Count]
-    holds: Mapping[str, Owned]
+    holds: Mapping[str, OwnedTickets]
     allowance: Mapping[str, int]  # visitor_id -> tickets held + bought
     in_flight: frozenset[str]  # submitted, outcome not yet settled
     # Postgres
     counters: Mapping[str, Count]
-    rows: Mapping[str, Owned]  # held, paying, confirmed
+    rows: Mapping[str, OwnedTickets]  # held, paying, confirmed
     statuses: Mapping[str, str]  # of every reservation ever made
     issued: Mapping[str, int]  # tickets with a code
     unreleased: frozenset[str]  # ended or confirmed, perhaps not yet updated in Redis
@@ -115,12 +115,12 @@ def _count(stock: Mapping[str, str], kind: str) -> Count:
     return Count(*(int(stock[f"{name}:{kind}"]) for name in ("total", "free", "held", "sold")))
 
 
-def _owned(text: str) -> Owned:
+def _owned(text: str) -> OwnedTickets:
     state, visitor_id, *_, lines = text.split("|")
     lines, _, coded = lines.partition("!")
     items = (line.split(":") for line in lines.split(","))
     owned = {kind: int(quantity) for kind, quantity, _ in items}
-    return Owned(visitor_id, state == "sold", owned, coded.partition("!")[0])
+    return OwnedTickets(visitor_id, state == "sold", owned, coded.partition("!")[0])
 
 
 async def _read_postgres(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Any]:
@@ -136,7 +136,7 @@ async def _read_postgres(postgres: asyncpg.Pool, event_id: EventId) -> dict[str,
             for row in types
         },
         "rows": {
-            row["reservation_id"]: Owned(
+            row["reservation_id"]: OwnedTickets(
                 row["visitor_id"],
                 row["status"] == "confirmed",
                 json.loads(row["items"]),

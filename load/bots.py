@@ -29,7 +29,7 @@ class Bot(Visitor):
                 while status.state == "open" and len(pages) < PLACES:
                     self.place_token = ""
                     page = Page(self.random, status)
-                    self._take(page, "join")
+                    self._do_step(page, "join")
                     if page.place is None:
                         break
                     pages.append((page, self.place_token))
@@ -47,9 +47,9 @@ class Bot(Visitor):
 
     def _hurry(self, page: Page) -> None:
         self.call("bot: claim with nothing", "POST", f"{self.room}/places/me/booking-token", "", {})
-        self._take(page, "ask")
+        self._do_step(page, "ask")
         if not page.claimed and page.panel not in ENDS:
-            self._take(page, "claim")
+            self._do_step(page, "claim")
 
     def _grab(self) -> str:
         """Make as many reservations as possible in one turn, each with its own key, and never pay."""

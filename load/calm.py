@@ -16,7 +16,7 @@ from load.arriving import BROWSER
 from load.figures import Figure, Row, Trial
 from load.measuring import Run, judged, measure
 from load.product import Product
-from load.wrk import How, Requests
+from load.wrk import Requests, WrkOptions
 
 RATE = 50  # requests per second
 CONNECTIONS = 4
@@ -26,14 +26,14 @@ COMMIT = "SELECT pg_logical_emit_message(true, 'fairgate benchmark', 'x')"  # wr
 
 async def calm(run: Run) -> Row:
     """50 requests per second: reservations, joins, claims and the queue page, each alone."""
-    how = replace(run.how, rate=RATE, connections=CONNECTIONS, threads=1)
+    options = replace(run.options, rate=RATE, connections=CONNECTIONS, threads=1)
     trials_by_row: dict[str, list[Trial]] = {}
     commits: list[float] = []
     async with run.product() as product:
         for number in range(run.size.trials):
-            for what, trial in (await _trials(run, product, how, f"calm-{number}")).items():
+            for what, trial in (await _trials(run, product, options, f"calm-{number}")).items():
                 trials_by_row.setdefault(what, []).append(trial)
-            commits.append(await commit_ms(product, RATE * how.seconds))
+            commits.append(await commit_ms(product, RATE * options.seconds))
     beyond = [it.p50_ms - commit for it, commit in zip(trials_by_row["reserve"], commits, strict=True)]
     figures = [
         Figure.of("reserve, p50 ms beside COMMIT", beyond, at_most=RESERVE_MS),
@@ -45,17 +45,17 @@ async def calm(run: Run) -> Row:
     return Row(name="calm", figures=figures)
 
 
-async def _trials(run: Run, product: Product, how: How, name: str) -> dict[str, Trial]:
+async def _trials(run: Run, product: Product, options: WrkOptions, name: str) -> dict[str, Trial]:
     """Run one trial of each; every promised reservation is looked for in Postgres."""
-    count = RATE * how.seconds
+    count = RATE * options.seconds
     sale = await crowd.open_sale(product, name)
     page = Requests("GET", f"/rooms/{sale.room_id}", BROWSER)
-    place_tokens = await crowd.called(product, sale, count, run.how)
+    place_tokens = await crowd.called(product, sale, count, run.options)
     found = {}
-    found["join"], _ = await measure(product, crowd.joins(sale.room_id, count), how, 201)
-    found["claim"], tokens = await measure(product, crowd.claims(sale.room_id, place_tokens), how, 201)
-    found["reserve"], promised = await measure(product, crowd.reservations(sale, tokens), how, 201)
-    found["page"], _ = await measure(product, page, how, 200)
+    found["join"], _ = await measure(product, crowd.joins(sale.room_id, count), options, 201)
+    found["claim"], tokens = await measure(product, crowd.claims(sale.room_id, place_tokens), options, 201)
+    found["reserve"], promised = await measure(product, crowd.reservations(sale, tokens), options, 201)
+    found["page"], _ = await measure(product, page, options, 200)
     run.verdicts[name] = await judged(product, sale, promised)
     return found
 

@@ -13,7 +13,7 @@ from app import version
 from app.runtime.sockets import ServerName
 from app.store.connections import Stores
 from load.sizes import Size
-from load.wrk import How
+from load.wrk import WrkOptions
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Conditions(msgspec.Struct, frozen=True):
     size: Size
 
 
-async def conditions(stores: Stores, server: ServerName, how: How, size: Size) -> Conditions:
+async def conditions(stores: Stores, server: ServerName, options: WrkOptions, size: Size) -> Conditions:
     """Collect the conditions: the machine, the stores as they describe themselves, and the method."""
     info = await stores.redis.info("server")
     name = info.get("server_name", "redis")
@@ -49,8 +49,8 @@ async def conditions(stores: Stores, server: ServerName, how: How, size: Size) -
         postgres=await stores.postgres.fetchval("SHOW server_version"),
         fsync=await stores.postgres.fetchval("SHOW fsync"),
         server=server,
-        connections=how.connections,
-        threads=how.threads,
+        connections=options.connections,
+        threads=options.threads,
         size=size,
     )
 

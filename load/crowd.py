@@ -11,7 +11,7 @@ import jwt
 
 from app.core.model import EventId, RoomId
 from load.product import NotStarted, Product
-from load.wrk import How, Requests, send
+from load.wrk import Requests, WrkOptions, send
 
 TICKET_TYPES = ("floor", "balcony", "circle")
 TICKETS = 10_000_000  # of each type, if they are not to run out
@@ -109,31 +109,31 @@ def reservations(sale: Sale, booking_tokens: Sequence[str], first: int = 0) -> R
     return Requests("POST", path, headers, "{4}", lines, capture=RESERVATION_ID)
 
 
-def unhurried(how: How) -> How:
+def unhurried(options: WrkOptions) -> WrkOptions:
     """The same settings, but until all requests are answered."""
-    return replace(how, seconds=PREPARE_S, rate=0)
+    return replace(options, seconds=PREPARE_S, rate=0)
 
 
-async def waiting(product: Product, room_id: RoomId, count: int, how: How) -> list[str]:
+async def waiting(product: Product, room_id: RoomId, count: int, options: WrkOptions) -> list[str]:
     """Let visitors join; return their place tokens."""
     requests = replace(joins(room_id, count), capture=PLACE_TOKEN)
-    answers = await send(product.url, requests, unhurried(how))
+    answers = await send(product.url, requests, unhurried(options))
     if len(answers.captured) != count:
         raise NotStarted(f"{count} visitors did not all join {room_id}: {dict(answers.answered)}")
     return list(answers.captured)
 
 
-async def called(product: Product, sale: Sale, count: int, how: How) -> list[str]:
+async def called(product: Product, sale: Sale, count: int, options: WrkOptions) -> list[str]:
     """Let visitors join and be called; return their place tokens."""
-    place_tokens = await waiting(product, sale.room_id, count, how)
+    place_tokens = await waiting(product, sale.room_id, count, options)
     await _until_called(product, sale.room_id, count)
     return place_tokens
 
 
-async def inside(product: Product, sale: Sale, count: int, how: How) -> list[str]:
+async def inside(product: Product, sale: Sale, count: int, options: WrkOptions) -> list[str]:
     """Let visitors join, be called and claim; return their booking tokens."""
-    requests = claims(sale.room_id, await called(product, sale, count, how))
-    answers = await send(product.url, requests, unhurried(how))
+    requests = claims(sale.room_id, await called(product, sale, count, options))
+    answers = await send(product.url, requests, unhurried(options))
     if len(answers.captured) != count:
         raise NotStarted(f"{count} visitors did not all claim in {sale.room_id}: {dict(answers.answered)}")
     return list(answers.captured)

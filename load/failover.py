@@ -75,12 +75,12 @@ async def _trial(
     *,
     behind: bool,
 ) -> bool:
-    record = crowd.told
+    responses = crowd.responses
     fans = asyncio.create_task(crowd.run())
     await asyncio.sleep(seconds / 2)
-    lost_at = time.monotonic() - record.began
+    lost_at = time.monotonic() - responses.began
     await site.fail_over()
-    promoted_s = time.monotonic() - record.began - lost_at
+    promoted_s = time.monotonic() - responses.began - lost_at
     print(f"store: {store}{', replica behind' if behind else ''}")
     print(f"promoted after: {promoted_s:.1f} s")
     stores = await _stores(site)
@@ -95,23 +95,23 @@ async def _trial(
 
 async def _judged(stores: Stores, crowd: FailoverCrowd, environment: dict[str, str], lost_at: float) -> bool:
     """Print the findings; return whether nothing is lost."""
-    record = crowd.told
-    expected = record.promised - record.cancelled
+    responses = crowd.responses
+    expected = responses.reserved - responses.cancelled
     absent = await _absent(stores, expected)
     settled = await _settled(stores, crowd, expected)
     still = await _absent(stores, expected)
-    unsold = await _unsold(stores, record.confirmed - still)
+    unsold = await _unsold(stores, responses.confirmed - still)
     places = await _places(crowd)
     checked = await command(environment, "check", "--all", fails=True)
     for what in ("join", "claim", "reserve", "confirm"):
-        print(f"longest pause without a successful {what}: {record.longest_pause_s(what, lost_at):.1f} s")
-    for what, count in sorted(record.failed.items()):
+        print(f"longest pause without a successful {what}: {responses.longest_pause_s(what, lost_at):.1f} s")
+    for what, count in sorted(responses.failed.items()):
         print(f"failed: {what}: {count}")
-    print(f"reservations acknowledged: {len(record.promised)}, paid: {len(record.confirmed)}")
-    print(f"cancelled: {len(record.cancelled)}")
+    print(f"reservations acknowledged: {len(responses.reserved)}, paid: {len(responses.confirmed)}")
+    print(f"cancelled: {len(responses.cancelled)}")
     print(f"of these missing in PostgreSQL when fans left: {len(absent)}, at the end: {len(still)}")
     print(f"paid but not confirmed at the end: {len(unsold)}")
-    print(f"places acknowledged in the queue: {len(record.queue)}; {places}")
+    print(f"places acknowledged in the queue: {len(responses.queue)}; {places}")
     print(f"verdict: {settled}")
     print(f"fairgate check: {checked.strip() or 'clean'}")
     good = places.good and settled.startswith("oversold 0, lost 0, stranded 0") and not still and not unsold
@@ -138,9 +138,9 @@ class Places:
 
 async def _places(crowd: FailoverCrowd) -> Places:
     """Request the place of everybody in the queue."""
-    lost, moved, numbers = 0, 0, [it.number for it in crowd.told.queue]
-    for promise in crowd.told.queue:
-        response = await crowd.ask("place", "GET", f"/v1/rooms/{crowd.queue_room}/places/me", promise.token)
+    lost, moved, numbers = 0, 0, [it.number for it in crowd.responses.queue]
+    for promise in crowd.responses.queue:
+        response = await crowd.call("place", "GET", f"/v1/rooms/{crowd.queue_room}/places/me", promise.token)
         place = response.json()
         lost += response.status_code != 200
         moved += response.status_code == 200 and place["queue_number"] != promise.number

@@ -28,11 +28,11 @@ class QueuedFan:
 
 
 @dataclass
-class Promised:
+class Responses:
     """The responses that all fans got."""
 
     began: float = field(default_factory=time.monotonic)
-    promised: set[str] = field(default_factory=set)  # reservations answered 201
+    reserved: set[str] = field(default_factory=set)  # reservations answered 201
     cancelled: set[str] = field(default_factory=set)  # answered 200
     confirmed: set[str] = field(default_factory=set)  # answered 200 to a payment
     queue: list[QueuedFan] = field(default_factory=list)
@@ -56,27 +56,29 @@ class FailoverCrowd:
     client: httpx.AsyncClient
     sale: str
     queue_room: str  # whose visitors only wait
-    told: Promised = field(default_factory=Promised)
+    responses: Responses = field(default_factory=Responses)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Run until `over`."""
         await asyncio.gather(self._queue_grows(), *(self._fan(number) for number in range(FANS)))
 
-    async def ask(self, what: str, method: str, path: str, token: str = "", **options: Any) -> httpx.Response:
+    async def call(
+        self, what: str, method: str, path: str, token: str = "", **options: Any
+    ) -> httpx.Response:
         """Repeat one call until the response is not a 503."""
         headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         while True:
             try:
                 response = await self.client.request(method, path, headers=headers, **options)
             except httpx.TransportError as error:
-                self.told.failed[f"{what}: {type(error).__name__}"] += 1
+                self.responses.failed[f"{what}: {type(error).__name__}"] += 1
             else:
                 if response.status_code < 500:
                     if response.is_success and response.status_code != 202:
-                        self.told.done(what)
+                        self.responses.done(what)
                     return response
-                self.told.failed[f"{what}: {response.status_code} {_code(response)}"] += 1
+                self.responses.failed[f"{what}: {response.status_code} {_code(response)}"] += 1
             await asyncio.sleep(AGAIN_S)
 
     async def _queue_grows(self) -> None:
@@ -86,31 +88,31 @@ class FailoverCrowd:
             await asyncio.sleep(JOIN_EVERY_S)
 
     async def _join_queue(self) -> None:
-        response = await self.ask("join", "POST", f"/v1/rooms/{self.queue_room}/places")
+        response = await self.call("join", "POST", f"/v1/rooms/{self.queue_room}/places")
         if response.status_code == 201:
             place = response.json()
-            self.told.queue.append(
+            self.responses.queue.append(
                 QueuedFan(place["visitor_id"], place["queue_number"], place["place_token"])
             )
         else:
-            self.told.failed[f"join: {response.status_code} {_code(response)}"] += 1
+            self.responses.failed[f"join: {response.status_code} {_code(response)}"] += 1
 
     async def _fan(self, number: int) -> None:
         for turn in itertools.count(number):
             if self.over.is_set():
                 return
-            place = (await self.ask("join", "POST", f"/v1/rooms/{self.sale}/places")).json()
+            place = (await self.call("join", "POST", f"/v1/rooms/{self.sale}/places")).json()
             if booking := await self._claim(place["place_token"]):
                 await self._buy(place["place_token"], booking, MOVES[turn % len(MOVES)], turn)
 
     async def _claim(self, token: str) -> str:
         path = f"/v1/rooms/{self.sale}/places/me/booking-token"
         while not self.over.is_set():
-            response = await self.ask("claim", "POST", path, token)
+            response = await self.call("claim", "POST", path, token)
             if response.status_code in (200, 201):
                 return str(response.json()["booking_token"])
             if response.status_code != 202:
-                self.told.failed[f"claim: {response.status_code} {_code(response)}"] += 1
+                self.responses.failed[f"claim: {response.status_code} {_code(response)}"] += 1
                 return ""
             await asyncio.sleep(AGAIN_S)
         return ""
@@ -118,31 +120,31 @@ class FailoverCrowd:
     async def _buy(self, place: str, booking: str, move: str, turn: int) -> None:
         body = {"items": [{"ticket_type_id": "floor", "quantity": 1 + turn % 3}]}
         path = f"/v1/events/{self.sale}/reservations"
-        response = await self.ask(
+        response = await self.call(
             "reserve", "POST", path, booking, json=body, headers={"Idempotency-Key": f"t{turn}"}
         )
         if response.status_code != 201:
-            self.told.failed[f"reserve: {response.status_code} {_code(response)}"] += 1
+            self.responses.failed[f"reserve: {response.status_code} {_code(response)}"] += 1
             return
         held = response.json()["reservation_id"]
-        self.told.promised.add(held)
+        self.responses.reserved.add(held)
         if move == "cancel":
-            response = await self.ask("cancel", "POST", f"/v1/reservations/{held}/cancel", place)
+            response = await self.call("cancel", "POST", f"/v1/reservations/{held}/cancel", place)
             if response.is_success:
-                self.told.cancelled.add(held)
+                self.responses.cancelled.add(held)
         elif move == "confirm":
             response = await self._pay(held, place)
             if response.status_code == 200:
-                self.told.confirmed.add(held)
+                self.responses.confirmed.add(held)
         if not response.is_success:
-            self.told.failed[f"{move}: {response.status_code} {_code(response)}"] += 1
+            self.responses.failed[f"{move}: {response.status_code} {_code(response)}"] += 1
 
     async def _pay(self, held: str, place: str) -> httpx.Response:
         body = {"payment": {"method": "card", "token": "tok_ok"}}
         path = f"/v1/reservations/{held}/confirm"
         for attempt in itertools.count():
             key = {"Idempotency-Key": f"pay-{held}-{attempt // 10}"}
-            response = await self.ask("confirm", "POST", path, place, json=body, headers=key)
+            response = await self.call("confirm", "POST", path, place, json=body, headers=key)
             if response.status_code not in (202, 402) or self.over.is_set():
                 return response
             await asyncio.sleep(AGAIN_S)

@@ -29,7 +29,7 @@ JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 BUSY = (429, 502, 503, 504)
 
 
-class Sent(Exception):
+class VisitOver(Exception):
     """A browser's visit is over; the message says how."""
 
 
@@ -59,7 +59,7 @@ class Browser:
     number: int
     shop: str
     client: httpx.AsyncClient
-    seen: Outcomes
+    outcomes: Outcomes
     ends_at_s: float
     random: Random = field(init=False)
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -69,103 +69,103 @@ class Browser:
 
     async def visit(self) -> None:
         """Visit from the first page to the last."""
-        self.seen.count["came"] += 1
+        self.outcomes.count["came"] += 1
         address = f"{self.shop}/page/{self.number}?from=load"
         try:
             answer = await self._open(address)
             if _leads_to_queue(answer):
                 await self._queue(address, answer.headers["location"])
             elif answer.is_success:
-                self.seen.count["let in at once"] += 1
+                self.outcomes.count["let in at once"] += 1
             else:
-                self.seen.errors[f"{answer.status_code} from the shop or its gate"] += 1
+                self.outcomes.errors[f"{answer.status_code} from the shop or its gate"] += 1
                 return
             await self._browse()
-        except Sent as over:
-            self.seen.count[str(over)] += 1
+        except VisitOver as over:
+            self.outcomes.count[str(over)] += 1
         except httpx.HTTPError as error:
-            self.seen.errors[type(error).__name__] += 1
+            self.outcomes.errors[type(error).__name__] += 1
 
     async def _queue(self, wanted: str, page: str) -> None:
         """Wait on the queue page, and return to the wanted page."""
-        self.seen.count["queued"] += 1
+        self.outcomes.count["queued"] += 1
         began_s = time.monotonic()
         split = urlsplit(page)
         room = f"{split.scheme}://{split.netloc}/v1{split.path}"
         place = await self._called(room)
-        claimed = await self._ask("POST", f"{room}/places/me/booking-token", place)
+        claimed = await self._call_api("POST", f"{room}/places/me/booking-token", place)
         if not claimed.is_success:
-            raise Sent("lost their turn")
+            raise VisitOver("lost their turn")
         back = await self._open(f"{page.partition('?')[0]}/go?{split.query}")
         address = back.headers.get("location", "")
         if TICKET not in address:
-            self.seen.errors["no ticket from the queue page"] += 1
-            raise Sent("lost their turn")
+            self.outcomes.errors["no ticket from the queue page"] += 1
+            raise VisitOver("lost their turn")
         answer = await self._open(urljoin(page, address))
         if answer.is_redirect and not _leads_to_queue(answer):
             if answer.headers["location"] != wanted:
-                self.seen.errors["another address than the one they wanted"] += 1
+                self.outcomes.errors["another address than the one they wanted"] += 1
             answer = await self._open(urljoin(wanted, answer.headers["location"]))
         if _leads_to_queue(answer):
-            raise Sent("went round in a circle")
-        self.seen.count["came through the queue"] += 1
-        self.seen.waits_s.append(time.monotonic() - began_s)
+            raise VisitOver("went round in a circle")
+        self.outcomes.count["came through the queue"] += 1
+        self.outcomes.waits_s.append(time.monotonic() - began_s)
 
     async def _called(self, room: str) -> str:
         """Join, and poll the place until it is called; return the token that claims it."""
-        joined = await self._ask("POST", f"{room}/places")
+        joined = await self._call_api("POST", f"{room}/places")
         while joined.status_code in BUSY:
-            self.seen.count["asked to join later"] += 1
+            self.outcomes.count["asked to join later"] += 1
             await self._pause(float(joined.headers.get("retry-after", 1)))
-            joined = await self._ask("POST", f"{room}/places")
+            joined = await self._call_api("POST", f"{room}/places")
         if not joined.is_success:
-            self.seen.errors[f"{joined.status_code} at the join"] += 1
-            raise Sent("were refused a place")
+            self.outcomes.errors[f"{joined.status_code} at the join"] += 1
+            raise VisitOver("were refused a place")
         place = joined.json()
         token = str(place["place_token"])
         while place["state"] not in ("called", "active"):
             if place["state"] not in ("prequeue", "waiting"):
-                raise Sent("lost their place")
+                raise VisitOver("lost their place")
             await self._pause(float(place.get("poll_after_s") or 1))
-            answer = await self._ask("GET", f"{room}/places/me", token)
+            answer = await self._call_api("GET", f"{room}/places/me", token)
             if answer.is_success:
                 place = answer.json()
                 token = str(place.get("place_token") or token)
             elif answer.status_code not in BUSY:
-                raise Sent("lost their place")
+                raise VisitOver("lost their place")
         return token
 
     async def _browse(self) -> None:
         """View some more pages while inside."""
-        self.seen.inside += 1
-        self.seen.inside_max = max(self.seen.inside_max, self.seen.inside)
+        self.outcomes.inside += 1
+        self.outcomes.inside_max = max(self.outcomes.inside_max, self.outcomes.inside)
         try:
             for number in range(self.random.randint(*PAGES)):
                 await self._pause(self.random.uniform(*THINK_S))
                 began_s = time.monotonic()
                 answer = await self._open(f"{self.shop}/item/{number}")
                 if _leads_to_queue(answer):
-                    raise Sent("sent back to the queue while inside")
+                    raise VisitOver("sent back to the queue while inside")
                 if answer.status_code in BUSY:
-                    self.seen.errors[f"{answer.status_code} while inside"] += 1
+                    self.outcomes.errors[f"{answer.status_code} while inside"] += 1
                 else:
-                    self.seen.shop_ms.append(1000 * (time.monotonic() - began_s))
-            self.seen.count["looked at all their pages"] += 1
+                    self.outcomes.shop_ms.append(1000 * (time.monotonic() - began_s))
+            self.outcomes.count["looked at all their pages"] += 1
         finally:
-            self.seen.inside -= 1
+            self.outcomes.inside -= 1
 
     async def _pause(self, seconds: float) -> None:
         """Wait as a page does, with its jitter; the visit ends with the run."""
         seconds = min(max(seconds, POLL_MIN_S), POLL_MAX_S) * self.random.uniform(0.75, 1.25)
         left_s = self.ends_at_s - time.monotonic()
         if left_s <= 0:
-            raise Sent("still there at the end")
+            raise VisitOver("still there at the end")
         await asyncio.sleep(min(seconds, left_s))
 
     async def _open(self, address: str) -> httpx.Response:
         return await self._send("GET", address, HTML)
 
-    async def _ask(self, method: str, address: str, token: str = "") -> httpx.Response:
+    async def _call_api(self, method: str, address: str, token: str = "") -> httpx.Response:
         headers = JSON | ({"Authorization": f"Bearer {token}"} if token else {})
         return await self._send(method, address, headers)
 
@@ -189,7 +189,7 @@ def _leads_to_queue(answer: httpx.Response) -> bool:
     return answer.is_redirect and "/rooms/" in answer.headers.get("location", "").partition("?")[0]
 
 
-async def come(shop: str, fans: int, seconds: int, outcomes: Outcomes) -> None:
+async def run_browsers(shop: str, fans: int, seconds: int, outcomes: Outcomes) -> None:
     """Let the browsers come one after the other, until all are through or the time is up."""
     ends_at_s = time.monotonic() + seconds
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)

@@ -23,7 +23,7 @@ from app.runtime.embedded_stores import free_port
 from app.runtime.sockets import ServerName
 from load import product
 from load.figures import percentile
-from load.gate_crowd import Outcomes, come
+from load.gate_crowd import Outcomes, run_browsers
 from load.target import NoTarget
 
 TELL_EVERY_S = 5.0
@@ -49,7 +49,7 @@ async def run(order: Order) -> bool:
         outcomes = Outcomes()
         telling = asyncio.create_task(_print_progress(outcomes, order.fans))
         try:
-            await come(shop, order.fans, order.seconds, outcomes)
+            await run_browsers(shop, order.fans, order.seconds, outcomes)
         finally:
             telling.cancel()
     show(outcomes, order.fans)

@@ -24,7 +24,7 @@ from load.figures import Figure, Row, Trial, missing, row_of
 from load.measuring import Run, measure
 from load.product import Product
 from load.proxy import ProxyFailed
-from load.wrk import How, Requests
+from load.wrk import Requests, WrkOptions
 
 DEPLOYED = Path(__file__).parent.parent / "deploy" / "gate" / "nginx" / "gate.conf"
 ROOM_IN_FILE, NAME = "opening-night", "shop.example"
@@ -44,11 +44,11 @@ async def gates(run: Run) -> Row:
     """
     async with run.product() as product:
         requests = _asking(await _passes(run, product, "gates"))
-        await measure(product, replace(requests, again=False), crowd.unhurried(run.how), 204)  # warm-up
+        await measure(product, replace(requests, again=False), crowd.unhurried(run.options), 204)  # warm-up
         trials, shares = [], []
         for _ in range(run.size.trials):
-            status, _ = await measure(product, crowd.statuses(RoomId("gates")), run.how, 200)
-            trial, _ = await measure(product, requests, run.how, 204)
+            status, _ = await measure(product, crowd.statuses(RoomId("gates")), run.options, 200)
+            trial, _ = await measure(product, requests, run.options, 204)
             trials.append(trial)
             shares.append(trial.per_s / status.per_s if status.per_s else 0.0)
     row = row_of("gate", trials, note="`of status`: each trial against one of the status document before it")
@@ -58,12 +58,12 @@ async def gates(run: Run) -> Row:
 
 async def behind_nginx(run: Run) -> Row:
     """A shop at 1,000 connections behind nginx that asks the gate, and behind the same nginx without it."""
-    how = replace(run.how, connections=run.size.proxy_connections)
+    options = replace(run.options, connections=run.size.proxy_connections)
     try:
         async with run.product() as product:
             cookies = await _passes(run, product, "shop")
             async with _before_a_shop(product, "shop") as (gated, plain):
-                return await _against(run, product, how, cookies, gated, plain)
+                return await _against(run, product, options, cookies, gated, plain)
     except ProxyFailed as error:
         return missing("nginx-gate", str(error))
 
@@ -72,17 +72,17 @@ Proxy = tuple[str, psutil.Process]
 
 
 async def _against(
-    run: Run, product: Product, how: How, cookies: Sequence[str], gated: Proxy, plain: Proxy
+    run: Run, product: Product, options: WrkOptions, cookies: Sequence[str], gated: Proxy, plain: Proxy
 ) -> Row:
     trials, alone, later_ms = [], [], []
-    await _through(product, cookies, replace(how, seconds=max(5, how.seconds)), gated)  # warm-up
+    await _through(product, cookies, replace(options, seconds=max(5, options.seconds)), gated)  # warm-up
     for _ in range(run.size.trials):
-        trials.append(await _through(product, cookies, how, gated))
-        alone.append(await _through(product, cookies, how, plain))
-        paced = replace(run.how, rate=PACED_PER_S)
+        trials.append(await _through(product, cookies, options, gated))
+        alone.append(await _through(product, cookies, options, plain))
+        paced = replace(run.options, rate=PACED_PER_S)
         with_gate, without = [(await _through(product, cookies, paced, it)).p50_ms for it in (gated, plain)]
         later_ms.append(with_gate - without)
-    row = row_of("nginx-gate", trials, note=f"{how.connections:,} connections; every answer has a pass")
+    row = row_of("nginx-gate", trials, note=f"{options.connections:,} connections; every answer has a pass")
     costs = [_cost_us(one) - _cost_us(other) for one, other in zip(trials, alone, strict=True)]
     row.figures.append(Figure.of("without the gate, a second", [it.per_s for it in alone]))
     row.figures.append(Figure.of("CPU us more for each request", costs))
@@ -90,12 +90,12 @@ async def _against(
     return row
 
 
-async def _through(product: Product, cookies: Sequence[str], how: How, proxied: Proxy) -> Trial:
+async def _through(product: Product, cookies: Sequence[str], options: WrkOptions, proxied: Proxy) -> Trial:
     url, nginx = proxied
     headers = {"Host": NAME, "Cookie": "{1}", "Accept": "text/html"}
     requests = Requests("GET", "/cart?a=1", headers, lines=[(it,) for it in cookies], again=True)
     before = proxy.cpu_s(nginx)
-    trial, _ = await measure(product, requests, how, 200, url=url)
+    trial, _ = await measure(product, requests, options, 200, url=url)
     return proxy.with_nginx(trial, proxy.cpu_s(nginx) - before)
 
 
@@ -152,7 +152,7 @@ def _asking(cookies: Sequence[str]) -> Requests:
 async def _passes(run: Run, product: Product, name: str) -> list[str]:
     """Create visitors who are inside; return the cookies of their passes as the gate makes them."""
     sale = await crowd.open_sale(product, name)
-    await crowd.inside(product, sale, run.size.payers, run.how)
+    await crowd.inside(product, sale, run.size.payers, run.options)
     postgres = product.stores.postgres
     row = await rooms.select_room(postgres, sale.room_id)
     assert row is not None

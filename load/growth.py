@@ -63,10 +63,10 @@ async def _grow(
     (room_id, sale), promised = where, []
     for first in range(0, count, AT_ONCE):
         some = min(AT_ONCE, count - first)
-        await crowd.waiting(product, room_id, some, run.how)
+        await crowd.waiting(product, room_id, some, run.options)
         tokens = await prepared.inside(product, sale, some)
         requests = crowd.reservations(sale, tokens, first=before + first)
-        _, answered = await measure(product, requests, crowd.unhurried(run.how), 201)
+        _, answered = await measure(product, requests, crowd.unhurried(run.options), 201)
         promised += answered
         await settled(product, sale.room_id)
     return promised

@@ -71,7 +71,7 @@ async def _reserve(product: Product, sale: Sale, count: int) -> None:
 async def _trial(run: Run, product: Product, sale: Sale, first: int) -> tuple[Trial, list[str]]:
     tokens = await prepared.inside(product, sale, run.size.buyers_per_s_max * run.size.seconds)
     requests = crowd.reservations(sale, tokens, first=first)
-    trial = await measure(product, requests, run.how, 201)
+    trial = await measure(product, requests, run.options, 201)
     await settled(product, sale.room_id)
     return trial
 

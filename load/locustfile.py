@@ -65,7 +65,7 @@ def _watch(world: World) -> None:
     """Print progress; end the run when the last visitor is done."""
     while True:
         gevent.sleep(TELL_EVERY_S)
-        world.tell()
+        world.print_progress()
         if world.plan.ends_alone and world.count["gone"] >= world.plan.fans:
             world.environment.runner.quit()
             return

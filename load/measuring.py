@@ -22,7 +22,7 @@ from load.figures import GENERATOR, Trial
 from load.product import Product, data_folder, running
 from load.sizes import Size
 from load.verdict import Admitted, Verdict, judge, over_admitted
-from load.wrk import How, Requests, send
+from load.wrk import Requests, WrkOptions, send
 
 SAMPLE_EVERY_S = 0.25
 SETTLED_TIMEOUT_S = 30.0
@@ -34,7 +34,7 @@ class Run:
     """What every row gets: sizes, a console, and products to measure."""
 
     server: ServerName
-    how: How
+    options: WrkOptions
     size: Size
     console: Console
     under: Conditions | None = None  # set with the first product
@@ -58,7 +58,7 @@ class Run:
         with data_folder() as data:
             async with running(data, serving, web=web, workers=workers, **limits, **environment) as product:
                 if self.under is None:
-                    self.under = await conditions(product.stores, self.server, self.how, self.size)
+                    self.under = await conditions(product.stores, self.server, self.options, self.size)
                 yield product
 
     @property
@@ -70,7 +70,7 @@ class Run:
 async def measure(
     product: Product,
     requests: Requests,
-    how: How,
+    options: WrkOptions,
     *good: int,
     url: str = "",
     cpu_s: Callable[[], Mapping[str, float]] | None = None,
@@ -83,7 +83,7 @@ async def measure(
     cpu = cpu_s or product.cpu_s
     wal_before, scripts_before = await _wal(product.stores), await _scripts(product.stores)
     cpu_before = cpu()
-    answers = await send(url or product.url, requests, how)
+    answers = await send(url or product.url, requests, options)
     cpu_after, scripts_after = cpu(), await _scripts(product.stores)
     used = {role: cpu_after[role] - cpu_before.get(role, 0.0) for role in cpu_after}
     trial = Trial(
@@ -103,7 +103,7 @@ async def measure(
 
 async def repeated(run: Run, product: Product, requests: Requests, good: int) -> list[Trial]:
     """Run as many trials of the same requests as a row has."""
-    return [(await measure(product, requests, run.how, good))[0] for _ in range(run.size.trials)]
+    return [(await measure(product, requests, run.options, good))[0] for _ in range(run.size.trials)]
 
 
 async def _wal(stores: Stores) -> int:

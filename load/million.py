@@ -65,7 +65,7 @@ async def _joins(run: Run, product: Product, rooms: dict[str, RoomId]) -> tuple[
     trials: dict[str, list[Trial]] = {"empty": [], "crowded": []}
     for _ in range(run.size.trials):
         for name, room_id in rooms.items():
-            trials[name].append((await measure(product, crowd.joins(room_id), run.how, 201))[0])
+            trials[name].append((await measure(product, crowd.joins(room_id), run.options, 201))[0])
     return trials["empty"], trials["crowded"]
 
 
@@ -82,7 +82,7 @@ async def _places(
     ]
     trials: list[tuple[Trial, ...]] = []
     for _ in range(run.size.trials):
-        trials.append(tuple([(await measure(product, it, run.how, 200))[0] for it in asks]))
+        trials.append(tuple([(await measure(product, it, run.options, 200))[0] for it in asks]))
     return [pair[0] for pair in trials], [pair[1] for pair in trials]
 
 
@@ -90,7 +90,7 @@ async def _ticks(run: Run, product: Product, room_id: RoomId) -> tuple[list[floa
     """Times of ticks of 1,000 calls in ms, and Valkey's CPU for one; ours alone, as the worker is stopped."""
     redis, keys, took_ms = product.stores.redis, RoomKeys(room_id), []
     with product.frozen("worker"):
-        await product.ask("PATCH", f"/v1/rooms/{room_id}", _let_in())
+        await product.call("PATCH", f"/v1/rooms/{room_id}", _let_in())
         cpu_s = product.cpu_s()["valkey"]
         for _ in range(min(run.size.ticks, run.size.waiting // CALLED_A_TICK)):
             begun = time.perf_counter()

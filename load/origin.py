@@ -96,7 +96,7 @@ class VirtualRoom:
             closed_at_ms=0,
         )
         self._second, self._now = -1, self._at(0)
-        self._shown = status_document(self.room, self._now)
+        self._document = status_document(self.room, self._now)
 
     def serving(self, at_s: float) -> int:
         """The serving position: the rate, with one second of it as a burst at the opening."""
@@ -104,20 +104,20 @@ class VirtualRoom:
 
     def document(self, at_s: float) -> StatusDocument:
         """The shared document, at most a second old."""
-        self._look(at_s)
-        return self._shown
+        self._advance(at_s)
+        return self._document
 
     def place(self, number: int, at_s: float) -> Answer:
         """The exact place of a waiting visitor, as the server returns it."""
-        self._look(at_s)
+        self._advance(at_s)
         ahead = max(0, number - self._now.serving_position - 1)
         found = Place(VisitorId(str(number)), "waiting", number, ahead, 0, 0)
         return Answer(200, place_document(ROOM_ID, found, self._now, self.rate, ""))
 
-    def _look(self, at_s: float) -> None:
+    def _advance(self, at_s: float) -> None:
         if int(at_s) != self._second:
             self._second, self._now = int(at_s), self._at(int(at_s))
-            self._shown = status_document(self.room, self._now)
+            self._document = status_document(self.room, self._now)
 
     def _at(self, second: int) -> RoomStatus:
         """What the status script would report."""
@@ -157,19 +157,19 @@ def measure(fans: int = FANS, rate_per_minute: int = RATES_PER_MINUTE[0], seed: 
         if room.serving(at_s) >= number:
             continue  # called before it would have asked: the page claims because of the shared document
         page = pages[number]
-        page.hear(room.document(at_s), at_s)
+        page.update(room.document(at_s), at_s)
         if page.step(at_s) == "ask":
             asks[_band(number - room.serving(at_s) - 1)] += 1
             page.answered("ask", room.place(number, at_s), at_s)
         heapq.heappush(due, (max(page.due_s(at_s), at_s + 0.001), number))
-    return _found(room, asks)
+    return _result(room, asks)
 
 
 def _band(ahead: int) -> int:
     return next((at for at, end in enumerate(BANDS[1:]) if ahead < end), len(BANDS) - 2)
 
 
-def _found(room: VirtualRoom, asks: Sequence[int]) -> Origin:
+def _result(room: VirtualRoom, asks: Sequence[int]) -> Origin:
     minutes = [0.0] * (len(BANDS) - 1)
     lasts_s = ceil(room.fans * 60 / room.rate)
     for second in range(lasts_s):

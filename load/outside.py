@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from load.plan import Found, Promise
+from load.plan import Findings, Promise
 from load.verdict import Verdict
 
 ASK_AGAIN_MAX = 5_000  # reservations read again, newest first
@@ -27,7 +27,7 @@ HONEST = {  # what a reservation may have become since it was last seen
 
 
 async def judge_from_outside(
-    client: httpx.AsyncClient, found: Found, event_id: str | None, tickets_max: int
+    client: httpx.AsyncClient, found: Findings, event_id: str | None, tickets_max: int
 ) -> Verdict:
     """Check that nothing was sold twice, no promise broken, and nobody called out of turn, by the API
     alone."""
@@ -50,7 +50,7 @@ async def judge_from_outside(
     return verdict
 
 
-def _places_lost(found: Found) -> Iterator[str]:
+def _places_lost(found: Findings) -> Iterator[str]:
     for line in found.moved:
         yield f"a place changed when the page was reloaded: {line}"
     holders = Counter(found.numbers.values())
@@ -59,7 +59,7 @@ def _places_lost(found: Found) -> Iterator[str]:
             yield f"queue number {number} was given to {count} visitors"
 
 
-def _out_of_turn(found: Found) -> Iterator[str]:
+def _out_of_turn(found: Findings) -> Iterator[str]:
     """Turns that began before the shared document said so, if it was received long enough afterwards."""
     serving = found.serving
     for claim in found.claims:
@@ -70,7 +70,7 @@ def _out_of_turn(found: Found) -> Iterator[str]:
             yield f"{kind} with number {claim.queue_number} was inside at serving position {served}"
 
 
-def _above_limit(found: Found, tickets_max: int) -> Iterator[str]:
+def _above_limit(found: Findings, tickets_max: int) -> Iterator[str]:
     counts: Counter[int] = Counter()
     for promise in found.promises:
         counts[promise.visitor] += promise.quantity if promise.status in KEPT else 0
@@ -79,14 +79,14 @@ def _above_limit(found: Found, tickets_max: int) -> Iterator[str]:
             yield f"visitor {visitor} was promised {count} tickets, {tickets_max} are allowed"
 
 
-def _sold_twice(found: Found) -> Iterator[str]:
+def _sold_twice(found: Findings) -> Iterator[str]:
     holders = Counter(ticket for promise in found.promises for ticket in promise.tickets)
     for ticket, count in sorted(holders.items()):
         if count > 1:
             yield f"ticket {ticket} was sold {count} times"
 
 
-def _oversold(availability: dict[str, Any], found: Found) -> Iterator[str]:
+def _oversold(availability: dict[str, Any], found: Findings) -> Iterator[str]:
     """Compare by the API's counts, and by ours: what we bought was sold."""
     total = sold = 0
     for ticket_type in availability["ticket_types"]:

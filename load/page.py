@@ -75,7 +75,7 @@ class Page:
         """Whether our turn has come according to the shared document."""
         return _reached(self.status, self.place)
 
-    def hear(self, status: StatusDocument, now_s: float) -> None:
+    def update(self, status: StatusDocument, now_s: float) -> None:
         """Take the shared document, from the stream or polled. One older than the last is dropped."""
         before = self.status
         if status.updated_at and before.updated_at:
@@ -150,7 +150,7 @@ class Link:
     """How a page receives the shared document: by its stream, and by polling while the stream is silent."""
 
     random: Random
-    heard_at_s: float
+    received_at_s: float
     streaming: bool = False
 
     @classmethod
@@ -158,24 +158,24 @@ class Link:
         """The page was just loaded, and listens."""
         return cls(random, now_s - STATUS_POLL_S + STREAM_FIRST_S)
 
-    def hear(self, now_s: float, by_stream: bool) -> None:
+    def received(self, now_s: float, by_stream: bool) -> None:
         """Note that a document or a comment of the stream arrived."""
         self.streaming = self.streaming or by_stream
-        self.heard_at_s = now_s
+        self.received_at_s = now_s
 
-    def broke(self, now_s: float, refused: bool) -> float:
+    def stream_ended(self, now_s: float, refused: bool) -> float:
         """Note that the stream ended, or was `refused` with another response; return the seconds until a
         retry."""
         if self.streaming:
-            self.heard_at_s = now_s - STATUS_POLL_S + jittered(1.0, self.random)  # ask soon, not all at once
+            self.received_at_s = now_s - STATUS_POLL_S + jittered(1.0, self.random)  # soon, not all at once
         self.streaming = False
         return jittered(LISTEN_AGAIN_S, self.random) if refused else self.random.uniform(*STREAM_RETRY_S)
 
     def failed(self, now_s: float) -> None:
         """Note that polling failed as well."""
-        self.streaming, self.heard_at_s = False, now_s
+        self.streaming, self.received_at_s = False, now_s
 
     @property
     def due_s(self) -> float:
         """When the page polls the shared document, if nothing arrives until then."""
-        return self.heard_at_s + (STREAM_QUIET_S if self.streaming else STATUS_POLL_S)
+        return self.received_at_s + (STREAM_QUIET_S if self.streaming else STATUS_POLL_S)

@@ -7,7 +7,7 @@ from load.crowd import Sale
 from load.figures import Row, row_of
 from load.measuring import Run, judged, measure, repeated, settled
 from load.product import Product
-from load.wrk import How, Requests, send
+from load.wrk import Requests, WrkOptions, send
 
 PAYMENT = '{"payment":{"method":"card","token":"tok_ok"}}'
 
@@ -21,8 +21,8 @@ async def confirms(run: Run) -> Row:
         trials = []
         for number in range(run.size.trials):
             sale = await crowd.open_sale(product, f"confirms-{number}")
-            requests = await _payments(product, sale, run.size.payers, run.how)
-            trial, confirmed = await measure(product, requests, crowd.unhurried(run.how), 200)
+            requests = await _payments(product, sale, run.size.payers, run.options)
+            trial, confirmed = await measure(product, requests, crowd.unhurried(run.options), 200)
             run.verdicts[f"confirms {number + 1}"] = await judged(product, sale, confirmed)
             trials.append(trial)
     return row_of("confirms", trials, note=f"{run.size.payers:,} holds per trial")
@@ -32,17 +32,17 @@ async def reads(run: Run) -> Row:
     """Owners read their reservations: the token is known, the rows come from Postgres."""
     async with run.product() as product:
         sale = await crowd.open_sale(product, "reads")
-        paying = await _payments(product, sale, run.size.payers, run.how)
+        paying = await _payments(product, sale, run.size.payers, run.options)
         path, headers = "/v1/reservations/{3}", {"Authorization": "Bearer {1}"}
         requests = Requests("GET", path, headers, lines=paying.lines, again=True)
         trials = await repeated(run, product, requests, 200)
     return row_of("reads", trials, note=f"{run.size.payers:,} holds")
 
 
-async def _payments(product: Product, sale: Sale, count: int, how: How) -> Requests:
+async def _payments(product: Product, sale: Sale, count: int, options: WrkOptions) -> Requests:
     """Let visitors reserve; return the requests with which they pay."""
-    tokens = await crowd.inside(product, sale, count, how)
-    await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(how))
+    tokens = await crowd.inside(product, sale, count, options)
+    await send(product.url, crowd.reservations(sale, tokens), crowd.unhurried(options))
     await settled(product, sale.room_id)
     held = "SELECT visitor_id, reservation_id FROM reservations WHERE event_id = $1"
     held_by = {row[0]: row[1] for row in await product.stores.postgres.fetch(held, sale.event_id)}

@@ -56,7 +56,7 @@ class Latency(msgspec.Struct, frozen=True):
     p99_ms: float
 
 
-class Found(msgspec.Struct):
+class Findings(msgspec.Struct):
     """What visitors saw: counts by word, and everything the verdict needs."""
 
     count: dict[str, int] = {}

@@ -46,9 +46,9 @@ class Product:
 
     async def post(self, path: str, document: Mapping[str, object] | None = None) -> None:
         """Make one POST of the staff API that has to succeed."""
-        await self.ask("POST", path, document)
+        await self.call("POST", path, document)
 
-    async def ask(
+    async def call(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> httpx.Response:
         """Make one call of the staff API that has to succeed."""

@@ -160,9 +160,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 async def through_nginx(run: Run) -> Row:
     """The shared document at 1,000 connections through nginx, and how many requests reach the origin."""
-    how = replace(run.how, connections=run.size.proxy_connections)
+    options = replace(run.options, connections=run.size.proxy_connections)
     try:
-        many = 2 * how.connections
+        many = 2 * options.connections
         async with run.product() as product, proxied(product.url, connections=many) as (url, process):
             room_id = await crowd.open_room(
                 product, "proxied", admission_rate_per_minute=RATE, active_visitors_max=None
@@ -170,19 +170,19 @@ async def through_nginx(run: Run) -> Row:
             trials, reached = [], []
             for _ in range(run.size.trials):
                 before, cpu_before = await _reached(product), cpu_s(process)
-                trial, _ = await measure(product, crowd.statuses(room_id), how, 200, url=url)
+                trial, _ = await measure(product, crowd.statuses(room_id), options, 200, url=url)
                 reached.append((await _reached(product) - before) / trial.seconds)
                 trials.append(with_nginx(trial, cpu_s(process) - cpu_before))
     except ProxyFailed as error:
         return missing("nginx", str(error))
-    row = row_of("nginx", trials, at_least=40_000, note=f"{how.connections:,} connections")
+    row = row_of("nginx", trials, at_least=40_000, note=f"{options.connections:,} connections")
     row.figures.append(Figure.of("reach the origin, a second", reached, at_most=2))
     return row
 
 
 async def _reached(product: Product) -> float:
     """How many requests for the shared document the web process has answered."""
-    text = (await product.ask("GET", product.metrics_url)).text
+    text = (await product.call("GET", product.metrics_url)).text
     return sum(float(value) for call, value in SAMPLE.findall(text) if call == STATUS_CALL)
 
 

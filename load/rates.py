@@ -76,7 +76,7 @@ async def join_trial(
     if by_address:
         requests = crowd.joins_by_address(room_id, run.size.joins_per_s_max * run.size.seconds)
     async with admissions(product.stores, room_id, RATE) as watched:
-        trial, _ = await measure(product, requests, run.how, 201)
+        trial, _ = await measure(product, requests, run.options, 201)
     return trial, watched
 
 
@@ -88,7 +88,7 @@ async def places(run: Run) -> Row:
         requests = crowd.places(room_id, await prepared.place_tokens(product, room_id, visitors))
         trials, alone = [], []
         for _ in range(run.size.trials):
-            trials.append((await measure(product, requests, run.how, 200))[0])
+            trials.append((await measure(product, requests, run.options, 200))[0])
             alone.append(
                 await reference.places_per_s(
                     product.stores, room_id, visitors, _batch(trials), run.size.seconds
@@ -104,9 +104,9 @@ async def claims(run: Run) -> Row:
         trials = []
         for number in range(run.size.trials):
             sale = await crowd.open_sale(product, f"claims-{number}")
-            place_tokens = await crowd.called(product, sale, run.size.claimers, run.how)
+            place_tokens = await crowd.called(product, sale, run.size.claimers, run.options)
             requests = crowd.claims(sale.room_id, place_tokens)
-            trial, tokens = await measure(product, requests, crowd.unhurried(run.how), 201)
+            trial, tokens = await measure(product, requests, crowd.unhurried(run.options), 201)
             stored = await product.stores.postgres.fetch(SESSIONS, sale.room_id)
             missing = {crowd.visitor_of(it) for it in tokens}.difference(row[0] for row in stored)
             run.verdicts[f"claims {number + 1}"] = Verdict(lost=sorted(missing))
@@ -135,13 +135,13 @@ async def strangers(run: Run) -> Row:
 async def paced(run: Run) -> Row:
     """The same on a schedule, open loop: latencies count from the moment each request was due."""
     rate = run.size.paced_per_s
-    how = replace(run.how, rate=rate)
+    options = replace(run.options, rate=rate)
     async with run.product() as product:
         trials = []
         for number in range(run.size.trials):
             sale = await crowd.open_sale(product, f"paced-{number}")
             tokens = await _claimed(run)(product, sale, rate * run.size.seconds)
-            trial, promised = await measure(product, crowd.reservations(sale, tokens), how, 201)
+            trial, promised = await measure(product, crowd.reservations(sale, tokens), options, 201)
             run.verdicts[f"paced {number + 1}"] = await judged(product, sale, promised)
             trials.append(trial)
     return row_of("paced", trials, at_least=rate * 0.99, p99_ms=20, refused_percent=0.1)
@@ -154,7 +154,7 @@ async def last_tickets(run: Run) -> Row:
         sale = await crowd.open_sale(product, "scarce", each)
         tokens = await prepared.inside(product, sale, each * len(crowd.TICKET_TYPES) * 10)
         requests = crowd.reservations(sale, tokens)
-        trial, promised = await measure(product, requests, crowd.unhurried(run.how), 201, 409)
+        trial, promised = await measure(product, requests, crowd.unhurried(run.options), 201, 409)
         run.verdicts["last"] = await judged(product, sale, promised)
     return row_of("last", [trial], note=f"{each * len(crowd.TICKET_TYPES):,} tickets; one trial")
 
@@ -187,7 +187,7 @@ async def reserve_trial(
     count = run.size.buyers_per_s_max * run.size.seconds
     tokens = await (tokens_of or _claimed(run))(product, sale, count)
     requests = crowd.reservations(sale, tokens)
-    trial, promised = await measure(product, requests, run.how, 201)
+    trial, promised = await measure(product, requests, run.options, 201)
     verdict = await judged(product, sale, promised)
     per_batch = await product.stores.postgres.fetchval(ROWS_PER_BATCH, sale.event_id)
     return trial, verdict, max(1, round(per_batch))
@@ -195,7 +195,7 @@ async def reserve_trial(
 
 def _claimed(run: Run) -> Tokens:
     async def by_http(product: Product, sale: Sale, count: int) -> list[str]:
-        return await crowd.inside(product, sale, count, run.how)
+        return await crowd.inside(product, sale, count, run.options)
 
     return by_http
 

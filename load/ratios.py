@@ -39,7 +39,7 @@ async def ratios(run: Run) -> Row:
             run.verdicts[f"the bare prototype {number + 1}"] = verdict
             joins.append((await join_trial(run, product, f"joins-{number}"))[0])
             nothing.append(await _nothing_trial(run, site, asking))
-            places.append((await measure(product, asking, run.how, 200))[0])
+            places.append((await measure(product, asking, run.options, 200))[0])
     return Row(
         name="ratios",
         figures=[
@@ -58,14 +58,14 @@ async def _bare_trial(run: Run, site: Site, number: int) -> tuple[Trial, Verdict
     count = run.size.buyers_per_s_max * run.size.seconds
     requests = crowd.reservations(Sale("bare"), ["0" * TOKEN_CHARS] * count, first=number * count)
     before = await site.committed()
-    trial, promised = await measure(site.product, requests, run.how, 201, url=site.url, cpu_s=site.cpu_s)
+    trial, promised = await measure(site.product, requests, run.options, 201, url=site.url, cpu_s=site.cpu_s)
     committed = await site.committed() - before
     lost = [f"{len(promised) - committed} of {len(promised)}"] if committed < len(promised) else []
     return trial, Verdict(lost=lost)
 
 
 async def _nothing_trial(run: Run, site: Site, requests: Requests) -> Trial:
-    trial, _ = await measure(site.product, requests, run.how, 200, url=site.nothing_url, cpu_s=site.cpu_s)
+    trial, _ = await measure(site.product, requests, run.options, 200, url=site.nothing_url, cpu_s=site.cpu_s)
     return trial
 
 

@@ -27,7 +27,7 @@ NODES = 3
 BUS_OFFSET = 10_000  # the Cluster bus listens this far above the port
 NOTICED_MS = 1_000  # silence after which a server counts as down
 WAIT_S = 60.0
-LOOK_S = 0.02
+POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
                     return
             except (RedisError, OSError, KeyError):
                 pass
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ async def rooms(run: Run) -> Row:
     async with run.product() as product:
         await _make(product, size.rooms_made - len(empty) - len(busy), [*empty, *busy])
         for room_id in busy:
-            await product.ask("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
+            await product.call("PATCH", f"/v1/rooms/{room_id}", {"admission_rate_per_minute": 0})
             for _ in range(IN_QUEUE):
                 await product.post(f"/v1/rooms/{room_id}/places")
         await asyncio.sleep(SETTLES_S)
@@ -105,5 +105,5 @@ async def _first_call_ms(product: Product, room_id: RoomId) -> float:
 
 async def _read_ms(product: Product, path: str) -> float:
     began = time.perf_counter()
-    await product.ask("GET", path)
+    await product.call("GET", path)
     return 1000 * (time.perf_counter() - began)

@@ -31,9 +31,9 @@ from app.store.redis.backlogs import backlog
 from load.books import read_books
 from load.measuring import Watched, admissions
 from load.outside import judge_from_outside
-from load.plan import PLAN, PROGRESS, Found, Plan
+from load.plan import PLAN, PROGRESS, Findings, Plan
 from load.scenarios import SCENARIOS, Name
-from load.summary import Judged, progress, show
+from load.summary import JudgedRun, progress, show
 from load.target import NoTarget, Sale, Target, a_sale, reached, staff, the_sale
 from load.verdict import Verdict, judge
 
@@ -110,12 +110,12 @@ async def _run_crowd(order: Order, target: Target, sale: Sale, client: httpx.Asy
     if target.stores is not None and sale.event_id is not None and watched is not None:
         verdicts["from both stores"] = await _from_stores(target, sale, findings)
         verdicts["admissions"] = watched.verdict()
-    judged = Judged(order.scenario, order.fans, findings, verdicts)
+    judged = JudgedRun(order.scenario, order.fans, findings, verdicts)
     show(judged)
     return judged.good
 
 
-async def _from_stores(target: Target, sale: Sale, findings: Found) -> Verdict:
+async def _from_stores(target: Target, sale: Sale, findings: Findings) -> Verdict:
     """Judge as soon as everything submitted is settled; the verdict names what never is."""
     assert target.stores is not None
     assert sale.event_id is not None
@@ -130,7 +130,7 @@ async def _from_stores(target: Target, sale: Sale, findings: Found) -> Verdict:
         await asyncio.sleep(0.5)
 
 
-async def _locust(order: Order, plan: Plan, folder: Path) -> Found:
+async def _locust(order: Order, plan: Plan, folder: Path) -> Findings:
     """Run Locust in a separate process with the plan; return what its visitors found. Ctrl-C ends it in
     order."""
     (folder / "plan").touch(0o600)  # it may contain a staff token
@@ -166,9 +166,9 @@ async def _locust(order: Order, plan: Plan, folder: Path) -> Found:
     return _findings(Path(plan.found), last)
 
 
-def _findings(path: Path, last: Sequence[str]) -> Found:
+def _findings(path: Path, last: Sequence[str]) -> Findings:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Found)
+        return msgspec.json.decode(path.read_bytes(), type=Findings)
     except FileNotFoundError:
         raise NoTarget(f"Locust ended without a result: {last[-1] if last else 'no output'}") from None
 
@@ -199,8 +199,8 @@ async def _read(process: asyncio.subprocess.Process, last: deque[str], order: Or
     async for raw in process.stdout:
         line = raw.decode(errors="replace").rstrip()
         if line.startswith(PROGRESS):
-            told: Mapping[str, object] = msgspec.json.decode(line.removeprefix(PROGRESS))
-            progress(told, order.fans)
+            so_far: Mapping[str, object] = msgspec.json.decode(line.removeprefix(PROGRESS))
+            progress(so_far, order.fans)
         elif line:
             last.append(line)
     await process.wait()

@@ -16,7 +16,7 @@ from load.figures import GENERATOR, Figure, Row, Trial
 from load.measuring import Run, judged, measure
 from load.product import Product
 from load.rates import RATE
-from load.wrk import How
+from load.wrk import WrkOptions
 
 WEBS = (1, 2, 4)
 CONNECTIONS = 16  # per web process
@@ -33,7 +33,7 @@ async def scaling(run: Run) -> Row:
         for number in range(run.size.trials):
             for what, call in CALLS.items():
                 for count in WEBS[:: -1 if number % 2 else 1]:
-                    paced = replace(run, how=_how(run, what, count))
+                    paced = replace(run, options=_how(run, what, count))
                     requests = PER_S[what] * count * run.size.seconds
                     trial = await call(paced, products[count], f"{what}-{number}", requests)
                     spent[what][count].append(trial)
@@ -43,27 +43,27 @@ async def scaling(run: Run) -> Row:
     return Row(name="scaling", figures=figures, note=note)
 
 
-def _how(run: Run, what: str, count: int) -> How:
-    return replace(run.how, connections=CONNECTIONS * count, threads=1, rate=PER_S[what] * count)
+def _how(run: Run, what: str, count: int) -> WrkOptions:
+    return replace(run.options, connections=CONNECTIONS * count, threads=1, rate=PER_S[what] * count)
 
 
 async def _joins(run: Run, product: Product, name: str, count: int) -> Trial:
     room_id = await crowd.open_room(product, name, admission_rate_per_minute=RATE, active_visitors_max=None)
-    return (await measure(product, crowd.joins(room_id, count), run.how, 201))[0]
+    return (await measure(product, crowd.joins(room_id, count), run.options, 201))[0]
 
 
 async def _places(run: Run, product: Product, name: str, count: int) -> Trial:
     room_id = await crowd.open_room(product, name, admission_rate_per_minute=0)
     visitors = await prepared.fill(product, room_id, min(count, run.size.places))
     requests = crowd.places(room_id, await prepared.place_tokens(product, room_id, visitors))
-    return (await measure(product, requests, run.how, 200))[0]
+    return (await measure(product, requests, run.options, 200))[0]
 
 
 async def _reservations(run: Run, product: Product, name: str, count: int) -> Trial:
     sale = await crowd.open_sale(product, name)
     requests = crowd.reservations(sale, await prepared.inside(product, sale, count))
-    trial, promised = await measure(product, requests, run.how, 201)
-    run.verdicts[f"scaling, {name}, {run.how.connections // CONNECTIONS}"] = await judged(
+    trial, promised = await measure(product, requests, run.options, 201)
+    run.verdicts[f"scaling, {name}, {run.options.connections // CONNECTIONS}"] = await judged(
         product, sale, promised
     )
     return trial

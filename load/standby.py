@@ -23,7 +23,7 @@ from app.runtime.embedded_postgres import as_user, os_user, postgres_programs, s
 from app.runtime.embedded_stores import EmbeddedStore, free_port
 
 CATCH_UP_S = 30.0
-LOOK_S = 0.02
+POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class PostgresPair:
         deadline = time.monotonic() + CATCH_UP_S
         while not await self.execute(query):
             assert time.monotonic() < deadline, query
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
 
 @asynccontextmanager

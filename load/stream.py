@@ -46,7 +46,7 @@ class Stream:
             finally:
                 self._let_go()
             self.world.count["streams broken"] += 1
-            again_s = self.link.broke(self.world.now_s(), refused)
+            again_s = self.link.stream_ended(self.world.now_s(), refused)
             self._wake()
             gevent.sleep(again_s)
 
@@ -66,13 +66,13 @@ class Stream:
             return False
         first = True
         while line := bytes(self._response.readline(b"\n")):
-            self.link.hear(world.now_s(), by_stream=True)
+            self.link.received(world.now_s(), by_stream=True)
             if not line.startswith(b"data:"):
                 continue
             if first:
                 world.timed("stream: first document", "GET", time.perf_counter() - began_s)
                 first = False
-            self.page.hear(world.read(line[5:].strip()), world.now_s())
+            self.page.update(world.read(line[5:].strip()), world.now_s())
             if self.page.due_s(world.now_s()) <= world.now_s():
                 self._wake()
         return True

@@ -27,7 +27,7 @@ class Reader(asyncio.Protocol):
         self._crowd = crowd
         self._opened = False
         self._tail = b""
-        self._seen = b""
+        self._last_mark = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Request the stream."""
@@ -42,8 +42,8 @@ class Reader(asyncio.Protocol):
             self._opened = True
             self._crowd.count_opened()
         mark = self._crowd.mark
-        if mark and self._seen != mark and mark in text:
-            self._seen = mark
+        if mark and self._last_mark != mark and mark in text:
+            self._last_mark = mark
             self._crowd.count_delivered()
         self._tail = text[-64:]  # a mark may arrive in two pieces
 
@@ -59,7 +59,7 @@ class Readers:
         where = urlsplit(url)
         self._where = where.hostname or "", where.port or 80
         self._count = count
-        self._all_open, self._all_told = asyncio.Event(), asyncio.Event()
+        self._all_open, self._all_delivered = asyncio.Event(), asyncio.Event()
         self.request = (
             f"GET /v1/rooms/{room_id}/events HTTP/1.1\r\nHost: {where.netloc}\r\n"
             "Accept: text/event-stream\r\n\r\n"
@@ -81,19 +81,19 @@ class Readers:
         self.first_at = self.first_at or self.last_at
         self.delivered += 1
         if self.delivered == self._count:
-            self._all_told.set()
+            self._all_delivered.set()
 
     async def open(self) -> None:
         """Open all streams; each has the current document on return. Raises NotStarted."""
         loop, slots = asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)
 
-        async def one() -> None:
+        async def connect() -> None:
             async with slots:
                 await loop.create_connection(lambda: Reader(self), *self._where)
 
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await asyncio.gather(*(one() for _ in range(self._count)))
+                await asyncio.gather(*(connect() for _ in range(self._count)))
                 await self._all_open.wait()
         except (TimeoutError, OSError) as error:
             raise NotStarted(f"{self.opened} of {self._count} streams opened: {error!r}") from None
@@ -101,12 +101,12 @@ class Readers:
     def expect(self, mark: str) -> None:
         """From now on count the streams that receive this mark."""
         self.mark, self.delivered, self.first_at = mark.encode(), 0, 0.0
-        self._all_told.clear()
+        self._all_delivered.clear()
 
-    async def told(self) -> bool:
+    async def all_delivered(self) -> bool:
         """Whether every stream received the mark within the deadline."""
         try:
-            await asyncio.wait_for(self._all_told.wait(), DELIVERED_TIMEOUT_S)
+            await asyncio.wait_for(self._all_delivered.wait(), DELIVERED_TIMEOUT_S)
         except TimeoutError:
             return False
         return True
@@ -156,9 +156,9 @@ async def _ticks(
         await asyncio.sleep(BETWEEN_S)
         mark = f"tick-{number:04}-"
         readers.expect(mark)
-        await product.ask("PATCH", f"/v1/rooms/{room_id}", {"message": mark})
+        await product.call("PATCH", f"/v1/rooms/{room_id}", {"message": mark})
         changed_at = time.monotonic()
-        if not await readers.told():
+        if not await readers.all_delivered():
             missed += run.size.streams - readers.delivered
         late_s.append(max(0.0, readers.last_at - changed_at))
         spread_s.append(max(0.0, readers.last_at - readers.first_at))

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from load.plan import Found
+from load.plan import Findings
 from load.verdict import Verdict
 
 WIDTH = 110
@@ -20,12 +20,12 @@ COUNTS = ("came", "joined", "called", "called: bots", "reserved", "confirmed", "
 STEPS = ("joined", "called", "reserved", "confirmed", "gone")
 
 
-class Judged(msgspec.Struct, frozen=True):
+class JudgedRun(msgspec.Struct, frozen=True):
     """A run with its verdicts, by judge."""
 
     scenario: str
     fans: int
-    found: Found
+    found: Findings
     verdicts: Mapping[str, Verdict]
 
     @property
@@ -57,7 +57,7 @@ def progress(so_far: Mapping[str, Any], fans: int) -> None:
           file=sys.stderr, flush=True)  # fmt: skip
 
 
-def show(judged: Judged) -> None:
+def show(judged: JudgedRun) -> None:
     """Print the figures and the verdict."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=True)
     findings = judged.found

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from load.books import Books, Count, Owned
+from load.books import Books, Count, OwnedTickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def judge(books: Books, moments: Iterable[Admitted] = (), burst: float = 0) -> V
     )
 
 
-def _sums(owned: Iterable[Owned]) -> Counter[tuple[str, bool]]:
+def _sums(owned: Iterable[OwnedTickets]) -> Counter[tuple[str, bool]]:
     counted: Counter[tuple[str, bool]] = Counter()
     for it in owned:
         for kind, quantity in it.items.items():
@@ -162,7 +162,7 @@ def _sums(owned: Iterable[Owned]) -> Counter[tuple[str, bool]]:
     return counted
 
 
-def _by_visitor(owned: Iterable[Owned]) -> Counter[str]:
+def _by_visitor(owned: Iterable[OwnedTickets]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for it in owned:
         counted[it.visitor_id] += sum(it.items.values())

@@ -16,7 +16,7 @@ from load.scenarios import Kind
 from load.stream import Stream
 from load.world import Reply, World, new_key
 
-LOOK_S = (0.3, 1.5)  # to choose tickets, and again to find the card: quick people
+CHOOSE_S = (0.3, 1.5)  # to choose tickets, and again to find the card: quick people
 LEAVES_AFTER_S = (1.0, 8.0)
 TRIES = 5  # for a call that must be answered
 AGAIN_STATUS = (0, 429, 502, 503, 504)
@@ -48,7 +48,7 @@ class Visitor:
         if ended:
             return ended
         if self.kind == "browses":
-            self.look()
+            self.browse_tickets()
             self.call("leave", "DELETE", f"{self.room}/places/me", self.place_token)
             return "browsed"
         return self.buy()
@@ -66,12 +66,12 @@ class Visitor:
                 if word := self._over(page, leaves_at_s, now_s):
                     return word
                 if step := page.step(now_s):
-                    self._take(page, step)
+                    self._do_step(page, step)
                     if page.claimed:
                         return ""
                     continue
                 if self.link.due_s <= now_s:
-                    self._look_at_queue(page)
+                    self._poll_status(page)
                     continue
                 self._rest(min(page.due_s(now_s), self.link.due_s, self._plans_s(leaves_at_s)) - now_s)
         finally:
@@ -105,7 +105,7 @@ class Visitor:
         page = self._load()
         if not before.place:
             return page
-        self._take(page, "join")
+        self._do_step(page, "join")
         self.world.count["pages loaded again"] += 1
         was, now = before.place, page.place
         if now is not None and (was.visitor_id, was.queue_number) != (now.visitor_id, now.queue_number):
@@ -129,7 +129,7 @@ class Visitor:
         self._woken.wait(min(max(seconds, 0.01), 60.0))
         self._woken.clear()
 
-    def _take(self, page: Page, step: Step) -> None:
+    def _do_step(self, page: Page, step: Step) -> None:
         path = {"join": "/places", "ask": "/places/me", "claim": "/places/me/booking-token"}[step]
         body: object = None if step == "ask" else {}
         reply = self.call(step, "GET" if step == "ask" else "POST", self.room + path, self.place_token, body)
@@ -157,31 +157,31 @@ class Visitor:
         if number is not None:
             self.world.found.claims.append(Claim(self.world.now_s(), number, self.kind == "bot"))
 
-    def _look_at_queue(self, page: Page) -> None:
+    def _poll_status(self, page: Page) -> None:
         reply = self.world.call("status", "GET", self.room, self._headers())
         if reply.status == 200:
-            self.link.hear(self.world.now_s(), by_stream=False)
-            page.hear(self.world.read(reply.body), self.world.now_s())
+            self.link.received(self.world.now_s(), by_stream=False)
+            page.update(self.world.read(reply.body), self.world.now_s())
         else:
             self.link.failed(self.world.now_s())
 
     # the booking page -------------------------------------------------------------------------------------
-    def look(self) -> None:
+    def browse_tickets(self) -> None:
         """View the tickets for a moment."""
         event_id = self.world.plan.event_id
         self.call("availability", "GET", f"/v1/events/{event_id}/availability")
-        gevent.sleep(self.random.uniform(*LOOK_S))
+        gevent.sleep(self.random.uniform(*CHOOSE_S))
 
     def buy(self) -> str:
         """Reserve, then pay, cancel or forget."""
         if self.world.plan.event_id is None or not self.world.plan.ticket_type_ids:
             return "inside"
-        self.look()
-        promise = self._what_is_left()
+        self.browse_tickets()
+        promise = self._reserve_available()
         if isinstance(promise, str):
             self.call("leave", "DELETE", f"{self.room}/places/me", self.place_token)
             return promise.replace("_", " ")
-        gevent.sleep(self.random.uniform(*LOOK_S))
+        gevent.sleep(self.random.uniform(*CHOOSE_S))
         if self.kind == "forgets":
             return "forgot to pay"
         if self.kind == "cancels":
@@ -192,7 +192,7 @@ class Visitor:
         self._end(promise, "confirm", {"payment": {"method": "card", "token": "tok_ok"}})
         return promise.status
 
-    def _what_is_left(self) -> Promise | str:
+    def _reserve_available(self) -> Promise | str:
         """Reserve one or two tickets of one type; if those are sold out, one of any type that is left."""
         kinds = self.random.sample(self.world.plan.ticket_type_ids, k=len(self.world.plan.ticket_type_ids))
         promise = self.reserve(kinds[0], 1 + self.random.randrange(2))

@@ -18,7 +18,7 @@ import msgspec
 from geventhttpclient.client import HTTPClient
 
 from app.web.documents.waiting_room import StatusDocument
-from load.plan import PROGRESS, Found, Latency, Plan
+from load.plan import PROGRESS, Findings, Latency, Plan
 from load.scenarios import SCENARIOS, Scenario
 
 CONNECTIONS_MAX = 1_000
@@ -48,14 +48,14 @@ class World:
 
     plan: Plan
     environment: Any
-    found: Found = field(default_factory=Found)
+    found: Findings = field(default_factory=Findings)
     random: Random = field(default_factory=Random)
     began_s: float = field(default_factory=time.monotonic)
     count: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     visitors: set[Any] = field(default_factory=set)  # those currently visiting
-    _shown: tuple[bytes, StatusDocument] | None = None
+    _last_document: tuple[bytes, StatusDocument] | None = None
     _numbers: int = 0
 
     def __post_init__(self) -> None:
@@ -92,13 +92,13 @@ class World:
 
     def read(self, body: bytes) -> StatusDocument:
         """Parse the shared document; the same bytes as before are not parsed again."""
-        if self._shown is None or self._shown[0] != body:
+        if self._last_document is None or self._last_document[0] != body:
             document = msgspec.json.decode(body, type=StatusDocument)
-            self._shown = body, document
+            self._last_document = body, document
             serving = self.found.serving
             if not serving or serving[-1][1] < document.serving_position:
                 serving.append((self.now_s(), document.serving_position))
-        return self._shown[1]
+        return self._last_document[1]
 
     def call(
         self, name: str, method: str, path: str, headers: dict[str, str], body: object = None, key: str = ""
@@ -117,10 +117,10 @@ class World:
         except (OSError, gevent.Timeout, ValueError, RuntimeError) as error:  # the last two: not HTTP
             broken = error
         took_ms = (time.perf_counter() - began_s) * 1000
-        self._note(name, method, took_ms, reply, broken)
+        self._record(name, method, took_ms, reply, broken)
         return reply
 
-    def _note(self, name: str, method: str, took_ms: float, reply: Reply, broken: Exception | None) -> None:
+    def _record(self, name: str, method: str, took_ms: float, reply: Reply, broken: Exception | None) -> None:
         wrong = None
         if broken is not None:
             wrong = f"{name}: {type(broken).__name__}"
@@ -149,7 +149,7 @@ class World:
             headers = {"Authorization": f"Bearer {self.plan.staff_token}"}
             self.call("open the room", "POST", f"/v1/rooms/{self.plan.room_id}/open", headers)
 
-    def tell(self) -> None:
+    def print_progress(self) -> None:
         """Print one line of progress."""
         progress = {"at_s": round(self.now_s()), "count": dict(self.count), "errors": self.errors.total()}
         print(PROGRESS + msgspec.json.encode(progress).decode(), flush=True)

@@ -61,7 +61,7 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class WrkOptions:
     """How wrk sends: over this many connections, at most this long; `rate` per second, or 0: closed loop."""
 
     connections: int = 64
@@ -114,20 +114,21 @@ def program() -> str:
     return path
 
 
-async def send(url: str, requests: Requests, how: How) -> Answers:
+async def send(url: str, requests: Requests, options: WrkOptions) -> Answers:
     """Send until the lines or the seconds are used up. Raises WrkMissing and WrkFailed."""
-    wrk, connections = program(), max(how.connections, how.threads)
+    wrk, connections = program(), max(options.connections, options.threads)
     with tempfile.TemporaryDirectory(prefix="fairgate-wrk-") as name:
         folder = Path(name)
         (folder / "request").write_text(requests.template(urlsplit(url).netloc))
         (folder / "lines").write_text("".join("\t".join(line) + "\n" for line in requests.lines))
-        script = HERE / ("wrk_paced.lua" if how.rate else "wrk.lua")
-        command = [wrk, f"-t{how.threads}", f"-c{connections}", f"-d{how.seconds}", f"--timeout={TIMEOUT_S}"]
-        command += ["-s", str(script), url, name, str(how.threads), requests.capture or "-"]
-        command += ["again" if requests.again else "once", *([str(how.rate)] if how.rate else [])]
-        report = await _run(command, how)
+        script = HERE / ("wrk_paced.lua" if options.rate else "wrk.lua")
+        command = [wrk, f"-t{options.threads}", f"-c{connections}", f"-d{options.seconds}"]
+        command += [f"--timeout={TIMEOUT_S}"]
+        command += ["-s", str(script), url, name, str(options.threads), requests.capture or "-"]
+        command += ["again" if requests.again else "once", *([str(options.rate)] if options.rate else [])]
+        report = await _run(command, options)
         p50_ms, p99_ms = (
-            _percentiles(_lines(folder, "latencies")) if how.rate else (report.p50_ms, report.p99_ms)
+            _percentiles(_lines(folder, "latencies")) if options.rate else (report.p50_ms, report.p99_ms)
         )
         return Answers(
             answered={int(status): count for status, count in sorted(report.answered.items())},
@@ -140,22 +141,22 @@ async def send(url: str, requests: Requests, how: How) -> Answers:
         )
 
 
-async def _run(command: Sequence[str], how: How) -> _Report:
+async def _run(command: Sequence[str], options: WrkOptions) -> _Report:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     assert process.stdout is not None
     exhausted, last = 0, ""
     try:
-        async with asyncio.timeout(how.seconds + START_AND_STOP_S):
+        async with asyncio.timeout(options.seconds + START_AND_STOP_S):
             async for line in process.stdout:
                 last = line.decode().strip() or last
                 exhausted += last == "exhausted"
-                if last == "exhausted" and exhausted == how.threads:
+                if last == "exhausted" and exhausted == options.threads:
                     process.send_signal(signal.SIGINT)  # otherwise it would sleep for the rest of the time
             await process.wait()
     except TimeoutError:
-        raise WrkFailed(f"wrk did not finish within {how.seconds + START_AND_STOP_S:.0f} s") from None
+        raise WrkFailed(f"wrk did not finish within {options.seconds + START_AND_STOP_S:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()

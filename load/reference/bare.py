@@ -59,13 +59,13 @@ class Item(msgspec.Struct):
     quantity: int
 
 
-class Asked(msgspec.Struct):
+class RequestBody(msgspec.Struct):
     """The body of a request, as the product's clients send it."""
 
     items: list[Item]
 
 
-class Waiting:
+class PendingRequest:
     """A request that is not decided yet."""
 
     __slots__ = ("decided", "quantity", "reservation_id", "visitor_id")
@@ -81,8 +81,8 @@ class Bare:
     def __init__(self, redis_url: str) -> None:
         self._redis: Any = Redis.from_url(redis_url, decode_responses=True)
         self._script = self._redis.register_script(SCRIPT)
-        self._next: list[Waiting] = []
-        self._accepted: dict[str, Waiting] = {}
+        self._next: list[PendingRequest] = []
+        self._accepted: dict[str, PendingRequest] = {}
         self._sending: asyncio.Task[None] | None = None
         self._count = 0
         self._listening: asyncio.Task[None] | None = None
@@ -103,9 +103,9 @@ class Bare:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one reservation: 201 once it is committed, 409 without stock."""
         body = (await receive())["body"]
-        quantity = sum(it.quantity for it in msgspec.json.decode(body, type=Asked).items)
+        quantity = sum(it.quantity for it in msgspec.json.decode(body, type=RequestBody).items)
         self._count += 1
-        it = Waiting(f"r-{self._count:09d}", f"v-{self._count:09d}", quantity)
+        it = PendingRequest(f"r-{self._count:09d}", f"v-{self._count:09d}", quantity)
         self._next.append(it)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
@@ -136,7 +136,7 @@ class Bare:
                         it.decided.set_result(True)
 
 
-async def work(redis_url: str, database_url: str) -> None:
+async def run_worker(redis_url: str, database_url: str) -> None:
     """Run the worker until cancelled: read a batch, insert it, commit, announce, acknowledge."""
     redis: Any = Redis.from_url(redis_url, decode_responses=True)
     connection = await asyncpg.connect(database_url)

@@ -138,7 +138,7 @@ async def main(role: str, port: int) -> None:
         await application.start()
         await _serve(application, port, stop)
     else:
-        working = asyncio.create_task(bare.work(os.environ[REDIS], os.environ[POSTGRES]))
+        working = asyncio.create_task(bare.run_worker(os.environ[REDIS], os.environ[POSTGRES]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         working.cancel()

@@ -49,11 +49,11 @@ async def places_per_s(
     """Exact places per second through `place.lua` alone; `waiting` are in the room and ask in turn."""
     keys, rounds = RoomKeys(room_id), -(-VISITORS_MAX // len(waiting))
 
-    async def ask(visitors: Sequence[VisitorId]) -> None:
+    async def look_up(visitors: Sequence[VisitorId]) -> None:
         records = [value for visitor_id in visitors for value in AskRecord(visitor_id, 0, NO_TOKEN, 0)]
         await loader.call(stores.redis, "place", keys, records, now_ms=REDIS_TIME, rate=0, burst=1)
 
-    return await _per_s(ask, list(waiting) * rounds, batch, seconds)
+    return await _per_s(look_up, list(waiting) * rounds, batch, seconds)
 
 
 async def inserts_per_s(stores: Stores, event_id: EventId, batch: int, seconds: float) -> float:
@@ -71,13 +71,13 @@ async def inserts_per_s(stores: Stores, event_id: EventId, batch: int, seconds: 
 
 
 async def _per_s(
-    once: Callable[[Sequence[VisitorId]], Awaitable[None]],
+    work: Callable[[Sequence[VisitorId]], Awaitable[None]],
     visitors: Sequence[VisitorId],
     batch: int,
     seconds: float,
 ) -> float:
     done, begun = 0, time.perf_counter()
     while done + batch <= len(visitors) and time.perf_counter() - begun < seconds:
-        await once(visitors[done : done + batch])
+        await work(visitors[done : done + batch])
         done += batch
     return done / (time.perf_counter() - begun)

@@ -15,7 +15,7 @@ from random import Random
 from statistics import mean, median
 from typing import NamedTuple
 
-from load.simulate.sketch import Sale, Shown, play
+from load.simulate.sketch import Prediction, Sale, play
 
 LASTS_S, RATE = 1_200, 300
 NO_SHOWS = (0.0, 0.15, 0.3, 0.45, 0.6)
@@ -23,7 +23,7 @@ WAYS = ("rush", "steady", "burst")
 
 
 class Truth(NamedTuple):
-    """How predictions came true, over fans; the share of a fan is that of their looks."""
+    """How predictions came true, over fans; the share of a fan is that of the waits shown to them."""
 
     fans: int
     held: float  # waited no longer than the p90
@@ -32,18 +32,18 @@ class Truth(NamedTuple):
     width: float  # p90 - p50, as a share of the wait: the median
 
 
-def truth(sales: Iterable[Sequence[Shown]]) -> Truth:
+def truth(sales: Iterable[Sequence[Prediction]]) -> Truth:
     """Compare the waits shown in these sales with the real ones."""
-    fans: defaultdict[tuple[int, int], list[Shown]] = defaultdict(list)
+    fans: defaultdict[tuple[int, int], list[Prediction]] = defaultdict(list)
     for sale, shown in enumerate(sales):
-        for look in shown:
-            fans[sale, look.fan].append(look)
-    middle = [looks[len(looks) // 2] for looks in fans.values()]
+        for it in shown:
+            fans[sale, it.fan].append(it)
+    middle = [shown[len(shown) // 2] for shown in fans.values()]
     return Truth(
         len(fans),
-        mean(mean(it.real_s <= it.p90_s for it in looks) for looks in fans.values()),
-        mean(mean(it.real_s <= it.p50_s for it in looks) for looks in fans.values()),
-        median(median((it.real_s + 0.5) / it.p50_s for it in looks) for looks in fans.values()) - 1,
+        mean(mean(it.real_s <= it.p90_s for it in shown) for shown in fans.values()),
+        mean(mean(it.real_s <= it.p50_s for it in shown) for shown in fans.values()),
+        median(median((it.real_s + 0.5) / it.p50_s for it in shown) for shown in fans.values()) - 1,
         median((it.p90_s - it.p50_s) / max(1.0, it.real_s) for it in middle),
     )
 

@@ -55,7 +55,7 @@ class Farm(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
-class Won(msgspec.Struct, frozen=True):
+class FarmOutcome(msgspec.Struct, frozen=True):
     """The outcome; delays are those of fans with the slowest phones."""
 
     strength: str
@@ -97,8 +97,8 @@ class FarmRoom(SimulatedRoom):
 
     def _row(self, state: Any) -> RoomRow:
         row = super()._row(state)
-        asked = {"claim_window_s": 86_400, "unclaimed_per_network_max": 1_000_000, **self._more}
-        settings = msgspec.structs.replace(row.room.settings, **asked)  # everybody claims, and nobody leaves
+        values = {"claim_window_s": 86_400, "unclaimed_per_network_max": 1_000_000, **self._more}
+        settings = msgspec.structs.replace(row.room.settings, **values)  # everybody claims, and nobody leaves
         return row._replace(room=msgspec.structs.replace(row.room, settings=settings))
 
 
@@ -164,7 +164,7 @@ class Contest:
             self._fans[name] = visitor
         return visitor
 
-    async def play(self) -> Won:
+    async def play(self) -> FarmOutcome:
         """Play until all places are taken."""
         lottery, called = self.farm.method == "lottery", 0
         await self._room.prepare(-1000 * PREQUEUE_S if lottery else 0)
@@ -240,13 +240,13 @@ class Contest:
             left, self._computed = left - tried, self._computed + tried
             yield visitor
 
-    async def _won(self) -> Won:
+    async def _won(self) -> FarmOutcome:
         redis, keys = self._room.redis, self._room.keys
         called = [it[:22] for it in await redis.zrange(keys.called, 0, -1)]
         joined = [it[:22] for it in await redis.zrange(keys.waiting, 0, -1)] + called
         delays = sorted(it.delay_s for it in self._fans.values())
         won = sum(it in self._bots for it in called)
-        return Won(
+        return FarmOutcome(
             strength=self.strength.name,
             bots=sum(it in self._bots for it in joined),
             fans=(fans := sum(it in self._fans for it in joined)),
@@ -273,11 +273,11 @@ def _record(visitor: Visitor) -> WeighRecord:
     )
 
 
-async def contests(farm: Farm, tell: Callable[[str], None] = lambda words: None) -> list[Won]:
+async def contests(farm: Farm, tell: Callable[[str], None] = lambda words: None) -> list[FarmOutcome]:
     """Play the sale with each strength, each on an empty Valkey. Raises EmbeddedFailed."""
-    won = []
+    outcomes = []
     for strength in STRENGTHS:
         tell(strength.name)
         async with own_valkey() as redis:
-            won.append(await Contest(redis, farm, strength).play())
-    return won
+            outcomes.append(await Contest(redis, farm, strength).play())
+    return outcomes

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from load.simulate.farm import Farm, Won
+from load.simulate.farm import Farm, FarmOutcome
 from load.simulate.table import WIDTH, share
 
 MOST_S = 5.0  # an honest fan may not be delayed by more
 
 
-def show(console: Console, farm: Farm, won: Sequence[Won]) -> None:
+def show(console: Console, farm: Farm, outcomes: Sequence[FarmOutcome]) -> None:
     """Print the table. `delay`: the median fan's and the longest; `farm`: its computation, on one core."""
     title = (
         f"{farm.places:,} places, {farm.method}: {farm.fans:,} fans against {farm.addresses:,} addresses, "
@@ -32,12 +32,12 @@ def show(console: Console, farm: Farm, won: Sequence[Won]) -> None:
     )
     for head in heads:
         table.add_column(head, justify="right", min_width=7)
-    for it in won:
+    for it in outcomes:
         table.add_row(*row(it))
     console.print(table)
 
 
-def row(it: Won) -> tuple[str, ...]:
+def row(it: FarmOutcome) -> tuple[str, ...]:
     """The figures of one strength."""
     called = max(1, it.won_by_bots + it.won_by_fans)
     return (

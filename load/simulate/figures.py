@@ -11,7 +11,7 @@ from load.simulate.crowd import lane_of_fan
 from load.simulate.fairness import kendall_tau, ranks
 from load.simulate.record import NOT_CALLED, Record
 from load.simulate.scenario import Scenario
-from load.simulate.shown_waits import Look, Seen
+from load.simulate.shown_waits import SampledFan, ShownWait
 
 SHARES = (10, 50, 90, 99, 100)
 
@@ -19,8 +19,8 @@ SHARES = (10, 50, 90, 99, 100)
 class Calibration(msgspec.Struct, frozen=True):
     """How well predicted waits came true. Shares of 0 to 1, over the fans of the sample; None: nobody waited.
 
-    A fan's share is that of their looks, which are spread evenly over their wait: as if each fan had looked
-    once, at a random moment. `at_joining` counts only the first look.
+    A fan's share is that of the waits shown to them, which are spread evenly over their wait: as if each fan
+    had looked once, at a random moment. `at_joining` counts only the first.
     """
 
     fans: int
@@ -28,8 +28,8 @@ class Calibration(msgspec.Struct, frozen=True):
     inside: float | None  # the real wait was between p50 and p90; ideal: 0.4
     below_p50: float | None  # ideal: 0.5
     p90_held_at_joining: float | None
-    range_width: float | None  # (p90 - p50) / the real wait, at a typical look; the median over fans
-    rises: int  # looks that showed a longer wait than the look before
+    range_width: float | None  # (p90 - p50) / the real wait, at a typical moment; the median over fans
+    rises: int  # waits shown that were longer than the one before
     unexplained_rises: int  # of these, without a reason shown on the page
 
 
@@ -58,7 +58,7 @@ class Figures(msgspec.Struct, frozen=True):
     lanes: list[LaneFigures]  # empty: the room has none
 
 
-def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures:
+def figures(scenario: Scenario, record: Record, sampled_fans: Sequence[SampledFan]) -> Figures:
     """Compute the figures from what was recorded."""
     admitted, lasted_s = len(record.order), record.last_call_ms / 1000
     return Figures(
@@ -72,22 +72,22 @@ def figures(scenario: Scenario, record: Record, seen: Sequence[Seen]) -> Figures
         utilisation=record.claimed / record.allowed if record.allowed else 0.0,
         active_mean=record.inside_ms / 1000 / lasted_s if lasted_s else 0.0,
         kendall_tau=_tau(record, scenario.fans),
-        shown=calibration(seen),
+        shown=calibration(sampled_fans),
         lanes=_lanes(scenario, record) if scenario.lanes else [],
     )
 
 
-def calibration(seen: Sequence[Seen]) -> Calibration:
+def calibration(sampled_fans: Sequence[SampledFan]) -> Calibration:
     """Compare the shown waits with the real ones."""
     return Calibration(
-        fans=len(seen),
-        p90_held=_mean(it.held for it in seen),
-        inside=_mean(it.inside for it in seen),
-        below_p50=_mean(it.below for it in seen),
-        p90_held_at_joining=_mean(_held(it, it.first) for it in seen),
-        range_width=_median([it.width for it in seen]),
-        rises=sum(it.rises for it in seen),
-        unexplained_rises=sum(it.unexplained for it in seen),
+        fans=len(sampled_fans),
+        p90_held=_mean(it.held for it in sampled_fans),
+        inside=_mean(it.inside for it in sampled_fans),
+        below_p50=_mean(it.below for it in sampled_fans),
+        p90_held_at_joining=_mean(_held(it, it.first) for it in sampled_fans),
+        range_width=_median([it.width for it in sampled_fans]),
+        rises=sum(it.rises for it in sampled_fans),
+        unexplained_rises=sum(it.unexplained for it in sampled_fans),
     )
 
 
@@ -130,13 +130,13 @@ def _tau(record: Record, fans: int) -> float:
     return kendall_tau(record.order if everybody else ranks(record.order, fans))
 
 
-def _held(it: Seen, look: Look) -> float:
-    return float(it.called_ms - look.at_ms <= look.p90_s * 1000)
+def _held(it: SampledFan, shown: ShownWait) -> float:
+    return float(it.called_ms - shown.at_ms <= shown.p90_s * 1000)
 
 
 def _mean(shares: Iterable[float]) -> float | None:
-    kept = list(shares)
-    return sum(kept) / len(kept) if kept else None
+    known = list(shares)
+    return sum(known) / len(known) if known else None
 
 
 def _median(values: list[float]) -> float | None:

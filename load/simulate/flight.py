@@ -74,7 +74,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     good: bool
 
 
-class Flown(msgspec.Struct, frozen=True, kw_only=True):
+class PlayedFlight(msgspec.Struct, frozen=True, kw_only=True):
     """A played scene."""
 
     scene: str
@@ -145,9 +145,9 @@ async def fly_in_room(redis: RedisClient, flight: Flight) -> AsyncIterator[Momen
         yield pilot.second(at_s, called)
 
 
-async def fly_scenes(on: Autopilot, *, capacity: int, rate: int, seed: int) -> list[Flown]:
+async def fly_scenes(on: Autopilot, *, capacity: int, rate: int, seed: int) -> list[PlayedFlight]:
     """Play every scene, each on its own Valkey. Raises EmbeddedFailed."""
-    flown = []
+    flights = []
     async with own_valkey() as redis:
         for scene, shares in SCENES.items():
             flight = Flight(
@@ -161,8 +161,10 @@ async def fly_scenes(on: Autopilot, *, capacity: int, rate: int, seed: int) -> l
             )
             await redis.flushall()
             moments = [it async for it in fly_in_room(redis, flight)]
-            flown.append(Flown(scene=scene, on=on, moments=moments, changes=changes(flight, moments)))
-    return flown
+            flights.append(
+                PlayedFlight(scene=scene, on=on, moments=moments, changes=changes(flight, moments))
+            )
+    return flights
 
 
 def changes(flight: Flight, moments: Sequence[Moment]) -> list[Change]:

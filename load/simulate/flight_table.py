@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from load.simulate.flight import ENOUGH, WITHIN_S, Flown
+from load.simulate.flight import ENOUGH, WITHIN_S, PlayedFlight
 from load.simulate.table import WIDTH, duration, share
 
 EVERY_S = 15
 
 
-def show(console: Console, flown: Flown) -> None:
+def show(console: Console, flight: PlayedFlight) -> None:
     """Print the course, every few seconds."""
-    on = flown.on
+    on = flight.on
     target = f"p95 {on.p95_ms:,} ms and {on.error_rate:.0%} errors"
-    title = f"a shop that {flown.scene}; {on.floor:,} to {on.ceiling:,} a minute, target {target}"
+    title = f"a shop that {flight.scene}; {on.floor:,} to {on.ceiling:,} a minute, target {target}"
     table = Table(
         "at",
         "shop bears",
@@ -31,7 +31,7 @@ def show(console: Console, flown: Flown) -> None:
     )
     for column in table.columns:
         column.justify = "right"
-    for it in flown.moments[EVERY_S - 1 :: EVERY_S]:
+    for it in flight.moments[EVERY_S - 1 :: EVERY_S]:
         late = it.p95_ms > on.p95_ms
         table.add_row(
             duration(it.at_s + 1),
@@ -44,7 +44,7 @@ def show(console: Console, flown: Flown) -> None:
     console.print(table)
 
 
-def show_verdict(console: Console, flown: Sequence[Flown]) -> None:
+def show_verdict(console: Console, flights: Sequence[PlayedFlight]) -> None:
     """Print one row for each change of what the shop can bear."""
     title = f"{ENOUGH:.0%} of what it bears within {WITHIN_S} s of each change, then as much and no errors"
     table = Table(
@@ -53,7 +53,7 @@ def show_verdict(console: Console, flown: Sequence[Flown]) -> None:
         title_justify="left",
         width=WIDTH,
     )
-    for scene in flown:
+    for scene in flights:
         for it in scene.changes:
             table.add_row(
                 scene.scene,

@@ -21,7 +21,7 @@ from load.simulate.figures import Figures, calibration
 from load.simulate.room import own_valkey
 from load.simulate.run import play
 from load.simulate.scenario import Arrivals, Scenario
-from load.simulate.shown_waits import Seen
+from load.simulate.shown_waits import SampledFan
 from load.simulate.table import share
 
 NO_SHOWS = (0.0, 0.15, 0.3, 0.45, 0.6)
@@ -51,12 +51,12 @@ TROUBLES = {
 }
 
 
-class Played(NamedTuple):
+class PlayedSale(NamedTuple):
     """One played sale of the grid."""
 
     trouble: str
     figures: Figures
-    seen: list[Seen]
+    sampled_fans: list[SampledFan]
 
 
 def scenario(
@@ -91,27 +91,27 @@ def whole_grid() -> list[tuple[str, Scenario]]:
 
 
 async def play_all(
-    scenarios: Iterable[tuple[str, Scenario]], tell: Callable[[Played], None] = lambda played: None
-) -> list[Played]:
+    scenarios: Iterable[tuple[str, Scenario]], tell: Callable[[PlayedSale], None] = lambda played: None
+) -> list[PlayedSale]:
     """Play them one after the other on one Valkey of our own."""
     done = []
     async with own_valkey() as redis:
         for trouble, it in scenarios:
             await redis.flushall()
             outcome = await play(redis, it)
-            done.append(Played(trouble, outcome.figures, outcome.seen))
+            done.append(PlayedSale(trouble, outcome.figures, outcome.sampled_fans))
             tell(done[-1])
     return done
 
 
-def summary(played: Sequence[Played]) -> dict[str, dict[str, float | None]]:
+def summary(played: Sequence[PlayedSale]) -> dict[str, dict[str, float | None]]:
     """How well the waits came true, by share of no-shows, by trouble, by arrivals, and overall."""
-    groups: dict[str, list[Seen]] = {}
+    groups: dict[str, list[SampledFan]] = {}
     for it in played:
         scenario = it.figures.scenario
         names = (f"{scenario.no_show:.0%} no-shows", it.trouble, f"{scenario.arrivals} arrivals", "all")
         for name in names:
-            groups.setdefault(name, []).extend(it.seen)
+            groups.setdefault(name, []).extend(it.sampled_fans)
     order = (
         [f"{it:.0%} no-shows" for it in NO_SHOWS]
         + [*TROUBLES]
@@ -151,7 +151,9 @@ def main() -> None:
         target.write_bytes(msgspec.json.encode(found))
     if "--looks" in sys.argv:
         target = Path(sys.argv[sys.argv.index("--looks") + 1])
-        target.write_bytes(msgspec.json.encode([(it.trouble, it.figures.scenario, it.seen) for it in played]))
+        target.write_bytes(
+            msgspec.json.encode([(it.trouble, it.figures.scenario, it.sampled_fans) for it in played])
+        )
 
 
 if __name__ == "__main__":

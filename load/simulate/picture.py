@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
-from load.simulate.shown_waits import Seen
+from load.simulate.shown_waits import SampledFan
 from load.simulate.table import duration, in_words, share
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def draw(outcome: Outcome) -> str:
         _text(24, 60, in_words(outcome.figures.scenario), "soft"),
         *_tiles(outcome),
         *_line_chart(outcome),
-        *_wait_chart(outcome.seen),
+        *_wait_chart(outcome.sampled_fans),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -118,11 +118,11 @@ def _line_chart(outcome: Outcome) -> Iterable[str]:
     yield from _legend(172, [("line", "waiting"), ("inside", "inside")])
 
 
-def _wait_chart(seen: Sequence[Seen]) -> Iterable[str]:
+def _wait_chart(sampled_fans: Sequence[SampledFan]) -> Iterable[str]:
     """For each fan of the sample, in the order of arrival: the first wait they were shown, and the real
     one."""
     yield _text(24, 512, "The wait shown at joining, and the real wait", "title")
-    fans = sorted(seen, key=lambda it: it.fan)
+    fans = sorted(sampled_fans, key=lambda it: it.fan)
     fans = fans[:: max(1, len(fans) // DOTS_MAX)]
     if len(fans) < 2:
         yield _text(24, 540, "Nobody in the sample had to wait.", "soft")

@@ -130,17 +130,17 @@ class SimulatedRoom:
             answers = await room_scripts.claim(
                 self.redis,
                 self.keys,
-                _asking(visitors[first : first + BATCH]),
+                _ask_records(visitors[first : first + BATCH]),
                 **NOT_THROTTLED,
                 now_ms=self.now_ms,
             )
             begun += sum(isinstance(it, Place) and it.state == "active" for it in answers.places)
         return begun
 
-    async def look(self, visitors: Sequence[str]) -> Answers:
+    async def places(self, visitors: Sequence[str]) -> Answers:
         """Return the places of these visitors."""
         return await room_scripts.place(
-            self.redis, self.keys, _asking(visitors), **NOT_THROTTLED, now_ms=self.now_ms
+            self.redis, self.keys, _ask_records(visitors), **NOT_THROTTLED, now_ms=self.now_ms
         )
 
     async def leave(self, visitors: Sequence[str]) -> None:
@@ -213,5 +213,5 @@ class SimulatedRoom:
         return RoomRow(room, Terms())
 
 
-def _asking(visitors: Iterable[str]) -> list[AskRecord]:
+def _ask_records(visitors: Iterable[str]) -> list[AskRecord]:
     return [AskRecord(visitor, 0, NO_TOKEN, 0) for visitor in visitors]

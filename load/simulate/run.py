@@ -17,7 +17,7 @@ from load.simulate.figures import Figures, figures
 from load.simulate.record import Moment, Record
 from load.simulate.room import OPENING_MS, SimulatedRoom, own_valkey
 from load.simulate.scenario import Scenario, Step, check
-from load.simulate.shown_waits import Looks, Seen
+from load.simulate.shown_waits import SampledFan, WaitSample
 from load.simulate.table import duration
 
 Progress = Callable[[int, int, int], None]  # ms after the opening, how many arrived, how many were called
@@ -33,7 +33,7 @@ class Run:
         self._progress = progress
         self.room = SimulatedRoom(redis, scenario)
         self.record = Record(scenario)
-        self.looks = Looks(scenario)
+        self.waits = WaitSample(scenario)
         self._habits = Habits(scenario)
         self._steps = scenario.steps()
         self._may_rise = 0
@@ -70,7 +70,7 @@ class Run:
             await self._called()
         await self._claim_and_leave()
         self.record.ticked(self._at_ms, status, self.room.rate_per_minute, self.scenario.tick_ms)
-        await self.looks.look(self.room, self._moment())
+        await self.waits.sample(self.room, self._moment())
         self._report()
 
     def _report(self) -> None:
@@ -97,8 +97,8 @@ class Run:
             for place in answers.places:
                 if isinstance(place, Place) and place.state == "called":
                     at_once = True
-                elif isinstance(place, Place) and self.looks.sampled(fan):
-                    self.looks.joined(fan, place, answers.status, self._moment())
+                elif isinstance(place, Place) and self.waits.sampled(fan):
+                    self.waits.joined(fan, place, answers.status, self._moment())
                 fan += 1
         if at_once:
             await self._called()
@@ -109,7 +109,7 @@ class Run:
             fan = fan_of(visitor)
             if not self.record.called(fan, self._at_ms):
                 continue
-            self.looks.called(fan, self._at_ms, self.record.arrived_ms)
+            self.waits.called(fan, self._at_ms, self.record.arrived_ms)
             after_ms = self._habits.claims_after_ms()
             if after_ms is not None:
                 self._claims[self._second_after(after_ms)].append(visitor)
@@ -142,7 +142,7 @@ class Outcome(NamedTuple):
 
     figures: Figures
     course: list[Moment]
-    seen: list[Seen]
+    sampled_fans: list[SampledFan]
 
 
 async def simulate(
@@ -171,5 +171,5 @@ async def play(
     """Play the scenario on this Valkey, which must be empty; `progress` is called at each step."""
     run = Run(redis, scenario, progress)
     await run.play()
-    found = figures(scenario, run.record, run.looks.seen)
-    return Outcome(found, run.record.course, run.looks.seen)
+    found = figures(scenario, run.record, run.waits.fans)
+    return Outcome(found, run.record.course, run.waits.fans)

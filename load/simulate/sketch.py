@@ -27,7 +27,7 @@ from app.core.waiting_room.wait_estimate import (
 T = TypeVar("T")
 CLAIM_MEAN_S = 5.0
 SESSION_S = 600
-LOOK_EVERY_S = 5
+SAMPLE_EVERY_S = 5
 
 
 class Sale(NamedTuple):
@@ -47,7 +47,7 @@ class Sale(NamedTuple):
     sample: int = 60
 
 
-class Shown(NamedTuple):
+class Prediction(NamedTuple):
     """The wait shown to one fan at one moment, and how long they waited from then on."""
 
     fan: int
@@ -103,7 +103,7 @@ class SketchedRoom:
         room = max(1.0, rate_s + 2)
         if self.state == "open":
             self.tokens += rate_s
-        self._end_what_is_due()
+        self._end_due()
         spare = sale.cap - self.called - self.active if sale.cap else self.waiting
         calls = min(self.waiting, int(self.tokens), max(0, spare)) if self.state == "open" else 0
         for _ in range(calls):
@@ -112,11 +112,11 @@ class SketchedRoom:
         self.outflow.append(calls)
         full = sale.cap is not None and self.called + self.active >= sale.cap
         self.blocked = "cap" if full and self.waiting else ""
-        told = published_pace(self.status(), self.rate)
-        self.measured = learn(measure(self.measured, self._moment()), self.pace, told)
+        published = published_pace(self.status(), self.rate)
+        self.measured = learn(measure(self.measured, self._moment()), self.pace, published)
         self.pace = next_pace(self.pace, self.measured)
 
-    def _end_what_is_due(self) -> None:
+    def _end_due(self) -> None:
         while self.claims and self.claims[0] <= self.at_s:
             heapq.heappop(self.claims)
             self.active += 1
@@ -179,22 +179,22 @@ class SketchedRoom:
         )
 
 
-def play(sale: Sale) -> list[Shown]:
+def play(sale: Sale) -> list[Prediction]:
     """Play a sale to its end; return what the sampled fans were shown, with a look every five seconds."""
-    room, looks = SketchedRoom(sale), []
+    room, predictions = SketchedRoom(sale), []
     fans = len(sale.arrivals)
     every = max(1, fans // sale.sample)
     while room.serving < fans and room.at_s < 200_000:
         room.tick()
-        if room.at_s % LOOK_EVERY_S == 0 and room.waiting and room.state == "open":
+        if room.at_s % SAMPLE_EVERY_S == 0 and room.waiting and room.state == "open":
             pace = published_pace(room.status(), room.rate)
             first = -(-(room.serving - every // 2) // every) * every + every // 2
             for fan in range(first, room.joined, every) if pace else ():
                 shown = wait_range_s(fan - room.serving, pace, room.rate)
                 if shown is not None and fan >= room.serving:
-                    looks.append((fan, room.at_s, *shown))
+                    predictions.append((fan, room.at_s, *shown))
         room.at_s += 1
-    return [Shown(*it, room.called_at[it[0]] - it[1]) for it in looks]
+    return [Prediction(*it, room.called_at[it[0]] - it[1]) for it in predictions]
 
 
 def _now(steps: Sequence[tuple[int, T]], at_s: float) -> T:

@@ -21,7 +21,7 @@ from load.figures import Figure, Reference, Row, Trial, capacity_per_s, missing,
 from load.measuring import Run, Watched
 from load.sizes import QUICK, WHOLE
 from load.verdict import Admitted, Verdict
-from load.wrk import How
+from load.wrk import WrkOptions
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
@@ -65,7 +65,7 @@ def a_row(name: str = "joins", *rates: float) -> Row:
 
 def a_run(**verdicts: Verdict) -> Run:
     console = Console(width=report.WIDTH, record=True, file=StringIO())
-    run = Run("granian", How(), WHOLE, console, CONDITIONS)
+    run = Run("granian", WrkOptions(), WHOLE, console, CONDITIONS)
     run.verdicts.update(verdicts)
     return run
 
@@ -251,7 +251,7 @@ async def test_the_benchmark_runs_from_nothing_to_its_verdict() -> None:
     small = dataclasses.replace(
         QUICK, trials=1, last_tickets=10, waiting=3_000, places=200, ticks=2, seconds=1
     )
-    run = Run("granian", How(connections=8, threads=1, seconds=1), small, Console(quiet=True))
+    run = Run("granian", WrkOptions(connections=8, threads=1, seconds=1), small, Console(quiet=True))
     last, million = await bench.bench(run, ["last", "million"])
     assert {name: str(it) for name, it in run.verdicts.items() if not it.good} == {}
     assert last.answered[201] + last.answered[409] == 10 * 3 * 10

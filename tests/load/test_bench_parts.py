@@ -17,10 +17,10 @@ from app.core.model import RoomId
 from app.runtime.embedded_stores import free_port
 from load import crowd, wrk
 from load.crowd import Sale
-from load.wrk import How, Requests
+from load.wrk import Requests, WrkOptions
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
-SHORT = How(connections=8, threads=2, seconds=10)
+SHORT = WrkOptions(connections=8, threads=2, seconds=10)
 
 
 @dataclass
@@ -83,8 +83,8 @@ async def test_what_good_answers_said_is_collected() -> None:
 @needs_wrk
 async def test_paced_requests_leave_once_each_and_are_recognised_by_their_request_id() -> None:
     async with counting() as server:
-        how = How(connections=8, threads=2, seconds=10, rate=400)
-        answers = await wrk.send(server.url, some_reservations(100), how)
+        options = WrkOptions(connections=8, threads=2, seconds=10, rate=400)
+        answers = await wrk.send(server.url, some_reservations(100), options)
     assert len(server.seen) == 100
     assert all("X-Request-Id: " in head for head in server.heads)
     assert answers.total == 100
@@ -96,7 +96,7 @@ async def test_paced_requests_leave_once_each_and_are_recognised_by_their_reques
 async def test_lines_may_be_used_again_until_the_time_is_up() -> None:
     requests = crowd.places(RoomId("hall"), ["p1.a", "p1.b", "p1.c"])
     async with counting() as server:
-        answers = await wrk.send(server.url, requests, How(connections=2, threads=1, seconds=1))
+        answers = await wrk.send(server.url, requests, WrkOptions(connections=2, threads=1, seconds=1))
     assert set(server.seen) == {"Bearer p1.a", "Bearer p1.b", "Bearer p1.c"}
     assert answers.total > 3
 

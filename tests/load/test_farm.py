@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from load.simulate import farm_table
-from load.simulate.farm import Contest, Farm, Won
+from load.simulate.farm import Contest, Farm, FarmOutcome
 from load.simulate.strengths import EACH, STRENGTHS
 from load.simulate.table import WIDTH
 from tests.support.builders import Client
@@ -16,7 +16,7 @@ SALE = Farm(fans=200, addresses=10, tries=40, places=40, method="lottery", stole
 
 
 async def test_what_is_asked_of_newcomers_takes_places_from_the_farm(redis: Client) -> None:
-    won: dict[str, Won] = {}
+    won: dict[str, FarmOutcome] = {}
     for strength in STRENGTHS:
         await redis.flushdb()
         won[strength.name] = await Contest(redis, SALE, strength).play()

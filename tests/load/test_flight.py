@@ -12,7 +12,7 @@ from rich.console import Console
 from app import cli
 from app.core.autopilot_settings import Autopilot
 from load.simulate import flight_table
-from load.simulate.flight import LAST_S, SCENES, Change, Flight, Flown, Moment, changes, fly
+from load.simulate.flight import LAST_S, SCENES, Change, Flight, Moment, PlayedFlight, changes, fly
 from load.simulate.shop import Shop, bears
 from load.simulate.table import WIDTH
 
@@ -99,11 +99,11 @@ def test_the_command_plays_all_scenes_on_the_real_scripts(capsys: pytest.Capture
 def test_its_table_has_the_course_and_a_verdict() -> None:
     flight = a_flight("saturates", rate=3_000, lasts_s=250)
     moments = fly(flight)
-    flown = Flown(scene="saturates", on=flight.on, moments=moments, changes=changes(flight, moments))
+    played = PlayedFlight(scene="saturates", on=flight.on, moments=moments, changes=changes(flight, moments))
     written = io.StringIO()
     console = Console(file=written, width=WIDTH)
-    flight_table.show(console, flown)
-    flight_table.show_verdict(console, [flown])
+    flight_table.show(console, played)
+    flight_table.show_verdict(console, [played])
     printed = written.getvalue()
     assert "60 to 6,000 a minute, target p95 800 ms and 1% errors" in printed
     assert "good" in printed

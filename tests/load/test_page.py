@@ -48,7 +48,7 @@ def test_it_joins_at_the_opening_and_not_before() -> None:
     page = a_page(status(state="scheduled"))
     assert page.step(0) is None
     assert page.due_s(0) == inf
-    page.hear(OPEN, 5)
+    page.update(OPEN, 5)
     assert page.step(5) == "join"
 
 
@@ -61,9 +61,9 @@ def test_it_asks_for_its_place_when_it_was_told_to_and_a_quarter_around_it() -> 
 
 def test_it_claims_when_the_shared_document_says_that_its_number_is_reached() -> None:
     page = in_line()
-    page.hear(status(serving_position=8), 1)
+    page.update(status(serving_position=8), 1)
     assert page.step(1) is None
-    page.hear(status(serving_position=9), 2)
+    page.update(status(serving_position=9), 2)
     assert page.step(2) == "claim"
     page.answered("claim", Answer(202, WAITING), 2)
     assert page.step(2.5) is None
@@ -76,15 +76,15 @@ def test_it_claims_when_the_shared_document_says_that_its_number_is_reached() ->
 def test_who_wants_several_tickets_asks_instead_of_claiming() -> None:
     page = a_page()
     page.answered("join", Answer(201, place(quantity=3)), 0)
-    page.hear(status(serving_position=9), 2)
+    page.update(status(serving_position=9), 2)
     assert page.step(2) == "ask"
 
 
 def test_an_older_document_is_dropped_and_a_restored_line_is_asked_soon() -> None:
     page = in_line()
-    page.hear(status(serving_position=9, updated_at=NOON - timedelta(seconds=1)), 1)
+    page.update(status(serving_position=9, updated_at=NOON - timedelta(seconds=1)), 1)
     assert not page.reached
-    page.hear(status(epoch=2, updated_at=NOON + timedelta(seconds=1)), 2)
+    page.update(status(epoch=2, updated_at=NOON + timedelta(seconds=1)), 2)
     assert 2 <= page.due_s(2) <= 6
 
 
@@ -114,7 +114,7 @@ def test_a_throttled_page_waits_as_long_as_it_was_told() -> None:
 def test_the_drawing_is_asked_about_once_and_spread() -> None:
     page = a_page(status(state="prequeue", serving_position=0, waiting=1_000_000))
     page.answered("join", Answer(201, place(state="prequeue", queue_number=None, poll_after_s=75)), 0)
-    page.hear(status(state="open", serving_position=0, waiting=1_000_000), 10)
+    page.update(status(state="open", serving_position=0, waiting=1_000_000), 10)
     page.step(10)
     assert 10 <= page.ask_at_s <= 20
 
@@ -122,9 +122,9 @@ def test_the_drawing_is_asked_about_once_and_spread() -> None:
 def test_a_silent_stream_is_checked_by_asking() -> None:
     link = Link.opened(Random(1), 0)
     assert link.due_s == 4
-    link.hear(1, by_stream=True)
+    link.received(1, by_stream=True)
     assert link.due_s == 21
-    assert 1 <= link.broke(10, refused=False) <= 10
+    assert 1 <= link.stream_ended(10, refused=False) <= 10
     assert 10.7 <= link.due_s <= 11.3
     link.failed(11)
     assert link.due_s == 14

@@ -40,7 +40,7 @@ async def test_the_bare_prototype_sells_what_there_is_and_keeps_what_it_promised
     await connection.execute(bare.TABLE)
     application = bare.Bare(settings.redis_url)
     await application.start()
-    working = asyncio.create_task(bare.work(settings.redis_url, settings.database_url))
+    working = asyncio.create_task(bare.run_worker(settings.redis_url, settings.database_url))
     body = b'{"items":[{"ticket_type_id":"floor","quantity":2}]}'
     answers = await asyncio.gather(*(ask(application, body) for _ in range(10)))
     working.cancel()

@@ -14,7 +14,7 @@ from app.runtime.embedded_stores import free_port
 from load import gate_run
 from load.crowd import TICKET_TYPES, open_sale
 from load.outside import judge_from_outside
-from load.plan import Claim, Found, Promise
+from load.plan import Claim, Findings, Promise
 from load.product import data_folder, running
 from load.scenarios import SCENARIOS
 from tests.chaos.site import Site, a_site
@@ -129,7 +129,7 @@ def test_without_locust_it_says_what_to_install(
     assert "pip install 'fairgate[load]'" in capsys.readouterr().err
 
 
-GOOD = Found(
+GOOD = Findings(
     numbers={"ann": 1, "bob": 2},
     claims=[Claim(1.0, 1, False), Claim(2.0, 2, True)],
     serving=[(0.5, 1), (3.0, 2), (9.0, 9)],
@@ -167,7 +167,7 @@ async def test_what_is_wrong_from_outside_is_named(
     site: Site, kind: str, words: str, wrong: dict[str, Any]
 ) -> None:
     sale = await site.open_sale(quantity=5)
-    found = Found(**{"numbers": GOOD.numbers, "claims": GOOD.claims, "serving": GOOD.serving} | wrong)
+    found = Findings(**{"numbers": GOOD.numbers, "claims": GOOD.claims, "serving": GOOD.serving} | wrong)
     async with plain_client(site.up.url, timeout=20) as client:
         assert (await judge_from_outside(client, GOOD, sale.event_id, 3)).good
         verdict = await judge_from_outside(client, found, sale.event_id, 3)

@@ -173,7 +173,7 @@ async def test_shown_waits_come_true(redis: RedisClient) -> None:
     for trouble in grid.TROUBLES:
         it = grid.scenario(trouble, next(no_shows), next(ways), rate=100, lasts_s=600, sample=80)
         outcome = await played(redis, it)
-        done.append(grid.Played(trouble, outcome.figures, outcome.seen))
+        done.append(grid.PlayedSale(trouble, outcome.figures, outcome.sampled_fans))
     found = grid.summary(done)["all"]
     assert 0.85 <= (found["p90_held"] or 0) <= 0.95, found
     assert 0.25 <= (found["inside"] or 0), found

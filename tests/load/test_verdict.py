@@ -10,11 +10,11 @@ import pytest
 
 from app.core.model import EventId, RoomId
 from app.store.connections import Stores
-from load.books import Books, Count, Owned, read_books
+from load.books import Books, Count, OwnedTickets, read_books
 from load.verdict import Admitted, judge, over_admitted
 from tests.support.sales import a_session, a_shop, ask
 
-HELD, SOLD = Owned("ann", False, {"floor": 2}), Owned("bob", True, {"floor": 1})
+HELD, SOLD = OwnedTickets("ann", False, {"floor": 2}), OwnedTickets("bob", True, {"floor": 1})
 GOOD = Books(
     stock={"floor": Count(5, 2, 2, 1)},
     holds={"r1": HELD, "r2": SOLD},

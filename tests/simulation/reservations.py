@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from load.books import Count, Owned
+from load.books import Count, OwnedTickets
 from tests.simulation.steps import SINGLY
 
 
@@ -56,12 +56,12 @@ def in_turn(message: tuple[int, Wish]) -> bool:
     return message[1].visitor not in SINGLY
 
 
-def uses(owned: Iterable[Owned]) -> Counter[str]:
+def uses(owned: Iterable[OwnedTickets]) -> Counter[str]:
     """The number of orders each code was used in."""
     return Counter(it.code for it in owned if it.code)
 
 
-def counts_of(totals: dict[str, int], owned: Iterable[Owned]) -> dict[str, Count]:
+def counts_of(totals: dict[str, int], owned: Iterable[OwnedTickets]) -> dict[str, Count]:
     """The tickets of each type: total, free, held and sold."""
     held, sold = Counter[str](), Counter[str]()
     for it in owned:

@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from load.books import LIVE, Books, Owned
+from load.books import LIVE, Books, OwnedTickets
 from tests.simulation.model import RoomModel
 from tests.simulation.reservations import Decided, Hold, Row, Wish, counts_of, in_turn, uses
 
@@ -183,11 +183,11 @@ class SaleModel:
         """Both stores, in the words of the verdict."""
         live = {it: row for it, row in self.rows.items() if row.status in LIVE}
         held = {
-            it: Owned(hold.wish.visitor, hold.sold, dict(hold.wish.items), hold.wish.code)
+            it: OwnedTickets(hold.wish.visitor, hold.sold, dict(hold.wish.items), hold.wish.code)
             for it, hold in self.holds.items()
         }
         rows = {
-            it: Owned(r.wish.visitor, r.status == "confirmed", dict(r.wish.items), r.wish.code)
+            it: OwnedTickets(r.wish.visitor, r.status == "confirmed", dict(r.wish.items), r.wish.code)
             for it, r in live.items()
         }
         spent = Counter[str]()
