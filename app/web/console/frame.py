@@ -164,7 +164,7 @@ async def _check_may(request: Request, staff: Staff, route: ConsoleRoute, allowe
 
 def within(staff: Staff, section: str) -> Staff:
     """Highlight another section, for a page that turns out to belong there."""
-    entries = [msgspec.structs.replace(it, here=it.label == section) for it in staff.entries]
+    entries = [msgspec.structs.replace(it, current=it.label == section) for it in staff.entries]
     return msgspec.structs.replace(staff, entries=entries)
 
 

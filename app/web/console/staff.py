@@ -39,13 +39,13 @@ class Entry(msgspec.Struct, frozen=True):
 
     label: str
     href: str
-    here: bool
+    current: bool
 
 
 class Alarms(msgspec.Struct, frozen=True):
     """The alerts above every page: unacknowledged ones, and the number of acknowledged ones."""
 
-    shown: list[AlertLine]
+    lines: list[AlertLine]
     more: int
     acknowledged: int
     may_acknowledge: bool
@@ -57,7 +57,7 @@ class Running(msgspec.Struct, frozen=True):
     `unknown`: the figures cannot be read at the moment.
     """
 
-    shown: tuple[SaleFigures, ...] = ()
+    sales: tuple[SaleFigures, ...] = ()
     more: int = 0
     unknown: bool = False
 
@@ -82,13 +82,15 @@ class Staff(msgspec.Struct, frozen=True):
     running: Running | None  # None if they may not see figures
     zone: str = UTC  # zone in which times are shown
     own_zone: str = ""  # the zone they chose; "": their browser's
-    before: LastSignIn | None = None  # set just after signing in
-    here: Role | None = None  # their role on this page by rights in its sale; None: their own role applies
-    looks_only: bool = False  # whether they may only read this page
+    last_sign_in: LastSignIn | None = None  # set just after signing in
+    role_here: Role | None = (
+        None  # their role on this page by rights in its sale; None: their own role applies
+    )
+    read_only: bool = False  # whether they may only read this page
 
     def may(self, role: Role) -> bool:
         """Whether their role on this page is at least this one."""
-        return STAFF[self.here or self.account.role] >= STAFF[role]
+        return STAFF[self.role_here or self.account.role] >= STAFF[role]
 
     def events(self, scope: Scope) -> list[str] | None:
         """The events to which a list of this scope is limited for them; None: no limit."""
@@ -139,10 +141,10 @@ async def staff_of(
     alarms = alarms_of(await request.app.alert_board.current(), sign_in.role)
     running = running_of(await request.app.alert_board.sales.current(), account)
     about = entries, sign_in.sign_in_id, sign_in.expires_at, alarms, running, zone, sign_in.own_zone
-    return Staff(account, name, by, *about, _before(sign_in))
+    return Staff(account, name, by, *about, _last_sign_in(sign_in))
 
 
-def _before(sign_in: SignIn) -> LastSignIn | None:
+def _last_sign_in(sign_in: SignIn) -> LastSignIn | None:
     """The sign-in before this one, shown while this one is new."""
     if sign_in.before_at is None or datetime.now(UTC_ZONE) - sign_in.created_at > JUST_NOW:
         return None

@@ -42,7 +42,7 @@ async def staff_for_route(request: Request, sign_in: SignIn, route: ConsoleRoute
     except ReservationNotFound:  # the page itself reports it to those who may open it
         return staff, bool(grants)
     if not grants.may(route.scope, params, of_sales=route.of_sales):
-        return msgspec.structs.replace(staff, looks_only=False), False
+        return msgspec.structs.replace(staff, read_only=False), False
     return _in_sale(staff, grants, route, params), True
 
 
@@ -58,7 +58,7 @@ def _in_sale(staff: Staff, grants: Grants, route: ConsoleRoute, params: Mapping[
         and grants.may("check_ins:write", params)
     )
     changes = full or money or door or grants.may("rooms:write", params)
-    return msgspec.structs.replace(staff, here="admin" if full else "operator", looks_only=not changes)
+    return msgspec.structs.replace(staff, role_here="admin" if full else "operator", read_only=not changes)
 
 
 def opens(staff: Staff, path: str, params: Mapping[str, str]) -> bool:

@@ -259,11 +259,11 @@ class SalesPage:
 
 @dataclass(frozen=True)
 class MailboxView:
-    """The address that a visitor left; `asked`: a confirmation was sent there, or soon will be."""
+    """The address that a visitor left; `confirmation_sent`: it was, or soon will be."""
 
     email: str
     confirmed: bool
-    asked: bool
+    confirmation_sent: bool
     wrong_code: bool = False
     elsewhere: bool = False  # whether its place stays in another browser
 
@@ -274,10 +274,10 @@ class IdentityView:
     without it."""
 
     needed: Identity
-    shown: bool
+    identified: bool
     slower: bool
     before_ms: int = 0  # accounts must have been created before then; 0: no limit
-    said: str = ""  # a problem with a passkey: failed, elsewhere, late
+    problem: str = ""  # a problem with a passkey: failed, elsewhere, late
 
 
 @dataclass(frozen=True)

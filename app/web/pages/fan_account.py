@@ -47,7 +47,7 @@ class AccountPage(msgspec.Struct, frozen=True):
 
     state: str  # ask, code, account
     room: str = ""
-    said: str = ""  # a key of `WORDS`
+    message: str = ""  # a key of `WORDS`
     email: str = ""
     has_account: bool = False
     passkeys: list[tuple[str, int]] = []  # ids, and when each was created

@@ -37,15 +37,15 @@ async def identity_of(request: Request, standing: Standing) -> IdentityView | No
         return None
     room_id = standing.room.room_id
     claims, hint = visitor_of(request, room_id), cookies(request, MAILBOX_COOKIE + room_id).get("")
-    is_shown = False
+    identified = False
     if claims is not None and hint:
         try:
-            is_shown = await identities.is_identified(request.app.queues, standing.room, claims.visitor_id)
+            identified = await identities.is_identified(request.app.queues, standing.room, claims.visitor_id)
         except StoreUnavailable:
             return None
-    word = dict(parse_qsl(request.query.decode("latin-1"))).get("passkey", "")
+    problem = dict(parse_qsl(request.query.decode("latin-1"))).get("passkey", "")
     before_ms = to_ms(its.accounts_before)
-    return IdentityView(its.identity, is_shown, bool(its.suspects_lane), before_ms, word)
+    return IdentityView(its.identity, identified, bool(its.suspects_lane), before_ms, problem)
 
 
 async def come_by_passkey(request: Request) -> Response:

@@ -51,7 +51,7 @@ class SeatsPart:
     rows: Sequence[SeatLine]
     row: str
     seats: Sequence[SeatBox]
-    kept: bool  # whether some are not on sale
+    some_not_on_sale: bool  # whether some are not on sale
     kinds: bool  # whether `section` has accessible or companion seats
     accessible: bool  # whether only those are shown
 
@@ -87,7 +87,7 @@ async def seats_part(
         rows=[SeatLine(it.row, it.row.upper(), it.states.count(FREE)) for it in rows],
         row=row.row if row else "",
         seats=_boxes(section, row, lost, accessible=accessible) if section and row else [],
-        kept=any(it.blocked for it in seated),
+        some_not_on_sale=any(it.blocked for it in seated),
         kinds=any(it.kinds for it in section.rows) if section else False,
         accessible=accessible,
     )

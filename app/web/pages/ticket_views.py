@@ -46,5 +46,5 @@ class BuyerPart:
     """What a sale asks its buyer, the answers, and the names of `missing` and `wrong` fields."""
 
     form: BuyerForm
-    said: Buyer
+    buyer: Buyer
     wrong: Mapping[str, str]

@@ -58,7 +58,7 @@ class OrdersPage(msgspec.Struct, frozen=True):
 
     staff: Staff
     sale: SaleHead | None  # set if the orders are filtered by one sale
-    asked: dict[str, str]
+    query: dict[str, str]
     filters: dict[str, str]
     events: list[Event]
     orders: list[OrderRow]
@@ -100,7 +100,7 @@ class TicketRow(msgspec.Struct, frozen=True):
 class OrderPage(msgspec.Struct, frozen=True):
     """One order with its history, newest first.
 
-    `left`: what can still be refunded, in minor units; None if nothing was paid or all of it is refunded.
+    `refundable`: what can still be refunded, in minor units; None if nothing was paid or all is refunded.
     """
 
     staff: Staff
@@ -114,7 +114,7 @@ class OrderPage(msgspec.Struct, frozen=True):
     sums: Sums  # what the amount consists of
     history: list[Step]
     chips: dict[str, str]
-    left: int | None
+    refundable: int | None
     idempotency_key: str
     problem: str = ""
     waiting: Waiting | None = None  # a refund that waits for its second person
@@ -218,7 +218,7 @@ async def order_page(request: Request, staff: Staff, problem: str = "", status: 
         sums=sums_of(reservation),
         history=_history(story),
         chips=CHIPS,
-        left=_left(story),
+        refundable=_refundable(story),
         idempotency_key=secrets.token_urlsafe(16),
         problem=problem,
         waiting=await approvals.waiting(request.app.stores, reservation.reservation_id),
@@ -237,7 +237,7 @@ def _ticket(names: Mapping[str, str], ticket: Mapping[str, Any]) -> TicketRow:
     return TicketRow(ticket["ticket_id"], f"{name}{seat}", ticket["code"])
 
 
-def _left(story: OrderStory) -> int | None:
+def _refundable(story: OrderStory) -> int | None:
     paid = [it.amount - it.refunded for it in story.payments if it.status == "succeeded"]
     return sum(paid) if paid else None
 

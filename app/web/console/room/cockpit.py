@@ -72,17 +72,17 @@ class RoomPage(msgspec.Struct, frozen=True):
     status: RoomStatus
     live: Cockpit
     values: dict[str, str]  # of the number fields, as typed
-    shown: dict[str, str]  # of the number fields, as currently set
+    current_values: dict[str, str]  # of the number fields, as currently set
     effect: Effect | None
     find: str
-    found: list[Visitor] | None
+    visitors_found: list[Visitor] | None
     rules: list[str]  # a site's bypass rules, in words
     pilot: dict[str, str]  # the autopilot's fields
     form: str  # id of the form that calls visitors by hand, so that it takes effect once
     ranges: dict[HistoryRange, str]
     range: HistoryRange  # time span of the graphs
     table: list[Point]  # the same figures as rows, newest first
-    done: str = ""
+    notice: str = ""
     problem: str = ""
 
 
@@ -194,18 +194,18 @@ async def room_response(
         room=room,
         status=live,
         live=document,
-        shown=values,
+        current_values=values,
         values=values | {name: fields[name] for name in values if name in fields},
         effect=_effect(room, live, fields) if any(name in fields for name in NUMBERS) else None,
         find=word,
-        found=await find_visitor.find(request.app.stores, room.room_id, word) if word else None,
+        visitors_found=await find_visitor.find(request.app.stores, room.room_id, word) if word else None,
         rules=[rule_words(it) for it in room.settings.bypass] if room.event_id is None else [],
         pilot=pilot_values(room.settings.autopilot, fields),
         form=new_form(),
         ranges=RANGES,
         range=shown,
         table=await _table(request, room, shown),
-        done=_done(fields),
+        notice=_notice(fields),
         problem=problem,
     )
     return respond("console/room.html", page, status)
@@ -231,7 +231,7 @@ async def _table(request: Request, room: Room, span: HistoryRange) -> list[Point
     return points[:: -max(1, -(-len(points) // TABLE_MAX))]
 
 
-def _done(fields: dict[str, str]) -> str:
+def _notice(fields: dict[str, str]) -> str:
     """The result of a form of this page, as encoded in the address."""
     number = typed.whole_number(fields.get("advanced", ""))
     if number is None:

@@ -40,9 +40,9 @@ class ConnectPage(msgspec.Struct, frozen=True):
     form: ConnectForm
     way: Way
     files: list[tuple[File, str]]
-    seen: GateLine  # requests at the gate so far
+    gate_requests: GateLine  # requests at the gate so far
     public_url: str
-    named: bool  # whether Fairgate's own name is configured
+    has_public_url: bool  # whether Fairgate's own name is configured
     trusts: bool  # whether trusted proxies are configured
     kinds: ClassVar[dict[Kind, str]] = KINDS
     ways: ClassVar[dict[str, Way]] = WAYS
@@ -69,9 +69,9 @@ async def connect(request: Request, staff: Staff) -> Response:
         form=form,
         way=way,
         files=snippets.filled(way, site),
-        seen=gate_line(await request.app.gate_rooms.counts.figures(room)),
+        gate_requests=gate_line(await request.app.gate_rooms.counts.figures(room)),
         public_url=site.public_url,
-        named=bool(settings.public_url),
+        has_public_url=bool(settings.public_url),
         trusts=bool(settings.trusted_proxies),
     )
     return respond("console/connect.html", page, 422 if form.wrong else 200)

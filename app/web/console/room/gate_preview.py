@@ -45,7 +45,7 @@ class PreviewPage(msgspec.Struct, frozen=True):
     room: Room
     status: RoomStatus
     form: PreviewForm
-    found: Preview | None = None
+    preview: Preview | None = None
     rule: str = ""  # the bypass rule that lets the request through, in words
     methods: tuple[str, ...] = METHODS
     kinds: ClassVar[dict[str, tuple[str, dict[str, str]]]] = AS

@@ -33,7 +33,7 @@ WHO = {"guests": True, "buyers": False}
 class AttendeeLine(msgspec.Struct, frozen=True):
     """One attendee; `seat` as text."""
 
-    it: Attendee
+    attendee: Attendee
     seat: str
     answers: list[tuple[str, str]]  # the buyer's, each with its question
 
@@ -46,7 +46,7 @@ class AttendeesPage(msgspec.Struct, frozen=True):
     room: Room
     event: Event
     counts: DoorCounts
-    asked: dict[str, str]
+    query: dict[str, str]
     attendees: list[AttendeeLine]
     first: str
     more: str
@@ -70,7 +70,9 @@ async def attendee_list(request: Request, staff: Staff) -> Response:
     lines = [_line(it, form) for it in listed[:PER_PAGE]]
     filters: dict[str, str] = {name: it for name, it in fields.items() if name in ("q", "presence", "who")}
     first = f"{path}?{urlencode(filters)}" if after else ""
-    more = f"{path}?{urlencode(filters | {'after': _key(lines[-1].it)})}" if len(listed) > PER_PAGE else ""
+    more = (
+        f"{path}?{urlencode(filters | {'after': _key(lines[-1].attendee)})}" if len(listed) > PER_PAGE else ""
+    )
     sale = head_of(staff, room, event, "Attendees")
     about = room, event, counts, fields, lines, first, more
     return respond("console/attendees.html", AttendeesPage(staff, sale, *about))

@@ -23,7 +23,7 @@ class Step(msgspec.Struct, frozen=True):
     link: str = ""
 
 
-class Looked(msgspec.Struct, frozen=True):
+class SaleFacts(msgspec.Struct, frozen=True):
     """Everything the checklist is computed from."""
 
     room: Room
@@ -33,26 +33,24 @@ class Looked(msgspec.Struct, frozen=True):
     life: Life
 
 
-def steps(looked: Looked, settings: Settings, may_edit: bool) -> list[Step]:
+def steps(facts: SaleFacts, settings: Settings, may_edit: bool) -> list[Step]:
     """All steps, in order."""
-    base = f"/admin/rooms/{looked.room.room_id}"
+    base = f"/admin/rooms/{facts.room.room_id}"
     edit, link = (f"{base}/edit", "Edit") if may_edit else ("", "")
-    sold = any(kind.total for kind in looked.types)
+    sold = any(kind.total for kind in facts.types)
     return [
-        Step("Tickets and prices", sold, _sold(looked), edit and f"{edit}#tickets", link),
-        Step(
-            "Times", looked.room.settings.opens_at is not None, _times(looked), edit and f"{edit}#when", link
-        ),
-        _look_step(looked, f"{base}/theme"),
+        Step("Tickets and prices", sold, _sold(facts), edit and f"{edit}#tickets", link),
+        Step("Times", facts.room.settings.opens_at is not None, _times(facts), edit and f"{edit}#when", link),
+        _look_step(facts, f"{base}/theme"),
         _sender(settings),
-        _payments(looked, settings),
-        _rehearsed(looked),
-        _published(looked),
+        _payments(facts, settings),
+        _rehearsed(facts),
+        _published(facts),
     ]
 
 
-def _look_step(looked: Looked, href: str) -> Step:
-    done = looked.room.settings.theme != Theme()
+def _look_step(facts: SaleFacts, href: str) -> Step:
+    done = facts.room.settings.theme != Theme()
     about = "Colours, words or pictures of your own." if done else "It has the usual look so far."
     return Step("Look", done, about, href, "Look")
 
@@ -65,46 +63,46 @@ def _sender(settings: Settings) -> Step:
     return Step("Mail sender", sends, about, "/admin/mail", "Mail")
 
 
-def _payments(looked: Looked, settings: Settings) -> Step:
-    free = bool(looked.types) and not any(kind.price for kind in looked.types)
+def _payments(facts: SaleFacts, settings: Settings) -> Step:
+    free = bool(facts.types) and not any(kind.price for kind in facts.types)
     real = bool(settings.gateway) and not settings.simulates_payments
     if free:
         return Step("Payments", True, "Everything is free, so nothing has to be paid.")
-    if real and not looked.room.settings.test:
+    if real and not facts.room.settings.test:
         return Step("Payments", True, f"Tickets are paid by {settings.gateway.replace('_', ' ')}.")
-    if settings.gateway or looked.room.settings.test:
+    if settings.gateway or facts.room.settings.test:
         return Step("Payments", False, "Payments are simulated: no money is taken.")
     return Step("Payments", False, "No payment gateway is set, so nothing can be paid.")
 
 
-def _rehearsed(looked: Looked) -> Step:
-    done = looked.life.rehearsed_at is not None
+def _rehearsed(facts: SaleFacts) -> Step:
+    done = facts.life.rehearsed_at is not None
     about = "Walk through the sale as a fan does, with test payments."
     return Step("Test purchase", done, "Somebody bought tickets in a rehearsal." if done else about)
 
 
-def _published(looked: Looked) -> Step:
-    is_published = looked.event.published
+def _published(facts: SaleFacts) -> Step:
+    is_published = facts.event.published
     return Step(
         "Published", is_published, "Fans can see it." if is_published else "Only staff can see it so far."
     )
 
 
-def _sold(looked: Looked) -> str:
-    if not looked.types:
+def _sold(facts: SaleFacts) -> str:
+    if not facts.types:
         return "Nothing is on sale yet."
-    prices = sorted(kind.price for kind in looked.types)
-    low, high = (money(price, looked.event.currency) for price in (prices[0], prices[-1]))
-    count, kinds = number(sum(kind.total for kind in looked.types)), len(looked.types)
+    prices = sorted(kind.price for kind in facts.types)
+    low, high = (money(price, facts.event.currency) for price in (prices[0], prices[-1]))
+    count, kinds = number(sum(kind.total for kind in facts.types)), len(facts.types)
     span = low if low == high else f"{low} to {high}"
     return f"{count} tickets of {kinds} {'kind' if kinds == 1 else 'kinds'}, {span}."
 
 
-def _times(looked: Looked) -> str:
-    opens, starts = looked.room.settings.opens_at, looked.event.starts_at
-    begins = f"It starts on {zoned_time(to_ms(starts), looked.event.timezone)}."
+def _times(facts: SaleFacts) -> str:
+    opens, starts = facts.room.settings.opens_at, facts.event.starts_at
+    begins = f"It starts on {zoned_time(to_ms(starts), facts.event.timezone)}."
     if starts <= datetime.now(UTC):
         begins = "Its start is in the past."
     if opens is None:
         return f"{begins} You open the sale by hand in the cockpit."
-    return f"{begins} The sale opens on {zoned_time(to_ms(opens), looked.event.timezone)}."
+    return f"{begins} The sale opens on {zoned_time(to_ms(opens), facts.event.timezone)}."

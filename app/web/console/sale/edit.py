@@ -26,7 +26,7 @@ from app.web.console.frame import console_form, console_page
 from app.web.console.sale import edit_effects, edit_form
 from app.web.console.sale import money as sale_money
 from app.web.console.sale import words as sale_words
-from app.web.console.sale.edit_effects import Line, Now
+from app.web.console.sale.edit_effects import Context, Line
 from app.web.console.sale.form import SaleForm
 from app.web.console.sale_head import SaleHead, head_of
 from app.web.console.staff import Staff
@@ -63,14 +63,14 @@ class EditPage(msgspec.Struct, frozen=True):
     buyers: Buyers
     subject: str
     text: str
-    tells: bool
-    adds: bool = False  # whether tickets or seats are being added
-    windows: bool = False  # whether ticket types have sale times, or invalid ones
+    notifies: bool
+    adds_tickets: bool = False  # whether tickets or seats are being added
+    has_sale_times: bool = False  # whether ticket types have sale times, or invalid ones
     saved: bool = False
     problem: str = ""
 
 
-class Looked(msgspec.Struct, frozen=True):
+class CurrentSale(msgspec.Struct, frozen=True):
     """The sale as it is before the edit."""
 
     sale: Sale
@@ -81,106 +81,111 @@ class Looked(msgspec.Struct, frozen=True):
 @console_page("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
 async def edit_page(request: Request, staff: Staff) -> Response:
     """Show the form."""
-    looked = await _load(request, staff)
-    form = SaleForm(edit_form.form_of(looked.sale))
-    return await _page(request, staff, looked, form, saved=b"saved=1" in request.query.split(b"&"))
+    current = await _load(request, staff)
+    form = SaleForm(edit_form.form_of(current.sale))
+    return await _page(request, staff, current, form, saved=b"saved=1" in request.query.split(b"&"))
 
 
 @console_form("/admin/rooms/<room_id>/edit", section="Sales", role="admin")
 async def edit_sale(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Save the change, ask for confirmation, or show what is wrong."""
-    looked = await _load(request, staff)
+    current = await _load(request, staff)
     revision = typed.whole_number(form.get("revision", "")) or 0
-    if revision < looked.sale.revision:
-        return await _overtaken(request, staff, looked, form, revision)
-    read, changes = edit_form.read(form, looked.sale)
+    if revision < current.sale.revision:
+        return await _overtaken(request, staff, current, form, revision)
+    read, changes = edit_form.read(form, current.sale)
     if changes is None:
-        return await _page(request, staff, looked, read, status=ValidationFailed.status)
+        return await _page(request, staff, current, read, status=ValidationFailed.status)
     if form.get("do") == "back":
-        return await _page(request, staff, looked, read)
+        return await _page(request, staff, current, read)
     if changes.is_empty:
         return await _page(
-            request, staff, looked, read, problem="Nothing is different, so nothing was changed."
+            request, staff, current, read, problem="Nothing is different, so nothing was changed."
         )
-    if form.get("do") != "save" and looked.head.stage != "draft":
-        return await _confirm(request, staff, looked, read, changes)
-    return await _save(request, staff, looked, read, changes, form)
+    if form.get("do") != "save" and current.head.stage != "draft":
+        return await _confirm(request, staff, current, read, changes)
+    return await _save(request, staff, current, read, changes, form)
 
 
 @console_form("/admin/rooms/<room_id>/edit/undo", section="Sales", role="admin")
 async def undo_edit(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Undo the last change to the sale."""
-    looked = await _load(request, staff)
+    current = await _load(request, staff)
     audit_id = typed.whole_number(form.get("audit_id", "")) or 0
     try:
-        await editing.undo(request.app.stores, looked.sale.event.event_id, audit_id, by=staff.by)
+        await editing.undo(request.app.stores, current.sale.event.event_id, audit_id, by=staff.by)
     except (Conflict, ValidationFailed) as refusal:
-        now = SaleForm(edit_form.form_of(looked.sale))
-        return await _page(request, staff, looked, now, problem=refusal.detail, status=refusal.status)
-    return _done(request, looked)
+        now = SaleForm(edit_form.form_of(current.sale))
+        return await _page(request, staff, current, now, problem=refusal.detail, status=refusal.status)
+    return _saved(request, current)
 
 
 async def _save(
-    request: Request, staff: Staff, looked: Looked, read: SaleForm, changes: SaleEdit, form: dict[str, str]
+    request: Request,
+    staff: Staff,
+    current: CurrentSale,
+    read: SaleForm,
+    changes: SaleEdit,
+    form: dict[str, str],
 ) -> Response:
-    stores, event_id = request.app.stores, looked.sale.event.event_id
+    stores, event_id = request.app.stores, current.sale.event.event_id
     message = JobRequest(event_id=event_id, subject=form.get("subject", "").strip(), text=_text(form))
     notifies = "tell" in form and edit_effects.notifies(changes)
     if notifies and not (message.subject and message.text):
         return await _confirm(
-            request, staff, looked, read, changes, "The message needs a subject and a text."
+            request, staff, current, read, changes, "The message needs a subject and a text."
         )
     try:
-        await editing.edit(stores, event_id, changes, looked.sale.revision, by=staff.by)
+        await editing.edit(stores, event_id, changes, current.sale.revision, by=staff.by)
     except Overtaken:
-        return await _overtaken(request, staff, await _load(request, staff), form, looked.sale.revision)
+        return await _overtaken(request, staff, await _load(request, staff), form, current.sale.revision)
     except ValidationFailed as refusal:
         [wrong] = refusal.members["errors"]
         read.wrong[wrong["field"].rpartition(".")[2]] = wrong["message"]
-        return await _page(request, staff, looked, read, status=refusal.status)
+        return await _page(request, staff, current, read, status=refusal.status)
     except (AlreadyExists, Conflict) as refusal:
-        return await _page(request, staff, looked, read, problem=refusal.detail, status=refusal.status)
+        return await _page(request, staff, current, read, problem=refusal.detail, status=refusal.status)
     if notifies:
         job_id = await jobs.start(stores, request.app.job_queue, "message_buyers", message, by=staff.by)
         return redirect_to(f"/admin/jobs/{job_id}")
-    return _done(request, looked)
+    return _saved(request, current)
 
 
-def _done(request: Request, looked: Looked) -> Response:
-    request.app.status_board.outdated(looked.sale.room.room_id)
-    return redirect_to(f"/admin/rooms/{looked.sale.room.room_id}/edit?saved=1")
+def _saved(request: Request, current: CurrentSale) -> Response:
+    request.app.status_board.outdated(current.sale.room.room_id)
+    return redirect_to(f"/admin/rooms/{current.sale.room.room_id}/edit?saved=1")
 
 
 async def _confirm(
-    request: Request, staff: Staff, looked: Looked, read: SaleForm, changes: SaleEdit, problem: str = ""
+    request: Request, staff: Staff, current: CurrentSale, read: SaleForm, changes: SaleEdit, problem: str = ""
 ) -> Response:
     with stores_answer():
-        buyers = await select_buyers(request.app.stores.postgres, looked.sale.event.event_id)
-    lines = edit_effects.lines(changes, Now(looked.sale, looked.status, buyers))
+        buyers = await select_buyers(request.app.stores.postgres, current.sale.event.event_id)
+    lines = edit_effects.lines(changes, Context(current.sale, current.status, buyers))
     notifies = edit_effects.notifies(changes) and buyers.reached > 0
     return await _page(
-        request, staff, looked, read, problem=problem, changes=lines, buyers=buyers, notifies=notifies
+        request, staff, current, read, problem=problem, changes=lines, buyers=buyers, notifies=notifies
     )
 
 
 async def _overtaken(
-    request: Request, staff: Staff, looked: Looked, form: dict[str, str], revision: int
+    request: Request, staff: Staff, current: CurrentSale, form: dict[str, str], revision: int
 ) -> Response:
     """Show the form again, with other people's changes in the fields this editor left alone."""
     later = [
-        line for line in await _entries(request, looked, editing.CHANGES_MAX) if line.audit_id > revision
+        line for line in await _entries(request, current, editing.CHANGES_MAX) if line.audit_id > revision
     ]
-    values = edit_form.merged(form, looked.sale, later)
-    their_changes = _changes(later[:SHOWN_MAX], looked.sale)
+    values = edit_form.merged(form, current.sale, later)
+    their_changes = _changes(later[:SHOWN_MAX], current.sale)
     return await _page(
-        request, staff, looked, SaleForm(values), overtaken=their_changes, status=Conflict.status
+        request, staff, current, SaleForm(values), overtaken=their_changes, status=Conflict.status
     )
 
 
 async def _page(
     request: Request,
     staff: Staff,
-    looked: Looked,
+    current: CurrentSale,
     form: SaleForm,
     *,
     changes: list[Line] | None = None,
@@ -191,27 +196,29 @@ async def _page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    log = await _entries(request, looked, editing.CHANGES_MAX)
-    subject, text = edit_effects.letter(changes or [], looked.sale.event)
+    log = await _entries(request, current, editing.CHANGES_MAX)
+    subject, text = edit_effects.letter(changes or [], current.sale.event)
     document = EditPage(
         staff=staff,
-        sale=looked.head,
+        sale=current.head,
         form=form,
         zones=sorted(zones()),
-        gateways=sale_money.to_choose_from(request.app.settings.gateways, looked.sale.event.payments),
-        locked=locked(looked.sale),
-        types=looked.sale.types,
-        removable=not looked.sale.reserved,
-        log=_changes(log[:SHOWN_MAX], looked.sale),
+        gateways=sale_money.to_choose_from(request.app.settings.gateways, current.sale.event.payments),
+        locked=locked(current.sale),
+        types=current.sale.types,
+        removable=not current.sale.reserved,
+        log=_changes(log[:SHOWN_MAX], current.sale),
         undo=log[0].audit_id if editing.undoable(log) else 0,
         overtaken=overtaken or [],
         changes=changes or [],
         buyers=buyers,
         subject=form.values.get("subject", subject)[:SUBJECT_MAX],
         text=form.values.get("text", text)[:TEXT_MAX],
-        tells=notifies,
-        adds=any(it.startswith(("type-", "section-")) and form.values[it] for it in form.values),
-        windows=any(_is_window(it) for it in (*form.wrong, *(n for n, it in form.values.items() if it))),
+        notifies=notifies,
+        adds_tickets=any(it.startswith(("type-", "section-")) and form.values[it] for it in form.values),
+        has_sale_times=any(
+            _is_window(it) for it in (*form.wrong, *(n for n, it in form.values.items() if it))
+        ),
         saved=saved,
         problem=problem,
     )
@@ -222,17 +229,17 @@ def _is_window(name: str) -> bool:
     return name.startswith("have-") and name.endswith(edit_form.WINDOW)
 
 
-async def _load(request: Request, staff: Staff) -> Looked:
+async def _load(request: Request, staff: Staff) -> CurrentSale:
     room_id = RoomId(request.params["room_id"])
     _, status = await queue.status(request.app.queues, room_id)
     room: Room = await request.app.queues.loaded_rooms.read(room_id)
     sale = await editing.sale(request.app.stores, room)
     life = await sale_lives.life(request.app.stores, sale.event.event_id)
-    return Looked(sale, status, head_of(staff, sale.room, sale.event, "Edit", status.state, life))
+    return CurrentSale(sale, status, head_of(staff, sale.room, sale.event, "Edit", status.state, life))
 
 
-async def _entries(request: Request, looked: Looked, limit: int) -> list[Entry]:
-    event = looked.sale.event
+async def _entries(request: Request, current: CurrentSale, limit: int) -> list[Entry]:
+    event = current.sale.event
     return await editing.edits(request.app.stores, event.room_id, event.event_id, limit)
 
 

@@ -31,7 +31,7 @@ class Line(msgspec.Struct, frozen=True):
     effect: str
 
 
-class Now(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True):
     """What the consequences depend on."""
 
     sale: Sale
@@ -39,7 +39,7 @@ class Now(msgspec.Struct, frozen=True):
     buyers: Buyers
 
 
-def lines(edit: SaleEdit, now: Now) -> list[Line]:
+def lines(edit: SaleEdit, now: Context) -> list[Line]:
     """All changes, in the order of the form."""
     event, settings = now.sale.event, now.sale.room.settings
     changed: Event = msgspec.structs.replace(event, **edit.event)
@@ -95,12 +95,12 @@ def letter(changed: list[Line], event: Event) -> tuple[str, str]:
 _NOTIFIED_NAMES = [sale_words.NAMES[it] for it in NOTIFIED]
 
 
-def _line(name: str, before: Any, after: Any, changed: Event, event: Event, now: Now) -> Line:
+def _line(name: str, before: Any, after: Any, changed: Event, event: Event, now: Context) -> Line:
     texts = sale_words.value(name, before, event), sale_words.value(name, after, changed)
     return Line(sale_words.NAMES[name], *texts, _effect(name, before, after, now))
 
 
-def _effect(name: str, before: Any, after: Any, now: Now) -> str:
+def _effect(name: str, before: Any, after: Any, now: Context) -> str:
     if name in NOTIFIED:
         return _who_is_notified(now)
     if name in ("prequeue_at", "opens_at", "closes_at"):
@@ -110,7 +110,7 @@ def _effect(name: str, before: Any, after: Any, now: Now) -> str:
     return effect(before, after, now) if effect else ""
 
 
-def _who_is_notified(now: Now) -> str:
+def _who_is_notified(now: Context) -> str:
     orders = now.buyers.orders
     if not orders:
         return f"{SHOWN}. Nobody has bought a ticket yet, so nobody has to be told."
@@ -121,21 +121,21 @@ def _who_is_notified(now: Now) -> str:
     )
 
 
-def _rate(before: int, after: int, now: Now) -> str:
+def _rate(before: int, after: int, now: Context) -> str:
     if not after:
         return "Nobody is admitted any more."
     on = now.sale.room.settings.autopilot
     return "From the next second on." + (" The autopilot pauses." if on is not None and not on.paused else "")
 
 
-def _cap(before: int | None, after: int | None, now: Now) -> str:
+def _cap(before: int | None, after: int | None, now: Context) -> str:
     inside = now.status.called + now.status.active
     if after is not None and inside > after:
         return f"{number(inside)} are inside now: they stay, and nobody is called until fewer are."
     return "From the next second on."
 
 
-_EFFECTS: dict[str, Callable[[Any, Any, Now], str]] = {
+_EFFECTS: dict[str, Callable[[Any, Any, Context], str]] = {
     "admission_rate_per_minute": _rate,
     "active_visitors_max": _cap,
     "max_tickets_per_visitor": lambda *_: "For reservations from now on; who has more keeps them.",
@@ -155,7 +155,7 @@ _EFFECTS: dict[str, Callable[[Any, Any, Now], str]] = {
 }
 
 
-def _of_type(ticket_type: TicketType, terms: dict[str, Any], now: Now) -> list[Line]:
+def _of_type(ticket_type: TicketType, terms: dict[str, Any], now: Context) -> list[Line]:
     event, before = now.sale.event, terms_of(ticket_type)
     effects = dict.fromkeys(("sale_from", "sale_until"), WINDOW) | {"tax_rate_bp": TAX}
     effects |= {"name": f"{SHOWN}, and on the tickets of before.", "price": _price_effect(ticket_type)}
@@ -182,7 +182,7 @@ def _price_effect(ticket_type: TicketType) -> str:
     )
 
 
-def _quantity_effect(ticket_type: TicketType, quantity: int, now: Now) -> str:
+def _quantity_effect(ticket_type: TicketType, quantity: int, now: Context) -> str:
     free = quantity - ticket_type.held - ticket_type.sold
     if quantity < ticket_type.total:
         fewer = number(ticket_type.total - quantity)
@@ -192,11 +192,11 @@ def _quantity_effect(ticket_type: TicketType, quantity: int, now: Now) -> str:
     return f"{number(quantity - ticket_type.total)} more go on sale at once{first}."
 
 
-def _new(now: Now) -> str:
+def _new(now: Context) -> str:
     return "On sale with the others at once."
 
 
-def _name(now: Now, ticket_type_id: TicketTypeId) -> str:
+def _name(now: Context, ticket_type_id: TicketTypeId) -> str:
     return next(it.name for it in now.sale.types if it.ticket_type_id == ticket_type_id)
 
 

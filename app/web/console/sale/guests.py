@@ -47,7 +47,7 @@ class NotAdded(msgspec.Struct, frozen=True):
     """A guest who got no tickets, and why."""
 
     guest: NewGuest
-    why: str
+    reason: str
 
 
 class GuestsPage(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class GuestsPage(msgspec.Struct, frozen=True):
     form: str
     filled: dict[str, str]
     problem: str = ""
-    left: Sequence[NotAdded] = ()
+    not_added: Sequence[NotAdded] = ()
     list_max: int = LIST_MAX
 
     @property
@@ -140,12 +140,12 @@ async def _add(request: Request, staff: Staff, form: dict[str, str], new: Sequen
         return None
 
     answers = await asyncio.gather(*(add_guest(*it) for it in enumerate(new)))
-    left = [it for it in answers if it is not None]
-    added = len(new) - len(left)
-    if not left:
+    not_added = [it for it in answers if it is not None]
+    added = len(new) - len(not_added)
+    if not not_added:
         return redirect_to(f"/admin/rooms/{room_id}/guests?added={added}")
-    remaining = {"list": list_of([it.guest for it in left])} if "list" in form else form
-    return await _page(request, staff, remaining, left=left, added=str(added), status=409)
+    remaining = {"list": list_of([it.guest for it in not_added])} if "list" in form else form
+    return await _page(request, staff, remaining, not_added=not_added, added=str(added), status=409)
 
 
 async def _page(
@@ -154,7 +154,7 @@ async def _page(
     filled: dict[str, str],
     problem: str = "",
     *,
-    left: Sequence[NotAdded] = (),
+    not_added: Sequence[NotAdded] = (),
     added: str = "",
     status: int = 200,
 ) -> Response:
@@ -167,6 +167,6 @@ async def _page(
     params = {name: it for name, it in fields.items() if name != "added"}
     document = GuestsPage(
         *(staff, head, event, types, listed, total, counts, number, to_page(request, params), text),
-        *(added or fields.get("added", ""), new_form(), filled, problem, left),
+        *(added or fields.get("added", ""), new_form(), filled, problem, not_added),
     )
     return respond("console/guests.html", document, status)

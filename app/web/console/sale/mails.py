@@ -71,7 +71,7 @@ class BuyersPage(msgspec.Struct, frozen=True):
     sale: SaleHead | None
     form: BuyerForm
     questions: list[Question | None]
-    kept: str  # when personal data is deleted; "": never
+    data_deletion: str  # when personal data is deleted; "": never
     as_in_all: str  # the same for sales without a setting of their own
     notice: str = ""
     problem: str = ""

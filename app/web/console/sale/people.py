@@ -40,10 +40,10 @@ class PeoplePage(msgspec.Struct, frozen=True):
     room_id: RoomId
     people: list[Granted]
     invited: list[Invitation]
-    says: Mapping[SaleRole, str]
+    role_descriptions: Mapping[SaleRole, str]
     currency: str
     above: str  # refunds above this amount need a second person; "": none do
-    asked: LimitRequest | None  # a request for a higher limit that waits for a second person
+    limit_request: LimitRequest | None  # a request for a higher limit that waits for a second person
     problem: str = ""
     link: str = ""
     filled: dict[str, str] = {}

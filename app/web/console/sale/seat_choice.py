@@ -32,7 +32,7 @@ class ChoicePage(msgspec.Struct, frozen=True):
     sections: list[TicketType]
     most: int
     chosen: str
-    how: str
+    action: str
     notice: str = ""
     problem: str = ""
 

@@ -47,10 +47,10 @@ class SeatsPage(msgspec.Struct, frozen=True):
     sale: SaleHead
     event: Event
     sections: list[tuple[TicketType, int]]
-    kept: list[KeptRow]
+    not_on_sale: list[KeptRow]
     filled: dict[str, str]
     problem: str = ""
-    at: str = ""  # the form with the problem
+    form_with_problem: str = ""  # the form with the problem
 
 
 @console_page("/admin/rooms/<room_id>/seats", section="Sales")

@@ -46,7 +46,7 @@ class AuditPage(msgspec.Struct, frozen=True):
     """One page of the log, newest first."""
 
     staff: Staff
-    asked: dict[str, str]
+    query: dict[str, str]
     kinds: tuple[str, ...]
     changes: list[Change]
     total: int

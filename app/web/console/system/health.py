@@ -60,7 +60,7 @@ class Group(msgspec.Struct, frozen=True):
 class SetAsideView(msgspec.Struct, frozen=True):
     """One item that could not be processed: what it is, and what to do about it."""
 
-    it: SetAside
+    item: SetAside
     error: str
     what: str
     advice: str

@@ -63,7 +63,7 @@ CHIPS = {"queued": "off", "running": "warn", "done": "good", "failed": "bad", "s
 class JobView(msgspec.Struct, frozen=True):
     """A job as shown on pages."""
 
-    it: Job
+    row: Job
     title: str
     chip: str
     unfinished: bool

@@ -40,7 +40,7 @@ class KeysPage(msgspec.Struct, frozen=True):
     lives: dict[str, str]
     problem: str = ""
     key: str = ""  # the one just created
-    made: str = ""
+    key_name: str = ""
     scopes: tuple[str, ...] = SCOPES
 
 

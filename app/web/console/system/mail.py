@@ -29,13 +29,13 @@ class MailsPage(msgspec.Struct, frozen=True):
 
     staff: Staff
     mails: list[MailRow]
-    asked: dict[str, str]
+    query: dict[str, str]
     states: tuple[MailState, ...]
     total: int
     number: int
     more: bool
     to_page: str
-    kept: bool  # whether e-mails stay here, as no server is configured
+    never_sent: bool  # whether e-mails stay here, as no server is configured
 
 
 class MailPage(msgspec.Struct, frozen=True):

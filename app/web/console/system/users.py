@@ -39,7 +39,7 @@ class UsersPage(msgspec.Struct, frozen=True):
     """One page of accounts, staff first."""
 
     staff: Staff
-    asked: dict[str, str]
+    query: dict[str, str]
     users: list[RegisteredAccount]
     roles: tuple[Role, ...]
     total: int

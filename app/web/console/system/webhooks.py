@@ -38,7 +38,7 @@ class WebhooksPage(msgspec.Struct, frozen=True):
     filled: dict[str, str]
     problem: str = ""
     secret: str = ""  # of the webhook just created
-    made: str = ""
+    webhook_name: str = ""
 
 
 class WebhookPage(msgspec.Struct, frozen=True):
