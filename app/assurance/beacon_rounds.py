@@ -14,7 +14,7 @@ import structlog
 
 from app.core.assurance.beacon import Chain, is_signed, round_at_ms
 from app.core.clock import now_ms
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, Client, NotAccepted, open_client
 from app.settings import Settings

@@ -19,7 +19,7 @@ from app.core.assurance.room_log import Head, checkpoint, unchecked
 from app.core.assurance.witnessing import PROOF_MAX, SIZE_TYPE
 from app.core.clock import now_ms
 from app.core.model import RoomId
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, Client, NotAccepted
 from app.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from app.demo.story import admitted, card, closed, joined, on_sale, opened, standing_tickets, unpublished
-from app.demo.telling import Call, Telling
+from app.demo.story_run import Call, Telling
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.errors import CannotRun
 from app.demo.fans import a_client
-from app.demo.telling import Call, Telling
+from app.demo.story_run import Call, Telling
 
 Tell = Callable[[Telling, str], Awaitable[None]]  # called with an unused event id
 STARTS_AT = "2035-06-01T19:00:00Z"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.demo.story import admitted, card, closed, on_sale, opened, standing_tickets, unpublished
-from app.demo.telling import Call, Telling
+from app.demo.story_run import Call, Telling
 
 
 async def success(telling: Telling, event_id: str) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from app.core.clock import now_ms
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 import msgspec
 
 from app.core.clock import now_ms
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.loops import Loops
 from app.monitoring import stats
 from app.monitoring.stats import WORKER_SEEN_MS

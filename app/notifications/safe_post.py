@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from standardwebhooks import Webhook
 
 from app.core.notifications.webhook_policy import is_public
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.store.traces import Span
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from app.core.model import Event, EventId, Item, Reservation, ReservationId, Tic
 from app.core.notifications.email import Traces
 from app.core.reservations.buyers import Buyer
 from app.core.reservations.guests import Guest, GuestCounts, NewGuest, guest_visitor, is_guest
-from app.core.reservations.wanted import BestAvailable, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, Wanted
 from app.core.tokens.claims import BookingClaims
 from app.reservations import operations, paid_elsewhere, refunds
 from app.reservations.checkout import SALE_CANCELLED

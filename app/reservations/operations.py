@@ -21,8 +21,8 @@ from app.core.errors import (
 )
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
 from app.core.reservations.outcomes import PENDING, outcome_in, read_outcome, terms_granted
+from app.core.reservations.requested_tickets import Wanted
 from app.core.reservations.terms import read_terms
-from app.core.reservations.wanted import Wanted
 from app.core.tokens.claims import BookingClaims, PlaceClaims
 from app.reservations import change_limits
 from app.reservations.checkout import Confirmation, Payment, cancel, confirm, extend

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from app.core.catalogue.seating import natural_order, type_of
 from app.core.clock import from_ms
 from app.core.errors import CodeRefused, NotOnSale, ValidationFailed
-from app.core.reservations.wanted import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Together, Wanted
 
 BEST = "*"
 GUEST = "*"  # in place of a code: free, and exempt from visitors' limits; no real code looks like this

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.core.waiting_room.captcha import PROVIDERS, Captcha, verdict
 from app.settings import Settings
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTaken, SoldOut, ValidationFailed
 from app.core.model import TicketTypeId
-from app.core.reservations.wanted import BestAvailable, NamedSeats, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Wanted
 from app.reservations import consistency, holds
 from app.reservations.operations import Payment, Reserved, cancel, check, confirm, get, reserve
 from app.restoring.stock import rebuild_stock

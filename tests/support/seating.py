@@ -10,7 +10,7 @@ from typing import Any
 from app.core.catalogue.definitions import NewSection
 from app.core.catalogue.seating import Section, seat_id, whole_sections
 from app.core.model import TicketType, TicketTypeId
-from app.core.reservations.wanted import BestAvailable, NamedSeats
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats
 from app.core.tokens.claims import BookingClaims
 from app.reservations.holds import load_totals
 from app.reservations.operations import Reserved, reserve

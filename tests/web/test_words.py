@@ -19,7 +19,7 @@ import pytest
 from app.core.catalogue.definitions import EventDefinition, NewTicketType
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings, Theme
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.store.sql.audit import Change, Entry
 from app.web.api.registry import CALLS
 from app.web.console.system.audit import differences

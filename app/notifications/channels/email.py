@@ -26,7 +26,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.notifications.email import MailState, address
 from app.core.notifications.webhook_policy import retry_after_s
 from app.core.reservations.wallet import PassSigner
-from app.core.text.why import why as in_words
+from app.core.text.error_text import why as in_words
 from app.notifications import email_content, email_message, wallet_passes
 from app.notifications.channel import Channel, Send
 from app.notifications.email_content import EmailContent, NoLongerNeeded, Writer

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from app.core.errors import ValidationFailed
 from app.core.formats import Code, SeatId, Slug
 from app.core.model import Item, Struct, TicketTypeId
-from app.core.reservations.wanted import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Together, Wanted
 
 _ONE_OF = "items, one of seat_ids and best_available, or both"
 

@@ -34,9 +34,9 @@ from app.core.accounts.scopes import Scope
 from app.core.errors import Refusal, Retryable, RoleRequired
 from app.core.model import Role
 from app.web.console.console_routes import CONSOLE, NAVIGATION, ConsoleRoute, declare, scope_of
+from app.web.console.page_access import SET_UP, lacks_factor_now, staff_for_route
 from app.web.console.proofs import unproved
 from app.web.console.staff import Staff, signed_in
-from app.web.console.standing import SET_UP, lacks_factor_now, staff_for_route
 from app.web.console.words import message_of
 from app.web.http.deadlines import PAGE_TIMEOUT_S
 from app.web.http.origins import names_its_page

@@ -18,8 +18,8 @@ from app.core.model import Event, EventId, Role, Room, RoomId, RoomState
 from app.core.waiting_room import rules
 from app.store.sql.catalogue.sale_lives import Life
 from app.web.console.frame import CONSOLE
+from app.web.console.page_access import opens
 from app.web.console.staff import Entry, Staff
-from app.web.console.standing import opens
 from app.web.http.routes import Request
 
 ALWAYS = tuple(STAGES)

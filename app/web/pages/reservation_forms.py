@@ -33,7 +33,7 @@ from app.core.errors import (
 from app.core.formats import CODE, SEAT_ID
 from app.core.model import EventId, Item, Reservation, TicketTypeId
 from app.core.payments.sums import Fee, fee_of
-from app.core.reservations.wanted import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Together, Wanted
 from app.reservations import buyers, operations, paid_elsewhere, payment_steps
 from app.reservations.operations import Payment
 from app.store.sql.reservations.buyers import read_form as read_buyer_form

@@ -19,10 +19,10 @@ from app.store.sql.accounts.second_factors import Factors
 from app.store.sql.accounts.sign_ins import SignIn
 from app.web.api.accounts import LoginBody, PasswordChange, account_for_login, new_password
 from app.web.console.frame import console_form, console_page, sign_in_form
+from app.web.console.page_access import lacks_factor
 from app.web.console.proofs import proof_page
 from app.web.console.signing_in import CodePage, begin_step, check_staff, sign_in_as, where_to
 from app.web.console.staff import Staff, account_of, signed_in, with_cookie
-from app.web.console.standing import lacks_factor
 from app.web.http.origins import names_its_page
 from app.web.http.routes import Request
 from app.web.pages.entry import foreign_form, page

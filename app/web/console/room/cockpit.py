@@ -24,14 +24,14 @@ from app.monitoring import history
 from app.monitoring.history import HistoryRange
 from app.store.redis.visitors import Visitor
 from app.waiting_room import control, find_visitor
+from app.web.console.form_ids import new_form
 from app.web.console.frame import console_form, console_page, within
-from app.web.console.once import new_form
+from app.web.console.page_access import still_opens
 from app.web.console.room.cockpit_document import Cockpit, last_in_queue
 from app.web.console.room.gate_form import rule_words
 from app.web.console.room.pilot import pilot_values
 from app.web.console.sale_head import SaleHead, sale_head
 from app.web.console.staff import Staff
-from app.web.console.standing import still_opens
 from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent

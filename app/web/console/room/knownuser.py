@@ -14,8 +14,8 @@ from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.gate import knownuser
 from app.waiting_room import queue
+from app.web.console.form_ids import new_form, only_once
 from app.web.console.frame import console_form, console_page
-from app.web.console.once import new_form, only_once
 from app.web.console.query import filters_of
 from app.web.console.staff import Staff
 from app.web.console.words import message_of

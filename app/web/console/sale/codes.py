@@ -22,8 +22,8 @@ from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.store.away import stores_answer
 from app.web.api.codes import csv_of, make
+from app.web.console.form_ids import new_form, only_once
 from app.web.console.frame import console_form, console_page
-from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale import local_times
 from app.web.console.sale_head import SaleHead, sale_head

@@ -22,8 +22,8 @@ from app.core.waiting_room.members import MemberLogin
 from app.core.zones import UTC
 from app.waiting_room import control, members, queue
 from app.web.api.member_login import MemberLoginChange, save_login
+from app.web.console.form_ids import new_form, only_once
 from app.web.console.frame import console_form, console_page
-from app.web.console.once import new_form, only_once
 from app.web.console.query import filters_of
 from app.web.console.sale import local_times
 from app.web.console.sale_head import SaleHead, sale_head

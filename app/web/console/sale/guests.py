@@ -22,8 +22,8 @@ from app.core.reservations.guests import (
 )
 from app.reservations import guests
 from app.waiting_room import queue
+from app.web.console.form_ids import new_form
 from app.web.console.frame import console_form, console_page
-from app.web.console.once import new_form
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale.codes import sale_of
 from app.web.console.sale_head import SaleHead, sale_head

@@ -17,7 +17,7 @@ from quart import Response
 
 from app.accounts import accounts
 from app.core.errors import Conflict
-from app.core.text.why import why
+from app.core.text.error_text import why
 from app.notifications.channels.email import connected
 from app.notifications.sender_domain import Record, domain_of, records
 from app.web.console.frame import console_form, console_page

@@ -15,8 +15,8 @@ from app.notifications.channels import webhooks
 from app.store.sql.notifications.delivery_log import Attempt, Queued
 from app.store.sql.notifications.webhooks import Webhook
 from app.web.api.webhooks import NewWebhook
+from app.web.console.form_ids import new_form, only_once
 from app.web.console.frame import console_form, console_page
-from app.web.console.once import new_form, only_once
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
 from app.web.console.words import message_of
