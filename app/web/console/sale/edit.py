@@ -216,17 +216,16 @@ async def _page(
         text=form.values.get("text", text)[:TEXT_MAX],
         notifies=notifies,
         adds_tickets=any(it.startswith(("type-", "section-")) and form.values[it] for it in form.values),
-        has_sale_times=any(
-            _is_window(it) for it in (*form.wrong, *(n for n, it in form.values.items() if it))
-        ),
+        has_sale_times=_has_sale_times(form),
         saved=saved,
         problem=problem,
     )
     return respond("console/edit_confirm.html" if changes else "console/edit.html", document, status)
 
 
-def _is_window(name: str) -> bool:
-    return name.startswith("have-") and name.endswith(edit_form.WINDOW)
+def _has_sale_times(form: SaleForm) -> bool:
+    names = (*form.wrong, *(name for name, value in form.values.items() if value))
+    return any(it.startswith("have-") and it.endswith(edit_form.WINDOW) for it in names)
 
 
 async def _load(request: Request, staff: Staff) -> CurrentSale:
