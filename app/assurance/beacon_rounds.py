@@ -14,7 +14,7 @@ import structlog
 
 from app.core.assurance.beacon import Chain, is_signed, round_at_ms
 from app.core.clock import now_ms
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, Client, NotAccepted, open_client
 from app.settings import Settings
@@ -71,7 +71,7 @@ async def _fetch_round(client: Client, relay: str, chain: Chain, number: int) ->
     except TimeoutError:
         raise NotARound(f"no answer within {RELAY_TIMEOUT_S:.0f} s") from None
     except (AddressRefused, NotAccepted, ValueError) as error:
-        raise NotARound(why(error)[:200]) from None
+        raise NotARound(describe_error(error)[:200]) from None
     if round_read.round != number or not is_signed(chain, number, signature):
         raise NotARound("wrong round, or not signed by the chain's key")
     return signature

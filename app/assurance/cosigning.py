@@ -19,7 +19,7 @@ from app.core.assurance.room_log import Head, checkpoint, unchecked
 from app.core.assurance.witnessing import PROOF_MAX, SIZE_TYPE
 from app.core.clock import now_ms
 from app.core.model import RoomId
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.notifications import safe_post
 from app.notifications.safe_post import AddressRefused, Client, NotAccepted
 from app.settings import Settings
@@ -128,7 +128,7 @@ class Cosigning:
         except TimeoutError:
             raise NotCosigned(f"no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
         except (AddressRefused, NotAccepted) as error:
-            raise NotCosigned(why(error)[:200]) from None
+            raise NotCosigned(describe_error(error)[:200]) from None
         answer_text = body.strip()
         sized = (
             status == 409

@@ -23,7 +23,7 @@ from app.settings import SIMULATED, Settings
 from app.store.connections import connected
 
 if TYPE_CHECKING:  # imported inside the functions below, because other commands do not need it
-    from app.demo.story import Tell
+    from app.demo.story import Story
     from app.runtime import supervisor
 
 StoryName = Literal["success", "failures"]
@@ -36,7 +36,7 @@ def demo(
     open_: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the console in a browser, if run in a terminal.")
     ] = True,
-    told: Annotated[
+    story_name: Annotated[
         StoryName | None,
         typer.Option(
             "--story",
@@ -55,37 +55,38 @@ def demo(
 ) -> None:
     """Run `up` with a concert on sale and a crowd of simulated fans; or play a story."""
     if url or key:
-        _play_story_at(told, url, key)
+        _play_story_at(story_name, url, key)
         return
     from app.runtime import supervisor
 
-    with _folder(data, told) as folder:
-        shown = {"payments": SIMULATED, "demo": told is None}
+    with _folder(data, story_name) as folder:
+        shown = {"payments": SIMULATED, "demo": story_name is None}
         settings = read_settings(folder).model_copy(update=shown)
         logs.configure(settings, "up")
-        free = 0 if told and port == PORT else port  # the port of a story does not matter
+        free = 0 if story_name and port == PORT else port  # the port of a story does not matter
         plan = supervisor.Plan(settings, host, free, server, web, workers, ops_port)
         opens = open_ and sys.stdout.isatty()
-        asyncio.run(supervisor.run(plan, _with_fans(fans, once, opens) if told is None else _telling(told)))
+        on_ready = _with_story(story_name) if story_name else _with_fans(fans, once, opens)
+        asyncio.run(supervisor.run(plan, on_ready))
 
 
-def _play_story_at(told: StoryName | None, url: str, key: str) -> None:
+def _play_story_at(story_name: StoryName | None, url: str, key: str) -> None:
     """Play a story on an installation that others use, too; it does no harm."""
     from app.demo import story
 
-    if told is None or not url.startswith(("http://", "https://")) or not key:
+    if story_name is None or not url.startswith(("http://", "https://")) or not key:
         raise typer.BadParameter(
             "to tell a story on another installation, give --story, --url http(s)://HOST and --key"
         )
     staff = sys.stdin.readline().strip() if key == "-" else key
-    asyncio.run(story.tell(_story(told), url.rstrip("/"), staff))
+    asyncio.run(story.play(_story(story_name), url.rstrip("/"), staff))
 
 
-def _story(name: StoryName, store: psutil.Process | None = None) -> Tell:
+def _story(name: StoryName, store: psutil.Process | None = None) -> Story:
     from app.demo.failures import Failures
     from app.demo.success import success
 
-    return success if name == "success" else Failures(store).tell
+    return success if name == "success" else Failures(store).play
 
 
 @contextmanager
@@ -110,13 +111,13 @@ def _with_fans(fans: int, once: bool, opens: bool) -> supervisor.OnReady:
     return on_ready
 
 
-def _telling(name: StoryName) -> supervisor.OnReady:
+def _with_story(name: StoryName) -> supervisor.OnReady:
     from app.demo import story
 
     async def on_ready(url: str, settings: Settings) -> None:
         async with connected(settings, "command") as stores:
             staff, _ends_at = await accounts.issue_access_token(stores.postgres, "story", "admin")
-        await story.tell(_story(name, _redis_of(settings)), url, staff)
+        await story.play(_story(name, _redis_of(settings)), url, staff)
 
     return on_ready
 

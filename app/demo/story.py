@@ -13,27 +13,27 @@ from typing import Any
 
 from app.core.errors import CannotRun
 from app.demo.fans import a_client
-from app.demo.story_run import Call, Telling
+from app.demo.story_run import Call, StoryRun
 
-Tell = Callable[[Telling, str], Awaitable[None]]  # called with an unused event id
+Story = Callable[[StoryRun, str], Awaitable[None]]  # called with an unused event id
 STARTS_AT = "2035-06-01T19:00:00Z"
 
 
-class NotAsTold(CannotRun):
+class ResponseDiffers(CannotRun):
     """A response differs from the story."""
 
 
-async def tell(story: Tell, url: str, staff: str) -> None:
-    """Run one story against the installation at `url`. Raises NotAsTold, StoryEnded."""
+async def play(story: Story, url: str, staff: str) -> None:
+    """Run one story against the installation at `url`. Raises ResponseDiffers, StoryEnded."""
     async with a_client(url) as client:
-        telling = Telling(client, staff)
-        await story(telling, f"story-{secrets.token_hex(3)}")
-    if telling.wrong:
-        raise NotAsTold(f"{telling.wrong} of {telling.calls} responses differ from the story")
-    print(f"\n{telling.calls} calls, each with the expected response", flush=True)
+        run = StoryRun(client, staff)
+        await story(run, f"story-{secrets.token_hex(3)}")
+    if run.wrong:
+        raise ResponseDiffers(f"{run.wrong} of {run.calls} responses differ from the story")
+    print(f"\n{run.calls} calls, each with the expected response", flush=True)
 
 
-async def on_sale(telling: Telling, event_id: str, room: dict[str, Any], **event: object) -> None:
+async def on_sale(run: StoryRun, event_id: str, room: dict[str, Any], **event: object) -> None:
     """Create an event with four tickets and three seats, and open its room."""
     settings = {"admission_rate_per_minute": 60_000, "test": True, "public": False, **room}
     body = {
@@ -43,63 +43,63 @@ async def on_sale(telling: Telling, event_id: str, room: dict[str, Any], **event
         "room": settings,
         **event,
     }
-    await telling.call(
+    await run.call(
         "Staff create an event, with a room for test payments",
-        Call("POST", "/v1/events", telling.staff, body, status=201),
+        Call("POST", "/v1/events", run.staff, body, status=201),
     )
-    await telling.call(
+    await run.call(
         "... four tickets for it",
         Call(
             "POST",
             f"/v1/events/{event_id}/ticket-types",
-            telling.staff,
+            run.staff,
             {"ticket_type_id": "standing", "name": "Standing", "price": 4900, "quantity": 4},
             status=201,
         ),
     )
-    await telling.call(
+    await run.call(
         "... and three seats",
         Call(
             "POST",
             f"/v1/events/{event_id}/seats",
-            telling.staff,
+            run.staff,
             {"sections": [{"name": "Stalls", "price": 7900, "rows": 1, "seats_per_row": 3}]},
             status=201,
         ),
     )
 
 
-async def opened(telling: Telling, room_id: str) -> None:
+async def opened(run: StoryRun, room_id: str) -> None:
     """Open the room."""
-    await telling.call("Staff open the sale", Call("POST", f"/v1/rooms/{room_id}/open", telling.staff))
+    await run.call("Staff open the sale", Call("POST", f"/v1/rooms/{room_id}/open", run.staff))
 
 
-async def joined(telling: Telling, room_id: str, name: str = "A visitor") -> str:
+async def joined(run: StoryRun, room_id: str, name: str = "A visitor") -> str:
     """Let a visitor join; returns their place token."""
-    place = await telling.call(f"{name} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
+    place = await run.call(f"{name} joins", Call("POST", f"/v1/rooms/{room_id}/places", status=201))
     return str(place["place_token"])
 
 
-async def admitted(telling: Telling, room_id: str, name: str = "A visitor") -> tuple[str, str]:
+async def admitted(run: StoryRun, room_id: str, name: str = "A visitor") -> tuple[str, str]:
     """Let a visitor join, be called and go in; returns their place token and their booking token."""
-    place_token = await joined(telling, room_id, name)
+    place_token = await joined(run, room_id, name)
     path = f"/v1/rooms/{room_id}/places/me/booking-token"
-    claimed = await telling.until(
+    claimed = await run.until(
         f"{name} is called and goes in (202 until then)",
         Call("POST", path, place_token, status=201),
     )
     return place_token, str(claimed["booking_token"])
 
 
-async def closed(telling: Telling, room_id: str) -> None:
+async def closed(run: StoryRun, room_id: str) -> None:
     """Close the room."""
-    await telling.call("Staff close the sale", Call("POST", f"/v1/rooms/{room_id}/close", telling.staff))
+    await run.call("Staff close the sale", Call("POST", f"/v1/rooms/{room_id}/close", run.staff))
 
 
-async def unpublished(telling: Telling, event_id: str) -> None:
+async def unpublished(run: StoryRun, event_id: str) -> None:
     """Unpublish the event, so that nothing of the story stays visible."""
     path = f"/v1/events/{event_id}"
-    await telling.call("... and unpublish it", Call("PATCH", path, telling.staff, {"published": False}))
+    await run.call("... and unpublish it", Call("PATCH", path, run.staff, {"published": False}))
 
 
 def card(token: str) -> dict[str, Any]:

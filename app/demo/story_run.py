@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass
-class Telling:
+class StoryRun:
     """A running story."""
 
     client: httpx.AsyncClient
@@ -50,18 +50,18 @@ class Telling:
     calls: int = 0
     wrong: int = 0
 
-    def says(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Print a line of the story."""
         self._print("", "", self._styled(line, bold=True))
 
     async def call(self, intro: str, call: Call) -> dict[str, Any]:
         """Make the call and print it. Raises StoryEnded if it should have succeeded and did not."""
-        self.says(intro)
+        self.print_line(intro)
         return self._shown_document(call, await self._send(call))
 
     async def until(self, intro: str, call: Call, **fields: object) -> dict[str, Any]:
         """Repeat the call until the response has the expected status and these fields. Raises StoryEnded."""
-        self.says(intro)
+        self.print_line(intro)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             answer = await self._send(call)

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from app.core.clock import now_ms
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.set_aside import failures
 from app.store.connections import STORE_AWAY, RedisClient, Stores
 from app.store.keys import WEBS, WORKERS
@@ -96,7 +96,7 @@ async def within_deadline(part: Awaitable[T]) -> T | Unreachable:
     except TimeoutError:
         return Unreachable(f"no answer within {DEADLINE_S:.0f} s")
     except STORE_AWAY as error:
-        return Unreachable(why(error))
+        return Unreachable(describe_error(error))
 
 
 async def _redis(redis: RedisClient) -> list[RedisNode]:

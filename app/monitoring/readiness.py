@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 import msgspec
 
 from app.core.clock import now_ms
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.loops import Loops
 from app.monitoring import stats
 from app.monitoring.stats import WORKER_SEEN_MS
@@ -55,7 +55,7 @@ async def _checked(check: Awaitable[str]) -> str:
     except TimeoutError:
         return f"no answer within {READY_TIMEOUT_S:.0f} s"
     except STORE_AWAY as error:
-        return why(error)
+        return describe_error(error)
 
 
 async def _ok(check: Awaitable[None]) -> str:

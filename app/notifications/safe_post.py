@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from standardwebhooks import Webhook
 
 from app.core.notifications.webhook_policy import is_public
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.store.traces import Span
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def checked(url: httpx.URL, *, private: bool) -> list[str]:
         async with asyncio.timeout(POST_TIMEOUT_S):
             resolved = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise AddressRefused(f"its host cannot be found: {why(error)}") from None
+        raise AddressRefused(f"its host cannot be found: {describe_error(error)}") from None
     addresses = list(dict.fromkeys(str(it[4][0]) for it in resolved))
     if not addresses:
         raise AddressRefused("its host has no address")
@@ -236,7 +236,7 @@ async def _answered(
     except TimeoutError:
         raise NotAccepted(f"no answer within {POST_TIMEOUT_S:.0f} s") from None
     except httpx.HTTPError as error:
-        raise NotAccepted(why(error)[:200]) from None
+        raise NotAccepted(describe_error(error)[:200]) from None
     return answer, text
 
 

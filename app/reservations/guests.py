@@ -14,7 +14,7 @@ from app.core.model import Event, EventId, Item, Reservation, ReservationId, Tic
 from app.core.notifications.email import Traces
 from app.core.reservations.buyers import Buyer
 from app.core.reservations.guests import Guest, GuestCounts, NewGuest, guest_visitor, is_guest
-from app.core.reservations.requested_tickets import BestAvailable, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, RequestedTickets
 from app.core.tokens.claims import BookingClaims
 from app.reservations import operations, paid_elsewhere, refunds
 from app.reservations.checkout import SALE_CANCELLED
@@ -48,11 +48,11 @@ async def add(
         raise Conflict(SALE_CANCELLED)
     seated = any(it.seated for it in types if it.ticket_type_id == guest.ticket_type_id)
     of = guest.ticket_type_id, guest.quantity
-    wanted: Wanted = BestAvailable(*of) if seated else [Item(*of)]
+    tickets: RequestedTickets = BestAvailable(*of) if seated else [Item(*of)]
     visitor_id = guest_visitor(engine.signed(f"guest|{event.event_id}|{key}"))
     claims = BookingClaims(event.room_id, visitor_id, jti="", iat=0, exp=NO_SESSION)
     reserved = await operations.reserve(
-        engine, claims, event.event_id, wanted, idempotency_key=key, code=GUEST
+        engine, claims, event.event_id, tickets, idempotency_key=key, code=GUEST
     )
     recipient = traces.recipient(guest.email) if guest.email else b""
     buyer = Buyer(email=guest.email, name=guest.name)

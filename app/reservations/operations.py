@@ -21,7 +21,7 @@ from app.core.errors import (
 )
 from app.core.model import EventId, Reservation, ReservationId, RoomId, VisitorId
 from app.core.reservations.outcomes import PENDING, outcome_in, read_outcome, terms_granted
-from app.core.reservations.requested_tickets import Wanted
+from app.core.reservations.requested_tickets import RequestedTickets
 from app.core.reservations.terms import read_terms
 from app.core.tokens.claims import BookingClaims, PlaceClaims
 from app.reservations import change_limits
@@ -67,7 +67,7 @@ async def reserve(
     engine: ReservationEngine,
     claims: BookingClaims,
     event_id: EventId,
-    wanted: Wanted,
+    tickets: RequestedTickets,
     *,
     idempotency_key: str,
     wait: bool = True,
@@ -77,7 +77,7 @@ async def reserve(
 ) -> Reserved:
     """Take the tickets, all or none; return when the row is committed (or, without `wait`, submitted).
 
-    `wanted` is what the body asked for; prices in it are ignored. Named seats that the visitor already has
+    `tickets` is what the body asked for; prices in it are ignored. Named seats that the visitor already has
     stay in the reservation they are in, and the new one takes the others; if there are no others, SeatTaken
     is raised. If `expected` is given and the tickets cost another amount, PriceChanged is raised (with the
     current `amount`).
@@ -87,7 +87,7 @@ async def reserve(
     LimitExceeded, SessionEnded, BacklogFull, Restoring, IdempotencyKeyReused, ValidationFailed (naming the
     field), StoreUnavailable. A refusal that repeats the answer to an earlier equal call has `replayed` set.
     """
-    request = coded(ticket_request(wanted), code)
+    request = coded(ticket_request(tickets), code)
     reservation_id = _reservation_id(engine, claims.visitor_id, event_id, idempotency_key)
     submission = _submission(engine, claims, reservation_id, request, wait)
     submission = submission._replace(network=network, expected=ANY_AMOUNT if expected is None else expected)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from app.core.catalogue.seating import natural_order, type_of
 from app.core.clock import from_ms
 from app.core.errors import CodeRefused, NotOnSale, ValidationFailed
-from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, RequestedTickets, Together
 
 BEST = "*"
 GUEST = "*"  # in place of a code: free, and exempt from visitors' limits; no real code looks like this
@@ -75,18 +75,18 @@ def not_on_sale(detail: str, fields: Mapping[str, str]) -> NotOnSale:
     return NotOnSale(f"{field}: {name} {when}." if field else f"{name} {when}.")
 
 
-def ticket_request(wanted: Wanted) -> TicketRequest:
+def ticket_request(tickets: RequestedTickets) -> TicketRequest:
     """Parse the tickets that a body asks for. Raises ValidationFailed naming the field."""
-    if isinstance(wanted, Together):
-        counted, seats = ticket_request(wanted.items), ticket_request(wanted.seats)
+    if isinstance(tickets, Together):
+        counted, seats = ticket_request(tickets.items), ticket_request(tickets.seats)
         for name in counted.fields.keys() & seats.fields.keys():
             raise ValidationFailed(seats.fields[name], "is of a ticket type that is also among the items")
         return _request(f"{counted.items},{seats.items}", {**counted.fields, **seats.fields})
-    if isinstance(wanted, NamedSeats):
-        return _named(wanted)
-    if isinstance(wanted, BestAvailable):
-        return _best(wanted.ticket_type_id, wanted.quantity)
-    return _counted(tuple([(it.ticket_type_id, it.quantity) for it in wanted]))
+    if isinstance(tickets, NamedSeats):
+        return _named(tickets)
+    if isinstance(tickets, BestAvailable):
+        return _best(tickets.ticket_type_id, tickets.quantity)
+    return _counted(tuple([(it.ticket_type_id, it.quantity) for it in tickets]))
 
 
 @lru_cache(maxsize=4096)
@@ -104,15 +104,15 @@ def _counted(lines: tuple[tuple[str, int], ...]) -> TicketRequest:
     return _request(",".join(f"{name}:{quantity}" for name, quantity in sorted(lines)), fields)
 
 
-def _named(wanted: NamedSeats) -> TicketRequest:
+def _named(tickets: NamedSeats) -> TicketRequest:
     fields: dict[str, str] = {}
-    for i, seat in enumerate(wanted.seat_ids):
+    for i, seat in enumerate(tickets.seat_ids):
         if seat in fields:
             raise ValidationFailed(f"seat_ids[{i}]", "is named twice")
         fields[seat] = f"seat_ids[{i}]"
         fields.setdefault(type_of(seat), f"seat_ids[{i}]")
     lines = []
-    for name, group in groupby(sorted(wanted.seat_ids, key=natural_order), key=type_of):
+    for name, group in groupby(sorted(tickets.seat_ids, key=natural_order), key=type_of):
         seats = list(group)
         lines.append(f"{name}:{len(seats)}@{'+'.join(seats)}")
     return _request(",".join(lines), fields)

@@ -70,7 +70,7 @@ async def _run(
     at_once = _on_signals(draining)
     reloading.on_hangup(settings)
     gc_tuning.freeze_startup_objects()
-    ops = Ops(running.stores, running.queues, running.loops, draining.asked.is_set)
+    ops = Ops(running.stores, running.queues, running.loops, draining.started.is_set)
     operators = (
         [running.loops.start("ops", partial(ops_server.serve, ops, ops_listener))] if ops_listener else []
     )
@@ -91,9 +91,9 @@ def _on_signals(draining: Draining) -> asyncio.Event:
     at_once, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
-        if draining.asked.is_set() or number == signal.SIGINT:
+        if draining.started.is_set() or number == signal.SIGINT:
             at_once.set()
-        draining.ask()
+        draining.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
@@ -106,8 +106,8 @@ async def _drained(
     """Wait for a signal, then for the delay, then for requests and streams to end. Returns early if the
     server ends by itself."""
     log, grace_s = logs.get(__name__), draining.grace_s
-    asked, hurried = asyncio.create_task(draining.asked.wait()), asyncio.create_task(at_once.wait())
-    await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+    signalled, hurried = asyncio.create_task(draining.started.wait()), asyncio.create_task(at_once.wait())
+    await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         log.info("stopping", delay_s=0 if at_once.is_set() else delay_s, grace_s=grace_s)
         await asyncio.wait({serving, hurried}, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
@@ -115,5 +115,5 @@ async def _drained(
     await asyncio.wait({serving}, timeout=grace_s + CLOSE_TIMEOUT_S)
     if not serving.done():
         log.warning("requests or streams are cut off", grace_s=grace_s)
-    for task in (asked, hurried):
+    for task in (signalled, hurried):
         task.cancel()

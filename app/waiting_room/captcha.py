@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.core.waiting_room.captcha import PROVIDERS, Captcha, verdict
 from app.settings import Settings
 
@@ -54,10 +54,10 @@ class Captchas:
             async with asyncio.timeout(self._timeout_s):
                 answer = await self._opened().post(url, data=form)
         except httpx.PoolTimeout as error:  # too many requests at once: no sign of trouble at the provider
-            log.warning("captcha_not_verified", reason=why(error)[:200])
+            log.warning("captcha_not_verified", reason=describe_error(error)[:200])
             return "unknown"
         except (TimeoutError, httpx.HTTPError) as error:
-            return self._failed(why(error)[:200])
+            return self._failed(describe_error(error)[:200])
         result = verdict(answer.status_code, answer.content)
         if result == "unknown":  # log only the status: the body could contain anything
             return self._failed(f"answered {answer.status_code}")

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import IdempotencyKeyReused, LimitExceeded, Refusal, SeatTaken, SoldOut, ValidationFailed
 from app.core.model import TicketTypeId
-from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, RequestedTickets
 from app.reservations import consistency, holds
 from app.reservations.operations import Payment, Reserved, cancel, check, confirm, get, reserve
 from app.restoring.stock import rebuild_stock
@@ -98,7 +98,7 @@ async def test_a_crowd_gets_every_seat_and_none_twice(stores: Stores) -> None:
         assert await check(stores, GALA) == []
 
 
-BAD: list[tuple[Wanted, str]] = [
+BAD: list[tuple[RequestedTickets, str]] = [
     (NamedSeats(seat_ids=[A1, A2, A1]), "seat_ids[2]"),
     (NamedSeats(seat_ids=[A1, "stalls-a-6"]), "seat_ids[1]"),
     (NamedSeats(seat_ids=[A1, "stalls-q-1"]), "seat_ids[1]"),

@@ -19,7 +19,7 @@ import pytest
 from app.core.catalogue.definitions import EventDefinition, NewTicketType
 from app.core.errors import ValidationFailed
 from app.core.model import RoomSettings, Theme
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.store.sql.audit import Change, Entry
 from app.web.api.registry import CALLS
 from app.web.console.system.audit import differences
@@ -90,6 +90,6 @@ ERRORS = [
 
 
 def test_every_error_is_told_in_words() -> None:
-    said = {repr(it): why(it) for it in ERRORS}
+    said = {repr(it): describe_error(it) for it in ERRORS}
     assert {name: it for name, it in said.items() if not it or MACHINE.search(it)} == {}
     assert set(said.values()) >= {"no such host", "the connection was refused", "451 try later"}

@@ -38,7 +38,7 @@ class Step(msgspec.Struct, frozen=True):
     """One rule, its verdict, and the outcome if it decides."""
 
     rule: Rule
-    says: str
+    text: str
     outcome: Outcome | None = None
 
 

@@ -41,11 +41,11 @@ class Threshold(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One rule. `says` is its condition in plain words, with {n} for the threshold."""
+    """One rule. `condition` in plain words, with {n} for the threshold."""
 
     name: str
     severity: Severity
-    says: str
+    condition: str
     threshold: Threshold | None
     hold_s: int  # how long it must persist before the alert fires
     runbook: str  # the section of docs/runbook.md

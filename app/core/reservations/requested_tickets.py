@@ -27,4 +27,4 @@ class Together(Struct, frozen=True):
     seats: NamedSeats | BestAvailable
 
 
-Wanted = Sequence[Item] | NamedSeats | BestAvailable | Together  # what a reservation requests
+RequestedTickets = Sequence[Item] | NamedSeats | BestAvailable | Together  # what a reservation requests

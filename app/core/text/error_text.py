@@ -28,7 +28,7 @@ _PHRASES = (  # what the text contains, whatever the library; the first match co
 )
 
 
-def why(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Describe an error: `no such host`, not `[Errno -2] Name or service not known`. Never empty."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
@@ -40,10 +40,10 @@ def why(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, ssl.SSLError) or len(text) < SAYS_SOMETHING or "Timeout" in type(error).__name__:
         text = f"{_NAME.sub(' ', type(error).__name__).lower()} {text}".strip()
-    return plain(text)
+    return plain_words(text)
 
 
-def plain(text: str) -> str:
+def plain_words(text: str) -> str:
     """Describe a stored error text in the same words."""
     lowered = text.lower()
     for pattern, words in _PHRASES:

@@ -26,7 +26,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.notifications.email import MailState, address
 from app.core.notifications.webhook_policy import retry_after_s
 from app.core.reservations.wallet import PassSigner
-from app.core.text.error_text import why as in_words
+from app.core.text.error_text import describe_error
 from app.notifications import email_content, email_message, wallet_passes
 from app.notifications.channel import Channel, Send
 from app.notifications.email_content import EmailContent, NoLongerNeeded, Writer
@@ -220,7 +220,7 @@ async def _ended(stores: Stores, mail: Mail, why: str) -> None:
 
 async def _failed(stores: Stores, mail: Mail, error: Exception, *, refused: bool) -> None:
     again_s = retry_after_s(mail.attempts, random.random())
-    why = _without(mail.recipient, in_words(error))
+    why = _without(mail.recipient, describe_error(error))
     given_up = await mails.failed(stores.postgres, mail, again_s, why, refused=refused)
     metrics.MAILS.labels("given_up" if given_up else "failed").inc()
     if given_up:

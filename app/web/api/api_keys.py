@@ -18,7 +18,7 @@ from app.core.model import KeyRole, Struct
 from app.store.sql.accounts.api_keys import ApiKey
 from app.web.documents.sale import Page
 from app.web.http.cache_control import NO_STORE
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author
@@ -99,7 +99,7 @@ async def create_key(request: Request, account: Account, body: NewKey) -> Respon
         return json_response(201, document)
 
     # The stored response does not contain the key, which is added each time.
-    replayable = await once(request, account, body, create)
+    replayable = await respond_once(request, account, body, create)
     assert isinstance(replayable.body, bytes)
     document = msgspec.json.decode(replayable.body, type=MadeKey)
     with_secret = msgspec.structs.replace(document, key=api_keys.key_of(secret, document.key_id))

@@ -25,7 +25,7 @@ from app.jobs import control as jobs
 from app.web.api.orders import CSV
 from app.web.documents.sale import Page
 from app.web.http.cache_control import NO_STORE
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import App, Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import ADMIN, OPERATOR, author
@@ -90,7 +90,7 @@ async def create_codes(request: Request, account: Account, body: NewCodes) -> Re
         location = (b"location", f"{request.path}/{code_set.set_id}".encode())
         return json_response(202 if job_id else 201, code_set, [location])
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(

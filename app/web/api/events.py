@@ -34,7 +34,7 @@ from app.web.documents.sale import (
     ticket_type_document,
 )
 from app.web.http.cache_control import shared
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author, events_of, is_staff_call, staff_asking
@@ -133,7 +133,7 @@ async def create_event(request: Request, account: Account, body: NewEvent) -> Re
         location = [(b"location", f"/v1/events/{made.event_id}".encode())]
         return json_response(201, event_document(made, []), location)
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(
@@ -191,7 +191,7 @@ async def create_ticket_type(request: Request, account: Account, body: NewTicket
         )
         return json_response(201, ticket_type_document(made))
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(

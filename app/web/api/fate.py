@@ -25,7 +25,7 @@ from app.core.jobs import JobKind, JobRequest
 from app.core.model import EventId, Struct
 from app.jobs import control as jobs
 from app.web.http.cache_control import PRIVATE
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, OPERATOR, author
 
@@ -114,7 +114,7 @@ async def cancel_event(request: Request, account: Account, body: CancelBody) -> 
             await _start(request, account, "cancel_orders", event_id)
         return await _answer(request)
 
-    return await once(request, account, body, cancel)
+    return await respond_once(request, account, body, cancel)
 
 
 @endpoint(
@@ -143,7 +143,7 @@ async def move_event(request: Request, account: Account, body: MoveBody) -> Resp
             await _start(request, account, "tell_moved", event_id)
         return await _answer(request)
 
-    return await once(request, account, body, move)
+    return await respond_once(request, account, body, move)
 
 
 async def _start(request: Request, account: Account, kind: JobKind, event_id: EventId) -> None:

@@ -31,7 +31,7 @@ from app.waiting_room import queue
 from app.web.documents.sale import Page
 from app.web.http.bodies import idempotency_key
 from app.web.http.cache_control import NO_STORE
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import ADMIN, OPERATOR, author
@@ -121,7 +121,7 @@ async def add_guest(request: Request, account: Account, body: GuestBody) -> Resp
         location = (b"location", f"{request.path}/{it.reservation_id}".encode())
         return json_response(201, it, [location, NO_STORE])
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(

@@ -57,7 +57,7 @@ async def readyz(request: Request) -> Response:
     With the operators' token the stores are checked now, and each of them, the workers and the internal loops
     is reported: `ok`, or the reason why not.
     """
-    app, stopping = request.app, request.app.draining.asked.is_set()
+    app, stopping = request.app, request.app.draining.started.is_set()
     if is_operator(request):
         readiness_now = await readiness.check(app.stores, app.loops, stopping=stopping)
         return _readiness(readiness_now.ready, Ready(**msgspec.structs.asdict(readiness_now)))

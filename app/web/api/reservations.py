@@ -111,7 +111,7 @@ async def reserve(request: Request, claims: BookingClaims, body: ReserveBody) ->
             request.app.engine,
             claims,
             EventId(request.params["event_id"]),
-            body.wanted(),
+            body.tickets(),
             idempotency_key=key,
             wait=wait,
             expected=expected_amount(request),

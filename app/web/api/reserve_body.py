@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from app.core.errors import ValidationFailed
 from app.core.formats import Code, SeatId, Slug
 from app.core.model import Item, Struct, TicketTypeId
-from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, RequestedTickets, Together
 
 _ONE_OF = "items, one of seat_ids and best_available, or both"
 
@@ -29,7 +29,7 @@ class ReserveBody(Struct, frozen=True):
     best_available: ReserveItem | UnsetType = UNSET
     code: Code | UnsetType = UNSET  # an access or discount code
 
-    def wanted(self) -> Wanted:
+    def tickets(self) -> RequestedTickets:
         """The requested tickets. Raises ValidationFailed for none, or for seats chosen in two ways at
         once."""
         if not (self.items or self.seat_ids or self.best_available):

@@ -26,7 +26,7 @@ from app.waiting_room import control, emptying
 from app.waiting_room.advance import COUNT_MAX, advance
 from app.web.documents.waiting_room import RoomDocument, room_document
 from app.web.http.bodies import idempotency_key
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import OPERATOR, author
 
@@ -102,7 +102,7 @@ async def create_room(request: Request, account: Account, body: NewRoom) -> Resp
         location = [(b"location", f"/v1/rooms/{made.room_id}".encode())]
         return json_response(201, room_document(made), location)
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(
@@ -238,7 +238,7 @@ async def advance_room(request: Request, account: Account, body: AdvanceBody) ->
         )
         return json_response(200, document)
 
-    return await once(request, account, body, call)
+    return await respond_once(request, account, body, call)
 
 
 async def _step(request: Request, account: Account, action: RoomAction) -> Response:

@@ -32,7 +32,7 @@ from app.web.documents.seats import (
     seat_map_document,
 )
 from app.web.http.cache_control import shared
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author, is_staff_call
 
@@ -131,7 +131,7 @@ async def create_seats(request: Request, account: Account, body: NewSeats) -> Re
         )
         return json_response(201, document, [(b"location", request.path.encode())])
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(

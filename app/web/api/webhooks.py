@@ -18,7 +18,7 @@ from app.notifications.channels import webhooks
 from app.store.sql.notifications.webhooks import Webhook
 from app.web.documents.sale import Page
 from app.web.http.cache_control import NO_STORE
-from app.web.http.idempotency import once
+from app.web.http.idempotency import respond_once
 from app.web.http.paging import PageQuery, page_response
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author
@@ -84,7 +84,7 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
         )
         return json_response(201, document, [NO_STORE])
 
-    return await once(request, account, body, create)
+    return await respond_once(request, account, body, create)
 
 
 @endpoint(

@@ -18,12 +18,12 @@ T = TypeVar("T")
 LENGTH = 32
 
 
-def new_form() -> str:
+def new_form_id() -> str:
     """Return a new id for the hidden field `form`, one per rendering."""
     return secrets.token_hex(LENGTH // 2)
 
 
-async def only_once(
+async def submit_once(
     request: Request, staff: Staff, fields: dict[str, str], make: Callable[[], Awaitable[T]]
 ) -> T:
     """Run `make` and return its result. Raises Conflict if this form was sent before, or has no id."""

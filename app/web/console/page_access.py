@@ -61,7 +61,7 @@ def _in_sale(staff: Staff, grants: Grants, route: ConsoleRoute, params: Mapping[
     return msgspec.structs.replace(staff, role_here="admin" if full else "operator", read_only=not changes)
 
 
-def opens(staff: Staff, path: str, params: Mapping[str, str]) -> bool:
+def may_open(staff: Staff, path: str, params: Mapping[str, str]) -> bool:
     """Whether they may open the page declared at this path, about the sale in `params`."""
     route = next((it for it in CONSOLE if it.method == "GET" and it.path == path), None)
     if route is None:
@@ -71,7 +71,7 @@ def opens(staff: Staff, path: str, params: Mapping[str, str]) -> bool:
     return STAFF[staff.account.role] >= STAFF[route.role] or by_grant
 
 
-async def still_opens(request: Request, path: str) -> bool:
+async def may_still_open(request: Request, path: str) -> bool:
     """Whether the viewer may still open the page declared at this path. Raises RateLimited.
 
     For streams, which ask repeatedly: this does not count as use of the sign-in.

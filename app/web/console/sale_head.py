@@ -18,7 +18,7 @@ from app.core.model import Event, EventId, Role, Room, RoomId, RoomState
 from app.core.waiting_room import rules
 from app.store.sql.catalogue.sale_lives import Life
 from app.web.console.frame import CONSOLE
-from app.web.console.page_access import opens
+from app.web.console.page_access import may_open
 from app.web.console.staff import Entry, Staff
 from app.web.http.routes import Request
 
@@ -119,7 +119,7 @@ def _tabs(staff: Staff, room: Room, event: Event, stage: Stage, current: str) ->
 
     def is_shown(tab: Tab) -> bool:
         path = tab.path.partition("?")[0]
-        may = stage in tab.stages and opens(staff, path, params)
+        may = stage in tab.stages and may_open(staff, path, params)
         return path in pages and (may or tab.name == current)
 
     groups = [

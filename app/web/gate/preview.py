@@ -91,7 +91,7 @@ async def preview(request: Request, room_id: RoomId, described: Described) -> Pr
         decided_by=last.rule,
         bypass_rule=gated.settings.bypass[facts.rule - 1] if facts.rule else None,
         bypass_number=facts.rule or None,
-        steps=[PreviewStep(it.rule, it.says) for it in steps],
+        steps=[PreviewStep(it.rule, it.text) for it in steps],
     )
 
 

@@ -22,15 +22,15 @@ class Draining:
 
     closing: asyncio.Event  # set when no more connections are accepted
     grace_s: float  # after that
-    asked: asyncio.Event = field(default_factory=asyncio.Event)  # set by `ask`
+    started: asyncio.Event = field(default_factory=asyncio.Event)  # set by `start`
     headers: tuple[tuple[bytes, bytes], ...] = ()  # added to every response
     _began: float = 0.0
     _ended: int = 0
 
-    def ask(self) -> None:
+    def start(self) -> None:
         """Start draining."""
         self.headers = (CLOSE,)
-        self.asked.set()
+        self.started.set()
 
     async def turn(self, streams: int = 1) -> None:
         """Wait until this many streams may end; half of the grace period at most."""

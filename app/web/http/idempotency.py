@@ -18,7 +18,7 @@ from app.web.http.routes import Request, Response
 _REPLAYED = [(b"idempotent-replay", b"true")]
 
 
-async def once(
+async def respond_once(
     request: Request, account: Account, body: msgspec.Struct, create: Callable[[], Awaitable[Response]]
 ) -> Response:
     """Respond with `create`, or repeat the response to the same earlier call.

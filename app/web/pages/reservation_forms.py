@@ -33,7 +33,7 @@ from app.core.errors import (
 from app.core.formats import CODE, SEAT_ID
 from app.core.model import EventId, Item, Reservation, TicketTypeId
 from app.core.payments.sums import Fee, fee_of
-from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, Together, Wanted
+from app.core.reservations.requested_tickets import BestAvailable, NamedSeats, RequestedTickets, Together
 from app.reservations import buyers, operations, paid_elsewhere, payment_steps
 from app.reservations.operations import Payment
 from app.store.sql.reservations.buyers import read_form as read_buyer_form
@@ -135,7 +135,7 @@ def _code(text: str) -> str | None:
     return (name if _CODE.match(name) else "NONE") if name else None
 
 
-def _tickets_of(chosen: Choice, seated: list[TicketTypeId]) -> Wanted | str:
+def _tickets_of(chosen: Choice, seated: list[TicketTypeId]) -> RequestedTickets | str:
     """Counted tickets and chosen seats, or the best seats of one section; else the problem."""
     items = [
         Item(ticket_type_id=TicketTypeId(name), quantity=count)

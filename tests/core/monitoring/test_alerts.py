@@ -149,7 +149,7 @@ def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() 
         assert {fires for rule, fires in cases if rule == it.name} == {True, False}, it.name
         assert (it.of_room is None) != (it.of_all is None)
         assert it.severity in SEVERITIES
-        assert ("{n}" in it.says) == (it.threshold is not None)
+        assert ("{n}" in it.condition) == (it.threshold is not None)
         if it.threshold:
             assert it.threshold.least <= it.threshold.default <= it.threshold.most
 

@@ -24,9 +24,9 @@ from app.monitoring import history
 from app.monitoring.history import HistoryRange
 from app.store.redis.visitors import Visitor
 from app.waiting_room import control, find_visitor
-from app.web.console.form_ids import new_form
+from app.web.console.form_ids import new_form_id
 from app.web.console.frame import console_form, console_page, within
-from app.web.console.page_access import still_opens
+from app.web.console.page_access import may_still_open
 from app.web.console.room.cockpit_document import Cockpit, last_in_queue
 from app.web.console.room.gate_form import rule_words
 from app.web.console.room.pilot import pilot_values
@@ -112,7 +112,7 @@ async def room_events(request: Request, staff: Staff) -> Response:
             yield document
             if time.monotonic() - checked_at > SIGNED_IN_EVERY_S:
                 checked_at = time.monotonic()
-                if not await still_opens(request, EVENTS):
+                if not await may_still_open(request, EVENTS):
                     return
 
     stream: Any = server_sent("cockpit", documents(), request.app.draining)
@@ -201,7 +201,7 @@ async def room_response(
         visitors_found=await find_visitor.find(request.app.stores, room.room_id, word) if word else None,
         rules=[rule_words(it) for it in room.settings.bypass] if room.event_id is None else [],
         pilot=pilot_values(room.settings.autopilot, fields),
-        form=new_form(),
+        form=new_form_id(),
         ranges=RANGES,
         range=shown,
         table=await _table(request, room, shown),

@@ -14,7 +14,7 @@ from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.gate import knownuser
 from app.waiting_room import queue
-from app.web.console.form_ids import new_form, only_once
+from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import filters_of
 from app.web.console.staff import Staff
@@ -102,7 +102,7 @@ async def save_knownuser(request: Request, staff: Staff, form: dict[str, str]) -
     rooms = grants.rooms("rooms:write") if grants is not None else None
     await knownuser.check_customer(request.app.connectors, settings.customer_id, rooms)
     try:
-        connector, is_new = await only_once(
+        connector, is_new = await submit_once(
             request,
             staff,
             form,
@@ -214,7 +214,7 @@ async def _page(
         room=room,
         status=live,
         form=form or (_form_of(connector.settings) if connector else beginning),
-        form_id=new_form(),
+        form_id=new_form_id(),
         host=queue_host(request),
         version=connector.version if connector else 0,
         saved="saved" in fields,

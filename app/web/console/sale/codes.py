@@ -22,7 +22,7 @@ from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.store.away import stores_answer
 from app.web.api.codes import csv_of, make
-from app.web.console.form_ids import new_form, only_once
+from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale import local_times
@@ -78,7 +78,7 @@ async def code_sets(request: Request, staff: Staff) -> Response:
     some, total = await codes.codes_page(*of, text=text, limit=PER_PAGE, offset=first)
     head = await sale_head(request, staff, room, "Codes")
     document = CodesPage(
-        *(staff, head, event, types, (), new_form(), {}, "", code_set, some, total, number),
+        *(staff, head, event, types, (), new_form_id(), {}, "", code_set, some, total, number),
         *(number * PER_PAGE < total, to_page(request, fields), text),
     )
     return respond("console/codes.html", document)
@@ -104,7 +104,7 @@ async def make_codes(request: Request, staff: Staff, form: dict[str, str]) -> Re
     _, event, _ = await sale_of(request)
     try:
         new = msgspec.convert(_sent(form, event), NewCodes)
-        code_set, _ = await only_once(
+        code_set, _ = await submit_once(
             request, staff, form, lambda: make(request.app, event.event_id, new, staff.by)
         )
     except msgspec.ValidationError as error:
@@ -174,7 +174,7 @@ async def _page(
     room, event, types = await sale_of(request)
     sets = await codes.sets(request.app.stores, event.event_id)
     head = await sale_head(request, staff, room, "Codes")
-    document = CodesPage(staff, head, event, types, sets, new_form(), filled or {}, problem)
+    document = CodesPage(staff, head, event, types, sets, new_form_id(), filled or {}, problem)
     return respond("console/codes.html", document, status)
 
 

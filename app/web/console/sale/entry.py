@@ -22,7 +22,7 @@ from app.core.waiting_room.members import MemberLogin
 from app.core.zones import UTC
 from app.waiting_room import control, members, queue
 from app.web.api.member_login import MemberLoginChange, save_login
-from app.web.console.form_ids import new_form, only_once
+from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import filters_of
 from app.web.console.sale import local_times
@@ -157,7 +157,7 @@ async def set_login(request: Request, staff: Staff, form: dict[str, str]) -> Res
     sent = {name: form.get(name, "").strip() for name in MemberLoginChange.__struct_fields__}
     try:
         change = msgspec.convert(sent, MemberLoginChange)
-        _, secret = await only_once(request, staff, form, lambda: save_login(request, staff.by, change))
+        _, secret = await submit_once(request, staff, form, lambda: save_login(request, staff.by, change))
     except msgspec.ValidationError as error:
         return await _page(
             request, staff, form, message_of(validation_failed(error)), ValidationFailed.status
@@ -246,7 +246,7 @@ async def _page(
         zone=zone,
         login=await members.login_of(request.app.member_logins, room_id),
         for_members=rules.is_for_members(room.settings, now_ms()),
-        form=new_form(),
+        form=new_form_id(),
         link=f"{request.origin()}/rooms/{room_id}/member?proof=",
         filled=filled or {},
         problem=problem,

@@ -22,7 +22,7 @@ from app.core.reservations.guests import (
 )
 from app.reservations import guests
 from app.waiting_room import queue
-from app.web.console.form_ids import new_form
+from app.web.console.form_ids import new_form_id
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.sale.codes import sale_of
@@ -128,7 +128,7 @@ async def _add(request: Request, staff: Staff, form: dict[str, str], new: Sequen
     _, event, types = await sale_of(request)
     app, room_id = request.app, RoomId(request.params["room_id"])
     await queue.status(app.queues, room_id)  # loads the room if Redis does not have it
-    key, some = form.get("form", "")[:64] or new_form(), asyncio.Semaphore(AT_ONCE)
+    key, some = form.get("form", "")[:64] or new_form_id(), asyncio.Semaphore(AT_ONCE)
 
     async def add_guest(number: int, guest: NewGuest) -> NotAdded | None:
         async with some:
@@ -167,6 +167,6 @@ async def _page(
     params = {name: it for name, it in fields.items() if name != "added"}
     document = GuestsPage(
         *(staff, head, event, types, listed, total, counts, number, to_page(request, params), text),
-        *(added or fields.get("added", ""), new_form(), filled, problem, not_added),
+        *(added or fields.get("added", ""), new_form_id(), filled, problem, not_added),
     )
     return respond("console/guests.html", document, status)

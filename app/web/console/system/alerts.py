@@ -263,7 +263,7 @@ def _line(
     rule: Rule, settings: Settings, room_id: str, form: dict[str, str], refusal: Refusal | None
 ) -> RuleLine:
     limit = limit_of(settings, rule, room_id)
-    before, _, after = rule.says.partition("{n}")
+    before, _, after = rule.condition.partition("{n}")
     is_edited = form.get("rule") == rule.name
     value = form.get("threshold", "") if is_edited else str(limit.threshold)
     inherited = limit_of(

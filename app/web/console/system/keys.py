@@ -14,7 +14,7 @@ from app.core.errors import Conflict, ValidationFailed
 from app.core.text.validation_messages import validation_failed
 from app.store.sql.accounts.api_keys import ApiKey
 from app.web.api.api_keys import NewKey
-from app.web.console.form_ids import new_form, only_once
+from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
@@ -75,7 +75,7 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
         return await api_keys.create(stores, secret, new.terms(), by=staff.by)
 
     try:
-        created = await only_once(request, staff, form, make)
+        created = await submit_once(request, staff, form, make)
     except (Conflict, ValidationFailed) as refusal:
         return await _list(request, staff, form, message_of(refusal), refusal.status)
     return await _list(request, staff, key=api_keys.key_of(secret, created.key_id), created=new.name)
@@ -102,6 +102,6 @@ async def _list(
     listed, total = await api_keys.page(request.app.stores, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     document = KeysPage(
         *(staff, listed, total, number, number * PER_PAGE < total, to_page(request, fields)),
-        *(new_form(), filled or {}, LIVES, problem, key, created),
+        *(new_form_id(), filled or {}, LIVES, problem, key, created),
     )
     return respond("console/keys.html", document, status)

@@ -17,7 +17,7 @@ from quart import Response
 
 from app.accounts import accounts
 from app.core.errors import Conflict
-from app.core.text.error_text import why
+from app.core.text.error_text import describe_error
 from app.notifications.channels.email import connected
 from app.notifications.sender_domain import Record, domain_of, records
 from app.web.console.frame import console_form, console_page
@@ -71,7 +71,9 @@ async def send_test(request: Request, staff: Staff, form: dict[str, str]) -> Res
         async with connected(url) as client:
             await client.send_message(message)
     except (SMTPException, OSError) as error:  # TimeoutError is an OSError
-        return await _page(request, staff, problem=f"The server did not take it: {why(error)}", status=502)
+        return await _page(
+            request, staff, problem=f"The server did not take it: {describe_error(error)}", status=502
+        )
     return await _page(request, staff, notice=f"The server took a test to {to}. Look whether it arrives.")
 
 

@@ -15,7 +15,7 @@ from app.notifications.channels import webhooks
 from app.store.sql.notifications.delivery_log import Attempt, Queued
 from app.store.sql.notifications.webhooks import Webhook
 from app.web.api.webhooks import NewWebhook
-from app.web.console.form_ids import new_form, only_once
+from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
 from app.web.console.staff import Staff
@@ -79,7 +79,7 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
         )
 
     try:
-        created = await only_once(request, staff, form, make)
+        created = await submit_once(request, staff, form, make)
     except (Conflict, ValidationFailed) as refusal:
         return await _list(request, staff, form, message_of(refusal), refusal.status)
     return await _list(request, staff, created=created)
@@ -124,7 +124,7 @@ async def _list(
         staff,
         listed,
         get_args(NoticeType),
-        new_form(),
+        new_form_id(),
         filled or {},
         problem,
         created.target.secret if created else "",
