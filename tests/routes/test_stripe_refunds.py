@@ -124,6 +124,11 @@ async def test_a_refund_whose_answer_is_late_is_asked_for_by_the_same_key(
     await pay(shop, path, place, payment=VISA)
     order, keys, module = path.rsplit("/", 1)[1], list[str](), "app.payments.gateways.stripe"
     await part(shop, path, 1000)
+
+    async def done() -> bool:  # if Stripe's answer was late, the shop's own loop asks again
+        return str(await stores.postgres.fetchval("SELECT state FROM refunds")) == "done"
+
+    await wait_until(done, "the refund")
     [made] = await refunds.of_order(stores.postgres, order)
 
     def key(step: str, subject: str) -> dict[str, str]:
