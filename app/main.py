@@ -184,17 +184,17 @@ def _start_loops(app: App) -> list[asyncio.Task[None]]:
     """Start the loops that keep the process up to date."""
     redis, name = app.stores.redis, heartbeat.new_name()
     return [
-        app.loops.start("status_board", app.status_board.keep),
+        app.loops.start("status_board", app.status_board.run),
         app.loops.start("status_listener", app.status_board.listen),
-        app.loops.start("ended_sessions", app.ended_sessions.keep),
-        app.loops.start("gate_counts", app.gate_rooms.counts.keep),
-        app.loops.start("hidden", app.hidden.keep),
-        app.loops.start("sites", app.sites.keep),
+        app.loops.start("ended_sessions", app.ended_sessions.run),
+        app.loops.start("gate_counts", app.gate_rooms.counts.run),
+        app.loops.start("hidden", app.hidden.run),
+        app.loops.start("sites", app.sites.run),
         app.loops.start("sites_listener", app.sites.listen),
-        app.loops.start("alert_board", app.alert_board.keep),
-        app.loops.start("sales_board", app.alert_board.sales.keep),
+        app.loops.start("alert_board", app.alert_board.run),
+        app.loops.start("sales_board", app.alert_board.sales.run),
         app.loops.start("signing_keys", app.keyring.keep_fresh),
-        app.loops.start("postgres_watch", app.queues.postgres.keep),
+        app.loops.start("postgres_watch", app.queues.postgres.run),
         app.loops.start("counts", partial(counts.keep_published, redis, name)),
         app.loops.start("presence", partial(heartbeat.keep_beating, redis, name, app.loops)),
     ]

@@ -68,7 +68,7 @@ class BusyRooms:
         """Keep a ticker for every room that needs work, until the worker stops."""
         query = partial(repeat, self._ctx.stopping, "ask_postgres", self._query_postgres, QUERY_EVERY_S)
         queries = [
-            self._ctx.loops.start("postgres_watch", self._postgres.keep),
+            self._ctx.loops.start("postgres_watch", self._postgres.run),
             self._ctx.loops.start("ask_postgres", query),
         ]
         try:

@@ -60,13 +60,13 @@ async def give(stores: Stores, account_id: str, event_id: str, role: SaleRole, *
             await audit.record(connection, by, "give", thing, before=was if before else None, after=after)
 
 
-async def take(stores: Stores, account_id: str, event_id: str, *, by: Author) -> None:
+async def revoke(stores: Stores, account_id: str, event_id: str, *, by: Author) -> None:
     """Revoke an account's role in a sale. Repeating it changes nothing."""
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await sale_grants.lock_role(connection, account_id, event_id)
             if before is None:
                 return
-            await sale_grants.take(connection, account_id, event_id)
+            await sale_grants.revoke(connection, account_id, event_id)
             thing = Thing("sale_right", f"{event_id}/{account_id}")
             await audit.record(connection, by, "take", thing, before={"sale_role": before})

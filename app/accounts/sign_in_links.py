@@ -18,11 +18,11 @@ GOOD_FOR_S = 15 * 60
 CODE_MAX = 100
 
 
-async def make(stores: Stores, account: Account, *, good_for_s: int = GOOD_FOR_S) -> str:
+async def create(stores: Stores, account: Account, *, good_for_s: int = GOOD_FOR_S) -> str:
     """Create the code of a link that signs this account in once. Raises StoreUnavailable."""
     code = secrets.token_urlsafe(24)
     with stores_answer():
-        await sign_in_links.keep(stores.redis, code, msgspec.json.encode(account), ttl_s=good_for_s)
+        await sign_in_links.save(stores.redis, code, msgspec.json.encode(account), ttl_s=good_for_s)
     return code
 
 
@@ -31,5 +31,5 @@ async def redeem(stores: Stores, code: str) -> Account | None:
     if len(code) > CODE_MAX:
         return None
     with stores_answer():
-        stored = await sign_in_links.take(stores.redis, code)
+        stored = await sign_in_links.redeem(stores.redis, code)
     return msgspec.json.decode(stored, type=Account) if stored else None

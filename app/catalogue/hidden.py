@@ -46,7 +46,7 @@ class Hidden:
         for room_id in seen_until_now:
             self._on_hidden(RoomId(room_id))
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Refresh forever."""
         while True:
             await asyncio.sleep(REFRESH_S)

@@ -48,7 +48,7 @@ def backup(
     if revision is None:
         raise CommandFailed("the database has no tables yet: nothing to back up")
     signing = {"secret": settings.secret, "payment_webhook_secret": settings.payment_webhook_secret}
-    made = backups.make(file.absolute(), settings.database_url, revision, signing)
+    made = backups.create(file.absolute(), settings.database_url, revision, signing)
     print(f"{file}: {file.stat().st_size:,} bytes, the database as of {made.made_at}, schema {revision}")
     print("store it as safely as a password: it contains keys and secrets")
     if read_settings(data).database_url:

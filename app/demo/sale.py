@@ -121,7 +121,7 @@ async def run(url: str, settings: Settings, demo: Demo) -> None:
         async with connected(settings) as stores:
             queues = queue.open_queues(stores, settings)
             on_sale = [await _on_sale(stores, queues, it) for it in (concert(), seated_concert())]
-            code = await sign_in_links.make(stores, Account("demo", "admin"))
+            code = await sign_in_links.create(stores, Account("demo", "admin"))
     except REFUSED as error:
         _print(f"the demo events could not be put on sale: {error}")
         return

@@ -52,7 +52,7 @@ class GateFigures(NamedTuple):
 
 
 class GateCounts:
-    """Counts of one process; `keep` must run to add them to the sums."""
+    """Counts of one process; `run` must run to add them to the sums."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
@@ -82,7 +82,7 @@ class GateCounts:
                 if not counted:
                     self._restore(unsent)
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Update the sums every second, forever, and once more at the end."""
         try:
             while True:

@@ -27,7 +27,7 @@ FORGET_EVERY_S = 60.0
 
 
 class EndedSessions:
-    """The ended sessions known to one process; `keep` must run for them to stay current."""
+    """The ended sessions known to one process; `run` must run for them to stay current."""
 
     def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
@@ -63,7 +63,7 @@ class EndedSessions:
         self._read.discard(room_id)
         self._of = {key: it for key, it in self._of.items() if key[0] != room_id}
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Receive ended sessions until cancelled."""
         while True:
             with suppress(*REDIS_AWAY):

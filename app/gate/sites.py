@@ -57,7 +57,7 @@ async def change(stores: Stores, to: Change, *, by: Author) -> list[SiteRule]:
 
 
 class Sites:
-    """The rules as known to one process; `keep` and `listen` must run to keep them current."""
+    """The rules as known to one process; `run` and `listen` must run to keep them current."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -74,7 +74,7 @@ class Sites:
         with suppress(*POSTGRES_AWAY):
             self._matcher = Matcher(await sites.select_rules(self._stores.postgres))
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Reread them at intervals."""
         while True:
             await asyncio.sleep(REFRESH_S)

@@ -54,7 +54,7 @@ class AlertLine(msgspec.Struct, frozen=True):
 
 
 class AlertBoard:
-    """One per process; `keep` must run to update it."""
+    """One per process; `run` must run to update it."""
 
     def __init__(self, queues: Queues, closing: asyncio.Event) -> None:
         self.sales = SalesBoard(queues, self.turn, closing)  # shown beside the alerts, on the same streams
@@ -100,7 +100,7 @@ class AlertBoard:
         self._turned, turned = asyncio.Event(), self._turned
         turned.set()
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Check workers and stores until the process is asked to stop."""
         while not self._closing.is_set():
             with suppress(TimeoutError):

@@ -44,7 +44,7 @@ class SaleFigures(msgspec.Struct, frozen=True):
 
 
 class SalesBoard:
-    """One per process; `keep` must run to update it. `news` is called whenever a figure has changed."""
+    """One per process; `run` must run to update it. `news` is called whenever a figure has changed."""
 
     def __init__(self, queues: Queues, news: Callable[[], None], closing: asyncio.Event) -> None:
         self._queues = queues
@@ -70,7 +70,7 @@ class SalesBoard:
                 failed("sales_board", "figures above a page", error)
         return self._sales
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Read the sales while somebody looks, until the process is asked to stop."""
         while not self._closing.is_set():
             with suppress(TimeoutError):

@@ -18,14 +18,14 @@ from app.store.sql.notifications.mailboxes import Mailbox, NewMailbox, PendingAd
 from app.store.sql.reservations import reservations
 
 
-async def keep(stores: Stores, new: NewMailbox) -> None:
+async def save(stores: Stores, new: NewMailbox) -> None:
     """Send e-mails to this address once it is confirmed; until then only a confirmation goes there.
 
     A place in the queue is worth more than an e-mail: while Postgres is unavailable the join succeeds anyway,
     and joining again with the address stores it.
     """
     try:
-        await mailboxes.keep(stores.postgres, new)
+        await mailboxes.save(stores.postgres, new)
     except POSTGRES_AWAY as error:
         _log_not_stored(error)
 
@@ -33,7 +33,7 @@ async def keep(stores: Stores, new: NewMailbox) -> None:
 async def request_confirmation(stores: Stores, new: NewMailbox) -> None:
     """Like `keep`, for a visitor who needs a confirmed address to join. Raises StoreUnavailable."""
     with stores_answer():
-        await mailboxes.keep(stores.postgres, new)
+        await mailboxes.save(stores.postgres, new)
 
 
 async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> None:
@@ -45,7 +45,7 @@ async def keep_of_account(stores: Stores, traces: Traces, new: NewMailbox) -> No
         if address is not None:
             email, confirmed = address
             recipient = traces.recipient(email)
-            await mailboxes.keep(
+            await mailboxes.save(
                 stores.postgres, new._replace(email=email, confirmed=confirmed, recipient=recipient)
             )
     except POSTGRES_AWAY as error:

@@ -31,7 +31,7 @@ async def of_kind(stores: Stores, room_id: str, kind: MailKind) -> dict[str, Mai
         return await mail_texts.of_kind(stores.postgres, room_id, kind)
 
 
-async def keep(
+async def save(
     stores: Stores, room_id: str, kind: MailKind, language: str, text: MailText, *, by: Author
 ) -> None:
     """Store a text for this language, or for all others; also applies to e-mails waiting to be sent.
@@ -41,7 +41,7 @@ async def keep(
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = (await mail_texts.of_kind(connection, room_id, kind)).get(language, MailText())
-            await mail_texts.keep(connection, room_id, kind, language, text)
+            await mail_texts.save(connection, room_id, kind, language, text)
             named = f"{kind}_{language}" if language else kind
             fields = {"before": _fields(named, before), "after": _fields(named, text)}
             await audit.record(connection, by, "change", Thing("room", room_id), **fields)

@@ -75,7 +75,7 @@ async def _publish_each(stores: Stores, connection: Connection) -> int:
         raise next(iter(wrong.values()))
     for number, why in wrong.items():
         row = await outbox.skip(connection, number)
-        await failures.keep(stores, "notice", str(number), why, content=row, room_id=None)
+        await failures.set_aside(stores, "notice", str(number), why, content=row, room_id=None)
         logs.get(__name__).error(
             "an event could not be published and is set aside", number=number, exc_info=why
         )

@@ -135,7 +135,7 @@ class GuardedGateway:
             raise GatewayFailed(f"no answer within {self._timeout_s:g} s") from None
 
 
-class ByPayment:
+class GatewayByPayment:
     """Routes each call to the gateway its payment was begun with, which the id names (`payment_id_at`).
 
     `first` is for ids that name none: payments from before several gateways could be configured.
@@ -146,34 +146,34 @@ class ByPayment:
 
     def accept(self, attempt: Attempt) -> None:
         """Have this payment's gateway check it."""
-        self._of(attempt.payment_id).accept(attempt)
+        self._gateway_of(attempt.payment_id).accept(attempt)
 
     async def charge(self, attempt: Attempt, bill: Bill) -> Charge:
         """Raises GatewayFailed."""
-        return await self._of(attempt.payment_id).charge(attempt, bill)
+        return await self._gateway_of(attempt.payment_id).charge(attempt, bill)
 
     async def look_up(self, payment_id: str) -> Charge | None:
         """Raises GatewayFailed."""
-        return await self._of(payment_id).look_up(payment_id)
+        return await self._gateway_of(payment_id).look_up(payment_id)
 
     async def refund(self, payment_id: str) -> None:
         """Raises GatewayFailed."""
-        await self._of(payment_id).refund(payment_id)
+        await self._gateway_of(payment_id).refund(payment_id)
 
     async def refund_part(self, refund: Refund) -> None:
         """Raises GatewayFailed."""
-        await self._of(refund.payment_id).refund_part(refund)
+        await self._gateway_of(refund.payment_id).refund_part(refund)
 
     async def stop(self, payment_id: str) -> None:
         """Raises GatewayFailed."""
-        await self._of(payment_id).stop(payment_id)
+        await self._gateway_of(payment_id).stop(payment_id)
 
-    def _of(self, payment_id: str) -> Gateway:
+    def _gateway_of(self, payment_id: str) -> Gateway:
         name = next((it for it in self._gateways if payment_id.startswith(f"{it}-")), self._first)
         return self._gateways[name]
 
 
-class OpenedWhenAsked:
+class LazyGateway:
     """A gateway that is no longer configured: opened on demand for the payments that were begun with it.
     If it cannot be opened, nothing is known about them, and they wait."""
 

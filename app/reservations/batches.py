@@ -200,7 +200,7 @@ async def give_up(stores: Stores, room_id: RoomId, message: Message, why: Except
     If it was committed before it failed, the buyer gets the hold they have.
     """
     subject = message.reservation_id or message.message_id
-    await failures.keep(
+    await failures.set_aside(
         stores, "reservation", f"{room_id} {subject}", why, content=message.items, room_id=room_id
     )
     metrics.reserved("failed")

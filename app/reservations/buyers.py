@@ -12,7 +12,7 @@ from app.store.sql.reservations import buyers
 from app.store.sql.reservations.buyers import StoredBuyer
 
 
-async def keep(stores: Stores, traces: Traces, reservation: Reservation, answers: Buyer) -> None:
+async def save(stores: Stores, traces: Traces, reservation: Reservation, answers: Buyer) -> None:
     """Store the buyer's answers, replacing earlier ones.
 
     Raises ValidationFailed naming the field, and Conflict if the reservation has ended.
@@ -20,7 +20,7 @@ async def keep(stores: Stores, traces: Traces, reservation: Reservation, answers
     buyer = checked(buyers.read_form(reservation.buyer_form), answers)
     recipient = traces.recipient(buyer.email) if buyer.email else b""
     with stores_answer():
-        stored = await buyers.keep(stores.postgres, reservation.reservation_id, buyer, recipient)
+        stored = await buyers.save(stores.postgres, reservation.reservation_id, buyer, recipient)
     if not stored:
         raise Conflict("The reservation has ended.")
 
@@ -33,7 +33,7 @@ async def require(stores: Stores, traces: Traces, reservation: Reservation, buye
     if reservation.status not in ("held", "paying"):
         return
     if buyer is not None:
-        await keep(stores, traces, reservation, buyer)
+        await save(stores, traces, reservation, buyer)
         return
     form = buyers.read_form(reservation.buyer_form)
     if form.needed and await of_reservation(stores, reservation.reservation_id) is None:

@@ -57,7 +57,7 @@ async def add(
     recipient = traces.recipient(guest.email) if guest.email else b""
     buyer = Buyer(email=guest.email, name=guest.name)
     with stores_answer():
-        await buyers.keep(engine.stores.postgres, reserved.reservation_id, buyer, recipient)
+        await buyers.save(engine.stores.postgres, reserved.reservation_id, buyer, recipient)
     return await paid_elsewhere.confirm_guest(engine, reserved.reservation_id, by=by)
 
 

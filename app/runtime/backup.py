@@ -64,7 +64,7 @@ def program(name: str) -> str:
     return path
 
 
-def make(path: Path, database_url: str, revision: str, secrets: dict[str, SecretStr]) -> Manifest:
+def create(path: Path, database_url: str, revision: str, secrets: dict[str, SecretStr]) -> Manifest:
     """Write a backup, completely or not at all, readable by us alone. Raises BackupFailed."""
     draft = path.with_name(path.name + ".new")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fairgate-backup-") as folder:

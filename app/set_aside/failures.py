@@ -6,7 +6,7 @@ import traceback
 
 from app import metrics
 from app.store.connections import Stores
-from app.store.sql import set_aside
+from app.store.sql import set_aside as stored
 from app.store.sql.set_aside import SetAside
 
 TRIES_MAX = 3  # then work is set aside
@@ -14,7 +14,7 @@ CONTENT_CHARS = 4_000
 REASON_CHARS = 4_000
 
 
-async def keep(
+async def set_aside(
     stores: Stores, kind: str, subject: str, why: BaseException | str, *, content: str, room_id: str | None
 ) -> None:
     """Set a piece of work aside; repeating it changes only the reason.
@@ -23,7 +23,7 @@ async def keep(
     """
     metrics.SET_ASIDE.labels(kind).inc()
     reason = why if isinstance(why, str) else "".join(traceback.format_exception(why))
-    await set_aside.keep(
+    await stored.save(
         stores.postgres,
         kind,
         _text(subject, CONTENT_CHARS),
@@ -35,12 +35,12 @@ async def keep(
 
 async def newest(stores: Stores, *, limit: int = 50, offset: int = 0) -> list[SetAside]:
     """What was set aside, newest first."""
-    return await set_aside.newest(stores.postgres, limit=limit, offset=offset)
+    return await stored.newest(stores.postgres, limit=limit, offset=offset)
 
 
 async def count(stores: Stores) -> dict[str, int]:
     """How many items were set aside in the last month, by kind of work."""
-    return await set_aside.count(stores.postgres)
+    return await stored.count(stores.postgres)
 
 
 def _text(text: str, most: int) -> str:

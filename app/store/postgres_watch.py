@@ -17,7 +17,7 @@ AWAY_AFTER_S = 3.0  # without an answer
 
 
 class PostgresWatch:
-    """One per process. `keep` must run; until it does, Postgres counts as available."""
+    """One per process. `run` must run; until it does, Postgres counts as available."""
 
     def __init__(self, postgres: asyncpg.Pool) -> None:
         self._postgres = postgres
@@ -35,7 +35,7 @@ class PostgresWatch:
         """How long ago the last answered query was sent."""
         return max(1, round(1000 * (time.monotonic() - self.log.answered_at)))
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Check forever, at intervals."""
         self.log.answered_at = time.monotonic()
         while True:

@@ -126,7 +126,7 @@ async def test_an_old_key_is_found(stores: Stores, settings: Settings) -> None:
 
 
 async def test_what_was_set_aside_is_found(stores: Stores, settings: Settings) -> None:
-    await failures.keep(stores, "webhook", "w/1/1", "ValueError: x", content="", room_id=None)
+    await failures.set_aside(stores, "webhook", "w/1/1", "ValueError: x", content="", room_id=None)
     found = await wrongs(settings)
     assert list(found) == ["set_aside"]
     assert "1 of kind webhook" in found["set_aside"].says

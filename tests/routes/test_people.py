@@ -184,7 +184,7 @@ async def test_who_was_staff_once_is_signed_out_when_their_data_is_erased(web: W
 
 
 async def test_a_link_that_signs_in_is_good_in_the_demo_alone(web: Web) -> None:
-    made = await sign_in_links.make(web.app.stores, Account("demo", "admin"))
+    made = await sign_in_links.create(web.app.stores, Account("demo", "admin"))
     assert (await web.get(f"/admin/link?code={made}")).status_code == 404
     entered = await web.post("/admin/link", data={"code": made}, headers=OURS)
     assert (entered.status_code, "set-cookie" in entered.headers) == (404, False)

@@ -158,7 +158,7 @@ async def test_what_is_wrong_with_everything_sets_nothing_aside(stores: Stores) 
 
 
 async def test_what_was_answered_can_only_be_dismissed(stores: Stores, web: Web) -> None:
-    await failures.keep(stores, "reservation", "hall r1", "ValueError: x", content="", room_id="hall")
+    await failures.set_aside(stores, "reservation", "hall r1", "ValueError: x", content="", room_id="hall")
     it = await only(stores)
     assert it is not None
     staff, path = await web.staff("operator"), "/admin/health/set-aside"

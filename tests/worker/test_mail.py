@@ -59,7 +59,7 @@ async def queued(stores: Stores, *emails: str, first: int = 0) -> None:
     holds = []
     for number, email in enumerate(emails, first):
         new = NewMailbox(HALL, f"visitor-{number}", email, "", guest=True, confirmed=True)
-        await mailboxes.keep(stores.postgres, new)
+        await mailboxes.save(stores.postgres, new)
         terms = f"5000|EUR|{now_ms()}|{now_ms() + 300_000}|floor:1:5000"
         holds.append(NewHold(f"res-{number:03}", f"visitor-{number}", "print", terms))
     epoch = await stores.postgres.fetchval("SELECT epoch FROM rooms")
@@ -249,7 +249,7 @@ async def test_a_turn_is_told_once_by_however_many_workers(stores: Stores) -> No
     await a_sale(stores)
     for visitor in ("ann", "bob"):
         new = NewMailbox(HALL, visitor, f"{visitor}@example.org", "", guest=True, confirmed=True)
-        await mailboxes.keep(stores.postgres, new)
+        await mailboxes.save(stores.postgres, new)
     keys = RoomKeys(HALL)
     await called(stores, {"ann": 7, "eve": 8}, in_ms=60_000)
     await for_a_moment(stores, mail.mail_turns, "SELECT count(*) FROM mails")

@@ -142,7 +142,7 @@ async def test_what_was_set_aside_is_bounded(stores: Stores) -> None:
     )
     await forget(stores.postgres)
     assert await failures.count(stores) == {"mail": KEPT_MAX}
-    await failures.keep(stores, "mail", "7\0", "half \ud800", content="\0", room_id=None)
+    await failures.set_aside(stores, "mail", "7\0", "half \ud800", content="\0", room_id=None)
     assert (await failures.newest(stores, limit=1))[0].reason == "half ?"
 
 

@@ -2,8 +2,8 @@
 
 `wait_estimate.py` calculates a wait from the rate and from measurements. How far reality deviates depends on
 the sale: on pauses, on caps, on chance. So for some lengths of a wait, `KNOTS_S`, the accuracy of shown waits
-is tracked. A *look* notes what a place in the queue is shown at a moment; once that place is called, or has
-waited longer than shown, it is known whether the figure held. Then it moves by quantile tracking:
+is tracked. A *prediction* is what a place in the queue is shown at a moment; once that place is called, or
+has waited longer than shown, it is known whether the figure held. Then it moves by quantile tracking:
 
     q <- q + eta (err - alpha)        err: 1 if the wait was longer than q, else 0
 
@@ -14,8 +14,8 @@ plus the excess caution of the sale so far: the error integration of the second 
 
 Feedback arrives as late as a wait is long. So an error counts partly by what was shown then, which is what
 must hold in the long run, and partly by what is shown now, so that a single pause is not learned again from
-each look that it invalidated. Between knots the figures are interpolated. Nothing here knows a visitor or a
-store.
+each prediction that it invalidated. Between knots the figures are interpolated. Nothing here knows a visitor
+or a store.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ MISSES, HALF = 0.1, 0.5
 STEP = 0.055  # eta
 STEP_MAX = 0.15  # maximum change per moment, whatever came true in it
 BY_SHOWN = 0.6  # weight of what was shown then; the rest is by what would be shown now
-LOOKS_A_WAIT = 25  # at a knot, over the duration of its wait
+PREDICTIONS_PER_WAIT = 25  # at a knot, over the duration of its wait
 CREDIT = 1.6  # weight of past excess caution
 MISSES_MIN, MISSES_MAX = 0.02, 0.4
-KNOWN_AT_FIRST = 40.0  # looks that held, assumed before the first real one
+KNOWN_AT_FIRST = 40.0  # predictions that held, assumed before the first real one
 NEIGHBOUR = 0.1  # weight of a knot's result at the next longer one
 BELOW = 0.2  # a p90 is never shown below the p50; the learned value may be, by this much
 FACTOR_MAX = math.log(8)
-LOOKS_MAX = 100  # looks at a knot that are not judged yet
+PREDICTIONS_MAX = 100  # at a knot, not judged yet
 
 
-class Look(NamedTuple):
+class Prediction(NamedTuple):
     """What a place was shown at a moment."""
 
     target: int  # its number
@@ -51,81 +51,93 @@ class Look(NamedTuple):
     shown_s: int
 
 
-class Followed(msgspec.Struct, frozen=True):
-    """A quantile: at each knot its logarithm over the calculated wait, and the looks not yet judged."""
+class TrackedQuantile(msgspec.Struct, frozen=True):
+    """A quantile: at each knot its logarithm over the calculated wait, and the predictions not yet judged."""
 
     logs: tuple[float, ...]
-    looks: tuple[tuple[Look, ...], ...] = ((),) * len(KNOTS_S)
+    predictions: tuple[tuple[Prediction, ...], ...] = ((),) * len(KNOTS_S)
 
 
 class Learned(msgspec.Struct, frozen=True):
     """Everything learned from a sale."""
 
-    p50: Followed
-    p90: Followed
-    known: float = KNOWN_AT_FIRST  # looks whose p90 is known to have held or not
+    p50: TrackedQuantile
+    p90: TrackedQuantile
+    known: float = KNOWN_AT_FIRST  # predictions whose p90 is known to have held or not
     missed: float = KNOWN_AT_FIRST * MISSES
 
 
-class Judged(NamedTuple):
-    """The judgement of a knot's looks at a moment."""
+class Judgement(NamedTuple):
+    """The judgement of a knot's predictions at a moment."""
 
     errors: float
     known: int
     missed: int
-    left: tuple[Look, ...]
+    pending: tuple[Prediction, ...]
 
 
 def learned_from(ranges: Ranges) -> Learned:
     """Reconstruct what another process had learned from the ranges it published."""
     points = [(math.log(p50 / at_s), math.log(p90 / at_s)) for at_s, p50, p90 in ranges[:-1]]
-    return Learned(Followed(tuple(it[0] for it in points)), Followed(tuple(it[1] for it in points)))
+    return Learned(
+        TrackedQuantile(tuple(it[0] for it in points)), TrackedQuantile(tuple(it[1] for it in points))
+    )
 
 
 def forgotten(learned: Learned) -> Learned:
-    """The same without its looks: it is no longer known when these places are called."""
-    return msgspec.structs.replace(learned, p50=Followed(learned.p50.logs), p90=Followed(learned.p90.logs))
+    """The same without its predictions: it is no longer known when these places are called."""
+    return msgspec.structs.replace(
+        learned, p50=TrackedQuantile(learned.p50.logs), p90=TrackedQuantile(learned.p90.logs)
+    )
 
 
 def learn(learned: Learned, now_ms: int, passed: int) -> Learned:
     """Update at a moment at which `passed` was the last number called."""
-    if not any(learned.p50.looks) and not any(learned.p90.looks):
+    if not any(learned.p50.predictions) and not any(learned.p90.predictions):
         return learned
     misses = MISSES + CREDIT * (MISSES - learned.missed / learned.known)
-    p50, _, _ = _followed(learned.p50, HALF, now_ms, passed)
-    p90, known, missed = _followed(learned.p90, min(MISSES_MAX, max(MISSES_MIN, misses)), now_ms, passed)
+    p50, _, _ = _track(learned.p50, HALF, now_ms, passed)
+    p90, known, missed = _track(learned.p90, min(MISSES_MAX, max(MISSES_MIN, misses)), now_ms, passed)
     logs = tuple(max(most, even - BELOW) for even, most in zip(p50.logs, p90.logs, strict=True))
     p90 = msgspec.structs.replace(p90, logs=logs)
     return Learned(p50, p90, learned.known + known, learned.missed + missed)
 
 
-def _followed(followed: Followed, alpha: float, now_ms: int, passed: int) -> tuple[Followed, int, int]:
-    logs, looks, known, missed = list(followed.logs), list(followed.looks), 0, 0
-    for knot, open_looks in enumerate(followed.looks):
-        if not open_looks:
+def _track(
+    tracked: TrackedQuantile, alpha: float, now_ms: int, passed: int
+) -> tuple[TrackedQuantile, int, int]:
+    logs, predictions, known, missed = list(tracked.logs), list(tracked.predictions), 0, 0
+    for knot, open_predictions in enumerate(tracked.predictions):
+        if not open_predictions:
             continue
-        judged = _judged(open_looks, KNOTS_S[knot] * math.exp(logs[knot]), now_ms, passed, alpha)
-        step = min(STEP_MAX, max(-STEP_MAX, STEP * judged.errors))
+        judgement = _judge(open_predictions, KNOTS_S[knot] * math.exp(logs[knot]), now_ms, passed, alpha)
+        step = min(STEP_MAX, max(-STEP_MAX, STEP * judgement.errors))
         logs[knot] = min(FACTOR_MAX, max(-FACTOR_MAX, logs[knot] + step))
-        looks[knot], known, missed = judged.left, known + judged.known, missed + judged.missed
+        predictions[knot], known, missed = (
+            judgement.pending,
+            known + judgement.known,
+            missed + judgement.missed,
+        )
         if alpha < HALF and step < 0:
             for further in range(knot + 1, len(logs)):
                 logs[further] += step * NEIGHBOUR ** (further - knot)
-    return Followed(tuple(logs), tuple(looks)), known, missed
+    return TrackedQuantile(tuple(logs), tuple(predictions)), known, missed
 
 
-def _judged(looks: tuple[Look, ...], now_s: float, now_ms: int, passed: int, alpha: float) -> Judged:
-    """Judge looks. `now_s`: what would be shown now."""
-    errors, known, missed, left = 0.0, 0, 0, []
-    for look in looks:
-        waited_s = (now_ms - look.at_ms) / 1000
-        if look.target > passed and waited_s <= max(look.shown_s, now_s):
-            left.append(look)
+def _judge(
+    predictions: tuple[Prediction, ...], now_s: float, now_ms: int, passed: int, alpha: float
+) -> Judgement:
+    """Judge predictions. `now_s`: what would be shown now."""
+    errors, known, missed, pending = 0.0, 0, 0, []
+    for prediction in predictions:
+        waited_s = (now_ms - prediction.at_ms) / 1000
+        if prediction.target > passed and waited_s <= max(prediction.shown_s, now_s):
+            pending.append(prediction)
             continue
-        longer = waited_s > look.shown_s
+        longer = waited_s > prediction.shown_s
         errors += BY_SHOWN * longer + (1 - BY_SHOWN) * (waited_s > now_s) - alpha
         known, missed = known + 1, missed + longer
-    return Judged(errors, known, missed, tuple(left))
+    return Judgement(errors, known, missed, tuple(pending))
 
 
 def note_shown(learned: Learned, now_ms: int, queue: tuple[int, int, int], pace: Pace) -> Learned:
@@ -134,20 +146,22 @@ def note_shown(learned: Learned, now_ms: int, queue: tuple[int, int, int], pace:
     `queue`: the number called last, how many numbers follow it, and how many of these wait.
     """
     passed, numbers, waiting = queue
-    p50, p90 = list(learned.p50.looks), list(learned.p90.looks)
+    p50, p90 = list(learned.p50.predictions), list(learned.p90.predictions)
     for knot, at_s in enumerate(KNOTS_S):
         place = math.ceil(max(at_s / pace.first_s, (at_s - pace.base_s) / pace.each_s))
         last_ms = max((them[knot][-1].at_ms for them in (p50, p90) if them[knot]), default=-math.inf)
-        if place > waiting or now_ms - last_ms < max(1.0, at_s / LOOKS_A_WAIT) * 1000:
+        if place > waiting or now_ms - last_ms < max(1.0, at_s / PREDICTIONS_PER_WAIT) * 1000:
             continue
         wait_s = min(place * pace.first_s, pace.base_s + place * pace.each_s)
         for them, shown_s in zip((p50, p90), range_of(wait_s, pace.ranges), strict=True):
             them[knot] = (
-                *them[knot][-LOOKS_MAX:],
-                Look(passed + -(-place * numbers // waiting), now_ms, shown_s),
+                *them[knot][-PREDICTIONS_MAX:],
+                Prediction(passed + -(-place * numbers // waiting), now_ms, shown_s),
             )
     return msgspec.structs.replace(
-        learned, p50=Followed(learned.p50.logs, tuple(p50)), p90=Followed(learned.p90.logs, tuple(p90))
+        learned,
+        p50=TrackedQuantile(learned.p50.logs, tuple(p50)),
+        p90=TrackedQuantile(learned.p90.logs, tuple(p90)),
     )
 
 

@@ -235,7 +235,7 @@ async def _failed_unexpectedly(stores: Stores, mail: Mail, error: Exception) -> 
         return
     why = _without(mail.recipient, f"{type(error).__name__}: {error}")
     if await mails.give_up(stores.postgres, mail, why):
-        await failures.keep(stores, "mail", mail.mail_id, why, content=mail.kind, room_id=mail.room_id)
+        await failures.set_aside(stores, "mail", mail.mail_id, why, content=mail.kind, room_id=mail.room_id)
         metrics.MAILS.labels("given_up").inc()
 
 

@@ -222,7 +222,7 @@ async def _failed_unexpectedly(stores: Stores, target: Target, delivery: Deliver
     metrics.DELIVERIES.labels("given_up" if last else "failed").inc()
     if last:
         which = f"{target.webhook_id}/{delivery.number}/{delivery.ordinal}"
-        await failures.keep(stores, "webhook", which, error, content=delivery.notice.data, room_id=None)
+        await failures.set_aside(stores, "webhook", which, error, content=delivery.notice.data, room_id=None)
 
 
 async def _failed(

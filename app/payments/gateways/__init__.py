@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from app.core.errors import WrongUsage
-from app.payments.gateway import ByPayment, Gateway, GuardedGateway, OpenedWhenAsked
+from app.payments.gateway import Gateway, GatewayByPayment, GuardedGateway, LazyGateway
 from app.payments.gateways.at_door import open_at_door
 from app.payments.gateways.invoice import open_invoice
 from app.payments.gateways.simulated import SimulatedGateway, open_simulated
@@ -54,8 +54,8 @@ async def open_gateway(settings: Settings, stores: Stores) -> AsyncIterator[Gate
 
         ready = {name: await opened(name) for name in names}
         ready.setdefault(SIMULATED, SimulatedGateway(stores.postgres))
-        later = {it: OpenedWhenAsked(it, partial(opened, it)) for it in GATEWAYS if it not in ready}
-        yield ByPayment({**ready, **later}, names[0])
+        later = {it: LazyGateway(it, partial(opened, it)) for it in GATEWAYS if it not in ready}
+        yield GatewayByPayment({**ready, **later}, names[0])
 
 
 def check(setting: str) -> None:

@@ -9,13 +9,13 @@ from app.store.connections import RedisClient
 from app.store.keys import SIGN_IN_LINK
 
 
-async def keep(redis: RedisClient, code: str, account: bytes, *, ttl_s: int) -> None:
+async def save(redis: RedisClient, code: str, account: bytes, *, ttl_s: int) -> None:
     """Store the account that this code signs in."""
     client: Any = redis
     await client.set(_key(code), account, ex=ttl_s)
 
 
-async def take(redis: RedisClient, code: str) -> bytes | None:
+async def redeem(redis: RedisClient, code: str) -> bytes | None:
     """Return the account that this code signs in, and delete it; None if it is unknown or used."""
     client: Any = redis
     token: bytes | None = await client.getdel(_key(code))

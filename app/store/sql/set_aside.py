@@ -28,7 +28,7 @@ class SetAside(NamedTuple):
 _COLUMNS = "kind, subject, room_id, content, reason, set_aside_at, set_aside_id"
 
 
-async def keep(
+async def save(
     postgres: asyncpg.Pool, kind: str, subject: str, *, room_id: str | None, content: str, reason: str
 ) -> None:
     """Store it; repeating it replaces the reason."""

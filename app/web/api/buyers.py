@@ -83,7 +83,7 @@ async def set_buyer(request: Request, asker: Asker, body: Buyer) -> Response:
     if not asker.bought(request, reservation):
         raise ReservationNotFound
     await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))
-    await buyers.keep(
+    await buyers.save(
         request.app.stores, request.app.traces, reservation, await with_locale(request, reservation, body)
     )
     buyer = await buyers.of_reservation(request.app.stores, reservation.reservation_id)

@@ -41,7 +41,7 @@ class CodesQuery(PageQuery, frozen=True):
     q: Annotated[str, Meta(max_length=32, pattern=NAME)] = ""
 
 
-async def make(app: App, event_id: EventId, new: NewCodes, by: Author) -> tuple[CodeSet, str | None]:
+async def create_set(app: App, event_id: EventId, new: NewCodes, by: Author) -> tuple[CodeSet, str | None]:
     """Create codes at once, or with a job if there are many; returns the set, and the job."""
     if new.count <= AT_ONCE_MAX:
         return await codes.create(app.stores, event_id, new, by=by), None
@@ -86,7 +86,7 @@ async def create_codes(request: Request, account: Account, body: NewCodes) -> Re
 
     async def create() -> Response:
         event_id = EventId(request.params["event_id"])
-        code_set, job_id = await make(request.app, event_id, body, author(request, account))
+        code_set, job_id = await create_set(request.app, event_id, body, author(request, account))
         location = (b"location", f"{request.path}/{code_set.set_id}".encode())
         return json_response(202 if job_id else 201, code_set, [location])
 

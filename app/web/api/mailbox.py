@@ -43,7 +43,7 @@ async def keep_mailbox(
     stores, locale = request.app.stores, await mail_locale(request, room_id, locale)
     if email is not None:
         guest = account is None
-        await addresses.keep(stores, new_mailbox(request, place.visitor_id, email, locale, guest=guest))
+        await addresses.save(stores, new_mailbox(request, place.visitor_id, email, locale, guest=guest))
     elif isinstance(account, Account):
         new = new_mailbox(request, place.visitor_id, "", locale, guest=False)
         await addresses.keep_of_account(stores, request.app.traces, new._replace(account_id=account.subject))

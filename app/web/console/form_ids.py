@@ -24,9 +24,9 @@ def new_form_id() -> str:
 
 
 async def submit_once(
-    request: Request, staff: Staff, fields: dict[str, str], make: Callable[[], Awaitable[T]]
+    request: Request, staff: Staff, fields: dict[str, str], create: Callable[[], Awaitable[T]]
 ) -> T:
-    """Run `make` and return its result. Raises Conflict if this form was sent before, or has no id."""
+    """Run `create` and return its result. Raises Conflict if this form was sent before, or has no id."""
     form = fields.get("form", "")
     if len(form) != LENGTH or not form.isalnum():
         raise Conflict("This form is incomplete; open the page again and fill it in there.")
@@ -35,6 +35,6 @@ async def submit_once(
         async with request.app.creating, idempotency.one_at_a_time(postgres, scope, form) as connection:
             if await idempotency.select_reply(connection, scope, form) is not None:
                 raise Conflict("This form was already sent. The item exists; its secret was shown once.")
-            created = await make()
+            created = await create()
             await idempotency.insert_reply(connection, scope, form, Reply("", 200, b""))
     return created

@@ -64,7 +64,7 @@ class Viewers:
 
 
 class StatusBoard:
-    """One per process; `keep` and `listen` must run to update its streams."""
+    """One per process; `run` and `listen` must run to update its streams."""
 
     def __init__(self, queues: Queues, redis: RedisClient, draining: Draining) -> None:
         self._queues = queues
@@ -130,7 +130,7 @@ class StatusBoard:
         rendered = await self.current(room_id)
         return partial(self._watching, room_id, rendered)
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Follow the displayed rooms until the process closes; then end their streams."""
         closing = self._draining.closing
         while not closing.is_set():

@@ -81,7 +81,7 @@ async def leave_email(request: Request) -> Response:
         await ask_to_join(request, room, claims.visitor_id, email, "")
     else:
         locale = await mail_locale(request, room_id)
-        await addresses.keep(
+        await addresses.save(
             request.app.stores, new_mailbox(request, claims.visitor_id, email, locale, guest=True)
         )
     remember_mailbox(back, request, room_id)

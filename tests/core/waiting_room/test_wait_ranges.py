@@ -23,7 +23,7 @@ from app.core.waiting_room.wait_estimate import (
     wait_range_s,
 )
 from app.core.waiting_room.wait_ranges import (
-    LOOKS_MAX,
+    PREDICTIONS_MAX,
     Learned,
     is_nowhere_above,
     learned_from,
@@ -86,7 +86,10 @@ def test_nine_in_ten_hold_however_much_chance_there_is(spread: float) -> None:
         it = wait_ranges.note_shown(it, 1_000 * second, (int(passed), 3_000, 3_000), pace)
         pace = msgspec.structs.replace(pace, ranges=learned_ranges(it))
     assert 0.05 <= (it.missed - 4) / (it.known - 40) <= 0.15
-    assert max(len(looks) for looks in (*it.p50.looks, *it.p90.looks)) <= LOOKS_MAX + 1
+    assert (
+        max(len(predictions) for predictions in (*it.p50.predictions, *it.p90.predictions))
+        <= PREDICTIONS_MAX + 1
+    )
 
 
 def test_what_was_learned_outlives_a_worker_and_a_wiped_redis() -> None:

@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
     kind: str
     account_id: str | None
-    said: dict[str, str]
+    data: dict[str, str]
 
 
 _COLUMNS = "passkey_id, credential_id, account_id, public_key, sign_count, name, created_at, last_used_at"

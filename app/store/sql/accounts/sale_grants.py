@@ -67,7 +67,7 @@ async def give(connection: Connection, account_id: str, event_id: str, role: Sal
     return done == "INSERT 0 1"
 
 
-async def take(connection: Connection, account_id: str, event_id: str) -> None:
+async def revoke(connection: Connection, account_id: str, event_id: str) -> None:
     """Revoke the role."""
     await connection.execute(
         "DELETE FROM sale_grants WHERE account_id = $1 AND event_id = $2", account_id, event_id

@@ -20,7 +20,7 @@ async def of_kind(queries: Queries, room_id: str, kind: str) -> dict[str, MailTe
     return {row["locale"]: MailText(subject=row["subject"], intro=row["intro"]) for row in rows}
 
 
-async def keep(connection: Connection, room_id: str, kind: str, locale: str, text: MailText) -> None:
+async def save(connection: Connection, room_id: str, kind: str, locale: str, text: MailText) -> None:
     """Store a text. An empty one is removed, so that the language uses the general text again."""
     if not locale:
         await connection.execute(

@@ -95,7 +95,7 @@ INSERT INTO mail_traces (kind, recipient, client) SELECT kind, $3, $4 FROM asked
 """
 
 
-async def keep(postgres: asyncpg.Pool, new: NewMailbox) -> None:
+async def save(postgres: asyncpg.Pool, new: NewMailbox) -> None:
     """Store where e-mails to this visitor go once the address is confirmed, and request the confirmation.
 
     Does nothing if the room was deleted.

@@ -42,7 +42,7 @@ RETURNING true
 """
 
 
-async def keep(queries: Queries, reservation_id: str, buyer: Buyer, recipient_hash: bytes) -> bool:
+async def save(queries: Queries, reservation_id: str, buyer: Buyer, recipient_hash: bytes) -> bool:
     """Store the buyer of a reservation, replacing an earlier one; False if it has ended."""
     answers = msgspec.json.encode(buyer.answers).decode()
     columns = (buyer.email, buyer.name, buyer.phone, answers, buyer.marketing, buyer.terms, buyer.locale)

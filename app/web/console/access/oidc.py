@@ -43,12 +43,12 @@ async def from_provider(request: Request) -> Response:
         return sign_in_form("/admin", "That took too long: try again.", CredentialInvalid.status)
     rules = Rules(settings.oidc_domains, roles_of_groups(settings.oidc_roles), settings.oidc_create)
     try:
-        identity = await oidc_provider.finish(client, f"{request.origin()}{BACK}", step.said, _query(request))
+        identity = await oidc_provider.finish(client, f"{request.origin()}{BACK}", step.data, _query(request))
         stores, passwords = request.app.stores, request.app.passwords
         account = await oidc.account_of(stores, passwords, identity, rules, request_id=request.request_id)
-        return await sign_in_as(request, account, step.said["to"], "")
+        return await sign_in_as(request, account, step.data["to"], "")
     except (CredentialInvalid, RoleRequired) as refusal:
-        return sign_in_form(step.said["to"], refusal.detail, refusal.status)
+        return sign_in_form(step.data["to"], refusal.detail, refusal.status)
 
 
 def _client(request: Request) -> Client:

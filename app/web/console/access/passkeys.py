@@ -39,7 +39,7 @@ async def use_passkey(request: Request) -> Response:
         return sign_in_form(to, TOO_LATE, CredentialInvalid.status)
     try:
         account = await passkeys.verified_account(
-            request.app.stores, request.origin(), step.said["challenge"], form.get("credential", "")
+            request.app.stores, request.origin(), step.data["challenge"], form.get("credential", "")
         )
         return await sign_in_as(request, account, to, form.get("zone", ""))
     except (CredentialInvalid, RoleRequired) as refusal:
@@ -66,7 +66,7 @@ async def add_passkey(request: Request, staff: Staff, form: dict[str, str]) -> R
         raise ValidationFailed("credential", TOO_LATE)
     try:
         await passkeys.add(
-            *(request.app.stores, request.origin(), step.said["challenge"]),
+            *(request.app.stores, request.origin(), step.data["challenge"]),
             *(form.get("credential", ""), name),
             by=staff.by,
         )

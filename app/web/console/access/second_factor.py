@@ -47,7 +47,7 @@ async def give_code(request: Request) -> Response:
     if not await end_step(request):
         return sign_in_form("/admin", TOO_LATE, CredentialInvalid.status)
     account = await accounts.account(app.stores, step.account_id)
-    return await sign_in_as(request, account, step.said.get("to", "/admin"), step.said.get("zone", ""))
+    return await sign_in_as(request, account, step.data.get("to", "/admin"), step.data.get("zone", ""))
 
 
 @console_form("/admin/sign-ins/second-factor", of_sales=True)

@@ -21,7 +21,7 @@ from app.core.model import Event, EventId, Room, RoomId, TicketType, TicketTypeI
 from app.core.text import typed
 from app.core.text.validation_messages import validation_failed
 from app.store.away import stores_answer
-from app.web.api.codes import csv_of, make
+from app.web.api.codes import create_set, csv_of
 from app.web.console.form_ids import new_form_id, submit_once
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
@@ -105,7 +105,7 @@ async def make_codes(request: Request, staff: Staff, form: dict[str, str]) -> Re
     try:
         new = msgspec.convert(_sent(form, event), NewCodes)
         code_set, _ = await submit_once(
-            request, staff, form, lambda: make(request.app, event.event_id, new, staff.by)
+            request, staff, form, lambda: create_set(request.app, event.event_id, new, staff.by)
         )
     except msgspec.ValidationError as error:
         return await _page(

@@ -100,7 +100,7 @@ async def save_mail_text(request: Request, staff: Staff, form: dict[str, str]) -
     if form.get("do") == "look":
         return await _mails(request, staff, kind, language, text)
     stores, path = request.app.stores, f"/admin/rooms/{room.room_id}/mails?kind={kind}&language={language}"
-    await mail_texts.keep(stores, room.room_id, kind, language, text, by=staff.by)
+    await mail_texts.save(stores, room.room_id, kind, language, text, by=staff.by)
     if form.get("do") != "test":
         return redirect_to(f"{path}&done=saved")
     try:

@@ -85,7 +85,7 @@ async def change_right(request: Request, staff: Staff, form: dict[str, str]) -> 
         _check_other(staff, account_id)
         role = one_of(form, "sale_role", SALE_ROLES)
         if form.get("do") == "take":
-            await sale_rights.take(request.app.stores, account_id, event_id, by=staff.by)
+            await sale_rights.revoke(request.app.stores, account_id, event_id, by=staff.by)
         elif role is not None:
             await sale_rights.give(request.app.stores, account_id, event_id, role, by=staff.by)
     except Conflict as refusal:

@@ -71,11 +71,11 @@ async def make_key(request: Request, staff: Staff, form: dict[str, str]) -> Resp
         )
     secret, stores = request.app.settings.secret.get_secret_value().encode(), request.app.stores
 
-    async def make() -> api_keys.NewKey:
+    async def create() -> api_keys.NewKey:
         return await api_keys.create(stores, secret, new.terms(), by=staff.by)
 
     try:
-        created = await submit_once(request, staff, form, make)
+        created = await submit_once(request, staff, form, create)
     except (Conflict, ValidationFailed) as refusal:
         return await _list(request, staff, form, message_of(refusal), refusal.status)
     return await _list(request, staff, key=api_keys.key_of(secret, created.key_id), created=new.name)

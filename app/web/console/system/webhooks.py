@@ -73,13 +73,13 @@ async def make_webhook(request: Request, staff: Staff, form: dict[str, str]) -> 
         )
     app = request.app
 
-    async def make() -> webhooks.NewWebhook:
+    async def create() -> webhooks.NewWebhook:
         return await webhooks.create(
             app.stores, app.settings, new.url, new.types, new.description, by=staff.by
         )
 
     try:
-        created = await submit_once(request, staff, form, make)
+        created = await submit_once(request, staff, form, create)
     except (Conflict, ValidationFailed) as refusal:
         return await _list(request, staff, form, message_of(refusal), refusal.status)
     return await _list(request, staff, created=created)
