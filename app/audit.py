@@ -13,8 +13,8 @@ from app.store.sql import audit
 from app.store.sql.audit import AuditFilter, Change, Entry, Fields
 
 
-class Thing(NamedTuple):
-    """The thing that was changed. Ids of nested things have both parts: `gala/floor`."""
+class Entity(NamedTuple):
+    """What was changed. Nested ids have both parts: `gala/floor`."""
 
     kind: str
     id: str
@@ -24,14 +24,14 @@ async def record(
     connection: Connection,
     by: Author,
     action: str,
-    thing: Thing,
+    entity: Entity,
     *,
     before: Fields | None = None,
     after: Fields | None = None,
 ) -> None:
     """Record a change in the transaction that makes it, so that both are committed or neither.
 
-    Of a changed thing only the fields that differ are stored, and nothing if none does. Without `before` it
+    Of a changed entity only the fields that differ are stored, and nothing if none does. Without `before` it
     was created; without `after` it was deleted. Fields have the values of the structs, and never a secret.
     """
     if before is not None and after is not None:
@@ -40,7 +40,7 @@ async def record(
             return
         before = {name: before.get(name) for name in names}
         after = {name: after[name] for name in names}
-    await audit.insert_change(connection, by, Change(action, *thing, _in_utc(before), _in_utc(after)))
+    await audit.insert_change(connection, by, Change(action, *entity, _in_utc(before), _in_utc(after)))
 
 
 async def entries(

@@ -11,7 +11,7 @@ import msgspec
 from app import audit, logs
 from app.accounts import signing_keys
 from app.accounts.passwords import Passwords, refuse_common
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Account, Author, RegisteredAccount
 from app.core.catalogue.definitions import NewAccount
 from app.core.clock import from_ms, now_ms
@@ -119,8 +119,8 @@ async def appoint(
             )
             if created is None:
                 return await _promote(connection, new, role, password_hash, by)
-            thing = Thing("account", created.account_id)
-            await audit.record(connection, by, "create", thing, after=_fields(created))
+            entity = Entity("account", created.account_id)
+            await audit.record(connection, by, "create", entity, after=_fields(created))
     return created, None
 
 
@@ -171,8 +171,8 @@ async def change_password(
                 raise wrong
             await sign_ins.delete_of(connection, subject)
             if registered.role != "user":  # the audit log records only what staff do
-                by, thing = Author(subject, registered.role, request_id), Thing("account", subject)
-                await audit.record(connection, by, "change password", thing, after={"password": "replaced"})
+                by, entity = Author(subject, registered.role, request_id), Entity("account", subject)
+                await audit.record(connection, by, "change password", entity, after={"password": "replaced"})
 
 
 async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) -> None:
@@ -185,8 +185,8 @@ async def sign_out_everywhere(stores: Stores, account_id: str, *, by: Author) ->
             same = registered.password_hash
             await accounts.change_password(connection, account_id, same, same, now_ms())
             await sign_ins.delete_of(connection, account_id)
-            thing = Thing("account", account_id)
-            await audit.record(connection, by, "sign out", thing, after={"signed_in": False})
+            entity = Entity("account", account_id)
+            await audit.record(connection, by, "sign out", entity, after={"signed_in": False})
 
 
 def _issued_ms(jti: str) -> int:
@@ -223,9 +223,9 @@ async def change_role(stores: Stores, account_id: str, role: Role, *, by: Author
                 raise Conflict("This is the last admin: make somebody else an admin first.")
             after = msgspec.structs.replace(before, role=role)
             await accounts.update_terms(connection, after)
-            thing = Thing("account", account_id)
+            entity = Entity("account", account_id)
             await audit.record(
-                connection, by, "change role", thing, before=_fields(before), after=_fields(after)
+                connection, by, "change role", entity, before=_fields(before), after=_fields(after)
             )
     return after
 
@@ -275,7 +275,7 @@ async def _promote(
         connection,
         by,
         "appoint",
-        Thing("account", after.account_id),
+        Entity("account", after.account_id),
         before={**_fields(before), "password": "as it was"},
         after={**_fields(after), "password": "replaced"},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import Conflict, NotFound
@@ -15,8 +15,8 @@ from app.store.sql.accounts import accounts, api_keys, password_resets, sign_ins
 async def _revoke_keys(connection: Connection, account_id: str, by: Author) -> None:
     """Revoke the keys that an account created, and the keys created with those."""
     for key_id, name in await api_keys.revoke_of(connection, account_id):
-        thing, before = Thing("api_key", key_id), {"name": name, "revoked": False}
-        await audit.record(connection, by, "revoke", thing, before=before, after={"revoked": True})
+        entity, before = Entity("api_key", key_id), {"name": name, "revoked": False}
+        await audit.record(connection, by, "revoke", entity, before=before, after={"revoked": True})
 
 
 async def set_active(stores: Stores, account_id: str, *, active: bool, by: Author) -> None:
@@ -41,7 +41,7 @@ async def set_active(stores: Stores, account_id: str, *, active: bool, by: Autho
                 await sign_ins.delete_of(connection, account_id)
                 await password_resets.forget(connection, account_id)
                 await _revoke_keys(connection, account_id, by)
-            action, thing = "activate" if active else "deactivate", Thing("account", account_id)
+            action, entity = "activate" if active else "deactivate", Entity("account", account_id)
             await audit.record(
-                connection, by, action, thing, before={"active": was}, after={"active": active}
+                connection, by, action, entity, before={"active": was}, after={"active": active}
             )

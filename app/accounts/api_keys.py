@@ -17,7 +17,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Account, Author
 from app.core.accounts.scopes import SCOPES, KeyRights, Scope
 from app.core.errors import CredentialInvalid, NotFound, ValidationFailed
@@ -79,7 +79,7 @@ async def create(stores: Stores, secret: bytes, terms: KeyTerms, *, by: Author) 
                 scopes=scopes,
                 events=events,
             )
-            await audit.record(connection, by, "create", Thing("api_key", key_id), after=after)
+            await audit.record(connection, by, "create", Entity("api_key", key_id), after=after)
     return NewKey(key_id, created)
 
 
@@ -127,8 +127,8 @@ async def revoke(stores: Stores, key_id: str, *, by: Author) -> None:
         async with stores.postgres.acquire() as connection, connection.transaction():
             name = await api_keys.revoke(connection, key_id)
             if name is not None:
-                thing, before = Thing("api_key", key_id), {"name": name, "revoked": False}
-                await audit.record(connection, by, "revoke", thing, before=before, after={"revoked": True})
+                entity, before = Entity("api_key", key_id), {"name": name, "revoked": False}
+                await audit.record(connection, by, "revoke", entity, before=before, after={"revoked": True})
     if name is None:
         await get(stores, key_id)
 

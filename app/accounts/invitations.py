@@ -16,7 +16,7 @@ from app import audit
 from app.accounts.accounts import new_account_id
 from app.accounts.passwords import Passwords, refuse_common
 from app.accounts.sale_rights import FULL
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author, RegisteredAccount
 from app.core.accounts.invitations import InvitationSigner
 from app.core.accounts.password_resets import digest
@@ -68,7 +68,7 @@ async def invite(stores: Stores, signer: InvitationSigner, new: Invited, *, mail
                 raise Conflict("Too many invitations are open: withdraw those that are not needed.")
             if mails:
                 await invitations.queue_mail(connection, invitation_id)
-            await audit.record(connection, by, "invite", Thing("account", email), after=_fields(row))
+            await audit.record(connection, by, "invite", Entity("account", email), after=_fields(row))
     return token
 
 
@@ -115,8 +115,8 @@ async def accept(
                 if not granted:
                     raise Conflict(FULL)
             by = Author(subject=registered.account_id, role=registered.role, request_id=request_id)
-            thing = Thing("account", registered.account_id)
-            await audit.record(connection, by, "accept invitation", thing, after=_fields(invitation))
+            entity = Entity("account", registered.account_id)
+            await audit.record(connection, by, "accept invitation", entity, after=_fields(invitation))
     return registered, at_once
 
 
@@ -127,8 +127,8 @@ async def withdraw(stores: Stores, invitation_id: str, *, event_id: str | None =
             invitation = await invitations.withdraw(connection, invitation_id, event_id)
             if invitation is None:
                 raise NotFound("There is no such invitation.")
-            thing = Thing("account", invitation.email)
-            await audit.record(connection, by, "withdraw invitation", thing, before=_fields(invitation))
+            entity = Entity("account", invitation.email)
+            await audit.record(connection, by, "withdraw invitation", entity, before=_fields(invitation))
 
 
 async def list_open(stores: Stores, event_id: str | None = None) -> list[Invitation]:

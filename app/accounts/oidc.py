@@ -10,7 +10,7 @@ import msgspec
 from app import audit
 from app.accounts.accounts import new_account_id
 from app.accounts.passwords import Passwords
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author, RegisteredAccount
 from app.core.accounts.oidc import Identity, is_of_domains, role_of
 from app.core.errors import RoleRequired
@@ -75,9 +75,9 @@ async def _new_account(
         *(connection, new_account_id()), email=email, name=name, password_hash=password_hash, role=role
     )
     if registered is not None:
-        by, thing = Author(registered.account_id, role, request_id), Thing("account", registered.account_id)
+        by, entity = Author(registered.account_id, role, request_id), Entity("account", registered.account_id)
         after = {"email": email, "name": name, "role": role, "provider": identity.issuer}
-        await audit.record(connection, by, "create", thing, after=after)
+        await audit.record(connection, by, "create", entity, after=after)
     return registered
 
 
@@ -88,7 +88,7 @@ async def _with_role(
         return registered
     after = msgspec.structs.replace(registered, role=role)
     await accounts.update_terms(connection, after)
-    by, thing = Author(registered.account_id, role, request_id), Thing("account", registered.account_id)
+    by, entity = Author(registered.account_id, role, request_id), Entity("account", registered.account_id)
     before, now = {"role": registered.role}, {"role": role}
-    await audit.record(connection, by, "role by provider", thing, before=before, after=now)
+    await audit.record(connection, by, "role by provider", entity, before=before, after=now)
     return after

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author, RegisteredAccount
 from app.core.errors import Conflict, CredentialInvalid, NotFound
 from app.store.away import stores_answer
@@ -56,8 +56,8 @@ async def add(stores: Stores, origin: str, challenge: str, sent: str, name: str,
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await passkeys.insert(connection, by.subject, *credential, name):
                 raise Conflict("This passkey is already registered, or there are too many.")
-            thing = Thing("account", by.subject)
-            await audit.record(connection, by, "add passkey", thing, after={"passkey": name})
+            entity = Entity("account", by.subject)
+            await audit.record(connection, by, "add passkey", entity, after={"passkey": name})
 
 
 def creation(origin: str, user_id: str, email: str, name: str, existing: Sequence[bytes]) -> Ceremony:
@@ -167,8 +167,8 @@ async def remove(stores: Stores, passkey_id: str, *, by: Author) -> None:
             name = await passkeys.delete(connection, by.subject, passkey_id)
             if name is None:
                 raise NotFound("There is no such passkey.")
-            thing = Thing("account", by.subject)
-            await audit.record(connection, by, "remove passkey", thing, before={"passkey": name})
+            entity = Entity("account", by.subject)
+            await audit.record(connection, by, "remove passkey", entity, before={"passkey": name})
 
 
 def _host(origin: str) -> str:

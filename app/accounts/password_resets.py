@@ -6,7 +6,7 @@ import secrets
 
 from app import audit
 from app.accounts.passwords import Passwords, refuse_common
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author, RegisteredAccount
 from app.core.accounts.password_resets import ResetSigner, digest
 from app.core.clock import now_ms
@@ -88,5 +88,5 @@ async def _replace(
     )
     await sign_ins.delete_of(connection, registered.account_id)
     if by.role != "user":  # the audit log records only what staff do
-        thing = Thing("account", registered.account_id)
-        await audit.record(connection, by, action, thing, after={"password": "replaced"})
+        entity = Entity("account", registered.account_id)
+        await audit.record(connection, by, action, entity, after={"password": "replaced"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Account, Author
 from app.core.accounts.rights import Grants, SaleRole
 from app.core.errors import Conflict, NotFound
@@ -55,9 +55,9 @@ async def give(stores: Stores, account_id: str, event_id: str, role: SaleRole, *
             before = await sale_grants.lock_role(connection, account_id, event_id)
             if not await sale_grants.give(connection, account_id, event_id, role, by.subject):
                 raise Conflict(FULL)
-            thing, was = Thing("sale_right", f"{event_id}/{account_id}"), {"sale_role": before}
+            entity, was = Entity("sale_right", f"{event_id}/{account_id}"), {"sale_role": before}
             after = {"sale_role": role}
-            await audit.record(connection, by, "give", thing, before=was if before else None, after=after)
+            await audit.record(connection, by, "give", entity, before=was if before else None, after=after)
 
 
 async def revoke(stores: Stores, account_id: str, event_id: str, *, by: Author) -> None:
@@ -68,5 +68,5 @@ async def revoke(stores: Stores, account_id: str, event_id: str, *, by: Author) 
             if before is None:
                 return
             await sale_grants.revoke(connection, account_id, event_id)
-            thing = Thing("sale_right", f"{event_id}/{account_id}")
-            await audit.record(connection, by, "take", thing, before={"sale_role": before})
+            entity = Entity("sale_right", f"{event_id}/{account_id}")
+            await audit.record(connection, by, "take", entity, before={"sale_role": before})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.accounts.password_resets import digest
 from app.core.accounts.second_factor import FactorKeys, new_recovery_codes, new_secret, plain_code, step_of
@@ -80,8 +80,8 @@ async def confirm(stores: Stores, keys: FactorKeys, code: str, *, by: Author) ->
                 raise Conflict("App codes are already in use.")
             hashes = [keys.recovery_hash(it) for it in codes]
             await second_factors.replace_recovery_codes(connection, by.subject, hashes)
-            thing, after = Thing("account", by.subject), {"second_factor": "codes of an app"}
-            await audit.record(connection, by, "add second factor", thing, after=after)
+            entity, after = Entity("account", by.subject), {"second_factor": "codes of an app"}
+            await audit.record(connection, by, "add second factor", entity, after=after)
     return codes
 
 
@@ -114,9 +114,9 @@ async def remove(stores: Stores, account_id: str, *, by: Author, passkeys_too: b
             if passkeys_too:
                 await passkeys.delete_of(connection, account_id)
                 await sign_ins.delete_of(connection, account_id)
-            thing, was = Thing("account", account_id), {"codes": before.codes, "passkeys": before.passkeys}
+            entity, was = Entity("account", account_id), {"codes": before.codes, "passkeys": before.passkeys}
             if before.codes or (passkeys_too and before.passkeys):
-                await audit.record(connection, by, "remove second factor", thing, before=was)
+                await audit.record(connection, by, "remove second factor", entity, before=was)
 
 
 async def remember_step(

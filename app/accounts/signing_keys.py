@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Account, Author
 from app.core.errors import CredentialInvalid
 from app.core.model import SigningAlgorithm
@@ -118,8 +118,8 @@ async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
         if revoked is None:
             return None
         purpose, algorithm, signed = revoked
-        thing, before, after = Thing("signing_key", kid), {"revoked": False}, {"revoked": True}
-        await audit.record(connection, by, "revoke", thing, before=before, after=after)
+        entity, before, after = Entity("signing_key", kid), {"revoked": False}, {"revoked": True}
+        await audit.record(connection, by, "revoke", entity, before=before, after=after)
         if signed and purpose != "any":
             await _replace(connection, purpose, algorithm, by)
     return purpose
@@ -128,6 +128,6 @@ async def revoke(postgres: Postgres, kid: str, *, by: Author) -> Purpose | None:
 async def _replace(connection: Connection, purpose: Purpose, algorithm: SigningAlgorithm, by: Author) -> str:
     key = await asyncio.to_thread(SigningKey.new, purpose, algorithm)
     before = await signing_keys.replace_key(connection, key)
-    thing, after = Thing("signing_key", key.kid), {"signs": key.kid}
-    await audit.record(connection, by, "rotate", thing, before={"signs": before}, after=after)
+    entity, after = Entity("signing_key", key.kid), {"signs": key.kid}
+    await audit.record(connection, by, "rotate", entity, before={"signs": before}, after=after)
     return key.kid

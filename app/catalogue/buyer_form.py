@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import existing, transaction
 from app.core.account import Author
 from app.core.errors import EventNotFound
@@ -31,7 +31,7 @@ async def set_form(stores: Stores, event_id: EventId, form: BuyerForm, *, by: Au
             raise EventNotFound
         await buyers.set_form(connection, event_id, form)
         fields = {"before": _fields(before), "after": _fields(form)}
-        await audit.record(connection, by, "change", Thing("event", event_id), **fields)
+        await audit.record(connection, by, "change", Entity("event", event_id), **fields)
 
 
 def _fields(form: BuyerForm) -> dict[str, object]:

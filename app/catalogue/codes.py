@@ -10,7 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import transaction
 from app.core.account import Author
 from app.core.catalogue import codes as rules
@@ -80,7 +80,7 @@ async def _new_set(
         raise Conflict(f"An event has at most {CODES_MAX:,} codes, in {SETS_MAX} sets.")
     await codes.insert_set(connection, event_id, code_set, wanted=new.count, prefix=new.prefix.upper())
     after = msgspec.structs.asdict(code_set) | {"count": new.count}
-    await audit.record(connection, by, "create", _thing(event_id, code_set.set_id), after=after)
+    await audit.record(connection, by, "create", _entity(event_id, code_set.set_id), after=after)
     return event, code_set
 
 
@@ -92,7 +92,7 @@ async def switch_set(stores: Stores, event_id: EventId, set_id: str, active: boo
         if event is None or was is None:
             raise CodeSetNotFound
         fields = {"before": {"active": was}, "after": {"active": active}}
-        await audit.record(connection, by, "change", _thing(event_id, set_id), **fields)
+        await audit.record(connection, by, "change", _entity(event_id, set_id), **fields)
     await _load_set(stores, event, set_id)
     return await read_set(stores, event_id, set_id)
 
@@ -107,7 +107,7 @@ async def switch_code(
         if event is None or was is None:
             raise CodeSetNotFound
         fields = {"before": {"active": was}, "after": {"active": active}}
-        await audit.record(connection, by, "change", _thing(event_id, f"{set_id}/{code}"), **fields)
+        await audit.record(connection, by, "change", _entity(event_id, f"{set_id}/{code}"), **fields)
     await _load_set(stores, event, set_id)
 
 
@@ -167,5 +167,5 @@ async def _load_set(stores: Stores, event: Event, set_id: str) -> None:
         await holds.load_codes(stores, event.room_id, event.event_id, set_id)
 
 
-def _thing(event_id: EventId, name: str) -> Thing:
-    return Thing("codes", f"{event_id}/{name}")
+def _entity(event_id: EventId, name: str) -> Entity:
+    return Entity("codes", f"{event_id}/{name}")

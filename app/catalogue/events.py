@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue import ticket_types
 from app.core import zones
 from app.core.account import Author
@@ -96,7 +96,7 @@ async def delete_event(stores: Stores, event_id: EventId, *, by: Author) -> None
             for it in await events.select_ticket_types(connection, event_id):
                 await ticket_types.record_delete(connection, event_id, it, by)
             before = msgspec.structs.asdict(event)
-            await audit.record(connection, by, "delete", Thing("event", event_id), before=before)
+            await audit.record(connection, by, "delete", Entity("event", event_id), before=before)
             await events.delete_event(connection, event_id)
         await emptying.delete_with_event(stores, event.room_id, by=by)
 
@@ -241,7 +241,7 @@ async def insert_event(connection: Connection, event: Event, new: NewEvent, by: 
     if not await events.insert_event(connection, event):
         raise AlreadyExists(f"An event {event.event_id} already exists.")
     after = msgspec.structs.asdict(event)
-    await audit.record(connection, by, "create", Thing("event", event.event_id), after=after)
+    await audit.record(connection, by, "create", Entity("event", event.event_id), after=after)
 
 
 async def update_event(connection: Connection, before: Event, after: Event, by: Author) -> None:
@@ -252,7 +252,7 @@ async def update_event(connection: Connection, before: Event, after: Event, by: 
     await events.update_event(connection, after)
     await rooms.touch_room(connection, after.room_id)
     fields = {"before": msgspec.structs.asdict(before), "after": msgspec.structs.asdict(after)}
-    await audit.record(connection, by, "change", Thing("event", after.event_id), **fields)
+    await audit.record(connection, by, "change", Entity("event", after.event_id), **fields)
 
 
 async def locked(connection: Connection, event_id: EventId, *, selling: bool = False) -> Event:

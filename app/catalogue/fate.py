@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import locked, transaction, update_room
 from app.core.account import Author
 from app.core.errors import Conflict, ValidationFailed
@@ -60,8 +60,8 @@ async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str,
             await fates.update(connection, changed)
             await rooms.touch_room(connection, event.room_id)
             after = {"cancelled_at": changed.cancelled_at, "notice": notice}
-            thing = Thing("event", event_id)
-            await audit.record(connection, by, "cancel", thing, before={"cancelled_at": None}, after=after)
+            entity = Entity("event", event_id)
+            await audit.record(connection, by, "cancel", entity, before={"cancelled_at": None}, after=after)
     await update_room(stores, changed)
     with suppress(Conflict):  # already closed
         await control.set_state(queues, event.room_id, "close", by=by)
@@ -95,7 +95,7 @@ async def move(
         await fates.update(connection, changed)
         await rooms.touch_room(connection, event.room_id)
         before = {name: getattr(event, name) for name in fields}
-        await audit.record(connection, by, "move", Thing("event", event_id), before=before, after=fields)
+        await audit.record(connection, by, "move", Entity("event", event_id), before=before, after=fields)
     await update_room(stores, changed)
 
 
@@ -108,8 +108,8 @@ async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int
         await locked(connection, event_id)
         again = await fates.retry_all(connection, event_id)
         if again:
-            thing = Thing("event", event_id)
-            await audit.record(connection, by, "retry_refunds", thing, after={"refunds": again})
+            entity = Entity("event", event_id)
+            await audit.record(connection, by, "retry_refunds", entity, after={"refunds": again})
     return again
 
 

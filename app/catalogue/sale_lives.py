@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import locked, transaction, update_event, update_room
 from app.core.account import Author
 from app.core.catalogue.sale_life import FATE
@@ -64,7 +64,7 @@ async def archive(stores: Stores, event_id: EventId, archived: bool, *, by: Auth
             return
         await sale_lives.set_archived(connection, event_id, archived)
         fields: dict[str, Any] = {"before": {"archived": not archived}, "after": {"archived": archived}}
-        await audit.record(connection, by, "change", Thing("event", event_id), **fields)
+        await audit.record(connection, by, "change", Entity("event", event_id), **fields)
     await update_room(stores, event)
 
 
@@ -128,7 +128,7 @@ async def wipe(stores: Stores, room: Room, *, by: Author) -> RoomId | None:
         await sale_lives.note_rehearsed(connection, event.event_id)
         await sale_lives.delete_people(connection, event.event_id)
         before = msgspec.structs.asdict(event)
-        await audit.record(connection, by, "delete", Thing("event", event.event_id), before=before)
+        await audit.record(connection, by, "delete", Entity("event", event.event_id), before=before)
         await events.delete_event(connection, event.event_id)
         real = await events.room_of(connection, life.rehearsal_of)
     stores.absent.forget("event", event.event_id)
@@ -171,7 +171,7 @@ async def _insert(
     if not await sale_lives.copy_sale(connection, event.event_id, copy.event_id, changed):
         raise AlreadyExists(f"An event {copy.event_id} already exists.")
     after = msgspec.structs.asdict(copy)
-    await audit.record(connection, by, "create", Thing("event", copy.event_id), after=after)
+    await audit.record(connection, by, "create", Entity("event", copy.event_id), after=after)
 
 
 def _moved(settings: RoomSettings, event: Event, starts_at: datetime) -> dict[str, datetime | None]:

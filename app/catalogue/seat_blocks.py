@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import locked, room_of_event, transaction
 from app.core.account import Author
 from app.core.catalogue.seating import BLOCKED, FREE, KINDS
@@ -85,9 +85,9 @@ async def set_kind(
         _check_known(seat_ids, types)
         for ticket_type_id in sorted(set(types.values())):
             of_type = sorted(it for it in types if types[it] == ticket_type_id)
-            thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
+            entity = Entity("ticket_type", f"{event_id}/{ticket_type_id}")
             after = {"seats": of_type, "seat_kind": kind or "neither"}
-            await audit.record(connection, by, "change", thing, before={}, after=after)
+            await audit.record(connection, by, "change", entity, before={}, after=after)
     with stores_answer(), suppress(RoomNotReady):
         await load_totals(stores, event.room_id, event_id, again=True)
 
@@ -138,9 +138,9 @@ async def _record(
         seats = [seat for seat, of_type in changed.items() if of_type == ticket_type_id]
         ticket_type = await events.lock_ticket_type(connection, event_id, TicketTypeId(ticket_type_id))
         now = ticket_type.blocked if ticket_type else 0
-        thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
+        entity = Entity("ticket_type", f"{event_id}/{ticket_type_id}")
         await audit.record(
-            *(connection, by, "change", thing),
+            *(connection, by, "change", entity),
             before={"blocked": now - by_each * count},
             after={"blocked": now, "seats": sorted(seats)},
         )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import locked, room_of_event, transaction
 from app.core.account import Author
 from app.core.catalogue import seat_names
@@ -132,5 +132,5 @@ async def _record(
     by: Author,
 ) -> None:
     before, after = {"seats": [it.was for it in names]}, {"seats": [it.is_now for it in names]}
-    thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
-    await audit.record(connection, by, "change", thing, before=before, after=after)
+    entity = Entity("ticket_type", f"{event_id}/{ticket_type_id}")
+    await audit.record(connection, by, "change", entity, before=before, after=after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.catalogue.events import locked, transaction
 from app.core.account import Author
 from app.core.catalogue import seat_plan
@@ -44,8 +44,8 @@ async def _write(
             before, after = {"plan": _words(had[ticket_type_id])}, {"plan": _words(plan)}
             if before != after:
                 await seats.set_plan(connection, event_id, ticket_type_id, plan)
-                thing = Thing("ticket_type", f"{event_id}/{ticket_type_id}")
-                await audit.record(connection, by, "change", thing, before=before, after=after)
+                entity = Entity("ticket_type", f"{event_id}/{ticket_type_id}")
+                await audit.record(connection, by, "change", entity, before=before, after=after)
 
 
 def _words(plan: str | None) -> str:

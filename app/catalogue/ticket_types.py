@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.catalogue import seating
 from app.core.catalogue.definitions import SEATS_OF_EVENT_MAX, TICKET_TYPES_MAX, NewTicketType
@@ -47,8 +47,8 @@ async def _insert(connection: Connection, event_id: EventId, ticket_type: Ticket
         raise Conflict(f"An event has at most {TICKET_TYPES_MAX} ticket types.")
     if not await events.insert_ticket_type(connection, event_id, ticket_type):
         raise AlreadyExists(f"A ticket type {ticket_type.ticket_type_id} already exists.")
-    thing = _thing(event_id, ticket_type)
-    await audit.record(connection, by, "create", thing, after=_fields(ticket_type))
+    entity = _entity(event_id, ticket_type)
+    await audit.record(connection, by, "create", entity, after=_fields(ticket_type))
 
 
 async def insert_section(
@@ -98,7 +98,7 @@ async def grow_section(connection: Connection, event_id: EventId, section: Secti
     grown = msgspec.structs.replace(before, total=before.total + new)
     await events.update_ticket_type(connection, event_id, grown)
     fields = {"before": _fields(before), "after": _fields(grown)}
-    await audit.record(connection, by, "change", _thing(event_id, grown), **fields)
+    await audit.record(connection, by, "change", _entity(event_id, grown), **fields)
     return grown
 
 
@@ -141,7 +141,7 @@ async def update(
         raise Conflict(f"{before.held} are held and {before.sold} are sold; quantity cannot be less.")
     await events.update_ticket_type(connection, event_id, changed)
     fields = {"before": _fields(before), "after": _fields(changed)}
-    await audit.record(connection, by, "change", _thing(event_id, changed), **fields)
+    await audit.record(connection, by, "change", _entity(event_id, changed), **fields)
     return changed
 
 
@@ -149,11 +149,11 @@ async def record_delete(
     connection: Connection, event_id: EventId, ticket_type: TicketType, by: Author
 ) -> None:
     """Write the audit row of a ticket type deleted with its event."""
-    await audit.record(connection, by, "delete", _thing(event_id, ticket_type), before=_fields(ticket_type))
+    await audit.record(connection, by, "delete", _entity(event_id, ticket_type), before=_fields(ticket_type))
 
 
-def _thing(event_id: EventId, ticket_type: TicketType) -> Thing:
-    return Thing("ticket_type", f"{event_id}/{ticket_type.ticket_type_id}")
+def _entity(event_id: EventId, ticket_type: TicketType) -> Entity:
+    return Entity("ticket_type", f"{event_id}/{ticket_type.ticket_type_id}")
 
 
 def _fields(ticket_type: TicketType) -> Fields:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.clock import from_ms
 from app.core.errors import CredentialInvalid, NotFound, RoleRequired, RoomNotFound, ValidationFailed
@@ -90,7 +90,7 @@ async def set_connector(
             }
             was = msgspec.structs.asdict(before.settings) | {"other_key": False} if before else None
             action = "change" if before else "create"
-            await audit.record(connection, by, action, _thing(room_id), before=was, after=after)
+            await audit.record(connection, by, action, _entity(room_id), before=was, after=after)
     return Connector(room_id, settings, secret, version), secret != existing_secret
 
 
@@ -102,7 +102,7 @@ async def remove_connector(connectors: Connectors, room_id: RoomId, *, by: Autho
             if before is None:
                 raise NotFound(NO_CONNECTOR)
             was = msgspec.structs.asdict(before)
-            await audit.record(connection, by, "delete", _thing(room_id), before=was)
+            await audit.record(connection, by, "delete", _entity(room_id), before=was)
 
 
 async def push(
@@ -159,5 +159,5 @@ def _opened(sealer: Sealer, row: ConnectorRow) -> Connector | None:
     return Connector(row.room_id, row.settings, secret, row.version) if secret else None
 
 
-def _thing(room_id: RoomId) -> Thing:
-    return Thing("knownuser", room_id)
+def _entity(room_id: RoomId) -> Entity:
+    return Entity("knownuser", room_id)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.clock import to_ms
 from app.core.errors import (
@@ -128,8 +128,8 @@ async def end(gate: Gate, room_id: RoomId, visitor_id: VisitorId, number: int, *
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if not await sessions.end_session(connection, room_id, visitor_id, number):
                 raise NotFound("There is no such session.")
-            thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
-            await audit.record(connection, by, "end", thing, after={"ended": True})
+            entity = Entity("session", f"{room_id}/{session_id(visitor_id, number)}")
+            await audit.record(connection, by, "end", entity, after={"ended": True})
         await queues.loaded_rooms.when_loaded(
             room_id, lambda: gate_scripts.end_session(queues.stores.redis, keys, visitor_id, number)
         )
@@ -149,8 +149,8 @@ async def renew_for_shop(
         raise SessionDone("This session has ended.")
     with stores_answer():
         async with gate.queues.stores.postgres.acquire() as connection, connection.transaction():
-            thing = Thing("session", f"{room_id}/{session_id(visitor_id, number)}")
-            await audit.record(connection, by, "renew", thing, after={"ends_ms": ends_ms})
+            entity = Entity("session", f"{room_id}/{session_id(visitor_id, number)}")
+            await audit.record(connection, by, "renew", entity, after={"ends_ms": ends_ms})
     return ends_ms
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import StoreUnavailable, ValidationFailed
 from app.core.gate.sites import Matcher, SiteRule, checked
@@ -49,8 +49,8 @@ async def change(stores: Stores, to: Change, *, by: Author) -> list[SiteRule]:
                     raise ValidationFailed(f"sites[{i}].room_id", f"there is no room {rule.room_id}")
             await sites.replace_rules(connection, after)
             was, now = (msgspec.to_builtins(it) for it in (before, after))
-            thing = Thing("sites", "all")
-            await audit.record(connection, by, "change", thing, before={"sites": was}, after={"sites": now})
+            entity = Entity("sites", "all")
+            await audit.record(connection, by, "change", entity, before={"sites": was}, after={"sites": now})
     with suppress(*REDIS_AWAY):  # the other processes will find it themselves
         await publish(stores.redis, SITES_CHANNEL, "")
     return after

@@ -14,7 +14,7 @@ import msgspec
 from arq.connections import ArqRedis
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, EventNotFound, NotFound, ValidationFailed
 from app.core.jobs import ASKED, EXPORTS, SUBJECT_MAX, TEXT_MAX, UNFINISHED_MAX, JobKind, JobRequest
@@ -56,7 +56,7 @@ async def start(stores: Stores, queue: ArqRedis, kind: JobKind, request: JobRequ
             after |= {"format": request.format if kind in EXPORTS else ""}
             after |= {"made_from": request.made_from, "made_to": request.made_to, "subject": request.subject}
             noted = {name: it for name, it in after.items() if it}
-            await audit.record(connection, by, "start", Thing("job", job_id), after=noted)
+            await audit.record(connection, by, "start", Entity("job", job_id), after=noted)
     await job_queue.enqueue_step(queue, job_id, 0)
     return job_id
 
@@ -118,7 +118,7 @@ async def stop(stores: Stores, job_id: str, *, by: Author) -> None:
             if not await jobs.finish(connection, job_id, "stopped"):
                 await get(stores, job_id)
                 raise Conflict("This job has already ended.")
-            await audit.record(connection, by, "stop", Thing("job", job_id), after={})
+            await audit.record(connection, by, "stop", Entity("job", job_id), after={})
 
 
 async def open_file(stores: Stores, job_id: str) -> tuple[Job, AsyncIterator[bytes]]:

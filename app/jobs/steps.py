@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from app import audit, metrics
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.catalogue.codes import code_field, random_codes, set_field
 from app.core.jobs import EXPORTS, ITEMS_MAX, JobKind
@@ -139,9 +139,9 @@ async def _cancel(connection: Connection, stores: Stores, job: Job, items: list[
     ended = await hold_endings.cancel_many(connection, [it for it in ids if it not in held_back])
     by = Author(job.asked_by, job.asked_role, job.job_id)
     for order in ended:
-        thing = Thing("reservation", order.reservation_id)
+        entity = Entity("reservation", order.reservation_id)
         was, now = {"status": before[order.reservation_id]}, {"status": "cancelled"}
-        await audit.record(connection, by, "cancel", thing, before=was, after=now)
+        await audit.record(connection, by, "cancel", entity, before=was, after=now)
     still = await orders.statuses(connection, ids)
     busy = [it for it in items if still.get(it.reservation_id) in ("held", "paying", "confirmed")]
     over = [it for it in items if it not in busy]

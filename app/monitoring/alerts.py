@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, NotFound, RoomNotFound, ValidationFailed
 from app.core.model import RoomId
@@ -90,9 +90,9 @@ async def acknowledge(stores: Stores, alert_id: int, *, by: Author) -> Alert:
             if alert is None:
                 raise NotFound(NO_ALERT)
             if done:
-                thing = Thing("alert", str(alert_id))
+                entity = Entity("alert", str(alert_id))
                 after = {"rule": alert.rule, "room_id": alert.room_id, "text": alert.text}
-                await audit.record(connection, by, "acknowledge", thing, after=after)
+                await audit.record(connection, by, "acknowledge", entity, after=after)
     if alert.acknowledged_at is None:
         raise Conflict("This alert has ended.")
     return alert
@@ -116,8 +116,8 @@ async def set_rule(stores: Stores, room_id: str, rule: str, to: Setting | None, 
             if room_id and await rooms.select_room(connection, RoomId(room_id)) is None:
                 raise RoomNotFound
             before = await alerts.set_rule(connection, room_id, rule, to)
-            thing = Thing("alert_rule", f"{room_id}/{rule}" if room_id else rule)
-            await audit.record(connection, by, "change", thing, before=_fields(before), after=_fields(to))
+            entity = Entity("alert_rule", f"{room_id}/{rule}" if room_id else rule)
+            await audit.record(connection, by, "change", entity, before=_fields(before), after=_fields(to))
 
 
 def _fields(setting: Setting | None) -> dict[str, object]:
@@ -143,8 +143,8 @@ async def set_mailing(stores: Stores, severity: str, *, by: Author) -> None:
             before = await alerts.mailing_of(connection, by.subject)
             if not await alerts.set_mailing(connection, by.subject, least):
                 raise Conflict("This sign-in has no account, so there is no e-mail address.")
-            thing, was = Thing("account", by.subject), {"alert_mail": before}
-            await audit.record(connection, by, "change", thing, before=was, after={"alert_mail": least})
+            entity, was = Entity("account", by.subject), {"alert_mail": before}
+            await audit.record(connection, by, "change", entity, before=was, after={"alert_mail": least})
 
 
 async def recipients(stores: Stores) -> int:

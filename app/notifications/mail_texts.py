@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict
 from app.core.model import Event, Room
@@ -44,7 +44,7 @@ async def save(
             await mail_texts.save(connection, room_id, kind, language, text)
             named = f"{kind}_{language}" if language else kind
             fields = {"before": _fields(named, before), "after": _fields(named, text)}
-            await audit.record(connection, by, "change", Thing("room", room_id), **fields)
+            await audit.record(connection, by, "change", Entity("room", room_id), **fields)
 
 
 def _fields(named: str, text: MailText) -> dict[str, object]:

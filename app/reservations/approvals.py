@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import ApprovalNeeded
 from app.store.away import stores_answer
@@ -38,8 +38,8 @@ async def needs_approval(
     requester = await refund_approvals.use(connection, reservation_id, requested, by.subject)
     if requester is None:
         raise _SecondPersonNeeded(requested)
-    thing, after = Thing("reservation", reservation_id), {"amount": requested, "asked_by": requester}
-    await audit.record(connection, by, "approve refund", thing, after=after)
+    entity, after = Entity("reservation", reservation_id), {"amount": requested, "asked_by": requester}
+    await audit.record(connection, by, "approve refund", entity, after=after)
 
 
 @asynccontextmanager
@@ -51,8 +51,8 @@ async def asking(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIte
         with stores_answer():
             async with stores.postgres.acquire() as connection, connection.transaction():
                 await refund_approvals.request(connection, reservation_id, needed.amount, by.subject)
-                thing = Thing("reservation", reservation_id)
-                await audit.record(connection, by, "ask for refund", thing, after={"amount": needed.amount})
+                entity = Entity("reservation", reservation_id)
+                await audit.record(connection, by, "ask for refund", entity, after={"amount": needed.amount})
         raise ApprovalNeeded("Your request is recorded; somebody else has to do the same.") from None
 
 
@@ -88,7 +88,7 @@ async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Aut
     with stores_answer():
         async with stores.postgres.acquire() as connection, connection.transaction():
             before = await refund_approvals.limit_of(connection, event_id)
-            thing, now = Thing("event", event_id), {"refund_above": above}
+            entity, now = Entity("event", event_id), {"refund_above": above}
             weaker = before is not None and (above is None or above > before)
             requester = (
                 await refund_approvals.use_limit(connection, event_id, above, by.subject) if weaker else None
@@ -96,12 +96,12 @@ async def set_limit(stores: Stores, event_id: str, above: int | None, *, by: Aut
             waits = weaker and requester is None
             if waits:
                 await refund_approvals.request_limit(connection, event_id, above, by.subject)
-                await audit.record(connection, by, "ask for change", thing, after=now)
+                await audit.record(connection, by, "ask for change", entity, after=now)
             else:
                 await refund_approvals.set_limit(connection, event_id, above)
                 was = {"refund_above": before}
                 after = {**now, "asked_by": requester} if requester else now
-                await audit.record(connection, by, "change", thing, before=was, after=after)
+                await audit.record(connection, by, "change", entity, before=was, after=after)
     if waits:
         raise ApprovalNeeded(
             "Your request is recorded. Somebody else has to set the same sum; the old one applies until then."

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, EventNotFound
 from app.core.model import EventId
@@ -65,8 +65,8 @@ async def undo(stores: Stores, event_id: EventId, scan_id: str, *, by: Author) -
                 raise Conflict("This scan did not check anybody in.")
             ticket_id, new = undone
             if new:
-                thing = Thing("check_in", f"{event_id}/{ticket_id}")
-                await audit.record(connection, by, "undo", thing, before={"scan_id": scan_id})
+                entity = Entity("check_in", f"{event_id}/{ticket_id}")
+                await audit.record(connection, by, "undo", entity, before={"scan_id": scan_id})
 
 
 async def counts(stores: Stores, event_id: EventId) -> DoorCounts:

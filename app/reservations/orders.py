@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, EventNotFound, ReservationNotFound
 from app.core.model import EventId, Reservation, ReservationId, VisitorId
@@ -144,8 +144,8 @@ async def _cancel(stores: Stores, reservation_id: str, by: Author) -> tuple[str 
             await approvals.needs_approval(connection, reservation_id, None, by=by)
         ended = await hold_endings.cancel(connection, reservation_id)
         if ended:
-            thing, after = Thing("reservation", reservation_id), {"status": "cancelled"}
-            await audit.record(connection, by, "cancel", thing, before={"status": before}, after=after)
+            entity, after = Entity("reservation", reservation_id), {"status": "cancelled"}
+            await audit.record(connection, by, "cancel", entity, before={"status": before}, after=after)
     return before, ended
 
 

@@ -4,7 +4,7 @@ elsewhere."""
 from __future__ import annotations
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import Conflict, HoldExpired, ReservationNotFound
@@ -79,9 +79,9 @@ async def _sell(engine: ReservationEngine, attempt: Attempt, by: Author | None) 
             return
         sold: list[Sold] = await payments.confirm(connection, [attempt.payment_id])
         if by is not None:
-            free, thing = attempt.method == "free", Thing("reservation", attempt.reservation_id)
+            free, entity = attempt.method == "free", Entity("reservation", attempt.reservation_id)
             after = {"status": "confirmed"} | ({} if free else {"paid_elsewhere": attempt.token})
             action, was = "add guest" if free else "confirm_paid", {"status": before}
-            await audit.record(connection, by, action, thing, before=was, after=after)
+            await audit.record(connection, by, action, entity, before=was, after=after)
     await holds.publish_sold(engine.stores, sold)
     await holds.announce(engine.stores, [attempt.reservation_id])

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.catalogue.seating import seat_words
 from app.core.errors import Conflict, IdempotencyKeyReused, NotFound, ReservationNotFound, ValidationFailed
@@ -175,8 +175,8 @@ async def _record(connection: Connection, order: LockedOrder, new_refund: Refund
         }
     if new_refund.reason:
         after["reason"] = new_refund.reason
-    thing = Thing("reservation", new_refund.reservation_id)
-    await audit.record(connection, by, "refund", thing, before={"refunded": order.refunded}, after=after)
+    entity = Entity("reservation", new_refund.reservation_id)
+    await audit.record(connection, by, "refund", entity, before={"refunded": order.refunded}, after=after)
 
 
 async def _refund_now(engine: ReservationEngine, refund_id: str) -> Refund:
@@ -211,8 +211,8 @@ async def _retry(
             await _make_due_again(connection, reservation_id, refund_id)
         elif not await rows.retry_full(connection, reservation_id):
             raise Conflict("No refund of this order has failed.")
-        thing = Thing("reservation", reservation_id)
-        await audit.record(connection, by, "retry_refund", thing, after={"refund": refund_id or "order"})
+        entity = Entity("reservation", reservation_id)
+        await audit.record(connection, by, "retry_refund", entity, after={"refund": refund_id or "order"})
     if refund_id:
         await _refund_now(engine, refund_id)
         return

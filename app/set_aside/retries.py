@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, NotFound
 from app.store.away import stores_answer
@@ -38,7 +38,7 @@ async def _removed(connection: Connection, id_: int, action: str, by: Author) ->
     if row is None:
         raise NotFound("It is no longer set aside.")
     before = {"reason": row.reason.rstrip().rpartition("\n")[2]}  # a traceback ends with the error
-    await audit.record(connection, by, action, Thing(f"set aside {row.kind}", row.subject), before=before)
+    await audit.record(connection, by, action, Entity(f"set aside {row.kind}", row.subject), before=before)
     return row
 
 

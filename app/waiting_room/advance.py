@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, Restoring, StoreUnavailable
 from app.core.model import RoomId
@@ -39,7 +39,7 @@ async def advance(
             except NotAdvanced as refused:
                 raise _refusal(refused) from None
             after = {"count": count, "called": done.called}
-            await audit.record(connection, by, "advance", Thing("room", room_id), after=after)
+            await audit.record(connection, by, "advance", Entity("room", room_id), after=after)
         await mark_busy(redis, busy.KEYS, [room_id])
     return done
 

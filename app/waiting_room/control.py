@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core import lanes
 from app.core.account import AUTOPILOT, Author
 from app.core.catalogue.room_settings import check_settings
@@ -88,7 +88,7 @@ async def insert_room(connection: Connection, room_id: RoomId, settings: RoomSet
     if not await rooms.insert_room(connection, room_id, settings, new_seed()):
         return False
     after = msgspec.structs.asdict(settings)
-    await audit.record(connection, by, "create", Thing("room", room_id), after=after)
+    await audit.record(connection, by, "create", Entity("room", room_id), after=after)
     return True
 
 
@@ -208,8 +208,8 @@ async def remove(queues: Queues, room_id: RoomId, visitor_id: VisitorId, *, by: 
     with stores_answer():
         async with queues.stores.postgres.acquire() as connection, connection.transaction():
             if await sessions.insert_removed(connection, room_id, visitor_id):
-                thing = Thing("visitor", f"{room_id}/{visitor_id}")
-                await audit.record(connection, by, "remove", thing, after={"removed": True})
+                entity = Entity("visitor", f"{room_id}/{visitor_id}")
+                await audit.record(connection, by, "remove", entity, after={"removed": True})
             await sessions.end_sessions(connection, room_id, visitor_id)
         await queues.loaded_rooms.when_loaded(
             room_id, lambda: room_scripts.remove(queues.stores.redis, RoomKeys(room_id), visitor_id)
@@ -259,7 +259,7 @@ async def write_room(
         await gate_counts.fold_rules(connection, before.room_id, rule_ids)
     reason = {"why": why} if why else {}
     fields = {"before": audit_fields(before), "after": audit_fields(after) | reason}
-    await audit.record(connection, by, action, Thing("room", before.room_id), **fields)
+    await audit.record(connection, by, action, Entity("room", before.room_id), **fields)
 
 
 def _settings_alone(fields: Fields) -> Fields:

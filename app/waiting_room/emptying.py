@@ -9,7 +9,7 @@ created again.
 from __future__ import annotations
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.clock import now_ms
 from app.core.errors import Conflict, RoomNotFound
@@ -79,7 +79,7 @@ async def reset_room(queues: Queues, room_id: RoomId, *, by: Author) -> Room:
             generation = await rooms_gone.empty_room(connection, room_id, new_seed())
             before = {"generation": room.generation, "serving_position": room.serving_position}
             after = {"generation": generation, "serving_position": 0}
-            await audit.record(connection, by, "reset", Thing("room", room_id), before=before, after=after)
+            await audit.record(connection, by, "reset", Entity("room", room_id), before=before, after=after)
         await remove_gone(queues.stores, room_id)
         await rebuild_room(queues.stores, room_id)
         await refresh(queues.stores, room_id)  # it opens at once
@@ -116,7 +116,7 @@ async def _delete(stores: Stores, room_id: RoomId, by: Author) -> None:
             await rooms_gone.note_gone(connection, GoneRoom(room_id, room.generation))
             await rooms.delete_room(connection, room_id)
             before = audit_fields(room)
-            await audit.record(connection, by, "delete", Thing("room", room_id), before=before)
+            await audit.record(connection, by, "delete", Entity("room", room_id), before=before)
     await remove_gone(stores, room_id)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import MemberElsewhere, NotFound, ProofRefused, RoomNotFound
 from app.core.gate.knownuser import Sealer
@@ -78,7 +78,7 @@ async def set_login(logins: MemberLogins, room_id: RoomId, login: MemberLogin, *
             after = _fields(login) | {"other_key": changed}
             was = _fields(before) | {"other_key": False} if before else None
             action = "change" if before else "create"
-            await audit.record(connection, by, action, _thing(room_id), before=was, after=after)
+            await audit.record(connection, by, action, _entity(room_id), before=was, after=after)
 
 
 async def remove_login(logins: MemberLogins, room_id: RoomId, *, by: Author) -> None:
@@ -87,7 +87,7 @@ async def remove_login(logins: MemberLogins, room_id: RoomId, *, by: Author) -> 
         async with logins.stores.postgres.acquire() as connection, connection.transaction():
             if not await members.delete_login(connection, room_id):
                 raise NotFound(NO_LOGIN)
-            await audit.record(connection, by, "delete", _thing(room_id), before={"login": True})
+            await audit.record(connection, by, "delete", _entity(room_id), before={"login": True})
 
 
 class Member(NamedTuple):
@@ -162,5 +162,5 @@ def _fields(login: MemberLogin) -> dict[str, object]:
     return fields
 
 
-def _thing(room_id: RoomId) -> Thing:
-    return Thing("member_login", room_id)
+def _entity(room_id: RoomId) -> Entity:
+    return Entity("member_login", room_id)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 
 from app import audit
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.accounts.invitations import InvitationSigner
 from app.core.accounts.password_resets import digest
@@ -51,7 +51,9 @@ async def invite(
                 raise Conflict(f"A room has at most {INVITES_MAX:,} invitations.")
             await kept.queue_mails(connection, room_id, new_ids)
             if new_ids:
-                await audit.record(connection, by, "invite", _thing(room_id), after={"invited": len(new_ids)})
+                await audit.record(
+                    connection, by, "invite", _entity(room_id), after={"invited": len(new_ids)}
+                )
     return len(new_ids)
 
 
@@ -61,7 +63,7 @@ async def send_again(stores: Stores, room_id: RoomId, invite_id: str, *, by: Aut
         async with stores.postgres.acquire() as connection, connection.transaction():
             if not await kept.queue_mails(connection, room_id, [invite_id]):
                 raise NotFound("There is no such invitation.")
-            await audit.record(connection, by, "send again", _thing(room_id), after={"invite_id": invite_id})
+            await audit.record(connection, by, "send again", _entity(room_id), after={"invite_id": invite_id})
 
 
 async def withdraw(queues: Queues, room_id: RoomId, invite_id: str, *, by: Author) -> None:
@@ -75,7 +77,7 @@ async def withdraw(queues: Queues, room_id: RoomId, invite_id: str, *, by: Autho
             if withdrawn is None:
                 raise NotFound("There is no such invitation.")
             before = {"invite_id": invite_id, "used": withdrawn[1] is not None}
-            await audit.record(connection, by, "withdraw invitation", _thing(room_id), before=before)
+            await audit.record(connection, by, "withdraw invitation", _entity(room_id), before=before)
     if withdrawn[1] is not None:
         await control.remove(queues, room_id, withdrawn[1], by=by)
 
@@ -124,5 +126,5 @@ def _new_invite(places: PlaceSigner, links: InvitationSigner, room_id: RoomId, e
     return NewInvite(invite_id, digest(links.room_token(invite_id)), key, email)
 
 
-def _thing(room_id: RoomId) -> Thing:
-    return Thing("invitations", room_id)
+def _entity(room_id: RoomId) -> Entity:
+    return Entity("invitations", room_id)

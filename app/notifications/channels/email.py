@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPResponseException
 
 from app import audit, logs, metrics
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import Conflict, NotFound
 from app.core.notifications.email import MailState, address
@@ -281,9 +281,9 @@ async def send_again(stores: Stores, mail_id: str, *, by: Author) -> None:
             if before is None:
                 await get(stores, mail_id)
                 raise Conflict("Only e-mails that failed, were only stored or are unclear can be sent again.")
-            thing = Thing("mail", mail_id)
+            entity = Entity("mail", mail_id)
             await audit.record(
-                connection, by, "send again", thing, before={"state": before}, after={"state": "waiting"}
+                connection, by, "send again", entity, before={"state": before}, after={"state": "waiting"}
             )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import audit, logs, metrics
-from app.audit import Thing
+from app.audit import Entity
 from app.core.account import Author
 from app.core.errors import NotFound, ValidationFailed
 from app.core.notifications.notice_types import NoticeType
@@ -66,7 +66,7 @@ async def create(
     after = {"url": url, "types": types, "description": description}
     async with _transaction(stores) as connection:
         created_at = await webhooks.insert(connection, target, types, description)
-        await audit.record(connection, by, "create", _thing(target.webhook_id), after=after)
+        await audit.record(connection, by, "create", _entity(target.webhook_id), after=after)
     return NewWebhook(target, created_at)
 
 
@@ -82,7 +82,7 @@ async def remove(stores: Stores, webhook_id: str, *, by: Author) -> None:
         before = await webhooks.delete(connection, webhook_id)
         if before is None:
             raise NotFound(NO_WEBHOOK)
-        await audit.record(connection, by, "delete", _thing(webhook_id), before=before)
+        await audit.record(connection, by, "delete", _entity(webhook_id), before=before)
 
 
 async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by: Author) -> int:
@@ -99,7 +99,7 @@ async def replay(stores: Stores, webhook_id: str, since: datetime | None, *, by:
         else:
             count = await webhooks.deliver_again(connection, webhook_id, since)
         after = {"since": since, "deliveries": count}
-        await audit.record(connection, by, "replay", _thing(webhook_id), after=after)
+        await audit.record(connection, by, "replay", _entity(webhook_id), after=after)
     return count
 
 
@@ -113,7 +113,7 @@ async def replay_event(stores: Stores, webhook_id: str, number: int, ordinal: in
             raise NotFound(NO_WEBHOOK)
         notice_id = await log_of_attempts.deliver_one_again(connection, webhook_id, number, ordinal)
         if notice_id is not None:
-            await audit.record(connection, by, "replay", _thing(webhook_id), after={"notice": notice_id})
+            await audit.record(connection, by, "replay", _entity(webhook_id), after={"notice": notice_id})
     return notice_id is not None
 
 
@@ -142,8 +142,8 @@ def _since_ms(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-def _thing(webhook_id: str) -> Thing:
-    return Thing("webhook", webhook_id)
+def _entity(webhook_id: str) -> Entity:
+    return Entity("webhook", webhook_id)
 
 
 @asynccontextmanager
