@@ -137,18 +137,18 @@ async def each(
     tried, so that the loop waits before it continues.
     """
     away: list[Exception] = []
-    left = iter(things)
+    remaining = iter(things)
 
     async def some() -> None:
-        for it in left:
+        for item in remaining:
             try:
-                await work(it)
+                await work(item)
             except Restoring:
                 continue
             except AWAY as error:
                 away.append(error)
             except Exception as error:  # whatever the cause, it affects only this item
-                failed(name, key(it), error)
+                failed(name, key(item), error)
 
     at_once = min(at_once, len(things)) if isinstance(things, Sized) else at_once
     if not at_once:

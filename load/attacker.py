@@ -51,7 +51,7 @@ class Attacker:
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until SIGTERM."""
         one, at_once = FLOODS[self.order.flood]
-        tasks = [asyncio.create_task(self._again(one)) for _ in range(at_once)]
+        tasks = [asyncio.create_task(self._retry(one)) for _ in range(at_once)]
         while not stopping.is_set():
             await asyncio.sleep(0.05)
             if not self._turns.locked():
@@ -62,7 +62,7 @@ class Attacker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _again(self, one: Callable[[Attacker], Awaitable[None]]) -> None:
+    async def _retry(self, one: Callable[[Attacker], Awaitable[None]]) -> None:
         while True:
             try:
                 await one(self)

@@ -43,7 +43,7 @@ async def gates(run: Run) -> Row:
     the time of day.
     """
     async with run.product() as product:
-        requests = _asking(await _passes(run, product, "gates"))
+        requests = _gate_requests(await _passes(run, product, "gates"))
         await measure(product, replace(requests, again=False), crowd.unhurried(run.options), 204)  # warm-up
         trials, shares = [], []
         for _ in range(run.size.trials):
@@ -135,7 +135,7 @@ def without_gate(deployed: str) -> str:
     )
 
 
-def _asking(cookies: Sequence[str]) -> Requests:
+def _gate_requests(cookies: Sequence[str]) -> Requests:
     """The requests that nginx sends to the gate."""
     headers = {
         "X-Original-URL": f"https://{NAME}/cart?a=1",

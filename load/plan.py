@@ -24,7 +24,7 @@ class Plan(msgspec.Struct, frozen=True):
     event_id: str | None
     ticket_type_ids: list[str]
     tickets_max: int  # per visitor
-    found: str  # the file for the findings
+    findings_file: str
     staff_token: str = ""
     ends_alone: bool = True  # when the last visitor is done; not with Locust's own web page
 

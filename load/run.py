@@ -34,7 +34,7 @@ from load.outside import judge_from_outside
 from load.plan import PLAN, PROGRESS, Findings, Plan
 from load.scenarios import SCENARIOS, Name
 from load.summary import JudgedRun, progress, show
-from load.target import NoTarget, Sale, Target, a_sale, reached, staff, the_sale
+from load.target import NoTarget, Sale, Target, create_sale, reached, read_sale, staff
 from load.verdict import Verdict, judge
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -68,16 +68,16 @@ async def run(order: Order) -> bool:
     """Run once; return whether the verdict is good. Raises CannotRun."""
     if find_spec("locust") is None:
         raise NoTarget("Locust is not installed; install it with: pip install 'fairgate[load]'")
-    _print(f"{order.scenario}: {SCENARIOS[order.scenario].says}")
+    _print(f"{order.scenario}: {SCENARIOS[order.scenario].description}")
     async with (
         reached(order.host, order.folder, os.environ.get(TOKEN, ""), order.server) as target,
         target.client() as client,
     ):
-        _print(f"{order.fans} visitors against {target.says}")
+        _print(f"{order.fans} visitors against {target.description}")
         if order.room:
-            sale = await the_sale(client, order.room)
+            sale = await read_sale(client, order.room)
         else:
-            sale = await a_sale(target, client, order.scenario, order.fans)
+            sale = await create_sale(target, client, order.scenario, order.fans)
         try:
             return await _run_crowd(order, target, sale, client)
         finally:
@@ -96,7 +96,7 @@ async def _run_crowd(order: Order, target: Target, sale: Sale, client: httpx.Asy
             event_id=sale.event_id,
             ticket_type_ids=sale.ticket_type_ids,
             tickets_max=sale.tickets_max,
-            found=f"{folder}/found",
+            findings_file=f"{folder}/found",
             staff_token=target.staff_token if sale.ours else "",
             ends_alone=not order.web,
         )
@@ -163,7 +163,7 @@ async def _locust(order: Order, plan: Plan, folder: Path) -> Findings:
             await process.wait()
         reading.cancel()
         stopped.cancel()
-    return _findings(Path(plan.found), last)
+    return _findings(Path(plan.findings_file), last)
 
 
 def _findings(path: Path, last: Sequence[str]) -> Findings:

@@ -33,7 +33,7 @@ async def scaling(run: Run) -> Row:
         for number in range(run.size.trials):
             for what, call in CALLS.items():
                 for count in WEBS[:: -1 if number % 2 else 1]:
-                    paced = replace(run, options=_how(run, what, count))
+                    paced = replace(run, options=_options(run, what, count))
                     requests = PER_S[what] * count * run.size.seconds
                     trial = await call(paced, products[count], f"{what}-{number}", requests)
                     spent[what][count].append(trial)
@@ -43,7 +43,7 @@ async def scaling(run: Run) -> Row:
     return Row(name="scaling", figures=figures, note=note)
 
 
-def _how(run: Run, what: str, count: int) -> WrkOptions:
+def _options(run: Run, what: str, count: int) -> WrkOptions:
     return replace(run.options, connections=CONNECTIONS * count, threads=1, rate=PER_S[what] * count)
 
 

@@ -20,7 +20,7 @@ class Scenario:
     large crowd; a small one is done sooner.
     """
 
-    says: str
+    description: str
     kinds: Mapping[Kind, int]
     together: bool = False
     arrive_s: float = 5.0  # from the first arrival to the last

@@ -37,9 +37,9 @@ class PostgresPair:
     @property
     def url(self) -> str:
         """DATABASE_URL with both hosts; the one that accepts writes is used."""
-        it = urlsplit(self.primary.url)
-        hosts = f"127.0.0.1:{it.port},127.0.0.1:{urlsplit(self.standby.url).port}"
-        login = it.netloc.rpartition("@")[0]
+        url = urlsplit(self.primary.url)
+        hosts = f"127.0.0.1:{url.port},127.0.0.1:{urlsplit(self.standby.url).port}"
+        login = url.netloc.rpartition("@")[0]
         return f"postgresql://{login}@{hosts}/{self.database}?target_session_attrs=read-write"
 
     def family(self, store: EmbeddedStore) -> list[psutil.Process]:

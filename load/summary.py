@@ -25,19 +25,19 @@ class JudgedRun(msgspec.Struct, frozen=True):
 
     scenario: str
     fans: int
-    found: Findings
+    findings: Findings
     verdicts: Mapping[str, Verdict]
 
     @property
     def errors(self) -> int:
         """The number of responses that no visitor should get."""
-        return sum(self.found.errors.values())
+        return sum(self.findings.errors.values())
 
     @property
     def useless(self) -> str:
         """Why the run says nothing about the product; empty if it does."""
-        calls = sum(it.count for it in self.found.latencies.values())
-        if not self.found.count.get("joined"):
+        calls = sum(it.count for it in self.findings.latencies.values())
+        if not self.findings.count.get("joined"):
             return "nobody joined"
         return f"{self.errors:,} errors in {calls:,} calls" if self.errors > calls * ERRORS_SHARE_MAX else ""
 
@@ -60,7 +60,7 @@ def progress(so_far: Mapping[str, Any], fans: int) -> None:
 def show(judged: JudgedRun) -> None:
     """Print the figures and the verdict."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=True)
-    findings = judged.found
+    findings = judged.findings
     console.print(f"{judged.scenario}, {judged.fans} visitors")
     console.print("  " + _words({name: findings.count[name] for name in COUNTS if name in findings.count}))
     ended = {name[7:]: count for name, count in sorted(findings.count.items()) if name.startswith("ended: ")}

@@ -36,7 +36,7 @@ class Target:
     url: str
     staff_token: str
     stores: Stores | None
-    says: str
+    description: str
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -93,7 +93,7 @@ class Sale:
     ours: bool
 
 
-async def a_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: int) -> Sale:
+async def create_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: int) -> Sale:
     """Create an event for this scenario, with its room open unless everybody arrives before. Raises
     NoTarget."""
     if not target.staff_token:
@@ -113,7 +113,7 @@ async def a_sale(target: Target, client: httpx.AsyncClient, name: Name, fans: in
     return Sale(event_id, event_id, list(TICKET_TYPES), document["max_tickets_per_visitor"], rate, ours=True)
 
 
-async def the_sale(client: httpx.AsyncClient, room_id: str) -> Sale:
+async def read_sale(client: httpx.AsyncClient, room_id: str) -> Sale:
     """Return the sale of an existing room. Raises NoTarget."""
     status = await _fetched(client, f"/v1/rooms/{room_id}")
     event_id, rate = status["event_id"], status["admission_rate_per_minute"]

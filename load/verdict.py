@@ -117,15 +117,16 @@ def over_admitted(moments: Iterable[Admitted], burst: float) -> Iterator[str]:
     """
     lowest: tuple[float, int] | None = None
     at_ms, back_now, back_before = -1, 0, 0
-    for it in moments:
-        if it.at_ms > at_ms:
-            at_ms, back_before = it.at_ms, back_now
-        back_now = it.given_back
-        if lowest is None or it.admitted - it.earned - back_before < lowest[0]:
-            lowest = it.admitted - it.earned - back_before, it.at_ms
-        surplus = it.admitted - it.earned - it.given_back - lowest[0]
+    for moment in moments:
+        if moment.at_ms > at_ms:
+            at_ms, back_before = moment.at_ms, back_now
+        back_now = moment.given_back
+        if lowest is None or moment.admitted - moment.earned - back_before < lowest[0]:
+            lowest = moment.admitted - moment.earned - back_before, moment.at_ms
+        surplus = moment.admitted - moment.earned - moment.given_back - lowest[0]
         if surplus > burst + 1e-6:
-            yield f"{lowest[1]} to {it.at_ms} ms: {surplus:.3f} admissions above the rate, burst {burst:.3f}"
+            span = f"{lowest[1]} to {moment.at_ms} ms"
+            yield f"{span}: {surplus:.3f} admissions above the rate, burst {burst:.3f}"
 
 
 def agreement(books: Books) -> Iterator[str]:

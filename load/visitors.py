@@ -109,7 +109,9 @@ class Visitor:
         self.world.count["pages loaded again"] += 1
         was, now = before.place, page.place
         if now is not None and (was.visitor_id, was.queue_number) != (now.visitor_id, now.queue_number):
-            self.world.found.moved.append(f"{was.visitor_id}: {was.queue_number} became {now.queue_number}")
+            self.world.findings.moved.append(
+                f"{was.visitor_id}: {was.queue_number} became {now.queue_number}"
+            )
         return page
 
     def _over(self, page: Page, leaves_at_s: float, now_s: float) -> str:
@@ -149,13 +151,13 @@ class Visitor:
         if status == 201:
             self.world.count["joined"] += 1
         if place.queue_number is not None:
-            self.world.found.numbers[place.visitor_id] = place.queue_number
+            self.world.findings.numbers[place.visitor_id] = place.queue_number
 
     def _claimed(self, page: Page) -> None:
         number = page.place.queue_number if page.place else None
         self.world.count["called: bots" if self.kind == "bot" else "called"] += 1
         if number is not None:
-            self.world.found.claims.append(Claim(self.world.now_s(), number, self.kind == "bot"))
+            self.world.findings.claims.append(Claim(self.world.now_s(), number, self.kind == "bot"))
 
     def _poll_status(self, page: Page) -> None:
         reply = self.world.call("status", "GET", self.room, self._headers())
@@ -217,7 +219,7 @@ class Visitor:
             reply.document["status"],
             quantity,
         )
-        self.world.found.promises.append(promise)
+        self.world.findings.promises.append(promise)
         return promise
 
     def _end(self, promise: Promise, name: str, body: dict[str, Any]) -> None:

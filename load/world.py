@@ -48,7 +48,7 @@ class World:
 
     plan: Plan
     environment: Any
-    found: Findings = field(default_factory=Findings)
+    findings: Findings = field(default_factory=Findings)
     random: Random = field(default_factory=Random)
     began_s: float = field(default_factory=time.monotonic)
     count: Counter[str] = field(default_factory=Counter)
@@ -95,7 +95,7 @@ class World:
         if self._last_document is None or self._last_document[0] != body:
             document = msgspec.json.decode(body, type=StatusDocument)
             self._last_document = body, document
-            serving = self.found.serving
+            serving = self.findings.serving
             if not serving or serving[-1][1] < document.serving_position:
                 serving.append((self.now_s(), document.serving_position))
         return self._last_document[1]
@@ -156,7 +156,7 @@ class World:
 
     def write(self) -> None:
         """Write all findings for the verdict."""
-        found = self.found
+        found = self.findings
         found.count, found.refused, found.errors = dict(self.count), dict(self.refused), dict(self.errors)
         found.latencies = {
             name: Latency(
@@ -166,9 +166,9 @@ class World:
             )
             for (name, _), entry in self.environment.stats.entries.items()
         }
-        draft = Path(self.plan.found + ".new")
+        draft = Path(self.plan.findings_file + ".new")
         draft.write_bytes(msgspec.json.encode(found))
-        draft.replace(self.plan.found)
+        draft.replace(self.plan.findings_file)
 
 
 def _reply(response: Any, body: bytes) -> Reply:

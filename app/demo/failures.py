@@ -35,13 +35,13 @@ class Failures:
         await _too_late(run, short)
         await self._store_away(run, event_id, ann, in_ann)
         await _interrupted(run, event_id, ann, in_ann)
-        for it in (short, event_id):
-            await closed(run, it)
+        for sale in (short, event_id):
+            await closed(run, sale)
             await run.call(
                 "Somebody joins a sale that has closed",
-                Call("POST", f"/v1/rooms/{it}/places", status=409, code="room_closed"),
+                Call("POST", f"/v1/rooms/{sale}/places", status=409, code="room_closed"),
             )
-            await unpublished(run, it)
+            await unpublished(run, sale)
 
     async def _store_away(self, run: StoryRun, event_id: str, ann: str, in_ann: str) -> None:
         reserve = Call("POST", f"/v1/events/{event_id}/reservations", in_ann, standing_tickets(1))

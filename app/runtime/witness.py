@@ -134,10 +134,10 @@ async def _answer_request(
     if request is None:
         return
     status, kind, text = _answer(witness, request, body)
-    said = text.encode()
-    headers = {"content-type": kind, "content-length": str(len(said)), "connection": "close"}
+    content = text.encode()
+    headers = {"content-type": kind, "content-length": str(len(content)), "connection": "close"}
     response = connection.send(h11.Response(status_code=status, headers=list(headers.items())))
-    response += connection.send(h11.Data(data=b"" if request.method == b"HEAD" else said))
+    response += connection.send(h11.Data(data=b"" if request.method == b"HEAD" else content))
     response += connection.send(h11.EndOfMessage())
     async with asyncio.timeout(REQUEST_TIMEOUT_S):
         writer.write(response)

@@ -105,12 +105,12 @@ class Bare:
         body = (await receive())["body"]
         quantity = sum(it.quantity for it in msgspec.json.decode(body, type=RequestBody).items)
         self._count += 1
-        it = PendingRequest(f"r-{self._count:09d}", f"v-{self._count:09d}", quantity)
-        self._next.append(it)
+        request = PendingRequest(f"r-{self._count:09d}", f"v-{self._count:09d}", quantity)
+        self._next.append(request)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
-        taken = await it.decided
-        document = {"reservation_id": it.reservation_id, "status": "held", "amount": 4500 * quantity}
+        taken = await request.decided
+        document = {"reservation_id": request.reservation_id, "status": "held", "amount": 4500 * quantity}
         answer = msgspec.json.encode(document) if taken else b'{"code":"sold_out"}'
         head = [*HEADERS, (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 201 if taken else 409, "headers": head})

@@ -156,13 +156,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="101-115")
     parser.add_argument("classes", nargs="*", default=list(CLASSES))
-    asked = parser.parse_args()
-    first, last = map(int, asked.seeds.split("-"))
+    options = parser.parse_args()
+    first, last = map(int, options.seeds.split("-"))
     print("| sales with | fans | p90 held | within p50 | p50 off by | width |\n|---|---|---|---|---|---|")
-    for name in asked.classes:
-        it = truth(play(CLASSES[name](seed)) for seed in range(first, last + 1))
-        shares = f"{it.held:.1%} | {it.held_half:.1%} | {it.bias:+.1%} | {it.width:.1%}"
-        print(f"| {name} | {it.fans:,} | {shares} |", flush=True)
+    for name in options.classes:
+        found = truth(play(CLASSES[name](seed)) for seed in range(first, last + 1))
+        shares = f"{found.held:.1%} | {found.held_half:.1%} | {found.bias:+.1%} | {found.width:.1%}"
+        print(f"| {name} | {found.fans:,} | {shares} |", flush=True)
 
 
 if __name__ == "__main__":

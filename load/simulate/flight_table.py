@@ -31,15 +31,15 @@ def show(console: Console, flight: PlayedFlight) -> None:
     )
     for column in table.columns:
         column.justify = "right"
-    for it in flight.moments[EVERY_S - 1 :: EVERY_S]:
-        late = it.p95_ms > on.p95_ms
+    for moment in flight.moments[EVERY_S - 1 :: EVERY_S]:
+        late = moment.p95_ms > on.p95_ms
         table.add_row(
-            duration(it.at_s + 1),
-            f"{it.bears:,.0f}",
-            f"{it.rate:,}",
-            f"{it.served:,.0f}",
-            f"{it.p95_ms:,.0f}{' !' if late else ''}",
-            share(it.error_rate) + (" !" if it.error_rate > on.error_rate else ""),
+            duration(moment.at_s + 1),
+            f"{moment.bears:,.0f}",
+            f"{moment.rate:,}",
+            f"{moment.served:,.0f}",
+            f"{moment.p95_ms:,.0f}{' !' if late else ''}",
+            share(moment.error_rate) + (" !" if moment.error_rate > on.error_rate else ""),
         )
     console.print(table)
 
@@ -54,14 +54,14 @@ def show_verdict(console: Console, flights: Sequence[PlayedFlight]) -> None:
         width=WIDTH,
     )
     for scene in flights:
-        for it in scene.changes:
+        for change in scene.changes:
             table.add_row(
                 scene.scene,
-                duration(it.at_s),
-                f"{it.bears:,.0f}",
-                "never" if it.reached_s is None else f"{it.reached_s} s",
-                share(it.served),
-                share(it.errors),
-                "good" if it.good else "NOT GOOD",
+                duration(change.at_s),
+                f"{change.bears:,.0f}",
+                "never" if change.reached_s is None else f"{change.reached_s} s",
+                share(change.served),
+                share(change.errors),
+                "good" if change.good else "NOT GOOD",
             )
     console.print(table)

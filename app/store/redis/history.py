@@ -33,12 +33,12 @@ class SampleCounts(NamedTuple):
 async def read(redis: RedisClient, rooms: Sequence[tuple[RoomKeys, bool]]) -> list[SampleCounts | None]:
     """Read the counts of these rooms, and of those that sell tickets, in one round trip; None for a room
     that Redis cannot answer for."""
-    asked = [_questions(*it) for it in rooms]
-    replies = iter(await run_together(redis, chain.from_iterable(asked)))
-    return [_sample_counts(*(next(replies) for _ in questions)) for questions in asked]
+    commands = [_commands(*it) for it in rooms]
+    replies = iter(await run_together(redis, chain.from_iterable(commands)))
+    return [_sample_counts(*(next(replies) for _ in of_room)) for of_room in commands]
 
 
-def _questions(keys: RoomKeys, sells: bool) -> list[Command]:
+def _commands(keys: RoomKeys, sells: bool) -> list[Command]:
     commands: list[Command] = [
         ("XREVRANGE", keys.samples, "+", "-", "COUNT", 1),
         ("HMGET", keys.meter, "joined", "no_shows", "admitted", "left"),

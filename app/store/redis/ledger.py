@@ -52,12 +52,12 @@ async def granted(redis: RedisClient, keys: RoomKeys, reservation_ids: Sequence[
     today = await client.hmget(keys.outcomes, reservation_ids)
     before = await client.hmget(keys.outcomes_before, reservation_ids)
     found = []
-    for name, entry, told in zip(
+    for name, entry, outcome in zip(
         reservation_ids, entries, (a or b for a, b in zip(today, before, strict=True)), strict=True
     ):
-        terms = terms_granted(outcome_in(told)) if told else None
+        terms = terms_granted(outcome_in(outcome)) if outcome else None
         if entry and terms:
-            found.append(Granted(name, read_entry(entry).visitor_id, told.partition("|")[0], terms))
+            found.append(Granted(name, read_entry(entry).visitor_id, outcome.partition("|")[0], terms))
     return KnownHere(generation or "", int(epoch or 0), found)
 
 

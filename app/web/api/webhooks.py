@@ -78,9 +78,9 @@ async def create_webhook(request: Request, account: Account, body: NewWebhook) -
         app = request.app
         by, types = author(request, account), list(dict.fromkeys(body.types))
         created = await webhooks.create(app.stores, app.settings, body.url, types, body.description, by=by)
-        it = created.target
+        target = created.target
         document = MadeWebhook(
-            it.webhook_id, it.url, list(types), body.description, created.created_at, it.secret
+            target.webhook_id, target.url, list(types), body.description, created.created_at, target.secret
         )
         return json_response(201, document, [NO_STORE])
 

@@ -84,16 +84,16 @@ async def calendar(request: Request) -> Response:
     from icalendar import Calendar  # slow to import, and rarely needed
     from icalendar import Event as CalendarEvent
 
-    it = await owned(request)
-    event, _ = await events.event(request.app.stores, it.event_id)
+    reservation = await owned(request)
+    event, _ = await events.event(request.app.stores, reservation.event_id)
     off = event.cancelled_at is not None  # then its orders are cancelled, which calendars have to show
-    if it.status != "confirmed" and not (off and it.confirmed_at_ms):
+    if reservation.status != "confirmed" and not (off and reservation.confirmed_at_ms):
         raise ReservationNotFound
-    url = f"{request.origin()}/reservations/{it.reservation_id}"
+    url = f"{request.origin()}/reservations/{reservation.reservation_id}"
     entry = CalendarEvent()
-    entry.add("uid", f"{it.reservation_id}@fairgate")
+    entry.add("uid", f"{reservation.reservation_id}@fairgate")
     entry.add("dtstamp", from_ms(now_ms()))
-    entry.add("sequence", await events.revision(request.app.stores, it.event_id))
+    entry.add("sequence", await events.revision(request.app.stores, reservation.event_id))
     entry.add("dtstart", in_zone(event.starts_at, ZoneInfo(event.timezone)))
     entry.add("status", "CANCELLED" if off else "CONFIRMED")
     entry.add("summary", event.name)
@@ -108,6 +108,6 @@ async def calendar(request: Request) -> Response:
     file.add_component(entry)
     file.add_missing_timezones()
     response = Response(file.to_ical(), content_type="text/calendar; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{it.event_id}.ics"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{reservation.event_id}.ics"'
     response.headers["Cache-Control"] = "private, no-store"
     return response

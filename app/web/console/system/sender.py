@@ -84,7 +84,7 @@ async def _page(
     url = urlsplit(settings.smtp_url.get_secret_value())
     domain, selector = domain_of(settings.mail_from), fields.get("selector", "").strip().lower()
     selector = selector if SELECTOR.fullmatch(selector) else ""
-    looked = await records(domain, selector, settings.dns_servers) if fields.get("look") and domain else None
+    found = await records(domain, selector, settings.dns_servers) if fields.get("look") and domain else None
     port = url.port or (465 if url.scheme == "smtps" else 587)
     document = SenderPage(
         staff=staff,
@@ -95,7 +95,7 @@ async def _page(
         user="set" if url.username else "",
         public_url=settings.public_url,
         selector=selector,
-        records=looked,
+        records=found,
         notice=notice,
         problem=problem,
     )
