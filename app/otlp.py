@@ -39,7 +39,7 @@ REMOTE: int = LOCAL | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 SAMPLED = SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
-class Ended:
+class EndedSpan:
     """An ended span. The SDK's queue accepts any object with a sampled `context`."""
 
     __slots__ = ("span",)
@@ -103,7 +103,7 @@ class ReportingExporter(OTLPSpanExporter):
         self._of, self._taken = resource, True
 
     def export(self, spans: Sequence[Any]) -> SpanExportResult:
-        """Send the spans in `Ended`. `_client`, which retries, is not public: hence the version bound in
+        """Send the spans in `EndedSpan`. `_client`, which retries, is not public: hence the version bound in
         pyproject.toml."""
         accepted = not self._shutdown and self._client.export(self._request(spans)).success
         if accepted != self._taken:
@@ -114,7 +114,7 @@ class ReportingExporter(OTLPSpanExporter):
                 log.warning("the collector does not accept spans; they are dropped until it does")
         return SpanExportResult.SUCCESS if accepted else SpanExportResult.FAILURE
 
-    def _request(self, spans: Sequence[Ended]) -> bytes:
+    def _request(self, spans: Sequence[EndedSpan]) -> bytes:
         request = ExportTraceServiceRequest()
         of_us: ResourceSpans = request.resource_spans.add(schema_url=self._of.schema_url)
         _add(of_us.resource.attributes, self._of.attributes)

@@ -66,7 +66,7 @@ async def opened_tracer(role: Literal["web", "worker"]) -> AsyncIterator[Tracer 
 def _start(role: str) -> tuple[Tracer, Callable[[], None]]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    from app.otlp import Ended, ReportingExporter
+    from app.otlp import EndedSpan, ReportingExporter
 
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -75,7 +75,7 @@ def _start(role: str) -> tuple[Tracer, Callable[[], None]]:
         log.warning("traces are sent as http/protobuf, the only supported protocol", asked_for=protocol)
     sending = BatchSpanProcessor(ReportingExporter(_resource(role)))
     queue: Callable[[Any], None] = sending.on_end  # it only reads the context
-    tracer = Tracer(sampling(), lambda span: queue(Ended(span)))
+    tracer = Tracer(sampling(), lambda span: queue(EndedSpan(span)))
     log.info("sending traces", sampler=os.environ.get("OTEL_TRACES_SAMPLER", "parentbased_always_on"))
     return tracer, sending.shutdown
 

@@ -83,13 +83,13 @@ async def redeem(gate: Gate, ticket: Ticket) -> int:
     """
     keys, queues = RoomKeys(ticket.room_id), gate.queues
 
-    def ask() -> Awaitable[int]:
+    def run_script() -> Awaitable[int]:
         return gate_scripts.redeem(
             queues.stores.redis, keys, ticket.ticket_id, ticket.visitor_id, ticket.queue_number
         )
 
     with stores_answer():
-        return await queues.loaded_rooms.when_loaded(ticket.room_id, ask)
+        return await queues.loaded_rooms.when_loaded(ticket.room_id, run_script)
 
 
 async def renew(

@@ -26,11 +26,11 @@ class _SecondPersonNeeded(Exception):
 async def needs_approval(
     connection: Connection, reservation_id: str, amount: int | None, *, by: Author
 ) -> None:
-    """Check, within the transaction of a refund and within `asking`, that this refund may be made.
+    """Check, within the transaction of a refund and within `requesting_approval`, that it may be made.
 
     `amount` is in minor units and already recorded; None means all that was paid. Returns if one person may
-    refund that much, or if somebody else has already asked for the same. Otherwise `asking` turns it into a
-    request for approval.
+    refund that much, or if somebody else has already asked for the same. Otherwise `requesting_approval`
+    turns it into a request for approval.
     """
     if not await refund_approvals.over_limit(connection, [reservation_id], full=amount is None):
         return
@@ -43,7 +43,7 @@ async def needs_approval(
 
 
 @asynccontextmanager
-async def asking(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIterator[None]:
+async def requesting_approval(stores: Stores, reservation_id: str, *, by: Author) -> AsyncIterator[None]:
     """Wrap a refund: if it needs a second person, record the request and raise ApprovalNeeded."""
     try:
         yield

@@ -202,11 +202,13 @@ async def count_change(engine: ReservationEngine, reservation: Reservation, netw
 
 
 async def get(
-    engine: ReservationEngine, reservation_id: ReservationId, asker: BookingClaims | PlaceClaims | None = None
+    engine: ReservationEngine,
+    reservation_id: ReservationId,
+    claims: BookingClaims | PlaceClaims | None = None,
 ) -> Reservation | None:
     """Return the reservation as it is now; the caller compares whose it is (`visitor_id`, `room_id`).
 
-    With the asker's token, their own submissions that were not waited for are found, too: the result is None
+    With `claims`, the visitor's own submissions that were not waited for are found, too: the result is None
     while one is undecided ("ask again"), and its refusal is raised once it is refused. Raises
     ReservationNotFound, StoreUnavailable.
     """
@@ -214,15 +216,15 @@ async def get(
         reservation = await engine.read.submit("", reservation_id)
         if reservation is not None:
             return reservation
-        if asker is None:
+        if claims is None:
             raise ReservationNotFound
-        outcomes = await submissions.outcomes(engine.stores.redis, keys_of(asker.room_id), [reservation_id])
+        outcomes = await submissions.outcomes(engine.stores.redis, keys_of(claims.room_id), [reservation_id])
         outcome = outcome_in(outcomes[reservation_id] or "")
         if terms_granted(outcome):  # granted meanwhile; Postgres has it before Redis does
             reservation = await engine.read.submit("", reservation_id)
     if reservation is not None:
         return reservation
-    if not outcome or terms_granted(outcome) or read_outcome(outcome).visitor_id != asker.visitor_id:
+    if not outcome or terms_granted(outcome) or read_outcome(outcome).visitor_id != claims.visitor_id:
         raise ReservationNotFound
     if read_outcome(outcome).word != PENDING:
         raise refusal_of(outcome)

@@ -124,7 +124,7 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId, *, by
     A second call changes nothing. Raises ReservationNotFound, Conflict while a payment is under way or if the
     hold has expired, and ApprovalNeeded if a second person has to do the same.
     """
-    async with approvals.asking(engine.stores, reservation_id, by=by):
+    async with approvals.requesting_approval(engine.stores, reservation_id, by=by):
         with stores_answer():
             before, ended = await _cancel(engine.stores, reservation_id, by)
             if before is None:

@@ -68,7 +68,7 @@ async def refund(
     second person has to request the same.
     """
     refund_id = engine.signed(f"refund|{reservation_id}|{key}")
-    async with approvals.asking(engine.stores, reservation_id, by=by):
+    async with approvals.requesting_approval(engine.stores, reservation_id, by=by):
         with stores_answer():
             return await engine.see_through(_refund(engine, reservation_id, new, refund_id, by))
 

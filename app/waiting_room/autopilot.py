@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 ROOMS_MAX = 500
 
 
-class Steered(NamedTuple):
+class SteeredRoom(NamedTuple):
     """The current state of a room that has an autopilot."""
 
     room_id: RoomId
@@ -78,12 +78,12 @@ async def steer_rooms(queues: Queues) -> None:
     redis, keys = queues.stores.redis, [RoomKeys(it) for it in room_ids]
     statuses, origins = await room_scripts.statuses(redis, keys), await origin.origins_of(redis, keys)
     due = [
-        Steered(room_id, status, found)
+        SteeredRoom(room_id, status, found)
         for room_id, status, found in zip(room_ids, statuses, origins, strict=True)
         if status is not None and found is not None and _is_due(status, found)
     ]
 
-    async def steer(steered: Steered) -> None:
+    async def steer(steered: SteeredRoom) -> None:
         with suppress(RoomNotFound):  # deleted a moment ago
             await _steer(queues, steered)
 
@@ -95,7 +95,7 @@ def _is_due(status: RoomStatus, stored: Origin) -> bool:
     return status.state == "open" and autopilot.is_due(stored.course, status.now_ms)
 
 
-async def _steer(queues: Queues, steered: Steered) -> None:
+async def _steer(queues: Queues, steered: SteeredRoom) -> None:
     room, status = await queues.loaded_rooms.at_version(steered.room_id, steered.status), steered.status
     on, rate = room.settings.autopilot, room.settings.admission_rate_per_minute
     if on is None or on.paused:

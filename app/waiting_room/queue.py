@@ -104,7 +104,7 @@ def place(queues: Queues, room_id: RoomId, claims: PlaceClaims) -> Awaitable[Ans
     return _through_restores(queues.places, room_id, claims)
 
 
-async def want(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
+async def set_quantity(queues: Queues, room_id: RoomId, claims: PlaceClaims, quantity: int) -> Answer:
     """Set how many tickets the visitor wants at once: they are not called while fewer are free.
 
     Returns their place. Raises LimitExceeded (more than one visitor may buy, or the room has no event),

@@ -103,7 +103,7 @@ ENDS: dict[End, str] = {
 async def told(queues: Queues, known: PlaceClaims) -> set[str]:
     """The answers of each call."""
     found: set[str] = {(await place(queues, ROOM, known))[0].state}
-    for asked in (claim(queues, ROOM, known), queue.want(queues, ROOM, known, 1)):
+    for asked in (claim(queues, ROOM, known), queue.set_quantity(queues, ROOM, known, 1)):
         try:
             found.add((await asked)[0].state)
         except Refusal as refusal:

@@ -22,7 +22,7 @@ from app.store.scripts import admission
 from app.store.sql.waiting_room.rooms import record_progress
 from app.waiting_room import control, room_lists, room_log
 from app.waiting_room.joining import Joining
-from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, status, want
+from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, set_quantity, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token, whole
 from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, ask
 from tests.support.waiting import wait_until
@@ -171,7 +171,7 @@ async def test_unloading_and_loading_at_once_end_in_a_room_that_is_whole(queues:
         assert (found.state, found.queue_number) == ("waiting", 4)
         if await unload_room(queues.stores, ROOM, closed_s=0, loaded_s=0):
             assert not await _is_loaded(queues)
-    assert (await want(queues, ROOM, token(them.waiting[1], 5), 1))[0].state == "waiting"
+    assert (await set_quantity(queues, ROOM, token(them.waiting[1], 5), 1))[0].state == "waiting"
 
 
 async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> None:

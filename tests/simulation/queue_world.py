@@ -110,7 +110,7 @@ class QueueWorld:
 
     async def want(self, visitor: str, quantity: int) -> None:
         if visitor in self.tokens:
-            asked = queue.want(self.line, ROOM, self.tokens[visitor], quantity)
+            asked = queue.set_quantity(self.line, ROOM, self.tokens[visitor], quantity)
             told = await self._told(visitor, asked)
             if (
                 told.state in ("not_waiting", "too_many")

@@ -14,7 +14,7 @@ from itertools import combinations
 
 
 @dataclass
-class Apart:
+class LaneGap:
     """The difference between two lanes in calls over shares, with its minimum and maximum so far."""
 
     now: float = 0.0
@@ -38,11 +38,11 @@ class Lanes:
             int, list[int]
         ] = {}  # by lane: a heap of those who may not be overtaken; some no longer wait
         self._may_be_overtaken: set[int] = set()
-        self._apart: dict[tuple[int, int], Apart] = {}  # by pair of lanes, since both have had visitors
+        self._gaps: dict[tuple[int, int], LaneGap] = {}  # by pair of lanes, since both have had visitors
 
     def share(self, shares: list[int]) -> None:
         """Set the lanes' shares, the ordinary one first."""
-        self._shares, self._apart = shares, {}
+        self._shares, self._gaps = shares, {}
 
     def give(self, number: int, lane: int) -> None:
         """Put a number into a lane."""
@@ -61,7 +61,7 @@ class Lanes:
     def forgive(self) -> None:
         """Allow everybody now waiting to be overtaken."""
         self._may_be_overtaken |= self._lane_of.keys()
-        self._apart = {}
+        self._gaps = {}
 
     def call(self, number: int, lane: int, *, drawing: bool) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with a call: kinds and messages. During a draw lanes cannot be compared."""
@@ -84,18 +84,18 @@ class Lanes:
 
     def _count(self, lane: int, with_people: list[int]) -> Iterator[tuple[str, str]]:
         pairs = list(combinations(with_people, 2))
-        self._apart = {pair: self._apart.get(pair) or Apart() for pair in pairs}
-        for pair, apart in self._apart.items():
+        self._gaps = {pair: self._gaps.get(pair) or LaneGap() for pair in pairs}
+        for pair, gap in self._gaps.items():
             if lane in pair:
                 share, other_share = self._shares[lane], self._shares[sum(pair) - lane]
                 way = 1 if lane == pair[0] else -1
-                if apart.moved(way / share) > 1 / share + 1 / other_share + 1 / (share + other_share):
+                if gap.moved(way / share) > 1 / share + 1 / other_share + 1 / (share + other_share):
                     other = sum(pair) - lane
                     yield "share", f"lane {lane} had more than its share of calls while lane {other} waited"
-                    self._apart[pair] = Apart()
+                    self._gaps[pair] = LaneGap()
 
     def _forget(self, lane: int) -> None:
-        self._apart = {pair: apart for pair, apart in self._apart.items() if lane not in pair}
+        self._gaps = {pair: gap for pair, gap in self._gaps.items() if lane not in pair}
 
 
 def lane_in(words: tuple[str, ...]) -> int:

@@ -25,7 +25,7 @@ from app.store.sql.reservations.buyers import StoredBuyer
 from app.web.api.mailbox import mail_locale
 from app.web.api.reservations import TAG, requested_reservation
 from app.web.http.cache_control import NO_STORE
-from app.web.http.credentials import OWNER, Asker, network_of
+from app.web.http.credentials import OWNER, Requester, network_of
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author
 
@@ -52,9 +52,9 @@ class BuyerDocument(msgspec.Struct, frozen=True):
     answers={200: BuyerDocument},
     errors=(ReservationNotFound, Conflict, StoreUnavailable, BacklogFull),
 )
-async def read_buyer(request: Request, asker: Asker) -> Response:
+async def read_buyer(request: Request, requester: Requester) -> Response:
     """Get a reservation's buyer, as its owner or as staff."""
-    reservation = await requested_reservation(request, asker, staff_may=True)
+    reservation = await requested_reservation(request, requester, staff_may=True)
     if reservation is None:
         raise ReservationNotFound
     buyer = await buyers.of_reservation(request.app.stores, reservation.reservation_id)
@@ -70,17 +70,17 @@ async def read_buyer(request: Request, asker: Asker) -> Response:
     answers={200: BuyerDocument},
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
-async def set_buyer(request: Request, asker: Asker, body: Buyer) -> Response:
+async def set_buyer(request: Request, requester: Requester, body: Buyer) -> Response:
     """Set a reservation's buyer; can also be sent with `confirm`.
 
     E-mails about the reservation go to the buyer's address.
 
     The event's `buyer-form` lists what is asked for. Anything else is not stored.
     """
-    reservation = await requested_reservation(request, asker, staff_may=False)
+    reservation = await requested_reservation(request, requester, staff_may=False)
     if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    if not asker.bought(request, reservation):
+    if not requester.bought(request, reservation):
         raise ReservationNotFound
     await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))
     await buyers.save(

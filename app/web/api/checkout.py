@@ -33,7 +33,7 @@ from app.web.documents.sale import (
 )
 from app.web.http.bodies import idempotency_key
 from app.web.http.cache_control import NO_STORE
-from app.web.http.credentials import OWNER, Asker, network_of
+from app.web.http.credentials import OWNER, Requester, network_of
 from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, author
 
@@ -81,7 +81,7 @@ class PaidBody(Struct, frozen=True):
         BacklogFull,
     ),
 )
-async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response:
+async def confirm(request: Request, requester: Requester, body: ConfirmBody) -> Response:
     """Pay for a hold: 200 confirmed, 202 while the gateway or the buyer still has to act.
 
     Free tickets are confirmed at once, without a `payment`. If no gateway is configured the response is 409
@@ -90,7 +90,7 @@ async def confirm(request: Request, asker: Asker, body: ConfirmBody) -> Response
     key = idempotency_key(request)
     if key is None:
         raise IdempotencyKeyRequired("Send an Idempotency-Key header, the same one when you send this again.")
-    reservation = await _decided(request, asker)
+    reservation = await _decided(request, requester)
     buyer = await with_locale(request, reservation, body.buyer) if body.buyer else None
     if buyer or reservation.buyer_form != "{}":  # usually nothing is required
         await buyers.require(request.app.stores, request.app.traces, reservation, buyer)
@@ -142,10 +142,10 @@ async def confirm_paid(request: Request, account: Account, body: PaidBody) -> Re
     answers={200: ReservationDocument},
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
-async def cancel(request: Request, asker: Asker) -> Response:
+async def cancel(request: Request, requester: Requester) -> Response:
     """Cancel a reservation: release its tickets and refund the payment. 200, also when repeated."""
-    reservation = await _decided(request, asker)
-    if not asker.bought(request, reservation):  # a link in an e-mail does not prove enough
+    reservation = await _decided(request, requester)
+    if not requester.bought(request, reservation):  # a link in an e-mail does not prove enough
         raise ReservationNotFound
     if any(ticket["transferred"] for ticket in reservation.tickets):
         raise Conflict("A ticket was given to somebody else; ask the organiser.")
@@ -164,16 +164,16 @@ async def cancel(request: Request, asker: Asker) -> Response:
     answers={200: ReservationDocument},
     errors=(ReservationNotFound, Conflict, HoldExpired, RateLimited, StoreUnavailable, BacklogFull),
 )
-async def extend(request: Request, asker: Asker) -> Response:
+async def extend(request: Request, requester: Requester) -> Response:
     """Extend a hold, once, if the event offers it. 200, also when repeated."""
-    reservation = await _decided(request, asker)
+    reservation = await _decided(request, requester)
     extended = await operations.extend(request.app.engine, reservation.reservation_id)
     return json_response(200, reservation_document(extended), [NO_STORE])
 
 
-async def _decided(request: Request, asker: Asker) -> Reservation:
+async def _decided(request: Request, requester: Requester) -> Reservation:
     """The requester's reservation, for a change. Raises RateLimited, and as `requested_reservation`."""
-    reservation = await requested_reservation(request, asker, staff_may=False)
+    reservation = await requested_reservation(request, requester, staff_may=False)
     if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
     await operations.count_change(request.app.engine, reservation, network_of(request, reservation.room_id))

@@ -42,7 +42,7 @@ from app.web.documents.reserved import reserved_document
 from app.web.documents.sale import ReservationDocument, reservation_document
 from app.web.http.bodies import expected_amount, idempotency_key
 from app.web.http.cache_control import NO_STORE, PRIVATE
-from app.web.http.credentials import BOOKING, OWNER, Asker, network_of
+from app.web.http.credentials import BOOKING, OWNER, Requester, network_of
 from app.web.http.routes import STREAM, Events, Request, Response, empty, endpoint, json_response
 from app.web.http.sse import event_id_of, server_sent
 
@@ -150,9 +150,9 @@ def _reserved_response(reserved: Reserved) -> Response:
         *(StoreUnavailable, BacklogFull),
     ),
 )
-async def read_reservation(request: Request, asker: Asker) -> Response:
+async def read_reservation(request: Request, requester: Requester) -> Response:
     """Get a reservation, as its owner or as staff. 202 while it is not decided yet."""
-    reservation = await requested_reservation(request, asker, staff_may=True)
+    reservation = await requested_reservation(request, requester, staff_may=True)
     if reservation is None:
         accepted = Accepted(request.params["reservation_id"])
         return json_response(202, accepted, [(b"retry-after", b"1"), NO_STORE])
@@ -182,14 +182,14 @@ async def read_reservation(request: Request, asker: Asker) -> Response:
         *(StoreUnavailable, BacklogFull),
     ),
 )
-async def reservation_stream(request: Request, asker: Asker) -> Response:
+async def reservation_stream(request: Request, requester: Requester) -> Response:
     """Follow a reservation as server-sent events: `event: reservation` at each change.
 
     It starts with the current document, also after reconnecting with Last-Event-ID. A client that has seen
     the last one gets 204, which stops an EventSource from reconnecting.
     """
     deadline = time.monotonic() + request.app.settings.reserve_wait_s
-    while (reservation := await requested_reservation(request, asker, staff_may=True)) is None:
+    while (reservation := await requested_reservation(request, requester, staff_may=True)) is None:
         if time.monotonic() > deadline:
             raise StoreUnavailable("The reservation is not decided yet; ask again.")
         await asyncio.sleep(UNDECIDED_EVERY_S)
@@ -211,11 +211,13 @@ def _document(reservation: Reservation) -> bytes:
     return msgspec.json.encode(reservation_document(reservation))
 
 
-async def requested_reservation(request: Request, asker: Asker, *, staff_may: bool) -> Reservation | None:
+async def requested_reservation(
+    request: Request, requester: Requester, *, staff_may: bool
+) -> Reservation | None:
     """The requester's reservation, None while it is undecided. Raises ReservationNotFound for anybody
     else's."""
     engine, reservation_id = request.app.engine, ReservationId(request.params["reservation_id"])
-    for claims in asker.visitors:
+    for claims in requester.visitors:
         try:
             reservation = await operations.get(engine, reservation_id, claims)
         except ReservationNotFound:
@@ -225,8 +227,8 @@ async def requested_reservation(request: Request, asker: Asker, *, staff_may: bo
         reservation = await operations.get(engine, reservation_id)
     if (
         reservation is not None
-        and not asker.owns(request, reservation)
-        and not (staff_may and asker.is_staff())
+        and not requester.owns(request, reservation)
+        and not (staff_may and requester.is_staff())
     ):
         raise ReservationNotFound
     return reservation

@@ -226,7 +226,7 @@ async def place(request: Request, claims: PlaceClaims) -> Response:
 async def want(request: Request, claims: PlaceClaims, body: PlaceChange) -> Response:
     """Set how many tickets I want at once: I am not called while fewer are free, and keep my place."""
     room_id = RoomId(request.params["room_id"])
-    place, now = await queue.want(request.app.queues, room_id, claims, body.quantity)
+    place, now = await queue.set_quantity(request.app.queues, room_id, claims, body.quantity)
     return await _place_response(request, place, now, 200)
 
 

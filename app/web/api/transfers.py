@@ -30,7 +30,7 @@ from app.reservations.transfers import OVER
 from app.web.api.mailbox import browser_locale, mail_locale
 from app.web.api.reservations import TAG, requested_reservation
 from app.web.http.cache_control import NO_STORE
-from app.web.http.credentials import OWNER, Asker, network_of
+from app.web.http.credentials import OWNER, Requester, network_of
 from app.web.http.routes import Request, Response, empty, endpoint, json_response
 
 PATH = "/v1/reservations/{reservation_id}/transfers"
@@ -85,9 +85,9 @@ class TransfersDocument(Struct, frozen=True):
     answers={200: TransfersDocument},
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
-async def list_transfers(request: Request, asker: Asker) -> Response:
+async def list_transfers(request: Request, requester: Requester) -> Response:
     """List the offered tickets of a reservation, as its owner."""
-    offers = await transfers.offers_of(request.app.stores, await _bought(request, asker))
+    offers = await transfers.offers_of(request.app.stores, await _bought(request, requester))
     return json_response(200, TransfersDocument([TransferDocument(*it) for it in offers.items()]), [NO_STORE])
 
 
@@ -100,13 +100,13 @@ async def list_transfers(request: Request, asker: Asker) -> Response:
     answers={200: TransferDocument, 201: TransferDocument},
     errors=(ReservationNotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
-async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) -> Response:
+async def transfer_ticket(request: Request, requester: Requester, body: TransferBody) -> Response:
     """Offer a ticket to somebody by e-mail: once they accept, it gets a new code, and yours becomes void.
 
     200 if it is already offered to this address. A ticket that was used, is offered to somebody else or was
     accepted is a conflict. An offer is valid for seven days, and no longer than until the event begins.
     """
-    reservation = await _bought(request, asker)
+    reservation = await _bought(request, requester)
     app, to = request.app, mailbox(body.email)
     if body.ticket_id not in _tickets(reservation):
         raise ValidationFailed("ticket_id", "is not a valid ticket of this reservation")
@@ -126,9 +126,9 @@ async def transfer_ticket(request: Request, asker: Asker, body: TransferBody) ->
     answers={204: None},
     errors=(ReservationNotFound, NotFound, Conflict, RateLimited, StoreUnavailable, BacklogFull),
 )
-async def withdraw_transfer(request: Request, asker: Asker) -> Response:
+async def withdraw_transfer(request: Request, requester: Requester) -> Response:
     """Withdraw the offer of a ticket. 204, also when repeated; an accepted one is a conflict."""
-    reservation, ticket_id = await _bought(request, asker), request.params["ticket_id"]
+    reservation, ticket_id = await _bought(request, requester), request.params["ticket_id"]
     tickets = _tickets(reservation)
     if ticket_id not in tickets:
         raise NotFound("This reservation has no such ticket.")
@@ -179,12 +179,12 @@ def _tickets(reservation: Reservation) -> dict[str, bool]:
     return {str(ticket["ticket_id"]): bool(ticket["transferred"]) for ticket in reservation.tickets}
 
 
-async def _bought(request: Request, asker: Asker) -> Reservation:
+async def _bought(request: Request, requester: Requester) -> Reservation:
     """The requester's reservation. A link in an e-mail does not prove enough. Raises as the errors above."""
-    reservation = await requested_reservation(request, asker, staff_may=False)
+    reservation = await requested_reservation(request, requester, staff_may=False)
     if reservation is None:
         raise Conflict("The reservation is not decided yet; ask again in a moment.")
-    if not asker.bought(request, reservation):
+    if not requester.bought(request, reservation):
         raise ReservationNotFound
     if request.method != "GET":
         await operations.count_change(

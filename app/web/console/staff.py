@@ -51,7 +51,7 @@ class Alarms(msgspec.Struct, frozen=True):
     may_acknowledge: bool
 
 
-class Running(msgspec.Struct, frozen=True):
+class RunningSales(msgspec.Struct, frozen=True):
     """Figures of the running sales, above every page: the latest sales, and how many more there are.
 
     `unknown`: the figures cannot be read at the moment.
@@ -79,7 +79,7 @@ class Staff(msgspec.Struct, frozen=True):
     sign_in_id: str
     expires_at: datetime
     alarms: Alarms
-    running: Running | None  # None if they may not see figures
+    running: RunningSales | None  # None if they may not see figures
     zone: str = UTC  # zone in which times are shown
     own_zone: str = ""  # the zone they chose; "": their browser's
     last_sign_in: LastSignIn | None = None  # set just after signing in
@@ -97,7 +97,7 @@ class Staff(msgspec.Struct, frozen=True):
         return events_of(self.account, scope)
 
     @property
-    def word(self) -> str:
+    def role_label(self) -> str:
         """Their role, in a word."""
         return self.account.role if self.account.role != "user" else "single sales"
 
@@ -161,7 +161,7 @@ def alarms_of(lines: Sequence[AlertLine], role: Role) -> Alarms:
     )
 
 
-def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> Running | None:
+def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> RunningSales | None:
     """The running sales whose figures somebody may see."""
     grants = account.grants
     if STAFF[account.role] < STAFF["operator"]:
@@ -170,8 +170,8 @@ def running_of(sales: tuple[SaleFigures, ...] | None, account: Account) -> Runni
             return None
         sales = None if sales is None else tuple(it for it in sales if it.room_id in visible)
     if sales is None:
-        return Running(unknown=True)
-    return Running(sales[:RUNNING_MAX], max(0, len(sales) - RUNNING_MAX))
+        return RunningSales(unknown=True)
+    return RunningSales(sales[:RUNNING_MAX], max(0, len(sales) - RUNNING_MAX))
 
 
 def with_cookie(response: Response, request: Request, secret: str) -> Response:

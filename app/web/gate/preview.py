@@ -79,9 +79,9 @@ async def preview_gate(request: Request, account: Account, body: Described) -> R
 async def preview(request: Request, room_id: RoomId, described: Described) -> Preview:
     """The gate's decision. Raises RoomNotFound, ValidationFailed, Restoring, StoreUnavailable."""
     rendered = await request.app.status_board.read(room_id)
-    asking = _asking(request, room_id, described)
-    gated = gate_request(asking, GateQuery(), room_id, rendered.room.settings)
-    facts = await _facts(asking, gated, rendered.room, rendered.status)
+    proxied = _proxied_request(request, room_id, described)
+    gated = gate_request(proxied, GateQuery(), room_id, rendered.room.settings)
+    facts = await _facts(proxied, gated, rendered.room, rendered.status)
     steps = gate_preview.trace(facts)
     last = steps[-1]
     assert last.outcome is not None
@@ -95,7 +95,7 @@ async def preview(request: Request, room_id: RoomId, described: Described) -> Pr
     )
 
 
-def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
+def _proxied_request(request: Request, room_id: RoomId, described: Described) -> Request:
     """Build the sub-request that a proxy would send. Raises ValidationFailed."""
     if not is_safe(described.url) or not host_of(described.url) or "://" not in described.url:
         raise ValidationFailed("url", "must be an address that starts with http:// or https://")
@@ -119,13 +119,13 @@ def _asking(request: Request, room_id: RoomId, described: Described) -> Request:
     )
 
 
-async def _facts(asking: Request, gated: GateRequest, room: Room, status: RoomStatus) -> Facts:
+async def _facts(proxied: Request, gated: GateRequest, room: Room, status: RoomStatus) -> Facts:
     path = plain_path(gated.address) if gated.address else ""
-    rule = Bypass(room.settings.bypass).first(Visit(path, gated.method, asking.client, asking.headers))
-    presented = await presented_by(asking, gated.room_id, gated.settings)
+    rule = Bypass(room.settings.bypass).first(Visit(path, gated.method, proxied.client, proxied.headers))
+    presented = await presented_by(proxied, gated.room_id, gated.settings)
     turn = ""
     if presented.visitor_id and not presented.inside:
-        visitors = await find_visitor.find(asking.app.stores, gated.room_id, presented.visitor_id)
+        visitors = await find_visitor.find(proxied.app.stores, gated.room_id, presented.visitor_id)
         turn = visitors[0].state if visitors else ""
     return Facts(
         mode=room.settings.gate_mode,
@@ -133,25 +133,25 @@ async def _facts(asking: Request, gated: GateRequest, room: Room, status: RoomSt
         rule=rule,
         path_is_plain=bool(path),
         inside=presented.inside is not None,
-        crawler=await _crawler(asking, gated) if not (rule or presented.inside) else "",
+        crawler=await _crawler(proxied, gated) if not (rule or presented.inside) else "",
         shown=presented.refusal.detail if presented.refusal else "",
         final=presented.final,
-        foreign=is_foreign(asking, gated),
-        ticket=_ticket(asking, gated) if gated.ticket else "",
+        foreign=is_foreign(proxied, gated),
+        ticket=_ticket(proxied, gated) if gated.ticket else "",
         turn=turn,
         crowd=gate_preview.crowd(status, room.settings),
     )
 
 
-async def _crawler(asking: Request, gated: GateRequest) -> str:
+async def _crawler(proxied: Request, gated: GateRequest) -> str:
     """The crawler that DNS confirms; "" if none."""
-    return await asking.app.gate_rooms.crawlers.proved(asking) if gated.settings.verified_crawlers else ""
+    return await proxied.app.gate_rooms.crawlers.proved(proxied) if gated.settings.verified_crawlers else ""
 
 
-def _ticket(asking: Request, gated: GateRequest) -> Literal["good", "bad"]:
+def _ticket(proxied: Request, gated: GateRequest) -> Literal["good", "bad"]:
     """Whether a ticket is for this room and host. Earlier use is not checked."""
     try:
-        ticket = asking.app.handover.read(gated.ticket, gated.now_s)
+        ticket = proxied.app.handover.read(gated.ticket, gated.now_s)
     except CredentialInvalid:
         return "bad"
     fits = (ticket.room_id, ticket.host) == (gated.room_id, host_of(gated.back()))

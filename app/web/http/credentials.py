@@ -41,7 +41,7 @@ TOKEN_ERRORS = (CredentialMissing, CredentialInvalid)
 KEY_ERRORS = (ScopeRequired, EventNotAllowed)
 
 
-class Asker(msgspec.Struct, frozen=True):
+class Requester(msgspec.Struct, frozen=True):
     """The requester of a reservation: the visitors proven by their tokens, the account if there is one,
     and the rights that links in e-mails gave this browser."""
 
@@ -253,7 +253,7 @@ async def read_account(request: Request, token: str, role: str) -> Account:
     return account
 
 
-async def asker(request: Request) -> Asker:
+async def requester(request: Request) -> Requester:
     """Identify the requester of a reservation. Raises CredentialMissing and others."""
     token, beside = bearer(request), request.header(b"x-place-token") or None
     if token is None and beside is None:
@@ -270,10 +270,10 @@ async def asker(request: Request) -> Asker:
         beside = token
     if beside is not None:
         visitors.append(request.app.places.read(beside))
-    return Asker(tuple(visitors), account)
+    return Requester(tuple(visitors), account)
 
 
-def _asker_of_cookies(request: Request) -> Asker:
+def _asker_of_cookies(request: Request) -> Requester:
     sent = list(cookies(request, PLACE_COOKIE).values())[:COOKIES_MAX]
     orders = order_rights(request)
     if not sent and not orders:
@@ -284,7 +284,7 @@ def _asker_of_cookies(request: Request) -> Asker:
             visitors.append(request.app.places.read(token))
     if not visitors and not orders:
         raise CredentialInvalid("The cookie is not valid. Join again.")
-    return Asker(tuple(visitors), None, orders)
+    return Requester(tuple(visitors), None, orders)
 
 
 PLACE = Auth("place", ("placeToken", "placeHeader", "accessToken"), _place, (*TOKEN_ERRORS, WrongRoom))
@@ -292,7 +292,7 @@ BOOKING = Auth("booking", ("bookingToken",), _booking, (*TOKEN_ERRORS, BookingTo
 OWNER = Auth(
     "owner",
     ("placeToken", "placeHeader", "bookingToken", "accessToken"),
-    asker,
+    requester,
     (*TOKEN_ERRORS, *KEY_ERRORS),
     takes_keys=True,
 )

@@ -9,7 +9,7 @@ from app.core.account import Account
 from app.core.errors import EventNotAllowed, ReservationNotFound, RoleRequired, ScopeRequired
 from app.store.away import stores_answer
 from app.store.sql.reservations import reservations
-from app.web.http.credentials import Asker
+from app.web.http.credentials import Requester
 from app.web.http.routes import Endpoint, Request
 
 NOT_IN_THIS_SALE = "Your rights are in single sales, and do not reach this."
@@ -20,7 +20,7 @@ async def check_rights(endpoint: Endpoint, request: Request, caller: object) -> 
 
     Raises RoleRequired, ScopeRequired, EventNotAllowed, ReservationNotFound, StoreUnavailable.
     """
-    account = caller.account if isinstance(caller, Asker) else caller
+    account = caller.account if isinstance(caller, Requester) else caller
     if not isinstance(account, Account):
         return
     if account.grants is not None:

@@ -20,7 +20,7 @@ from app.core.reservations.buyers import Buyer
 from app.payments.gateways import offered, ways_to_pay
 from app.reservations import operations, payment_steps, transfers
 from app.reservations.payment_steps import NOTHING_TO_DO, NextStep
-from app.web.http.credentials import asker
+from app.web.http.credentials import requester
 from app.web.http.routes import Request
 from app.web.pages.buyer_form import buyer_part
 from app.web.pages.documents import (
@@ -134,7 +134,7 @@ async def owned(request: Request, *, bought: bool = False) -> Reservation:
     """
     reservation = await operations.get(request.app.engine, ReservationId(request.params["reservation_id"]))
     try:
-        buyer = await asker(request)
+        buyer = await requester(request)
     except NOT_A_CREDENTIAL:
         raise ReservationNotFound from None
     if reservation is None or not (buyer.bought if bought else buyer.owns)(request, reservation):
@@ -145,7 +145,7 @@ async def owned(request: Request, *, bought: bool = False) -> Reservation:
 async def _has_bought(request: Request, reservation: Reservation) -> bool:
     """Check that this browser may do what cannot be undone."""
     try:
-        return (await asker(request)).bought(request, reservation)
+        return (await requester(request)).bought(request, reservation)
     except NOT_A_CREDENTIAL:
         return False
 

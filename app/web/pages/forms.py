@@ -88,7 +88,7 @@ async def want(request: Request) -> Response:
     if claims is None or not 1 <= quantity <= QUANTITY_MAX:
         return back
     try:
-        place, status = await queue.want(request.app.queues, room_id, claims, quantity)
+        place, status = await queue.set_quantity(request.app.queues, room_id, claims, quantity)
     except (Over, PlaceNotFound, NotWaiting, LimitExceeded):
         return back  # the page shows their current state
     set_place(back, request, place, status)

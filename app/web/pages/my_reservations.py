@@ -12,7 +12,7 @@ from app.core.clock import from_ms, in_zone, now_ms
 from app.core.errors import ReservationNotFound, StoreUnavailable
 from app.core.model import Event, EventId, Reservation
 from app.reservations import operations
-from app.web.http.credentials import Asker, asker
+from app.web.http.credentials import Requester, requester
 from app.web.http.routes import Request
 from app.web.pages.booking import owned
 from app.web.pages.documents import MinePage, MineView, event_head, reservation_view
@@ -26,9 +26,9 @@ GOING = ("held", "paying", "confirmed")
 async def mine(request: Request) -> Response:
     """Show all reservations of this browser."""
     try:
-        buyer = await asker(request)
+        buyer = await requester(request)
     except NOT_A_CREDENTIAL:
-        buyer = Asker((), None)
+        buyer = Requester((), None)
     visitors = {it.room_id: it.visitor_id for it in buyer.visitors}
     reservations = await operations.of_browser(request.app.engine, visitors, list(buyer.orders))
     sales = {

@@ -40,7 +40,7 @@ _encoder = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
-class Watched:
+class WatchedRoom:
     """A watched room, as last read."""
 
     viewers: int = 0
@@ -76,11 +76,11 @@ class Feeds:
         self._gate_counts = gate_counts
         self._running = running
         self._closing = closing
-        self._rooms: dict[RoomId, Watched] = {}
+        self._rooms: dict[RoomId, WatchedRoom] = {}
 
     async def now(self, room_id: RoomId) -> tuple[Room, RoomStatus, Cockpit]:
         """Build the whole document, reading the room now. Raises RoomNotFound, StoreUnavailable."""
-        watched = Watched()
+        watched = WatchedRoom()
         await self._read(room_id, watched)
         assert watched.room is not None
         assert watched.status is not None
@@ -88,7 +88,7 @@ class Feeds:
 
     async def watch(self, room_id: RoomId) -> AsyncIterator[bytes]:
         """Yield the room's documents: the whole one, then changes."""
-        watched = self._rooms.setdefault(room_id, Watched())
+        watched = self._rooms.setdefault(room_id, WatchedRoom())
         watched.viewers += 1
         try:
             if watched.status is None:
@@ -109,7 +109,7 @@ class Feeds:
                 if watched.task is not None:
                     watched.task.cancel()
 
-    async def _keep(self, room_id: RoomId, watched: Watched) -> None:
+    async def _keep(self, room_id: RoomId, watched: WatchedRoom) -> None:
         """Read the room until nobody watches it. While a store is unavailable the last document stays."""
         while not self._closing.is_set():
             await asyncio.sleep(EVERY_S)
@@ -120,7 +120,7 @@ class Feeds:
                 watched.turned, turned = asyncio.Event(), watched.turned
                 turned.set()
 
-    async def _read(self, room_id: RoomId, watched: Watched) -> None:
+    async def _read(self, room_id: RoomId, watched: WatchedRoom) -> None:
         """Refresh a watched room."""
         rendered = await self._status_board.current(room_id)
         await self._queues.busy_marks.note(room_id)  # busy rooms are sampled
@@ -152,7 +152,7 @@ class Feeds:
         return change_lines(sorted(entries, key=lambda it: -it.audit_id))
 
 
-def _document(watched: Watched, new: list[Point]) -> Cockpit:
+def _document(watched: WatchedRoom, new: list[Point]) -> Cockpit:
     assert watched.room is not None
     assert watched.status is not None
     live = watched.points, watched.changes, watched.workers, watched.gate, watched.origin, watched.suspects

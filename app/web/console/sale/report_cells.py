@@ -14,7 +14,7 @@ from app.core.text import formatting
 NOTHING = Cell("\u2013", None)
 
 
-class Words:
+class TimeCells:
     """Formats times in the event's zone."""
 
     def __init__(self, zone: str) -> None:

@@ -17,7 +17,7 @@ from app.store.sql.audit import Entry
 from app.web.console.room.cockpit_document import change_lines
 from app.web.console.sale.report_cells import (
     NOTHING,
-    Words,
+    TimeCells,
     milliseconds,
     money,
     number,
@@ -43,27 +43,27 @@ class ReportDocument(msgspec.Struct, frozen=True):
 def report_document(report: SaleReport) -> ReportDocument:
     """Build the report, in words and tables."""
     zone = report.rows.event.timezone if report.rows.event else UTC
-    words = Words(zone)
+    times = TimeCells(zone)
     sections = [_steps(report), _waits(report), *_accuracy(report), *_lanes(report), _drop_offs(report)]
     if report.rows.orders is not None:
         sections += [_orders(report), _revenue(report), _tickets(report)]
     sections += [
-        _peaks(report, words),
-        _slow(report, words),
-        _gaps(report, words),
-        _changes(report.changes, words),
+        _peaks(report, times),
+        _slow(report, times),
+        _gaps(report, times),
+        _changes(report.changes, times),
     ]
     so_far = "" if report.over else "So far: the sale is not over. "
     return ReportDocument(
         title=report.rows.event.name if report.rows.event else report.room.settings.name,
-        times=f"{so_far}Figures of {words.at(report.at_ms).text}. Times are in {zone}.",
+        times=f"{so_far}Figures of {times.at(report.at_ms).text}. Times are in {zone}.",
         over=report.over,
-        head=_head(report, words),
+        head=_head(report, times),
         sections=sections,
     )
 
 
-def _head(report: SaleReport, words: Words) -> list[tuple[str, str]]:
+def _head(report: SaleReport, times: TimeCells) -> list[tuple[str, str]]:
     rows = report.rows
     pairs = [("Joined", formatting.number(report.joined))]
     if rows.orders is not None:
@@ -79,7 +79,7 @@ def _head(report: SaleReport, words: Words) -> list[tuple[str, str]]:
     if report.waits is not None:
         pairs.append(("Nine in ten waited at most", seconds(report.waits.real.p90).text))
     if report.sold_out_ms is not None:
-        pairs.append(("Sold out", words.at(report.sold_out_ms).text))
+        pairs.append(("Sold out", times.at(report.sold_out_ms).text))
     return pairs
 
 
@@ -225,21 +225,21 @@ def _tickets(report: SaleReport) -> Section:
     )
 
 
-def _peaks(report: SaleReport, words: Words) -> Section:
+def _peaks(report: SaleReport, times: TimeCells) -> Section:
     named = [
         ("Longest queue", report.most_waiting),
         (f"Most joined within {seconds(report.step_s).text}", report.most_joined),
     ]
-    rows = [[text(name), number(peak.value), words.at(peak.at_ms)] for name, peak in named if peak]
+    rows = [[text(name), number(peak.value), times.at(peak.at_ms)] for name, peak in named if peak]
     if report.sold_out_ms is not None:
-        rows.append([text("Sold out"), NOTHING, words.at(report.sold_out_ms)])
+        rows.append([text("Sold out"), NOTHING, times.at(report.sold_out_ms)])
     return Section("Peaks", ["What", "Visitors", "When"], rows, empty="Nobody has joined.")
 
 
-def _slow(report: SaleReport, words: Words) -> Section:
+def _slow(report: SaleReport, times: TimeCells) -> Section:
     rows = [
         [
-            words.between(x.begin_ms, x.end_ms),
+            times.between(x.begin_ms, x.end_ms),
             milliseconds(x.p99_ms),
             number(x.requests),
             number(x.backlog),
@@ -252,21 +252,21 @@ def _slow(report: SaleReport, words: Words) -> Section:
     return Section("Where it was slow", columns, rows, note, empty="Nobody has reserved.")
 
 
-def _gaps(report: SaleReport, words: Words) -> Section:
-    rows = [[words.between(x.begin_ms, x.end_ms), seconds(x.seconds)] for x in report.gaps[:GAPS_MAX]]
+def _gaps(report: SaleReport, times: TimeCells) -> Section:
+    rows = [[times.between(x.begin_ms, x.end_ms), seconds(x.seconds)] for x in report.gaps[:GAPS_MAX]]
     note = "No worker ran, or a store was unavailable." if rows else ""
     if len(report.gaps) > GAPS_MAX:
         note += f" These are the longest of {formatting.number(len(report.gaps))}."
     return Section("Times without figures", ["When", "For"], rows, note, empty="None.")
 
 
-def _changes(entries: list[Entry], words: Words) -> Section:
+def _changes(entries: list[Entry], times: TimeCells) -> Section:
     lines = change_lines(entries)
     rows = [
         [
-            words.at(to_ms(it.changed_at)),
+            times.at(to_ms(it.changed_at)),
             text(line.who),
-            text(formatting.moments_in(_what(it, line.what), words.zone)),
+            text(formatting.moments_in(_what(it, line.what), times.zone)),
         ]
         for it, line in zip(entries, lines, strict=True)
     ]
@@ -278,11 +278,11 @@ def _changes(entries: list[Entry], words: Words) -> Section:
 
 def _what(entry: Entry, what: str) -> str:
     change = entry.change
-    words = what or change.action
+    label = what or change.action
     return (
-        words
+        label
         if change.kind == "room"
-        else f"{change.kind.replace('_', ' ')} {change.id.rpartition('/')[2]}: {words}"
+        else f"{change.kind.replace('_', ' ')} {change.id.rpartition('/')[2]}: {label}"
     )
 
 

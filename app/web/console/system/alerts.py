@@ -29,7 +29,7 @@ from app.store.sql.accounts.sign_ins import SignIn
 from app.store.sql.monitoring.alerts import Alert
 from app.web.console.frame import console_form, console_page
 from app.web.console.query import PER_PAGE, filters_of, page_number, to_page
-from app.web.console.staff import Alarms, Running, Staff, alarms_of, running_of, signed_in
+from app.web.console.staff import Alarms, RunningSales, Staff, alarms_of, running_of, signed_in
 from app.web.console.words import message_of
 from app.web.http.routes import Request
 from app.web.http.sse import server_sent
@@ -69,7 +69,7 @@ class AlarmsPage(msgspec.Struct, frozen=True):
 class Figures(msgspec.Struct, frozen=True):
     """What the template of running sales needs to know about its viewer."""
 
-    running: Running
+    running: RunningSales
 
 
 class RunningPage(msgspec.Struct, frozen=True):
@@ -217,7 +217,7 @@ def _document(lines: tuple[AlertLine, ...], sales: tuple[SaleFigures, ...] | Non
 
 
 @lru_cache(maxsize=8)
-def _figures(running: Running) -> str:
+def _figures(running: RunningSales) -> str:
     """Render running sales, once for all viewers who see the same ones."""
     return html("console/running.html", RunningPage(Figures(running))).strip()
 
