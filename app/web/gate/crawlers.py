@@ -42,7 +42,7 @@ class Crawlers:
         self._servers = servers
         self._resolver: Resolver | None = None
         self._kept: dict[tuple[str, str], _Remembered] = {}  # by crawler and address
-        self._asking = SingleFlight[tuple[str, str], bool]()
+        self._look_ups = SingleFlight[tuple[str, str], bool]()
         self._asked: set[tuple[str, str]] = set()
 
     async def proved(self, request: Request) -> str:
@@ -58,7 +58,7 @@ class Crawlers:
                 metrics.CRAWLERS.labels("not_asked").inc()
                 return ""
             self._asked.add(key)
-            proved = await self._asking.get(key, lambda: self._look_up(crawler, address))
+            proved = await self._look_ups.get(key, lambda: self._look_up(crawler, address))
         else:
             proved = remembered.proved
         return crawler.name if proved else ""
