@@ -31,7 +31,7 @@ async def save(stores: Stores, new: NewMailbox) -> None:
 
 
 async def request_confirmation(stores: Stores, new: NewMailbox) -> None:
-    """Like `keep`, for a visitor who needs a confirmed address to join. Raises StoreUnavailable."""
+    """Like `save`, for a visitor who needs a confirmed address to join. Raises StoreUnavailable."""
     with stores_answer():
         await mailboxes.save(stores.postgres, new)
 
