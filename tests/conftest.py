@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """What collecting has made stays: the cycle collector need not go through it again and again."""
     gc_tuning.freeze_startup_objects()
+    gc.set_threshold(NEW_OBJECTS, 50, 100)
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +71,7 @@ def logging_as_it_was() -> Iterator[None]:
             vars(logger).pop("bind", None)
 
 
+NEW_OBJECTS = 200_000  # between two collections: a test makes some thousands, and most of them go by themselves
 NO_TTL = -1  # a key that ended since it was listed has -2
 
 
