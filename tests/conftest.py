@@ -32,6 +32,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("tests")
 
+# Tracebacks as Python prints them, and as our processes log them: with the values of all variables, which is
+# what structlog does by itself where Rich is installed, one takes half a second of CPU.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+
 gc_tuning.collect_rarely()  # files of tests and all they import are about to be loaded
 
 pytest_plugins = ["tests.support.profiling", "tests.support.sharing_out"]
