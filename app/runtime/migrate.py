@@ -117,7 +117,7 @@ def states(applied_revisions: set[str]) -> list[State]:
     """The progress of each phase. A revision unknown to this release is from a newer one, and counts as one
     of the phase `before` if that has no other.
     """
-    by_phase = {phase: revisions(phase) for phase in PHASES}
+    by_phase = {phase: [it.revision for it in found] for phase, found in _history().items()}
     newer = applied_revisions.difference(*by_phase.values())
     listed = []
     for phase in PHASES:
@@ -143,8 +143,12 @@ def revisions(phase: Phase = "before") -> list[str]:
 
 def scripts(phase: Phase) -> list[Script]:
     """The migrations of a phase, newest first."""
-    every = ScriptDirectory.from_config(_config("")).walk_revisions()
-    return [it for it in every if Path(it.path).parent == _folder(phase)]
+    return _history()[phase]
+
+
+def _history() -> dict[Phase, list[Script]]:
+    every = list(ScriptDirectory.from_config(_config("")).walk_revisions())
+    return {phase: [it for it in every if Path(it.path).parent == _folder(phase)] for phase in PHASES}
 
 
 def down(database_url: str) -> None:
