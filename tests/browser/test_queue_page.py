@@ -1,4 +1,4 @@
-"""The queue page: join, wait, be called, with scripts and without."""
+"""The queue page: join, wait, be called (on to the tickets: test_booking.py), with scripts and without."""
 
 from __future__ import annotations
 
@@ -43,16 +43,6 @@ async def test_a_link_preview_takes_no_place(plain_page: Page, product: Product)
     assert (await product.status(room_id))["waiting"] == 0
 
 
-async def test_without_scripts_the_page_goes_on_by_refresh(plain_page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await joined_by_hand(plain_page, product, room_id)
-    await expect(plain_page.locator("#ahead")).to_have_text("You are first in the queue")
-    await product.let_in(room_id)
-    await expect(heading(plain_page)).to_have_text("It is your turn")
-    await plain_page.get_by_role("button", name="Go in now").click()
-    await expect(heading(plain_page)).to_have_text("Choose your tickets")
-
-
 async def test_the_position_falls_and_the_bar_only_rises(
     visitor: OpenContext, product: Product, page: Page
 ) -> None:
@@ -73,14 +63,6 @@ async def test_the_position_falls_and_the_bar_only_rises(
     await page.reload()
     await expect(page.locator('[data-fill="position"]')).to_have_text("2")
     assert await bar.evaluate("it => it.value") == 500
-
-
-async def test_when_called_one_goes_straight_on_to_the_tickets(page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await joined(page, product, room_id)
-    await product.let_in(room_id)
-    await expect(page).to_have_url(f"{product.url}/events/{room_id}")
-    await expect(heading(page)).to_have_text("Choose your tickets")
 
 
 async def hide(context: BrowserContext) -> None:
@@ -142,6 +124,7 @@ async def test_closing_is_told_at_once(page: Page, product: Product) -> None:
     await joined(page, product, room_id)
     await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
     await expect(heading(page)).to_have_text("The sale is closed")
+    await expect(page.locator("[data-panel=closed]")).to_contain_text("The queue ended with the sale")
 
 
 async def test_selling_out_is_told_at_once(visitor: OpenContext, page: Page, product: Product) -> None:
@@ -200,14 +183,6 @@ async def test_what_comes_back_after_the_sale_goes_to_the_returns_line(
     await expect(heading(plain_page)).to_have_text("It is your turn")
 
 
-async def test_the_returns_line_is_told_that_the_sale_is_over(page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await joined(page, product, room_id)
-    await product.staff("POST", f"/v1/rooms/{room_id}/close", {})
-    await expect(heading(page)).to_have_text("The sale is closed")
-    await expect(page.locator("[data-panel=closed]")).to_contain_text("The queue ended with the sale")
-
-
 async def test_the_message_of_the_organiser_appears_and_is_text(page: Page, product: Product) -> None:
     room_id = await product.a_sale()
     await joined(page, product, room_id)
@@ -251,17 +226,6 @@ async def test_leaving_gives_the_place_up(page: Page, product: Product) -> None:
     await wait_until(empty, "the queue to be empty")
     await page.get_by_role("button", name="Join again").click()
     await expect(heading(page)).to_have_text("You are in the queue")
-
-
-async def test_who_was_removed_is_told_what_to_do(page: Page, product: Product) -> None:
-    room_id = await product.a_sale()
-    await joined(page, product, room_id)
-    start = await page.evaluate(
-        "fetch(`/v1/rooms/${location.pathname.split('/')[2]}/places/me`).then(r => r.json())"
-    )
-    await product.staff("DELETE", f"/v1/rooms/{room_id}/visitors/{start['visitor_id']}")
-    await page.reload()
-    await expect(heading(page)).to_have_text("You were removed from the queue")
 
 
 async def test_two_tabs_are_one_visitor(page: Page, product: Product) -> None:
