@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Awaitable, Callable
-from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -17,7 +16,7 @@ from tests.contract.world import KNOWN
 from tests.routes.conftest import Web, code, served
 from tests.support.waiting import wait_until
 
-NAMES = 5  # made-up ids tried on each route
+NAMES = 5  # made-up ids tried on each route, of which more than half must be cheap
 REDIS_MAX = 4  # commands for each id, including those inside scripts, such as a throttle's
 STATEMENTS_MAX = 10  # in Postgres; most are for a creation, which happens once and in a transaction
 OTHERWISE = {  # the responses that are not 404, and why
@@ -97,16 +96,19 @@ class Meter:
         return Counted(sum(calls), self._statements)
 
     async def modest(self, name: str, ask: Callable[[], Awaitable[None]]) -> None:
-        """Ask for some made-up names. Up to half of them may coincide with the app's own loops."""
-        costs: list[Counted] = []
+        """Ask for made-up names until most are cheap; the others may coincide with the app's own loops."""
+        redis: list[int] = []
+        postgres: list[int] = []
         for _ in range(NAMES):
             before = await self.now()
             await ask()
             after = await self.now()
-            costs.append(Counted(after.redis - before.redis, after.postgres - before.postgres))
-        redis, postgres = median(it.redis for it in costs), median(it.postgres for it in costs)
-        assert redis <= REDIS_MAX, f"{name}: {redis} commands for a made-up name"
-        assert postgres <= STATEMENTS_MAX, f"{name}: {postgres} statements for a made-up name"
+            redis.append(after.redis - before.redis)
+            postgres.append(after.postgres - before.postgres)
+            cheap = sum(it <= REDIS_MAX for it in redis), sum(it <= STATEMENTS_MAX for it in postgres)
+            if min(cheap) > NAMES // 2:
+                return
+        raise AssertionError(f"{name}: {redis} commands and {postgres} statements for made-up names")
 
 
 _count = itertools.count()
