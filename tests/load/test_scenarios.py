@@ -20,6 +20,7 @@ from load.scenarios import SCENARIOS
 from tests.chaos.site import Site, a_site
 from tests.platform.outside import Ended, fairgate
 from tests.support.http import plain_client
+from tests.support.prepared import prepare
 
 FANS = 30
 TIMEOUT_S = 200
@@ -66,6 +67,7 @@ async def test_every_scenario_is_played_to_its_end_and_judged_good(site: Site) -
 async def test_tickets_sold_beyond_the_total_make_the_verdict_bad() -> None:
     """On its own installation: if the room were loaded after the planted row, Redis would have it, too."""
     with data_folder() as folder:
+        prepare(folder / "postgres")
         async with running(folder, "granian") as product:
             sale = await open_sale(product, "planted", 5)
             items = f'[{{"ticket_type_id": "{TICKET_TYPES[0]}", "quantity": 50, "price": 1}}]'

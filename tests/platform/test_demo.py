@@ -10,6 +10,7 @@ import asyncpg
 from tests.platform.outside import fairgate, up
 from tests.platform.test_up import addresses, stopped_beside_a_stream
 from tests.support.http import plain_client
+from tests.support.prepared import prepare
 from tests.support.waiting import PATIENCE_S, wait_until
 
 
@@ -31,6 +32,7 @@ async def signs_in_once(url: str, link: str) -> None:
 
 
 async def test_the_demo_sells_to_a_crowd_and_ends_in_balance(data: Path) -> None:
+    prepare(data / "postgres")
     running = await up(data, "--fans", "12", "--once", command="demo")
     assert running.process.stdout is not None
     links = [(await running.process.stdout.readline()).decode().split()[-1] for _ in range(5)]

@@ -83,6 +83,7 @@ def test_what_died_is_started_again_within_2_s() -> None:
 
 
 async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data: Path) -> None:
+    prepare(data / "postgres")
     first = await up(data)
     told = await addresses(data)
     async with Redis.from_url(told["REDIS_URL"]) as redis:
