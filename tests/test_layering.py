@@ -30,21 +30,20 @@ def is_call_of(call: ast.Call, clients: set[str]) -> bool:
 
 
 def commands(tree: ast.AST) -> Iterator[str]:
-    """Calls of methods of a store's client, including through local names."""
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
-            continue
-        clients = {"redis", "postgres"}
-        for node in ast.walk(function):
-            value = getattr(node, "value", None)
-            if isinstance(node, ast.Assign | ast.AnnAssign) and named(value or node) in clients:
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                clients |= {named(it) for it in targets}
-        for node in ast.walk(function):
-            if isinstance(node, ast.Call) and is_call_of(node, clients):
-                assert isinstance(node.func, ast.Attribute)
-                if node.func.attr not in SQL:
-                    yield f"{node.lineno}: {ast.unparse(node.func)}"
+    """Calls of methods of a store's client, including through local names of any function of the module."""
+    clients = {"redis", "postgres"}
+    calls = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            calls.append(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and named(node.value or node) in clients:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            clients |= {named(it) for it in targets}
+    for call in calls:
+        if is_call_of(call, clients):
+            assert isinstance(call.func, ast.Attribute)
+            if call.func.attr not in SQL:
+                yield f"{call.lineno}: {ast.unparse(call.func)}"
 
 
 def test_a_command_is_found_whatever_the_client_is_called() -> None:

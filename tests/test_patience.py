@@ -20,7 +20,9 @@ DEADLINES = {
     "timeout": ("delay", 0),
     "get_message": ("timeout", 9),
 }
-NEEDED = ("httpx.AsyncClient", "httpx.Client", "plain_client")  # without an explicit timeout they use 5 s
+# Without an explicit timeout they use 5 s.
+NEEDED = {"AsyncClient": "httpx.AsyncClient", "Client": "httpx.Client", "plain_client": "plain_client"}
+WAITING = {"wait", *NEEDED, *DEADLINES}
 NOTHING_COMES = {  # waits for something that must not happen: (file, what is awaited)
     ("tests/store/test_batching.py", "behind"),
     ("tests/store/test_batching.py", "second"),
@@ -77,10 +79,12 @@ def calls(node: ast.AST) -> Iterator[ast.Call]:
 def deadline_of(call: ast.Call, where: str, names: dict[str, float]) -> float | None:
     """The seconds that this call may wait; None if it does not wait, or waits for ever."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name not in WAITING and not name.startswith(("to_", "not_to_")):
+        return None
     given = {it.arg: it.value for it in call.keywords}
     if name == "wait" and "timeout" in given:
         return None if (where, ast.unparse(call.args[0]).strip("{}")) in NOTHING_COMES else 0.0
-    if ast.unparse(call.func) in NEEDED and "transport" not in given:
+    if name in NEEDED and ast.unparse(call.func) == NEEDED[name] and "transport" not in given:
         return number(given["timeout"], names) if "timeout" in given else 5.0
     if name.startswith(("to_", "not_to_")) and "timeout" in given and "expect(" in ast.unparse(call.func):
         milliseconds = number(given["timeout"], names)
