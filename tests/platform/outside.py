@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
 import sysconfig
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +70,17 @@ async def fairgate(
         out.seek(0)
         err.seek(0)
         return Ended(code, out.read().decode(), err.read().decode())
+
+
+@contextlib.contextmanager
+def killed_at_the_end(*arguments: str, **settings: str) -> Iterator[None]:
+    """A command that runs during a block, at the end of which it gets `kill -9`; forked like `fairgate`."""
+    with open(os.devnull, "r+b") as nothing, os.fdopen(os.dup(2), "wb") as err:
+        running = warm.start([*arguments], environment(**settings), None, [nothing, nothing, err])
+    try:
+        yield
+    finally:
+        running.kill()
 
 
 async def _installed(

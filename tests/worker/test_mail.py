@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ from app.store.sql.notifications import mails as stored
 from app.store.sql.notifications.mailboxes import NewMailbox
 from app.store.sql.reservations.reservations import NewHold, Origin, insert_holds
 from tests.conftest import Servers
-from tests.platform.outside import FAIRGATE, environment
+from tests.platform.outside import killed_at_the_end
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.sales import GALA, HALL, a_sale
 from tests.support.waiting import wait_until
@@ -79,10 +76,10 @@ async def due_now(stores: Stores) -> None:
     await stores.postgres.execute("UPDATE mails SET due_at = now() - interval '1 s'")
 
 
-@contextmanager
-def a_worker(servers: Servers, database_url: str, server: MailServer) -> Iterator[subprocess.Popen[bytes]]:
+def a_worker(servers: Servers, database_url: str, server: MailServer) -> AbstractContextManager[None]:
     """`fairgate worker`, killed at the end."""
-    settings = environment(
+    return killed_at_the_end(
+        "worker",
         FAIRGATE_REDIS_URL=servers.redis_url,
         FAIRGATE_DATABASE_URL=database_url,
         FAIRGATE_SMTP_URL=server.url,
@@ -90,12 +87,6 @@ def a_worker(servers: Servers, database_url: str, server: MailServer) -> Iterato
         FAIRGATE_SECRET="only for these tests",
         FAIRGATE_LOG_LEVEL="error",
     )
-    process = subprocess.Popen([FAIRGATE, "worker"], env=settings)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
@@ -106,13 +97,12 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
     for round_ in range(KILLS):
         await queued(stores, *everybody[round_ * EACH : (round_ + 1) * EACH], first=round_ * EACH)
         before = len(server.subjects())
-        with a_worker(servers, database_url, server) as worker:
+        with a_worker(servers, database_url, server):
 
             async def some(before: int = before) -> bool:
                 return len(server.subjects()) > before + 3
 
             await wait_until(some, "the first mails", every_s=0.005)
-            os.kill(worker.pid, signal.SIGKILL)
         await due_now(stores)
     with a_worker(servers, database_url, server):
 

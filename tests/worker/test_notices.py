@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -24,7 +21,7 @@ from app.store.sql.reservations import hold_endings, reservations
 from app.store.sql.reservations.reservations import NewHold, Origin
 from tests.conftest import Servers
 from tests.notifications.test_outbox import hold
-from tests.platform.outside import FAIRGATE, environment
+from tests.platform.outside import killed_at_the_end
 from tests.support.receiver import Receiver, receiving
 from tests.support.sales import GALA, HALL, a_sale
 from tests.support.waiting import wait_until
@@ -39,24 +36,16 @@ EACH = 40
 LIFE = ["reservation.held", "reservation.confirmed", "reservation.cancelled"]
 
 
-@contextmanager
-def a_worker(servers: Servers, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`fairgate worker`, stopped at the end."""
-    process = subprocess.Popen(
-        [FAIRGATE, "worker"],
-        env=environment(
-            FAIRGATE_REDIS_URL=servers.redis_url,
-            FAIRGATE_DATABASE_URL=database_url,
-            FAIRGATE_WEBHOOKS_PRIVATE="on",
-            FAIRGATE_SECRET="only for these tests",
-            FAIRGATE_LOG_LEVEL="error",
-        ),
+def a_worker(servers: Servers, database_url: str) -> AbstractContextManager[None]:
+    """`fairgate worker`, killed at the end."""
+    return killed_at_the_end(
+        "worker",
+        FAIRGATE_REDIS_URL=servers.redis_url,
+        FAIRGATE_DATABASE_URL=database_url,
+        FAIRGATE_WEBHOOKS_PRIVATE="on",
+        FAIRGATE_SECRET="only for these tests",
+        FAIRGATE_LOG_LEVEL="error",
     )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def live(stores: Stores, name: str) -> None:
@@ -84,7 +73,7 @@ async def test_killed_again_and_again_it_loses_nothing(
     async with receiving() as receiver:
         target = await a_webhook(stores, receiver)
         for round_ in range(KILLS):
-            with a_worker(servers, database_url) as worker:
+            with a_worker(servers, database_url):
                 before = len(receiver.got)
                 for name in names[round_ * EACH : (round_ + 1) * EACH]:
                     await live(stores, name)
@@ -93,7 +82,6 @@ async def test_killed_again_and_again_it_loses_nothing(
                     return len(receiver.got) > before + 5
 
                 await wait_until(some, "the first deliveries")
-                os.kill(worker.pid, signal.SIGKILL)
         await stores.postgres.execute("UPDATE deliveries SET due_at = now()")  # no need to wait for leases
         with a_worker(servers, database_url):
 
