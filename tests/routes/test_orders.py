@@ -7,7 +7,6 @@ import csv
 import io
 
 import httpx
-import pytest
 
 from app.core.model import EventId
 from app.store.connections import Stores
@@ -16,7 +15,7 @@ from app.store.sql.reservations.orders import OrderFilter
 from tests.routes.conftest import Web, bearer, code, field_of
 from worker.context import WorkerContext
 
-MANY = 12_345
+MANY = 6_145  # several chunks also of the fifth that has expired
 
 
 def rows(answer: httpx.Response) -> list[dict[str, str]]:
@@ -57,10 +56,7 @@ async def test_it_says_what_is_wrong(web: Web) -> None:
     assert rows(await web.get("/v1/events/gala/orders.csv", headers=staff)) == []
 
 
-@pytest.mark.parametrize(
-    ("status", "count"), [(None, MANY), ("held", MANY - MANY // 5), ("expired", MANY // 5)]
-)
-async def test_many_come_in_chunks(web: Web, stores: Stores, status: str | None, count: int) -> None:
+async def test_many_come_in_chunks(web: Web, stores: Stores) -> None:
     await web.event()
     await stores.postgres.execute(
         """
@@ -72,12 +68,14 @@ async def test_many_come_in_chunks(web: Web, stores: Stores, status: str | None,
         """,
         MANY,
     )
-    sizes = [len(chunk) async for chunk in orders(stores.postgres, OrderFilter(EventId("gala"), status))]
-    assert sum(sizes) == count
-    assert max(sizes) <= CHUNK
-    query = f"?status={status}" if status else ""
-    answer = await web.get(f"/v1/events/gala/orders.csv{query}", headers=web.as_("operator"))
-    assert len({it["reservation_id"] for it in rows(answer)}) == count
+    for status, count in ((None, MANY), ("held", MANY - MANY // 5), ("expired", MANY // 5)):
+        sizes = [len(chunk) async for chunk in orders(stores.postgres, OrderFilter(EventId("gala"), status))]
+        assert sum(sizes) == count, status
+        assert len(sizes) > 1
+        assert max(sizes) <= CHUNK, status
+        query = f"?status={status}" if status else ""
+        answer = await web.get(f"/v1/events/gala/orders.csv{query}", headers=web.as_("operator"))
+        assert len({it["reservation_id"] for it in rows(answer)}) == count, status
 
 
 async def a_purchase(web: Web, event_id: str = "gala", email: str = "") -> tuple[str, dict[str, str]]:
