@@ -75,7 +75,7 @@ def logging_as_it_was() -> Iterator[None]:
             vars(logger).pop("bind", None)
 
 
-NEW_OBJECTS = 200_000  # between two collections: a test makes some thousands, and most of them go by themselves
+NEW_OBJECTS = 200_000  # between two collections: a test makes some thousands, and most go by themselves
 NO_TTL = -1  # a key that ended since it was listed has -2
 
 
