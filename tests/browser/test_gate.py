@@ -64,7 +64,6 @@ async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, sit
     assert await page.evaluate("fetch('/basket', {method: 'POST', body: 'x'}).then(it => it.status)") == 200
 
 
-@pytest.mark.parametrize("site", PROXIES[:1], indirect=True)  # it gets the same requests as with scripts
 async def test_the_way_round_without_scripts(plain_page: Page, site: Gated) -> None:
     await site.set(admission_rate_per_minute=0)
     await plain_page.goto(f"{site.url}/plain")

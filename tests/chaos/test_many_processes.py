@@ -23,8 +23,8 @@ RATE = 1_200  # per minute
 BURST = 25  # above a second of the rate, so that it matters
 SETTLED_S = 2.5  # each process adds its counts every second
 AT_ONCE = 50
-LAST_TICKETS = 25
-CONTENDERS = 100
+LAST_TICKETS = 50
+CONTENDERS = 200
 
 
 async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:

@@ -24,7 +24,7 @@ HTML = {"Accept": "text/html"}
 async def test_a_killed_valkey_costs_nothing_that_was_promised(site: Site) -> None:
     sale = await site.open_sale()
     async with site.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(15)
+        await crowd.promises(30)
         pid = await site.valkey_pid()
         os.kill(pid, signal.SIGKILL)
         await gone(pid)
@@ -35,7 +35,7 @@ async def test_a_killed_valkey_costs_nothing_that_was_promised(site: Site) -> No
 async def test_a_killed_postgres_costs_nothing_that_was_promised(pair: Site) -> None:
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(15)
+        await crowd.promises(30)
         pid = pair.postgres_pid()
         os.kill(pid, signal.SIGKILL)
         await gone(pid)
@@ -46,7 +46,7 @@ async def test_a_killed_postgres_costs_nothing_that_was_promised(pair: Site) -> 
 async def test_a_backend_that_is_killed_takes_postgres_through_recovery_and_on(lone: Site) -> None:
     sale = await lone.open_sale()
     async with lone.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(10)
+        await crowd.promises(20)
         async with lone.stores() as stores:
             try:
                 await stores.postgres.execute("SELECT pg_sleep(0)")
@@ -64,7 +64,7 @@ async def test_while_a_store_stands_still_people_are_told_and_it_recovers_by_its
 ) -> None:
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(10)
+        await crowd.promises(20)
         pid = await pair.valkey_pid() if store == "valkey" else pair.postgres_pid()
         with frozen(pid):
             await asyncio.gather(_told_to_wait(crowd), _pages_are_calm(pair, sale), _not_ready(pair, store))

@@ -57,7 +57,7 @@ async def test_a_sale_goes_on_during_an_upgrade(
         still = Crowd(site.client(), await site.open_sale(room=STANDS_STILL))
         waiting = [await still.visitor() for _ in range(WAITING)]
         async with site.crowd(await site.open_sale()) as crowd:
-            async with crowd.traffic(fans=2):
+            async with crowd.traffic(fans=4):
                 await crowd.promises(MORE)
                 await asyncio.to_thread(migrate.up, settings["DATABASE_URL"], ("before",))
                 await crowd.promises(MORE)

@@ -16,7 +16,7 @@ async def test_a_killed_worker_is_taken_over_by_the_other_one(pair: Site) -> Non
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
         for _ in range(KILLS):
-            await crowd.promises(10)
+            await crowd.promises(20)
             killed = pair.kill_one("fairgate worker")
             await crowd.decided()
             await _another(pair, killed, 2)
@@ -27,7 +27,7 @@ async def test_the_only_worker_is_started_again_and_takes_up_what_it_left(lone: 
     sale = await lone.open_sale()
     async with lone.crowd(sale) as crowd, crowd.traffic():
         for _ in range(KILLS):
-            await crowd.promises(10)
+            await crowd.promises(20)
             before = await lone.working()
             killed = lone.kill_one("fairgate worker")
             await _another(lone, killed, 1)
