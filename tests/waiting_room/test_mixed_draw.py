@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from app.commands.audit import from_stores
 from app.core import errors
 from app.core.assurance.log_audit import audit
-from app.core.model import Place
+from app.core.model import DrawEntropy, Place
 from app.core.tokens.claims import PlaceClaims
 from app.core.waiting_room.rules import draw_key, draw_of
 from app.settings import Settings
@@ -19,7 +20,8 @@ from app.waiting_room import control, room_log
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, join, leave, open_queues, place
 from app.waiting_room.queue_numbers import draw_batch, reserve_numbers
-from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_stored_room, a_visitor, token
+from app.web.documents.draw import draw_document
+from tests.support.builders import KEYS, ROOM, SEED, STAFF, a_row, a_stored_room, a_visitor, token
 
 
 @pytest.fixture
@@ -81,3 +83,17 @@ async def test_nobody_waits_for_a_log_that_is_not_written(queues: Queues) -> Non
     await room_log.write(queues.stores, ROOM)  # too late: the seed alone decides
     assert await draw_batch(queues.stores, ROOM) == 3
     assert await queues.stores.postgres.fetchval("SELECT draw_root FROM rooms") == b""
+
+
+@pytest.mark.parametrize("entropy", ["entries", "beacon"])
+def test_the_seed_is_published_with_what_else_a_draw_uses(entropy: DrawEntropy) -> None:
+    """From the seed alone, visitors would compute another draw than theirs."""
+    room = a_row(queueing_method="lottery", draw_entropy=entropy).room
+    roots = {None: None, b"": SEED.hex(), b"r" * 32: SEED.hex()}  # not known yet, the seed alone, known
+    for root, seed in roots.items():
+        drawn = draw_document(msgspec.structs.replace(room, draw_root=root), opened=True)
+        assert drawn is not None
+        assert drawn.seed == seed
+    alone = draw_document(a_row(queueing_method="lottery").room, opened=True)
+    assert alone is not None
+    assert alone.seed == SEED.hex()

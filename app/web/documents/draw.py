@@ -26,7 +26,8 @@ class Draw(msgspec.Struct, frozen=True):
     """The published facts of a lottery: the commitment at once, the seed after the opening.
 
     With the entropy of the `entries`, draws also use `log_root`, which is known after the opening; with that
-    of the `beacon`, the randomness of a round after the opening.
+    of the `beacon`, the randomness of a round after the opening. The seed is then published with it, because
+    from the seed alone a visitor would compute another draw than theirs.
     """
 
     commitment: str
@@ -42,7 +43,8 @@ def draw_document(room: Room, opened: bool) -> Draw | None:
         return None
     entropy = room.settings.draw_entropy
     root = room.draw_root.hex() if opened and room.draw_root and entropy == "entries" else None
-    seed = room.seed.hex() if opened else None
+    settled = entropy == "none" or room.draw_root is not None
+    seed = room.seed.hex() if opened and settled else None
     beacon = _beacon(room) if entropy == "beacon" else None
     return Draw(rules.commitment(room.seed), seed, entropy, root, beacon)
 
