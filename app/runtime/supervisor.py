@@ -35,6 +35,7 @@ from app.runtime import (
     role_environment,
     schema,
 )
+from app.runtime.cancelling import cancel
 from app.runtime.child_process import Child, as_role
 from app.runtime.embedded_stores import EmbeddedStore
 from app.runtime.installation import Installation, InstallationRefused, Member
@@ -140,7 +141,7 @@ async def run(plan: Plan, on_ready: OnReady = until_stopped) -> None:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
             if stop.done():
                 _print("stopping")
-                work.cancel()
+                await cancel(work)
             with contextlib.suppress(asyncio.CancelledError):
                 await work
         finally:
@@ -213,9 +214,8 @@ async def _embed(
 
 
 def _start_roles(plan: Plan, running: RunningInstallation, listener: socket.socket) -> None:
-    port = plan.ops_port
-    for_web = listen(OPS_HOST, port, "--ops-port")
-    for_workers = listen(OPS_HOST, port + 1 if port else 0, "--ops-port")
+    for_web = listen(OPS_HOST, plan.ops_port, "--ops-port")
+    for_workers = listen(OPS_HOST, plan.ops_port + 1 if plan.ops_port else 0, "--ops-port")
     running.listeners += [for_web, for_workers]
     running.ops_url, running.worker_ops_url = url_of(OPS_HOST, for_web), url_of(OPS_HOST, for_workers)
     public, operators = listener.fileno(), for_web.fileno()
