@@ -16,20 +16,19 @@ from app.store.keys import RoomKeys
 from app.store.redis.backlogs import unsettled
 
 LIVE = ("held", "paying", "confirmed")
-TYPES = """
-    SELECT t.ticket_type_id, t.total, t.held, t.sold,
-        (SELECT count(*) FROM tickets k JOIN reservations r USING (reservation_id)
-         WHERE r.event_id = t.event_id AND r.status = 'confirmed' AND k.ticket_type_id = t.ticket_type_id
-        ) AS issued
-    FROM ticket_types t WHERE t.event_id = $1
+# One statement, so that all of it is as of one moment.
+BOOKS = """
+    SELECT
+        (SELECT coalesce(json_agg(json_build_array(t.ticket_type_id, t.total, t.held, t.sold,
+            (SELECT count(*) FROM tickets k JOIN reservations r USING (reservation_id)
+             WHERE r.event_id = t.event_id AND r.status = 'confirmed' AND k.ticket_type_id = t.ticket_type_id
+            ))), '[]') FROM ticket_types t WHERE t.event_id = $1) AS types,
+        (SELECT coalesce(json_agg(json_build_array(reservation_id, visitor_id, status, released, used_code,
+            (SELECT json_object_agg(i ->> 'ticket_type_id', (i ->> 'quantity')::bigint)
+             FROM jsonb_array_elements(items) AS i))), '[]') FROM reservations WHERE event_id = $1) AS rows,
+        (SELECT coalesce(json_agg(json_build_array(code, used, uses_max)), '[]')
+         FROM codes WHERE event_id = $1) AS codes
 """
-ROWS = """
-    SELECT reservation_id, visitor_id, status, released, used_code,
-        (SELECT json_object_agg(i ->> 'ticket_type_id', (i ->> 'quantity')::bigint)
-         FROM jsonb_array_elements(items) AS i) AS items
-    FROM reservations WHERE event_id = $1
-"""
-CODES = "SELECT code, used, uses_max FROM codes WHERE event_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,9 @@ async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
     async with client.pipeline(transaction=False) as pipe:
         pipe.hgetall(keys.stock).hgetall(keys.holds).hgetall(keys.allowance)
         pipe.hgetall(keys.codes)
-        stock, holds, allowance, codes = await pipe.execute()
-    in_flight = frozenset(await unsettled(redis, keys))
+        (stock, holds, allowance, codes), in_flight = await asyncio.gather(
+            pipe.execute(), unsettled(redis, keys)
+        )
     return {
         "stock": {
             name.partition(":")[2]: _count(stock, name.partition(":")[2])
@@ -107,7 +107,7 @@ async def _read_redis(redis: RedisClient, room_id: RoomId) -> dict[str, Any]:
         "holds": {reservation_id: _owned(text) for reservation_id, text in holds.items()},
         "allowance": {who: int(count) for who, count in allowance.items() if not who.endswith(":sold")},
         "code_uses": {it[5:]: int(count) for it, count in codes.items() if it.startswith("used:")},
-        "in_flight": in_flight,
+        "in_flight": frozenset(in_flight),
     }
 
 
@@ -124,33 +124,23 @@ def _owned(text: str) -> OwnedTickets:
 
 
 async def _read_postgres(postgres: asyncpg.Pool, event_id: EventId) -> dict[str, Any]:
-    types, rows, codes = await asyncio.gather(
-        postgres.fetch(TYPES, event_id), postgres.fetch(ROWS, event_id), postgres.fetch(CODES, event_id)
-    )
-    statuses = {row["reservation_id"]: row["status"] for row in rows}
+    (found,) = await postgres.fetch(BOOKS, event_id)
+    types, rows, codes = map(json.loads, found)
     return {
         "counters": {
-            row["ticket_type_id"]: Count(
-                row["total"], row["total"] - row["held"] - row["sold"], row["held"], row["sold"]
-            )
-            for row in types
+            kind: Count(total, total - held - sold, held, sold) for kind, total, held, sold, _ in types
         },
         "rows": {
-            row["reservation_id"]: OwnedTickets(
-                row["visitor_id"],
-                row["status"] == "confirmed",
-                json.loads(row["items"]),
-                row["used_code"] or "",
-            )
-            for row in rows
-            if row["status"] in LIVE
+            reservation_id: OwnedTickets(visitor_id, status == "confirmed", items, used_code or "")
+            for reservation_id, visitor_id, status, _, used_code, items in rows
+            if status in LIVE
         },
-        "codes": {row["code"]: (row["used"], row["uses_max"]) for row in codes},
-        "statuses": statuses,
-        "issued": {row["ticket_type_id"]: row["issued"] for row in types},
+        "codes": {code: (used, uses_max) for code, used, uses_max in codes},
+        "statuses": {reservation_id: status for reservation_id, _, status, *_ in rows},
+        "issued": {kind: issued for kind, *_, issued in types},
         "unreleased": frozenset(
-            row["reservation_id"]
-            for row in rows
-            if row["status"] not in ("held", "paying") and not row["released"]
+            reservation_id
+            for reservation_id, _, status, released, *_ in rows
+            if status not in ("held", "paying") and not released
         ),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.store.connections import RedisClient, Stores
+from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from load.books import Books
 from tests.simulation.sale_model import SaleModel
@@ -32,16 +32,6 @@ async def details(client: RedisClient, keys: RoomKeys) -> dict[str, object]:
         "outcomes": {it: text.split("|")[1] for it, text in known.items() if ":" not in it},
         "refusals": {visitor: (line[0], line[2]) for visitor, line in last.items()},
     }
-
-
-async def numbers_reserved(stores: Stores, keys: RoomKeys) -> int:
-    """No more numbers may be given out than Postgres knows, however many at a time. Raises Differs."""
-    redis: Any = stores.redis
-    reserved = int(await redis.hget(keys.meter, "numbers_reserved"))
-    known = await stores.postgres.fetchval("SELECT numbers_reserved FROM rooms")
-    if reserved > known:
-        raise Differs("numbers", [f"{reserved} may be given out, Postgres knows of {known}"])
-    return reserved
 
 
 def hear(model: SaleModel, told: dict[str, str]) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 import asyncpg
 from redis.asyncio import Redis
 
+from app.runtime.installation import STATEMENTS_KEPT
 from app.store.connections import RedisClient, Stores, connect_postgres, connect_redis
+from app.store.pipelining import done_together, run_together
 from app.store.scripts import loader
 
 COUNTED = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
@@ -183,16 +185,18 @@ class PinnedStores:
     async def dump(self) -> dict[str, tuple[int, bytes]]:
         """Every key with its TTL and its serialized value."""
         raw: Any = self._binary
+        keys = await raw.keys("*")
+        replies = await run_together(raw, [(it, key) for key in keys for it in ("PTTL", "DUMP")])
         return {
-            key.decode(): (max(0, await raw.pttl(key)), await raw.dump(key)) for key in await raw.keys("*")
+            key.decode(): (max(0, ttl_ms), value)
+            for key, ttl_ms, value in zip(keys, replies[::2], replies[1::2], strict=True)
         }
 
     async def load(self, dump: dict[str, tuple[int, bytes]]) -> None:
         """Load these keys and no others."""
         raw: Any = self._binary
-        await raw.flushall()
-        for key, (ttl_ms, value) in dump.items():
-            await raw.restore(key, ttl_ms, value)
+        restored = [("RESTORE", key, ttl_ms, value) for key, (ttl_ms, value) in dump.items()]
+        await done_together(raw, [("FLUSHALL",), *restored])
 
     async def empty(self) -> None:
         """Delete all rows and keys."""
@@ -209,8 +213,8 @@ async def pinned(redis_url: str, database_url: str) -> AsyncIterator[PinnedStore
     await connection.execute(CLOCK)
     await connection.close()
     url = f"{database_url}?{OPTIONS}"
-    pool = await connect_postgres(url, timeout_s=5, connections_max=4)
-    looking = await asyncpg.create_pool(url, min_size=1, max_size=2)  # our own, with statements prepared once
+    pool = await connect_postgres(url, timeout_s=5, connections_max=4, statements=STATEMENTS_KEPT)
+    looking = await connect_postgres(url, timeout_s=5, connections_max=2, statements=STATEMENTS_KEPT)
     try:
         yield PinnedStores(redis, binary, pool, looking)
     finally:

@@ -39,6 +39,7 @@ SUBMIT = partial(stock.submit, event_id=EVENT, backlog_max=BACKLOG_MAX)
 CODE, CODED, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them use
 TROUBLE = (RoomNotReady, Superseded)
 ANOTHER_RUN = "0" * 40
+NUMBERS_KNOWN = "SELECT numbers_reserved FROM rooms"
 
 
 @dataclass
@@ -287,8 +288,7 @@ class SaleWorld:
         """Compare the room, while it is whole in Redis. Raises Differs."""
         if self.model.redis == "whole":
             self.model.tell_room()
-            self.watch.model.reserved = await looks.numbers_reserved(self.pinned.plain, self.keys)
-            await self.watch.check()
+            await self.watch.check(await self.pinned.plain.postgres.fetchval(NUMBERS_KNOWN))
 
     @property
     def promised(self) -> list[str]:

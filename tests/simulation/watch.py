@@ -42,9 +42,16 @@ class Watch:
             self._earned += ms * self.model.rules.rate / UNIT
         self.now_ms += ms
 
-    async def check(self) -> None:
-        """Compare the room. Raises Differs."""
+    async def check(self, numbers_known: int | None = None) -> None:
+        """Compare the room. No more numbers may be given out than Postgres knows, however many at a time;
+        without Postgres the model counts them. Raises Differs."""
         now, lasting = await view.of_engine(self.redis, self.keys)
+        if numbers_known is not None:
+            self.model.reserved = now.reserved
+            if now.reserved > numbers_known:
+                raise Differs(
+                    "numbers", [f"{now.reserved} may be given out, Postgres knows of {numbers_known}"]
+                )
         if differences := view.of_model(self.model).differences(now):
             raise Differs("state", differences)
         self._remember(now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from app.core.model import RoomId
@@ -52,16 +52,24 @@ async def waiting(redis: RedisClient, keys: RoomKeys, reservation_ids: Collectio
 
 async def unsettled(redis: RedisClient, keys: RoomKeys) -> list[str]:
     """The reservations with unsettled submissions."""
+    streams = (keys.batches, keys.submissions)  # in this order: a batch may be split meanwhile
+    pages = await run_together(redis, [("XRANGE", it, "-", "+", "COUNT", ENTRIES_AT_ONCE) for it in streams])
+    if any(not isinstance(it, list) or len(it) == ENTRIES_AT_ONCE for it in pages):
+        return [it for stream in streams async for it in _reservations_of(redis, stream)]
+    return [it for page in pages for _, fields in page for it in _ids(fields)]
+
+
+async def _reservations_of(redis: RedisClient, stream: str) -> AsyncIterator[str]:
+    """Those of a stream of any length, page by page."""
     client: Any = redis
-    unsettled_ids: list[str] = []
-    for stream in (keys.batches, keys.submissions):  # in this order: a batch may be split meanwhile
-        after = "-"
-        while entries := await client.xrange(stream, min=after, count=ENTRIES_AT_ONCE):
-            for _, fields in entries:
-                unsettled_ids += _ids(fields.get("b", fields.get("s", "")).split("\n"))
-            after = f"({entries[-1][0]}"
-    return unsettled_ids
+    after = "-"
+    while entries := await client.xrange(stream, min=after, count=ENTRIES_AT_ONCE):
+        for _, fields in entries:
+            for it in _ids(fields):
+                yield it
+        after = f"({entries[-1][0]}"
 
 
-def _ids(lines: Iterable[str]) -> list[str]:
+def _ids(fields: Mapping[str, str]) -> list[str]:
+    lines = fields.get("b", fields.get("s", "")).split("\n")
     return [it.partition("|")[0] for it in lines]
