@@ -17,7 +17,7 @@ import pytest
 import structlog
 from structlog._config import BoundLoggerLazyProxy
 
-from app.runtime import embedded_postgres, embedded_stores, gc_tuning
+from app.runtime import embedded_postgres, embedded_stores, gc_tuning, installation
 from app.store.connections import RedisClient, Stores
 from tests.support import prepared
 from tests.support.emptying import Empty, emptying
@@ -161,5 +161,5 @@ async def database_url(servers: Servers, empty: Empty) -> AsyncIterator[str]:
 @pytest.fixture
 async def stores(redis: RedisClient, database_url: str) -> AsyncIterator[Stores]:
     """Both stores, empty."""
-    async with shared_postgres(database_url, timeout_s=20, connections_max=10) as pool:
+    async with shared_postgres(database_url, 20, 10, installation.STATEMENTS_KEPT) as pool:
         yield Stores(redis, pool)

@@ -23,6 +23,7 @@ from standardwebhooks import Webhook
 from app.core.account import Account
 from app.core.model import Role, RoomId
 from app.main import create_app
+from app.runtime.installation import STATEMENTS_KEPT
 from app.settings import Settings
 from app.store.connections import RedisClient, Stores
 from app.web.http.routes import App
@@ -213,6 +214,7 @@ def settings_of(servers: Servers) -> Settings:
         rate_limits=False,
         simulate_payments=True,
         public_url="",
+        postgres_statements=STATEMENTS_KEPT,
         store_timeout_s=20,  # tests share their two cores with others
     )
 
