@@ -40,7 +40,7 @@ from app.reservations.pending import ReservationEngine
 from app.reservations.settlement import conclude, refund
 from app.settings import SIMULATED
 from app.store.away import stores_answer
-from app.store.sql.catalogue import fates
+from app.store.sql.catalogue import cancel_or_move
 from app.store.sql.monitoring import server
 from app.store.sql.payments import payment_steps, payments
 from app.store.sql.payments.payment_steps import NOTHING_TO_DO, NextStep
@@ -127,7 +127,7 @@ async def _pay(engine: ReservationEngine, attempt: Attempt) -> Confirmation:
     if bill is None:
         if earlier := await _earlier_outcome(engine, attempt):
             return earlier
-        if await fates.is_cancelled(engine.stores.postgres, attempt.reservation_id):
+        if await cancel_or_move.is_cancelled(engine.stores.postgres, attempt.reservation_id):
             raise Conflict(SALE_CANCELLED)
         raise Conflict("Another payment for this reservation just ended; send this one again.")
     if await _charge(engine, attempt, bill):
@@ -249,7 +249,7 @@ async def cancel(engine: ReservationEngine, reservation_id: ReservationId) -> Re
     refunds, or once one of its tickets was used or given away.
     """
     with stores_answer():
-        until, is_used = await fates.own_cancelling(engine.stores.postgres, reservation_id)
+        until, is_used = await cancel_or_move.own_cancelling(engine.stores.postgres, reservation_id)
         if is_used:
             raise Conflict("One of its tickets was used or given away; ask the organiser.")
         if until is not None and until <= datetime.now(UTC):

@@ -13,7 +13,7 @@ from app.reservations import holds
 from app.reservations.checkout import SALE_CANCELLED
 from app.reservations.pending import ReservationEngine
 from app.store.away import stores_answer
-from app.store.sql.catalogue import fates
+from app.store.sql.catalogue import cancel_or_move
 from app.store.sql.payments import payments
 from app.store.sql.payments.payments import Attempt, Sold
 from app.store.sql.reservations import orders
@@ -63,7 +63,9 @@ async def _confirm(
     ):
         raise HoldExpired
     with stores_answer():
-        if reservation.status == "held" and await fates.is_cancelled(engine.stores.postgres, reservation_id):
+        if reservation.status == "held" and await cancel_or_move.is_cancelled(
+            engine.stores.postgres, reservation_id
+        ):
             raise Conflict(SALE_CANCELLED)
     if reservation.status == "held" and method == "free":
         raise Conflict("These tickets are not free.")

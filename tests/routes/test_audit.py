@@ -94,7 +94,7 @@ FORMS_ELSEWHERE = {
     "change_password",
     *("cancel_order", "make_webhook", "drop_webhook", "replay_webhook"),  # tests/routes/test_console_pages.py
     *("change_role", "make_key", "end_key"),
-    *("move_sale", "cancel_sale", "retry_refunds"),  # tests/routes/test_fate.py
+    *("move_sale", "cancel_sale", "retry_refunds"),  # tests/routes/test_cancel_or_move.py
     *("refund_part", "retry_refund"),  # tests/routes/test_refunds.py, test_stripe_refunds.py
     "sign_out_user",  # tests/routes/test_sign_in.py
     *("invite_user", "withdraw_invitation", "set_active"),  # tests/routes/test_people.py
@@ -137,7 +137,7 @@ ELSEWHERE = {"create_webhook", "delete_webhook"}  # their ids are random: tests/
 ELSEWHERE |= {"acknowledge_alert"}  # test_alerts.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order", "refund_order"}  # test_api_keys.py, test_refunds.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
-ELSEWHERE |= {"cancel_event", "move_event"}  # test_fate.py
+ELSEWHERE |= {"cancel_event", "move_event"}  # test_cancel_or_move.py
 ELSEWHERE |= {"check_in", "undo_check_in", "delete_room"}  # test_door.py; test_own_rooms.py
 ELSEWHERE |= {"block_seats", "release_seats", "set_seat_kind", "save_seat_plan"}  # test_seat_plan.py
 ELSEWHERE |= {"preview_gate", "report_origin"}  # change nothing staff configure: test_gate_preview.py

@@ -26,12 +26,12 @@ from app.web.console.room import (
 )
 from app.web.console.sale import (
     attendees,
+    cancel_or_move,
     codes,
     door,
     duplicate,
     edit,
     entry,
-    fate,
     guests,
     overview,
     report,
@@ -78,7 +78,7 @@ MODULES = (
         seat_names,
         overview,
     ),
-    *(duplicate, fate),
+    *(duplicate, cancel_or_move),
     *(orders, refunds, attendees, guests, door, sale_mails, mail, sender, webhooks),
     *(sites, site_actions, connect, gate_settings, gate_preview, knownuser),
     audit,

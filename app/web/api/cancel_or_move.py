@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from app.catalogue import events, fate
+from app.catalogue import cancel_or_move, events
 from app.core.account import Account
 from app.core.clock import in_zone
 from app.core.errors import (
@@ -30,7 +30,7 @@ from app.web.http.routes import Request, Response, endpoint, json_response
 from app.web.http.staff_access import ADMIN, OPERATOR, author
 
 TAG = "Staff: events"
-Notice = Annotated[str, Meta(max_length=fate.NOTICE_MAX, pattern=TEXT)]
+Notice = Annotated[str, Meta(max_length=cancel_or_move.NOTICE_MAX, pattern=TEXT)]
 CHANGING = (EventNotFound, Conflict, IdempotencyKeyReused, BadHeader, StoreUnavailable)
 
 
@@ -106,10 +106,10 @@ async def cancel_event(request: Request, account: Account, body: CancelBody) -> 
 
     async def cancel() -> Response:
         by, app = author(request, account), request.app
-        await fate.cancel(app.queues, app.stores, event_id, body.notice.strip(), by=by)
+        await cancel_or_move.cancel(app.queues, app.stores, event_id, body.notice.strip(), by=by)
         event, _ = await events.event(app.stores, event_id)
         app.status_board.outdated(event.room_id)
-        left = await fate.affected(app.stores, event_id)
+        left = await cancel_or_move.affected(app.stores, event_id)
         if left.confirmed or left.held:
             await _start(request, account, "cancel_orders", event_id)
         return await _answer(request)
@@ -139,7 +139,7 @@ async def move_event(request: Request, account: Account, body: MoveBody) -> Resp
         event, _ = await events.event(request.app.stores, event_id)
         changes = body.starts_at, body.refund_until, notice
         if event.moved_from is None or (event.starts_at, event.refund_until, event.notice) != changes:
-            await fate.move(request.app.stores, event_id, *changes, by=author(request, account))
+            await cancel_or_move.move(request.app.stores, event_id, *changes, by=author(request, account))
             await _start(request, account, "tell_moved", event_id)
         return await _answer(request)
 
@@ -156,7 +156,7 @@ async def _start(request: Request, account: Account, kind: JobKind, event_id: Ev
 async def _answer(request: Request) -> Response:
     event_id, stores = EventId(request.params["event_id"]), request.app.stores
     event, _ = await events.event(stores, event_id)
-    left = await fate.affected(stores, event_id)
+    left = await cancel_or_move.affected(stores, event_id)
     document = FateDocument(
         event_id=event_id,
         starts_at=in_zone(event.starts_at),
@@ -166,7 +166,7 @@ async def _answer(request: Request) -> Response:
         notice=event.notice,
         orders=left.confirmed,
         holds=left.held,
-        refunds=[RefundSumsDocument(*it) for it in await fate.refund_sums(stores, event_id)],
+        refunds=[RefundSumsDocument(*it) for it in await cancel_or_move.refund_sums(stores, event_id)],
     )
     return json_response(200, document, [PRIVATE])
 

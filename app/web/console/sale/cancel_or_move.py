@@ -8,14 +8,14 @@ from datetime import datetime
 import msgspec
 from quart import Response
 
-from app.catalogue import events, fate
+from app.catalogue import cancel_or_move, events
 from app.core.clock import to_ms
 from app.core.errors import Conflict, ValidationFailed
 from app.core.jobs import JobKind, JobRequest
 from app.core.model import Event, EventId, RoomId
 from app.core.text.formatting import money, zoned_time
 from app.jobs import control as jobs
-from app.store.sql.catalogue.fates import Affected, RefundSums, RefusedRefund
+from app.store.sql.catalogue.cancel_or_move import Affected, RefundSums, RefusedRefund
 from app.web.console.frame import console_form, console_page
 from app.web.console.sale import local_times
 from app.web.console.sale.local_times import LocalTime
@@ -44,7 +44,7 @@ class FatePage(msgspec.Struct, frozen=True):
     values: dict[str, str]
     wrong: dict[str, str]
     doubled: dict[str, list[LocalTime]]
-    notice_max: int = fate.NOTICE_MAX
+    notice_max: int = cancel_or_move.NOTICE_MAX
 
 
 @console_page("/admin/rooms/<room_id>/fate", section="Sales", role="admin")
@@ -66,7 +66,9 @@ async def move_sale(request: Request, staff: Staff, form: dict[str, str]) -> Res
         return await _page(request, staff, form, wrong, doubled)
     notice = _notice(form)
     try:
-        await fate.move(request.app.stores, event.event_id, starts_at, refund_until, notice, by=staff.by)
+        await cancel_or_move.move(
+            request.app.stores, event.event_id, starts_at, refund_until, notice, by=staff.by
+        )
     except ValidationFailed as refusal:
         [problem] = refusal.members["errors"]
         return await _page(request, staff, form, {problem["field"]: problem["message"]}, doubled)
@@ -79,7 +81,7 @@ async def cancel_sale(request: Request, staff: Staff, form: dict[str, str]) -> R
     event = await _event(request)
     by, stores = staff.by, request.app.stores
     try:
-        await fate.cancel(request.app.queues, stores, event.event_id, _notice(form), by=by)
+        await cancel_or_move.cancel(request.app.queues, stores, event.event_id, _notice(form), by=by)
     except ValidationFailed as refusal:
         [problem] = refusal.members["errors"]
         return await _page(request, staff, form, {"cancel_notice": problem["message"]}, {})
@@ -91,7 +93,7 @@ async def cancel_sale(request: Request, staff: Staff, form: dict[str, str]) -> R
 async def retry_refunds(request: Request, staff: Staff, form: dict[str, str]) -> Response:
     """Retry all refunds that the gateway refused."""
     event = await _event(request)
-    await fate.retry_refunds(request.app.stores, event.event_id, by=staff.by)
+    await cancel_or_move.retry_refunds(request.app.stores, event.event_id, by=staff.by)
     return redirect_to(f"/admin/rooms/{event.room_id}/fate")
 
 
@@ -155,8 +157,8 @@ async def _page(
 ) -> Response:
     event, stores = await _event(request), request.app.stores
     room = await request.app.queues.loaded_rooms.read(event.room_id)
-    affected = await fate.affected(stores, event.event_id)
-    refused, total = await fate.refused_refunds(stores, event.event_id)
+    affected = await cancel_or_move.affected(stores, event.event_id)
+    refused, total = await cancel_or_move.refused_refunds(stores, event.event_id)
     document = FatePage(
         staff,
         head_of(staff, room, event, TAB),
@@ -165,11 +167,11 @@ async def _page(
         affected,
         _in_words(affected.refunds),
         _in_words(affected.outside),
-        await fate.refund_sums(stores, event.event_id),
+        await cancel_or_move.refund_sums(stores, event.event_id),
         refused,
         total,
         values,
         wrong,
         doubled,
     )
-    return respond("console/fate.html", document, ValidationFailed.status if wrong else 200)
+    return respond("console/cancel_or_move.html", document, ValidationFailed.status if wrong else 200)

@@ -18,8 +18,8 @@ from app.core.errors import Conflict, ValidationFailed
 from app.core.model import EventId
 from app.store.away import stores_answer
 from app.store.connections import Stores
-from app.store.sql.catalogue import fates
-from app.store.sql.catalogue.fates import Affected, RefundSums, RefusedRefund
+from app.store.sql.catalogue import cancel_or_move as stored
+from app.store.sql.catalogue.cancel_or_move import Affected, RefundSums, RefusedRefund
 from app.store.sql.waiting_room import rooms
 from app.waiting_room import control
 from app.waiting_room.queue import Queues
@@ -31,19 +31,19 @@ REFUSED_MAX = 100  # listed
 async def affected(stores: Stores, event_id: EventId) -> Affected:
     """What cancelling would end and refund."""
     with stores_answer():
-        return await fates.affected(stores.postgres, event_id)
+        return await stored.affected(stores.postgres, event_id)
 
 
 async def refused_refunds(stores: Stores, event_id: EventId) -> tuple[list[RefusedRefund], int]:
     """Refunds of the event that the gateway refused, oldest first, and how many there are."""
     with stores_answer():
-        return await fates.refused(stores.postgres, event_id, REFUSED_MAX)
+        return await stored.refused(stores.postgres, event_id, REFUSED_MAX)
 
 
 async def refund_sums(stores: Stores, event_id: EventId) -> list[RefundSums]:
     """The progress of the event's refunds, by currency."""
     with stores_answer():
-        return await fates.refund_sums(stores.postgres, event_id)
+        return await stored.refund_sums(stores.postgres, event_id)
 
 
 async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str, *, by: Author) -> None:
@@ -57,7 +57,7 @@ async def cancel(queues: Queues, stores: Stores, event_id: EventId, notice: str,
         changed = event
         if event.cancelled_at is None:
             changed = msgspec.structs.replace(event, cancelled_at=datetime.now(UTC), notice=notice)
-            await fates.update(connection, changed)
+            await stored.update(connection, changed)
             await rooms.touch_room(connection, event.room_id)
             after = {"cancelled_at": changed.cancelled_at, "notice": notice}
             entity = Entity("event", event_id)
@@ -92,7 +92,7 @@ async def move(
             raise ValidationFailed("starts_at", "must differ from the current date and time")
         fields = {"starts_at": starts_at, "refund_until": refund_until, "notice": notice}
         changed = msgspec.structs.replace(event, **fields, moved_from=event.starts_at)
-        await fates.update(connection, changed)
+        await stored.update(connection, changed)
         await rooms.touch_room(connection, event.room_id)
         before = {name: getattr(event, name) for name in fields}
         await audit.record(connection, by, "move", Entity("event", event_id), before=before, after=fields)
@@ -106,7 +106,7 @@ async def retry_refunds(stores: Stores, event_id: EventId, *, by: Author) -> int
     """
     async with transaction(stores) as connection:
         await locked(connection, event_id)
-        again = await fates.retry_all(connection, event_id)
+        again = await stored.retry_all(connection, event_id)
         if again:
             entity = Entity("event", event_id)
             await audit.record(connection, by, "retry_refunds", entity, after={"refunds": again})
