@@ -17,7 +17,7 @@ from app.core.account import Author
 from app.core.catalogue import seating
 from app.core.catalogue.definitions import SEATS_OF_EVENT_MAX
 from app.core.catalogue.sale_edit import Sale, SaleEdit
-from app.core.catalogue.sale_life import FATE
+from app.core.catalogue.sale_life import CANCEL_OR_MOVE_FIELDS
 from app.core.clock import now_ms
 from app.core.errors import Conflict, EventNotFound, RoomNotFound, TicketTypeNotFound
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings, TicketTypeId
@@ -149,7 +149,7 @@ def undoable(entries: list[Entry]) -> bool:
 
 def _is_undoable(entry: Entry) -> bool:
     """Whether only plain fields were changed, which can be written back as logged."""
-    event = {*Event.__struct_fields__} - {*FATE}
+    event = {*Event.__struct_fields__} - {*CANCEL_OR_MOVE_FIELDS}
     fields_of = {"room": RoomSettings.__struct_fields__, "event": event, "ticket_type": TERMS}
     return entry.change.action == "change" and {*(entry.change.after or {})} <= {
         *fields_of[entry.change.kind],

@@ -17,7 +17,7 @@ from app import audit
 from app.audit import Entity
 from app.catalogue.events import locked, transaction, update_event, update_room
 from app.core.account import Author
-from app.core.catalogue.sale_life import FATE
+from app.core.catalogue.sale_life import CANCEL_OR_MOVE_FIELDS
 from app.core.errors import AlreadyExists, Conflict, EventNotFound
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings
 from app.store.away import stores_answer
@@ -149,9 +149,9 @@ async def _event(stores: Stores, room: Room) -> Event:
 
 def _copy(event: Event, event_id: EventId, **changed: Any) -> Event:
     """The event under another id; without having been cancelled or moved."""
-    fate: dict[str, Any] = {**dict.fromkeys(FATE), "notice": ""}
+    neither: dict[str, Any] = {**dict.fromkeys(CANCEL_OR_MOVE_FIELDS), "notice": ""}
     ids = {"event_id": event_id, "room_id": RoomId(event_id)}
-    return msgspec.structs.replace(event, **{**fate, **ids, **changed})
+    return msgspec.structs.replace(event, **{**neither, **ids, **changed})
 
 
 async def _insert(

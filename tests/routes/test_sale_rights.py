@@ -59,7 +59,7 @@ CONSOLE_MAY = {
     **dict.fromkeys(("read_seats", "keep_seats", "grow_section", "save_plan"), "owner"),
     **dict.fromkeys(("choice_page", "choice_map", "change_chosen"), "owner"),
     **dict.fromkeys(("names_page", "rename_seats"), "owner"),
-    **dict.fromkeys(("fate_page", "cancel_sale", "move_sale", "retry_refunds"), "owner"),
+    **dict.fromkeys(("cancel_or_move_page", "cancel_sale", "move_sale", "retry_refunds"), "owner"),
     **dict.fromkeys(("code_sets", "codes_csv"), BUYERS),
     **dict.fromkeys(("sale_mails", "sale_buyers"), SEE),
     **dict.fromkeys(("save_mail_text", "save_buyer_form"), "owner"),

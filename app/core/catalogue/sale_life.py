@@ -10,8 +10,8 @@ from app.core.model import Event, RoomState
 from app.core.waiting_room.history import Sample
 
 Stage = Literal["draft", "rehearsal", "published", "open", "over", "archived"]
-# fields of an event: was it moved or cancelled
-FATE = ("cancelled_at", "moved_from", "refund_until", "notice")
+# the fields of an event that say whether it was cancelled or moved
+CANCEL_OR_MOVE_FIELDS = ("cancelled_at", "moved_from", "refund_until", "notice")
 STAGES: dict[Stage, str] = {
     "draft": "Only staff can see it",
     "rehearsal": "A test room with test payments",

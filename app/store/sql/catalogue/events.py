@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from app.core.catalogue.sale_life import FATE
+from app.core.catalogue.sale_life import CANCEL_OR_MOVE_FIELDS
 from app.core.model import Event, EventId, RoomId, TicketType, TicketTypeId
 from app.core.text import typed
 from app.store.connections import Connection, Queries
@@ -19,7 +19,7 @@ _COLUMNS = """
     published, hold_extend_s, timezone, sell_after_start, prices_include_tax, fee_per_ticket, fee_rate_bp,
     fee_tax_rate_bp, payments, seller
 """
-_READ = ", ".join((_COLUMNS.replace("starts_at", readable("starts_at")), *FATE))
+_READ = ", ".join((_COLUMNS.replace("starts_at", readable("starts_at")), *CANCEL_OR_MOVE_FIELDS))
 TYPE_READ = (
     "ticket_type_id, name, price, total, held, sold, seated, hidden, tax_rate_bp, blocked, "
     "plan::text AS plan, " + ", ".join(readable(it) for it in ("sale_from", "sale_until"))
@@ -129,7 +129,7 @@ async def insert_event(connection: Connection, event: Event) -> bool:
         f"INSERT INTO events ({_COLUMNS}, search) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
         "ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
-        *(getattr(event, name) for name in Event.__struct_fields__ if name not in FATE),
+        *(getattr(event, name) for name in Event.__struct_fields__ if name not in CANCEL_OR_MOVE_FIELDS),
         search_text(event),
     )
     return row is not None
@@ -146,7 +146,11 @@ async def update_event(connection: Connection, event: Event) -> None:
             search = $19, revision = revision + 1
         WHERE event_id = $1
         """,
-        *(getattr(event, name) for name in Event.__struct_fields__ if name not in ("room_id", *FATE)),
+        *(
+            getattr(event, name)
+            for name in Event.__struct_fields__
+            if name not in ("room_id", *CANCEL_OR_MOVE_FIELDS)
+        ),
         search_text(event),
     )
 

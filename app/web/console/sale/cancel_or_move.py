@@ -28,7 +28,7 @@ from app.web.pages.render import respond
 TAB = "Move or cancel"
 
 
-class FatePage(msgspec.Struct, frozen=True):
+class CancelOrMovePage(msgspec.Struct, frozen=True):
     """The page. `sums`: what cancelling refunds, and what has to be paid back outside Fairgate, in words."""
 
     staff: Staff
@@ -48,7 +48,7 @@ class FatePage(msgspec.Struct, frozen=True):
 
 
 @console_page("/admin/rooms/<room_id>/fate", section="Sales", role="admin")
-async def fate_page(request: Request, staff: Staff) -> Response:
+async def cancel_or_move_page(request: Request, staff: Staff) -> Response:
     """Show the forms to move or cancel the sale, and the progress."""
     return await _page(request, staff, {}, {}, {})
 
@@ -159,7 +159,7 @@ async def _page(
     room = await request.app.queues.loaded_rooms.read(event.room_id)
     affected = await cancel_or_move.affected(stores, event.event_id)
     refused, total = await cancel_or_move.refused_refunds(stores, event.event_id)
-    document = FatePage(
+    document = CancelOrMovePage(
         staff,
         head_of(staff, room, event, TAB),
         event,

@@ -15,7 +15,7 @@ from quart import Response
 from app import i18n
 from app.catalogue import events
 from app.core.catalogue.definitions import EventDefinition
-from app.core.catalogue.sale_life import FATE
+from app.core.catalogue.sale_life import CANCEL_OR_MOVE_FIELDS
 from app.core.clock import now_ms
 from app.core.errors import AlreadyExists, ValidationFailed
 from app.core.model import Event, EventId, Room, RoomId, RoomSettings, RoomStatus
@@ -126,7 +126,7 @@ def _preview(definition: EventDefinition) -> str:
         available=0,
         opened_at_ms=0,
     )
-    apart = ("event_id", "room_id", *FATE)
+    apart = ("event_id", "room_id", *CANCEL_OR_MOVE_FIELDS)
     terms: dict[str, Any] = {it: getattr(definition, it) for it in Event.__struct_fields__ if it not in apart}
     head = event_head(Event(event_id=event_id, room_id=room_id, **terms))
     standing = Standing(room, status, None, head, status_document(room, status), None)
