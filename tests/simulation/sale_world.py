@@ -26,7 +26,7 @@ from app.store.sql.reservations import hold_endings
 from app.store.sql.reservations.reservations import Superseded
 from load.books import Books, read_books
 from load.verdict import lost, oversold, stranded
-from tests.simulation import looks
+from tests.simulation import sale_checks
 from tests.simulation.pinned import PinnedStores
 from tests.simulation.reservations import Decided, Wish
 from tests.simulation.sale_model import SaleModel
@@ -165,9 +165,8 @@ class SaleWorld:
 
         async def end() -> None:
             if not await holds.sell_late(self.stores, attempt):
-                await holds.update_redis(
-                    self.stores, await hold_endings.expire_late(self.stores.postgres, attempt)
-                )
+                ended = await hold_endings.expire_late(self.stores.postgres, attempt)
+                await holds.update_redis(self.stores, ended)
 
         ids = [reservation_id] if self._status(reservation_id) == "paying" else []
         await self.do(end(), self.model.paid_late(ids), calls)
@@ -176,9 +175,8 @@ class SaleWorld:
         reservation_id = f"{visitor}-{key}"
 
         async def end() -> None:
-            await holds.update_redis(
-                self.stores, await hold_endings.cancel(self.stores.postgres, reservation_id)
-            )
+            ended = await hold_endings.cancel(self.stores.postgres, reservation_id)
+            await holds.update_redis(self.stores, ended)
 
         ids = [reservation_id] if self._status(reservation_id) in ("held", "confirmed") else []
         await self.do(end(), self.model.end(ids, "cancelled"), calls)
@@ -270,7 +268,8 @@ class SaleWorld:
         return await self._compare(await read_books(self.pinned.plain, ROOM, EVENT))
 
     async def _compare(self, books: Books) -> list[str]:
-        return looks.compare(self.model, books, await looks.details(self.pinned.plain.redis, self.keys))
+        in_redis = await sale_checks.details(self.pinned.plain.redis, self.keys)
+        return sale_checks.compare(self.model, books, in_redis)
 
     async def check(self) -> None:
         """Compare the books. Raises Differs."""
@@ -282,7 +281,7 @@ class SaleWorld:
             if wrong := list(found(books)):
                 raise Differs(found.__name__, wrong)
         if self.model.redis == "whole":
-            looks.hear(self.model, self.told)
+            sale_checks.hear(self.model, self.told)
 
     async def check_room(self) -> None:
         """Compare the room, while it is whole in Redis. Raises Differs."""
