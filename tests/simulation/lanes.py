@@ -14,8 +14,8 @@ from tests.simulation.steps import NETWORKS, VISITORS, Step
 CallFirst = Callable[[Sequence[str], int], list[str]]
 CALL = 1_000_000  # the credit that a call costs a lane
 SHARES = ((50, 30, 20), (98, 1, 1), (10, 45, 45))
-_IN = dict(zip(VISITORS[4:], (1, 1, 2, 2, 1, 2, 1, 2), strict=True))
-NAMES = {it: f"{it}{'-' * 19}{_IN[it]}" if it in _IN else it for it in VISITORS}
+LANE_IN_ID = dict(zip(VISITORS[4:], (1, 1, 2, 2, 1, 2, 1, 2), strict=True))
+NAMES = {it: f"{it}{'-' * 19}{LANE_IN_ID[it]}" if it in LANE_IN_ID else it for it in VISITORS}
 NETWORKS_OF = {NAMES[it]: network for it, network in NETWORKS.items()}
 
 
@@ -49,7 +49,7 @@ class Lanes:
         lane = lane_of(visitor, shares)
         return self.restored.get(lane, 0) if lane else ordinary
 
-    def beside(self, visitor: str, waiting: Mapping[str, int], shares: Sequence[int]) -> list[int]:
+    def numbers_in_lane(self, visitor: str, waiting: Mapping[str, int], shares: Sequence[int]) -> list[int]:
         """The numbers that wait in the same lane."""
         lane = lane_of(visitor, shares)
         return [number for it, number in waiting.items() if lane_of(it, shares) == lane]
@@ -57,29 +57,29 @@ class Lanes:
     def call(self, visitors: Sequence[str], count: int, shares: Sequence[int], call_first: CallFirst) -> None:
         """Lanes share the calls; what a lane cannot use is shared among the others."""
         shares = shares or (100,)
-        lines = [[it for it in visitors if lane_of(it, shares) == lane] for lane in range(len(shares))]
-        left = [len(line) for line in lines]
-        while turns := self.divide(count, left, shares):
+        queues = [[it for it in visitors if lane_of(it, shares) == lane] for lane in range(len(shares))]
+        waiting = [len(queue) for queue in queues]
+        while turns := self.divide(count, waiting, shares):
             for lane, quota in sorted(Counter(turns).items()):
-                called = call_first(lines[lane], quota)
-                lines[lane] = [it for it in lines[lane] if it not in called]
+                called = call_first(queues[lane], quota)
+                queues[lane] = [it for it in queues[lane] if it not in called]
                 count -= len(called)
                 if len(called) < quota:  # nobody else in this lane can be called now
-                    left[lane] = self.credit[lane] = 0
+                    waiting[lane] = self.credit[lane] = 0
 
-    def divide(self, count: int, left: list[int], shares: Sequence[int]) -> list[int]:
+    def divide(self, count: int, waiting: list[int], shares: Sequence[int]) -> list[int]:
         """The lane of each of the next calls; `left` has how many wait in each, and is reduced."""
         turns: list[int] = []
-        while len(turns) < count and any(left):
+        while len(turns) < count and any(waiting):
             lane = self.at = self.at % len(shares)
-            if left[lane]:
-                everybody = sum(share for share, people in zip(shares, left, strict=True) if people)
+            if waiting[lane]:
+                everybody = sum(share for share, people in zip(shares, waiting, strict=True) if people)
                 self.credit[lane] = self.credit.get(lane, 0) + shares[lane] * CALL // everybody
                 if self.credit[lane] >= CALL:
                     self.credit[lane] -= CALL
-                    left[lane] -= 1
+                    waiting[lane] -= 1
                     turns.append(lane)
-            if not left[lane]:
+            if not waiting[lane]:
                 self.credit[lane] = 0
             self.at = (lane + 1) % len(shares)
         return turns
@@ -92,7 +92,7 @@ class Sharing:
     shares: tuple[int, ...] = ()
     calls: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)  # step by step
 
-    def look(self, shares: tuple[int, ...], called: Sequence[str], waits: set[int]) -> Iterator[str]:
+    def check_step(self, shares: tuple[int, ...], called: Sequence[str], waits: set[int]) -> Iterator[str]:
         """Check after a step that called these visitors; the lanes in `waits` still have somebody to call."""
         if shares != self.shares:
             self.shares, self.calls = shares, {}
@@ -102,7 +102,7 @@ class Sharing:
             now = [sum(lane_of(it, shares) == lane for it in called) for lane in pair]
             calls.append((calls[-1][0] + now[0], calls[-1][1] + now[1]))
             one, other = (shares[lane] for lane in pair)
-            apart = [before / one - beside / other for before, beside in calls]
+            apart = [its_calls / one - others / other for its_calls, others in calls]
             if max(apart) - min(apart) > 1 / one + 1 / other + 1 / (
                 one + other
             ):  # a quantum each, plus a round
@@ -112,13 +112,13 @@ class Sharing:
 
 def in_lanes(random: Random, steps: Sequence[Step], *, changes: float = 0.02) -> list[Step]:
     """The same steps with most visitors in lanes; now and then staff change the shares."""
-    found: list[Step] = []
+    renamed: list[Step] = []
     for step in steps:
-        found.append(Step(step.verb, tuple(_named(it) for it in step.arguments)))
+        renamed.append(Step(step.verb, tuple(_renamed(it) for it in step.arguments)))
         if random.random() < changes:
-            found.append(Step("settings", (("lanes", random.choice(SHARES)),)))
-    return found
+            renamed.append(Step("settings", (("lanes", random.choice(SHARES)),)))
+    return renamed
 
 
-def _named(argument: Any) -> Any:
+def _renamed(argument: Any) -> Any:
     return NAMES.get(argument, argument) if isinstance(argument, str) else argument

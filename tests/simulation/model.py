@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.simulation.lanes import Lanes
-from tests.simulation.rules import UNIT, Rules, Standing, network_said
+from tests.simulation.rules import UNIT, Answer, Rules, network_in_id
 
 ENDING_KEPT_MS = 3_600_000
 TICKETS_MAX = 4
@@ -56,74 +56,74 @@ class RoomModel:
     @property
     def shown(self) -> str:
         """The state shown to visitors: an open room whose last ticket is sold is sold out."""
-        gone = self.tickets is not None and self.tickets[:2] == (0, 0) and self.tickets[2] > 0
-        return "sold_out" if self.state == "open" and gone else self.state
+        sold_out = self.tickets is not None and self.tickets[:2] == (0, 0) and self.tickets[2] > 0
+        return "sold_out" if self.state == "open" and sold_out else self.state
 
     # visitors -----------------------------------------------------------------------------------------
-    def join(self, visitors: Sequence[str], now_ms: int, quantity: int = 0) -> list[Standing]:
+    def join(self, visitors: Sequence[str], now_ms: int, quantity: int = 0) -> list[Answer]:
         """The place of each visitor, or a new one; called immediately while there is room and no crowd."""
         self._refill(now_ms)
-        room, spare, told = self._room(now_ms), self._spare(), []
+        allowed, spare, answers = self._calls_allowed(now_ms), self._spare(), []
         for visitor in visitors:
             before = self.admitted
-            told.append(self._join(visitor, room > 0 and max(1, quantity) <= spare, now_ms, quantity))
+            answers.append(self._join(visitor, allowed > 0 and max(1, quantity) <= spare, now_ms, quantity))
             if self.admitted > before:
-                room, spare = room - 1, spare - 1
-        return told
+                allowed, spare = allowed - 1, spare - 1
+        return answers
 
-    def _join(self, visitor: str, at_once: bool, now_ms: int, quantity: int) -> Standing:
+    def _join(self, visitor: str, at_once: bool, now_ms: int, quantity: int) -> Answer:
         if visitor in self.removed:
-            return Standing("removed")
+            return Answer("removed")
         if quantity > TICKETS_MAX:
-            return Standing("too_many")
-        there = self._standing(visitor, now_ms)
-        if there is not None:
+            return Answer("too_many")
+        found = self._find(visitor, now_ms)
+        if found is not None:
             self._want(visitor, quantity)
-            return there
+            return found
         refusal = {"scheduled": "not_open", "closed": "closed", "sold_out": "sold_out"}.get(self.shown)
         if refusal:
-            return Standing(refusal)
+            return Answer(refusal)
         if visitor in self.networks:
             self.noted[visitor] = self.networks[visitor]
         drawn_later = self.state == "prequeue" and self.rules.lottery
         if not drawn_later and self.last >= self.reserved:
-            return Standing("numbers_exhausted")
+            return Answer("numbers_exhausted")
         crowd = self.waiting or self.prequeue
         if drawn_later:
             self.prequeue[visitor] = self.draws[visitor]
         else:
             self.last += 1
-            line = self.prequeue if self.state == "prequeue" else self.waiting
-            line[visitor] = self.last
+            queue = self.prequeue if self.state == "prequeue" else self.waiting
+            queue[visitor] = self.last
         self._want(visitor, quantity)
         if not crowd and at_once and max(1, quantity) <= self._free and self._not_hoarding(visitor):
             self._call(visitor, now_ms)
-        told = self._standing(visitor, now_ms)
-        assert told is not None
-        return replace(told, new=True)
+        answer = self._find(visitor, now_ms)
+        assert answer is not None
+        return replace(answer, new=True)
 
-    def place(self, visitor: str, now_ms: int) -> Standing:
+    def place(self, visitor: str, now_ms: int) -> Answer:
         """Their place, or for an hour how it ended."""
         if visitor in self.removed:
-            return Standing("removed")
-        there = self._standing(visitor, now_ms)
-        if there is not None:
-            return there
-        return Standing(self.endings[visitor][0] if visitor in self.endings else "absent")
+            return Answer("removed")
+        found = self._find(visitor, now_ms)
+        if found is not None:
+            return found
+        return Answer(self.endings[visitor][0] if visitor in self.endings else "absent")
 
-    def want(self, visitor: str, quantity: int, now_ms: int) -> Standing:
+    def want(self, visitor: str, quantity: int, now_ms: int) -> Answer:
         """Set how many tickets they want at once while they wait."""
-        there = self.place(visitor, now_ms)
-        if there.state in ("waiting", "prequeue") and quantity > TICKETS_MAX:
-            return Standing("too_many")
+        answer = self.place(visitor, now_ms)
+        if answer.state in ("waiting", "prequeue") and quantity > TICKETS_MAX:
+            return Answer("too_many")
         self._want(visitor, quantity)
-        return there
+        return answer
 
-    def claim(self, visitor: str, now_ms: int) -> Standing:
+    def claim(self, visitor: str, now_ms: int) -> Answer:
         """Start the session of a called visitor; anyone else learns their place."""
-        there = self.place(visitor, now_ms)
-        if there.state != "called":
-            return there
+        answer = self.place(visitor, now_ms)
+        if answer.state != "called":
+            return answer
         del self.called[visitor]
         self.noted.pop(visitor, None)
         self.active[visitor] = (now_ms // 1000 + self.rules.session_ttl_s) * 1000
@@ -131,11 +131,11 @@ class RoomModel:
 
     def leave(self, visitor: str, now_ms: int) -> None:
         """Leave the queue or end the session. The call of a visitor who leaves becomes free again."""
-        there = self._standing(visitor, now_ms)
-        if there is not None and there.state == "called":
+        found = self._find(visitor, now_ms)
+        if found is not None and found.state == "called":
             self._give_back(visitor)
-        if there is not None:
-            self._end(visitor, "done" if there.state == "active" else "left", now_ms)
+        if found is not None:
+            self._end(visitor, "done" if found.state == "active" else "left", now_ms)
 
     def remove(self, visitor: str, now_ms: int) -> None:
         """Staff remove a visitor for good."""
@@ -153,15 +153,15 @@ class RoomModel:
         self._act_on_schedule(now_ms)
         self.sure_ms = now_ms
         for visitor in [*self.called, *self.active]:
-            self._standing(visitor, now_ms)
+            self._find(visitor, now_ms)
         for visitor in [it for it, (_, at) in self.endings.items() if at <= now_ms - ENDING_KEPT_MS]:
             if visitor in self.waiting and self.state != "closed":
                 self.endings[visitor] = self.endings[visitor][0], now_ms
             else:
                 del self.endings[visitor]
-        order, room = sorted(self.waiting, key=self.waiting.__getitem__), self._room(now_ms)
+        order, allowed = sorted(self.waiting, key=self.waiting.__getitem__), self._calls_allowed(now_ms)
         drawn = [it for it in order if not self.prequeue or self.waiting[it] < self.draw_next]
-        self.lanes.call(drawn, room, self.rules.lanes, lambda some, n: self._call_first(some, n, now_ms))
+        self.lanes.call(drawn, allowed, self.rules.lanes, lambda some, n: self._call_first(some, n, now_ms))
         self.level = min(self.level, self.rules.capacity)
 
     def _call_first(self, visitors: Sequence[str], count: int, now_ms: int) -> list[str]:
@@ -213,7 +213,7 @@ class RoomModel:
             self.prequeue.clear()
 
     # inside -------------------------------------------------------------------------------------------
-    def _standing(self, visitor: str, now_ms: int) -> Standing | None:
+    def _find(self, visitor: str, now_ms: int) -> Answer | None:
         """A passed deadline ends the turn when anyone looks at it; for a call, once a worker is sure."""
         if self.is_over(visitor, now_ms):
             self._give_back(visitor)
@@ -222,14 +222,14 @@ class RoomModel:
             self._end(visitor, "expired", now_ms)
         for state, deadlines in (("called", self.called), ("active", self.active)):
             if visitor in deadlines:
-                return Standing(state, self.turns[visitor], until_ms=deadlines[visitor])
+                return Answer(state, self.turns[visitor], until_ms=deadlines[visitor])
         if visitor in self.prequeue:
-            return Standing("prequeue", 0 if self.rules.lottery else self.prequeue[visitor])
+            return Answer("prequeue", 0 if self.rules.lottery else self.prequeue[visitor])
         if visitor not in self.waiting:
             return None
         number = self.waiting[visitor]
-        ahead = sum(it < number for it in self.lanes.beside(visitor, self.waiting, self.rules.lanes))
-        return Standing("waiting", number, ahead + (len(self.prequeue) if number >= self.draw_next else 0))
+        ahead = sum(it < number for it in self.lanes.numbers_in_lane(visitor, self.waiting, self.rules.lanes))
+        return Answer("waiting", number, ahead + (len(self.prequeue) if number >= self.draw_next else 0))
 
     def is_over(self, visitor: str, now_ms: int) -> bool:
         """Whether they let their call lapse and no store outage can have kept them from claiming."""
@@ -241,7 +241,7 @@ class RoomModel:
             self.level = min(self.rules.capacity, self.level + earned)
         self.tick_ms = max(self.tick_ms, now_ms)
 
-    def _room(self, now_ms: int) -> int:
+    def _calls_allowed(self, now_ms: int) -> int:
         """How many may be called now, limited by the bucket, the cap and the stock."""
         if self.shown != "open" or self.rules.rate == 0 or now_ms < self.restore_until_ms:
             return 0
@@ -254,8 +254,8 @@ class RoomModel:
         return max(0, min(limits))
 
     def _want(self, visitor: str, quantity: int) -> None:
-        standing = visitor in self.waiting or visitor in self.prequeue
-        if standing and (quantity > 1 or (quantity == 1 and visitor in self.wants)):
+        in_queue = visitor in self.waiting or visitor in self.prequeue
+        if in_queue and (quantity > 1 or (quantity == 1 and visitor in self.wants)):
             self.wants[visitor] = quantity
 
     @property
@@ -275,7 +275,7 @@ class RoomModel:
 
     def network_of(self, visitor: str) -> str:
         """Their network; empty: unknown."""
-        return network_said(visitor) or self.noted.get(visitor, "")
+        return network_in_id(visitor) or self.noted.get(visitor, "")
 
     @property
     def unclaimed(self) -> dict[str, int]:
@@ -314,8 +314,8 @@ class RoomModel:
             self._enter(due, now_ms)
 
     def _end(self, visitor: str, word: str, now_ms: int) -> None:
-        for standing in (self.prequeue, self.waiting, self.called, self.active, self.turns):
-            standing.pop(visitor, None)
+        for members in (self.prequeue, self.waiting, self.called, self.active, self.turns):
+            members.pop(visitor, None)
         self.buyers.discard(visitor)
         self.wants.pop(visitor, None)
         self.noted.pop(visitor, None)

@@ -19,7 +19,7 @@ from app.store.connections import RedisClient, Stores, connect_postgres, connect
 from app.store.pipelining import done_together, run_together
 from app.store.scripts import loader
 
-COUNTED = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
+COUNTED_CALLS = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
 
 CLOCK = """
     CREATE SCHEMA simulated;
@@ -50,16 +50,16 @@ class Fuse:
     """How many more store calls there will be before the process dies; None: no limit."""
 
     def __init__(self) -> None:
-        self.left: int | None = None
+        self.calls_left: int | None = None
         self.blown = False
 
-    def burn(self) -> None:
+    def count_call(self) -> None:
         """Count one call. Raises Killed."""
-        if self.left == 0:
+        if self.calls_left == 0:
             self.blown = True
             raise Killed
-        if self.left is not None:
-            self.left -= 1
+        if self.calls_left is not None:
+            self.calls_left -= 1
 
 
 class PinnedRedis:
@@ -72,24 +72,24 @@ class PinnedRedis:
 
     async def evalsha(self, sha: str, count: int, *arguments: Any) -> Any:
         """Like the client's, at the pinned time."""
-        self._fuse.burn()
-        return await self._redis.evalsha(sha, count, *self._at_our_time(_script(sha), count, arguments))
+        self._fuse.count_call()
+        return await self._redis.evalsha(sha, count, *self._at_pinned_time(_script(sha), count, arguments))
 
     async def eval(self, text: str, count: int, *arguments: Any) -> Any:
         """Like the client's. EVALSHA was tried first, so the arguments already have the pinned time."""
         script = next(it for it in _scripts().values() if it.text == text)
-        return await self._redis.eval(text, count, *self._at_our_time(script, count, arguments))
+        return await self._redis.eval(text, count, *self._at_pinned_time(script, count, arguments))
 
     def pipeline(self) -> PinnedPipeline:
         """Like the client's: many commands in one round trip, scripts at the pinned time."""
         return PinnedPipeline(self, self._redis.pipeline(transaction=False), self._fuse)
 
-    def at_our_time(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
+    def at_pinned_time(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
         """The command, with the pinned time if it is a script that takes one."""
         if command[0] != "EVALSHA":
             return command
         name, sha, count, *arguments = command
-        return name, sha, count, *self._at_our_time(_script(sha), int(count), tuple(arguments))
+        return name, sha, count, *self._at_pinned_time(_script(sha), int(count), tuple(arguments))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._redis, name)
@@ -97,12 +97,14 @@ class PinnedRedis:
             return found
 
         def counted(*arguments: Any, **options: Any) -> Any:
-            self._fuse.burn()
+            self._fuse.count_call()
             return found(*arguments, **options)
 
         return counted
 
-    def _at_our_time(self, script: loader.Script, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _at_pinned_time(
+        self, script: loader.Script, count: int, arguments: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         if "now_ms" not in script.scalars:
             return arguments
         at = count + script.scalars.index("now_ms")
@@ -116,10 +118,10 @@ class PinnedPipeline:
         self._redis, self._pipeline, self._fuse = redis, pipeline, fuse
 
     def execute_command(self, *command: Any) -> None:
-        self._pipeline.execute_command(*self._redis.at_our_time(command))
+        self._pipeline.execute_command(*self._redis.at_pinned_time(command))
 
     async def execute(self, **options: Any) -> Any:
-        self._fuse.burn()
+        self._fuse.count_call()
         return await self._pipeline.execute(**options)
 
 
@@ -146,8 +148,8 @@ class FusedPostgres:
         self._fuse = fuse
 
     def __getattr__(self, name: str) -> Any:
-        if name in (*COUNTED, "acquire"):
-            self._fuse.burn()
+        if name in (*COUNTED_CALLS, "acquire"):
+            self._fuse.count_call()
         return getattr(self._pool, name)
 
 
@@ -155,9 +157,9 @@ class PinnedStores:
     """Both stores, sharing one settable clock and one fuse."""
 
     def __init__(
-        self, redis: RedisClient, binary: Redis, postgres: asyncpg.Pool, looking: asyncpg.Pool
+        self, redis: RedisClient, binary: Redis, postgres: asyncpg.Pool, observer: asyncpg.Pool
     ) -> None:
-        self.plain = Stores(redis, looking)
+        self.plain = Stores(redis, observer)
         self._binary = binary  # a client that decodes nothing
         self._fuse = Fuse()
         self._redis = PinnedRedis(redis, self._fuse)
@@ -174,13 +176,13 @@ class PinnedStores:
     @contextmanager
     def dies_after(self, calls: int | None) -> Iterator[Fuse]:
         """The code inside is killed after this many calls; None: never."""
-        self._fuse.left, self._fuse.blown = calls, False
+        self._fuse.calls_left, self._fuse.blown = calls, False
         try:
             yield self._fuse
         except Killed:
             pass
         finally:
-            self._fuse.left = None
+            self._fuse.calls_left = None
 
     async def dump(self) -> dict[str, tuple[int, bytes]]:
         """Every key with its TTL and its serialized value."""
@@ -206,7 +208,7 @@ class PinnedStores:
 
 
 @asynccontextmanager
-async def pinned(redis_url: str, database_url: str) -> AsyncIterator[PinnedStores]:
+async def pinned_stores(redis_url: str, database_url: str) -> AsyncIterator[PinnedStores]:
     """Both stores under one clock. The database gets its own schema for that."""
     redis, binary = await connect_redis(redis_url, timeout_s=5), Redis.from_url(redis_url)
     connection = await asyncpg.connect(database_url)
@@ -214,12 +216,12 @@ async def pinned(redis_url: str, database_url: str) -> AsyncIterator[PinnedStore
     await connection.close()
     url = f"{database_url}?{OPTIONS}"
     pool = await connect_postgres(url, timeout_s=5, connections_max=4, statements=STATEMENTS_KEPT)
-    looking = await connect_postgres(url, timeout_s=5, connections_max=2, statements=STATEMENTS_KEPT)
+    observer = await connect_postgres(url, timeout_s=5, connections_max=2, statements=STATEMENTS_KEPT)
     try:
-        yield PinnedStores(redis, binary, pool, looking)
+        yield PinnedStores(redis, binary, pool, observer)
     finally:
         await redis.flushall()
         await redis.aclose()
         await binary.aclose()
         pool.terminate()
-        looking.terminate()
+        observer.terminate()

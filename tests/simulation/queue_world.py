@@ -19,14 +19,14 @@ from app.store.sql.waiting_room import rooms
 from app.waiting_room import control, queue, queue_numbers
 from app.waiting_room.ended_places import keep_endings
 from app.waiting_room.joining import Joining
-from tests.simulation.invariants import Lost, returning
+from tests.simulation.invariants import LostPlace, check_returning
 from tests.simulation.model import RoomModel
-from tests.simulation.rules import Rules, Standing
+from tests.simulation.rules import Answer, Rules
 from tests.simulation.sale_world import ROOM, SaleWorld
-from tests.simulation.watch import Differs, standing
+from tests.simulation.watch import Mismatch, answer_of
 from tests.support.builders import STAFF
 
-WORDS: dict[type[Refusal], str] = {
+STATE_OF_REFUSAL: dict[type[Refusal], str] = {
     errors.RoomNotOpen: "not_open",
     errors.RoomClosed: "closed",
     errors.RoomSoldOut: "sold_out",
@@ -80,11 +80,11 @@ class QueueWorld:
         self.watch = sale.watch
         self.stores = sale.stores
         self.seed = seed
-        self.line = queue.open_queues(sale.stores, Settings(rate_limits=False))
+        self.queues = queue.open_queues(sale.stores, Settings(rate_limits=False))
         self.tokens: dict[str, PlaceClaims] = {}
-        self.lost: dict[str, Lost] = {}
+        self.lost: dict[str, LostPlace] = {}
         self.removed: set[str] = set()
-        self.kept: dict[str, int | None] = {}  # visitor -> number, if their place had ended by then
+        self.stored_endings: dict[str, int | None] = {}  # visitor -> number, if their place had ended by then
         self.version = 1
 
     @property
@@ -98,39 +98,41 @@ class QueueWorld:
             network = self.room.networks.get(visitor, "")
             joining = Joining(VisitorId(visitor), self.tokens.get(visitor), network)
             self.room.reserved = EVERY_NUMBER  # the operation itself asks Postgres for more
-            told = await self._told(visitor, queue.join(self.line, ROOM, joining))
-            if told.new and told.number and told.number < max(self.watch.history.given, default=0):
-                raise Differs("told", [f"{visitor} was given {told.number} after a higher one"])
-            await self._agree(visitor, told, lambda it: self.room.join([it], self.watch.now_ms)[0])
+            answer = await self._ask(visitor, queue.join(self.queues, ROOM, joining))
+            if answer.new and answer.number and answer.number < max(self.watch.history.given, default=0):
+                raise Mismatch("answer", [f"{visitor} was given {answer.number} after a higher one"])
+            await self._check_answer(visitor, answer, lambda it: self.room.join([it], self.watch.now_ms)[0])
 
     async def place(self, visitor: str) -> None:
         if visitor in self.tokens:
-            told = await self._told(visitor, queue.place(self.line, ROOM, self.tokens[visitor]))
-            await self._agree(visitor, told, lambda it: self.room.place(it, self.watch.now_ms))
+            answer = await self._ask(visitor, queue.place(self.queues, ROOM, self.tokens[visitor]))
+            await self._check_answer(visitor, answer, lambda it: self.room.place(it, self.watch.now_ms))
 
     async def want(self, visitor: str, quantity: int) -> None:
         if visitor in self.tokens:
-            asked = queue.set_quantity(self.line, ROOM, self.tokens[visitor], quantity)
-            told = await self._told(visitor, asked)
+            call = queue.set_quantity(self.queues, ROOM, self.tokens[visitor], quantity)
+            answer = await self._ask(visitor, call)
             if (
-                told.state in ("not_waiting", "too_many")
+                answer.state in ("not_waiting", "too_many")
                 and visitor in self.lost
-                and not self._is_there(visitor)
+                and not self._has_place(visitor)
             ):
                 # they may be back by now, and a refusal does not say where they are
                 await self.place(visitor)
-            elif told.state != "not_waiting":
-                await self._agree(visitor, told, lambda it: self.room.want(it, quantity, self.watch.now_ms))
+            elif answer.state != "not_waiting":
+                await self._check_answer(
+                    visitor, answer, lambda it: self.room.want(it, quantity, self.watch.now_ms)
+                )
 
     async def claim(self, visitor: str) -> None:
         if visitor in self.tokens:
-            told = await self._told(visitor, queue.claim(self.line, ROOM, self.tokens[visitor]))
-            if told.state == "active":
-                self.sale.sessions[visitor] = told.until_ms
-                self.watch.history.turns_told.add(told.number)
-            await self._agree(visitor, told, lambda it: self.room.claim(it, self.watch.now_ms))
+            answer = await self._ask(visitor, queue.claim(self.queues, ROOM, self.tokens[visitor]))
+            if answer.state == "active":
+                self.sale.sessions[visitor] = answer.until_ms
+                self.watch.history.turns_with_token.add(answer.number)
+            await self._check_answer(visitor, answer, lambda it: self.room.claim(it, self.watch.now_ms))
 
-    async def claim_untold(self, visitor: str) -> None:
+    async def claim_without_answer(self, visitor: str) -> None:
         """The process dies after the script: there is no row in Postgres, and nobody got an answer."""
         token = self.tokens.get(visitor)
         if token is None or visitor in self.lost or self.sale.model.redis != "whole":
@@ -142,18 +144,18 @@ class QueueWorld:
 
     async def leave(self, visitor: str) -> None:
         if visitor in self.tokens:
-            await queue.leave(self.line, ROOM, self.tokens[visitor])
+            await queue.leave(self.queues, ROOM, self.tokens[visitor])
             whole = self.sale.model.redis == "whole"
-            if visitor in self.lost and not (whole and self._is_there(visitor)):
+            if visitor in self.lost and not (whole and self._has_place(visitor)):
                 self.lost[visitor] = replace(self.lost[visitor], state="ended")
             if whole:
                 self.room.leave(visitor, self.watch.now_ms)
 
-    async def _told(self, visitor: str, asked: Awaitable[tuple[Place, RoomStatus]]) -> Standing:
+    async def _ask(self, visitor: str, call: Awaitable[tuple[Place, RoomStatus]]) -> Answer:
         try:
-            place, status = await asked
+            place, status = await call
         except Refusal as refusal:
-            return Standing(WORDS[type(refusal)])
+            return Answer(STATE_OF_REFUSAL[type(refusal)])
         if place.state in LIVE:
             self.tokens[visitor] = PlaceClaims(
                 room_id=ROOM,
@@ -162,24 +164,26 @@ class QueueWorld:
                 epoch=status.epoch,
                 quantity=place.quantity,
             )
-        return standing(place)
+        return answer_of(place)
 
-    async def _agree(self, visitor: str, told: Standing, expect: Callable[[str], Standing]) -> None:
+    async def _check_answer(self, visitor: str, answer: Answer, expect: Callable[[str], Answer]) -> None:
         """The answer must match the model or, for visitors returning after a loss, the rules for them."""
         if self.sale.model.redis != "whole":
             return
-        if visitor in self.lost and not self._is_there(visitor):
-            if wrong := list(returning(self.lost[visitor], told, self.watch.history, self.watch.now_ms)):
-                raise Differs("returning", [f"{visitor}: {line}" for line in wrong])
-            if told.state in LIVE:
+        if visitor in self.lost and not self._has_place(visitor):
+            if wrong := list(
+                check_returning(self.lost[visitor], answer, self.watch.history, self.watch.now_ms)
+            ):
+                raise Mismatch("returning", [f"{visitor}: {problem}" for problem in wrong])
+            if answer.state in LIVE:
                 del self.lost[visitor]
             await self.watch.take_over()
             return
         expected = expect(visitor)
-        if expected.state != told.state or (expected.state in LIVE and expected != told):
-            raise Differs("told", [f"{visitor}: model {expected}, engine {told}"])
+        if expected.state != answer.state or (expected.state in LIVE and expected != answer):
+            raise Mismatch("answer", [f"{visitor}: model {expected}, engine {answer}"])
 
-    def _is_there(self, visitor: str) -> bool:
+    def _has_place(self, visitor: str) -> bool:
         room = self.room
         if visitor in room.turns:  # one that has run out ends at the first look
             now_ms = self.watch.now_ms
@@ -199,7 +203,7 @@ class QueueWorld:
         await rooms.record_progress(self.stores.postgres, ROOM, now)
         await keep_endings(self.stores, ROOM, self.watch.now_ms)
         if self.sale.model.redis == "whole":
-            self.kept = {
+            self.stored_endings = {
                 it: token.queue_number for it, token in self.tokens.items() if it in self.room.endings
             }
 
@@ -213,7 +217,7 @@ class QueueWorld:
         if self.sale.model.redis != "whole":
             return
         try:
-            room = await control.set_state(self.line, ROOM, action, by=STAFF)
+            room = await control.set_state(self.queues, ROOM, action, by=STAFF)
         except errors.Conflict:
             return
         if room.version != self.version:
@@ -221,7 +225,7 @@ class QueueWorld:
             self.room.change(self.room.rules, room.state, self.watch.now_ms)
 
     async def remove(self, visitor: str) -> None:
-        await control.remove(self.line, ROOM, VisitorId(visitor), by=STAFF)
+        await control.remove(self.queues, ROOM, VisitorId(visitor), by=STAFF)
         if self.sale.model.redis == "whole":
             self.room.remove(visitor, self.watch.now_ms)
         self.removed.add(visitor)
@@ -231,7 +235,7 @@ class QueueWorld:
         """Before Redis is lost, remember the places that visitors were shown."""
         room = self.room
         for visitor, token in self.tokens.items():
-            if not self._is_there(visitor) and visitor in self.lost:
+            if not self._has_place(visitor) and visitor in self.lost:
                 self.lost[visitor] = replace(self.lost[visitor], state="long ago")
                 continue
             state = next((name for name in LIVE if visitor in getattr(room, name)), "ended")
@@ -242,14 +246,14 @@ class QueueWorld:
                 and not token.quantity
             ):
                 state = "behind"  # returned late after an earlier loss: counts as called from now on
-            if state == "ended" and number and self.kept.get(visitor) == number:
+            if state == "ended" and number and self.stored_endings.get(visitor) == number:
                 state = "over"  # and Postgres knows it
-            self.lost[visitor] = Lost(state, number, self.watch.now_ms)
-        self.watch.history.forget_untold()
+            self.lost[visitor] = LostPlace(state, number, self.watch.now_ms)
+        self.watch.history.forget_unanswered_claims()
 
     async def check_sessions(self) -> None:
         """After a restore, everybody who was given a session that still lasts has it, with the same end."""
-        self.lost = {visitor: lost for visitor, lost in self.lost.items() if not self._is_there(visitor)}
+        self.lost = {visitor: lost for visitor, lost in self.lost.items() if not self._has_place(visitor)}
         rows = await self.sale.pinned.plain.postgres.fetch(
             "SELECT visitor_id, queue_number, expires_at, ended_at FROM sessions"
         )
@@ -261,11 +265,11 @@ class QueueWorld:
             and row["visitor_id"] not in self.removed
         }
         known = {(row["visitor_id"], row["queue_number"]) for row in rows}
-        untold = {it for it in self.room.active if (it, self.room.turns[it]) not in known}
+        unanswered = {it for it in self.room.active if (it, self.room.turns[it]) not in known}
         active = {
             visitor: until_ms
             for visitor, until_ms in self.room.active.items()
-            if until_ms > self.watch.now_ms and visitor not in untold
+            if until_ms > self.watch.now_ms and visitor not in unanswered
         }
         if lasting != active:
-            raise Differs("sessions", [f"{lasting} last, {active} are active"])
+            raise Mismatch("sessions", [f"{lasting} last, {active} are active"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from load.books import Count, OwnedTickets
-from tests.simulation.steps import SINGLY
+from tests.simulation.steps import UNBATCHED
 
 
 class Wish(NamedTuple):
@@ -44,16 +44,16 @@ class Row:
     released: bool = False
 
 
-class Decided(NamedTuple):
+class DecidedBatch(NamedTuple):
     """A batch as decided by Redis."""
 
     epoch: int
     decisions: list[tuple[int, Wish, str, int]]  # message, wish, word, expires_ms
 
 
-def in_turn(message: tuple[int, Wish]) -> bool:
+def read_order(message: tuple[int, Wish]) -> bool:
     """The order in which messages are read from the two streams, one after the other."""
-    return message[1].visitor not in SINGLY
+    return message[1].visitor not in UNBATCHED
 
 
 def uses(owned: Iterable[OwnedTickets]) -> Counter[str]:

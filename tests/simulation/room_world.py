@@ -16,7 +16,7 @@ from app.store.scripts.room import NO_TOKEN, NUMBERLESS, AskRecord, JoinRecord
 from tests.simulation.model import TICKETS_MAX, RoomModel
 from tests.simulation.rules import Rules
 from tests.simulation.steps import NETWORKS, Step
-from tests.simulation.watch import Differs, Watch
+from tests.simulation.watch import Mismatch, Watch
 
 START_MS = 2_000_000_000_000  # a whole second, far from any real clock
 TICKETS = (5, 0, 5)
@@ -62,8 +62,8 @@ class RoomWorld:
         self.event_id = "event" if event else ""
         self.model = RoomModel(rules, draws, TICKETS if event else None, tick_ms=START_MS, networks=networks)
         self.watch = Watch(redis, self.keys, self.model, START_MS)
-        self.drawing: tuple[int, list[VisitorId]] = (0, [])
-        self.looked: Numbers | None = None
+        self.undrawn: tuple[int, list[VisitorId]] = (0, [])
+        self.numbers_read: Numbers | None = None
 
     @property
     def now_ms(self) -> int:
@@ -87,7 +87,7 @@ class RoomWorld:
             await self.stock(*TICKETS)
 
     async def take(self, step: Step) -> None:
-        """Take one step on both sides and compare. Raises Differs."""
+        """Take one step on both sides and compare. Raises Mismatch."""
         await getattr(self, step.verb)(*step.arguments)
         await self.watch.check()
 
@@ -110,7 +110,7 @@ class RoomWorld:
             for it in visitors
         ]
         answers = await room.join(self.redis, self.keys, records, **OFF, now_ms=self.now_ms)
-        self.watch.told(answers.places, self.model.join(visitors, self.now_ms, quantity))
+        self.watch.check_answers(answers.places, self.model.join(visitors, self.now_ms, quantity))
 
     async def claim_called(self) -> None:
         """A called visitor claims: if twelve visitors were asked at random, few would be called."""
@@ -119,23 +119,23 @@ class RoomWorld:
 
     async def place(self, visitor: str) -> None:
         answers = await room.place(self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms)
-        self.watch.told(answers.places, [self.model.place(visitor, self.now_ms)])
+        self.watch.check_answers(answers.places, [self.model.place(visitor, self.now_ms)])
 
     async def want(self, visitor: str, quantity: int) -> None:
         record = self._ask(visitor)._replace(quantity=quantity)
         answers = await room.place(self.redis, self.keys, [record], **OFF, now_ms=self.now_ms)
-        self.watch.told(answers.places, [self.model.want(visitor, quantity, self.now_ms)])
+        self.watch.check_answers(answers.places, [self.model.want(visitor, quantity, self.now_ms)])
 
     async def claim(self, visitor: str) -> None:
         answers = await room.claim(self.redis, self.keys, [self._ask(visitor)], **OFF, now_ms=self.now_ms)
-        self.watch.told(answers.places, [self.model.claim(visitor, self.now_ms)])
+        self.watch.check_answers(answers.places, [self.model.claim(visitor, self.now_ms)])
 
     async def leave(self, visitor: str) -> None:
-        told = await room.leave(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
+        answer = await room.leave(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
         self.model.leave(visitor, self.now_ms)
         expected = self.model.place(visitor, self.now_ms).state
-        if expected not in ("removed", told):
-            raise Differs("told", [f"told: model {expected}, engine {told}"])
+        if expected not in ("removed", answer):
+            raise Mismatch("answer", [f"answer: model {expected}, engine {answer}"])
 
     async def remove(self, visitor: str) -> None:
         await room.remove(self.redis, self.keys, VisitorId(visitor), now_ms=self.now_ms)
@@ -146,15 +146,15 @@ class RoomWorld:
             await admission.admit(self.redis, self.keys, limit=1000, now_ms=self.now_ms)
             self.model.admit(self.now_ms)
 
-    async def draw_look(self, count: int) -> None:
+    async def read_undrawn(self, count: int) -> None:
         found = await admission.undrawn(self.redis, self.keys, limit=count, now_ms=self.now_ms)
         expected = self.model.undrawn(count)
         if found.visitor_ids != expected or found.draw_next != self.model.draw_next:
-            raise Differs("told", [f"undrawn: model {self.model.draw_next} {expected}, engine {found}"])
-        self.drawing = found.draw_next, found.visitor_ids
+            raise Mismatch("answer", [f"undrawn: model {self.model.draw_next} {expected}, engine {found}"])
+        self.undrawn = found.draw_next, found.visitor_ids
 
     async def draw(self) -> None:
-        first, visitors = self.drawing
+        first, visitors = self.undrawn
         records = {visitor: first + at for at, visitor in enumerate(visitors)}
         draw_next = first + len(visitors)
         await admission.draw(self.redis, self.keys, records, expected=first, draw_next=draw_next)
@@ -169,19 +169,19 @@ class RoomWorld:
         await self._change(replace(self.model.rules, **dict(changes)), self.model.state)
 
     async def numbers(self, more: int) -> None:
-        self.looked = await admission.numbers(self.redis, self.keys)
-        await self.numbers_late(more)
+        self.numbers_read = await admission.numbers(self.redis, self.keys)
+        await self.raise_numbers_late(more)
 
-    async def numbers_late(self, more: int) -> None:
+    async def raise_numbers_late(self, more: int) -> None:
         """Postgres knows of more numbers; the number it was asked for may be out of date by now."""
-        if self.looked is None:
+        if self.numbers_read is None:
             return
-        upto = self.looked.numbers_reserved + more
+        upto = self.numbers_read.numbers_reserved + more
         raised = await admission.raise_numbers(
-            self.redis, self.keys, epoch=1, draw_last=self.looked.draw_last, numbers=upto
+            self.redis, self.keys, epoch=1, draw_last=self.numbers_read.draw_last, numbers=upto
         )
-        if raised != (self.looked.draw_last == self.model.draw_last):
-            raise Differs("told", [f"numbers raised: {raised} after {self.looked}"])
+        if raised != (self.numbers_read.draw_last == self.model.draw_last):
+            raise Mismatch("answer", [f"numbers raised: {raised} after {self.numbers_read}"])
         if raised:
             self.model.reserved = max(self.model.reserved, upto)
 

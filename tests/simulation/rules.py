@@ -49,7 +49,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Answer:
     """What one visitor is shown; `until_ms` is the claim deadline or the end of the session."""
 
     state: str
@@ -59,7 +59,7 @@ class Standing:
     new: bool = False
 
 
-def network_said(visitor: str) -> str:
+def network_in_id(visitor: str) -> str:
     """The network that an anonymous visitor's id states; empty: none."""
     return visitor[22:] if len(visitor) == 26 else ""
 

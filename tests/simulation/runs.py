@@ -21,10 +21,10 @@ from tests.simulation.steps import (
     sale_steps,
     shortest,
 )
-from tests.simulation.watch import Differs
+from tests.simulation.watch import Mismatch
 from tests.simulation.world import World
 
-Failure = tuple[int, Differs]  # the number of the step, and the difference found
+Failure = tuple[int, Mismatch]  # the number of the step, and the difference found
 Run = Callable[[Sequence[Step]], Awaitable[Failure | None]]
 
 
@@ -108,6 +108,6 @@ async def _take_all(take: Callable[[Step], Awaitable[None]], steps: Sequence[Ste
     for number, step in enumerate(steps):
         try:
             await take(step)
-        except Differs as difference:
+        except Mismatch as difference:
             return number, difference
     return None

@@ -1,4 +1,4 @@
-"""Checks of a sale after every step: where model and engine differ, and what visitors are told."""
+"""Checks of a sale after every step: where model and engine differ, and what visitors were answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.store.connections import RedisClient
 from app.store.keys import RoomKeys
 from load.books import Books
 from tests.simulation.sale_model import SaleModel
-from tests.simulation.watch import Differs
+from tests.simulation.watch import Mismatch
 
 IN_POSTGRES = ("counters", "codes", "rows", "issued", "statuses", "unreleased")
 
@@ -23,29 +23,29 @@ def compare(model: SaleModel, books: Books, of_redis: dict[str, object]) -> list
     ]
 
 
-async def details(client: RedisClient, keys: RoomKeys) -> dict[str, object]:
+async def read_details(client: RedisClient, keys: RoomKeys) -> dict[str, object]:
     """What Redis holds besides its books."""
     redis: Any = client
     known = await redis.hgetall(keys.outcomes)
     last = {it.partition(":")[0]: text.split("|") for it, text in known.items() if ":" in it}
     return {
         "outcomes": {it: text.split("|")[1] for it, text in known.items() if ":" not in it},
-        "refusals": {visitor: (line[0], line[2]) for visitor, line in last.items()},
+        "refusals": {visitor: (fields[0], fields[2]) for visitor, fields in last.items()},
     }
 
 
-def hear(model: SaleModel, told: dict[str, str]) -> None:
-    """Ask for the outcome: it must always be the same, and the one that Postgres has. Raises Differs."""
+def check_outcomes(model: SaleModel, returned: dict[str, str]) -> None:
+    """Ask for the outcome: it must always be the same, and the one that Postgres has. Raises Mismatch."""
     for reservation_id, (_, word) in model.outcomes.items():
         if word == "pending":
             continue
-        before = told.setdefault(reservation_id, word)
+        before = returned.setdefault(reservation_id, word)
         if before != word:
-            raise Differs("told", [f"{reservation_id} had the outcome {before}, now {word}"])
+            raise Mismatch("answer", [f"{reservation_id} had the outcome {before}, now {word}"])
         if (word == "held") != (reservation_id in model.rows):
             row = model.rows.get(reservation_id)
-            raise Differs(
-                "told", [f"{reservation_id} has the outcome {word}, row: {row.status if row else ''!r}"]
+            raise Mismatch(
+                "answer", [f"{reservation_id} has the outcome {word}, row: {row.status if row else ''!r}"]
             )
 
 

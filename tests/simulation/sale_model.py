@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from load.books import LIVE, Books, OwnedTickets
 from tests.simulation.model import RoomModel
-from tests.simulation.reservations import Decided, Hold, Row, Wish, counts_of, in_turn, uses
+from tests.simulation.reservations import DecidedBatch, Hold, Row, Wish, counts_of, read_order, uses
 
 IN_REDIS = ("stock", "holds", "outcomes", "refusals", "stream")
 
@@ -70,22 +70,23 @@ class SaleModel:
         """Give this worker the messages that `only` has read (nobody: "")."""
         found = [(message, wish) for message, (wish, reader) in self.stream.items() if reader == only]
         self.stream.update({message: (wish, worker) for message, wish in found})
-        return sorted(found, key=in_turn)
+        return sorted(found, key=read_order)
 
     def take_over(self, worker: str) -> None:
         """Give this worker everything that anybody has read."""
         self.stream = {it: (wish, reader and worker) for it, (wish, reader) in self.stream.items()}
 
-    def decide(self, messages: Sequence[tuple[int, Wish]], *, again: bool) -> Decided | None:
+    def decide(self, messages: Sequence[tuple[int, Wish]], *, again: bool) -> DecidedBatch | None:
         """What the messages were granted before, or are granted now. None: the room is not ready."""
         epochs = {self.granted[it][0] for it, _ in messages}
         if len(epochs) == 1 and not again:
-            return Decided(epochs.pop(), [(it, wish, "held", self.granted[it][1]) for it, wish in messages])
+            decisions = [(it, wish, "held", self.granted[it][1]) for it, wish in messages]
+            return DecidedBatch(epochs.pop(), decisions)
         if not self.ready:
             return None
-        return Decided(self.redis_epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
+        return DecidedBatch(self.redis_epoch, [(it, wish, *self._decide(wish)) for it, wish in messages])
 
-    def record(self, batch: Decided) -> Iterator[None]:
+    def record(self, batch: DecidedBatch) -> Iterator[None]:
         """Write to Postgres, apply its answer to Redis, then publish the outcomes."""
         wanted = [(wish, expires) for _, wish, word, expires in batch.decisions if word in ("held", "known")]
         if wanted and batch.epoch != self.epoch:
@@ -102,7 +103,7 @@ class SaleModel:
             yield
             self.stock = dict(self.totals)
             yield
-        yield from self._tell([it.reservation_id for it in before])
+        yield from self._report([it.reservation_id for it in before])
         for message, wish, word, _ in batch.decisions:
             self.stream.pop(message, None)
             if word == "forgotten":
@@ -125,13 +126,13 @@ class SaleModel:
         for reservation_id in ids:
             self.rows[reservation_id] = replace(self.rows[reservation_id], status=status, released=False)
         yield
-        yield from self._tell(ids)
+        yield from self._report(ids)
 
     def paid_late(self, ids: Sequence[str]) -> Iterator[None]:
         """Confirmed if enough tickets are free besides its own; otherwise it ends."""
         counts = self.books().counters
-        left = all(counts[kind].free >= count for it in ids for kind, count in self.rows[it].wish.items)
-        yield from self.end(ids, "confirmed" if left else "expired")
+        fits = all(counts[kind].free >= count for it in ids for kind, count in self.rows[it].wish.items)
+        yield from self.end(ids, "confirmed" if fits else "expired")
 
     def set_status(self, reservation_id: str, status: str) -> None:
         """A payment was started or has failed; this does not concern Redis."""
@@ -146,12 +147,12 @@ class SaleModel:
         if self.ready:
             self.stock = dict(self.totals)
 
-    def mend(self) -> Iterator[None]:
+    def repair(self) -> Iterator[None]:
         """Bring Redis up to date with everything it may have missed."""
-        left = [
+        unreported = [
             it for it, row in self.rows.items() if row.status not in ("held", "paying") and not row.released
         ]
-        yield from self._tell(left)
+        yield from self._report(unreported)
 
     def restore(self) -> None:
         """Rebuild Redis from Postgres; submissions that were not written are forgotten."""
@@ -211,7 +212,7 @@ class SaleModel:
             codes={it: (uses(rows.values())[it], most) for it, most in self.codes.items()},
         )
 
-    def tell_room(self) -> None:
+    def report_to_room(self) -> None:
         """The totals by which the room's controller decides."""
         counts = self.books().stock.values()
         sums = (sum(it.free for it in counts), sum(it.held for it in counts), sum(it.total for it in counts))
@@ -266,18 +267,18 @@ class SaleModel:
             self.rows[wish.reservation_id] = Row(wish, expires_ms)
         return fits
 
-    def _tell(self, ids: Sequence[str]) -> Iterator[None]:
+    def _report(self, ids: Sequence[str]) -> Iterator[None]:
         """Report to Redis what Postgres has decided, ended ones first; not during a restore."""
         for statuses in (("cancelled", "expired"), ("confirmed",)):
-            told = [it for it in ids if self.rows[it].status in statuses]
-            if not told or not self.ready:
+            ended = [it for it in ids if self.rows[it].status in statuses]
+            if not ended or not self.ready:
                 continue
             if statuses == ("confirmed",):
-                self._confirm(told)
+                self._confirm(ended)
             else:
-                self._release(told)
+                self._release(ended)
             yield
-            self.rows.update({it: replace(self.rows[it], released=True) for it in told})
+            self.rows.update({it: replace(self.rows[it], released=True) for it in ended})
             yield
 
     def _release(self, ids: Iterable[str]) -> None:

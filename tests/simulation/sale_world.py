@@ -28,29 +28,29 @@ from load.books import Books, read_books
 from load.verdict import lost, oversold, stranded
 from tests.simulation import sale_checks
 from tests.simulation.pinned import PinnedStores
-from tests.simulation.reservations import Decided, Wish
+from tests.simulation.reservations import DecidedBatch, Wish
 from tests.simulation.sale_model import SaleModel
-from tests.simulation.steps import BUYERS, SINGLY
-from tests.simulation.watch import Differs, Watch
+from tests.simulation.steps import BUYERS, UNBATCHED
+from tests.simulation.watch import Mismatch, Watch
 
 ROOM, EVENT = RoomId("room"), EventId("event")
 MAX_TICKETS, HOLD_TTL_S, BACKLOG_MAX = 4, 30, 100
 SUBMIT = partial(stock.submit, event_id=EVENT, backlog_max=BACKLOG_MAX)
-CODE, CODED, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them use
-TROUBLE = (RoomNotReady, Superseded)
+CODE, CODE_USERS, USES_MAX = "ONCE", BUYERS[2:], 1  # a code that some of them use
+EXPECTED_ERRORS = (RoomNotReady, Superseded)
 ANOTHER_RUN = "0" * 40
 NUMBERS_KNOWN = "SELECT numbers_reserved FROM rooms"
 
 
 @dataclass
-class Hands:
+class WorkerState:
     """What a worker holds in memory, on both sides. It may be long out of date."""
 
     messages: list[Message]
     expected: list[tuple[int, Wish]]
     batch: batches.Batch | None = None
-    decided: Decided | None = None
-    void: bool = False  # the grants are void, as the room was restored since
+    decided: DecidedBatch | None = None
+    outdated: bool = False  # the grants are void, as the room was restored since
 
 
 class SaleWorld:
@@ -63,26 +63,26 @@ class SaleWorld:
         self.watch = watch
         self.keys = holds.keys_of(ROOM)
         self.sessions: dict[str, int] = {}  # visitor -> the session end they were given
-        self.hands: dict[str, Hands] = {}
-        self.seen: dict[str, int] = {}  # message id -> number of the message in the model
+        self.workers: dict[str, WorkerState] = {}
+        self.message_numbers: dict[str, int] = {}  # message id -> number of the message in the model
         self.attempts: dict[str, str] = {}  # reservation_id -> the payment started last
         self.saved: tuple[dict[str, tuple[int, bytes]], dict[str, Any], dict[str, Any]] = ({}, {}, {})
         self.bodies: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
         self.restarted = False
-        self.told: dict[str, str] = {}  # reservation_id -> the outcome that was returned to a caller
+        self.returned: dict[str, str] = {}  # reservation_id -> the outcome that was returned to a caller
 
     # reserving ----------------------------------------------------------------------------------------
     async def reserve(self, visitor: str, key: str, *items: tuple[str, int]) -> None:
         if self.restarted:  # a server that forgot a key cannot tell which of two bodies was the first
             items = self.bodies.get((visitor, key), items)
-        wish = Wish(f"{visitor}-{key}", visitor, items, CODE if key == "b" and visitor in CODED else "")
+        wish = Wish(f"{visitor}-{key}", visitor, items, CODE if key == "b" and visitor in CODE_USERS else "")
         text = ",".join(f"{kind}:{count}" for kind, count in items) + (f"!{wish.code}" if wish.code else "")
         session_ms = self.sessions.get(visitor, 1_000)
         submission = Submission(wish.reservation_id, visitor, session_ms, text, "", text)
-        told = await SUBMIT(self.stores.redis, self.keys, [submission], as_one=visitor not in SINGLY)
+        answers = await SUBMIT(self.stores.redis, self.keys, [submission], as_one=visitor not in UNBATCHED)
         expected = self.model.submit(wish, session_ms)
-        if told[0].word != expected:
-            raise Differs("told", [f"{wish}: model {expected}, engine {told[0]}"])
+        if answers[0].word != expected:
+            raise Mismatch("answer", [f"{wish}: model {expected}, engine {answers[0]}"])
         if expected == "queued":
             self.bodies[visitor, key] = items
 
@@ -92,41 +92,43 @@ class SaleWorld:
         if not expected:
             return  # there is no reservation, and waiting for one takes time
         messages = await submissions.read_new(self.stores.redis, self.keys, worker)
-        self.seen |= {it.message_id: number for it, (number, _) in zip(messages, expected, strict=False)}
-        self._take(worker, messages, expected)
+        for message, (number, _) in zip(messages, expected, strict=False):
+            self.message_numbers[message.message_id] = number
+        self._check_read(worker, messages, expected)
 
     async def read_own(self, worker: str) -> None:
         await submissions.open_groups(self.stores.redis, self.keys)
         messages = await submissions.read_own(self.stores.redis, self.keys, worker)
-        self._take(worker, messages, self.model.read(worker, worker))
+        self._check_read(worker, messages, self.model.read(worker, worker))
 
-    def _take(self, worker: str, messages: list[Message], expected: list[tuple[int, Wish]]) -> None:
-        got = [self.seen.get(it.message_id) for it in messages]
+    def _check_read(self, worker: str, messages: list[Message], expected: list[tuple[int, Wish]]) -> None:
+        got = [self.message_numbers.get(it.message_id) for it in messages]
         if got != [number for number, _ in expected]:
-            raise Differs("read", [f"{worker} reads: model {expected}, engine {messages}"])
-        self.hands[worker] = Hands(messages, expected)
+            raise Mismatch("read", [f"{worker} reads: model {expected}, engine {messages}"])
+        self.workers[worker] = WorkerState(messages, expected)
 
     async def take_over(self, worker: str) -> None:
         await submissions.take_over(self.stores.redis, self.keys, worker, 0)
         self.model.take_over(worker)
 
     async def decide(self, worker: str) -> None:
-        hands = self.hands.get(worker)
-        if hands is None or not hands.messages:
+        state = self.workers.get(worker)
+        if state is None or not state.messages:
             return
         try:
-            hands.batch = await batches.decided(self.stores, ROOM, hands.messages, again=hands.void)
+            state.batch = await batches.decided(self.stores, ROOM, state.messages, again=state.outdated)
         except RoomNotReady:
-            hands.batch = None
-        hands.decided = self.model.decide(hands.expected, again=hands.void)
-        if (hands.batch is None) != (hands.decided is None):
-            raise Differs("told", [f"decide: model {hands.decided}, engine {hands.batch}"])
+            state.batch = None
+        state.decided = self.model.decide(state.expected, again=state.outdated)
+        if (state.batch is None) != (state.decided is None):
+            raise Mismatch("answer", [f"decide: model {state.decided}, engine {state.batch}"])
 
     async def record(self, worker: str, calls: int | None = None) -> None:
-        hands = self.hands.get(worker)
-        if hands is not None and hands.batch is not None and hands.decided is not None:
-            hands.void = hands.decided.epoch != self.model.epoch
-            await self.do(batches.record(self.stores, hands.batch), self.model.record(hands.decided), calls)
+        state = self.workers.get(worker)
+        if state is not None and state.batch is not None and state.decided is not None:
+            state.outdated = state.decided.epoch != self.model.epoch
+            recording = batches.record(self.stores, state.batch)
+            await self.run_both(recording, self.model.record(state.decided), calls)
 
     async def drain(self) -> None:
         """An ideal worker: everything at once."""
@@ -142,7 +144,7 @@ class SaleWorld:
         taken = row is not None and row.status == "held" and row.expires_ms > self.watch.now_ms
         bill = (await payments.begin(self.stores.postgres, [attempt])).get(payment_id)
         if (bill is not None) != taken:
-            raise Differs("told", [f"pay {reservation_id}: model {row}, engine {bill}"])
+            raise Mismatch("answer", [f"pay {reservation_id}: model {row}, engine {bill}"])
         if taken:
             self.attempts[reservation_id] = payment_id
             self.model.set_status(reservation_id, "paying")
@@ -151,7 +153,7 @@ class SaleWorld:
         reservation_id = f"{visitor}-{key}"
         ids = [reservation_id] if self._status(reservation_id) == "paying" else []
         attempt = self.attempts.get(reservation_id, "none")
-        await self.do(holds.sell(self.stores, [attempt]), self.model.end(ids, "confirmed"), calls)
+        await self.run_both(holds.sell(self.stores, [attempt]), self.model.end(ids, "confirmed"), calls)
 
     async def declined(self, visitor: str, key: str) -> None:
         reservation_id = f"{visitor}-{key}"
@@ -169,7 +171,7 @@ class SaleWorld:
                 await holds.update_redis(self.stores, ended)
 
         ids = [reservation_id] if self._status(reservation_id) == "paying" else []
-        await self.do(end(), self.model.paid_late(ids), calls)
+        await self.run_both(end(), self.model.paid_late(ids), calls)
 
     async def cancel(self, visitor: str, key: str, calls: int | None) -> None:
         reservation_id = f"{visitor}-{key}"
@@ -179,13 +181,13 @@ class SaleWorld:
             await holds.update_redis(self.stores, ended)
 
         ids = [reservation_id] if self._status(reservation_id) in ("held", "confirmed") else []
-        await self.do(end(), self.model.end(ids, "cancelled"), calls)
+        await self.run_both(end(), self.model.end(ids, "cancelled"), calls)
 
     async def expire(self, calls: int | None) -> None:
-        await self.do(holds.expire_due(self.stores), self.model.expire(), calls)
+        await self.run_both(holds.expire_due(self.stores), self.model.expire(), calls)
 
-    async def mend(self, calls: int | None) -> None:
-        await self.do(holds.repair(self.stores, older_than_s=-1), self.model.mend(), calls)
+    async def repair(self, calls: int | None) -> None:
+        await self.run_both(holds.repair(self.stores, older_than_s=-1), self.model.repair(), calls)
 
     async def totals(self, kind: str, total: int, calls: int | None) -> None:
         """Staff change the number of tickets, never below what is held and sold."""
@@ -193,12 +195,11 @@ class SaleWorld:
         async def change() -> None:
             await self.stores.postgres.execute(
                 "UPDATE ticket_types SET total = $1 WHERE ticket_type_id = $2 AND held + sold <= $1",
-                total,
-                kind,
+                *(total, kind),
             )
             await holds.load_totals(self.stores, ROOM, EVENT)
 
-        await self.do(change(), self.model.change_total(kind, total), calls)
+        await self.run_both(change(), self.model.change_total(kind, total), calls)
 
     # Redis lost ---------------------------------------------------------------------------------------
     async def wipe(self) -> None:
@@ -223,7 +224,7 @@ class SaleWorld:
 
     def _forget_refusals(self) -> None:
         """Only answers of 201 are promised to survive."""
-        self.told = {it: word for it, word in self.told.items() if word == "held"}
+        self.returned = {it: word for it, word in self.returned.items() if word == "held"}
 
     async def rebuild(self, calls: int | None) -> bool:
         """Restore the room; if killed halfway it is done again later. True: it was not whole, and now is."""
@@ -245,13 +246,13 @@ class SaleWorld:
         room.opened = room.opened and not room.reopens
         return True
 
-    # looking ------------------------------------------------------------------------------------------
-    async def do(self, operation: Awaitable[Any], expected: Iterator[None], calls: int | None) -> None:
+    # comparing ----------------------------------------------------------------------------------------
+    async def run_both(self, operation: Awaitable[Any], expected: Iterator[None], calls: int | None) -> None:
         """Run an operation, killed after this many calls; the model follows as far as the engine got."""
         with self.pinned.dies_after(calls) as fuse:
             try:
                 await operation
-            except TROUBLE:
+            except EXPECTED_ERRORS:
                 pass
         if not fuse.blown:
             for _ in expected:
@@ -261,38 +262,38 @@ class SaleWorld:
             try:
                 next(expected)
             except StopIteration:
-                raise Differs("killed", differences) from None
+                raise Mismatch("killed", differences) from None
 
     async def differences(self) -> list[str]:
         """The differences between the two sides."""
         return await self._compare(await read_books(self.pinned.plain, ROOM, EVENT))
 
     async def _compare(self, books: Books) -> list[str]:
-        in_redis = await sale_checks.details(self.pinned.plain.redis, self.keys)
+        in_redis = await sale_checks.read_details(self.pinned.plain.redis, self.keys)
         return sale_checks.compare(self.model, books, in_redis)
 
     async def check(self) -> None:
-        """Compare the books. Raises Differs."""
+        """Compare the books. Raises Mismatch."""
         books = await read_books(self.pinned.plain, ROOM, EVENT, self.promised)
         if differences := await self._compare(books):
-            raise Differs("state", differences)
+            raise Mismatch("state", differences)
         lists = (oversold, lost, stranded) if self.model.redis == "whole" else (oversold,)
         for found in lists:
             if wrong := list(found(books)):
-                raise Differs(found.__name__, wrong)
+                raise Mismatch(found.__name__, wrong)
         if self.model.redis == "whole":
-            sale_checks.hear(self.model, self.told)
+            sale_checks.check_outcomes(self.model, self.returned)
 
     async def check_room(self) -> None:
-        """Compare the room, while it is whole in Redis. Raises Differs."""
+        """Compare the room, while it is whole in Redis. Raises Mismatch."""
         if self.model.redis == "whole":
-            self.model.tell_room()
+            self.model.report_to_room()
             await self.watch.check(await self.pinned.plain.postgres.fetchval(NUMBERS_KNOWN))
 
     @property
     def promised(self) -> list[str]:
         """Reservations that were promised to somebody."""
-        return [it for it, word in self.told.items() if word == "held"]
+        return [it for it, word in self.returned.items() if word == "held"]
 
     def _status(self, reservation_id: str) -> str:
         row = self.model.rows.get(reservation_id)

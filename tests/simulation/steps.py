@@ -83,7 +83,7 @@ def _of_one(verb: str) -> Callable[[Random], Step]:
     return lambda random: Step(verb, (random.choice(VISITORS),))
 
 
-def _plain(verb: str) -> Callable[[Random], Step]:
+def _step(verb: str) -> Callable[[Random], Step]:
     return lambda _: Step(verb)
 
 
@@ -95,8 +95,8 @@ def _admit(random: Random) -> Step:
     return Step("admit", (random.choice((1, 1, 2)),))
 
 
-def _draw_look(random: Random) -> Step:
-    return Step("draw_look", (random.randint(1, 4),))
+def _read_undrawn(random: Random) -> Step:
+    return Step("read_undrawn", (random.randint(1, 4),))
 
 
 def _draw(_: Random) -> Step:
@@ -135,25 +135,25 @@ ROOM_STEPS: dict[Callable[[Random], Step], int] = {
     _join: 25,
     _of_one("place"): 6,
     _quantity("join_for"): 6,
-    _plain("claim_called"): 12,
+    _step("claim_called"): 12,
     _quantity("want"): 5,
     _of_one("claim"): 25,
     _of_one("leave"): 4,
     _of_one("remove"): 1,
     _of_one("buy"): 4,
-    _draw_look: 7,
+    _read_undrawn: 7,
     _draw: 8,
     _state: 4,
     _settings: 4,
     _numbers("numbers"): 6,
-    _numbers("numbers_late"): 1,
+    _numbers("raise_numbers_late"): 1,
     _stock: 5,
 }
 
 
 # the sale ------------------------------------------------------------------------------------------------
 BUYERS = VISITORS[:7]
-SINGLY = BUYERS[1:7:3]  # visitors whose web process does not know that workers read batches
+UNBATCHED = BUYERS[1:7:3]  # visitors whose web process does not know that workers read batches
 KEYS = ("a", "b")
 WISHES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("floor", 1),),
@@ -217,7 +217,7 @@ def _ending(verb: str) -> Callable[[Random], Step]:
     return lambda random: Step(verb, (random.choice(BUYERS), random.choice(KEYS), _calls(random)))
 
 
-def _cut(verb: str) -> Callable[[Random], Step]:
+def _killable(verb: str) -> Callable[[Random], Step]:
     return lambda random: Step(verb, (_calls(random),))
 
 
@@ -229,7 +229,7 @@ def _staff(random: Random) -> Step:
     return Step("staff", (random.choice(("open", "open", "resume", "resume", "pause", "close")),))
 
 
-_wipe, _save, _restart = _plain("wipe"), _plain("save"), _plain("restart")
+_wipe, _save, _restart = _step("wipe"), _step("save"), _step("restart")
 
 
 SALE_STEPS: dict[Callable[[Random], Step], int] = {
@@ -239,14 +239,14 @@ SALE_STEPS: dict[Callable[[Random], Step], int] = {
     _buyer("place"): 3,
     _quantity("want", BUYERS): 4,
     _buyer("claim"): 22,
-    _buyer("claim_untold"): 2,
+    _buyer("claim_without_answer"): 2,
     _buyer("leave"): 2,
     _buyer("remove"): 1,
-    _plain("snapshot"): 5,
-    _plain("draw"): 3,
+    _step("snapshot"): 5,
+    _step("draw"): 3,
     _staff: 3,
     _reserve: 25,
-    _plain("drain"): 8,
+    _step("drain"): 8,
     _worker("read"): 5,
     _worker("read_own"): 4,
     _worker("take_over"): 4,
@@ -257,13 +257,13 @@ SALE_STEPS: dict[Callable[[Random], Step], int] = {
     _of_reservation("declined"): 2,
     _ending("paid_late"): 2,
     _ending("cancel"): 5,
-    _cut("expire"): 6,
-    _cut("mend"): 4,
+    _killable("expire"): 6,
+    _killable("repair"): 4,
     _totals: 2,
     _wipe: 2,
     _save: 4,
     _restart: 2,
-    _cut("rebuild"): 6,
+    _killable("rebuild"): 6,
 }
 
 
@@ -271,14 +271,14 @@ async def shortest(
     steps: Sequence[Step], fails: Callable[[Sequence[Step]], Awaitable[bool]], *, limit_s: float = 45.0
 ) -> list[Step]:
     """The fewest steps that still fail, as far as found in the time: ever smaller pieces are left out."""
-    left, piece, deadline = list(steps), max(1, len(steps) // 2), time.monotonic() + limit_s
+    fewest, piece, deadline = list(steps), max(1, len(steps) // 2), time.monotonic() + limit_s
     while piece and time.monotonic() < deadline:
         at = 0
-        while at < len(left) and time.monotonic() < deadline:
-            shorter = left[:at] + left[at + piece :]
+        while at < len(fewest) and time.monotonic() < deadline:
+            shorter = fewest[:at] + fewest[at + piece :]
             if await fails(shorter):
-                left = shorter
+                fewest = shorter
             else:
                 at += piece
         piece //= 2
-    return left
+    return fewest

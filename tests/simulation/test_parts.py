@@ -43,37 +43,37 @@ class World:
     redis: Client
     random: Random
     tokens: dict[VisitorId, tuple[int, int]] = field(default_factory=dict)  # number and epoch
-    nameless: list[VisitorId] = field(default_factory=list)  # visitors whose answer to a join was lost
+    unanswered: list[VisitorId] = field(default_factory=list)  # visitors whose answer to a join was lost
     left: set[VisitorId] = field(default_factory=set)
     numbers: dict[int, VisitorId] = field(default_factory=dict)
     called: list[int] = field(default_factory=list)
 
-    def told(self, found: Place, epoch: int) -> None:
+    def record(self, found: Place, epoch: int) -> None:
         """A visitor got an answer; a number belongs to one visitor for ever."""
         assert found.token_number is not None
         assert self.numbers.setdefault(found.token_number, found.visitor_id) == found.visitor_id
         self.tokens[found.visitor_id] = found.token_number, epoch
 
-    def anybody(self) -> VisitorId | None:
+    def any_visitor(self) -> VisitorId | None:
         """A visitor who has a token and has not left."""
         return self.random.choice(sorted(self.tokens)) if self.tokens else None
 
-    async def joins(self) -> None:
+    async def join_many(self) -> None:
         """Several join at once; some answers are lost, and some requests are sent twice."""
         new = [new_visitor_id("abcd") for _ in range(self.random.randint(1, 40))]
         sent = [it for it in new for _ in range(1 + (self.random.random() < 0.2))]
         answers = await asyncio.gather(*(join(self.queues, ROOM, Joining(it)) for it in sent))
         for visitor_id, (found, now) in zip(sent, answers, strict=True):
             if self.random.random() < 0.1 and visitor_id not in self.tokens:
-                self.nameless.append(visitor_id)
+                self.unanswered.append(visitor_id)
             else:
-                self.told(found, now.epoch)
-        self.nameless = [it for it in self.nameless if it not in self.tokens]
+                self.record(found, now.epoch)
+        self.unanswered = [it for it in self.unanswered if it not in self.tokens]
 
-    async def joins_again(self) -> None:
+    async def join_again(self) -> None:
         """Join again: a visitor with a place, with or without their token, or one whose answer was lost."""
-        nameless = self.nameless and self.random.random() < 0.5
-        visitor_id = self.nameless.pop() if nameless else self.anybody()
+        unanswered = self.unanswered and self.random.random() < 0.5
+        visitor_id = self.unanswered.pop() if unanswered else self.any_visitor()
         if visitor_id is None:
             return
         with_token = visitor_id in self.tokens and self.random.random() < 0.5
@@ -83,24 +83,24 @@ class World:
         if before and visitor_id not in self.left:
             assert found.token_number == before[0], "a place is kept"
         self.left.discard(visitor_id)
-        self.told(found, now.epoch)
+        self.record(found, now.epoch)
 
-    async def asks(self) -> None:
+    async def check_place(self) -> None:
         """A visitor asks for their place."""
-        if (visitor_id := self.anybody()) and visitor_id not in self.left:
+        if (visitor_id := self.any_visitor()) and visitor_id not in self.left:
             found, now = await place(self.queues, ROOM, token(visitor_id, *self.tokens[visitor_id]))
             assert found.state in ("waiting", "called")
-            self.told(found, now.epoch)
+            self.record(found, now.epoch)
 
-    async def leaves(self) -> None:
+    async def leave_queue(self) -> None:
         """A visitor gives up their place."""
-        if visitor_id := self.anybody():
+        if visitor_id := self.any_visitor():
             await leave(self.queues, ROOM, token(visitor_id, *self.tokens[visitor_id]))
             self.left.add(visitor_id)
 
-    async def works(self) -> None:
+    async def run_workers(self) -> None:
         """Two workers tick; each may die anywhere."""
-        await self.supplied()
+        await self.supply_numbers()
         workers = [asyncio.create_task(gather(self.queues.stores.redis, ROOM, PartsSeen())) for _ in range(2)]
         for worker in workers:
             for _ in range(self.random.randint(0, 400)):
@@ -112,15 +112,15 @@ class World:
                 try:
                     await worker
                 except NotLoaded:
-                    await self.restored()
+                    await self.restore()
 
-    async def supplied(self) -> None:
+    async def supply_numbers(self) -> None:
         """Reserve numbers and end a round."""
         await reserve_numbers(self.queues.stores, ROOM)
         now = await scripts.rounds(self.redis, KEYS)
         await scripts.rounds(self.redis, KEYS, after=now.number, hurry=1)
 
-    async def calls(self) -> None:
+    async def tick(self) -> None:
         """A tick of the controller, which calls in the order of numbers."""
         before = set(await self.redis.hgetall(KEYS.turns))
         await admit(self.redis, KEYS, limit=CALLS)
@@ -129,19 +129,19 @@ class World:
         assert not new or not self.called or new[0] > self.called[-1], "nobody is overtaken"
         self.called += new
 
-    async def loses_a_part(self) -> None:
+    async def lose_a_part(self) -> None:
         """A node of the cluster comes back empty."""
         keys = RoomKeys(part_id(ROOM, self.random.randrange(PARTS)))
         await self.redis.delete(keys.part, keys.arrivals)
         await gather(self.queues.stores.redis, ROOM, PartsSeen())
-        await self.restored()
+        await self.restore()
 
-    async def loses_a_second(self) -> None:
+    async def lose_a_second(self) -> None:
         """The room's own server may have lost the last second."""
         await note_outdated(self.redis, KEYS)
-        await self.restored()
+        await self.restore()
 
-    async def restored(self) -> None:
+    async def restore(self) -> None:
         """All waiting visitors return before anybody is called, as `restore_window_s` allows."""
         await status(self.queues, ROOM)
         for _ in range(2):
@@ -152,23 +152,23 @@ class World:
                 True,
                 self.tokens[visitor_id][0],
             )
-            self.told(found, now.epoch)
+            self.record(found, now.epoch)
 
-    async def ends(self) -> None:
+    async def finish(self) -> None:
         """Everything is gathered: everybody has the place they were given, once."""
-        for visitor_id in list(self.nameless):
+        for visitor_id in list(self.unanswered):
             found, now = await join(self.queues, ROOM, Joining(visitor_id))
-            self.told(found, now.epoch)
-        await self.supplied()
+            self.record(found, now.epoch)
+        await self.supply_numbers()
         await gather(self.queues.stores.redis, ROOM, PartsSeen())
-        waits = {VisitorId(it): int(number) for it, number in await _scored(self.redis)}
+        waits = {VisitorId(it): int(number) for it, number in await _waiting(self.redis)}
         turns = {VisitorId(it): int(number) for it, number in (await self.redis.hgetall(KEYS.turns)).items()}
         assert not waits.keys() & turns.keys()
         here = self.tokens.keys() - self.left
         assert waits | turns == {it: self.tokens[it][0] for it in here}
 
 
-async def _scored(redis: Client) -> list[tuple[str, float]]:
+async def _waiting(redis: Client) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = await redis.zrange(KEYS.waiting, 0, -1, withscores=True)
     return found
 
@@ -186,14 +186,21 @@ async def world(stores: Stores, redis: Client, request: pytest.FixtureRequest) -
 
 @pytest.mark.parametrize("world", range(6), indirect=True)
 async def test_one_place_for_each_and_nobody_lost(world: World) -> None:
-    usual = [world.joins, world.joins_again, world.asks, world.leaves, world.works, world.calls]
-    rare = [world.loses_a_part, world.loses_a_second]
+    usual = [
+        world.join_many,
+        world.join_again,
+        world.check_place,
+        world.leave_queue,
+        world.run_workers,
+        world.tick,
+    ]
+    rare = [world.lose_a_part, world.lose_a_second]
     for _ in range(STEPS):
         await world.random.choice(usual if world.random.random() < 0.95 else rare)()
-    await world.ends()
-    noted = [
+    await world.finish()
+    leaves = [
         f"{entry['t']} {line}"
         for _, entry in await world.redis.xrange(KEYS.log)
         for line in entry["e"].split("\n")
     ]
-    assert judge([f"{noted[0].split(' ')[0]} began hall - fifo -", *noted]).findings == []
+    assert judge([f"{leaves[0].split(' ')[0]} began hall - fifo -", *leaves]).findings == []

@@ -19,7 +19,7 @@ SETS = ("prequeue", "waiting", "called", "active")
 
 # Reads everything about a room in one round trip and at one moment. `KEYS` and whole hashes are fine in a
 # room of ten.
-LOOK = """
+READ_ROOM = """
 local conf = redis.call('HMGET', KEYS[1], 'state', 'restored_serving', 'method')
 table.insert(conf, redis.call('HGET', KEYS[2], 'lane_serving') or '')
 table.insert(conf, redis.call('HGET', KEYS[1], 'restored_lanes') or '')
@@ -107,7 +107,7 @@ def of_model(model: RoomModel) -> View:
         called=dict(model.called),
         active=dict(model.active),
         turns=dict(model.turns),
-        endings=_told(model.endings, model.prequeue, model.waiting, model.turns, model.removed),
+        endings=_visible(model.endings, model.prequeue, model.waiting, model.turns, model.removed),
         removed=frozenset(model.removed),
         buyers=frozenset(model.buyers),
         wants=dict(model.wants),
@@ -137,13 +137,13 @@ def adopt(model: RoomModel, view: View) -> None:
 async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset[str]]:
     """The view of the engine, and the keys that carry no TTL."""
     client: Any = redis  # redis-py types EVAL for its sync and async clients at once
-    reply = await client.eval(LOOK, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
+    reply = await client.eval(READ_ROOM, len(KEYS), *(getattr(keys, key) for key in KEYS), *METER)
     (state, restored, method, *lanes), values, *_ = reply
     prequeue, waiting, called, active, turns, endings, ended, removed, buyers = reply[2:11]
     meter = {name: int(value or 0) for name, value in zip(METER, values, strict=True)}
     numbers, at, wants = _scores(turns), _scores(ended), _scores(reply[12])
-    standing = _entrants(prequeue, method), _numbers(waiting)
-    told = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
+    in_queue = _entrants(prequeue, method), _numbers(waiting)
+    ended_before = {visitor: (word.partition("|")[0], at[visitor]) for visitor, word in _pairs(endings)}
     tickets = tuple(int(count) for count in reply[11] if count is not None)
     wanted_inside, networks = wants.pop(":inside", 0), dict(_pairs(reply[13]))
     return View(
@@ -159,29 +159,29 @@ async def of_engine(redis: RedisClient, keys: RoomKeys) -> tuple[View, frozenset
         restored_serving=int(restored),
         **_lanes(*lanes),
         sure_ms=meter["sure_ms"],
-        prequeue=standing[0],
-        waiting=standing[1],
+        prequeue=in_queue[0],
+        waiting=in_queue[1],
         called=_scores(called),
         active=_scores(active),
         turns=numbers,
-        endings=_told(told, *standing, numbers, removed),
+        endings=_visible(ended_before, *in_queue, numbers, removed),
         removed=frozenset(removed),
         buyers=frozenset(buyers),
         wants=wants,
         wanted_inside=wanted_inside,
         noted={it: network for it, network in networks.items() if not it.startswith(":")},
         unclaimed={it[1:]: int(count) for it, count in networks.items() if it.startswith(":")},
-        lapsed=_lapsed(told, *standing),
+        lapsed=_lapsed(ended_before, *in_queue),
         tickets=tickets or None,
     ), frozenset(reply[14])
 
 
-def _told(endings: Mapping[str, tuple[str, int]], *there: Container[str]) -> dict[str, tuple[str, int]]:
-    return {who: ending for who, ending in endings.items() if not any(who in standing for standing in there)}
+def _visible(endings: Mapping[str, tuple[str, int]], *places: Container[str]) -> dict[str, tuple[str, int]]:
+    return {who: ending for who, ending in endings.items() if not any(who in place for place in places)}
 
 
-def _lapsed(endings: Mapping[str, tuple[str, int]], *line: Container[str]) -> frozenset[str]:
-    waits = {who for who in endings if any(who in standing for standing in line)}
+def _lapsed(endings: Mapping[str, tuple[str, int]], *queues: Container[str]) -> frozenset[str]:
+    waits = {who for who in endings if any(who in queue for queue in queues)}
     return frozenset(who for who in waits if endings[who][0] == "no_show")
 
 
@@ -190,8 +190,8 @@ def _pairs(flat: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _shown(state: str, tickets: tuple[int, ...]) -> str:
-    gone = tickets[:2] == (0, 0) and tickets[2] > 0
-    return "sold_out" if state == "open" and gone else state
+    sold_out = tickets[:2] == (0, 0) and tickets[2] > 0
+    return "sold_out" if state == "open" and sold_out else state
 
 
 def _lanes(serving: str, restored: str, credit: str) -> dict[str, Any]:

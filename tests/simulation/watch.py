@@ -10,12 +10,12 @@ from app.store.keys import RoomKeys
 from app.store.scripts.room import Refused
 from load.verdict import Admitted
 from tests.simulation import view
-from tests.simulation.invariants import ROOM, History, Look
+from tests.simulation.invariants import INVARIANTS, History, Transition
 from tests.simulation.model import RoomModel
-from tests.simulation.rules import UNIT, Standing
+from tests.simulation.rules import UNIT, Answer
 
 
-class Differs(AssertionError):
+class Mismatch(AssertionError):
     """Model and engine differ, or an invariant does not hold; `kind` distinguishes what went wrong."""
 
     def __init__(self, kind: str, lines: Sequence[str]) -> None:
@@ -44,23 +44,23 @@ class Watch:
 
     async def check(self, numbers_known: int | None = None) -> None:
         """Compare the room. No more numbers may be given out than Postgres knows, however many at a time;
-        without Postgres the model counts them. Raises Differs."""
+        without Postgres the model counts them. Raises Mismatch."""
         now, lasting = await view.of_engine(self.redis, self.keys)
         if numbers_known is not None:
             self.model.reserved = now.reserved
             if now.reserved > numbers_known:
-                raise Differs(
+                raise Mismatch(
                     "numbers", [f"{now.reserved} may be given out, Postgres knows of {numbers_known}"]
                 )
         if differences := view.of_model(self.model).differences(now):
-            raise Differs("state", differences)
-        self._remember(now)
+            raise Mismatch("state", differences)
+        self._record(now)
         rules = self.model.rules
         limits = rules.active_max, rules.visitors_per_ticket, self.model.per_network, rules.lottery
-        look = Look(self._before, now, self.history, *limits, rules.lanes, lasting)
-        for invariant in ROOM:
-            if wrong := list(invariant(look)):
-                raise Differs(invariant.__name__, wrong)
+        step = Transition(self._before, now, self.history, *limits, rules.lanes, lasting)
+        for invariant in INVARIANTS:
+            if wrong := list(invariant(step)):
+                raise Mismatch(invariant.__name__, wrong)
         for visitor in now.active.keys() - self._before.active.keys():
             self.history.turns_of[now.turns[visitor]] = visitor
         self._before = now
@@ -72,26 +72,26 @@ class Watch:
         view.adopt(self.model, now)
         self._before = now
 
-    def told(self, told: Sequence[Place | Refused], expected: Sequence[Standing]) -> None:
-        """The engine must answer each visitor as the model does. Raises Differs."""
-        got = [standing(it) for it in told]
+    def check_answers(self, places: Sequence[Place | Refused], expected: Sequence[Answer]) -> None:
+        """The engine must answer each visitor as the model does. Raises Mismatch."""
+        got = [answer_of(it) for it in places]
         if got != list(expected):
-            raise Differs("told", [f"told: model {expected}, engine {got}"])
+            raise Mismatch("answer", [f"answer: model {expected}, engine {got}"])
 
-    def _remember(self, now: view.View) -> None:
+    def _record(self, now: view.View) -> None:
         self.history.burst = max(self.history.burst, self.model.rules.capacity / UNIT)
         admitted = self._admitted_before + now.admitted
         self.history.moments.append(Admitted(self.now_ms, admitted, self.model.given_back, self._earned))
 
 
-def standing(told: Place | Refused) -> Standing:
+def answer_of(place: Place | Refused) -> Answer:
     """An answer of the engine in the words of the model."""
-    if isinstance(told, Refused):
-        return Standing(told.word)
-    return Standing(
-        told.state,
-        told.token_number or 0,
-        -1 if told.ahead is None else told.ahead,
-        told.claim_by_ms or told.session_expires_at_ms,
-        told.new,
+    if isinstance(place, Refused):
+        return Answer(place.word)
+    return Answer(
+        place.state,
+        place.token_number or 0,
+        -1 if place.ahead is None else place.ahead,
+        place.claim_by_ms or place.session_expires_at_ms,
+        place.new,
     )

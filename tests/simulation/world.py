@@ -19,7 +19,7 @@ from tests.simulation.rules import Rules, lane_of
 from tests.simulation.sale_model import SaleModel
 from tests.simulation.sale_world import CODE, EVENT, HOLD_TTL_S, MAX_TICKETS, ROOM, USES_MAX, SaleWorld
 from tests.simulation.steps import NETWORKS, VISITORS, Step
-from tests.simulation.watch import Differs, Watch
+from tests.simulation.watch import Mismatch, Watch
 
 TOTALS = {"floor": 5, "balcony": 3}
 SALE = """
@@ -38,7 +38,7 @@ class World:
         self.pinned = pinned
         self.watch = Watch(pinned.plain.redis, holds.keys_of(ROOM), room, START_MS)
         self.sale = SaleWorld(pinned, model, self.watch)
-        self.line = QueueWorld(self.sale, seed)
+        self.queue = QueueWorld(self.sale, seed)
         self.rules = rules
         self.seed = seed
 
@@ -74,12 +74,12 @@ class World:
         )
         await postgres.executemany(
             "INSERT INTO members (room_id, member_key, visitor_id) VALUES ($1, $2, $3)",
-            [(ROOM, it.encode(), it) for it in self.line.room.draws if lane_of(it, self.rules.lanes)],
+            [(ROOM, it.encode(), it) for it in self.queue.room.draws if lane_of(it, self.rules.lanes)],
         )
         await self.sale.rebuild(None)
 
     async def take(self, step: Step) -> None:
-        """Take one step on both sides and compare. Raises Differs."""
+        """Take one step on both sides and compare. Raises Mismatch."""
         if step.verb == "wait":
             await self.wait(cast(int, *step.arguments))
         elif step.verb in ("wipe", "save", "restart"):
@@ -88,10 +88,10 @@ class World:
             await self.settle()
         elif step.verb == "rebuild":
             await self.rebuild(cast("int | None", *step.arguments))
-        elif hasattr(self.line, step.verb):
+        elif hasattr(self.queue, step.verb):
             if self.sale.model.redis in ("gone", "old"):
                 await self.rebuild(None)
-            await getattr(self.line, step.verb)(*step.arguments)
+            await getattr(self.queue, step.verb)(*step.arguments)
         else:
             await getattr(self.sale, step.verb)(*step.arguments)
             await self.sale.check()
@@ -109,12 +109,12 @@ class World:
             await self.sale.save()
         elif verb == "wipe" or (verb == "restart" and self.sale.saved[0]):
             if whole:
-                self.line.remember_places()
+                self.queue.remember_places()
             await getattr(self.sale, verb)()
 
     async def rebuild(self, calls: int | None) -> None:
         if await self.sale.rebuild(calls):
-            await self.line.check_sessions()
+            await self.queue.check_sessions()
 
     async def settle(self) -> None:
         """Everything finishes: nothing in flight, every hold over; then the verdict must be good."""
@@ -126,7 +126,7 @@ class World:
             Step("record", ("w0",)),
         ]  # again, because the room may have been restored
         steps += [Step("declined", (visitor, key)) for visitor, _, key in payments]
-        steps += [Step("wait", (HOLD_TTL_S * 1000,)), Step("expire", (None,)), Step("mend", (None,))]
+        steps += [Step("wait", (HOLD_TTL_S * 1000,)), Step("expire", (None,)), Step("repair", (None,))]
         steps += [Step("totals", (kind, total, None)) for kind, total in self.sale.model.totals.items()]
         for step in steps:
             await self.take(step)
@@ -134,4 +134,4 @@ class World:
         verdict = judge(books)
         held = [kind for kind, count in books.stock.items() if count.held]
         if not verdict.good or held:
-            raise Differs("verdict", [str(verdict), f"still held: {held}"])
+            raise Mismatch("verdict", [str(verdict), f"still held: {held}"])
