@@ -59,13 +59,13 @@ test-fast: install
 	@export FAIRGATE_SIMULATION_SEEDS=20; $(PYTEST) -m pytest -q -n $(PROCESSES) -m 'not (chaos or slow)' --shorter-than 5 $(WHOLE:%=--ignore tests/%) $(ARGS)
 
 # All tests with line and branch coverage, which takes about twice as long. Lists the files of the engine below 95 %, and fails if
-# tests/support/covered.json does not say why.
+# tests/support/low_coverage.json does not say why.
 coverage: install browser
 	@$(MAKE) --no-print-directory clients/node_modules/.package-lock.json
 	@mkdir -p build; rm -f .coverage .coverage.*
 	@status=0; $(PYTEST) -m coverage run -m pytest -n $(PROCESSES) --timeout 300 $(ARGS) || status=$$?; \
 	$(VENV)/bin/coverage combine -q; $(VENV)/bin/coverage json -q -o build/coverage.json; \
-	$(VENV)/bin/python -m tests.support.covered build/coverage.json || status=1; exit $$status
+	$(VENV)/bin/python -m tests.support.coverage_report build/coverage.json || status=1; exit $$status
 
 lint: install
 	$(VENV)/bin/ruff check .

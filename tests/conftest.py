@@ -19,10 +19,10 @@ from structlog._config import BoundLoggerLazyProxy
 
 from app.runtime import embedded_postgres, embedded_stores, gc_tuning, installation
 from app.store.connections import RedisClient, Stores
-from tests.support import prepared
-from tests.support.emptying import Empty, emptying
+from tests.support import prepared_postgres
+from tests.support.empty_database import Empty, emptying
 from tests.support.permanent_keys import PERMANENT
-from tests.support.prepared import TEMPLATE, database, prepare
+from tests.support.prepared_postgres import TEMPLATE, database, prepare
 from tests.support.shared_stores import close_shared, shared_postgres, shared_redis
 
 # Generated cases are the same each time, so that a red test is the fault of what was changed; how long one
@@ -38,7 +38,7 @@ structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.p
 
 gc_tuning.collect_rarely()  # files of tests and all they import are about to be loaded
 
-pytest_plugins = ["tests.support.profiling", "tests.support.sharing_out"]
+pytest_plugins = ["tests.support.profiling", "tests.support.distribution"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,12 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # which a process of xdist has
-        prepared.begin()
+        prepared_postgres.begin()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        prepared.end()
+        prepared_postgres.end()
 
 
 @pytest.hookimpl(trylast=True)

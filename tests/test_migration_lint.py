@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from app.runtime.migrate import Phase
-from tests.support.migration_lint.judged import Chain
+from tests.support.migration_lint.findings import Chain
 from tests.support.migration_lint.script import migrations
 from tests.support.migration_lint.statements import complaints
 

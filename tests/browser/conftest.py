@@ -36,10 +36,10 @@ from app.core.model import RoomId
 from app.runtime import installation
 from app.runtime.embedded_stores import free_port
 from app.store.keys import RoomKeys
-from tests.browser.complaints import listen
+from tests.browser.page_errors import listen
 from tests.browser.starting import AWAY, wait_until_ready
 from tests.support.beacon import a_chain, relay_in_a_thread
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 from tests.support.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"

@@ -4,7 +4,7 @@ list.
 To add pages: write a walk, `async def walk(page, product)`, that ends on the page, and put it into a list in
 your module (like FANS below); then add that list to EVERY_PAGE. Its name is shown if a test fails.
 `signed_in` opens a page of the console. Each page is opened with scripts, as in a new browser
-(`kept_page.py`).
+(`reused_page.py`).
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from playwright.async_api import ViewportSize, expect
 
 from tests.browser.axe import violations
 from tests.browser.conftest import OpenContext, Product, running
+from tests.browser.layout_shifts import shifts, watch_shifts
 from tests.browser.screenshots import a_crowd
-from tests.browser.shifts import shifts, watch_shifts
 from tests.browser.test_cockpit import sign_in
 
 pytestmark = pytest.mark.browser

@@ -21,10 +21,10 @@ from tests.browser.clocks import unnamed_times
 from tests.browser.conftest import OpenContext, Product
 from tests.browser.every_page import EVERY_PAGE, FANS, Walk
 from tests.browser.identity_pages import account
-from tests.browser.kept_page import KeptPage, kept_page
+from tests.browser.layout_shifts import shifts, watch_shifts
 from tests.browser.machine_text import machine_texts
-from tests.browser.shifts import shifts, watch_shifts
-from tests.browser.targets import small_targets
+from tests.browser.reused_page import KeptPage, kept_page
+from tests.browser.touch_targets import small_targets
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product
-from tests.browser.gated import SHOP_NAME, Gated, a_shop, asked, available, fairgate, gated, started
+from tests.browser.gated_shop import SHOP_NAME, Gated, a_shop, asked, available, fairgate, gated, started
 from tests.support.waiting import wait_until
 
 PASS = "fairgate_pass_"

@@ -26,7 +26,7 @@ from tests.chaos.crowd import Crowd, Sale
 from tests.platform.conftest import new_folder
 from tests.platform.outside import Up, fairgate, up
 from tests.support.http import plain_client
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 from tests.support.waiting import wait_until
 
 STARTS_AT = "2031-06-01T19:00:00Z"

@@ -18,8 +18,8 @@ from fairgate_gate.visits import no_cookies
 from app.store.connections import connected
 from tests.conftest import Servers
 from tests.routes.conftest import Web, served, settings_of, working
-from tests.support.emptying import Empty
-from tests.support.listening import listening
+from tests.support.app_server import listening
+from tests.support.empty_database import Empty
 from tests.support.waiting import PATIENCE_S
 
 CLIENTS = Path(__file__).parents[2] / "clients"

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import program
-from tests.support.listening import listening
+from tests.support.app_server import listening
 
 RECHECK_S = 0.3
 NODE = ("express", "next", "worker", "lambda-edge")

@@ -14,8 +14,8 @@ from tests.clients.conftest import Product, program
 from tests.clients.counter_queue import Client
 from tests.clients.shops import _asgi_shop
 from tests.clients.test_knownuser_connector import Browser
+from tests.support.app_server import listening
 from tests.support.http import plain_client
-from tests.support.listening import listening
 from tests.support.tampering import tampered
 from tests.support.waiting import wait_until
 

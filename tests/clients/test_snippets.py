@@ -19,7 +19,7 @@ from app.gate.snippets import WAYS, Site, filled
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import CLIENTS, HTML, Product, program
 from tests.clients.shops import _served
-from tests.support.listening import listening
+from tests.support.app_server import listening
 from tests.support.waiting import wait_until
 
 ASGI_SHOP = """

@@ -12,11 +12,11 @@ from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig,
 
 from app.store.connections import connected
 from tests.conftest import Servers
-from tests.contract.making import a_world
+from tests.contract.create_world import a_world
 from tests.contract.world import World
 from tests.routes.conftest import served, settings, settings_of, web, worker, working
-from tests.support.emptying import Empty
-from tests.support.listening import listening
+from tests.support.app_server import listening
+from tests.support.empty_database import Empty
 from tests.support.receiver import receiving
 
 CALL_TIMEOUT_S = 15

@@ -20,7 +20,7 @@ from load.scenarios import SCENARIOS
 from tests.chaos.site import Site, a_site
 from tests.platform.outside import Ended, fairgate
 from tests.support.http import plain_client
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 
 FANS = 30
 TIMEOUT_S = 200

@@ -20,7 +20,7 @@ from app.reservations.checkout import confirm
 from app.reservations.settlement import CHECKED_AT_ONCE, settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments.payments import Attempt, Bill
-from tests.support.paying import card, charged, held, now
+from tests.support.payments import card, charged, held, now
 from tests.support.sales import a_shop
 from tests.support.waiting import wait_until
 

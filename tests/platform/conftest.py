@@ -14,7 +14,7 @@ import pytest
 from app.store.connections import Stores
 from tests.conftest import Servers
 from tests.platform.outside import Ended, Run, Up, fairgate, up
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 
 
 @contextlib.contextmanager

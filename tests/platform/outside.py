@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from app.runtime.child_process import die_with_parent
-from tests.support import warm
+from tests.support import forked_commands
 from tests.support.waiting import PATIENCE_S, wait_until
 
 FAIRGATE = str(Path(sysconfig.get_path("scripts")) / "fairgate")
@@ -65,7 +65,7 @@ async def fairgate(
     with tempfile.TemporaryFile() as into, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         into.write((typed or "").encode())
         into.seek(0)
-        running = warm.start([*arguments], environment(**settings), cwd, [into, out, err])
+        running = forked_commands.start([*arguments], environment(**settings), cwd, [into, out, err])
         code = await asyncio.to_thread(running.exit_code, COMMAND_TIMEOUT_S)
         out.seek(0)
         err.seek(0)
@@ -76,7 +76,7 @@ async def fairgate(
 def killed_at_the_end(*arguments: str, **settings: str) -> Iterator[None]:
     """A command that runs during a block, at the end of which it gets `kill -9`; forked like `fairgate`."""
     with open(os.devnull, "r+b") as nothing, os.fdopen(os.dup(2), "wb") as err:
-        running = warm.start([*arguments], environment(**settings), None, [nothing, nothing, err])
+        running = forked_commands.start([*arguments], environment(**settings), None, [nothing, nothing, err])
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.platform.outside import FAIRGATE, environment, up
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/tutorials/api.md"

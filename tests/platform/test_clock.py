@@ -11,7 +11,7 @@ import pytest
 
 from tests.platform.outside import OPS, fairgate, up
 from tests.support.http import plain_client
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 from tests.support.waiting import wait_until
 
 LIBRARIES = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")]

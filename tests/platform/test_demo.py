@@ -10,7 +10,7 @@ import asyncpg
 from tests.platform.outside import fairgate, up
 from tests.platform.test_up import addresses, stopped_beside_a_stream
 from tests.support.http import plain_client
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 from tests.support.waiting import PATIENCE_S, wait_until
 
 

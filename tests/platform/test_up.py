@@ -20,7 +20,7 @@ from app.runtime.supervisor import ROLES_STOP_TIMEOUT_S, STORES_STOP_TIMEOUT_S, 
 from app.store.connections import REDIS_AWAY
 from tests.platform.outside import Up, fairgate, gone, up
 from tests.support.http import plain_client
-from tests.support.prepared import prepare
+from tests.support.prepared_postgres import prepare
 from tests.support.promtool import check_metrics
 from tests.support.waiting import PATIENCE_S, wait_until
 

@@ -16,7 +16,7 @@ from app.reservations.checkout import cancel, confirm
 from app.reservations.operations import check
 from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
-from tests.support.paying import card, charged, held, payments
+from tests.support.payments import card, charged, held, payments
 from tests.support.sales import GALA, LIVE, a_session, a_shop, ask, counters, stock
 
 

@@ -25,7 +25,7 @@ from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments.payments import Attempt, Bill
 from tests.store.test_reservations import WAITING
-from tests.support.paying import card, charged, held, looked_after, now, payments
+from tests.support.payments import card, charged, held, looked_after, now, payments
 from tests.support.sales import GALA, LIVE, PAID_LATE, a_session, a_shop, ask, counters, stock, wanted
 from tests.support.waiting import wait_until
 

@@ -28,7 +28,7 @@ from app.settings import Settings
 from app.store.connections import RedisClient, Stores
 from app.web.http.routes import App
 from tests.conftest import Servers
-from tests.contract import declared
+from tests.contract import response_check
 from tests.support.builders import whole
 from tests.support.shared_stores import shared_stores
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -64,7 +64,7 @@ class Web:
         self.http.cookies.clear()
         response = await self.http.request(method, path, **options)
         self.http.cookies.clear()
-        declared.check(method, path, response)
+        response_check.check(method, path, response)
         return response
 
     async def get(self, path: str, **options: Any) -> httpx.Response:

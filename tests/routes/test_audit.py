@@ -83,7 +83,7 @@ FORMS = {
 FORMS_ELSEWHERE = {
     *("save_mail_text", "save_buyer_form"),  # tests/routes/test_buyers.py
     *("check_in_typed", "check_in_scans", "undo_scan"),  # tests/routes/test_door.py
-    *("send_again", "send_test"),  # tests/routes/test_mail.py, test_sender.py
+    *("send_again", "send_test"),  # tests/routes/test_mail.py, test_outgoing_mail_page.py
     *("add_guest", "read_guests", "withdraw_guest"),  # tests/routes/test_guests.py
     *("make_sale", "undo", "remove_visitor"),  # tests/routes/test_new_sale.py, test_cockpit.py
     *("make_codes", "switch_codes", "hide_type", "read_seats"),  # tests/routes/test_codes.py
@@ -138,7 +138,7 @@ ELSEWHERE |= {"acknowledge_alert"}  # test_alerts.py
 ELSEWHERE |= {"create_key", "revoke_key", "cancel_order", "refund_order"}  # test_api_keys.py, test_refunds.py
 ELSEWHERE |= {"end_session", "renew_session", "confirm_paid"}  # test_gate_sessions.py, test_paying.py
 ELSEWHERE |= {"cancel_event", "move_event"}  # test_cancel_or_move.py
-ELSEWHERE |= {"check_in", "undo_check_in", "delete_room"}  # test_door.py; test_own_rooms.py
+ELSEWHERE |= {"check_in", "undo_check_in", "delete_room"}  # test_door.py; test_rooms_without_event.py
 ELSEWHERE |= {"block_seats", "release_seats", "set_seat_kind", "save_seat_plan"}  # test_seat_plan.py
 ELSEWHERE |= {"preview_gate", "report_origin"}  # change nothing staff configure: test_gate_preview.py
 ELSEWHERE |= {"create_codes", "switch_codes", "switch_code"}  # test_codes.py

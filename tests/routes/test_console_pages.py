@@ -17,7 +17,7 @@ from app.store.connections import Stores
 from app.web.console.system.health import size
 from tests.routes.conftest import Web, bearer, served
 from tests.routes.test_orders import a_purchase
-from tests.routes.test_trouble import Wires, wires
+from tests.routes.test_store_outages import Wires, wires
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
 

@@ -23,10 +23,10 @@ from app.web.http.streaming import Message, Stream, feed_stream, part
 from app.web.pages.visitor_pages import FORMS
 from tests.contract.test_every_call import filled
 from tests.routes.conftest import Web, served
-from tests.routes.test_slashes import address
-from tests.routes.test_trouble import Wires, wires
+from tests.routes.test_store_outages import Wires, wires
+from tests.routes.test_trailing_slashes import address
+from tests.support.app_server import listening
 from tests.support.http import plain_client
-from tests.support.listening import listening
 from tests.support.waiting import PATIENCE_S, wait_until
 
 __all__ = ["wires"]

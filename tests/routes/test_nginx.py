@@ -20,10 +20,10 @@ from app.web.pages.visitor_pages import PAGES
 from load.proxy import PLACES, proxied
 from tests.contract.test_every_call import STREAMS, filled
 from tests.routes.conftest import Web, served
-from tests.routes.test_slashes import address
+from tests.routes.test_trailing_slashes import address
 from tests.security.test_floods import a_slow_body, status_from
+from tests.support.app_server import listening
 from tests.support.http import plain_client
-from tests.support.listening import listening
 from tests.support.waiting import wait_until
 
 SHOP, BLOG, STRANGER = "https://shop.example", "https://blog.example", "https://evil.example"

@@ -23,8 +23,8 @@ from app.runtime.gate_conf import ProxyFailed
 from app.runtime.shop_health import Measuring
 from tests.platform.outside import FAIRGATE, environment
 from tests.routes.conftest import Web
+from tests.support.app_server import listening
 from tests.support.http import plain_client
-from tests.support.listening import listening
 from tests.support.shop import BIG, Reports, Shop, self_signed
 from tests.support.waiting import PATIENCE_S, wait_until
 

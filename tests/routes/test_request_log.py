@@ -21,8 +21,8 @@ from app.web.http import request_log
 from app.web.pages.visitor_pages import FORMS, PAGES
 from tests.contract.test_every_call import STREAMS, filled, headers_for
 from tests.routes.conftest import Web, bearer, code
-from tests.routes.test_slashes import address
-from tests.routes.test_trouble import Wires, wires
+from tests.routes.test_store_outages import Wires, wires
+from tests.routes.test_trailing_slashes import address
 
 __all__ = ["wires"]
 

@@ -19,8 +19,8 @@ from app.web.http import sse, status_board
 from app.web.http.draining import EVERY_S, STREAMS_AT_ONCE, Draining
 from app.web.http.streaming import END, Message, Stream, part
 from tests.routes.conftest import Web, bearer, code
+from tests.support.app_server import listening as on_a_port
 from tests.support.http import plain_client
-from tests.support.listening import listening as on_a_port
 from tests.support.waiting import wait_until
 
 on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import GATEWAY_SECRET, Web, code, field_of, served, stripe_signature
 from tests.routes.test_paying import held, pay
-from tests.support.listening import listening
+from tests.support.app_server import listening
 from tests.support.stripe_server import ASKS_THE_BANK, DECLINED, KEY, Stripe, stripe_server
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext

@@ -11,7 +11,7 @@ import pytest
 
 from app.runtime import sockets
 from app.runtime.sockets import ServerName
-from tests.support.listening import listening as on_a_port
+from tests.support.app_server import listening as on_a_port
 from tests.support.waiting import PATIENCE_S
 
 ASK = b"GET / HTTP/1.1\r\nHost: fairgate\r\n\r\n"

@@ -21,8 +21,8 @@ from app.web.http.known_paths import KnownPaths
 from app.web.http.misses import BURST
 from app.web.http.routes import Events
 from tests.routes.conftest import Web, code, served
+from tests.support.app_server import listening
 from tests.support.http import plain_client
-from tests.support.listening import listening
 from tests.support.waiting import PATIENCE_S, wait_until
 
 SERVERS: tuple[ServerName, ...] = ("hypercorn", "granian")

@@ -13,7 +13,7 @@ from typing import IO
 import httpx
 
 from app.core.assurance.notes import Verifier, verifier_of
-from tests.support import warm
+from tests.support import forked_commands
 
 
 @dataclass
@@ -49,9 +49,11 @@ async def a_witness(
         running.kill()
 
 
-def _started(*options: str) -> tuple[warm.Forked, IO[bytes]]:
+def _started(*options: str) -> tuple[forked_commands.Forked, IO[bytes]]:
     """A witness, and what it prints."""
     reading, writing = os.pipe()
     with open(writing, "wb") as out, open(os.devnull, "r+b") as nothing:
-        running = warm.start(["witness", *options], dict(os.environ), None, [nothing, out, nothing])
+        running = forked_commands.start(
+            ["witness", *options], dict(os.environ), None, [nothing, out, nothing]
+        )
     return running, open(reading, "rb")

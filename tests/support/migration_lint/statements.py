@@ -12,7 +12,7 @@ from pglast.visitors import Visitor
 
 from app.runtime.migrate import Phase
 from tests.support.migration_lint import tables
-from tests.support.migration_lint.judged import (
+from tests.support.migration_lint.findings import (
     BATCHES,
     LATER,
     ROWS_AT_ONCE_MAX,

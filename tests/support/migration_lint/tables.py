@@ -9,7 +9,7 @@ from pglast import ast
 from pglast.enums import AlterTableType, ConstrType, NullTestType, ObjectType
 from pglast.visitors import Visitor
 
-from tests.support.migration_lint.judged import LATER, TEACH, Judged
+from tests.support.migration_lint.findings import LATER, TEACH, Judged
 
 # Evaluated once for all existing rows. For any other function the lint assumes a different value per row.
 STEADY_FUNCTIONS = {"now", "transaction_timestamp", "to_timestamp", "jsonb_build_object", "jsonb_build_array"}

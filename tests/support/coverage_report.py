@@ -1,7 +1,7 @@
 """The report of `make coverage`: lines and branches run, by package, and engine files with low coverage.
 
-`covered.json` says why a file may stay below: path and reason. A file of the engine that is below and has no
-reason there fails the command.
+`low_coverage.json` says why a file may stay below: path and reason. A file of the engine that is below and is
+not listed there fails the command.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-REASONS = Path(__file__).with_name("covered.json")
+REASONS = Path(__file__).with_name("low_coverage.json")
 ENOUGH_PERCENT = 95.0
 NOT_ENGINE = (
     "app/web/",
@@ -107,9 +107,9 @@ def main(document: Path) -> int:
     print(f"\nbelow {ENOUGH_PERCENT:.0f}% in core, stores and operations, and which lines were not run:")
     print(*(row(path, file, reasons.get(path, "")) for path, file in below.items()), sep="\n")
     if unneeded := sorted(reasons.keys() & files.keys() - below.keys()):
-        print("\nno longer below; take them out of covered.json:", *unneeded)
+        print("\nno longer below; take them out of low_coverage.json:", *unneeded)
     if unexplained := sorted(below.keys() - reasons.keys()):
-        print("\ntest them, or say in covered.json why not:", *unexplained)
+        print("\ntest them, or say in low_coverage.json why not:", *unexplained)
     return 1 if unexplained else 0
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import Browser, CDPSession, Page
 
-from tests.browser.complaints import listen
 from tests.browser.conftest import PHONE
-from tests.browser.shifts import watch_shifts
+from tests.browser.layout_shifts import watch_shifts
+from tests.browser.page_errors import listen
 
 
 @dataclass
