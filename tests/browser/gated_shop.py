@@ -63,7 +63,7 @@ class Shop:
     """An external site: it records the requests it gets, and knows nothing of Fairgate."""
 
     port: int = 0
-    asked: list[str] = field(default_factory=list)  # "GET /cart?a=1", in order
+    requests: list[str] = field(default_factory=list)  # "GET /cart?a=1", in order
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -72,7 +72,7 @@ class Shop:
                 headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 method, target, _ = head[0].split(" ")
-                self.asked.append(f"{method} {target}")
+                self.requests.append(f"{method} {target}")
                 page = f"<!doctype html><title>Shop</title><h1>Shop {method} {target}</h1>{body.decode()}"
                 answer = "" if method == "HEAD" else page
                 writer.write(
@@ -84,7 +84,7 @@ class Shop:
 
 
 @dataclass(frozen=True)
-class Gated:
+class GatedShop:
     """The product, the shop, and one proxy between browsers and the shop."""
 
     product: Product
@@ -112,14 +112,14 @@ class Gated:
         headers: Headers = NONE,
     ) -> httpx.Response:
         """One request as curl makes it: no cookies except those given, and no redirects followed."""
-        return await asked(self.port, path, method, page=page, body=body, headers=headers)
+        return await ask_proxy(self.port, path, method, page=page, body=body, headers=headers)
 
     async def set(self, **settings: Any) -> None:
         """Change the room's settings, which the gate applies immediately."""
         await self.product.staff("PATCH", f"/v1/rooms/{self.room_id}", settings)
 
 
-async def asked(
+async def ask_proxy(
     port: int,
     path: str,
     method: str = "GET",
@@ -147,15 +147,17 @@ def fairgate() -> Iterator[Product]:
 
 
 @asynccontextmanager
-async def gated(product: Product, proxy: str, room_id: str, **settings: Any) -> AsyncIterator[Gated]:
+async def a_gated_shop(
+    product: Product, proxy: str, room_id: str, **settings: Any
+) -> AsyncIterator[GatedShop]:
     """A shop behind this proxy, and an open room for it in which nobody is called."""
     port = free_port()
     room = {"name": "The shop", "target_url": f"http://{SHOP_NAME}:{port}/", "admission_rate_per_minute": 0}
     await product.staff("POST", "/v1/rooms", {"room_id": room_id, **room, **settings})
     await product.staff("POST", f"/v1/rooms/{room_id}/open", {})
     async with a_shop() as shop:
-        with started(proxy, port, shop.port, urlsplit(product.url).port or 0, room_id) as log:
-            found = Gated(product, shop, room_id, port)
+        with start(proxy, port, shop.port, urlsplit(product.url).port or 0, room_id) as log:
+            found = GatedShop(product, shop, room_id, port)
 
             async def answers() -> bool:
                 with suppress(httpx.TransportError):
@@ -177,7 +179,7 @@ async def a_shop() -> AsyncIterator[Shop]:
 
 
 @contextmanager
-def started(
+def start(
     proxy: str, port: int, shop: int, fairgate: int, room_id: str, changes: dict[str, str] | None = None
 ) -> Iterator[Path]:
     """Run the proxy in its own folder; its output goes into this file, and is shown when it ends.

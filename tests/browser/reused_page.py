@@ -20,7 +20,7 @@ from tests.browser.page_errors import listen
 
 
 @dataclass
-class KeptPage:
+class ReusedPage:
     """The page, and what it has reported since it was renewed."""
 
     page: Page
@@ -46,12 +46,12 @@ class KeptPage:
 
 
 @asynccontextmanager
-async def kept_page(browser: Browser) -> AsyncIterator[KeptPage]:
+async def reused_page(browser: Browser) -> AsyncIterator[ReusedPage]:
     """Open it. Layout shifts are watched in all documents it will show."""
     context = await browser.new_context(viewport=PHONE)
     complaints: list[str] = []
     listen(context, complaints)
     page = await context.new_page()
     await watch_shifts(page)
-    yield KeptPage(page, await context.new_cdp_session(page), complaints)
+    yield ReusedPage(page, await context.new_cdp_session(page), complaints)
     await context.close()

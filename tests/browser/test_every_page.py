@@ -23,7 +23,7 @@ from tests.browser.every_page import EVERY_PAGE, FANS, Walk
 from tests.browser.identity_pages import account
 from tests.browser.layout_shifts import shifts, watch_shifts
 from tests.browser.machine_text import machine_texts
-from tests.browser.reused_page import KeptPage, kept_page
+from tests.browser.reused_page import ReusedPage, reused_page
 from tests.browser.touch_targets import small_targets
 
 pytestmark = pytest.mark.browser
@@ -45,21 +45,21 @@ OWN_BROWSER: tuple[Walk, ...] = (account,)  # installs an authenticator
 
 
 @pytest.fixture(scope="module")
-async def kept(chromium: Browser) -> AsyncIterator[KeptPage]:
-    async with kept_page(chromium) as found:
+async def reused(chromium: Browser) -> AsyncIterator[ReusedPage]:
+    async with reused_page(chromium) as found:
         yield found
 
 
 @pytest.fixture
-async def page(walk: Walk, kept: KeptPage, visitor: OpenContext, product: Product) -> AsyncIterator[Page]:
+async def page(walk: Walk, reused: ReusedPage, visitor: OpenContext, product: Product) -> AsyncIterator[Page]:
     """A visitor's page, with scripts; most walks share one that forgets them."""
     if walk in OWN_BROWSER:
         own = await (await visitor()).new_page()
         await watch_shifts(own)
         yield own
     else:
-        yield await kept.renewed(product.url)
-        await kept.leave(product.url)
+        yield await reused.renewed(product.url)
+        await reused.leave(product.url)
 
 
 @pytest.mark.parametrize("walk", EVERY_PAGE, ids=lambda walk: walk.__name__)

@@ -13,7 +13,16 @@ from playwright.async_api import Page, expect
 
 from app.runtime.embedded_stores import free_port
 from tests.browser.conftest import Product
-from tests.browser.gated_shop import SHOP_NAME, Gated, a_shop, asked, available, fairgate, gated, started
+from tests.browser.gated_shop import (
+    SHOP_NAME,
+    GatedShop,
+    a_gated_shop,
+    a_shop,
+    ask_proxy,
+    available,
+    fairgate,
+    start,
+)
 from tests.support.waiting import wait_until
 
 PASS = "fairgate_pass_"
@@ -38,15 +47,15 @@ def product() -> Iterator[Product]:
 
 
 @pytest.fixture(scope="module", params=PROXIES)
-async def site(request: pytest.FixtureRequest, product: Product) -> AsyncIterator[Gated]:
+async def site(request: pytest.FixtureRequest, product: Product) -> AsyncIterator[GatedShop]:
     """The shop behind each proxy."""
     if not available(request.param):
         pytest.skip(f"no {request.param} here (apt-get install {request.param})")
-    async with gated(product, request.param, f"shop-{request.param}") as found:
+    async with a_gated_shop(product, request.param, f"shop-{request.param}") as found:
         yield found
 
 
-async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, site: Gated) -> None:
+async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, site: GatedShop) -> None:
     await site.set(admission_rate_per_minute=0)
     await page.goto(f"{site.url}/cart?a=1&b=%20x")
     assert page.url.startswith(site.queue + "?return_to=")
@@ -64,7 +73,7 @@ async def test_whoever_is_called_arrives_where_they_wanted_to_go(page: Page, sit
     assert await page.evaluate("fetch('/basket', {method: 'POST', body: 'x'}).then(it => it.status)") == 200
 
 
-async def test_the_way_round_without_scripts(plain_page: Page, site: Gated) -> None:
+async def test_the_way_round_without_scripts(plain_page: Page, site: GatedShop) -> None:
     await site.set(admission_rate_per_minute=0)
     await plain_page.goto(f"{site.url}/plain")
     await plain_page.get_by_role("button", name="Join the queue").click()
@@ -76,16 +85,16 @@ async def test_the_way_round_without_scripts(plain_page: Page, site: Gated) -> N
     assert plain_page.url == f"{site.url}/plain"
 
 
-def pass_of(answer: httpx.Response, site: Gated) -> dict[str, str]:
+def pass_of(answer: httpx.Response, site: GatedShop) -> dict[str, str]:
     """The pass set by a response, as a browser sends it back."""
     (found,) = [it for it in answer.headers.get_list("set-cookie") if it.startswith(PASS + site.room_id)]
     assert "; HttpOnly; SameSite=Lax" in found
     return {"Cookie": found.partition(";")[0]}
 
 
-async def test_what_no_pass_is_told(site: Gated) -> None:
+async def test_what_no_pass_is_told(site: GatedShop) -> None:
     await site.set(admission_rate_per_minute=0)
-    site.shop.asked.clear()
+    site.shop.requests.clear()
     page = await site.ask("/cart?a=1")
     assert page.status_code == 302
     goal = urlsplit(page.headers["location"])
@@ -100,7 +109,7 @@ async def test_what_no_pass_is_told(site: Gated) -> None:
         assert forged.status_code == 302, text
     odd = await site.ask("/%0d%0aSet-Cookie:%20a=b/?x=%0d%0a")
     assert "a" not in [it.partition("=")[0] for it in odd.headers.get_list("set-cookie")]
-    assert "/cart" not in [it.partition(" ")[2] for it in site.shop.asked]
+    assert "/cart" not in [it.partition(" ")[2] for it in site.shop.requests]
     await site.set(json_response_enabled=True)
     polling = await site.ask("/api?a=1", page=False)
     assert polling.status_code == 302
@@ -108,10 +117,10 @@ async def test_what_no_pass_is_told(site: Gated) -> None:
     await site.set(json_response_enabled=False)
 
 
-async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
+async def test_with_no_crowd_nobody_sees_the_queue_page(site: GatedShop) -> None:
     paid = {"method": "POST", "path_prefix": "/payments/callback", "cidr": "127.0.0.1/32"}
     await site.set(admission_rate_per_minute=6000, bypass=[{"path_prefix": "/health"}, paid])
-    site.shop.asked.clear()
+    site.shop.requests.clear()
     first = await site.ask("/cart?a=1&b=%20x")
     assert first.status_code == 200
     assert "basket=1; Path=/" in first.headers.get_list("set-cookie")  # the shop's own
@@ -119,7 +128,7 @@ async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
     again = await site.ask("/pay", "POST", body="amount=1", headers=key)
     assert (again.status_code, "amount=1" in again.text) == (200, True)
     assert again.headers.get_list("set-cookie") == ["basket=1; Path=/"]
-    assert site.shop.asked == ["GET /cart?a=1&b=%20x", "POST /pay"]
+    assert site.shop.requests == ["GET /cart?a=1&b=%20x", "POST /pay"]
     other_room = await site.ask(
         "/", headers={"Cookie": key["Cookie"].replace(PASS + site.room_id, PASS + "other")}
     )
@@ -144,7 +153,7 @@ async def test_with_no_crowd_nobody_sees_the_queue_page(site: Gated) -> None:
     await wait_until(is_over, "the end of a session to be known")
 
 
-async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
+async def test_with_redis_away_those_inside_go_on(site: GatedShop) -> None:
     await site.set(admission_rate_per_minute=6000)
     key = pass_of(await site.ask("/"), site)
     with site.product.frozen("valkey"):
@@ -160,7 +169,7 @@ async def test_with_redis_away_those_inside_go_on(site: Gated) -> None:
     await wait_until(lambda: lets_in(site), "newcomers to be admitted again")
 
 
-async def lets_in(site: Gated) -> bool:
+async def lets_in(site: GatedShop) -> bool:
     """Whether the gate admits a newcomer."""
     return (await site.ask("/")).status_code == 200
 
@@ -179,10 +188,10 @@ async def test_one_nginx_serves_the_rooms_of_all_paths(product: Product) -> None
     one_gate = {"/v1/rooms/any/gate?deny=401": "/v1/gate?deny=401"}
     async with a_shop() as shop:
         fairgate_port = urlsplit(product.url).port or 0
-        with started("nginx", port, shop.port, fairgate_port, "any", one_gate):
+        with start("nginx", port, shop.port, fairgate_port, "any", one_gate):
 
             async def room_of(path: str, **headers: str) -> str:
-                answer = await asked(port, path, headers=headers)
+                answer = await ask_proxy(port, path, headers=headers)
                 return urlsplit(answer.headers["location"]).path.rpartition("/")[2]
 
             async def is_up() -> bool:
@@ -195,9 +204,9 @@ async def test_one_nginx_serves_the_rooms_of_all_paths(product: Product) -> None
                 assert await room_of(path) == room_id
             assert await room_of("/tickets", Host=f"{SHOP_NAME.upper()}.:81") == rooms[1]
             for path in ("/a/..%2ftickets", "//tickets", "/;/tickets"):
-                assert (await asked(port, path)).status_code == 403, path
-            assert not shop.asked
-            assert (await asked(port, "/", headers={"Host": "other.localhost"})).status_code == 200
+                assert (await ask_proxy(port, path)).status_code == 403, path
+            assert not shop.requests
+            assert (await ask_proxy(port, "/", headers={"Host": "other.localhost"})).status_code == 200
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
@@ -209,15 +218,15 @@ async def test_with_fairgate_away_the_file_says_who_passes(proxy: str) -> None:
         changes: dict[str, str]
         for changes, status in (({}, 503), (opened, 200)):
             port = free_port()
-            with started(proxy, port, shop.port, free_port(), "shop", changes):
+            with start(proxy, port, shop.port, free_port(), "shop", changes):
 
                 async def answer(port: int = port) -> httpx.Response | None:
                     with suppress(httpx.TransportError):
-                        return await asked(port, "/")
+                        return await ask_proxy(port, "/")
                     return None
 
                 found = await wait_until(answer, f"{proxy} on port {port}")
                 assert found is not None
                 assert found.status_code == status
                 assert found.headers.get("retry-after") == ("5" if status == 503 else None)
-    assert shop.asked == ["GET /"]
+    assert shop.requests == ["GET /"]

@@ -15,7 +15,7 @@ from app.store.connections import Stores
 from app.store.sql.catalogue import codes as sql
 from app.store.sql.reservations.reservations import NewHold, Origin, Refused, insert_holds
 from tests.support.builders import STAFF
-from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, wanted
+from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, items_of
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ async def buy(
 ) -> Reserved:
     """Reserve with a code, as a new visitor."""
     claims = await a_session(engine.stores)
-    return await reserve(engine, claims, GALA, wanted(items), idempotency_key=key, code=code)
+    return await reserve(engine, claims, GALA, items_of(items), idempotency_key=key, code=code)
 
 
 async def used(stores: Stores) -> list[int]:

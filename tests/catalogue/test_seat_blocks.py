@@ -22,7 +22,7 @@ from app.store.scripts.filling import keep_back
 from tests.restoring.test_rebuild_stock import open_again, wiped
 from tests.support.builders import STAFF
 from tests.support.sales import GALA, HALL, LIVE, a_session, stock
-from tests.support.seating import a_hall, a_section, ask_best, ask_seats, seats_in, states
+from tests.support.seating import a_hall, a_section, reserve_best, reserve_seats, seats_in, states
 
 A1, A2, B1 = "stalls-a-1", "stalls-a-2", "stalls-b-1"
 
@@ -59,20 +59,20 @@ async def total(stores: Stores) -> tuple[int, int]:
 async def test_seats_are_blocked_in_both_stores_and_sold_to_nobody(stores: Stores) -> None:
     async with a_hall(stores) as engine:
         ann = await a_session(stores)
-        await ask_seats(engine, ann, B1)
+        await reserve_seats(engine, ann, B1)
         assert await block(stores, A1, B1, A2) == ([A1, A2], [B1])
         assert await block(stores, A1, kept_as="house") == ([A1], [])
         assert await total(stores) == (13, 2)
         assert await stock(stores.redis, "stalls", LIVE) == (12, 1, 0)
         with pytest.raises(SeatTaken):
-            await ask_seats(engine, ann, A1)
+            await reserve_seats(engine, ann, A1)
         assert await check(stores, GALA) == []
         kept = await seat_blocks.blocked_seats(stores, GALA)
         assert [(it.seat_id, it.kept_as) for it in kept] == [(A1, "house"), (A2, "blocked")]
         with pytest.raises(ValidationFailed):
             await block(stores, "stalls-a-99")
         assert await release(stores, A1, B1) == ([A1], [B1])
-        assert seats_in(await ask_seats(engine, ann, A1, key="now")) == [A1]
+        assert seats_in(await reserve_seats(engine, ann, A1, key="now")) == [A1]
         assert await total(stores) == (14, 1)
         assert await check(stores, GALA) == []
 
@@ -80,7 +80,7 @@ async def test_seats_are_blocked_in_both_stores_and_sold_to_nobody(stores: Store
 async def test_blocked_seats_and_new_rows_are_there_after_a_wipe(stores: Stores) -> None:
     async with a_hall(stores) as engine:
         ann = await a_session(stores)
-        await ask_seats(engine, ann, B1)
+        await reserve_seats(engine, ann, B1)
         await block(stores, A1)
         new = [NewSeat(section="Stalls", row=row, number=n, price=7000) for row, n in (("a", 7), ("d", 1))]
         for _ in range(2):
@@ -102,14 +102,14 @@ async def test_blocked_seats_and_new_rows_are_there_after_a_wipe(stores: Stores)
 async def test_kinds_are_in_both_stores_and_after_a_wipe(stores: Stores) -> None:
     async with a_hall(stores) as engine:
         ann = await a_session(stores)
-        await ask_seats(engine, ann, B1)
+        await reserve_seats(engine, ann, B1)
         await seat_blocks.set_kind(stores, GALA, [A1, B1], "accessible", by=STAFF)
         await seat_blocks.set_kind(stores, GALA, [A2], "companion", by=STAFF)
         with pytest.raises(ValidationFailed):
             await seat_blocks.set_kind(stores, GALA, ["stalls-q-1"], "", by=STAFF)
         with pytest.raises(CompanionAlone):
-            await ask_seats(engine, ann, A2)
-        assert seats_in(await ask_best(engine, ann, 1)) == ["stalls-a-3"]
+            await reserve_seats(engine, ann, A2)
+        assert seats_in(await reserve_best(engine, ann, 1)) == ["stalls-a-3"]
         assert await check(stores, GALA) == []
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
@@ -125,7 +125,7 @@ async def test_seats_with_labels_are_in_both_stores_and_after_a_wipe(stores: Sto
     new = NewSection(name="Stalls", price=7000, rows=2, blocks=[[2, 2]], numbering="outwards")
     async with a_hall(stores, *whole_sections([new])) as engine:
         ann = await a_session(stores)
-        assert seats_in(await ask_best(engine, ann, 2)) == ["stalls-a-3", "stalls-a-1"]
+        assert seats_in(await reserve_best(engine, ann, 2)) == ["stalls-a-3", "stalls-a-1"]
         await block(stores, "stalls-a-4")
         with pytest.raises(ValidationFailed):
             await block(stores, "stalls-a-5")
@@ -157,7 +157,7 @@ async def test_a_seat_that_only_postgres_has_blocked_is_refused_there_and_marked
         await block(stores, A1)
         await keep_back(stores.redis, LIVE, [A1], to="f")
         with pytest.raises(SeatTaken):
-            await ask_seats(engine, await a_session(stores), A1)
+            await reserve_seats(engine, await a_session(stores), A1)
         assert (await states(stores.redis, LIVE))["a"] == "bffff"
         assert await check(stores, GALA) == []
 
@@ -173,7 +173,9 @@ async def test_staff_and_fans_at_once_never_have_the_same_seat(stores: Stores, s
             try:
                 wanted = random.sample(ids, 2)
                 held = await (
-                    ask_best(engine, ann, 2, key=f"b{n}") if n % 3 else ask_seats(engine, ann, *wanted)
+                    reserve_best(engine, ann, 2, key=f"b{n}")
+                    if n % 3
+                    else reserve_seats(engine, ann, *wanted)
                 )
             except Refusal:
                 return

@@ -14,7 +14,7 @@ from tests.chaos.bad_requests import (
     PLACES,
     RESERVE,
     TICKETS,
-    Bad,
+    BadRequest,
     an_item,
     reserving,
     staff,
@@ -91,7 +91,7 @@ HEADERS = [
     with_headers("an empty key", JSON | {"Idempotency-Key": ""}, 400, "idempotency_key_required"),
     with_headers("a long key", JSON | {"Idempotency-Key": "k" * 129}, 400, "bad_header"),
     with_headers("a key that is not ASCII", JSON | {"Idempotency-Key": "schlüssel"}, 400, "bad_header"),
-    Bad(
+    BadRequest(
         "no key",
         "POST",
         RESERVE,
@@ -101,7 +101,7 @@ HEADERS = [
         JSON,
         b'{"items": [{"ticket_type_id": "standing", "quantity": 1}]}',
     ),
-    Bad(
+    BadRequest(
         "no key when paying",
         "POST",
         CONFIRM,
@@ -111,7 +111,7 @@ HEADERS = [
         JSON,
         json.dumps(PAYMENT).encode(),
     ),
-    Bad(
+    BadRequest(
         "a NUL for an email",
         "POST",
         PLACES,
@@ -124,7 +124,7 @@ HEADERS = [
     ),
 ]
 PAYMENTS = [
-    Bad(
+    BadRequest(
         name, "POST", CONFIRM, 422, "validation_failed", "place", KEY | JSON, json.dumps(body).encode(), field
     )
     for name, body, field in (
@@ -214,8 +214,8 @@ STAFF = [
         {"target_url": "javascript:alert(1)"},
         "target_url",
     ),
-    Bad("resuming a closed room", "POST", "/v1/rooms/{closed}/resume", 409, "conflict", "admin"),
-    Bad(
+    BadRequest("resuming a closed room", "POST", "/v1/rooms/{closed}/resume", 409, "conflict", "admin"),
+    BadRequest(
         "an event that exists",
         "POST",
         "/v1/events",
@@ -228,7 +228,9 @@ STAFF = [
 ]
 ANN = {"email": "ann@example.org", "name": "Ann", "password": "correct horse"}
 ACCOUNTS = [
-    Bad(name, "POST", "/v1/users", 422, "validation_failed", "", JSON, json.dumps(body).encode(), field)
+    BadRequest(
+        name, "POST", "/v1/users", 422, "validation_failed", "", JSON, json.dumps(body).encode(), field
+    )
     for name, body, field in (
         ("an account without a password", {"email": "ann@example.org", "name": "Ann"}, "password"),
         ("an account with a short password", ANN | {"password": "seven77"}, "password"),
@@ -239,9 +241,9 @@ ACCOUNTS = [
         ("an account that makes itself admin", ANN | {"role": "admin"}, "role"),
     )
 ] + [
-    Bad("half a login", "POST", "/v1/login", 400, "malformed_json", "", JSON, b'{"email": '),
-    Bad("a login without a password", "POST", "/v1/login", 422, "validation_failed", "", JSON,
+    BadRequest("half a login", "POST", "/v1/login", 400, "malformed_json", "", JSON, b'{"email": '),
+    BadRequest("a login without a password", "POST", "/v1/login", 422, "validation_failed", "", JSON,
         b'{"email": "ann@example.org"}', "password"),
-    Bad("a login for an unknown account", "POST", "/v1/login", 401, "credential_invalid", "", JSON,
+    BadRequest("a login for an unknown account", "POST", "/v1/login", 401, "credential_invalid", "", JSON,
         b'{"email": "nobody@example.org", "password": "correct horse"}'),
 ]  # fmt: skip

@@ -24,7 +24,7 @@ TICKETS = {"ticket_type_id": "seated", "name": "Seated", "price": 100, "quantity
 
 
 @dataclass(frozen=True)
-class Bad:
+class BadRequest:
     """One request, and the response it must get."""
 
     name: str
@@ -43,32 +43,34 @@ class Bad:
 
 def reserving(
     name: str, body: Any, status: int = 422, code: str = "validation_failed", field: str = ""
-) -> Bad:
+) -> BadRequest:
     """A reserve call with this body."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Bad(name, "POST", RESERVE, status, code, "booking", KEY | JSON, sent, field)
+    return BadRequest(name, "POST", RESERVE, status, code, "booking", KEY | JSON, sent, field)
 
 
-def an_item(name: str, item: dict[str, Any], field: str) -> Bad:
+def an_item(name: str, item: dict[str, Any], field: str) -> BadRequest:
     """A reserve call for this one item."""
     return reserving(name, {"items": [item]}, field=field)
 
 
-def staff(name: str, method: str, path: str, body: Any, field: str) -> Bad:
+def staff(name: str, method: str, path: str, body: Any, field: str) -> BadRequest:
     """A staff call that is refused because of one field."""
     sent = json.dumps(body).encode()
-    return Bad(name, method, path, 422, "validation_failed", "admin", JSON, sent, field)
+    return BadRequest(name, method, path, 422, "validation_failed", "admin", JSON, sent, field)
 
 
-def with_headers(name: str, headers: dict[str, str], status: int, code: str) -> Bad:
+def with_headers(name: str, headers: dict[str, str], status: int, code: str) -> BadRequest:
     """A reserve call that is valid except for its headers."""
-    return Bad(
+    return BadRequest(
         name, "POST", RESERVE, status, code, "booking", KEY | headers, json.dumps({"items": [ITEM]}).encode()
     )
 
 
-def asked_by(name: str, who: str, status: int, code: str, *, call: str = f"POST {RESERVE}") -> Bad:
+def with_credential(
+    name: str, who: str, status: int, code: str, *, call: str = f"POST {RESERVE}"
+) -> BadRequest:
     """A call that is valid except for who sends it."""
     method, _, path = call.partition(" ")
     body = json.dumps({"items": [ITEM]}).encode() if path == RESERVE else b""
-    return Bad(name, method, path, status, code, who, KEY | JSON, body)
+    return BadRequest(name, method, path, status, code, who, KEY | JSON, body)

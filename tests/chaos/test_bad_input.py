@@ -17,7 +17,7 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis.backlogs import backlog
 from tests.chaos import bad_bodies, bad_calls
-from tests.chaos.bad_requests import CONFIRM, JSON, KEY, RESERVE, Bad
+from tests.chaos.bad_requests import CONFIRM, JSON, KEY, RESERVE, BadRequest
 from tests.chaos.crowd import Crowd, Sale, Visitor
 from tests.chaos.site import Site
 from tests.platform.outside import fairgate
@@ -145,7 +145,7 @@ async def _tokens(site: Site, me: Visitor, stranger: Visitor, late: Visitor) -> 
 
 
 @pytest.mark.parametrize("bad", ALL, ids=str)
-async def test_it_is_refused_by_its_code_and_changes_nothing(stage: Stage, bad: Bad) -> None:
+async def test_it_is_refused_by_its_code_and_changes_nothing(stage: Stage, bad: BadRequest) -> None:
     before = await stage.everything()
     headers = [
         (name.encode(), value.replace("{key}", bad.name).encode()) for name, value in bad.headers.items()
@@ -165,7 +165,7 @@ async def test_it_is_refused_by_its_code_and_changes_nothing(stage: Stage, bad: 
     assert await stage.everything() == before
 
 
-def _is_problem(answer: httpx.Response, bad: Bad) -> None:
+def _is_problem(answer: httpx.Response, bad: BadRequest) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json()
     assert (document["code"], document["status"]) == (bad.code, bad.status), document

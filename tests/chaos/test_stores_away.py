@@ -13,7 +13,7 @@ import pytest
 from app.store.connections import POSTGRES_AWAY
 from tests.chaos.crowd import Crowd, Sale
 from tests.chaos.site import Site, frozen
-from tests.platform.outside import OPS, gone
+from tests.platform.outside import OPS, wait_until_gone
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
@@ -27,7 +27,7 @@ async def test_a_killed_valkey_costs_nothing_that_was_promised(site: Site) -> No
         await crowd.promises(30)
         pid = await site.valkey_pid()
         os.kill(pid, signal.SIGKILL)
-        await gone(pid)
+        await wait_until_gone(pid)
         await crowd.decided()
         await crowd.promises(10)
 
@@ -38,7 +38,7 @@ async def test_a_killed_postgres_costs_nothing_that_was_promised(pair: Site) -> 
         await crowd.promises(30)
         pid = pair.postgres_pid()
         os.kill(pid, signal.SIGKILL)
-        await gone(pid)
+        await wait_until_gone(pid)
         await crowd.decided()
         await crowd.promises(10)
 

@@ -12,7 +12,7 @@ import pytest
 from app.runtime import migrate
 from app.store.connections import RedisClient
 from tests.chaos.crowd import Crowd, Visitor
-from tests.chaos.two_releases import ROOT, Fleet, Proxied, Release, a_fleet, release_before
+from tests.chaos.two_releases import ROOT, Fleet, ProxiedSite, Release, a_fleet, release_before
 from tests.conftest import Servers
 from tests.platform.outside import Up
 
@@ -99,9 +99,9 @@ async def nobody_lost_their_place(waiting: list[Visitor]) -> None:
         assert place["state"] in ("waiting", "called")
 
 
-async def a_site(fleet: Fleet, old: Release) -> Proxied:
+async def a_site(fleet: Fleet, old: Release) -> ProxiedSite:
     """The site as visitors and staff see it, through the proxy."""
     token = await old.run("token", "--role", "admin", "--sub", "chaos")
     up = Up(fleet.running[0], "http://fairgate.test", old.log.parent, old.log)
     stores = old.settings["REDIS_URL"], old.settings["DATABASE_URL"]
-    return Proxied(up, *stores, token.strip(), fleet.proxy)
+    return ProxiedSite(up, *stores, token.strip(), fleet.proxy)

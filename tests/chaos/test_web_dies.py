@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.chaos.site import Site
-from tests.platform.outside import fairgate, gone
+from tests.platform.outside import fairgate, wait_until_gone
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
@@ -51,7 +51,7 @@ async def test_streams_begin_again_with_the_present_document(lone: Site) -> None
 async def _killed(site: Site, count: int) -> None:
     """Kill one process and wait for its replacement."""
     killed = site.kill_one("fairgate web")
-    await gone(killed)
+    await wait_until_gone(killed)
 
     async def another() -> bool:
         return len(site.up.pids("fairgate web") - {killed}) == count

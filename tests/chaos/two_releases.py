@@ -141,7 +141,7 @@ async def ready(client: httpx.AsyncClient, url: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Proxied(Site):
+class ProxiedSite(Site):
     """A site behind a proxy."""
 
     proxy: Proxy

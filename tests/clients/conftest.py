@@ -18,7 +18,7 @@ from fairgate_gate.visits import no_cookies
 from app.store.connections import connected
 from tests.conftest import Servers
 from tests.routes.conftest import Web, served, settings_of, working
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.empty_database import Empty
 from tests.support.waiting import PATIENCE_S
 
@@ -50,7 +50,7 @@ async def product(servers: Servers, empty: Empty) -> AsyncIterator[Product]:
     )
     async with connected(chosen) as stores:
         await stores.redis.flushall()
-        async with served(chosen) as site, working(stores, chosen), listening(site.quart) as url:
+        async with served(chosen) as site, working(stores, chosen), serve_app(site.quart) as url:
             yield Product(site, url)
         await stores.redis.flushall()
     await empty(servers.database_url)

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import program
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 
 RECHECK_S = 0.3
 NODE = ("express", "next", "worker", "lambda-edge")
@@ -28,7 +28,7 @@ async def shops(kind: str, fairgate: str, room: str, api_key: str) -> AsyncItera
     async with AsyncExitStack() as stack:
         if kind == "asgi":
             gates = [AsgiGate(_asgi_shop, **said, fail_open=it) for it in (False, True)]
-            urls = [await stack.enter_async_context(listening(it)) for it in gates]
+            urls = [await stack.enter_async_context(serve_app(it)) for it in gates]
             for it in gates:
                 stack.push_async_callback(it.aclose)
             yield _port(urls[0]), _port(urls[1])

@@ -14,7 +14,7 @@ from tests.clients.conftest import Product, program
 from tests.clients.counter_queue import Client
 from tests.clients.shops import _asgi_shop
 from tests.clients.test_knownuser_connector import Browser
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.tampering import tampered
 from tests.support.waiting import wait_until
@@ -26,7 +26,7 @@ async def test_an_app_polls_its_own_address_in_json_until_the_shop_answers(produ
     """It keeps cookies, follows redirects, waits `refreshIntervalSeconds`, and knows nothing of us."""
     await product.web.room("jsonline", admission_rate_per_minute=0, json_response_enabled=True)
     gate = AsgiGate(_asgi_shop, url=product.url, room="jsonline", timeout_s=20.0)
-    async with listening(gate) as shop, plain_client(follow_redirects=True, timeout=20) as app:
+    async with serve_app(gate) as shop, plain_client(follow_redirects=True, timeout=20) as app:
         room = "/v1/rooms/jsonline"
         await product.staff("PATCH", room, {"target_url": f"{shop}/"})
         seen: list[dict[str, Any]] = []

@@ -19,7 +19,7 @@ from app.gate.snippets import WAYS, Site, filled
 from app.runtime.embedded_stores import free_port
 from tests.clients.conftest import CLIENTS, HTML, Product, program
 from tests.clients.shops import _served
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.waiting import wait_until
 
 ASGI_SHOP = """
@@ -58,7 +58,7 @@ async def site(kind: str, folder: Path) -> AsyncIterator[str]:
     url, environment = f"http://127.0.0.1:{port}", {"PORT": str(port)}
     if kind == "asgi":
         gate = runpy.run_path(str(folder / "gate.py"))["app"]
-        async with listening(gate) as found:
+        async with serve_app(gate) as found:
             yield found
         await gate.aclose()
     elif kind == "wsgi":

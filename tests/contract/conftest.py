@@ -15,7 +15,7 @@ from tests.conftest import Servers
 from tests.contract.create_world import a_world
 from tests.contract.world import World
 from tests.routes.conftest import served, settings, settings_of, web, worker, working
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.empty_database import Empty
 from tests.support.receiver import receiving
 
@@ -42,7 +42,7 @@ async def world(servers: Servers, empty: Empty) -> AsyncIterator[World]:
     async with connected(chosen) as stores:
         await stores.redis.flushall()
         running = served(chosen), working(stores, chosen), receiving()
-        async with running[0] as site, running[1], running[2] as shop, listening(site.quart) as url:
+        async with running[0] as site, running[1], running[2] as shop, serve_app(site.quart) as url:
             contract = await asyncio.to_thread(
                 schemathesis.openapi.from_url, f"{url}/openapi.json", config=CONFIG
             )

@@ -36,8 +36,8 @@ Headers = dict[str, str]
 async def a_world(web: Web, url: str, contract: OpenApiSchema, shop: str) -> World:
     """Create it. Needs a running worker: one visitor is inside, one is called."""
     await _sales(web)
-    webhook = await _made(web, "/v1/webhooks", WEBHOOK)
-    key = await _made(web, "/v1/keys", KEY)
+    webhook = await _create(web, "/v1/webhooks", WEBHOOK)
+    key = await _create(web, "/v1/keys", KEY)
     accounts = await _accounts(web)
     place, booking = await web.inside("gala")
     reservations = await _reservations(web, booking)
@@ -81,7 +81,7 @@ async def _sales(web: Web) -> None:
     await web.event(
         "gala", floor=1000, max_tickets_per_visitor=100, hold_ttl_s=3600, hold_extend_s=60, room=patient
     )
-    await _made(web, "/v1/events/gala/seats", STALLS_SECTION)
+    await _create(web, "/v1/events/gala/seats", STALLS_SECTION)
     for event_id in EVENTS:
         await web.event(event_id)
     for room_id in ROOMS:
@@ -93,11 +93,11 @@ async def _sales(web: Web) -> None:
 
 async def _accounts(web: Web) -> dict[str, Headers]:
     """Signed-in accounts by name; and somebody who has forgotten their password."""
-    await _made(web, "/v1/users", {**FAN, "name": "Fan"})
+    await _create(web, "/v1/users", {**FAN, "name": "Fan"})
     user, going = [bearer((await web.post("/v1/login", FAN)).json()["access_token"]) for _ in "ab"]
-    await _made(web, "/v1/users", CHANGING | {"name": "Changing"})
+    await _create(web, "/v1/users", CHANGING | {"name": "Changing"})
     changing = bearer((await web.post("/v1/login", CHANGING)).json()["access_token"])
-    await _made(web, "/v1/users", RESETTING | {"name": "Resetting"})
+    await _create(web, "/v1/users", RESETTING | {"name": "Resetting"})
     await web.app.stores.postgres.execute(
         "INSERT INTO password_resets SELECT $1, account_id, now() + interval '1 hour' FROM accounts "
         "WHERE email = $2",
@@ -112,13 +112,13 @@ async def _reservations(web: Web, booking: Headers) -> dict[str, str]:
     held = [(await web.reserve("gala", booking, key=f"held-{i}")).json() for i in range(len(names))]
     ids = {name: it["reservation_id"] for name, it in zip(names, held, strict=True)}
     path, once = f"/v1/reservations/{ids['paid']}/confirm", {"Idempotency-Key": "paid"}
-    await _made(web, path, PAYMENT, {**booking, **once}, 200)
+    await _create(web, path, PAYMENT, {**booking, **once}, 200)
     postgres = web.app.stores.postgres
     payment_id = await postgres.fetchval("SELECT payment_id FROM payments")
     await postgres.execute("INSERT INTO undone_scans VALUES ('undone', 'gala', 'ticket')")
     ticket_id = await postgres.fetchval("SELECT ticket_id FROM tickets")
     given, one = f"/v1/reservations/{ids.pop('given')}/confirm", {"Idempotency-Key": "given"}
-    ticket = (await _made(web, given, PAYMENT, {**booking, **one}, 200))["tickets"][0]["ticket_id"]
+    ticket = (await _create(web, given, PAYMENT, {**booking, **one}, 200))["tickets"][0]["ticket_id"]
     await postgres.execute(
         "INSERT INTO transfers (transfer_id, token_hash, ticket_id, email, expires_at) "
         "VALUES ('offered', $1, $2, 'mia@example.org', now() + interval '1 hour')",
@@ -175,12 +175,12 @@ async def _knownuser(web: Web) -> Headers:
 async def _a_code(web: Web) -> dict[str, str]:
     """A code of the gala, and its set."""
     body = {"name": "Fans", "code": "TEN", "percent": 10}
-    return {"set_id": (await _made(web, "/v1/events/gala/codes", body))["set_id"], "code": "TEN"}
+    return {"set_id": (await _create(web, "/v1/events/gala/codes", body))["set_id"], "code": "TEN"}
 
 
 async def _a_guest(web: Web) -> str:
     """The order of a guest of the gala, to be withdrawn."""
-    made = await _made(web, "/v1/events/gala/guests", {"name": "Bob", "ticket_type_id": "floor"})
+    made = await _create(web, "/v1/events/gala/guests", {"name": "Bob", "ticket_type_id": "floor"})
     return str(made["reservation_id"])
 
 
@@ -208,7 +208,7 @@ async def _an_alert(web: Web) -> str:
     return str(made)
 
 
-async def _made(
+async def _create(
     web: Web, path: str, body: Any, headers: dict[str, str] | None = None, status: int = 201
 ) -> dict[str, Any]:
     answer = await web.post(path, body, headers=headers or web.as_("admin"))

@@ -33,7 +33,7 @@ from app.core.assurance.log_audit import audit
 from app.core.errors import WrongRoom, WrongUsage
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, NoBody, NoQuery, param_names
-from tests.contract.world import NOT_SEEN, Known, World
+from tests.contract.world import NOT_SEEN, ValidCall, World
 from tests.routes.conftest import gateway_headers
 
 CHECKS = [
@@ -55,7 +55,7 @@ _numbers = itertools.count(1)
 async def test_every_answer_is_in_the_contract(world: World, call: Endpoint) -> None:
     with ManagedCookiesSession() as session:  # of which only the connection lasts longer than a request
         session.headers.clear()  # else they would replace those of a case
-        asking = Asking(world, call, session)
+        asking = CallRunner(world, call, session)
         await asking.ask_everything()
     successes = {status for status in call.answers if status < 400}
     assert successes - NOT_SEEN.get(call.name, set()) <= set(asking.statuses)
@@ -75,7 +75,7 @@ async def test_anybody_can_read_the_log_of_the_sale_and_finds_it_fair(world: Wor
 
 
 @dataclass
-class Asking:
+class CallRunner:
     """One call of the contract under test, and the statuses it returned."""
 
     world: World
@@ -96,11 +96,11 @@ class Asking:
             cases += self.generated(GenerationMode.POSITIVE, headers=who)  # ids of things that do not exist
         if self.call.auth is not None or WrongRoom in self.call.errors:
             others = ("nobody", "forged") if self.call.name in ENDING else OTHERS
-            cases += [self.case(Known(0, other, ids, known[0].body)) for other in others]
+            cases += [self.case(ValidCall(0, other, ids, known[0].body)) for other in others]
         for case in cases:
             await self.ask(case)
 
-    def case(self, it: Known) -> Case:
+    def case(self, it: ValidCall) -> Case:
         """This call, with a fresh key where it takes one, and nothing generated."""
         operation = self.world.contract[self.call.path][self.call.method]
         key = {"Idempotency-Key": f"key-{next(_numbers)}"} if "Idempotency-Key" in self.call.headers else {}

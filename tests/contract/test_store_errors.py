@@ -19,7 +19,7 @@ from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint
 from tests.conftest import Servers
 from tests.contract.test_every_call import STREAMS
-from tests.contract.world import FLOOR, Known, World
+from tests.contract.world import FLOOR, ValidCall, World
 from tests.routes.conftest import ops
 from tests.support.http import plain_client
 from tests.support.waiting import wait_until
@@ -126,7 +126,7 @@ FILES = {"orders_csv"}  # these are sent while they are being read
 AT_ONCE = 8  # calls: one that waits for a store holds up no other, and the trouble costs CPU while it lasts
 
 
-async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Known) -> httpx.Response:
+async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: ValidCall) -> httpx.Response:
     path = call.path
     for name, value in known.ids.items():
         path = path.replace(f"{{{name}}}", value)

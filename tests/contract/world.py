@@ -33,7 +33,7 @@ HTML = {"Accept": "text/html"}
 
 
 @dataclass(frozen=True)
-class Known:
+class ValidCall:
     """A call that succeeds in the world, with the status it must get."""
 
     status: int
@@ -47,105 +47,117 @@ class Known:
 # The first entry of each also determines whose credential and which ids the generated calls use, so that no
 # call spoils another's world: the sale `gala` is only read and reserved; other rooms and events are changed.
 STRIPE_MESSAGE = {"id": "evt_1", "type": "charge.updated", "data": {"object": {}}}
-KNOWN: dict[str, list[Known]] = {
-    "join": [Known(201), Known(200, "place")],
-    "challenge": [Known(200, ids={"room_id": "to-resume"})],
-    "show_identity": [Known(202, ids={"room_id": "to-close"}, body={"email": "ann@example.org"})],
-    "claim": [Known(201, "called"), Known(200, "called"), Known(202, "waiting", {"room_id": "hall"})],
-    "want": [Known(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
-    "leave": [Known(204, "leaving")],
+VALID_CALLS: dict[str, list[ValidCall]] = {
+    "join": [ValidCall(201), ValidCall(200, "place")],
+    "challenge": [ValidCall(200, ids={"room_id": "to-resume"})],
+    "show_identity": [ValidCall(202, ids={"room_id": "to-close"}, body={"email": "ann@example.org"})],
+    "claim": [
+        ValidCall(201, "called"),
+        ValidCall(200, "called"),
+        ValidCall(202, "waiting", {"room_id": "hall"}),
+    ],
+    "want": [ValidCall(200, "wanting", {"room_id": "matinee"}, {"quantity": 1})],
+    "leave": [ValidCall(204, "leaving")],
     "change_password": [
-        Known(204, who="changing", body={"password": CHANGING["password"], "new_password": "battery staple"})
+        ValidCall(
+            204, who="changing", body={"password": CHANGING["password"], "new_password": "battery staple"}
+        )
     ],
-    "read_email": [Known(200)],
-    "confirm_email": [Known(204, body={"code": ""})],
-    "forget_email": [Known(204, "waiting", {"room_id": "hall"})],
-    "preview_gate": [Known(200, ids={"room_id": "hall"}, body={"url": "https://shop.example/cart"})],
-    "gate": [Known(204, "booking"), Known(302, ids={"room_id": "hall"}, headers=HTML)],
-    "site_gate": [Known(204, headers={"X-Original-URL": "https://nowhere.example/"})],
-    "set_sites": [Known(200, body={"sites": [{"host": "shop.example", "room_id": "hall"}]})],
-    "create_event": [Known(201, body=NEW_EVENT)],
-    "change_event": [Known(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
-    "delete_event": [Known(204, ids={"event_id": "doomed"})],
-    "cancel_event": [Known(200, ids={"event_id": "called-off"}, body={"notice": "Ill."})],
-    "move_event": [Known(200, ids={"event_id": "matinee"}, body={"starts_at": "2036-01-01T20:00:00Z"})],
-    "create_ticket_type": [Known(201, ids={"event_id": "matinee"}, body=BOX)],
-    "change_ticket_type": [Known(200, ids={"event_id": "matinee"}, body={"quantity": 20})],
-    "read_seats": [Known(200), Known(304, headers={"If-None-Match": "*"})],
-    "block_seats": [Known(200, body={"seat_ids": ["stalls-j-20"]})],
-    "set_seat_kind": [Known(204, body={"seat_ids": ["stalls-j-18"], "kind": "accessible"})],
-    "save_seat_plan": [Known(204, body={"sections": [{"ticket_type_id": "stalls", "x": 0, "y": 20}]})],
-    "release_seats": [Known(200, body={"seat_ids": ["stalls-j-19"]})],
+    "read_email": [ValidCall(200)],
+    "confirm_email": [ValidCall(204, body={"code": ""})],
+    "forget_email": [ValidCall(204, "waiting", {"room_id": "hall"})],
+    "preview_gate": [ValidCall(200, ids={"room_id": "hall"}, body={"url": "https://shop.example/cart"})],
+    "gate": [ValidCall(204, "booking"), ValidCall(302, ids={"room_id": "hall"}, headers=HTML)],
+    "site_gate": [ValidCall(204, headers={"X-Original-URL": "https://nowhere.example/"})],
+    "set_sites": [ValidCall(200, body={"sites": [{"host": "shop.example", "room_id": "hall"}]})],
+    "create_event": [ValidCall(201, body=NEW_EVENT)],
+    "change_event": [ValidCall(200, ids={"event_id": "matinee"}, body={"venue": "Harbour Hall"})],
+    "delete_event": [ValidCall(204, ids={"event_id": "doomed"})],
+    "cancel_event": [ValidCall(200, ids={"event_id": "called-off"}, body={"notice": "Ill."})],
+    "move_event": [ValidCall(200, ids={"event_id": "matinee"}, body={"starts_at": "2036-01-01T20:00:00Z"})],
+    "create_ticket_type": [ValidCall(201, ids={"event_id": "matinee"}, body=BOX)],
+    "change_ticket_type": [ValidCall(200, ids={"event_id": "matinee"}, body={"quantity": 20})],
+    "read_seats": [ValidCall(200), ValidCall(304, headers={"If-None-Match": "*"})],
+    "block_seats": [ValidCall(200, body={"seat_ids": ["stalls-j-20"]})],
+    "set_seat_kind": [ValidCall(204, body={"seat_ids": ["stalls-j-18"], "kind": "accessible"})],
+    "save_seat_plan": [ValidCall(204, body={"sections": [{"ticket_type_id": "stalls", "x": 0, "y": 20}]})],
+    "release_seats": [ValidCall(200, body={"seat_ids": ["stalls-j-19"]})],
     "create_codes": [
-        Known(201, body={"name": "Fans", "code": "TWENTY", "percent": 20}),
-        Known(202, ids={"event_id": "matinee"}, body={"name": "Many", "count": 1001, "percent": 5}),
+        ValidCall(201, body={"name": "Fans", "code": "TWENTY", "percent": 20}),
+        ValidCall(202, ids={"event_id": "matinee"}, body={"name": "Many", "count": 1001, "percent": 5}),
     ],
-    "add_guest": [Known(201, body={"name": "Ada", "ticket_type_id": "floor", "email": "ada@example.org"})],
-    "withdraw_guest": [Known(204, ids={"reservation_id": "guest"})],
-    "switch_codes": [Known(200, body={"active": True})],
-    "switch_code": [Known(204, body={"active": True})],
-    "create_seats": [Known(201, ids={"event_id": "matinee"}, body=BALCONY)],
-    "reserve": [Known(201, body=FLOOR), Known(201, body=STALLS), Known(202, body=FLOOR, headers=ASYNC)],
-    "confirm": [Known(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
-    "set_buyer": [Known(200, body={"email": "fan@example.org", "locale": "en"})],
-    "set_buyer_form": [Known(200, ids={"event_id": "matinee"}, body={"name": "optional"})],
-    "confirm_paid": [Known(200, ids={"reservation_id": "to_pay"}, body={"reference": "till 7"})],
-    "show_claim": [Known(302)],
-    "cancel": [Known(200, ids={"reservation_id": "to_cancel"})],
-    "register": [Known(201, body=NEW_FAN)],
-    "ask_for_reset": [Known(204, body={"email": "fan@example.org"})],
-    "reset_password": [Known(204, body={"token": RESET, "new_password": "battery staple"})],
-    "log_in": [Known(200, body=FAN)],
-    "prometheus": [Known(200, "ops")],
-    "log_out": [Known(204, "going")],
-    "change_account": [Known(200, body={"name": "Ann"})],
-    "create_room": [Known(201, body={"room_id": "new-room", "name": "New"})],
-    "change_room": [Known(200, ids={"room_id": "spare"}, body={"admission_rate_per_minute": 60})],
-    "list_rooms": [Known(200), Known(200, "operator", query={"all": "true"})],
-    "replace_settings": [Known(200, ids={"room_id": "spare"}, body={"name": "Spare"})],
-    "delete_room": [Known(204, ids={"room_id": "to-delete"})],
-    "reset_room": [Known(200, ids={"room_id": "to-reset"})],
-    "advance_room": [Known(200, ids={"room_id": "to-reset"}, body={"count": 1})],
-    "open_room": [Known(200, ids={"room_id": "to-open"})],
-    "pause_room": [Known(200, ids={"room_id": "to-pause"})],
-    "resume_room": [Known(200, ids={"room_id": "to-resume"})],
-    "close_room": [Known(200, ids={"room_id": "to-close"})],
-    "hear_stripe": [Known(204, "gateway", body=STRIPE_MESSAGE)],
-    "hear_gateway": [Known(204, "gateway", body={"type": "payment.succeeded", "data": {}})],
-    "create_webhook": [Known(201, body=WEBHOOK)],
-    "delete_webhook": [Known(204)],
-    "acknowledge_alert": [Known(200)],
-    "create_key": [Known(201, body=KEY)],
-    "revoke_key": [Known(204)],
+    "add_guest": [
+        ValidCall(201, body={"name": "Ada", "ticket_type_id": "floor", "email": "ada@example.org"})
+    ],
+    "withdraw_guest": [ValidCall(204, ids={"reservation_id": "guest"})],
+    "switch_codes": [ValidCall(200, body={"active": True})],
+    "switch_code": [ValidCall(204, body={"active": True})],
+    "create_seats": [ValidCall(201, ids={"event_id": "matinee"}, body=BALCONY)],
+    "reserve": [
+        ValidCall(201, body=FLOOR),
+        ValidCall(201, body=STALLS),
+        ValidCall(202, body=FLOOR, headers=ASYNC),
+    ],
+    "confirm": [ValidCall(200, ids={"reservation_id": "to_confirm"}, body=PAYMENT)],
+    "set_buyer": [ValidCall(200, body={"email": "fan@example.org", "locale": "en"})],
+    "set_buyer_form": [ValidCall(200, ids={"event_id": "matinee"}, body={"name": "optional"})],
+    "confirm_paid": [ValidCall(200, ids={"reservation_id": "to_pay"}, body={"reference": "till 7"})],
+    "show_claim": [ValidCall(302)],
+    "cancel": [ValidCall(200, ids={"reservation_id": "to_cancel"})],
+    "register": [ValidCall(201, body=NEW_FAN)],
+    "ask_for_reset": [ValidCall(204, body={"email": "fan@example.org"})],
+    "reset_password": [ValidCall(204, body={"token": RESET, "new_password": "battery staple"})],
+    "log_in": [ValidCall(200, body=FAN)],
+    "prometheus": [ValidCall(200, "ops")],
+    "log_out": [ValidCall(204, "going")],
+    "change_account": [ValidCall(200, body={"name": "Ann"})],
+    "create_room": [ValidCall(201, body={"room_id": "new-room", "name": "New"})],
+    "change_room": [ValidCall(200, ids={"room_id": "spare"}, body={"admission_rate_per_minute": 60})],
+    "list_rooms": [ValidCall(200), ValidCall(200, "operator", query={"all": "true"})],
+    "replace_settings": [ValidCall(200, ids={"room_id": "spare"}, body={"name": "Spare"})],
+    "delete_room": [ValidCall(204, ids={"room_id": "to-delete"})],
+    "reset_room": [ValidCall(200, ids={"room_id": "to-reset"})],
+    "advance_room": [ValidCall(200, ids={"room_id": "to-reset"}, body={"count": 1})],
+    "open_room": [ValidCall(200, ids={"room_id": "to-open"})],
+    "pause_room": [ValidCall(200, ids={"room_id": "to-pause"})],
+    "resume_room": [ValidCall(200, ids={"room_id": "to-resume"})],
+    "close_room": [ValidCall(200, ids={"room_id": "to-close"})],
+    "hear_stripe": [ValidCall(204, "gateway", body=STRIPE_MESSAGE)],
+    "hear_gateway": [ValidCall(204, "gateway", body={"type": "payment.succeeded", "data": {}})],
+    "create_webhook": [ValidCall(201, body=WEBHOOK)],
+    "delete_webhook": [ValidCall(204)],
+    "acknowledge_alert": [ValidCall(200)],
+    "create_key": [ValidCall(201, body=KEY)],
+    "revoke_key": [ValidCall(204)],
     "refund_order": [
-        Known(201, ids={"reservation_id": "paid"}, body={"amount": 1}, headers={"Idempotency-Key": "r"})
+        ValidCall(201, ids={"reservation_id": "paid"}, body={"amount": 1}, headers={"Idempotency-Key": "r"})
     ],
-    "transfer_ticket": [Known(201, ids={"reservation_id": "paid"}, body={"email": "bob@example.org"})],
-    "accept_ticket": [Known(200, body={"token": OFFERED})],
-    "withdraw_transfer": [Known(204, ids={"reservation_id": "paid"})],
-    "list_transfers": [Known(200, ids={"reservation_id": "paid"})],
-    "cancel_order": [Known(200, ids={"reservation_id": "to_refund"})],
-    "check_in": [Known(200, body={"device": "Gate A", "scans": [{"scan_id": "s", "code": "none"}]})],
-    "undo_check_in": [Known(204, body={"scan_id": "undone"})],
-    "end_session": [Known(204, ids={"room_id": "spare", "sid": "to_end"})],
-    "renew_session": [Known(200, ids={"room_id": "spare", "sid": "to_renew"})],
-    "report_origin": [Known(200, ids={"room_id": "spare"}, body={"p95_ms": 120, "error_rate": 0.0})],
-    "set_knownuser": [Known(200, ids={"room_id": "spare"}, body={"customer_id": "spare-shop"})],
-    "delete_knownuser": [Known(204, ids={"room_id": "to-resume"})],
-    "invite_members": [Known(200, ids={"room_id": "spare"}, body={"emails": ["member@example.org"]})],
-    "withdraw_invite": [Known(204)],
-    "set_member_login": [Known(200, ids={"room_id": "spare"}, body={"algorithm": "HS256"})],
-    "delete_member_login": [Known(204, ids={"room_id": "to-resume"})],
-    "push_knownuser": [Known(200)],
-    "secure_integration_config": [Known(200, "shop")],
-    "log_inclusion": [Known(200, query={"leaf": 0, "size": 1})],
-    "log_consistency": [Known(200, query={"first": 1, "second": 1})],
-    "remove_visitor": [Known(204, ids={"room_id": "spare"})],
+    "transfer_ticket": [ValidCall(201, ids={"reservation_id": "paid"}, body={"email": "bob@example.org"})],
+    "accept_ticket": [ValidCall(200, body={"token": OFFERED})],
+    "withdraw_transfer": [ValidCall(204, ids={"reservation_id": "paid"})],
+    "list_transfers": [ValidCall(200, ids={"reservation_id": "paid"})],
+    "cancel_order": [ValidCall(200, ids={"reservation_id": "to_refund"})],
+    "check_in": [ValidCall(200, body={"device": "Gate A", "scans": [{"scan_id": "s", "code": "none"}]})],
+    "undo_check_in": [ValidCall(204, body={"scan_id": "undone"})],
+    "end_session": [ValidCall(204, ids={"room_id": "spare", "sid": "to_end"})],
+    "renew_session": [ValidCall(200, ids={"room_id": "spare", "sid": "to_renew"})],
+    "report_origin": [ValidCall(200, ids={"room_id": "spare"}, body={"p95_ms": 120, "error_rate": 0.0})],
+    "set_knownuser": [ValidCall(200, ids={"room_id": "spare"}, body={"customer_id": "spare-shop"})],
+    "delete_knownuser": [ValidCall(204, ids={"room_id": "to-resume"})],
+    "invite_members": [ValidCall(200, ids={"room_id": "spare"}, body={"emails": ["member@example.org"]})],
+    "withdraw_invite": [ValidCall(204)],
+    "set_member_login": [ValidCall(200, ids={"room_id": "spare"}, body={"algorithm": "HS256"})],
+    "delete_member_login": [ValidCall(204, ids={"room_id": "to-resume"})],
+    "push_knownuser": [ValidCall(200)],
+    "secure_integration_config": [ValidCall(200, "shop")],
+    "log_inclusion": [ValidCall(200, query={"leaf": 0, "size": 1})],
+    "log_consistency": [ValidCall(200, query={"first": 1, "second": 1})],
+    "remove_visitor": [ValidCall(204, ids={"room_id": "spare"})],
 }
 # The counters of AWS's Virtual Waiting Room: tests/clients/test_other_connectors.py covers their 202.
-KNOWN |= {it: [Known(200)] for it in ("assign_queue_num", "queue_num", "generate_token")}
-KNOWN |= {
-    it: [Known(200, ids={"room_id": "to-reset"})]
+VALID_CALLS |= {it: [ValidCall(200)] for it in ("assign_queue_num", "queue_num", "generate_token")}
+VALID_CALLS |= {
+    it: [ValidCall(200, ids={"room_id": "to-reset"})]
     for it in ("increment_serving_counter", "reset_initial_state")
 }
 NOT_SEEN: dict[str, set[int]] = {  # successes that take more than one call: see the tests about them
@@ -170,12 +182,14 @@ class World:
     shop: str  # accepts what is sent to it
     link: dict[str, Any]  # the query of the link with which `user` takes over the reservation
 
-    def known(self, call: Endpoint) -> list[Known]:
+    def known(self, call: Endpoint) -> list[ValidCall]:
         """The calls that succeed, with everything filled in; at least one."""
-        found = KNOWN.get(call.name) or [Known(min(status for status in call.answers if status < 300))]
+        found = VALID_CALLS.get(call.name) or [
+            ValidCall(min(status for status in call.answers if status < 300))
+        ]
         return [self._filled(call, it) for it in found]
 
-    def _filled(self, call: Endpoint, it: Known) -> Known:
+    def _filled(self, call: Endpoint, it: ValidCall) -> ValidCall:
         kinds = {"owner": "booking", "account": "user"}
         who = it.who or (kinds.get(call.auth.name, call.auth.name) if call.auth else "nobody")
         ids = {name: self.ids[it.ids.get(name, name)] for name in param_names(call.path)}

@@ -12,7 +12,7 @@ from app.core.model import EventId, RoomId
 from app.store.connections import Stores
 from load.books import Books, Count, OwnedTickets, read_books
 from load.verdict import Admitted, judge, over_admitted
-from tests.support.sales import a_session, a_shop, ask
+from tests.support.sales import a_session, a_shop, reserve_tickets
 
 HELD, SOLD = OwnedTickets("ann", False, {"floor": 2}), OwnedTickets("bob", True, {"floor": 1})
 GOOD = Books(
@@ -85,7 +85,7 @@ def test_no_shows_given_back_may_be_admitted_again_but_not_be_saved_up_above_the
 
 async def test_the_books_are_read_from_both_stores(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        told = await ask(engine, await a_session(stores), "floor:2,balcony:1")
+        told = await reserve_tickets(engine, await a_session(stores), "floor:2,balcony:1")
     promised = [told.reservation_id, "never-made"]
     books = await read_books(stores, RoomId("hall"), EventId("gala"), promised)
     assert books.rows.keys() == books.holds.keys() == {told.reservation_id}

@@ -11,7 +11,7 @@ from structlog.testing import LogCapture
 
 from app import tracing
 from app.store.spans import with_trace_ids
-from tests.support.otlp import Collector, collecting
+from tests.support.otlp import Collector, a_collector
 from tests.support.waiting import PATIENCE_S
 
 
@@ -27,7 +27,7 @@ def otel(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 async def collector(otel: pytest.MonkeyPatch) -> AsyncIterator[Collector]:
-    async with collecting() as found:
+    async with a_collector() as found:
         otel.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
         yield found
 

@@ -21,7 +21,7 @@ from app.store.sql import retention
 from app.web.console.system.health import groups_of
 from tests.conftest import Servers
 from tests.support.waiting import wait_until
-from tests.support.wire import wired
+from tests.support.wire import a_wire
 
 
 def named(name: str, processes: list[health.Process] | Unreachable) -> health.Process | None:
@@ -90,7 +90,7 @@ async def test_what_is_away_is_said_in_time_and_hides_nothing_else(stores: Store
     assert not isinstance(found.redis, Unreachable)
     address = urlsplit(servers.redis_url)
     async with (
-        wired(str(address.hostname), address.port or 0) as wire,
+        a_wire(str(address.hostname), address.port or 0) as wire,
         stores.postgres.acquire() as connection,
     ):
         through = servers.redis_url.replace(f":{address.port}/", f":{wire.port}/")

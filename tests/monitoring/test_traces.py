@@ -17,7 +17,7 @@ from app.store.connections import Stores, connect_postgres
 from app.web.http import request_log
 from tests.routes.conftest import Web, ops, served, settings, working
 from tests.support.mail_server import MailServer, mail_server
-from tests.support.otlp import Collector, Seen
+from tests.support.otlp import Collector, ReceivedSpan
 from tests.support.receiver import Receiver, receiving
 from tests.support.waiting import wait_until
 
@@ -63,7 +63,7 @@ async def bought(web: Web, **headers: str) -> str:
     return reservation_id
 
 
-def only(spans: list[Seen], name: str, **attributes: Any) -> Seen:
+def only(spans: list[ReceivedSpan], name: str, **attributes: Any) -> ReceivedSpan:
     """The only span with this name and these attributes."""
     [found] = [
         it
@@ -73,7 +73,7 @@ def only(spans: list[Seen], name: str, **attributes: Any) -> Seen:
     return found
 
 
-def has(span: Seen, attributes: dict[str, Any]) -> bool:
+def has(span: ReceivedSpan, attributes: dict[str, Any]) -> bool:
     """Whether its attributes include these."""
     return attributes.items() <= span.attributes.items()
 
@@ -128,7 +128,7 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
     assert {it["deployment.environment.name"] for it in collector.resources} == {"test"}
 
 
-def looked_at_holding(spans: list[Seen], reservation_id: str) -> None:
+def looked_at_holding(spans: list[ReceivedSpan], reservation_id: str) -> None:
     """From the proxy's span to the COMMIT in the worker."""
     asked = only(spans, f"POST {RESERVE}")
     assert (asked.kind, asked.service, asked.parent_id) == ("server", "fairgate-web", CALLER)
@@ -156,14 +156,14 @@ def looked_at_holding(spans: list[Seen], reservation_id: str) -> None:
     assert outcome.started_ns < only(spans, "PIPELINE settle").ended_ns < asked.ended_ns
 
 
-def looked_at_paying(spans: list[Seen], reservation_id: str) -> None:
+def looked_at_paying(spans: list[ReceivedSpan], reservation_id: str) -> None:
     paid = only(spans, f"POST {CONFIRM}")
     assert paid.attributes["fairgate.reservation_id"] == reservation_id
     assert only(spans, "confirm reservations").parent_id == paid.span_id
     assert "EVALSHA confirm" in [it.name for it in spans]
 
 
-def looked_at_notices(spans: list[Seen], receiver: Receiver) -> None:
+def looked_at_notices(spans: list[ReceivedSpan], receiver: Receiver) -> None:
     """From the outbox to other systems."""
     sources = {
         "reservation.held": only(spans, "process submissions"),

@@ -20,7 +20,7 @@ from app.store.sql.notifications import outbox
 from app.store.sql.reservations import reservations
 from app.store.sql.waiting_room import rooms
 from tests.store.test_reservations import ORIGIN, new_hold
-from tests.support.sales import GALA, HALL, a_sale, a_session, a_shop, ask
+from tests.support.sales import GALA, HALL, a_sale, a_session, a_shop, reserve_tickets
 
 
 async def streamed(stores: Stores) -> list[dict[str, str]]:
@@ -38,7 +38,7 @@ async def hold(stores: Stores, *names: str) -> None:
 
 async def test_a_purchase_and_its_end_are_told_in_order(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        reserved = await ask(engine, await a_session(stores))
+        reserved = await reserve_tickets(engine, await a_session(stores))
         with pytest.raises(PaymentDeclined):
             await confirm(engine, reserved.reservation_id, Payment("card", "tok_declined"), "no")
         await confirm(engine, reserved.reservation_id, Payment("card", "tok_ok"), "yes")

@@ -20,7 +20,7 @@ from tests.notifications.test_outbox import hold
 from tests.support.receiver import receiving
 from tests.support.sales import SETTINGS, a_sale
 from tests.support.waiting import wait_until
-from tests.support.webhooks import OPEN, a_client, a_webhook, deliver, expire, seen
+from tests.support.webhooks import OPEN, a_client, a_webhook, deliver, expire, only_webhook
 
 
 async def test_a_change_is_delivered_signed_as_standard_webhooks(stores: Stores) -> None:
@@ -63,12 +63,12 @@ async def test_a_failure_is_tried_again_and_what_follows_it_waits(stores: Stores
         await expire(stores, "r1")
         for why in ("answered 500", "answered 302", "answered 429"):
             assert await deliver(stores, target) is False
-            assert (await seen(stores)).failure == why
-        assert (await seen(stores)).pending == 2
+            assert (await only_webhook(stores)).failure == why
+        assert (await only_webhook(stores)).pending == 2
         assert await deliver(stores, target, rounds=2) is True
     assert [it.document["type"] for it in receiver.got] == ["reservation.held"] * 4 + ["reservation.expired"]
     assert len({it.message_id for it in receiver.got}) == 2
-    assert (await seen(stores)).pending == 0
+    assert (await only_webhook(stores)).pending == 0
 
 
 async def test_one_reservation_that_is_not_taken_holds_up_no_other(stores: Stores) -> None:
@@ -107,7 +107,7 @@ async def test_after_a_day_it_is_given_up_and_seen_and_ten_in_a_row_disable(stor
         await deliver(stores, target)
         await stores.postgres.execute("UPDATE deliveries SET created_at = now() - interval '25 hours'")
         await deliver(stores, target)
-        found = await seen(stores)
+        found = await only_webhook(stores)
         assert (found.pending, found.given_up, found.disabled_at) == (0, GIVEN_UP_MAX - 1, None)
         await hold(stores, "last", "and one that waits")
         await relay(stores)
@@ -115,18 +115,18 @@ async def test_after_a_day_it_is_given_up_and_seen_and_ten_in_a_row_disable(stor
             "UPDATE deliveries SET created_at = now() - interval '25 hours' WHERE thread = 'last'"
         )
         await deliver(stores, target)
-        found = await seen(stores)
+        found = await only_webhook(stores)
         assert found.disabled_at is not None
         assert (found.pending, found.given_up) == (0, GIVEN_UP_MAX + 1)
         assert await stored.targets(stores.postgres) == []
         await hold(stores, "while disabled")
         await relay(stores)
-        assert (await seen(stores)).pending == 0
+        assert (await only_webhook(stores)).pending == 0
 
         receiver.answer = 204
         before = len(receiver.got)
         assert await webhooks.replay(stores, target.webhook_id, None, by=COMMAND_LINE) == GIVEN_UP_MAX + 1
-        assert (await seen(stores)).disabled_at is None
+        assert (await only_webhook(stores)).disabled_at is None
         await deliver(stores, target, rounds=2)
         assert len(receiver.got) - before == GIVEN_UP_MAX + 1
         yesterday = datetime.now(UTC) - timedelta(days=1)
@@ -135,7 +135,7 @@ async def test_after_a_day_it_is_given_up_and_seen_and_ten_in_a_row_disable(stor
         )
         await deliver(stores, target, rounds=2)
     assert receiver.of("while disabled") == ["reservation.held"]
-    assert (await seen(stores)).pending == 0
+    assert (await only_webhook(stores)).pending == 0
 
 
 async def test_one_that_was_taken_starts_the_count_anew(stores: Stores) -> None:
@@ -158,7 +158,7 @@ async def test_gone_is_gone(stores: Stores) -> None:
         target = await a_webhook(stores, receiver)
         await hold(stores, "r1")
         await deliver(stores, target)
-        found = await seen(stores)
+        found = await only_webhook(stores)
     assert found.disabled_at is not None
     assert found.failure == "answered 410"
     with pytest.raises(NotFound):
@@ -179,7 +179,7 @@ async def test_a_server_that_is_not_there_is_a_failure(stores: Stores) -> None:
         target = await a_webhook(stores, receiver)
     await hold(stores, "r1")
     assert await deliver(stores, target) is False
-    assert (await seen(stores)).failure == "the connection was refused"
+    assert (await only_webhook(stores)).failure == "the connection was refused"
 
 
 async def test_such_a_webhook_is_not_made(stores: Stores) -> None:
@@ -196,7 +196,7 @@ async def test_an_address_is_looked_at_again_at_each_delivery(stores: Stores) ->
         await hold(stores, "r1")
         await relay(stores)
         assert await webhooks.deliver(stores, client, target, private=False) is False
-        assert "not public" in (await seen(stores)).failure
+        assert "not public" in (await only_webhook(stores)).failure
         assert receiver.got == []
 
 

@@ -20,7 +20,7 @@ from app.reservations.checkout import confirm
 from app.reservations.settlement import CHECKED_AT_ONCE, settle_payments
 from app.store.connections import Stores
 from app.store.sql.payments.payments import Attempt, Bill
-from tests.support.payments import card, charged, held, now
+from tests.support.payments import a_hold, card, current_state, total_charged
 from tests.support.sales import a_shop
 from tests.support.waiting import wait_until
 
@@ -76,12 +76,12 @@ async def test_a_payment_that_was_never_sent_is_told_at_once_and_the_hold_stands
         gateway = GuardedGateway(SimulatedGateway(stores.postgres))
         await fail(gateway)
         there, engine.gateway = engine.gateway, gateway
-        reservation_id = await held(engine)
+        reservation_id = await a_hold(engine)
         with pytest.raises(PaymentDeclined, match="charged nothing"):
             await confirm(engine, reservation_id, card(), "pay")
-        assert (await now(engine, reservation_id)).status == "held"
+        assert (await current_state(engine, reservation_id)).status == "held"
         await settle_payments(stores, there)
-        assert await charged(stores) == 0
+        assert await total_charged(stores) == 0
         engine.gateway = there
         assert (await confirm(engine, reservation_id, card(), "again")).reservation.status == "confirmed"
 
@@ -106,7 +106,7 @@ class _SilentForMost(SimulatedGateway):
 
 async def test_payments_the_gateway_is_silent_about_do_not_delay_those_that_are_paid(stores: Stores) -> None:
     async with a_shop(stores, {"floor": 100}) as engine:
-        reserved = [await held(engine, "floor:1") for _ in range(CHECKED_AT_ONCE)]
+        reserved = [await a_hold(engine, "floor:1") for _ in range(CHECKED_AT_ONCE)]
         tokens = ["tok_error"] * (CHECKED_AT_ONCE - 1) + ["tok_slow"]
         answers = await asyncio.gather(
             *(confirm(engine, it, card(token), "pay") for it, token in zip(reserved, tokens, strict=True))
@@ -117,7 +117,7 @@ async def test_payments_the_gateway_is_silent_about_do_not_delay_those_that_are_
         settling = asyncio.ensure_future(settle_payments(stores, _SilentForMost(stores.postgres)))
 
         async def confirmed() -> bool:
-            return (await now(engine, reserved[-1])).status == "confirmed"
+            return (await current_state(engine, reserved[-1])).status == "confirmed"
 
         await wait_until(confirmed, "the sale")
         assert not settling.done()

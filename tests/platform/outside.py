@@ -174,7 +174,7 @@ def ended(process: psutil.Process) -> bool:
         return True
 
 
-async def gone(pid: int) -> None:
+async def wait_until_gone(pid: int) -> None:
     """Wait until no such process is left."""
 
     async def is_gone() -> bool:

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from app.runtime.child_process import RESTART_DELAY_S
 from app.runtime.supervisor import ROLES_STOP_TIMEOUT_S, STORES_STOP_TIMEOUT_S, WATCH_EVERY_S
 from app.store.connections import REDIS_AWAY
-from tests.platform.outside import Up, fairgate, gone, up
+from tests.platform.outside import Up, fairgate, up, wait_until_gone
 from tests.support.http import plain_client
 from tests.support.prepared_postgres import prepare
 from tests.support.promtool import check_metrics
@@ -114,7 +114,7 @@ async def test_up_goes_on_with_the_same_data_after_a_stop_and_after_a_kill(data:
     second.process.kill()
     await second.process.wait()
     for pid in family:
-        await gone(pid)
+        await wait_until_gone(pid)
     third = await up(data)
     await third.stop()
 
@@ -235,7 +235,7 @@ async def test_a_killed_postgres_answers_again_at_its_address(installation: Up) 
         await connection.close()
         return True
 
-    await gone(pid)
+    await wait_until_gone(pid)
     await wait_until(answers, "Postgres back")
     await ready_again(installation)
 
@@ -270,7 +270,7 @@ async def interrupted_while_starting(data: Path) -> bool:
     else:
         assert "stopped" in str(running)
     for process in family:
-        await gone(process.pid)
+        await wait_until_gone(process.pid)
     return not isinstance(running, Up)
 
 

@@ -16,13 +16,13 @@ from app.reservations.checkout import cancel, confirm
 from app.reservations.operations import check
 from app.reservations.settlement import settle_payments
 from app.store.connections import Stores
-from tests.support.payments import card, charged, held, payments
-from tests.support.sales import GALA, LIVE, a_session, a_shop, ask, counters, stock
+from tests.support.payments import a_hold, card, payments, total_charged
+from tests.support.sales import GALA, LIVE, a_session, a_shop, counters, reserve_tickets, stock
 
 
 async def test_cancelling_gives_back_once(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        reservation_id = await held(engine)
+        reservation_id = await a_hold(engine)
         for _ in range(2):
             assert (await cancel(engine, reservation_id)).status == "cancelled"
             assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
@@ -35,24 +35,24 @@ async def test_cancelling_gives_back_once(stores: Stores) -> None:
 async def test_cancelling_a_purchase_pays_it_back_and_voids_the_tickets(stores: Stores) -> None:
     async with a_shop(stores, ends_on_confirm=0) as engine:
         ann = await a_session(stores)
-        reservation_id = (await ask(engine, ann)).reservation_id
+        reservation_id = (await reserve_tickets(engine, ann)).reservation_id
         await confirm(engine, reservation_id, card(), "pay")
         ended = await cancel(engine, reservation_id)
         assert (ended.status, ended.tickets) == ("cancelled", [])
         assert await stores.postgres.fetchval("SELECT count(*) FROM tickets") == 0
         assert await payments(stores) == ["refunded"]
-        assert await charged(stores) == 0
+        assert await total_charged(stores) == 0
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
         assert not await stores.redis.exists(LIVE.allowance)
         with pytest.raises(Conflict):
             await confirm(engine, reservation_id, card(), "pay")
         assert await check(stores, GALA) == []
-        await ask(engine, ann, "floor:10")
+        await reserve_tickets(engine, ann, "floor:10")
 
 
 async def test_what_expired_stays_expired_when_cancelled(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        reservation_id = await held(engine)
+        reservation_id = await a_hold(engine)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
         await holds.expire_due(stores)
         assert (await cancel(engine, reservation_id)).status == "expired"
@@ -75,7 +75,7 @@ class _FailsToRefund(SimulatedGateway):
 
 async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        reservation_id = await held(engine)
+        reservation_id = await a_hold(engine)
         await confirm(engine, reservation_id, card(), "pay")
         there, engine.gateway = engine.gateway, _FailsToRefund(stores.postgres)
         assert (await cancel(engine, reservation_id)).status == "cancelled"
@@ -85,4 +85,4 @@ async def test_money_that_is_owed_is_paid_back_when_the_gateway_is_there_again(s
         )
         await settle_payments(stores, there)
         assert await payments(stores) == ["refunded"]
-        assert await charged(stores) == 0
+        assert await total_charged(stores) == 0

@@ -12,7 +12,7 @@ from app.reservations import consistency, holds
 from app.reservations.operations import Payment, cancel, check, confirm
 from app.reservations.pending import ReservationEngine
 from app.store.connections import Stores
-from tests.support.sales import GALA, LIVE, a_sale, a_session, a_shop, ask
+from tests.support.sales import GALA, LIVE, a_sale, a_session, a_shop, reserve_tickets
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_sale_in_all_its_states_adds_up(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         made = [
-            (await ask(engine, await a_session(stores), "floor:1,balcony:1")).reservation_id for _ in range(4)
+            (await reserve_tickets(engine, await a_session(stores), "floor:1,balcony:1")).reservation_id
+            for _ in range(4)
         ]
         await confirm(engine, made[0], Payment("card", "tok_ok"), "pay")
         await cancel(engine, made[1])
@@ -39,7 +40,7 @@ async def test_a_sale_in_all_its_states_adds_up(stores: Stores) -> None:
 
 async def test_a_room_that_redis_lost_is_restored_first(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
     await stores.redis.flushall()
     assert await check(stores, GALA) == []
     assert await stores.redis.exists(LIVE.stock) == 1
@@ -75,7 +76,7 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_what_is_wrong_is_found(stores: Stores, wrong: str) -> None:
     async with a_shop(stores) as engine:
-        reserved = await ask(engine, await a_session(stores))
+        reserved = await reserve_tickets(engine, await a_session(stores))
         command = WRONG[wrong]
         if isinstance(command, str):
             await stores.postgres.execute(command)
@@ -112,7 +113,7 @@ async def _buy_and_cancel(engine: ReservationEngine, stopping: asyncio.Event) ->
     ann = await a_session(engine.stores)
     while not stopping.is_set():
         try:
-            reserved = await ask(engine, ann, "floor:1,balcony:2")
+            reserved = await reserve_tickets(engine, ann, "floor:1,balcony:2")
             await cancel(engine, reserved.reservation_id)
         except Refusal:
             continue

@@ -22,7 +22,7 @@ from app.restoring.stock import rebuild_stock
 from app.store.connections import Stores
 from app.store.redis import submissions
 from app.store.sql.reservations import hold_endings
-from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, ask, rows, stock
+from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, reserve_tickets, rows, stock
 
 TOTAL, MOST, VISITORS = 6, 4, 3
 READ = "worker1"
@@ -72,16 +72,16 @@ class Sale:
     engine: ReservationEngine
     claims: list[BookingClaims]
     model: Model = field(default_factory=Model)
-    asked: list[tuple[ReservationId, int, int, str]] = field(default_factory=list)
+    requests: list[tuple[ReservationId, int, int, str]] = field(default_factory=list)
     epoch: int = 1
 
     async def take(self, step: Step) -> None:
         """Take one step in both the engine and the model."""
         kind, visitor, number = step
         if kind in ("ask", "reserve"):
-            await self.ask(visitor, number, f"key{len(self.asked)}")
-        elif kind == "repeat" and self.asked:
-            await self.ask(*self.asked[number % len(self.asked)][1:])
+            await self.reserve(visitor, number, f"key{len(self.requests)}")
+        elif kind == "repeat" and self.requests:
+            await self.reserve(*self.requests[number % len(self.requests)][1:])
         if kind in ("work", "reserve"):
             await self.work()
         elif kind == "decide":
@@ -95,14 +95,14 @@ class Sale:
         elif kind in ("pay", "cancel", "cancel_cut"):
             await self.end(kind, number)
 
-    async def ask(self, visitor: int, quantity: int, key: str) -> None:
+    async def reserve(self, visitor: int, quantity: int, key: str) -> None:
         """Submit a request; unless it is refused immediately, the worker decides."""
         claims, items = self.claims[visitor], f"floor:{quantity}"
         try:
-            reserved = await ask(self.engine, claims, items, key=key, wait=False)
+            reserved = await reserve_tickets(self.engine, claims, items, key=key, wait=False)
         except Refusal:
             return
-        self.asked.append((reserved.reservation_id, visitor, quantity, key))
+        self.requests.append((reserved.reservation_id, visitor, quantity, key))
 
     async def work(self) -> None:
         """What a lane does, once; and once more, as another worker might."""
@@ -124,7 +124,7 @@ class Sale:
     async def learn(self) -> None:
         """Take over the decisions into the model; rows never disappear."""
         there = await rows(self.engine.stores)
-        for reservation_id, visitor, quantity, _ in self.asked:
+        for reservation_id, visitor, quantity, _ in self.requests:
             if reservation_id in there and reservation_id not in self.model.status:
                 self.model.quantity[reservation_id] = quantity
                 self.model.visitor[reservation_id] = visitor

@@ -18,8 +18,8 @@ from tests.support.sales import (
     SETTINGS,
     a_session,
     a_shop,
-    ask,
     counters,
+    reserve_tickets,
     rows,
     stock,
     ticket_types,
@@ -45,26 +45,26 @@ async def unreleased(stores: Stores) -> int:
 async def test_an_expired_hold_gives_back_stock_and_allowance(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        await ask(engine, ann, "floor:10")
+        await reserve_tickets(engine, ann, "floor:10")
         await run_out(stores)
         assert await holds.expire_due(stores) == 1
         assert set((await rows(stores)).values()) == {"expired"}
         assert await unreleased(stores) == 0
         assert await counters(stores) == (0, 0)
         assert await check(stores, GALA) == []
-        await ask(engine, ann, "floor:10")
+        await reserve_tickets(engine, ann, "floor:10")
 
 
 async def test_a_hold_lives_until_its_time_is_over(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         assert await holds.expire_due(stores) == 0
 
 
 async def test_workers_expiring_at_once_give_back_once(stores: Stores) -> None:
     async with a_shop(stores, {"floor": 60, "balcony": 60}) as engine:
         for _ in range(20):
-            await ask(engine, await a_session(stores), "floor:2,balcony:1")
+            await reserve_tickets(engine, await a_session(stores), "floor:2,balcony:1")
         await run_out(stores)
         assert sum(await asyncio.gather(*(holds.expire_due(stores) for _ in range(5)))) == 20
         assert await stock(stores.redis, "floor", LIVE) == (60, 0, 0)
@@ -74,7 +74,7 @@ async def test_workers_expiring_at_once_give_back_once(stores: Stores) -> None:
 @pytest.mark.parametrize("how", ["expired", "confirmed"])
 async def test_what_redis_was_not_told_is_mended(stores: Stores, how: str) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         if how == "expired":
             await run_out(stores)
             await hold_endings.expire_due(stores.postgres)  # the worker died here
@@ -92,7 +92,7 @@ async def test_what_redis_was_not_told_is_mended(stores: Stores, how: str) -> No
 
 async def test_a_room_that_is_being_restored_is_told_when_it_is_back(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await run_out(stores)
         await stores.redis.hset(LIVE.conf, "restoring", "1")
         assert await holds.expire_due(stores) == 1
@@ -106,7 +106,7 @@ async def test_a_room_that_is_being_restored_is_told_when_it_is_back(stores: Sto
 
 async def test_a_reservation_that_went_on_meanwhile_is_not_marked_as_told(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        reserved = await ask(engine, await a_session(stores))
+        reserved = await reserve_tickets(engine, await a_session(stores))
         await stores.postgres.execute("UPDATE reservations SET status = 'cancelled', ended_at = now()")
         await hold_endings.mark_released(stores.postgres, [reserved.reservation_id], ["confirmed"])
         assert await unreleased(stores) == 1
@@ -114,7 +114,7 @@ async def test_a_reservation_that_went_on_meanwhile_is_not_marked_as_told(stores
 
 async def test_the_jobs_do_so_until_they_are_stopped(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await run_out(stores)
         await stores.redis.hset(LIVE.stock, "price:floor", "1")
         ctx = WorkerContext(SETTINGS, stores, "jobs", asyncio.Event())

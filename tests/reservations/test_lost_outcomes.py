@@ -28,11 +28,11 @@ from tests.support.sales import (
     a_session,
     a_shop,
     an_engine,
-    ask,
     counters,
+    is_subscribed,
     kill_subscriptions,
-    listening,
-    working,
+    reserve_tickets,
+    running_worker,
 )
 from tests.support.waiting import wait_until
 
@@ -42,16 +42,16 @@ async def test_without_a_worker_requests_wait_up_to_the_cap_and_are_done_later(s
     impatient = Settings(secret=SETTINGS.secret, reserve_wait_s=0.3, backlog_max=2)
     async with an_engine(stores, impatient) as engine:
         ann, bob, cem = [await a_session(stores) for _ in range(3)]
-        late = [asyncio.create_task(ask(engine, it, "floor:1", key="mine")) for it in (ann, bob)]
+        late = [asyncio.create_task(reserve_tickets(engine, it, "floor:1", key="mine")) for it in (ann, bob)]
         await wait_until(lambda: backlog(stores.redis, LIVE), "the submissions")
         with pytest.raises(BacklogFull):
-            await ask(engine, cem, "floor:1", key="mine")
+            await reserve_tickets(engine, cem, "floor:1", key="mine")
         for task in late:
             with pytest.raises(StoreUnavailable):
                 await task
         assert not engine.waiting
-    async with an_engine(stores) as engine, working(stores):
-        answers = [await ask(engine, it, "floor:1", key="mine") for it in (ann, bob, cem)]
+    async with an_engine(stores) as engine, running_worker(stores):
+        answers = [await reserve_tickets(engine, it, "floor:1", key="mine") for it in (ann, bob, cem)]
         assert [it.replayed for it in answers] == [True, True, False]
         assert await counters(stores) == (3, 0)
 
@@ -59,20 +59,20 @@ async def test_without_a_worker_requests_wait_up_to_the_cap_and_are_done_later(s
 async def test_an_outcome_whose_message_was_lost_is_looked_up(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         engine.instance = "somebody-else"
-        assert (await ask(engine, await a_session(stores))).reservation
+        assert (await reserve_tickets(engine, await a_session(stores))).reservation
 
 
 async def test_a_subscription_that_broke_is_made_again(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         await kill_subscriptions(stores)
-        assert (await ask(engine, await a_session(stores))).reservation
-        await wait_until(lambda: listening(stores, engine), "a new subscription")
+        assert (await reserve_tickets(engine, await a_session(stores))).reservation
+        await wait_until(lambda: is_subscribed(stores, engine), "a new subscription")
 
 
 async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        lost = asyncio.create_task(ask(engine, await a_session(stores)))
+        lost = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "the submission")
         await stores.redis.flushall()
         with pytest.raises(Restoring):
@@ -81,11 +81,11 @@ async def test_a_submission_that_went_with_a_wiped_redis_is_told(stores: Stores)
 
 async def test_at_the_moment_it_is_decided_it_is_not_unknown(stores: Stores) -> None:
     await a_sale(stores, {"floor": 1000})
-    async with an_engine(stores) as engine, working(stores):
+    async with an_engine(stores) as engine, running_worker(stores):
 
         async def follow() -> None:
             ann = await a_session(stores)
-            asked = await ask(engine, ann, "floor:1", wait=False)
+            asked = await reserve_tickets(engine, ann, "floor:1", wait=False)
             await wait_until(lambda: _found(engine, asked.reservation_id, ann), "the reservation", every_s=0)
 
         for _ in range(10):

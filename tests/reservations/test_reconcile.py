@@ -16,8 +16,19 @@ from app.store.connections import Stores
 from app.store.keys import RoomKeys
 from app.store.redis import submissions
 from app.store.scripts.stock import RoomNotReady
-from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, a_shop, an_engine, ask, rows, stock
-from tests.support.seating import a_hall, ask_seats, states
+from tests.support.sales import (
+    GALA,
+    HALL,
+    LIVE,
+    a_sale,
+    a_session,
+    a_shop,
+    an_engine,
+    reserve_tickets,
+    rows,
+    stock,
+)
+from tests.support.seating import a_hall, reserve_seats, states
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +85,7 @@ async def test_a_room_is_small_if_both_stores_have_little_of_it(
 ) -> None:
     async with a_shop(stores) as engine:
         for visitor in ("ann", "bob"):
-            await ask(engine, await a_session(stores, visitor), "floor:1")
+            await reserve_tickets(engine, await a_session(stores, visitor), "floor:1")
         assert await reconcile.is_small(stores, HALL, GALA)
         monkeypatch.setattr(reconcile, "HOLDS_MAX", 1)
         assert not await reconcile.is_small(stores, HALL, GALA)
@@ -85,7 +96,7 @@ async def test_a_room_is_small_if_both_stores_have_little_of_it(
 @pytest.mark.parametrize("drift", SAFE)
 async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
     async with a_shop(stores) as engine:
-        reserved = await ask(engine, await a_session(stores), "floor:2")
+        reserved = await reserve_tickets(engine, await a_session(stores), "floor:2")
         for command in SAFE[drift]:
             await plant(stores, command, reserved.reservation_id)
         looked = await reconcile.reconcile(stores, GALA, repair=False)
@@ -96,7 +107,7 @@ async def test_what_is_safe_is_mended(stores: Stores, drift: str) -> None:
         assert (bool(repaired.repaired), repaired.left) == (True, [])
         assert await check(stores, GALA) == []
         assert await reconcile.reconcile(stores, GALA, repair=False) == ([], [])
-        await ask(engine, await a_session(stores), "floor:1")
+        await reserve_tickets(engine, await a_session(stores), "floor:1")
 
 
 UNSAFE = {
@@ -109,7 +120,7 @@ UNSAFE = {
 @pytest.mark.parametrize("drift", UNSAFE)
 async def test_what_is_not_safe_is_told_and_left(stores: Stores, drift: str) -> None:
     async with a_shop(stores) as engine:
-        reserved = await ask(engine, await a_session(stores), "floor:2")
+        reserved = await reserve_tickets(engine, await a_session(stores), "floor:2")
         await plant(stores, UNSAFE[drift], reserved.reservation_id)
         before = await stores.postgres.fetch("SELECT held, sold, total FROM ticket_types ORDER BY name")
         counted = metrics.DRIFT.labels("rows", "left")._value.get()
@@ -132,7 +143,7 @@ SEATS = {
 @pytest.mark.parametrize("drift", SEATS)
 async def test_seats_are_mended_too(stores: Stores, drift: str) -> None:
     async with a_hall(stores) as engine:
-        reserved = await ask_seats(engine, await a_session(stores), A1)
+        reserved = await reserve_seats(engine, await a_session(stores), A1)
         for command in SEATS[drift]:
             if command.startswith("row "):
                 _, row, marks = command.split()
@@ -150,7 +161,7 @@ async def test_work_in_flight_is_left_alone(stores: Stores) -> None:
     """A batch that is decided but not committed, however long that takes."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        submitted = await ask(engine, await a_session(stores), "floor:2", wait=False)
+        submitted = await reserve_tickets(engine, await a_session(stores), "floor:2", wait=False)
         messages = await submissions.read_new(stores.redis, LIVE, "worker1")
         messages += await submissions.read_new(stores.redis, LIVE, "worker1")
         batch = await batches.decided(stores, HALL, messages)
@@ -180,7 +191,7 @@ async def _buy_and_cancel(engine: ReservationEngine, stopping: asyncio.Event) ->
     ann = await a_session(engine.stores)
     while not stopping.is_set():
         try:
-            reserved = await ask(engine, ann, "floor:1,balcony:2")
+            reserved = await reserve_tickets(engine, ann, "floor:1,balcony:2")
             await confirm(engine, reserved.reservation_id, Payment("card", "tok_ok"), "pay")
             await cancel(engine, reserved.reservation_id)
         except Refusal:

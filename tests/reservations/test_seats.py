@@ -17,8 +17,8 @@ from app.store.connections import Stores
 from app.store.scripts import stock as stock_scripts
 from app.store.sql.reservations.reservations import NewHold, Origin, Refused, insert_holds
 from tests.restoring.test_rebuild_stock import open_again, wiped
-from tests.support.sales import GALA, HALL, LIVE, a_session, ask, counters, rows, stock, wanted
-from tests.support.seating import a_hall, a_section, ask_best, ask_seats, seats_in, states
+from tests.support.sales import GALA, HALL, LIVE, a_session, counters, items_of, reserve_tickets, rows, stock
+from tests.support.seating import a_hall, a_section, reserve_best, reserve_seats, seats_in, states
 
 A1, A2, A3, B1 = "stalls-a-1", "stalls-a-2", "stalls-a-3", "stalls-b-1"
 ALL_FREE = {"a": "fffff", "b": "fffff", "c": "fffff"}
@@ -47,7 +47,7 @@ async def kept(stores: Stores) -> dict[str, str]:
 async def test_seats_are_in_postgres_before_they_are_told(stores: Stores) -> None:
     async with a_hall(stores) as engine:
         ann = await a_session(stores)
-        reserved = await ask_seats(engine, ann, B1, A2)
+        reserved = await reserve_seats(engine, ann, B1, A2)
         assert await kept(stores) == dict.fromkeys((A2, B1), reserved.reservation_id)
         assert seats_in(reserved) == [A2, B1]
         told = reserved.reservation
@@ -57,11 +57,11 @@ async def test_seats_are_in_postgres_before_they_are_told(stores: Stores) -> Non
         assert await get(engine, reserved.reservation_id) == told
         assert await states(stores.redis, LIVE) == ALL_FREE | {"a": "fhfff", "b": "hffff"}
         assert await counters(stores, "stalls") == (2, 0)
-        again = await ask_seats(engine, ann, A2, B1, key=f"{B1}+{A2}")
+        again = await reserve_seats(engine, ann, A2, B1, key=f"{B1}+{A2}")
         assert again.replayed
         assert again.reservation == told
         with pytest.raises(IdempotencyKeyReused):
-            await ask_seats(engine, ann, A2, key=f"{B1}+{A2}")
+            await reserve_seats(engine, ann, A2, key=f"{B1}+{A2}")
         assert await check(stores, GALA) == []
 
 
@@ -69,13 +69,13 @@ async def test_one_of_two_who_want_the_same_seat_gets_it(stores: Stores) -> None
     async with a_hall(stores) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
         outcomes = await asyncio.gather(
-            *(refused(asyncio.ensure_future(ask_seats(engine, it, A1, A2))) for it in (ann, bob))
+            *(refused(asyncio.ensure_future(reserve_seats(engine, it, A1, A2))) for it in (ann, bob))
         )
         [lost] = [it for it in outcomes if it is not None]
         assert isinstance(lost, SeatTaken)
         assert lost.members["seat_ids"] == [A1, A2]
         with pytest.raises(SeatTaken) as later:
-            await ask_seats(engine, await a_session(stores), A2, A3)
+            await reserve_seats(engine, await a_session(stores), A2, A3)
         assert later.value.members["seat_ids"] == [A2]
         assert await check(stores, GALA) == []
 
@@ -84,9 +84,9 @@ async def test_a_crowd_gets_every_seat_and_none_twice(stores: Stores) -> None:
     async with a_hall(stores, a_section(rows=5, seats_per_row=10)) as engine:
         crowd = [await a_session(stores) for _ in range(120)]
         calls = [
-            ask_best(engine, it, 1)
+            reserve_best(engine, it, 1)
             if n % 2
-            else ask_seats(engine, it, f"stalls-{'abcde'[n % 5]}-{n % 10 + 1}")
+            else reserve_seats(engine, it, f"stalls-{'abcde'[n % 5]}-{n % 10 + 1}")
             for n, it in enumerate(crowd)
         ]
         outcomes = Counter(
@@ -104,7 +104,7 @@ BAD: list[tuple[RequestedTickets, str]] = [
     (NamedSeats(seat_ids=[A1, "stalls-q-1"]), "seat_ids[1]"),
     (NamedSeats(seat_ids=[A1, "circle-a-1"]), "seat_ids[1]"),
     (NamedSeats(seat_ids=["floor-a-1"]), "seat_ids[0]"),
-    (wanted("floor:1,stalls:1"), "items[1].ticket_type_id"),
+    (items_of("floor:1,stalls:1"), "items[1].ticket_type_id"),
     (BestAvailable(ticket_type_id=TicketTypeId("floor"), quantity=1), "best_available.ticket_type_id"),
     (BestAvailable(ticket_type_id=TicketTypeId("circle"), quantity=1), "best_available.ticket_type_id"),
     (BestAvailable(ticket_type_id=TicketTypeId("stalls"), quantity=0), "best_available.quantity"),
@@ -124,9 +124,13 @@ async def test_what_is_wrong_is_named_and_changes_nothing(stores: Stores) -> Non
 async def test_counted_tickets_and_seats_share_the_visitors_limit(stores: Stores) -> None:
     async with a_hall(stores, max_tickets=3) as engine:
         ann = await a_session(stores)
-        await ask(engine, ann, "floor:2")
-        await ask_seats(engine, ann, A1)
-        for attempt in (ask_seats(engine, ann, A2), ask_best(engine, ann, 1), ask(engine, ann, "floor:1")):
+        await reserve_tickets(engine, ann, "floor:2")
+        await reserve_seats(engine, ann, A1)
+        for attempt in (
+            reserve_seats(engine, ann, A2),
+            reserve_best(engine, ann, 1),
+            reserve_tickets(engine, ann, "floor:1"),
+        ):
             with pytest.raises(LimitExceeded):
                 await attempt
 
@@ -134,8 +138,8 @@ async def test_counted_tickets_and_seats_share_the_visitors_limit(stores: Stores
 async def test_seats_of_a_cancelled_and_of_an_expired_hold_are_free_again(stores: Stores) -> None:
     async with a_hall(stores) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
-        given_up = await ask_seats(engine, ann, A1)
-        await ask_best(engine, bob, 3)
+        given_up = await reserve_seats(engine, ann, A1)
+        await reserve_best(engine, bob, 3)
         await cancel(engine, given_up.reservation_id)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now() WHERE status = 'held'")
         assert await holds.expire_due(stores) == 1
@@ -143,12 +147,12 @@ async def test_seats_of_a_cancelled_and_of_an_expired_hold_are_free_again(stores
         assert await states(stores.redis, LIVE) == ALL_FREE
         assert await stock(stores.redis, "stalls", LIVE) == (15, 0, 0)
         assert await check(stores, GALA) == []
-        await ask_seats(engine, bob, A1, A2)
+        await reserve_seats(engine, bob, A1, A2)
 
 
 async def test_bought_seats_have_a_ticket_each_and_a_refund_frees_them(stores: Stores) -> None:
     async with a_hall(stores) as engine:
-        held = await ask_seats(engine, await a_session(stores), A2, A1)
+        held = await reserve_seats(engine, await a_session(stores), A2, A1)
         done = await confirm(engine, held.reservation_id, Payment("card", "tok_ok"), "pay")
         assert sorted(it["seat_id"] for it in done.reservation.tickets) == [A1, A2]
         assert len({it["code"] for it in done.reservation.tickets}) == 2
@@ -163,16 +167,16 @@ async def test_bought_seats_have_a_ticket_each_and_a_refund_frees_them(stores: S
 # --- two stores -------------------------------------------------------------------------------------------
 async def test_postgres_gives_a_seat_to_one_whatever_redis_says(stores: Stores) -> None:
     async with a_hall(stores) as engine:
-        first = await ask_seats(engine, await a_session(stores), A1)
+        first = await reserve_seats(engine, await a_session(stores), A1)
         assert await stock_scripts.release(stores.redis, LIVE, [first.reservation_id]) == 1
         eve = await a_session(stores)
         with pytest.raises(SeatTaken) as taken:
-            await ask_seats(engine, eve, A1, A2)
+            await reserve_seats(engine, eve, A1, A2)
         assert taken.value.members["seat_ids"] == [A1]
         assert await rows(stores) == {first.reservation_id: "held"}
         assert await kept(stores) == {A1: first.reservation_id}
         assert (await states(stores.redis, LIVE))["a"] == "hffff"  # not offered again
-        assert seats_in(await ask_best(engine, eve, 2)) == [A2, A3]
+        assert seats_in(await reserve_best(engine, eve, 2)) == [A2, A3]
 
 
 async def test_the_index_refuses_a_seat_twice_and_the_rest_of_the_batch_with_it(stores: Stores) -> None:
@@ -201,10 +205,10 @@ async def test_the_index_refuses_a_seat_twice_and_the_rest_of_the_batch_with_it(
 async def test_after_a_wipe_every_seat_is_as_it_was(stores: Stores) -> None:
     async with a_hall(stores, ends_on_confirm=0) as engine:
         ann, bob = await a_session(stores), await a_session(stores)
-        held = await ask_seats(engine, ann, A1, B1, key="held")
-        sold = await ask_best(engine, bob, 2, key="sold")
+        held = await reserve_seats(engine, ann, A1, B1, key="held")
+        sold = await reserve_best(engine, bob, 2, key="sold")
         await confirm(engine, sold.reservation_id, Payment("card", "tok_ok"), "pay")
-        await cancel(engine, (await ask_best(engine, ann, 3, key="gone")).reservation_id)
+        await cancel(engine, (await reserve_best(engine, ann, 3, key="gone")).reservation_id)
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance, LIVE.seats, LIVE.sitters)
         before = [await stores.redis.hgetall(key) for key in keys]
         await wiped(stores)
@@ -213,20 +217,20 @@ async def test_after_a_wipe_every_seat_is_as_it_was(stores: Stores) -> None:
             assert [await stores.redis.hgetall(key) for key in keys] == before
         assert await check(stores, GALA) == []
         await open_again(stores)
-        again = await ask_seats(engine, ann, A1, B1, key="held")
+        again = await reserve_seats(engine, ann, A1, B1, key="held")
         assert again.replayed
         assert again.reservation == held.reservation
         with pytest.raises(SeatTaken):
-            await ask_seats(engine, await a_session(stores), A1)
+            await reserve_seats(engine, await a_session(stores), A1)
 
 
 async def test_seats_that_never_reached_redis_do_so_before_their_stock(stores: Stores) -> None:
     async with a_hall(stores) as engine:
         await stores.redis.delete(LIVE.seats)
         with pytest.raises(ValidationFailed):
-            await ask_seats(engine, await a_session(stores), A1)
+            await reserve_seats(engine, await a_session(stores), A1)
         await holds.load_totals(stores, HALL, GALA)
-        await ask_seats(engine, await a_session(stores), A1)
+        await reserve_seats(engine, await a_session(stores), A1)
 
 
 WRONG = {
@@ -247,7 +251,7 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_the_check_finds_what_is_wrong_with_a_seat(stores: Stores, wrong: str) -> None:
     async with a_hall(stores) as engine:
-        await ask_seats(engine, await a_session(stores), A1)
+        await reserve_seats(engine, await a_session(stores), A1)
         assert await check(stores, GALA) == []
         command = WRONG[wrong]
         if isinstance(command, str):

@@ -12,7 +12,18 @@ from app.store.keys import ROOMS
 from app.store.redis.submissions import Message
 from app.store.scripts.stock import RoomNotReady
 from app.store.sql.reservations.reservations import Superseded
-from tests.support.sales import CONF, GALA, HALL, LIVE, RUN_ID, a_session, a_shop, ask, counters, stock
+from tests.support.sales import (
+    CONF,
+    GALA,
+    HALL,
+    LIVE,
+    RUN_ID,
+    a_session,
+    a_shop,
+    counters,
+    reserve_tickets,
+    stock,
+)
 from tests.support.waiting import wait_until
 
 
@@ -32,9 +43,9 @@ async def open_again(stores: Stores) -> None:
 async def test_everything_is_as_it_was(stores: Stores) -> None:
     async with a_shop(stores, ends_on_confirm=0) as engine:
         ann, bob, cem = [await a_session(stores) for _ in range(3)]
-        held = await ask(engine, ann, "floor:2,balcony:1", key="held")
-        sold = await ask(engine, bob, "floor:1", key="sold")
-        gone = await ask(engine, cem, "floor:3", key="gone")
+        held = await reserve_tickets(engine, ann, "floor:2,balcony:1", key="held")
+        sold = await reserve_tickets(engine, bob, "floor:1", key="sold")
+        gone = await reserve_tickets(engine, cem, "floor:3", key="gone")
         await confirm(engine, sold.reservation_id, Payment("card", "tok_ok"), "pay")
         await cancel(engine, gone.reservation_id)
         keys = (LIVE.stock, LIVE.holds, LIVE.allowance)
@@ -51,7 +62,7 @@ async def test_everything_is_as_it_was(stores: Stores) -> None:
             (bob, "sold", "floor:1", sold),
             (cem, "gone", "floor:3", gone),
         ):
-            again = await ask(engine, claims, items, key=key)  # although no session is back yet
+            again = await reserve_tickets(engine, claims, items, key=key)  # although no session is back yet
             assert again.replayed
             assert again.reservation == first.reservation
         assert await counters(stores) == (2, 1)
@@ -60,7 +71,7 @@ async def test_everything_is_as_it_was(stores: Stores) -> None:
 async def test_visitors_inside_who_hold_something_are_buyers_again(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         ann, _ = await a_session(stores), await a_session(stores)
-        await ask(engine, ann)
+        await reserve_tickets(engine, ann)
         sessions = await stores.redis.zrange(LIVE.active, 0, -1, withscores=True)
         await wiped(stores)
         await stores.redis.zadd(LIVE.active, dict(sessions))
@@ -70,7 +81,7 @@ async def test_visitors_inside_who_hold_something_are_buyers_again(stores: Store
 
 async def test_restoring_twice_is_restoring_once(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await wiped(stores)
         for _ in range(2):
             assert await rebuild_stock(stores, HALL, GALA, epoch=2) == 1
@@ -79,7 +90,7 @@ async def test_restoring_twice_is_restoring_once(stores: Stores) -> None:
 
 async def test_a_restart_that_kept_most_of_redis_is_put_right(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await stores.redis.hset(LIVE.holds, "lost", "held|eve|5000|EUR|1|2|floor:1:5000")
         await stores.redis.hincrby(LIVE.stock, "free:floor", -1)
         await stores.redis.hset(LIVE.conf, mapping={"epoch": 2, "restoring": 1})
@@ -108,7 +119,7 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
-        reserved = await ask(engine, await a_session(stores), "floor:2")
+        reserved = await reserve_tickets(engine, await a_session(stores), "floor:2")
         assert reserved.reservation is not None
         with pytest.raises(Superseded):
             await batches.record(stores, batch)
@@ -118,7 +129,7 @@ async def test_a_batch_decided_before_the_wipe_sells_nothing_after_it(stores: St
 
 async def test_a_hold_that_ended_while_it_was_restored_is_given_back_after(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
@@ -148,9 +159,9 @@ async def test_a_large_event_is_restored_in_chunks(stores: Stores) -> None:
 async def test_the_worker_goes_on_by_itself(stores: Stores) -> None:
     async with a_shop(stores) as engine:
         ann = await a_session(stores)
-        await ask(engine, ann)
+        await reserve_tickets(engine, ann)
         await wiped(stores)
         await rebuild_stock(stores, HALL, GALA, epoch=2)
         await open_again(stores)
         bob = await a_session(stores)
-        await wait_until(lambda: ask(engine, bob), "a reservation")
+        await wait_until(lambda: reserve_tickets(engine, bob), "a reservation")

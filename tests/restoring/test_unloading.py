@@ -24,7 +24,7 @@ from app.waiting_room import control, room_lists, room_log
 from app.waiting_room.joining import Joining
 from app.waiting_room.queue import Queues, claim, join, leave, open_queues, place, set_quantity, status
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token, whole
-from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, ask
+from tests.support.sales import GALA, HALL, LIVE, a_session, a_shop, reserve_tickets
 from tests.support.waiting import wait_until
 
 
@@ -178,7 +178,7 @@ async def test_the_books_balance_while_it_is_away_and_after(stores: Stores) -> N
     client: Client = stores.redis
     async with a_shop(stores) as engine:
         queues = open_queues(stores, Settings(rate_limits=False))
-        reserved = await ask(engine, await a_session(stores))
+        reserved = await reserve_tickets(engine, await a_session(stores))
         await stores.postgres.execute("UPDATE reservations SET status = 'confirmed', confirmed_at = now()")
         await stores.postgres.execute("UPDATE ticket_types SET sold = held, held = 0")
         await client.delete(LIVE.conf)  # as after a loss of Redis: it is restored with what is sold

@@ -24,11 +24,11 @@ async def handed_over(web: Web, place: dict[str, str], return_to: str) -> str:
     return answer.headers["location"]
 
 
-def asked(address: str, **headers: str) -> dict[str, str]:
+def gate_headers(address: str, **headers: str) -> dict[str, str]:
     """The headers that a proxy sends to the gate for a page opened in a browser."""
     return {**HTML, "X-Original-URL": address, **headers}
 
 
-def passed(answer: httpx.Response) -> dict[str, str]:
+def pass_cookie(answer: httpx.Response) -> dict[str, str]:
     """The pass set by a response, as the browser sends it back."""
     return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}

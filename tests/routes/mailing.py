@@ -36,7 +36,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
     return settings.model_copy(update=update)
 
 
-async def registered(web: Web, who: dict[str, str]) -> dict[str, str]:
+async def register(web: Web, who: dict[str, str]) -> dict[str, str]:
     """The header of a new account."""
     assert (await web.post("/v1/users", who)).status_code == 201
     login = await web.post("/v1/login", {"email": who["email"], "password": who["password"]})
@@ -63,9 +63,7 @@ async def confirm_all(web: Web) -> None:
         assert (await web.send("POST", f"/confirm/{token}")).status_code == 303
 
 
-async def bought(
-    web: Web, event_id: str = "gala", email: str = "ann@example.org"
-) -> tuple[str, dict[str, str]]:
+async def buy(web: Web, event_id: str = "gala", email: str = "ann@example.org") -> tuple[str, dict[str, str]]:
     """The path of a guest's confirmed reservation, and their place token."""
     place, booking = await inside(web, event_id, json={"email": email})
     held = await web.reserve(event_id, booking, 2)
@@ -77,7 +75,7 @@ async def bought(
     return path, place
 
 
-async def arrived(server: MailServer, subject: str) -> EmailMessage:
+async def wait_for_mail(server: MailServer, subject: str) -> EmailMessage:
     """The only mail with this subject."""
 
     async def there() -> list[EmailMessage]:
@@ -87,7 +85,7 @@ async def arrived(server: MailServer, subject: str) -> EmailMessage:
     return mail
 
 
-async def settled(stores: Stores) -> None:
+async def wait_until_sent(stores: Stores) -> None:
     """Wait until no mail is in flight."""
 
     async def none_left() -> bool:

@@ -24,7 +24,7 @@ from app.store.connections import Stores
 from app.web.console.frame import CONSOLE
 from app.web.console.system.runbook import rendered
 from tests.routes.conftest import Web, code, field_of
-from tests.routes.mailing import ANN, registered
+from tests.routes.mailing import ANN, register
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.receiver import receiving
 from tests.support.waiting import wait_until
@@ -110,7 +110,7 @@ async def test_an_alert_is_told_once_above_every_page_by_e_mail_and_by_webhook(
 
 async def an_admin(web: Web, stores: Stores) -> dict[str, str]:
     """A signed-in admin with an address who asks for e-mails."""
-    await registered(web, ANN)
+    await register(web, ANN)
     await stores.postgres.execute("UPDATE accounts SET role = 'admin'")
     staff = await web.staff("admin", await stores.postgres.fetchval("SELECT account_id FROM accounts"))
     assert "Nobody gets e-mails yet" in (await web.get(HERE, headers=staff)).text

@@ -25,7 +25,7 @@ from tests.contract.test_every_call import filled
 from tests.routes.conftest import Web, served
 from tests.routes.test_store_outages import Wires, wires
 from tests.routes.test_trailing_slashes import address
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -89,7 +89,7 @@ async def test_a_body_that_drips_is_given_up_on_every_route(hasty: Web, server: 
     assert len(SENT) > 25
     staff = await hasty.staff()
     cookie = f"Cookie: {staff['Cookie']}\r\n"
-    async with listening(hasty.quart, server) as url, asyncio.timeout(PATIENCE_S):
+    async with serve_app(hasty.quart, server) as url, asyncio.timeout(PATIENCE_S):
         for every_s in (BODY_TIMEOUT_S / 5, 100):  # dripping; then silent
             answers = await asyncio.gather(
                 *(dripped(url, method, path, every_s, cookie) for method, path in ALL)
@@ -153,7 +153,7 @@ async def test_a_report_that_nobody_reads_is_given_up(hasty: Web, stores: Stores
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     before = broken("reader")
     slots = hasty.app.exporting._value
-    async with listening(hasty.quart) as url:
+    async with serve_app(hasty.quart) as url:
         plug = socket.socket()
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         parts = urlsplit(url)
@@ -216,7 +216,7 @@ async def test_a_report_that_fails_in_the_middle_is_not_taken_for_a_whole_one(
     await web.event()
     await many_orders(stores)
     before = broken("error")
-    async with listening(web.quart, server) as url, plain_client(url, timeout=30) as http:
+    async with serve_app(web.quart, server) as url, plain_client(url, timeout=30) as http:
         path = "/v1/events/gala/orders.csv"
         async with http.stream("GET", path, headers=web.as_("admin")) as report:
             assert report.status_code == 200

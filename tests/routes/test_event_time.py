@@ -11,7 +11,7 @@ import pytest
 from icalendar import Calendar
 
 from tests.routes.conftest import Web, field_of
-from tests.routes.mailing import bought
+from tests.routes.mailing import buy
 from worker.context import WorkerContext
 
 # The same time of day, on both sides of a clock change.
@@ -32,7 +32,7 @@ async def test_pages_and_the_calendar_give_it_in_the_zone_of_the_event(
 ) -> None:
     await web.event(starts_at=starts_at, timezone=zone)
     assert (await web.get("/v1/events/gala")).json()["timezone"] == zone
-    path, place = await bought(web)
+    path, place = await buy(web)
     cookie = {"Cookie": f"fairgate_place_gala={place['Authorization'].removeprefix('Bearer ')}"}
     reservation = path.removeprefix("/v1")
     for page in ("/", "/rooms/gala", "/events/gala", "/reservations", reservation):

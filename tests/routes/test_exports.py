@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web
 from tests.routes.test_console_pages import sent, shown
-from tests.routes.test_jobs import asked, run_queue
+from tests.routes.test_jobs import run_queue, start_job
 from tests.routes.test_orders import a_purchase
 from tests.routes.test_paying import CARD, held, pay
 from tests.worker.test_spreadsheet import cells
@@ -32,7 +32,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 async def exported(web: Web, stores: Stores, settings: Settings, name: str, **filters: str) -> bytes:
     """The file created by an operator."""
     olga = await web.staff("operator", "olga")
-    job_id = await asked(web, "/admin/orders/file", olga, file=name, **filters)
+    job_id = await start_job(web, "/admin/orders/file", olga, file=name, **filters)
     await run_queue(stores, settings, workers=1)
     file = await web.get(f"/admin/jobs/{job_id}/file", headers=olga)
     assert file.status_code == 200, file.text

@@ -23,7 +23,7 @@ from app.store.redis.job_queue import STEP_JOB, enqueue_step
 from tests.routes.conftest import Web, ops, served, working
 from tests.support.redis_servers import PASSWORD, USER, a_pair, redis_servers, sentinels
 from tests.support.waiting import wait_until
-from tests.support.wire import wired
+from tests.support.wire import a_wire
 from worker.context import WorkerContext
 from worker.main import LastingWorker, worker_settings
 
@@ -160,7 +160,7 @@ async def test_sentinel_makes_another_server_the_primary(settings: Settings, tmp
 async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp_path: Path) -> None:
     async with redis_servers(tmp_path) as servers:
         old, new = await a_pair(servers)
-        async with wired("127.0.0.1", old.port) as wire:
+        async with a_wire("127.0.0.1", old.port) as wire:
             url = f"redis://{LOGIN}@127.0.0.1:{wire.port}/0"
             async with a_sale(chosen(settings, redis_url=url)) as (web, _, buyer):
                 async with new.client() as promoted, old.client() as demoted:
@@ -185,8 +185,8 @@ async def test_an_old_primary_behind_one_address_is_left(settings: Settings, tmp
 async def test_connections_that_go_dumb_are_replaced(settings: Settings, servers: Any) -> None:
     redis, postgres = httpx.URL(servers.redis_url), httpx.URL(servers.database_url)
     async with (
-        wired("127.0.0.1", redis.port or 0) as to_redis,
-        wired("127.0.0.1", postgres.port or 0) as to_postgres,
+        a_wire("127.0.0.1", redis.port or 0) as to_redis,
+        a_wire("127.0.0.1", postgres.port or 0) as to_postgres,
     ):
         wires = {
             "redis_url": str(redis.copy_with(port=to_redis.port)),

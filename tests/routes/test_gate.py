@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from app.core.tokens.handover import TICKET_TTL_S, Ticket, with_ticket
 from app.core.tokens.signing_key import SigningKey
 from app.core.tokens.tokens import BookingSigner
-from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
+from tests.routes.at_gate import GATE, HTML, SHOP, gate_headers, handed_over, pass_cookie
 from tests.routes.conftest import Web, bearer, code, field_of
 from tests.support.tampering import tampered
 
@@ -85,10 +85,12 @@ async def test_a_proxy_that_redirects_to_the_queue_alone_keeps_the_ticket(web: W
     place, _ = await web.inside("hall")
     ticketed = await handed_over(web, place, "https://shop.example/buy?size=2")
     asking = f"{GATE}?deny=401&tickets=keep"
-    answer = await web.get(asking, headers=asked(ticketed))
+    answer = await web.get(asking, headers=gate_headers(ticketed))
     assert answer.status_code == 204
-    assert (await web.get(asking, headers={**passed(answer), **asked(ticketed)})).status_code == 204
-    again = await web.get(asking, headers=asked(ticketed))
+    assert (
+        await web.get(asking, headers={**pass_cookie(answer), **gate_headers(ticketed)})
+    ).status_code == 204
+    again = await web.get(asking, headers=gate_headers(ticketed))
     assert (again.status_code, "set-cookie" in again.headers) == (401, False)
 
 
@@ -98,22 +100,24 @@ async def test_a_ticket_is_exchanged_for_a_pass_once(web: Web) -> None:
     wanted = "https://shop.example/buy?size=2&x=%20y"
     ticketed = await handed_over(web, place, wanted)
     assert ticketed.startswith(f"{wanted}&fairgate_ticket=t1.")
-    answer = await web.get(GATE, headers=asked(ticketed))
+    answer = await web.get(GATE, headers=gate_headers(ticketed))
     assert (answer.status_code, answer.headers["location"]) == (302, wanted)
     name, _, rest = answer.headers["set-cookie"].partition("=")
     assert name == "fairgate_pass_hall"
     assert set(rest.split("; ")[1:]) >= {"Path=/", "HttpOnly", "SameSite=Lax", "Secure"}
     for again in (
-        await web.get(GATE, headers={**passed(answer), **asked(wanted)}),
-        await web.get(GATE, headers=passed(answer)),
+        await web.get(GATE, headers={**pass_cookie(answer), **gate_headers(wanted)}),
+        await web.get(GATE, headers=pass_cookie(answer)),
     ):
         assert again.status_code == 204
-    reload = await web.get(GATE, headers={**passed(answer), **asked(ticketed)})
+    reload = await web.get(GATE, headers={**pass_cookie(answer), **gate_headers(ticketed)})
     assert (reload.status_code, reload.headers["location"]) == (302, wanted)
     assert "set-cookie" not in reload.headers
-    kept = await web.get(f"{GATE}?deny=401&tickets=keep", headers={**passed(answer), **asked(ticketed)})
+    kept = await web.get(
+        f"{GATE}?deny=401&tickets=keep", headers={**pass_cookie(answer), **gate_headers(ticketed)}
+    )
     assert kept.status_code == 204
-    used = await web.get(GATE, headers=asked(ticketed))
+    used = await web.get(GATE, headers=gate_headers(ticketed))
     assert "set-cookie" not in used.headers
     assert parse_qs(urlsplit(used.headers["location"]).query) == {"return_to": [wanted]}
 
@@ -122,10 +126,10 @@ async def test_with_deny_401_a_proxy_is_told_the_same_in_a_401(web: Web) -> None
     await web.room(**SHOP, gate_mode="queue_all")
     place, _ = await web.inside("hall")
     ticketed = await handed_over(web, place, "https://shop.example/a")
-    answer = await web.get(f"{GATE}?deny=401", headers=asked(ticketed))
+    answer = await web.get(f"{GATE}?deny=401", headers=gate_headers(ticketed))
     assert (answer.status_code, answer.headers["location"]) == (401, "https://shop.example/a")
-    assert (await web.get(GATE, headers=passed(answer))).status_code == 204
-    refused = await web.get(f"{GATE}?deny=401", headers=asked(ticketed))
+    assert (await web.get(GATE, headers=pass_cookie(answer))).status_code == 204
+    refused = await web.get(f"{GATE}?deny=401", headers=gate_headers(ticketed))
     assert code(refused) == (401, "credential_missing")
     queue = "http://fairgate.test/rooms/hall?return_to=https%3A%2F%2Fshop.example%2Fa"
     assert (
@@ -141,9 +145,9 @@ async def test_what_is_no_page_is_told_the_queue_page(web: Web) -> None:
     address = "https://shop.example/cart"
     for headers in (
         {"X-Original-URL": address, "Accept": "application/json"},
-        asked(address, **{"X-Original-Method": "POST"}),
-        asked(address, **{"X-Forwarded-Method": "PUT"}),
-        asked(address, **{"Sec-Fetch-Mode": "cors"}),
+        gate_headers(address, **{"X-Original-Method": "POST"}),
+        gate_headers(address, **{"X-Forwarded-Method": "PUT"}),
+        gate_headers(address, **{"Sec-Fetch-Mode": "cors"}),
     ):
         answer = await web.get(GATE, headers=headers)
         assert code(answer) == (401, "credential_missing")
@@ -175,12 +179,14 @@ async def test_tickets_that_are_no_good(web: Web) -> None:
         (GATE, with_ticket("https://shop.example/a", "")),
         (GATE, with_ticket("https://shop.example/a", "t1." + "a" * 1800)),
     ):
-        answer = await web.get(path, headers=asked(address))
+        answer = await web.get(path, headers=gate_headers(address))
         assert "fairgate_pass_" not in answer.headers.get("set-cookie", ""), address
         assert urlsplit(answer.headers["location"]).netloc == "fairgate.test", address
         assert "fairgate_ticket" not in answer.headers["location"]
     assert signer.read(text, now_s + TICKET_TTL_S - 1).room_id == "hall"
-    assert "set-cookie" in (await web.get(GATE, headers=asked(ticketed))).headers  # none of those used it up
+    assert (
+        "set-cookie" in (await web.get(GATE, headers=gate_headers(ticketed))).headers
+    )  # none of those used it up
 
 
 async def test_no_token_of_one_kind_is_taken_as_another(web: Web) -> None:
@@ -190,8 +196,8 @@ async def test_no_token_of_one_kind_is_taken_as_another(web: Web) -> None:
     await web.send(
         "PATCH", "/v1/rooms/hall", json={**SHOP, "gate_mode": "queue_all"}, headers=web.as_("admin")
     )
-    answer = await web.get(GATE, headers=asked(await handed_over(web, place, "https://shop.example/")))
-    pass_ = passed(answer)["Cookie"].partition("=")[2]
+    answer = await web.get(GATE, headers=gate_headers(await handed_over(web, place, "https://shop.example/")))
+    pass_ = pass_cookie(answer)["Cookie"].partition("=")[2]
     for method, path in (
         ("POST", "/v1/events/hall/reservations"),
         ("GET", "/v1/users/me"),

@@ -9,7 +9,7 @@ import pytest
 from app.core.model import RoomSettings
 from app.core.tokens.handover import with_ticket, without_ticket
 from app.web.gate.addresses import allowed
-from tests.routes.at_gate import GATE, HTML, SHOP, asked, handed_over, passed
+from tests.routes.at_gate import GATE, HTML, SHOP, gate_headers, handed_over, pass_cookie
 from tests.routes.conftest import Web
 
 # Addresses that are not on a host of the shop, or are ambiguous.
@@ -108,8 +108,8 @@ def test_any_other_address_is_dropped(address: str) -> None:
 async def test_nobody_is_sent_elsewhere(web: Web) -> None:
     await web.room(**SHOP, gate_mode="queue_all")
     place, _ = await web.inside("hall")
-    inside = passed(
-        await web.get(GATE, headers=asked(await handed_over(web, place, "https://shop.example/")))
+    inside = pass_cookie(
+        await web.get(GATE, headers=gate_headers(await handed_over(web, place, "https://shop.example/")))
     )
     for address in (it for it in ELSEWHERE if it and it.isprintable() and it.isascii()):
         for told in ({"X-Original-URL": with_ticket(address, "t1.a.b")}, {"X-Original-URL": address}):

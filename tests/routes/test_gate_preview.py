@@ -11,7 +11,7 @@ from app.core.model import RoomId
 from app.core.tokens.handover import Ticket, with_ticket
 from app.core.tokens.place_tokens import new_visitor_id
 from app.store.connections import Stores
-from tests.routes.at_gate import GATE, HTML, SHOP, passed
+from tests.routes.at_gate import GATE, HTML, SHOP, pass_cookie
 from tests.routes.conftest import Web, code, field_of
 from tests.security.test_origins import everything
 
@@ -73,7 +73,7 @@ def ticket(web: Web, visitor_id: str, number: int, **changes: Any) -> str:
 
 async def test_the_gate_does_what_its_preview_says(web: Web, stores: Stores) -> None:
     await web.room(**SHOP, bypass=RULES, admission_rate_per_minute=600_000, session_renews=True)
-    inside = passed(await at_the_gate(web))
+    inside = pass_cookie(await at_the_gate(web))
     forged = {"Cookie": "fairgate_pass_hall=forged"}
     place, _ = await web.inside("hall")
     found = (await web.get("/v1/rooms/hall/places/me", headers=place)).json()
@@ -108,7 +108,7 @@ async def test_the_gate_does_what_its_preview_says(web: Web, stores: Stores) -> 
 
 async def test_it_does_so_in_a_crowd_too(web: Web) -> None:
     await web.room(**SHOP, bypass=RULES, admission_rate_per_minute=600_000)
-    inside = passed(await at_the_gate(web))
+    inside = pass_cookie(await at_the_gate(web))
     forged = {"Cookie": "fairgate_pass_hall=forged"}
     place, _ = await web.inside("hall")
     waiting: Table = [

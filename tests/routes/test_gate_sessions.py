@@ -15,7 +15,7 @@ from app.gate import ended_sessions
 from app.settings import Settings
 from app.store.connections import Stores
 from app.store.keys import RoomKeys
-from tests.routes.at_gate import GATE, HTML, SHOP, asked, passed
+from tests.routes.at_gate import GATE, HTML, SHOP, gate_headers, pass_cookie
 from tests.routes.conftest import Web, code, served
 from tests.support.waiting import wait_until
 
@@ -24,7 +24,7 @@ ADDRESS = "https://shop.example/a"
 
 def sid_of(web: Web, answer: httpx.Response) -> str:
     """The session of the pass set by a response."""
-    token = passed(answer)["Cookie"].partition("=")[2]
+    token = pass_cookie(answer)["Cookie"].partition("=")[2]
     return web.app.keyring.signer.read_pass(token, int(time.time())).sid
 
 
@@ -41,12 +41,12 @@ async def change(web: Web, **settings: Any) -> None:
 
 async def test_with_no_crowd_nobody_sees_us(web: Web) -> None:
     await web.room(**SHOP, active_visitors_max=2)
-    for headers in (asked(ADDRESS), {"X-Original-URL": ADDRESS, "X-Original-Method": "POST"}):
+    for headers in (gate_headers(ADDRESS), {"X-Original-URL": ADDRESS, "X-Original-Method": "POST"}):
         answer = await web.get(GATE, headers=headers)
         assert answer.status_code == 204
-        assert (await web.get(GATE, headers=passed(answer))).status_code == 204
-        assert "set-cookie" not in (await web.get(GATE, headers=passed(answer))).headers
-    assert (await web.get(GATE, headers=asked(ADDRESS))).status_code == 302  # two are inside
+        assert (await web.get(GATE, headers=pass_cookie(answer))).status_code == 204
+        assert "set-cookie" not in (await web.get(GATE, headers=pass_cookie(answer))).headers
+    assert (await web.get(GATE, headers=gate_headers(ADDRESS))).status_code == 302  # two are inside
     status = (await web.app.status_board.read(RoomId("hall"))).status
     assert (status.active, status.called, status.last_number) == (2, 0, 2)
 
@@ -77,11 +77,11 @@ async def test_an_end_is_known_at_once_in_every_process(web: Web, settings: Sett
     await web.room(**SHOP)
     ways: dict[str, Any] = {}
     for way in ("leave", "remove", "end"):
-        ways[way] = await web.get(GATE, headers=asked(ADDRESS))
+        ways[way] = await web.get(GATE, headers=gate_headers(ADDRESS))
     await change(web, gate_mode="queue_all")
     async with served(settings) as other:
         for it in ways.values():
-            assert (await other.get(GATE, headers=passed(it))).status_code == 204
+            assert (await other.get(GATE, headers=pass_cookie(it))).status_code == 204
         sids = {way: sid_of(web, it) for way, it in ways.items()}
         staff = web.as_("operator")
         visitor = sids["remove"].rpartition("-")[0]
@@ -96,11 +96,11 @@ async def test_an_end_is_known_at_once_in_every_process(web: Web, settings: Sett
             assert code(answer) == (404, "not_found")
         for way in ("remove", "end"):
             for process in (web, other):
-                await wait_until(lambda p=process, w=way: is_refused(p, passed(ways[w])), f"{way} known")
-        assert (await other.get(GATE, headers=passed(ways["leave"]))).status_code == 204
+                await wait_until(lambda p=process, w=way: is_refused(p, pass_cookie(ways[w])), f"{way} known")
+        assert (await other.get(GATE, headers=pass_cookie(ways["leave"]))).status_code == 204
     async with served(settings) as late:  # it was not running when they ended
-        assert await is_refused(late, passed(ways["end"]))
-        assert not await is_refused(late, passed(ways["leave"]))
+        assert await is_refused(late, pass_cookie(ways["end"]))
+        assert not await is_refused(late, pass_cookie(ways["leave"]))
 
 
 async def test_a_booking_token_ends_with_its_session(web: Web) -> None:
@@ -114,9 +114,9 @@ async def test_a_booking_token_ends_with_its_session(web: Web) -> None:
 
 async def test_sessions_renew_by_use_up_to_their_limit(web: Web) -> None:
     await web.room(**SHOP, session_renews=True, session_ttl_s=100, session_max_s=150)
-    first = await web.get(GATE, headers=asked(ADDRESS))
+    first = await web.get(GATE, headers=gate_headers(ADDRESS))
     signer, now_s = web.app.keyring.signer, int(time.time())
-    fresh = signer.read_pass(passed(first)["Cookie"].partition("=")[2], now_s)
+    fresh = signer.read_pass(pass_cookie(first)["Cookie"].partition("=")[2], now_s)
     assert 99 <= fresh.exp - fresh.began <= 101
 
     async def shown(**changed: int) -> httpx.Response:
@@ -126,14 +126,14 @@ async def test_sessions_renew_by_use_up_to_their_limit(web: Web) -> None:
     assert "set-cookie" not in (await shown()).headers
     aged = await shown(iat=now_s - 60, exp=now_s + 40)
     assert aged.status_code == 204
-    renewed = signer.read_pass(passed(aged)["Cookie"].partition("=")[2], now_s)
+    renewed = signer.read_pass(pass_cookie(aged)["Cookie"].partition("=")[2], now_s)
     assert (renewed.sid, renewed.began) == (fresh.sid, fresh.began)
     assert renewed.exp >= now_s + 99
     staff = web.as_("operator")
     by_hand = await web.post(f"/v1/rooms/hall/sessions/{fresh.sid}/renew", headers=staff)
     assert by_hand.json()["sid"] == fresh.sid
     long_ago = await shown(iat=now_s - 60, exp=now_s + 40, began=now_s - 140)
-    limited = signer.read_pass(passed(long_ago)["Cookie"].partition("=")[2], now_s)
+    limited = signer.read_pass(pass_cookie(long_ago)["Cookie"].partition("=")[2], now_s)
     assert limited.exp <= renewed.exp + 2  # no extension beyond the limit, and no reduction
     stored = await web.app.stores.postgres.fetchval("SELECT expires_at - began_at FROM sessions")
     assert 98 <= stored.total_seconds() <= 103
@@ -146,15 +146,15 @@ async def test_sessions_renew_by_use_up_to_their_limit(web: Web) -> None:
 
 async def test_while_a_room_is_restored_no_session_is_taken_for_over(web: Web) -> None:
     await web.room(**SHOP, session_renews=True, session_ttl_s=100)
-    first = await web.get(GATE, headers=asked(ADDRESS))
+    first = await web.get(GATE, headers=gate_headers(ADDRESS))
     signer, now_s = web.app.keyring.signer, int(time.time())
-    fresh = signer.read_pass(passed(first)["Cookie"].partition("=")[2], now_s)
+    fresh = signer.read_pass(pass_cookie(first)["Cookie"].partition("=")[2], now_s)
     keys, redis = RoomKeys(RoomId("hall")), cast(Any, web.app.stores.redis)
     await redis.delete(keys.active, keys.turns)
     await redis.hset(keys.conf, "restoring", 1)
     token = signer.sign_pass(msgspec.structs.replace(fresh, iat=now_s - 60, exp=now_s + 40))
     aged = await web.get(GATE, headers={"Cookie": f"fairgate_pass_hall={token}"})
-    assert signer.read_pass(passed(aged)["Cookie"].partition("=")[2], now_s).sid == fresh.sid
+    assert signer.read_pass(pass_cookie(aged)["Cookie"].partition("=")[2], now_s).sid == fresh.sid
     assert not web.app.gate_rooms.store_is_away(), "other rooms are left alone"
     session, staff = f"/v1/rooms/hall/sessions/{fresh.sid}", web.as_("operator")
     for what in ("end", "renew"):
@@ -185,7 +185,7 @@ async def test_a_pass_that_is_bound_is_good_in_its_network_alone(web: Web) -> No
         async with httpx.AsyncClient(transport=transport, base_url="http://fairgate.test") as http:
             return await http.get(GATE, headers=headers)
 
-    mine = passed(await from_("192.0.2.7", asked(ADDRESS)))
+    mine = pass_cookie(await from_("192.0.2.7", gate_headers(ADDRESS)))
     assert (await from_("192.0.2.200", mine)).status_code == 204
     for elsewhere in ("198.51.100.7", "2001:db8::1"):
         assert code(await from_(elsewhere, mine)) == (401, "credential_invalid")
@@ -199,7 +199,7 @@ ODD = (  # these may lead out of the folder
 
 async def test_modes_and_rules(web: Web) -> None:
     await web.room(**SHOP, gate_mode="off")
-    anybody = await web.get(GATE, headers=asked(ADDRESS))
+    anybody = await web.get(GATE, headers=gate_headers(ADDRESS))
     assert (anybody.status_code, anybody.headers["x-fairgate-bypass"]) == (204, "gate_mode=off")
     assert "set-cookie" not in anybody.headers
     rules = [

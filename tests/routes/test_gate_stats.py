@@ -11,7 +11,7 @@ from app.core.model import RoomId
 from app.gate.counts import GateCounts
 from app.settings import Settings
 from app.store.connections import connect_postgres
-from tests.routes.at_gate import GATE, asked, handed_over, passed
+from tests.routes.at_gate import GATE, gate_headers, handed_over, pass_cookie
 from tests.routes.conftest import Web, code, served
 
 ADDRESS = "https://shop.example/"
@@ -36,21 +36,21 @@ async def test_each_request_is_counted_once_by_what_came_of_it(web: Web, setting
     await web.room(target_url=ADDRESS, active_visitors_max=2, bypass=RULES)
     nothing = await stats(web)
     assert (nothing["requests"], nothing["first_seen_at"]) == (0, None)
-    let_in = passed(await web.get(GATE, headers=asked(ADDRESS)))
+    let_in = pass_cookie(await web.get(GATE, headers=gate_headers(ADDRESS)))
     for _ in range(3):
         await web.get(GATE, headers=let_in)
     place, booking = await web.inside("hall")
     await web.get(GATE, headers=booking)
     ticketed = await handed_over(web, place, ADDRESS)
-    await web.get(GATE, headers=asked(ticketed))
-    await web.get(GATE, headers=asked(ADDRESS))
+    await web.get(GATE, headers=gate_headers(ticketed))
+    await web.get(GATE, headers=gate_headers(ADDRESS))
     await web.get(GATE, headers={"Cookie": "fairgate_pass_hall=a.b.c"})
     await web.get(GATE, headers=place)
     foreign = {"X-Original-Method": "POST", "X-Original-URL": ADDRESS, "Origin": "https://evil.example"}
     assert code(await web.get(GATE, headers=foreign)) == (403, "foreign_origin")
     for _ in range(2):
-        await web.get(GATE, headers=asked(ADDRESS + "healthz"))
-    await web.get("/v1/rooms/none/gate", headers=asked(ADDRESS))
+        await web.get(GATE, headers=gate_headers(ADDRESS + "healthz"))
+    await web.get("/v1/rooms/none/gate", headers=gate_headers(ADDRESS))
     found = await stats(web)
     assert found["passed"] == 4
     assert found["given"] == {"no_crowd": 1, "by_turn": 0, "by_ticket": 1, "renewed": 0}
@@ -69,14 +69,14 @@ async def test_each_request_is_counted_once_by_what_came_of_it(web: Web, setting
 async def test_rules_keep_their_counts_when_others_change(web: Web) -> None:
     await web.room(target_url=ADDRESS, bypass=RULES)
     for path in ("healthz", "healthz", "other"):
-        await web.get(GATE, headers=asked(ADDRESS + path, **{"X-Original-Method": "DELETE"}))
+        await web.get(GATE, headers=gate_headers(ADDRESS + path, **{"X-Original-Method": "DELETE"}))
     assert [it["requests"] for it in (await stats(web))["bypassed"]["rules"]] == [2, 1]
     await change(web, bypass=[{"cookie": "staff"}, *RULES[1:]])
     changed = (await stats(web))["bypassed"]
     assert [it["requests"] for it in changed["rules"]] == [0, 1]
     assert changed["former_rules"] == 2
     await change(web, bypass=[], gate_mode="off")
-    await web.get(GATE, headers=asked(ADDRESS))
+    await web.get(GATE, headers=gate_headers(ADDRESS))
     off = (await stats(web))["bypassed"]
     assert (off["rules"], off["former_rules"], off["gate_mode"]) == ([], 3, 1)
     rows = await web.app.stores.postgres.fetch("SELECT outcome FROM gate_counts ORDER BY outcome")

@@ -10,7 +10,7 @@ from app.reservations import consistency
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web, code, field_of
-from tests.routes.mailing import arrived, server, settings, text_of
+from tests.routes.mailing import server, settings, text_of, wait_for_mail
 from tests.routes.test_console_pages import actions, nonce, sent, shown
 from tests.routes.test_door import codes_of, scan, verdicts
 from tests.routes.test_exports import exported
@@ -52,7 +52,7 @@ async def test_a_guest_gets_tickets_by_e_mail_and_comes_in(
         assert (added.status_code, added.headers["location"]) == (303, f"{PAGE}?added=1"), added.text
     assert await free(web) == 3
     (order,) = await orders(web)
-    mail = await arrived(server, "Your tickets: Gala")
+    mail = await wait_for_mail(server, "Your tickets: Gala")
     mine = await codes_of(web, order)
     assert (mail["To"], len(mine), all(it in text_of(mail) for it in mine)) == ("ada@example.org", 2, True)
     assert any(it.get_content_type() == "application/pdf" for it in mail.walk())

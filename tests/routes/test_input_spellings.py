@@ -8,7 +8,7 @@ import pytest
 
 from app.store.connections import Stores
 from tests.routes.conftest import Web, field_of
-from tests.routes.mailing import bought
+from tests.routes.mailing import buy
 from worker.context import WorkerContext
 
 
@@ -35,7 +35,7 @@ async def test_spaces_around_an_address_are_not_part_of_it(web: Web, stores: Sto
 
 async def test_an_order_is_found_however_its_name_is_spelt(web: Web, worker: WorkerContext) -> None:
     await web.event()
-    path, place = await bought(web)
+    path, place = await buy(web)
     ticket = (await web.get(path, headers=place)).json()["tickets"][0]["code"]
     spoken = "-".join((ticket[:3], ticket[3:6], ticket[6:])).lower()
     staff, asked = web.as_("operator"), path.rpartition("/")[2]

@@ -57,7 +57,7 @@ async def run_queue(stores: Stores, settings: Settings, workers: int = 2) -> Non
     await asyncio.gather(*(work() for _ in range(workers)))
 
 
-async def asked(web: Web, path: str, staff: dict[str, str], **form: str) -> str:
+async def start_job(web: Web, path: str, staff: dict[str, str], **form: str) -> str:
     """The id of the job created by a form."""
     answer = await sent(web, path, staff, **form)
     assert answer.status_code == 303, answer.text
@@ -81,7 +81,7 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     assert "Make the file" in page
     assert "/admin/orders.csv" not in page
     assert "Write to the buyers" not in page  # this requires an admin
-    job_id = await asked(web, "/admin/orders/file", olga, event="gala", status="confirmed")
+    job_id = await start_job(web, "/admin/orders/file", olga, event="gala", status="confirmed")
     queued = await shown(web, f"/admin/jobs/{job_id}", olga)
     assert "Waiting for a worker" in queued
     assert (await web.get(f"/admin/jobs/{job_id}/file", headers=olga)).status_code == 409
@@ -97,7 +97,7 @@ async def test_a_file_of_many_orders_is_made_and_downloaded(
     assert file.text == streamed.text
     assert [it["reservation_id"] for it in csv.DictReader(io.StringIO(file.text))] == bought
     assert await actions(web, "job") == ["start"]
-    nothing = await asked(web, "/admin/orders/file", olga, status="expired")
+    nothing = await start_job(web, "/admin/orders/file", olga, status="expired")
     await run_queue(stores, settings)
     assert await state(stores, nothing) == ("done", 0, 0, 0)
     assert (await web.get(f"/admin/jobs/{nothing}/file", headers=olga)).text.count("\n") == 1
@@ -121,7 +121,7 @@ async def test_orders_of_an_event_are_cancelled_and_paid_back_and_what_cannot_be
     assert (await sent(web, "/admin/orders/cancel", olga, event="gala")).status_code == 403
     assert (await sent(web, "/admin/orders/cancel", boss)).status_code == 422  # without an event
     assert "Cancel and refund all" in await shown(web, "/admin/orders?event=gala", boss)
-    job_id = await asked(web, "/admin/orders/cancel", boss, event="gala")
+    job_id = await start_job(web, "/admin/orders/cancel", boss, event="gala")
     again = await sent(web, "/admin/orders/cancel", boss, event="gala")
     assert again.status_code == 409  # pressed twice
     await run_queue(stores, settings)
@@ -166,7 +166,7 @@ async def test_a_message_reaches_each_buyer_once(
     ):
         assert (await sent(web, "/admin/orders/message", boss, **SAYS | wrong)).status_code == 422, wrong
     assert (await sent(web, "/admin/orders/message", boss, **SAYS | {"event": "none"})).status_code == 404
-    job_id = await asked(web, "/admin/orders/message", boss, **SAYS)
+    job_id = await start_job(web, "/admin/orders/message", boss, **SAYS)
     twice = await sent(web, "/admin/orders/message", boss, **SAYS)
     assert twice.status_code == 409
     assert "Doors at seven" in twice.text  # the text is not lost
@@ -196,7 +196,7 @@ async def test_a_step_that_is_killed_has_not_happened_and_the_job_goes_on(
     for name in ("ann", "bob"):
         await a_purchase(web, email=f"{name}@example.org")
     boss = await web.staff("admin", "boss")
-    job_id = await asked(web, "/admin/orders/message", boss, **SAYS)
+    job_id = await start_job(web, "/admin/orders/message", boss, **SAYS)
     await stores.redis.delete("fairgate:jobs")  # as if the queue had been unreachable: it is empty
     assert await steps.step(stores, job_id) == "more"
     async with stores.postgres.acquire() as connection, connection.transaction():
@@ -236,7 +236,7 @@ async def test_a_job_is_stopped_and_what_is_done_stays_done(
     await web.event(floor=20)
     bought = [(await a_purchase(web))[0] for _ in range(2)]
     olga, boss = await web.staff("operator", "olga"), await web.staff("admin", "boss")
-    job_id = await asked(web, "/admin/orders/cancel", boss, event="gala")
+    job_id = await start_job(web, "/admin/orders/cancel", boss, event="gala")
     for _ in range(2):
         await steps.step(stores, job_id)
     path = f"/admin/jobs/{job_id}"
@@ -262,7 +262,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
     await web.event()
     olga = await web.staff("operator", "olga")
     for _ in range(UNFINISHED_MAX):
-        broken = await asked(web, "/admin/orders/file", olga)
+        broken = await start_job(web, "/admin/orders/file", olga)
     refused = await sent(web, "/admin/orders/file", olga)
     assert refused.status_code == 409
     assert f"{UNFINISHED_MAX} jobs are" in refused.text
@@ -275,7 +275,7 @@ async def test_there_are_only_so_many_and_one_that_breaks_again_and_again_is_giv
         await stores.postgres.execute("ALTER TABLE elsewhere RENAME TO job_items")
     assert await state(stores, broken) == ("failed", 0, None, 0)
     assert "UndefinedTableError" in await shown(web, f"/admin/jobs/{broken}", olga)
-    much = await asked(web, "/admin/orders/file", olga)  # there is room for one more
+    much = await start_job(web, "/admin/orders/file", olga)  # there is room for one more
     await stores.postgres.execute(
         "INSERT INTO reservations (reservation_id, event_id, visitor_id, status, items, amount, currency, "
         "fingerprint, expires_at) VALUES ('r', 'gala', 'v', 'expired', '[]', 0, 'EUR', 'f', now())"

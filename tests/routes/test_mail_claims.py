@@ -7,7 +7,7 @@ import re
 
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, code
-from tests.routes.mailing import ANN, BASE, BOB, arrived, bought, registered, server, settings, text_of
+from tests.routes.mailing import ANN, BASE, BOB, buy, register, server, settings, text_of, wait_for_mail
 from tests.support.mail_server import MailServer
 from tests.support.tampering import tampered
 from worker.context import WorkerContext
@@ -19,11 +19,11 @@ async def test_a_guest_reservation_is_taken_over_with_the_mailed_link(
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
     await web.event()
-    path, place = await bought(web)
-    mail = await arrived(server, "Your tickets: Gala")
+    path, place = await buy(web)
+    mail = await wait_for_mail(server, "Your tickets: Gala")
     [link] = re.findall(rf"{BASE}(/v1/\S+/claim\S+)", text_of(mail))
     assert link.startswith(f"{path}/claim?expires=")
-    ann, bob = await registered(web, ANN), await registered(web, BOB)
+    ann, bob = await register(web, ANN), await register(web, BOB)
     assert code(await web.get(path, headers=ann)) == (404, "reservation_not_found")
     assert code(await web.post(link)) == (401, "credential_missing")
     assert code(await web.post(link, headers=bob)) == (403, "wrong_account")
@@ -52,9 +52,11 @@ async def test_the_mailed_link_leads_people_to_a_form(
     web: Web, worker: WorkerContext, server: MailServer
 ) -> None:
     await web.event()
-    path, _ = await bought(web)
-    await registered(web, ANN)
-    [link] = re.findall(rf"{BASE}(/v1/\S+/claim\S+)", text_of(await arrived(server, "Your tickets: Gala")))
+    path, _ = await buy(web)
+    await register(web, ANN)
+    [link] = re.findall(
+        rf"{BASE}(/v1/\S+/claim\S+)", text_of(await wait_for_mail(server, "Your tickets: Gala"))
+    )
     leads = await web.get(link)
     assert leads.status_code == 302
     form = leads.headers["location"]
@@ -76,8 +78,8 @@ async def test_the_mailed_link_leads_people_to_a_form(
 
 async def test_a_link_runs_out(web: Web, stores: Stores, worker: WorkerContext) -> None:
     await web.event()
-    path, _ = await bought(web)
-    ann = await registered(web, ANN)
+    path, _ = await buy(web)
+    ann = await register(web, ANN)
     signature = web.app.claims.sign(path.rpartition("/")[2], "ann@example.org", 1_700_000_000)
     ended = await web.post(f"{path}/claim?expires=1700000000&signature={signature}", headers=ann)
     assert code(ended) == (401, "credential_invalid")

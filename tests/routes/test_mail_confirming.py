@@ -9,7 +9,7 @@ import pytest
 
 from app.store.connections import Stores
 from tests.routes.conftest import Web, bearer, field_of
-from tests.routes.mailing import ANN, BASE, arrived, confirm_all, registered, server, settings, text_of
+from tests.routes.mailing import ANN, BASE, confirm_all, register, server, settings, text_of, wait_for_mail
 from tests.support.mail_server import MailServer
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
@@ -62,7 +62,7 @@ async def test_what_waited_is_sent_once_the_address_confirms(
 ) -> None:
     await web.event()
     place = bearer((await web.join("gala", json={"email": "ann@example.org"}))["place_token"])
-    asked = text_of(await arrived(server, "Confirm your e-mail address: Gala"))
+    asked = text_of(await wait_for_mail(server, "Confirm your e-mail address: Gala"))
     [link], [digits] = re.findall(rf"{BASE}(/confirm/\S+)", asked), re.findall(r"\b\d{6}\b", asked)
     for _ in range(2):  # mail scanners follow links
         page = await web.get(link)
@@ -74,7 +74,7 @@ async def test_what_waited_is_sent_once_the_address_confirms(
             assert (await web.send("POST", link)).headers["location"] == link
         else:
             assert (await web.post(f"{path}/confirm", {"code": digits}, headers=place)).status_code == 204
-    await arrived(server, "It is your turn: Gala")
+    await wait_for_mail(server, "It is your turn: Gala")
     assert "is confirmed" in (await web.get(link)).text
     assert (await web.get(path, headers=place)).json()["confirmed"] is True
     # Another address must be confirmed anew, and the old link confirms nothing.
@@ -124,7 +124,7 @@ async def test_an_unconfirmed_account_is_a_stranger_too(
 ) -> None:
     await web.event("gala")
     await web.event("opera")
-    ann = await registered(web, ANN)
+    ann = await register(web, ANN)
     await web.join("gala", headers=ann)
     assert await mails_to(stores, "ann@example.org") == ["confirm_address"]
     await confirm_all(web)

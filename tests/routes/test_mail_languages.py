@@ -14,7 +14,7 @@ from app.notifications import email_content
 from app.settings import Settings
 from app.store.sql.notifications.mails import Mail
 from tests.routes.conftest import Web
-from tests.routes.mailing import BASE, arrived, inside, server, settings, text_of
+from tests.routes.mailing import BASE, inside, server, settings, text_of, wait_for_mail
 from tests.support.mail_server import MailServer
 from worker.context import WorkerContext
 
@@ -69,7 +69,7 @@ async def test_mails_are_in_the_language_of_who_gets_them(
     headers = {"Accept-Language": accepts} if accepts else {}
     _, booking = await inside(web, "gala", json=asked, headers=headers)
     assert (await web.reserve("gala", booking)).status_code == 201
-    held = await arrived(server, subject)
+    held = await wait_for_mail(server, subject)
     for kind in ("plain", "html"):
         text = text_of(held, kind)
         assert until in text

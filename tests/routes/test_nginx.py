@@ -22,7 +22,7 @@ from tests.contract.test_every_call import STREAMS, filled
 from tests.routes.conftest import Web, served
 from tests.routes.test_trailing_slashes import address
 from tests.security.test_floods import a_slow_body, status_from
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.waiting import wait_until
 
@@ -52,7 +52,7 @@ async def front(stores: Stores, settings: Settings) -> AsyncIterator[Front]:
     """The app behind nginx, for the sites of two other origins."""
     async with (
         served(settings.model_copy(update={"cors_origins": [SHOP, BLOG]})) as web,
-        listening(web.quart) as url,
+        serve_app(web.quart) as url,
         proxied(url) as (through, _),
         plain_client(url, timeout=30) as direct,
         plain_client(through, timeout=30) as nginx,

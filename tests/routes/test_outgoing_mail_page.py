@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 from tests.routes.conftest import served
-from tests.routes.mailing import arrived
+from tests.routes.mailing import wait_for_mail
 from tests.routes.test_people import appoint
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.name_server import SILENT, name_server
@@ -43,7 +43,7 @@ async def test_what_is_set_is_shown_and_a_test_arrives(settings: Settings, serve
             assert ("s1._domainkey.tickets.example.org.", "TXT") in names.asked
             sent = await web.post(f"{PAGE}/test", data={}, headers=boss)
             assert "The server took a test to boss@example.org" in sent.text
-            assert (await arrived(server, "A test from Fairgate"))["To"] == "boss@example.org"
+            assert (await wait_for_mail(server, "A test from Fairgate"))["To"] == "boss@example.org"
             theirs = await appoint(web, "op@example.org")
             assert (await web.get(PAGE, headers=theirs)).status_code == 403
 

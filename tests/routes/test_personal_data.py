@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.core.accounts.password_resets import digest
 from app.store.sql import retention
 from tests.routes.conftest import Web
-from tests.routes.mailing import arrived
+from tests.routes.mailing import wait_for_mail
 from tests.routes.test_ticket_links import ANN, link_in, server, settings, sold
 from tests.support.mail_server import MailServer
 from worker.context import WorkerContext
@@ -43,7 +43,7 @@ async def test_a_fan_downloads_what_is_known_and_is_forgotten_in_every_table(
     web: Web, server: MailServer, worker: WorkerContext
 ) -> None:
     held, place = await sold(web)
-    await arrived(server, "Your tickets: Gala")
+    await wait_for_mail(server, "Your tickets: Gala")
     said = {**ANN, "name": "Ann Unmistakable", "phone": "+49 170 5550123"}
     answer = await web.send("PUT", f"/v1/reservations/{held[1]}/buyer", json=said, headers=place)
     assert answer.status_code in (200, 422), answer.text  # what this sale does not ask for is not stored
@@ -75,7 +75,7 @@ async def test_buyers_of_long_ago_are_forgotten_if_a_setting_says_so(
     web: Web, server: MailServer, worker: WorkerContext
 ) -> None:
     await sold(web)
-    await arrived(server, "Your tickets: Gala")
+    await wait_for_mail(server, "Your tickets: Gala")
     postgres = web.app.stores.postgres
     await postgres.execute("UPDATE tickets SET holder_email = $1", ANN["email"])
     books = "SELECT reservation_id, status, amount, currency FROM reservations ORDER BY 1"
@@ -114,7 +114,7 @@ async def test_who_only_queued_gets_a_link_and_is_forgotten(
     await web.join("gala", json={"email": "quinn@example.org"})
     ours = {"Origin": "http://fairgate.test"}
     assert (await web.post("/tickets", data={"email": "Quinn@example.org"}, headers=ours)).status_code == 200
-    link = link_in(await arrived(server, "Your link to your tickets"))
+    link = link_in(await wait_for_mail(server, "Your link to your tickets"))
     token = link.partition("token=")[2]
     known = await web.post("/tickets/data", data={"token": token})
     assert [it["room_id"] for it in known.json()["queues"]] == ["gala"]

@@ -23,7 +23,7 @@ from app.runtime.gate_conf import ProxyFailed
 from app.runtime.shop_health import Measuring
 from tests.platform.outside import FAIRGATE, environment
 from tests.routes.conftest import Web
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.shop import BIG, Reports, Shop, self_signed
 from tests.support.waiting import PATIENCE_S, wait_until
@@ -90,7 +90,7 @@ async def test_everything_a_shop_does_goes_through(web: Web) -> None:
     port = free_port()
     await web.room(target_url=f"http://127.0.0.1:{port}/")
     shop = Shop()
-    async with listening(shop.quart) as origin, listening(web.quart) as fairgate:
+    async with serve_app(shop.quart) as origin, serve_app(web.quart) as fairgate:
         key = web.as_("operator")["Authorization"].removeprefix("Bearer ")
         async with proxied(origin, fairgate, "--room", "hall", port=port, key=key) as url:
             async with plain_client(url, timeout=PATIENCE_S) as client:
@@ -192,8 +192,8 @@ async def queued(client: httpx.AsyncClient, fairgate: str) -> None:
 
 async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
     reports, shop = Reports(), Shop()
-    async with listening(reports.quart) as fairgate:
-        async with listening(shop.quart) as origin:
+    async with serve_app(reports.quart) as fairgate:
+        async with serve_app(shop.quart) as origin:
             running = proxied(origin, fairgate, "--room", "hall")
             url = await running.__aenter__()
 
@@ -254,7 +254,7 @@ async def test_with_fairgate_down_and_tls_of_ones_own_everybody_passes_if_told_s
         "--trust",
         "127.0.0.0/8",
     )
-    async with listening(Shop().quart) as origin:
+    async with serve_app(Shop().quart) as origin:
         running = proxied(origin, nobody, *options, "--origin-host", "shop.internal", tls=certificate)
         url = await running.__aenter__()
         async with httpx.AsyncClient(

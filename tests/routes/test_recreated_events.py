@@ -8,7 +8,7 @@ import httpx
 
 from app.settings import Settings
 from app.web.api.registry import CALLS
-from tests.routes.at_gate import asked, passed
+from tests.routes.at_gate import gate_headers, pass_cookie
 from tests.routes.conftest import Web, bearer, code, served
 
 OF_A_PLACE = [it for it in CALLS if it.auth is not None and it.auth.name == "place"]
@@ -102,7 +102,7 @@ async def test_the_gate_lets_nobody_in_who_was_let_into_the_deleted_room(
     await web.event()
     async with served(settings) as other:
         _, booking = await web.inside("gala")
-        old = passed(await web.get(gate, headers=asked("https://shop.example/")))
+        old = pass_cookie(await web.get(gate, headers=gate_headers("https://shop.example/")))
         for process in (web, other):
             assert [(await process.get(gate, headers=it)).status_code for it in (old, booking)] == [204, 204]
         await made_again(web)

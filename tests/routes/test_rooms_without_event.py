@@ -13,7 +13,7 @@ from app.store.keys import RoomKeys
 from app.store.sql.waiting_room.rooms_gone import OF_VISITORS
 from app.waiting_room import emptying
 from tests.conftest import Servers
-from tests.routes.at_gate import GATE, asked, handed_over, passed
+from tests.routes.at_gate import GATE, gate_headers, handed_over, pass_cookie
 from tests.routes.conftest import Web, bearer, code, field_of, served
 from tests.support.waiting import wait_until
 
@@ -113,7 +113,7 @@ async def test_a_room_with_visitors_is_deleted_by_force_alone(web: Web, settings
     operator, gate = web.as_(OPERATOR), "/v1/rooms/shop/gate"
     await web.room("shop", **SHOP)
     async with served(settings) as other:
-        let_in = passed(await web.get(gate, headers=asked(ADDRESS)))
+        let_in = pass_cookie(await web.get(gate, headers=gate_headers(ADDRESS)))
         waiting = bearer((await web.join("shop"))["place_token"])
         for process in (web, other):
             assert (await process.get(gate, headers=let_in)).status_code == 204
@@ -210,7 +210,7 @@ async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Se
     operator, gate = web.as_(OPERATOR), "/v1/rooms/shop/gate"
     await web.room("shop", **SHOP, message="Hello")
     async with served(settings) as other:
-        let_in = passed(await web.get(gate, headers=asked(ADDRESS)))
+        let_in = pass_cookie(await web.get(gate, headers=gate_headers(ADDRESS)))
         account = other.as_("user", "bea")
         mine = await other.join("shop", headers=account)
         waiting = bearer((await web.join("shop"))["place_token"])
@@ -232,11 +232,11 @@ async def test_a_reset_room_begins_anew_with_its_settings(web: Web, settings: Se
             assert await web.app.stores.postgres.fetchval(f"SELECT count(*) FROM {table}") == 0, table
         for process in (web, other):
             await wait_until(lambda process=process: is_refused(process, waiting), "it to be known")
-        newcomer = await other.get(gate, headers=asked(ADDRESS))
+        newcomer = await other.get(gate, headers=gate_headers(ADDRESS))
         assert newcomer.status_code == 204, "nobody is inside, and nobody is expected"
         for process in (web, other):
             assert code(await process.get(gate, headers=let_in)) == (401, "credential_invalid")
-            assert (await process.get(gate, headers=passed(newcomer))).status_code == 204
+            assert (await process.get(gate, headers=pass_cookie(newcomer))).status_code == 204
         again = await other.join("shop", headers=account)
         assert (again["visitor_id"], again["queue_number"]) == (mine["visitor_id"], 2)
         assert (await rows(web, "shop"))[0] == "reset"
@@ -266,7 +266,7 @@ async def test_an_account_that_left_before_the_reset_passes_afterwards(web: Web)
         mine = await web.join("hall", headers=bea)
         assert mine["queue_number"] == number
         ticketed = await handed_over(web, bearer(mine["place_token"]), ADDRESS)
-        let_in = passed(await web.get(GATE, headers=asked(ticketed)))
+        let_in = pass_cookie(await web.get(GATE, headers=gate_headers(ticketed)))
         assert (await web.get(GATE, headers=let_in)).status_code == 204
         await web.send("DELETE", "/v1/rooms/hall/places/me", headers=bea)
         await web.post("/v1/rooms/hall/reset", headers=web.as_(OPERATOR))

@@ -8,7 +8,7 @@ import httpx
 
 from app import metrics
 from app.settings import Settings
-from tests.routes.at_gate import HTML, asked, handed_over, passed
+from tests.routes.at_gate import HTML, gate_headers, handed_over, pass_cookie
 from tests.routes.conftest import Web, code, field_of, served
 from tests.support.waiting import wait_until
 
@@ -79,28 +79,35 @@ async def test_what_a_visitor_says_beside_the_proxy_gets_nobody_past(web: Web) -
         assert code(await web.get(GATE, headers={**HTML, **headers})) == (403, "address_unclear"), headers
     envoy = {"Host": "shop.example", "X-Original-URL": "https://nowhere.example/", "X-Forwarded-Host": "x"}
     assert room_of(await web.get(f"{GATE}/tickets", headers=envoy)) == "tickets"
-    assert room_of(await web.get(GATE, headers=asked("https://shop.example/?x=\\" + "y" * 3000))) == "hall"
+    assert (
+        room_of(await web.get(GATE, headers=gate_headers("https://shop.example/?x=\\" + "y" * 3000)))
+        == "hall"
+    )
 
 
 async def test_a_pass_is_of_its_room_and_a_ticket_makes_one(web: Web) -> None:
     await two_rooms(web)
     place, _ = await web.inside("hall")
-    answer = await web.get(GATE, headers=asked(await handed_over(web, place, "https://shop.example/a?b=1")))
+    answer = await web.get(
+        GATE, headers=gate_headers(await handed_over(web, place, "https://shop.example/a?b=1"))
+    )
     assert (answer.status_code, answer.headers["location"]) == (302, "https://shop.example/a?b=1")
-    mine = passed(answer)
-    assert (await web.get(GATE, headers=mine | asked("https://shop.example/b"))).status_code == 204
-    assert room_of(await web.get(GATE, headers=mine | asked("https://shop.example/tickets"))) == "tickets"
+    mine = pass_cookie(answer)
+    assert (await web.get(GATE, headers=mine | gate_headers("https://shop.example/b"))).status_code == 204
+    assert (
+        room_of(await web.get(GATE, headers=mine | gate_headers("https://shop.example/tickets"))) == "tickets"
+    )
     unseen = await web.event("secret", published=False)
     await set_sites(web, {"host": "*.example", "room_id": unseen})
-    assert code(await web.get(GATE, headers=asked("https://a.example/"))) == (404, "room_not_found")
-    staff = web.as_("operator") | asked("https://a.example/")
+    assert code(await web.get(GATE, headers=gate_headers("https://a.example/"))) == (404, "room_not_found")
+    staff = web.as_("operator") | gate_headers("https://a.example/")
     assert (await web.get(GATE, headers=staff)).status_code != 404
 
 
 async def test_a_change_is_known_in_every_process_and_what_no_rule_is_about_passes(
     web: Web, settings: Settings
 ) -> None:
-    headers = asked("https://shop.example/")
+    headers = gate_headers("https://shop.example/")
 
     async def passes(process: Web) -> bool:
         answer = await process.get(GATE, headers=headers)

@@ -16,7 +16,7 @@ from app.web.http import deadlines
 from app.web.http.cookies import PLACE_COOKIE
 from tests.routes.conftest import Web, bearer, code, ops, served
 from tests.support.waiting import wait_until
-from tests.support.wire import Wire, wired
+from tests.support.wire import Wire, a_wire
 
 
 @dataclass
@@ -38,8 +38,8 @@ async def wires(stores: Stores, settings: Settings) -> AsyncIterator[Wires]:
     """The app with a wire to each store."""
     redis, postgres = urlsplit(settings.redis_url), urlsplit(settings.database_url)
     async with (
-        wired("127.0.0.1", redis.port or 0) as redis_wire,
-        wired("127.0.0.1", postgres.port or 0) as postgres_wire,
+        a_wire("127.0.0.1", redis.port or 0) as redis_wire,
+        a_wire("127.0.0.1", postgres.port or 0) as postgres_wire,
     ):
         cut = settings.model_copy(
             update={

@@ -19,7 +19,7 @@ from app.web.http import sse, status_board
 from app.web.http.draining import EVERY_S, STREAMS_AT_ONCE, Draining
 from app.web.http.streaming import END, Message, Stream, part
 from tests.routes.conftest import Web, bearer, code
-from tests.support.app_server import listening as on_a_port
+from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.waiting import wait_until
 
@@ -29,7 +29,7 @@ on_each_server = pytest.mark.parametrize("server", ["hypercorn", "granian"])
 @asynccontextmanager
 async def listening(web: Web, server: ServerName = "hypercorn") -> AsyncIterator[httpx.AsyncClient]:
     """The app of `web` on a real port: a stream must be read while it is being written."""
-    async with on_a_port(web.quart, server) as url, plain_client(url, timeout=20) as http:
+    async with serve_app(web.quart, server) as url, plain_client(url, timeout=20) as http:
         yield http
 
 

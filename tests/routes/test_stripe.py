@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import GATEWAY_SECRET, Web, code, field_of, served, stripe_signature
 from tests.routes.test_paying import held, pay
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.stripe_server import ASKS_THE_BANK, DECLINED, KEY, Stripe, stripe_server
 from tests.support.waiting import wait_until
 from worker.context import WorkerContext
@@ -262,7 +262,7 @@ async def test_what_is_done_at_stripe_behind_our_back_is_in_the_orders_history(
 
 async def test_stripes_own_messages_reach_us(shop: Web, stripe: Stripe, settings: Settings) -> None:
     path, place, _ = await held(shop)
-    async with listening(shop.quart) as url:
+    async with serve_app(shop.quart) as url:
         stripe.tell(f"{url}/v1/payments/stripe", GATEWAY_SECRET)
         answer = await pay(shop, path, place, payment={"method": "card", "token": stripe.card(ASKS_THE_BANK)})
         authenticate(stripe, path, answer, "true")

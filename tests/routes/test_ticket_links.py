@@ -16,7 +16,7 @@ from app.core.notifications.email import MailKind
 from app.settings import Settings
 from app.store.connections import Stores
 from tests.routes.conftest import Web
-from tests.routes.mailing import arrived, text_of
+from tests.routes.mailing import text_of, wait_for_mail
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.tampering import tampered
 from tests.support.waiting import wait_until
@@ -189,10 +189,10 @@ async def test_a_ticket_that_is_given_away_has_another_code(
     assert code in theirs.text
     why = "SELECT why FROM void_codes WHERE code = $1"
     assert await stores.postgres.fetchval(why, mine["code"]) == "transferred"
-    mail = await arrived(server, "Your ticket: Gala")
+    mail = await wait_for_mail(server, "Your ticket: Gala")
     assert (mail["To"], code in text_of(mail)) == ("bob@example.org", True)
     assert [it.get_filename() for it in mail.iter_attachments()] == ["tickets.pdf"]
-    told = await arrived(server, "Your ticket was accepted: Gala")
+    told = await wait_for_mail(server, "Your ticket was accepted: Gala")
     assert (told["To"], code in told.as_string()) == ("ann@example.org", False)
     await is_not_shown(web, f"/reservations/{confirmed}", browser, code, mine["code"])
     assert (await web.post(f"{path}/cancel", {}, headers=place)).status_code == 409
@@ -227,7 +227,7 @@ async def test_a_mailed_link_shows_and_pays_and_does_nothing_that_cannot_be_undo
     web: Web, stores: Stores, server: MailServer, worker: WorkerContext
 ) -> None:
     [confirmed, held, _], _ = await sold(web)
-    link = link_in(await arrived(server, "Your tickets: Gala"))
+    link = link_in(await wait_for_mail(server, "Your tickets: Gala"))
     answer = await web.get(link)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/reservations/{confirmed}")
     browser = cookies_of(answer)
@@ -249,7 +249,7 @@ async def test_a_link_that_is_asked_for_is_good_once_and_shows_everything(
     texts = [re.sub(r"\w+@example", "x@example", it.text) for it in answers]
     assert texts[0] == texts[1]
     assert (await web.post("/tickets", data={"email": "no address"})).status_code == 422
-    link = link_in(await arrived(server, "Your link to your tickets"))
+    link = link_in(await wait_for_mail(server, "Your link to your tickets"))
     token = link.partition("token=")[2]
     for _ in range(2):  # a scanner follows it
         assert "Show my tickets" in (await web.get(link)).text
@@ -296,4 +296,4 @@ async def test_the_page_of_a_hold_asks_who_buys_without_script(
     assert (await web.post(f"{path}/pay", data=fields, headers=browser)).status_code == 303
     said = await web.get(f"/v1{path}/buyer", headers=place)
     assert (said.json()["email"], said.json()["answers"]) == ("ann@example.org", {"size": "M"})
-    await arrived(server, "Your tickets: Gala")
+    await wait_for_mail(server, "Your tickets: Gala")

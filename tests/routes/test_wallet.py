@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from app.core.reservations.wallet import PASS, PASSES
 from app.settings import Settings
 from tests.routes.conftest import Web
-from tests.routes.mailing import arrived
+from tests.routes.mailing import wait_for_mail
 from tests.routes.test_ticket_links import BASE, offer, sold
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.pass_certificates import TEAM, TYPE, pass_certificates
@@ -78,7 +78,7 @@ async def test_tickets_are_passes_that_openssl_believes(
     assert (said[0]["passTypeIdentifier"], said[0]["teamIdentifier"]) == (TYPE, TEAM)
     assert said[0]["eventTicket"]["primaryFields"][0]["value"] == "Gala"
     assert (await web.get(path)).status_code == 404, "nobody else's"
-    mail = await arrived(server, "Your tickets: Gala")
+    mail = await wait_for_mail(server, "Your tickets: Gala")
     assert [it.get_filename() for it in mail.iter_attachments()] == ["tickets.pdf", "tickets.pkpasses"]
     token = await offer(web, server, browser, held[0], tickets[0]["ticket_id"], "bob@example.org")
     accepted = (await web.post("/tickets/accept", data={"token": token})).headers["location"]

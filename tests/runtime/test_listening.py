@@ -11,7 +11,7 @@ import pytest
 
 from app.runtime import sockets
 from app.runtime.sockets import ServerName
-from tests.support.app_server import listening as on_a_port
+from tests.support.app_server import serve_app
 from tests.support.waiting import PATIENCE_S
 
 ASK = b"GET / HTTP/1.1\r\nHost: fairgate\r\n\r\n"
@@ -46,7 +46,7 @@ async def test_a_reader_who_takes_nothing_has_left(
 ) -> None:
     monkeypatch.setattr(sockets, "UNHEARD_MS", 500)
     app = Endless()
-    async with on_a_port(app, server) as url:
+    async with serve_app(app, server) as url:
         where = urlsplit(url)
         _, writer = await asyncio.open_connection(where.hostname, where.port, limit=1024)
         writer.transport.pause_reading()  # type: ignore[attr-defined]

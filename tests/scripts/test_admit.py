@@ -15,8 +15,8 @@ from app.core.clock import from_ms
 from app.core.model import Place
 from app.store.scripts import admission, room
 from app.store.scripts.room import NotLoaded
-from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, joining, set_up, stock
-from tests.support.queue_steps import claim, crowd, join, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, change_room, join_record, stock
+from tests.support.queue_steps import claim, crowd, join, states, states_of, tick
 from tests.support.waiting import PATIENCE_S
 
 
@@ -25,7 +25,7 @@ async def a_line(redis: Client, size: int, now_ms: int = NOW, **settings: Any) -
     await a_room(redis, "paused", now_ms=now_ms, **settings)
     visitors = await crowd(redis, size, now_ms=now_ms)
     await redis.hset(KEYS.meter, "level", 0)
-    await set_up(redis, 5, now_ms=now_ms, **settings)
+    await change_room(redis, 5, now_ms=now_ms, **settings)
     return [*visitors]
 
 
@@ -34,7 +34,7 @@ async def test_the_line_is_called_in_order_at_the_rate(redis: Client) -> None:
     assert (await tick(redis, NOW)).calls == 0
     found = await tick(redis, NOW + 1_000)
     assert (found.calls, found.status.serving_position, found.status.called) == (4, 4, 4)
-    assert await stand(redis, *visitors, now_ms=NOW + 1_000) == ["called"] * 4 + ["waiting"] * 6
+    assert await states(redis, *visitors, now_ms=NOW + 1_000) == ["called"] * 4 + ["waiting"] * 6
 
 
 async def test_a_long_line_is_called_in_one_tick_each_with_their_number(redis: Client) -> None:
@@ -49,7 +49,7 @@ async def test_a_long_line_is_called_in_one_tick_each_with_their_number(redis: C
 async def test_the_opening_fills_the_bucket_to_the_burst(redis: Client) -> None:
     await a_room(redis, "prequeue", admission_rate_per_minute=60, burst=3)
     await crowd(redis, 10)
-    await set_up(redis, 3, admission_rate_per_minute=60, burst=3)
+    await change_room(redis, 3, admission_rate_per_minute=60, burst=3)
     assert (await tick(redis)).calls == 3
     assert (await tick(redis, NOW + 60_000)).calls == 3
 
@@ -116,7 +116,7 @@ async def test_joins_and_ticks_at_once_keep_to_the_bucket_and_the_cap(redis: Cli
 
     async def visitors() -> None:
         for _ in range(20):
-            records = [joining(a_visitor()) for _ in range(10)]
+            records = [join_record(a_visitor()) for _ in range(10)]
             await room.join(redis, KEYS, records, rate=0, burst=1)
 
     async def worker() -> None:
@@ -133,7 +133,7 @@ async def test_the_cap_counts_called_and_active_and_a_slot_that_frees_is_used(re
     await a_line(redis, 5, active_visitors_max=2, admission_rate_per_minute=60_000)
     assert (await tick(redis, NOW + 1_000)).calls == 2
     assert (await tick(redis, NOW + 2_000)).calls == 0
-    await set_up(redis, 6, active_visitors_max=3, admission_rate_per_minute=60_000, now_ms=NOW + 2_000)
+    await change_room(redis, 6, active_visitors_max=3, admission_rate_per_minute=60_000, now_ms=NOW + 2_000)
     assert (await tick(redis, NOW + 2_000)).calls == 1
 
 
@@ -144,7 +144,7 @@ async def test_the_token_of_a_no_show_is_given_back(redis: Client) -> None:
     await claim(redis, visitors[0])
     assert (await tick(redis, NOW + 9_999)).calls == 0
     assert (await tick(redis, NOW + 10_000)).calls == 1
-    assert await stand(redis, *visitors, now_ms=NOW + 10_000) == ["active", "no_show", "called", "waiting"]
+    assert await states(redis, *visitors, now_ms=NOW + 10_000) == ["active", "no_show", "called", "waiting"]
     assert (await admission.counters(redis, KEYS)).no_shows == 1
 
 
@@ -155,7 +155,7 @@ async def test_sessions_end_by_time_and_buyers_with_them(redis: Client) -> None:
     await redis.sadd(KEYS.buyers, ann)
     assert (await tick(redis, NOW + 20_999)).status.active == 1
     assert (await tick(redis, NOW + 21_000)).status.active == 0
-    assert await stand(redis, ann, now_ms=NOW + 21_000) == ["expired"]
+    assert await states(redis, ann, now_ms=NOW + 21_000) == ["expired"]
     assert await redis.exists(KEYS.buyers, KEYS.turns) == 0
 
 
@@ -192,9 +192,9 @@ async def test_the_sold_out_line_is_called_again_when_stock_comes_back(redis: Cl
 @pytest.mark.parametrize("state", ["paused", "closed"])
 async def test_while_nobody_is_called_the_bucket_does_not_fill(redis: Client, state: Any) -> None:
     await a_line(redis, 100, admission_rate_per_minute=600, burst=50)
-    await set_up(redis, 6, to=state, admission_rate_per_minute=600, burst=50)
+    await change_room(redis, 6, to=state, admission_rate_per_minute=600, burst=50)
     assert (await tick(redis, NOW + 60_000)).calls == 0
-    await set_up(redis, 7, now_ms=NOW + 60_000, admission_rate_per_minute=600, burst=50)
+    await change_room(redis, 7, now_ms=NOW + 60_000, admission_rate_per_minute=600, burst=50)
     assert (await tick(redis, NOW + 60_000)).calls == 0
     assert (await tick(redis, NOW + 61_000)).calls == 10
 
@@ -217,7 +217,7 @@ async def test_a_closing_time_in_the_past_acts_now_and_one_tick_skips_a_missed_p
 ) -> None:
     await a_room(redis, "scheduled", prequeue_at=from_ms(NOW - 9), opens_at=from_ms(NOW - 5))
     assert (await tick(redis)).status.state == "open"
-    await set_up(redis, 4, closes_at=from_ms(NOW - 1))
+    await change_room(redis, 4, closes_at=from_ms(NOW - 1))
     assert (await tick(redis)).status.state == "closed"
 
 
@@ -229,15 +229,15 @@ async def test_a_fifo_pre_queue_becomes_the_line_as_it_stands(redis: Client) -> 
     late = (await join(redis, a_visitor(), now_ms=NOW + 1_000))[0]
     assert isinstance(late, Place)
     assert (late.queue_number, late.ahead) == (6, 3)
-    assert await stand(redis, *visitors, now_ms=NOW + 1_000) == ["called"] * 2 + ["waiting"] * 3
+    assert await states(redis, *visitors, now_ms=NOW + 1_000) == ["called"] * 2 + ["waiting"] * 3
 
 
 async def test_a_lottery_calls_nobody_before_the_draw_reaches_them(redis: Client) -> None:
     await a_room(redis, "prequeue", queueing_method="lottery")
     await crowd(redis, 3)
-    await set_up(redis, 3, queueing_method="lottery")
+    await change_room(redis, 3, queueing_method="lottery")
     await admission.raise_numbers(redis, KEYS, epoch=1, draw_last=3, numbers=1_000)
-    assert words(await join(redis, a_visitor())) == ["waiting"]
+    assert states_of(await join(redis, a_visitor())) == ["waiting"]
     found = await tick(redis, NOW + 1_000)
     assert (found.calls, found.undrawn, found.status.waiting) == (0, True, 4)
 
@@ -283,7 +283,7 @@ async def test_the_outflow_is_what_was_called_in_the_last_minute(redis: Client) 
     for second in range(1, 121):
         seen[second] = (await tick(redis, NOW + second * 1_000)).status.outflow_per_minute
     assert (seen[5], seen[10], seen[30], seen[60], seen[120]) == (300, 600, 600, 600, 600)
-    await set_up(redis, 6, to="paused", now_ms=NOW + 120_000, admission_rate_per_minute=600)
+    await change_room(redis, 6, to="paused", now_ms=NOW + 120_000, admission_rate_per_minute=600)
     assert (await tick(redis, NOW + 150_000)).status.outflow_per_minute == 300
     assert (await tick(redis, NOW + 181_000)).status.outflow_per_minute == 0
     assert await redis.hlen(KEYS.outflow) == 60

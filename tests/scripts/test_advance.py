@@ -9,8 +9,8 @@ import pytest
 from app.store.scripts import by_hand
 from app.store.scripts.by_hand import Advanced, NotAdvanced
 from app.store.scripts.room import NotLoaded
-from tests.support.builders import KEYS, NOW, Client, a_room, joining, set_up, stock
-from tests.support.queue_steps import claim, crowd, join, stand, tick
+from tests.support.builders import KEYS, NOW, Client, a_room, change_room, join_record, stock
+from tests.support.queue_steps import claim, crowd, join, states, tick
 
 
 async def advance(redis: Client, count: int, advance_id: str = "", **options: Any) -> Advanced:
@@ -26,9 +26,9 @@ async def test_the_first_in_the_queue_are_called_while_paused_and_for_no_token(r
     assert (done.called, done.limit, done.status.state) == (3, "", "paused")
     assert (done.status.serving_position, done.status.waiting, done.status.called) == (3, 2, 3)
     assert done.status.outflow_per_minute > 0
-    assert await stand(redis, *visitors) == ["called"] * 3 + ["waiting"] * 2
+    assert await states(redis, *visitors) == ["called"] * 3 + ["waiting"] * 2
     assert (await tick(redis, NOW + 600_000 - 1)).calls == 0, "it is still paused"
-    await set_up(redis, 5, admission_rate_per_minute=60, burst=2)
+    await change_room(redis, 5, admission_rate_per_minute=60, burst=2)
     assert (await tick(redis)).calls == 2, "the bucket is as full as before"
 
 
@@ -61,11 +61,13 @@ async def test_why_fewer_are_called(redis: Client) -> None:
 async def test_nobody_is_called_for_more_tickets_than_are_free(redis: Client) -> None:
     await a_room(redis, "paused", event_id="gala")
     await stock(redis, free=3)
-    many = joining("visitor-who-wants-five0")._replace(quantity=5)
+    many = join_record("visitor-who-wants-five0")._replace(quantity=5)
     await join(redis, many)
     visitors = await crowd(redis, 4)
     assert await _told(redis, 2) == (2, ""), "a visitor who wants more than is free is skipped"
-    assert await stand(redis, many.visitor_id, *visitors) == ["waiting", "called", "called"] + ["waiting"] * 2
+    assert (
+        await states(redis, many.visitor_id, *visitors) == ["waiting", "called", "called"] + ["waiting"] * 2
+    )
     assert await _told(redis, 5) == (1, "tickets")
     await stock(redis, free=0, sold=3)
     assert await _told(redis, 5) == (0, "tickets")

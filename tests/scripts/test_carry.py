@@ -9,7 +9,7 @@ from app.store.scripts.admission import counters
 from app.store.scripts.carrying import Carried, carry
 from app.store.scripts.room import NotLoaded
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.queue_steps import claim, crowd, join, only, stand, tick
+from tests.support.queue_steps import claim, crowd, join, only, states, tick
 
 
 async def test_number_wish_and_neighbours_stay_as_they_are(redis: Client) -> None:
@@ -17,7 +17,7 @@ async def test_number_wish_and_neighbours_stay_as_they_are(redis: Client) -> Non
     ann, bob, eve = *await crowd(redis, 2), a_visitor()
     await redis.hset(KEYS.wanted, ann, "3")
     assert (await carry(redis, KEYS, "one", ann, eve, now_ms=NOW)).word == "carried"
-    assert await stand(redis, ann, bob, eve) == ["left", "waiting", "waiting"]
+    assert await states(redis, ann, bob, eve) == ["left", "waiting", "waiting"]
     assert only(await join(redis, eve)).queue_number == 1
     assert await redis.hgetall(KEYS.wanted) == {eve: "3"}
     assert (await counters(redis, KEYS)).left == 0
@@ -31,9 +31,9 @@ async def test_a_call_goes_over_with_what_is_left_of_its_time(redis: Client) -> 
     assert (await carry(redis, KEYS, "one", ann, eve, now_ms=NOW)).word == "carried"
     assert await redis.zscore(KEYS.called, eve) == deadline
     assert await redis.hgetall(KEYS.turns) == {eve: "1"}
-    assert await stand(redis, ann, eve) == ["left", "called"]
+    assert await states(redis, ann, eve) == ["left", "called"]
     await claim(redis, eve)
-    assert await stand(redis, eve) == ["active"]
+    assert await states(redis, eve) == ["active"]
 
 
 async def test_a_pre_queue_keeps_its_order_or_draws_for_the_new_visitor(redis: Client) -> None:
@@ -56,7 +56,7 @@ async def test_each_refusal_changes_nothing(redis: Client) -> None:
     await redis.sadd(KEYS.removed, eve)
     assert (await carry(redis, KEYS, "one", ann, eve, now_ms=NOW)).word == "removed"
     await redis.delete(KEYS.removed)
-    assert await stand(redis, ann, bob) == ["waiting", "waiting"]
+    assert await states(redis, ann, bob) == ["waiting", "waiting"]
     assert not await redis.exists(KEYS.carried)
     assert (await carry(redis, KEYS, "one", ann, bob, replace=True, now_ms=NOW)) == Carried("carried", 1, 2)
     assert await carry(redis, KEYS, "one", ann, bob, now_ms=NOW) == Carried("again", 1, 0)

@@ -9,8 +9,8 @@ from app.store.redis.conf import restored_fields
 from app.store.scripts import room
 from app.store.scripts.restoring import RestorePoint, restore
 from app.store.scripts.room import NotLoaded, Refused
-from tests.support.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, asking, set_up
-from tests.support.queue_steps import claim, crowd, only, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, a_row, a_visitor, ask_record, change_room
+from tests.support.queue_steps import claim, crowd, only, states, states_of, tick
 
 
 async def test_claiming_again_gives_the_same_session(redis: Client) -> None:
@@ -28,8 +28,8 @@ async def test_a_session_ends_on_a_whole_second_and_never_early(redis: Client) -
     (ann,) = await crowd(redis, 1)
     place = only(await claim(redis, ann, now_ms=NOW + 999))
     assert place.session_expires_at_ms == NOW + 10_000
-    assert await stand(redis, ann, now_ms=NOW + 9_999) == ["active"]
-    assert words(await claim(redis, ann, now_ms=NOW + 10_000)) == ["expired"]
+    assert await states(redis, ann, now_ms=NOW + 9_999) == ["active"]
+    assert states_of(await claim(redis, ann, now_ms=NOW + 10_000)) == ["expired"]
 
 
 async def test_who_waits_is_told_to_wait_on(redis: Client) -> None:
@@ -42,10 +42,10 @@ async def test_who_waits_is_told_to_wait_on(redis: Client) -> None:
 async def test_a_call_is_claimed_before_its_deadline_or_never(redis: Client) -> None:
     await a_room(redis, claim_window_s=5)
     ann, bob = await crowd(redis, 2)
-    assert words(await claim(redis, ann, now_ms=NOW + 4_999)) == ["active"]
+    assert states_of(await claim(redis, ann, now_ms=NOW + 4_999)) == ["active"]
     await tick(redis, NOW + 5_000)
-    assert words(await claim(redis, bob, now_ms=NOW + 5_000)) == ["no_show"]
-    assert words(await claim(redis, bob, now_ms=NOW + 5_001)) == ["no_show"]
+    assert states_of(await claim(redis, bob, now_ms=NOW + 5_000)) == ["no_show"]
+    assert states_of(await claim(redis, bob, now_ms=NOW + 5_001)) == ["no_show"]
 
 
 @pytest.mark.parametrize("ending", ["left", "removed", "done"])
@@ -58,16 +58,16 @@ async def test_an_ended_place_says_how(redis: Client, ending: str) -> None:
         await room.remove(redis, KEYS, ann, now_ms=NOW)
     else:
         await room.leave(redis, KEYS, ann, now_ms=NOW)
-    assert words(await claim(redis, ann)) == [ending]
+    assert states_of(await claim(redis, ann)) == [ending]
 
 
 async def test_a_pause_and_a_close_do_not_take_a_call_back(redis: Client) -> None:
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
-    await set_up(redis, 3, to="paused")
-    assert words(await claim(redis, ann)) == ["active"]
-    await set_up(redis, 4, to="closed")
-    assert words(await claim(redis, ann)) == ["active"]
+    await change_room(redis, 3, to="paused")
+    assert states_of(await claim(redis, ann)) == ["active"]
+    await change_room(redis, 4, to="closed")
+    assert states_of(await claim(redis, ann)) == ["active"]
 
 
 async def test_while_the_room_is_restored_nobody_claims(redis: Client) -> None:
@@ -79,8 +79,8 @@ async def test_while_the_room_is_restored_nobody_claims(redis: Client) -> None:
 async def test_a_claim_is_throttled_with_the_place_calls(redis: Client) -> None:
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
-    await room.place(redis, KEYS, [asking(ann)], rate=60, burst=1, now_ms=NOW)
-    found = await room.claim(redis, KEYS, [asking(ann)], rate=60, burst=1, now_ms=NOW)
+    await room.place(redis, KEYS, [ask_record(ann)], rate=60, burst=1, now_ms=NOW)
+    found = await room.claim(redis, KEYS, [ask_record(ann)], rate=60, burst=1, now_ms=NOW)
     assert found.places == [Refused("limited", 1000)]
 
 

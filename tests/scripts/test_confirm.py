@@ -6,13 +6,13 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Request, RoomNotReady, confirm, release
-from tests.support.sales import KEYS, NOW, TOTALS, decided, let_in, on_sale, stock
+from tests.support.sales import KEYS, NOW, TOTALS, decide, give_sessions, put_on_sale, stock
 
 
 async def hold(redis: Redis, held: dict[str, str], **conf: int) -> None:
-    await on_sale(redis, KEYS, TOTALS, **conf)
-    await let_in(redis, "ann")
-    await decided(redis, *(Request(it, "ann", items) for it, items in held.items()))
+    await put_on_sale(redis, KEYS, TOTALS, **conf)
+    await give_sessions(redis, "ann")
+    await decide(redis, *(Request(it, "ann", items) for it, items in held.items()))
 
 
 async def inside(redis: Redis) -> bool:
@@ -59,6 +59,6 @@ async def test_a_reservation_that_was_given_back_is_not_sold(redis: Redis) -> No
 @pytest.mark.parametrize("word", ["unknown", "restoring"])
 async def test_a_room_that_is_not_ready_is_told_later(redis: Redis, word: str) -> None:
     if word == "restoring":
-        await on_sale(redis, restoring=1)
+        await put_on_sale(redis, restoring=1)
     with pytest.raises(RoomNotReady):
         await confirm(redis, KEYS, ["r1"], now_ms=NOW)

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from app.store.redis.backlogs import backlog
 from app.store.scripts.stock import Change, Limits, Submitted, count_changes, submit
-from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
+from tests.support.sales import KEYS, NOW, give_sessions, put_on_sale, submission
 
 LIMITS = Limits(visitor_rate=60, visitor_burst=2, network_rate=60, network_burst=3)
 
@@ -40,8 +40,8 @@ async def test_a_rate_of_0_is_no_limit(redis: Redis) -> None:
 
 
 async def test_taking_tickets_counts_with_it_also_what_comes_to_nothing(redis: Redis) -> None:
-    await on_sale(redis)
-    await let_in(redis, "ann")
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann")
     assert await count(redis, Change("ann", "net1")) == ["allowed"]
     requests = [submission(it, items="nothing:1") for it in ("r1", "r2")]
     told = await submit(redis, KEYS, requests, event_id="gala", backlog_max=100, limits=LIMITS, now_ms=NOW)
@@ -50,8 +50,8 @@ async def test_taking_tickets_counts_with_it_also_what_comes_to_nothing(redis: R
 
 
 async def test_a_limited_repeat_is_not_told_its_answer_and_may_ask_again(redis: Redis) -> None:
-    await on_sale(redis)
-    await let_in(redis, "ann")
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann")
 
     async def send(now_ms: int = NOW) -> list[str]:
         found = await submit(

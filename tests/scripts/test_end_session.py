@@ -12,7 +12,7 @@ from app.store.scripts.restoring import RestorePoint, SessionRecord, finish_rest
 from app.store.scripts.room import leave, remove
 from app.store.scripts.stock import confirm
 from tests.support.builders import KEYS, NOW, ROOM, Client, a_room, a_row, opened, stock
-from tests.support.queue_steps import claim, crowd, join, stand
+from tests.support.queue_steps import claim, crowd, join, states
 from tests.support.waiting import PATIENCE_S
 
 ENDS = NOW + 600_000
@@ -25,11 +25,11 @@ async def test_one_session_ends_and_a_later_one_stays(redis: Client) -> None:
     await claim(redis, ann)
     assert not await end_session(redis, KEYS, ann, 2, now_ms=NOW)
     assert await end_session(redis, KEYS, ann, 1, now_ms=NOW)
-    assert await stand(redis, ann) == ["done"]
+    assert await states(redis, ann) == ["done"]
     await join(redis, ann)
     await claim(redis, ann)
     assert not await end_session(redis, KEYS, ann, 1, now_ms=NOW)
-    assert await stand(redis, ann) == ["active"]
+    assert await states(redis, ann) == ["active"]
 
 
 async def test_a_room_that_is_being_restored_does_not_know_yet(redis: Client) -> None:

@@ -13,7 +13,7 @@ from app.core.reservations.terms import code_in, items_of, read_terms
 from app.store.scripts.filling import load_codes, load_stock
 from app.store.scripts.stock import Request, submit
 from tests.scripts.test_load_codes import a_set
-from tests.support.sales import KEYS, NOW, decided, let_in, on_sale, submission, ticket_types
+from tests.support.sales import KEYS, NOW, decide, give_sessions, put_on_sale, submission, ticket_types
 
 FEES = [Fee(150, 0), Fee(0, 333), Fee(99, 250), Fee(0, 10_000), Fee()]
 ITEMS = ["floor:1", "floor:2,balcony:3", "balcony:1,free:4", "free:2"]
@@ -29,8 +29,8 @@ def types() -> list[TicketType]:
 
 @pytest.mark.parametrize("off_order", [None, 101, 100_000])
 async def test_the_amount_has_the_fee_that_the_page_shows(redis: Redis, off_order: int | None) -> None:
-    await on_sale(redis)
-    await let_in(redis, "ann")
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann")
     if off_order is not None:
         it = a_set(set_id="s", uses_max=99, off_order=off_order)
         await load_codes(redis, KEYS, [codes.set_field(it), codes.code_field("FANS", "s", True)])
@@ -38,7 +38,7 @@ async def test_the_amount_has_the_fee_that_the_page_shows(redis: Redis, off_orde
         await load_stock(redis, KEYS, types(), fee)
         for items in ITEMS:
             wanted = items if off_order is None else f"{items}!FANS"
-            (held,) = await decided(redis, Request(f"r{n}{items}", f"v{n}{items}", wanted))
+            (held,) = await decide(redis, Request(f"r{n}{items}", f"v{n}{items}", wanted))
             terms = read_terms(held.terms)
             lines = [(it.quantity, it.price) for it in items_of(terms.items)]
             cost = sum(quantity * price for quantity, price in lines)

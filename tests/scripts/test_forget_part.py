@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from app.store.scripts.parts import forget_part, open_part
 from tests.support.builders import Client
-from tests.support.parts import PART_KEYS, a_room_in_parts, arrived
+from tests.support.parts import PART_KEYS, a_room_in_parts, join_part
 
 KEYS = PART_KEYS[0]
 
 
 async def test_nothing_is_left(redis: Client) -> None:
     await a_room_in_parts(redis)
-    await arrived(redis, "ann")
+    await join_part(redis, "ann")
     await forget_part(redis, KEYS, generation="")
     assert await redis.exists(KEYS.part, KEYS.arrivals, KEYS.throttle) == 0
     await forget_part(redis, KEYS, generation="")

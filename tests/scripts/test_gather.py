@@ -9,7 +9,7 @@ import pytest
 from app.store.scripts.admission import admit
 from app.store.scripts.parts import gather
 from app.store.scripts.room import NotLoaded, leave, remove
-from tests.support.builders import KEYS, NOW, Client, a_room, restored
+from tests.support.builders import KEYS, NOW, Client, a_restored_room, a_room
 from tests.support.parts import PARTS, a_room_in_parts
 
 
@@ -71,7 +71,7 @@ async def test_who_is_gathered_is_called_in_turn(redis: Client) -> None:
 
 async def test_after_a_restore_numbers_go_on_behind_all_old_ones(redis: Client) -> None:
     await a_room_in_parts(redis)
-    await restored(redis, 2, NOW, parts=PARTS)
+    await a_restored_room(redis, 2, NOW, parts=PARTS)
     assert not await gathered(redis, ("ann", 2), epoch=2)
     assert await gathered(redis, ("bob", 1_001), epoch=2, expected=1_000, to=1_003)
     assert await queue(redis) == [("bob", 1_001)]

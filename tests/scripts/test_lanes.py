@@ -10,8 +10,18 @@ from app.core.lanes import LANE_BAND, Lane
 from app.core.model import LaneStatus, RoomState, VisitorId
 from app.core.tokens.place_tokens import new_member_id
 from app.store.scripts import by_hand, carrying, room
-from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, set_up, stock
-from tests.support.queue_steps import ask, join, only, stand, tick
+from tests.support.builders import (
+    KEYS,
+    NOW,
+    Client,
+    a_room,
+    a_visitor,
+    ask_record,
+    change_room,
+    join_record,
+    stock,
+)
+from tests.support.queue_steps import get_places, join, only, states, tick
 
 LANES = [Lane(name="Members", share=30), Lane(name="Wheelchairs", share=10)]
 
@@ -37,7 +47,7 @@ async def called_lanes(redis: Client, lanes: list[list[str]], count: int) -> lis
     """Check that this many are called in all, the first of each lane, and return how many in each."""
     found = []
     for lane in lanes:
-        words = await stand(redis, *lane)
+        words = await states(redis, *lane)
         of_lane = words.count("called")
         assert words == ["called"] * of_lane + ["waiting"] * (len(lane) - of_lane)
         found.append(of_lane)
@@ -46,7 +56,7 @@ async def called_lanes(redis: Client, lanes: list[list[str]], count: int) -> lis
 
 
 async def open_and_call(redis: Client, count: int) -> None:
-    await set_up(redis, 10, lanes=LANES, admission_rate_per_minute=60_000)
+    await change_room(redis, 10, lanes=LANES, admission_rate_per_minute=60_000)
     assert (await tick(redis, limit=count)).calls == count
 
 
@@ -84,9 +94,9 @@ async def test_a_lane_with_nobody_gives_its_share_to_the_others(redis: Client) -
 async def test_a_visitor_is_told_of_their_lane_and_the_room_of_all(redis: Client) -> None:
     await a_room_with_lanes(redis, "paused")
     lanes = await fill(redis, 5, 3, 0)
-    last = only(await ask(redis, lanes[1][-1]))
+    last = only(await get_places(redis, lanes[1][-1]))
     assert (last.queue_number, last.ahead) == (6, 2)
-    assert only(await ask(redis, lanes[0][-1])).ahead == 4
+    assert only(await get_places(redis, lanes[0][-1])).ahead == 4
     newest = only(await join(redis, new_member_id(1)))
     assert (newest.queue_number, newest.ahead) == (9, 3)
     now = await room.status(redis, KEYS, now_ms=NOW)
@@ -114,8 +124,8 @@ async def test_whoever_leaves_is_skipped_and_a_carried_place_keeps_its_number(re
         redis, KEYS, "code", VisitorId(lanes[1][1]), moved, draw="", replace=True, now_ms=NOW
     )
     assert (carried.word, carried.number) == ("carried", 4)
-    assert only(await ask(redis, moved)).ahead == 0
-    assert only(await ask(redis, lanes[1][2])).ahead == 0
+    assert only(await get_places(redis, moved)).ahead == 0
+    assert only(await get_places(redis, lanes[1][2])).ahead == 0
     assert await redis.zscore(KEYS.waiting, moved) == 2 * LANE_BAND + 4
 
 
@@ -123,10 +133,10 @@ async def test_who_wants_more_than_is_free_holds_nobody_in_another_lane_up(redis
     await a_room_with_lanes(redis, "paused", event_id="event")
     await stock(redis, 3, sold=6)
     group, single, other = new_member_id(1), new_member_id(1), a_visitor()
-    await join(redis, joining(group)._replace(quantity=4), single, other)
-    await set_up(redis, 10, event_id="event", lanes=LANES, admission_rate_per_minute=60_000)
+    await join(redis, join_record(group)._replace(quantity=4), single, other)
+    await change_room(redis, 10, event_id="event", lanes=LANES, admission_rate_per_minute=60_000)
     assert (await tick(redis)).calls == 2
-    assert await stand(redis, group, single, other) == ["waiting", "called", "called"]
+    assert await states(redis, group, single, other) == ["waiting", "called", "called"]
 
 
 async def test_who_stands_in_a_lane_that_is_gone_is_called_in_the_last_one(redis: Client) -> None:
@@ -134,7 +144,7 @@ async def test_who_stands_in_a_lane_that_is_gone_is_called_in_the_last_one(redis
     lanes = await fill(redis, 2, 2, 2)
     await redis.hset(KEYS.conf, "lanes", "70 30")
     await redis.hset(KEYS.conf, "state", "paused")
-    await set_up(redis, 10, lanes=LANES[:1], admission_rate_per_minute=60_000)
+    await change_room(redis, 10, lanes=LANES[:1], admission_rate_per_minute=60_000)
     assert (await tick(redis)).calls == 6
     assert await called_lanes(redis, lanes, 6) == [2, 2, 2]
 
@@ -143,17 +153,17 @@ async def test_without_lanes_there_is_nothing_of_them(redis: Client) -> None:
     await a_room(redis, "prequeue", admission_rate_per_minute=60_000)
     member = new_member_id()
     await join(redis, a_visitor(), member)
-    await set_up(redis, 10, admission_rate_per_minute=60_000)
+    await change_room(redis, 10, admission_rate_per_minute=60_000)
     await tick(redis)
     assert not [it for it in await redis.hkeys(KEYS.conf) if "lane" in it]
     assert not [it for it in await redis.hkeys(KEYS.meter) if "lane" in it]
     assert (await room.status(redis, KEYS, now_ms=NOW)).lanes == []
-    found = only((await room.place(redis, KEYS, [asking(member)], rate=0, burst=1, now_ms=NOW)).places)
+    found = only((await room.place(redis, KEYS, [ask_record(member)], rate=0, burst=1, now_ms=NOW)).places)
     assert found.state == "called"
 
 
 async def test_lanes_that_are_taken_away_leave_no_setting(redis: Client) -> None:
     await a_room_with_lanes(redis)
     assert await redis.hget(KEYS.conf, "lanes") == "60 30 10"
-    await set_up(redis, 10, "prequeue")
+    await change_room(redis, 10, "prequeue")
     assert not await redis.hexists(KEYS.conf, "lanes")

@@ -18,9 +18,9 @@ from tests.support.sales import (
     KEYS,
     NOW,
     SESSION,
-    decided,
-    let_in,
-    on_sale,
+    decide,
+    give_sessions,
+    put_on_sale,
     stock,
     submission,
     ticket_types,
@@ -36,13 +36,13 @@ def a_set(**terms: object) -> CodeSet:
 
 async def with_code(redis: Redis, it: CodeSet, *, hidden: str = "") -> None:
     """The sale with one code, FANS."""
-    await on_sale(redis)
+    await put_on_sale(redis)
     if hidden:
         types = [it for it in ticket_types() if it.ticket_type_id != hidden]
         secret = next(it for it in ticket_types() if it.ticket_type_id == hidden)
         await load_stock(redis, KEYS, [*types, msgspec.structs.replace(secret, hidden=True)])
     await load_codes(redis, KEYS, [codes.set_field(it), codes.code_field("FANS", it.set_id, True)])
-    await let_in(redis, "ann", "bob", "cid")
+    await give_sessions(redis, "ann", "bob", "cid")
 
 
 async def said(redis: Redis, items: str, reservation_id: str = "r1", visitor: str = "ann") -> tuple[str, str]:
@@ -81,7 +81,7 @@ async def test_the_price_is_what_the_page_says(redis: Redis, percent: int) -> No
         }
         amount = codes.amount_of(it, {"floor": 1, "balcony": 2}, prices)
         name = f"r{number}"
-        [told] = await decided(redis, Request(name, f"visitor{number}", "balcony:2,floor:1!FANS"))
+        [told] = await decide(redis, Request(name, f"visitor{number}", "balcony:2,floor:1!FANS"))
         less = prices["floor"] + 2 * prices["balcony"] - amount
         items = f"balcony:2:{prices['balcony']},floor:1:{prices['floor']}!FANS!{less}"
         assert told == Decision("held", f"{amount}|EUR|{NOW}|{NOW + 300_000}|{items}")
@@ -91,7 +91,7 @@ async def test_the_price_is_what_the_page_says(redis: Redis, percent: int) -> No
 async def test_each_use_counts_and_none_is_one_too_many(redis: Redis) -> None:
     await with_code(redis, a_set(percent=10))
     batch = [Request(f"r{n}", f"visitor{n}", "balcony:1!FANS") for n in range(4)]
-    told = await decided(redis, *batch)
+    told = await decide(redis, *batch)
     assert [it.word for it in told] == ["held", "held", "code_refused", "code_refused"]
     assert told[3].terms == "used_up"
     assert await said(redis, "balcony:1!FANS", "late") == ("code_refused", "used_up")
@@ -117,28 +117,28 @@ async def test_why_a_code_is_refused(redis: Redis, terms: dict[str, object], ite
     await with_code(redis, a_set(**terms))
     assert await said(redis, items) == ("code_refused", why)
     assert await said(redis, items) == ("known", f"code_refused|ann|{why}")
-    assert await decided(redis, Request("r2", "bob", items)) == [Decision("code_refused", why)]
+    assert await decide(redis, Request("r2", "bob", items)) == [Decision("code_refused", why)]
 
 
 async def test_a_hidden_type_is_sold_with_the_code_that_names_it(redis: Redis) -> None:
     await with_code(redis, a_set(ticket_types=["balcony"]), hidden="balcony")
     assert await said(redis, "balcony:1") == ("unknown_type", "balcony")
-    assert await decided(redis, Request("r2", "bob", "balcony:1")) == [Decision("sold_out", "")]
+    assert await decide(redis, Request("r2", "bob", "balcony:1")) == [Decision("sold_out", "")]
     assert (await said(redis, "balcony:1,floor:1!FANS", "r3"))[0] == "queued"
-    [told] = await decided(redis, Request("r3", "ann", "balcony:1,floor:1!FANS"))
+    [told] = await decide(redis, Request("r3", "ann", "balcony:1,floor:1!FANS"))
     assert told.terms.endswith("|balcony:1:3000,floor:1:5000!FANS!0")
 
 
 async def test_seats_and_counted_tickets_in_one_order(redis: Redis) -> None:
-    await on_sale(redis, totals={"stalls": 3, "floor": 2})
+    await put_on_sale(redis, totals={"stalls": 3, "floor": 2})
     await load_seats(redis, KEYS, [SeatRow("a", 1, "fff")], ticket_type_id="stalls")
     await redis.hset(KEYS.stock, "seated:stalls", "1")
     await load_codes(redis, KEYS, [codes.set_field(a_set(off_order=500)), ("code:FANS", "s1")])
-    [named] = await decided(redis, Request("r1", "ann", "floor:1,stalls:1@stalls-a-2!FANS"))
+    [named] = await decide(redis, Request("r1", "ann", "floor:1,stalls:1@stalls-a-2!FANS"))
     assert named.terms.startswith("5500|")
     assert named.terms.endswith("|floor:1:5000,stalls:1:1000@stalls-a-2!FANS!500")
     assert await redis.hgetall(KEYS.sitters) == {"stalls-a-2": "ann"}
-    [best] = await decided(redis, Request("r2", "bob", "floor:1,stalls:2@*"))
+    [best] = await decide(redis, Request("r2", "bob", "floor:1,stalls:2@*"))
     assert best.terms.endswith("|floor:1:5000,stalls:2:1000@stalls-a-1+stalls-a-3")
     await release(redis, KEYS, ["r1", "r2"])
     assert (await stock(redis, "stalls"), await stock(redis)) == ((3, 0, 0), (2, 0, 0))

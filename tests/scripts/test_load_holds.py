@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from app.store.scripts.filling import LoadedHold, load_holds
 from app.store.scripts.stock import RoomNotReady, release
-from tests.support.sales import KEYS, let_in, on_sale, stock
+from tests.support.sales import KEYS, give_sessions, put_on_sale, stock
 
 HELD = LoadedHold("r1", "held|ann|10000|EUR|1|2|floor:2:5000", "print|held|10000|EUR|1|2|floor:2:5000")
 SOLD = LoadedHold("r2", "sold|ann|3000|EUR|1|2|balcony:1:3000", "")
@@ -15,8 +15,8 @@ ENDED = LoadedHold("r3", "", "print|held|10000|EUR|1|2|floor:2:5000")
 
 
 async def test_live_reservations_take_their_stock_and_recent_ones_their_outcome(redis: Redis) -> None:
-    await on_sale(redis, restoring=1)
-    await let_in(redis, "ann")
+    await put_on_sale(redis, restoring=1)
+    await give_sessions(redis, "ann")
     assert await load_holds(redis, KEYS, [HELD, SOLD, ENDED], epoch=1) == 2
     assert await stock(redis, "floor") == (8, 2, 0)
     assert await stock(redis, "balcony") == (4, 0, 1)
@@ -27,7 +27,7 @@ async def test_live_reservations_take_their_stock_and_recent_ones_their_outcome(
 
 
 async def test_a_chunk_may_be_loaded_twice(redis: Redis) -> None:
-    await on_sale(redis, restoring=1)
+    await put_on_sale(redis, restoring=1)
     await load_holds(redis, KEYS, [HELD], epoch=1)
     assert await load_holds(redis, KEYS, [HELD, SOLD], epoch=1) == 1
     assert await stock(redis, "floor") == (8, 2, 0)
@@ -35,7 +35,7 @@ async def test_a_chunk_may_be_loaded_twice(redis: Redis) -> None:
 
 
 async def test_what_was_loaded_can_be_given_back(redis: Redis) -> None:
-    await on_sale(redis, restoring=1)
+    await put_on_sale(redis, restoring=1)
     await load_holds(redis, KEYS, [HELD, SOLD], epoch=1)
     await redis.hset(KEYS.conf, "restoring", "0")
     assert await release(redis, KEYS, ["r1", "r2"]) == 2
@@ -48,7 +48,7 @@ async def test_what_was_loaded_can_be_given_back(redis: Redis) -> None:
 async def test_a_room_that_sells_or_that_another_restores_is_left_alone(
     redis: Redis, conf: dict[str, str]
 ) -> None:
-    await on_sale(redis)
+    await put_on_sale(redis)
     await redis.hset(KEYS.conf, mapping=conf)
     with pytest.raises(RoomNotReady):
         await load_holds(redis, KEYS, [HELD], epoch=1)

@@ -7,7 +7,7 @@ import pytest
 from app.store.redis.conf import restored_fields
 from app.store.scripts.restoring import RestorePoint, SessionRecord, finish_restore, load_sessions, restore
 from tests.support.builders import KEYS, NOW, Client, a_room, a_row, opened
-from tests.support.queue_steps import crowd, join, stand, tick
+from tests.support.queue_steps import crowd, join, states, tick
 
 
 async def begin(redis: Client, epoch: int = 2) -> None:
@@ -26,14 +26,14 @@ async def test_a_session_that_lasts_is_a_session_again(redis: Client) -> None:
     assert await redis.zscore(KEYS.active, "ann") == NOW + 5_000
     assert await redis.hget(KEYS.turns, "ann") == "7"
     await finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW)
-    assert await stand(redis, "ann") == ["active"]
+    assert await states(redis, "ann") == ["active"]
 
 
 async def test_endings_are_told_again_and_forgotten_in_time(redis: Client) -> None:
     await begin(redis)
     await load(redis, SessionRecord("ann", 7, NOW, 0), SessionRecord("bob", 8, NOW + 9_000, NOW - 60_000))
     await finish_restore(redis, KEYS, epoch=2, window_ms=0, now_ms=NOW)
-    assert await stand(redis, "ann", "bob") == ["expired", "done"]
+    assert await states(redis, "ann", "bob") == ["expired", "done"]
     await tick(redis, NOW + 3_600_000 - 60_000)
     assert await redis.hkeys(KEYS.endings) == ["ann"]
 
@@ -42,7 +42,7 @@ async def test_a_session_comes_before_a_place_given_since_and_an_ending_after(re
     await begin(redis)
     await join(redis, "ann", "bob")
     await load(redis, SessionRecord("ann", 7, NOW + 5_000, 0), SessionRecord("bob", 8, NOW - 1, 0))
-    assert await stand(redis, "ann", "bob") == ["active", "waiting"]
+    assert await states(redis, "ann", "bob") == ["active", "waiting"]
     assert (await tick(redis)).status.waiting == 1
 
 
@@ -51,7 +51,7 @@ async def test_what_the_server_kept_of_an_ended_turn_is_taken_away(redis: Client
     (ann,) = await crowd(redis, 1)
     await begin(redis)
     await load(redis, SessionRecord(ann, 1, NOW + 5_000, NOW - 1))
-    assert await stand(redis, ann) == ["done"]
+    assert await states(redis, ann) == ["done"]
     assert await redis.exists(KEYS.called, KEYS.turns) == 0
 
 

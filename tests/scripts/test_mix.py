@@ -8,13 +8,13 @@ from app.core.model import VisitorId
 from app.store.redis import entrants
 from app.store.scripts.admission import mix, raise_numbers, undrawn
 from app.store.scripts.room import NotLoaded, leave
-from tests.support.builders import KEYS, NOW, Client, a_lottery, joining
+from tests.support.builders import KEYS, NOW, Client, a_lottery, join_record
 
 ANN, BOB, CEM = VisitorId("ann"), VisitorId("bob"), VisitorId("cem")
 
 
 async def test_the_order_is_that_of_the_new_draws(redis: Client) -> None:
-    await a_lottery(redis, [joining(ANN, draw=1), joining(BOB, draw=2), joining(CEM, draw=3)])
+    await a_lottery(redis, [join_record(ANN, draw=1), join_record(BOB, draw=2), join_record(CEM, draw=3)])
     await raise_numbers(redis, KEYS, epoch=1, draw_last=3, numbers=100)
     await leave(redis, KEYS, CEM, now_ms=NOW)
     for _ in range(2):

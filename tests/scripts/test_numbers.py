@@ -6,7 +6,7 @@ import pytest
 
 from app.store.scripts.admission import Numbers, numbers
 from app.store.scripts.room import NotLoaded
-from tests.support.builders import KEYS, NOW, Client, a_lottery, a_room, joining
+from tests.support.builders import KEYS, NOW, Client, a_lottery, a_room, join_record
 from tests.support.queue_steps import crowd
 
 
@@ -17,7 +17,7 @@ async def test_how_far_numbers_went(redis: Client) -> None:
 
 
 async def test_the_range_of_a_draw(redis: Client) -> None:
-    await a_lottery(redis, [joining("ann"), joining("bob")])
+    await a_lottery(redis, [join_record("ann"), join_record("bob")])
     assert await numbers(redis, KEYS) == Numbers(1, 3, "open", NOW, 2, 2, 1, 2)
 
 

@@ -6,14 +6,14 @@ import pytest
 from redis.asyncio import Redis
 
 from app.store.scripts.stock import Request, RoomNotReady, confirm, release
-from tests.support.sales import KEYS, NOW, decided, let_in, on_sale, stock
+from tests.support.sales import KEYS, NOW, decide, give_sessions, put_on_sale, stock
 
 
 async def hold(redis: Redis, **held: str) -> None:
     """Holds by reservation id, all of them ann's."""
-    await on_sale(redis, ends_on_confirm=0)
-    await let_in(redis, "ann")
-    await decided(redis, *(Request(it, "ann", items) for it, items in held.items()))
+    await put_on_sale(redis, ends_on_confirm=0)
+    await give_sessions(redis, "ann")
+    await decide(redis, *(Request(it, "ann", items) for it, items in held.items()))
 
 
 async def test_a_hold_gives_everything_back(redis: Redis) -> None:

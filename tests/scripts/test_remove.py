@@ -6,7 +6,7 @@ import pytest
 
 from app.store.scripts.room import NotLoaded, remove
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.queue_steps import claim, crowd, join, stand, tick, words
+from tests.support.queue_steps import claim, crowd, join, states, states_of, tick
 
 
 async def test_a_removed_visitor_is_out_of_every_set(redis: Client) -> None:
@@ -19,14 +19,14 @@ async def test_a_removed_visitor_is_out_of_every_set(redis: Client) -> None:
     status = (await tick(redis)).status
     assert (status.waiting, status.called, status.active) == (0, 0, 0)
     assert await redis.exists(KEYS.buyers, KEYS.turns) == 0
-    assert await stand(redis, ann, bob, cem, now_ms=NOW + 10**8) == ["removed"] * 3
+    assert await states(redis, ann, bob, cem, now_ms=NOW + 10**8) == ["removed"] * 3
 
 
 async def test_a_visitor_who_is_not_here_yet_cannot_come_any_more(redis: Client) -> None:
     await a_room(redis)
     ann = a_visitor()
     await remove(redis, KEYS, ann, now_ms=NOW)
-    assert words(await join(redis, ann)) == ["removed"]
+    assert states_of(await join(redis, ann)) == ["removed"]
 
 
 async def test_the_token_of_a_removed_call_goes_to_the_next(redis: Client) -> None:
@@ -34,7 +34,7 @@ async def test_the_token_of_a_removed_call_goes_to_the_next(redis: Client) -> No
     ann, bob = await crowd(redis, 2)
     await remove(redis, KEYS, ann, now_ms=NOW)
     await tick(redis)
-    assert await stand(redis, bob) == ["called"]
+    assert await states(redis, bob) == ["called"]
 
 
 async def test_an_unknown_room_is_not_made_up(redis: Client) -> None:

@@ -11,7 +11,7 @@ from app.store.scripts.restoring import SessionRecord, load_sessions
 from app.store.scripts.room import leave
 from app.store.scripts.stock import Submission, confirm, submit
 from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor
-from tests.support.queue_steps import claim, crowd, join, stand, tick
+from tests.support.queue_steps import claim, crowd, join, states, tick
 from tests.support.sales import ticket_types
 
 
@@ -21,7 +21,7 @@ async def test_a_session_goes_on_from_now(redis: Client) -> None:
     await claim(redis, ann)
     asked = [RenewRecord(ann, 1), RenewRecord(ann, 2), RenewRecord(bob, 2)]
     assert await renew(redis, KEYS, asked, now_ms=NOW + 40_500) == [NOW + 100_000, 0, 0]
-    assert await stand(redis, ann, now_ms=NOW + 99_000) == ["active"]
+    assert await states(redis, ann, now_ms=NOW + 99_000) == ["active"]
     assert await renew(redis, KEYS, [RenewRecord(ann, 1)], now_ms=NOW + 100_000) == [0]
 
 

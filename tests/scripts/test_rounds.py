@@ -7,7 +7,7 @@ import pytest
 from app.core.script_constants import CONSTANTS
 from app.store.scripts.parts import rounds
 from app.store.scripts.room import NotLoaded
-from tests.support.builders import KEYS, NOW, Client, a_room, restored
+from tests.support.builders import KEYS, NOW, Client, a_restored_room, a_room
 from tests.support.parts import PARTS, a_room_in_parts
 
 LATER = NOW + CONSTANTS["ROUND_MS"]
@@ -48,7 +48,7 @@ async def test_no_number_is_given_out_that_postgres_has_not_reserved(redis: Clie
 
 async def test_a_new_epoch_begins_with_closed_parts(redis: Client) -> None:
     await a_room_in_parts(redis)
-    await restored(redis, 2, NOW, parts=PARTS)
+    await a_restored_room(redis, 2, NOW, parts=PARTS)
     now = await rounds(redis, KEYS, after=1, hurry=1, now_ms=NOW)
     assert (now.epoch, now.ready, now.size, now.gathered_to) == (2, 0, 0, 1_000)
     now = await rounds(redis, KEYS, opened=2, now_ms=NOW)

@@ -9,8 +9,8 @@ from app.core.catalogue.seating import SeatRow, Section
 from app.core.model import TicketTypeId
 from app.store.scripts.filling import load_seats
 from app.store.scripts.stock import Request, Submitted, release, submit
-from tests.support.sales import KEYS, NOW, decided, let_in, submission
-from tests.support.seating import seats_on_sale
+from tests.support.sales import KEYS, NOW, decide, give_sessions, submission
+from tests.support.seating import put_seats_on_sale
 
 ROWS = [SeatRow("a", 1, "ffffff", "acc..c"), SeatRow("b", 1, "ffff")]
 
@@ -18,14 +18,14 @@ ROWS = [SeatRow("a", 1, "ffffff", "acc..c"), SeatRow("b", 1, "ffff")]
 @pytest.fixture
 async def hall(redis: Redis) -> Redis:
     """Seat a-1 is accessible; a-2 and a-3 are companion seats next to it; a-6 is one with no neighbour."""
-    await seats_on_sale(redis, Section(TicketTypeId("stalls"), "Stalls", 7000, ROWS))
+    await put_seats_on_sale(redis, Section(TicketTypeId("stalls"), "Stalls", 7000, ROWS))
     return redis
 
 
 async def word(redis: Redis, *seats: str, visitor_id: str = "ann") -> tuple[str, str]:
     ids = "+".join(f"stalls-{it}" for it in seats)
     request = Request("+".join((*seats, visitor_id)), visitor_id, f"stalls:{len(seats)}@{ids}")
-    [decision] = await decided(redis, request)
+    [decision] = await decide(redis, request)
     return decision.word, decision.terms
 
 
@@ -49,7 +49,7 @@ async def test_a_companion_may_come_later_to_who_has_the_accessible_seat(hall: R
 
 
 async def test_the_best_seats_leave_them_to_who_asks_for_them(hall: Redis) -> None:
-    best, most, last = await decided(
+    best, most, last = await decide(
         hall, *(Request(f"r{n}", "ann", f"stalls:{n}@*") for n in (4, 2)), Request("r9", "ann", "stalls:1@*")
     )
     assert best.terms.endswith("@stalls-b-1+stalls-b-2+stalls-b-3+stalls-b-4")
@@ -62,12 +62,12 @@ async def test_kinds_change_and_who_sits_there_stays(hall: Redis) -> None:
     rows = [SeatRow("a", 1, "ffffff"), SeatRow("b", 1, "ffff", "a...")]
     await load_seats(hall, KEYS, rows, ticket_type_id="stalls")
     assert await hall.hget(KEYS.seats, "row:stalls-a") == "1|1|fffhff"
-    [best] = await decided(hall, Request("r1", "ann", "stalls:3@*"))
+    [best] = await decide(hall, Request("r1", "ann", "stalls:3@*"))
     assert best.terms.endswith("@stalls-a-1+stalls-a-2+stalls-a-3")
 
 
 async def test_it_is_refused_at_the_door_and_told_again(hall: Redis) -> None:
-    await let_in(hall, "ann")
+    await give_sessions(hall, "ann")
     for answer in (
         Submitted("companion_alone", "stalls-a-2"),
         Submitted("known", "companion_alone|ann|stalls-a-2"),
@@ -78,11 +78,11 @@ async def test_it_is_refused_at_the_door_and_told_again(hall: Redis) -> None:
 
 async def test_seats_are_called_by_their_labels(redis: Redis) -> None:
     rows = [SeatRow("a", 1, "ff-ff", ".a-c.", "3,1,,2,4b"), SeatRow("b", 1, "ff")]
-    await seats_on_sale(redis, Section(TicketTypeId("stalls"), "Stalls", 7000, rows))
+    await put_seats_on_sale(redis, Section(TicketTypeId("stalls"), "Stalls", 7000, rows))
     assert (await word(redis, "a-2"))[0] == "companion_alone"  # an aisle is in between
     assert (await word(redis, "a-4b"))[1].endswith("@stalls-a-4b")
     assert (await word(redis, "a-5"))[0] == "seat_taken"  # there is no such seat
-    best = await decided(redis, Request("r1", "ann", "stalls:3@*"))
+    best = await decide(redis, Request("r1", "ann", "stalls:3@*"))
     assert best[0].terms.endswith("@stalls-b-1+stalls-b-2+stalls-a-3")
     assert await redis.hget(KEYS.seats, "row:stalls-a") == "1|1|hf-fh"
     await release(redis, KEYS, ["r1", "a-4b+ann"])

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from app.core.catalogue.seating import FREE
 from app.store.scripts.filling import LoadedHold, load_holds
 from app.store.scripts.stock import Decision, Request, Submitted, confirm, release, submit
-from tests.support.sales import KEYS, NOW, decided, let_in, stock, submission
-from tests.support.seating import a_section, seats_on_sale, states
+from tests.support.sales import KEYS, NOW, decide, give_sessions, stock, submission
+from tests.support.seating import a_section, put_seats_on_sale, states
 
 ALL_FREE = {"a": "fffff", "b": "fffff", "c": "fffff"}
 TIMES = f"EUR|{NOW}|{NOW + 300_000}"
@@ -36,15 +36,15 @@ def chosen(decision: Decision) -> list[str]:
 
 
 async def one(redis: Redis, request: Request) -> Decision:
-    [decision] = await decided(redis, request)
+    [decision] = await decide(redis, request)
     return decision
 
 
 async def test_named_seats_are_taken_at_the_price_of_their_section(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await let_in(redis, "ann")
+    await put_seats_on_sale(redis)
+    await give_sessions(redis, "ann")
     request = named("ann", "a-1", "c-5")
-    assert await decided(redis, request) == [
+    assert await decide(redis, request) == [
         Decision("held", f"14000|{TIMES}|stalls:2:7000@stalls-a-1+stalls-c-5")
     ]
     assert await stock(redis, "stalls") == (13, 2, 0)
@@ -56,8 +56,8 @@ async def test_named_seats_are_taken_at_the_price_of_their_section(redis: Redis)
 
 
 async def test_all_of_them_or_none_and_the_taken_ones_are_named(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await decided(redis, named("ann", "a-2", "a-4"))
+    await put_seats_on_sale(redis)
+    await decide(redis, named("ann", "a-2", "a-4"))
     refused = await one(redis, named("bob", "a-1", "a-2", "a-3", "a-4", reservation_id="r1"))
     assert refused == Decision("seat_taken", "stalls-a-2+stalls-a-4")
     assert await states(redis) == ALL_FREE | {"a": "fhfhf"}
@@ -67,15 +67,15 @@ async def test_all_of_them_or_none_and_the_taken_ones_are_named(redis: Redis) ->
 
 
 async def test_in_one_batch_the_first_gets_the_seat(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    answers = await decided(redis, named("ann", "a-1"), named("bob", "a-1", "a-2"), named("cem", "a-2"))
+    await put_seats_on_sale(redis)
+    answers = await decide(redis, named("ann", "a-1"), named("bob", "a-1", "a-2"), named("cem", "a-2"))
     assert [it.word for it in answers] == ["held", "seat_taken", "held"]
     assert await states(redis) == ALL_FREE | {"a": "hhfff"}
 
 
 async def test_a_seat_one_has_already_stays_where_it_is(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await decided(redis, named("ann", "a-1", reservation_id="first"))
+    await put_seats_on_sale(redis)
+    await decide(redis, named("ann", "a-1", reservation_id="first"))
     more = await one(redis, named("ann", "a-1", "a-2", reservation_id="second"))
     assert chosen(more) == ["a-2"]
     assert more.terms.startswith("7000|")
@@ -88,8 +88,8 @@ async def test_a_seat_one_has_already_stays_where_it_is(redis: Redis) -> None:
 
 
 async def test_the_limit_counts_seats_and_counted_tickets_together(redis: Redis) -> None:
-    await seats_on_sale(redis, max_tickets=3)
-    answers = await decided(
+    await put_seats_on_sale(redis, max_tickets=3)
+    answers = await decide(
         redis, Request("r1", "ann", "floor:2"), named("ann", "a-1"), named("ann", "a-2"), best("ann", 1)
     )
     assert [it.word for it in answers] == ["held", "held", "limit_exceeded", "limit_exceeded"]
@@ -97,7 +97,7 @@ async def test_the_limit_counts_seats_and_counted_tickets_together(redis: Redis)
 
 
 async def test_seats_of_two_sections_are_one_reservation(redis: Redis) -> None:
-    await seats_on_sale(redis, a_section(), a_section("Upper Circle", 1, 3))
+    await put_seats_on_sale(redis, a_section(), a_section("Upper Circle", 1, 3))
     items = "stalls:1@stalls-a-1,upper-circle:2@upper-circle-a-1+upper-circle-a-2"
     held = await one(redis, Request("r1", "ann", items))
     assert held.terms.split("|")[-1] == (
@@ -109,7 +109,7 @@ async def test_seats_of_two_sections_are_one_reservation(redis: Redis) -> None:
 
 # --- the best seats ---------------------------------------------------------------------------------------
 async def test_the_best_are_together_in_the_first_row_that_has_so_many(redis: Redis) -> None:
-    await seats_on_sale(redis)
+    await put_seats_on_sale(redis)
     assert chosen(await one(redis, best("ann", 3))) == ["a-1", "a-2", "a-3"]
     assert chosen(await one(redis, best("bob", 3))) == ["b-1", "b-2", "b-3"]
     assert chosen(await one(redis, best("cem", 2))) == ["a-4", "a-5"]
@@ -117,29 +117,29 @@ async def test_the_best_are_together_in_the_first_row_that_has_so_many(redis: Re
 
 
 async def test_a_batch_is_seated_one_after_the_other(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    answers = await decided(redis, best("ann", 4), named("bob", "b-1"), best("cem", 5), best("dan", 4))
+    await put_seats_on_sale(redis)
+    answers = await decide(redis, best("ann", 4), named("bob", "b-1"), best("cem", 5), best("dan", 4))
     assert [chosen(it)[0] for it in answers] == ["a-1", "b-1", "c-1", "b-2"]
     assert await states(redis) == {"a": "hhhhf", "b": "hhhhh", "c": "hhhhh"}
 
 
 async def test_the_smallest_gap_that_fits_is_filled(redis: Redis) -> None:
-    await seats_on_sale(redis, a_section(rows=1, seats_per_row=9))
-    await decided(redis, named("ann", "a-5"), named("bob", "a-8"))  # free: 1-4, 6-7, 9
+    await put_seats_on_sale(redis, a_section(rows=1, seats_per_row=9))
+    await decide(redis, named("ann", "a-5"), named("bob", "a-8"))  # free: 1-4, 6-7, 9
     assert chosen(await one(redis, best("cem", 1))) == ["a-9"]
     assert chosen(await one(redis, best("dan", 2))) == ["a-6", "a-7"]
 
 
 async def test_where_nowhere_so_many_are_together_the_rest_is_near(redis: Redis) -> None:
-    await seats_on_sale(redis, a_section(rows=5, seats_per_row=4))
-    await decided(redis, named("x", "a-2", "b-1", "b-3"), named("y", "c-4"), named("z", "d-2", "d-3", "e-2"))
+    await put_seats_on_sale(redis, a_section(rows=5, seats_per_row=4))
+    await decide(redis, named("x", "a-2", "b-1", "b-3"), named("y", "c-4"), named("z", "d-2", "d-3", "e-2"))
     assert await states(redis) == {"a": "fhff", "b": "hfhf", "c": "fffh", "d": "fhhf", "e": "fhff"}
     assert chosen(await one(redis, best("ann", 6))) == ["c-1", "c-2", "c-3", "b-2", "b-4", "d-1"]
 
 
 async def test_more_than_are_free_take_nothing(redis: Redis) -> None:
-    await seats_on_sale(redis, a_section(rows=1))
-    await decided(redis, named("ann", "a-3"))
+    await put_seats_on_sale(redis, a_section(rows=1))
+    await decide(redis, named("ann", "a-3"))
     assert (await one(redis, best("bob", 5))).word == "sold_out"
     assert await states(redis) == {"a": "ffhff"}
     assert chosen(await one(redis, best("bob", 4))) == ["a-1", "a-2", "a-4", "a-5"]
@@ -148,8 +148,8 @@ async def test_more_than_are_free_take_nothing(redis: Redis) -> None:
 
 @pytest.mark.parametrize("seats_per_row", [35, 36, 37, 91, 92, 93, 94, 100, 130])
 async def test_long_rows_are_measured_right(redis: Redis, seats_per_row: int) -> None:
-    await seats_on_sale(redis, a_section(rows=2, seats_per_row=seats_per_row), max_tickets=100)
-    await decided(redis, named("ann", "a-1"))
+    await put_seats_on_sale(redis, a_section(rows=2, seats_per_row=seats_per_row), max_tickets=100)
+    await decide(redis, named("ann", "a-1"))
     wanted = min(seats_per_row, 100)
     first = "a-2" if seats_per_row > 100 else "b-1"
     assert chosen(await one(redis, best("bob", wanted)))[0] == first
@@ -159,7 +159,7 @@ async def test_long_rows_are_measured_right(redis: Redis, seats_per_row: int) ->
 @pytest.mark.parametrize("seed", range(8))
 async def test_any_sale_gives_each_seat_once_and_in_the_end_all_back(redis: Redis, seed: int) -> None:
     random = Random(seed)
-    await seats_on_sale(redis, a_section(rows=6, seats_per_row=8), max_tickets=100)
+    await put_seats_on_sale(redis, a_section(rows=6, seats_per_row=8), max_tickets=100)
     holds: dict[str, list[str]] = {}
     for _ in range(40):
         rows = await states(redis)
@@ -204,9 +204,9 @@ async def sent(redis: Redis, *wishes: str, visitor_id: str = "ann") -> list[Subm
 
 
 async def test_what_is_clearly_taken_or_unknown_is_refused_at_the_door(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await let_in(redis, "ann")
-    await decided(redis, named("bob", "a-1"), named("ann", "a-2"))
+    await put_seats_on_sale(redis)
+    await give_sessions(redis, "ann")
+    await decide(redis, named("bob", "a-1"), named("ann", "a-2"))
     assert await sent(
         redis,
         "stalls:1@stalls-a-1",
@@ -238,15 +238,15 @@ async def test_what_is_clearly_taken_or_unknown_is_refused_at_the_door(redis: Re
 
 
 async def test_best_seats_are_refused_at_the_door_when_too_few_are_left(redis: Redis) -> None:
-    await seats_on_sale(redis, a_section(rows=1, seats_per_row=2))
-    await let_in(redis, "ann")
+    await put_seats_on_sale(redis, a_section(rows=1, seats_per_row=2))
+    await give_sessions(redis, "ann")
     assert [it.word for it in await sent(redis, "stalls:3@*", "stalls:2@*")] == ["sold_out", "queued"]
 
 
 async def test_a_refusal_is_repeated_with_its_seats(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await let_in(redis, "ann")
-    await decided(redis, named("bob", "a-1"))
+    await put_seats_on_sale(redis)
+    await give_sessions(redis, "ann")
+    await decide(redis, named("bob", "a-1"))
     again = submission("same", "ann", "stalls:1@stalls-a-1")
     for answer in (Submitted("seat_taken", "stalls-a-1"), Submitted("known", "seat_taken|ann|stalls-a-1")):
         assert await submit(redis, KEYS, [again], event_id="gala", backlog_max=9, now_ms=NOW) == [answer]
@@ -254,19 +254,19 @@ async def test_a_refusal_is_repeated_with_its_seats(redis: Redis) -> None:
 
 # --- how it ends ------------------------------------------------------------------------------------------
 async def test_a_release_frees_the_seats_once(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await decided(redis, named("ann", "a-1", "b-1", reservation_id="r1"))
+    await put_seats_on_sale(redis)
+    await decide(redis, named("ann", "a-1", "b-1", reservation_id="r1"))
     assert await release(redis, KEYS, ["r1", "r1"]) == 1
     assert await states(redis) == ALL_FREE
     assert await stock(redis, "stalls") == (15, 0, 0)
-    await decided(redis, named("bob", "a-1", reservation_id="r2"))
+    await decide(redis, named("bob", "a-1", reservation_id="r2"))
     assert await release(redis, KEYS, ["r1"]) == 0
     assert (await states(redis))["a"] == "hffff"
 
 
 async def test_confirmed_seats_are_sold_and_may_be_given_back(redis: Redis) -> None:
-    await seats_on_sale(redis)
-    await decided(redis, named("ann", "a-1", reservation_id="r1"))
+    await put_seats_on_sale(redis)
+    await decide(redis, named("ann", "a-1", reservation_id="r1"))
     assert await confirm(redis, KEYS, ["r1"], now_ms=NOW) == 1
     assert (await states(redis))["a"] == "sffff"
     assert await stock(redis, "stalls") == (14, 0, 1)
@@ -276,7 +276,7 @@ async def test_confirmed_seats_are_sold_and_may_be_given_back(redis: Redis) -> N
 
 
 async def test_a_restore_seats_everybody_again_once(redis: Redis) -> None:
-    await seats_on_sale(redis, restoring=1)
+    await put_seats_on_sale(redis, restoring=1)
     held = LoadedHold("r1", f"held|ann|14000|{TIMES}|stalls:2:7000@stalls-a-1+stalls-a-2", "")
     sold = LoadedHold("r2", f"sold|bob|7000|{TIMES}|stalls:1:7000@stalls-b-1", "")
     for _ in range(2):

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from app.store.keys import OUTCOME_CHANNEL
 from app.store.redis import backlogs, submissions
 from app.store.scripts.stock import GROUP, Settlement, settle, submit
-from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
+from tests.support.sales import KEYS, NOW, give_sessions, put_on_sale, submission
 from tests.support.waiting import wait_until
 
 OUTCOME = "held|10000|EUR|1|2|floor:2:5000"
@@ -15,8 +15,8 @@ OUTCOME = "held|10000|EUR|1|2|floor:2:5000"
 
 async def submitted(redis: Redis, *reservation_ids: str) -> list[str]:
     """Message ids of requests that a worker has read."""
-    await on_sale(redis)
-    await let_in(redis, "ann")
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann")
     await redis.xgroup_create(KEYS.submissions, GROUP, "0", mkstream=True)
     batch = [submission(it) for it in reservation_ids]
     await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, as_one=False, now_ms=NOW)
@@ -34,8 +34,8 @@ async def test_settled_requests_leave_the_stream_and_their_outcome_stays(redis: 
 
 
 async def test_a_batch_leaves_as_a_whole_and_once(redis: Redis) -> None:
-    await on_sale(redis)
-    await let_in(redis, "ann")
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann")
     for names in (("r1", "r2"), ("r3",)):
         batch = [submission(it, items="floor:1") for it in names]
         await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, now_ms=NOW)

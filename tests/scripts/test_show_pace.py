@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.model import Pace
 from app.store.scripts import admission, room
-from tests.support.builders import KEYS, Client, a_room, set_up
+from tests.support.builders import KEYS, Client, a_room, change_room
 from tests.support.queue_steps import crowd, tick
 
 FIRST = Pace(600, 0.1, 0.0, 0.1)
@@ -36,6 +36,6 @@ async def test_a_room_that_is_gone_does_not_come_back(redis: Client) -> None:
 async def test_staff_and_the_tick_leave_it_alone(redis: Client) -> None:
     await a_room(redis)
     await admission.show_pace(redis, KEYS, None, FIRST)
-    await set_up(redis, 9, to="paused")
+    await change_room(redis, 9, to="paused")
     await tick(redis)
     assert (await room.status(redis, KEYS)).pace == FIRST

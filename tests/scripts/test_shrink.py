@@ -7,14 +7,14 @@ from redis.asyncio import Redis
 
 from app.store.scripts.shrinking import shrink
 from app.store.scripts.stock import Request, RoomNotReady, confirm
-from tests.support.sales import KEYS, NOW, decided, let_in, on_sale, stock
+from tests.support.sales import KEYS, NOW, decide, give_sessions, put_on_sale, stock
 
 
 async def sold(redis: Redis) -> None:
     """Ann has bought three places on the floor and two on the balcony."""
-    await on_sale(redis, ends_on_confirm=0)
-    await let_in(redis, "ann")
-    await decided(redis, Request("r1", "ann", "floor:3,balcony:2"))
+    await put_on_sale(redis, ends_on_confirm=0)
+    await give_sessions(redis, "ann")
+    await decide(redis, Request("r1", "ann", "floor:3,balcony:2"))
     await confirm(redis, KEYS, ["r1"], now_ms=NOW)
 
 
@@ -38,9 +38,9 @@ async def test_what_comes_late_does_not_undo_what_came_after_it(redis: Redis) ->
 
 
 async def test_a_hold_that_is_not_known_as_sold_yet_shrinks_as_a_hold(redis: Redis) -> None:
-    await on_sale(redis)
-    await let_in(redis, "ann")
-    await decided(redis, Request("r1", "ann", "floor:3"))
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann")
+    await decide(redis, Request("r1", "ann", "floor:3"))
     assert await shrink(redis, KEYS, [("r1", "floor:1:5000")]) == 1
     assert await stock(redis, "floor") == (9, 1, 0)
     assert await redis.hgetall(KEYS.allowance) == {"ann": "1"}

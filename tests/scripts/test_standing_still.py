@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.store.scripts import room
-from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, set_up
+from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, change_room
 from tests.support.queue_steps import crowd, join, tick
 
 
@@ -12,7 +12,7 @@ async def a_queue(redis: Client) -> None:
     await a_room(redis, "paused", admission_rate_per_minute=60)
     await crowd(redis, 3)
     await redis.hset(KEYS.meter, "level", 0)
-    await set_up(redis, 5, admission_rate_per_minute=60)
+    await change_room(redis, 5, admission_rate_per_minute=60)
 
 
 async def test_until_when_somebody_was_called_or_it_is_clear_why_not(redis: Client) -> None:
@@ -22,9 +22,9 @@ async def test_until_when_somebody_was_called_or_it_is_clear_why_not(redis: Clie
     assert (await tick(redis, NOW + 1_000)).calls == 1
     assert (await tick(redis, NOW + 1_500)).status.moved_ms == NOW + 1_000
     assert (await room.status(redis, KEYS, now_ms=NOW + 9_000)).moved_ms == NOW + 1_000  # no worker ticks
-    await set_up(redis, 7, to="paused", now_ms=paused_at, admission_rate_per_minute=60)
+    await change_room(redis, 7, to="paused", now_ms=paused_at, admission_rate_per_minute=60)
     assert (await tick(redis, paused_at + 5_000)).status.moved_ms == paused_at + 5_000
-    await set_up(redis, 8, now_ms=paused_at + 6_000, admission_rate_per_minute=60)
+    await change_room(redis, 8, now_ms=paused_at + 6_000, admission_rate_per_minute=60)
     assert (await room.status(redis, KEYS, now_ms=paused_at + 9_000)).moved_ms == paused_at + 6_000
     await tick(redis, paused_at + 60_000)
     found = await tick(redis, paused_at + 61_000)

@@ -6,12 +6,12 @@ from redis.asyncio import Redis
 
 from app.store.redis import backlogs, submissions
 from app.store.scripts.stock import Settlement, settle, submit, take_apart
-from tests.support.sales import KEYS, NOW, let_in, on_sale, submission
+from tests.support.sales import KEYS, NOW, give_sessions, put_on_sale, submission
 
 
 async def test_a_batch_becomes_entries_that_are_read_as_before(redis: Redis) -> None:
-    await on_sale(redis)
-    await let_in(redis, "ann", "bob")
+    await put_on_sale(redis)
+    await give_sessions(redis, "ann", "bob")
     batch = [submission("r1")._replace(traceparent="00-1-2-01"), submission("r2", "bob", "floor:1,balcony:1")]
     await submit(redis, KEYS, batch, event_id="gala", backlog_max=100, now_ms=NOW)
     before = await submissions.read_new(redis, KEYS, "worker1")

@@ -12,8 +12,19 @@ from app.store.redis.conf import restored_fields
 from app.store.scripts import restoring, room
 from app.store.scripts.restoring import RestorePoint, SessionRecord
 from app.store.scripts.room import CHECKED, AskRecord
-from tests.support.builders import KEYS, NOW, Client, a_room, a_row, asking, joining, opened, stock, token
-from tests.support.queue_steps import ask, claim, join, only, stand, tick, words
+from tests.support.builders import (
+    KEYS,
+    NOW,
+    Client,
+    a_room,
+    a_row,
+    ask_record,
+    join_record,
+    opened,
+    stock,
+    token,
+)
+from tests.support.queue_steps import claim, get_places, join, only, states, states_of, tick
 
 EVENT = "gala"
 
@@ -25,7 +36,7 @@ async def a_returns_line(redis: Client, *quantities: int, free: int = 0, **setti
     await stock(redis, 0, held=1)
     visitors = [f"v{n}" for n in range(1, len(quantities) + 1)]
     for visitor, quantity in zip(visitors, quantities, strict=True):
-        assert only(await join(redis, joining(visitor)._replace(quantity=quantity))).state == "waiting"
+        assert only(await join(redis, join_record(visitor)._replace(quantity=quantity))).state == "waiting"
     await stock(redis, free, sold=10 - free)
     return visitors
 
@@ -34,8 +45,8 @@ async def test_sold_out_keeps_the_line_and_refuses_newcomers(redis: Client) -> N
     await a_returns_line(redis, 1, 1)
     found = await tick(redis)
     assert (found.status.state, found.calls, found.status.waiting) == ("sold_out", 0, 2)
-    assert words(await join(redis, "newcomer")) == ["sold_out"]
-    second = only(await ask(redis, "v2"))
+    assert states_of(await join(redis, "newcomer")) == ["sold_out"]
+    second = only(await get_places(redis, "v2"))
     assert (second.queue_number, second.ahead) == (2, 1)
 
 
@@ -43,24 +54,24 @@ async def test_what_comes_back_is_offered_in_order_one_claim_window_each(redis: 
     visitors = await a_returns_line(redis, 1, 1, 1, claim_window_s=30)
     await stock(redis, 1, sold=9)
     assert (await tick(redis)).calls == 1
-    assert only(await ask(redis, "v1")).claim_by_ms == NOW + 30_000
+    assert only(await get_places(redis, "v1")).claim_by_ms == NOW + 30_000
     assert (await tick(redis, NOW + 29_999)).calls == 0
     assert (await tick(redis, NOW + 30_000)).calls == 1
-    assert await stand(redis, *visitors, now_ms=NOW + 30_000) == ["no_show", "called", "waiting"]
+    assert await states(redis, *visitors, now_ms=NOW + 30_000) == ["no_show", "called", "waiting"]
 
 
 async def test_who_wants_more_than_is_free_is_passed_over_and_keeps_their_place(redis: Client) -> None:
     visitors = await a_returns_line(redis, 4, 1, 2, free=2)
     assert (await tick(redis)).calls == 1  # v3 wants two, but one of the two free ones is v2's
-    assert await stand(redis, *visitors) == ["waiting", "called", "waiting"]
-    first = only(await ask(redis, "v1"))
+    assert await states(redis, *visitors) == ["waiting", "called", "waiting"]
+    first = only(await get_places(redis, "v1"))
     assert (first.queue_number, first.ahead, first.quantity) == (1, 0, 4)
     await stock(redis, 4, sold=6)
     assert (await tick(redis)).calls == 1  # one of the four is v2's, so v1 keeps waiting
-    assert await stand(redis, *visitors) == ["waiting", "called", "called"]
+    assert await states(redis, *visitors) == ["waiting", "called", "called"]
     await stock(redis, 6, sold=4)
     assert (await tick(redis)).calls == 1
-    assert await stand(redis, *visitors) == ["called"] * 3
+    assert await states(redis, *visitors) == ["called"] * 3
 
 
 async def test_who_is_inside_counts_for_as_many_as_they_want_until_they_reserve(redis: Client) -> None:
@@ -74,7 +85,7 @@ async def test_who_is_inside_counts_for_as_many_as_they_want_until_they_reserve(
     await redis.sadd(KEYS.buyers, "v1")
     await stock(redis, 1, held=2, sold=7)
     assert (await tick(redis)).calls == 1
-    assert await stand(redis, "v2") == ["called"]
+    assert await states(redis, "v2") == ["called"]
 
 
 async def test_a_wish_counts_once_it_is_claimed(redis: Client) -> None:
@@ -85,7 +96,7 @@ async def test_a_wish_counts_once_it_is_claimed(redis: Client) -> None:
     await claim(redis, "v1")
     await join(redis, "v4")
     assert (await tick(redis)).calls == 0
-    assert await stand(redis, *visitors, "v4") == ["active", "called", "called", "waiting"]
+    assert await states(redis, *visitors, "v4") == ["active", "called", "called", "waiting"]
 
 
 @pytest.mark.parametrize("ending", ["expired", "done", "no_show", "left"])
@@ -99,7 +110,7 @@ async def test_a_turn_that_ends_frees_all_they_wanted(redis: Client, ending: str
     if ending in ("left", "done"):
         await room.leave(redis, KEYS, VisitorId("v1"), now_ms=NOW)
     assert (await tick(redis, now_ms)).calls == 1
-    assert await stand(redis, "v1", "v2", now_ms=now_ms) == [ending, "called"]
+    assert await states(redis, "v1", "v2", now_ms=now_ms) == [ending, "called"]
     assert await redis.hgetall(KEYS.wanted) == {"v2": "3"}
 
 
@@ -116,16 +127,16 @@ async def test_exactly_enough_is_enough_whatever_the_visitors_per_ticket(
 async def test_the_wish_can_be_changed_while_waiting_and_only_then(redis: Client) -> None:
     await a_returns_line(redis, 4, free=2)
     assert (await tick(redis)).calls == 0
-    assert words(await ask(redis, asking("v1")._replace(quantity=11))) == ["too_many"]
-    assert only(await ask(redis, asking("v1")._replace(quantity=2))).quantity == 2
+    assert states_of(await get_places(redis, ask_record("v1")._replace(quantity=11))) == ["too_many"]
+    assert only(await get_places(redis, ask_record("v1")._replace(quantity=2))).quantity == 2
     assert (await tick(redis)).calls == 1
-    called = only(await ask(redis, asking("v1")._replace(quantity=1)))
+    called = only(await get_places(redis, ask_record("v1")._replace(quantity=1)))
     assert (called.state, called.quantity) == ("called", 2)
 
 
 async def test_one_ticket_costs_nothing_to_remember(redis: Client) -> None:
     await a_returns_line(redis, 1, 1)
-    await ask(redis, asking("v1")._replace(quantity=1))
+    await get_places(redis, ask_record("v1")._replace(quantity=1))
     assert await redis.exists(KEYS.wanted) == 0
 
 
@@ -139,30 +150,30 @@ async def test_who_leaves_is_forgotten(redis: Client) -> None:
 async def test_a_newcomer_is_called_at_once_only_where_enough_is_free(redis: Client) -> None:
     await a_room(redis, event_id=EVENT, admission_rate_per_minute=60_000)
     await stock(redis, 2)
-    batch = [joining("a")._replace(quantity=2), joining("b")._replace(quantity=2), joining("c")]
-    assert words(await join(redis, *batch)) == ["called", "waiting", "waiting"]
+    batch = [join_record("a")._replace(quantity=2), join_record("b")._replace(quantity=2), join_record("c")]
+    assert states_of(await join(redis, *batch)) == ["called", "waiting", "waiting"]
     assert (await tick(redis)).calls == 1
-    assert await stand(redis, "b", "c") == ["waiting", "called"]
+    assert await states(redis, "b", "c") == ["waiting", "called"]
 
 
 async def test_a_room_without_an_event_sells_one_place_a_visitor(redis: Client) -> None:
     await a_room(redis)
-    assert words(await join(redis, joining("a")._replace(quantity=2))) == ["too_many"]
-    assert words(await join(redis, joining("a")._replace(quantity=1))) == ["called"]
+    assert states_of(await join(redis, join_record("a")._replace(quantity=2))) == ["too_many"]
+    assert states_of(await join(redis, join_record("a")._replace(quantity=1))) == ["called"]
 
 
 async def test_a_crowd_that_wants_too_many_holds_up_nobody_behind_it(redis: Client) -> None:
     visitors = await a_returns_line(redis, *[5] * 250, 1, free=1)
     calls = [(await tick(redis, NOW + 250 * n, limit=10)).calls for n in range(4)]
     assert sum(calls) == 1
-    assert await stand(redis, visitors[-1], now_ms=NOW + 1_000) == ["called"]
-    first = only(await ask(redis, "v1", now_ms=NOW + 1_000))
+    assert await states(redis, visitors[-1], now_ms=NOW + 1_000) == ["called"]
+    first = only(await get_places(redis, "v1", now_ms=NOW + 1_000))
     assert (first.state, first.queue_number, first.ahead) == ("waiting", 1, 0)
-    await ask(redis, asking(visitors[180])._replace(quantity=1), now_ms=NOW + 1_000)
+    await get_places(redis, ask_record(visitors[180])._replace(quantity=1), now_ms=NOW + 1_000)
     await stock(redis, 2, sold=8)  # one of them is spoken for
     calls = [(await tick(redis, NOW + 1_000 + 250 * n, limit=10)).calls for n in range(4)]
     assert sum(calls) == 1
-    assert await stand(redis, visitors[180], now_ms=NOW + 2_000) == ["called"]
+    assert await states(redis, visitors[180], now_ms=NOW + 2_000) == ["called"]
 
 
 async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
@@ -179,24 +190,24 @@ async def wiped(redis: Client, serving: int, *sessions: SessionRecord) -> None:
 def told(visitor_id: str, number: int, quantity: int = 0) -> AskRecord:
     """Ask with a token from before the loss; Postgres knows of no place of theirs that ended."""
     known = msgspec.structs.replace(token(visitor_id, number, CHECKED), quantity=quantity)
-    return asking(visitor_id, known)
+    return ask_record(visitor_id, known)
 
 
 async def test_a_wiped_redis_does_not_lose_who_was_passed_over(redis: Client) -> None:
     await a_returns_line(redis, 4, 1, 1, free=1)
     assert (await tick(redis)).status.serving_position == 2
     await wiped(redis, 2, SessionRecord("v2", 2, NOW + 60_000, 0))
-    found = await ask(redis, told("v1", 1, 4), told("v2", 2), told("v3", 3), now_ms=NOW + 2_000)
-    assert words(found) == ["waiting", "active", "waiting"]
+    found = await get_places(redis, told("v1", 1, 4), told("v2", 2), told("v3", 3), now_ms=NOW + 2_000)
+    assert states_of(found) == ["waiting", "active", "waiting"]
     assert isinstance(found[0], Place)
     assert (found[0].queue_number, found[0].quantity) == (1, 4)
     await stock(redis, 5, sold=5)
     await tick(redis, NOW + 3_000)
-    assert await stand(redis, "v1", now_ms=NOW + 3_000) == ["called"]
+    assert await states(redis, "v1", now_ms=NOW + 3_000) == ["called"]
 
 
 async def test_after_a_wipe_a_claimed_turn_is_not_given_again_for_a_wish(redis: Client) -> None:
     await a_returns_line(redis, 2, free=2)
     await tick(redis)
     await wiped(redis, 1, SessionRecord("v1", 1, NOW + 500, 0))
-    assert words(await ask(redis, told("v1", 1, 2), now_ms=NOW + 2_000)) == ["expired"]
+    assert states_of(await get_places(redis, told("v1", 1, 2), now_ms=NOW + 2_000)) == ["expired"]

@@ -9,7 +9,7 @@ from app.core.tokens.proof_of_work import WORK, WORK_TIMES_MAX
 from app.core.waiting_room.captcha import Captcha
 from app.core.waiting_room.newcomers import NEWCOMERS_WINDOW_S
 from app.store.scripts.newcomers import WeighRecord, weigh
-from tests.support.builders import KEYS, NOW, Client, a_room, set_up
+from tests.support.builders import KEYS, NOW, Client, a_room, change_room
 from tests.support.queue_steps import join, only
 
 LANES = [Lane(name="Members", share=30), Lane(name="Slower", share=5)]
@@ -50,7 +50,7 @@ async def test_whoever_has_a_place_keeps_it_and_is_not_counted_again(redis: Clie
     assert await weighed(redis, ann, bob, ann) == ["anybody", "suspect a2", "anybody"]
     assert await redis.hget(KEYS.meter, "suspects_a") == "1"
     # Nothing is counted where nobody can join.
-    await set_up(redis, 10, "closed", lanes=LANES, newcomers_per_address=1, suspects_lane="Slower")
+    await change_room(redis, 10, "closed", lanes=LANES, newcomers_per_address=1, suspects_lane="Slower")
     assert await weighed(redis, eve, eve) == ["anybody", "anybody"]
     assert await redis.zcard(KEYS.newcomers) == 1
 
@@ -60,7 +60,7 @@ async def test_without_a_lane_or_with_an_account_they_have_to_wait(redis: Client
     account = VisitorId("a" * 22)
     assert await weighed(redis, *newcomers(2)) == ["anybody"] * 2
     assert await weighed(redis, *newcomers(1), account) == [f"over {WINDOW_MS // 2}"] * 2
-    await set_up(redis, 10, lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
+    await change_room(redis, 10, lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
     assert await weighed(redis, *newcomers(1), account) == ["suspect a2", f"over {WINDOW_MS // 2}"]
 
 
@@ -89,7 +89,7 @@ async def test_a_proof_of_work_costs_more_where_many_come_from_and_is_good_once(
     assert await bring(0, address="net2") == f"work {WORK}"
     # Visitors who cannot compute wait in the lane of suspects, if there is one.
     assert await bring(0, slower=1) == f"work {WORK_TIMES_MAX * WORK}"
-    await set_up(redis, 10, "paused", lanes=LANES, proof_of_work=True, suspects_lane="Slower")
+    await change_room(redis, 10, "paused", lanes=LANES, proof_of_work=True, suspects_lane="Slower")
     assert await bring(0, slower=1) == "suspect w2"
     assert await redis.hget(KEYS.meter, "suspects_w") == "1"
 
@@ -105,7 +105,7 @@ async def test_who_solved_no_captcha_is_refused_or_a_suspect(redis: Client) -> N
     await a_room(redis, "paused", lanes=LANES, captcha=True)
     asked = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
     assert asked == ["anybody"] * 2 + ["captcha"] * 2 + ["anybody"] * 2
-    await set_up(redis, 10, "paused", lanes=LANES, captcha=True, suspects_lane="Slower")
+    await change_room(redis, 10, "paused", lanes=LANES, captcha=True, suspects_lane="Slower")
     asked = [await bring(it, slower) for it in ("solved", "missing", "unknown") for slower in (0, 1)]
     assert asked == ["anybody"] * 2 + ["captcha", "suspect c2"] + ["suspect c2"] * 2
     assert await redis.hget(KEYS.meter, "suspects_c") == "3"
@@ -114,13 +114,13 @@ async def test_who_solved_no_captcha_is_refused_or_a_suspect(redis: Client) -> N
     # Visitors with a place are not challenged again; a proof of work comes before a captcha.
     await join(redis, VisitorId(f"{ann}c2"))
     assert await bring("missing", who=ann) == "suspect c2"
-    await set_up(redis, 11, "paused", lanes=LANES, captcha=True, proof_of_work=True)
+    await change_room(redis, 11, "paused", lanes=LANES, captcha=True, proof_of_work=True)
     assert await bring("missing") == f"work {WORK}"
 
 
 async def test_the_log_says_what_is_asked_and_which_lane_suspects_are_in(redis: Client) -> None:
     await a_room(redis, "paused", lanes=LANES)
     before = await redis.xlen(KEYS.log)
-    await set_up(redis, 10, "paused", lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
+    await change_room(redis, 10, "paused", lanes=LANES, newcomers_per_address=2, suspects_lane="Slower")
     [(_, said)] = (await redis.xrange(KEYS.log, "-", "+"))[before:]
     assert {"set newcomers 2", "set suspects 2"} <= set(said["e"].split("\n"))

@@ -21,7 +21,7 @@ from app.web.http.known_paths import KnownPaths
 from app.web.http.misses import BURST
 from app.web.http.routes import Events
 from tests.routes.conftest import Web, code, served
-from tests.support.app_server import listening
+from tests.support.app_server import serve_app
 from tests.support.http import plain_client
 from tests.support.waiting import PATIENCE_S, wait_until
 
@@ -61,7 +61,7 @@ async def test_nobody_speaks_http_2_without_tls(web: Web, server: ServerName) ->
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
     flood = opened_and_reset(900)
     async with (
-        listening(web.quart, server) as url,
+        serve_app(web.quart, server) as url,
         plain_client(url, timeout=20) as other,
     ):
         told = await exchanged(url, b"GET /livez HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
@@ -77,7 +77,7 @@ async def test_an_address_has_so_many_streams_open(stores: Stores, settings: Set
     chosen = settings.model_copy(
         update={"rate_limits": True, "streams_per_address": 3, "trusted_proxies": ["127.0.0.0/8"]}
     )
-    async with served(chosen) as web, listening(web.quart) as url, AsyncExitStack() as streams:
+    async with served(chosen) as web, serve_app(web.quart) as url, AsyncExitStack() as streams:
         await web.room()
         async with plain_client(url, timeout=20) as client:
 
@@ -188,7 +188,7 @@ async def test_slow_bodies_of_one_address_keep_no_other_out(
     stores: Stores, settings: Settings, server: ServerName
 ) -> None:
     chosen = {"rate_limits": True, "requests_per_address": 50, "body_timeout_s": 120.0}
-    async with served(settings.model_copy(update=chosen)) as web, listening(web.quart, server) as url:
+    async with served(settings.model_copy(update=chosen)) as web, serve_app(web.quart, server) as url:
         slow = [await a_slow_body(url, "127.0.0.1") for _ in range(100)]
         told = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in slow]
 
@@ -219,7 +219,7 @@ async def test_slow_bodies_of_one_address_keep_no_other_out(
 
 async def test_what_our_proxies_send_is_theirs_to_limit(stores: Stores, settings: Settings) -> None:
     chosen = {"rate_limits": True, "requests_per_address": 5, "trusted_proxies": ["127.0.0.0/8"]}
-    async with served(settings.model_copy(update=chosen)) as web, listening(web.quart) as url:
+    async with served(settings.model_copy(update=chosen)) as web, serve_app(web.quart) as url:
         slow = [await a_slow_body(url, "127.0.0.1") for _ in range(20)]
         assert (await status_from(url, "127.0.0.1")).startswith(b"HTTP/1.1 200 ")
         for _, writer in slow:

@@ -14,8 +14,8 @@ from app.store.connections import Stores
 from app.store.scripts import carrying, room
 from app.store.scripts.room import JoinRecord
 from tests.routes.conftest import Web, bearer, code, served
-from tests.support.builders import KEYS, NOW, Client, a_room, joining, stock
-from tests.support.queue_steps import ask, claim, join, stand, tick, words
+from tests.support.builders import KEYS, NOW, Client, a_room, join_record, stock
+from tests.support.queue_steps import claim, get_places, join, states, states_of, tick
 from tests.support.waiting import wait_until
 
 TICKETS = 200
@@ -85,8 +85,8 @@ async def test_who_shares_an_address_is_called_one_after_the_other(
     async with served(behind_a_proxy(settings)) as web:
         await web.event("gala", floor=40)
         fans = [await web.join("gala", headers=of(ATTACKER)) for _ in range(30)]
-        states = [it["state"] for it in fans]
-        assert states == ["called"] * 3 + ["waiting"] * 27
+        first_states = [it["state"] for it in fans]
+        assert first_states == ["called"] * 3 + ["waiting"] * 27
         assert [it["queue_number"] for it in fans] == list(range(1, 31))
         for fan in fans:
 
@@ -134,14 +134,14 @@ class Fans:
         self.inside: set[str] = set()
 
     async def come(self, number: int, now_ms: int) -> None:
-        await join(self.redis, joining(f"fan{number}", address=f"198.18.0.{number}"), now_ms=now_ms)
+        await join(self.redis, join_record(f"fan{number}", address=f"198.18.0.{number}"), now_ms=now_ms)
 
     async def go_on(self, now_ms: int) -> None:
         names = [it for it in await self.redis.zrange(KEYS.called, 0, -1) if it.startswith("fan")]
         for name in names:
             self.called.setdefault(name, now_ms)
         for name in [it for it in names if now_ms - self.called[it] >= 5_000]:
-            assert words(await claim(self.redis, name, now_ms=now_ms)) == ["active"]
+            assert states_of(await claim(self.redis, name, now_ms=now_ms)) == ["active"]
             self.free -= 1
             await self.redis.sadd(KEYS.buyers, name)
             await stock(self.redis, self.free, held=TICKETS - self.free)
@@ -182,19 +182,19 @@ async def test_who_let_a_turn_lapse_waits_at_the_end_with_half_the_time(redis: C
     await join(redis, "late", "fan")
     later = NOW + 60_000
     await tick(redis, later)
-    assert await stand(redis, "late", "fan", now_ms=later) == ["no_show", "called"]
-    assert words(await join(redis, "late", now_ms=later)) == ["waiting"]
-    (place,) = await ask(redis, "late", now_ms=later)
+    assert await states(redis, "late", "fan", now_ms=later) == ["no_show", "called"]
+    assert states_of(await join(redis, "late", now_ms=later)) == ["waiting"]
+    (place,) = await get_places(redis, "late", now_ms=later)
     assert getattr(place, "queue_number", 0) == 3
     hours = later + 2 * 3_600_000  # the count is kept while they wait
     await tick(redis, hours)
     await tick(redis, hours)
-    (place,) = await ask(redis, "late", now_ms=hours)
+    (place,) = await get_places(redis, "late", now_ms=hours)
     assert getattr(place, "claim_by_ms", 0) == hours + 30_000
     await claim(redis, "late", now_ms=hours)
     await room.leave(redis, KEYS, VisitorId("late"), now_ms=hours)
     await join(redis, "late", now_ms=hours)
-    (place,) = await ask(redis, "late", now_ms=hours)
+    (place,) = await get_places(redis, "late", now_ms=hours)
     assert getattr(place, "claim_by_ms", 0) == hours + 60_000  # they claimed, so the count is reset
 
 
@@ -202,7 +202,7 @@ async def test_who_let_a_turn_lapse_waits_at_the_end_with_half_the_time(redis: C
 async def test_however_a_call_ends_the_next_of_the_address_is_called(redis: Client, end: str) -> None:
     await a_room(redis, admission_rate_per_minute=60_000, unclaimed_per_network_max=1)
     first, second = (f"{name:-<22}net1" for name in ("v1", "v2"))
-    assert words(await join(redis, first, second)) == ["called", "waiting"]
+    assert states_of(await join(redis, first, second)) == ["called", "waiting"]
     assert (await tick(redis)).calls == 0
     now_ms = NOW + (120_000 if end == "no_show" else 0)
     if end == "claim":
@@ -222,9 +222,9 @@ async def test_however_a_call_ends_the_next_of_the_address_is_called(redis: Clie
 
 async def test_a_line_of_hoarders_holds_up_nobody_behind_it(redis: Client) -> None:
     await a_room(redis, admission_rate_per_minute=600, unclaimed_per_network_max=2)
-    hoarders = [joining(f"h{n}", address="net1") for n in range(1_500)]
+    hoarders = [join_record(f"h{n}", address="net1") for n in range(1_500)]
     await join(redis, *hoarders)
     await join(redis, *(f"f{n}" for n in range(60)))
     calls = [(await tick(redis, NOW + 250 * n)).calls for n in range(60)]
     assert sum(calls) == 60
-    assert await stand(redis, "f59", "h1499", now_ms=NOW + 15_000) == ["called", "waiting"]
+    assert await states(redis, "f59", "h1499", now_ms=NOW + 15_000) == ["called", "waiting"]

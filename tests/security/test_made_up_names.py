@@ -12,7 +12,7 @@ from app.store.absent import ABSENT_MAX, Absent
 from app.web.api.registry import CALLS
 from app.web.http.routes import Endpoint, param_names
 from tests.contract.test_every_call import headers_for
-from tests.contract.world import KNOWN
+from tests.contract.world import VALID_CALLS
 from tests.routes.conftest import Web, code, served
 from tests.support.waiting import wait_until
 
@@ -156,7 +156,9 @@ async def test_every_call_for_what_is_not_there(web: Web) -> None:
         ) -> None:
             key = {"Idempotency-Key": f"k-{next(_count)}"} if "Idempotency-Key" in call.headers else {}
             path = made_up(call.path) + QUERIES.get(call.name, "")
-            body = BODIES.get(call.name, next((it.body for it in KNOWN.get(call.name, []) if it.body), None))
+            body = BODIES.get(
+                call.name, next((it.body for it in VALID_CALLS.get(call.name, []) if it.body), None)
+            )
             if "/vwr/" in path:  # names the room once more
                 body, path = _of_a_counter_queue(call, path)
             answer = await web.send(call.method, path, json=body, headers={**headers, **key})

@@ -18,7 +18,7 @@ from app.store.connections import Stores
 from app.store.sql.accounts.password_resets import ASKING_AN_HOUR, LINKS_A_DAY
 from app.store.sql.notifications.mails import select
 from tests.routes.conftest import Web, bearer, code, field_of, served
-from tests.routes.mailing import settled, text_of
+from tests.routes.mailing import text_of, wait_until_sent
 from tests.security.test_origins import everything
 from tests.support.mail_server import MailServer, mail_server
 from worker.context import WorkerContext
@@ -57,7 +57,7 @@ async def ask(web: Web, email: str, **headers: str) -> httpx.Response:
 
 async def mailed(stores: Stores, server: MailServer) -> list[str]:
     """The tokens of the mailed links, oldest first."""
-    await settled(stores)
+    await wait_until_sent(stores)
     texts = [text_of(it) for it in server.got() if it["Subject"].startswith("Choose a new password")]
     return [re.findall(rf"{BASE}/admin/reset-password\?token=(\S+)", it)[0] for it in texts]
 

@@ -10,13 +10,13 @@ from app.store import pubsub
 from app.store.connections import REDIS_AWAY, connect_redis
 from app.store.pubsub import listen
 from tests.conftest import Servers
-from tests.support.wire import wired
+from tests.support.wire import a_wire
 
 
 async def test_a_silent_subscription_ends(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pubsub, "PING_S", 0.05)
     address = urlsplit(servers.redis_url)
-    async with wired("127.0.0.1", address.port or 0) as wire:
+    async with a_wire("127.0.0.1", address.port or 0) as wire:
         url = servers.redis_url.replace(f":{address.port}/", f":{wire.port}/")
         redis = await connect_redis(url, timeout_s=5)
         heard = listen(redis, "news")

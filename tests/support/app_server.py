@@ -15,7 +15,7 @@ GRACE_S = 1.0
 
 
 @asynccontextmanager
-async def listening(app: Any, server: ServerName = "hypercorn") -> AsyncIterator[str]:
+async def serve_app(app: Any, server: ServerName = "hypercorn") -> AsyncIterator[str]:
     """Serve an app, which the caller starts and stops; yields its address."""
     listener, draining = listen("127.0.0.1", 0), Draining(asyncio.Event(), GRACE_S)
     url = url_of("127.0.0.1", listener)

@@ -81,7 +81,7 @@ async def a_room(
     return KEYS
 
 
-async def restored(redis: Client, epoch: int, now_ms: int, **settings: Any) -> None:
+async def a_restored_room(redis: Client, epoch: int, now_ms: int, **settings: Any) -> None:
     """The room of `a_room` after Redis has restarted with its data."""
     row = opened(a_row(state="open", **settings))
     point = RestorePoint(epoch, 1_000, 1_000_000, 0, 0, 0, 0, 0)
@@ -93,10 +93,12 @@ async def a_lottery(redis: Client, entrants: list[JoinRecord]) -> None:
     """A lottery room that has just opened: nobody is drawn yet, and Postgres does not know its numbers."""
     await a_room(redis, "prequeue", queueing_method="lottery")
     await room_scripts.join(redis, KEYS, entrants, rate=0, burst=1, now_ms=NOW)
-    await set_up(redis, 3, queueing_method="lottery")
+    await change_room(redis, 3, queueing_method="lottery")
 
 
-async def set_up(redis: Client, version: int, to: str = "open", now_ms: int = NOW, **settings: Any) -> None:
+async def change_room(
+    redis: Client, version: int, to: str = "open", now_ms: int = NOW, **settings: Any
+) -> None:
     """Staff change the room: `version` has to grow."""
     fields = conf_fields(a_row(settings.pop("event_id", None), **settings))
     await admission.configure(redis, KEYS, fields, version=version, to=to, now_ms=now_ms)
@@ -128,16 +130,16 @@ async def stock(redis: Client, free: int, held: int = 0, sold: int = 0) -> None:
     await redis.hset(KEYS.stock, mapping=numbers)
 
 
-def joining(
+def join_record(
     visitor_id: str, known: PlaceClaims | None = None, address: str = "", draw: int | str = 7
 ) -> JoinRecord:
     """One record of `join`."""
-    return JoinRecord(visitor_id, address, draw, *_told(known))
+    return JoinRecord(visitor_id, address, draw, *_token_fields(known))
 
 
-def asking(visitor_id: str, known: PlaceClaims | None = None, draw: int = 7) -> AskRecord:
+def ask_record(visitor_id: str, known: PlaceClaims | None = None, draw: int = 7) -> AskRecord:
     """One record of `place` and `claim`."""
-    return AskRecord(visitor_id, draw, *_told(known))
+    return AskRecord(visitor_id, draw, *_token_fields(known))
 
 
 def token(visitor_id: str, number: int | None, epoch: int = 1, room_id: RoomId = ROOM) -> PlaceClaims:
@@ -145,5 +147,5 @@ def token(visitor_id: str, number: int | None, epoch: int = 1, room_id: RoomId =
     return PlaceClaims(room_id=room_id, visitor_id=VisitorId(visitor_id), queue_number=number, epoch=epoch)
 
 
-def _told(known: PlaceClaims | None) -> tuple[int, int, int]:
+def _token_fields(known: PlaceClaims | None) -> tuple[int, int, int]:
     return (NO_TOKEN, 0, 0) if known is None else (known.queue_number or 0, known.epoch, known.quantity)

@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedSpan:
     """One span as received."""
 
     service: str
@@ -39,13 +39,13 @@ class Collector:
     requests: int = 0
     headers: dict[str, str] = field(default_factory=dict)  # of the last request
     resources: list[dict[str, Any]] = field(default_factory=list)
-    got: list[Seen] = field(default_factory=list)
+    got: list[ReceivedSpan] = field(default_factory=list)
 
-    def of(self, trace_id: str) -> list[Seen]:
+    def of(self, trace_id: str) -> list[ReceivedSpan]:
         """The spans of one trace, in the order they started."""
         return sorted((it for it in self.got if it.trace_id == trace_id), key=lambda it: it.started_ns)
 
-    async def has(self, trace_id: str, *names: str) -> list[Seen]:
+    async def has(self, trace_id: str, *names: str) -> list[ReceivedSpan]:
         """The spans of a trace, once all of these are among them."""
 
         async def all_there() -> bool:
@@ -76,11 +76,11 @@ class Collector:
             resource = _attributes(of.resource.attributes)
             self.resources.append(resource)
             for scope in of.scope_spans:
-                self.got += [_seen(resource["service.name"], it) for it in scope.spans]
+                self.got += [_received_span(resource["service.name"], it) for it in scope.spans]
 
 
-def _seen(service: str, it: Span) -> Seen:
-    return Seen(
+def _received_span(service: str, it: Span) -> ReceivedSpan:
+    return ReceivedSpan(
         service,
         it.name,
         Span.SpanKind.Name(it.kind).removeprefix("SPAN_KIND_").lower(),
@@ -100,7 +100,7 @@ def _attributes(pairs: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def collecting() -> AsyncIterator[Collector]:
+async def a_collector() -> AsyncIterator[Collector]:
     """A collector that runs until the block ends."""
     collector = Collector()
     server = await asyncio.start_server(collector.serve, "127.0.0.1", 0)

@@ -22,11 +22,11 @@ async def a_room_in_parts(redis: Client, **settings: Any) -> Rounds:
         await parts.open_part(redis, keys, generation=now.generation, epoch=now.epoch, first=1)
     now = await parts.rounds(redis, KEYS, opened=now.epoch, now_ms=NOW)
     for part in range(PARTS):
-        await turned(redis, now, part)
+        await give_numbers(redis, now, part)
     return now
 
 
-async def turned(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100) -> Turned:
+async def give_numbers(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100) -> Turned:
     """Give a part its numbers for a round."""
     return await parts.turn_part(
         redis,
@@ -42,12 +42,12 @@ async def turned(redis: Client, now: Rounds, part: int = 0, *, limit: int = 100)
     )
 
 
-async def arrived(redis: Client, *visitors: str, part: int = 0, again: int = 0, asked: int = 0) -> Arrived:
+async def join_part(redis: Client, *visitors: str, part: int = 0, again: int = 0, asked: int = 0) -> Arrived:
     """Let these visitors join a part."""
     records = [ArrivalRecord(it, "", again, asked) for it in visitors]
     return await parts.arrive(redis, PART_KEYS[part], records, rate=0, burst=1, parts=PARTS, now_ms=NOW)
 
 
-async def numbers(redis: Client, *visitors: str, part: int = 0, again: int = 0) -> list[int]:
+async def numbers_of(redis: Client, *visitors: str, part: int = 0, again: int = 0) -> list[int]:
     """The numbers they are given or already have."""
-    return [it.number for it in (await arrived(redis, *visitors, part=part, again=again)).arrivals]
+    return [it.number for it in (await join_part(redis, *visitors, part=part, again=again)).arrivals]

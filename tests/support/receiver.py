@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 
 @dataclass(frozen=True)
-class Got:
+class ReceivedRequest:
     """One request as received."""
 
     headers: dict[str, str]
@@ -41,7 +41,7 @@ class Receiver:
     first: list[int] = field(default_factory=list)  # the responses before that
     headers: str = ""  # additional header lines of its responses
     body: bytes = b""
-    got: list[Got] = field(default_factory=list)
+    got: list[ReceivedRequest] = field(default_factory=list)
 
     def of(self, thread: str) -> list[str]:
         """The event types received for one reservation, in order of arrival, each message once."""
@@ -54,7 +54,7 @@ class Receiver:
             lines = [line.split(": ", 1) for line in head.split("\r\n")[1:] if line]
             headers = {name.lower(): value for name, value in lines}
             body = await reader.readexactly(int(headers["content-length"]))
-            self.got.append(Got(headers, body))
+            self.got.append(ReceivedRequest(headers, body))
             status = self.first.pop(0) if self.first else self.answer
             writer.write(f"HTTP/1.1 {status} .\r\nconnection: close\r\n{self.headers}\r\n".encode())
             writer.write(self.body)

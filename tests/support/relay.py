@@ -62,19 +62,19 @@ class Relay:
             return
         if self.socks:
             with suppress(OSError, asyncio.IncompleteReadError):
-                await _greeted(reader, writer)
+                await _greet(reader, writer)
         host, _, port = self.goal.removeprefix("http://").partition(":")
         there, to_there = await asyncio.open_connection(host, int(port))
         ends = {writer, to_there}
         self._open |= ends
-        await asyncio.gather(_copied(reader, to_there), _copied(there, writer))
+        await asyncio.gather(_copy(reader, to_there), _copy(there, writer))
         self._open -= ends
         for it in ends:
             with suppress(OSError):
                 await it.wait_closed()
 
 
-async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """The SOCKS5 handshake without a password: methods, the choice, the request, and its acceptance."""
     _, methods = await reader.readexactly(2)
     await reader.readexactly(methods)
@@ -85,7 +85,7 @@ async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.write(b"\x05\x00\x00\x01" + bytes(4 + PORT_BYTES))
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while block := await reader.read(65_536):
             writer.write(block)

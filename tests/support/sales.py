@@ -66,7 +66,7 @@ def ticket_types(totals: Mapping[str, int] = TOTALS) -> list[TicketType]:
     ]
 
 
-async def on_sale(
+async def put_on_sale(
     redis: RedisClient, keys: RoomKeys = KEYS, totals: Mapping[str, int] = TOTALS, **conf: int | str
 ) -> None:
     """Load the room and its stock, with nobody inside yet."""
@@ -76,7 +76,7 @@ async def on_sale(
     await filling.load_stock(redis, keys, ticket_types(totals))
 
 
-async def let_in(
+async def give_sessions(
     redis: RedisClient, *visitors: str, keys: RoomKeys = KEYS, session_ms: int = SESSION
 ) -> None:
     """Give visitors a session."""
@@ -89,7 +89,7 @@ def submission(reservation_id: str, visitor_id: str = "ann", items: str = "floor
     return Submission(reservation_id, visitor_id, SESSION, f"print-of-{items}", "web1", items)
 
 
-async def decided(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> list[Decision]:
+async def decide(redis: RedisClient, *requests: Request, now_ms: int = NOW) -> list[Decision]:
     """What Redis decides on requests that were submitted but not decided."""
     for it in requests:
         await redis.hsetnx(KEYS.outcomes, it.reservation_id, f"print|pending|{it.visitor_id}")
@@ -144,7 +144,7 @@ async def a_sale(
     )
     generation = await stores.postgres.fetchval("SELECT generation FROM rooms WHERE room_id = $1", HALL)
     loaded = {"generation": generation, "hold_ttl_ms": hold_ttl_s * 1000, **conf}
-    await on_sale(stores.redis, LIVE, totals, **loaded)
+    await put_on_sale(stores.redis, LIVE, totals, **loaded)
     await stores.redis.sadd(ROOMS, HALL)
 
 
@@ -152,7 +152,7 @@ async def a_session(stores: Stores, visitor_id: str = "", seconds: int = 600) ->
     """A visitor inside, in Redis and in Postgres; returns the claims of their booking token."""
     visitor_id = visitor_id or f"visitor{next(_numbers)}"
     now_s = int(time.time())
-    await let_in(stores.redis, visitor_id, keys=LIVE, session_ms=(now_s + seconds) * 1000)
+    await give_sessions(stores.redis, visitor_id, keys=LIVE, session_ms=(now_s + seconds) * 1000)
     await stores.postgres.execute(
         "INSERT INTO sessions (room_id, visitor_id, queue_number, expires_at) "
         "VALUES ($1, $2, 1, to_timestamp($3)) ON CONFLICT DO NOTHING",
@@ -165,13 +165,13 @@ async def a_session(stores: Stores, visitor_id: str = "", seconds: int = 600) ->
     )
 
 
-def wanted(text: str) -> list[Item]:
+def items_of(text: str) -> list[Item]:
     """The items of a body, written as `floor:2,balcony:1`."""
     lines = (line.split(":") for line in text.split(","))
     return [Item(ticket_type_id=TicketTypeId(name), quantity=int(quantity)) for name, quantity in lines]
 
 
-async def ask(
+async def reserve_tickets(
     engine: ReservationEngine,
     claims: BookingClaims,
     items: str = "floor:2",
@@ -181,18 +181,18 @@ async def ask(
 ) -> Reserved:
     """Reserve; each call has a new key by default."""
     key = key or f"key{next(_numbers)}"
-    return await reserve(engine, claims, GALA, wanted(items), idempotency_key=key, wait=wait)
+    return await reserve(engine, claims, GALA, items_of(items), idempotency_key=key, wait=wait)
 
 
 @asynccontextmanager
 async def an_engine(stores: Stores, settings: Settings = SETTINGS) -> AsyncIterator[ReservationEngine]:
     """A reservation engine that has subscribed, without a worker."""
     async with open_engine(stores, settings) as engine:
-        await wait_until(lambda: listening(stores, engine), "the subscription, and what all workers read")
+        await wait_until(lambda: is_subscribed(stores, engine), "the subscription, and what all workers read")
         yield engine
 
 
-async def listening(stores: Stores, engine: ReservationEngine) -> bool:
+async def is_subscribed(stores: Stores, engine: ReservationEngine) -> bool:
     """Whether the engine has subscribed and knows that workers read batches."""
     own = f"fairgate:outcomes:{engine.instance}"
     client: Any = stores.redis
@@ -201,7 +201,7 @@ async def listening(stores: Stores, engine: ReservationEngine) -> bool:
     return bool(listeners) and engine.as_one
 
 
-async def hearing(stores: Stores, workers: int) -> bool:
+async def workers_listen(stores: Stores, workers: int) -> bool:
     """Whether this many workers listen for submissions. Each uses a pattern, as nobody else here does."""
     client: Any = stores.redis
     where = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(client, RedisCluster) else {}
@@ -219,7 +219,7 @@ async def kill_subscriptions(stores: Stores) -> None:
 
 
 @asynccontextmanager
-async def working(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[asyncio.Task[None]]:
+async def running_worker(stores: Stores, worker_id: str = "worker1") -> AsyncIterator[asyncio.Task[None]]:
     """Run a worker's drain beside the test, and stop it gracefully at the end."""
     ctx = WorkerContext(SETTINGS, stores, worker_id, asyncio.Event())
     job = asyncio.create_task(drain(ctx))
@@ -237,7 +237,7 @@ async def a_shop(
 ) -> AsyncIterator[ReservationEngine]:
     """A sale with a reservation engine and a worker."""
     await a_sale(stores, totals, **sale)
-    async with an_engine(stores) as engine, working(stores):
+    async with an_engine(stores) as engine, running_worker(stores):
         yield engine
 
 

@@ -20,7 +20,7 @@ from app.store.keys import RoomKeys
 from app.store.redis import seat_rows
 from app.store.scripts import filling
 from app.store.sql.catalogue import seats
-from tests.support.sales import GALA, HALL, KEYS, TOTALS, a_sale, an_engine, on_sale, working
+from tests.support.sales import GALA, HALL, KEYS, TOTALS, a_sale, an_engine, put_on_sale, running_worker
 
 ROWS, ROW_SEATS, PRICE = 3, 5, 7000
 
@@ -44,11 +44,11 @@ def type_of_section(section: Section) -> TicketType:
     )
 
 
-async def seats_on_sale(
+async def put_seats_on_sale(
     redis: RedisClient, *sections: Section, keys: RoomKeys = KEYS, **conf: int | str
 ) -> None:
     """The sale of `tests.support.sales` in Redis, with sections in addition to its counted tickets."""
-    await on_sale(redis, keys, TOTALS, **conf)
+    await put_on_sale(redis, keys, TOTALS, **conf)
     for section in sections or (a_section(),):
         ticket_type_id = section.ticket_type_id
         await filling.load_seats(redis, keys, section.rows, ticket_type_id=ticket_type_id)
@@ -99,11 +99,11 @@ async def a_hall(stores: Stores, *sections: Section, **sale: int) -> AsyncIterat
             )
             await seats.insert_seats(connection, GALA, section)
     await load_totals(stores, HALL, GALA)
-    async with an_engine(stores) as engine, working(stores):
+    async with an_engine(stores) as engine, running_worker(stores):
         yield engine
 
 
-async def ask_seats(
+async def reserve_seats(
     engine: ReservationEngine, claims: BookingClaims, *seat_ids: str, key: str = ""
 ) -> Reserved:
     """Reserve exactly these seats; each call has a new key by default."""
@@ -111,7 +111,7 @@ async def ask_seats(
     return await reserve(engine, claims, GALA, wanted, idempotency_key=key or "+".join(seat_ids))
 
 
-async def ask_best(
+async def reserve_best(
     engine: ReservationEngine,
     claims: BookingClaims,
     quantity: int,

@@ -42,7 +42,7 @@ async def deliver(stores: Stores, target: Target, *, rounds: int = 1) -> bool | 
     return taken
 
 
-async def seen(stores: Stores) -> Webhook:
+async def only_webhook(stores: Stores) -> Webhook:
     (found,), total = await webhooks.page(stores, limit=10, offset=0)
     assert total == 1
     return found

@@ -55,7 +55,7 @@ class Wire:
 
 
 @asynccontextmanager
-async def wired(host: str, port: int) -> AsyncIterator[Wire]:
+async def a_wire(host: str, port: int) -> AsyncIterator[Wire]:
     """A wire for the duration of a test, connected at first."""
     wire = Wire(host, port)
     await wire.mend()

@@ -12,8 +12,17 @@ from app.store.answer_log import AnswerLog
 from app.store.connections import Stores
 from app.store.postgres_watch import ANSWER_S, EVERY_S, PostgresWatch
 from app.store.scripts import admission, room
-from tests.support.builders import KEYS, NOW, Client, a_room, a_visitor, asking, joining, restored
-from tests.support.queue_steps import ask, claim, crowd, join, only, tick, words
+from tests.support.builders import (
+    KEYS,
+    NOW,
+    Client,
+    a_restored_room,
+    a_room,
+    a_visitor,
+    ask_record,
+    join_record,
+)
+from tests.support.queue_steps import claim, crowd, get_places, join, only, states_of, tick
 from worker.outage_reports import OutageReports
 from worker.room_ticker import SLOW_TICK_S, TICK_S
 
@@ -82,7 +91,9 @@ class Worker:
         away = self.watch.is_away(now)
         report = self.outages.next_report(now, away=away)
         done = self.until_s if self._is_away("redis", now) else now
-        assert words(await ask(self.redis, *self.polls, now_ms=at(done))) == ["called"] * len(self.polls)
+        assert states_of(await get_places(self.redis, *self.polls, now_ms=at(done))) == ["called"] * len(
+            self.polls
+        )
         limit = 0 if away else 100
         found = await admission.admit(self.redis, KEYS, limit=limit, outages=report, now_ms=at(done))
         self.outages.answered(now, done, found.status.now_ms, away=away)
@@ -94,7 +105,7 @@ async def called(redis: Client, deadlines: dict[str, float]) -> None:
     """A room with these visitors called."""
     await redis.flushall()
     await a_room(redis, claim_window_s=WINDOW_S, session_ttl_s=SESSION_S, admission_rate_per_minute=60_000)
-    assert words(await join(redis, *deadlines)) == ["called"] * len(deadlines)
+    assert states_of(await join(redis, *deadlines)) == ["called"] * len(deadlines)
     await redis.zadd(KEYS.called, {who: at(deadline) for who, deadline in deadlines.items()})
 
 
@@ -111,11 +122,11 @@ async def test_no_turn_is_lost_by_an_outage_however_short(stores: Stores, store:
         worker.tick_s, worker.stuck = (TICK_S, SLOW_TICK_S)[n % 2], n % 3 == 0
         await worker.run(until_s + NOTICED_S)
         now_ms, case = at(until_s + NOTICED_S), f"{length_s} s from {from_s}"
-        assert words(await ask(redis, "before", now_ms=now_ms)) == ["no_show"], case
-        for place in map(only, [[it] for it in await ask(redis, *inside, now_ms=now_ms)]):
+        assert states_of(await get_places(redis, "before", now_ms=now_ms)) == ["no_show"], case
+        for place in map(only, [[it] for it in await get_places(redis, *inside, now_ms=now_ms)]):
             left_s = (place.claim_by_ms - now_ms) / 1000
             assert max(3, min(length_s, 10)) - NOTICED_S <= left_s <= WINDOW_S, case
-        assert words(await claim(redis, *inside, now_ms=now_ms)) == ["active"] * len(inside), case
+        assert states_of(await claim(redis, *inside, now_ms=now_ms)) == ["active"] * len(inside), case
 
 
 @pytest.mark.parametrize("store", ["redis", "postgres"])
@@ -133,8 +144,8 @@ async def test_a_ticker_that_begins_after_a_short_outage_tells_of_it(stores: Sto
         worker.outages = OutageReports((worker.watch.log, worker.answers))
         await worker.run(until_s + NOTICED_S)
         now_ms = at(until_s + NOTICED_S)
-        assert words(await ask(redis, "before", now_ms=now_ms)) == ["no_show"], length_s
-        assert words(await claim(redis, *inside, now_ms=now_ms)) == ["active"] * len(inside), length_s
+        assert states_of(await get_places(redis, "before", now_ms=now_ms)) == ["no_show"], length_s
+        assert states_of(await claim(redis, *inside, now_ms=now_ms)) == ["active"] * len(inside), length_s
 
 
 @pytest.mark.parametrize("length_s", [1.0, 5.0, 15.0])
@@ -155,8 +166,10 @@ async def test_a_claim_that_could_not_be_kept_begins_a_session_that_is_still_the
     if gone_s > 3:  # a shorter difference does not extend the session
         assert again.session_expires_at_ms >= at(until_s + SESSION_S - 1)
     await tick(redis, at(until_s + NOTICED_S))
-    told = await room.place(redis, KEYS, [asking("early")], rate=0, burst=1, now_ms=at(until_s + NOTICED_S))
-    assert words(told.places) == ["active"]
+    told = await room.place(
+        redis, KEYS, [ask_record("early")], rate=0, burst=1, now_ms=at(until_s + NOTICED_S)
+    )
+    assert states_of(told.places) == ["active"]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["redis was there", "redis has restarted"])
@@ -166,23 +179,23 @@ async def test_turns_outlive_an_outage_of_all_with_the_workers(stores: Stores, k
     await called(redis, {"before": FROM_S - NOTICED_S, "ann": FROM_S + 1, "bob": FROM_S + 7})
     await Worker(stores, redis, "none", True, (0, 0)).run(FROM_S)
     until_s = FROM_S + 60
-    assert words(await ask(redis, "ann", now_ms=at(until_s))) == ["called"]
+    assert states_of(await get_places(redis, "ann", now_ms=at(until_s))) == ["called"]
     if not kept:
-        await restored(redis, epoch=2, now_ms=at(until_s), claim_window_s=WINDOW_S)
+        await a_restored_room(redis, epoch=2, now_ms=at(until_s), claim_window_s=WINDOW_S)
     worker = Worker(stores, redis, "none", True, (0, 0))
     worker.round_at = worker.ask_at = worker.watch.log.answered_at = worker.answers.answered_at = until_s
     worker.polls = ["ann", "bob"]
     await worker.run(until_s + NOTICED_S)
-    assert words(await ask(redis, "before", now_ms=at(until_s + 3))) == ["no_show"]
-    assert words(await claim(redis, "ann", "bob", now_ms=at(until_s + 3))) == ["active"] * 2
+    assert states_of(await get_places(redis, "before", now_ms=at(until_s + 3))) == ["no_show"]
+    assert states_of(await claim(redis, "ann", "bob", now_ms=at(until_s + 3))) == ["active"] * 2
 
 
 async def test_a_restart_of_redis_counts_as_an_outage_whoever_looks_then(redis: Client) -> None:
     await called(redis, {"ann": 6})
     await tick(redis, at(5))
-    await restored(redis, epoch=2, now_ms=at(50), claim_window_s=WINDOW_S)
+    await a_restored_room(redis, epoch=2, now_ms=at(50), claim_window_s=WINDOW_S)
     await tick(redis, at(50))
-    assert only(await ask(redis, "ann", now_ms=at(50))).claim_by_ms == at(60)
+    assert only(await get_places(redis, "ann", now_ms=at(50))).claim_by_ms == at(60)
 
 
 async def test_a_web_process_that_alone_knows_of_an_outage_stops_the_windows_with_the_first_refusal(
@@ -190,13 +203,13 @@ async def test_a_web_process_that_alone_knows_of_an_outage_stops_the_windows_wit
 ) -> None:
     await called(redis, {"ann": 10, "bob": 10})
     await tick(redis, at(9))
-    records = [asking("ann")]
+    records = [ask_record("ann")]
     found = await room.claim(redis, KEYS, records, rate=0, burst=1, away_ms=2_000, now_ms=at(11))
-    assert words(found.places) == ["away"]
+    assert states_of(found.places) == ["away"]
     await tick(redis, at(11.2))
-    assert words(await ask(redis, "ann", "bob", now_ms=at(12))) == ["called"] * 2
+    assert states_of(await get_places(redis, "ann", "bob", now_ms=at(12))) == ["called"] * 2
     await tick(redis, at(20))
-    assert words(await ask(redis, "ann", "bob", now_ms=at(20))) == ["no_show"] * 2
+    assert states_of(await get_places(redis, "ann", "bob", now_ms=at(20))) == ["no_show"] * 2
 
 
 async def test_outages_are_counted_once_and_not_for_calls_made_later(redis: Client) -> None:
@@ -204,7 +217,7 @@ async def test_outages_are_counted_once_and_not_for_calls_made_later(redis: Clie
     report = admission.OutageReport(sure_ms=at(7), away_from_ms=at(3), away_until_ms=at(7))
     for _ in range(3):
         await admission.admit(redis, KEYS, limit=10, outages=report, now_ms=at(7))
-    assert only(await ask(redis, "ann", now_ms=at(7))).claim_by_ms == at(12)
+    assert only(await get_places(redis, "ann", now_ms=at(7))).claim_by_ms == at(12)
 
 
 async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
@@ -216,7 +229,7 @@ async def away(redis: Client, at_ms: int, silent_ms: int = 0) -> None:
 
 async def claim_by(redis: Client, visitor_id: str, now_ms: int) -> int:
     """The deadline shown to this visitor."""
-    place = only(await ask(redis, visitor_id, now_ms=now_ms))
+    place = only(await get_places(redis, visitor_id, now_ms=now_ms))
     assert place.state == "called"
     assert place.claim_by_ms is not None
     return place.claim_by_ms
@@ -229,14 +242,14 @@ async def test_while_postgres_is_away_claim_windows_stand_still_and_nobody_is_ca
     late_ms = NOW + 60_000
     await away(redis, late_ms)
     assert await claim_by(redis, ann, late_ms) == late_ms + 13_000
-    assert words(await claim(redis, ann, now_ms=late_ms)) == ["away"]
-    assert words(await join(redis, cyd := a_visitor(), now_ms=late_ms)) == ["waiting"]
+    assert states_of(await claim(redis, ann, now_ms=late_ms)) == ["away"]
+    assert states_of(await join(redis, cyd := a_visitor(), now_ms=late_ms)) == ["waiting"]
     await tick(redis, NOW + 62_000)
     assert [await claim_by(redis, it, NOW + 62_000) for it in (ann, bob)] == [NOW + 75_000] * 2
     assert await claim_by(redis, cyd, NOW + 62_000) == NOW + 77_000
-    assert words(await claim(redis, ann, now_ms=NOW + 74_999)) == ["active"]
+    assert states_of(await claim(redis, ann, now_ms=NOW + 74_999)) == ["active"]
     await tick(redis, NOW + 75_000)
-    assert words(await claim(redis, bob, now_ms=NOW + 75_000)) == ["no_show"]
+    assert states_of(await claim(redis, bob, now_ms=NOW + 75_000)) == ["no_show"]
 
 
 async def test_workers_that_disagree_about_postgres_give_nobody_more_than_the_time_that_passed(
@@ -266,11 +279,11 @@ async def test_a_web_process_that_knows_postgres_is_away_calls_nobody_and_begins
     await a_room(redis)
     (ann,) = await crowd(redis, 1)
     told = {"rate": 0, "burst": 1, "now_ms": NOW}
-    found = await room.join(redis, KEYS, [joining(ann), joining(a_visitor())], away=1, **told)
-    assert words(found.places) == ["called", "waiting"]
-    found = await room.claim(redis, KEYS, [asking(ann)], away_ms=1, **told)
-    assert words(found.places) == ["away"]
+    found = await room.join(redis, KEYS, [join_record(ann), join_record(a_visitor())], away=1, **told)
+    assert states_of(found.places) == ["called", "waiting"]
+    found = await room.claim(redis, KEYS, [ask_record(ann)], away_ms=1, **told)
+    assert states_of(found.places) == ["away"]
     await tick(redis, limit=1)
-    assert words(await claim(redis, ann)) == ["active"]
-    found = await room.claim(redis, KEYS, [asking(ann)], away_ms=1, **told)
-    assert words(found.places) == ["active"]
+    assert states_of(await claim(redis, ann)) == ["active"]
+    found = await room.claim(redis, KEYS, [ask_record(ann)], away_ms=1, **told)
+    assert states_of(found.places) == ["active"]

@@ -31,8 +31,8 @@ from tests.support.builders import (
     a_room,
     a_stored_room,
     a_visitor,
-    joining,
-    set_up,
+    change_room,
+    join_record,
     stock,
 )
 from tests.support.queue_steps import claim, join, tick
@@ -57,7 +57,9 @@ async def a_sale_tonight(stores: Stores) -> None:
     await room.leave(stores.redis, KEYS, "cid", now_ms=NOW)  # type: ignore[arg-type]
     await tick(stores.redis, NOW + 11_000)
     await room.remove(stores.redis, KEYS, "dan", now_ms=NOW + 11_000)  # type: ignore[arg-type]
-    await set_up(stores.redis, 9, "paused", NOW + 11_000, active_visitors_max=2, admission_rate_per_minute=60)
+    await change_room(
+        stores.redis, 9, "paused", NOW + 11_000, active_visitors_max=2, admission_rate_per_minute=60
+    )
 
 
 STORY = [
@@ -119,7 +121,7 @@ async def test_a_head_is_signed_at_once_and_then_every_ten_seconds(stores: Store
 
 async def test_a_lottery_says_its_commitment_first_and_its_seed_at_the_opening(stores: Stores) -> None:
     await a_stored_room(stores, loaded=False, queueing_method="lottery")
-    await a_lottery(stores.redis, [joining("ann", draw=9), joining("bob", draw=4)])
+    await a_lottery(stores.redis, [join_record("ann", draw=9), join_record("bob", draw=4)])
     await stores.postgres.execute("UPDATE rooms SET opened_at = now()")
     await write(stores, ROOM)
     found = await lines(stores)
@@ -142,8 +144,8 @@ async def test_a_draw_made_with_the_log_says_so_before_anybody_joins_and_with_wh
     await a_room(stores.redis, "prequeue", **mixing)
     await write(stores, ROOM)
     assert (await lines(stores))[-2:] == ["state prequeue", "mixes entries"]
-    await join(stores.redis, joining("ann", draw=9), joining("bob", draw=4))
-    await set_up(stores.redis, 3, **mixing)
+    await join(stores.redis, join_record("ann", draw=9), join_record("bob", draw=4))
+    await change_room(stores.redis, 3, **mixing)
     await stores.postgres.execute("UPDATE rooms SET opened_at = now()")
     await write(stores, ROOM)
     export = await from_stores(stores, ROOM)
@@ -198,18 +200,17 @@ async def test_lanes_are_in_the_log_and_what_really_happened_in_them_is_fair(sto
     await a_room(stores.redis, "paused", "event", active_visitors_max=None, **settings)
     await stock(stores.redis, 40)
     crowd = [new_member_id(at % 3) if at % 3 else a_visitor() for at in range(150)]
-    await join(
-        stores.redis, *(joining(it)._replace(quantity=9 if at % 7 == 1 else 1) for at, it in enumerate(crowd))
-    )
+    records = [join_record(it)._replace(quantity=9 if at % 7 == 1 else 1) for at, it in enumerate(crowd)]
+    await join(stores.redis, *records)
     for at in range(30, 60, 5):
         await room.leave(stores.redis, KEYS, VisitorId(crowd[at]), now_ms=NOW)
     await carry(stores.redis, KEYS, "code", VisitorId(crowd[14]), new_member_id(1), replace=True, now_ms=NOW)
-    await set_up(stores.redis, 9, "open", event_id="event", **settings)
+    await change_room(stores.redis, 9, "open", event_id="event", **settings)
     for second in range(12):
         await tick(stores.redis, NOW + 1_000 * second)
         if second == 6:  # the shares change from now on
             fewer = [Lane(name="Members", share=60), lanes[1]]
-            await set_up(
+            await change_room(
                 stores.redis, 10, "open", NOW + 6_000, event_id="event", **(settings | {"lanes": fewer})
             )
         if second == 8:  # enough for those who were passed over

@@ -28,7 +28,7 @@ from tests.conftest import Servers
 from tests.restoring.test_rebuild_lanes import in_lane
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room, a_visitor, token
 from tests.support.waiting import PATIENCE_S, wait_until
-from tests.support.wire import wired
+from tests.support.wire import a_wire
 from worker.admission import LOOPS
 from worker.context import WorkerContext
 from worker.jobs import PERIODIC
@@ -237,7 +237,7 @@ async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_
     await control.set_state(queues, ROOM, "pause", by=STAFF)
     await joined(queues, 5_000)
     address = urlsplit(database_url)
-    async with wired(address.hostname or "", address.port or 0) as wire:
+    async with a_wire(address.hostname or "", address.port or 0) as wire:
         local = f"{address.username}:{address.password}@127.0.0.1:{wire.port}"
         pool = await connect_postgres(f"postgresql://{local}{address.path}", timeout_s=1, connections_max=4)
         async with controllers(Stores(stores.redis, pool)):

@@ -22,10 +22,10 @@ from tests.support.sales import (
     a_sale,
     a_session,
     an_engine,
-    ask,
     counters,
+    reserve_tickets,
+    running_worker,
     submission,
-    working,
 )
 from tests.support.waiting import wait_until
 from worker.lane import _parts
@@ -40,14 +40,14 @@ async def test_batches_begin_when_the_upgrade_is_over(
     await stores.postgres.execute("DELETE FROM agreed")
     try:
         async with open_engine(stores, SETTINGS) as engine:
-            await ask(engine, await a_session(stores), wait=False)
+            await reserve_tickets(engine, await a_session(stores), wait=False)
             assert not await stores.redis.exists(LIVE.batches)
             await stores.postgres.execute("INSERT INTO agreed VALUES ('batches')")
             await wait_until(lambda: _agreed(engine), "the note of what all workers read")
-            await ask(engine, await a_session(stores), wait=False)
+            await reserve_tickets(engine, await a_session(stores), wait=False)
             assert await stores.redis.xlen(LIVE.batches) == 1
             assert await check(stores, GALA) == []
-            async with working(stores):
+            async with running_worker(stores):
                 await wait_until(lambda: _is_settled(stores), "both to be written")
     finally:
         await stores.postgres.execute("INSERT INTO agreed VALUES ('batches') ON CONFLICT DO NOTHING")
@@ -66,7 +66,7 @@ async def test_both_kinds_are_worked_on_together(stores: Stores) -> None:
         keys, as_one = holds.keys_of(HALL), number % 3 != 0
         await submit(stores.redis, keys, batch, event_id=GALA, backlog_max=99, as_one=as_one)
     assert await backlog(stores.redis, LIVE) == 36
-    async with working(stores), working(stores, "another"):
+    async with running_worker(stores), running_worker(stores, "another"):
         await wait_until(lambda: _is_settled(stores), "all to be written")
     assert await counters(stores) == (72, 0)
     assert await check(stores, GALA) == []
@@ -76,7 +76,7 @@ async def test_what_waits_in_a_batch_is_no_difference(stores: Stores) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
         visitors = [await a_session(stores) for _ in range(3)]
-        await asyncio.gather(*(ask(engine, it, "floor:1", wait=False) for it in visitors))
+        await asyncio.gather(*(reserve_tickets(engine, it, "floor:1", wait=False) for it in visitors))
         assert await stores.redis.xlen(LIVE.batches) == 1
         assert await check(stores, GALA) == []
 

@@ -12,7 +12,18 @@ from app.store.connections import Stores
 from app.store.redis.backlogs import backlog
 from app.store.sql.reservations import reservations
 from tests.support.builders import Client
-from tests.support.sales import GALA, HALL, LIVE, a_sale, a_session, an_engine, ask, rows, stock, working
+from tests.support.sales import (
+    GALA,
+    HALL,
+    LIVE,
+    a_sale,
+    a_session,
+    an_engine,
+    reserve_tickets,
+    rows,
+    running_worker,
+    stock,
+)
 from tests.support.waiting import wait_until
 
 
@@ -23,7 +34,7 @@ async def test_what_the_release_before_left_undecided_is_decided_by_the_worker(s
     for name in ("ann", "bob"):
         await client.hset(holds.keys_of(HALL).outcomes, f"r-{name}", f"print|pending|{name}")
         await client.xadd(LIVE.submissions, {"s": f"r-{name}|{name}|print||floor:2"})
-    async with working(stores):
+    async with running_worker(stores):
         await wait_until(lambda: _is_settled(stores), "both to be decided")
     assert await rows(stores) == {"r-ann": "held"}
     assert (await client.hget(holds.keys_of(HALL).outcomes, "r-bob")) == "print|sold_out|bob"
@@ -35,14 +46,14 @@ async def test_what_was_granted_before_a_restore_is_granted_anew(stores: Stores)
     client: Client = stores.redis
     await a_sale(stores, {"floor": 2})
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(ask(engine, await a_session(stores)))
+        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         epoch = await stores.postgres.fetchval("UPDATE rooms SET epoch = epoch + 1 RETURNING epoch")
         await client.hset(LIVE.conf, mapping={"epoch": epoch, "restoring": 1})
         await rebuild_stock(stores, HALL, GALA, epoch)
         await client.hset(LIVE.conf, "restoring", 0)
         assert await stock(stores.redis, "floor", LIVE) == (2, 0, 0)
-        async with working(stores):
+        async with running_worker(stores):
             assert (await asked).reservation
     assert await stock(stores.redis, "floor", LIVE) == (0, 2, 0)
     assert await check(stores, GALA) == []
@@ -54,7 +65,7 @@ async def test_a_hold_that_was_over_before_anybody_could_be_told_begins_anew(sto
     await a_sale(stores, hold_ttl_s=300)
     async with an_engine(stores) as engine:
         ann = await a_session(stores)
-        reserved = await ask(engine, ann, wait=False)
+        reserved = await reserve_tickets(engine, ann, wait=False)
         [(_, fields)] = await client.xrange(LIVE.batches)
         long_ago = now_ms() - 400_000
         request, granted = fields["b"].split("|10000|EUR|")
@@ -62,7 +73,7 @@ async def test_a_hold_that_was_over_before_anybody_could_be_told_begins_anew(sto
         await client.hset(LIVE.holds, reserved.reservation_id, f"held|{ann.visitor_id}|{terms}")
         await client.delete(LIVE.batches)
         await client.xadd(LIVE.batches, {**fields, "b": f"{request}|{terms}"}, id=f"{long_ago}-0")
-        async with working(stores):
+        async with running_worker(stores):
             await wait_until(lambda: _is_settled(stores), "it to be written")
         row = await reservations.fetch_one(stores.postgres, reserved.reservation_id)
     assert row is not None
@@ -73,7 +84,7 @@ async def test_a_hold_that_was_over_before_anybody_could_be_told_begins_anew(sto
 async def test_what_waits_for_a_worker_is_no_difference(stores: Stores) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        await ask(engine, await a_session(stores), wait=False)
+        await reserve_tickets(engine, await a_session(stores), wait=False)
         assert await stock(stores.redis, "floor", LIVE) == (8, 2, 0)
         assert await check(stores, GALA) == []
 

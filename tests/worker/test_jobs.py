@@ -25,7 +25,7 @@ from app.store.scripts.stock import GROUP
 from app.store.sql.waiting_room import rooms
 from tests.conftest import Servers
 from tests.support.builders import SEED, a_row
-from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, ask
+from tests.support.sales import GALA, LIVE, SETTINGS, a_session, a_shop, reserve_tickets
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import repair
 from worker.context import WorkerContext
@@ -54,7 +54,7 @@ async def at_work(
 
 async def test_a_slow_payment_is_settled(stores: Stores) -> None:
     async with a_shop(stores) as engine, at_work(stores, settle_payments):
-        reserved = await ask(engine, await a_session(stores))
+        reserved = await reserve_tickets(engine, await a_session(stores))
         answer = await confirm(engine, reserved.reservation_id, Payment("card", "tok_slow"), "pay")
         assert answer.reservation.status == "paying"
 
@@ -106,7 +106,7 @@ async def test_what_is_past_its_time_is_forgotten(stores: Stores) -> None:
 
 async def test_consumers_at_work_are_never_forgotten(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await repair.purge(a_context(stores))
         assert len(await stores.redis.xinfo_consumers(LIVE.submissions, GROUP)) == 1
 
@@ -116,7 +116,7 @@ async def test_drift_is_mended_by_itself_and_counted(stores: Stores, monkeypatch
     counted = metrics.DRIFT.labels("holds", "mended")
     before = counted._value.get()
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await stores.redis.hincrby(LIVE.stock, "held:floor", 3)
         await repair.reconcile_rooms(a_context(stores))
         assert counted._value.get() > before
@@ -172,7 +172,7 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
     names = [it.work.__name__ for it in PERIODIC]
     before = {name: runs(name) for name in names}
     async with a_shop(stores) as engine:
-        await ask(engine, await a_session(stores))
+        await reserve_tickets(engine, await a_session(stores))
         await asyncio.gather(*(worker.main() for worker in workers))
     assert {name: runs(name) - before[name] for name in names} == dict.fromkeys(names, 1)
     assert all(metrics.JOB_SECONDS.labels(name)._sum.get() > 0 for name in names)
@@ -182,7 +182,7 @@ async def test_each_job_by_the_clock_runs_once_over_all_workers_and_is_counted(
 
 async def test_each_job_by_the_clock_may_run_twice_at_once(stores: Stores) -> None:
     async with a_shop(stores) as engine:
-        reserved = await ask(engine, await a_session(stores))
+        reserved = await reserve_tickets(engine, await a_session(stores))
         ctx = a_context(stores)
         for it in PERIODIC:
             await asyncio.gather(it.work(ctx), it.work(ctx))

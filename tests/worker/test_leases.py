@@ -16,7 +16,17 @@ from app.store.redis.backlogs import backlog
 from app.store.scripts import leases
 from app.store.scripts.leases import Bid
 from app.store.scripts.stock import GROUP
-from tests.support.sales import HALL, LIVE, SETTINGS, a_sale, a_session, an_engine, ask, hearing, working
+from tests.support.sales import (
+    HALL,
+    LIVE,
+    SETTINGS,
+    a_sale,
+    a_session,
+    an_engine,
+    reserve_tickets,
+    running_worker,
+    workers_listen,
+)
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker import lane, processor
 from worker.context import WorkerContext
@@ -38,18 +48,18 @@ async def test_of_two_workers_one_has_the_room_and_the_other_takes_it_when_that_
     monkeypatch.setattr(lane, "LINGER_S", 60.0)
     await a_sale(stores, {"floor": 100}, max_tickets=100)
     ann = await a_session(stores)
-    async with an_engine(stores) as engine, AsyncExitStack() as first, working(stores, "second"):
-        await first.enter_async_context(working(stores, "first"))
-        await wait_until(lambda: hearing(stores, 2), "both workers to listen")
+    async with an_engine(stores) as engine, AsyncExitStack() as first, running_worker(stores, "second"):
+        await first.enter_async_context(running_worker(stores, "first"))
+        await wait_until(lambda: workers_listen(stores, 2), "both workers to listen")
         await leases.lease(stores.redis, LIVE, "first", Bid(1), lease_ms=LONG_MS)
         for _ in range(3):
-            await ask(engine, ann, "floor:1")
+            await reserve_tickets(engine, ann, "floor:1")
         await wait_until(lambda: _readers(stores, {"first"}), "the other one to leave the room")
         for _ in range(5):
-            await ask(engine, ann, "floor:1")
+            await reserve_tickets(engine, ann, "floor:1")
             assert await _readers(stores, {"first"})
         await first.aclose()
-        assert (await asyncio.wait_for(ask(engine, ann, "floor:1"), PATIENCE_S)).reservation
+        assert (await asyncio.wait_for(reserve_tickets(engine, ann, "floor:1"), PATIENCE_S)).reservation
         await wait_until(lambda: _readers(stores, {"second"}), "the room to belong to the other one")
 
 
@@ -65,8 +75,10 @@ async def test_a_room_is_taken_from_a_worker_that_has_more_of_them(
     """Abandoned requests are processed by the worker that owns the room."""
     await a_sale(stores)
     await leases.lease(stores.redis, LIVE, "other", Bid(rooms), lease_ms=LONG_MS)
-    async with an_engine(stores) as engine, working(stores):
-        assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation
+    async with an_engine(stores) as engine, running_worker(stores):
+        assert (
+            await asyncio.wait_for(reserve_tickets(engine, await a_session(stores)), PATIENCE_S)
+        ).reservation
         stays: set[str] = {"worker1"} if holder.startswith("worker1") else set()
         await wait_until(lambda: _readers(stores, stays), "the worker to know whose room it is")
         client: Any = stores.redis
@@ -83,7 +95,7 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
     leaving = lane.Lane(ctx, HALL, lambda _: Bid(1), lease_first=asks)
     channel = SUBMITTED_CHANNEL + HALL
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(ask(engine, await a_session(stores)))
+        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         heard = [it async for it in _until_left(stores, channel, leaving)]
         if not asks:
@@ -92,7 +104,7 @@ async def test_a_lane_that_leaves_a_room_to_another_worker_wakes_that_one(stores
             return
         assert heard == [(channel, "")]
         assert await backlog(stores.redis, LIVE) == 1
-        async with working(stores, "other"):
+        async with running_worker(stores, "other"):
             assert (await asyncio.wait_for(asked, PATIENCE_S)).reservation
 
 

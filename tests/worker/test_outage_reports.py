@@ -12,7 +12,7 @@ from app.waiting_room.queue import open_queues, status
 from tests.conftest import Servers
 from tests.support.builders import KEYS, ROOM, STAFF, Client, a_stored_room
 from tests.support.waiting import wait_until
-from tests.support.wire import wired
+from tests.support.wire import a_wire
 from tests.worker.test_admission import OFF, controllers, joined, until
 
 
@@ -25,7 +25,7 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
     await control.set_state(queues, ROOM, "open", by=STAFF)
     client: Client = stores.redis
     url = urlsplit(servers.redis_url if store == "redis" else database_url)
-    async with wired(url.hostname or "", url.port or 0) as wire:
+    async with a_wire(url.hostname or "", url.port or 0) as wire:
         there = url._replace(
             netloc=url.netloc.replace(f"{url.hostname}:{url.port}", f"127.0.0.1:{wire.port}")
         )

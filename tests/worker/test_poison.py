@@ -26,10 +26,10 @@ from tests.support.sales import (
     a_session,
     a_shop,
     an_engine,
-    ask,
     counters,
+    reserve_tickets,
+    running_worker,
     stock,
-    working,
 )
 from tests.support.waiting import PATIENCE_S, wait_until
 from worker.lane import TRIES
@@ -60,17 +60,17 @@ async def test_the_bad_one_of_a_batch_is_answered_and_kept_with_the_reason_and_t
     await a_sale(stores, {"floor": 100})
     async with an_engine(stores, PATIENT) as engine, poisoned(stores):
         visitors = [await a_session(stores, name) for name in ("ann", "poison", "bob", "poison2", "eve")]
-        asked = [asyncio.create_task(ask(engine, it, key="key")) for it in visitors]
+        asked = [asyncio.create_task(reserve_tickets(engine, it, key="key")) for it in visitors]
         await wait_until(lambda: _backlog(stores, len(visitors)), "one batch of all of them")
-        async with working(stores):
+        async with running_worker(stores):
             answers = await asyncio.gather(*asked, return_exceptions=True)
             assert [getattr(it, "code", "held") for it in answers] == [
                 *("held", "internal_error", "held", "internal_error", "held")
             ]
             with pytest.raises(InternalError) as again:
-                await ask(engine, visitors[1], key="key")
+                await reserve_tickets(engine, visitors[1], key="key")
             assert again.value.replayed
-            assert (await ask(engine, visitors[0])).reservation  # the room is not blocked
+            assert (await reserve_tickets(engine, visitors[0])).reservation  # the room is not blocked
         assert await counters(stores) == (8, 0)
         assert await stock(stores.redis, "floor", LIVE) == (92, 8, 0)
         assert await check(stores, GALA) == []
@@ -86,7 +86,7 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(stores: Stores) -> None
     async with a_shop(stores) as engine:
         for fields in ({"s": "no request"}, {"other": "fields"}):
             await client.xadd(LIVE.submissions, fields)
-        assert (await ask(engine, await a_session(stores))).reservation
+        assert (await reserve_tickets(engine, await a_session(stores))).reservation
         await wait_until(lambda: _backlog(stores, 0), "the stream to be empty")
     assert await failures.count(stores) == {"reservation": 2}
     assert "fields" in (await failures.newest(stores))[0].content
@@ -96,14 +96,14 @@ async def test_what_kills_each_worker_that_tries_it_is_given_up_unseen(stores: S
     """Attempts are counted where a dying worker cannot lose them."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(ask(engine, await a_session(stores)))
+        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
         await stock_scripts.take_apart(stores.redis, LIVE, submissions.batches_of(await _read(stores)))
         (message,) = await _read(stores)
         for _ in range(TRIES):
             await submissions.read_own(stores.redis, LIVE, "dying")
             await submissions.begin_alone(stores.redis, LIVE, message)
-        async with working(stores, "dying"):
+        async with running_worker(stores, "dying"):
             with pytest.raises(InternalError):
                 await asked
         assert await stock(stores.redis, "floor", LIVE) == (10, 0, 0)
@@ -114,12 +114,12 @@ async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores
     """However often it was read, it is processed."""
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(ask(engine, await a_session(stores)))
+        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: _backlog(stores, 1), "the request")
         await _read(stores)
         for _ in range(3 * TRIES):
             await submissions.read_own(stores.redis, LIVE, "dying")
-        async with working(stores, "dying"):
+        async with running_worker(stores, "dying"):
             assert (await asked).reservation
     assert await failures.count(stores) == {}
 
@@ -127,7 +127,7 @@ async def test_what_a_store_interrupts_is_no_fault_of_the_request(stores: Stores
 async def test_a_refusal_that_redis_made_alone_is_no_poison(stores: Stores) -> None:
     async with a_shop(stores, {"floor": 2}) as engine:
         answers = await asyncio.gather(
-            *[ask(engine, await a_session(stores)) for _ in range(2)], return_exceptions=True
+            *[reserve_tickets(engine, await a_session(stores)) for _ in range(2)], return_exceptions=True
         )
         assert {it.code for it in answers if isinstance(it, Refusal)} == {"sold_out"}
     assert await failures.count(stores) == {}

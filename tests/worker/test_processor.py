@@ -27,16 +27,16 @@ from tests.support.sales import (
     a_sale,
     a_session,
     an_engine,
-    ask,
     counters,
-    hearing,
+    reserve_tickets,
     rows,
+    running_worker,
     stock,
     submission,
-    working,
+    workers_listen,
 )
 from tests.support.waiting import PATIENCE_S, wait_until
-from tests.support.wire import wired
+from tests.support.wire import a_wire
 from worker import lane, processor
 
 
@@ -62,10 +62,10 @@ async def dies_after(stores: Stores, steps: int) -> None:
 async def test_another_worker_finishes_what_a_dead_one_began(stores: Stores, steps: int) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = [asyncio.create_task(ask(engine, await a_session(stores))) for _ in range(3)]
+        asked = [asyncio.create_task(reserve_tickets(engine, await a_session(stores))) for _ in range(3)]
         await wait_until(lambda: backlog(stores.redis, LIVE), "a submission")
         await dies_after(stores, steps)
-        async with working(stores, "heir"):
+        async with running_worker(stores, "heir"):
             answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
         assert len({it.reservation_id for it in answers}) == 3
         assert await counters(stores) == (6, 0)
@@ -81,10 +81,10 @@ async def test_a_worker_started_again_under_its_name_goes_on_at_once(
     monkeypatch.setattr(lane, "IDLE_MS", 600_000)
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        asked = asyncio.create_task(ask(engine, await a_session(stores)))
+        asked = asyncio.create_task(reserve_tickets(engine, await a_session(stores)))
         await wait_until(lambda: backlog(stores.redis, LIVE), "the submission")
         await dies_after(stores, 1)
-        async with working(stores, "dead"):
+        async with running_worker(stores, "dead"):
             assert (await asked).reservation
 
 
@@ -122,13 +122,13 @@ async def test_a_batch_done_twice_after_its_hold_ended_takes_nothing(stores: Sto
 
 async def test_a_row_older_than_what_redis_remembers_is_repeated_and_takes_nothing(stores: Stores) -> None:
     await a_sale(stores)
-    async with an_engine(stores) as engine, working(stores):
+    async with an_engine(stores) as engine, running_worker(stores):
         ann = await a_session(stores)
-        first = await ask(engine, ann, key="old")
+        first = await reserve_tickets(engine, ann, key="old")
         await stores.postgres.execute("UPDATE reservations SET expires_at = now()")
         await holds.expire_due(stores)
         await stores.redis.delete(holds.keys_of(HALL).outcomes)
-        again = await ask(engine, ann, key="old")
+        again = await reserve_tickets(engine, ann, key="old")
         assert again.reservation_id == first.reservation_id
         await wait_until(lambda: _balanced(stores), "the stock to be given back")
 
@@ -140,10 +140,10 @@ async def _balanced(stores: Stores) -> bool:
 async def test_what_postgres_refuses_is_sold_out_and_redis_is_corrected(stores: Stores) -> None:
     await a_sale(stores)
     await stores.postgres.execute("UPDATE ticket_types SET total = 3 WHERE ticket_type_id = 'floor'")
-    async with an_engine(stores) as engine, working(stores):
+    async with an_engine(stores) as engine, running_worker(stores):
         visitors = [await a_session(stores) for _ in range(5)]
         answers = await asyncio.gather(
-            *(ask(engine, it, "floor:1") for it in visitors), return_exceptions=True
+            *(reserve_tickets(engine, it, "floor:1") for it in visitors), return_exceptions=True
         )
         assert sum(not isinstance(it, Exception) for it in answers) == 3
         assert {getattr(it, "code", "held") for it in answers} == {"held", "sold_out"}
@@ -152,42 +152,47 @@ async def test_what_postgres_refuses_is_sold_out_and_redis_is_corrected(stores: 
 
 
 async def test_a_wiped_stream_is_read_from_its_beginning(stores: Stores) -> None:
-    async with working(stores):
+    async with running_worker(stores):
         await a_sale(stores)
         async with an_engine(stores) as engine:
-            await ask(engine, await a_session(stores))
+            await reserve_tickets(engine, await a_session(stores))
             await stores.redis.delete(LIVE.submissions, LIVE.batches, LIVE.batched)
-            await ask(engine, await a_session(stores))
+            await reserve_tickets(engine, await a_session(stores))
             assert await counters(stores) == (4, 0)
 
 
 async def test_a_stopping_worker_leaves_nothing_behind(stores: Stores) -> None:
     await a_sale(stores)
     async with an_engine(stores) as engine:
-        async with working(stores, "leaving"):
-            await ask(engine, await a_session(stores))
+        async with running_worker(stores, "leaving"):
+            await reserve_tickets(engine, await a_session(stores))
         for stream in (LIVE.submissions, LIVE.batches):
             assert await stores.redis.xinfo_consumers(stream, GROUP) == []
 
 
 async def test_a_new_room_is_picked_up(stores: Stores) -> None:
-    async with working(stores):
+    async with running_worker(stores):
         await a_sale(stores)
         async with an_engine(stores) as engine:
-            assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation
+            assert (
+                await asyncio.wait_for(reserve_tickets(engine, await a_session(stores)), PATIENCE_S)
+            ).reservation
 
 
 async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores, database_url: str) -> None:
     await a_sale(stores, {"floor": 100})
     address = urlsplit(database_url)
-    async with wired(str(address.hostname), address.port or 0) as wire:
+    async with a_wire(str(address.hostname), address.port or 0) as wire:
         through = database_url.replace(f":{address.port}/", f":{wire.port}/")
         pool: asyncpg.Pool = await connect_postgres(through, timeout_s=1, connections_max=4)
         cut = Stores(stores.redis, pool)
-        async with an_engine(stores) as engine, working(cut):
-            await ask(engine, await a_session(stores), "floor:1")
+        async with an_engine(stores) as engine, running_worker(cut):
+            await reserve_tickets(engine, await a_session(stores), "floor:1")
             await wire.cut()
-            asked = [asyncio.create_task(ask(engine, await a_session(stores), "floor:1")) for _ in range(20)]
+            asked = [
+                asyncio.create_task(reserve_tickets(engine, await a_session(stores), "floor:1"))
+                for _ in range(20)
+            ]
             await wait_until(lambda: _backlog(stores, 20), "the backlog")
             assert len(await rows(stores)) == 1
             await wire.mend()
@@ -233,8 +238,8 @@ async def test_a_killed_workers_batch_is_taken_over_within_five_seconds(
     ]
     try:
         async with an_engine(stores, PATIENT) as engine:
-            await wait_until(lambda: hearing(stores, 2), "both workers at work")
-            asked = [asyncio.create_task(ask(engine, it, "floor:1")) for it in crowd * 20]
+            await wait_until(lambda: workers_listen(stores, 2), "both workers at work")
+            asked = [asyncio.create_task(reserve_tickets(engine, it, "floor:1")) for it in crowd * 20]
             await wait_until(lambda: backlog(stores.redis, LIVE), "submissions")
             workers[0].kill()
             answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
@@ -255,7 +260,9 @@ async def test_a_request_into_an_empty_stream_is_worked_on_by_the_message_that_t
     monkeypatch.setattr(processor, "CHECK_S", 60.0)
     monkeypatch.setattr(lane, "TAKE_OVER_S", 60.0)
     await a_sale(stores)
-    async with an_engine(stores) as engine, working(stores):
-        await wait_until(lambda: hearing(stores, 1), "the worker to listen")
+    async with an_engine(stores) as engine, running_worker(stores):
+        await wait_until(lambda: workers_listen(stores, 1), "the worker to listen")
         for _ in range(3):
-            assert (await asyncio.wait_for(ask(engine, await a_session(stores)), PATIENCE_S)).reservation
+            assert (
+                await asyncio.wait_for(reserve_tickets(engine, await a_session(stores)), PATIENCE_S)
+            ).reservation

@@ -35,7 +35,7 @@ class Chain:
 
 
 @dataclass
-class Judged:
+class MigrationCheck:
     """One migration, as far as it has been read."""
 
     phase: Phase

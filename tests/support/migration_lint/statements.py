@@ -18,16 +18,16 @@ from tests.support.migration_lint.findings import (
     ROWS_AT_ONCE_MAX,
     Chain,
     Complaint,
-    Judged,
+    MigrationCheck,
 )
 
 
 def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
     """The complaints about a migration. `chain` collects what it proves, for the migrations that follow."""
     parsed = [it.stmt for it in parse_sql(sql)]
-    judged = Judged(phase, chain, set(_made(parsed)), set(tables.constraints_added(parsed)))
+    judged = MigrationCheck(phase, chain, set(_made(parsed)), set(tables.constraints_added(parsed)))
     for statement in parsed:
-        judge(judged, statement)
+        check_statement(judged, statement)
     if len([it for it in parsed if _is_commit(it)]) > 1 and any(not isinstance(it, ALONE) for it in parsed):
         judged.refuse(
             "alone",
@@ -37,7 +37,7 @@ def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
     return judged.found
 
 
-def judge(judged: Judged, statement: ast.Node) -> None:
+def check_statement(judged: MigrationCheck, statement: ast.Node) -> None:
     """Check one statement."""
     rule = RULES.get(type(statement))
     if rule is not None:
@@ -71,22 +71,22 @@ def _made(parsed: list[ast.Node]) -> Iterator[tuple[ObjectType, str]]:
                 yield ObjectType.OBJECT_INDEX, it.idxname
 
 
-def _transaction(judged: Judged, statement: ast.TransactionStmt) -> None:
+def _transaction(judged: MigrationCheck, statement: ast.TransactionStmt) -> None:
     judged.in_transaction = statement.kind == TransactionStmtKind.TRANS_STMT_BEGIN
     judged.locked.clear()
     if _is_commit(statement):
         judged.tables.clear()  # visible to others from now on
 
 
-def _create_table(judged: Judged, statement: ast.CreateStmt) -> None:
+def _create_table(judged: MigrationCheck, statement: ast.CreateStmt) -> None:
     judged.tables.add(statement.relation.relname)
 
 
-def _create_table_as(judged: Judged, statement: ast.CreateTableAsStmt) -> None:
+def _create_table_as(judged: MigrationCheck, statement: ast.CreateTableAsStmt) -> None:
     judged.tables.add(statement.into.rel.relname)
 
 
-def _index(judged: Judged, statement: ast.IndexStmt) -> None:
+def _index(judged: MigrationCheck, statement: ast.IndexStmt) -> None:
     if judged.is_new(statement.relation):
         return
     name = statement.idxname
@@ -107,7 +107,7 @@ def _index(judged: Judged, statement: ast.IndexStmt) -> None:
         )
 
 
-def _drop(judged: Judged, statement: ast.DropStmt) -> None:
+def _drop(judged: MigrationCheck, statement: ast.DropStmt) -> None:
     for it in statement.objects:
         path = it.objname if isinstance(it, ast.ObjectWithArgs) else it
         name = (path[-1] if isinstance(path, tuple) else path.names[-1]).sval
@@ -118,7 +118,7 @@ def _drop(judged: Judged, statement: ast.DropStmt) -> None:
             judged.refuse("drop", f"{what} {name}: the previous release may still use it; {LATER}")
 
 
-def _rename(judged: Judged, statement: ast.RenameStmt) -> None:
+def _rename(judged: MigrationCheck, statement: ast.RenameStmt) -> None:
     if statement.relation is not None and judged.is_new(statement.relation):
         return
     unseen = (ObjectType.OBJECT_TABCONSTRAINT, ObjectType.OBJECT_INDEX)
@@ -131,7 +131,7 @@ def _rename(judged: Judged, statement: ast.RenameStmt) -> None:
     )
 
 
-def _change_rows(judged: Judged, statement: ast.Node) -> None:
+def _change_rows(judged: MigrationCheck, statement: ast.Node) -> None:
     found = _changes(statement)
     for it in found.changes:
         if not judged.is_new(it.relation) and not found.limited:
@@ -171,7 +171,7 @@ def _changes(statement: ast.Node) -> Changes:
     return found
 
 
-def _block(judged: Judged, statement: ast.DoStmt) -> None:
+def _block(judged: MigrationCheck, statement: ast.DoStmt) -> None:
     """A DO block: its statements, and whether it commits between them."""
     body = next(it.arg.sval for it in statement.args if it.defname == "as")
     found: dict[str, list[Any]] = {"query": [], "PLpgSQL_stmt_commit": []}
@@ -184,7 +184,7 @@ def _block(judged: Judged, statement: ast.DoStmt) -> None:
             continue
         changes |= any(_changes(it).changes for it in inside)
         for it in inside:
-            judge(judged, it)
+            check_statement(judged, it)
     if changes and (judged.in_transaction or not found["PLpgSQL_stmt_commit"]):
         judged.refuse("rows", f"a DO block keeps its changes locked until its end; {BATCHES}")
 
@@ -197,36 +197,36 @@ def _collect(tree: Any, found: dict[str, list[Any]]) -> None:
             _collect(value, found)
 
 
-def _refuse_always(rule: str, says: str) -> Callable[[Judged, Any], None]:
+def _refuse_always(rule: str, says: str) -> Callable[[MigrationCheck, Any], None]:
     return lambda judged, _: judged.refuse(rule, says)
 
 
-def _truncate(judged: Judged, statement: ast.TruncateStmt) -> None:
+def _truncate(judged: MigrationCheck, statement: ast.TruncateStmt) -> None:
     if judged.phase == "before" and not all(judged.is_new(it) for it in statement.relations):
         judged.refuse("drop", f"TRUNCATE: the previous release may still need the rows; {LATER}")
 
 
-def _vacuum(judged: Judged, statement: ast.VacuumStmt) -> None:
+def _vacuum(judged: MigrationCheck, statement: ast.VacuumStmt) -> None:
     if any(it.defname == "full" for it in statement.options or ()):
         judged.refuse("lock", "VACUUM FULL rewrites the table while nobody can use it")
 
 
-def _reindex(judged: Judged, statement: ast.ReindexStmt) -> None:
+def _reindex(judged: MigrationCheck, statement: ast.ReindexStmt) -> None:
     if not any(it.defname == "concurrently" for it in statement.params or ()):
         judged.refuse("index", "REINDEX: use REINDEX ... CONCURRENTLY")
 
 
-def _refresh(judged: Judged, statement: ast.RefreshMatViewStmt) -> None:
+def _refresh(judged: MigrationCheck, statement: ast.RefreshMatViewStmt) -> None:
     if not statement.concurrent:
         judged.refuse("lock", "REFRESH MATERIALIZED VIEW: use it with CONCURRENTLY")
 
 
-def _set(judged: Judged, statement: ast.VariableSetStmt) -> None:
+def _set(judged: MigrationCheck, statement: ast.VariableSetStmt) -> None:
     if str(statement.name).endswith("_timeout"):
         judged.refuse("lock", f"{statement.name} is set by `fairgate migrate`, which tries again")
 
 
-RULES: dict[type[ast.Node], Callable[[Judged, Any], None]] = {
+RULES: dict[type[ast.Node], Callable[[MigrationCheck, Any], None]] = {
     ast.AlterTableStmt: tables.alter,
     ast.TransactionStmt: _transaction,
     ast.CreateStmt: _create_table,

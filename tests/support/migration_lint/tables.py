@@ -9,7 +9,7 @@ from pglast import ast
 from pglast.enums import AlterTableType, ConstrType, NullTestType, ObjectType
 from pglast.visitors import Visitor
 
-from tests.support.migration_lint.findings import LATER, TEACH, Judged
+from tests.support.migration_lint.findings import LATER, TEACH, MigrationCheck
 
 # Evaluated once for all existing rows. For any other function the lint assumes a different value per row.
 STEADY_FUNCTIONS = {"now", "transaction_timestamp", "to_timestamp", "jsonb_build_object", "jsonb_build_array"}
@@ -20,7 +20,7 @@ IN_STEPS = (
 )
 
 
-def alter(judged: Judged, statement: ast.AlterTableStmt) -> None:
+def alter(judged: MigrationCheck, statement: ast.AlterTableStmt) -> None:
     """Check each clause of an ALTER TABLE on a table that others use."""
     if statement.objtype != ObjectType.OBJECT_TABLE or judged.is_new(statement.relation):
         return
@@ -42,7 +42,7 @@ def constraints_added(parsed: list[ast.Node]) -> Iterator[tuple[str, str]]:
                     yield statement.relation.relname, command.def_.conname
 
 
-def _add_column(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _add_column(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     column: ast.ColumnDef = command.def_
     name = f"{table}.{column.colname}"
     constraints = {it.contype: it for it in column.constraints or ()}
@@ -84,7 +84,7 @@ def _differs_by_row(default: ast.Constraint | None) -> bool:
     return bool(set(called) - STEADY_FUNCTIONS)
 
 
-def _add_constraint(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _add_constraint(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     it: ast.Constraint = command.def_
     name = f"{table}: {it.conname}"
     if it.contype in (ConstrType.CONSTR_CHECK, ConstrType.CONSTR_FOREIGN, ConstrType.CONSTR_NOTNULL):
@@ -97,7 +97,7 @@ def _add_constraint(judged: Judged, table: str, command: ast.AlterTableCmd) -> N
         judged.refuse("index", f"{name}: {UNIQUE}")
 
 
-def _validate(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _validate(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     if table in judged.locked:
         judged.refuse(
             "constraint",
@@ -108,7 +108,7 @@ def _validate(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
         judged.chain.never_null.add((table, column))
 
 
-def _set_not_null(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _set_not_null(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     name = f"{table}.{command.name}"
     if judged.phase == "before":
         judged.refuse("not null", f"{name}: the previous release may write null; {LATER}")
@@ -120,36 +120,36 @@ def _set_not_null(judged: Judged, table: str, command: ast.AlterTableCmd) -> Non
         )
 
 
-def _drop(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _drop(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     if judged.phase == "before":
         judged.refuse("drop", f"{table}.{command.name}: the previous release may still use it; {LATER}")
 
 
-def _drop_constraint(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _drop_constraint(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     if (table, command.name) not in judged.constraints:  # otherwise a replacement is added
         _drop(judged, table, command)
     judged.chain.checks.pop((table, command.name), None)
 
 
-def _set_default(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _set_default(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     if command.def_ is None and judged.phase == "before":
         judged.refuse(
             "drop", f"{table}.{command.name}: the previous release may rely on its default; {LATER}"
         )
 
 
-def _type(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _type(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     judged.refuse(
         "type", f"{table}.{command.name}: the table is rewritten while nobody can use it; {IN_STEPS}"
     )
 
 
-def _rewrite(judged: Judged, table: str, command: ast.AlterTableCmd) -> None:
+def _rewrite(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     what = command.subtype.name.removeprefix("AT_")
     judged.refuse("lock", f"{table}: {what}: the table is rewritten while nobody can use it")
 
 
-Clause = Callable[[Judged, str, ast.AlterTableCmd], None]
+Clause = Callable[[MigrationCheck, str, ast.AlterTableCmd], None]
 CLAUSES: dict[AlterTableType, Clause] = {
     AlterTableType.AT_AddColumn: _add_column,
     AlterTableType.AT_AddConstraint: _add_constraint,
