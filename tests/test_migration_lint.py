@@ -35,7 +35,9 @@ def test_no_migration_blocks_writes_or_breaks_the_release_before() -> None:
         if told:
             found[it.revision] = {complaint.rule for complaint in told}
         if it.revision not in AS_THEY_WERE:
-            says += [f"{it.revision} ({it.phase}): {complaint.rule}: {complaint.says}" for complaint in told]
+            says += [
+                f"{it.revision} ({it.phase}): {complaint.rule}: {complaint.advice}" for complaint in told
+            ]
     assert not says, "\n".join(["", *says])
     assert found == AS_THEY_WERE
 

@@ -109,7 +109,7 @@ async def without_a_network(a: Page, network: Relay, b: Page, one: str, two: str
     await expect(verdict).to_contain_text("Already checked in")
     await typed(b, two)
     await expect(b.locator("[data-verdict]")).to_contain_text("Checked in")  # it cannot know
-    network.mend()
+    network.restore()
     await expect(a.locator("[data-waiting]")).to_have_text("")
     await expect(a.locator("[data-conflict-list]")).to_contain_text("(Gate B)")
     await expect(a.locator("[data-in]")).to_have_text("2")

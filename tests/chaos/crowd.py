@@ -15,7 +15,7 @@ import httpx
 from app.core.model import EventId, RoomId
 from tests.support.waiting import wait_until
 
-ASK_AGAIN_S = 0.1
+RETRY_S = 0.1
 VISITS_MAX = 4_000
 ENDINGS = ("hold", "confirm", "cancel", "confirm")  # what visitors do with a hold, in turn
 
@@ -38,12 +38,12 @@ class Crowd:
     sale: Sale
     promised: dict[str, dict[str, Any]] = field(default_factory=dict)  # by reservation id, from each 201
     answers: Counter[str] = field(default_factory=Counter)
-    strange: list[str] = field(default_factory=list)  # responses that no visitor should get
-    _reserving: set[object] = field(default_factory=set)  # one for each reserve call without a response yet
+    violations: list[str] = field(default_factory=list)  # responses that no visitor should get
+    _unanswered: set[object] = field(default_factory=set)  # one for each reserve call without a response yet
     _fans: list[asyncio.Task[None]] = field(default_factory=list)
     _visits: itertools.count[int] = field(default_factory=itertools.count)
 
-    async def ask(
+    async def send(
         self,
         method: str,
         path: str,
@@ -63,37 +63,37 @@ class Crowd:
             except httpx.TransportError:
                 self.answers["broken"] += 1
                 return None
-            return self._noted(found)
+            return self._checked(found)
 
-        return await wait_until(answer, f"{method} {path}", every_s=ASK_AGAIN_S)
+        return await wait_until(answer, f"{method} {path}", every_s=RETRY_S)
 
-    def _noted(self, found: httpx.Response) -> httpx.Response | None:
-        """The response, or None for a 503. Anything that breaks the contract is recorded as strange."""
+    def _checked(self, found: httpx.Response) -> httpx.Response | None:
+        """The response, or None for a 503. Anything that breaks the contract is recorded as a violation."""
         document = found.json() if "json" in found.headers.get("content-type", "") else {}
         code = document.get("code") or ""
         self.answers[f"{found.status_code} {code}".strip()] += 1
-        asked = f"{found.request.method} {found.request.url.path}: {found.status_code} {code}"
+        request = f"{found.request.method} {found.request.url.path}: {found.status_code} {code}"
         if found.status_code >= 400 and found.headers["content-type"] != "application/problem+json":
-            self.strange.append(f"{asked} is no problem document: {found.text[:200]}")
+            self.violations.append(f"{request} is no problem document: {found.text[:200]}")
         if found.status_code >= 500 and found.status_code != 503:
-            self.strange.append(asked)
+            self.violations.append(request)
         if found.status_code != 503:
             return found
         if not found.headers.get("retry-after", "").isdigit():
-            self.strange.append(f"{asked} has no Retry-After")
+            self.violations.append(f"{request} has no Retry-After")
         return None
 
     def expect(self, found: httpx.Response, *statuses: int) -> httpx.Response:
-        """Record a response with any other status as strange."""
+        """Record a response with any other status as a violation."""
         if found.status_code not in statuses:
-            self.strange.append(
+            self.violations.append(
                 f"{found.request.method} {found.request.url.path}: {found.status_code} {found.text[:200]}"
             )
         return found
 
     async def visitor(self) -> Visitor:
         """Somebody who has just joined."""
-        found = await self.ask("POST", f"/v1/rooms/{self.sale.room_id}/places")
+        found = await self.send("POST", f"/v1/rooms/{self.sale.room_id}/places")
         place = self.expect(found, 201).json()
         return Visitor(self, place["visitor_id"], place["place_token"], place["queue_number"])
 
@@ -141,35 +141,37 @@ class Crowd:
     def reserving(self) -> Iterator[None]:
         """Count somebody as waiting for an outcome."""
         call = object()
-        self._reserving.add(call)
+        self._unanswered.add(call)
         try:
             yield
         finally:
-            self._reserving.discard(call)
+            self._unanswered.discard(call)
 
-    async def decided(self) -> None:
+    async def wait_for_outcomes(self) -> None:
         """Wait until everybody now waiting for a reservation has a response."""
-        waiting = self._reserving.copy()
+        waiting = self._unanswered.copy()
 
         async def all_answered() -> bool:
-            return not waiting & self._reserving
+            return not waiting & self._unanswered
 
         await wait_until(all_answered, f"{len(waiting)} outcomes")
 
-    async def promises(self, more: int) -> None:
+    async def wait_for_promises(self, more: int) -> None:
         """Wait for this many more reservations with a 201."""
         wanted = len(self.promised) + more
 
-        async def there() -> bool:
+        async def enough() -> bool:
             for fan in self._fans:
                 if fan.done():
                     fan.result()  # raises whatever ended them early
             return len(self.promised) >= wanted
 
         try:
-            await wait_until(there, f"{more} more reservations")
+            await wait_until(enough, f"{more} more reservations")
         except AssertionError as error:
-            raise AssertionError(f"{error}; so far {self.answers}; strange: {self.strange[:3]}") from None
+            raise AssertionError(
+                f"{error}; so far {self.answers}; violations: {self.violations[:3]}"
+            ) from None
 
 
 @dataclass
@@ -187,14 +189,14 @@ class Visitor:
 
     async def place(self) -> dict[str, Any]:
         """Their place."""
-        found = await self.crowd.ask("GET", self._room("places/me"), token=self.place_token)
+        found = await self.crowd.send("GET", self._room("places/me"), token=self.place_token)
         document: dict[str, Any] = self.crowd.expect(found, 200).json()
         self.place_token = document["place_token"]
         return document
 
     async def claim(self) -> httpx.Response:
         """Ask for the booking token once."""
-        return await self.crowd.ask("POST", self._room("places/me/booking-token"), token=self.place_token)
+        return await self.crowd.send("POST", self._room("places/me/booking-token"), token=self.place_token)
 
     async def enter(self) -> None:
         """Wait to be called, and claim."""
@@ -204,19 +206,19 @@ class Visitor:
             self.booking_token = found.json().get("booking_token", "")
             return found.status_code != 202
 
-        await wait_until(inside, "being called", every_s=ASK_AGAIN_S)
+        await wait_until(inside, "being called", every_s=RETRY_S)
 
     async def reserve(self, key: str, *, quantity: int = 1) -> httpx.Response:
         """Hold tickets; the same key is the same request."""
-        return await self.ask_for(
+        return await self.reserve_body(
             key, {"items": [{"ticket_type_id": self.crowd.sale.ticket_type_id, "quantity": quantity}]}
         )
 
-    async def ask_for(self, key: str, wanted: dict[str, Any]) -> httpx.Response:
+    async def reserve_body(self, key: str, wanted: dict[str, Any]) -> httpx.Response:
         """Hold what the body asks for."""
         sale = self.crowd.sale
         with self.crowd.reserving():
-            found = await self.crowd.ask(
+            found = await self.crowd.send(
                 "POST",
                 f"/v1/events/{sale.event_id}/reservations",
                 token=self.booking_token,
@@ -241,11 +243,11 @@ class Visitor:
             # 202: the gateway is still being asked. 409: an attempt has just ended, so ask again.
             return self.crowd.expect(found, 200, 202, 402, 409).status_code == 200
 
-        await wait_until(paid, "the payment", every_s=ASK_AGAIN_S)
+        await wait_until(paid, "the payment", every_s=RETRY_S)
 
     async def confirm(self, reservation_id: str, *, key: str = "pay") -> httpx.Response:
         """Ask to pay for a hold."""
-        return await self.crowd.ask(
+        return await self.crowd.send(
             "POST",
             f"/v1/reservations/{reservation_id}/confirm",
             token=self.place_token,
@@ -255,6 +257,6 @@ class Visitor:
 
     async def cancel(self, reservation_id: str) -> httpx.Response:
         """Cancel a hold."""
-        return await self.crowd.ask(
+        return await self.crowd.send(
             "POST", f"/v1/reservations/{reservation_id}/cancel", token=self.place_token
         )

@@ -109,10 +109,10 @@ class Site:
         async with self.client() as client:
             crowd = Crowd(client, sale)
             yield crowd
-        assert crowd.strange == [], "\n".join(crowd.strange)
-        await self.judged(sale, crowd)
+        assert crowd.violations == [], "\n".join(crowd.violations)
+        await self.check_books(sale, crowd)
 
-    async def judged(self, sale: Sale, crowd: Crowd) -> Books:
+    async def check_books(self, sale: Sale, crowd: Crowd) -> Books:
         """The books at rest: nothing oversold, lost or stranded, and exactly what was promised exists."""
         async with self.stores() as stores:
             found: list[Books] = []
@@ -133,14 +133,14 @@ class Site:
             assert sum(count.held + count.sold for count in found[0].counters.values()) <= sale.quantity
             return found[0]
 
-    def told(self) -> str:
+    def read_log(self) -> str:
         """Everything its processes have logged."""
         return self.up.log.read_text()
 
     def tracebacks(self) -> list[str]:
         """The log lines that a developer would have to look at."""
         words = ("Traceback", "never retrieved", "unexpected error", "broke;")
-        return [line for line in self.told().splitlines() if any(word in line for word in words)]
+        return [line for line in self.read_log().splitlines() if any(word in line for word in words)]
 
     # trouble ----------------------------------------------------------------------------------------------
     def kill_one(self, role: str) -> int:
@@ -149,7 +149,7 @@ class Site:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    async def working(self) -> set[str]:
+    async def worker_ids(self) -> set[str]:
         """The workers that have reported themselves."""
         async with self.stores() as stores:
             redis: Any = stores.redis
@@ -193,10 +193,10 @@ async def a_site(*arguments: str, **settings: str) -> AsyncIterator[Site]:
         prepare(folder / "postgres")
         running = await up(folder, "--simulate-payments", *arguments, FAIRGATE_RATE_LIMITS="off", **settings)
         env = await fairgate("env", "--data", str(folder))
-        told = dict(line.split("=", 1) for line in env.out.splitlines())
+        addresses = dict(line.split("=", 1) for line in env.out.splitlines())
         token = await fairgate("token", "--role", "admin", "--sub", "chaos", "--data", str(folder))
         assert token.code == 0, token.err
-        site = Site(running, told["REDIS_URL"], told["DATABASE_URL"], token.out.strip())
+        site = Site(running, addresses["REDIS_URL"], addresses["DATABASE_URL"], token.out.strip())
         yield site
         checked = await fairgate("check", "--all", "--data", str(folder))
         await running.stop()

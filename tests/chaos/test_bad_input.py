@@ -66,7 +66,7 @@ class Stage:
             text = text.replace("{" + name + "}", value)
         return text
 
-    async def everything(self) -> dict[str, Any]:
+    async def snapshot(self) -> dict[str, Any]:
         """Everything that a bad request must not change, in few round trips: read before and after each."""
         keys = RoomKeys(self.sale.room_id)
         row = await self.stores.postgres.fetchrow(OF_POSTGRES, self.sale.room_id)
@@ -76,8 +76,8 @@ class Stage:
                 asking.hgetall(key)
             asking.hget(keys.meter, "last_number")
             of_redis = await asking.execute()
-        told = zip(("stock", "holds", "allowance", "last_number"), of_redis, strict=True)
-        return {**row, **dict(told), "stream": await backlog(self.stores.redis, keys)}
+        redis_values = zip(("stock", "holds", "allowance", "last_number"), of_redis, strict=True)
+        return {**row, **dict(redis_values), "stream": await backlog(self.stores.redis, keys)}
 
 
 @pytest.fixture(scope="module", params=["pair", "lone"])
@@ -146,7 +146,7 @@ async def _tokens(site: Site, me: Visitor, stranger: Visitor, late: Visitor) -> 
 
 @pytest.mark.parametrize("bad", ALL, ids=str)
 async def test_it_is_refused_by_its_code_and_changes_nothing(stage: Stage, bad: BadRequest) -> None:
-    before = await stage.everything()
+    before = await stage.snapshot()
     headers = [
         (name.encode(), value.replace("{key}", bad.name).encode()) for name, value in bad.headers.items()
     ]
@@ -162,7 +162,7 @@ async def test_it_is_refused_by_its_code_and_changes_nothing(stage: Stage, bad: 
     if bad.status == 405:
         assert "OPTIONS" in answer.headers["allow"]
         assert bad.method not in answer.headers["allow"].split(", ")
-    assert await stage.everything() == before
+    assert await stage.snapshot() == before
 
 
 def _is_problem(answer: httpx.Response, bad: BadRequest) -> None:
@@ -177,16 +177,16 @@ def _is_problem(answer: httpx.Response, bad: BadRequest) -> None:
 
 
 async def test_the_same_key_with_another_body_is_refused(stage: Stage) -> None:
-    before = await stage.everything()
+    before = await stage.snapshot()
     headers = {"Authorization": stage.tokens["booking"], "Idempotency-Key": "mine"} | JSON
     body = b'{"items": [{"ticket_type_id": "standing", "quantity": 3}]}'
     answer = await stage.client.post(stage.filled(RESERVE), headers=headers, content=body)
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
-    assert await stage.everything() == before
+    assert await stage.snapshot() == before
 
 
 async def test_a_body_without_a_length_is_measured_while_it_comes(stage: Stage) -> None:
-    before = await stage.everything()
+    before = await stage.snapshot()
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(70):
@@ -196,7 +196,7 @@ async def test_a_body_without_a_length_is_measured_while_it_comes(stage: Stage) 
         headers = {"Authorization": stage.tokens["booking"]} | KEY | JSON
         answer = await stage.client.post(stage.filled(path), headers=headers, content=chunks())
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
-    assert await stage.everything() == before
+    assert await stage.snapshot() == before
 
 
 async def test_head_is_get_without_a_body_and_options_tells_what_there_is(stage: Stage) -> None:

@@ -38,10 +38,10 @@ DROPPED: dict[str, bytes] = {
 @pytest.mark.parametrize("name", DROPPED)
 async def test_what_is_no_request_changes_nothing(site: Site, name: str) -> None:
     sale = await site.open_sale()
-    before = await _line(site, sale)
+    before = await _room_state(site, sale)
     answer = await _sent(site, DROPPED[name].replace(b"{room}", sale.room_id.encode()))
     assert answer == b"" or _status(answer) == 501 or 400 <= _status(answer) < 500, answer[:200]
-    assert await _line(site, sale) == before
+    assert await _room_state(site, sale) == before
     assert b" 200 " in await _sent(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
 
 
@@ -66,7 +66,7 @@ async def test_a_request_id_cannot_bring_a_header_or_anything_strange(site: Site
 
 async def test_one_who_sends_slowly_or_leaves_keeps_nobody_up(site: Site) -> None:
     sale = await site.open_sale()
-    before = await _line(site, sale)
+    before = await _room_state(site, sale)
     address = urlsplit(site.up.url)
     half = b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     slow = [await asyncio.open_connection(address.hostname, address.port) for _ in range(50)]
@@ -77,14 +77,14 @@ async def test_one_who_sends_slowly_or_leaves_keeps_nobody_up(site: Site) -> Non
     for _, writer in slow:
         writer.transport.abort()
     assert b" 200 " in await _sent(site, STATUS.replace(b"{room}", sale.room_id.encode()) + b"\r\n")
-    assert await _line(site, sale) == before
+    assert await _room_state(site, sale) == before
 
 
 def _status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-async def _line(site: Site, sale: Sale) -> list[Any]:
+async def _room_state(site: Site, sale: Sale) -> list[Any]:
     """Who is in the queue."""
     async with site.stores() as stores:
         redis: Any = stores.redis

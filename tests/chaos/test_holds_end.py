@@ -44,12 +44,12 @@ async def test_they_come_back_at_once_when_the_only_worker_was_down(lone: Site) 
         buyers = [await crowd.buyer() for _ in range(BUYERS)]
         held = await asyncio.gather(*(it.reserve("all", quantity=TICKETS // BUYERS) for it in buyers))
         assert [it.status_code for it in held] == [201] * BUYERS
-        before = await lone.working()
+        before = await lone.worker_ids()
         await _until(await _soon_over(stores, sale) - 0.1)
         lone.kill_one("fairgate worker")
 
         async def back() -> bool:
-            return bool(await lone.working() - before)
+            return bool(await lone.worker_ids() - before)
 
         await wait_until(back, "a new worker at work")
         await _all_free(stores, sale)

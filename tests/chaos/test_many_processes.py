@@ -37,15 +37,15 @@ async def test_two_workers_never_admit_above_the_rate(pair: Site) -> None:
     sale = await pair.open_sale(room=room)
     async with pair.crowd(sale) as crowd, pair.stores() as stores:
         async with admissions(stores, sale.room_id, RATE) as watched:
-            line = await asyncio.gather(*(crowd.visitor() for _ in range(100)))
+            visitors = await asyncio.gather(*(crowd.visitor() for _ in range(100)))
             pair.kill_one("fairgate worker")
 
             async def all_called() -> bool:
-                status = (await crowd.ask("GET", f"/v1/rooms/{sale.room_id}")).json()
+                status = (await crowd.send("GET", f"/v1/rooms/{sale.room_id}")).json()
                 return bool(status["waiting"] == 0)
 
             await wait_until(all_called, "everybody to be called", every_s=0.2)
-        assert watched.moments[-1].admitted >= len(line)
+        assert watched.moments[-1].admitted >= len(visitors)
         assert list(over_admitted(watched.moments, BURST)) == []
 
 
@@ -92,7 +92,7 @@ async def test_the_last_tickets_go_to_exactly_as_many(pair: Site) -> None:
         assert {it.json()["status"] for it in paid} == {"confirmed"}
 
         async def sold_out() -> bool:
-            status = (await crowd.ask("GET", f"/v1/rooms/{sale.room_id}")).json()
+            status = (await crowd.send("GET", f"/v1/rooms/{sale.room_id}")).json()
             return bool(status["state"] == "sold_out")
 
         await wait_until(sold_out, "the room to be shown as sold out", every_s=0.1)

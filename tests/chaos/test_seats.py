@@ -36,7 +36,7 @@ async def test_two_hundred_before_fifty_seats_take_each_exactly_once(pair: Site)
     sale = await pair.open_hall(rows=ROWS, seats_per_row=ROW_SEATS)
     async with pair.crowd(sale) as crowd:
         buyers = await asyncio.gather(*(crowd.buyer() for _ in range(CONTENDERS)))
-        answers = await asyncio.gather(*(it.ask_for("mine", a_wish(n)) for n, it in enumerate(buyers)))
+        answers = await asyncio.gather(*(it.reserve_body("mine", a_wish(n)) for n, it in enumerate(buyers)))
         told = Counter(f"{it.status_code} {it.json().get('code') or ''}".strip() for it in answers)
         assert told["201"] == len(PLACES)
         assert told.keys() <= {"201", "409 seat_taken", "409 sold_out"}
@@ -49,7 +49,7 @@ async def test_two_hundred_before_fifty_seats_take_each_exactly_once(pair: Site)
         assert sorted(tickets) == sorted(PLACES)
 
         async def all_sold() -> bool:
-            [section] = (await crowd.ask("GET", f"/v1/events/{sale.event_id}/seats")).json()["sections"]
+            [section] = (await crowd.send("GET", f"/v1/events/{sale.event_id}/seats")).json()["sections"]
             return bool(section["sold"] == len(PLACES))
 
         await wait_until(all_sold, "the map to show the seats as sold")
@@ -59,15 +59,15 @@ async def test_a_wipe_in_the_middle_gives_no_seat_twice(pair: Site) -> None:
     sale = await pair.open_hall(rows=ROWS, seats_per_row=ROW_SEATS)
     async with pair.crowd(sale) as crowd:
         buyers = await asyncio.gather(*(crowd.buyer() for _ in range(60)))
-        first = await asyncio.gather(*(it.ask_for("1", a_wish(n)) for n, it in enumerate(buyers[:20])))
+        first = await asyncio.gather(*(it.reserve_body("1", a_wish(n)) for n, it in enumerate(buyers[:20])))
         best = {"best_available": {"ticket_type_id": SEATS, "quantity": 1}}
-        rest = [asyncio.create_task(it.ask_for("mine", best)) for it in buyers[20:]]
-        await crowd.promises(3)
+        rest = [asyncio.create_task(it.reserve_body("mine", best)) for it in buyers[20:]]
+        await crowd.wait_for_promises(3)
         await wipe(pair)
         answers = [*first, *await asyncio.gather(*rest)]
         assert seats_of(answers) == Counter(PLACES)
         [loser, *_] = [it for it, answer in zip(buyers, answers, strict=True) if answer.status_code == 409]
-        late = await loser.ask_for("late", {"seat_ids": PLACES[:1]})
+        late = await loser.reserve_body("late", {"seat_ids": PLACES[:1]})
         assert late.json()["code"] == "seat_taken"
         assert late.json()["seat_ids"] == PLACES[:1]
         assert crowd.answers["409 sold_out"] == len(buyers) - len(PLACES)

@@ -24,29 +24,29 @@ HTML = {"Accept": "text/html"}
 async def test_a_killed_valkey_costs_nothing_that_was_promised(site: Site) -> None:
     sale = await site.open_sale()
     async with site.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(30)
+        await crowd.wait_for_promises(30)
         pid = await site.valkey_pid()
         os.kill(pid, signal.SIGKILL)
         await wait_until_gone(pid)
-        await crowd.decided()
-        await crowd.promises(10)
+        await crowd.wait_for_outcomes()
+        await crowd.wait_for_promises(10)
 
 
 async def test_a_killed_postgres_costs_nothing_that_was_promised(pair: Site) -> None:
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(30)
+        await crowd.wait_for_promises(30)
         pid = pair.postgres_pid()
         os.kill(pid, signal.SIGKILL)
         await wait_until_gone(pid)
-        await crowd.decided()
-        await crowd.promises(10)
+        await crowd.wait_for_outcomes()
+        await crowd.wait_for_promises(10)
 
 
 async def test_a_backend_that_is_killed_takes_postgres_through_recovery_and_on(lone: Site) -> None:
     sale = await lone.open_sale()
     async with lone.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(20)
+        await crowd.wait_for_promises(20)
         async with lone.stores() as stores:
             try:
                 await stores.postgres.execute("SELECT pg_sleep(0)")
@@ -54,8 +54,8 @@ async def test_a_backend_that_is_killed_takes_postgres_through_recovery_and_on(l
                 os.kill(pid, signal.SIGKILL)
             except POSTGRES_AWAY:
                 pass
-        await crowd.decided()
-        await crowd.promises(10)
+        await crowd.wait_for_outcomes()
+        await crowd.wait_for_promises(10)
 
 
 @pytest.mark.parametrize("store", ["valkey", "postgres"])
@@ -64,11 +64,13 @@ async def test_while_a_store_stands_still_people_are_told_and_it_recovers_by_its
 ) -> None:
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
-        await crowd.promises(20)
+        await crowd.wait_for_promises(20)
         pid = await pair.valkey_pid() if store == "valkey" else pair.postgres_pid()
         with frozen(pid):
-            await asyncio.gather(_told_to_wait(crowd), _pages_are_calm(pair, sale), _not_ready(pair, store))
-        await crowd.promises(10)
+            await asyncio.gather(
+                _somebody_gets_503(crowd), _check_pages(pair, sale), _check_readiness(pair, store)
+            )
+        await crowd.wait_for_promises(10)
         async with pair.client() as client:
 
             async def ready() -> bool:
@@ -78,16 +80,16 @@ async def test_while_a_store_stands_still_people_are_told_and_it_recovers_by_its
             assert (await client.get(f"/rooms/{sale.room_id}", headers=HTML)).status_code == 200
 
 
-async def _told_to_wait(crowd: Crowd) -> None:
+async def _somebody_gets_503(crowd: Crowd) -> None:
     """Somebody gets a 503; the crowd checks that it has Retry-After and a problem document."""
 
-    async def told() -> bool:
+    async def refused() -> bool:
         return crowd.answers["503 store_unavailable"] > 0
 
-    await wait_until(told, f"a 503 (so far {crowd.answers})")
+    await wait_until(refused, f"a 503 (so far {crowd.answers})")
 
 
-async def _pages_are_calm(site: Site, sale: Sale) -> None:
+async def _check_pages(site: Site, sale: Sale) -> None:
     """Every page is an HTML page, whatever it can show."""
     async with site.client() as client:
         paths = ("/", f"/rooms/{sale.room_id}", f"/events/{sale.event_id}")
@@ -101,7 +103,7 @@ async def _pages_are_calm(site: Site, sale: Sale) -> None:
             assert page.headers["retry-after"].isdigit()
 
 
-async def _not_ready(site: Site, store: str) -> None:
+async def _check_readiness(site: Site, store: str) -> None:
     """`/readyz` names the store within its deadline, and `/livez` is unaffected."""
     async with site.client() as client:
         assert (await client.get("/livez")).status_code == 200
@@ -120,7 +122,7 @@ async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> N
     path = f"/v1/rooms/{sale.room_id}/places"
     async with lone.client() as client:
 
-        async def told(method: str, path: str, place: httpx.Response) -> httpx.Response:
+        async def send(method: str, path: str, place: httpx.Response) -> httpx.Response:
             token = {"Authorization": f"Bearer {place.json()['place_token']}"}
             return await client.request(method, path, headers=token)
 
@@ -136,16 +138,16 @@ async def test_nobody_loses_their_turn_by_an_outage_of_postgres(lone: Site) -> N
             late = await wait_until(comes_in_vain, "calls to stop")
 
             async def over() -> bool:
-                assert (await told("POST", f"{path}/me/booking-token", early[0])).status_code == 503
+                assert (await send("POST", f"{path}/me/booking-token", early[0])).status_code == 503
                 return time.monotonic() - called_at > 15
 
             await wait_until(over, "the end of the window", every_s=0.5)
             for it in early:
-                assert (await told("GET", f"{path}/me", it)).json()["state"] == "called"
+                assert (await send("GET", f"{path}/me", it)).json()["state"] == "called"
         assert late is not None
         for it in (*early, late):
 
             async def claimed(it: httpx.Response = it) -> bool:
-                return (await told("POST", f"{path}/me/booking-token", it)).status_code == 201
+                return (await send("POST", f"{path}/me/booking-token", it)).status_code == 201
 
             await wait_until(claimed, "the claim")

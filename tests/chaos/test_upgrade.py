@@ -58,15 +58,15 @@ async def test_a_sale_goes_on_during_an_upgrade(
         waiting = [await still.visitor() for _ in range(WAITING)]
         async with site.crowd(await site.open_sale()) as crowd:
             async with crowd.traffic(fans=4):
-                await crowd.promises(MORE)
+                await crowd.wait_for_promises(MORE)
                 await asyncio.to_thread(migrate.up, settings["DATABASE_URL"], ("before",))
-                await crowd.promises(MORE)
+                await crowd.wait_for_promises(MORE)
                 await both_work(fleet, new, crowd)
                 if not old.drains:
                     fleet.proxy.known.remove(old_url)  # as its operator would, by hand
-                    await crowd.promises(MORE)  # earlier requests are answered
+                    await crowd.wait_for_promises(MORE)  # earlier requests are answered
                 await fleet.stop(old_worker, old_web)
-                await crowd.promises(MORE)
+                await crowd.wait_for_promises(MORE)
                 await asyncio.to_thread(migrate.up, settings["DATABASE_URL"], ("after",))
                 await one_more_takes_over(fleet, new, crowd)
             failed = {answer: times for answer, times in crowd.answers.items() if answer[:1] in "b5"}
@@ -80,7 +80,7 @@ async def both_work(fleet: Fleet, new: Release, crowd: Crowd) -> None:
     """Run processes of both releases for a while."""
     await fleet.worker(new)
     await fleet.web(new, "granian")
-    await crowd.promises(2 * MORE)
+    await crowd.wait_for_promises(2 * MORE)
 
 
 async def one_more_takes_over(fleet: Fleet, new: Release, crowd: Crowd) -> None:
@@ -88,7 +88,7 @@ async def one_more_takes_over(fleet: Fleet, new: Release, crowd: Crowd) -> None:
     leaving = fleet.running[-1]
     await fleet.web(new, "hypercorn")
     await fleet.stop(leaving)
-    await crowd.promises(MORE)
+    await crowd.wait_for_promises(MORE)
 
 
 async def nobody_lost_their_place(waiting: list[Visitor]) -> None:

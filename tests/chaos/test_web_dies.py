@@ -21,9 +21,9 @@ async def test_visitors_go_on_with_what_they_have(pair: Site) -> None:
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
         for _ in range(2):
-            await crowd.promises(20)
+            await crowd.wait_for_promises(20)
             await _killed(pair, 2)
-            await crowd.promises(20)
+            await crowd.wait_for_promises(20)
 
 
 async def test_streams_begin_again_with_the_present_document(lone: Site) -> None:

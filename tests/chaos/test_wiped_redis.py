@@ -39,42 +39,42 @@ async def wipe(site: Site) -> None:
 async def test_the_line_goes_on_in_the_old_order_and_nobody_gets_a_second_turn(pair: Site) -> None:
     sale = await pair.open_sale(room=SLOW)
     async with pair.crowd(sale) as crowd:
-        line = [await crowd.visitor() for _ in range(60)]
-        await asyncio.gather(*(visitor.enter() for visitor in line[:6]))
-        first = await line[0].reserve("one", quantity=2)
-        assert (await line[1].reserve("one")).status_code == 201
-        bought = (await line[1].reserve("two")).json()["reservation_id"]
-        assert (await line[1].confirm(bought)).status_code == 200
+        visitors = [await crowd.visitor() for _ in range(60)]
+        await asyncio.gather(*(visitor.enter() for visitor in visitors[:6]))
+        first = await visitors[0].reserve("one", quantity=2)
+        assert (await visitors[1].reserve("one")).status_code == 201
+        bought = (await visitors[1].reserve("two")).json()["reservation_id"]
+        assert (await visitors[1].confirm(bought)).status_code == 200
         await pair.staff("POST", f"/v1/rooms/{sale.room_id}/pause")
-        await _position_kept(pair, sale.room_id)
-        tokens = [_same_part(await visitor.claim()) for visitor in line[:6]]
-        before = [(await visitor.place()) for visitor in line]
+        await _wait_until_position_stored(pair, sale.room_id)
+        tokens = [_stable_part(await visitor.claim()) for visitor in visitors[:6]]
+        before = [(await visitor.place()) for visitor in visitors]
         assert {place["state"] for place in before} == {"active", "called", "waiting", "done"}
 
         await wipe(pair)
 
-        again = await line[0].reserve("one", quantity=2)  # nobody has asked for the room yet
+        again = await visitors[0].reserve("one", quantity=2)  # nobody has asked for the room yet
         assert (again.status_code, again.json()) == (201, first.json())
         assert again.headers["idempotent-replay"] == "true"
-        after = [(await visitor.place()) for visitor in line]
+        after = [(await visitor.place()) for visitor in visitors]
         for then, now in zip(before, after, strict=True):
             assert now["state"] == then["state"], (then, now)
             assert now["queue_number"] == then["queue_number"]
             assert now["session_expires_at"] == then["session_expires_at"]
-        assert [_same_part(await visitor.claim()) for visitor in line[:6]] == tokens
+        assert [_stable_part(await visitor.claim()) for visitor in visitors[:6]] == tokens
         late = await crowd.visitor()
-        assert late.queue_number > max(visitor.queue_number for visitor in line)
-        assert (await line[1].claim()).json()["code"] == "done"
-        assert (await line[2].reserve("after")).status_code == 201
+        assert late.queue_number > max(visitor.queue_number for visitor in visitors)
+        assert (await visitors[1].claim()).json()["code"] == "done"
+        assert (await visitors[2].reserve("after")).status_code == 201
 
         await pair.staff("POST", f"/v1/rooms/{sale.room_id}/resume")
-        await _called_in_order(
-            [it for it, place in zip(line, after, strict=True) if place["state"] == "waiting"]
+        await _check_call_order(
+            [it for it, place in zip(visitors, after, strict=True) if place["state"] == "waiting"]
         )
         await late.enter()
 
 
-def _same_part(claimed: httpx.Response) -> dict[str, Any]:
+def _stable_part(claimed: httpx.Response) -> dict[str, Any]:
     """The part of a booking token that stays the same however often it is claimed; or why there is none."""
     document = claimed.json()
     if claimed.status_code == 410:
@@ -83,20 +83,20 @@ def _same_part(claimed: httpx.Response) -> dict[str, Any]:
     return {name: claims[name] for name in ("jti", "sub", "exp")}
 
 
-async def _position_kept(site: Site, room_id: str) -> None:
+async def _wait_until_position_stored(site: Site, room_id: str) -> None:
     """Wait until Postgres has recorded how far the queue has advanced."""
     async with site.stores() as stores:
         redis: Any = stores.redis
         served = int(await redis.hget(RoomKeys(RoomId(room_id)).meter, "serving_position"))
 
-        async def kept() -> bool:
+        async def stored() -> bool:
             query = "SELECT serving_position FROM rooms WHERE room_id = $1"
             return bool(await stores.postgres.fetchval(query, room_id) == served)
 
-        await wait_until(kept, "the serving position in Postgres")
+        await wait_until(stored, "the serving position in Postgres")
 
 
-async def _called_in_order(line: list[Visitor]) -> None:
+async def _check_call_order(visitors: list[Visitor]) -> None:
     """Everybody is called, and nobody before somebody with a smaller number."""
 
     async def called(visitor: Visitor) -> datetime | None:
@@ -106,7 +106,7 @@ async def _called_in_order(line: list[Visitor]) -> None:
     async def turn(visitor: Visitor) -> datetime:
         return await wait_until(lambda: called(visitor), "the call", every_s=0.2)
 
-    turns = await asyncio.gather(*(turn(visitor) for visitor in line))
+    turns = await asyncio.gather(*(turn(visitor) for visitor in visitors))
     assert turns == sorted(turns)
 
 
@@ -115,14 +115,14 @@ async def test_nothing_is_oversold_and_sessions_go_on_when_it_happens_under_load
     async with pair.crowd(sale) as crowd:
         async with crowd.traffic():
             for _ in range(WIPES):
-                await crowd.promises(15)
+                await crowd.wait_for_promises(15)
                 await wipe(pair)
-        await _sold_to_the_last(crowd)
+        await _check_sells_out(crowd)
     assert crowd.answers["403 session_ended"] == 0
     assert crowd.answers["401 credential_invalid"] == 0
 
 
-async def _sold_to_the_last(crowd: Crowd) -> None:
+async def _check_sells_out(crowd: Crowd) -> None:
     """What is left can still be sold, one by one, and not one more."""
     buyers = [await crowd.buyer() for _ in range(20)]
     found = await asyncio.gather(*(buyer.reserve(f"{i}") for buyer in buyers for i in range(10)))

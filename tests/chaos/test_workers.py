@@ -16,10 +16,10 @@ async def test_a_killed_worker_is_taken_over_by_the_other_one(pair: Site) -> Non
     sale = await pair.open_sale()
     async with pair.crowd(sale) as crowd, crowd.traffic():
         for _ in range(KILLS):
-            await crowd.promises(20)
+            await crowd.wait_for_promises(20)
             killed = pair.kill_one("fairgate worker")
-            await crowd.decided()
-            await _another(pair, killed, 2)
+            await crowd.wait_for_outcomes()
+            await _wait_for_restart(pair, killed, 2)
     assert crowd.answers["503 store_unavailable"] == 0
 
 
@@ -27,16 +27,16 @@ async def test_the_only_worker_is_started_again_and_takes_up_what_it_left(lone: 
     sale = await lone.open_sale()
     async with lone.crowd(sale) as crowd, crowd.traffic():
         for _ in range(KILLS):
-            await crowd.promises(20)
-            before = await lone.working()
+            await crowd.wait_for_promises(20)
+            before = await lone.worker_ids()
             killed = lone.kill_one("fairgate worker")
-            await _another(lone, killed, 1)
-            await _at_work(lone, before)
-            await crowd.decided()
+            await _wait_for_restart(lone, killed, 1)
+            await _wait_for_new_worker(lone, before)
+            await crowd.wait_for_outcomes()
     assert crowd.answers["503 store_unavailable"] == 0
 
 
-async def _another(site: Site, killed: int, count: int) -> None:
+async def _wait_for_restart(site: Site, killed: int, count: int) -> None:
     async def all_there() -> bool:
         pids = site.up.pids("fairgate worker")
         return killed not in pids and len(pids) == count
@@ -44,8 +44,8 @@ async def _another(site: Site, killed: int, count: int) -> None:
     await wait_until(all_there, "a new worker")
 
 
-async def _at_work(site: Site, before: set[str]) -> None:
-    async def there() -> bool:
-        return bool(await site.working() - before)
+async def _wait_for_new_worker(site: Site, before: set[str]) -> None:
+    async def has_started() -> bool:
+        return bool(await site.worker_ids() - before)
 
-    await wait_until(there, "a worker at work")
+    await wait_until(has_started, "a worker at work")

@@ -193,8 +193,8 @@ async def a_fleet() -> AsyncIterator[Fleet]:
     """A fleet of which nothing is left at the end."""
     fleet = Fleet()
     async with AsyncExitStack() as stack:
-        looking = asyncio.create_task(fleet.proxy.keep_ready())
-        stack.callback(looking.cancel)
+        readiness = asyncio.create_task(fleet.proxy.keep_ready())
+        stack.callback(readiness.cancel)
         stack.push_async_callback(fleet.proxy.inner.aclose)
         try:
             yield fleet

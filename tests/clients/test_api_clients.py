@@ -55,7 +55,7 @@ async def test_python_joins_waits_claims_reserves_and_pays(product: Product) -> 
         )
         await asyncio.wait({reserving}, timeout=0.1)
         assert not reserving.done()
-        way.mend()
+        way.restore()
         held = await reserving
         again = await fairgate.reserve(
             "py", token, {"items": [{"ticket_type_id": "floor", "quantity": 2}]}, key="k"

@@ -215,7 +215,7 @@ async def _case(site: Site, case: dict[str, Any], kind: str) -> None:
     try:
         answer = await asked()
     finally:
-        site.way.mend()
+        site.way.restore()
     await _held_against(site, case, answer, host, kind)
 
 

@@ -17,9 +17,11 @@ _CALLS = [(re.compile(re.sub(r"{\w+}", "[^/]+", it.path)), it) for it in CALLS]
 
 def call_of(method: str, path: str) -> Endpoint | None:
     """The call that this request is for; None for a page or nothing."""
-    asked = "GET" if method == "HEAD" else method
+    get_or_method = "GET" if method == "HEAD" else method
     plain = path.partition("?")[0]
-    return next((it for pattern, it in _CALLS if it.method == asked and pattern.fullmatch(plain)), None)
+    return next(
+        (it for pattern, it in _CALLS if it.method == get_or_method and pattern.fullmatch(plain)), None
+    )
 
 
 def check(method: str, path: str, response: httpx.Response) -> None:
@@ -29,8 +31,8 @@ def check(method: str, path: str, response: httpx.Response) -> None:
         return
     status = response.status_code
     if response.headers.get("content-type") != PROBLEM.decode() or method == "HEAD":
-        told = {*call.answers, *refusals_of(call)}
-        assert status in told, f"{call.name} answers an undeclared {status}: {response.text[:200]}"
+        declared = {*call.answers, *refusals_of(call)}
+        assert status in declared, f"{call.name} answers an undeclared {status}: {response.text[:200]}"
         return
     code = response.json()["code"]
     codes = {it.code for it in refusals_of(call).get(status, [])} | EVERYWHERE

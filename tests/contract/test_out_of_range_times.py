@@ -143,10 +143,10 @@ async def test_a_row_with_such_a_moment_hides_nothing(web: Web, stores: Stores) 
     assert field_of(changed) == "opens_at"
     listed = (await web.get("/v1/events")).json()
     assert {it["event_id"] for it in listed["items"]} == {"gala", "other"}
-    mended = await web.send(
+    repaired = await web.send(
         "PATCH", "/v1/events/gala", json={"starts_at": "2030-01-01T00:00:00Z"}, headers=web.as_("admin")
     )
-    assert mended.status_code == 200, mended.text
+    assert repaired.status_code == 200, repaired.text
 
 
 def test_milliseconds_that_no_datetime_has_are_the_nearest_one() -> None:

@@ -15,7 +15,7 @@ from app.web.http.routes import Endpoint
 from tests.contract.test_every_call import filled, headers_for
 from tests.routes.conftest import Web, code
 
-OF_THE_LINE = {"status", "join", "place", "want", "claim", "leave"}
+QUEUE_CALLS = {"status", "join", "place", "want", "claim", "leave"}
 
 
 async def test_a_room_that_is_restored_is_told_as_the_contract_says(
@@ -25,7 +25,7 @@ async def test_a_room_that_is_restored_is_told_as_the_contract_says(
     place, booking = await web.inside("gala")
     known = {"place": place, "booking": booking, "owner": place}
 
-    async def asked(call: Endpoint) -> tuple[str, httpx.Response]:
+    async def send(call: Endpoint) -> tuple[str, httpx.Response]:
         headers = known.get(call.auth.name, {}) if call.auth else {}
         headers = headers or (await headers_for(web, call) if call.auth else {})
         path = filled(call.path).replace("/hall", "/gala")
@@ -46,13 +46,13 @@ async def test_a_room_that_is_restored_is_told_as_the_contract_says(
         in_room = [it for it in in_room if it.method != "DELETE" or it.name == "leave"]
         # Each response is checked against the contract as it arrives: see `Web.send`.
         found = await asyncio.gather(
-            *(asked(it) for it in in_room if it.name != "room_stream"), return_exceptions=True
+            *(send(it) for it in in_room if it.name != "room_stream"), return_exceptions=True
         )
         assert not [str(it) for it in found if isinstance(it, BaseException)]
         answers = dict(it for it in found if not isinstance(it, BaseException))
         stream = await web.get("/v1/rooms/gala/events")
-    told = {name for name, it in answers.items() if it.status_code == 503 and code(it)[1] == "restoring"}
+    restoring = {name for name, it in answers.items() if it.status_code == 503 and code(it)[1] == "restoring"}
     assert code(stream) == (503, "restoring")
-    assert OF_THE_LINE <= told
-    for name in told:
+    assert QUEUE_CALLS <= restoring
+    for name in restoring:
         assert int(answers[name].headers["retry-after"]) >= 1, name

@@ -134,7 +134,7 @@ async def _send(http: httpx.AsyncClient, world: World, call: Endpoint, known: Va
     return await http.request(call.method, path, headers=headers, json=known.body, params=known.query)
 
 
-async def _answered(http: httpx.AsyncClient, world: World, call: Endpoint) -> int:
+async def _status_of(http: httpx.AsyncClient, world: World, call: Endpoint) -> int:
     """The status of the response to a call, which must not be a fault of ours; 200 for a file cut off."""
     try:
         answer = await _send(http, world, call, world.known(call)[0])
@@ -157,9 +157,9 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
             return (await http.get("/readyz", headers=ops())).status_code == 200
 
         async def refused() -> bool:
-            told = await http.get("/readyz", headers=ops())
-            assert told.status_code in (200, 503)
-            return told.status_code == 503 and told.json()[store] != "ok"
+            readiness = await http.get("/readyz", headers=ops())
+            assert readiness.status_code in (200, 503)
+            return readiness.status_code == 503 and readiness.json()[store] != "ok"
 
         await wait_until(ready, "readiness")
         async with begin(servers):
@@ -169,7 +169,7 @@ async def test_no_call_takes_it_for_a_fault_of_ours(trouble: str, world: World, 
             calls = [it for it in CALLS if it.name not in STREAMS]
             for first in range(0, len(calls), AT_ONCE):
                 some = calls[first : first + AT_ONCE]
-                statuses.update(await asyncio.gather(*(_answered(http, world, it) for it in some)))
+                statuses.update(await asyncio.gather(*(_status_of(http, world, it) for it in some)))
             for path in PAGES:
                 page = await http.get(path, headers={"Accept": "text/html"})
                 assert page.status_code in (200, 303, 503), path
@@ -190,8 +190,8 @@ async def test_what_may_lose_something_is_told(world: World, servers: Servers) -
     ):
         assert "warnings" not in (await http.get("/readyz", headers=ops())).json()
         await redis.config_set("maxmemory-policy", "allkeys-lru")
-        told = (await http.get("/readyz", headers=ops())).json()
+        readiness = (await http.get("/readyz", headers=ops())).json()
         await redis.config_set("maxmemory-policy", "noeviction")
-    (warning,) = told["warnings"]
+    (warning,) = readiness["warnings"]
     assert "allkeys-lru" in warning
     assert "noeviction" in warning

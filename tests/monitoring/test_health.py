@@ -95,7 +95,7 @@ async def test_what_is_away_is_said_in_time_and_hides_nothing_else(stores: Store
     ):
         through = servers.redis_url.replace(f":{address.port}/", f":{wire.port}/")
         client = await connect_redis(through, 60)
-        wire.hush(later_ones=True)
+        wire.silence(later_ones=True)
         dumb = await health.check(Stores(client, stores.postgres))
         assert isinstance(dumb.redis, Unreachable)
         assert "1 s" in dumb.redis.why

@@ -114,7 +114,7 @@ async def test_a_reservation_is_one_trace_from_the_proxy_to_webhook_and_mail(
     [exemplar] = [it for it in scrape.text.splitlines() if 'bucket{call="reserve"' in it and TRACE in it]
     assert f' # {{trace_id="{TRACE}"}} ' in exemplar
     spans = collector.of(TRACE)
-    assert {it.trace_id for it in collector.got} == {TRACE}
+    assert {it.trace_id for it in collector.received} == {TRACE}
     parents = {it.parent_id for it in spans}
     assert parents - {it.span_id for it in spans} == {CALLER}  # a single tree, nothing detached
     looked_at_holding(spans, reservation_id)
@@ -174,7 +174,7 @@ def looked_at_notices(spans: list[ReceivedSpan], receiver: Receiver) -> None:
         assert (hook.kind, hook.parent_id) == ("client", source.span_id)
         assert hook.attributes["http.response.status_code"] == 200
         assert hook.attributes["url.full"].endswith("/REDACTED")
-        [got] = [it for it in receiver.got if it.document["type"] == notice]
+        [got] = [it for it in receiver.received if it.document["type"] == notice]
         assert got.headers["traceparent"] == f"00-{TRACE}-{hook.span_id}-01"
     sent = [it for it in spans if it.name == "send notices"]
     assert {it.kind for it in sent} == {"producer"}

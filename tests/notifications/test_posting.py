@@ -85,7 +85,7 @@ async def test_a_certificate_has_to_be_for_the_name_and_not_for_the_address(
         else:
             with pytest.raises(NotAccepted, match="certificate"):
                 await sent
-    assert len(receiver.got) == taken
+    assert len(receiver.received) == taken
 
 
 async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
@@ -94,7 +94,7 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at() -> None:
         named = receiver.url.replace("127.0.0.1", "localhost")
         secret = "whsec_" + "A" * 40
         await safe_post.post(client, named, secret, "m1", "{}", private=True)
-        assert receiver.got[0].headers["host"].startswith("localhost:")
+        assert receiver.received[0].headers["host"].startswith("localhost:")
         with pytest.raises(AddressRefused):
             await safe_post.post(client, named, secret, "m1", "{}", private=False)
     with pytest.raises(NotAccepted):
@@ -153,6 +153,6 @@ async def test_the_next_address_of_a_name_is_tried_when_one_refuses(monkeypatch:
             else:
                 with pytest.raises(NotAccepted, match="500"):
                     await sent
-        assert [it.headers["host"] for it in receiver.got] == [f"two.example:{port}"] * 2
+        assert [it.headers["host"] for it in receiver.received] == [f"two.example:{port}"] * 2
         with pytest.raises(AddressRefused):
             await safe_post.post(client, named, new_secret(), "m1", "{}", private=False)

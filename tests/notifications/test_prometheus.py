@@ -102,7 +102,7 @@ async def test_each_query_is_asked_by_name() -> None:
         assert await query_health(source, private=True) == ServerReport(p95_ms=0.5, error_rate=0.5)
         more = PrometheusSource(url=source.url + "/", **QUERIES, in_flight="busy")
         assert await query_health(more, private=True) == ServerReport(p95_ms=0.5, error_rate=0.5, in_flight=0)
-    asked = sorted(parse_qs(it.body.decode())["query"][0] for it in receiver.got)
+    asked = sorted(parse_qs(it.body.decode())["query"][0] for it in receiver.received)
     assert asked == ["1000 * p95", "1000 * p95", "busy", "errors", "errors"]
 
 
@@ -110,7 +110,7 @@ async def test_it_is_not_asked_where_webhooks_may_not_go() -> None:
     async with answering(scalar("0.5")) as (receiver, source):
         with pytest.raises(Unusable, match="is not public; FAIRGATE_WEBHOOKS_PRIVATE=on allows it"):
             await query_health(source, private=False)
-    assert receiver.got == []
+    assert receiver.received == []
 
 
 async def test_trouble_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ async def test_of_many_workers_one_asks_and_what_it_says_is_a_report(queues: Que
     async with answering(scalar("0.25")) as (receiver, source):
         await a_room_with(queues, source)
         await asyncio.gather(*(query_all(queues, private=True) for _ in range(5)))
-    assert len(receiver.got) == 2
+    assert len(receiver.received) == 2
     _, known, health = await read_origin(queues, ROOM)
     assert list(known.readings) == ["prometheus"]
     assert health is not None

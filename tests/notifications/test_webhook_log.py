@@ -44,13 +44,13 @@ async def test_one_notice_is_delivered_again(stores: Stores) -> None:
         await hold(stores, "r1")
         await hold(stores, "r2")
         await deliver(stores, target, rounds=2)
-        assert len(receiver.got) == 2
+        assert len(receiver.received) == 2
         taken, _ = await webhooks.attempts(stores, target.webhook_id, limit=10, offset=0)
         await stored.disable(stores.postgres, target.webhook_id)
         again = (taken[0].number, taken[0].ordinal)
         assert await webhooks.replay_event(stores, target.webhook_id, *again, by=COMMAND_LINE) is True
         await deliver(stores, target)
-        assert len(receiver.got) == 3
+        assert len(receiver.received) == 3
         assert (await webhooks.get(stores, target.webhook_id)).disabled_at is None
         assert await webhooks.replay_event(stores, target.webhook_id, 10**9, 1, by=COMMAND_LINE) is False
     with pytest.raises(NotFound):

@@ -30,7 +30,7 @@ async def test_a_change_is_delivered_signed_as_standard_webhooks(stores: Stores)
         await hold(stores, "r1")
         assert await deliver(stores, target) is True
         assert await deliver(stores, target) is None
-        (got,) = receiver.got
+        (got,) = receiver.received
     document = got.verified(target.secret)
     assert document.keys() == {"type", "timestamp", "data"}
     assert (document["type"], document["data"]["reservation_id"]) == ("reservation.held", "r1")
@@ -66,8 +66,10 @@ async def test_a_failure_is_tried_again_and_what_follows_it_waits(stores: Stores
             assert (await only_webhook(stores)).failure == why
         assert (await only_webhook(stores)).pending == 2
         assert await deliver(stores, target, rounds=2) is True
-    assert [it.document["type"] for it in receiver.got] == ["reservation.held"] * 4 + ["reservation.expired"]
-    assert len({it.message_id for it in receiver.got}) == 2
+    assert [it.document["type"] for it in receiver.received] == ["reservation.held"] * 4 + [
+        "reservation.expired"
+    ]
+    assert len({it.message_id for it in receiver.received}) == 2
     assert (await only_webhook(stores)).pending == 0
 
 
@@ -96,7 +98,7 @@ async def test_what_a_dead_worker_began_is_taken_up_after_its_lease(stores: Stor
         (begun,) = await stored.claim(stores.postgres, target.webhook_id, 10)
         assert await stored.claim(stores.postgres, target.webhook_id, 10) == []
         assert await deliver(stores, target) is True
-    assert [it.message_id for it in receiver.got] == [begun.notice.notice_id]
+    assert [it.message_id for it in receiver.received] == [begun.notice.notice_id]
 
 
 async def test_after_a_day_it_is_given_up_and_seen_and_ten_in_a_row_disable(stores: Stores) -> None:
@@ -124,11 +126,11 @@ async def test_after_a_day_it_is_given_up_and_seen_and_ten_in_a_row_disable(stor
         assert (await only_webhook(stores)).pending == 0
 
         receiver.answer = 204
-        before = len(receiver.got)
+        before = len(receiver.received)
         assert await webhooks.replay(stores, target.webhook_id, None, by=COMMAND_LINE) == GIVEN_UP_MAX + 1
         assert (await only_webhook(stores)).disabled_at is None
         await deliver(stores, target, rounds=2)
-        assert len(receiver.got) - before == GIVEN_UP_MAX + 1
+        assert len(receiver.received) - before == GIVEN_UP_MAX + 1
         yesterday = datetime.now(UTC) - timedelta(days=1)
         assert (
             await webhooks.replay(stores, target.webhook_id, yesterday, by=COMMAND_LINE) == GIVEN_UP_MAX + 2
@@ -197,7 +199,7 @@ async def test_an_address_is_looked_at_again_at_each_delivery(stores: Stores) ->
         await relay(stores)
         assert await webhooks.deliver(stores, client, target, private=False) is False
         assert "not public" in (await only_webhook(stores)).failure
-        assert receiver.got == []
+        assert receiver.received == []
 
 
 @pytest.mark.parametrize("end", ["failed", "gone", "taken"])

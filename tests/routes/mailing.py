@@ -79,7 +79,7 @@ async def wait_for_mail(server: MailServer, subject: str) -> EmailMessage:
     """The only mail with this subject."""
 
     async def there() -> list[EmailMessage]:
-        return [it for it in server.got() if it["Subject"] == subject]
+        return [it for it in server.received() if it["Subject"] == subject]
 
     [mail] = await wait_until(there, subject)
     return mail

@@ -94,10 +94,10 @@ async def test_an_alert_is_told_once_above_every_page_by_e_mail_and_by_webhook(
         await deliver(stores, hook)
         while await email.send_due(stores, mailer):
             pass
-        assert [it.document["type"] for it in receiver.got] == ["alert.started", "alert.ended"]
-        assert receiver.got[0].document["data"]["text"] == OLD
-        assert receiver.got[1].document["data"]["ended_at"] is not None
-        first, last = server.got()
+        assert [it.document["type"] for it in receiver.received] == ["alert.started", "alert.ended"]
+        assert receiver.received[0].document["data"]["text"] == OLD
+        assert receiver.received[1].document["data"]["ended_at"] is not None
+        first, last = server.received()
         assert (first["Subject"], first["To"]) == (f"Alert: {OLD}", "ann@example.org")
         assert last["Subject"] == f"Over: {OLD}"
         body = str(first.get_body(("plain",)).get_content())  # type: ignore[union-attr]

@@ -225,7 +225,7 @@ async def test_health_shows_what_is_there_and_what_is_away(wires: Wires, worker:
     assert "PostgreSQL 1" in page
     assert "Away" not in page
     assert page.count(">running<") == 2
-    wires.redis.hush(later_ones=True)
+    wires.redis.silence(later_ones=True)
     dumb = await shown(web, "/admin/health", olga)
     assert "Not reachable: no answer within 1 s" in dumb
     assert "PostgreSQL 1" in dumb

@@ -195,7 +195,7 @@ async def test_connections_that_go_dumb_are_replaced(settings: Settings, servers
         async with a_sale(chosen(settings, **wires)) as (_, _, buyer):
             for wire in (to_redis, to_postgres):
                 await asyncio.gather(*(buyer.reserves() for _ in range(8)))  # opens several connections
-                wire.hush()
+                wire.silence()
                 await wait_until(buyer.reserves, "a ticket over new connections")
                 before = buyer.answers[503]
                 await asyncio.gather(*(buyer.reserves() for _ in range(8)))

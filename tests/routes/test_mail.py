@@ -65,11 +65,11 @@ async def test_every_kind_is_sent_once(
     await stores.postgres.execute("UPDATE outbox SET streamed_at = NULL")  # as after a loss of Redis
     await reminded(stores)
     await wait_until_sent(stores)
-    to_ann = [it["Subject"] for it in server.got() if it["To"] == "ann@example.org"]
+    to_ann = [it["Subject"] for it in server.received() if it["To"] == "ann@example.org"]
     assert len(to_ann) == len(set(to_ann))
-    assert {it["From"] for it in server.got()} == {"Tickets <tickets@example.org>"}
+    assert {it["From"] for it in server.received()} == {"Tickets <tickets@example.org>"}
     ids = await stores.postgres.fetch("SELECT mail_id FROM mails WHERE state = 'sent'")
-    assert {it["Message-ID"] for it in server.got()} == {f"<{it['mail_id']}@example.org>" for it in ids}
+    assert {it["Message-ID"] for it in server.received()} == {f"<{it['mail_id']}@example.org>" for it in ids}
 
 
 async def reminded(stores: Stores) -> None:

@@ -36,11 +36,11 @@ async def test_what_is_set_is_shown_and_a_test_arrives(settings: Settings, serve
         async with served(now) as web:
             boss = await appoint(web, "boss@example.org", "admin")
             assert "v=spf1" not in (await web.get(PAGE, headers=boss)).text
-            assert not names.asked, "only on request"
+            assert not names.queries, "only on request"
             page = (await web.get(f"{PAGE}?look=1&selector=s1", headers=boss)).text
             assert "v=spf1 include:mail.example.net ~all" in page
             assert [page.count(f">{it}</span>") for it in ("there", "missing", "unknown")] == [1, 1, 1]
-            assert ("s1._domainkey.tickets.example.org.", "TXT") in names.asked
+            assert ("s1._domainkey.tickets.example.org.", "TXT") in names.queries
             sent = await web.post(f"{PAGE}/test", data={}, headers=boss)
             assert "The server took a test to boss@example.org" in sent.text
             assert (await wait_for_mail(server, "A test from Fairgate"))["To"] == "boss@example.org"

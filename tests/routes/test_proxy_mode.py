@@ -137,11 +137,11 @@ async def streams(client: httpx.AsyncClient, shop: Shop) -> None:
 
     async def body() -> AsyncIterator[bytes]:
         yield b"first"
-        assert await asyncio.wait_for(shop.seen.get(), PATIENCE_S) == b"first"
+        assert await asyncio.wait_for(shop.uploaded.get(), PATIENCE_S) == b"first"
         yield b"last"
 
     assert (await client.post("/", content=body())).status_code == 200
-    assert shop.seen.get_nowait() == b"last"
+    assert shop.uploaded.get_nowait() == b"last"
     async with client.stream("GET", "/events") as stream:
         lines = stream.aiter_lines()
         assert await anext(lines) == "data: first"
@@ -198,7 +198,7 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
             url = await running.__aenter__()
 
             async def is_well() -> bool:
-                return any(it["p95_ms"] > 0 and it["error_rate"] == 0 for it in reports.told)
+                return any(it["p95_ms"] > 0 and it["error_rate"] == 0 for it in reports.received)
 
             await wait_until(is_well, "a report of a shop that is well")
             await killed_and_back(url)
@@ -209,11 +209,11 @@ async def test_the_shops_health_is_reported_and_outages_have_a_page() -> None:
 
             async def is_ill() -> bool:
                 await client.get("/")
-                return bool(reports.told[-1]["error_rate"])
+                return bool(reports.received[-1]["error_rate"])
 
             await wait_until(is_ill, "a report of a shop that fails")
-            assert reports.told[-1]["in_flight"] is not None
-            assert reports.told[-1]["server"]
+            assert reports.received[-1]["in_flight"] is not None
+            assert reports.received[-1]["server"]
     async with plain_client(url, timeout=PATIENCE_S) as client:
         away = await client.get("/", headers=HTML)
         assert (away.status_code, away.headers["retry-after"]) == (503, "5")

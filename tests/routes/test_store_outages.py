@@ -74,7 +74,7 @@ async def test_without_redis_calls_that_need_it_say_so_and_then_recover(wires: W
     assert (await web.get("/livez")).status_code == 200
     assert (await web.get("/openapi.json")).status_code == 200
     assert "fairgate_stores_up 0.0" in (await web.get("/metrics", headers=ops())).text
-    await wires.redis.mend()
+    await wires.redis.restore()
 
     async def back() -> bool:
         return (await web.get("/v1/rooms/hall/places/me", headers=token)).status_code == 200
@@ -90,7 +90,7 @@ async def test_a_page_does_not_wait_for_one_answer_of_a_store_after_the_other(
     place, _ = await web.inside("gala")
     fan = {"Accept": "text/html", "Cookie": f"{PLACE_COOKIE}gala={place['Authorization'].split()[1]}"}
     monkeypatch.setattr(deadlines, "PAGE_TIMEOUT_S", 0.5)
-    wires.redis.hush(later_ones=True)
+    wires.redis.silence(later_ones=True)
     answers = [await web.get(path, headers=fan) for path in ("/rooms/gala", "/events/gala")]
     for answer in answers:
         assert answer.status_code == 503
@@ -112,7 +112,7 @@ async def test_without_redis_the_last_status_is_shown_as_stale(wires: Wires) -> 
 
     await wait_until(stale, "the mark")
     assert (await web.get("/v1/rooms/hall")).json() == {**fresh, "stale": True}
-    await wires.redis.mend()
+    await wires.redis.restore()
 
     async def whole() -> bool:
         return "stale" not in (await web.get("/v1/rooms/hall")).json()
@@ -153,7 +153,7 @@ async def test_without_postgres_nothing_is_promised(wires: Wires) -> None:
     event = {"event_id": "x", "name": "X", "starts_at": "2030-01-01T20:00:00Z"}
     away(await web.post("/v1/events", event, headers={**web.as_("admin"), "Idempotency-Key": "k"}))
     assert (await web.get("/v1/rooms/hall")).status_code == 200  # Redis decides, and Redis is reachable
-    await wires.postgres.mend()
+    await wires.postgres.restore()
 
     async def claimed() -> bool:
         answer = await web.post("/v1/rooms/hall/places/me/booking-token", headers=token)

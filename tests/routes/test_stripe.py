@@ -263,7 +263,7 @@ async def test_what_is_done_at_stripe_behind_our_back_is_in_the_orders_history(
 async def test_stripes_own_messages_reach_us(shop: Web, stripe: Stripe, settings: Settings) -> None:
     path, place, _ = await held(shop)
     async with serve_app(shop.quart) as url:
-        stripe.tell(f"{url}/v1/payments/stripe", GATEWAY_SECRET)
+        stripe.send_webhooks_to(f"{url}/v1/payments/stripe", GATEWAY_SECRET)
         answer = await pay(shop, path, place, payment={"method": "card", "token": stripe.card(ASKS_THE_BANK)})
         authenticate(stripe, path, answer, "true")
 

@@ -101,7 +101,7 @@ async def test_every_link_of_every_mail_works_in_any_browser(
 
     await wait_until(all_sent, "a mail of every kind")
     tried = 0
-    for mail in server.got():
+    for mail in server.received():
         for part in ("plain", "html"):
             for path in A_LINK.findall(text_of(mail, part)):
                 if given in path:  # already used
@@ -157,7 +157,7 @@ async def offer(
     assert offered.status_code == 303, offered.text
 
     async def there() -> list[EmailMessage]:
-        return [it for it in server.got() if it["To"] == email]
+        return [it for it in server.received() if it["To"] == email]
 
     [mail] = await wait_until(there, "the offer")
     return link_in(mail).partition("token=")[2]

@@ -56,7 +56,7 @@ async def test_a_ticket_is_given_away_by_api_as_on_the_pages(
     assert offered.status_code == 201
 
     async def there() -> list[EmailMessage]:
-        return [it for it in server.got() if it["To"] == "mia@example.org"]
+        return [it for it in server.received() if it["To"] == "mia@example.org"]
 
     [mail] = await wait_until(there, "the offer")
     await accept(web, link_in(mail).partition("token=")[2])

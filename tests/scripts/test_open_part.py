@@ -40,7 +40,7 @@ async def test_a_part_that_lost_what_it_had_has_the_room_asked(redis: Client) ->
     await open_part(redis, KEYS, generation="", epoch=2)
     await give_numbers(redis, now._replace(epoch=2, number=2))
     assert [tuple(it) for it in (await join_part(redis, "ann")).arrivals] == [("forgotten", 0)]
-    assert [it.word for it in (await join_part(redis, "ann", asked=1)).arrivals] == ["new"]
+    assert [it.word for it in (await join_part(redis, "ann", quantity=1)).arrivals] == ["new"]
     assert [it.word for it in (await join_part(redis, "ann")).arrivals] == ["known"]
 
 

@@ -40,7 +40,7 @@ class Asking:
 
     @property
     def asked(self) -> list[dict[str, str]]:
-        return [dict(parse_qsl(it.body.decode())) for it in self.provider.got]
+        return [dict(parse_qsl(it.body.decode())) for it in self.provider.received]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_how_a_newcomer_joins(
         return
     assert (answer.status_code, answer.json().get("lane", 0)) == (201, lane)
     # Visitors who have a place are not asked again.
-    asking.provider.got.clear()
+    asking.provider.received.clear()
     again = await asking.web.post(PLACES, body, headers=bearer(answer.json()["place_token"]))
     assert (again.status_code, asking.asked) == (200, [])
 

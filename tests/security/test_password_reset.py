@@ -58,7 +58,7 @@ async def ask(web: Web, email: str, **headers: str) -> httpx.Response:
 async def mailed(stores: Stores, server: MailServer) -> list[str]:
     """The tokens of the mailed links, oldest first."""
     await wait_until_sent(stores)
-    texts = [text_of(it) for it in server.got() if it["Subject"].startswith("Choose a new password")]
+    texts = [text_of(it) for it in server.received() if it["Subject"].startswith("Choose a new password")]
     return [re.findall(rf"{BASE}/admin/reset-password\?token=(\S+)", it)[0] for it in texts]
 
 

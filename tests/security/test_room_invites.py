@@ -27,7 +27,7 @@ async def arrived(server: MailServer, count: int) -> list[EmailMessage]:
     """Wait for this many mails."""
 
     async def there() -> list[EmailMessage] | None:
-        return server.got() if len(server.got()) >= count else None
+        return server.received() if len(server.received()) >= count else None
 
     return await wait_until(there, "the mails") or []
 

@@ -23,7 +23,7 @@ async def test_a_silent_subscription_ends(servers: Servers, monkeypatch: pytest.
         assert await anext(heard) == ("", "")
         await pubsub.publish(redis, "news", "one")
         assert await anext(heard) == ("news", "one")
-        wire.hush()
+        wire.silence()
         with pytest.raises(REDIS_AWAY, match="stopped responding"):
             await anext(heard)
         await redis.aclose()

@@ -40,13 +40,13 @@ class BeaconRelay:
     url: str = ""
     away: bool = False
     forges: bool = False  # signs with another key
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             path = head.split(" ")[1]
-            self.asked.append(path)
+            self.requests.append(path)
             status, body = self._answer(path)
             writer.write(f"HTTP/1.1 {status} .\r\nconnection: close\r\n\r\n".encode() + body)
         writer.close()
@@ -58,12 +58,12 @@ class BeaconRelay:
         if round_at_ms(self.chain, number) > time.time() * 1000:
             return 404, b""
         signature = signature_of(number + 1 if self.forges else number)
-        said = {
+        document = {
             "round": number,
             "randomness": randomness_of(signature).hex(),
             "signature": signature.hex(),
         }
-        return 200, json.dumps(said).encode()
+        return 200, json.dumps(document).encode()
 
 
 @asynccontextmanager

@@ -74,16 +74,16 @@ class Forked:
     def exit_code(self, timeout_s: float) -> int:
         """Wait for the exit code. Raises TimeoutError; a killed command sends none."""
         self._connection.settimeout(timeout_s)
-        with self._connection, self._connection.makefile("rb") as told:
-            _pid, code = told.readline(), told.readline()
+        with self._connection, self._connection.makefile("rb") as reply:
+            _pid, code = reply.readline(), reply.readline()
         assert code, "the command was killed"
         return int(code)
 
     def kill(self) -> None:
         """`kill -9`, and wait for the end."""
-        with self._connection, self._connection.makefile("rb") as told:
-            os.kill(int(told.readline()), signal.SIGKILL)
-            told.read()
+        with self._connection, self._connection.makefile("rb") as reply:
+            os.kill(int(reply.readline()), signal.SIGKILL)
+            reply.read()
 
 
 def start(

@@ -94,7 +94,7 @@ class MailServer:
         """Let the server confirm the slow mails."""
         (self._folder / "go").touch()
 
-    def got(self) -> list[EmailMessage]:
+    def received(self) -> list[EmailMessage]:
         """The mails received, in order."""
         files = sorted(self._folder.glob("*.eml"), key=lambda it: it.stat().st_mtime_ns)
         for it in files:
@@ -106,7 +106,7 @@ class MailServer:
 
     def subjects(self) -> list[str]:
         """The subjects of the mails received."""
-        return [it["Subject"] for it in self.got()]
+        return [it["Subject"] for it in self.received()]
 
 
 @contextmanager

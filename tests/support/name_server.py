@@ -22,7 +22,7 @@ class NameServer(asyncio.DatagramProtocol):
     """`zone` maps name and type to the answer; anything else is NXDOMAIN."""
 
     zone: dict[tuple[str, str], list[str]]
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    queries: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
     _transport: Any = None
 
@@ -31,14 +31,14 @@ class NameServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Answer one question."""
-        asked = dns.message.from_wire(data)
-        question = asked.question[0]
+        queries = dns.message.from_wire(data)
+        question = queries.question[0]
         key = str(question.name), question.rdtype.name
-        self.asked.append(key)
+        self.queries.append(key)
         found = self.zone.get(key)
         if found == [SILENT]:
             return
-        answer = dns.message.make_response(asked)
+        answer = dns.message.make_response(queries)
         answer.flags |= dns.flags.RA
         if found == [BROKEN]:
             answer.set_rcode(dns.rcode.SERVFAIL)

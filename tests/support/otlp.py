@@ -39,11 +39,11 @@ class Collector:
     requests: int = 0
     headers: dict[str, str] = field(default_factory=dict)  # of the last request
     resources: list[dict[str, Any]] = field(default_factory=list)
-    got: list[ReceivedSpan] = field(default_factory=list)
+    received: list[ReceivedSpan] = field(default_factory=list)
 
     def of(self, trace_id: str) -> list[ReceivedSpan]:
         """The spans of one trace, in the order they started."""
-        return sorted((it for it in self.got if it.trace_id == trace_id), key=lambda it: it.started_ns)
+        return sorted((it for it in self.received if it.trace_id == trace_id), key=lambda it: it.started_ns)
 
     async def has(self, trace_id: str, *names: str) -> list[ReceivedSpan]:
         """The spans of a trace, once all of these are among them."""
@@ -76,7 +76,7 @@ class Collector:
             resource = _attributes(of.resource.attributes)
             self.resources.append(resource)
             for scope in of.scope_spans:
-                self.got += [_received_span(resource["service.name"], it) for it in scope.spans]
+                self.received += [_received_span(resource["service.name"], it) for it in scope.spans]
 
 
 def _received_span(service: str, it: Span) -> ReceivedSpan:

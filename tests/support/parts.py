@@ -42,9 +42,11 @@ async def give_numbers(redis: Client, now: Rounds, part: int = 0, *, limit: int 
     )
 
 
-async def join_part(redis: Client, *visitors: str, part: int = 0, again: int = 0, asked: int = 0) -> Arrived:
+async def join_part(
+    redis: Client, *visitors: str, part: int = 0, again: int = 0, quantity: int = 0
+) -> Arrived:
     """Let these visitors join a part."""
-    records = [ArrivalRecord(it, "", again, asked) for it in visitors]
+    records = [ArrivalRecord(it, "", again, quantity) for it in visitors]
     return await parts.arrive(redis, PART_KEYS[part], records, rate=0, burst=1, parts=PARTS, now_ms=NOW)
 
 

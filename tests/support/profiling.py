@@ -177,8 +177,8 @@ def record() -> None:
     spent: dict[str, float] = defaultdict(float)
     for name, phases in json.loads(FILE.read_text())["tests"].items():
         spent[_file(name)] += sum(wall for wall, _ in phases.values())
-    kept = {name: round(wall, 1) for name, wall in spent.items() if wall >= RECORDED_FROM_S}
-    RECORD.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    recorded = {name: round(wall, 1) for name, wall in spent.items() if wall >= RECORDED_FROM_S}
+    RECORD.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

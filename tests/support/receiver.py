@@ -41,12 +41,12 @@ class Receiver:
     first: list[int] = field(default_factory=list)  # the responses before that
     headers: str = ""  # additional header lines of its responses
     body: bytes = b""
-    got: list[ReceivedRequest] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
 
     def of(self, thread: str) -> list[str]:
         """The event types received for one reservation, in order of arrival, each message once."""
-        seen = {it.message_id: it for it in reversed(self.got) if thread in it.body.decode()}
-        return [it.document["type"] for it in self.got if seen.get(it.message_id) is it]
+        first_copies = {it.message_id: it for it in reversed(self.received) if thread in it.body.decode()}
+        return [it.document["type"] for it in self.received if first_copies.get(it.message_id) is it]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -54,7 +54,7 @@ class Receiver:
             lines = [line.split(": ", 1) for line in head.split("\r\n")[1:] if line]
             headers = {name.lower(): value for name, value in lines}
             body = await reader.readexactly(int(headers["content-length"]))
-            self.got.append(ReceivedRequest(headers, body))
+            self.received.append(ReceivedRequest(headers, body))
             status = self.first.pop(0) if self.first else self.answer
             writer.write(f"HTTP/1.1 {status} .\r\nconnection: close\r\n{self.headers}\r\n".encode())
             writer.write(self.body)

@@ -36,7 +36,7 @@ class Relay:
         for it in self._open:
             it.transport.abort()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Make the goal reachable again."""
         self._cut = False
 
@@ -52,11 +52,11 @@ class Relay:
                 await asyncio.wait(self._running)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._carried(reader, writer))
+        task = asyncio.ensure_future(self._connect(reader, writer))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _carried(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._cut:
             writer.transport.abort()
             return
@@ -64,10 +64,10 @@ class Relay:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await _greet(reader, writer)
         host, _, port = self.goal.removeprefix("http://").partition(":")
-        there, to_there = await asyncio.open_connection(host, int(port))
-        ends = {writer, to_there}
+        from_goal, to_goal = await asyncio.open_connection(host, int(port))
+        ends = {writer, to_goal}
         self._open |= ends
-        await asyncio.gather(_copy(reader, to_there), _copy(there, writer))
+        await asyncio.gather(_copy(reader, to_goal), _copy(from_goal, writer))
         self._open -= ends
         for it in ends:
             with suppress(OSError):

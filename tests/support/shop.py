@@ -24,7 +24,7 @@ class Shop:
     """A shop that echoes what it receives."""
 
     quart: Quart = field(default_factory=lambda: Quart("shop"))
-    seen: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)  # an upload's chunks so far
+    uploaded: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)  # an upload's chunks so far
     on: asyncio.Event = field(default_factory=asyncio.Event)  # lets the stream continue
 
     def __post_init__(self) -> None:
@@ -32,26 +32,26 @@ class Shop:
         async def page() -> Response:
             if request.method == "POST":
                 async for chunk in request.body:
-                    self.seen.put_nowait(bytes(chunk))
-            told = json.dumps({name.lower(): value for name, value in request.headers.items()})
-            return Response(told, content_type="text/html", headers={"Set-Cookie": "basket=1"})
+                    self.uploaded.put_nowait(bytes(chunk))
+            headers = json.dumps({name.lower(): value for name, value in request.headers.items()})
+            return Response(headers, content_type="text/html", headers={"Set-Cookie": "basket=1"})
 
         @self.quart.route("/events")
         async def events() -> Response:
-            async def told() -> AsyncIterator[bytes]:
+            async def headers() -> AsyncIterator[bytes]:
                 yield b"data: first\n\n"
                 await self.on.wait()
                 yield b"data: last\n\n"
 
-            return Response(told(), content_type="text/event-stream")
+            return Response(headers(), content_type="text/event-stream")
 
         @self.quart.route("/big")
         async def big() -> Response:
-            async def told() -> AsyncIterator[bytes]:
+            async def headers() -> AsyncIterator[bytes]:
                 for _ in range(BIG // 100_000):
                     yield b"x" * 100_000
 
-            found = Response(told(), content_type="application/octet-stream")
+            found = Response(headers(), content_type="application/octet-stream")
             found.timeout = None
             return found
 
@@ -66,7 +66,7 @@ class Reports:
     """Replaces Fairgate: admits everybody, and records what is reported about the shop."""
 
     quart: Quart = field(default_factory=lambda: Quart("fairgate"))
-    told: list[dict[str, Any]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         @self.quart.route("/v1/rooms/hall")
@@ -77,7 +77,7 @@ class Reports:
         @self.quart.post("/v1/rooms/hall/origin")
         async def origin() -> str:
             assert request.headers["Authorization"] == "Bearer a key"
-            self.told.append(await request.get_json())
+            self.received.append(await request.get_json())
             return ""
 
 

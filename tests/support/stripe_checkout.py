@@ -27,12 +27,12 @@ class Session(resources.StripeObject):
     _id_prefix = "cs_"
     _pages = ""  # the address of this server
 
-    def __init__(self, **asked: Any) -> None:
-        price = asked["line_items"][0]["price_data"]
+    def __init__(self, **params: Any) -> None:
+        price = params["line_items"][0]["price_data"]
         super().__init__()
         self.amount_total, self.currency = int(price["unit_amount"]), price["currency"]
-        self.success_url, self.cancel_url = asked["success_url"], asked["cancel_url"]
-        self.metadata, self._of_intent = asked["metadata"], asked["payment_intent_data"]["metadata"]
+        self.success_url, self.cancel_url = params["success_url"], params["cancel_url"]
+        self.metadata, self._of_intent = params["metadata"], params["payment_intent_data"]["metadata"]
         self.status, self.payment_status, self.payment_intent = "open", "unpaid", None
         self.url = f"{self._pages}/pay/{self.id}"
 

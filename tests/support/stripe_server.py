@@ -59,7 +59,7 @@ class Stripe:
         """Pay on the page of a session, as a buyer does."""
         return httpx.post(url, data={"number": number}, timeout=PATIENCE_S)
 
-    def tell(self, url: str, secret: str) -> None:
+    def send_webhooks_to(self, url: str, secret: str) -> None:
         """Have Stripe's webhooks sent to this address."""
         target = f"{self.url}/_config/webhooks/tests"
         self.http.post(target, json={"url": url, "secret": secret}).raise_for_status()

@@ -12,13 +12,13 @@ class Wire:
 
     def __init__(self, host: str, port: int) -> None:
         self.target = (host, port)  # of new connections
-        self._hushed: set[asyncio.StreamWriter] = set()
-        self._dumb = False
+        self._silenced: set[asyncio.StreamWriter] = set()
+        self._silences_new = False
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
-    async def mend(self) -> None:
+    async def restore(self) -> None:
         """Forward again, on the same port as before."""
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -31,26 +31,26 @@ class Wire:
         for writer in self._writers:
             writer.transport.abort()
 
-    def hush(self, *, later_ones: bool = False) -> None:
+    def silence(self, *, later_ones: bool = False) -> None:
         """Silence the open connections: nothing gets through, but nothing is closed."""
-        self._hushed |= self._writers
-        self._dumb = later_ones
+        self._silenced |= self._writers
+        self._silences_new = later_ones
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self.target)
-        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+        from_target, to_target = await asyncio.open_connection(*self.target)
+        await asyncio.gather(self._pump(reader, to_target), self._pump(from_target, writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        if self._dumb:
-            self._hushed.add(writer)
+        if self._silences_new:
+            self._silenced.add(writer)
         with suppress(OSError):
             while sent := await reader.read(65536):
-                if writer not in self._hushed:
+                if writer not in self._silenced:
                     writer.write(sent)
                     await writer.drain()
         self._writers.discard(writer)
-        self._hushed.discard(writer)
+        self._silenced.discard(writer)
         writer.transport.abort()
 
 
@@ -58,7 +58,7 @@ class Wire:
 async def a_wire(host: str, port: int) -> AsyncIterator[Wire]:
     """A wire for the duration of a test, connected at first."""
     wire = Wire(host, port)
-    await wire.mend()
+    await wire.restore()
     try:
         yield wire
     finally:

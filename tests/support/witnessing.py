@@ -43,8 +43,10 @@ async def a_witness(
     try:
         with out:
             lines = [await asyncio.to_thread(out.readline) for _ in range(2)]
-        said = dict(line.decode().split() for line in lines)
-        yield RunningWitness(said["listening"].removesuffix("/add-checkpoint"), verifier_of(said["vkey"]))
+        printed = dict(line.decode().split() for line in lines)
+        yield RunningWitness(
+            printed["listening"].removesuffix("/add-checkpoint"), verifier_of(printed["vkey"])
+        )
     finally:
         running.kill()
 

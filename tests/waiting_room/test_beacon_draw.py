@@ -100,7 +100,7 @@ async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queue
     async with a_relay(CHAIN) as away, a_relay(CHAIN) as forging, a_relay(CHAIN) as good:
         away.away = forging.forges = True
         await read(queues, good)
-        assert good.asked == []  # its time has not come
+        assert good.requests == []  # its time has not come
         assert await drawn(queues) == 0
 
         async def come() -> bool:
@@ -108,7 +108,7 @@ async def test_a_draw_waits_for_its_round_and_believes_only_the_chains_key(queue
 
         await wait_until(come, "the round")
         await read(queues, away, forging)
-        assert len(away.asked) == len(forging.asked) == 1
+        assert len(away.requests) == len(forging.requests) == 1
         assert await drawn(queues) == 0
         await read(queues, away, forging, good)
     assert await drawn(queues) == 30

@@ -64,14 +64,14 @@ async def test_a_provider_that_fails_is_left_alone_and_then_tried_by_one(
     for _ in range(FAILURES_MAX):
         assert await captchas.verify(settings, "r", "") == "unknown"
     assert await captchas.verify(settings, "r", "") == "unknown"
-    assert len(provider.got) == FAILURES_MAX
+    assert len(provider.received) == FAILURES_MAX
     for time_round in (1, 2):  # still failing, then recovered
         clock.now += LEFT_ALONE_S
         if time_round == 2:
             provider.answer = 200
         said = await asyncio.gather(*[captchas.verify(settings, "r", "") for _ in range(5)])
         assert sorted(said) == ["unknown"] * 5 if time_round == 1 else ["solved", *["unknown"] * 4]
-        assert len(provider.got) == FAILURES_MAX + time_round
+        assert len(provider.received) == FAILURES_MAX + time_round
     assert await captchas.verify(settings, "r", "") == "solved"
 
 
@@ -82,7 +82,7 @@ async def test_an_answer_ends_the_row_of_failures(
     for answer in ([502] * (FAILURES_MAX - 1) + [200]) * 2:
         provider.answer = answer
         assert await captchas.verify(settings, "r", "") == ("solved" if answer == 200 else "unknown")
-    assert len(provider.got) == 2 * FAILURES_MAX
+    assert len(provider.received) == 2 * FAILURES_MAX
 
 
 async def test_a_provider_that_says_nothing_has_a_deadline(opened: Callable[[Captchas], Captchas]) -> None:

@@ -245,7 +245,7 @@ async def test_while_postgres_is_away_nobody_is_called(stores: Stores, database_
             await until(queues, "calls", lambda now: now.called > 50)
             await wire.cut()
             stood = await _standstill(queues)
-            await wire.mend()
+            await wire.restore()
             await until(queues, "calls again", lambda now: now.serving_position > stood)
         pool.terminate()
 

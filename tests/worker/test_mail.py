@@ -111,7 +111,7 @@ async def test_killed_again_and_again_nothing_is_sent_twice_and_nothing_lost(
             return not await stores.postgres.fetchval(left)
 
         await wait_until(over, "the last mail")
-    got = Counter(it["To"] for it in server.got())
+    got = Counter(it["To"] for it in server.received())
     became = await states(stores)
     assert became.keys() == set(everybody)
     assert max(got.values()) == 1
@@ -136,7 +136,7 @@ async def test_what_is_refused_is_given_up_on_record_and_the_others_arrive(
     assert became["later@example.org"][0] == "waiting"
     assert "451 come back later" in became["later@example.org"][1].replace("(", "").replace(", '", " ")
     assert became["ann@example.org"] == ("sent", "")
-    assert [it["To"] for it in server.got()] == ["ann@example.org"]
+    assert [it["To"] for it in server.received()] == ["ann@example.org"]
     assert await send_due(stores, mailer) is None  # not due yet
     await stores.postgres.execute("UPDATE mails SET created_at = now() - interval '25 hours'")
     await due_now(stores)
@@ -171,7 +171,7 @@ async def test_a_server_that_is_away_loses_nothing(
     await due_now(stores)
     await asyncio.gather(*(send_due(stores, mailer) for _ in range(4)))
     assert {state for state, _ in (await states(stores)).values()} == {"sent"}
-    assert sorted(it["To"] for it in server.got()) == everybody
+    assert sorted(it["To"] for it in server.received()) == everybody
 
 
 async def test_what_may_have_arrived_is_not_sent_again(
@@ -185,7 +185,7 @@ async def test_what_may_have_arrived_is_not_sent_again(
     became = await states(stores)
     assert became["hangup@example.org"] == ("unclear", stored.BROKE_OFF)
     assert became["ann@example.org"] == ("sent", "")
-    assert sorted(it["To"] for it in server.got()) == ["ann@example.org", "hangup@example.org"]
+    assert sorted(it["To"] for it in server.received()) == ["ann@example.org", "hangup@example.org"]
 
 
 async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_told(
@@ -197,7 +197,7 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
     sending = asyncio.create_task(send_due(hasty, mailer))
 
     async def taken() -> bool:
-        return len(server.got()) == 1
+        return len(server.received()) == 1
 
     await wait_until(taken, "the mail")
     async with stores.postgres.acquire() as connection, connection.transaction():
@@ -209,7 +209,7 @@ async def test_one_that_arrived_is_not_sent_again_when_postgres_could_not_be_tol
         await due_now(stores)
         assert await send_due(stores, mailer) is None
     assert await states(stores) == {"slow@example.org": ("unclear", stored.BROKE_OFF)}
-    assert len(server.got()) == 1
+    assert len(server.received()) == 1
     hasty.postgres.terminate()
 
 
@@ -223,7 +223,7 @@ async def test_what_was_overtaken_is_not_sent(stores: Stores, server: MailServer
         "ann@example.org": ("dropped", "The reservation is already expired."),
         "bob@example.org": ("dropped", "It would have arrived too late."),
     }
-    assert server.got() == []
+    assert server.received() == []
 
 
 async def test_an_address_in_another_script_arrives(
@@ -302,4 +302,4 @@ async def test_an_international_domain_needs_no_server_that_knows_other_letters(
         settings = Settings(smtp_url=SecretStr(server.url), mail_from="tickets@example.org")
         await queued(stores, "ann@b\u00fccher.example.org")
         await send_due(stores, open_mailer(settings))
-        assert [it["To"] for it in server.got()] == ["ann@xn--bcher-kva.example.org"]
+        assert [it["To"] for it in server.received()] == ["ann@xn--bcher-kva.example.org"]

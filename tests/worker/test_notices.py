@@ -74,12 +74,12 @@ async def test_killed_again_and_again_it_loses_nothing(
         target = await a_webhook(stores, receiver)
         for round_ in range(KILLS):
             with a_worker(servers, database_url):
-                before = len(receiver.got)
+                before = len(receiver.received)
                 for name in names[round_ * EACH : (round_ + 1) * EACH]:
                     await live(stores, name)
 
                 async def some(before: int = before) -> bool:
-                    return len(receiver.got) > before + 5
+                    return len(receiver.received) > before + 5
 
                 await wait_until(some, "the first deliveries")
         await stores.postgres.execute("UPDATE deliveries SET due_at = now()")  # no need to wait for leases
@@ -90,13 +90,13 @@ async def test_killed_again_and_again_it_loses_nothing(
                 return relayed and await stored.pending(stores.postgres) == 0
 
             await wait_until(all_told, "the rest")
-        for got in receiver.got:
+        for got in receiver.received:
             got.verified(target.secret)
         for name in names:
             told = [it for it in receiver.of(name) if it.startswith("reservation.")]
             assert told == LIFE, name
     await _stream_is_complete(stores, names)
-    ids = {it.message_id for it in receiver.got}
+    ids = {it.message_id for it in receiver.received}
     entries: Any = await stores.redis.xrange(KEYS.events)
     assert ids == {fields["id"] for _, fields in entries}
 
@@ -130,7 +130,7 @@ async def test_what_fails_is_tried_again_by_itself(stores: Stores) -> None:
             return receiver.of("r1") == ["reservation.held", "reservation.expired"]
 
         await wait_until(both, "the second try")
-    assert len(receiver.got) == 3
+    assert len(receiver.received) == 3
 
 
 async def test_a_webhook_that_is_deleted_is_told_nothing_more(stores: Stores) -> None:
@@ -139,7 +139,7 @@ async def test_a_webhook_that_is_deleted_is_told_nothing_more(stores: Stores) ->
         await hold(stores, "r1")
 
         async def first() -> bool:
-            return bool(receiver.got)
+            return bool(receiver.received)
 
         await wait_until(first, "the delivery")
         await webhooks.remove(stores, webhook_id, by=COMMAND_LINE)

@@ -48,7 +48,7 @@ async def test_claim_windows_stand_still_in_an_outage_that_only_a_worker_saw(
             await wire.cut()
             cut_ms = (await status(queues, ROOM))[1].now_ms
             await until(queues, "more than a second", lambda now: now.now_ms > cut_ms + 1_200)
-            await wire.mend()
+            await wire.restore()
 
             async def stood() -> bool:
                 return int(await client.hget(KEYS.meter, "thawed_ms") or 0) > cut_ms + 1_000

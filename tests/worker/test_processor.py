@@ -195,7 +195,7 @@ async def test_postgres_away_keeps_everything_and_doubles_nothing(stores: Stores
             ]
             await wait_until(lambda: _backlog(stores, 20), "the backlog")
             assert len(await rows(stores)) == 1
-            await wire.mend()
+            await wire.restore()
             answers = await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_S)
         pool.terminate()
         assert all(it.reservation for it in answers)

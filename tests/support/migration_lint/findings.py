@@ -23,7 +23,7 @@ class Complaint(NamedTuple):
     """A broken rule, and what to do instead."""
 
     rule: str
-    says: str
+    advice: str
 
 
 @dataclass
@@ -40,7 +40,7 @@ class MigrationCheck:
 
     phase: Phase
     chain: Chain
-    made_here: set[tuple[ObjectType, str]]  # anywhere in this migration
+    created_here: set[tuple[ObjectType, str]]  # anywhere in this migration
     constraints: set[tuple[str, str]]  # (table, constraint): as above
     tables: set[str] = field(default_factory=set)  # created so far: nobody else sees them yet
     locked: set[str] = field(default_factory=set)  # existing tables that this transaction has altered
@@ -48,9 +48,9 @@ class MigrationCheck:
     in_transaction: bool = True
     found: list[Complaint] = field(default_factory=list)
 
-    def refuse(self, rule: str, says: str) -> None:
+    def refuse(self, rule: str, advice: str) -> None:
         """Record a complaint."""
-        self.found.append(Complaint(rule, says))
+        self.found.append(Complaint(rule, advice))
 
     def is_new(self, relation: ast.RangeVar) -> bool:
         """Whether this migration has created the table."""

@@ -25,26 +25,26 @@ from tests.support.migration_lint.findings import (
 def complaints(sql: str, phase: Phase, chain: Chain) -> list[Complaint]:
     """The complaints about a migration. `chain` collects what it proves, for the migrations that follow."""
     parsed = [it.stmt for it in parse_sql(sql)]
-    judged = MigrationCheck(phase, chain, set(_made(parsed)), set(tables.constraints_added(parsed)))
+    migration = MigrationCheck(phase, chain, set(_made(parsed)), set(tables.constraints_added(parsed)))
     for statement in parsed:
-        check_statement(judged, statement)
+        check_statement(migration, statement)
     if len([it for it in parsed if _is_commit(it)]) > 1 and any(not isinstance(it, ALONE) for it in parsed):
-        judged.refuse(
+        migration.refuse(
             "alone",
             "statements outside a transaction are not undone if one fails, and the migration then runs again "
             "from the start: put this one into its own migration",
         )
-    return judged.found
+    return migration.found
 
 
-def check_statement(judged: MigrationCheck, statement: ast.Node) -> None:
+def check_statement(migration: MigrationCheck, statement: ast.Node) -> None:
     """Check one statement."""
     rule = RULES.get(type(statement))
     if rule is not None:
-        rule(judged, statement)
+        rule(migration, statement)
     elif not isinstance(statement, HARMLESS):
         kind = type(statement).__name__
-        judged.refuse(
+        migration.refuse(
             "unknown",
             f"{kind}: find out what it locks and for how long, and add it to tests/support/migration_lint",
         )
@@ -71,72 +71,72 @@ def _made(parsed: list[ast.Node]) -> Iterator[tuple[ObjectType, str]]:
                 yield ObjectType.OBJECT_INDEX, it.idxname
 
 
-def _transaction(judged: MigrationCheck, statement: ast.TransactionStmt) -> None:
-    judged.in_transaction = statement.kind == TransactionStmtKind.TRANS_STMT_BEGIN
-    judged.locked.clear()
+def _transaction(migration: MigrationCheck, statement: ast.TransactionStmt) -> None:
+    migration.in_transaction = statement.kind == TransactionStmtKind.TRANS_STMT_BEGIN
+    migration.locked.clear()
     if _is_commit(statement):
-        judged.tables.clear()  # visible to others from now on
+        migration.tables.clear()  # visible to others from now on
 
 
-def _create_table(judged: MigrationCheck, statement: ast.CreateStmt) -> None:
-    judged.tables.add(statement.relation.relname)
+def _create_table(migration: MigrationCheck, statement: ast.CreateStmt) -> None:
+    migration.tables.add(statement.relation.relname)
 
 
-def _create_table_as(judged: MigrationCheck, statement: ast.CreateTableAsStmt) -> None:
-    judged.tables.add(statement.into.rel.relname)
+def _create_table_as(migration: MigrationCheck, statement: ast.CreateTableAsStmt) -> None:
+    migration.tables.add(statement.into.rel.relname)
 
 
-def _index(judged: MigrationCheck, statement: ast.IndexStmt) -> None:
-    if judged.is_new(statement.relation):
+def _index(migration: MigrationCheck, statement: ast.IndexStmt) -> None:
+    if migration.is_new(statement.relation):
         return
     name = statement.idxname
     if not statement.concurrent:
-        judged.refuse(
+        migration.refuse(
             "index",
             f"{name}: nothing can be written to {statement.relation.relname} while this index is built; "
             "use CREATE INDEX CONCURRENTLY in `with op.get_context().autocommit_block():`",
         )
         return
-    if judged.in_transaction:
-        judged.refuse("index", f"{name}: CONCURRENTLY needs `with op.get_context().autocommit_block():`")
-    if name not in judged.dropped_indexes or statement.if_not_exists:
-        judged.refuse(
+    if migration.in_transaction:
+        migration.refuse("index", f"{name}: CONCURRENTLY needs `with op.get_context().autocommit_block():`")
+    if name not in migration.dropped_indexes or statement.if_not_exists:
+        migration.refuse(
             "index",
             f"{name}: a failure leaves an invalid index behind; start with "
             f"`DROP INDEX CONCURRENTLY IF EXISTS {name}`, and do not use IF NOT EXISTS",
         )
 
 
-def _drop(judged: MigrationCheck, statement: ast.DropStmt) -> None:
+def _drop(migration: MigrationCheck, statement: ast.DropStmt) -> None:
     for it in statement.objects:
         path = it.objname if isinstance(it, ast.ObjectWithArgs) else it
         name = (path[-1] if isinstance(path, tuple) else path.names[-1]).sval
         if statement.removeType == ObjectType.OBJECT_INDEX and statement.concurrent:
-            judged.dropped_indexes.add(name)
-        if (statement.removeType, name) not in judged.made_here and judged.phase == "before":
+            migration.dropped_indexes.add(name)
+        if (statement.removeType, name) not in migration.created_here and migration.phase == "before":
             what = statement.removeType.name.removeprefix("OBJECT_")
-            judged.refuse("drop", f"{what} {name}: the previous release may still use it; {LATER}")
+            migration.refuse("drop", f"{what} {name}: the previous release may still use it; {LATER}")
 
 
-def _rename(judged: MigrationCheck, statement: ast.RenameStmt) -> None:
-    if statement.relation is not None and judged.is_new(statement.relation):
+def _rename(migration: MigrationCheck, statement: ast.RenameStmt) -> None:
+    if statement.relation is not None and migration.is_new(statement.relation):
         return
     unseen = (ObjectType.OBJECT_TABCONSTRAINT, ObjectType.OBJECT_INDEX)
-    if judged.phase == "after" and statement.renameType in unseen:
+    if migration.phase == "after" and statement.renameType in unseen:
         return
-    judged.refuse(
+    migration.refuse(
         "rename",
         f"to {statement.newname}: neither name suits both releases; add the new one, have the program write "
         "both, fill it in batches, and drop the old one a release later",
     )
 
 
-def _change_rows(judged: MigrationCheck, statement: ast.Node) -> None:
+def _change_rows(migration: MigrationCheck, statement: ast.Node) -> None:
     found = _changes(statement)
     for it in found.changes:
-        if not judged.is_new(it.relation) and not found.limited:
+        if not migration.is_new(it.relation) and not found.limited:
             what = f"{type(it).__name__.removesuffix('Stmt').upper()} {it.relation.relname}"
-            judged.refuse("rows", f"{what} keeps every row locked until all are done; {BATCHES}")
+            migration.refuse("rows", f"{what} keeps every row locked until all are done; {BATCHES}")
 
 
 @dataclass
@@ -171,7 +171,7 @@ def _changes(statement: ast.Node) -> Changes:
     return found
 
 
-def _block(judged: MigrationCheck, statement: ast.DoStmt) -> None:
+def _block(migration: MigrationCheck, statement: ast.DoStmt) -> None:
     """A DO block: its statements, and whether it commits between them."""
     body = next(it.arg.sval for it in statement.args if it.defname == "as")
     found: dict[str, list[Any]] = {"query": [], "PLpgSQL_stmt_commit": []}
@@ -184,9 +184,9 @@ def _block(judged: MigrationCheck, statement: ast.DoStmt) -> None:
             continue
         changes |= any(_changes(it).changes for it in inside)
         for it in inside:
-            check_statement(judged, it)
-    if changes and (judged.in_transaction or not found["PLpgSQL_stmt_commit"]):
-        judged.refuse("rows", f"a DO block keeps its changes locked until its end; {BATCHES}")
+            check_statement(migration, it)
+    if changes and (migration.in_transaction or not found["PLpgSQL_stmt_commit"]):
+        migration.refuse("rows", f"a DO block keeps its changes locked until its end; {BATCHES}")
 
 
 def _collect(tree: Any, found: dict[str, list[Any]]) -> None:
@@ -197,33 +197,33 @@ def _collect(tree: Any, found: dict[str, list[Any]]) -> None:
             _collect(value, found)
 
 
-def _refuse_always(rule: str, says: str) -> Callable[[MigrationCheck, Any], None]:
-    return lambda judged, _: judged.refuse(rule, says)
+def _refuse_always(rule: str, advice: str) -> Callable[[MigrationCheck, Any], None]:
+    return lambda migration, _: migration.refuse(rule, advice)
 
 
-def _truncate(judged: MigrationCheck, statement: ast.TruncateStmt) -> None:
-    if judged.phase == "before" and not all(judged.is_new(it) for it in statement.relations):
-        judged.refuse("drop", f"TRUNCATE: the previous release may still need the rows; {LATER}")
+def _truncate(migration: MigrationCheck, statement: ast.TruncateStmt) -> None:
+    if migration.phase == "before" and not all(migration.is_new(it) for it in statement.relations):
+        migration.refuse("drop", f"TRUNCATE: the previous release may still need the rows; {LATER}")
 
 
-def _vacuum(judged: MigrationCheck, statement: ast.VacuumStmt) -> None:
+def _vacuum(migration: MigrationCheck, statement: ast.VacuumStmt) -> None:
     if any(it.defname == "full" for it in statement.options or ()):
-        judged.refuse("lock", "VACUUM FULL rewrites the table while nobody can use it")
+        migration.refuse("lock", "VACUUM FULL rewrites the table while nobody can use it")
 
 
-def _reindex(judged: MigrationCheck, statement: ast.ReindexStmt) -> None:
+def _reindex(migration: MigrationCheck, statement: ast.ReindexStmt) -> None:
     if not any(it.defname == "concurrently" for it in statement.params or ()):
-        judged.refuse("index", "REINDEX: use REINDEX ... CONCURRENTLY")
+        migration.refuse("index", "REINDEX: use REINDEX ... CONCURRENTLY")
 
 
-def _refresh(judged: MigrationCheck, statement: ast.RefreshMatViewStmt) -> None:
+def _refresh(migration: MigrationCheck, statement: ast.RefreshMatViewStmt) -> None:
     if not statement.concurrent:
-        judged.refuse("lock", "REFRESH MATERIALIZED VIEW: use it with CONCURRENTLY")
+        migration.refuse("lock", "REFRESH MATERIALIZED VIEW: use it with CONCURRENTLY")
 
 
-def _set(judged: MigrationCheck, statement: ast.VariableSetStmt) -> None:
+def _set(migration: MigrationCheck, statement: ast.VariableSetStmt) -> None:
     if str(statement.name).endswith("_timeout"):
-        judged.refuse("lock", f"{statement.name} is set by `fairgate migrate`, which tries again")
+        migration.refuse("lock", f"{statement.name} is set by `fairgate migrate`, which tries again")
 
 
 RULES: dict[type[ast.Node], Callable[[MigrationCheck, Any], None]] = {

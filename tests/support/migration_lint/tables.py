@@ -20,17 +20,17 @@ IN_STEPS = (
 )
 
 
-def alter(judged: MigrationCheck, statement: ast.AlterTableStmt) -> None:
+def alter(migration: MigrationCheck, statement: ast.AlterTableStmt) -> None:
     """Check each clause of an ALTER TABLE on a table that others use."""
-    if statement.objtype != ObjectType.OBJECT_TABLE or judged.is_new(statement.relation):
+    if statement.objtype != ObjectType.OBJECT_TABLE or migration.is_new(statement.relation):
         return
     table = statement.relation.relname
     for command in statement.cmds:
         if clause := CLAUSES.get(command.subtype):
-            clause(judged, table, command)
+            clause(migration, table, command)
         elif command.subtype not in SHORT:
-            judged.refuse("unknown", f"{table}: {command.subtype.name.removeprefix('AT_')}: {TEACH}")
-    judged.locked.add(table)
+            migration.refuse("unknown", f"{table}: {command.subtype.name.removeprefix('AT_')}: {TEACH}")
+    migration.locked.add(table)
 
 
 def constraints_added(parsed: list[ast.Node]) -> Iterator[tuple[str, str]]:
@@ -42,31 +42,33 @@ def constraints_added(parsed: list[ast.Node]) -> Iterator[tuple[str, str]]:
                     yield statement.relation.relname, command.def_.conname
 
 
-def _add_column(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+def _add_column(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     column: ast.ColumnDef = command.def_
     name = f"{table}.{column.colname}"
     constraints = {it.contype: it for it in column.constraints or ()}
     default = constraints.get(ConstrType.CONSTR_DEFAULT)
     if _differs_by_row(default) or column.typeName.names[-1].sval in SERIAL:
-        judged.refuse(
+        migration.refuse(
             "default",
             f"{name}: a default that differs from row to row rewrites the table; add the column "
             "without one, SET DEFAULT, and fill it in batches",
         )
     for kind in (ConstrType.CONSTR_GENERATED, ConstrType.CONSTR_IDENTITY):
         if kind in constraints:
-            judged.refuse("default", f"{name}: this rewrites the table; fill a plain column in batches")
+            migration.refuse("default", f"{name}: this rewrites the table; fill a plain column in batches")
     if ConstrType.CONSTR_NOTNULL in constraints and default is None:
-        judged.refuse(
+        migration.refuse(
             "not null", f"{name}: existing rows and the previous release have no value: give a DEFAULT"
         )
     if ConstrType.CONSTR_CHECK in constraints:
-        judged.refuse("constraint", f"{name}: a CHECK on a new column reads the whole table; {VALIDATE}")
+        migration.refuse("constraint", f"{name}: a CHECK on a new column reads the whole table; {VALIDATE}")
     if ConstrType.CONSTR_FOREIGN in constraints and default is not None:
-        judged.refuse("constraint", f"{name}: a foreign key with a default reads the whole table; {VALIDATE}")
+        migration.refuse(
+            "constraint", f"{name}: a foreign key with a default reads the whole table; {VALIDATE}"
+        )
     for kind in (ConstrType.CONSTR_UNIQUE, ConstrType.CONSTR_PRIMARY):
         if kind in constraints:
-            judged.refuse("index", f"{name}: {UNIQUE}")
+            migration.refuse("index", f"{name}: {UNIQUE}")
 
 
 UNIQUE = "create a unique index CONCURRENTLY, and add the constraint USING INDEX"
@@ -84,69 +86,71 @@ def _differs_by_row(default: ast.Constraint | None) -> bool:
     return bool(set(called) - STEADY_FUNCTIONS)
 
 
-def _add_constraint(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+def _add_constraint(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     it: ast.Constraint = command.def_
     name = f"{table}: {it.conname}"
     if it.contype in (ConstrType.CONSTR_CHECK, ConstrType.CONSTR_FOREIGN, ConstrType.CONSTR_NOTNULL):
         if not it.skip_validation:
-            judged.refuse("constraint", f"{name}: the whole table is read while nobody can write; {VALIDATE}")
+            migration.refuse(
+                "constraint", f"{name}: the whole table is read while nobody can write; {VALIDATE}"
+            )
         match it.raw_expr:
             case ast.NullTest(nulltesttype=NullTestType.IS_NOT_NULL, arg=ast.ColumnRef(fields=fields)):
-                judged.chain.checks[table, it.conname] = fields[-1].sval
+                migration.chain.checks[table, it.conname] = fields[-1].sval
     elif not it.indexname:
-        judged.refuse("index", f"{name}: {UNIQUE}")
+        migration.refuse("index", f"{name}: {UNIQUE}")
 
 
-def _validate(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
-    if table in judged.locked:
-        judged.refuse(
+def _validate(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+    if table in migration.locked:
+        migration.refuse(
             "constraint",
             f"{table}: {command.name}: it is validated under the lock of an earlier ALTER TABLE of the same "
             "transaction, so nobody can write meanwhile; put it into a separate migration",
         )
-    if column := judged.chain.checks.get((table, command.name)):
-        judged.chain.never_null.add((table, column))
+    if column := migration.chain.checks.get((table, command.name)):
+        migration.chain.never_null.add((table, column))
 
 
-def _set_not_null(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+def _set_not_null(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     name = f"{table}.{command.name}"
-    if judged.phase == "before":
-        judged.refuse("not null", f"{name}: the previous release may write null; {LATER}")
-    if (table, command.name) not in judged.chain.never_null:
-        judged.refuse(
+    if migration.phase == "before":
+        migration.refuse("not null", f"{name}: the previous release may write null; {LATER}")
+    if (table, command.name) not in migration.chain.never_null:
+        migration.refuse(
             "not null",
             f"{name}: the whole table is read while nobody can use it, unless a CHECK ({command.name} IS NOT "
             f"NULL) proves it first: {VALIDATE}",
         )
 
 
-def _drop(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
-    if judged.phase == "before":
-        judged.refuse("drop", f"{table}.{command.name}: the previous release may still use it; {LATER}")
+def _drop(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+    if migration.phase == "before":
+        migration.refuse("drop", f"{table}.{command.name}: the previous release may still use it; {LATER}")
 
 
-def _drop_constraint(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
-    if (table, command.name) not in judged.constraints:  # otherwise a replacement is added
-        _drop(judged, table, command)
-    judged.chain.checks.pop((table, command.name), None)
+def _drop_constraint(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+    if (table, command.name) not in migration.constraints:  # otherwise a replacement is added
+        _drop(migration, table, command)
+    migration.chain.checks.pop((table, command.name), None)
 
 
-def _set_default(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
-    if command.def_ is None and judged.phase == "before":
-        judged.refuse(
+def _set_default(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+    if command.def_ is None and migration.phase == "before":
+        migration.refuse(
             "drop", f"{table}.{command.name}: the previous release may rely on its default; {LATER}"
         )
 
 
-def _type(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
-    judged.refuse(
+def _type(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+    migration.refuse(
         "type", f"{table}.{command.name}: the table is rewritten while nobody can use it; {IN_STEPS}"
     )
 
 
-def _rewrite(judged: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
+def _rewrite(migration: MigrationCheck, table: str, command: ast.AlterTableCmd) -> None:
     what = command.subtype.name.removeprefix("AT_")
-    judged.refuse("lock", f"{table}: {what}: the table is rewritten while nobody can use it")
+    migration.refuse("lock", f"{table}: {what}: the table is rewritten while nobody can use it")
 
 
 Clause = Callable[[MigrationCheck, str, ast.AlterTableCmd], None]
